@@ -1,0 +1,30 @@
+"""Train neural networks from a configuration: ``from engine import RunConfig, train``.
+
+Importing this package is cheap: nothing of torch is loaded before :func:`train` is called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.config import RunConfig
+from engine.errors import ConfigError, UserError
+
+if TYPE_CHECKING:
+    from engine.launch import launch
+    from engine.training.run import train
+
+__all__ = ["ConfigError", "RunConfig", "UserError", "launch", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load ``train`` (which needs torch) and ``launch`` only when they are asked for."""
+    if name == "train":
+        from engine.training.run import train
+
+        return train
+    if name == "launch":
+        from engine.launch import launch
+
+        return launch
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

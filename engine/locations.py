@@ -1,0 +1,31 @@
+"""Where the program keeps what it keeps.
+
+``DLTUI_HOME`` moves everything into one folder; without it the places are those of the platform.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def _home() -> Path | None:
+    home = os.environ.get("DLTUI_HOME")
+    return Path(home).expanduser().absolute() if home else None
+
+
+def runs_folder() -> Path:
+    """The folder with one directory a run."""
+    return (_home() or platformdirs.user_data_path("dltui")) / "runs"
+
+
+def presets_folder() -> Path:
+    """The folder with the user's own presets."""
+    return (_home() or platformdirs.user_config_path("dltui")) / "presets"
+
+
+def logs_folder() -> Path:
+    """The folder with the program's own log and its crash reports."""
+    return (_home() or platformdirs.user_state_path("dltui")) / "logs"
