@@ -1,0 +1,68 @@
+"""Data as it was read: Arrow tables, one a split, before a task makes sense of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyarrow as pa
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Rows that were left out for one reason."""
+
+    reason: str
+    count: int
+    example: str = ""
+    """Which row, file or column it was, for the first of them."""
+
+
+@dataclass(frozen=True)
+class RawData:
+    """The splits of a data set; ``train`` is always there.
+
+    Images are columns of ``struct<bytes: binary, path: string>`` as ``datasets`` keeps them.
+    """
+
+    splits: Mapping[str, pa.Table]
+    notes: tuple[str, ...] = ()
+    """What a person should know: splits that were made, columns that were renamed."""
+    skips: tuple[Skip, ...] = field(default=())
+
+    @property
+    def train(self) -> pa.Table:
+        """The training rows."""
+        return self.splits[TRAIN]
+
+    def with_splits(self, splits: Mapping[str, pa.Table], *notes: str) -> RawData:
+        """The same with other splits and more notes."""
+        return replace(self, splits=splits, notes=(*self.notes, *notes))
+
+    def with_skips(self, *skips: Skip) -> RawData:
+        """The same with more rows reported as left out."""
+        return replace(self, skips=(*self.skips, *skips))
+
+
+def class_names(table: pa.Table, column: str) -> list[str] | None:
+    """Names of an integer label's classes, where ``datasets`` noted them in the schema."""
+    feature = _features(table).get(column, {})
+    if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
+        names = feature.get("names")
+        return [str(name) for name in names] if isinstance(names, list) else None
+    return None
+
+
+def _features(table: pa.Table) -> dict[str, Any]:
+    noted = (table.schema.metadata or {}).get(b"huggingface")
+    if noted is None:
+        return {}
+    try:
+        features = json.loads(noted)["info"]["features"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return features if isinstance(features, dict) else {}

@@ -1,0 +1,38 @@
+"""The section that says where the data comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from engine.fields import option
+from engine.sections import TaggedSection
+
+if TYPE_CHECKING:
+    from engine.data.raw import RawData
+
+
+class DataConfig(TaggedSection):
+    """A data source's fields. Splits that a source lacks are cut from the training rows."""
+
+    tasks: ClassVar[tuple[str, ...]] = ()
+    """Kinds of task that it can serve; empty for all."""
+
+    validation_fraction: float = option(
+        0.15, "Share of rows for validation, where the source has none", ge=0, lt=1
+    )
+    test_fraction: float = option(
+        0.15, "Share of rows for the final test, where the source has none", ge=0, lt=1
+    )
+    max_samples: int | None = option(
+        None, "Use at most so many training rows, drawn at random", ge=1, advanced=True
+    )
+    split_seed: int = option(0, "Number that fixes the splits", ge=0, advanced=True)
+
+    @property
+    def label(self) -> str:
+        """A short name of the data for lists."""
+        raise NotImplementedError
+
+    def load(self) -> RawData:
+        """Read the data; raises :class:`~engine.errors.DataError`."""
+        raise NotImplementedError

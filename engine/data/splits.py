@@ -1,0 +1,73 @@
+"""Cut validation and test rows from the training rows, where a source has none of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
+from engine.data.section import DataConfig
+from engine.errors import DataError
+
+_RARE = 3
+"""Classes with fewer rows than this stay in the training rows."""
+
+
+def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) -> RawData:
+    """``raw`` with all three splits (an empty one where its fraction is 0), shuffled by seed.
+
+    ``stratify`` names the column whose values keep their shares in every split. Raises
+    :class:`DataError` when no training rows are left.
+    """
+    splits = dict(raw.splits)
+    notes = []
+    rows = np.random.default_rng(config.split_seed).permutation(raw.train.num_rows)
+    # A validation split of the source alone is no reason to give rows away for a test.
+    wanted = {
+        TEST: config.test_fraction if TEST not in splits else 0.0,
+        VALIDATION: config.validation_fraction if VALIDATION not in splits else 0.0,
+    }
+    for name, fraction in wanted.items():
+        if not fraction:
+            continue
+        share = min(1.0, fraction * raw.train.num_rows / max(1, len(rows)))
+        taken = _systematic(rows, _codes(raw.train, stratify), share)
+        splits[name] = raw.train.take(pa.array(rows[taken]))
+        rows = rows[~taken]
+        notes.append(f"{taken.sum():,} rows ({fraction:.0%}) were set aside for {name}")
+    if config.max_samples is not None and len(rows) > config.max_samples:
+        notes.append(f"{config.max_samples:,} of {len(rows):,} training rows are used")
+        rows = rows[_systematic(rows, _codes(raw.train, stratify), config.max_samples / len(rows))]
+    if len(rows) == 0:
+        raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
+    if len(rows) < raw.train.num_rows:
+        # In their old order: rows that lay together stay together on the disk.
+        splits[TRAIN] = raw.train.take(pa.array(np.sort(rows)))
+    return raw.with_splits(splits, *notes)
+
+
+def _codes(table: pa.Table, column: str | None) -> NDArray[np.int64]:
+    """A number a class for each row; rare classes are −1."""
+    if column is None:
+        return np.zeros(table.num_rows, np.int64)
+    encoded = table[column].combine_chunks().dictionary_encode()
+    codes = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+    counts = np.bincount(codes, minlength=1)
+    return np.where(counts[codes] < _RARE, -1, codes)
+
+
+def _systematic(
+    rows: NDArray[np.int64], codes: NDArray[np.int64], share: float
+) -> NDArray[np.bool_]:
+    """Mark a share of ``rows``, the same in each class, by taking every n-th of the sorted rows.
+
+    ``rows`` are shuffled already; rows of rare classes are never marked.
+    """
+    own = codes[rows]
+    order = np.argsort(own, kind="stable")
+    order = order[own[order] >= 0]
+    steps = np.floor(np.arange(1, len(order) + 1) * share + 1e-9)
+    marked = np.zeros(len(rows), np.bool_)
+    marked[order[np.diff(steps, prepend=0.0) > 0]] = True
+    return marked

@@ -1,0 +1,171 @@
+"""What a field of a configuration tells about itself: type, bounds, unit, help.
+
+:func:`option` declares a field; :func:`describe` reads all fields of a section back. The form, the
+error messages and the command line know fields only through :class:`FieldSpec`, so a new
+hyperparameter is one new line in its section.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+FieldKind = Literal["bool", "int", "float", "choice", "text", "list"]
+
+
+class Section(BaseModel):
+    """A part of a configuration: immutable, and strict about names and types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    unit: str = "",
+    advanced: bool = False,
+    suggestions: tuple[str, ...] = (),
+    column: bool = False,
+    **bounds: Any,
+) -> Any:
+    """Declare a field: its default, a line of help, and for numbers ``ge``, ``gt``, ``le``, ``lt``.
+
+    ``advanced`` fields are folded away in the form, ``suggestions`` are offered while typing, and
+    ``column`` marks a field that names a column (or columns) of the data.
+    """
+    extra = {
+        "unit": unit,
+        "advanced": advanced,
+        "suggestions": list(suggestions),
+        "column": column,
+    }
+    return Field(default, description=help, json_schema_extra=extra, **bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """A field as the form and the error messages see it."""
+
+    name: str
+    """Dotted name from the top, as in ``train.learning_rate``."""
+    kind: FieldKind
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    item: FieldKind | None = None
+    """Kind of the items, for a list."""
+    optional: bool = False
+    """Whether the field may be left empty (``None``)."""
+    minimum: float | None = None
+    exclusive_minimum: float | None = None
+    maximum: float | None = None
+    exclusive_maximum: float | None = None
+    unit: str = ""
+    advanced: bool = False
+    suggestions: tuple[str, ...] = ()
+    column: bool = False
+
+    @property
+    def key(self) -> str:
+        """The last part of the name."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def allowed(self) -> str:
+        """What may be given, in words: ``a whole number from 1 to 64``."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(self.choices)
+        if self.kind == "list" and self.choices:
+            return "a list with some of " + ", ".join(self.choices)
+        return _NOUNS[self.kind].format(item=_PLURALS.get(self.item or "text")) + self._range()
+
+    def _range(self) -> str:
+        low = f"{self.minimum:g}" if self.minimum is not None else ""
+        high = f"{self.maximum:g}" if self.maximum is not None else ""
+        if low and high:
+            return f" from {low} to {high}"
+        parts = [f"at least {low}"] if low else []
+        if self.exclusive_minimum is not None:
+            parts.append(f"above {self.exclusive_minimum:g}")
+        if high:
+            parts.append(f"at most {high}")
+        if self.exclusive_maximum is not None:
+            parts.append(f"below {self.exclusive_maximum:g}")
+        return " " + " and ".join(parts) if parts else ""
+
+
+_NOUNS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "text": "text",
+    "list": "a list of {item}",
+    "choice": "",
+}
+_PLURALS = {"int": "whole numbers", "float": "numbers", "text": "texts", "bool": "true or false"}
+
+
+def describe(section: type[BaseModel], prefix: str = "") -> Iterator[FieldSpec]:
+    """Yield the fields of ``section`` in order; nested sections are entered, tags left out."""
+    for name, info in section.model_fields.items():
+        dotted = f"{prefix}.{name}" if prefix else name
+        nested = info.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            yield from describe(nested, dotted)
+        elif name != "kind":
+            yield spec_of(dotted, info)
+
+
+def spec_of(name: str, info: FieldInfo) -> FieldSpec:
+    """What one field tells about itself; ``name`` is its dotted name."""
+    inner, optional = _without_none(info.annotation)
+    kind, choices, item = _kind(inner)
+    bounds = {key: getattr(part, key) for part in info.metadata for key in _BOUNDS if hasattr(part, key)}
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    return FieldSpec(
+        name=name,
+        kind=kind,
+        default=info.get_default(call_default_factory=True),
+        help=info.description or "",
+        choices=choices,
+        item=item,
+        optional=optional,
+        minimum=bounds.get("ge"),
+        exclusive_minimum=bounds.get("gt"),
+        maximum=bounds.get("le"),
+        exclusive_maximum=bounds.get("lt"),
+        unit=str(extra.get("unit", "")),
+        advanced=bool(extra.get("advanced", False)),
+        suggestions=tuple(map(str, extra.get("suggestions", []))),  # type: ignore[arg-type]
+        column=bool(extra.get("column", False)),
+    )
+
+
+_BOUNDS = ("ge", "gt", "le", "lt")
+_KINDS: dict[Any, FieldKind] = {bool: "bool", int: "int", float: "float", str: "text"}
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    if get_origin(annotation) in (Union, types.UnionType):
+        parts = [part for part in get_args(annotation) if part is not type(None)]
+        if len(parts) == 1:
+            return parts[0], True
+    return annotation, False
+
+
+def _kind(annotation: Any) -> tuple[FieldKind, tuple[str, ...], FieldKind | None]:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return "choice", tuple(map(str, get_args(annotation))), None
+    if origin is tuple:
+        item, choices, _ = _kind(get_args(annotation)[0])
+        return "list", choices, item
+    if annotation in _KINDS:
+        return _KINDS[annotation], (), None
+    raise TypeError(f"a field of type {annotation!r} has no form")

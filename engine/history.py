@@ -1,0 +1,185 @@
+"""From events to state: the one reducer behind every bar, table and chart, live or old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.events import (
+    ENDINGS,
+    CheckpointSaved,
+    Controlled,
+    Data,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Interrupted,
+    Log,
+    Model,
+    Progress,
+    Resources,
+    Samples,
+    Started,
+    Stopped,
+)
+
+CURVE_POINTS = 4096
+LOG_LINES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a curve."""
+
+    step: int
+    epoch: float
+    seconds: float
+    value: float
+
+
+@dataclass(slots=True)
+class Curve:
+    """A metric over the run, of bounded length: every second point goes when it is full."""
+
+    points: list[Point] = field(default_factory=list)
+    _stride: int = 1
+    _skipped: int = 0
+
+    def add(self, point: Point) -> None:
+        """Append a point; a thinned curve takes only each n-th."""
+        self._skipped += 1
+        if self._skipped < self._stride:
+            return
+        self._skipped = 0
+        self.points.append(point)
+        if len(self.points) > CURVE_POINTS:
+            self.points = self.points[::2]
+            self._stride *= 2
+
+    def cut(self, step: int) -> None:
+        """Forget what came after ``step``: the run went on from there again."""
+        while self.points and self.points[-1].step > step:
+            self.points.pop()
+
+    @property
+    def last(self) -> float | None:
+        """The newest value."""
+        return self.points[-1].value if self.points else None
+
+
+@dataclass
+class History:
+    """Everything that the events of a run have said so far."""
+
+    started: Started | None = None
+    data: dict[str, Any] | None = None
+    model: Model | None = None
+    progress: Progress | None = None
+    resources: Resources | None = None
+    samples: Samples | None = None
+    ending: Event | None = None
+    first_time: float | None = None
+    last_time: float | None = None
+    best: Evaluated | None = None
+    evaluations: list[Evaluated] = field(default_factory=list)
+    """Those of the validation data, one row each of the metric table."""
+    final: dict[str, Evaluated] = field(default_factory=dict)
+    """The last evaluation of every other split."""
+    curves: dict[tuple[str, str], Curve] = field(default_factory=dict)
+    """By metric and split, as in ``("loss", "train")``."""
+    checkpoint: CheckpointSaved | None = None
+    controlled: Controlled | None = None
+    log: list[Log] = field(default_factory=list)
+    version: int = 0
+    """Grows with every event, so that a screen knows whether there is something new."""
+
+    def apply_all(self, events: Iterable[Event]) -> None:
+        """:meth:`apply` for each."""
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: Event) -> None:
+        """Take one event in."""
+        self.version += 1
+        self.first_time = self.first_time or event.time
+        self.last_time = event.time
+        match event:
+            case Progress():
+                self._progress(event)
+            case Evaluated():
+                self._evaluated(event)
+            case Started():
+                self._started(event)
+            case Data():
+                self.data = event.summary
+            case Model():
+                self.model = event
+            case Resources():
+                self.resources = event
+            case Samples():
+                self.samples = event
+            case CheckpointSaved():
+                self.checkpoint = event
+            case Controlled():
+                self.controlled = event
+                self._log(event, "info" if event.accepted else "warning", event.message)
+            case Log():
+                self._log(event, event.level, event.message)
+            case Finished() | Stopped() | Interrupted() | Failed():
+                self.ending = event
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has said its last word."""
+        return isinstance(self.ending, ENDINGS)
+
+    @property
+    def seconds(self) -> float:
+        """Time from the first event to the last."""
+        return (self.last_time or 0.0) - (self.first_time or 0.0)
+
+    @property
+    def remaining(self) -> float | None:
+        """Estimated seconds to the end, from the mean pace of this session's updates."""
+        progress = self.progress
+        if progress is None or progress.step == 0 or self.ended:
+            return None
+        return progress.seconds / progress.step * (progress.steps - progress.step)
+
+    def curve(self, metric: str, split: str) -> Curve:
+        """The curve of a metric; an empty one where there is none."""
+        return self.curves.setdefault((metric, split), Curve())
+
+    def _started(self, event: Started) -> None:
+        """A worker begins, or goes on from a checkpoint: what came after that never was."""
+        self.started = event
+        self.ending = None
+        step = event.resumed_step
+        self.evaluations = [row for row in self.evaluations if row.step <= step]
+        self.best = next((row for row in reversed(self.evaluations) if row.best), None)
+        for curve in self.curves.values():
+            curve.cut(step)
+
+    def _progress(self, event: Progress) -> None:
+        self.progress = event
+        if event.phase == "train" and event.loss is not None:
+            point = Point(event.step, event.epoch, event.seconds, event.loss)
+            self.curve("loss", "train").add(point)
+
+    def _evaluated(self, event: Evaluated) -> None:
+        if event.split != "validation":
+            self.final[event.split] = event
+            return
+        self.evaluations.append(event)
+        if event.best:
+            self.best = event
+        for name, value in event.metrics.items():
+            if value is not None:
+                point = Point(event.step, event.epoch, event.seconds, value)
+                self.curve(name, "validation").add(point)
+
+    def _log(self, event: Event, level: str, message: str) -> None:
+        self.log.append(Log(time=event.time, level=level, message=message))
+        del self.log[:-LOG_LINES]

@@ -1,0 +1,1 @@
+"""Evaluators: what each kind of task counts; imported only by the process that trains."""

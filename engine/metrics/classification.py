@@ -1,0 +1,132 @@
+"""Metrics of tasks with one class a sample, and the loss that goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn import metrics as sk
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.tasks.task import Evaluation, Evaluator
+from engine.training.batch import Batch
+from engine.views import Matrix, Table, View
+
+_MATRIX_CLASSES = 30
+"""More classes than this make no picture that a terminal can show."""
+
+
+def class_loss(
+    logits: Tensor, targets: Tensor, weights: Tensor | None = None, smoothing: float = 0.0
+) -> Tensor:
+    """Mean cross-entropy over ``[batch, classes]`` logits and ``[batch]`` int64 targets.
+
+    ``weights`` have mean 1 over the training rows, so the mean is over rows and not over weights:
+    batches that are accumulated add up to the same as one large batch.
+    """
+    if weights is None:
+        return F.cross_entropy(logits, targets, label_smoothing=smoothing)
+    losses = F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
+    return (losses * weights[targets]).mean()
+
+
+def balanced_weights(counts: Sequence[int]) -> list[float]:
+    """A weight for each class so that all count alike and the mean over the rows is 1."""
+    present = sum(1 for count in counts if count)
+    rows = sum(counts)
+    return [rows / (present * count) if count else 0.0 for count in counts]
+
+
+class ClassificationEvaluator(Evaluator):
+    """Keeps the probabilities of all samples on the device until the end."""
+
+    def __init__(
+        self, names: Sequence[str], forward: Callable[[nn.Module, Batch], Tensor], top: int = 0
+    ) -> None:
+        """``forward`` gives the logits; ``top`` asks for top-k accuracy when it is above 1."""
+        self._names = list(names)
+        self._forward = forward
+        self._top = top
+        self._logits: list[Tensor] = []
+        self._targets: list[Tensor] = []
+
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in one batch."""
+        self._logits.append(self._forward(network, batch).float())
+        self._targets.append(batch.targets)
+
+    def compute(self, views: bool = False) -> Evaluation:
+        """All metrics by scikit-learn."""
+        logits = torch.cat(self._logits)
+        targets = torch.cat(self._targets)
+        loss = float(F.cross_entropy(logits, targets))
+        probabilities = logits.softmax(1).cpu().numpy()
+        return evaluate_classes(
+            probabilities, targets.cpu().numpy(), self._names, loss, self._top, views
+        )
+
+
+def evaluate_classes(
+    probabilities: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    names: Sequence[str],
+    loss: float,
+    top: int = 0,
+    views: bool = False,
+) -> Evaluation:
+    """Metrics of ``[rows, classes]`` probabilities against ``[rows]`` class numbers."""
+    predicted = probabilities.argmax(1)
+    labels = list(range(len(names)))
+    precision, recall, f1, support = sk.precision_recall_fscore_support(
+        targets, predicted, labels=labels, zero_division=0
+    )
+    present = support > 0
+    metrics = {
+        "accuracy": float((predicted == targets).mean()),
+        "loss": loss,
+        "f1": float(f1[present].mean()),
+        "precision": float(precision[present].mean()),
+        "recall": float(recall[present].mean()),
+        "roc_auc": _roc_auc(probabilities, targets),
+    }
+    if 1 < top < len(names):
+        metrics[f"top{top}"] = float(
+            sk.top_k_accuracy_score(targets, probabilities, k=top, labels=labels)
+        )
+    shown: list[View] = []
+    if views:
+        shown = _views(names, targets, predicted, (precision, recall, f1, support))
+    return Evaluation(metrics, shown)
+
+
+def _roc_auc(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
+    """Area under the curve, one against the rest averaged; NaN where a class has no sample."""
+    classes = probabilities.shape[1]
+    if len(np.unique(targets)) != classes:
+        return float("nan")
+    if classes == 2:
+        return float(sk.roc_auc_score(targets, probabilities[:, 1]))
+    sums = probabilities.sum(1, keepdims=True)
+    return float(
+        sk.roc_auc_score(targets, probabilities / sums, multi_class="ovr", average="macro")
+    )
+
+
+def _views(
+    names: Sequence[str],
+    targets: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    by_class: tuple[NDArray[np.float64], ...],
+) -> list[View]:
+    matrix = sk.confusion_matrix(targets, predicted, labels=range(len(names)))
+    rows = [
+        [name, *(round(float(part[i]), 4) for part in by_class[:3]), int(by_class[3][i])]
+        for i, name in enumerate(names)
+    ]
+    table = Table("Classes", ["class", "precision", "recall", "f1", "samples"], rows)
+    if len(names) > _MATRIX_CLASSES:
+        return [table]
+    return [Matrix("Confusion matrix", list(names), matrix.tolist()), table]

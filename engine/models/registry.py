@@ -1,0 +1,15 @@
+"""The models. Adding one: a section in this folder and a line here."""
+
+from __future__ import annotations
+
+from engine.models.section import ModelConfig
+from engine.sections import Registry
+
+MODELS: Registry[ModelConfig] = Registry(
+    "model",
+    {
+        "mlp": "engine.models.mlp:MlpConfig",
+        "cnn": "engine.models.cnn:CnnConfig",
+        "torchvision": "engine.models.torchvision:TorchvisionConfig",
+    },
+)

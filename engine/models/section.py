@@ -1,0 +1,21 @@
+"""The section that says which network learns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.sections import TaggedSection
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class ModelConfig(TaggedSection):
+    """A model's fields; :meth:`build` makes the network for the shape that the data asks for."""
+
+    def build(self, shape: Any) -> nn.Module:
+        """The network with fresh (or pre-trained) weights, on torch's current default device.
+
+        ``shape`` is one of :mod:`engine.models.shapes`; which one, the task decides.
+        """
+        raise NotImplementedError

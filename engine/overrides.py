@@ -1,0 +1,108 @@
+"""From texts to values and from validation errors to sentences."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from engine.errors import Problem
+from engine.fields import FieldSpec
+from engine.plain import plain
+
+Tree = dict[str, Any]
+
+
+def parse_value(text: str, spec: FieldSpec | None) -> Any:
+    """The value that ``text`` stands for: TOML where it is TOML, else the text itself.
+
+    Text fields keep what was typed (``data.path=2024`` is a path), lists also come as ``a,b``.
+    """
+    if spec is not None and spec.kind == "text" and not text.startswith(('"', "'")):
+        return text
+    if spec is not None and spec.kind == "list" and not text.lstrip().startswith("["):
+        return [_toml(part.strip()) for part in text.split(",") if part.strip()]
+    return _toml(text)
+
+
+def _toml(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, KeyError):
+        return text
+
+
+def apply_override(
+    values: Tree, assignment: str, fields: Mapping[str, FieldSpec], problems: list[Problem]
+) -> None:
+    """Set one ``field=value`` in ``values``; what is wrong is added to ``problems``."""
+    name, equals, text = assignment.partition("=")
+    name = name.strip()
+    if not equals or not name:
+        problems.append(Problem("", f"{plain(assignment)!r} is not of the form field=value"))
+        return
+    spec = fields.get(name)
+    if spec is None:
+        problems.append(Problem(plain(name), _unknown(name, fields)))
+        return
+    *sections, key = name.split(".")
+    part = values
+    for section in sections:
+        part[section] = dict(part.get(section) or {})
+        part = part[section]
+    if key == "kind" and part.get("kind") != text:
+        part.clear()
+    if spec.optional and text in ("", "none"):
+        part.pop(key, None)
+    else:
+        part[key] = parse_value(text, spec)
+
+
+def problems_of(
+    error: ValidationError, values: Mapping[str, Any], fields: Mapping[str, FieldSpec]
+) -> list[Problem]:
+    """One problem for each field that pydantic refused, in the order of the fields."""
+    found: dict[str, Problem] = {}
+    for details in error.errors(include_url=False):
+        name = _name(details)
+        found.setdefault(name, Problem(plain(name), _sentence(name, details, fields)))
+    return list(found.values())
+
+
+def _name(details: ErrorDetails) -> str:
+    parts = [str(part) for part in details["loc"] if not isinstance(part, int)]
+    parts += [str(details.get("ctx", {}).get("field", ""))]
+    return ".".join(filter(None, parts))
+
+
+def _sentence(name: str, details: ErrorDetails, fields: Mapping[str, FieldSpec]) -> str:
+    if details["type"] == "extra_forbidden":
+        return _unknown(name, fields)
+    spec = fields.get(name)
+    if details["type"] == "missing":
+        return f"is missing; {spec.allowed}" if spec else "is missing"
+    if details["type"] in ("section", "unknown_kind", "mismatch", "not_allowed"):
+        return details["msg"]
+    if details["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return f"must be a section, not {plain(details['input'], 60)!r}"
+    given = plain(repr(details["input"]), 60)
+    if spec is None or (spec.kind == "text" and isinstance(details["input"], str)):
+        return f"{given} is not allowed: {plain(details['msg'])}"
+    return f"{given} is not allowed; {spec.allowed} (default {_shown(spec.default)})"
+
+
+def _unknown(name: str, fields: Mapping[str, FieldSpec]) -> str:
+    """There is no such field; the nearest known one is named."""
+    near = difflib.get_close_matches(name, fields, n=1, cutoff=0.5)
+    if not near:
+        key = name.rpartition(".")[2]
+        near = [other for other in fields if other.rpartition(".")[2] == key][:1]
+    return "no such field" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _shown(value: Any) -> str:
+    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -1,0 +1,119 @@
+"""Presets: experiments that are kept by name, the shipped ones and the user's own.
+
+A preset is one TOML file with the fields of :class:`~engine.config.RunConfig` that differ from
+their defaults. A user's preset hides a shipped one of the same name.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from engine import atomic
+from engine.config import RunConfig, overridden
+from engine.errors import ConfigError, PresetError
+from engine.locations import presets_folder
+from engine.names import NAME_RULE, is_name
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A preset's place and the few things a list shows of it."""
+
+    name: str
+    path: Path
+    shipped: bool
+    title: str = ""
+    task: str = ""
+    problem: str = ""
+    """Why it cannot be used, empty when it can be read."""
+
+
+def list_presets() -> list[Preset]:
+    """All presets by name; one that cannot be read carries its problem."""
+    found = {path.stem: _preset(path, shipped=True) for path in _toml_files(_shipped_folder())}
+    found |= {path.stem: _preset(path, shipped=False) for path in _toml_files(presets_folder())}
+    return [found[name] for name in sorted(found)]
+
+
+def find_preset(name: str) -> Preset:
+    """The preset called ``name``, or the file at that path. Raises :class:`PresetError`."""
+    if name.endswith(".toml") or "/" in name:
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise PresetError(f"There is no file {name[:200]!r}.")
+        return _preset(path, shipped=False)
+    for preset in list_presets():
+        if preset.name == name:
+            return preset
+    raise PresetError(f"There is no preset {name[:80]!r}.", "`dltui presets` lists all.")
+
+
+def load_preset(preset: Preset, assignments: list[str] | None = None) -> RunConfig:
+    """The experiment of a preset, with ``field=value`` texts applied.
+
+    Raises :class:`PresetError` for the file, :class:`ConfigError` for what is in it.
+    """
+    values = {"name": preset.name if is_name(preset.name) else "run"} | _read(preset.path)
+    return RunConfig.parse(overridden(values, assignments or []))
+
+
+def save_preset(name: str, config: RunConfig, replace: bool = False) -> Preset:
+    """Keep an experiment under ``name`` among the user's presets. Raises :class:`PresetError`."""
+    if not is_name(name):
+        raise PresetError(f"{name[:80]!r} cannot name a preset:", NAME_RULE + ".")
+    path = presets_folder() / f"{name}.toml"
+    if path.exists() and not replace:
+        raise PresetError(f"There is a preset {name} already.")
+    values = config.changes()
+    values.pop("name", None)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        atomic.write_text(path, tomlkit.dumps(values))
+    except OSError as error:
+        raise PresetError(f"Cannot write {path}: {error.strerror}.") from error
+    return _preset(path, shipped=False)
+
+
+def delete_preset(preset: Preset) -> None:
+    """Delete one of the user's presets. Raises :class:`PresetError`."""
+    if preset.shipped:
+        raise PresetError(f"{preset.name} came with the program and stays.")
+    try:
+        preset.path.unlink()
+    except OSError as error:
+        raise PresetError(f"Cannot delete {preset.path}: {error.strerror}.") from error
+
+
+def _shipped_folder() -> Path:
+    return Path(str(files("presets")))
+
+
+def _toml_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.glob("*.toml") if is_name(path.stem))
+    except OSError:
+        return []
+
+
+def _preset(path: Path, shipped: bool) -> Preset:
+    try:
+        values = _read(path)
+        RunConfig.parse({"name": "run"} | values)
+    except (PresetError, ConfigError) as error:
+        return Preset(path.stem, path, shipped, problem=str(error))
+    return Preset(path.stem, path, shipped, str(values.get("title", "")), values["task"]["kind"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PresetError(f"Cannot read {path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PresetError(f"{path.name} is not a TOML file: {error}.") from error

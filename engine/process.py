@@ -1,0 +1,77 @@
+"""Which process works on a run, and whether it still lives.
+
+A process is known by its number, its start time and the boot of the machine: a number alone is
+used again by others.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """One process on one machine, never mistaken for a later one."""
+
+    pid: int
+    started: float
+    boot: str
+    host: str
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessIdentity:
+        """The identity of a living process; raises ``psutil.NoSuchProcess``."""
+        return cls(pid, psutil.Process(pid).create_time(), boot_id(), socket.gethostname())
+
+    @classmethod
+    def own(cls) -> ProcessIdentity:
+        """The identity of this process."""
+        return cls.of(os.getpid())
+
+    @classmethod
+    def from_record(cls, record: Any) -> ProcessIdentity | None:
+        """Read back what :meth:`record` wrote; ``None`` if it is damaged."""
+        try:
+            return cls(int(record["pid"]), float(record["started"]), record["boot"], record["host"])
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def record(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return asdict(self)
+
+    @property
+    def here(self) -> bool:
+        """Whether it ran on this machine, so that :meth:`alive` can tell."""
+        return self.host == socket.gethostname()
+
+    def alive(self) -> bool:
+        """Whether the process lives; a zombie does not."""
+        if self.boot != boot_id():
+            return False
+        try:
+            process = psutil.Process(self.pid)
+            return (
+                abs(process.create_time() - self.started) < 1.0
+                and process.status() != psutil.STATUS_ZOMBIE
+            )
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.AccessDenied:
+            return True
+
+
+@cache
+def boot_id() -> str:
+    """A text that is another one after each start of the machine."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return str(int(psutil.boot_time()))

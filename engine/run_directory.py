@@ -1,0 +1,259 @@
+"""The directory of a run: the protocol between who trains and who watches.
+
+    config.toml      the resolved configuration
+    events.jsonl     what happened, appended to (engine.events)
+    control/         requests to the one who trains (engine.control)
+    worker.json      the process that trains (engine.process)
+    heartbeat        touched every two seconds while it does
+    lock             held while it does, so that no second one starts
+    log.txt          whatever the libraries print
+    checkpoints/     states to go on from (engine.training.checkpoint)
+    model/           what was learned, for use (engine.training.export)
+    report.json      final metrics and views
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from engine import atomic
+from engine.config import RunConfig
+from engine.errors import ConfigError, RunError
+from engine.events import ENDINGS, Event, Failed, Finished, Interrupted, Started, Stopped, decode
+from engine.names import is_name, to_name
+from engine.process import ProcessIdentity
+
+HEARTBEAT_SECONDS = 2.0
+_STALE_SECONDS = 30.0
+_TAIL = 64 * 1024
+
+
+class State(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    """The system ended its process; it can go on from its checkpoint."""
+    LOST = "lost"
+    """Its process is gone and said no last word."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self not in (State.QUEUED, State.RUNNING)
+
+
+_STATE_OF: dict[type[Event], State] = {
+    Finished: State.FINISHED,
+    Stopped: State.STOPPED,
+    Interrupted: State.INTERRUPTED,
+    Failed: State.FAILED,
+}
+
+
+class RunDirectory:
+    """Paths of a run's files and the questions that they answer; holds no state of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.events = path / "events.jsonl"
+        self.control = path / "control"
+        self.log = path / "log.txt"
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model"
+        self.report = path / "report.json"
+        self._config = path / "config.toml"
+        self._worker = path / "worker.json"
+        self._heartbeat = path / "heartbeat"
+        self._lock = path / "lock"
+
+    def __repr__(self) -> str:
+        return f"RunDirectory({str(self.path)!r})"
+
+    @property
+    def id(self) -> str:
+        """The name of the directory."""
+        return self.path.name
+
+    @classmethod
+    def create(cls, folder: Path, config: RunConfig) -> RunDirectory:
+        """Make a new directory in ``folder``; its name has the time and the run's name.
+
+        Raises :class:`RunError` where nothing can be written.
+        """
+        stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            run = cls(_new_folder(folder, f"{stamp}-{config.name}"))
+            run.control.mkdir(mode=0o700)
+            run.checkpoints.mkdir(mode=0o700)
+            atomic.write_text(run._config, tomlkit.dumps(config.values()))
+        except OSError as error:
+            raise RunError(
+                f"Cannot make a run in {folder}: {error.strerror}.",
+                "Set DLTUI_HOME to a folder where you may write.",
+            ) from error
+        return run
+
+    @classmethod
+    def open(cls, folder: Path, run_id: str) -> RunDirectory:
+        """The run called ``run_id``, or the only one whose name starts or ends so.
+
+        Raises :class:`RunError` when there is none, or more than one.
+        """
+        if is_name(run_id) and (folder / run_id / "config.toml").is_file():
+            return cls(folder / run_id)
+        found = [
+            run for run in all_runs(folder)
+            if run.id.startswith(run_id) or run.id.endswith("-" + run_id)
+        ]  # fmt: skip
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise RunError(f"There is no run {run_id[:80]!r} in {folder}.", "`dltui runs` lists all.")
+        some = ", ".join(run.id for run in found[:3])
+        raise RunError(f"{len(found)} runs match {run_id!r}: {some} …", "Give more of the name.")
+
+    def config(self) -> RunConfig:
+        """The configuration; raises :class:`RunError` when it cannot be read."""
+        try:
+            return RunConfig.parse(tomllib.loads(self._config.read_text()))
+        except (OSError, ValueError) as error:
+            raise RunError(f"Cannot read {self._config}: {error}.") from error
+        except ConfigError as error:
+            raise RunError(f"{self._config} does not suit this version:\n{error}") from error
+
+    def read_report(self) -> dict[str, Any] | None:
+        """The final report; ``None`` before there is one. Raises :class:`RunError`."""
+        try:
+            report = json.loads(self.report.read_text())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise RunError(f"Cannot read {self.report}: {error}.") from error
+        return report if isinstance(report, dict) else None
+
+    def set_worker(self, worker: ProcessIdentity) -> None:
+        """Note who works on the run."""
+        atomic.write_json(self._worker, worker.record())
+
+    def worker(self) -> ProcessIdentity | None:
+        """Who works on the run, or did last; ``None`` before anybody has."""
+        try:
+            return ProcessIdentity.from_record(json.loads(self._worker.read_text()))
+        except (OSError, ValueError):
+            return None
+
+    def beat(self) -> None:
+        """Show that the worker lives, to those who cannot see its process."""
+        self._heartbeat.touch(mode=0o600)
+
+    def state(self) -> State:
+        """Where the run stands now, from its last words and the life of its worker."""
+        last = self.last_of(Started, *ENDINGS)
+        if last is not None and not isinstance(last, Started):
+            return _STATE_OF[type(last)]
+        worker = self.worker()
+        if worker is None:
+            return State.QUEUED
+        if worker.alive() if worker.here else self._beats():
+            return State.RUNNING
+        # The last word may have been written between the two looks.
+        last = self.last_of(Started, *ENDINGS)
+        return State.LOST if last is None else _STATE_OF.get(type(last), State.LOST)
+
+    def _beats(self) -> bool:
+        try:
+            return time.time() - self._heartbeat.stat().st_mtime < _STALE_SECONDS
+        except OSError:
+            return False
+
+    def last_of(self, *kinds: type[Event]) -> Event | None:
+        """The newest event of these kinds, looked for from the end of the file."""
+        for line in _lines_backwards(self.events):
+            event = decode(line)
+            if isinstance(event, kinds):
+                return event
+        return None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process; raises :class:`RunError` when another one has it.
+
+        A lock of the kind ``lockf`` belongs to this process alone: a forked loader does not keep
+        it when the process is killed.
+        """
+        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise RunError(f"Another process already works on the run {self.id}.") from error
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+
+def all_runs(folder: Path) -> list[RunDirectory]:
+    """All runs of a folder, the newest first; what is no run is passed over."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if is_name(entry.name)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(f"Cannot read {folder}: {error.strerror}.") from error
+    return [
+        RunDirectory(folder / name)
+        for name in sorted(names, reverse=True)
+        if (folder / name / "config.toml").is_file()
+    ]
+
+
+def _new_folder(folder: Path, name: str) -> Path:
+    for attempt in range(1, 1000):
+        suffix = f"-{attempt}" if attempt > 1 else ""
+        path = folder / (to_name(name)[: 64 - len(suffix)] + suffix)
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        return path
+    raise RunError(f"Too many runs called {name} in {folder}.")
+
+
+def _lines_backwards(path: Path) -> Iterator[bytes]:
+    """The complete lines of a file from the last to the first, read in blocks."""
+    try:
+        file = path.open("rb")
+    except OSError:
+        return
+    with file:
+        end = file.seek(0, os.SEEK_END)
+        rest = b""
+        while end > 0:
+            start = max(0, end - _TAIL)
+            file.seek(start)
+            lines = (file.read(end - start) + rest).split(b"\n")
+            rest = lines.pop(0)
+            yield from reversed(lines)
+            end = start
+        if rest:
+            yield rest

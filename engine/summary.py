@@ -1,0 +1,42 @@
+"""What a person should know of the data before and during a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSummary:
+    """One column of the data."""
+
+    name: str
+    type: str
+    """As detected: numeric, categorical, date, text, image, list or ignored."""
+    role: str
+    """What the task does with it: input, target, text, time …; or why it is left out."""
+    missing: int = 0
+    distinct: int = 0
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DataSummary:
+    """A data set as a task sees it; goes into the ``data`` event and onto the data screen."""
+
+    source: str
+    rows: Mapping[str, int]
+    """Rows of each split that are used."""
+    columns: tuple[ColumnSummary, ...] = ()
+    classes: Mapping[str, int] | None = None
+    """Training rows of each class, the most frequent first, for tasks that have classes."""
+    facts: Mapping[str, str] | None = None
+    """Anything else worth a line: image size, vocabulary, frequency, longest text."""
+    notes: tuple[str, ...] = ()
+    skips: tuple[Mapping[str, Any], ...] = ()
+    """Rows left out: ``reason``, ``count``, ``example``."""
+
+    def record(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return asdict(self)

@@ -1,0 +1,15 @@
+"""The tasks. Adding one: a file in this folder and a line here."""
+
+from __future__ import annotations
+
+from engine.sections import Registry
+from engine.tasks.section import TaskConfig
+
+TASKS: Registry[TaskConfig] = Registry(
+    "task",
+    {
+        "image_classification": "engine.tasks.image_classification:ImageClassificationConfig",
+        "tabular_classification": "engine.tasks.tabular_classification:TabularClassificationConfig",
+        "tabular_regression": "engine.tasks.tabular_regression:TabularRegressionConfig",
+    },
+)

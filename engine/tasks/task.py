@@ -1,0 +1,118 @@
+"""What a task must be able to do: the only place where domains differ.
+
+Data goes through three steps, so that each can be done alone: ``load`` reads tables, ``fit`` learns
+from the training rows what is needed to treat any row (names of classes, means, codes), and
+``encode`` turns rows into tensors. What ``fit`` returns is plain data; saved beside the weights, it
+is all that a prediction needs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from engine.events import Event
+from engine.summary import DataSummary
+from engine.views import View
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import torch
+    from torch import nn
+
+    from engine.config import RunConfig
+    from engine.data.raw import RawData
+    from engine.training.batch import Batch, Source
+
+
+class Fitted(BaseModel):
+    """What was learned from the training rows; JSON, no code."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics by name, and what there is to look at."""
+
+    metrics: dict[str, float]
+    views: Sequence[View] = ()
+
+
+class Evaluator(ABC):
+    """Collects what the network says, on the device; counts only at the end."""
+
+    @abstractmethod
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in one batch, without waiting for the device."""
+
+    @abstractmethod
+    def compute(self, views: bool = False) -> Evaluation:
+        """The metrics over all batches; ``views`` asks for tables and pictures too."""
+
+
+F = TypeVar("F", bound=Fitted)
+Report = Callable[[Event], None]
+
+
+class Task(ABC, Generic[F]):
+    """One way of learning, for one experiment."""
+
+    fitted_type: ClassVar[type[Fitted]]
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+
+    @abstractmethod
+    def load(self) -> RawData:
+        """Read the data and cut the splits that are missing; raises ``DataError``."""
+
+    @abstractmethod
+    def fit(self, raw: RawData) -> F:
+        """Learn from the training rows how to treat any row; raises ``DataError``."""
+
+    @abstractmethod
+    def summarize(self, raw: RawData, fitted: F) -> DataSummary:
+        """What a person should know of the data."""
+
+    @abstractmethod
+    def encode(self, table: pa.Table, fitted: F, device: torch.device, report: Report) -> Source:
+        """Rows as batches of tensors on ``device``. Rows without a target serve predictions."""
+
+    @abstractmethod
+    def build_network(self, fitted: F) -> nn.Module:
+        """The network, on torch's current default device."""
+
+    @abstractmethod
+    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Mean loss over the batch's terms, a scalar with gradient."""
+
+    @abstractmethod
+    def evaluator(self, fitted: F) -> Evaluator:
+        """A fresh evaluator."""
+
+    @abstractmethod
+    def predict(self, network: nn.Module, batch: Batch, fitted: F) -> list[dict[str, Any]]:
+        """What a person asks for, one JSON record a row."""
+
+    def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]] | None:
+        """Parameters that learn at rates of their own; ``None`` when all learn alike.
+
+        Each group has ``params`` and ``lr_scale``.
+        """
+        del network
+        return None
+
+    def baseline(self, raw: RawData, fitted: F) -> tuple[str, Evaluation] | None:
+        """Name and test metrics of something simple on the same splits, to be held against."""
+        del raw, fitted
+        return None
+
+    def samples(self, network: nn.Module, source: Source, fitted: F) -> list[dict[str, str]]:
+        """A few inputs with what the network makes of them, for the monitor."""
+        del network, source, fitted
+        return []

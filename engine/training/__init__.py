@@ -1,0 +1,1 @@
+"""The trainer and its parts; imported only by the process that trains."""

@@ -1,0 +1,143 @@
+"""Batches, where they come from, and their order.
+
+The order is a pure function of seed and epoch, noise a pure function of seed, epoch and position:
+whoever knows these three numbers can go on in the middle of an epoch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_RESIDENT_BYTES = 1 << 28
+"""Data up to this size is copied into the order of an epoch at once; larger is read by batch."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some samples on the device."""
+
+    inputs: Any
+    """A tensor, or a dictionary of tensors, as the task's network takes them."""
+    targets: Any = None
+    weight: float = 1.0
+    """Terms in the loss (samples or tokens): how much this batch counts beside others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Randomness of one epoch's batches, by position."""
+
+    seed: int
+    epoch: int
+    device: torch.device
+
+    def at(self, position: int) -> torch.Generator:
+        """The generator for the batch at ``position``; the same whenever it is asked for."""
+        generator = torch.Generator(self.device)
+        return generator.manual_seed(mixed(self.seed, self.epoch, position))
+
+
+def mixed(*numbers: int) -> int:
+    """One 63-bit seed from several numbers (splitmix64's finaliser, Steele et al. 2014)."""
+    state = 0
+    for number in numbers:
+        state = (state + number + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        state ^= state >> 31
+    return state >> 1
+
+
+class Source(ABC):
+    """A split that is ready for the network."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of samples."""
+
+    @abstractmethod
+    def read(self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None) -> Iterator[Batch]:
+        """Yield the batches ``plan[start:]``, each a tensor of row numbers.
+
+        ``noise`` is given in training and asks for augmentation.
+        """
+
+    def plan(self, batch_size: int, generator: torch.Generator | None = None) -> list[Tensor]:
+        """Row numbers of each batch: shuffled with a generator, in order without one.
+
+        A single left-over sample joins the batch before it, since batch norm cannot train on one.
+        """
+        count = len(self)
+        rows = torch.arange(count) if generator is None else torch.randperm(count, generator=generator)
+        return split_rows(rows, batch_size)
+
+
+def split_rows(rows: Tensor, batch_size: int) -> list[Tensor]:
+    """``rows`` in pieces of ``batch_size``; a last piece of one joins the piece before."""
+    pieces = list(rows.split(batch_size))
+    if len(pieces) > 1 and len(pieces[-1]) == 1:
+        last = pieces.pop()
+        pieces[-1] = torch.cat([pieces[-1], last])
+    return pieces
+
+
+def epoch_plan(source: Source, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
+    """The batches of an epoch, the same for the same seed and epoch."""
+    return source.plan(batch_size, torch.Generator().manual_seed(mixed(seed, epoch)))
+
+
+class TensorSource(Source):
+    """Samples that lie on the device as tensors whose first dimension counts them."""
+
+    def __init__(self, inputs: dict[str, Tensor] | Tensor, targets: Tensor | None = None) -> None:
+        self.inputs = inputs
+        self.targets = targets
+        self._all = [*(inputs.values() if isinstance(inputs, dict) else [inputs])]
+        self._all += [] if targets is None else [targets]
+
+    def __len__(self) -> int:
+        return len(self._all[0])
+
+    def read(self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None) -> Iterator[Batch]:
+        """As :meth:`Source.read`; small data is permuted once and then only sliced."""
+        for position, (inputs, targets, count) in enumerate(self._pieces(plan[start:]), start):
+            batch = Batch(inputs, targets, count)
+            yield self.augment(batch, noise.at(position)) if noise and self.augments else batch
+
+    augments = False
+    """Whether :meth:`augment` does anything."""
+
+    def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """The batch with noise from ``generator``."""
+        del generator
+        return batch
+
+    def _pieces(self, plan: Sequence[Tensor]) -> Iterator[tuple[Any, Tensor | None, int]]:
+        if not plan:
+            return
+        if sum(tensor.nbytes for tensor in self._all) > _RESIDENT_BYTES:
+            for rows in plan:
+                on_device = rows.to(self._all[0].device)
+                yield (*self._select(lambda t, r=on_device: t[r]), len(rows))  # type: ignore[misc]
+            return
+        order = torch.cat(list(plan)).to(self._all[0].device)
+        inputs, targets = self._select(lambda tensor: tensor[order])
+        ordered = TensorSource(inputs, targets)
+        end = 0
+        for rows in plan:
+            begin, end = end, end + len(rows)
+            yield (*ordered._select(lambda t, b=begin, e=end: t[b:e]), len(rows))  # type: ignore[misc]
+
+    def _select(self, take: Any) -> tuple[Any, Tensor | None]:
+        inputs = (
+            {name: take(tensor) for name, tensor in self.inputs.items()}
+            if isinstance(self.inputs, dict)
+            else take(self.inputs)
+        )
+        return inputs, None if self.targets is None else take(self.targets)

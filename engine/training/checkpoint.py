@@ -1,0 +1,117 @@
+"""Checkpoints: states on the disk, complete or not there.
+
+``checkpoints/step-000000120/`` holds ``state.pt`` and ``manifest.json`` with its SHA-256. It is
+written under another name, flushed and renamed; the newest few are kept. One that is damaged is
+passed over for the one before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine import atomic
+from engine.errors import TrainingError
+
+_NAME = re.compile(r"step-(\d{9,})")
+_STATE, _MANIFEST = "state.pt", "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A complete checkpoint."""
+
+    path: Path
+    step: int
+    size: int
+
+
+def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> Checkpoint:
+    """Write a checkpoint and remove the oldest beyond ``keep``. Raises :class:`TrainingError`."""
+    path = folder / f"step-{step:09d}"
+    writing = folder / f".{path.name}.writing"
+    try:
+        shutil.rmtree(writing, ignore_errors=True)
+        writing.mkdir(mode=0o700)
+        size = _write(writing, step, state)
+        if path.exists():
+            shutil.rmtree(path)
+        writing.rename(path)
+        _flush(folder)
+    except (OSError, RuntimeError) as error:
+        # torch reports a full disk as a RuntimeError that names a position in the file.
+        shutil.rmtree(writing, ignore_errors=True)
+        reason = getattr(error, "strerror", None) or "is the disk full?"
+        raise TrainingError(f"Cannot write a checkpoint to {folder}: {reason}.") from error
+    for old in found(folder)[keep:]:
+        shutil.rmtree(old.path, ignore_errors=True)
+    return Checkpoint(path, step, size)
+
+
+def found(folder: Path) -> list[Checkpoint]:
+    """The checkpoints of a folder, the newest first."""
+    checkpoints = []
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        return []
+    for path in entries:
+        match = _NAME.fullmatch(path.name)
+        if match and (path / _MANIFEST).is_file() and (path / _STATE).is_file():
+            checkpoints.append(
+                Checkpoint(path, int(match.group(1)), (path / _STATE).stat().st_size)
+            )
+    return sorted(checkpoints, key=lambda checkpoint: -checkpoint.step)
+
+
+def load_newest(folder: Path) -> tuple[Checkpoint | None, dict[str, Any], list[Checkpoint]]:
+    """The newest undamaged checkpoint, its state, and the damaged ones that were passed over."""
+    damaged = []
+    for checkpoint in found(folder):
+        if _intact(checkpoint.path):
+            # Only tensors and plain values: nothing in the file is executed.
+            state = torch.load(checkpoint.path / _STATE, map_location="cpu", weights_only=True)
+            return checkpoint, state, damaged
+        damaged.append(checkpoint)
+    return None, {}, damaged
+
+
+def _write(folder: Path, step: int, state: dict[str, Any]) -> int:
+    path = folder / _STATE
+    with path.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    size = path.stat().st_size
+    manifest = {"step": step, "files": {_STATE: {"sha256": _digest(path), "size": size}}}
+    atomic.write_json(folder / _MANIFEST, manifest)
+    return size
+
+
+def _intact(folder: Path) -> bool:
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text())
+        return bool(manifest["files"][_STATE]["sha256"] == _digest(folder / _STATE))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,78 @@
+"""Where a run computes, and in which number format."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+from dataclasses import dataclass
+
+import torch
+
+from engine.errors import TrainingError
+from engine.training_config import ComputeConfig
+
+_TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """A device that was chosen and checked."""
+
+    device: torch.device
+    dtype: torch.dtype
+    """What matrix products are computed in; weights stay in float32."""
+    threads: int
+
+    @property
+    def precision(self) -> str:
+        """The name of :attr:`dtype` as in the configuration."""
+        return str(self.dtype).removeprefix("torch.")
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """The context in which a forward pass runs."""
+        if self.dtype == torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def scaler(self) -> torch.amp.GradScaler | None:
+        """What keeps small gradients alive in float16; other formats need none."""
+        return torch.amp.GradScaler(self.device.type) if self.dtype == torch.float16 else None
+
+    def peak_memory(self) -> int:
+        """Most bytes held so far: by the allocator on CUDA, by the process elsewhere."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def choose(config: ComputeConfig) -> Compute:
+    """Pick device and precision; raises :class:`TrainingError` for a device that is not there."""
+    threads = config.threads or os.cpu_count() or 1
+    torch.set_num_threads(threads)
+    device = torch.device(_device(config.device))
+    return Compute(device, _dtype(config.precision, device), torch.get_num_threads())
+
+
+def _device(wanted: str) -> str:
+    available = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+        "cpu": lambda: True,
+    }
+    if wanted == "auto":
+        return next(name for name, there in available.items() if there())
+    if not available[wanted]():
+        raise TrainingError(
+            f"compute.device: there is no {wanted.upper()} device here.",
+            "Choose auto or cpu; `dltui doctor` shows what this machine has.",
+        )
+    return wanted
+
+
+def _dtype(wanted: str, device: torch.device) -> torch.dtype:
+    if wanted != "auto":
+        return _TYPES[wanted]
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.bfloat16
+    return torch.float32

@@ -1,0 +1,75 @@
+"""What is kept for use: weights, what the data taught, and the configuration, without any code.
+
+    model/config.toml           the experiment
+    model/fitted.json           class names, means, codes
+    model/network.safetensors   the weights
+    model/manifest.json         SHA-256 of the others
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
+from torch import nn
+
+from engine import atomic
+from engine.config import RunConfig
+from engine.errors import RunError
+from engine.tasks.task import Fitted, Task
+
+_WEIGHTS = "network.safetensors"
+
+
+def export(folder: Path, task: Task[Any], fitted: Fitted, network: nn.Module) -> None:
+    """Write ``folder`` anew, complete or not at all. Raises ``OSError``."""
+    writing = folder.with_name(f".{folder.name}.writing")
+    shutil.rmtree(writing, ignore_errors=True)
+    writing.mkdir(mode=0o700)
+    save_model(network, str(writing / _WEIGHTS))
+    atomic.write_text(writing / "fitted.json", fitted.model_dump_json(indent=2) + "\n")
+    atomic.write_text(writing / "config.toml", tomlkit.dumps(task.config.values()))
+    digests = {path.name: _digest(path) for path in sorted(writing.iterdir())}
+    atomic.write_json(writing / "manifest.json", digests)
+    shutil.rmtree(folder, ignore_errors=True)
+    writing.rename(folder)
+
+
+def load_exported(folder: Path, device: torch.device) -> tuple[Task[Any], Fitted, nn.Module]:
+    """The task, what it had learned of the data, and the network in evaluation mode.
+
+    Raises :class:`RunError` when something is missing or damaged.
+    """
+    try:
+        _check(folder)
+        config = RunConfig.parse(tomllib.loads((folder / "config.toml").read_text()))
+        task = config.task.create(config)
+        fitted = task.fitted_type.model_validate_json((folder / "fitted.json").read_bytes())
+        with device:
+            network = task.build_network(fitted)
+        load_model(network, str(folder / _WEIGHTS), device=str(device))
+    except FileNotFoundError as error:
+        raise RunError(f"{folder} holds no complete model: {error.filename} is missing.") from error
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise RunError(f"The model in {folder} cannot be loaded: {error}.") from error
+    return task, fitted, network.to(device).eval()
+
+
+def _check(folder: Path) -> None:
+    digests = json.loads((folder / "manifest.json").read_text())
+    for name, digest in digests.items():
+        if _digest(folder / Path(name).name) != digest:
+            raise RunError(f"{folder / name} has changed since it was written.", "Export it again.")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

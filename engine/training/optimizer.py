@@ -1,0 +1,65 @@
+"""Optimizers and learning-rate schedules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.training_config import TrainConfig
+
+
+def build_optimizer(
+    groups: list[dict[str, Any]], config: TrainConfig, device: torch.device
+) -> torch.optim.Optimizer:
+    """AdamW or SGD over groups of parameters; those of one dimension are not decayed.
+
+    Norm weights and biases are what has one dimension. ``lr_scale`` of a group is kept in it.
+    The fused kernels are taken where they exist: on one thread of a CPU they halved the time of
+    a small MLP's update.
+    """
+    parts = [part for group in groups for part in _by_decay(group, config.weight_decay)]
+    common: dict[str, Any] = {"lr": config.learning_rate, "fused": device.type in ("cpu", "cuda")}
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            parts, momentum=config.momentum, nesterov=config.momentum > 0, **common
+        )
+    return torch.optim.AdamW(parts, betas=(config.adam_beta1, config.adam_beta2), **common)
+
+
+def trainable_groups(network: nn.Module) -> list[dict[str, Any]]:
+    """All trainable parameters of a network in one group."""
+    return [{"params": [p for p in network.parameters() if p.requires_grad], "lr_scale": 1.0}]
+
+
+def _by_decay(group: dict[str, Any], weight_decay: float) -> list[dict[str, Any]]:
+    parameters = list(group["params"])
+    decayed = [p for p in parameters if p.ndim > 1]
+    plain = [p for p in parameters if p.ndim <= 1]
+    scale = group.get("lr_scale", 1.0)
+    parts = [
+        {"params": decayed, "weight_decay": weight_decay, "lr_scale": scale},
+        {"params": plain, "weight_decay": 0.0, "lr_scale": scale},
+    ]
+    return [part for part in parts if part["params"]]
+
+
+def schedule(config: TrainConfig, steps: int) -> Callable[[int], float]:
+    """The factor on the learning rate for update ``0 … steps-1``: warm-up, then the chosen fall."""
+    warmup = math.ceil(config.warmup_ratio * steps)
+    falling = max(1, steps - warmup)
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        done = min(1.0, (step - warmup) / falling)
+        if config.lr_scheduler_type == "linear":
+            return 1.0 - done
+        if config.lr_scheduler_type == "cosine":
+            return 0.5 * (1.0 + math.cos(math.pi * done))
+        return 1.0
+
+    return factor

@@ -1,0 +1,135 @@
+"""Everything that a run is, in one object: saved, loaded and gone on with.
+
+Two runs with equal states go on equally, to the last bit on one machine's CPU.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+@dataclass
+class Best:
+    """The best weights so far, on the CPU."""
+
+    value: float
+    step: int
+    epoch: float
+    weights: dict[str, Tensor]
+
+
+@dataclass
+class Position:
+    """Where in the run it stands. All counts begin at 0."""
+
+    step: int = 0
+    """Updates made."""
+    epoch: int = 0
+    """Epochs completed."""
+    batch: int = 0
+    """Batches of the running epoch that are used up."""
+    seconds: float = 0.0
+    """Time of training so far, over all workers."""
+    stale: int = 0
+    """Evaluations since the last improvement."""
+    evaluated_step: int = -1
+    """The update after which it was evaluated last."""
+    lr_scale: float = 1.0
+    """What a person made of the learning rate while it ran."""
+    loss_sum: float = 0.0
+    """Loss since the last evaluation, times its weight."""
+    loss_weight: float = 0.0
+    skipped: int = 0
+    """Updates left out because their gradient was not finite."""
+
+
+@dataclass
+class TrainingState:
+    """Network, optimizer, position, best weights; random states are read when it is saved."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler | None = None
+    position: Position = field(default_factory=Position)
+    best: Best | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain values only, so that ``torch.load(weights_only=True)`` reads it."""
+        return {
+            "network": trained_weights(self.network),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": None if self.scaler is None else self.scaler.state_dict(),
+            "position": vars(self.position).copy(),
+            "best": None if self.best is None else vars(self.best).copy(),
+            "random": random_states(),
+        }
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Become the state that was saved."""
+        load_trained_weights(self.network, saved["network"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        if self.scaler is not None and saved["scaler"] is not None:
+            self.scaler.load_state_dict(saved["scaler"])
+        self.position = Position(**saved["position"])
+        self.best = None if saved["best"] is None else Best(**saved["best"])
+        set_random_states(saved["random"])
+
+
+def trained_weights(network: nn.Module) -> dict[str, Tensor]:
+    """Parameters that are trained, and buffers: what a checkpoint must hold.
+
+    Frozen parameters are those that the network is built with, and are left out.
+    """
+    frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    return {name: value for name, value in network.state_dict().items() if name not in frozen}
+
+
+def load_trained_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Put back what :func:`trained_weights` returned; raises ``RuntimeError`` if it does not fit."""
+    missing, unexpected = network.load_state_dict(weights, strict=False)
+    absent = set(missing) & set(trained_weights(network))
+    if absent or unexpected:
+        raise RuntimeError(f"weights do not fit: missing {sorted(absent)}, extra {unexpected}")
+
+
+def on_cpu(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copies on the CPU."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}
+
+
+def random_states() -> dict[str, Any]:
+    """The states of Python's, NumPy's and torch's generators."""
+    version, numbers, gauss = random.getstate()
+    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 — the global one that libraries use
+    return {
+        "python": [version, list(numbers), gauss],
+        "numpy": [torch.from_numpy(numpy_state["state"]["key"].astype(np.int64)),
+                  int(numpy_state["state"]["pos"]), int(numpy_state["has_gauss"]),
+                  float(numpy_state["gauss"])],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }  # fmt: skip
+
+
+def set_random_states(saved: dict[str, Any]) -> None:
+    """Put back what :func:`random_states` returned."""
+    version, numbers, gauss = saved["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    key, pos, has_gauss, cached = saved["numpy"]
+    np.random.set_state(("MT19937", key.numpy().astype(np.uint32), pos, has_gauss, cached))  # noqa: NPY002
+    torch.set_rng_state(saved["torch"].cpu())
+    if saved["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([state.cpu() for state in saved["cuda"]])
+
+
+def seed_everything(seed: int) -> None:
+    """Start all generators from one number."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    torch.manual_seed(seed)

@@ -1,0 +1,65 @@
+"""The sections that are the same for every task: how to train, and on what."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from engine.fields import Section, option
+
+
+class TrainConfig(Section):
+    """How the weights are updated, and when the run evaluates, saves and ends."""
+
+    epochs: int = option(10, "Passes over the training data", ge=1, le=100_000)
+    max_steps: int | None = option(
+        None, "End after this many updates, whatever the epochs", ge=1, advanced=True
+    )
+    batch_size: int = option(64, "Samples that go through the network at once", ge=1, le=1_000_000)
+    gradient_accumulation_steps: int = option(
+        1, "Batches whose gradients make one update", ge=1, le=100_000, advanced=True
+    )
+    learning_rate: float = option(1e-3, "Step size at its highest", gt=0, le=100)
+    optimizer: Literal["adamw", "sgd"] = option("adamw", "How gradients become updates")
+    weight_decay: float = option(0.01, "Pull of weights to zero; norms and biases are left out", ge=0)
+    momentum: float = option(0.9, "Momentum of SGD", ge=0, lt=1, advanced=True)
+    adam_beta1: float = option(0.9, "AdamW's decay of the mean", ge=0, lt=1, advanced=True)
+    adam_beta2: float = option(0.999, "AdamW's decay of the variance", ge=0, lt=1, advanced=True)
+    lr_scheduler_type: Literal["constant", "linear", "cosine"] = option(
+        "cosine", "How the learning rate falls after the warm-up"
+    )
+    warmup_ratio: float = option(0.0, "Share of the updates in which the rate rises", ge=0, lt=1)
+    max_grad_norm: float = option(
+        1.0, "Longest gradient; longer ones are shortened, 0 switches it off", ge=0, advanced=True
+    )
+    seed: int = option(0, "Number that fixes everything random", ge=0, le=2**31 - 1)
+    metric_for_best_model: str = option(
+        "", "Metric of the validation data that decides; empty takes the task's own", advanced=True
+    )
+    early_stopping_patience: int = option(
+        0, "Evaluations without improvement before the run ends; 0 never", ge=0
+    )
+    eval_steps: int = option(
+        0, "Updates between evaluations; 0 evaluates after each epoch", ge=0, advanced=True
+    )
+    save_steps: int = option(
+        0, "Updates between checkpoints; 0 goes by the time alone", ge=0, advanced=True
+    )
+    save_minutes: float = option(
+        5.0, "Time between checkpoints", gt=0, unit="min", advanced=True
+    )
+    save_total_limit: int = option(2, "Newest checkpoints that are kept", ge=1, advanced=True)
+
+
+class ComputeConfig(Section):
+    """Where and in which number format the run computes."""
+
+    device: Literal["auto", "cuda", "mps", "cpu"] = option(
+        "auto", "auto takes CUDA, then MPS, then the CPU"
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = option(
+        "auto", "auto takes bfloat16 where the device computes in it"
+    )
+    threads: int = option(
+        0, "CPU threads; 0 takes as many as there are cores", ge=0, le=1024, advanced=True
+    )
+    compile: bool = option(False, "Compile the network before training", advanced=True)

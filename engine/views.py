@@ -1,0 +1,60 @@
+"""What there is to look at after a run, in forms that any screen can draw.
+
+A task says what it has to show as tables, matrices, lines and texts; the report keeps them as
+JSON, and the results screen draws each by its form without knowing the task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Something to look at."""
+
+    form: ClassVar[str] = ""
+    title: str
+
+    def record(self) -> dict[str, Any]:
+        """As JSON takes it, with the form."""
+        return {"form": self.form} | asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Table(View):
+    """Rows and columns; numbers are shown aligned."""
+
+    form: ClassVar[str] = "table"
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix(View):
+    """Counts by two labels, drawn as a heat map: rows are the truth, columns the prediction."""
+
+    form: ClassVar[str] = "matrix"
+    labels: Sequence[str]
+    values: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines(View):
+    """Curves over a common axis, such as a forecast against the truth."""
+
+    form: ClassVar[str] = "lines"
+    x: Sequence[float]
+    series: dict[str, Sequence[float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts(View):
+    """Pieces of text with captions, such as a question, its answer and the reference."""
+
+    form: ClassVar[str] = "texts"
+    items: Sequence[dict[str, str]]
