@@ -1,15 +1,15 @@
 """The directory of a run: the protocol between who trains and who watches.
 
-    config.toml      the resolved configuration
-    events.jsonl     what happened, appended to (engine.events)
-    control/         requests to the one who trains (engine.control)
-    worker.json      the process that trains (engine.process)
-    heartbeat        touched every two seconds while it does
-    lock             held while it does, so that no second one starts
-    log.txt          whatever the libraries print
-    checkpoints/     states to go on from (engine.training.checkpoint)
-    model/           what was learned, for use (engine.training.export)
-    report.json      final metrics and views
+config.toml      the resolved configuration
+events.jsonl     what happened, appended to (engine.events)
+control/         requests to the one who trains (engine.control)
+worker.json      the process that trains (engine.process)
+heartbeat        touched every two seconds while it does
+lock             held while it does, so that no second one starts
+log.txt          whatever the libraries print
+checkpoints/     states to go on from (engine.training.checkpoint)
+model/           what was learned, for use (engine.training.export)
+report.json      final metrics and views
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ class RunDirectory:
         if len(found) == 1:
             return found[0]
         if not found:
-            raise RunError(f"There is no run {run_id[:80]!r} in {folder}.", "`dltui runs` lists all.")
+            raise RunError(
+                f"There is no run {run_id[:80]!r} in {folder}.", "`dltui runs` lists all."
+            )
         some = ", ".join(run.id for run in found[:3])
         raise RunError(f"{len(found)} runs match {run_id!r}: {some} …", "Give more of the name.")
 
@@ -185,12 +187,16 @@ class RunDirectory:
             return False
 
     def last_of(self, *kinds: type[Event]) -> Event | None:
-        """The newest event of these kinds, looked for from the end of the file."""
+        """The newest event of these kinds."""
+        return next(self.newest(*kinds), None)
+
+    def newest(self, *kinds: type[Event]) -> Iterator[Event]:
+        """The events of these kinds (of all, if none is named), the newest first."""
+        starts = tuple(f'{{"event":"{kind.kind}"'.encode() for kind in kinds) or (b"",)
         for line in _lines_backwards(self.events):
-            event = decode(line)
-            if isinstance(event, kinds):
-                return event
-        return None
+            event = decode(line) if line.startswith(starts) else None
+            if event is not None:
+                yield event
 
     @contextmanager
     def locked(self) -> Iterator[None]:
