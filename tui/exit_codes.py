@@ -1,0 +1,9 @@
+"""What the exit status of ``dltui`` says."""
+
+DONE = 0
+FAILED = 1
+"""A run failed, or the program made a mistake."""
+USAGE = 2
+"""Wrong usage or configuration."""
+INTERRUPTED = 130
+"""Ended by ctrl+c."""

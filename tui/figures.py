@@ -1,0 +1,44 @@
+"""How numbers are written for people, on screens and on the command line."""
+
+from __future__ import annotations
+
+
+def number(value: float | None) -> str:
+    """A metric with four significant digits, or a dash where there is none."""
+    if value is None:
+        return "–"
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.3g}"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.6g}"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time: ``9 s``, ``3:07``, ``2:05:09``, ``3 d 4 h``."""
+    if seconds is None:
+        return "–"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d}"
+    if whole < 86400:
+        return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    return f"{whole // 86400} d {whole // 3600 % 24} h"
+
+
+def size(count: float) -> str:
+    """A number of bytes: ``512 B``, ``1.5 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def amount(count: float) -> str:
+    """A count, short: ``950``, ``12.4 k``, ``1.2 M``."""
+    for unit in ("", " k", " M", " G"):
+        if abs(count) < 1000:
+            return f"{count:.0f}" if not unit else f"{count:.1f}{unit}"
+        count /= 1000
+    return f"{count:.1f} T"

@@ -1,0 +1,19 @@
+"""The one door through which text from outside reaches the screen.
+
+Names, file names, log lines, data and messages of errors are shown as they are: markup in them is
+not interpreted, escape sequences are made visible and harmless.
+"""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from engine.plain import plain
+from tui.figures import amount, duration, number, size
+
+__all__ = ["amount", "duration", "literal", "number", "size"]
+
+
+def literal(text: object, limit: int = 200) -> Content:
+    """``text`` on one line as it is, at most ``limit`` characters long."""
+    return Content(plain(text, limit))
