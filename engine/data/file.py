@@ -1,0 +1,53 @@
+"""Tables in local files: CSV, TSV, Parquet, JSON and what else has a reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from engine.data.section import DataConfig
+from engine.fields import option
+
+if TYPE_CHECKING:
+    from engine.data.raw import RawData
+
+
+class FileConfig(DataConfig):
+    """A file, or a folder or pattern of files whose names say their split."""
+
+    kind: Literal["file"] = "file"
+    title = "local files"
+
+    path: str = option(
+        "", "File, folder, or pattern such as data/*.parquet; names like train, test give splits"
+    )
+    validation_path: str = option("", "Validation files, where they lie elsewhere", advanced=True)
+    test_path: str = option("", "Test files, where they lie elsewhere", advanced=True)
+    format: str = option(
+        "",
+        "How to read them; empty goes by the suffix",
+        suggestions=("csv", "tsv", "parquet", "json", "jsonl"),
+    )
+    delimiter: str = option(
+        "",
+        "What separates cells of a CSV; empty finds it",
+        suggestions=(",", ";", "tab", "|"),
+        advanced=True,
+    )
+    header: Literal["auto", "yes", "no"] = option(
+        "auto", "Whether the first row of a CSV names the columns", advanced=True
+    )
+    encoding: str = option(
+        "utf-8", "Encoding of text files", suggestions=("utf-8", "latin-1", "cp1252"), advanced=True
+    )
+
+    @property
+    def label(self) -> str:
+        """The last part of the path."""
+        return Path(self.path).name
+
+    def load(self) -> RawData:
+        """Read all files; raises :class:`~engine.errors.DataError`."""
+        from engine.data.files import load_files
+
+        return load_files(self)
