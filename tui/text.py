@@ -9,9 +9,6 @@ from __future__ import annotations
 from textual.content import Content
 
 from engine.plain import plain
-from tui.figures import amount, duration, number, size
-
-__all__ = ["amount", "duration", "literal", "number", "size"]
 
 
 def literal(text: object, limit: int = 200) -> Content:

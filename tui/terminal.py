@@ -1,0 +1,68 @@
+"""The terminal belongs to the screens alone: what anything else prints goes to a log file.
+
+Libraries, child processes and C code write to the descriptors 1 and 2. While :func:`owned` is
+entered these lead to a file, and Textual draws on a private descriptor of the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from engine.locations import logs_folder
+
+_LOG_LIMIT = 1_000_000
+"""Bytes after which the log begins anew."""
+
+
+@contextmanager
+def owned() -> Iterator[None]:
+    """Give the terminal to Textual, and everything back at the end, whatever happens."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    screen, out, err = os.dup(2), os.dup(1), os.dup(2)
+    kept = sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__
+    log = _open_log()
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    with os.fdopen(screen, "w", encoding="utf-8") as terminal:
+        sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__ = kept  # type: ignore[misc]
+            for saved, number in ((out, 1), (err, 2)):
+                os.dup2(saved, number)
+                os.close(saved)
+
+
+def _open_log() -> int:
+    """The log file, or nowhere at all where none can be written."""
+    try:
+        folder = logs_folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / "output.log"
+        again = os.O_TRUNC if path.exists() and path.stat().st_size > _LOG_LIMIT else os.O_APPEND
+        return os.open(path, os.O_WRONLY | os.O_CREAT | again, 0o600)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+def write_crash_report(error: BaseException) -> Path | None:
+    """Keep what is known of a defect in a file; ``None`` where it cannot be written."""
+    folder = logs_folder()
+    path = folder / f"crash-{datetime.now():%Y%m%d-%H%M%S}.txt"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        return None
+    return path

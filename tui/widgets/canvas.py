@@ -1,0 +1,79 @@
+"""Lines of text of which only the cells that changed are sent to the terminal again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+from rich.segment import Segment
+from textual.content import Content
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+
+class Canvas(Widget):
+    """A widget that is given its lines; over a slow connection a change costs what it changes."""
+
+    DEFAULT_CSS = "Canvas { height: 1; width: 1fr; }"
+
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._lines: list[Content] = []
+        self._strips: list[Strip] = []
+
+    def show(self, lines: Sequence[Content]) -> None:
+        """Show these lines from the top; what is longer or wider than the widget is cut."""
+        before = self._strips
+        self._lines = list(lines)
+        self._strips = [self._strip(line) for line in self._lines]
+        blank = Strip.blank(0)
+        for y in range(max(len(before), len(self._strips))):
+            old = before[y] if y < len(before) else blank
+            new = self._strips[y] if y < len(self._strips) else blank
+            if old != new:
+                self.refresh(_difference(y, old, new))
+
+    def render_line(self, y: int) -> Strip:
+        """The strip of a line; called by Textual."""
+        width = self.size.width
+        style = self.visual_style.rich_style
+        if y >= len(self._strips):
+            return Strip.blank(width, style)
+        return self._strips[y].crop_extend(0, width, style)
+
+    def notify_style_update(self) -> None:
+        """A change of the theme: colours in the lines mean something else now."""
+        super().notify_style_update()
+        self._strips = [self._strip(line) for line in self._lines]
+
+    def _strip(self, line: Content) -> Strip:
+        parts = line.render(self.visual_style, "", self.app.stylesheet.parse_style)
+        return Strip([Segment(text, style.rich_style) for text, style in parts])
+
+
+def _difference(y: int, old: Strip, new: Strip) -> Region:
+    """From the first to the last cell that is not the same."""
+    a, b = _cells(old), _cells(new)
+    width = max(len(a), len(b))
+    start = _same(a, b)
+    if len(a) == len(b):
+        width -= _same(a[start:][::-1], b[start:][::-1])
+    return Region(start, y, width - start, 1)
+
+
+def _cells(strip: Strip) -> list[tuple[str, object]]:
+    """What each cell shows; a wide character fills two."""
+    return [
+        (character, segment.style)
+        for segment in strip
+        for character in segment.text
+        for _ in range(max(1, Segment(character).cell_length))
+    ]
+
+
+def _same(a: Sequence[object], b: Sequence[object]) -> int:
+    """How many items at the beginning are equal."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
