@@ -1,0 +1,52 @@
+"""How many steps it takes until a series repeats itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LONGEST = 10_000
+_CLEAR = 0.2
+"""Autocorrelation below this is no season."""
+
+
+def find_season(values: NDArray[np.float64], candidates: Sequence[int] = ()) -> int:
+    """The length of the strongest season in steps; 1 where there is none.
+
+    Looks at the autocorrelation of the changes from step to step, which no trend disturbs.
+    ``candidates`` (a day, a week … in steps) are asked first; a longer one must be clearly stronger.
+    """
+    changes = np.diff(values)
+    longest = min(len(changes) // 3, _LONGEST)
+    if longest < 2 or not changes.std() > 0:
+        return 1
+    correlation = _autocorrelation(changes, longest)
+    known = [lag for lag in sorted(candidates) if 2 <= lag <= longest]
+    return _first_strong(correlation, known) or _first_strong(correlation, _peaks(correlation)) or 1
+
+
+def _first_strong(correlation: NDArray[np.float64], lags: Sequence[int]) -> int | None:
+    strong = [lag for lag in lags if correlation[lag] > _CLEAR]
+    if not strong:
+        return None
+    highest = max(correlation[lag] for lag in strong)
+    return next(lag for lag in strong if correlation[lag] >= 0.9 * highest)
+
+
+def _peaks(correlation: NDArray[np.float64]) -> list[int]:
+    inner = correlation[1:-1]
+    higher = (inner > correlation[:-2]) & (inner >= correlation[2:])
+    return [int(lag) for lag in np.flatnonzero(higher) + 1 if lag >= 2]
+
+
+def _autocorrelation(values: NDArray[np.float64], longest: int) -> NDArray[np.float64]:
+    """For lags 0 … ``longest``, by the Fourier transform."""
+    centred = values - values.mean()
+    size = 1 << (2 * len(centred) - 1).bit_length()
+    spectrum = np.fft.rfft(centred, size)
+    products = np.fft.irfft(spectrum * spectrum.conj(), size)[: longest + 1]
+    # Unbiased: a long season is not weaker for having fewer pairs.
+    pairs = len(centred) - np.arange(longest + 1)
+    return np.asarray(products / pairs * len(centred) / products[0], np.float64)

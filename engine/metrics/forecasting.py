@@ -1,0 +1,215 @@
+"""Errors of forecasts, in the units of the data and standardised, and pictures of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from engine.tasks.task import Evaluation, Evaluator
+from engine.training.batch import Batch
+from engine.views import Lines, Table, View
+
+LossName = Literal["mse", "mae", "huber"]
+
+_SHOWN_WINDOWS = 3
+_SHOWN_TARGETS = 3
+_SHOWN_PAST = 2
+"""Horizons of the past that are drawn before a forecast."""
+
+
+def forecast_loss(forecast: Tensor, targets: Tensor, name: LossName) -> Tensor:
+    """The loss of each value, of the shape of ``targets``; ``huber`` bends at one deviation."""
+    difference = forecast.float() - targets
+    if name == "mae":
+        return difference.abs()
+    if name == "huber":
+        size = difference.abs()
+        return torch.where(size < 1, 0.5 * difference.square(), size - 0.5)
+    return difference.square()
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What turns standardised errors of each target into others."""
+
+    targets: Sequence[str]
+    mean: Sequence[float]
+    std: Sequence[float]
+    naive_error: Sequence[float]
+    """Mean absolute error of the seasonal-naive forecast, one season ahead, on the training rows."""
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A few windows of one batch, on the device: its first and its worst."""
+
+    past: Tensor
+    truth: Tensor
+    forecast: Tensor
+    time: Tensor
+    error: Tensor
+
+
+class ForecastEvaluator(Evaluator):
+    """Adds up errors by step and target on the device; keeps two windows of each batch to show."""
+
+    def __init__(
+        self,
+        forward: Callable[[nn.Module, Batch], Tensor],
+        scales: Scales,
+        loss: LossName,
+        time_text: Callable[[int], str],
+    ) -> None:
+        self._forward = forward
+        self._scales = scales
+        self._loss = loss
+        self._time_text = time_text
+        self._sums: Tensor | None = None
+        self._windows = 0
+        self._shown: list[_Shown] = []
+
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in one batch."""
+        forecast = self._forward(network, batch).float()
+        truth = batch.targets
+        # MPS has no float64; sums of many windows are kept exact where it can be had.
+        exact = torch.float32 if truth.device.type == "mps" else torch.float64
+        difference = (forecast - truth).to(exact)
+        parts = (
+            difference.square(),
+            difference.abs(),
+            forecast_loss(forecast, truth, self._loss).to(exact),
+            truth.to(exact),
+            truth.to(exact).square(),
+        )
+        sums = torch.stack([part.sum(0) for part in parts])
+        self._sums = sums if self._sums is None else self._sums + sums
+        self._windows += len(truth)
+        error = difference.square().mean((1, 2))
+        chosen = torch.stack([torch.zeros_like(error.argmax()), error.argmax()])
+        past = batch.inputs["past"][chosen, :, : truth.shape[2]]
+        self._shown.append(
+            _Shown(past, truth[chosen], forecast[chosen], batch.inputs["time"][chosen], error[chosen])
+        )
+
+    def compute(self, views: bool = False) -> Evaluation:
+        """All metrics; each is the mean over the targets."""
+        if self._sums is None:
+            return Evaluation({})
+        sums = ForecastErrors(self._sums.cpu().double().numpy(), self._windows, self._scales)
+        return Evaluation(sums.metrics(), [*sums.views(), *self._pictures()] if views else [])
+
+    def _pictures(self) -> list[View]:
+        """Forecasts against the truth: the worst one, and some spread over the split."""
+        spread = np.unique(np.linspace(0, len(self._shown) - 1, _SHOWN_WINDOWS + 1).round())
+        errors = torch.stack([shown.error[1] for shown in self._shown])
+        chosen = [("Forecast", int(i), 0) for i in spread[:_SHOWN_WINDOWS]]
+        chosen.append(("Worst forecast", int(errors.argmax()), 1))
+        pictures: list[View] = []
+        for title, index, which in chosen:
+            shown = self._shown[index]
+            arrays = [part[which].cpu().numpy() for part in (shown.past, shown.truth, shown.forecast)]
+            when = self._time_text(int(shown.time[which]))
+            for i, target in list(enumerate(self._scales.targets))[:_SHOWN_TARGETS]:
+                scale = (self._scales.mean[i], self._scales.std[i])
+                columns = [array[:, i] * scale[1] + scale[0] for array in arrays]
+                pictures.append(_picture(f"{title} of {target} after {when}", *columns))
+        return pictures
+
+
+def _picture(
+    title: str, past: NDArray[np.float64], truth: NDArray[np.float64], forecast: NDArray[np.float64]
+) -> Lines:
+    """The last of the past, then truth and forecast; the first step ahead is at 1."""
+    past = past[-_SHOWN_PAST * len(truth) :]
+    nothing: list[float | None] = [None] * len(past)
+    return Lines(
+        title,
+        list(map(float, range(1 - len(past), len(truth) + 1))),
+        {
+            "truth": [*_rounded(past), *_rounded(truth)],
+            "forecast": [*nothing, *_rounded(forecast)],
+        },
+    )
+
+
+def _rounded(values: NDArray[np.float64]) -> list[float | None]:
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]
+
+
+class ForecastErrors:
+    """Metrics from sums over windows."""
+
+    def __init__(self, sums: NDArray[np.float64], windows: int, scales: Scales) -> None:
+        """``sums`` ``[5, horizon, targets]``: squared and absolute errors, loss, truth, its square."""
+        means = sums / windows
+        self.squared, self.absolute, self._loss, self._truth, self._truth_squared = means
+        self.scales = scales
+        self.std = np.asarray(scales.std)
+
+    def by_target(self) -> dict[str, NDArray[np.float64]]:
+        """Each metric for each target. Sources: MASE, Hyndman and Koehler 2006, with the season of
+        the series; R² over all windows and steps of a target, as scikit-learn pools them.
+        """
+        squared, absolute = self.squared.mean(0), self.absolute.mean(0)
+        variance = self._truth_squared.mean(0) - self._truth.mean(0) ** 2
+        naive = np.asarray(self.scales.naive_error)
+        mae = absolute * self.std
+        return {
+            "mse_scaled": squared,
+            "mae_scaled": absolute,
+            "loss": self._loss.mean(0),
+            "mse": squared * self.std**2,
+            "rmse": np.sqrt(squared) * self.std,
+            "mae": mae,
+            "mase": _divided(mae, naive),
+            "r2": 1 - _divided(squared, variance),
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """The means over the targets."""
+        return {name: float(values.mean()) for name, values in self.by_target().items()}
+
+    def views(self) -> list[View]:
+        """Metrics by target, and errors by step."""
+        targets = self.by_target()
+        names = ("mse_scaled", "rmse", "mae", "mase", "r2")
+        table = Table(
+            "Errors by target",
+            ["target", *names],
+            [
+                [target, *(_cell(targets[name][i]) for name in names)]
+                for i, target in enumerate(self.scales.targets)
+            ],
+        )
+        return [table, self._step_lines(), self._step_table()]
+
+    def _step_lines(self) -> Lines:
+        rmse = np.sqrt(self.squared) * self.std
+        steps = list(map(float, range(1, len(rmse) + 1)))
+        shown = list(enumerate(self.scales.targets))[:_SHOWN_TARGETS]
+        return Lines("RMSE by step", steps, {name: _rounded(rmse[:, i]) for i, name in shown})
+
+    def _step_table(self) -> Table:
+        columns = (
+            self.squared.mean(1),
+            (np.sqrt(self.squared) * self.std).mean(1),
+            (self.absolute * self.std).mean(1),
+        )
+        rows = [[i + 1, *map(_cell, step)] for i, step in enumerate(zip(*columns, strict=True))]
+        return Table("Errors by step", ["step", "mse_scaled", "rmse", "mae"], rows)
+
+
+def _divided(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN where there is nothing to divide by."""
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+
+
+def _cell(value: float) -> float | None:
+    return float(f"{value:.5g}") if np.isfinite(value) else None

@@ -1,0 +1,27 @@
+"""Linear layers over trend and season."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from engine.fields import option
+from engine.models.section import ModelConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class DLinearConfig(ModelConfig):
+    """DLinear (Zeng et al. 2022): small, fast and hard to beat; looks at the targets' past alone."""
+
+    kind: Literal["dlinear"] = "dlinear"
+    title = "DLinear"
+
+    kernel_size: int = option(25, "Rows in the moving average that is the trend", ge=1, unit="rows")
+    individual: bool = option(False, "Layers of its own for each target")
+
+    def build(self, shape: Any) -> nn.Module:
+        """Takes a :class:`~engine.models.shapes.SeriesShape`."""
+        from engine.networks.dlinear import DLinear
+
+        return DLinear(shape, self.kernel_size, self.individual)

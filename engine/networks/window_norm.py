@@ -1,0 +1,53 @@
+"""Each window measured against itself, so that a network need not know the level of a series."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+WindowNorm = Literal["none", "last", "standard"]
+
+_SMALLEST = 1e-5
+"""Added to a variance: a constant window stays finite."""
+
+
+class Normalized(nn.Module):
+    """Shifts (and scales) the channels of a window before a network, and back what it forecasts.
+
+    ``last`` subtracts the last value (NLinear, Zeng et al. 2022), ``standard`` also divides by the
+    deviation after subtracting the mean (reversible instance normalisation without learned
+    parameters, Kim et al. 2022). Calendar features behind the channels are left alone.
+    """
+
+    def __init__(self, network: nn.Module, kind: WindowNorm, channels: int, targets: int) -> None:
+        super().__init__()
+        self.network = network
+        self.kind = kind
+        self.channels = channels
+        self.targets = targets
+
+    def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:
+        """As the network inside."""
+        values, features = past.tensor_split([self.channels], dim=2)
+        shift, scale = self._statistics(values)
+        past = torch.cat([(values - shift) / scale, features], 2)
+        shift, scale = shift[..., : self.targets], scale[..., : self.targets]
+        if truth is not None:
+            truth = (truth - shift) / scale
+        forecast: Tensor = self.network(past, future, truth)
+        return forecast * scale + shift
+
+    def _statistics(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Shift and scale, each ``[batch, 1, channels]``."""
+        if self.kind == "last":
+            last = values[:, -1:]
+            return last, torch.ones_like(last)
+        variance, mean = torch.var_mean(values, dim=1, keepdim=True, correction=0)
+        return mean, (variance + _SMALLEST).sqrt()
+
+
+def with_window_norm(network: nn.Module, kind: WindowNorm, channels: int, targets: int) -> nn.Module:
+    """``network``, inside :class:`Normalized` where ``kind`` asks for it."""
+    return network if kind == "none" else Normalized(network, kind, channels, targets)
