@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 _LONGEST = 10_000
 _CLEAR = 0.2
-"""Autocorrelation below this is no season."""
+_CLEAR_FOR_CANDIDATES = 0.1
+"""Autocorrelation below this is no season; where one is expected, noise may hide more of it."""
 
 
 def find_season(values: NDArray[np.float64], candidates: Sequence[int] = ()) -> int:
@@ -23,12 +24,20 @@ def find_season(values: NDArray[np.float64], candidates: Sequence[int] = ()) -> 
     if longest < 2 or not changes.std() > 0:
         return 1
     correlation = _autocorrelation(changes, longest)
-    known = [lag for lag in sorted(candidates) if 2 <= lag <= longest]
-    return _first_strong(correlation, known) or _first_strong(correlation, _peaks(correlation)) or 1
+    peaks = _peaks(correlation)
+    expected = [lag for lag in peaks if lag in candidates]
+    return (
+        _first_strong(correlation, expected, _CLEAR_FOR_CANDIDATES)
+        or _first_strong(correlation, peaks, _CLEAR)
+        or 1
+    )
 
 
-def _first_strong(correlation: NDArray[np.float64], lags: Sequence[int]) -> int | None:
-    strong = [lag for lag in lags if correlation[lag] > _CLEAR]
+def _first_strong(
+    correlation: NDArray[np.float64], lags: Sequence[int], least: float
+) -> int | None:
+    """The shortest of ``lags`` that is about as strong as the strongest."""
+    strong = [lag for lag in lags if correlation[lag] > least]
     if not strong:
         return None
     highest = max(correlation[lag] for lag in strong)
