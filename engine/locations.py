@@ -29,3 +29,9 @@ def presets_folder() -> Path:
 def logs_folder() -> Path:
     """The folder with the program's own log and its crash reports."""
     return (_home() or platformdirs.user_state_path("dltui")) / "logs"
+
+
+def cache_folder() -> Path:
+    """The folder with what can be computed again: tokenised data and the like."""
+    home = _home()
+    return home / "cache" if home else platformdirs.user_cache_path("dltui")

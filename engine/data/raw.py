@@ -49,8 +49,13 @@ class RawData:
 
 
 def class_names(table: pa.Table, column: str) -> list[str] | None:
-    """Names of an integer label's classes, where ``datasets`` noted them in the schema."""
+    """Names of an integer label's classes, where ``datasets`` noted them in the schema.
+
+    Of a column with lists of labels, those of the items.
+    """
     feature = _features(table).get(column, {})
+    if isinstance(feature, dict) and "feature" in feature:
+        feature = feature["feature"]
     if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
         names = feature.get("names")
         return [str(name) for name in names] if isinstance(names, list) else None

@@ -58,15 +58,15 @@ class ClassificationEvaluator(Evaluator):
         self._logits.append(self._forward(network, batch).float())
         self._targets.append(batch.targets)
 
+    def outcome(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Probabilities ``[rows, classes]`` and class numbers of all samples so far."""
+        probabilities = torch.cat(self._logits).softmax(1)
+        return probabilities.cpu().numpy(), torch.cat(self._targets).cpu().numpy()
+
     def compute(self, views: bool = False) -> Evaluation:
         """All metrics by scikit-learn."""
-        logits = torch.cat(self._logits)
-        targets = torch.cat(self._targets)
-        loss = float(F.cross_entropy(logits, targets))
-        probabilities = logits.softmax(1).cpu().numpy()
-        return evaluate_classes(
-            probabilities, targets.cpu().numpy(), self._names, loss, self._top, views
-        )
+        loss = float(F.cross_entropy(torch.cat(self._logits), torch.cat(self._targets)))
+        return evaluate_classes(*self.outcome(), self._names, loss, self._top, views)
 
 
 def evaluate_classes(

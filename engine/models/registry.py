@@ -11,5 +11,9 @@ MODELS: Registry[ModelConfig] = Registry(
         "mlp": "engine.models.mlp:MlpConfig",
         "cnn": "engine.models.cnn:CnnConfig",
         "torchvision": "engine.models.torchvision:TorchvisionConfig",
+        "transformer": "engine.models.transformer:TransformerConfig",
+        "lstm": "engine.models.recurrent:LstmConfig",
+        "gru": "engine.models.recurrent:GruConfig",
+        "dlinear": "engine.models.dlinear:DLinearConfig",
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +24,43 @@ class ImageShape:
     channels: int
     size: int
     outputs: int
+
+
+TextHead = Literal[
+    "sequence_classification",
+    "token_classification",
+    "question_answering",
+    "causal_lm",
+    "seq2seq_lm",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class TextShape:
+    """Token numbers and their mask: int64 ``[batch, length]``, by the names transformers uses."""
+
+    head: TextHead
+    vocabulary: int
+    """Number of tokens that the tokenizer knows."""
+    max_length: int
+    """Longest input in tokens."""
+    pad_token_id: int
+    bos_token_id: int | None = None
+    eos_token_id: int | None = None
+    labels: tuple[str, ...] = ()
+    """Names of the classes, for heads that classify."""
+    multi_label: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesShape:
+    """Windows of a series and what follows them."""
+
+    channels: int
+    """Columns of the series, targets first: inputs ``past`` are ``[batch, window, channels + features]``."""
+    targets: int
+    """The first so many channels are forecast: ``[batch, horizon, targets]``."""
+    window: int
+    horizon: int
+    features: int = 0
+    """Columns known in advance, such as the hour: inputs ``future`` are ``[batch, horizon, features]``."""

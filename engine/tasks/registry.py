@@ -9,7 +9,11 @@ TASKS: Registry[TaskConfig] = Registry(
     "task",
     {
         "image_classification": "engine.tasks.image_classification:ImageClassificationConfig",
+        "text_classification": "engine.tasks.text_classification:TextClassificationConfig",
+        "token_classification": "engine.tasks.token_classification:TokenClassificationConfig",
+        "question_answering": "engine.tasks.question_answering:QuestionAnsweringConfig",
         "tabular_classification": "engine.tasks.tabular_classification:TabularClassificationConfig",
         "tabular_regression": "engine.tasks.tabular_regression:TabularRegressionConfig",
+        "forecasting": "engine.tasks.forecasting:ForecastingConfig",
     },
 )

@@ -20,6 +20,8 @@ from engine.summary import DataSummary
 from engine.views import View
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
     import torch
     from torch import nn
@@ -56,6 +58,7 @@ class Evaluator(ABC):
 
 
 F = TypeVar("F", bound=Fitted)
+WEIGHTS = "network.safetensors"
 Report = Callable[[Event], None]
 
 
@@ -83,9 +86,30 @@ class Task(ABC, Generic[F]):
     def encode(self, table: pa.Table, fitted: F, device: torch.device, report: Report) -> Source:
         """Rows as batches of tensors on ``device``. Rows without a target serve predictions."""
 
+    def encode_new(
+        self, table: pa.Table, fitted: F, device: torch.device, report: Report
+    ) -> Source:
+        """Rows to predict from. Differs from :meth:`encode` where rows are not independent."""
+        return self.encode(table, fitted, device, report)
+
     @abstractmethod
     def build_network(self, fitted: F) -> nn.Module:
         """The network, on torch's current default device."""
+
+    def save_network(self, network: nn.Module, fitted: F, folder: Path) -> None:
+        """Write the weights into ``folder``, as others read them too. Raises ``OSError``."""
+        from safetensors.torch import save_model
+
+        del fitted
+        save_model(network, str(folder / WEIGHTS))
+
+    def load_network(self, fitted: F, folder: Path) -> nn.Module:
+        """The network with the weights that :meth:`save_network` wrote, on the default device."""
+        from safetensors.torch import load_model
+
+        network = self.build_network(fitted)
+        load_model(network, str(folder / WEIGHTS))
+        return network
 
     @abstractmethod
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:

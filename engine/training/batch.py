@@ -27,6 +27,8 @@ class Batch:
     targets: Any = None
     weight: float = 1.0
     """Terms in the loss (samples or tokens): how much this batch counts beside others."""
+    rows: Any = None
+    """The samples as they were read (an Arrow table), where a task wants to show them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,10 @@ class Source(ABC):
         count = len(self)
         rows = torch.arange(count) if generator is None else torch.randperm(count, generator=generator)
         return split_rows(rows, batch_size)
+
+    def evaluation_plan(self, batch_size: int) -> list[Tensor]:
+        """As :meth:`plan` without a generator, in whatever order is fastest."""
+        return self.plan(batch_size)
 
 
 def split_rows(rows: Tensor, batch_size: int) -> list[Tensor]:

@@ -1,9 +1,9 @@
 """What is kept for use: weights, what the data taught, and the configuration, without any code.
 
-    model/config.toml           the experiment
-    model/fitted.json           class names, means, codes
-    model/network.safetensors   the weights
-    model/manifest.json         SHA-256 of the others
+model/config.toml           the experiment
+model/fitted.json           class names, means, codes
+model/network.safetensors   the weights, unless the task saves them in another form
+model/manifest.json         SHA-256 of the others
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any
 import tomlkit
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
 from torch import nn
 
 from engine import atomic
@@ -26,18 +25,16 @@ from engine.config import RunConfig
 from engine.errors import RunError
 from engine.tasks.task import Fitted, Task
 
-_WEIGHTS = "network.safetensors"
-
 
 def export(folder: Path, task: Task[Any], fitted: Fitted, network: nn.Module) -> None:
     """Write ``folder`` anew, complete or not at all. Raises ``OSError``."""
     writing = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir(mode=0o700)
-    save_model(network, str(writing / _WEIGHTS))
+    task.save_network(network, fitted, writing)
     atomic.write_text(writing / "fitted.json", fitted.model_dump_json(indent=2) + "\n")
     atomic.write_text(writing / "config.toml", tomlkit.dumps(task.config.values()))
-    digests = {path.name: _digest(path) for path in sorted(writing.iterdir())}
+    digests = {path.name: _digest(path) for path in sorted(writing.iterdir()) if path.is_file()}
     atomic.write_json(writing / "manifest.json", digests)
     shutil.rmtree(folder, ignore_errors=True)
     writing.rename(folder)
@@ -51,11 +48,11 @@ def load_exported(folder: Path, device: torch.device) -> tuple[Task[Any], Fitted
     try:
         _check(folder)
         config = RunConfig.parse(tomllib.loads((folder / "config.toml").read_text()))
+        config = config.model_copy(update={"model": config.model.exported(folder)})
         task = config.task.create(config)
         fitted = task.fitted_type.model_validate_json((folder / "fitted.json").read_bytes())
         with device:
-            network = task.build_network(fitted)
-        load_model(network, str(folder / _WEIGHTS), device=str(device))
+            network = task.load_network(fitted, folder)
     except FileNotFoundError as error:
         raise RunError(f"{folder} holds no complete model: {error.filename} is missing.") from error
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:

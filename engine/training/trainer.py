@@ -261,7 +261,7 @@ class Trainer:
         network.eval()
         shown = time.perf_counter()
         with torch.inference_mode(), self.compute.autocast():
-            for batch in source.read(source.plan(self.config.batch_size)):
+            for batch in source.read(source.evaluation_plan(self.config.batch_size)):
                 evaluator.update(network, batch)
                 if time.perf_counter() - shown > REPORT_SECONDS:
                     shown = time.perf_counter()

@@ -1,0 +1,82 @@
+"""Metrics of tasks where a sample can have several classes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn import metrics as sk
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.tasks.task import Evaluation, Evaluator
+from engine.training.batch import Batch
+from engine.views import Cell, Table
+
+_THRESHOLD = 0.5
+
+
+class MultiLabelEvaluator(Evaluator):
+    """Keeps the logits of all samples on the device until the end."""
+
+    def __init__(self, names: Sequence[str], forward: Callable[[nn.Module, Batch], Tensor]) -> None:
+        """``forward`` gives logits ``[batch, classes]``; targets are 0 or 1 in the same shape."""
+        self._names = list(names)
+        self._forward = forward
+        self._logits: list[Tensor] = []
+        self._targets: list[Tensor] = []
+
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in one batch."""
+        self._logits.append(self._forward(network, batch).float())
+        self._targets.append(batch.targets)
+
+    def outcome(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Probabilities and targets of all samples so far, ``[rows, classes]``."""
+        targets = torch.cat(self._targets).long()
+        return torch.cat(self._logits).sigmoid().cpu().numpy(), targets.cpu().numpy()
+
+    def compute(self, views: bool = False) -> Evaluation:
+        """All metrics by scikit-learn."""
+        logits, targets = torch.cat(self._logits), torch.cat(self._targets)
+        loss = float(F.binary_cross_entropy_with_logits(logits, targets.to(logits)))
+        return evaluate_labels(*self.outcome(), self._names, loss, views)
+
+
+def evaluate_labels(
+    probabilities: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    names: Sequence[str],
+    loss: float,
+    views: bool = False,
+) -> Evaluation:
+    """Metrics of ``[rows, classes]`` probabilities against zeros and ones.
+
+    ``accuracy`` is the share of samples whose labels are all right. Means over classes leave out
+    those that no sample has.
+    """
+    predicted = (probabilities > _THRESHOLD).astype(np.int64)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(
+        targets, predicted, average=None, zero_division=0
+    )
+    present = support > 0
+    both = present & (support < len(targets))
+    metrics = {
+        "accuracy": float((predicted == targets).all(1).mean()),
+        "loss": loss,
+        "f1": float(f1[present].mean()) if present.any() else float("nan"),
+        "precision": float(precision[present].mean()) if present.any() else float("nan"),
+        "recall": float(recall[present].mean()) if present.any() else float("nan"),
+        "f1_micro": float(sk.f1_score(targets, predicted, average="micro", zero_division=0)),
+        "roc_auc": float(sk.roc_auc_score(targets[:, both], probabilities[:, both]))
+        if both.any()
+        else float("nan"),
+    }
+    rows: list[list[Cell]] = [
+        [name, *(round(float(part[i]), 4) for part in (precision, recall, f1)), int(support[i])]
+        for i, name in enumerate(names)
+    ]
+    table = Table("Classes", ["class", "precision", "recall", "f1", "samples"], rows)
+    return Evaluation(metrics, [table] if views else [])

@@ -1,0 +1,227 @@
+"""Transformers with the head that a task needs, from the hub, a folder, a finished run, or new.
+
+Nothing that is loaded is executed: no code from the hub, no pickled weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import transformers
+from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+from safetensors import SafetensorError
+from torch import nn
+
+from engine.errors import TrainingError
+from engine.locations import runs_folder
+from engine.models.shapes import TextHead, TextShape
+from engine.names import is_name
+
+if TYPE_CHECKING:
+    from engine.models.transformer import TransformerConfig
+
+transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+# A table of weights that were added for the task is news to nobody: the head is always new.
+transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+# Batches are tokenised before training; the tokenizers' own threads only warn about forks.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+_AUTO: dict[TextHead, Any] = {
+    "sequence_classification": transformers.AutoModelForSequenceClassification,
+    "token_classification": transformers.AutoModelForTokenClassification,
+    "question_answering": transformers.AutoModelForQuestionAnswering,
+    "causal_lm": transformers.AutoModelForCausalLM,
+    "seq2seq_lm": transformers.AutoModelForSeq2SeqLM,
+}
+
+
+def build_transformer(config: TransformerConfig, shape: TextShape) -> nn.Module:
+    """The network in float32 on torch's current default device; raises :class:`TrainingError`.
+
+    On the device ``meta`` no weights are read, so that its size can be told beforehand.
+    """
+    place = torch.get_default_device()
+    network: Any
+    # Weights and new heads come from the CPU, so that they are the same whatever the device.
+    with torch.device("meta" if place.type == "meta" else "cpu"):
+        network = _from_scratch(config, shape) if config.from_scratch else _trained(config, shape)
+    if config.gradient_checkpointing:
+        network.gradient_checkpointing_enable()
+    placed: nn.Module = network.to(place)
+    return placed
+
+
+def _from_scratch(config: TransformerConfig, shape: TextShape) -> Any:
+    architecture = _NEW[shape.head](config, shape)
+    _label(architecture, shape)
+    return _AUTO[shape.head].from_config(architecture, dtype=torch.float32)
+
+
+def _trained(config: TransformerConfig, shape: TextShape) -> Any:
+    architecture = pretrained_config(config)
+    _label(architecture, shape)
+    auto = _AUTO[shape.head]
+    if type(architecture) not in auto._model_mapping:
+        suits = shape.head.replace("_", " ")
+        raise TrainingError(
+            f"model.path: {architecture.model_type} networks such as {config.path} are not made "
+            f"for {suits}.",
+            "Choose another model.",
+        )
+    if torch.get_default_device().type == "meta":
+        return auto.from_config(architecture, dtype=torch.float32)
+    with readable(config):
+        network = auto.from_pretrained(
+            source_of(config.path),
+            revision=config.revision,
+            config=architecture,
+            dtype=torch.float32,
+            trust_remote_code=False,
+            use_safetensors=True,
+            # A head for other classes is replaced by a new one.
+            ignore_mismatched_sizes=True,
+        )
+    _make_room(network, shape)
+    return network
+
+
+def pretrained_config(config: TransformerConfig) -> Any:
+    """The ``PretrainedConfig`` of a trained model; raises :class:`TrainingError`."""
+    with readable(config):
+        return transformers.AutoConfig.from_pretrained(
+            source_of(config.path), revision=config.revision, trust_remote_code=False
+        )
+
+
+def load_tokenizer(config: TransformerConfig, **options: Any) -> Any:
+    """The tokenizer of a trained model, with a token for padding.
+
+    Raises :class:`TrainingError`, also for tokenizers that do not tell where tokens come from.
+    """
+    with readable(config):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            source_of(config.path), revision=config.revision, trust_remote_code=False, **options
+        )
+    if not tokenizer.is_fast:
+        raise TrainingError(
+            f"model.path: the tokenizer of {config.path} has no fast form, which is needed here.",
+            "Choose another model.",
+        )
+    if tokenizer.pad_token is None:
+        # Decoders are often trained without padding; where it is masked, any token serves.
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    tokenizer.padding_side = "right"
+    return tokenizer
+
+
+def longest_input(config: TransformerConfig, tokenizer: Any) -> int:
+    """Tokens that a trained model can take in at once; a million where it has no bound."""
+    architecture = pretrained_config(config)
+    bound = getattr(architecture, "max_position_embeddings", None) or 1_000_000
+    return int(min(bound, tokenizer.model_max_length, 1_000_000))
+
+
+def source_of(path: str) -> str:
+    """What transformers is asked for: a folder if ``path`` is one or a finished run, else a name.
+
+    Raises :class:`TrainingError` for a folder that holds no model.
+    """
+    given = Path(path).expanduser()
+    run = runs_folder() / path if is_name(path) else given
+    for folder in (given, given / "model", run / "model"):
+        if (folder / "config.json").is_file():
+            return str(folder)
+    if given.is_absolute() or path.startswith((".", "~")) or given.is_dir() or run.is_dir():
+        raise TrainingError(
+            f"model.path: {path[:200]} holds no transformers model (no config.json).",
+            "Give a folder that has one, a finished run, or a name on the hub.",
+        )
+    return path
+
+
+@contextlib.contextmanager
+def readable(config: TransformerConfig) -> Iterator[None]:
+    """Turn what transformers says of a model that cannot be had into one sentence."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
+        raise TrainingError(*_reason(config, error)) from error
+
+
+def _reason(config: TransformerConfig, error: BaseException) -> tuple[str, str]:
+    name = f"{config.path[:200]}" + (f" ({config.revision})" if config.revision != "main" else "")
+    causes = list(_causes(error))
+    offline = "HF_HUB_OFFLINE" in os.environ
+    if any(isinstance(cause, GatedRepoError) for cause in causes):
+        return (
+            f"model.path: the hub gives {name} only to those who accepted its terms.",
+            "Accept them on its page and set HF_TOKEN.",
+        )
+    if any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
+        return (
+            f"model.path: there is no model {name} on the hub, or it is private.",
+            "Look for a slip in the name, or set HF_TOKEN.",
+        )
+    if any(isinstance(cause, LocalEntryNotFoundError) for cause in causes):
+        why = "HF_HUB_OFFLINE is set" if offline else "the hub cannot be reached"
+        return (
+            f"model.path: {name} is not on this machine, and {why}.",
+            "Give a local folder, or leave model.path empty to begin from scratch.",
+        )
+    if "trust_remote_code" in str(error):
+        return f"model.path: {name} needs code of its own, which is never run here.", ""
+    if "safetensors" in str(error):
+        return f"model.path: {name} has no weights in safetensors form.", "Choose another model."
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return f"model.path: {name} cannot be loaded: {first[:300]}", ""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _label(architecture: Any, shape: TextShape) -> None:
+    """Note the names of the classes, and which token is padding, as transformers does."""
+    architecture.pad_token_id = shape.pad_token_id
+    if not shape.labels:
+        return
+    architecture.id2label = dict(enumerate(shape.labels))
+    architecture.label2id = {label: index for index, label in enumerate(shape.labels)}
+    architecture.problem_type = (
+        "multi_label_classification" if shape.multi_label else "single_label_classification"
+    )
+
+
+def _make_room(network: Any, shape: TextShape) -> None:
+    """Add rows to the embedding where the tokenizer has tokens that the network lacks."""
+    if shape.vocabulary > network.get_input_embeddings().num_embeddings:
+        network.resize_token_embeddings(shape.vocabulary)
+
+
+def _new_bert(config: TransformerConfig, shape: TextShape) -> Any:
+    return transformers.BertConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
+        intermediate_size=config.intermediate_size or 4 * config.hidden_size,
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
+        max_position_embeddings=shape.max_length,
+        pad_token_id=shape.pad_token_id,
+    )
+
+
+_NEW: dict[TextHead, Callable[[TransformerConfig, TextShape], Any]] = {
+    "sequence_classification": _new_bert,
+    "token_classification": _new_bert,
+    "question_answering": _new_bert,
+}
+"""What is built from scratch for each head."""

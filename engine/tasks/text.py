@@ -1,0 +1,148 @@
+"""What the tasks on text share: a tokenizer, a transformer, and how both are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from engine.models.shapes import TextHead, TextShape
+from engine.tasks.task import Fitted, Task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+    import torch
+    from torch import nn
+
+    from engine.models.transformer import TransformerConfig
+    from engine.training.batch import Source
+
+_SHOWN = 5
+"""Samples for the monitor."""
+_MEASURED = 2000
+"""Texts whose lengths stand for all."""
+
+
+class TextFitted(Fitted):
+    """What is needed to turn any text into numbers of tokens."""
+
+    tokenizer: str = ""
+    """The tokenizer that was trained on the data, as JSON; empty where the model brings its own."""
+    max_length: int
+
+
+F = TypeVar("F", bound=TextFitted)
+
+
+class TextTask(Task[F]):
+    """A task on a transformer. Subclasses say which head it has, and what the classes are."""
+
+    head: ClassVar[TextHead]
+    tokenizer_options: ClassVar[dict[str, Any]] = {}
+    """What ``AutoTokenizer`` is asked for besides."""
+    _tokenizer: Any = None
+
+    @property
+    def model(self) -> TransformerConfig:
+        """The section of the model."""
+        from engine.models.transformer import TransformerConfig
+
+        model = self.config.model
+        assert isinstance(model, TransformerConfig)  # the only kind that tasks on text allow
+        return model
+
+    def labels(self, fitted: F) -> Sequence[str]:
+        """Names of the classes, for heads that classify."""
+        del fitted
+        return ()
+
+    def shape(self, fitted: F) -> TextShape:
+        """What the network must take in and give out."""
+        tokenizer = self.tokenizer(fitted.tokenizer)
+        return TextShape(
+            head=self.head,
+            vocabulary=len(tokenizer),
+            max_length=fitted.max_length,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            labels=tuple(self.labels(fitted)),
+        )
+
+    def learn_tokenizer(self, texts: Sequence[str]) -> str:
+        """Train a tokenizer, where the network begins from scratch; empty where it has its own."""
+        from engine.text.tokenizer import train_wordpiece
+
+        if not self.model.from_scratch:
+            return ""
+        return train_wordpiece(texts, self.model.vocab_size, self.model.lowercase)
+
+    def tokenizer(self, trained: str) -> Any:
+        """The tokenizer, made once; ``trained`` is what :meth:`learn_tokenizer` returned."""
+        if self._tokenizer is None:
+            from engine.networks.transformer import load_tokenizer
+            from engine.text.tokenizer import wordpiece_from
+
+            self._tokenizer = (
+                wordpiece_from(trained)
+                if self.model.from_scratch
+                else load_tokenizer(self.model, **self.tokenizer_options)
+            )
+        return self._tokenizer
+
+    def limit(self, wanted: int, trained: str) -> int:
+        """``wanted`` tokens, or as many as a trained model can take in."""
+        if self.model.from_scratch:
+            return wanted
+        from engine.networks.transformer import longest_input
+
+        return min(wanted, longest_input(self.model, self.tokenizer(trained)))
+
+    def cache_key(self, fitted: F) -> list[object]:
+        """What tokenised data depends on besides the rows."""
+        backend = self.tokenizer(fitted.tokenizer).backend_tokenizer
+        return [self.head, fitted.max_length, backend.to_str()]
+
+    def measured(self, texts: Sequence[str], fitted: F) -> dict[str, str]:
+        """Facts on the lengths of texts in tokens, from some of them."""
+        from engine.text.lengths import length_facts
+
+        some = list(texts[:: max(1, len(texts) // _MEASURED)])
+        tokens = self.tokenizer(fitted.tokenizer)(some, truncation=False)["input_ids"]
+        return length_facts([len(ids) for ids in tokens], fitted.max_length)
+
+    def build_network(self, fitted: F) -> nn.Module:
+        """The network of the model section, with this task's head."""
+        return self.model.build(self.shape(fitted))
+
+    def save_network(self, network: nn.Module, fitted: F, folder: Path) -> None:
+        """A folder as transformers writes it, tokenizer included."""
+        saved: Any = network
+        saved.save_pretrained(folder)
+        self.tokenizer(fitted.tokenizer).save_pretrained(folder)
+
+    def load_network(self, fitted: F, folder: Path) -> nn.Module:
+        """The network from such a folder, which ``model.path`` names by now."""
+        del folder
+        return self.build_network(fitted)
+
+    def samples(self, network: nn.Module, source: Source, fitted: F) -> list[dict[str, str]]:
+        """The first few rows, what the network makes of them, and what is true."""
+        plan = source.plan(_SHOWN)[:1]
+        batch = next(source.read(plan), None)
+        if batch is None or batch.rows is None:
+            return []
+        return self.shown(batch.rows, self.predict(network, batch, fitted), fitted)[:_SHOWN]
+
+    def shown(
+        self, rows: pa.Table, records: list[dict[str, Any]], fitted: F
+    ) -> list[dict[str, str]]:
+        """Rows beside their predictions, as short texts."""
+        raise NotImplementedError
+
+
+def logits_of(network: nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """What the head says."""
+    logits: torch.Tensor = network(**inputs).logits
+    return logits

@@ -1,0 +1,358 @@
+"""Which of several classes a text, or a pair of texts, belongs to; or which several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from engine.fields import option
+from engine.metric import Metric
+from engine.tasks.classification import CLASS_METRICS, ClassificationConfig
+from engine.tasks.task import Evaluation, Evaluator, Report, Task
+from engine.tasks.text import TextFitted, TextTask, logits_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import torch
+    from torch import nn
+
+    from engine.config import RunConfig
+    from engine.data.raw import RawData
+    from engine.models.shapes import TextShape
+    from engine.summary import DataSummary
+    from engine.text.labels import Label
+    from engine.training.batch import Batch, Source
+
+
+class TextClassificationConfig(ClassificationConfig):
+    """Columns and the longest text."""
+
+    kind: Literal["text_classification"] = "text_classification"
+    title = "Text classification"
+    domain = "text"
+    models = ("transformer",)
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        *CLASS_METRICS,
+        Metric(
+            "f1_micro", percent=True, help="micro F1: over all labels, where texts have several"
+        ),
+    )
+
+    text: str = option("", "Column with the texts; empty finds it", column=True)
+    text_pair: str = option(
+        "", "Column with a second text, such as a hypothesis; empty looks for one", column=True
+    )
+    label: str = option(
+        "", "Column with the classes, or lists of classes; empty finds it", column=True
+    )
+    max_length: int = option(
+        256, "Longest text; what is beyond is cut off", ge=4, le=1_000_000, unit="tokens"
+    )
+
+    def create(self, config: RunConfig) -> Task[Any]:
+        """The task."""
+        return TextClassification(config)
+
+
+class TextClassificationFitted(TextFitted):
+    """Columns and classes of the training rows."""
+
+    text: str
+    text_pair: str
+    label: str
+    classes: list[str]
+    counts: list[int]
+    multi_label: bool
+
+
+class TextClassification(TextTask[TextClassificationFitted]):
+    """One class a text, or several at once where the label is a list."""
+
+    fitted_type = TextClassificationFitted
+    head = "sequence_classification"
+
+    @property
+    def section(self) -> TextClassificationConfig:
+        """The task's own fields."""
+        section = self.config.task
+        assert isinstance(section, TextClassificationConfig)
+        return section
+
+    def load(self) -> RawData:
+        """Rows with a text and a label, in three splits."""
+        from engine.data.raw import TRAIN
+        from engine.data.splits import cut_splits
+        from engine.text.columns import is_list
+        from engine.text.labels import labels_of
+        from engine.text.rows import without_faults
+
+        raw = self.config.data.load()
+        text, pair, label = self._columns(raw.train)
+        raw = without_faults(raw, lambda table: _faults(table, [text, pair], label))
+        raw = cut_splits(raw, self.config.data, None if is_list(raw.train, label) else label)
+        known = {name for entry in labels_of(raw.splits[TRAIN], label) for name in _names(entry)}
+        return without_faults(raw, lambda table: _strangers(table, label, known))
+
+    def fit(self, raw: RawData) -> TextClassificationFitted:
+        """Find the classes; train a tokenizer where the network is new."""
+        from engine.data.raw import class_names
+        from engine.errors import DataError
+        from engine.text.columns import is_list
+        from engine.text.labels import classes_of, labels_of
+
+        text, pair, label = self._columns(raw.train)
+        names = class_names(raw.train, label)
+        classes, counts = classes_of(labels_of(raw.train, label), names)
+        if len(classes) < 2:
+            raise DataError(f"The column {label} has only one class.", "Set task.label.")
+        trained = self.learn_tokenizer(_texts(raw.train, [text, pair]))
+        return TextClassificationFitted(
+            tokenizer=trained,
+            max_length=self.limit(self.section.max_length, trained),
+            text=text,
+            text_pair=pair,
+            label=label,
+            classes=classes,
+            counts=counts,
+            multi_label=is_list(raw.train, label),
+        )
+
+    def summarize(self, raw: RawData, fitted: TextClassificationFitted) -> DataSummary:
+        """Columns, class balance and lengths."""
+        from engine.text.summary import summary_of
+
+        roles = {fitted.text: "text", fitted.text_pair: "second text", fitted.label: "label"}
+        classes = dict(zip(fitted.classes, fitted.counts, strict=True))
+        facts = self.measured(_texts(raw.train, [fitted.text]), fitted)
+        if fitted.multi_label:
+            facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} a text on average"
+        return summary_of(self.config, raw, roles, facts, classes)
+
+    def encode(
+        self,
+        table: pa.Table,
+        fitted: TextClassificationFitted,
+        device: torch.device,
+        report: Report,
+    ) -> Source:
+        """Tokens and, where there is a label, the number of its class."""
+        import pyarrow as pa
+
+        from engine.text.cache import encoded
+        from engine.text.columns import chosen
+        from engine.text.source import TokenSource
+
+        columns = {"text": table[chosen(table, fitted.text, "text")]}
+        if fitted.text_pair:
+            columns["pair"] = table[chosen(table, fitted.text_pair, "text_pair")]
+        if fitted.label in table.column_names:
+            columns["target"] = pa.chunked_array([_codes(table, fitted)])
+        tokenizer = self.tokenizer(fitted.tokenizer)
+
+        def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+            tokens = tokenizer(
+                rows["text"], rows.get("pair"), truncation=True, max_length=fitted.max_length,
+                return_attention_mask=False,
+            )  # fmt: skip
+            return dict(tokens) | ({"target": rows["target"]} if "target" in rows else {})
+
+        samples = encoded(pa.table(columns), tokenise, self.cache_key(fitted), report)
+        return TokenSource(samples, _Collate(tokenizer.pad_token_id), device, table)
+
+    def labels(self, fitted: TextClassificationFitted) -> Sequence[str]:
+        """The classes."""
+        return fitted.classes
+
+    def shape(self, fitted: TextClassificationFitted) -> TextShape:
+        """With a sigmoid a class where a text can have several."""
+        from dataclasses import replace
+
+        return replace(super().shape(fitted), multi_label=fitted.multi_label)
+
+    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Cross-entropy; over each class by itself where a text can have several."""
+        from torch.nn import functional
+
+        from engine.metrics.classification import class_loss
+
+        logits = logits_of(network, batch.inputs)
+        if batch.targets.ndim == 2:
+            return functional.binary_cross_entropy_with_logits(logits, batch.targets.to(logits))
+        return class_loss(
+            logits, batch.targets, self._weights(logits.device), self.section.label_smoothing
+        )
+
+    def evaluator(self, fitted: TextClassificationFitted) -> Evaluator:
+        """Metrics of classes, and the worst mistakes with their texts."""
+        from engine.metrics.texts import LabelledTexts
+
+        return LabelledTexts(fitted.classes, fitted.multi_label, self._text_of(fitted))
+
+    def predict(
+        self, network: nn.Module, batch: Batch, fitted: TextClassificationFitted
+    ) -> list[dict[str, Any]]:
+        """The class, how sure the network is, and the likeliest five."""
+        logits = logits_of(network, batch.inputs).float()
+        if fitted.multi_label:
+            rows = logits.sigmoid().tolist()
+            return [_labels_record(row, fitted.classes) for row in rows]
+        return [_class_record(row, fitted.classes) for row in logits.softmax(1).tolist()]
+
+    def shown(
+        self, rows: pa.Table, records: list[dict[str, Any]], fitted: TextClassificationFitted
+    ) -> list[dict[str, str]]:
+        """Text, prediction and label."""
+        text_of = self._text_of(fitted)
+        return [
+            {"text": text, "predicted": _joined(_predicted(record)), "label": _joined(label)}
+            for text, record, label in zip(
+                text_of(rows), records, _labels(rows, fitted), strict=True
+            )
+        ]
+
+    def baseline(
+        self, raw: RawData, fitted: TextClassificationFitted
+    ) -> tuple[str, Evaluation] | None:
+        """Logistic regression on weighted words and pairs of words."""
+        from engine.data.raw import TEST, VALIDATION
+        from engine.metrics.bag_of_words import bag_of_words
+
+        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
+        if fitted.multi_label or table is None or not table.num_rows:
+            return None
+        columns = [fitted.text, fitted.text_pair]
+        return "words and logistic regression", bag_of_words(
+            (_texts(raw.train, columns), _codes(raw.train, fitted).tolist()),
+            (_texts(table, columns), _codes(table, fitted).tolist()),
+            fitted.classes,
+        )
+
+    def build_network(self, fitted: TextClassificationFitted) -> nn.Module:
+        """As every network on text; notes what each class weighs in the loss."""
+        from engine.metrics.classification import balanced_weights
+
+        balanced = self.section.class_weights == "balanced" and not fitted.multi_label
+        self._class_weights = balanced_weights(fitted.counts) if balanced else None
+        return super().build_network(fitted)
+
+    def _weights(self, device: torch.device) -> torch.Tensor | None:
+        import torch
+
+        if self._class_weights is None:
+            return None
+        return torch.tensor(self._class_weights, device=device)
+
+    def _columns(self, table: pa.Table) -> tuple[str, str, str]:
+        """Text, second text (or nothing) and label."""
+        from engine.text import columns
+
+        section = self.section
+        pair = None if section.text or section.text_pair else columns.find_pair(table)
+        if pair and section.label not in pair:
+            text, second = pair
+        else:
+            without = [name for name in (section.label, section.text_pair) if name]
+            text, second = section.text or columns.find_text(table, without), section.text_pair
+        text = columns.chosen(table, text, "task.text")
+        if second:
+            columns.chosen(table, second, "task.text_pair")
+        label = section.label or columns.find_label(table, [text, second])
+        return text, second, columns.chosen(table, label, "task.label")
+
+    def _text_of(self, fitted: TextClassificationFitted) -> Callable[[pa.Table], list[str]]:
+        return lambda table: _texts(table, [fitted.text, fitted.text_pair])
+
+
+class _Collate:
+    """Samples as a batch; a picklable function with the number of the padding token."""
+
+    def __init__(self, pad_token_id: int) -> None:
+        self._pad = pad_token_id
+
+    def __call__(self, samples: pa.Table) -> Batch:
+        import torch
+
+        from engine.text.source import token_inputs
+        from engine.training.batch import Batch
+
+        targets = None
+        if "target" in samples.column_names:
+            targets = torch.tensor(samples["target"].to_pylist())
+        return Batch(token_inputs(samples, self._pad), targets, samples.num_rows)
+
+
+def _texts(table: pa.Table, columns: Sequence[str]) -> list[str]:
+    """The texts of each row; two are joined by a bar."""
+    parts = [map(str, table[name].to_pylist()) for name in columns if name]
+    return [" | ".join(texts) for texts in zip(*parts, strict=True)]
+
+
+def _labels(table: pa.Table, fitted: TextClassificationFitted) -> list[Label]:
+    from engine.text.labels import labels_of
+
+    if fitted.label not in table.column_names:
+        return [None] * table.num_rows
+    return labels_of(table, fitted.label)
+
+
+def _codes(table: pa.Table, fitted: TextClassificationFitted) -> pa.Array:
+    """The number of each row's class, or a 0 or 1 for each class."""
+    import pyarrow as pa
+
+    from engine.text.labels import flags_of
+
+    labels = _labels(table, fitted)
+    if fitted.multi_label:
+        return pa.array(flags_of(labels, fitted.classes), pa.list_(pa.int64()))
+    codes = {name: code for code, name in enumerate(fitted.classes)}
+    return pa.array([codes[str(label)] for label in labels], pa.int64())
+
+
+def _names(label: Label) -> list[str]:
+    return [label] if isinstance(label, str) else label or []
+
+
+def _joined(names: Label) -> str:
+    return ", ".join(_names(names)) or "—"
+
+
+def _faults(table: pa.Table, texts: Sequence[str], label: str) -> list[str | None]:
+    from engine.text.labels import labels_of
+    from engine.text.rows import blank
+
+    faults = blank(table, [name for name in texts if name])
+    if label not in table.column_names:
+        return ["there is no label"] * table.num_rows
+    return [
+        fault or (f"{label} is empty" if value is None else None)
+        for fault, value in zip(faults, labels_of(table, label), strict=True)
+    ]
+
+
+def _strangers(table: pa.Table, label: str, known: set[str]) -> list[str | None]:
+    """A label that no training row has cannot be learned; among several it may just lack."""
+    from engine.text.labels import labels_of
+
+    return [
+        "its class is not in the training rows"
+        if isinstance(name, str) and name not in known
+        else None
+        for name in labels_of(table, label)
+    ]
+
+
+def _class_record(row: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:
+    likeliest = sorted(range(len(row)), key=lambda index: -row[index])[:5]
+    scores = {classes[index]: row[index] for index in likeliest}
+    return {"label": classes[likeliest[0]], "score": row[likeliest[0]], "scores": scores}
+
+
+def _labels_record(row: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:
+    scores = dict(sorted(zip(classes, row, strict=True), key=lambda item: -item[1]))
+    labels = [name for name, score in scores.items() if score > 0.5]
+    return {"labels": labels, "scores": dict(list(scores.items())[:5])}
+
+
+def _predicted(record: dict[str, Any]) -> Label:
+    label: Label = record["labels"] if "labels" in record else record["label"]
+    return label

@@ -1,0 +1,1 @@
+"""Text on its way to a network: tokenizers, caches, padding, batches by length."""

@@ -1,0 +1,81 @@
+"""Tokenised data, kept on the disk by its content.
+
+The same rows, tokenizer and settings give the same file, so it is made once and then mapped into
+memory. Anything else gives another file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import datasets
+import pyarrow as pa
+from datasets.table import InMemoryTable
+
+from engine.events import Event, Log
+from engine.locations import cache_folder
+
+datasets.disable_progress_bars()
+
+_SMALL = 256
+"""So few rows (a prediction, say) are not worth a file."""
+
+Encode = Callable[[dict[str, list[Any]]], dict[str, list[Any]]]
+"""Columns of some rows to columns of samples; there may be more samples than rows."""
+
+
+def encoded(
+    table: pa.Table, encode: Encode, key: Sequence[object], report: Callable[[Event], None]
+) -> datasets.Dataset:
+    """``encode`` over all rows of ``table``, in batches.
+
+    ``table`` should have only the columns that ``encode`` reads; ``key`` names everything else
+    that the result depends on.
+    """
+    # Without the notes of ``datasets``: they would turn numbers of classes into other types.
+    source = datasets.Dataset(InMemoryTable(table.replace_schema_metadata(None)))
+    options: dict[str, Any] = {"batched": True, "remove_columns": table.column_names}
+    if table.num_rows < _SMALL:
+        return source.map(encode, keep_in_memory=True, new_fingerprint="small", **options)
+    digest = digest_of(table, key)
+    path = cache_folder() / "tokens" / f"{digest}.arrow"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    options |= {"cache_file_name": str(path), "new_fingerprint": digest}
+    if not path.exists():
+        report(Log(level="info", message=f"Tokenising {table.num_rows:,} rows."))
+    try:
+        return source.map(encode, **options)
+    except pa.ArrowInvalid:
+        # A file that was cut off or damaged is made again.
+        path.unlink(missing_ok=True)
+        return source.map(encode, **options)
+
+
+def digest_of(table: pa.Table, key: Sequence[object]) -> str:
+    """A fingerprint of the rows, however they are cut into chunks, and of ``key``."""
+    digest = hashlib.sha256(repr(list(key)).encode())
+    with pa.ipc.new_stream(_Digesting(digest), table.schema.remove_metadata()) as stream:
+        for batch in table.replace_schema_metadata(None).combine_chunks().to_batches():
+            stream.write_batch(batch)
+    return digest.hexdigest()[:40]
+
+
+class _Digesting:
+    """A file that only counts in its digest what is written to it."""
+
+    closed = False
+
+    def __init__(self, digest: Any) -> None:
+        self._digest = digest
+
+    def write(self, data: Any) -> int:
+        self._digest.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        self.closed = True

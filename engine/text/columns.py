@@ -1,0 +1,96 @@
+"""Which column is the text, which the label: as the user says, or by name and content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engine.data.raw import class_names
+from engine.errors import DataError
+from engine.plain import plain
+
+TEXT_NAMES = ("text", "sentence", "content", "review", "tweet", "document", "body", "comment")
+LABEL_NAMES = (
+    "label", "labels", "class", "category", "target", "sentiment", "intent", "topic", "emotion",
+)  # fmt: skip
+PAIRS = (
+    ("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"),
+    ("text1", "text2"), ("text_a", "text_b"), ("query", "passage"), ("question", "sentence"),
+)  # fmt: skip
+_SAMPLE = 1000
+_FEW = 200
+"""A column with more different values than this holds no classes."""
+
+
+def chosen(table: pa.Table, name: str, field: str) -> str:
+    """``name`` if the table has it; raises :class:`DataError` that names the field."""
+    if name not in table.column_names:
+        known = ", ".join(plain(other, 40) for other in table.column_names)
+        raise DataError(f"{field}: there is no column {plain(name, 60)!r}.", f"There is {known}.")
+    return name
+
+
+def by_name(table: pa.Table, names: Sequence[str]) -> str | None:
+    """The first of ``names`` that a column has, small and capital letters alike."""
+    lower = {name.lower(): name for name in reversed(table.column_names)}
+    return next((lower[name] for name in names if name in lower), None)
+
+
+def find_text(table: pa.Table, without: Sequence[str] = ()) -> str:
+    """The column with texts: by its name, else that with the longest texts."""
+    texts = [name for name in table.column_names if is_text(table, name) and name not in without]
+    if not texts:
+        raise DataError("No column holds text.", "Set task.text, or look at the data.")
+    named = by_name(table.select(texts), TEXT_NAMES)
+    longest: str = max(texts, key=lambda name: _mean_length(table, name))
+    return named or longest
+
+
+def find_pair(table: pa.Table) -> tuple[str, str] | None:
+    """Two columns of texts that belong together, by their names."""
+    for pair in PAIRS:
+        if all(name in table.column_names and is_text(table, name) for name in pair):
+            return pair
+    return None
+
+
+def find_label(table: pa.Table, without: Sequence[str]) -> str:
+    """The column with classes: by its notes, its name, else the only one with few values."""
+    names = [name for name in table.column_names if name not in without]
+    noted = [name for name in names if class_names(table, name)]
+    named = by_name(table.select(names), LABEL_NAMES) or next(iter(noted), None)
+    if named:
+        return named
+    few = [name for name in names if _is_class(table, name)]
+    if len(few) == 1:
+        return few[0]
+    shown = ", ".join(plain(name, 40) for name in few or names) or "none left"
+    raise DataError(f"Which column holds the classes? It could be {shown}.", "Set task.label.")
+
+
+def is_text(table: pa.Table, name: str) -> bool:
+    """Whether a column holds strings."""
+    kind = table.schema.field(name).type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def is_list(table: pa.Table, name: str) -> bool:
+    """Whether a column holds lists."""
+    kind = table.schema.field(name).type
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _is_class(table: pa.Table, name: str) -> bool:
+    kind = table.schema.field(name).type
+    if not (is_text(table, name) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        return False
+    distinct: int = len(pc.unique(table[name]))
+    return distinct <= min(_FEW, max(2, table.num_rows // 4))
+
+
+def _mean_length(table: pa.Table, name: str) -> float:
+    return float(pc.mean(pc.utf8_length(table[name].slice(0, _SAMPLE))).as_py() or 0.0)

@@ -1,0 +1,32 @@
+"""How long texts are, in words for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+_BARS = "▁▂▃▄▅▆▇█"
+_BINS = 16
+
+
+def length_facts(lengths: Sequence[int], limit: int) -> dict[str, str]:
+    """The middle, the tail and the shape of some lengths, and how many are above ``limit``."""
+    if not len(lengths):
+        return {}
+    values = np.asarray(lengths)
+    middle, long, longest = (int(q) for q in np.quantile(values, [0.5, 0.95, 1.0]).round())
+    facts = {
+        "tokens": f"median {middle:,}, 95 % up to {long:,}, longest {longest:,}",
+        "length histogram": f"1 {histogram(values)} {longest:,}",
+    }
+    if longest > limit:
+        facts["cut"] = f"{(values > limit).mean():.1%} are longer than {limit:,} tokens"
+    return facts
+
+
+def histogram(values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:
+    """A bar for each sixteenth of the range from 0 to the largest value."""
+    counts, _ = np.histogram(values, bins=_BINS, range=(0, max(1, int(values.max()))))
+    heights = np.ceil(counts / max(1, counts.max()) * len(_BARS)).astype(int)
+    return "".join(_BARS[height - 1] if height else " " for height in heights)

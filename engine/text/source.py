@@ -1,0 +1,88 @@
+"""A split of tokenised samples: batches by length, padded to their longest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import datasets
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from engine.text.buckets import shuffled_by_length, sorted_by_length
+from engine.text.padding import lengths_of, mask_of, padded
+from engine.training.batch import Batch, Noise, Source
+
+Collate = Callable[[pa.Table], Batch]
+"""Some samples as a batch on the CPU."""
+
+
+class TokenSource(Source):
+    """Samples with a column ``input_ids``, which stay on the disk until they are needed."""
+
+    def __init__(
+        self,
+        samples: datasets.Dataset,
+        collate: Collate,
+        device: torch.device,
+        rows: pa.Table | None = None,
+    ) -> None:
+        """``rows`` are the samples as they were read, one each, for evaluation."""
+        self._samples = samples.with_format("arrow")
+        self._collate = collate
+        self._device = device
+        self._rows = rows
+        self.lengths = torch.from_numpy(lengths_of(samples.data.column("input_ids")))
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def read(
+        self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
+    ) -> Iterator[Batch]:
+        """As :meth:`Source.read`; outside of training, batches carry their rows."""
+        for numbers in plan[start:]:
+            batch = self._collate(self._samples[numbers.tolist()])
+            if noise is None and self._rows is not None:
+                batch.rows = self._rows.take(pa.array(numbers.numpy()))
+            yield on_device(batch, self._device)
+
+    def plan(self, batch_size: int, generator: torch.Generator | None = None) -> list[Tensor]:
+        """With a generator, batches of about equally long samples in random order."""
+        if generator is None:
+            return super().plan(batch_size)
+        return shuffled_by_length(self.lengths, batch_size, generator)
+
+    def evaluation_plan(self, batch_size: int) -> list[Tensor]:
+        """Sorted by length."""
+        return sorted_by_length(self.lengths, batch_size)
+
+
+def token_inputs(samples: pa.Table, pad_token_id: int) -> dict[str, Tensor]:
+    """What every transformer takes in: tokens, their mask and, if there are any, segments."""
+    inputs = {
+        "input_ids": padded(samples["input_ids"], pad_token_id),
+        "attention_mask": mask_of(samples["input_ids"]),
+    }
+    if "token_type_ids" in samples.column_names:
+        inputs["token_type_ids"] = padded(samples["token_type_ids"], 0)
+    return inputs
+
+
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its tensors on ``device``, without waiting for the copy."""
+    if device.type == "cpu":
+        return batch
+    return Batch(
+        _moved(batch.inputs, device), _moved(batch.targets, device), batch.weight, batch.rows
+    )
+
+
+def _moved(part: Any, device: torch.device) -> Any:
+    if isinstance(part, Tensor):
+        ready = part.pin_memory() if device.type == "cuda" else part
+        return ready.to(device, non_blocking=True)
+    if isinstance(part, dict):
+        return {name: _moved(value, device) for name, value in part.items()}
+    return part

@@ -1,0 +1,55 @@
+"""The summary of a data set on text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+
+from engine.config import RunConfig
+from engine.data.raw import RawData
+from engine.plain import plain
+from engine.summary import ColumnSummary, DataSummary
+
+
+def summary_of(
+    config: RunConfig,
+    raw: RawData,
+    roles: Mapping[str, str],
+    facts: Mapping[str, str],
+    classes: Mapping[str, int] | None = None,
+) -> DataSummary:
+    """Columns with their ``roles`` (others are ignored), and what a task knows besides."""
+    ordered = None
+    if classes is not None:
+        ordered = dict(sorted(classes.items(), key=lambda item: -item[1]))
+    return DataSummary(
+        source=config.data.label,
+        rows={split: table.num_rows for split, table in raw.splits.items()},
+        columns=tuple(_column(raw.train, name, roles) for name in raw.train.column_names),
+        classes=ordered,
+        facts=dict(facts),
+        notes=raw.notes,
+        skips=tuple(asdict(skip) for skip in raw.skips),
+    )
+
+
+def _column(table: pa.Table, name: str, roles: Mapping[str, str]) -> ColumnSummary:
+    example: Any = table[name][0].as_py() if table.num_rows else ""
+    return ColumnSummary(
+        name=name,
+        type=_type(table.schema.field(name).type),
+        role=roles.get(name, "ignored"),
+        missing=table[name].null_count,
+        example=plain(example, 80),
+    )
+
+
+def _type(kind: pa.DataType) -> str:
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return "text"
+    if pa.types.is_nested(kind):
+        return "list"
+    return "numeric" if pa.types.is_integer(kind) or pa.types.is_floating(kind) else "categorical"

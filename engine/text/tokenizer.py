@@ -1,0 +1,51 @@
+"""Tokenizers that are trained on the data, for networks from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+from transformers import PreTrainedTokenizerFast
+
+PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+
+
+def train_wordpiece(texts: Iterable[str], vocab_size: int, lowercase: bool) -> str:
+    """A WordPiece tokenizer in the manner of BERT, as JSON.
+
+    ``[CLS]`` stands before and ``[SEP]`` after each text; a second text has segment number 1.
+    """
+    tokenizer = Tokenizer(models.WordPiece(unk_token=UNK))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocab_size, special_tokens=[PAD, UNK, CLS, SEP], show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    marks = [(mark, tokenizer.token_to_id(mark)) for mark in (CLS, SEP)]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{CLS} $A {SEP}", pair=f"{CLS} $A {SEP} $B:1 {SEP}:1", special_tokens=marks
+    )
+    return str(tokenizer.to_str())
+
+
+def wordpiece_from(trained: str) -> Any:
+    """What :func:`train_wordpiece` returned, as transformers uses tokenizers."""
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=Tokenizer.from_str(trained),
+        pad_token=PAD,
+        unk_token=UNK,
+        cls_token=CLS,
+        sep_token=SEP,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    )
