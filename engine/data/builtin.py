@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
-from pydantic_core import PydanticCustomError
 from pydantic import field_validator
+from pydantic_core import PydanticCustomError
 
 from engine.data.section import DataConfig
 from engine.fields import option
@@ -15,14 +16,38 @@ from engine.fields import option
 if TYPE_CHECKING:
     from engine.data.raw import RawData
 
-BUILTIN: dict[str, tuple[str, str]] = {
-    "digits": ("engine.data.toy:digits", "1,797 handwritten digits, 8×8 pixels, 10 classes"),
-    "iris": ("engine.data.toy:iris", "150 flowers, 4 measures, 3 species"),
-    "wine": ("engine.data.toy:wine", "178 wines, 13 measures, 3 growers"),
-    "breast-cancer": ("engine.data.toy:breast_cancer", "569 tumours, 30 measures, 2 classes"),
-    "diabetes": ("engine.data.toy:diabetes", "442 patients, 10 measures, progression in a year"),
+_CLASSES = ("tabular_classification",)
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinData:
+    """What is known of a built-in data set before it is made."""
+
+    place: str
+    """``module:function`` of what makes it."""
+    about: str
+    tasks: tuple[str, ...]
+    """Kinds of task that it serves."""
+
+
+BUILTIN: dict[str, BuiltinData] = {
+    "digits": BuiltinData(
+        "engine.data.toy:digits",
+        "1,797 handwritten digits, 8×8 pixels, 10 classes",
+        ("image_classification",),
+    ),
+    "iris": BuiltinData("engine.data.toy:iris", "150 flowers, 4 measures, 3 species", _CLASSES),
+    "wine": BuiltinData("engine.data.toy:wine", "178 wines, 13 measures, 3 growers", _CLASSES),
+    "breast-cancer": BuiltinData(
+        "engine.data.toy:breast_cancer", "569 tumours, 30 measures, 2 classes", _CLASSES
+    ),
+    "diabetes": BuiltinData(
+        "engine.data.toy:diabetes",
+        "442 patients, 10 measures, progression in a year",
+        ("tabular_regression",),
+    ),
 }
-"""By name: the function that makes the data, and a line about it."""
+"""By name; of those that serve a task the first is its usual one."""
 
 
 class BuiltinConfig(DataConfig):
@@ -42,6 +67,11 @@ class BuiltinConfig(DataConfig):
             )
         return value
 
+    @classmethod
+    def offers(cls, task: str) -> dict[str, Mapping[str, str]]:
+        """The data sets that serve the task."""
+        return {"name": {name: data.about for name, data in BUILTIN.items() if task in data.tasks}}
+
     @property
     def label(self) -> str:
         """The name."""
@@ -49,6 +79,6 @@ class BuiltinConfig(DataConfig):
 
     def load(self) -> RawData:
         """Make the data; it is the same every time."""
-        module, _, function = BUILTIN[self.name][0].partition(":")
+        module, _, function = BUILTIN[self.name].place.partition(":")
         make: Callable[[], RawData] = getattr(import_module(module), function)
         return make()

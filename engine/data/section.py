@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from engine.fields import option
@@ -27,6 +28,15 @@ class DataConfig(TaggedSection):
         None, "Use at most so many training rows, drawn at random", ge=1, advanced=True
     )
     split_seed: int = option(0, "Number that fixes the splits", ge=0, advanced=True)
+
+    @classmethod
+    def offers(cls, task: str) -> dict[str, Mapping[str, str]]:
+        """Values that suit ``task``, each with a line about it, for fields that have a known few.
+
+        By the key of the field; the first value is the usual one.
+        """
+        del task
+        return {}
 
     @property
     def label(self) -> str:
