@@ -1,0 +1,102 @@
+"""``dltui``: opens the program, or carries out one command without a screen.
+
+Nothing heavy is imported before it is known what is wanted, so that ``dltui --help`` is immediate.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import os
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+from tui.commands import COMMANDS, load
+from tui.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode gets ? instead
+    if given and given[0] in COMMANDS:
+        name, *rest = given
+        return _guarded(lambda: _command(name, rest))
+    _parse_top(given)
+    return _guarded(_open)
+
+
+def _parse_top(given: list[str]) -> None:
+    """Answer ``--help``, ``--version`` and what is no command; returns if there is nothing."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {help}" for name, help in COMMANDS.items()]
+    parser = ArgumentParser(
+        prog="dltui",
+        usage="dltui [COMMAND …]",
+        description="Train neural networks from a terminal. Without a command, the program opens.",
+        epilog="commands:\n" + "\n".join(lines) + "\n\n`dltui COMMAND --help` tells more.\n"
+        "exit status: 0 done, 1 a run failed, 2 wrong usage or configuration, 130 interrupted",
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"dltui {version('dltui')}")
+    _, unknown = parser.parse_known_args(given)
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], COMMANDS, n=1)
+        suggestion = f"; did you mean {near[0]}?" if near else ""
+        parser.error(f"there is no command {ascii(unknown[0][:60])}{suggestion}")
+
+
+def _command(name: str, given: list[str]) -> int:
+    command = load(name)
+    parser = ArgumentParser(
+        prog=f"dltui {name}",
+        description=COMMANDS[name].capitalize() + ".",
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    command.arguments(parser)
+    options: Namespace = parser.parse_intermixed_args(given)
+    return command.execute(options)
+
+
+def _open() -> int:
+    from engine.errors import UserError
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError(
+            "dltui opens only in a terminal.",
+            "`dltui run PRESET` trains without one, `dltui --help` lists all commands.",
+        )
+    from tui.app import run_app
+
+    return run_app()
+
+
+def _guarded(action: Callable[[], int]) -> int:
+    """Run ``action``; every error becomes a line and an exit status."""
+    from engine.errors import UserError
+    from tui import console, crash
+
+    try:
+        status = action()
+        sys.stdout.flush()
+        return status
+    except UserError as error:
+        console.complain(error)
+        return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read has seen enough; Python must not complain when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:  # noqa: BLE001 — the last resort: a report file and one line
+        console.complain(crash.describe(error))
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
