@@ -47,7 +47,7 @@ def _parse_top(given: list[str]) -> None:
     if unknown:
         near = difflib.get_close_matches(unknown[0], COMMANDS, n=1)
         suggestion = f"; did you mean {near[0]}?" if near else ""
-        parser.error(f"there is no command {ascii(unknown[0][:60])}{suggestion}")
+        parser.error(f"there is no command {unknown[0][:60]!a}{suggestion}")
 
 
 def _command(name: str, given: list[str]) -> int:
@@ -67,7 +67,7 @@ def _open() -> int:
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError(
-            "dltui opens only in a terminal.",
+            "The program opens only in a terminal.",
             "`dltui run PRESET` trains without one, `dltui --help` lists all commands.",
         )
     from tui.app import run_app

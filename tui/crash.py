@@ -14,26 +14,28 @@ from engine.locations import logs_folder
 
 
 def describe(error: BaseException) -> str:
-    """Write a report about ``error`` and return one line that says what happened and where it is."""
-    summary = f"The program made a mistake: {type(error).__name__}: {str(error)[:300]}."
-    try:
-        return f"{summary} The whole story is in {write_report(error)}"
-    except OSError as problem:
-        return f"{summary} (No report was written: {problem.strerror}.)"
+    """Write a report about ``error``; returns one line that says what happened and where it is."""
+    where = write_report(error) or "nowhere (the folder for logs cannot be written)"
+    return (
+        f"The program made a mistake: {type(error).__name__}: {str(error)[:300]}. "
+        f"The report is at {where}"
+    )
 
 
-def write_report(error: BaseException) -> Path:
-    """Write where and how ``error`` came about into the folder of logs. Raises ``OSError``."""
+def write_report(error: BaseException) -> Path | None:
+    """Keep where and how ``error`` came about in a file; ``None`` where it cannot be written."""
     folder = logs_folder()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    path = folder / f"crash-{stamp}-{os.getpid()}.txt"
+    path = folder / f"crash-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.txt"
     lines = [
-        f"dltui {version('dltui')}, Python {platform.python_version()}, {platform.platform()}",
-        f"called as {sys.argv}",
-        "",
+        f"dltui {version('dltui')}, Python {platform.python_version()}, {platform.platform()}\n",
+        f"called as {sys.argv}\n\n",
         *traceback.format_exception(error),
     ]
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write("\n".join(lines))
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.writelines(lines)
+    except OSError:
+        return None
     return path

@@ -133,9 +133,7 @@ def describe(event: Event, metric: str) -> str:
     return ""
 
 
-def _ending(
-    word: str, seconds: float, metrics: dict[str, float | None], metric: str
-) -> str:
+def _ending(word: str, seconds: float, metrics: dict[str, float | None], metric: str) -> str:
     return ", ".join([f"{word} after {duration(seconds)}", *_metrics(metrics, metric)])
 
 
@@ -179,7 +177,9 @@ def _preparing(history: History) -> str:
 
 def bar(share: float) -> str:
     """A bar of progress, in plain characters where the stream has no others."""
-    full, empty = ("█", "░") if (sys.stdout.encoding or "").lower().startswith("utf") else ("#", "-")
+    full, empty = (
+        ("█", "░") if (sys.stdout.encoding or "").lower().startswith("utf") else ("#", "-")
+    )
     cells = round(min(1.0, share) * _BAR_CELLS)
     return full * cells + empty * (_BAR_CELLS - cells)
 

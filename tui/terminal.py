@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from pathlib import Path
 
 from engine.locations import logs_folder
 
@@ -54,15 +51,3 @@ def _open_log() -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | again, 0o600)
     except OSError:
         return os.open(os.devnull, os.O_WRONLY)
-
-
-def write_crash_report(error: BaseException) -> Path | None:
-    """Keep what is known of a defect in a file; ``None`` where it cannot be written."""
-    folder = logs_folder()
-    path = folder / f"crash-{datetime.now():%Y%m%d-%H%M%S}.txt"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    except OSError:
-        return None
-    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -81,9 +82,7 @@ def _follow(handle: Handle, reporter: Reporter) -> int:
             return interrupts.count >= _ENOUGH
 
         try:
-            history = follow(
-                handle.run, reporter, lambda: handle.process.poll() is None, enough
-            )
+            history = follow(handle.run, reporter, lambda: handle.process.poll() is None, enough)
         finally:
             reporter.close()
     if interrupts.count < _ENOUGH:
@@ -94,10 +93,9 @@ def _follow(handle: Handle, reporter: Reporter) -> int:
 
 def _await_exit(handle: Handle) -> None:
     """Give the worker a moment to leave after its last word."""
-    try:
+    # Its work is done by then; what keeps it does not matter to the one who waits.
+    with contextlib.suppress(subprocess.TimeoutExpired):
         handle.wait(_WAIT_SECONDS)
-    except subprocess.TimeoutExpired:
-        pass  # its work is done; what keeps it does not matter to the one who waits
 
 
 def _train_here(config: RunConfig, json: bool) -> int:
