@@ -26,7 +26,7 @@ class FileConfig(DataConfig):
     format: str = option(
         "",
         "How to read them; empty goes by the suffix",
-        suggestions=("csv", "tsv", "parquet", "json", "jsonl"),
+        suggestions=("csv", "tsv", "parquet", "json", "jsonl", "conll", "txt"),
     )
     delimiter: str = option(
         "",

@@ -21,7 +21,9 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet
 
+from engine.data.conll import read_conll
 from engine.data.raw import Skip
+from engine.data.squad import is_squad, squad_table
 from engine.errors import DataError
 from engine.plain import plain
 
@@ -147,6 +149,8 @@ def _read_json(path: Path, options: ReadOptions) -> Reading:
         if text.lstrip().startswith("{") and "\n" in text.strip():
             return _read_json_lines(path, options)
         raise DataError(f"{plain(path.name)} is not JSON: {plain(error)}.") from error
+    if is_squad(content):
+        return Reading(squad_table(path, content))
     return Reading(_table_of_json(path, content))
 
 
@@ -261,6 +265,16 @@ def _read_csv(path: Path, options: ReadOptions) -> Reading:
     )
 
 
+def _read_conll(path: Path, options: ReadOptions) -> Reading:
+    return Reading(read_conll(path, read_text(path, options.encoding)))
+
+
+def _read_plain_text(path: Path, options: ReadOptions) -> Reading:
+    """One row a line, empty lines included."""
+    text = read_text(path, options.encoding).replace("\r\n", "\n").removesuffix("\n")
+    return Reading(pa.table({"text": text.split("\n")}))
+
+
 READERS: dict[str, Reader] = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
@@ -271,5 +285,10 @@ READERS: dict[str, Reader] = {
     ".ndjson": _read_json_lines,
     ".arrow": _read_arrow,
     ".feather": _read_arrow,
+    ".conll": _read_conll,
+    ".bio": _read_conll,
+    ".iob": _read_conll,
+    ".iob2": _read_conll,
+    ".txt": _read_plain_text,
 }
 """By suffix: how a file is read. Names of formats are the suffixes without the dot."""

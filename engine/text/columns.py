@@ -58,7 +58,7 @@ def find_pair(table: pa.Table) -> tuple[str, str] | None:
 
 def find_label(table: pa.Table, without: Sequence[str]) -> str:
     """The column with classes: by its notes, its name, else the only one with few values."""
-    names = [name for name in table.column_names if name not in without]
+    names: list[str] = [name for name in table.column_names if name not in without]
     noted = [name for name in names if class_names(table, name)]
     named = by_name(table.select(names), LABEL_NAMES) or next(iter(noted), None)
     if named:
@@ -88,8 +88,7 @@ def _is_class(table: pa.Table, name: str) -> bool:
     kind = table.schema.field(name).type
     if not (is_text(table, name) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         return False
-    distinct: int = len(pc.unique(table[name]))
-    return distinct <= min(_FEW, max(2, table.num_rows // 4))
+    return bool(len(pc.unique(table[name])) <= min(_FEW, max(2, table.num_rows // 4)))
 
 
 def _mean_length(table: pa.Table, name: str) -> float:

@@ -1,0 +1,125 @@
+"""Metrics of tagged sentences: entities found, words right, loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.metrics.entities import Entity, Score, entities_of, entity_scores, has_prefixes
+from engine.tasks.task import Evaluation, Evaluator
+from engine.tasks.text import logits_of
+from engine.text.words import NOT_COUNTED, marked
+from engine.training.batch import Batch
+from engine.views import Cell, Table, Texts, View
+
+_SHOWN = 20
+
+Sentences = Callable[[pa.Table], tuple[list[list[str]], list[list[str]]]]
+"""Words and tags of some rows."""
+
+
+class TaggingEvaluator(Evaluator):
+    """Keeps the likeliest tag of every token on the device until the end."""
+
+    def __init__(self, names: Sequence[str], sentences: Sentences) -> None:
+        self._names = list(names)
+        self._sentences = sentences
+        self._prefixes = has_prefixes(names)
+        self._losses: list[Tensor] = []
+        self._counts: list[float] = []
+        self._codes: list[Tensor] = []
+        self._words: list[Tensor] = []
+        self._rows: list[pa.Table] = []
+
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in one batch with its rows."""
+        logits = logits_of(network, batch.inputs).float()
+        targets = batch.targets["tags"]
+        self._losses.append(
+            F.cross_entropy(
+                logits.flatten(0, 1), targets.flatten(), ignore_index=NOT_COUNTED, reduction="sum"
+            )
+        )
+        self._counts.append(batch.weight)
+        self._codes.append(logits.argmax(2))
+        self._words.append(batch.targets["words"])
+        self._rows.append(batch.rows)
+
+    def compute(self, views: bool = False) -> Evaluation:
+        """Words that were cut off count as tagged with nothing."""
+        words, truth = self._sentences(pa.concat_tables(self._rows))
+        predicted = [
+            tags
+            for codes, firsts, rows in zip(self._codes, self._words, self._rows, strict=True)
+            for tags in tags_of(codes, firsts, self._names, self._lengths(rows))
+        ]
+        there = [entities_of(tags, self._prefixes) for tags in truth]
+        said = [entities_of(tags, self._prefixes) for tags in predicted]
+        overall, by_type = entity_scores(there, said)
+        right = sum(
+            given == wanted
+            for sentence, tags in zip(predicted, truth, strict=True)
+            for given, wanted in zip(sentence, tags, strict=True)
+        )
+        loss = float(torch.stack(self._losses).sum()) / max(1.0, sum(self._counts))
+        metrics = {
+            "f1": overall.f1,
+            "precision": overall.precision,
+            "recall": overall.recall,
+            "accuracy": right / max(1, sum(map(len, truth))),
+            "loss": loss,
+        }
+        return Evaluation(metrics, _views(words, there, said, by_type) if views else [])
+
+    def _lengths(self, rows: pa.Table) -> list[int]:
+        return [len(words) for words in self._sentences(rows)[0]]
+
+
+def tags_of(
+    codes: Tensor, firsts: Tensor, names: Sequence[str], lengths: Sequence[int]
+) -> list[list[str]]:
+    """The tag of every word, from ``[rows, tokens]`` codes and the words that begin there.
+
+    Words without a token of their own have the tag ``O``.
+    """
+    result = []
+    for row, words, length in zip(codes.tolist(), firsts.tolist(), lengths, strict=True):
+        tags = ["O"] * length
+        for code, word in zip(row, words, strict=True):
+            if word >= 0:
+                tags[word] = names[code]
+        result.append(tags)
+    return result
+
+
+def _views(
+    words: list[list[str]],
+    there: list[list[Entity]],
+    said: list[list[Entity]],
+    by_type: dict[str, Score],
+) -> list[View]:
+    rows: list[list[Cell]] = [
+        [kind, *(round(part, 4) for part in (score.precision, score.recall, score.f1)),
+         score.support]
+        for kind, score in by_type.items()
+    ]  # fmt: skip
+    mistakes = [len(set(wanted) ^ set(given)) for wanted, given in zip(there, said, strict=True)]
+    worst = sorted(range(len(mistakes)), key=lambda index: -mistakes[index])[:_SHOWN]
+    right = [index for index, count in enumerate(mistakes) if not count and there[index]][:_SHOWN]
+
+    def texts(title: str, numbers: Sequence[int]) -> Texts:
+        items = [
+            {"predicted": marked(words[i], said[i]), "label": marked(words[i], there[i])}
+            for i in numbers
+        ]
+        return Texts(title, items)
+
+    return [
+        Table("Entities", ["type", "precision", "recall", "f1", "entities"], rows),
+        texts("Worst mistakes", [index for index in worst if mistakes[index]]),
+        texts("Sentences all right", right),
+    ]

@@ -1,0 +1,46 @@
+"""Words and their tags in the tokens that a tokenizer makes of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+NOT_COUNTED = -100
+"""The target of tokens that have none, as torch's losses take it."""
+
+_WORD = re.compile(r"\w+(?:['’]\w+)?|[^\w\s]")
+
+
+def words_of(value: Any, typed: bool = False) -> list[str]:
+    """The words of a sentence: a list as it is, a text at its blanks.
+
+    What a person ``typed`` has its punctuation cut off as well, as data sets have it.
+    """
+    if isinstance(value, str):
+        return _WORD.findall(value) if typed else value.split()
+    return [str(word) for word in value or []]
+
+
+def first_tokens(word_ids: Sequence[int | None]) -> list[int]:
+    """For each token the number of the word that begins with it, or −1."""
+    before: int | None = None
+    result = []
+    for word in word_ids:
+        result.append(word if word is not None and word != before else -1)
+        before = word
+    return result
+
+
+def targets_of(firsts: Sequence[int], codes: Sequence[int]) -> list[int]:
+    """For each token the code of its word where it is the first of it, else none."""
+    return [codes[word] if word >= 0 else NOT_COUNTED for word in firsts]
+
+
+def marked(words: Sequence[str], entities: Sequence[tuple[str, int, int]]) -> str:
+    """A sentence with its entities in brackets: ``[Berlin location] is large``."""
+    before = {start: "[" for _, start, _ in entities}
+    after = {end - 1: f" {kind}]" for kind, _, end in entities}
+    return " ".join(
+        before.get(index, "") + word + after.get(index, "") for index, word in enumerate(words)
+    )
