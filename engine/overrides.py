@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+import tomlkit
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -27,6 +28,65 @@ def parse_value(text: str, spec: FieldSpec | None) -> Any:
     if spec is not None and spec.kind == "list" and not text.lstrip().startswith("["):
         return [_toml(part.strip()) for part in text.split(",") if part.strip()]
     return _toml(text)
+
+
+def text_of(value: Any, spec: FieldSpec) -> str:
+    """The text that :func:`parse_value` reads as ``value``: short where possible, else TOML."""
+    if value is None:
+        return "none" if spec.optional else ""
+    short = _short(value)
+    if _same(parse_value(short, spec), value) and not (spec.optional and short in ("", "none")):
+        return short
+    return tomlkit.item(value).as_string()
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ",".join(map(_short, value))
+    return str(value)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal in kind too: ``"1"``, ``1`` and ``True`` differ."""
+    if isinstance(one, list) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return type(one) is type(other) and bool(one == other)
+
+
+def assignments(
+    base: Mapping[str, Any], target: Mapping[str, Any], fields: Mapping[str, FieldSpec]
+) -> list[str]:
+    """The ``field=value`` texts that make ``target`` of ``base``, both with all their values.
+
+    ``fields`` are those of ``target``. A section of another kind starts afresh, so what differs
+    from its defaults is given.
+    """
+    fresh = {name for name in target if _kind(base, name) != _kind(target, name)}
+    given = []
+    for name, spec in fields.items():
+        new = look_up(target, name)
+        old = _plain_default(spec) if name.split(".")[0] in fresh else look_up(base, name)
+        if new != old:
+            given.append(f"{name}={text_of(new, spec)}")
+    return given
+
+
+def look_up(values: Mapping[str, Any], name: str) -> Any:
+    """The value at a dotted name, ``None`` where there is none."""
+    part: Any = values
+    for key in name.split("."):
+        part = part.get(key) if isinstance(part, Mapping) else None
+    return part
+
+
+def _kind(values: Mapping[str, Any], section: str) -> Any:
+    return look_up(values, f"{section}.kind")
+
+
+def _plain_default(spec: FieldSpec) -> Any:
+    return list(spec.default) if isinstance(spec.default, tuple) else spec.default
 
 
 def _toml(text: str) -> Any:
@@ -105,4 +165,8 @@ def _unknown(name: str, fields: Mapping[str, FieldSpec]) -> str:
 
 
 def _shown(value: Any) -> str:
-    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    return (
+        {True: "true", False: "false"}.get(value, str(value))
+        if isinstance(value, bool)
+        else str(value)
+    )

@@ -1,0 +1,27 @@
+"""The command that starts the same run without a screen."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from engine.config import RunConfig, fields_of
+from engine.overrides import assignments
+
+
+def command_line(config: RunConfig, presets: Mapping[str, RunConfig], preset: str = "") -> str:
+    """What to type for the same run: a preset, and what differs from it.
+
+    The preset is ``preset`` if it is among ``presets``, else the one with the least to change.
+    Empty when there is none at all.
+    """
+    target = config.values()
+    fields = fields_of(target)
+
+    def words(name: str) -> list[str]:
+        return [name, *assignments(presets[name].values(), target, fields)]
+
+    candidates = [preset] if preset in presets else list(presets)
+    if not candidates:
+        return ""
+    return shlex.join(["dltui", "run", *min(map(words, candidates), key=len)])
