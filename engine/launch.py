@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
 from engine import control
 from engine.config import RunConfig
 from engine.control import Request
+from engine.environment import worker_environment
 from engine.errors import RunError
 from engine.locations import runs_folder
 from engine.process import ProcessIdentity
@@ -49,37 +52,23 @@ def start(run: RunDirectory) -> Handle:
     for request in control.take(run.control):
         del request  # what was asked of an earlier worker is not meant for this one
     try:
-        with run.log.open("ab", opener=_private) as log:
+        with _append(run.log) as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "engine.worker", str(run.path)],
+                [sys.executable, "-P", "-m", "engine.worker", str(run.path)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env=_environment(),
+                env=worker_environment(),
             )
     except OSError as error:
         raise RunError(f"Cannot start the worker of {run.id}: {error.strerror}.") from error
-    try:
+    # One that has ended already says why in its log.
+    with contextlib.suppress(psutil.NoSuchProcess):
         run.set_worker(ProcessIdentity.of(process.pid))
-    except psutil.NoSuchProcess:
-        pass  # it has ended already; its log says why
     return Handle(run, process)
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _environment() -> dict[str, str]:
-    """The worker finds this very copy of the engine, wherever it is started from."""
-    root = str(Path(__file__).resolve().parent.parent)
-    inherited = os.environ.get("PYTHONPATH", "")
-    path = os.pathsep.join(filter(None, [root, inherited]))
-    return os.environ | {
-        "PYTHONPATH": path,
-        "PYTHONUNBUFFERED": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "TQDM_DISABLE": "1",
-    }
+def _append(path: Path) -> BinaryIO:
+    """The file at ``path``, readable to its owner alone."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
