@@ -17,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import time
 import tomllib
 from collections.abc import Iterator
@@ -151,6 +152,21 @@ class RunDirectory:
             raise RunError(f"Cannot read {self.report}: {error}.") from error
         return report if isinstance(report, dict) else None
 
+    def stamp(self) -> tuple[int, ...]:
+        """Changes when the run has said something or has got another worker."""
+        return tuple(_changed(path) for path in (self.events, self._worker))
+
+    def delete(self) -> None:
+        """Remove the directory with all that is in it; raises :class:`RunError`."""
+        if not self.state().ended and self.worker() is not None:
+            raise RunError(f"The run {self.id} goes on.", "Stop it before it is deleted.")
+        hidden = self.path.with_name(f".deleted-{self.id}")
+        try:
+            self.path.rename(hidden)
+            shutil.rmtree(hidden)
+        except OSError as error:
+            raise RunError(f"Cannot delete {self.path}: {error.strerror}.") from error
+
     def set_worker(self, worker: ProcessIdentity) -> None:
         """Note who works on the run."""
         atomic.write_json(self._worker, worker.record())
@@ -231,6 +247,13 @@ def all_runs(folder: Path) -> list[RunDirectory]:
         for name in sorted(names, reverse=True)
         if (folder / name / "config.toml").is_file()
     ]
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _new_folder(folder: Path, name: str) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import RunError
-from engine.events import ENDINGS, Evaluated, Event, Finished, Stopped, decode
+from engine.events import ENDINGS, Evaluated, Event, Finished, Progress, Stopped, decode
 from engine.run_directory import RunDirectory, State, all_runs
 
 
@@ -31,6 +31,8 @@ class RunSummary:
     """Name of the metric that decides which weights are best."""
     value: float | None = None
     """Its final value, of the test data where there are any; before the end the best so far."""
+    done: float | None = None
+    """Share of the updates that a running one has made."""
     problem: str = ""
     """Why the configuration cannot be read, empty when it can."""
 
@@ -51,6 +53,30 @@ class RunSummary:
             "started": datetime.fromtimestamp(self.started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "seconds": round(self.seconds, 1),
         }
+
+
+class RunList:
+    """The history of a folder, read again only where something may have changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, tuple[tuple[int, ...], RunSummary]] = {}
+
+    def read(self) -> Iterator[RunSummary]:
+        """Yield all runs, the newest first. Raises :class:`RunError` for the folder only."""
+        runs = all_runs(self._folder)
+        ids = {run.id for run in runs}
+        self._known = {id: entry for id, entry in self._known.items() if id in ids}
+        yield from map(self._summary, runs)
+
+    def _summary(self, run: RunDirectory) -> RunSummary:
+        stamp = run.stamp()
+        known = self._known.get(run.id)
+        if known is not None and known[0] == stamp and known[1].state.ended:
+            return known[1]
+        summary = summarize(run)
+        self._known[run.id] = stamp, summary
+        return summary
 
 
 def list_runs(folder: Path) -> list[RunSummary]:
@@ -78,6 +104,7 @@ def summarize(run: RunDirectory) -> RunSummary:
         model=config.model.kind,
         metric=metric,
         value=_value(run, metric),
+        done=_done(run) if state is State.RUNNING else None,
     )
 
 
@@ -88,6 +115,11 @@ def _span(run: RunDirectory) -> tuple[float, float]:
         made = _made(run)
         return made, made
     return first.time, next(run.newest(), first).time
+
+
+def _done(run: RunDirectory) -> float | None:
+    last = run.last_of(Progress)
+    return last.step / last.steps if isinstance(last, Progress) and last.steps else None
 
 
 def _made(run: RunDirectory) -> float:

@@ -34,7 +34,7 @@ class Canvas(Widget):
             old = before[y] if y < len(before) else blank
             new = self._strips[y] if y < len(self._strips) else blank
             if old != new:
-                self.refresh(_difference(y, old, new))
+                self.refresh(difference(y, old, new))
 
     def render_line(self, y: int) -> Strip:
         """The strip of a line; called by Textual."""
@@ -54,8 +54,8 @@ class Canvas(Widget):
         return Strip([Segment(text, style.rich_style) for text, style in parts])
 
 
-def _difference(y: int, old: Strip, new: Strip) -> Region:
-    """From the first to the last cell that is not the same."""
+def difference(y: int, old: Strip, new: Strip) -> Region:
+    """The cells of line ``y`` from the first to the last that is not the same."""
     a, b = _cells(old), _cells(new)
     width = max(len(a), len(b))
     start = _same(a, b)

@@ -1,0 +1,17 @@
+"""Short messages in the corner; their text is never interpreted."""
+
+from __future__ import annotations
+
+from textual.widget import Widget
+
+from tui.text import literal
+
+
+def tell(widget: Widget, text: object) -> None:
+    """Say that something was done."""
+    widget.app.notify(literal(text, 300).plain, markup=False)
+
+
+def complain(widget: Widget, error: Exception) -> None:
+    """Say what a person can mend."""
+    widget.app.notify(literal(error, 500).plain, severity="error", timeout=10, markup=False)

@@ -1,0 +1,186 @@
+"""A list of rows of which only those on the screen are made, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.widgets.canvas import difference
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's heading and the cells it takes: at least, and at most where there is room."""
+
+    title: str
+    least: int
+    most: int
+    right: bool = False
+    """Whether it is set to the right, as numbers are."""
+
+
+class Listing(ScrollView, Generic[T], can_focus=True):
+    """Rows under a heading; one of them has the cursor, which stays on its row when others come."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"listing--cursor", "listing--heading"}
+    DEFAULT_CSS = """
+    Listing {
+        height: 1fr;
+        .listing--cursor { background: $primary 25%; }
+        .listing--heading { color: $text-muted; text-style: bold; }
+        &:focus .listing--cursor { background: $primary 55%; color: $foreground; text-style: bold; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Row above", show=False),
+        Binding("down,j", "move(1)", "Row below", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", "Page above", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", "Page below", show=False),
+        Binding("home,g", "move(-1000000000)", "First row", show=False),
+        Binding("end,G", "move(1000000000)", "Last row", show=False),
+        Binding("enter", "select", "Open", show=False),
+    ]
+
+    class Selected(Message):
+        """The row with the cursor is chosen, by enter or a second click."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        cells: Callable[[T], Sequence[Content]],
+        key: Callable[[T], object],
+        *,
+        id: str | None = None,
+    ) -> None:
+        """``cells`` makes what a row shows; ``key`` says which row it is."""
+        super().__init__(id=id)
+        self._columns = columns
+        self._cells = cells
+        self._key = key
+        self._items: Sequence[T] = ()
+        self._drawn: dict[int, Strip] = {}
+        self.cursor = 0
+
+    @property
+    def items(self) -> Sequence[T]:
+        """The rows."""
+        return self._items
+
+    @property
+    def current(self) -> T | None:
+        """The row with the cursor."""
+        return self._items[self.cursor] if self.cursor < len(self._items) else None
+
+    def set_items(self, items: Sequence[T]) -> None:
+        """Show other rows; only the cells that differ are sent to the terminal."""
+        current = self.current
+        self._items = items
+        if current is not None:
+            key = self._key(current)
+            place = next((i for i, item in enumerate(items) if self._key(item) == key), self.cursor)
+            self.cursor = max(0, min(place, len(items) - 1))
+        self.virtual_size = Size(0, len(items) + 1)
+        self._refresh_changed()
+
+    def render_line(self, y: int) -> Strip:
+        """A line on the screen; the first is the heading."""
+        strip = self._drawn[y] = self._line(y)
+        return strip
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor."""
+        self.cursor = max(0, min(self.cursor + rows, len(self._items) - 1))
+        self._follow_cursor()
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by what fits on the screen."""
+        self.action_move(pages * max(1, self.size.height - 2))
+
+    def action_select(self) -> None:
+        """Choose the row with the cursor."""
+        if self.current is not None:
+            self.post_message(self.Selected())
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse points; a second click chooses."""
+        row = event.y - 1 + self.scroll_offset.y
+        if event.y > 0 and row < len(self._items):
+            self.action_move(row - self.cursor)
+            if event.chain == 2:
+                self.action_select()
+
+    def notify_style_update(self) -> None:
+        """Forget what was drawn in other colours."""
+        super().notify_style_update()
+        self._drawn.clear()
+
+    def _follow_cursor(self) -> None:
+        top, room = self.scroll_offset.y, max(1, self.size.height - 1)
+        if not top <= self.cursor < top + room:
+            target = self.cursor if self.cursor < top else self.cursor - room + 1
+            self.scroll_to(y=target, animate=False, immediate=True)
+        self._refresh_changed()
+
+    def _refresh_changed(self) -> None:
+        for y in range(self.size.height):
+            old, new = self._drawn.get(y), self._line(y)
+            if old is None:
+                self.refresh(Region(0, y, self.size.width, 1))
+            elif old != new:
+                self.refresh(difference(y, old, new))
+
+    def _line(self, y: int) -> Strip:
+        width = self.size.width
+        row = y - 1 + self.scroll_offset.y
+        if y == 0:
+            style = self.get_visual_style("listing--heading")
+            line = self._join([Content(column.title) for column in self._columns], width)
+        elif row < len(self._items):
+            at_cursor = row == self.cursor
+            style = self.get_visual_style("listing--cursor") if at_cursor else self.visual_style
+            line = self._join(self._cells(self._items[row]), width)
+        else:
+            return Strip.blank(width, self.visual_style.rich_style)
+        parts = line.render(style, "", self.app.stylesheet.parse_style)
+        strip = Strip([Segment(text, style.rich_style) for text, style in parts])
+        return strip.crop_extend(0, width, style.rich_style)
+
+    def _join(self, cells: Sequence[Content], width: int) -> Content:
+        widths = widths_of(self._columns, width)
+        fitted = [
+            _fit(cell, room, column.right)
+            for cell, room, column in zip(cells, widths, self._columns, strict=True)
+        ]
+        return Content(" ").join(fitted)
+
+
+def _fit(cell: Content, width: int, right: bool) -> Content:
+    cut = cell.truncate(width, ellipsis=True)
+    room = width - cut.cell_length
+    return cut.pad_left(room) if right else cut.pad_right(room)
+
+
+def widths_of(columns: Sequence[Column], width: int) -> list[int]:
+    """Share ``width`` among the columns, a cell apart, none below its least or above its most."""
+    widths = [column.least for column in columns]
+    spare = width - sum(widths) - (len(columns) - 1)
+    while spare > 0:
+        growing = [i for i, column in enumerate(columns) if widths[i] < column.most][:spare]
+        if not growing:
+            break
+        for i in growing:
+            widths[i] += 1
+        spare -= len(growing)
+    return widths
