@@ -24,6 +24,8 @@ class ImageShape:
     channels: int
     size: int
     outputs: int
+    labels: tuple[str, ...] = ()
+    """Names of the classes."""
 
 
 TextHead = Literal[

@@ -1,15 +1,20 @@
-"""Which of several classes an image shows."""
+"""Which of several classes an image shows; or which several."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from pydantic import Field
+
 from engine.fields import option
 from engine.metric import Metric
+from engine.tasks.augmentation import AugmentationConfig
 from engine.tasks.classification import CLASS_METRICS, ClassificationConfig
 from engine.tasks.task import Evaluator, Fitted, Report, Task
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
     import torch
     from torch import nn
@@ -18,6 +23,9 @@ if TYPE_CHECKING:
     from engine.data.raw import RawData
     from engine.summary import DataSummary
     from engine.training.batch import Batch, Source
+
+_SHOWN = 5
+"""Images for the monitor."""
 
 
 class ImageClassificationConfig(ClassificationConfig):
@@ -29,14 +37,30 @@ class ImageClassificationConfig(ClassificationConfig):
     models = ("cnn", "torchvision")
     metrics: ClassVar[tuple[Metric, ...]] = (
         *CLASS_METRICS,
-        Metric("top5", percent=True, help="share of samples whose class was among the five likeliest"),
+        Metric(
+            "top5", percent=True, help="share of samples whose class was among the five likeliest"
+        ),
+        Metric(
+            "f1_micro", percent=True, help="micro F1: over all labels, where images have several"
+        ),
     )
 
     image: str = option("", "Column with the images; empty finds it", column=True)
-    label: str = option("", "Column with the classes; empty finds it", column=True)
-    image_size: int = option(
-        0, "Side to which images are resized; 0 takes the most frequent size", ge=0, le=1024, unit="px"
+    label: str = option(
+        "", "Column with the classes, or lists of classes; empty finds it", column=True
     )
+    image_size: int = option(
+        0,
+        "Side to which images are resized; 0 takes that of the pre-trained weights, else the most "
+        "frequent up to 224",
+        ge=0,
+        le=1024,
+        unit="px",
+    )
+    resize: Literal["crop", "stretch"] = option(
+        "crop", "Take the square in the middle, or press the whole image into one", advanced=True
+    )
+    augmentation: AugmentationConfig = Field(default_factory=AugmentationConfig)
 
     def create(self, config: RunConfig) -> Task[Any]:
         """The task."""
@@ -50,13 +74,147 @@ class ImageFitted(Fitted):
     label: str
     classes: list[str]
     counts: list[int]
+    multi_label: bool
     channels: int
     size: int
+    resize: Literal["crop", "stretch"]
     mean: list[float]
     std: list[float]
+    sizes: dict[str, int]
+    """How many of the images that were looked at had each size."""
 
 
 class ImageClassification(Task[ImageFitted]):
     """One network over images of one size."""
 
     fitted_type = ImageFitted
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self._skips: list[Any] = []
+        self._class_weights: list[float] | None = None
+
+    @property
+    def section(self) -> ImageClassificationConfig:
+        """The task's own fields."""
+        section = self.config.task
+        assert isinstance(section, ImageClassificationConfig)
+        return section
+
+    def load(self) -> RawData:
+        """Rows with an image and a class, in three splits."""
+        from engine.vision.rows import usable_rows
+
+        raw = self.config.data.load()
+        image, label = self._columns(raw.train)
+        return usable_rows(raw, self.config.data, image, label, self._folder())
+
+    def fit(self, raw: RawData) -> ImageFitted:
+        """Find the classes, and size, colour and mean of the images."""
+        from engine.vision.fitting import classes_in, measure
+
+        image, label = self._columns(raw.train)
+        classes, counts, multi_label = classes_in(raw.train, label)
+        measured = measure(raw.train, image, self.section, self.config.model)
+        return ImageFitted(
+            image=image, label=label, classes=classes, counts=counts, multi_label=multi_label,
+            resize=self.section.resize, **measured,
+        )  # fmt: skip
+
+    def summarize(self, raw: RawData, fitted: ImageFitted) -> DataSummary:
+        """Columns, class balance, sizes."""
+        from engine.vision.summary import image_summary
+
+        return image_summary(self.config, raw.with_skips(*self._skips), fitted)
+
+    def encode(
+        self, table: pa.Table, fitted: ImageFitted, device: torch.device, report: Report
+    ) -> Source:
+        """Decoded images on the device, or where they are too many, as they are needed."""
+        from engine.vision.encoding import encode_images
+
+        source, skips = encode_images(table, fitted, self._preparation(fitted), device, report)
+        self._skips += skips
+        return source
+
+    def build_network(self, fitted: ImageFitted) -> nn.Module:
+        """The network of the model section; notes what each class weighs in the loss."""
+        from engine.metrics.classification import balanced_weights
+        from engine.models.shapes import ImageShape
+
+        balanced = self.section.class_weights == "balanced" and not fitted.multi_label
+        self._class_weights = balanced_weights(fitted.counts) if balanced else None
+        return self.config.model.build(
+            ImageShape(fitted.channels, fitted.size, len(fitted.classes), tuple(fitted.classes))
+        )
+
+    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Cross-entropy; over each class by itself where an image can have several."""
+        from torch.nn import functional
+
+        from engine.metrics.classification import class_loss
+
+        logits = network(batch.inputs)
+        if batch.targets.ndim == 2:
+            return functional.binary_cross_entropy_with_logits(logits, batch.targets.to(logits))
+        weights = self._class_weights
+        return class_loss(
+            logits,
+            batch.targets,
+            None if weights is None else logits.new_tensor(weights),
+            self.section.label_smoothing,
+        )
+
+    def evaluator(self, fitted: ImageFitted) -> Evaluator:
+        """Metrics of classes, and the worst mistakes with the names of their images."""
+        from engine.metrics.images import ImageEvaluator
+
+        return ImageEvaluator(fitted.classes, fitted.multi_label)
+
+    def predict(
+        self, network: nn.Module, batch: Batch, fitted: ImageFitted
+    ) -> list[dict[str, Any]]:
+        """The class, how sure the network is, and the likeliest five."""
+        from engine.vision.prediction import class_record, labels_record
+
+        logits = network(batch.inputs).float()
+        if fitted.multi_label:
+            return [labels_record(row, fitted.classes) for row in logits.sigmoid().tolist()]
+        return [class_record(row, fitted.classes) for row in logits.softmax(1).tolist()]
+
+    def samples(
+        self, network: nn.Module, source: Source, fitted: ImageFitted
+    ) -> list[dict[str, str]]:
+        """The first few images, what the network makes of them, and what is true."""
+        from engine.vision.prediction import shown
+
+        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
+        if batch is None or batch.targets is None:
+            return []
+        return shown(batch, self.predict(network, batch, fitted), fitted.classes)[:_SHOWN]
+
+    def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]] | None:
+        """A slower rate for layers that were trained before."""
+        groups = getattr(network, "parameter_groups", None)
+        return groups() if groups is not None else None
+
+    def _columns(self, table: pa.Table) -> tuple[str, str]:
+        from engine.text.columns import chosen, find_label
+        from engine.vision.column import find_image
+
+        image = chosen(table, self.section.image or find_image(table), "task.image")
+        label = self.section.label or find_label(table, [image])
+        return image, chosen(table, label, "task.label")
+
+    def _folder(self) -> Path | None:
+        """Where paths in a table of a local file begin: beside that file."""
+        from pathlib import Path
+
+        path = Path(getattr(self.config.data, "path", "")).expanduser()
+        return path if path.is_dir() else path.parent
+
+    def _preparation(self, fitted: ImageFitted) -> Any:
+        from engine.vision.augmentation import Augmentation
+        from engine.vision.source import Preparation
+
+        return Preparation(fitted.mean, fitted.std, Augmentation(self.section.augmentation))

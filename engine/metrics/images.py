@@ -1,0 +1,79 @@
+"""Metrics of classes with the images that were taken for something else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from engine.metrics.classification import ClassificationEvaluator
+from engine.metrics.multilabel import MultiLabelEvaluator
+from engine.tasks.task import Evaluation, Evaluator
+from engine.training.batch import Batch
+from engine.views import Table
+
+_WORST = 50
+
+
+class ImageEvaluator(Evaluator):
+    """One class an image, or several; their names are kept for the mistakes."""
+
+    def __init__(self, classes: Sequence[str], multi_label: bool) -> None:
+        self._classes = list(classes)
+        self._metrics = (
+            MultiLabelEvaluator(classes, _logits)
+            if multi_label
+            else ClassificationEvaluator(classes, _logits, top=5)
+        )
+        self._names: list[pa.Table] = []
+
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in one batch with the names of its images."""
+        self._metrics.update(network, batch)
+        self._names.append(batch.rows)
+
+    def compute(self, views: bool = False) -> Evaluation:
+        """The metrics; the worst mistakes come last among the views."""
+        result = self._metrics.compute(views)
+        if not views:
+            return result
+        return Evaluation(result.metrics, [*result.views, self._mistakes()])
+
+    def _mistakes(self) -> Table:
+        probabilities, targets = self._metrics.outcome()
+        if targets.ndim == 1:
+            truth = _flags(targets, len(self._classes))
+            predicted = _flags(probabilities.argmax(1), len(self._classes))
+        else:
+            truth, predicted = targets > 0, probabilities > 0.5
+        wrong = np.flatnonzero((truth != predicted).any(1))
+        # How sure the network was of what is most wrong.
+        certainty = np.where(predicted, probabilities, 1 - probabilities)
+        surest = np.where(truth != predicted, certainty, 0).max(1)
+        worst = wrong[np.argsort(-surest[wrong], kind="stable")][:_WORST]
+        names = pa.concat_tables(self._names)["name"].take(pa.array(worst)).to_pylist()
+        rows = [
+            [
+                name,
+                self._joined(truth[row]),
+                self._joined(predicted[row]),
+                float(surest[row].round(4)),
+            ]
+            for name, row in zip(names, worst, strict=True)
+        ]
+        return Table("Worst mistakes", ["image", "class", "predicted", "certainty"], rows)
+
+    def _joined(self, flags: NDArray[np.bool_]) -> str:
+        return ", ".join(self._classes[index] for index in np.flatnonzero(flags)) or "—"
+
+
+def _logits(network: nn.Module, batch: Batch) -> Tensor:
+    logits: Tensor = network(batch.inputs)
+    return logits
+
+
+def _flags(numbers: NDArray[np.int64], classes: int) -> NDArray[np.bool_]:
+    return np.eye(classes, dtype=bool)[numbers]

@@ -1,0 +1,92 @@
+"""From rows to a source of batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from engine.data.images import decode_all
+from engine.data.raw import Skip
+from engine.errors import DataError
+from engine.events import Event, Log
+from engine.plain import plain
+from engine.tasks.task import Report
+from engine.text.columns import chosen
+from engine.text.labels import flags_of, labels_of
+from engine.training.batch import Source
+from engine.vision.column import Images, images_of
+from engine.vision.source import RESIDENT_BYTES, Preparation, ResidentImages, StoredImages
+
+if TYPE_CHECKING:
+    from engine.tasks.image_classification import ImageFitted
+
+
+def encode_images(
+    table: pa.Table,
+    fitted: ImageFitted,
+    preparation: Preparation,
+    device: torch.device,
+    report: Report,
+) -> tuple[Source, list[Skip]]:
+    """A source of the rows that can be decoded, and what was left out.
+
+    Raises :class:`DataError` when there is no image column or nothing can be decoded.
+    """
+    images = images_of(table, chosen(table, fitted.image, "task.image"))
+    targets = _targets(table, fitted)
+    if len(images) * fitted.channels * fitted.size**2 > RESIDENT_BYTES:
+        return _stored(images, targets, fitted, preparation, device, report), []
+    pixels, faults = decode_all(images, fitted.size, fitted.channels, fitted.resize)
+    names = images.names()
+    kept = [row for row in range(len(images)) if row not in faults]
+    if not kept:
+        raise DataError(f"None of {len(images):,} images can be decoded.")
+    skips = _skips(faults, names)
+    for skip in skips:
+        report(_left_out(skip.reason, skip.count, skip.example))
+    if faults:
+        pixels = pixels[kept]
+        names = [names[row] for row in kept]
+        targets = None if targets is None else targets[kept]
+    return ResidentImages(pixels, targets, preparation, device, names), skips
+
+
+def _stored(
+    images: Images,
+    targets: Tensor | None,
+    fitted: ImageFitted,
+    preparation: Preparation,
+    device: torch.device,
+    report: Report,
+) -> Source:
+    return StoredImages(
+        images.__getitem__, images.names(), targets, preparation, device,
+        (fitted.size, fitted.channels), fitted.resize,
+        lambda name, fault: report(_left_out(fault, 1, name)),
+    )  # fmt: skip
+
+
+def _left_out(reason: str, count: int, example: str) -> Event:
+    which = plain(example, 80) if count == 1 else f"{count:,} images, such as {plain(example, 80)}"
+    return Log(level="warning", message=f"Left out: {which}: {reason}.")
+
+
+def _targets(table: pa.Table, fitted: ImageFitted) -> Tensor | None:
+    """Numbers of classes, or zeros and ones where an image can have several."""
+    if fitted.label not in table.column_names:
+        return None
+    labels = labels_of(table, fitted.label)
+    if fitted.multi_label:
+        return torch.tensor(flags_of(labels, fitted.classes), dtype=torch.float32)
+    codes = {name: code for code, name in enumerate(fitted.classes)}
+    return torch.tensor([codes[str(label)] for label in labels])
+
+
+def _skips(faults: dict[int, str], names: list[str]) -> list[Skip]:
+    by_reason: dict[str, list[int]] = {}
+    for row in sorted(faults):
+        by_reason.setdefault(faults[row], []).append(row)
+    return [Skip(reason, len(rows), names[rows[0]]) for reason, rows in by_reason.items()]

@@ -1,0 +1,93 @@
+"""What training images teach: classes, size, colour, mean and deviation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from engine.data.images import decode_all, look
+from engine.data.raw import class_names
+from engine.errors import DataError
+from engine.models.section import ModelConfig
+from engine.plain import plain
+from engine.tasks.image_classification import ImageClassificationConfig
+from engine.text.columns import is_list
+from engine.text.labels import classes_of, labels_of
+from engine.vision.column import images_of
+
+_LOOKED_AT = 2000
+"""Images whose size and colour stand for all."""
+_MEASURED = 500
+"""Images whose mean stands for that of all."""
+_MOST_CLASSES = 50_000
+_LARGEST_SIDE = 224
+
+
+def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]:
+    """Classes, how often each occurs, and whether an image can have several.
+
+    Raises :class:`DataError` for a column that tells nothing.
+    """
+    multi_label = is_list(table, label)
+    names, counts = classes_of(labels_of(table, label), class_names(table, label))
+    if len(names) < (1 if multi_label else 2) or not any(counts):
+        raise DataError(
+            f"All training images have the same class, {plain(names[0], 40)!r}."
+            if names
+            else "No training image has a class.",
+            "Choose another column with task.label.",
+        )
+    if sum(count > 0 for count in counts) < 2 and not multi_label:
+        only = names[int(np.argmax(counts))]
+        raise DataError(
+            f"All training images have the same class, {plain(only, 40)!r}.",
+            "Choose another column with task.label.",
+        )
+    if len(names) > _MOST_CLASSES:
+        raise DataError(
+            f"The column {plain(label, 40)} has {len(names):,} different values.",
+            "Choose another column with task.label.",
+        )
+    return names, counts, multi_label
+
+
+def measure(
+    table: pa.Table, column: str, task: ImageClassificationConfig, model: ModelConfig
+) -> dict[str, Any]:
+    """``channels``, ``size``, ``mean``, ``std`` and ``sizes``, from some of the images.
+
+    What pre-trained weights ask for goes before what the images are.
+    """
+    images = images_of(table, column)
+    some = [images[i] for i in _spread(len(images), _LOOKED_AT)]
+    found = look(some, _LARGEST_SIDE)
+    wanted = model.preprocessing() if hasattr(model, "preprocessing") else None
+    channels = 1 if found.grey and wanted is None else 3
+    size = task.image_size or (wanted.size if wanted else found.side)
+    mean, std = (
+        (list(wanted.mean), list(wanted.std))
+        if wanted
+        else _statistics(some[:: max(1, len(some) // _MEASURED)], size, channels, task)
+    )
+    return {"channels": channels, "size": size, "mean": mean, "std": std, "sizes": found.sizes}
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most ``most`` numbers below ``count``, evenly spread."""
+    return sorted({int(i) for i in np.linspace(0, count - 1, min(count, most))})
+
+
+def _statistics(
+    records: list[Any], size: int, channels: int, task: ImageClassificationConfig
+) -> tuple[list[float], list[float]]:
+    """Mean and deviation of each channel, white being 1."""
+    pixels, faults = decode_all(records, size, channels, task.resize)
+    good = np.delete(pixels, list(faults), axis=0)
+    if not len(good):
+        raise DataError("None of the training images that were tried can be decoded.")
+    values = good.reshape(-1, channels) / np.float32(255)
+    deviation = values.std(0, dtype=np.float64)
+    # Images that are all alike have nothing to be divided by.
+    return values.mean(0, dtype=np.float64).tolist(), np.maximum(deviation, 1e-3).tolist()

@@ -1,0 +1,74 @@
+"""Rows with an image and a class; the others are left out, counted and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from engine.data.images import ImageFault, in_threads, read_header
+from engine.data.raw import RawData
+from engine.data.section import DataConfig
+from engine.data.splits import cut_splits
+from engine.plain import plain
+from engine.text.columns import is_list
+from engine.text.labels import Label, labels_of
+from engine.text.rows import without_faults
+from engine.vision.column import Aside, Images
+
+_CHECKED = 200_000
+"""Of more images than this, those that cannot be read are found when they are decoded."""
+
+
+def usable_rows(
+    raw: RawData, config: DataConfig, image: str, label: str, folder: Path | None
+) -> RawData:
+    """``raw`` in three splits, only with rows that can be learned from; no image is copied.
+
+    Raises :class:`~engine.errors.DataError` where none is left.
+    """
+    aside = Aside(raw.splits, image, folder)
+    raw = replace(raw, splits=aside.splits)
+    raw = without_faults(raw, lambda table: _faults(table, image, label, aside.images))
+    raw = cut_splits(raw, config, None if is_list(raw.train, label) else label)
+    known = {name for entry in labels_of(raw.train, label) for name in names_in(entry)}
+    raw = without_faults(raw, lambda table: _strangers(table, label, known))
+    return replace(raw, splits={split: aside.back(table) for split, table in raw.splits.items()})
+
+
+def names_in(label: Label) -> list[str]:
+    """The classes of a row."""
+    return [label] if isinstance(label, str) else label or []
+
+
+def _faults(table: pa.Table, image: str, label: str, images: Images) -> list[str | None]:
+    if label not in table.column_names:
+        return ["there is no label"] * table.num_rows
+    faults: list[str | None] = [
+        f"{label} is empty" if value is None else None for value in labels_of(table, label)
+    ]
+    if len(images) > _CHECKED:
+        return faults
+    numbers: Sequence[int] = table[image].to_pylist()
+    checked = in_threads(lambda number: _fault(images, number), numbers)
+    return [fault or found for fault, found in zip(faults, checked, strict=True)]
+
+
+def _fault(images: Images, number: int) -> str | None:
+    try:
+        read_header(images[number])
+    except ImageFault as fault:
+        return plain(fault)
+    return None
+
+
+def _strangers(table: pa.Table, label: str, known: set[str]) -> list[str | None]:
+    """Labels that no training row has cannot be learned; where there are several, they just lack."""
+    return [
+        "its class is not in the training rows"
+        if isinstance(name, str) and name not in known
+        else None
+        for name in labels_of(table, label)
+    ]

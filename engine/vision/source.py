@@ -1,0 +1,152 @@
+"""Splits of images: all on the device, or decoded batch by batch."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from engine.data.images import Fit, ImageFault, Pixels, decode, threads
+from engine.errors import DataError
+from engine.plain import plain
+from engine.training.batch import Batch, Noise, Source, TensorSource
+from engine.vision.augmentation import Augmentation
+
+RESIDENT_BYTES = 1 << 30
+"""Images up to this size together stay on the device."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """From ``uint8[batch, channels, size, size]`` to what the network takes in."""
+
+    mean: Sequence[float]
+    std: Sequence[float]
+    augmentation: Augmentation | None = None
+
+    def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Float images, with noise where a generator is given, normalised."""
+        scaled = images.to(torch.float32).div_(255.0)
+        if generator is not None and self.augmentation is not None:
+            scaled = self.augmentation(scaled, generator)
+        mean = torch.tensor(self.mean, device=images.device)[:, None, None]
+        std = torch.tensor(self.std, device=images.device)[:, None, None]
+        # Convolutions are faster with the channels innermost, on CPUs and GPUs alike.
+        return ((scaled - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+class ResidentImages(TensorSource):
+    """Decoded images that lie on the device as ``uint8``."""
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        targets: Tensor | None,
+        preparation: Preparation,
+        device: torch.device,
+        names: Sequence[str],
+    ) -> None:
+        """``pixels`` are ``[rows, size, size, channels]``, ``names`` say which image is which."""
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)
+        super().__init__(images, None if targets is None else targets.to(device))
+        self._preparation = preparation
+        self._names = names
+
+    def read(
+        self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
+    ) -> Iterator[Batch]:
+        """As :meth:`Source.read`; outside of training, batches carry the names of their images."""
+        for position, batch in enumerate(super().read(plan, start), start):
+            batch.inputs = self._preparation(batch.inputs, noise.at(position) if noise else None)
+            if noise is None:
+                batch.rows = name_table(self._names, plan[position])
+            yield batch
+
+
+class StoredImages(Source):
+    """Images that are decoded by threads, a few batches ahead of the device."""
+
+    def __init__(
+        self,
+        records: Callable[[int], object],
+        names: Sequence[str],
+        targets: Tensor | None,
+        preparation: Preparation,
+        device: torch.device,
+        shape: tuple[int, int],
+        fit: Fit,
+        skipped: Callable[[str, str], None],
+    ) -> None:
+        """``shape`` is size and channels; ``skipped`` hears the name and fault of what is left out."""
+        self._records = records
+        self._names = names
+        self._targets = targets
+        self._preparation = preparation
+        self._device = device
+        self._shape = shape
+        self._fit: Fit = fit
+        self._skipped = skipped
+        self._faulty: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def read(
+        self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
+    ) -> Iterator[Batch]:
+        """As :meth:`Source.read`; images that cannot be decoded are left out of their batch."""
+        with ThreadPoolExecutor(threads()) as pool:
+            for position, (images, rows) in enumerate(self._decoded(pool, plan[start:]), start):
+                inputs = self._preparation(
+                    images.to(self._device, non_blocking=True),
+                    noise.at(position) if noise else None,
+                )
+                targets = None if self._targets is None else self._targets[rows].to(self._device)
+                names = None if noise else name_table(self._names, rows)
+                yield Batch(inputs, targets, len(rows), names)
+
+    def _decoded(
+        self, pool: ThreadPoolExecutor, plan: Sequence[Tensor]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        ahead: deque[tuple[Tensor, list[Future[Pixels | None]]]] = deque()
+        coming = iter(plan)
+        try:
+            while True:
+                while len(ahead) < 3 and (rows := next(coming, None)) is not None:
+                    ahead.append((rows, [pool.submit(self._one, row) for row in rows.tolist()]))
+                if not ahead:
+                    return
+                yield self._batch(*ahead.popleft())
+        finally:
+            for _, futures in ahead:
+                for future in futures:
+                    future.cancel()
+
+    def _one(self, row: int) -> Pixels | None:
+        try:
+            return decode(self._records(row), *self._shape, self._fit)
+        except ImageFault as fault:
+            if row not in self._faulty:
+                self._faulty.add(row)
+                self._skipped(self._names[row], str(fault))
+            return None
+
+    def _batch(self, rows: Tensor, futures: list[Future[Pixels | None]]) -> tuple[Tensor, Tensor]:
+        decoded: list[Pixels | None] = [future.result() for future in futures]
+        kept = [index for index, image in enumerate(decoded) if image is not None]
+        if not kept:
+            name, count = plain(self._names[int(rows[0])]), len(rows)
+            raise DataError(f"None of {count} images from {name} on can be decoded.")
+        tensor = torch.from_numpy(np.stack([decoded[i] for i in kept])).permute(0, 3, 1, 2)
+        return (tensor.pin_memory() if self._device.type == "cuda" else tensor), rows[kept]
+
+
+def name_table(names: Sequence[str], rows: Tensor) -> pa.Table:
+    """The names of some images, one a row."""
+    return pa.table({"name": [names[row] for row in rows.tolist()]})

@@ -1,0 +1,42 @@
+"""The summary of a data set with images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engine.config import RunConfig
+from engine.data.raw import RawData
+from engine.plain import plain
+from engine.summary import ColumnSummary, DataSummary
+from engine.text.summary import summary_of
+from engine.vision.column import images_of
+
+if TYPE_CHECKING:
+    from engine.tasks.image_classification import ImageFitted
+
+
+def image_summary(config: RunConfig, raw: RawData, fitted: ImageFitted) -> DataSummary:
+    """Columns, class balance and sizes."""
+    colour = "grey" if fitted.channels == 1 else "colour"
+    facts = {
+        "network sees": f"{fitted.size}×{fitted.size} px, {colour}",
+        "sizes found": _sizes(fitted.sizes),
+    }
+    if fitted.multi_label:
+        facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} an image on average"
+    roles = {fitted.image: "image", fitted.label: "label"}
+    classes = dict(zip(fitted.classes, fitted.counts, strict=True))
+    # The image itself would be written out as an example.
+    others = raw.with_splits(
+        {split: table.drop_columns([fitted.image]) for split, table in raw.splits.items()}
+    )
+    summary = summary_of(config, others, roles, facts, classes)
+    first = images_of(raw.train.slice(0, 1), fitted.image).names()[0]
+    image = ColumnSummary(fitted.image, "image", "image", example=plain(first, 80))
+    return replace(summary, columns=(image, *summary.columns))
+
+
+def _sizes(sizes: dict[str, int]) -> str:
+    first = ", ".join(f"{size} ({count:,})" for size, count in list(sizes.items())[:3])
+    return first + (f" and {len(sizes) - 3:,} more" if len(sizes) > 3 else "")
