@@ -1,0 +1,122 @@
+"""How much each column of a table counts: what is lost when its values are shuffled among rows.
+
+Permutation importance after Breiman, "Random Forests" (2001), over a bounded number of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.tasks.task import Evaluation, Evaluator
+from engine.training.batch import Batch
+from engine.views import Table
+
+Inputs = dict[str, Tensor]
+Places = Mapping[str, Sequence[int]]
+"""By input tensor: the positions in its second dimension that belong to one column."""
+Score = Callable[[Tensor, Tensor], dict[str, Tensor]]
+"""Metrics by name of the network's output against targets; in each, the change is what counts."""
+
+_ROWS_OF_A_BATCH = 64
+_MAX_ROWS = 2000
+_MAX_COLUMNS = 200
+_REPEATS = 3
+
+
+class WithImportance(Evaluator):
+    """Another evaluator, with a table of the columns' importance beside its views."""
+
+    def __init__(self, inner: Evaluator, columns: Mapping[str, Places], score: Score) -> None:
+        self._inner = inner
+        self._columns = columns
+        self._score = score
+        self._network: nn.Module | None = None
+        self._batches: list[Batch] = []
+
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in one batch, and remember some of its rows."""
+        self._inner.update(network, batch)
+        self._network = network
+        inputs = {name: tensor[:_ROWS_OF_A_BATCH] for name, tensor in batch.inputs.items()}
+        self._batches.append(Batch(inputs, batch.targets[:_ROWS_OF_A_BATCH]))
+
+    def compute(self, views: bool = False) -> Evaluation:
+        """The other evaluator's result; importance costs a few passes over some rows."""
+        evaluation = self._inner.compute(views)
+        if not views or self._network is None:
+            return evaluation
+        inputs, targets = _some_rows(self._batches)
+        table = permutation_importance(self._network, inputs, targets, self._columns, self._score)
+        return Evaluation(evaluation.metrics, [*evaluation.views, table])
+
+
+def permutation_importance(
+    network: nn.Module,
+    inputs: Inputs,
+    targets: Tensor,
+    columns: Mapping[str, Places],
+    score: Score,
+) -> Table:
+    """A row a column with the mean change of each score, the largest change first."""
+    generator = torch.Generator().manual_seed(0)
+    rows = len(targets)
+    orders = [torch.randperm(rows, generator=generator) for _ in range(_REPEATS)]
+    with torch.inference_mode():
+        whole = score(network(inputs), targets)
+        changes = {}
+        for name, places in list(columns.items())[:_MAX_COLUMNS]:
+            scores = [score(network(_shuffled(inputs, places, o)), targets) for o in orders]
+            changes[name] = [
+                float(torch.stack([s[metric] for s in scores]).mean() - whole[metric])
+                for metric in whole
+            ]
+    ranked = sorted(changes.items(), key=lambda item: -abs(item[1][0]))
+    return Table(
+        "Importance of columns: change when a column is shuffled",
+        ["column", *whole],
+        [[name, *(round(value, 6) for value in change)] for name, change in ranked],
+    )
+
+
+def class_scores(logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    """Accuracy and cross-entropy."""
+    return {
+        "accuracy": (logits.argmax(1) == targets).double().mean(),
+        "loss": functional.cross_entropy(logits, targets).double(),
+    }
+
+
+def number_scores(std: float) -> Score:
+    """Root of the mean squared error in units of which ``std`` are a standard deviation, and R²."""
+
+    def score(output: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        error = (output.squeeze(1) - targets).double()
+        spread = (targets - targets.mean()).double().square().mean()
+        mse = error.square().mean()
+        return {"rmse": mse.sqrt() * std, "r2": 1 - mse / spread}
+
+    return score
+
+
+def _some_rows(batches: Sequence[Batch]) -> tuple[Inputs, Tensor]:
+    targets = torch.cat([batch.targets for batch in batches])
+    step = -(-len(targets) // _MAX_ROWS)
+    inputs = {
+        name: torch.cat([batch.inputs[name] for batch in batches])[::step]
+        for name in batches[0].inputs
+    }
+    return inputs, targets[::step]
+
+
+def _shuffled(inputs: Inputs, places: Places, order: Tensor) -> Inputs:
+    """Copies in which the positions of one column have changed rows, all together."""
+    changed = dict(inputs)
+    for name, positions in places.items():
+        index = torch.tensor(list(positions), device=inputs[name].device)
+        changed[name] = inputs[name].clone()
+        changed[name][:, index] = inputs[name][order.to(inputs[name].device)][:, index]
+    return changed

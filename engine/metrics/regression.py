@@ -1,0 +1,103 @@
+"""Metrics of tasks that predict a number, in the units of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn import metrics as sk
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.tasks.task import Evaluation, Evaluator
+from engine.training.batch import Batch
+from engine.views import Lines, Table, View
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": functional.mse_loss,
+    "mae": functional.l1_loss,
+    "huber": functional.huber_loss,
+}
+_WORST = 10
+_POINTS = 200
+
+Floats = NDArray[np.float64]
+
+
+class RegressionEvaluator(Evaluator):
+    """Keeps all predictions on the device until the end."""
+
+    def __init__(
+        self,
+        mean: float,
+        std: float,
+        forward: Callable[[nn.Module, Batch], Tensor],
+        loss: Callable[[Tensor, Tensor], Tensor],
+        describe: Callable[[Batch, int], str] | None = None,
+    ) -> None:
+        """``forward`` gives ``[batch]`` standardised values, ``loss`` compares such.
+
+        ``describe`` says in words what row ``i`` of a batch was, for the worst mistakes.
+        """
+        self._mean, self._std = mean, std
+        self._forward, self._loss, self._describe = forward, loss, describe
+        self._predicted: list[Tensor] = []
+        self._batches: list[Batch] = []
+
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in one batch."""
+        self._predicted.append(self._forward(network, batch).float())
+        self._batches.append(batch)
+
+    def compute(self, views: bool = False) -> Evaluation:
+        """All metrics by scikit-learn."""
+        predicted = torch.cat(self._predicted)
+        targets = torch.cat([batch.targets for batch in self._batches])
+        loss = float(self._loss(predicted, targets))
+        truth, guess = self._in_units(targets), self._in_units(predicted)
+        evaluation = evaluate_numbers(guess, truth, loss)
+        shown = [self._worst(guess, truth), predicted_and_true(guess, truth)] if views else []
+        return Evaluation(evaluation.metrics, shown)
+
+    def _in_units(self, values: Tensor) -> Floats:
+        return values.cpu().double().numpy() * self._std + self._mean
+
+    def _worst(self, predicted: Floats, truth: Floats) -> View:
+        places = [(batch, i) for batch in self._batches for i in range(len(batch.targets))]
+        order = np.argsort(-np.abs(predicted - truth), kind="stable")[:_WORST]
+        rows: list[list[str | float]] = []
+        for i in order:
+            text = self._describe(*places[i]) if self._describe else f"row {i + 1}"
+            rows.append(
+                [*(_short(v) for v in (truth[i], predicted[i], predicted[i] - truth[i])), text]
+            )
+        return Table("Worst mistakes", ["true", "predicted", "difference", "inputs"], rows)
+
+
+def evaluate_numbers(predicted: Floats, truth: Floats, loss: float) -> Evaluation:
+    """Metrics of ``[rows]`` predictions against the truth, both in the units of the data."""
+    mse = float(sk.mean_squared_error(truth, predicted))
+    return Evaluation({
+        "r2": float(sk.r2_score(truth, predicted)) if len(truth) > 1 else float("nan"),
+        "rmse": mse**0.5,
+        "mae": float(sk.mean_absolute_error(truth, predicted)),
+        "mse": mse,
+        "loss": loss,
+    })  # fmt: skip
+
+
+def predicted_and_true(predicted: Floats, truth: Floats) -> View:
+    """Both as curves over the rows, in the order of the truth; many are thinned evenly."""
+    order = np.argsort(truth, kind="stable")
+    kept = order[np.unique(np.linspace(0, len(order) - 1, min(_POINTS, len(order))).astype(int))]
+    series: dict[str, Sequence[float | None]] = {
+        "predicted": [_short(v) for v in predicted[kept]],
+        "true": [_short(v) for v in truth[kept]],
+    }
+    return Lines("Predicted and true values, sorted by the truth", list(range(len(kept))), series)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")

@@ -1,0 +1,49 @@
+"""A multi-layer perceptron over the columns of a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from engine.fields import option
+from engine.models.section import ModelConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class MlpConfig(ModelConfig):
+    """Layers one after the other; each category is a vector that is learned."""
+
+    kind: Literal["mlp"] = "mlp"
+    title = "multi-layer perceptron"
+
+    hidden: tuple[int, ...] = option(
+        (256, 128), "Width of each hidden layer", min_length=0, max_length=32
+    )
+    dropout: float = option(0.1, "Dropout after each hidden layer", ge=0, lt=1)
+    activation: Literal["relu", "gelu", "silu", "tanh"] = option("relu", "What bends the lines")
+    normalization: Literal["none", "batch", "layer"] = option(
+        "none", "Normalisation before each activation", advanced=True
+    )
+    embedding_size: int = option(
+        0,
+        "Width of the vector of a category; 0 goes by the number of categories",
+        ge=0,
+        le=1024,
+        advanced=True,
+    )
+
+    def build(self, shape: Any) -> nn.Module:
+        """Takes a :class:`~engine.models.shapes.TabularShape`."""
+        from engine.networks.mlp import Mlp
+
+        return Mlp(
+            numeric=shape.numeric,
+            cardinalities=shape.cardinalities,
+            outputs=shape.outputs,
+            hidden=self.hidden,
+            dropout=self.dropout,
+            activation=self.activation,
+            normalization=self.normalization,
+            embedding_size=self.embedding_size,
+        )

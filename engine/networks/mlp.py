@@ -1,0 +1,70 @@
+"""A multi-layer perceptron with embeddings for categories."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+_NORMALIZATIONS: dict[str, type[nn.Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+
+
+class Mlp(nn.Module):
+    """Numbers and embedded categories side by side, then layers.
+
+    Inputs: ``numeric`` float ``[batch, numeric]`` and ``categorical`` int64 ``[batch, columns]``;
+    output ``[batch, outputs]``.
+    """
+
+    def __init__(
+        self,
+        numeric: int,
+        cardinalities: Sequence[int],
+        outputs: int,
+        hidden: Sequence[int],
+        dropout: float = 0.0,
+        activation: str = "relu",
+        normalization: str = "none",
+        embedding_size: int = 0,
+    ) -> None:
+        super().__init__()
+        sizes = [embedding_size or embedding_width(count) for count in cardinalities]
+        self.embeddings = nn.ModuleList(map(_embedding, cardinalities, sizes))
+        width = numeric + sum(sizes)
+        layers: list[nn.Module] = []
+        for size in hidden:
+            layers.append(nn.Linear(width, size))
+            if normalization != "none":
+                layers.append(_NORMALIZATIONS[normalization](size))
+            layers += [_ACTIVATIONS[activation](), nn.Dropout(dropout)]
+            width = size
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Linear(width, outputs)
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Logits, or values."""
+        codes = inputs["categorical"]
+        embedded = [table(codes[:, i]) for i, table in enumerate(self.embeddings)]
+        result: Tensor = self.head(self.layers(torch.cat([inputs["numeric"], *embedded], dim=1)))
+        return result
+
+
+def embedding_width(cardinality: int) -> int:
+    """The rule of fastai's tabular learner: ``1.6 · n^0.56``, 50 at most here."""
+    return min(50, round(1.6 * math.pow(cardinality, 0.56)))
+
+
+def _embedding(cardinality: int, width: int) -> nn.Embedding:
+    table = nn.Embedding(cardinality, width)
+    with torch.no_grad():
+        # Unknown categories begin in the middle of the known ones.
+        table.weight[0].zero_()
+    return table
