@@ -46,6 +46,16 @@ BUILTIN: dict[str, BuiltinData] = {
         "442 patients, 10 measures, progression in a year",
         ("tabular_regression",),
     ),
+    "seasons": BuiltinData(
+        "engine.data.seasons:hourly",
+        "4,320 hours of a made-up power load, with temperature and wind",
+        ("forecasting",),
+    ),
+    "months": BuiltinData(
+        "engine.data.seasons:monthly",
+        "480 months of made-up passengers, more each year",
+        ("forecasting",),
+    ),
 }
 """By name; of those that serve a task the first is its usual one."""
 

@@ -56,8 +56,7 @@ def _by_rows(
     ends = np.cumsum([0, *rows])
     names = (TRAIN, VALIDATION, TEST)
     splits = {
-        name: whole.slice(int(a), int(b))
-        for name, a, b in zip(names, ends, ends[1:], strict=False)
+        name: whole.slice(int(a), int(b)) for name, a, b in zip(names, ends, ends[1:], strict=False)
     }
     left = len(whole) - sum(rows)
     return splits, [f"the last {left:,} rows are not used (task.split_rows)"] if left else []

@@ -61,12 +61,14 @@ class Frequency:
     def positions(self, times: Times) -> Times:
         """Whole steps from the first time to each; a time between two steps takes the nearer."""
         if self.unit == "month":
-            months = times.astype("M8[us]").astype("M8[M]").astype(np.int64)
+            months: Times = times.astype("M8[us]").astype("M8[M]").astype(np.int64)
             return (months - months[0]) // self.step
         if self.unit == "business day":
             days = times.astype("M8[us]").astype("M8[D]")
-            return np.busday_count(days[0], days).astype(np.int64)
-        return np.rint((times - times[0]) / self.step).astype(np.int64)
+            counted: Times = np.busday_count(days[0], days).astype(np.int64)
+            return counted
+        nearest: Times = np.rint((times - times[0]) / self.step).astype(np.int64)
+        return nearest
 
     def along(self, start: int, steps: NDArray[np.int64]) -> Times:
         """The times that lie so many steps after ``start``."""
@@ -76,7 +78,8 @@ class Frequency:
             moment = np.datetime64(start, "us")
             day = moment.astype("M8[D]")
             days = np.busday_offset(day, steps, roll="backward").astype("M8[us]")
-            return (days + (moment - day)).astype(np.int64)
+            later: Times = (days + (moment - day)).astype(np.int64)
+            return later
         return start + steps * self.step
 
     def text(self, time: int) -> str:
@@ -92,7 +95,7 @@ class Frequency:
 
     @property
     def seasons(self) -> tuple[int, ...]:
-        """Steps in a day, a week and a year (and an hour, for fine steps), as far as they are whole."""
+        """Steps in an hour, a day, a week and a year, as far as they are whole."""
         if self.unit == "month":
             return (12 // self.step,) if 12 % self.step == 0 and self.step < 12 else ()
         if self.unit == "business day":
@@ -158,7 +161,8 @@ def _months_after(start: int, months: NDArray[np.int64]) -> Times:
     into = moment - month.astype("M8[us]")
     into_day = into % day
     within = length - day + into_day if is_last else np.minimum(into, length - day + into_day)
-    return (target.astype("M8[us]") + within).astype(np.int64)
+    later: Times = (target.astype("M8[us]") + within).astype(np.int64)
+    return later
 
 
 CALENDAR = ("hour", "weekday", "year")

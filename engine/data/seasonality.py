@@ -17,7 +17,7 @@ def find_season(values: NDArray[np.float64], candidates: Sequence[int] = ()) -> 
     """The length of the strongest season in steps; 1 where there is none.
 
     Looks at the autocorrelation of the changes from step to step, which no trend disturbs.
-    ``candidates`` (a day, a week … in steps) are asked first; a longer one must be clearly stronger.
+    ``candidates`` (a day, a week … in steps) are tried first. A longer one must be clearly stronger.
     """
     changes = np.diff(values)
     longest = min(len(changes) // 3, _LONGEST)

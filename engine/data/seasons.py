@@ -34,7 +34,9 @@ def monthly() -> RawData:
     random = np.random.default_rng(0)
     months = np.arange(_MONTHS)
     times = (np.datetime64("1984-01", "M") + months).astype("M8[D]")
-    season = 1 + 0.2 * np.sin(2 * np.pi * months / 12 - 1.5) + 0.08 * np.sin(4 * np.pi * months / 12)
+    season = (
+        1 + 0.2 * np.sin(2 * np.pi * months / 12 - 1.5) + 0.08 * np.sin(4 * np.pi * months / 12)
+    )
     level = 120 * np.exp(0.004 * months + 0.08 * _walk(random, _MONTHS, memory=0.95))
     noise = 1 + 0.02 * random.standard_normal(_MONTHS)
     return _table(times, passengers=level * season * noise)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,12 @@ from engine.errors import DataError
 from engine.plain import plain
 
 _NAMES = ("date", "time", "datetime", "timestamp", "ds", "day", "month", "year", "period", "step")
-_EPOCH_UNITS = (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8))
+_EPOCH_UNITS: tuple[tuple[Literal["ns", "us", "ms", "s"], float], ...] = (
+    ("ns", 1e17),
+    ("us", 1e14),
+    ("ms", 1e11),
+    ("s", 1e8),
+)
 """Whole numbers from this size on are taken as time since 1970 in that unit."""
 _LOOKED_AT = 200
 
@@ -32,16 +38,11 @@ class TimeColumn:
 
 def find_time_column(table: pa.Table) -> str:
     """The column that says when a row was: one of dates, else one whose name says so; or empty."""
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if pt.is_timestamp(column.type) or pt.is_date(column.type):
-            return name
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if _is_text(column.type) and _looks_like_dates(column):
-            return name
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if name.strip().lower() in _NAMES and pt.is_integer(column.type):
-            return name
-    return ""
+    columns = dict(zip(map(str, table.column_names), table.columns, strict=True))
+    dates = [name for name, column in columns.items() if _is_date(column.type)]
+    dates += [name for name, column in columns.items() if _looks_like_dates(column)]
+    counted = [name for name in columns if pt.is_integer(columns[name].type)]
+    return next(iter([*dates, *(n for n in counted if n.strip().lower() in _NAMES)]), "")
 
 
 def read_times(table: pa.Table, name: str) -> TimeColumn:
@@ -49,7 +50,7 @@ def read_times(table: pa.Table, name: str) -> TimeColumn:
     column = table[name].combine_chunks()
     if column.null_count:
         raise _unreadable(name, column.is_null().to_numpy(zero_copy_only=False).argmax(), "nothing")
-    if pt.is_timestamp(column.type) or pt.is_date(column.type):
+    if _is_date(column.type):
         return TimeColumn(_microseconds(pd.DatetimeIndex(column.to_pandas())), True)
     if pt.is_integer(column.type):
         return _from_numbers(column.to_numpy(zero_copy_only=False).astype(np.int64))
@@ -61,11 +62,17 @@ def read_times(table: pa.Table, name: str) -> TimeColumn:
     )
 
 
+def _is_date(type: pa.DataType) -> bool:
+    return bool(pt.is_timestamp(type) or pt.is_date(type))
+
+
 def _is_text(type: pa.DataType) -> bool:
     return bool(pt.is_string(type) or pt.is_large_string(type))
 
 
 def _looks_like_dates(column: pa.ChunkedArray) -> bool:
+    if not _is_text(column.type):
+        return False
     some = column.slice(0, _LOOKED_AT).drop_null().to_pandas()
     return len(some) > 0 and bool(_parsed(some, day_first=False).notna().mean() > 0.5)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import torch
 from torch import Tensor
 
 from engine.training.batch import Batch, Noise, Source
@@ -29,7 +28,7 @@ class WindowSource(Source):
         horizon: int,
         stride: int = 1,
     ) -> None:
-        """``series`` is ``[rows, channels + features]``, the targets first; ``times`` ``[rows]``."""
+        """``series`` is ``[rows, channels + features]``, targets first; ``times`` ``[rows]``."""
         self._channels = channels
         self._targets = targets
         self._window = window

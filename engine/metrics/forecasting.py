@@ -42,7 +42,7 @@ class Scales:
     mean: Sequence[float]
     std: Sequence[float]
     naive_error: Sequence[float]
-    """Mean absolute error of the seasonal-naive forecast, one season ahead, on the training rows."""
+    """Mean absolute error of repeating the season before, on the training rows."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,9 @@ class ForecastEvaluator(Evaluator):
         chosen = torch.stack([torch.zeros_like(error.argmax()), error.argmax()])
         past = batch.inputs["past"][chosen, :, : truth.shape[2]]
         self._shown.append(
-            _Shown(past, truth[chosen], forecast[chosen], batch.inputs["time"][chosen], error[chosen])
+            _Shown(
+                past, truth[chosen], forecast[chosen], batch.inputs["time"][chosen], error[chosen]
+            )
         )
 
     def compute(self, views: bool = False) -> Evaluation:
@@ -114,7 +116,9 @@ class ForecastEvaluator(Evaluator):
         pictures: list[View] = []
         for title, index, which in chosen:
             shown = self._shown[index]
-            arrays = [part[which].cpu().numpy() for part in (shown.past, shown.truth, shown.forecast)]
+            arrays = [
+                part[which].cpu().numpy() for part in (shown.past, shown.truth, shown.forecast)
+            ]
             when = self._time_text(int(shown.time[which]))
             for i, target in list(enumerate(self._scales.targets))[:_SHOWN_TARGETS]:
                 scale = (self._scales.mean[i], self._scales.std[i])
@@ -147,7 +151,7 @@ class ForecastErrors:
     """Metrics from sums over windows."""
 
     def __init__(self, sums: NDArray[np.float64], windows: int, scales: Scales) -> None:
-        """``sums`` ``[5, horizon, targets]``: squared and absolute errors, loss, truth, its square."""
+        """``sums`` ``[5, horizon, targets]``: squares and sizes of errors, loss, truth, its square."""
         means = sums / windows
         self.squared, self.absolute, self._loss, self._truth, self._truth_squared = means
         self.scales = scales

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class DLinearConfig(ModelConfig):
-    """DLinear (Zeng et al. 2022): small, fast and hard to beat; looks at the targets' past alone."""
+    """DLinear (Zeng et al. 2022): small and fast; looks at the targets' own past alone."""
 
     kind: Literal["dlinear"] = "dlinear"
     title = "DLinear"

@@ -22,7 +22,9 @@ class DLinear(nn.Module):
         count = shape.targets if individual else 1
         self.trend = nn.ModuleList(nn.Linear(shape.window, shape.horizon) for _ in range(count))
         self.season = nn.ModuleList(nn.Linear(shape.window, shape.horizon) for _ in range(count))
-        self.calendar = nn.Linear(shape.features, shape.targets, bias=False) if shape.features else None
+        self.calendar = (
+            nn.Linear(shape.features, shape.targets, bias=False) if shape.features else None
+        )
         self.targets = shape.targets
         self.kernel_size = kernel_size
 

@@ -33,7 +33,9 @@ class DirectRecurrent(nn.Module):
         self.encoder = _recurrent(cell, inputs, hidden_size, layers, dropout)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden_size, shape.horizon * shape.targets)
-        self.calendar = nn.Linear(shape.features, shape.targets, bias=False) if shape.features else None
+        self.calendar = (
+            nn.Linear(shape.features, shape.targets, bias=False) if shape.features else None
+        )
         self.targets = shape.targets
 
     def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:

@@ -48,6 +48,8 @@ class Normalized(nn.Module):
         return mean, (variance + _SMALLEST).sqrt()
 
 
-def with_window_norm(network: nn.Module, kind: WindowNorm, channels: int, targets: int) -> nn.Module:
+def with_window_norm(
+    network: nn.Module, kind: WindowNorm, channels: int, targets: int
+) -> nn.Module:
     """``network``, inside :class:`Normalized` where ``kind`` asks for it."""
     return network if kind == "none" else Normalized(network, kind, channels, targets)

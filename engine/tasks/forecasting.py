@@ -56,7 +56,7 @@ class ForecastingConfig(TaskConfig):
     inputs: tuple[str, ...] = option(
         (), "Columns to look at beside the targets; empty takes all of numbers", column=True
     )
-    window: int = option(96, "Rows of the past that the network sees", ge=1, le=100_000, unit="rows")
+    window: int = option(96, "Rows of the past that are seen", ge=1, le=100_000, unit="rows")
     horizon: int = option(24, "Rows that it forecasts", ge=1, le=100_000, unit="rows")
     stride: int = option(
         1, "Rows from the beginning of one window to the next", ge=1, unit="rows", advanced=True
@@ -269,7 +269,9 @@ class Forecasting(Task[SeriesFitted]):
     ) -> Source:
         """All windows of a table."""
         del report
-        return self._source(self._read(table, roles_of(fitted), frequency_of(fitted)), fitted, device)
+        return self._source(
+            self._read(table, roles_of(fitted), frequency_of(fitted)), fitted, device
+        )
 
     def encode_new(
         self, table: pa.Table, fitted: SeriesFitted, device: torch.device, report: Report
