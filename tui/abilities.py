@@ -1,0 +1,57 @@
+"""What the terminal can do, as far as its environment tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_TRUE_COLOUR = ("truecolor", "24bit")
+_SET_CLIPBOARD = ("iterm.app", "wezterm", "ghostty", "kitty", "alacritty", "foot", "contour")
+_REFUSE_CLIPBOARD = ("apple_terminal",)
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What may be expected of a terminal."""
+
+    kind: str
+    colours: int
+    """How many it shows; 0 where none are wanted."""
+    inside: tuple[str, ...]
+    """What stands between: tmux, screen, ssh."""
+    clipboard: str
+    """Whether text that is copied here reaches the clipboard (the sequence OSC 52)."""
+
+
+def abilities(environ: Mapping[str, str]) -> Abilities:
+    """Read the abilities off the environment's variables."""
+    kind = environ.get("TERM", "")
+    colours = _colours(environ, kind)
+    inside = tuple(name for name, variable in _BETWEEN.items() if environ.get(variable))
+    return Abilities(kind or "unknown", colours, inside, _clipboard(environ, inside))
+
+
+_BETWEEN = {"tmux": "TMUX", "screen": "STY", "zellij": "ZELLIJ", "ssh": "SSH_CONNECTION"}
+
+
+def _colours(environ: Mapping[str, str], kind: str) -> int:
+    if environ.get("NO_COLOR") or kind in ("", "dumb"):
+        return 0
+    if environ.get("COLORTERM", "").lower() in _TRUE_COLOUR:
+        return 1 << 24
+    return 256 if "256color" in kind else 16
+
+
+def _clipboard(environ: Mapping[str, str], inside: tuple[str, ...]) -> str:
+    if "screen" in inside:
+        return "no, screen does not pass it on"
+    if "tmux" in inside:
+        return "only after `tmux set -s set-clipboard on`"
+    if "VTE_VERSION" in environ:
+        return "no, this terminal refuses it"
+    name = f"{environ.get('TERM_PROGRAM', '')} {environ.get('TERM', '')}".lower()
+    if any(known in name for known in _REFUSE_CLIPBOARD):
+        return "no, this terminal refuses it"
+    if any(known in name for known in _SET_CLIPBOARD):
+        return "yes, unless the terminal's settings forbid it"
+    return "unknown for this terminal"
