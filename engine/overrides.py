@@ -37,7 +37,7 @@ def text_of(value: Any, spec: FieldSpec) -> str:
     short = _short(value)
     if _same(parse_value(short, spec), value) and not (spec.optional and short in ("", "none")):
         return short
-    return tomlkit.item(value).as_string()
+    return str(tomlkit.item(value).as_string())
 
 
 def _short(value: Any) -> str:

@@ -74,7 +74,9 @@ class Draft:
 
     def value(self, name: str) -> Any:
         """What is chosen for a field, its default where nothing was."""
-        return _value(self.values, self.fields[name])
+        if name == "name" and "name" not in self._values:
+            return self._usual_name()
+        return _value(self._values, self.fields[name])
 
     def text(self, name: str) -> str:
         """The value of a field as it is edited; empty for none."""
@@ -133,7 +135,8 @@ class Draft:
             return False
         kind = f"{name.split('.')[0]}.kind"
         same_kind = look_up(self._base, kind) == look_up(self._values, kind)
-        return self.value(name) != _value(self._base if same_kind else {}, self.fields[name])
+        before = _value(self._base if same_kind else {}, self.fields[name])
+        return bool(self.value(name) != before)
 
     @property
     def changes(self) -> list[str]:

@@ -1,0 +1,1 @@
+"""A form made from the fields of a configuration."""

@@ -1,0 +1,102 @@
+"""Choosing one of several values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList
+
+from tui.text import literal
+
+
+class ChoiceScreen(ModalScreen[str | None]):
+    """A list that narrows down while typing; dismisses the value, ``None`` for none chosen.
+
+    With ``free``, what was typed may be taken even when it is none of the values.
+    """
+
+    CSS_PATH = "choice.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Back"),
+        Binding("enter", "take", "Choose", priority=True),
+        Binding("down,tab", "move('down')", "Down", show=False, priority=True),
+        Binding("up,shift+tab", "move('up')", "Up", show=False, priority=True),
+        Binding("pagedown", "move('page_down')", "Page down", show=False, priority=True),
+        Binding("pageup", "move('page_up')", "Page up", show=False, priority=True),
+    ]
+
+    def __init__(
+        self, title: str, options: Mapping[str, str], current: str = "", free: bool = False
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._options = options
+        self._current = current
+        self._free = free
+        self._found: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        """A line to type in, above the list."""
+        with Vertical(id="box") as box:
+            box.border_title = literal(self._title)
+            hint = "type another value, or to narrow down" if self._free else "type to narrow down"
+            yield Input(placeholder=hint, compact=True)
+            yield OptionList(compact=True)
+
+    def on_mount(self) -> None:
+        """Show all, the current one marked."""
+        self._show("")
+        if self._current in self._found:
+            self.query_one(OptionList).highlighted = self._found.index(self._current)
+
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
+        self._show(event.value)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._found[event.option_index])
+
+    def action_take(self) -> None:
+        """Choose the marked value."""
+        marked = self.query_one(OptionList).highlighted
+        if marked is not None:
+            self.dismiss(self._found[marked])
+
+    def action_move(self, how: str) -> None:
+        """Mark another value."""
+        getattr(self.query_one(OptionList), f"action_{'cursor_' * (how in ('up', 'down'))}{how}")()
+
+    def _show(self, typed: str) -> None:
+        self._found = list(self._matching(typed))
+        values = self.query_one(OptionList)
+        values.clear_options()
+        values.add_options([self._line(value) for value in self._found])
+        values.highlighted = 0 if self._found else None
+
+    def _matching(self, typed: str) -> Iterator[str]:
+        words = typed.lower().split()
+        if self._free and typed and typed not in self._options:
+            yield typed
+        for value, about in self._options.items():
+            if all(word in f"{value} {about}".lower() for word in words):
+                yield value
+
+    def _line(self, value: str) -> Content:
+        if value not in self._options:
+            return Content("use ") + literal(value).stylize("bold")
+        about = literal(self._options[value])
+        name = literal(value) if value else Content("automatic")
+        gap = Content(" " * (self._widest - len(name.plain) + 2))
+        return name.stylize("bold") + gap + about.stylize("$text-muted")
+
+    @property
+    def _widest(self) -> int:
+        return min(30, max((len(value) for value in self._options), default=0))

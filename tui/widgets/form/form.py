@@ -1,0 +1,125 @@
+"""The form: sections of fields, one below the other, gone through with the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui.text import literal
+from tui.widgets.form.row import FieldRow
+from tui.widgets.form.view import FieldView, SectionView
+
+
+class FormSection(Vertical):
+    """A heading and the rows of its fields."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+        self._head = Static()
+
+    def compose(self) -> list[Static]:
+        """The heading; rows come with the first state that is shown."""
+        return [self._head]
+
+    @property
+    def rows(self) -> list[FieldRow]:
+        """Its fields, in order."""
+        return list(self.query_children(FieldRow))
+
+    async def show(self, view: SectionView) -> None:
+        """Show another state; rows of fields that stay keep their focus."""
+        self._head.update(_heading(self._number, view))
+        rows = {row.view.spec.name: row for row in self.rows}
+        wanted = [field.spec.name for field in view.fields]
+        for name, row in rows.items():
+            if name not in wanted:
+                await row.remove()
+        before: Widget = self._head
+        for field in view.fields:
+            before = await self._place(rows.get(field.spec.name), field, before)
+
+    async def _place(self, row: FieldRow | None, field: FieldView, before: Widget) -> FieldRow:
+        """Show a field in its row, or in a row made behind ``before``."""
+        if row is None:
+            row = FieldRow(field)
+            await self.mount(row, after=before)
+        row.show(field)
+        return row
+
+
+class Form(VerticalScroll, can_focus=False):
+    """All sections."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "Next field", show=False),
+        Binding("up,k", "move(-1)", "Field before", show=False),
+        Binding("g,home", "end(0)", "First field", show=False),
+        Binding("G,end", "end(-1)", "Last field", show=False),
+    ]
+
+    def __init__(self, sections: int) -> None:
+        super().__init__()
+        self._sections = [FormSection(number) for number in range(1, sections + 1)]
+
+    def compose(self) -> list[FormSection]:
+        """The sections."""
+        return self._sections
+
+    @property
+    def rows(self) -> list[FieldRow]:
+        """All fields that are shown, in order."""
+        return [row for section in self._sections for row in section.rows]
+
+    @property
+    def current(self) -> FieldRow | None:
+        """The field that has the focus."""
+        return next((row for row in self.rows if row.has_focus_within), None)
+
+    async def show(self, views: Sequence[SectionView]) -> None:
+        """Show another state."""
+        for section, view in zip(self._sections, views, strict=True):
+            await section.show(view)
+
+    def go_to_section(self, index: int) -> None:
+        """Go to the first field of a section and show the section from its top."""
+        section = self._sections[index]
+        if section.rows:
+            section.rows[0].focus(scroll_visible=False)
+            self.scroll_to_widget(section, top=True, animate=False)
+
+    def go_to(self, name: str) -> None:
+        """Go to a field, if it is shown."""
+        for row in self.rows:
+            if row.view.spec.name == name:
+                row.focus()
+
+    def action_move(self, step: int) -> None:
+        """Go to a field near the current one."""
+        rows = self.rows
+        current = self.current
+        at = rows.index(current) + step if current else 0
+        if 0 <= at < len(rows):
+            rows[at].focus()
+
+    def action_end(self, index: int) -> None:
+        """Go to the first or the last field."""
+        self.rows[index].focus()
+
+    @on(FieldRow.Stepped)
+    def _stepped(self, event: FieldRow.Stepped) -> None:
+        event.stop()
+        self.action_move(event.step)
+
+
+def _heading(number: int, view: SectionView) -> Content:
+    title = literal(f"{number} {view.title}").stylize("bold $primary")
+    folded = f"   {view.folded} more with a" if view.folded else ""
+    return title + literal(folded).stylize("$text-muted")

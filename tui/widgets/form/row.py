@@ -1,0 +1,209 @@
+"""One field of the form: a line with its name and value, and a line when it is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events, on
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+
+from engine.overrides import parse_value
+from tui.text import literal
+from tui.widgets.form.choice import ChoiceScreen
+from tui.widgets.form.paths import PathSuggester
+from tui.widgets.form.several import SeveralScreen
+from tui.widgets.form.value_input import ValueInput
+from tui.widgets.form.view import FieldView
+
+LABEL_WIDTH = 30
+
+
+class FieldRow(Widget, can_focus=True):
+    """Shows a field and lets it be changed; what is chosen leaves as a message."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "edit", "Change", key_display="enter"),
+        Binding("left,h", "step(-1)", "Value before", show=False),
+        Binding("right,l", "step(1)", "Value after", show=False),
+        Binding("backspace,delete,u", "reset", "Undo change", key_display="u"),
+    ]
+
+    @dataclass
+    class Edited(Message):
+        """A value was typed or chosen; it may be wrong."""
+
+        name: str
+        text: str
+
+    @dataclass
+    class Reset(Message):
+        """The field is to have its first value again."""
+
+        name: str
+
+    @dataclass
+    class Stepped(Message):
+        """The field after or before is to be looked at."""
+
+        row: FieldRow
+        step: int
+
+    def __init__(self, view: FieldView) -> None:
+        super().__init__(name=view.spec.name)
+        self.view = view
+        self._before = ""
+
+    @property
+    def editing(self) -> bool:
+        """Whether its value is being typed."""
+        return bool(self.query(ValueInput))
+
+    def show(self, view: FieldView) -> None:
+        """Show another state of the same field."""
+        if view != self.view:
+            self.view = view
+            self.set_class(bool(view.problem), "-wrong")
+            self.refresh()
+
+    def on_mount(self) -> None:
+        """Take up room for a problem that is there from the start."""
+        self.set_class(bool(self.view.problem), "-wrong")
+
+    def render(self) -> Content:
+        """Name, value, unit; below it what is wrong."""
+        view = self.view
+        line = self._head() + (Content("") if self.editing else self._value())
+        if not view.problem:
+            return line
+        return line + Content("\n  ! ") + literal(view.problem, 400).stylize("$text-error")
+
+    def _head(self) -> Content:
+        view = self.view
+        pointer = "›" if self.has_focus or self.editing else " "
+        mark = Content("*" if view.changed else " ").stylize("$text-warning bold")
+        label = literal(_label(view.spec.name), LABEL_WIDTH - 3).stylize(
+            "$text-error" if view.problem else "$text-muted"
+        )
+        return Content(pointer) + mark + label + Content(" " * (LABEL_WIDTH - 2 - len(label.plain)))
+
+    def _value(self) -> Content:
+        view = self.view
+        steps = self.has_focus and self._steps
+        value = literal(_shown(view)).stylize("bold" if view.text else "$text-muted")
+        if steps:
+            value = Content("‹ ") + value + Content(" ›")
+        rest = "  ".join(filter(None, [view.spec.unit if view.text else "", view.about]))
+        return value + literal(f"  {rest}" if rest else "").stylize("$text-muted")
+
+    @property
+    def _steps(self) -> list[str]:
+        """The values among which the left and right keys go."""
+        if self.view.spec.kind == "bool":
+            return ["false", "true"]
+        return list(self.view.options) if self.view.closed else []
+
+    def on_focus(self) -> None:
+        """Show the pointer."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Hide the pointer."""
+        self.refresh()
+
+    async def on_click(self, event: events.Click) -> None:
+        """A second click changes the value."""
+        event.stop()
+        if self.has_focus and not self.editing and event.chain == 2:
+            await self.action_edit()
+
+    async def action_edit(self) -> None:
+        """Switch, choose or type, whichever the field asks for."""
+        view = self.view
+        if view.spec.kind == "bool":
+            self.action_step(1)
+        elif view.several:
+            chosen = parse_value(view.text, view.spec)
+            self._ask(SeveralScreen(view.spec.name, view.options, list(map(str, chosen))))
+        elif view.options:
+            self._ask(ChoiceScreen(view.spec.name, view.options, view.text, not view.closed))
+        else:
+            await self._type()
+
+    def action_step(self, step: int) -> None:
+        """Choose the value after or before."""
+        steps = self._steps
+        if steps:
+            at = steps.index(self.view.text) + step if self.view.text in steps else 0
+            self._choose(steps[at % len(steps)])
+
+    def action_reset(self) -> None:
+        """Undo the change."""
+        self.post_message(self.Reset(self.view.spec.name))
+
+    def _ask(self, screen: ChoiceScreen | SeveralScreen) -> None:
+        self.app.push_screen(screen, self._choose)
+
+    def _choose(self, text: str | None) -> None:
+        if text is not None:
+            self.post_message(self.Edited(self.view.spec.name, text))
+
+    async def _type(self) -> None:
+        self._before = self.view.text
+        suggester = PathSuggester() if self.view.completes_paths else None
+        editor = ValueInput(self._before, suggester=suggester, compact=True)
+        await self.mount(editor)
+        editor.focus()
+        self.refresh()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if event.value != self.view.text:
+            self._choose(event.value)
+
+    @on(Input.Submitted)
+    async def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        await self._stop_typing()
+        self.focus()
+
+    @on(Input.Blurred)
+    def _blurred(self, event: Input.Blurred) -> None:
+        """Another field was gone to; when the whole terminal lost the focus, typing goes on."""
+        event.stop()
+        self.call_after_refresh(self._stop_typing_elsewhere)
+
+    @on(ValueInput.Left)
+    async def _left(self, event: ValueInput.Left) -> None:
+        event.stop()
+        if not event.keep:
+            self._choose(self._before)
+        await self._stop_typing()
+        self.focus()
+        if event.step:
+            self.post_message(self.Stepped(self, event.step))
+
+    async def _stop_typing_elsewhere(self) -> None:
+        focused = self.screen.focused
+        if focused is not None and not isinstance(focused, ValueInput):
+            await self._stop_typing()
+
+    async def _stop_typing(self) -> None:
+        await self.query(ValueInput).remove()
+        self.refresh()
+
+
+def _label(name: str) -> str:
+    """The name without its section, which the heading says."""
+    return name.partition(".")[2] or name
+
+
+def _shown(view: FieldView) -> str:
+    if view.text:
+        return view.text.replace(",", ", ") if view.spec.kind == "list" else view.text
+    return "automatic" if view.spec.column else "–"

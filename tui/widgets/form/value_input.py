@@ -1,0 +1,50 @@
+"""The line in which a value is typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from engine.plain import plain
+
+
+class ValueInput(Input):
+    """An input without frame; ``tab`` takes a suggestion or goes on to the next field."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave(False)", "Undo typing"),
+        Binding("tab", "complete", "Complete, next field", show=False),
+        Binding("shift+tab", "step(-1)", "Previous field", show=False),
+    ]
+
+    @dataclass
+    class Left(Message):
+        """Editing has ended."""
+
+        keep: bool
+        step: int = 0
+        """Where to go: 1 to the next field, -1 to the one before."""
+
+    def validate_value(self, value: str) -> str:
+        """What is pasted may hold anything; only harmless text is shown, and so kept."""
+        return plain(value, 10_000)
+
+    def action_leave(self, keep: bool) -> None:
+        """Stop editing."""
+        self.post_message(self.Left(keep))
+
+    def action_step(self, step: int) -> None:
+        """Keep the value and go to another field."""
+        self.post_message(self.Left(True, step))
+
+    def action_complete(self) -> None:
+        """Take what is suggested, if anything is."""
+        if self._suggestion and self._suggestion != self.value:
+            self.value = self._suggestion
+            self.cursor_position = len(self.value)
+        else:
+            self.action_step(1)

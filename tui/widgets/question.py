@@ -1,0 +1,77 @@
+"""A question to the advisor, put when things have been quiet for a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
+
+from engine.advisor import Superseded
+from engine.errors import UserError
+from engine.overrides import Tree
+
+Answer = dict[str, Any]
+
+QUIET = 0.3
+"""Seconds without a change before a question is put."""
+
+
+class Ask(Protocol):
+    """As :meth:`engine.advisor.Advisor.ask`: waits for the answer, raises ``UserError``."""
+
+    def __call__(self, question: str, **arguments: Any) -> Answer:
+        """The answer."""
+
+
+@dataclass
+class Answered(Message):
+    """The advisor's answer, or its error."""
+
+    number: int
+    answer: Answer | UserError
+
+
+class Question:
+    """One kind of question for one widget, which receives :class:`Answered`."""
+
+    def __init__(self, widget: Widget, ask: Ask, question: str) -> None:
+        self._widget = widget
+        self._ask = ask
+        self._question = question
+        self._number = 0
+        self._timer: Timer | None = None
+
+    def put(self, values: Tree) -> None:
+        """Ask about ``values`` soon, instead of what was asked before."""
+        self.drop()
+        start = partial(self._start, self._number, values)
+        self._timer = self._widget.set_timer(QUIET, start)
+
+    def drop(self) -> None:
+        """Want no answer any more to what was asked."""
+        self._number += 1
+        if self._timer is not None:
+            self._timer.stop()
+
+    def newest(self, event: Answered) -> bool:
+        """Whether the answer belongs to what was asked last."""
+        return event.number == self._number
+
+    def _start(self, number: int, values: Tree) -> None:
+        work: Callable[[], None] = partial(self._work, number, values)
+        self._widget.run_worker(work, thread=True, group=self._question, exit_on_error=False)
+
+    def _work(self, number: int, values: Tree) -> None:
+        """In a thread: wait for the answer."""
+        try:
+            answer: Answer | UserError = self._ask(self._question, values=values)
+        except Superseded:
+            return
+        except UserError as error:
+            answer = error
+        self._widget.post_message(Answered(number, answer))
