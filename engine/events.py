@@ -7,9 +7,11 @@ of a newer version) is passed over. The last of :data:`ENDINGS` ends a run.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import math
 import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -233,19 +235,26 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         self._file = os.open(path, flags, 0o600)
-        self._end_torn_line()
-
-    def _end_torn_line(self) -> None:
+        self._writing = threading.Lock()
         size = os.fstat(self._file).st_size
-        if size and os.pread(self._file, 1, size - 1) != b"\n":
-            os.write(self._file, b"\n")
+        self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
+
+    def __enter__(self) -> EventLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def write(self, event: Event) -> None:
         """Append one event with a single write. Raises ``OSError`` when the disk is full."""
         line = (encode(event) + "\n").encode()
-        written = os.write(self._file, line)
+        with self._writing:
+            if self._torn:
+                line = b"\n" + line
+            written = os.write(self._file, line)
+            self._torn = written != len(line)
         if written != len(line):
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         """Close the file, its content on the disk."""

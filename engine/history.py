@@ -27,6 +27,7 @@ from engine.events import (
 
 CURVE_POINTS = 4096
 LOG_LINES = 1000
+EVALUATIONS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,25 @@ class Point:
 
 @dataclass(slots=True)
 class Curve:
-    """A metric over the run, of bounded length: every second point goes when it is full."""
+    """A metric over the run, of bounded length: every second point goes when it is full.
+
+    The first and the newest point are always there.
+    """
 
     points: list[Point] = field(default_factory=list)
     _stride: int = 1
-    _skipped: int = 0
+    _added: int = 0
+    _passing: bool = False
+    """Whether the newest point only stays until the next comes."""
 
     def add(self, point: Point) -> None:
-        """Append a point; a thinned curve takes only each n-th."""
-        self._skipped += 1
-        if self._skipped < self._stride:
-            return
-        self._skipped = 0
+        """Append a point; of a thinned curve only each n-th stays."""
+        if self._passing:
+            self.points.pop()
         self.points.append(point)
-        if len(self.points) > CURVE_POINTS:
+        self._passing = self._added % self._stride != 0
+        self._added += 1
+        if len(self.points) > CURVE_POINTS and not self._passing:
             self.points = self.points[::2]
             self._stride *= 2
 
@@ -62,6 +68,8 @@ class Curve:
         """Forget what came after ``step``: the run went on from there again."""
         while self.points and self.points[-1].step > step:
             self.points.pop()
+        self._passing = False
+        self._added = len(self.points) * self._stride
 
     @property
     def last(self) -> float | None:
@@ -84,7 +92,7 @@ class History:
     last_time: float | None = None
     best: Evaluated | None = None
     evaluations: list[Evaluated] = field(default_factory=list)
-    """Those of the validation data, one row each of the metric table."""
+    """Those of the validation data: the newest, and before them those that were the best."""
     final: dict[str, Evaluated] = field(default_factory=dict)
     """The last evaluation of every other split."""
     curves: dict[tuple[str, str], Curve] = field(default_factory=dict)
@@ -142,7 +150,7 @@ class History:
 
     @property
     def remaining(self) -> float | None:
-        """Estimated seconds to the end, from the mean pace of this session's updates."""
+        """Estimated seconds to the end, from the mean pace so far."""
         progress = self.progress
         if progress is None or progress.step == 0 or self.ended:
             return None
@@ -159,6 +167,13 @@ class History:
         step = event.resumed_step
         self.evaluations = [row for row in self.evaluations if row.step <= step]
         self.best = next((row for row in reversed(self.evaluations) if row.best), None)
+        self.final = {}
+        if self.progress is not None and self.progress.step > step:
+            self.progress = None
+        if self.samples is not None and self.samples.step > step:
+            self.samples = None
+        if self.checkpoint is not None and self.checkpoint.step > step:
+            self.checkpoint = None
         for curve in self.curves.values():
             curve.cut(step)
 
@@ -173,6 +188,9 @@ class History:
             self.final[event.split] = event
             return
         self.evaluations.append(event)
+        if len(self.evaluations) > 2 * EVALUATIONS:
+            older = [row for row in self.evaluations[:-EVALUATIONS] if row.best]
+            self.evaluations = older[-EVALUATIONS // 2 :] + self.evaluations[-EVALUATIONS:]
         if event.best:
             self.best = event
         for name, value in event.metrics.items():

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
-
-import psutil
 
 from engine import control
 from engine.config import RunConfig
@@ -19,7 +14,7 @@ from engine.environment import worker_environment
 from engine.errors import RunError
 from engine.locations import runs_folder
 from engine.process import ProcessIdentity
-from engine.run_directory import RunDirectory
+from engine.run_directory import RunDirectory, State
 
 
 @dataclass(frozen=True)
@@ -47,28 +42,30 @@ def start(run: RunDirectory) -> Handle:
     """Start a worker for a run that exists: a queued one, or one to go on with.
 
     The worker leads a session of its own with its streams on files, so that neither a closed
-    terminal nor the end of this process reaches it.
+    terminal nor the end of this process reaches it. Raises :class:`RunError`, also when somebody
+    works on the run already.
     """
-    for request in control.take(run.control):
-        del request  # what was asked of an earlier worker is not meant for this one
-    try:
-        with _append(run.log) as log:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "engine.worker", str(run.path)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env=worker_environment(),
-            )
-    except OSError as error:
-        raise RunError(f"Cannot start the worker of {run.id}: {error.strerror}.") from error
-    # One that has ended already says why in its log.
-    with contextlib.suppress(psutil.NoSuchProcess):
+    # Held until the worker is noted: of several who start it at once, one does.
+    with run.locked():
+        if run.state() is State.RUNNING:
+            raise RunError(f"Another process already works on the run {run.id}.")
+        for request in control.take(run.control):
+            del request  # what was asked of an earlier worker is not meant for this one
+        try:
+            process = _spawn(run)
+        except OSError as error:
+            raise RunError(f"Cannot start the worker of {run.id}: {error.strerror}.") from error
         run.set_worker(ProcessIdentity.of(process.pid))
     return Handle(run, process)
 
 
-def _append(path: Path) -> BinaryIO:
-    """The file at ``path``, readable to its owner alone."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+def _spawn(run: RunDirectory) -> subprocess.Popen[bytes]:
+    with run.open_log() as log:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "engine.worker", str(run.path.absolute())],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=worker_environment(),
+        )

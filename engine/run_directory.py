@@ -18,6 +18,7 @@ import fcntl
 import json
 import os
 import shutil
+import threading
 import time
 import tomllib
 from collections.abc import Iterator
@@ -25,20 +26,23 @@ from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import tomlkit
 
 from engine import atomic
 from engine.config import RunConfig
 from engine.errors import ConfigError, RunError
-from engine.events import ENDINGS, Event, Failed, Finished, Interrupted, Started, Stopped, decode
+from engine.events import ENDINGS, Event, Failed, Finished, Interrupted, Stopped, decode
 from engine.names import is_name, to_name
 from engine.process import ProcessIdentity
 
 HEARTBEAT_SECONDS = 2.0
 _STALE_SECONDS = 30.0
 _TAIL = 64 * 1024
+LOG_BYTES = 8 << 20
+"""Longest ``log.txt``; a longer one loses all but its last quarter of this."""
+_CUT = b"[what was printed before is left out]\n"
 
 
 class State(StrEnum):
@@ -78,6 +82,7 @@ class RunDirectory:
         self.log = path / "log.txt"
         self.checkpoints = path / "checkpoints"
         self.model = path / "model"
+        self.initial_adapter = path / "adapter-initial"
         self.report = path / "report.json"
         self._config = path / "config.toml"
         self._worker = path / "worker.json"
@@ -168,33 +173,46 @@ class RunDirectory:
             raise RunError(f"Cannot delete {self.path}: {error.strerror}.") from error
 
     def set_worker(self, worker: ProcessIdentity) -> None:
-        """Note who works on the run."""
-        atomic.write_json(self._worker, worker.record())
+        """Note who works on the run from now on."""
+        atomic.write_json(self._worker, worker.record() | {"noted": time.time()})
 
     def worker(self) -> ProcessIdentity | None:
         """Who works on the run, or did last; ``None`` before anybody has."""
+        return ProcessIdentity.from_record(self._worker_record())
+
+    def _worker_record(self) -> dict[str, Any]:
         try:
-            return ProcessIdentity.from_record(json.loads(self._worker.read_text()))
+            record = json.loads(self._worker.read_text())
         except (OSError, ValueError):
-            return None
+            return {}
+        return record if isinstance(record, dict) else {}
 
     def beat(self) -> None:
         """Show that the worker lives, to those who cannot see its process."""
         self._heartbeat.touch(mode=0o600)
 
     def state(self) -> State:
-        """Where the run stands now, from its last words and the life of its worker."""
-        last = self.last_of(Started, *ENDINGS)
-        if last is not None and not isinstance(last, Started):
-            return _STATE_OF[type(last)]
-        worker = self.worker()
+        """Where the run stands now, from its last word and the life of its worker."""
+        record = self._worker_record()
+        ended = self._ended(record)
+        if ended is not None:
+            return ended
+        worker = ProcessIdentity.from_record(record)
         if worker is None:
             return State.QUEUED
         if worker.alive() if worker.here else self._beats():
             return State.RUNNING
         # The last word may have been written between the two looks.
-        last = self.last_of(Started, *ENDINGS)
-        return State.LOST if last is None else _STATE_OF.get(type(last), State.LOST)
+        return self._ended(record) or State.LOST
+
+    def _ended(self, worker: dict[str, Any]) -> State | None:
+        """The state that the last event tells, if it ends a run and no later worker took over."""
+        last = next(self.newest(), None)
+        noted = worker.get("noted")
+        taken_over = isinstance(noted, float) and isinstance(last, Event) and last.time < noted
+        if not isinstance(last, ENDINGS) or taken_over:
+            return None
+        return _STATE_OF[type(last)]
 
     def _beats(self) -> bool:
         try:
@@ -208,29 +226,70 @@ class RunDirectory:
 
     def newest(self, *kinds: type[Event]) -> Iterator[Event]:
         """The events of these kinds (of all, if none is named), the newest first."""
-        starts = tuple(f'{{"event":"{kind.kind}"'.encode() for kind in kinds) or (b"",)
+        starts = tuple(f'{{"event":"{kind.kind}"'.encode() for kind in kinds) or (b"{",)
         for line in _lines_backwards(self.events):
             event = decode(line) if line.startswith(starts) else None
             if event is not None:
                 yield event
 
+    def open_log(self) -> BinaryIO:
+        """``log.txt``, for appending."""
+        return os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+    def trim_log(self) -> None:
+        """Leave only the end of a log that has grown too long. Raises ``OSError``.
+
+        It is shortened in place, since those who append hold it open.
+        """
+        with self.log.open("r+b") as log:
+            size = log.seek(0, os.SEEK_END)
+            if size <= LOG_BYTES:
+                return
+            log.seek(size - LOG_BYTES // 4)
+            end = log.read()
+            log.seek(0)
+            log.truncate()
+            log.write(_CUT + end)
+
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the run for this process; raises :class:`RunError` when another one has it.
+    def locked(self, patience: float = 0.0) -> Iterator[None]:
+        """Hold the run; raises :class:`RunError` when it is held for ``patience`` more seconds.
 
         A lock of the kind ``lockf`` belongs to this process alone: a forked loader does not keep
-        it when the process is killed.
+        it when the process is killed. Within one process it stops nobody, hence :data:`_held`.
         """
-        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(handle)
-            raise RunError(f"Another process already works on the run {self.id}.") from error
+        give_up = time.monotonic() + patience
+        while not self._acquire():
+            if time.monotonic() >= give_up:
+                raise RunError(f"Another process already works on the run {self.id}.")
+            time.sleep(0.02)
         try:
             yield
         finally:
-            os.close(handle)
+            with _holding:
+                os.close(_held.pop(self._lock.absolute()))
+
+    def _acquire(self) -> bool:
+        path = self._lock.absolute()
+        with _holding:
+            # To open and close the file once more would give up a lock that this process has.
+            if path in _held:
+                return False
+            try:
+                handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            except OSError as error:
+                raise RunError(f"Cannot write to the run {self.id}: {error.strerror}.") from error
+            try:
+                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(handle)
+                return False
+            _held[path] = handle
+            return True
+
+
+_held: dict[Path, int] = {}
+_holding = threading.Lock()
 
 
 def all_runs(folder: Path) -> list[RunDirectory]:

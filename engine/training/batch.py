@@ -64,7 +64,9 @@ class Source(ABC):
         """Number of samples."""
 
     @abstractmethod
-    def read(self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None) -> Iterator[Batch]:
+    def read(
+        self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
+    ) -> Iterator[Batch]:
         """Yield the batches ``plan[start:]``, each a tensor of row numbers.
 
         ``noise`` is given in training and asks for augmentation.
@@ -75,9 +77,9 @@ class Source(ABC):
 
         A single left-over sample joins the batch before it, since batch norm cannot train on one.
         """
-        count = len(self)
-        rows = torch.arange(count) if generator is None else torch.randperm(count, generator=generator)
-        return split_rows(rows, batch_size)
+        if generator is None:
+            return split_rows(torch.arange(len(self)), batch_size)
+        return split_rows(torch.randperm(len(self), generator=generator), batch_size)
 
     def evaluation_plan(self, batch_size: int) -> list[Tensor]:
         """As :meth:`plan` without a generator, in whatever order is fastest."""
@@ -86,7 +88,7 @@ class Source(ABC):
 
 def split_rows(rows: Tensor, batch_size: int) -> list[Tensor]:
     """``rows`` in pieces of ``batch_size``; a last piece of one joins the piece before."""
-    pieces = list(rows.split(batch_size))
+    pieces = list(torch.split(rows, batch_size))
     if len(pieces) > 1 and len(pieces[-1]) == 1:
         last = pieces.pop()
         pieces[-1] = torch.cat([pieces[-1], last])
@@ -110,7 +112,9 @@ class TensorSource(Source):
     def __len__(self) -> int:
         return len(self._all[0])
 
-    def read(self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None) -> Iterator[Batch]:
+    def read(
+        self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
+    ) -> Iterator[Batch]:
         """As :meth:`Source.read`; small data is permuted once and then only sliced."""
         for position, (inputs, targets, count) in enumerate(self._pieces(plan[start:]), start):
             batch = Batch(inputs, targets, count)
@@ -130,7 +134,7 @@ class TensorSource(Source):
         if sum(tensor.nbytes for tensor in self._all) > _RESIDENT_BYTES:
             for rows in plan:
                 on_device = rows.to(self._all[0].device)
-                yield (*self._select(lambda t, r=on_device: t[r]), len(rows))  # type: ignore[misc]
+                yield (*self._select(lambda t, r=on_device: t[r]), len(rows))
             return
         order = torch.cat(list(plan)).to(self._all[0].device)
         inputs, targets = self._select(lambda tensor: tensor[order])
@@ -138,7 +142,7 @@ class TensorSource(Source):
         end = 0
         for rows in plan:
             begin, end = end, end + len(rows)
-            yield (*ordered._select(lambda t, b=begin, e=end: t[b:e]), len(rows))  # type: ignore[misc]
+            yield (*ordered._select(lambda t, b=begin, e=end: t[b:e]), len(rows))
 
     def _select(self, take: Any) -> tuple[Any, Tensor | None]:
         inputs = (

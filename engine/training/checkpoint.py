@@ -35,7 +35,10 @@ class Checkpoint:
 
 
 def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> Checkpoint:
-    """Write a checkpoint and remove the oldest beyond ``keep``. Raises :class:`TrainingError`."""
+    """Write a checkpoint; leave it and the newest before it, ``keep`` in all.
+
+    Raises :class:`TrainingError`.
+    """
     path = folder / f"step-{step:09d}"
     writing = folder / f".{path.name}.writing"
     try:
@@ -51,8 +54,12 @@ def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> Checkpoin
         shutil.rmtree(writing, ignore_errors=True)
         reason = getattr(error, "strerror", None) or "is the disk full?"
         raise TrainingError(f"Cannot write a checkpoint to {folder}: {reason}.") from error
-    for old in found(folder)[keep:]:
-        shutil.rmtree(old.path, ignore_errors=True)
+    # Later ones are of a future that will not come: this run went on from before them.
+    everything = found(folder)
+    kept = [other for other in everything if other.step <= step][:keep]
+    for other in everything:
+        if other not in kept:
+            shutil.rmtree(other.path, ignore_errors=True)
     return Checkpoint(path, step, size)
 
 
@@ -74,7 +81,7 @@ def found(folder: Path) -> list[Checkpoint]:
 
 def load_newest(folder: Path) -> tuple[Checkpoint | None, dict[str, Any], list[Checkpoint]]:
     """The newest undamaged checkpoint, its state, and the damaged ones that were passed over."""
-    damaged = []
+    damaged: list[Checkpoint] = []
     for checkpoint in found(folder):
         if _intact(checkpoint.path):
             # Only tensors and plain values: nothing in the file is executed.

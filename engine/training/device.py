@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,8 @@ import torch
 from engine.errors import TrainingError
 from engine.training_config import ComputeConfig
 
+_USUAL_THREADS = torch.get_num_threads()
+"""As many as there are cores for this process, or as ``OMP_NUM_THREADS`` says."""
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -48,14 +50,13 @@ class Compute:
 
 def choose(config: ComputeConfig) -> Compute:
     """Pick device and precision; raises :class:`TrainingError` for a device that is not there."""
-    threads = config.threads or os.cpu_count() or 1
-    torch.set_num_threads(threads)
+    torch.set_num_threads(config.threads or _USUAL_THREADS)
     device = torch.device(_device(config.device))
     return Compute(device, _dtype(config.precision, device), torch.get_num_threads())
 
 
 def _device(wanted: str) -> str:
-    available = {
+    available: dict[str, Callable[[], bool]] = {
         "cuda": torch.cuda.is_available,
         "mps": torch.backends.mps.is_available,
         "cpu": lambda: True,

@@ -14,13 +14,14 @@ from engine.training.state import Position
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A meter's state at one moment."""
+    """The updates since the reading before."""
 
     loss: float | None
+    """Mean loss, ``None`` where there was no update."""
     grad_norm: float | None
+    """That of the last update."""
     rate: float
     """Terms of the loss (samples or tokens) a second."""
-    finite: bool
 
 
 class Meter:
@@ -35,6 +36,8 @@ class Meter:
         self._losses: list[Tensor] = []
         self._weights: list[float] = []
         self._norm: Tensor | None = None
+        self._last_norm: float | None = None
+        self._sum = self._weight = self._seconds = 0.0
         self._since = time.perf_counter()
 
     def add(self, loss: Tensor, weight: float) -> None:
@@ -46,24 +49,33 @@ class Meter:
         """Take in the gradient norm of an update."""
         self._norm = norm
 
-    def fetch(self) -> Reading:
-        """What was added since the last call; waits for the device."""
-        now = time.perf_counter()
+    def fetch(self) -> tuple[bool, bool]:
+        """Add up what came since the last call; waits for the device.
+
+        Tells whether all losses were finite, and whether the last gradient norm was.
+        """
         losses = torch.stack(self._losses).tolist() if self._losses else []
-        total = sum(self._weights)
-        weighted = 0.0
         for loss, weight in zip(losses, self._weights, strict=True):
-            weighted += loss * weight
+            self._sum += loss * weight
+            self._weight += weight
             self._position.loss_sum += loss * weight
             self._position.loss_weight += weight
-        norm = None if self._norm is None else float(self._norm)
+        self._losses, self._weights = [], []
+        if self._norm is not None:
+            self._last_norm, self._norm = float(self._norm), None
+        now = time.perf_counter()
+        self._seconds += now - self._since
+        self._since = now
+        return all(map(math.isfinite, losses)), math.isfinite(self._last_norm or 0.0)
+
+    def read(self) -> Reading:
+        """What was fetched since the last reading."""
         reading = Reading(
-            loss=weighted / total if total else None,
-            grad_norm=norm,
-            rate=total / max(now - self._since, 1e-9),
-            finite=all(map(math.isfinite, losses)) and (norm is None or math.isfinite(norm)),
+            loss=self._sum / self._weight if self._weight else None,
+            grad_norm=self._last_norm,
+            rate=self._weight / max(self._seconds, 1e-9),
         )
-        self._losses, self._weights, self._since = [], [], now
+        self._sum = self._weight = self._seconds = 0.0
         return reading
 
     def restart_clock(self) -> None:

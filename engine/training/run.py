@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine import atomic, control
+from engine.attempt import attempt
 from engine.config import RunConfig
-from engine.control import Request
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import TrainingError
 from engine.events import (
@@ -35,53 +31,82 @@ from engine.events import (
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory
 from engine.tasks.task import Evaluation, Task
+from engine.termination import Terminated, Termination
 from engine.training import checkpoint, device
 from engine.training.batch import Source
+from engine.training.build import build_network, keep_initial
 from engine.training.device import Compute
 from engine.training.export import export
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.resources import watch_resources
-from engine.training.state import TrainingState, load_trained_weights, seed_everything
-from engine.training.trainer import Ending, Outlets, Trainer, deciding_metric
+from engine.training.state import (
+    Position,
+    TrainingState,
+    finite_weights,
+    load_trained_weights,
+    seed_everything,
+)
+from engine.training.trainer import Ending, Outlets, Trainer, deciding_metric, not_finite
 
 
 def train(config: RunConfig, run: RunDirectory | None = None) -> RunDirectory:
     """Train here and now, in this process; returns the run's directory.
 
-    Raises :class:`~engine.errors.UserError` for what the user can mend.
+    Raises :class:`~engine.errors.UserError` for what the user can mend; whatever is raised, the
+    run has its last event.
     """
     run = run or RunDirectory.create(runs_folder(), config)
-    events = EventLog(run.events)
-    try:
-        with run.locked():
-            train_in(run, events)
-    finally:
-        events.close()
+    attempt(run, train_in)
     return run
 
 
-def train_in(run: RunDirectory, events: EventLog) -> None:
-    """Train what a run directory asks for, from its newest checkpoint if there is one."""
+def train_in(run: RunDirectory, events: EventLog, termination: Termination) -> Event:
+    """Train what a run directory asks for, from its newest checkpoint if there is one.
+
+    Returns the event that ends the run, for :func:`~engine.attempt.attempt` to write.
+    """
     config = run.config()
     compute = device.choose(config.compute)
     resumed, saved, damaged = checkpoint.load_newest(run.checkpoints)
+    position = Position(**saved["position"]) if saved else Position()
     events.write(_started(compute, resumed.step if resumed else 0))
     for bad in damaged:
         text = f"The checkpoint {bad.path.name} is damaged; the one before it is used."
         events.write(Log(level="warning", message=text))
-    with watch_resources(events.write):
-        _train(run, config, compute, saved, events)
+    try:
+        with watch_resources(events.write):
+            task = config.task.create(config)
+            material = prepare(task, compute, events.write)
+            trainer = _trainer(run, task, material, compute, events, saved, termination.asked)
+            position = trainer.state.position
+            with termination.deferred():
+                ending = trainer.run()
+                trainer.save(ending.value)
+            if ending is Ending.INTERRUPTED or termination.asked():
+                raise Terminated
+            return _conclude(run, trainer, material, ending, events)
+    except Terminated:
+        return Interrupted(step=position.step, seconds=position.seconds)
 
 
-def _train(
-    run: RunDirectory, config: RunConfig, compute: Compute, saved: dict[str, Any], events: EventLog
-) -> None:
-    task = config.task.create(config)
-    material = prepare(task, compute, events.write)
+def _trainer(
+    run: RunDirectory,
+    task: Task[Any],
+    material: Material,
+    compute: Compute,
+    events: EventLog,
+    saved: dict[str, Any],
+    interrupted: Callable[[], bool],
+) -> Trainer:
+    """Network, optimizer and trainer, as fresh or as they were saved."""
+    config = task.config
     seed_everything(config.train.seed)
     with compute.device:
-        network = task.build_network(material.fitted)
-    groups = task.parameter_groups(network) or trainable_groups(network)
+        network = build_network(task, material.fitted)
+    keep_initial(run, task, network)
+    groups = trainable_groups(network)
+    if not config.adapter.active:
+        groups = task.parameter_groups(network) or groups
     if not any(group["params"] for group in groups):
         raise TrainingError("Nothing in this model is trained.", "Unfreeze a part of it.")
     state = TrainingState(
@@ -90,22 +115,15 @@ def _train(
     if saved:
         _go_on(state, saved)
     saver = _Saver(run, state, events, config.train.save_total_limit)
-    with _termination() as interrupted:
-        outlets = Outlets(events.write, lambda: control.take(run.control), saver.save, interrupted)
-        trainer = Trainer(
-            task, material.fitted, state, material.sources[TRAIN],
-            material.sources.get(VALIDATION), compute, outlets,
-        )  # fmt: skip
-        events.write(_model(config, network, trainer))
-        if config.compute.compile:
-            network.compile()
-        ending = trainer.run()
-    saver.save(ending.value)
-    if ending is Ending.INTERRUPTED:
-        position = state.position
-        events.write(Interrupted(step=position.step, seconds=position.seconds))
-        return
-    _conclude(run, trainer, material, ending, events)
+    outlets = Outlets(events.write, lambda: control.take(run.control), saver.save, interrupted)
+    trainer = Trainer(
+        task, material.fitted, state, material.sources[TRAIN],
+        material.sources.get(VALIDATION), compute, outlets,
+    )  # fmt: skip
+    events.write(_model(config, network, trainer))
+    if config.compute.compile:
+        network.compile()
+    return trainer
 
 
 @dataclass
@@ -145,9 +163,9 @@ class _Saver:
         step = self._state.position.step
         if step == self._last:
             return
-        written = checkpoint.save(
-            self._run.checkpoints, step, self._state.state_dict(), self._keep
-        )
+        if not finite_weights(self._state.network):
+            raise not_finite(step)
+        written = checkpoint.save(self._run.checkpoints, step, self._state.state_dict(), self._keep)
         self._last = step
         self._events.write(
             CheckpointSaved(step=step, name=written.path.name, size=written.size, reason=reason)
@@ -164,32 +182,16 @@ def _go_on(state: TrainingState, saved: dict[str, Any]) -> None:
         ) from error
 
 
-class _termination:
-    """While it is entered, SIGTERM and SIGINT ask the trainer to end; works in any thread."""
-
-    def __enter__(self) -> Any:
-        self._asked = threading.Event()
-        self._old: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._old[number] = signal.signal(number, lambda *_: self._asked.set())
-        return self._asked.is_set
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
-
-
 def _conclude(
     run: RunDirectory, trainer: Trainer, material: Material, ending: Ending, events: EventLog
-) -> None:
+) -> Event:
     """Take the best weights, measure them once more on what was kept back, export, report."""
     state = trainer.state
     if state.best is not None:
         load_trained_weights(state.network, state.best.weights)
     evaluations = _final_evaluations(trainer, material, events)
     try:
-        export(run.model, trainer.task, material.fitted, state.network)
+        export(run.model, trainer.task, material.fitted, state.network, run.initial_adapter)
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
         atomic.write_json(run.report, _report(run, trainer, material, ending, evaluations))
     except OSError as error:
@@ -197,12 +199,10 @@ def _conclude(
     position = state.position
     metrics = finite_all(decisive.metrics)
     if ending is Ending.STOPPED:
-        events.write(Stopped(step=position.step, seconds=position.seconds, metrics=metrics))
-    else:
-        events.write(
-            Finished(step=position.step, seconds=position.seconds, reason=ending.value,
-                     metrics=metrics)
-        )  # fmt: skip
+        return Stopped(step=position.step, seconds=position.seconds, metrics=metrics)
+    return Finished(
+        step=position.step, seconds=position.seconds, reason=ending.value, metrics=metrics
+    )
 
 
 def _final_evaluations(

@@ -86,12 +86,22 @@ def trained_weights(network: nn.Module) -> dict[str, Tensor]:
 
     Frozen parameters are those that the network is built with, and are left out.
     """
-    frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    frozen = {
+        name
+        for name, parameter in network.named_parameters(remove_duplicate=False)
+        if not parameter.requires_grad
+    }
     return {name: value for name, value in network.state_dict().items() if name not in frozen}
 
 
+def finite_weights(network: nn.Module) -> bool:
+    """Whether :func:`trained_weights` holds neither NaN nor infinity; waits for the device."""
+    weights = [value for value in trained_weights(network).values() if value.is_floating_point()]
+    return not weights or bool(torch.stack([value.isfinite().all() for value in weights]).all())
+
+
 def load_trained_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Put back what :func:`trained_weights` returned; raises ``RuntimeError`` if it does not fit."""
+    """Put back what :func:`trained_weights` returned; ``RuntimeError`` if it does not fit."""
     missing, unexpected = network.load_state_dict(weights, strict=False)
     absent = set(missing) & set(trained_weights(network))
     if absent or unexpected:
@@ -106,7 +116,7 @@ def on_cpu(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 def random_states() -> dict[str, Any]:
     """The states of Python's, NumPy's and torch's generators."""
     version, numbers, gauss = random.getstate()
-    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 — the global one that libraries use
+    numpy_state = np.random.get_state(legacy=False)
     return {
         "python": [version, list(numbers), gauss],
         "numpy": [torch.from_numpy(numpy_state["state"]["key"].astype(np.int64)),
@@ -122,7 +132,7 @@ def set_random_states(saved: dict[str, Any]) -> None:
     version, numbers, gauss = saved["python"]
     random.setstate((version, tuple(numbers), gauss))
     key, pos, has_gauss, cached = saved["numpy"]
-    np.random.set_state(("MT19937", key.numpy().astype(np.uint32), pos, has_gauss, cached))  # noqa: NPY002
+    np.random.set_state(("MT19937", key.numpy().astype(np.uint32), pos, has_gauss, cached))
     torch.set_rng_state(saved["torch"].cpu())
     if saved["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all([state.cpu() for state in saved["cuda"]])
@@ -131,5 +141,5 @@ def set_random_states(saved: dict[str, Any]) -> None:
 def seed_everything(seed: int) -> None:
     """Start all generators from one number."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002
+    np.random.seed(seed % 2**32)
     torch.manual_seed(seed)

@@ -25,6 +25,8 @@ from engine.training_config import TrainConfig
 
 REPORT_SECONDS = 0.25
 """Events about progress come at most this often, and requests are looked for this often."""
+SAVING_SHARE = 0.02
+"""Of the time, at most so much goes into checkpoints that come by the clock."""
 
 
 class Ending(Enum):
@@ -34,6 +36,10 @@ class Ending(Enum):
     EARLY = "early stopping"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
+
+
+class _Abandoned(Exception):
+    """The run is to end, so an evaluation on the way is given up."""
 
 
 @dataclass(frozen=True)
@@ -73,25 +79,44 @@ class Trainer:
         self._factor = schedule(self.config, self.steps)
         self._parameters = [p for p in state.network.parameters() if p.requires_grad]
         self._ending: Ending | None = None
-        self._evaluate_now = False
+        self._evaluate_now = self._save_now = False
+        self._saving_seconds = 0.0
+        self._reported_step = -1
+        self._batches = max(1, len(epoch_plan(train, self.config.batch_size, 0, 0)))
 
     def run(self) -> Ending:
-        """Train to the end; the state's position says where to begin."""
-        self._meter = Meter(self.state.position)
-        self._begin = time.perf_counter() - self.state.position.seconds
+        """Train to the end; the state's position says where to begin.
+
+        Raises :class:`TrainingError` when the numbers are no longer finite.
+        """
+        position = self.state.position
+        self._meter = Meter(position)
         self._reported = self._saved = time.perf_counter()
-        while self._ending is None and self.state.position.step < self.steps:
+        self._begin = self._reported - position.seconds
+        if self._out_of_patience():
+            self._ending = Ending.EARLY
+        elif self._evaluation_is_due() and position.evaluated_step != position.step:
+            self._evaluate()  # the checkpoint was written just before it
+        while self._ending is None and position.step < self.steps:
             self._epoch()
-        if self._ending is None:
-            self._ending = Ending.COMPLETED
         self._report()
-        return self._ending
+        return self._ending or Ending.COMPLETED
+
+    def save(self, reason: str) -> None:
+        """Write a checkpoint, all losses up to here reported."""
+        self._report()
+        begin = time.perf_counter()
+        self.outlets.save(reason)
+        self._saved = time.perf_counter()
+        self._saving_seconds = self._saved - begin
+        self._meter.restart_clock()
 
     def _epoch(self) -> None:
         position = self.state.position
         plan = epoch_plan(self.train, self.config.batch_size, self.config.seed, position.epoch)
         noise = Noise(self.config.seed, position.epoch, self.compute.device)
         batches = self.train.read(plan, position.batch, noise)
+        self._batches = len(plan)
         self.state.network.train()
         while position.batch < len(plan):
             count = min(self.config.gradient_accumulation_steps, len(plan) - position.batch)
@@ -101,7 +126,7 @@ class Trainer:
             if position.batch == len(plan):
                 position.epoch += 1
                 position.batch = 0
-            self._between_updates(at_epoch_end=position.batch == 0)
+            self._between_updates()
             if self._ending is not None or position.batch == 0:
                 return
 
@@ -114,7 +139,7 @@ class Trainer:
                 loss = self.task.loss(state.network, batch)
             self._meter.add(loss.detach(), batch.weight)
             share = loss if len(batches) == 1 else loss * (batch.weight / total)
-            (share if state.scaler is None else state.scaler.scale(share)).backward()
+            torch.autograd.backward(share if state.scaler is None else state.scaler.scale(share))
         factor = self._factor(state.position.step) * state.position.lr_scale
         for group in state.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * factor * group["lr_scale"]
@@ -131,47 +156,59 @@ class Trainer:
             state.optimizer.step()
         state.optimizer.zero_grad(set_to_none=True)
 
-    def _between_updates(self, at_epoch_end: bool) -> None:
+    def _between_updates(self) -> None:
         """Evaluate, save, report and listen, when it is time for each."""
-        position = self.state.position
         now = time.perf_counter()
-        position.seconds = now - self._begin
-        last = position.step >= self.steps
+        self.state.position.seconds = now - self._begin
         if now - self._reported >= REPORT_SECONDS:
             self._report()
             self._listen()
-        every = self.config.eval_steps
-        due = position.step % every == 0 if every else at_epoch_end
-        if due or last or self._evaluate_now:
+        if self._evaluate_now or self._evaluation_is_due():
             self._evaluate()
         if self.outlets.interrupted():
             self._ending = Ending.INTERRUPTED
-        if self._save_is_due():
-            self._save("schedule")
+        # After the evaluation of the same update, so that whoever goes on from here has it.
+        if self._save_now:
+            self._save_now = False
+            self.save("request")
+            self.outlets.report(Controlled(request=CHECKPOINT, message="Checkpoint written."))
+        elif self._save_is_due():
+            self.save("schedule")
+
+    def _evaluation_is_due(self) -> bool:
+        position, every = self.state.position, self.config.eval_steps
+        if position.step == 0:
+            return False
+        due = position.step % every == 0 if every else position.batch == 0
+        return due or position.step >= self.steps
 
     def _save_is_due(self) -> bool:
         every = self.config.save_steps
         if every and self.state.position.step % every == 0:
             return True
-        return time.perf_counter() - self._saved >= self.config.save_minutes * 60
+        # A state that takes long to write is written less often.
+        pause = max(self.config.save_minutes * 60, self._saving_seconds / SAVING_SHARE)
+        return time.perf_counter() - self._saved >= pause
 
-    def _save(self, reason: str) -> None:
-        self._report()
-        self.outlets.save(reason)
-        self._saved = time.perf_counter()
-        self._meter.restart_clock()
+    def _out_of_patience(self) -> bool:
+        patience = self.config.early_stopping_patience
+        return patience > 0 and self.state.position.stale >= patience
+
+    def _check(self) -> None:
+        """Fetch what the meter holds; raises :class:`TrainingError` if it is not finite."""
+        losses, norm = self._meter.fetch()
+        # In float16 gradients may overflow now and then; the scaler leaves such updates out.
+        if not losses or (not norm and self.state.scaler is None):
+            raise not_finite(self.state.position.step)
 
     def _report(self) -> None:
-        reading = self._meter.fetch()
+        """Tell what happened since the last report, if anything did."""
+        self._check()
         self._reported = time.perf_counter()
-        if not reading.finite and self.state.scaler is None:
-            raise TrainingError(
-                f"The loss or its gradient is no longer a finite number "
-                f"(at update {self.state.position.step}).",
-                "Try a lower train.learning_rate, a smaller train.max_grad_norm or more "
-                "train.warmup_ratio, and look for missing or huge values in the data.",
-            )
-        self.outlets.report(self._progress(reading.loss, reading.grad_norm, reading.rate))
+        if self._reported_step != self.state.position.step:
+            self._reported_step = self.state.position.step
+            reading = self._meter.read()
+            self.outlets.report(self._progress(reading.loss, reading.grad_norm, reading.rate))
 
     def _progress(
         self, loss: float | None, norm: float | None, rate: float, phase: str = "train"
@@ -192,41 +229,46 @@ class Trainer:
         )
 
     def _epochs_done(self) -> float:
-        position = self.state.position
-        per_epoch = max(1, -(-len(self.train) // self.config.batch_size))
-        return position.epoch + min(1.0, position.batch / per_epoch)
+        return self.state.position.epoch + self.state.position.batch / self._batches
 
     def _listen(self) -> None:
         """Carry out what was asked for; what is not known is answered too."""
         for request in self.outlets.requests():
-            if request.action == STOP:
-                self._ending = Ending.STOPPED
-                answer = Controlled(request=STOP, message="Stopping; what was learned is kept.")
-            elif request.action == CHECKPOINT:
-                self._save("request")
-                answer = Controlled(request=CHECKPOINT, message="Checkpoint written.")
-            elif request.action == EVALUATE:
-                self._evaluate_now = True
-                answer = Controlled(request=EVALUATE, message="Evaluating.")
-            else:
-                text = f"Unknown request {request.action[:40]!r}."
-                answer = Controlled(request=request.action[:40], message=text, accepted=False)
-            self.outlets.report(answer)
+            answer = self._answer(request)
+            if answer is not None:
+                self.outlets.report(answer)
+
+    def _answer(self, request: Request) -> Controlled | None:
+        if request.action == STOP:
+            self._ending = Ending.STOPPED
+            return Controlled(request=STOP, message="Stopping; what was learned is kept.")
+        if request.action == CHECKPOINT:
+            self._save_now = True
+            return None  # told when it is written
+        if request.action == EVALUATE:
+            self._evaluate_now = True
+            return Controlled(request=EVALUATE, message="Evaluating.")
+        text = f"Unknown request {request.action[:40]!r}."
+        return Controlled(request=request.action[:40], message=text, accepted=False)
 
     def _evaluate(self) -> None:
         """Measure on the validation data, keep the best weights, count what did not improve."""
         position = self.state.position
-        self._report()
+        self._check()
         self._evaluate_now = False
-        position.evaluated_step = position.step
-        train_loss = position.loss_sum / position.loss_weight if position.loss_weight else None
-        position.loss_sum = position.loss_weight = 0.0
         metrics: dict[str, float] = {}
         if self.validation is not None:
             evaluator = self.task.evaluator(self.fitted)
-            metrics = self.evaluate(self.validation, evaluator, "validation").metrics
+            try:
+                metrics = self.evaluate(
+                    self.validation, evaluator, "validation", to_the_end=False
+                ).metrics
+            except _Abandoned:
+                return
+        position.evaluated_step = position.step
+        train_loss = position.loss_sum / position.loss_weight if position.loss_weight else None
+        position.loss_sum = position.loss_weight = 0.0
         position.seconds = time.perf_counter() - self._begin
-        best = self._note_best(metrics)
         self.outlets.report(
             Evaluated(
                 step=position.step,
@@ -234,7 +276,7 @@ class Trainer:
                 split="validation",
                 metrics=finite_all(metrics),
                 train_loss=None if train_loss is None else finite(train_loss),
-                best=best,
+                best=self._note_best(metrics),
                 seconds=position.seconds,
             )
         )
@@ -250,12 +292,18 @@ class Trainer:
             state.position.stale = 0
             return True
         state.position.stale += bool(metrics)
-        patience = self.config.early_stopping_patience
-        if patience and state.position.stale >= patience and self._ending is None:
+        if self._out_of_patience() and self._ending is None:
             self._ending = Ending.EARLY
         return False
 
-    def evaluate(self, source: Source, evaluator: Evaluator, split: str, views: bool = False) -> Evaluation:
+    def evaluate(
+        self,
+        source: Source,
+        evaluator: Evaluator,
+        split: str,
+        views: bool = False,
+        to_the_end: bool = True,
+    ) -> Evaluation:
         """Run a whole split through the network; leaves it in training mode."""
         network = self.state.network
         network.eval()
@@ -266,9 +314,16 @@ class Trainer:
                 if time.perf_counter() - shown > REPORT_SECONDS:
                     shown = time.perf_counter()
                     self.outlets.report(self._progress(None, None, 0.0, phase=split))
+                    if not to_the_end:
+                        self._abandon_if_ending()
         result = evaluator.compute(views)
         network.train()
         return result
+
+    def _abandon_if_ending(self) -> None:
+        self._listen()
+        if self._ending is not None or self.outlets.interrupted():
+            raise _Abandoned
 
     def _show_samples(self) -> None:
         if self.validation is None:
@@ -294,3 +349,12 @@ def total_steps(train: Source, config: TrainConfig) -> int:
     per_epoch = -(-batches // config.gradient_accumulation_steps)
     steps = per_epoch * config.epochs
     return steps if config.max_steps is None else min(steps, config.max_steps)
+
+
+def not_finite(step: int) -> TrainingError:
+    """What to say when NaN or infinity came up."""
+    return TrainingError(
+        f"The loss, its gradient or a weight is no longer a finite number (at update {step:,}).",
+        "Try a lower train.learning_rate, a smaller train.max_grad_norm or more "
+        "train.warmup_ratio, and look for missing or huge values in the data.",
+    )

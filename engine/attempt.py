@@ -1,0 +1,77 @@
+"""One process's attempt at a run: alone, with a beating heart, and with exactly one last word."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from engine.errors import UserError
+from engine.events import Event, EventLog, Failed, Interrupted
+from engine.process import ProcessIdentity
+from engine.run_directory import HEARTBEAT_SECONDS, RunDirectory
+from engine.termination import Terminated, Termination
+
+Work = Callable[[RunDirectory, EventLog, Termination], Event]
+"""Trains; returns the event that ends the run, without writing it."""
+
+
+def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
+    """Do ``work`` on ``run`` and write its last event, which is returned.
+
+    Raises :class:`~engine.errors.RunError` when another process has the run for longer than
+    ``patience`` seconds. What ``work`` raises is raised on, after a :class:`Failed` was written.
+    """
+    with run.locked(patience):
+        run.set_worker(ProcessIdentity.own())
+        termination = Termination()
+        with termination.handled(), _beating(run), EventLog(run.events) as events:
+            try:
+                last = work(run, events, termination)
+            except UserError as error:
+                with termination.deferred():
+                    events.write(Failed(message=str(error)))
+                raise
+            except Terminated:
+                last = Interrupted(step=0, seconds=0.0)
+            except Exception as error:
+                with termination.deferred():
+                    _note(run)
+                    events.write(Failed(message=_defect(error), report=str(run.log)))
+                raise
+            with termination.deferred():
+                events.write(last)
+    return last
+
+
+def _defect(error: Exception) -> str:
+    return f"The program made a mistake: {type(error).__name__}: {str(error)[:300]}"
+
+
+def _note(run: RunDirectory) -> None:
+    """The whole story goes into the log of the run."""
+    with contextlib.suppress(OSError), run.open_log() as log:
+        log.write(traceback.format_exc().encode(errors="replace"))
+
+
+@contextmanager
+def _beating(run: RunDirectory) -> Iterator[None]:
+    """Show that the process lives, and keep its log small."""
+    ended = threading.Event()
+    heart = threading.Thread(target=_beat, args=(run, ended), daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _beat(run: RunDirectory, ended: threading.Event) -> None:
+    while True:
+        with contextlib.suppress(OSError):  # a full or vanished disk ends the run by itself
+            run.beat()
+            run.trim_log()
+        if ended.wait(HEARTBEAT_SECONDS):
+            return

@@ -1,0 +1,57 @@
+"""Data that was looked at before: read again only when its section or its file has changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from engine.config import RunConfig
+from engine.data.raw import RawData
+from engine.tasks.task import Fitted, Task
+
+T = TypeVar("T")
+
+
+class _Newest(Generic[T]):
+    """What was made last, by what it was made from."""
+
+    _LIMIT = 2
+
+    def __init__(self) -> None:
+        self._made: dict[str, T] = {}
+
+    def get(self, key: str, make: Callable[[], T]) -> T:
+        made = self._made.pop(key) if key in self._made else make()
+        self._made[key] = made
+        while len(self._made) > self._LIMIT:
+            del self._made[next(iter(self._made))]
+        return made
+
+
+_raw: _Newest[RawData] = _Newest()
+_fitted: _Newest[Fitted] = _Newest()
+
+
+def loaded(config: RunConfig) -> tuple[Task[Any], RawData, Fitted]:
+    """The task of ``config``, its data and what the data taught; raises ``DataError``."""
+    task = config.task.create(config)
+    sections = [config.data.model_dump(mode="json"), config.task.model_dump(mode="json")]
+    stamped = [*sections, _stamp(sections[0])]
+    raw = _raw.get(json.dumps(stamped), task.load)
+    with_model = [*stamped, config.model.model_dump(mode="json")]
+    return task, raw, _fitted.get(json.dumps(with_model), lambda: task.fit(raw))
+
+
+def _stamp(section: dict[str, Any]) -> list[tuple[str, int, int]]:
+    """When the files that the section names were changed last, and their sizes."""
+    stamps = []
+    for name, value in section.items():
+        if isinstance(value, str) and value and name != "kind":
+            try:
+                found = Path(value).expanduser().stat()
+            except (OSError, ValueError, RuntimeError):  # the name of something else
+                continue
+            stamps.append((name, found.st_mtime_ns, found.st_size))
+    return stamps

@@ -1,0 +1,77 @@
+"""What a run will cost, as it is shown before the start; computed by the advisor."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Verdict = Literal["fits", "tight", "does not fit"]
+
+TIGHT_SHARE = 0.85
+"""Beyond this share of the available memory a run is called tight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes at the moment when most is held, by what they are for."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    """What the layers keep for the backward pass, with what is computed on the way."""
+    overhead: int
+    """The data, the libraries and their workspaces."""
+
+    @property
+    def total(self) -> int:
+        """The sum."""
+        return self.weights + self.gradients + self.optimizer + self.activations + self.overhead
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Sizes, steps and memory of a run."""
+
+    parameters: int
+    trainable: int
+    steps: int
+    steps_per_epoch: int
+    samples: int
+    """Training samples."""
+    device: str
+    precision: str
+    memory: Memory
+    available: int
+    """Bytes that are free on the device."""
+    largest_batch: int
+    """Most samples a batch for which the memory is enough; 0 if not even one."""
+    disk: int
+    """Bytes of checkpoints and export when most of them lie there."""
+    disk_free: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def percent(self) -> float:
+        """Trainable parameters in percent of all."""
+        return 100.0 * self.trainable / self.parameters if self.parameters else 0.0
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the memory is enough."""
+        if self.memory.total > self.available:
+            return "does not fit"
+        return "tight" if self.memory.total > TIGHT_SHARE * self.available else "fits"
+
+    def record(self) -> dict[str, Any]:
+        """As JSON takes it, with what follows from the fields."""
+        record = asdict(self)
+        record["memory"]["total"] = self.memory.total
+        return record | {"percent": self.percent, "verdict": self.verdict}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Estimate:
+        """Read back what :meth:`record` made."""
+        own = {name: record[name] for name in cls.__dataclass_fields__}
+        parts = {name: record["memory"][name] for name in Memory.__dataclass_fields__}
+        return cls(**own | {"memory": Memory(**parts), "notes": tuple(record["notes"])})
