@@ -127,7 +127,8 @@ class Trainer:
                 position.epoch += 1
                 position.batch = 0
             self._between_updates()
-            if self._ending is not None or position.batch == 0:
+            over = self._ending is not None or position.step >= self.steps
+            if over or position.batch == 0:
                 return
 
     def _update(self, batches: Sequence[Batch]) -> None:
