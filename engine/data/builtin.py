@@ -56,6 +56,21 @@ BUILTIN: dict[str, BuiltinData] = {
         "480 months of made-up passengers, more each year",
         ("forecasting",),
     ),
+    "docstrings": BuiltinData(
+        "engine.data.docstrings:docstrings",
+        "docstrings of Python's standard library; which package each is from",
+        ("text_classification", "causal_lm"),
+    ),
+    "entities": BuiltinData(
+        "engine.data.made_up_text:entities",
+        "2,000 made-up sentences with persons, places and organisations",
+        ("token_classification",),
+    ),
+    "questions": BuiltinData(
+        "engine.data.made_up_text:questions",
+        "800 questions on made-up biographies",
+        ("question_answering",),
+    ),
 }
 """By name; of those that serve a task the first is its usual one."""
 

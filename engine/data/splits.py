@@ -47,6 +47,27 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
     return raw.with_splits(splits, *notes)
 
 
+def cut_groups(raw: RawData, config: DataConfig, column: str) -> RawData:
+    """As :func:`cut_splits`, but rows with the same value in ``column`` stay in one split."""
+    groups = raw.train[column].combine_chunks().dictionary_encode()
+    numbers = pa.table({"group": pa.array(range(len(groups.dictionary)), pa.int64())})
+    all_groups = config.model_copy(update={"max_samples": None})
+    cut = cut_splits(raw.with_splits(dict(raw.splits) | {TRAIN: numbers}), all_groups)
+    splits = dict(raw.splits)
+    notes = []
+    for split, chosen in cut.splits.items():
+        if split == TRAIN or split not in raw.splits:
+            rows = np.flatnonzero(np.isin(groups.indices.to_numpy(), chosen["group"].to_numpy()))
+            splits[split] = raw.train.take(pa.array(rows))
+            if split != TRAIN:
+                notes.append(
+                    f"{len(rows):,} rows were set aside for {split}, those with "
+                    f"{chosen.num_rows:,} of {numbers.num_rows:,} values of {column}"
+                )
+    none_more = config.model_copy(update={"validation_fraction": 0.0, "test_fraction": 0.0})
+    return cut_splits(raw.with_splits(splits, *notes), none_more)
+
+
 def _codes(table: pa.Table, column: str | None) -> NDArray[np.int64]:
     """A number a class for each row; rare classes are −1."""
     if column is None:

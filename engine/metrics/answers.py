@@ -1,0 +1,189 @@
+"""From what a network says of windows to answers, and how good these are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.metrics.squad import answer_f1, exact_match
+from engine.plain import plain
+from engine.tasks.task import Evaluation, Evaluator
+from engine.training.batch import Batch
+from engine.views import Cell, Table, Texts, View
+
+_SHOWN = 20
+_AROUND = 60
+"""Characters of the context that are shown on both sides of an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An answer as characters of its context; empty where there is none."""
+
+    start: int
+    end: int
+    score: float
+    """Probability that the network gives to it in its window."""
+
+
+def best_spans(
+    start: Tensor, end: Tensor, allowed: Tensor, longest: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The pair of tokens with the largest sum of logits in each window: sum, first, last.
+
+    ``start``, ``end`` are ``[windows, tokens]``, ``allowed`` says which tokens an answer may
+    have. All pairs are looked at, not only those of a few likeliest tokens.
+    """
+    width = start.shape[1]
+    sums = start.unsqueeze(2) + end.unsqueeze(1)
+    possible = torch.ones(width, width, dtype=torch.bool, device=start.device)
+    possible = possible.triu() & ~possible.triu(longest)
+    both = allowed.unsqueeze(2) & allowed.unsqueeze(1) & possible
+    best, place = sums.masked_fill(~both, -torch.inf).flatten(1).max(1)
+    return best, place // width, place % width
+
+
+class Answers:
+    """The best answer of each window, kept on the device until it is asked for."""
+
+    def __init__(self, longest: int, may_lack: bool) -> None:
+        """``longest`` answer in tokens; ``may_lack`` allows that a question has none."""
+        self._longest = longest
+        self._may_lack = may_lack
+        self._windows: list[tuple[Tensor, list[int]]] = []
+
+    def add(self, start: Tensor, end: Tensor, targets: dict[str, Tensor]) -> None:
+        """Take in the logits of windows; ``targets`` are those of the batch."""
+        starts, ends = targets["starts"], targets["ends"]
+        best, first, last = best_spans(start, end, starts >= 0, self._longest)
+        null = targets["null"].unsqueeze(1)
+        lacking = (start.gather(1, null) + end.gather(1, null)).squeeze(1)
+        certain = best - start.logsumexp(1) - end.logsumexp(1)
+        columns = (
+            best, lacking, certain,
+            starts.gather(1, first.unsqueeze(1)).squeeze(1),
+            ends.gather(1, last.unsqueeze(1)).squeeze(1),
+        )  # fmt: skip
+        kept = torch.stack([column.double() for column in columns], 1)
+        self._windows.append((kept, list(targets["question"])))
+
+    def spans(self) -> list[Span]:
+        """One a question, in the order in which they came."""
+        found: list[Span] = []
+        for windows, questions in self._windows:
+            grouped: list[list[list[float]]] = [[] for _ in range(max(questions, default=-1) + 1)]
+            for window, question in zip(windows.tolist(), questions, strict=True):
+                grouped[question].append(window)
+            found += [self._chosen(group) for group in grouped]
+        return found
+
+    def _chosen(self, windows: list[list[float]]) -> Span:
+        best, _, certain, start, end = max(windows)
+        lacking = min(window[1] for window in windows)
+        if best == -torch.inf or (self._may_lack and lacking > best):
+            return Span(0, 0, 0.0)
+        return Span(int(start), int(end), float(torch.tensor(certain).exp()))
+
+
+def position_loss(start: Tensor, end: Tensor, targets: dict[str, Tensor]) -> Tensor:
+    """Mean over windows of the cross-entropies of first and last token, halved."""
+    return (F.cross_entropy(start, targets["first"]) + F.cross_entropy(end, targets["last"])) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with its context and its references."""
+
+    question: str
+    context: str
+    references: list[str]
+
+
+class AnswerEvaluator(Evaluator):
+    """Exact match and F1 by the definition of SQuAD."""
+
+    def __init__(
+        self, longest: int, may_lack: bool, asked_of: Callable[[pa.Table], list[Asked]]
+    ) -> None:
+        self._answers = Answers(longest, may_lack)
+        self._asked_of = asked_of
+        self._asked: list[Asked] = []
+        self._losses: list[Tensor] = []
+        self._counts: list[float] = []
+
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in the windows of some questions."""
+        output = network(**batch.inputs)
+        start, end = output.start_logits.float(), output.end_logits.float()
+        self._answers.add(start, end, batch.targets)
+        self._losses.append(position_loss(start, end, batch.targets))
+        self._counts.append(batch.weight)
+        self._asked += self._asked_of(batch.rows)
+
+    def compute(self, views: bool = False) -> Evaluation:
+        """Metrics are means over questions, the loss is one over windows."""
+        spans = self._answers.spans()
+        said = [
+            one.context[span.start : span.end] for one, span in zip(self._asked, spans, strict=True)
+        ]
+        pairs = list(zip(said, self._asked, strict=True))
+        matches = [exact_match(text, one.references) for text, one in pairs]
+        scores = [answer_f1(text, one.references) for text, one in pairs]
+        weights = torch.tensor(self._counts, device=self._losses[0].device)
+        loss = float((torch.stack(self._losses) * weights).sum() / weights.sum())
+        metrics = {"f1": _mean(scores), "exact_match": _mean(matches), "loss": loss}
+        if not views:
+            return Evaluation(metrics)
+        return Evaluation(metrics, _views(self._asked, said, spans, matches, scores))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")
+
+
+def _views(
+    asked: Sequence[Asked],
+    said: Sequence[str],
+    spans: Sequence[Span],
+    matches: Sequence[float],
+    scores: Sequence[float],
+) -> list[View]:
+    def rows() -> list[list[Cell]]:
+        result: list[list[Cell]] = []
+        for name, has in (("with an answer", True), ("without an answer", False)):
+            kept = [i for i, one in enumerate(asked) if bool(one.references) is has]
+            if kept:
+                means = [_mean([part[i] for i in kept]) for part in (matches, scores)]
+                result.append([name, *(round(mean, 4) for mean in means), len(kept)])
+        return result
+
+    def items(numbers: Sequence[int]) -> list[dict[str, str]]:
+        return [
+            {
+                "question": asked[i].question,
+                "predicted": said[i] or "—",
+                "reference": " / ".join(dict.fromkeys(asked[i].references)) or "—",
+                "context": _extract(asked[i], spans[i]),
+            }
+            for i in numbers
+        ]
+
+    # Mistakes that it was surest of come first.
+    wrong = sorted((i for i in range(len(asked)) if not scores[i]), key=lambda i: -spans[i].score)
+    right = [i for i in range(len(asked)) if matches[i]]
+    return [
+        Table("Questions", ["kind", "exact match", "f1", "questions"], rows()),
+        Texts("Worst mistakes", items(wrong[:_SHOWN])),
+        Texts("Right answers", items(right[:_SHOWN])),
+    ]
+
+
+def _extract(one: Asked, span: Span) -> str:
+    """The context around an answer."""
+    begin, end = max(0, span.start - _AROUND), span.end + _AROUND
+    return plain(one.context[begin:end], 4 * _AROUND)
