@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from engine.adapter import AdapterConfig
 from engine.data.registry import DATA
 from engine.data.section import DataConfig
 from engine.errors import ConfigError, Problem
@@ -40,6 +41,7 @@ class RunConfig(Section):
     task: SerializeAsAny[TaskConfig]
     data: SerializeAsAny[DataConfig]
     model: SerializeAsAny[ModelConfig]
+    adapter: AdapterConfig = Field(default_factory=AdapterConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
     compute: ComputeConfig = Field(default_factory=ComputeConfig)
 

@@ -22,6 +22,11 @@ class ModelConfig(TaggedSection):
         """
         raise NotImplementedError
 
+    @property
+    def base(self) -> str:
+        """Name or folder of the trained weights that it begins with; empty for new weights."""
+        return ""
+
     def exported(self, folder: Path) -> ModelConfig:
         """The section for a network that was exported to ``folder``, with all it needs there."""
         del folder

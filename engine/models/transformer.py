@@ -72,6 +72,13 @@ class TransformerConfig(ModelConfig):
         """Whether there are no weights to begin with."""
         return not self.path
 
+    @property
+    def base(self) -> str:
+        """The place of the weights, as transformers and peft find them."""
+        from engine.networks.transformer import source_of
+
+        return source_of(self.path) if self.path else ""
+
     def build(self, shape: Any) -> nn.Module:
         """Takes a :class:`~engine.models.shapes.TextShape`."""
         from engine.networks.transformer import build_transformer

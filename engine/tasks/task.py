@@ -103,6 +103,10 @@ class Task(ABC, Generic[F]):
         del fitted
         save_model(network, str(folder / WEIGHTS))
 
+    def save_companions(self, fitted: F, folder: Path) -> None:
+        """Write what others need beside the weights, such as a tokenizer. Raises ``OSError``."""
+        del fitted, folder
+
     def load_network(self, fitted: F, folder: Path) -> nn.Module:
         """The network with the weights that :meth:`save_network` wrote, on the default device."""
         from safetensors.torch import load_model

@@ -117,9 +117,13 @@ class TextTask(Task[F]):
         return self.model.build(self.shape(fitted))
 
     def save_network(self, network: nn.Module, fitted: F, folder: Path) -> None:
-        """A folder as transformers writes it, tokenizer included."""
+        """A folder as transformers writes it."""
+        del fitted
         saved: Any = network
         saved.save_pretrained(folder)
+
+    def save_companions(self, fitted: F, folder: Path) -> None:
+        """The tokenizer, beside the network or its adapter."""
         self.tokenizer(fitted.tokenizer).save_pretrained(folder)
 
     def load_network(self, fitted: F, folder: Path) -> nn.Module:

@@ -24,14 +24,20 @@ from engine import atomic
 from engine.config import RunConfig
 from engine.errors import RunError
 from engine.tasks.task import Fitted, Task
+from engine.training.build import holds_adapter, load_network, save_network
 
 
-def export(folder: Path, task: Task[Any], fitted: Fitted, network: nn.Module) -> None:
-    """Write ``folder`` anew, complete or not at all. Raises ``OSError``."""
+def export(
+    folder: Path, task: Task[Any], fitted: Fitted, network: nn.Module, initial: Path
+) -> None:
+    """Write ``folder`` anew, complete or not at all. Raises ``OSError``.
+
+    ``initial`` is where an adapter's beginning was kept, if it was.
+    """
     writing = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir(mode=0o700)
-    task.save_network(network, fitted, writing)
+    save_network(task, network, fitted, writing, initial)
     atomic.write_text(writing / "fitted.json", fitted.model_dump_json(indent=2) + "\n")
     atomic.write_text(writing / "config.toml", tomlkit.dumps(task.config.values()))
     digests = {path.name: _digest(path) for path in sorted(writing.iterdir()) if path.is_file()}
@@ -48,11 +54,12 @@ def load_exported(folder: Path, device: torch.device) -> tuple[Task[Any], Fitted
     try:
         _check(folder)
         config = RunConfig.parse(tomllib.loads((folder / "config.toml").read_text()))
-        config = config.model_copy(update={"model": config.model.exported(folder)})
+        if not holds_adapter(folder):
+            config = config.model_copy(update={"model": config.model.exported(folder)})
         task = config.task.create(config)
         fitted = task.fitted_type.model_validate_json((folder / "fitted.json").read_bytes())
         with device:
-            network = task.load_network(fitted, folder)
+            network = load_network(task, fitted, folder)
     except FileNotFoundError as error:
         raise RunError(f"{folder} holds no complete model: {error.filename} is missing.") from error
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:

@@ -1,0 +1,84 @@
+"""The section about adapters (LoRA and its relatives, with peft's names) and what they target."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pydantic import field_validator
+from pydantic_core import PydanticCustomError
+
+from engine.fields import Section, option
+
+ALL_LINEAR, ATTENTION, PEFT_DEFAULT = "all-linear", "attention", "peft-default"
+TARGET_PRESETS = (ALL_LINEAR, ATTENTION, PEFT_DEFAULT)
+
+
+class AdapterConfig(Section):
+    """Which small set of weights is trained in place of the whole network."""
+
+    method: Literal["none", "lora", "dora", "rslora"] = option(
+        "none", "none trains the network itself; the others train a small addition to it"
+    )
+    r: int = option(8, "Rank: the width of the added matrices", ge=1, le=4096)
+    lora_alpha: int | None = option(None, "Scale of the addition; empty takes 2·r", ge=1)
+    lora_dropout: float = option(0.0, "Dropout before the added matrices", ge=0, lt=1)
+    target_modules: tuple[str, ...] = option(
+        (ALL_LINEAR,),
+        "Layers that get an addition, by name; or all-linear, attention, peft-default",
+        suggestions=TARGET_PRESETS,
+        min_length=1,
+    )
+    target_pattern: str = option(
+        "", "Regular expression for whole layer names, in place of the names", advanced=True
+    )
+    bias: Literal["none", "all", "lora_only"] = option(
+        "none", "Which biases are trained besides", advanced=True
+    )
+    init_lora_weights: Literal["default", "gaussian", "pissa"] = option(
+        "default", "How the addition begins", advanced=True
+    )
+    modules_to_save: tuple[str, ...] = option(
+        (), "Layers trained whole besides; a new head always is", advanced=True
+    )
+
+    @field_validator("target_pattern")
+    @classmethod
+    def _is_a_pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise PydanticCustomError(
+                "not_allowed", "is no regular expression: {why}", {"why": str(error)}
+            ) from None
+        return value
+
+    @property
+    def active(self) -> bool:
+        """Whether there is an adapter."""
+        return self.method != "none"
+
+    @property
+    def alpha(self) -> int:
+        """The scale that is used."""
+        return self.lora_alpha if self.lora_alpha is not None else 2 * self.r
+
+
+@dataclass(frozen=True, slots=True)
+class TargetGroup:
+    """Layers of one name that can get an adapter."""
+
+    name: str
+    """Last part of the layers' names: ``query``, ``q_proj``, ``conv1``."""
+    count: int
+    shapes: tuple[str, ...]
+    """Distinct shapes, inputs before outputs: ``384→384``, ``64→128 3×3``."""
+    parameters_per_rank: int
+    """What all layers of the group add for each unit of rank."""
+    preset: tuple[str, ...] = ()
+    """Which of :data:`TARGET_PRESETS` choose it."""
+
+    def record(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return asdict(self)

@@ -1,0 +1,116 @@
+"""Put an adapter on a network, save it as peft does, and read it back."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import peft
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from engine.adapter import AdapterConfig
+from engine.errors import TrainingError
+from engine.training.targets import adaptable, heads, resolve
+
+_INITS: dict[str, Any] = {"default": True, "gaussian": "gaussian", "pissa": "pissa"}
+
+
+def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> nn.Module:
+    """``network`` with an adapter as ``config`` asks for: everything else is frozen.
+
+    ``base`` is the name of the weights that the network began with, for the adapter's record.
+    Without an adapter the network is returned as it is. Raises :class:`TrainingError`.
+    """
+    if not config.active:
+        return network
+    targets = resolve(network, config)
+    kept = _kept_whole(network, config)
+    lora = peft.LoraConfig(
+        r=config.r,
+        lora_alpha=config.alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=_shortest(network, targets),
+        bias=config.bias,
+        use_dora=config.method == "dora",
+        use_rslora=config.method == "rslora",
+        init_lora_weights=_INITS[config.init_lora_weights],
+        modules_to_save=kept or None,
+        base_model_name_or_path=base or None,
+        inference_mode=False,
+    )
+    if any(isinstance(module, Conv1D) for module in network.modules()):
+        lora.fan_in_fan_out = True  # GPT-2 keeps its weights the other way round
+    try:
+        adapted: nn.Module = peft.get_peft_model(network, lora)
+    except (ValueError, NotImplementedError) as error:
+        raise TrainingError(f"adapter: {str(error).splitlines()[0]}") from error
+    if base:
+        # peft writes the name that the network itself claims, which may be a folder of the hub.
+        lora.base_model_name_or_path = base
+    return adapted
+
+
+def merged(network: nn.Module) -> nn.Module:
+    """A copy of the network with the adapter worked into its weights, free of peft."""
+    assert isinstance(network, peft.PeftModel)
+    plain: nn.Module = copy.deepcopy(network).merge_and_unload(safe_merge=True)
+    for parameter in plain.parameters():
+        parameter.requires_grad_(True)
+    return plain
+
+
+def save_initial(network: nn.Module, config: AdapterConfig, folder: Path) -> None:
+    """Keep what PiSSA's adapter was before training, without which it cannot be saved later.
+
+    PiSSA takes the largest part of each weight out of the network; what is saved in the end is
+    the difference, which fits the network as it was (Meng et al. 2024, section 3).
+    """
+    if config.active and config.init_lora_weights == "pissa" and not folder.exists():
+        assert isinstance(network, peft.PeftModel)
+        lora: Any = network.peft_config["default"]
+        lora.init_lora_weights = True
+        network.save_pretrained(str(folder))
+        lora.init_lora_weights = "pissa"
+
+
+def save_adapter(network: nn.Module, folder: Path, initial: Path) -> None:
+    """Write ``adapter_config.json``, ``adapter_model.safetensors`` and a model card."""
+    assert isinstance(network, peft.PeftModel)
+    pissa = network.peft_config["default"].init_lora_weights == "pissa"  # type: ignore[attr-defined]
+    conversion: dict[str, Any] = (
+        {"path_initial_model_for_weight_conversion": str(initial)} if pissa else {}
+    )
+    network.save_pretrained(str(folder), safe_serialization=True, **conversion)
+
+
+def load_adapter(network: nn.Module, folder: Path) -> nn.Module:
+    """``network`` with the adapter that lies in ``folder``."""
+    adapted: nn.Module = peft.PeftModel.from_pretrained(network, str(folder))
+    return adapted
+
+
+def _kept_whole(network: nn.Module, config: AdapterConfig) -> list[str]:
+    names = [name for name, _ in network.named_modules()]
+    for wanted in config.modules_to_save:
+        if not any(name == wanted or name.endswith("." + wanted) for name in names):
+            raise TrainingError(
+                f"adapter.modules_to_save: no module of this model is called {wanted[:60]!r}."
+            )
+    return list(dict.fromkeys([*heads(network), *config.modules_to_save]))
+
+
+def _shortest(network: nn.Module, targets: list[str]) -> list[str]:
+    """The last parts of the names where those mean the same layers, else the full names.
+
+    Short names keep the saved configuration readable and let it fit networks of another depth.
+    """
+    short = list(dict.fromkeys(name.rpartition(".")[2] for name in targets))
+    chosen = set(targets)
+    meant = {
+        name
+        for name, _ in network.named_modules()
+        if any(name == part or name.endswith("." + part) for part in short)
+    }
+    return short if meant == chosen and meant <= adaptable(network).keys() else targets

@@ -1,0 +1,64 @@
+"""From a task to the network that is trained: with an adapter, where one is asked for.
+
+peft takes seconds to import, so only runs with an adapter do it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from engine.run_directory import RunDirectory
+from engine.tasks.task import Fitted, Task
+
+_ADAPTER = "adapter_config.json"
+
+
+def build_network(task: Task[Any], fitted: Fitted) -> nn.Module:
+    """The network on the default device; raises :class:`~engine.errors.TrainingError`."""
+    network = task.build_network(fitted)
+    if not task.config.adapter.active:
+        return network
+    from engine.training.adapter import with_adapter
+
+    return with_adapter(network, task.config.adapter, task.config.model.base)
+
+
+def keep_initial(run: RunDirectory, task: Task[Any], network: nn.Module) -> None:
+    """Keep what an adapter needs of its beginning to be saved at the end."""
+    if task.config.adapter.active:
+        from engine.training.adapter import save_initial
+
+        save_initial(network, task.config.adapter, run.initial_adapter)
+
+
+def save_network(
+    task: Task[Any], network: nn.Module, fitted: Fitted, folder: Path, initial: Path
+) -> None:
+    """Write the weights: the adapter alone where its base can be had again, else everything."""
+    if task.config.adapter.active:
+        from engine.training.adapter import merged, save_adapter
+
+        if task.config.model.base:
+            save_adapter(network, folder, initial)
+            task.save_companions(fitted, folder)
+            return
+        network = merged(network)
+    task.save_network(network, fitted, folder)
+    task.save_companions(fitted, folder)
+
+
+def load_network(task: Task[Any], fitted: Fitted, folder: Path) -> nn.Module:
+    """The network that :func:`save_network` wrote, on the default device."""
+    if holds_adapter(folder):
+        from engine.training.adapter import load_adapter
+
+        return load_adapter(task.build_network(fitted), folder)
+    return task.load_network(fitted, folder)
+
+
+def holds_adapter(folder: Path) -> bool:
+    """Whether an exported folder has an adapter only, which needs its base."""
+    return (folder / _ADAPTER).is_file()
