@@ -58,3 +58,15 @@ class Texts(View):
 
     form: ClassVar[str] = "texts"
     items: Sequence[dict[str, str]]
+
+
+_FORMS: dict[str, type[View]] = {kind.form: kind for kind in (Table, Matrix, Lines, Texts)}
+
+
+def read_view(record: Any) -> View | None:
+    """Read back what :meth:`View.record` wrote; ``None`` for a form that is not known."""
+    try:
+        values = dict(record)
+        return _FORMS[values.pop("form")](**values)
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -24,6 +24,7 @@ from engine.run_directory import RunDirectory, State
 from engine.run_list import RunList, RunSummary
 from tui.figures import duration, number
 from tui.screens.confirm import ConfirmScreen
+from tui.states import RESUMABLE, STATES
 from tui.text import literal
 from tui.toast import complain, tell
 from tui.widgets.listing import Column, Listing
@@ -32,26 +33,14 @@ REFRESH_SECONDS = 1.0
 _FIRST = 100
 """Rows that are shown before the rest is read."""
 
-STATES: dict[State, tuple[str, str]] = {
-    State.QUEUED: ("… queued", "$text-muted"),
-    State.RUNNING: ("▶ running", "bold $success"),
-    State.FINISHED: ("✓ finished", "$success"),
-    State.STOPPED: ("■ stopped", "$warning"),
-    State.FAILED: ("✗ failed", "$error"),
-    State.INTERRUPTED: ("‖ paused", "$warning"),
-    State.LOST: ("? lost", "$error"),
-}
-"""A sign, a word and a colour for each state."""
-RESUMABLE = (State.LOST, State.INTERRUPTED, State.STOPPED, State.FAILED)
-
 _COLUMNS = (
-    Column("State", 11, 13),
+    Column("State", 10, 13),
     Column("Name", 13, 40),
     Column("Task", 10, 24),
     Column("Data", 8, 24),
     Column("Metric", 8, 14, right=True),
     Column("Value", 7, 9, right=True),
-    Column("Started", 6, 12),
+    Column("Started", 7, 12),
     Column("Took", 8, 10, right=True),
 )
 
@@ -67,7 +56,7 @@ class RunsScreen(Screen[None]):
 
     CSS_PATH = "runs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New run"),
+        Binding("n", "new", "New"),
         Binding("enter", "open", "Open"),
         Binding("p", "presets", "Presets"),
         Binding("s", "stop", "Stop"),
@@ -94,7 +83,7 @@ class RunsScreen(Screen[None]):
         yield Listing(_COLUMNS, _cells, lambda row: row.id, id="runs")
         yield Static(_EMPTY, id="empty", markup=False)
         yield Input(placeholder="words of name, task, data or state", id="filter")
-        yield Footer()
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin to read, beside the screen."""

@@ -83,6 +83,14 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         """The row with the cursor."""
         return self._items[self.cursor] if self.cursor < len(self._items) else None
 
+    def set_columns(
+        self, columns: Sequence[Column], cells: Callable[[T], Sequence[Content]]
+    ) -> None:
+        """Show other columns."""
+        if list(columns) != list(self._columns):
+            self._columns, self._cells = columns, cells
+            self.refresh()
+
     def set_items(self, items: Sequence[T]) -> None:
         """Show other rows; only the cells that differ are sent to the terminal."""
         current = self.current

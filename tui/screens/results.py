@@ -1,0 +1,188 @@
+"""What came out of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, TabbedContent, TabPane
+
+from engine.errors import UserError
+from engine.follow import read_history
+from engine.history import History
+from engine.run_directory import RunDirectory
+from engine.views import View, read_view
+from tui import panels
+from tui.figures import duration, number
+from tui.states import STATES
+from tui.text import literal
+from tui.toast import complain
+from tui.widgets.canvas import Canvas
+from tui.widgets.chart import Chart
+from tui.widgets.lines import Lines
+from tui.widgets.view import ViewPanel
+
+_MUTED = "$foreground 60%"
+
+
+class ResultsScreen(Screen[None]):
+    """Final metrics beside the baseline, and every view of the report, drawn by its form."""
+
+    CSS_PATH = "results.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_square_bracket,n", "tab(1)", "Next view", key_display="]"),
+        Binding("left_square_bracket,N", "tab(-1)", "View before", key_display="["),
+        *(
+            Binding(str(number), f"show_tab({number})", f"View {number}", show=False)
+            for number in range(1, 10)
+        ),
+        Binding("w", "watch", "Curves and log"),
+        Binding("c", "clone", "Clone"),
+        Binding("escape,q", "leave", "Back"),
+    ]
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__()
+        self._run = run
+
+    def compose(self) -> ComposeResult:
+        """Head and tabs; the tabs come when the report is read."""
+        yield Canvas(id="head")
+        yield TabbedContent(id="tabs")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Read beside the screen."""
+        self.run_worker(self._read, thread=True)
+
+    def action_tab(self, step: int) -> None:
+        """The next view, or the one before."""
+        ids = [pane.id for pane in self.query(TabPane)]
+        tabs = self.query_one(TabbedContent)
+        if tabs.active in ids:
+            tabs.active = ids[(ids.index(tabs.active) + step) % len(ids)] or ""
+
+    def action_show_tab(self, number: int) -> None:
+        """The view with this number."""
+        panes = list(self.query(TabPane))
+        if number <= len(panes):
+            self.query_one(TabbedContent).active = panes[number - 1].id or ""
+
+    def action_watch(self) -> None:
+        """The curves and the log of the run."""
+        from tui.screens.monitor import MonitorScreen
+
+        self.app.push_screen(MonitorScreen(self._run))
+
+    def action_clone(self) -> None:
+        """Compose a new run that begins as this one did."""
+        from tui.screens.new_run import NewRunScreen
+
+        try:
+            self.app.push_screen(NewRunScreen(self._run.config().values()))
+        except UserError as error:
+            complain(self, error)
+
+    def action_leave(self) -> None:
+        """Back to the list."""
+        self.dismiss()
+
+    def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
+        """Let the arrow keys move what is seen."""
+        self.set_focus(next(iter(event.pane.query("Listing, Lines")), None))
+
+    def _read(self) -> None:
+        """Read report and events, in a thread."""
+        try:
+            report = self._run.read_report()
+        except UserError as error:
+            self.app.call_from_thread(complain, self, error)
+            report = None
+        history, state = read_history(self._run), self._run.state()
+        shown: Callable[[], Awaitable[None]] = partial(
+            self._show, report or {}, history, STATES[state]
+        )
+        self.app.call_from_thread(shown)
+
+    async def _show(
+        self, report: Mapping[str, Any], history: History, state: tuple[str, str]
+    ) -> None:
+        self.query_one("#head", Canvas).show([_head(self._run, report, state)])
+        tabs = self.query_one(TabbedContent)
+        summary = Lines()
+        curves = Chart()
+        panes: list[tuple[Content, Widget]] = [(Content("Summary"), summary)]
+        panes += [(literal(view.title, 24), ViewPanel(view)) for view in views_of(report)]
+        panes.append((Content("Loss"), curves))
+        for place, (title, widget) in enumerate(panes):
+            await tabs.add_pane(TabPane(title, widget, id=f"view-{place}"))
+        summary.show_lines([*summary_lines(report, history), *panels.places(self._run)])
+        shown, best = panels.curves(history, "loss")
+        curves.plot("loss", shown, best)
+        summary.focus()
+
+
+def views_of(report: Mapping[str, Any]) -> list[View]:
+    """The views of a report that this version can draw."""
+    return [view for record in report.get("views") or () if (view := read_view(record))]
+
+
+def summary_lines(report: Mapping[str, Any], history: History) -> list[Content]:
+    """Metrics of each split beside the baseline's, then what was learned, from what."""
+    return [
+        *metric_lines(report),
+        Content(""),
+        *_about(report),
+        Content(""),
+        *panels.model_facts(history),
+        Content(""),
+        *panels.data_facts(history),
+        Content(""),
+    ]
+
+
+def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
+    """A row a metric, a column a split, and the baseline in the last; the deciding one in bold."""
+    columns: dict[str, Mapping[str, float | None]] = dict(
+        reversed((report.get("metrics") or {}).items())
+    )
+    if baseline := report.get("baseline"):
+        columns[f"baseline: {baseline.get('name', '')}"] = baseline.get("metrics") or {}
+    widths = [max(12, min(36, len(name) + 2)) for name in columns]
+    headings = [
+        literal(name, width - 2).pad_left(width - min(len(name), width - 2))
+        for name, width in zip(columns, widths, strict=True)
+    ]
+    yield Content(" " * 16).stylize(_MUTED) + Content("").join(headings).stylize(_MUTED)
+    for metric in dict.fromkeys(name for metrics in columns.values() for name in metrics):
+        values = [
+            f"{number(metrics.get(metric)):>{width}}"
+            for metrics, width in zip(columns.values(), widths, strict=True)
+        ]
+        style = "bold $success" if metric == report.get("metric") else ""
+        yield (literal(f"{metric:<16}", 16) + Content("".join(values))).stylize(style)
+
+
+def _about(report: Mapping[str, Any]) -> Iterator[Content]:
+    best, epochs = report.get("best_epoch"), report.get("epochs")
+    if best is not None:
+        text = f"epoch {best:.3g} of {epochs} by {report.get('metric')}"
+        yield Content.styled("best         ", _MUTED) + literal(text)
+    yield Content.styled("ended        ", _MUTED) + literal(report.get("ending", "–"))
+    yield Content.styled("trained for  ", _MUTED) + literal(duration(report.get("seconds")))
+
+
+def _head(run: RunDirectory, report: Mapping[str, Any], state: tuple[str, str]) -> Content:
+    parts = [literal(run.id, 64).stylize("bold $primary"), Content.styled(*state)]
+    metric = report.get("metric")
+    for split, metrics in reversed((report.get("metrics") or {}).items()):
+        value = number(metrics.get(metric))
+        parts.append(literal(f"{split} {metric} {value}", 60).stylize("bold"))
+        break
+    return Content("   ").join(parts)

@@ -1,0 +1,67 @@
+"""Follow a run in a thread, so that a screen finds its newest state whenever it paints."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from itertools import islice
+
+from engine.follow import Follower
+from engine.history import History
+from engine.run_directory import RunDirectory, State
+
+READ_SECONDS = 0.25
+_STATE_SECONDS = 1.0
+_CHUNK = 500
+_LOG_BYTES = 64 * 1024
+_LOG_LINES = 400
+
+
+class Watch:
+    """The state of one run; whoever reads ``history`` holds ``lock`` meanwhile."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self.run = run
+        self.lock = threading.Lock()
+        self.history = History()
+        self.state = State.QUEUED
+        self.log_lines: list[str] = []
+        """The end of what the libraries printed."""
+        self.caught_up = False
+        """Whether all that had been written before was read once."""
+        self._log_size = -1
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        """Let :meth:`follow` return at once."""
+        self._ended.set()
+
+    def follow(self) -> None:
+        """Read what is new until :meth:`end`; meant for a thread of its own."""
+        events = Follower(self.run.events)
+        looked = 0.0
+        while not self._ended.is_set():
+            stream = events.new()
+            while chunk := list(islice(stream, _CHUNK)):
+                with self.lock:
+                    self.history.apply_all(chunk)
+            if time.monotonic() - looked >= _STATE_SECONDS:
+                self.state = self.run.state()
+                self._read_log()
+                looked = time.monotonic()
+            self.caught_up = True
+            self._ended.wait(READ_SECONDS)
+
+    def _read_log(self) -> None:
+        try:
+            with self.run.log.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                if size == self._log_size:
+                    return
+                self._log_size = size
+                file.seek(max(0, size - _LOG_BYTES))
+                text = file.read(_LOG_BYTES).decode(errors="replace")
+        except OSError:
+            return
+        self.log_lines = text.splitlines()[-_LOG_LINES:]

@@ -1,0 +1,49 @@
+"""Text that is read by scrolling; only what changed is sent to the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+
+from tui.widgets.canvas import Canvas
+
+
+class Lines(VerticalScroll):
+    """Scrolls a canvas that is as high as its text; may stay at the end as a log does."""
+
+    DEFAULT_CSS = """
+    Lines { height: 1fr; overflow-x: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("k", "scroll_up", show=False),
+        Binding("j", "scroll_down", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None, follow: bool = False) -> None:
+        super().__init__(id=id)
+        self._follow = follow
+        self._canvas = Canvas()
+
+    def compose(self) -> ComposeResult:
+        """The canvas."""
+        yield self._canvas
+
+    def show_lines(self, lines: Sequence[Content], wrap: bool = True) -> None:
+        """Show these lines; long ones are wrapped, or else reached by scrolling."""
+        width = max(20, self.scrollable_content_region.width)
+        wrapped = list(lines)
+        if wrap:
+            wrapped = [part for line in lines for part in line.wrap(width)]
+        elif (widest := max((line.cell_length for line in lines), default=0)) > width:
+            self._canvas.styles.width = widest
+        at_end = self.scroll_offset.y >= self.max_scroll_y
+        if self._canvas.styles.height is None or len(wrapped) != self._canvas.size.height:
+            self._canvas.styles.height = max(1, len(wrapped))
+        self._canvas.show(wrapped)
+        if self._follow and at_end:
+            self.call_after_refresh(self.scroll_end, animate=False)

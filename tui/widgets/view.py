@@ -1,0 +1,116 @@
+"""Draws anything that a task has to show, by its form alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.content import Content
+
+from engine.views import Cell, Matrix, Table, Texts, View
+from engine.views import Lines as LinesView
+from tui.figures import number
+from tui.text import literal
+from tui.widgets.chart import STYLES, Chart, Curve
+from tui.widgets.heatmap import heatmap
+from tui.widgets.lines import Lines
+from tui.widgets.listing import Column, Listing
+
+_WIDEST = 40
+
+
+class ViewPanel(Container):
+    """One view of a report, as large as there is room."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"view--low", "view--high"}
+    DEFAULT_CSS = """
+    ViewPanel {
+        height: 1fr;
+        .view--low { background: $surface; }
+        .view--high { background: $primary; }
+    }
+    """
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self._view = view
+
+    def compose(self) -> ComposeResult:
+        """The widget for the view's form."""
+        match self._view:
+            case Table():
+                yield _listing(self._view)
+            case LinesView():
+                yield Chart()
+            case _:
+                yield Lines()
+
+    def on_mount(self) -> None:
+        """Fill it, once its size is known."""
+        self.call_after_refresh(self.fill)
+
+    def on_resize(self) -> None:
+        """Wrap and shade for the new size."""
+        self.call_after_refresh(self.fill)
+
+    def fill(self) -> None:
+        """Show the content."""
+        match self._view:
+            case Table():
+                self.query_one(Listing).set_items(list(enumerate(self._view.rows)))
+            case LinesView():
+                self.query_one(Chart).plot(self._view.title, curves(self._view), axis="x")
+            case Matrix():
+                low = self.get_component_styles("view--low").background
+                high = self.get_component_styles("view--high").background
+                cells = heatmap(self._view, low, high, self.size.width - 1)
+                self.query_one(Lines).show_lines(cells, wrap=False)
+            case Texts():
+                self.query_one(Lines).show_lines(texts(self._view))
+
+
+def curves(view: LinesView) -> list[Curve]:
+    """The series, each in a look of its own; gaps are left out."""
+    return [
+        Curve(
+            name,
+            STYLES[place % len(STYLES)],
+            [(x, y) for x, y in zip(view.x, series, strict=False) if y is not None],
+        )
+        for place, (name, series) in enumerate(view.series.items())
+    ]
+
+
+def texts(view: Texts) -> list[Content]:
+    """The items, a caption and its text a line."""
+    lines: list[Content] = []
+    for item in view.items:
+        width = max(map(len, item), default=0)
+        for name, text in item.items():
+            caption = literal(f"{name:<{min(width, 20)}}  ", 24).stylize("$foreground 60%")
+            lines.append(caption + literal(text, 5000))
+        lines.append(Content(""))
+    return lines
+
+
+def _listing(table: Table) -> Listing[tuple[int, Sequence[Cell]]]:
+    columns = [
+        Column(str(title), *_widths(str(title), [row[place] for row in table.rows]), right=right)
+        for place, title in enumerate(table.columns)
+        for right in [all(isinstance(row[place], int | float | None) for row in table.rows)]
+    ]
+    return Listing(columns, lambda row: [_cell(value) for value in row[1]], lambda row: row[0])
+
+
+def _widths(title: str, values: Sequence[Cell]) -> tuple[int, int]:
+    """A width at which most is seen, and one at which all is."""
+    longest = max([len(title), *(_cell(value).cell_length for value in values)])
+    return min(longest, 16), min(longest + 2, _WIDEST)
+
+
+def _cell(value: Cell) -> Content:
+    if isinstance(value, float):
+        return Content(number(value))
+    return literal("–" if value is None else value)
