@@ -1,0 +1,55 @@
+# make run     install on the first call, then open dltui
+# make test    all tests that take no more than a few seconds each
+# make lint    style, types and the direction of imports
+#
+# PYTHON=python3.12 names another interpreter for a new .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+# Many small networks are trained at once: more threads each would only get in each other's way.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PROJECT := pyproject.toml constraints.txt
+
+.PHONY: run test test-slow test-faults bench lint format clean
+
+run: .venv/installed
+	@$(BIN)/dltui
+
+test: .venv/installed-test
+	$(PYTEST) -n 2 --ignore tests/benchmarks -m "not slow and not faults"
+
+test-slow: .venv/installed-test
+	$(PYTEST) --ignore tests/benchmarks -m "slow and not faults" --timeout 3600
+
+test-faults: .venv/installed-test
+	$(PYTEST) --ignore tests/benchmarks -m faults --timeout 3600
+
+bench: .venv/installed-test
+	$(PYTEST) tests/benchmarks -s --timeout 3600
+
+lint: .venv/installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed-lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "dltui needs Python 3.11 or later: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: $(PROJECT) | $(BIN)/python
+	$(PIP) --editable .
+	@touch $@
+
+.venv/installed-%: .venv/installed
+	$(PIP) --editable '.[$*]'
+	@touch $@
