@@ -86,17 +86,17 @@ class FieldSpec:
         return _NOUNS[self.kind].format(item=_PLURALS.get(self.item or "text")) + self._range()
 
     def _range(self) -> str:
-        low = f"{self.minimum:g}" if self.minimum is not None else ""
-        high = f"{self.maximum:g}" if self.maximum is not None else ""
+        low = f"{self.minimum:.12g}" if self.minimum is not None else ""
+        high = f"{self.maximum:.12g}" if self.maximum is not None else ""
         if low and high:
             return f" from {low} to {high}"
         parts = [f"at least {low}"] if low else []
         if self.exclusive_minimum is not None:
-            parts.append(f"above {self.exclusive_minimum:g}")
+            parts.append(f"above {self.exclusive_minimum:.12g}")
         if high:
             parts.append(f"at most {high}")
         if self.exclusive_maximum is not None:
-            parts.append(f"below {self.exclusive_maximum:g}")
+            parts.append(f"below {self.exclusive_maximum:.12g}")
         return " " + " and ".join(parts) if parts else ""
 
 

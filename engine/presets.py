@@ -6,6 +6,7 @@ their defaults. A user's preset hides a shipped one of the same name.
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,7 +17,7 @@ import tomlkit
 
 from engine import atomic
 from engine.config import RunConfig, overridden
-from engine.errors import ConfigError, PresetError
+from engine.errors import ConfigError, PresetError, UserError
 from engine.locations import presets_folder
 from engine.names import NAME_RULE, is_name
 
@@ -61,6 +62,16 @@ def load_preset(preset: Preset, assignments: list[str] | None = None) -> RunConf
     """
     values = {"name": preset.name if is_name(preset.name) else "run"} | _read(preset.path)
     return RunConfig.parse(overridden(values, assignments or []))
+
+
+def usable_presets() -> dict[str, RunConfig]:
+    """The experiments of all presets that have no problem, by name."""
+    found = {}
+    for preset in list_presets():
+        if not preset.problem:
+            with contextlib.suppress(UserError):  # it was changed since it was listed
+                found[preset.name] = load_preset(preset)
+    return found
 
 
 def save_preset(name: str, config: RunConfig, replace: bool = False) -> Preset:

@@ -126,6 +126,18 @@ class Draft:
         spec = self.fields[name]
         return dict.fromkeys(spec.choices or spec.suggestions, "")
 
+    def inherited(self, name: str) -> bool:
+        """Whether all kinds of a section have the field; what is special comes before it."""
+        section, _, key = name.partition(".")
+        if section not in REGISTRIES or key == "kind":
+            return False
+        return key.partition(".")[0] not in REGISTRIES[section][self._kind(section)].__annotations__
+
+    def applies(self, name: str) -> bool:
+        """Whether the field has a meaning: those of an adapter have none without one."""
+        section, _, key = name.partition(".")
+        return section != "adapter" or key == "method" or self.text("adapter.method") != "none"
+
     def changed(self, name: str) -> bool:
         """Whether a field has another value than in the beginning.
 

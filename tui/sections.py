@@ -26,8 +26,8 @@ HEADINGS = (
     Heading("Domain", (DOMAIN.name,)),
     Heading("Task", ("task",)),
     Heading("Data", ("data",)),
-    Heading("Model", ("model",)),
-    Heading("Training", ("train", "adapter")),
+    Heading("Model", ("model", "adapter")),
+    Heading("Training", ("train",)),
     Heading("Run", ("name", "title", "compute")),
 )
 
@@ -66,8 +66,8 @@ def _views(heading: Heading, draft: Draft, columns: Mapping[str, str]) -> Iterat
     if DOMAIN.name in heading.sections:
         yield FieldView(DOMAIN, draft.domain, choices.domains())
     index = HEADINGS.index(heading)
-    for name, spec in draft.fields.items():
-        if heading_of(name) == index:
+    for name, spec in sorted(draft.fields.items(), key=lambda item: draft.inherited(item[0])):
+        if heading_of(name) == index and draft.applies(name):
             yield FieldView(
                 spec,
                 draft.text(name),

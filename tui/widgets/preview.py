@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.binding import Binding, BindingType
+from textual.containers import ScrollableContainer
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import DataTable, Static
+from textual.widgets import Static
 
 from engine.errors import UserError
 from engine.overrides import Tree
@@ -21,12 +22,20 @@ from tui.widgets.question import Answer, Answered, Ask, Question
 _COLUMNS = 200
 _CLASSES = 30
 _TABLE_COLUMNS = 40
+_CELL = 40
 _NAME = 22
 _BAR = 16
 
 
-class DataPreview(VerticalScroll, can_focus=True):
+class DataPreview(ScrollableContainer, can_focus=True):
     """Asks the advisor whenever data or task change, and passes on which columns there are."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "Scroll down", show=False),
+        Binding("k", "scroll_up", "Scroll up", show=False),
+        Binding("h", "scroll_left", "Scroll left", show=False),
+        Binding("l", "scroll_right", "Scroll right", show=False),
+    ]
 
     @dataclass
     class Columns(Message):
@@ -42,15 +51,9 @@ class DataPreview(VerticalScroll, can_focus=True):
         """Why the data cannot be shown."""
 
     def compose(self) -> ComposeResult:
-        """A text above a table."""
+        """One text, as wide and as long as it needs to be."""
         self.border_title = "Data"
-        yield Static(id="text")
-        yield DataTable(id="rows", cursor_type="none", zebra_stripes=True)
-
-    def on_mount(self) -> None:
-        """There are no rows yet; the text alone is gone through with the keys."""
-        self._table.can_focus = False
-        self._table.display = False
+        yield Static()
 
     def show(self, values: Tree | None) -> None:
         """Look at the data of another configuration; ``None`` leaves what is shown."""
@@ -64,10 +67,6 @@ class DataPreview(VerticalScroll, can_focus=True):
         self._say(literal("…").stylize("$text-muted"))
         self._question.put(values)
 
-    @property
-    def _table(self) -> DataTable[Content]:
-        return self.query_one("#rows", DataTable)
-
     @on(Answered)
     def _answered(self, event: Answered) -> None:
         event.stop()
@@ -80,22 +79,12 @@ class DataPreview(VerticalScroll, can_focus=True):
             self._show(event.answer)
 
     def _say(self, text: Content) -> None:
-        self.query_one("#text", Static).update(text)
-        self._table.display = False
+        self.query_one(Static).update(text)
 
     def _show(self, answer: Answer) -> None:
         summary = answer["summary"]
-        self._say(Content("\n").join(_lines(summary)))
-        self._fill(answer["columns"][:_TABLE_COLUMNS], answer["rows"])
+        self._say(Content("\n").join([*_lines(summary), *_row_lines(answer)]))
         self.post_message(self.Columns(_kinds(answer["columns"], summary["columns"])))
-
-    def _fill(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        table = self._table
-        table.clear(columns=True)
-        table.add_columns(*[literal(column, 30) for column in columns])
-        for row in rows:
-            table.add_row(*[literal(cell, 40) for cell in row[: len(columns)]])
-        table.display = bool(rows)
 
 
 def _kinds(names: Sequence[str], columns: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -115,7 +104,6 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[Content]:
     yield from _column_lines(summary["columns"])
     if summary["classes"]:
         yield from _class_lines(summary["classes"])
-    yield Content("")
 
 
 def _column_lines(columns: Sequence[Mapping[str, Any]]) -> Iterator[Content]:
@@ -124,9 +112,8 @@ def _column_lines(columns: Sequence[Mapping[str, Any]]) -> Iterator[Content]:
     yield literal(head).stylize("$text-muted")
     for column in columns[:_COLUMNS]:
         counts = f"{column['role']:9.9} {column['missing']:7,} {column['distinct']:8,}"
-        name = literal(column["name"], _NAME).stylize("bold")
-        gap = " " * (_NAME + 1 - len(name.plain))
-        yield name + literal(f"{gap}{column['type']:11.11} {counts}  {column['example']}")
+        name = _fit(literal(column["name"]), _NAME).stylize("bold")
+        yield name + literal(f" {column['type']:11.11} {counts}  {column['example']}")
     yield from _more(len(columns) - _COLUMNS, "columns")
 
 
@@ -136,12 +123,32 @@ def _class_lines(classes: Mapping[str, int]) -> Iterator[Content]:
     most = max(classes.values()) or 1
     total = sum(classes.values()) or 1
     for name, count in list(classes.items())[:_CLASSES]:
-        bar = "█" * max(1, round(_BAR * count / most)) if count else ""
-        label = literal(name, _NAME)
-        gap = Content(" " * (_NAME + 1 - len(label.plain)))
+        bar = Content("█" * max(bool(count), round(_BAR * count / most))).stylize("$primary")
         figures = literal(f" {count:,}  {100 * count / total:.1f} %")
-        yield label + gap + Content(f"{bar:{_BAR}}").stylize("$primary") + figures
+        yield _fit(literal(name), _NAME) + Content(" ") + _fit(bar, _BAR) + figures
     yield from _more(len(classes) - _CLASSES, "classes")
+
+
+def _row_lines(answer: Answer) -> Iterator[Content]:
+    names = answer["columns"][:_TABLE_COLUMNS]
+    cells = [[literal(cell, _CELL) for cell in row[: len(names)]] for row in answer["rows"]]
+    heads = [literal(name, _CELL) for name in names]
+    widths = [
+        max(cell.cell_length for cell in column) for column in zip(heads, *cells, strict=True)
+    ]
+    yield Content("")
+    yield _joined(heads, widths).stylize("$text-muted")
+    for row in cells:
+        yield _joined(row, widths)
+
+
+def _joined(cells: Sequence[Content], widths: Sequence[int]) -> Content:
+    return Content("  ").join(map(_fit, cells, widths))
+
+
+def _fit(text: Content, width: int) -> Content:
+    cut = text.truncate(width, ellipsis=True)
+    return cut.pad_right(width - cut.cell_length)
 
 
 def _more(count: int, noun: str) -> Iterator[Content]:

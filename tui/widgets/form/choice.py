@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 
 from tui.text import literal
+from tui.widgets.plain_input import PlainInput
 
 
 class ChoiceScreen(ModalScreen[str | None]):
@@ -47,7 +48,7 @@ class ChoiceScreen(ModalScreen[str | None]):
         with Vertical(id="box") as box:
             box.border_title = literal(self._title)
             hint = "type another value, or to narrow down" if self._free else "type to narrow down"
-            yield Input(placeholder=hint, compact=True)
+            yield PlainInput(placeholder=hint, compact=True)
             yield OptionList(compact=True)
 
     def on_mount(self) -> None:

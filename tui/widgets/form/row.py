@@ -30,7 +30,7 @@ class FieldRow(Widget, can_focus=True):
         Binding("enter,space", "edit", "Change", key_display="enter"),
         Binding("left,h", "step(-1)", "Value before", show=False),
         Binding("right,l", "step(1)", "Value after", show=False),
-        Binding("backspace,delete,u", "reset", "Undo change", key_display="u"),
+        Binding("u,backspace,delete", "reset", "Undo change", show=False),
     ]
 
     @dataclass

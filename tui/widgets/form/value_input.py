@@ -7,12 +7,11 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Input
 
-from engine.plain import plain
+from tui.widgets.plain_input import PlainInput
 
 
-class ValueInput(Input):
+class ValueInput(PlainInput):
     """An input without frame; ``tab`` takes a suggestion or goes on to the next field."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -28,10 +27,6 @@ class ValueInput(Input):
         keep: bool
         step: int = 0
         """Where to go: 1 to the next field, -1 to the one before."""
-
-    def validate_value(self, value: str) -> str:
-        """What is pasted may hold anything; only harmless text is shown, and so kept."""
-        return plain(value, 10_000)
 
     def action_leave(self, keep: bool) -> None:
         """Stop editing."""
