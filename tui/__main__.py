@@ -25,9 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without Unicode gets ? instead
     if given and given[0] in COMMANDS:
         name, *rest = given
-        return _guarded(lambda: _command(name, rest))
+        return guarded(lambda: _command(name, rest))
     _parse_top(given)
-    return _guarded(_open)
+    return guarded(_open)
 
 
 def _parse_top(given: list[str]) -> None:
@@ -75,7 +75,7 @@ def _open() -> int:
     return run_app()
 
 
-def _guarded(action: Callable[[], int]) -> int:
+def guarded(action: Callable[[], int]) -> int:
     """Run ``action``; every error becomes a line and an exit status."""
     from engine.errors import UserError
     from tui import console, crash

@@ -1,0 +1,238 @@
+"""The commands of ``dltui``: what they print, what they return, what they leave alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine import control
+from engine.config import RunConfig
+from engine.events import Evaluated, Event, EventLog, Failed, Finished, Progress, Started
+from engine.locations import logs_folder, presets_folder, runs_folder
+from engine.process import ProcessIdentity
+from engine.run_directory import RunDirectory
+from tui.__main__ import guarded, main
+from tui.commands import COMMANDS, load
+
+CONFIG = {
+    "name": "digits-cnn",
+    "task": {"kind": "image_classification"},
+    "data": {"kind": "builtin", "name": "digits"},
+    "model": {"kind": "cnn"},
+}
+STARTED = Started(time=1000.0, device="cpu", precision="float32", threads=1)
+FINISHED = Finished(time=1060.5, step=8, seconds=55.0, metrics={"loss": 0.2, "accuracy": 0.75})
+
+
+def make_run(*events: Event) -> RunDirectory:
+    """A run directory with these events."""
+    run = RunDirectory.create(runs_folder(), RunConfig.parse(CONFIG))
+    log = EventLog(run.events)
+    for event in events:
+        log.write(event)
+    log.close()
+    return run
+
+
+def json_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> object:
+    assert main(arguments) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_runs_are_listed_for_programs_with_the_promised_keys(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = make_run(STARTED, FINISHED)
+
+    assert json_of(capsys, "runs", "--json") == [
+        {
+            "id": run.id,
+            "name": "digits-cnn",
+            "task": "image_classification",
+            "state": "finished",
+            "metric": "accuracy",
+            "value": 0.75,
+            "started": "1970-01-01T00:16:40Z",
+            "seconds": 60.5,
+        }
+    ]
+
+
+def test_a_run_under_way_is_listed_with_its_best_value_so_far(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    values = [(1, 0.5, True), (2, 0.9, True), (3, 0.7, False)]
+    make_run(
+        STARTED,
+        *(
+            Evaluated(
+                step=step, epoch=step, split="validation", metrics={"accuracy": value}, best=best
+            )
+            for step, value, best in values
+        ),
+        Progress(step=4, steps=8, epoch=4, epochs=8, loss=None, learning_rate=0.1),
+    )
+
+    (listed,) = json_of(capsys, "runs", "--json")
+
+    assert listed["value"] == 0.9
+
+
+def test_a_run_whose_configuration_is_broken_is_listed_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = make_run(STARTED, FINISHED)
+    (run.path / "config.toml").write_text("[task]\nkind = 'nothing'\n")
+
+    assert main(["runs"]) == 0
+
+    assert f"{run.id}  finished" in capsys.readouterr().out
+
+
+def test_without_runs_the_list_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs"]) == 0
+    assert "dltui run PRESET" in capsys.readouterr().out
+
+
+def test_without_runs_the_list_for_programs_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    assert json_of(capsys, "runs", "--json") == []
+
+
+def test_presets_are_listed_for_programs_with_the_promised_keys(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    presets = json_of(capsys, "presets", "--json")
+
+    assert all(list(preset) == ["name", "task", "title", "path"] for preset in presets)
+    digits = next(preset for preset in presets if preset["name"] == "digits-cnn")
+    assert digits["task"] == "image_classification"
+    assert Path(digits["path"]).is_file()
+
+
+def test_a_broken_preset_is_listed_with_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    presets_folder().mkdir(parents=True)
+    (presets_folder() / "mine.toml").write_text("task = [")
+
+    assert main(["presets"]) == 0
+
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mine"))
+    assert "cannot be used" in line
+    assert "mine.toml is not a TOML file" in line
+
+
+def test_show_tells_programs_all_of_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(STARTED, FINISHED)
+
+    shown = json_of(capsys, "show", run.id, "--json")
+
+    assert shown["state"] == "finished"
+    assert shown["config"] == RunConfig.parse(CONFIG).values()
+    assert shown["path"] == str(run.path)
+
+
+def test_show_tells_people_why_a_run_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(STARTED, Failed(message="The disk is full."))
+
+    assert main(["show", run.id]) == 0
+
+    shown = capsys.readouterr().out
+    assert "failed" in shown
+    assert "The disk is full." in shown
+
+
+def test_nothing_in_a_run_reaches_the_terminal_as_a_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = make_run(STARTED, Failed(message="a\x1b]52;c;aGk=\x07b\u202ec"))
+
+    main(["show", run.id])
+
+    shown = capsys.readouterr().out
+    assert not set("\x1b\x07\u202e") & set(shown)
+    assert "a␛]52" in shown
+
+
+def test_stop_leaves_a_request_to_a_run_under_way(capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(STARTED)
+    run.set_worker(ProcessIdentity.own())
+
+    assert main(["stop", run.id]) == 0
+
+    assert [request.action for request in control.take(run.control)] == [control.STOP]
+
+
+def test_stop_leaves_a_run_alone_that_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(STARTED, FINISHED)
+
+    assert main(["stop", run.id]) == 0
+
+    assert "it is finished" in capsys.readouterr().out
+    assert list(control.take(run.control)) == []
+
+
+@pytest.mark.parametrize("command", ["show", "stop"])
+def test_a_run_that_does_not_exist_is_wrong_usage(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "nothing"]) == 2
+    assert capsys.readouterr().err.startswith("dltui: There is no run 'nothing'")
+
+
+def test_a_preset_that_does_not_exist_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "nothing"]) == 2
+    assert capsys.readouterr().err.startswith("dltui: There is no preset 'nothing'")
+
+
+def test_wrong_fields_give_one_line_each_and_start_no_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["run", "digits-cnn", "train.epochs=0", "train.batch_size=many"]) == 2
+
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("dltui: train.epochs: 0 is not allowed; a whole number from 1")
+    assert second.startswith("dltui: train.batch_size: 'many' is not allowed; a whole number")
+    assert not runs_folder().exists()
+
+
+def test_an_unknown_field_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "digits-cnn", "train.learningrate=1"]) == 2
+    assert "did you mean train.learning_rate?" in capsys.readouterr().err
+
+
+def test_options_may_stand_between_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "digits-cnn", "--json", "train.epochs=0", "train.seed=-1"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["rnus"])
+
+    assert left.value.code == 2
+    assert "did you mean runs?" in capsys.readouterr().err
+
+
+def test_every_command_of_the_table_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert COMMANDS
+    for name, line in COMMANDS.items():
+        with pytest.raises(SystemExit) as left:
+            main([name, "--help"])
+        assert left.value.code == 0
+        assert line[1:] in " ".join(capsys.readouterr().out.split())
+        assert callable(load(name).execute)
+
+
+def test_a_mistake_of_the_program_leaves_a_private_report_and_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert guarded(lambda: 1 // 0) == 1
+
+    (line,) = capsys.readouterr().err.splitlines()
+    (report,) = logs_folder().glob("crash-*.txt")
+    assert line.endswith(str(report))
+    assert "ZeroDivisionError" in report.read_text()
+    assert report.stat().st_mode & 0o077 == 0

@@ -1,0 +1,53 @@
+"""How numbers are written for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui.figures import amount, duration, number, size
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.0, "0.0000"),
+        (0.98611, "0.9861"),
+        (12.34567, "12.3457"),
+        (1e-5, "1e-05"),
+        (-3.2, "-3.2000"),
+        (123456.0, "1.23e+05"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_metrics(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"),
+        (0.4, "0 s"),
+        (59.6, "1:00"),
+        (187, "3:07"),
+        (7509, "2:05:09"),
+        (273600, "3 d 4 h"),
+    ],
+)
+def test_lengths_of_time(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2.5e9, "2.5 GB"), (7e15, "7000.0 TB")],
+)
+def test_sizes(count: float, text: str) -> None:
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(950, "950"), (12_400, "12.4 k"), (1.2e6, "1.2 M")])
+def test_amounts(count: float, text: str) -> None:
+    assert amount(count) == text

@@ -1,0 +1,67 @@
+"""What gets loaded, seen in a clean interpreter: the terminal must be quick and small."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+HEAVY = {
+    "torch", "torchvision", "transformers", "datasets", "peft", "tokenizers", "huggingface_hub",
+    "sklearn", "scipy", "pandas", "pyarrow", "numpy", "safetensors", "PIL", "sacrebleu",
+}  # fmt: skip
+
+ALL_OF_TUI = """
+import importlib, pkgutil, tui
+names = [m.name for m in pkgutil.walk_packages(tui.__path__, "tui.") if m.name != "tui.__main__"]
+assert len(names) > 15, names
+for name in names:
+    importlib.import_module(name)
+"""
+HELP = """
+from tui.__main__ import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+"""
+RUNS = """
+from tui.__main__ import main
+main(["runs"])
+main(["presets"])
+"""
+CONFIGURATION = """
+from engine.config import REGISTRIES
+for registry in REGISTRIES.values():
+    for kind in registry:
+        registry[kind]
+"""
+
+
+def loaded_by(program: str) -> set[str]:
+    """Names of all modules that are loaded after ``program`` has run in a fresh interpreter."""
+    last = "\nimport sys, json; print(); print(json.dumps(sorted(sys.modules)))"
+    result = subprocess.run(
+        [sys.executable, "-c", program + last], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(result.stdout.splitlines()[-1]))
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
+
+
+def test_nothing_of_the_terminal_loads_anything_heavy() -> None:
+    assert not packages(loaded_by(ALL_OF_TUI)) & HEAVY
+
+
+def test_the_whole_configuration_loads_nothing_heavy() -> None:
+    assert not packages(loaded_by(CONFIGURATION)) & (HEAVY | {"textual"})
+
+
+def test_help_loads_neither_the_engine_nor_the_screens() -> None:
+    assert not packages(loaded_by(HELP)) & (HEAVY | {"engine", "textual", "pydantic"})
+
+
+def test_lists_load_no_screens() -> None:
+    assert not packages(loaded_by(RUNS)) & (HEAVY | {"textual", "rich"})
