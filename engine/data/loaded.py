@@ -36,12 +36,20 @@ _fitted: _Newest[Fitted] = _Newest()
 
 def loaded(config: RunConfig) -> tuple[Task[Any], RawData, Fitted]:
     """The task of ``config``, its data and what the data taught; raises ``DataError``."""
-    task = config.task.create(config)
-    sections = [config.data.model_dump(mode="json"), config.task.model_dump(mode="json")]
-    stamped = [*sections, _stamp(sections[0])]
-    raw = _raw.get(json.dumps(stamped), task.load)
-    with_model = [*stamped, config.model.model_dump(mode="json")]
+    task, raw = loaded_rows(config)
+    with_model = [*_key(config), config.model.model_dump(mode="json")]
     return task, raw, _fitted.get(json.dumps(with_model), lambda: task.fit(raw))
+
+
+def loaded_rows(config: RunConfig) -> tuple[Task[Any], RawData]:
+    """The task of ``config`` and its data, whether it suits the task or not."""
+    task = config.task.create(config)
+    return task, _raw.get(json.dumps(_key(config)), task.load)
+
+
+def _key(config: RunConfig) -> list[Any]:
+    sections = [config.data.model_dump(mode="json"), config.task.model_dump(mode="json")]
+    return [*sections, _stamp(sections[0])]
 
 
 def _stamp(section: dict[str, Any]) -> list[tuple[str, int, int]]:

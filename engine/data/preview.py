@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.config import RunConfig
-from engine.data.loaded import loaded
+from engine.data.loaded import loaded, loaded_rows
+from engine.errors import DataError
 
 _CELL = 80
 
@@ -14,19 +15,26 @@ _CELL = 80
 def preview(values: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
     """Answer ``preview``: the summary, and the first training rows of every column.
 
-    Raises ``ConfigError`` and ``DataError``.
+    Where the rows can be read but do not suit the task, ``summary`` is ``None`` and ``problem``
+    says why. Raises ``ConfigError`` and ``DataError``.
     """
     config = RunConfig.parse(values)
-    task, raw, fitted = loaded(config)
-    table = raw.train.slice(0, rows)
-    return {
-        "summary": task.summarize(raw, fitted).record(),
+    table = loaded_rows(config)[1].train.slice(0, rows)
+    return _judged(config) | {
         "columns": list(table.column_names),
         "rows": [
             [_text(cell) for cell in row]
             for row in zip(*(column.to_pylist() for column in table.columns), strict=True)
         ],
     }
+
+
+def _judged(config: RunConfig) -> dict[str, Any]:
+    try:
+        task, raw, fitted = loaded(config)
+        return {"summary": task.summarize(raw, fitted).record(), "problem": ""}
+    except DataError as error:
+        return {"summary": None, "problem": str(error)}
 
 
 def _text(cell: Any) -> str:

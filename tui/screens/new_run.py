@@ -44,7 +44,7 @@ class NewRunScreen(Screen[None]):
     """Shows a draft; everything that is known of the experiment is in there."""
 
     CSS_PATH = "new_run.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(str(number), f"section({number})", f"Go to {heading.title}", show=False)
@@ -53,7 +53,7 @@ class NewRunScreen(Screen[None]):
         Binding("ctrl+r", "start", "Start"),
         Binding("ctrl+s", "save", "Save"),
         Binding("ctrl+o", "load", "Load"),
-        Binding("a", "advanced", "All"),
+        Binding("a", "advanced", "Unfold"),
         Binding("p", "data", "Data"),
         Binding("c", "copy", "Copy", tooltip="Copy the command line for this run"),
         Binding("escape,q", "leave", "Back"),
@@ -89,6 +89,7 @@ class NewRunScreen(Screen[None]):
         self._columns: Mapping[str, str] = {}
         self._presets: Mapping[str, RunConfig] = {}
         self._starting = False
+        self._left_at = DOMAIN.name
 
     def compose(self) -> ComposeResult:
         """The form beside the data, above what is known of the run."""
@@ -197,12 +198,13 @@ class NewRunScreen(Screen[None]):
     def action_data(self) -> None:
         """Go to the data, or back to the form."""
         preview, form = self.query_one(DataPreview), self.query_one(Form)
-        there = preview.has_focus
-        self.set_class(not there, "-data")
-        if not there:
+        if preview.has_focus:
+            self.remove_class("-data")
+            form.go_to(self._left_at)
+        else:
+            self._left_at = form.current.view.spec.name if form.current else DOMAIN.name
+            self.add_class("-data")
             preview.focus()
-        elif form.rows:
-            form.rows[0].focus()
 
     def action_copy(self) -> None:
         """Copy the command line for this run."""
@@ -247,10 +249,13 @@ class NewRunScreen(Screen[None]):
 
     def action_leave(self) -> None:
         """Go back to where one came from."""
-        if self.has_class("-data"):
+        if self.query_one(DataPreview).has_focus:
             self.action_data()
         elif not self._starting:
-            self._unless_unsaved(self.dismiss, "leave")
+            self._unless_unsaved(self._leave, "leave")
+
+    def _leave(self) -> None:
+        self.dismiss()
 
     def _unless_unsaved(self, then: Callable[[], object], what: str) -> None:
         """Do something that loses the draft, after a question if it is worth one."""

@@ -53,7 +53,7 @@ class PresetsScreen(Screen[Preset | None]):
 
     def compose(self) -> ComposeResult:
         """A list, with a line to type in below."""
-        yield Static("Presets", id="heading", markup=False)
+        yield Static("Presets · enter takes the one with the cursor", id="heading")
         yield Listing[Preset](_COLUMNS, _cells, lambda preset: preset.name)
         yield PlainInput(placeholder="words that name, task or title contain", compact=True)
         yield Footer(show_command_palette=False, compact=True)

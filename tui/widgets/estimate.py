@@ -50,10 +50,11 @@ def _lines(estimate: Estimate) -> Iterator[Content]:
     if estimate.trainable != estimate.parameters:
         sizes += f", {amount(estimate.trainable)} trained ({estimate.percent:.2g} %)"
     yield literal(
-        f"{sizes} · {estimate.samples:,} samples · {estimate.steps_per_epoch:,} steps an epoch,"
-        f" {estimate.steps:,} in all · {estimate.device} {estimate.precision}"
+        f"{sizes} · {estimate.samples:,} samples · {estimate.steps:,} steps,"
+        f" {estimate.steps_per_epoch:,} an epoch"
     )
-    yield _memory(estimate) + literal(_rest(estimate), 400)
+    where = literal(f"{estimate.device} {estimate.precision} · ")
+    yield where + _memory(estimate) + literal(_rest(estimate), 400)
 
 
 def _memory(estimate: Estimate) -> Content:

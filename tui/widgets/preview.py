@@ -23,7 +23,7 @@ _COLUMNS = 200
 _CLASSES = 30
 _TABLE_COLUMNS = 40
 _CELL = 40
-_NAME = 22
+_NAME = 18
 _BAR = 16
 
 
@@ -73,18 +73,28 @@ class DataPreview(ScrollableContainer, can_focus=True):
         if not self._question.newest(event):
             return
         if isinstance(event.answer, UserError):
-            self.problem = str(event.answer)
-            self._say(literal(self.problem, 1000).stylize("$text-error"))
+            self._complain(str(event.answer))
         else:
             self._show(event.answer)
 
+    def _complain(self, problem: str, rest: Sequence[Content] = ()) -> None:
+        self.problem = problem
+        sentence = literal(problem, 1000).stylize("$text-error")
+        self._say(Content("\n").join([sentence, *rest]))
+        self.add_class("-problem")
+
     def _say(self, text: Content) -> None:
+        self.remove_class("-problem")
         self.query_one(Static).update(text)
 
     def _show(self, answer: Answer) -> None:
         summary = answer["summary"]
-        self._say(Content("\n").join([*_lines(summary), *_row_lines(answer)]))
-        self.post_message(self.Columns(_kinds(answer["columns"], summary["columns"])))
+        if summary is None:
+            self._complain(answer["problem"], list(_row_lines(answer)))
+        else:
+            self._say(Content("\n").join([*_lines(summary), *_row_lines(answer)]))
+        columns = summary["columns"] if summary else []
+        self.post_message(self.Columns(_kinds(answer["columns"], columns)))
 
 
 def _kinds(names: Sequence[str], columns: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -13,20 +13,19 @@ from tui.widgets.form.view import FieldView
 
 
 class FieldHelp(Static):
-    """Two lines: the field with its meaning, and what may be given; first of all what is wrong."""
+    """The field with its meaning, and what may be given; what is wrong instead, if anything is."""
 
     def show(self, view: FieldView | None) -> None:
         """Explain a field."""
-        self.update(Content("\n").join(_lines(view)) if view else "")
+        self.update(_text(view) if view else "")
 
 
-def _lines(view: FieldView) -> Iterator[Content]:
-    spec = view.spec
-    yield literal(spec.name).stylize("bold") + literal(f"  {spec.help}")
+def _text(view: FieldView) -> Content:
+    name = literal(view.spec.name).stylize("bold") + Content("  ")
     if view.problem:
-        yield literal(view.problem, 400).stylize("$text-error")
-    else:
-        yield literal("; ".join(_allowed(view)), 400).stylize("$text-muted")
+        return name + literal(view.problem, 400).stylize("$text-error")
+    allowed = literal("; ".join(_allowed(view)), 400).stylize("$text-muted")
+    return name + literal(view.spec.help) + Content(" · ") + allowed
 
 
 def _allowed(view: FieldView) -> Iterator[str]:

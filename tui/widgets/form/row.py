@@ -86,7 +86,7 @@ class FieldRow(Widget, can_focus=True):
         view = self.view
         pointer = "›" if self.has_focus or self.editing else " "
         mark = Content("*" if view.changed else " ").stylize("$text-warning bold")
-        label = literal(_label(view.spec.name), LABEL_WIDTH - 3).stylize(
+        label = literal(view.label, LABEL_WIDTH - 3).stylize(
             "$text-error" if view.problem else "$text-muted"
         )
         return Content(pointer) + mark + label + Content(" " * (LABEL_WIDTH - 2 - len(label.plain)))
@@ -196,11 +196,6 @@ class FieldRow(Widget, can_focus=True):
     async def _stop_typing(self) -> None:
         await self.query(ValueInput).remove()
         self.refresh()
-
-
-def _label(name: str) -> str:
-    """The name without its section, which the heading says."""
-    return name.partition(".")[2] or name
 
 
 def _shown(view: FieldView) -> str:

@@ -36,10 +36,13 @@ class ValueInput(PlainInput):
         """Keep the value and go to another field."""
         self.post_message(self.Left(True, step))
 
-    def action_complete(self) -> None:
-        """Take what is suggested, if anything is."""
-        if self._suggestion and self._suggestion != self.value:
-            self.value = self._suggestion
-            self.cursor_position = len(self.value)
+    async def action_complete(self) -> None:
+        """Take what completes the value, if anything does."""
+        completed = None
+        if self.suggester and self.value:
+            completed = await self.suggester.get_suggestion(self.value)
+        if completed:
+            self.value = completed
+            self.cursor_position = len(completed)
         else:
             self.action_step(1)

@@ -22,6 +22,12 @@ class FieldView:
     problem: str = ""
 
     @property
+    def label(self) -> str:
+        """The name without the section that the heading says."""
+        section, _, rest = self.spec.name.partition(".")
+        return self.spec.name if not rest or section == "adapter" else rest
+
+    @property
     def closed(self) -> bool:
         """Whether only the options may be chosen."""
         return self.spec.kind == "choice"
