@@ -24,6 +24,8 @@ from PIL import Image, ImageOps
 
 from engine.plain import plain
 
+A = TypeVar("A")
+B = TypeVar("B")
 Pixels = NDArray[np.uint8]
 Fit = Literal["crop", "stretch"]
 
@@ -84,7 +86,7 @@ def _opened(record: Any) -> Image.Image:
     if data is None and not path:
         raise ImageFault("there is no image")
     try:
-        source = io.BytesIO(data) if data is not None else Path(path).expanduser()
+        source = io.BytesIO(data) if data is not None else Path(str(path)).expanduser()
         image = Image.open(source, formats=_FORMATS)
     except FileNotFoundError as error:
         raise ImageFault("the image file does not exist") from error
@@ -181,7 +183,6 @@ def decode_all(
     return pixels, faults
 
 
-A, B = TypeVar("A"), TypeVar("B")
 _PIECE = 64
 
 

@@ -11,6 +11,7 @@ MODELS: Registry[ModelConfig] = Registry(
         "mlp": "engine.models.mlp:MlpConfig",
         "cnn": "engine.models.cnn:CnnConfig",
         "torchvision": "engine.models.torchvision:TorchvisionConfig",
+        "image_transformer": "engine.models.vit:ImageTransformerConfig",
         "transformer": "engine.models.transformer:TransformerConfig",
         "lstm": "engine.models.recurrent:LstmConfig",
         "gru": "engine.models.recurrent:GruConfig",

@@ -24,6 +24,7 @@ from engine.names import is_name
 
 if TYPE_CHECKING:
     from engine.models.transformer import TransformerConfig
+    from engine.models.vit import ImageTransformerConfig
 
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 # A table of weights that were added for the task is news to nobody: the head is always new.
@@ -145,7 +146,7 @@ def source_of(path: str) -> str:
 
 
 @contextlib.contextmanager
-def readable(config: TransformerConfig) -> Iterator[None]:
+def readable(config: TransformerConfig | ImageTransformerConfig) -> Iterator[None]:
     """Turn what transformers says of a model that cannot be had into one sentence."""
     try:
         yield
@@ -153,7 +154,9 @@ def readable(config: TransformerConfig) -> Iterator[None]:
         raise TrainingError(*_reason(config, error)) from error
 
 
-def _reason(config: TransformerConfig, error: BaseException) -> tuple[str, str]:
+def _reason(
+    config: TransformerConfig | ImageTransformerConfig, error: BaseException
+) -> tuple[str, str]:
     name = f"{config.path[:200]}" + (f" ({config.revision})" if config.revision != "main" else "")
     causes = list(_causes(error))
     offline = "HF_HUB_OFFLINE" in os.environ

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from engine.fields import option
 from engine.metric import Metric
+from engine.models.vit import ImageTransformerConfig
 from engine.tasks.augmentation import AugmentationConfig
 from engine.tasks.classification import CLASS_METRICS, ClassificationConfig
 from engine.tasks.task import Evaluator, Fitted, Report, Task
@@ -34,11 +35,11 @@ class ImageClassificationConfig(ClassificationConfig):
     kind: Literal["image_classification"] = "image_classification"
     title = "Image classification"
     domain = "vision"
-    models = ("cnn", "torchvision")
+    models = ("cnn", "torchvision", "image_transformer")
     metrics: ClassVar[tuple[Metric, ...]] = (
         *CLASS_METRICS,
         Metric(
-            "top5", percent=True, help="share of samples whose class was among the five likeliest"
+            "top5", percent=True, help="share of images whose class was among the likeliest five"
         ),
         Metric(
             "f1_micro", percent=True, help="micro F1: over all labels, where images have several"
@@ -147,6 +148,24 @@ class ImageClassification(Task[ImageFitted]):
         return self.config.model.build(
             ImageShape(fitted.channels, fitted.size, len(fitted.classes), tuple(fitted.classes))
         )
+
+    def save_network(self, network: nn.Module, fitted: ImageFitted, folder: Path) -> None:
+        """As transformers does for its networks, so that they can be loaded by it again."""
+        from engine.models.image import Preprocessing
+
+        if not isinstance(self.config.model, ImageTransformerConfig):
+            return super().save_network(network, fitted, folder)
+        saved: Any = network
+        saved.save_pretrained(
+            folder, Preprocessing(fitted.size, tuple(fitted.mean), tuple(fitted.std))
+        )
+        return None
+
+    def load_network(self, fitted: ImageFitted, folder: Path) -> nn.Module:
+        """The network with the weights that :meth:`save_network` wrote."""
+        if isinstance(self.config.model, ImageTransformerConfig):
+            return self.build_network(fitted)  # model.path names the folder by now
+        return super().load_network(fitted, folder)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy; over each class by itself where an image can have several."""

@@ -43,7 +43,7 @@ def _holds_images(column: pa.ChunkedArray) -> bool:
         names = {kind.field(i).name for i in range(kind.num_fields)}
         return bool({"bytes", "path"} & names)
     if pa.types.is_dictionary(kind):
-        return pa.types.is_struct(kind.value_type)
+        return bool(pa.types.is_struct(kind.value_type))
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return True
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -82,7 +82,7 @@ class Images(Sequence[Any]):
 
     def select(self, numbers: np.ndarray[Any, Any]) -> pa.ChunkedArray:
         """A column of the images with these numbers, which must rise."""
-        parts = []
+        parts: list[pa.Array] = []
         bounds = np.searchsorted(numbers, [0, *self._ends])
         for chunk, low, high in zip(self.chunks, bounds, bounds[1:], strict=False):
             begin = self._ends[len(parts)] - len(chunk)

@@ -65,7 +65,7 @@ def _fault(images: Images, number: int) -> str | None:
 
 
 def _strangers(table: pa.Table, label: str, known: set[str]) -> list[str | None]:
-    """Labels that no training row has cannot be learned; where there are several, they just lack."""
+    """A class that no training row has cannot be learned; among several it is just left out."""
     return [
         "its class is not in the training rows"
         if isinstance(name, str) and name not in known

@@ -55,8 +55,15 @@ class ResidentImages(TensorSource):
         """``pixels`` are ``[rows, size, size, channels]``, ``names`` say which image is which."""
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)
         super().__init__(images, None if targets is None else targets.to(device))
+        self._images = images
         self._preparation = preparation
         self._names = names
+
+    def resident_bytes(self, count: int) -> int:
+        """As :meth:`Source.resident_bytes`; more than fits is decoded batch by batch."""
+        if self._images.nbytes * count // max(1, len(self)) > RESIDENT_BYTES:
+            return 0
+        return super().resident_bytes(count)
 
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
@@ -83,7 +90,7 @@ class StoredImages(Source):
         fit: Fit,
         skipped: Callable[[str, str], None],
     ) -> None:
-        """``shape`` is size and channels; ``skipped`` hears the name and fault of what is left out."""
+        """``shape`` is size and channels; ``skipped`` hears name and fault of what is left out."""
         self._records = records
         self._names = names
         self._targets = targets
@@ -140,10 +147,11 @@ class StoredImages(Source):
     def _batch(self, rows: Tensor, futures: list[Future[Pixels | None]]) -> tuple[Tensor, Tensor]:
         decoded: list[Pixels | None] = [future.result() for future in futures]
         kept = [index for index, image in enumerate(decoded) if image is not None]
+        whole = [image for image in decoded if image is not None]
         if not kept:
             name, count = plain(self._names[int(rows[0])]), len(rows)
             raise DataError(f"None of {count} images from {name} on can be decoded.")
-        tensor = torch.from_numpy(np.stack([decoded[i] for i in kept])).permute(0, 3, 1, 2)
+        tensor = torch.from_numpy(np.stack(whole)).permute(0, 3, 1, 2)
         return (tensor.pin_memory() if self._device.type == "cuda" else tensor), rows[kept]
 
 

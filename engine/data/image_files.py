@@ -1,0 +1,85 @@
+"""A folder of images as tables of paths and classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+
+from engine.data.files import split_of
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
+from engine.errors import DataError
+from engine.plain import plain
+
+_SUFFIXES = tuple([".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"])
+
+
+def list_images(path: str) -> RawData:
+    """The images of each split with their classes, by the names of folders.
+
+    Raises :class:`DataError`.
+    """
+    root = _root(path)
+    folders = {split: folder for folder in _folders(root) if (split := split_of(Path(folder.name)))}
+    if TRAIN not in folders or not _folders(folders[TRAIN]):
+        # A class may well be called "test" or "train".
+        folders = {TRAIN: root}
+    splits, others = {}, Counter[str]()
+    for split in (TRAIN, VALIDATION, TEST):
+        if split in folders:
+            splits[split] = _table(folders[split], others)
+    if not splits[TRAIN].num_rows:
+        raise DataError(
+            f"{plain(folders[TRAIN])} has no images in folders:",
+            "there should be a folder for each class, such as cats/1.jpg and dogs/1.jpg.",
+        )
+    skips = [Skip(f"{plain(kind, 20)} is no image", count) for kind, count in others.items()]
+    found = {split: table for split, table in splits.items() if table.num_rows}
+    return RawData(found, (), tuple(skips))
+
+
+def _root(path: str) -> Path:
+    root = Path(path).expanduser().absolute()
+    if not path.strip():
+        raise DataError("data.path: no folder is chosen.", "Give a folder of images.")
+    if not root.is_dir():
+        raise DataError(
+            f"There is no folder {plain(path)!r}.", f"It is looked for at {plain(root)}."
+        )
+    return root
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        return sorted(
+            entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+        )
+    except OSError as error:
+        raise DataError(f"Cannot read the folder {plain(root)}: {error.strerror}.") from error
+
+
+def _table(folder: Path, others: Counter[str]) -> pa.Table:
+    """Paths and classes; suffixes of other files are counted in ``others``."""
+    paths, labels = [], []
+    for place in _folders(folder):
+        for file in sorted(place.rglob("*")):
+            if file.name.startswith(".") or not file.is_file():
+                continue
+            if not _is_utf8(file):
+                others["a name that is not UTF-8"] += 1
+            elif file.suffix.lower() in _SUFFIXES:
+                paths.append(str(file))
+                labels.append(place.name)
+            else:
+                others[file.suffix.lower() or file.name] += 1
+    return pa.table({"image": pa.array(paths, pa.string()), "label": pa.array(labels, pa.string())})
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether tables can hold the name; others would not even be shown right."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

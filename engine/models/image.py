@@ -1,0 +1,33 @@
+"""What the sections of models on images share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.fields import option
+from engine.models.section import ModelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What the images looked like on which weights were trained before."""
+
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class ImageModelConfig(ModelConfig):
+    """Which layers learn, for networks that may have been trained before."""
+
+    trainable: Literal["all", "last_stage", "head"] = option(
+        "all", "Layers that learn: all, those of the last stage and the head, or the head alone"
+    )
+    backbone_lr_scale: float = option(
+        1.0, "Learning rate of the layers below the head, as a share of the head's", gt=0, le=1
+    )
+
+    def preprocessing(self) -> Preprocessing | None:
+        """What pre-trained weights ask for; ``None`` from scratch."""
+        raise NotImplementedError

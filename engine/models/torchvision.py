@@ -1,0 +1,56 @@
+"""The image classifiers of torchvision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from engine.fields import option
+from engine.models.image import ImageModelConfig, Preprocessing
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SUGGESTED = (
+    "resnet18", "resnet34", "resnet50", "mobilenet_v3_small", "mobilenet_v3_large",
+    "efficientnet_b0", "convnext_tiny", "densenet121", "vit_b_16",
+)  # fmt: skip
+
+
+class TorchvisionConfig(ImageModelConfig):
+    """A network by its name in torchvision, new or with the weights of ImageNet."""
+
+    kind: Literal["torchvision"] = "torchvision"
+    title = "torchvision"
+
+    name: str = option(
+        "resnet18", "Name of a classifier in torchvision", suggestions=SUGGESTED, max_length=80
+    )
+    pretrained: bool = option(False, "Begin with weights that were trained on ImageNet")
+    small_stem: Literal["auto", "yes", "no"] = option(
+        "auto",
+        "First layer without loss of resolution; auto for new networks on images up to 64 px",
+    )
+    dropout: float | None = option(
+        None, "Dropout before the last layer, where the network has one", ge=0, lt=1, advanced=True
+    )
+
+    def preprocessing(self) -> Preprocessing | None:
+        """Size, mean and deviation of the images on which the weights were trained."""
+        if not self.pretrained:
+            return None
+        from engine.networks.torchvision import preprocessing_of
+
+        return preprocessing_of(self)
+
+    def build(self, shape: Any) -> nn.Module:
+        """Takes an :class:`~engine.models.shapes.ImageShape`."""
+        from engine.networks.torchvision import build_torchvision
+
+        return build_torchvision(self, shape)
+
+    def exported(self, folder: Path) -> TorchvisionConfig:
+        """Without a download: all weights lie in the folder."""
+        del folder
+        stem = "no" if self.pretrained and self.small_stem == "auto" else self.small_stem
+        return self.model_copy(update={"pretrained": False, "small_stem": stem})

@@ -1,0 +1,173 @@
+"""Image classifiers of transformers, from the hub, a folder, a finished run, or a new ViT."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+
+from engine import atomic
+from engine.errors import TrainingError
+from engine.models.image import Preprocessing
+from engine.models.shapes import ImageShape
+from engine.networks.transfer import Transfer, check_size
+from engine.networks.transformer import readable, source_of
+from engine.plain import plain
+
+if TYPE_CHECKING:
+    from engine.models.vit import ImageTransformerConfig
+
+_AUTO: Any = transformers.AutoModelForImageClassification
+_HALF = (0.5, 0.5, 0.5)
+
+
+class ImageTransformer(Transfer):
+    """A network of transformers; its positions are interpolated where images have another size."""
+
+    def __init__(self, network: Any, size: int, config: ImageTransformerConfig) -> None:
+        super().__init__(network, config.trainable, config.backbone_lr_scale)
+        accepts = "interpolate_pos_encoding" in inspect.signature(network.forward).parameters
+        differs = getattr(network.config, "image_size", size) not in (size, [size, size])
+        self._options = {"interpolate_pos_encoding": True} if accepts and differs else {}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the classes."""
+        logits: Tensor = self.network(pixel_values=images, **self._options).logits
+        return logits
+
+    def save_pretrained(self, folder: Path, preprocessing: Preprocessing) -> None:
+        """A folder as transformers reads it. Raises ``OSError``."""
+        network: Any = self.network
+        network.save_pretrained(folder)
+        size = {"height": preprocessing.size, "width": preprocessing.size}
+        atomic.write_json(
+            folder / "preprocessor_config.json",
+            {
+                "image_processor_type": "ViTImageProcessor",
+                "do_resize": True,
+                "size": size,
+                "do_rescale": True,
+                "rescale_factor": 1 / 255,
+                "do_normalize": True,
+                "image_mean": list(preprocessing.mean),
+                "image_std": list(preprocessing.std),
+            },
+        )
+
+
+def build_image_transformer(config: ImageTransformerConfig, shape: ImageShape) -> nn.Module:
+    """The network in float32 on torch's current default device; raises :class:`TrainingError`."""
+    place = torch.get_default_device()
+    # New weights come from the CPU, so that they are the same whatever the device.
+    with torch.device("meta" if place.type == "meta" else "cpu"):
+        network = _from_scratch(config, shape) if config.from_scratch else _trained(config, shape)
+        made = ImageTransformer(network, shape.size, config)
+        _check(config, made, shape)
+    return made.to(place)
+
+
+def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing:
+    """Size, mean and deviation that the model's image processor notes.
+
+    Raises :class:`TrainingError` for a model that cannot be had.
+    """
+    with readable(config):
+        architecture = _architecture(config)
+        place = {"revision": config.revision} if source_of(config.path) == config.path else {}
+        noted = transformers.utils.hub.cached_file(
+            source_of(config.path),
+            "preprocessor_config.json",
+            _raise_exceptions_for_missing_entries=False,
+            **place,
+        )
+    notes = json.loads(Path(noted).read_text()) if noted else {}
+    size = _side(notes.get("crop_size")) or _side(notes.get("size"))
+    return Preprocessing(
+        size or _side(getattr(architecture, "image_size", None)) or 224,
+        tuple(notes.get("image_mean") or _HALF),
+        tuple(notes.get("image_std") or _HALF),
+    )
+
+
+def _side(size: Any) -> int | None:
+    """The side in any of the ways in which image processors note it."""
+    if isinstance(size, dict):
+        return next((int(size[name]) for name in ("height", "shortest_edge") if name in size), None)
+    if isinstance(size, list | tuple):
+        return int(size[0])
+    return int(size) if size else None
+
+
+def _architecture(config: ImageTransformerConfig) -> Any:
+    return transformers.AutoConfig.from_pretrained(
+        source_of(config.path), revision=config.revision, trust_remote_code=False
+    )
+
+
+def _from_scratch(config: ImageTransformerConfig, shape: ImageShape) -> Any:
+    if shape.size % config.patch_size:
+        raise TrainingError(
+            f"model.patch_size: patches of {config.patch_size} px do not divide images of "
+            f"{shape.size} px.",
+            "Change model.patch_size or task.image_size.",
+        )
+    architecture = transformers.ViTConfig(
+        image_size=shape.size,
+        num_channels=shape.channels,
+        patch_size=config.patch_size,
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
+        intermediate_size=4 * config.hidden_size,
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
+    )
+    _label(architecture, shape)
+    return _AUTO.from_config(architecture, dtype=torch.float32)
+
+
+def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
+    with readable(config):
+        architecture = _architecture(config)
+    if type(architecture) not in _AUTO._model_mapping:
+        raise TrainingError(
+            f"model.path: {plain(architecture.model_type)} networks such as {plain(config.path)} "
+            "do not classify images.",
+            "Choose another model.",
+        )
+    _label(architecture, shape)
+    if torch.get_default_device().type == "meta":
+        return _AUTO.from_config(architecture, dtype=torch.float32)
+    with readable(config):
+        return _AUTO.from_pretrained(
+            source_of(config.path),
+            revision=config.revision,
+            config=architecture,
+            dtype=torch.float32,
+            trust_remote_code=False,
+            use_safetensors=True,
+            # A head for other classes is replaced by a new one.
+            ignore_mismatched_sizes=True,
+        )
+
+
+def _label(architecture: Any, shape: ImageShape) -> None:
+    labels = shape.labels or tuple(map(str, range(shape.outputs)))
+    architecture.id2label = dict(enumerate(labels))
+    architecture.label2id = {label: index for index, label in enumerate(labels)}
+
+
+def _check(config: ImageTransformerConfig, network: nn.Module, shape: ImageShape) -> None:
+    try:
+        check_size(network, shape.channels, shape.size)
+    except (RuntimeError, ValueError) as error:
+        raise TrainingError(
+            f"The network {plain(config.path or 'ViT')} cannot take images of {shape.size} px with "
+            f"{shape.channels} channels: {plain(error)}.",
+            "Change task.image_size.",
+        ) from error

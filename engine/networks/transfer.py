@@ -1,0 +1,132 @@
+"""A classifier with a backbone that may be frozen in part, and learn more slowly than the head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+_CONTAINERS = ("features", "encoder", "layers", "layer", "stages", "blocks", "classifier")
+"""Names of modules that hold the stages of a network rather than being one."""
+_STAGE_SHARE = 0.2
+"""The last stage is as many blocks from the end as hold this share of the backbone's weights."""
+
+Trainable = Literal["all", "last_stage", "head"]
+
+
+class Transfer(nn.Module):
+    """Input ``[batch, channels, height, width]``, output logits ``[batch, outputs]``."""
+
+    def __init__(
+        self, network: nn.Module, trainable: Trainable = "all", backbone_lr_scale: float = 1.0
+    ) -> None:
+        """``network`` is any classifier whose last linear layer or 1×1 convolution is its head."""
+        super().__init__()
+        self.network = network
+        self._head_name, head = find_head(network)
+        self._scale = backbone_lr_scale
+        self._head = [head]  # in a list, so that it does not count as a module of its own
+        self._frozen = _freeze(network, self._head_name, trainable)
+        self.train()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the classes."""
+        result: Any = self.network(images)
+        logits: Tensor = result if isinstance(result, Tensor) else result.logits
+        return logits
+
+    def train(self, mode: bool = True) -> Transfer:
+        """As of every module; but what is frozen stays as in use, its batch norms above all."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Head and backbone with the scales of their learning rates."""
+        head = {id(parameter) for parameter in self._head[0].parameters()}
+        trained = [p for p in self.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in trained if id(p) in head], "lr_scale": 1.0},
+            {"params": [p for p in trained if id(p) not in head], "lr_scale": self._scale},
+        ]
+        return [group for group in groups if group["params"]]
+
+
+def find_head(network: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
+    """Name and module of the last linear layer, or the last convolution where none is linear."""
+    modules = list(network.named_modules())
+    kinds: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv2d)
+    for kind in kinds:
+        found = [(name, module) for name, module in modules if isinstance(module, kind)]
+        # A linear layer deep inside a block of a convolutional network is no head.
+        if found and (kind is nn.Conv2d or _is_last(found[-1][1], modules)):
+            name, module = found[-1]
+            assert isinstance(module, nn.Linear | nn.Conv2d)
+            return name, module
+    raise ValueError("the network has no layer that classifies")
+
+
+def _is_last(module: nn.Module, modules: list[tuple[str, nn.Module]]) -> bool:
+    """Whether no other module with weights comes after it."""
+    weighted = [m for _, m in modules if next(m.parameters(recurse=False), None) is not None]
+    return weighted[-1] is module
+
+
+def _freeze(network: nn.Module, head: str, trainable: Trainable) -> list[nn.Module]:
+    """Freeze what does not learn; returns the modules that are wholly frozen."""
+    if trainable == "all":
+        return []
+    learning = {head}
+    if trainable == "last_stage":
+        learning |= set(last_stage(network, head))
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(any(_within(name, part) for part in learning))
+    return [
+        module
+        for module in network.modules()
+        if not any(parameter.requires_grad for parameter in module.parameters())
+    ]
+
+
+def _within(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
+
+
+def last_stage(network: nn.Module, head: str) -> list[str]:
+    """Names of the blocks that make up the last stage of the backbone."""
+    blocks = [(name, size) for name, size in _blocks(network) if name != head and size]
+    total = sum(size for _, size in blocks)
+    chosen: list[str] = []
+    held = 0
+    for name, size in reversed(blocks):
+        if held >= _STAGE_SHARE * total:
+            break
+        chosen.append(name)
+        held += size
+    return chosen
+
+
+def _blocks(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Blocks in order, with their numbers of weights; containers are entered."""
+    for name, child in module.named_children():
+        dotted = f"{prefix}{name}"
+        if name in _CONTAINERS or _wraps(child):
+            yield from _blocks(child, f"{dotted}.")
+        else:
+            yield dotted, sum(parameter.numel() for parameter in child.parameters())
+
+
+def _wraps(module: nn.Module) -> bool:
+    """Whether a module holds a whole network: transformers has one inside each classifier."""
+    return any(name in _CONTAINERS for name, _ in module.named_children())
+
+
+def check_size(network: nn.Module, channels: int, size: int) -> None:
+    """Let empty images through; raises ``RuntimeError`` or ``ValueError`` for a wrong size."""
+    network.eval()
+    with torch.inference_mode():
+        network(torch.zeros(2, channels, size, size))
+    network.train()
