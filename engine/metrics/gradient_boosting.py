@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from engine.data.table import Features
 from engine.training.batch import Source
@@ -21,6 +23,7 @@ _MAX_CODES = 255
 """More categories in one column than this are taken as numbers, which scikit-learn asks for."""
 _HOLD_OUT_ROWS = 10_000
 """From so many rows on, rounds end when rows that are held out show no gain."""
+_FEW_ROWS = 5000
 
 Floats = NDArray[np.float64]
 
@@ -36,7 +39,9 @@ def boosted_classes(
         categorical_features=_categories(features),
         early_stopping=len(targets) > _HOLD_OUT_ROWS and fewest > 1,
         random_state=0,
-    ).fit(inputs, targets)
+    )
+    with _threads(len(targets)):
+        model.fit(inputs, targets)
     unseen, truth = _arrays(held_out)
     probabilities = np.zeros((len(truth), classes), np.float32)
     probabilities[:, model.classes_] = model.predict_proba(unseen)
@@ -54,9 +59,16 @@ def boosted_numbers(train: Source, held_out: Source, features: Features) -> tupl
     inputs, targets = _arrays(train, _MAX_ROWS)
     model = HistGradientBoostingRegressor(
         max_iter=_MAX_ROUNDS, categorical_features=_categories(features), random_state=0
-    ).fit(inputs, targets)
+    )
+    with _threads(len(targets)):
+        model.fit(inputs, targets)
     unseen, truth = _arrays(held_out)
     return np.asarray(model.predict(unseen)), truth
+
+
+def _threads(rows: int) -> threadpool_limits:
+    """As many threads as torch was given; few rows are done sooner by one."""
+    return threadpool_limits(torch.get_num_threads() if rows > _FEW_ROWS else 1, "openmp")
 
 
 def _categories(features: Features) -> list[int]:

@@ -228,7 +228,7 @@ class TabularTask(Task[F]):
         columns = [
             ColumnSummary(
                 name=column.name,
-                type=column.type if column.name in used else "ignored",
+                type=column.type if column.name in used or not column.usable else "ignored",
                 role="input" if column.name in used
                 else f"left out: {column.reason or 'always the same'}",
                 missing=column.missing,

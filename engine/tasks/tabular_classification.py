@@ -151,10 +151,10 @@ class TabularClassification(TabularTask[ClassesFitted]):
         return None if self._balanced is None else torch.tensor(self._balanced, device=device)
 
     def target_evaluator(self, fitted: ClassesFitted) -> Evaluator:
-        """Metrics of classes."""
-        from engine.metrics.classification import ClassificationEvaluator
+        """Metrics of classes, and the worst mistakes."""
+        from engine.metrics.row_classes import RowClasses
 
-        return ClassificationEvaluator(fitted.classes, lambda network, batch: network(batch.inputs))
+        return RowClasses(fitted.classes, lambda batch, row: self.describe(batch, row, fitted))
 
     def score(self, fitted: ClassesFitted) -> Score:
         """Accuracy and loss."""

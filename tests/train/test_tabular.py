@@ -1,0 +1,332 @@
+"""Rows of tables are learned from end to end, whatever is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from sklearn import metrics as sk
+
+from engine import RunConfig, train
+from engine.data.raw import TEST, VALIDATION
+from engine.errors import DataError
+from engine.events import Evaluated
+from engine.metrics.importance import permutation_importance
+from engine.presets import find_preset, load_preset
+from engine.run_directory import RunDirectory
+from engine.tasks.tabular_classification import TabularClassification
+from engine.tasks.tabular_regression import TabularRegression
+from engine.training.export import load_exported
+
+CPU = torch.device("cpu")
+CLASSES = "tabular_classification"
+NUMBERS = "tabular_regression"
+
+
+def config(path: Path, task: str, *fields: str, **section: Any) -> RunConfig:
+    values = {
+        "task": {"kind": task} | section,
+        "data": {"kind": "file", "path": str(path)},
+        "model": {"kind": "mlp", "hidden": [16]},
+        "train": {"epochs": 2, "batch_size": 16},
+        "compute": {"device": "cpu", "threads": 1},
+    }
+    return RunConfig.parse(values).override(fields)
+
+
+def write(folder: Path, columns: dict[str, list[Any]], name: str = "rows.json") -> Path:
+    path = folder / name
+    path.write_text(json.dumps(columns))
+    return path
+
+
+def rows(count: int = 60) -> dict[str, list[Any]]:
+    """A table with something of everything; ``y`` can be learned."""
+    return {
+        "id": list(range(count)),
+        "size": [None if i % 11 == 0 else i * 37 % 100 / 10 for i in range(count)],
+        "colour": [["red", "green", None][i % 3] for i in range(count)],
+        "day": [f"2024-{i % 12 + 1:02d}-{i % 28 + 1:02d}" for i in range(count)],
+        "constant": [1] * count,
+        "nothing": [None] * count,
+        "note": [f"some words about the row {i} here" for i in range(count)],
+        "y": ["high" if i * 37 % 100 > 50 else "low" for i in range(count)],
+    }
+
+
+def summary_of(run: RunConfig) -> dict[str, Any]:
+    task = run.task.create(run)
+    raw = task.load()
+    return task.summarize(raw, task.fit(raw)).record()
+
+
+def report_of(run: RunDirectory) -> dict[str, Any]:
+    report = run.read_report()
+    assert report is not None
+    return report
+
+
+def refusal(run: RunConfig) -> str:
+    with pytest.raises(DataError) as caught:
+        summary_of(run)
+    return str(caught.value)
+
+
+def test_a_table_of_everything_is_trained_on_and_reported(tmp_path: Path) -> None:
+    run = train(config(write(tmp_path, rows()), CLASSES))
+    report = report_of(run)
+    assert set(report["metrics"]) == {VALIDATION, TEST}
+    assert set(report["metrics"][TEST]) == {
+        "accuracy",
+        "loss",
+        "f1",
+        "precision",
+        "recall",
+        "roc_auc",
+    }
+    assert report["baseline"]["name"] == "gradient boosting"
+    titles = [view["title"].split(":")[0] for view in report["views"]]
+    assert titles == ["Confusion matrix", "Classes", "Worst mistakes", "Importance of columns"]
+
+
+def test_the_summary_says_what_becomes_of_each_column(tmp_path: Path) -> None:
+    summary = summary_of(config(write(tmp_path, rows()), CLASSES, ignore=["colour"]))
+    roles = {column["name"]: (column["type"], column["role"]) for column in summary["columns"]}
+    assert roles == {
+        "id": ("ignored", "left out: counts the rows"),
+        "size": ("numeric", "input"),
+        "colour": ("ignored", "left out: by choice"),
+        "day": ("date", "input"),
+        "constant": ("ignored", "left out: always the same"),
+        "nothing": ("ignored", "left out: empty"),
+        "note": ("text", "left out: free text"),
+        "y": ("categorical", "target"),
+    }
+    assert sum(summary["rows"].values()) == 60
+    assert list(summary["classes"]) == sorted(
+        summary["classes"], key=summary["classes"].get, reverse=True
+    )
+
+
+def test_rows_without_a_target_are_counted(tmp_path: Path) -> None:
+    columns = rows()
+    columns["y"][4] = columns["y"][9] = None
+    columns["y"][20] = " "
+    summary = summary_of(config(write(tmp_path, columns), CLASSES))
+    assert sum(summary["rows"].values()) == 57
+    assert list(summary["skips"]) == [
+        {"reason": "no usable y", "count": 3, "example": "row 5 of train"}
+    ]
+
+
+def test_a_class_that_occurs_once_is_trained_on(tmp_path: Path) -> None:
+    columns = rows()
+    columns["y"][7] = "alone"
+    run = train(config(write(tmp_path, columns), CLASSES))
+    assert report_of(run)["baseline"] is not None
+    assert summary_of(run.config())["classes"]["alone"] == 1
+
+
+def test_classes_that_only_the_test_rows_have_are_counted(tmp_path: Path) -> None:
+    write(tmp_path, rows(), "train.json")
+    write(
+        tmp_path,
+        {name: values[:10] for name, values in rows().items()} | {"y": ["new"] * 2 + ["low"] * 8},
+        "test.json",
+    )
+    summary = summary_of(config(tmp_path, CLASSES))
+    assert summary["rows"]["test"] == 8
+    assert summary["skips"][0]["count"] == 2
+
+
+def test_a_test_split_without_target_is_left_out_and_another_cut(tmp_path: Path) -> None:
+    columns = rows()
+    write(tmp_path, columns, "train.json")
+    del columns["y"]
+    write(tmp_path, columns, "test.json")
+    summary = summary_of(config(tmp_path, CLASSES, "task.target=y"))
+    assert summary["rows"]["test"] == 9
+    assert "test has no column y" in summary["notes"][0]
+
+
+def test_empty_cells_and_unknown_categories_in_test_rows_are_no_obstacle(tmp_path: Path) -> None:
+    write(tmp_path, rows(), "train.json")
+    odd = {name: values[:10] for name, values in rows().items()}
+    write(
+        tmp_path,
+        odd | {"size": [None] * 10, "colour": ["violet"] * 10, "day": ["never"] * 10},
+        "test.json",
+    )
+    run = train(config(tmp_path, CLASSES))
+    assert np.isfinite(report_of(run)["metrics"][TEST]["loss"])
+
+
+@pytest.mark.parametrize(
+    ("change", "fields", "expected"),
+    [
+        ({"y": ["same"] * 60}, [], "All training rows have the same y, 'same'"),
+        ({"y": [None] * 60}, [], "The target 'y' has no value in any row"),
+        ({"y": [i / 7 for i in range(60)]}, [], "60 different values"),
+        ({"y": [[1]] * 60}, [], "lists instead of classes"),
+        ({}, ["task.target=yy"], "task.target: the data has no column 'yy'; did you mean y?"),
+        ({}, ["task.ignore=colours"], "task.ignore: the data has no column 'colours'"),
+        ({}, ["task.ignore=size,day,colour"], "No column is left to learn 'y' from"),
+    ],
+)
+def test_what_cannot_be_classified_is_refused_in_words(
+    tmp_path: Path, change: dict[str, list[Any]], fields: list[str], expected: str
+) -> None:
+    assert expected in refusal(config(write(tmp_path, rows() | change), CLASSES, *fields))
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (["low", "high"] * 30, "is no column of numbers: 'low' in row 1"),
+        ([5] * 60, "is 5 in all training rows"),
+        ([None] * 60, "no value in any row"),
+    ],
+)
+def test_what_cannot_be_regressed_on_is_refused_in_words(
+    tmp_path: Path, target: list[Any], expected: str
+) -> None:
+    assert expected in refusal(config(write(tmp_path, rows() | {"y": target}), NUMBERS))
+
+
+def test_the_target_is_found_by_its_name_or_place(tmp_path: Path) -> None:
+    columns = {"Class": ["a", "b"] * 30, "x": [i % 7 / 2 for i in range(60)]}
+    run = config(write(tmp_path, columns), CLASSES)
+    assert summary_of(run)["columns"][-1]["name"] == "Class"
+
+
+def test_numbers_are_predicted_in_their_own_units(tmp_path: Path) -> None:
+    x = [i * 37 % 101 / 10 for i in range(300)]
+    path = write(tmp_path, {"x": x, "y": [1e6 + 1000 * v for v in x]})
+    run = train(config(path, NUMBERS, "train.epochs=60", "train.learning_rate=0.01"))
+    report = report_of(run)
+    assert report["metrics"][TEST]["r2"] > 0.95
+    assert report["metrics"][TEST]["rmse"] == pytest.approx(report["metrics"][TEST]["mse"] ** 0.5)
+    assert report["metrics"][TEST]["rmse"] < 1000
+    [shown] = [view for view in report["views"] if view["form"] == "lines"]
+    assert min(shown["series"]["true"]) >= 1e6
+
+
+def test_a_predicted_row_needs_no_target_and_may_be_odd(tmp_path: Path) -> None:
+    run = train(config(write(tmp_path, rows()), CLASSES))
+    task, fitted, network = load_exported(run.model, CPU)
+    assert isinstance(task, TabularClassification)
+    table = pa.table(
+        {"size": ["?", "7.5"], "colour": ["violet", "red"], "day": [None, "2024-03-01"]}
+    )
+    source = task.encode(table, fitted, CPU, lambda event: None)
+    [batch] = source.read(source.plan(10))
+    records = task.predict(network, batch, fitted)
+    assert [set(record) for record in records] == [{"label", "score", "scores"}] * 2
+    assert sum(records[0]["scores"].values()) == pytest.approx(1)
+
+
+def test_a_prediction_names_the_column_that_it_lacks(tmp_path: Path) -> None:
+    run = train(config(write(tmp_path, rows()), CLASSES))
+    task, fitted, _ = load_exported(run.model, CPU)
+    with pytest.raises(DataError, match="no column 'colour'"):
+        task.encode(pa.table({"size": [1], "day": ["2024-03-01"]}), fitted, CPU, lambda event: None)
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+def test_every_loss_of_numbers_trains(tmp_path: Path, loss: str) -> None:
+    columns = rows() | {"y": [i * 37 % 100 / 10 for i in range(60)]}
+    run = train(config(write(tmp_path, columns), NUMBERS, f"task.loss={loss}"))
+    assert report_of(run)["metrics"][TEST]["loss"] > 0
+    task, fitted, network = load_exported(run.model, CPU)
+    assert isinstance(task, TabularRegression)
+    source = task.encode(pa.table(columns), fitted, CPU, lambda event: None)
+    [batch] = source.read(source.plan(100))
+    assert set(task.predict(network, batch, fitted)[0]) == {"value"}
+
+
+def test_balanced_weights_raise_the_recall_of_a_rare_class(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    rare = generator.random(600) < 0.08
+    x = generator.normal(size=600) + rare
+    path = write(tmp_path, {"x": x.tolist(), "y": rare.tolist()})
+    recalls = []
+    for weights in ("none", "balanced"):
+        run = config(path, CLASSES, f"task.class_weights={weights}", "train.epochs=20",
+                     "train.metric_for_best_model=recall")  # fmt: skip
+        recalls.append(report_of(train(run))["metrics"][TEST]["recall"])
+    assert recalls[1] > recalls[0] + 0.1
+
+
+def test_shuffling_hurts_only_where_the_column_counts() -> None:
+    generator = torch.Generator().manual_seed(0)
+    inputs = {"numeric": torch.randn(500, 3, generator=generator)}
+    targets = (inputs["numeric"][:, 1] > 0).long()
+
+    class Second(torch.nn.Module):
+        def forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+            return torch.stack([-inputs["numeric"][:, 1], inputs["numeric"][:, 1]], 1)
+
+    places = {name: {"numeric": [i]} for i, name in enumerate("abc")}
+    table = permutation_importance(
+        Second(), inputs, targets, places,
+        lambda output, truth: {"accuracy": (output.argmax(1) == truth).double().mean()},
+    )  # fmt: skip
+    changes = {row[0]: row[1] for row in table.rows}
+    assert table.rows[0][0] == "b"
+    assert changes["b"] == pytest.approx(-0.5, abs=0.1)
+    assert changes["a"] == changes["c"] == 0
+
+
+def test_metrics_of_numbers_are_those_of_scikit_learn(tmp_path: Path) -> None:
+    columns = rows() | {"y": [i * 37 % 100 / 10 for i in range(60)]}
+    run = train(config(write(tmp_path, columns), NUMBERS))
+    task, fitted, network = load_exported(run.model, CPU)
+    table = task.load().splits[TEST]
+    source = task.encode(table, fitted, CPU, lambda event: None)
+    [batch] = source.read(source.plan(100))
+    guess = [record["value"] for record in task.predict(network, batch, fitted)]
+    truth = table["y"].to_pylist()
+    metrics = report_of(run)["metrics"][TEST]
+    assert metrics["r2"] == pytest.approx(sk.r2_score(truth, guess), abs=1e-5)
+    assert metrics["mae"] == pytest.approx(sk.mean_absolute_error(truth, guess), rel=1e-5)
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
+    path = write(tmp_path, rows())
+    first, second = (train(config(path, CLASSES)) for _ in range(2))
+    weights = [(run.model / "network.safetensors").read_bytes() for run in (first, second)]
+    assert weights[0] == weights[1]
+
+
+def median_on_test(preset: str, metric: str, *fields: str) -> float:
+    values = []
+    for seed in range(3):
+        run = train(load_preset(find_preset(preset), [f"train.seed={seed}", *fields]))
+        [test] = [e for e in run.newest(Evaluated) if isinstance(e, Evaluated) and e.split == TEST]
+        values.append(test.metrics[metric] or 0.0)
+    return statistics.median(values)
+
+
+@pytest.mark.parametrize(
+    ("preset", "metric", "floor"),
+    [
+        ("iris-mlp", "accuracy", 0.90),
+        ("wine-mlp", "accuracy", 0.95),
+        ("breast-cancer-mlp", "accuracy", 0.96),
+        ("diabetes-mlp", "r2", 0.42),
+    ],
+)
+def test_a_shipped_preset_reaches_its_figure(preset: str, metric: str, floor: float) -> None:
+    assert median_on_test(preset, metric) >= floor
+
+
+@pytest.mark.data
+def test_the_preset_for_adult_reaches_its_figure(real_data: Path) -> None:
+    path = f"data.path={real_data / 'adult.csv'}"
+    assert median_on_test("adult-mlp", "accuracy", path) >= 0.850

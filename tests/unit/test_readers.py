@@ -1,0 +1,244 @@
+"""Files of every format and quality become tables, or a sentence that says what is wrong."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from engine.data.file import FileConfig
+from engine.data.files import split_of
+from engine.data.raw import RawData, class_names
+from engine.data.readers import unique_names
+from engine.data.toy import with_class_names
+from engine.errors import DataError
+
+ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
+
+
+def load(path: Path, **fields: str) -> RawData:
+    return FileConfig(path=str(path), **fields).load()
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("comma.csv", "a,b\n1,x\n2,y\n"),
+        ("semicolon.csv", "a;b\n1;x\n2;y\n"),
+        ("bar.csv", "a|b\n1|x\n2|y\n"),
+        ("tab.tsv", "a\tb\n1\tx\n2\ty\n"),
+        ("windows.csv", "a,b\r\n1,x\r\n2,y\r\n"),
+        ("mark.csv", "\ufeffa,b\n1,x\n2,y\n"),
+        ("quotes.csv", '"a","b"\n1,"x"\n2,"y"\n'),
+        ("no-end.csv", "a,b\n1,x\n2,y"),
+        ("records.json", json.dumps(ROWS)),
+        ("columns.json", json.dumps({"a": [1, 2], "b": ["x", "y"]})),
+        ("inside.json", json.dumps({"version": 1, "data": ROWS})),
+        ("lines.jsonl", "\n".join(map(json.dumps, ROWS))),
+        ("lines.ndjson", "\n\n".join(map(json.dumps, ROWS)) + "\n"),
+    ],
+)
+def test_text_formats_give_the_same_table(tmp_path: Path, name: str, text: str) -> None:
+    assert load(write(tmp_path / name, text)).train.to_pylist() == ROWS
+
+
+def test_utf16_is_known_by_its_mark(tmp_path: Path) -> None:
+    assert load(write(tmp_path / "a.csv", "a,b\n1,x\n2,y\n", "utf-16")).train.to_pylist() == ROWS
+
+
+def test_a_packed_file_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n1,x\n2,y\n"))
+    assert load(path).train.to_pylist() == ROWS
+
+
+def test_parquet_keeps_the_names_of_classes(tmp_path: Path) -> None:
+    table = with_class_names(
+        pa.table({"label": [0, 1], " spaced ": [1, 2]}), "label", ["no", "yes"]
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    train = load(tmp_path / "a.parquet").train
+    assert class_names(train, "label") == ["no", "yes"]
+    assert train.column_names == ["label", "spaced"]
+
+
+def test_a_file_without_header_gets_numbered_columns(tmp_path: Path) -> None:
+    raw = load(write(tmp_path / "a.csv", "1.5,x\n2.5,y\n"))
+    assert raw.train.column_names == ["column_1", "column_2"]
+    assert raw.train.num_rows == 2
+    assert "no header" in raw.notes[0]
+
+
+def test_a_header_can_be_declared(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "good,bad\nfine,poor\n")
+    assert load(path).train.num_rows == 1
+    assert load(path, header="no").train.num_rows == 2
+
+
+def test_decimal_commas_are_numbers(tmp_path: Path) -> None:
+    assert load(write(tmp_path / "a.csv", "a;b\n1,5;x\n2,25;y\n")).train["a"].to_pylist() == [
+        1.5,
+        2.25,
+    ]
+
+
+def test_text_in_quotes_may_have_delimiters_and_line_ends(tmp_path: Path) -> None:
+    train = load(write(tmp_path / "a.csv", 'a,b\n1,"x, y"\n2,"two\nlines"\n')).train
+    assert train["b"].to_pylist() == ["x, y", "two\nlines"]
+
+
+def test_lone_quotes_in_tab_separated_text_stay(tmp_path: Path) -> None:
+    train = load(write(tmp_path / "a.tsv", 'text\tlabel\n5" wide\t1\nsay "no\t0\n')).train
+    assert train["text"].to_pylist() == ['5" wide', 'say "no']
+
+
+def test_a_type_is_that_of_the_whole_column(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "a,b\n" + "1,2\n" * 300_000 + "one,2\n")
+    assert load(path).train.schema.field("a").type == pa.string()
+
+
+def test_repeated_and_empty_names_are_renamed_with_a_note(tmp_path: Path) -> None:
+    raw = load(write(tmp_path / "a.csv", "a,a,,b\n1,2,3,x\n"))
+    assert raw.train.column_names == ["a", "a_2", "column_3", "b"]
+    assert len(raw.notes) == 2
+
+
+def test_new_names_do_not_meet_old_ones() -> None:
+    assert unique_names(["a", "a", "a_2", "", "column_4"]) == [
+        "a",
+        "a_3",
+        "a_2",
+        "column_4_2",
+        "column_4",
+    ]
+
+
+def test_records_need_not_have_the_same_keys(tmp_path: Path) -> None:
+    train = load(write(tmp_path / "a.json", '[{"a": 1}, {"b": "x"}, {"a": "two"}]')).train
+    assert train.to_pylist() == [
+        {"a": "1", "b": None},
+        {"a": None, "b": "x"},
+        {"a": "two", "b": None},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.csv", "", "a.csv is empty"),
+        ("a.csv", "a,b\n", "a.csv has no rows"),
+        ("a.csv", "a,b\n1,x\n2,y,z\n", "a.csv, row 3: 3 cells instead of 2"),
+        ("a.jsonl", '{"a": 1}\n{"a": \n', "a.jsonl, row 2: not JSON"),
+        ("a.jsonl", '{"a": 1}\n[2]\n', "a.jsonl, row 2"),
+        ("a.jsonl", " \n", "a.jsonl is empty"),
+        ("a.json", "{", "a.json is not JSON"),
+        ("a.json", '{"a": 1}', "a.json holds no table"),
+        ("a.json", '[{"a": [1]}, {"a": 2}]', "'a' have different shapes"),
+        ("a.parquet", "PAR1", "no readable Parquet file"),
+        ("a.xlsx", "x", "no way to read the file a.xlsx"),
+        ("a.csv.gz", "x", "Cannot read"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, expected: str) -> None:
+    with pytest.raises(DataError, match=expected):
+        load(write(tmp_path / name, text))
+
+
+def test_a_byte_that_is_no_utf8_is_named_with_its_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "a,b\n1,x\n2,café\n", "latin-1")
+    with pytest.raises(DataError, match=r"a\.csv, row 3: byte 0xE9 .* is not UTF-8"):
+        load(path)
+    assert load(path, encoding="latin-1").train["b"].to_pylist() == ["x", "café"]
+
+
+def test_a_missing_file_suggests_the_nearest(tmp_path: Path) -> None:
+    write(tmp_path / "adult.csv", "a\n1\n")
+    with pytest.raises(DataError, match=r"no file or folder .* Did you mean adult.csv"):
+        load(tmp_path / "adult2.csv")
+
+
+def test_a_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "a.csv", "a,b\n1,x\n2,y\n")
+    assert FileConfig(path="~/a.csv").load().train.to_pylist() == ROWS
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train-00000-of-00005.parquet", "train"),
+        ("validation.csv", "validation"),
+        ("my_dev_set.csv", "validation"),
+        ("data/test/part-1.csv", "test"),
+        ("Val.csv", "validation"),
+        ("trains.csv", ""),
+        ("contest.csv", ""),
+        ("rows.csv", ""),
+    ],
+)
+def test_a_name_tells_the_split(name: str, split: str) -> None:
+    assert split_of(Path(name)) == split
+
+
+def test_a_folder_gives_its_splits(tmp_path: Path) -> None:
+    for i in range(2):
+        write(tmp_path / f"train-{i}-of-2.csv", f"a,b\n{i},x\n")
+    write(tmp_path / "test.csv", "a,b\n7,y\n")
+    write(tmp_path / "dataset_infos.json", "{}")
+    raw = load(tmp_path)
+    assert {name: table["a"].to_pylist() for name, table in raw.splits.items()} == {
+        "train": [0, 1],
+        "test": [7],
+    }
+    assert "dataset_infos.json" in raw.notes[0]
+
+
+def test_a_pattern_takes_only_what_fits(tmp_path: Path) -> None:
+    for name in ("train.csv", "train-2.csv", "test.csv"):
+        write(tmp_path / name, "a\n1\n")
+    assert {name: t.num_rows for name, t in load(tmp_path / "train*.csv").splits.items()} == {
+        "train": 2
+    }
+
+
+def test_a_folder_above_says_nothing_about_splits(tmp_path: Path) -> None:
+    write(tmp_path / "test" / "one.csv", "a\n1\n")
+    write(tmp_path / "test" / "two.csv", "a\n2\n")
+    assert load(tmp_path / "test").train.num_rows == 2
+
+
+def test_splits_may_lie_elsewhere(tmp_path: Path) -> None:
+    train, test = write(tmp_path / "a.csv", "a\n1\n"), write(tmp_path / "b.csv", "a\n2\n3\n")
+    raw = load(train, test_path=str(test))
+    assert {name: table.num_rows for name, table in raw.splits.items()} == {"train": 1, "test": 2}
+
+
+def test_a_folder_without_training_files_is_refused(tmp_path: Path) -> None:
+    for name in ("test.csv", "val.csv"):
+        write(tmp_path / name, "a\n1\n")
+    with pytest.raises(DataError, match="no training files"):
+        load(tmp_path)
+
+
+def test_files_that_do_not_fit_together_are_named(tmp_path: Path) -> None:
+    write(tmp_path / "train-1.jsonl", '{"a": [1]}\n')
+    write(tmp_path / "train-2.jsonl", '{"a": "x"}\n')
+    with pytest.raises(DataError, match=r"train-1\.jsonl … train-2\.jsonl do not fit together"):
+        load(tmp_path)
+
+
+def test_control_characters_of_a_name_are_shown_harmless(tmp_path: Path) -> None:
+    path = write(tmp_path / "a\x1b]2;x\x07.csv", "")
+    with pytest.raises(DataError) as caught:
+        load(path)
+    assert "\x1b" not in str(caught.value)
