@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.environment import SPIN_COUNT
+
+# Before anything imports torch: tests train beside each other on few cores.
+os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

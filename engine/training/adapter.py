@@ -26,6 +26,7 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
     if not config.active:
         return network
     targets = resolve(network, config)
+    _check_init(network, targets, config)
     kept = _kept_whole(network, config)
     lora = peft.LoraConfig(
         r=config.r,
@@ -89,6 +90,16 @@ def load_adapter(network: nn.Module, folder: Path) -> nn.Module:
     """``network`` with the adapter that lies in ``folder``."""
     adapted: nn.Module = peft.PeftModel.from_pretrained(network, str(folder))
     return adapted
+
+
+def _check_init(network: nn.Module, targets: list[str], config: AdapterConfig) -> None:
+    layers = adaptable(network)
+    odd = [name for name in targets if not isinstance(layers[name], nn.Linear | Conv1D)]
+    if odd and config.init_lora_weights == "pissa":
+        raise TrainingError(
+            f"adapter.init_lora_weights: pissa is for linear layers, and {odd[0]} is none.",
+            "Choose default, or other adapter.target_modules.",
+        )
 
 
 def _kept_whole(network: nn.Module, config: AdapterConfig) -> list[str]:
