@@ -62,7 +62,8 @@ class Frequency:
         """Whole steps from the first time to each; a time between two steps takes the nearer."""
         if self.unit == "month":
             months: Times = times.astype("M8[us]").astype("M8[M]").astype(np.int64)
-            return (months - months[0]) // self.step
+            passed: Times = (months - months[0]) // self.step
+            return passed
         if self.unit == "business day":
             days = times.astype("M8[us]").astype("M8[D]")
             counted: Times = np.busday_count(days[0], days).astype(np.int64)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LONGEST = 10_000
+_MULTIPLES = 8
 _CLEAR = 0.2
 _CLEAR_FOR_CANDIDATES = 0.1
 """Autocorrelation below this is no season; where one is expected, noise may hide more of it."""
@@ -17,7 +18,7 @@ def find_season(values: NDArray[np.float64], candidates: Sequence[int] = ()) -> 
     """The length of the strongest season in steps; 1 where there is none.
 
     Looks at the autocorrelation of the changes from step to step, which no trend disturbs.
-    ``candidates`` (a day, a week … in steps) are tried first. A longer one must be clearly stronger.
+    ``candidates`` (a day, a week … in steps) come first; a longer one must be clearly stronger.
     """
     changes = np.diff(values)
     longest = min(len(changes) // 3, _LONGEST)
@@ -26,11 +27,10 @@ def find_season(values: NDArray[np.float64], candidates: Sequence[int] = ()) -> 
     correlation = _autocorrelation(changes, longest)
     peaks = _peaks(correlation)
     expected = [lag for lag in peaks if lag in candidates]
-    return (
-        _first_strong(correlation, expected, _CLEAR_FOR_CANDIDATES)
-        or _first_strong(correlation, peaks, _CLEAR)
-        or 1
-    )
+    if season := _first_strong(correlation, expected, _CLEAR_FOR_CANDIDATES):
+        return season
+    season = _first_strong(correlation, peaks, _CLEAR)
+    return _sharpened(correlation, season) if season else 1
 
 
 def _first_strong(
@@ -42,6 +42,12 @@ def _first_strong(
         return None
     highest = max(correlation[lag] for lag in strong)
     return next(lag for lag in strong if correlation[lag] >= 0.9 * highest)
+
+
+def _sharpened(correlation: NDArray[np.float64], season: int) -> int:
+    """The best length near ``season`` by its multiples too: noise moves the top of one peak."""
+    near = range(max(2, round(0.8 * season)), min(round(1.2 * season), len(correlation) - 1) + 1)
+    return max(near, key=lambda lag: float(correlation[lag::lag][:_MULTIPLES].mean()))
 
 
 def _peaks(correlation: NDArray[np.float64]) -> list[int]:

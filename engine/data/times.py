@@ -88,8 +88,10 @@ def _from_numbers(numbers: Times) -> TimeColumn:
 
 def _from_texts(name: str, texts: pd.Series) -> TimeColumn:
     """Month before day, unless only day before month reads all or keeps the rows in order."""
-    readings = {day_first: _parsed(texts, day_first) for day_first in (False, True)}
-    month_first, day_first = readings[False], readings[True]
+    month_first = _parsed(texts, day_first=False)
+    # Only where the year does not come first can the two be taken for each other.
+    year_first = bool(texts.str.match(r"\s*\d{4}").all())
+    day_first = month_first if year_first else _parsed(texts, day_first=True)
     differ = not month_first.equals(day_first)
     swapped = differ and _faults(day_first) < _faults(month_first)
     chosen = day_first if swapped else month_first

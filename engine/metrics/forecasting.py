@@ -151,7 +151,7 @@ class ForecastErrors:
     """Metrics from sums over windows."""
 
     def __init__(self, sums: NDArray[np.float64], windows: int, scales: Scales) -> None:
-        """``sums`` ``[5, horizon, targets]``: squares and sizes of errors, loss, truth, its square."""
+        """``sums`` ``[5, horizon, targets]``: errors squared, absolute, loss, truth, its square."""
         means = sums / windows
         self.squared, self.absolute, self._loss, self._truth, self._truth_squared = means
         self.scales = scales
