@@ -172,6 +172,19 @@ def test_an_exported_network_forecasts_what_comes_next(tmp_path: Path) -> None:
     assert [record["load"] for record in records] == pytest.approx(expected, abs=0.1)
 
 
+def test_the_hours_to_come_are_shown_to_a_forecast(tmp_path: Path) -> None:
+    chosen = file_config(tmp_path / "wave.csv", wave(), "task.calendar=true")
+    task = chosen.task.create(chosen)
+    _, fitted, _ = encoded(task)
+    known = task.encode(wave(200), fitted, CPU, lambda event: None)
+    unknown = task.encode_new(wave(188), fitted, CPU, lambda event: None)
+    [expected] = known.read([torch.tensor([len(known) - 1])])
+    [actual] = unknown.read([torch.tensor([0])])
+    assert len(unknown) == 1
+    for name in ("past", "future", "time"):
+        assert torch.equal(actual.inputs[name], expected.inputs[name]), name
+
+
 def test_a_forecast_needs_a_whole_window(tmp_path: Path) -> None:
     chosen = file_config(tmp_path / "wave.csv", wave())
     task = chosen.task.create(chosen)
