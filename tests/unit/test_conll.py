@@ -1,0 +1,68 @@
+"""CoNLL files as people have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.data.conll import read_conll
+from engine.data.readers import ReadOptions, read_file
+from engine.errors import DataError
+
+
+def _columns(text: str) -> dict[str, list[list[str]]]:
+    columns: dict[str, list[list[str]]] = read_conll(Path("x.conll"), text).to_pydict()
+    return columns
+
+
+def test_sentences_end_at_empty_lines_and_documents_are_passed_over() -> None:
+    text = "-DOCSTART- -X- O O\n\nEU NNP I-NP B-ORG\nrejects VBZ I-VP O\n\n\nGerman JJ I-NP B-MISC"
+    columns = _columns(text)
+    assert columns["tokens"] == [["EU", "rejects"], ["German"]]
+    assert columns["column_2"] == [["NNP", "VBZ"], ["JJ"]]
+    assert columns["column_4"] == [["B-ORG", "O"], ["B-MISC"]]
+
+
+def test_words_separated_by_tabs_may_hold_blanks() -> None:
+    assert _columns("New York\tB-place\nis\tO\n") == {
+        "tokens": [["New York", "is"]],
+        "column_2": [["B-place", "O"]],
+    }
+
+
+def test_lines_with_windows_endings_and_blanks_alone_are_borders() -> None:
+    assert _columns("a\tO\r\n\r\nb\tO\r\n \t\r\nc\tO\r\n")["tokens"] == [["a"], ["b"], ["c"]]
+
+
+def test_comments_are_passed_over_but_hash_signs_are_words() -> None:
+    columns = _columns("# sent_id = 1 of 9\n#\tO\ntag\tO\n")
+    assert columns["tokens"] == [["#", "tag"]]
+
+
+def test_unusual_line_separators_belong_to_their_word() -> None:
+    assert _columns("a\u2028b\tO\nc\x85\tO\n")["column_2"] == [["O", "O"]]
+
+
+def test_a_line_without_a_tag_is_named() -> None:
+    with pytest.raises(DataError, match=r"x\.conll, row 2: 1 of 2 columns"):
+        _columns("a\tO\nb\nc\tO\n")
+
+
+def test_a_file_of_plain_lines_is_refused() -> None:
+    with pytest.raises(DataError, match="no tagged words"):
+        _columns("one\n\ntwo\n")
+
+
+def test_the_suffix_says_how_a_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "train.conll"
+    path.write_text("a O\n\nb O\n")
+    assert read_file(path, ReadOptions()).table.num_rows == 2
+
+
+def test_wnut_has_the_sentences_that_its_authors_count(real_data: Path) -> None:
+    rows = {
+        split: read_file(real_data / "wnut17" / f"{split}.conll", ReadOptions()).table.num_rows
+        for split in ("train", "validation", "test")
+    }
+    assert rows == {"train": 3394, "validation": 1009, "test": 1287}

@@ -1,0 +1,167 @@
+"""The pieces between texts and batches: columns, labels, padding, lengths, words, answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.data.toy import with_class_names
+from engine.errors import DataError
+from engine.text.answers import answers_of
+from engine.text.buckets import shuffled_by_length, sorted_by_length
+from engine.text.columns import chosen, find_label, find_pair, find_text
+from engine.text.labels import classes_of, flags_of, labels_of
+from engine.text.lengths import length_facts
+from engine.text.padding import mask_of, padded
+from engine.text.words import first_tokens, marked, targets_of, words_of
+
+REVIEWS = pa.table({
+    "id": ["a1", "b2"], "headline": ["Good", "Bad"],
+    "story": ["A long and winding tale.", "Another tale, not as long."], "stars": [5, 1],
+})  # fmt: skip
+
+
+def test_the_text_is_found_by_its_name_or_its_length() -> None:
+    assert find_text(REVIEWS) == "story"
+    assert find_text(REVIEWS.rename_columns(["id", "text", "story", "stars"])) == "text"
+
+
+def test_the_label_is_found_by_its_name_its_notes_or_as_the_only_column_with_few_values() -> None:
+    assert find_label(REVIEWS.append_column("Label", [["x", "y"]]), ["story"]) == "Label"
+    assert find_label(REVIEWS.select(["story", "stars"]), ["story"]) == "stars"
+    noted = with_class_names(REVIEWS, "stars", ["bad", "good"])
+    assert find_label(noted, ["story"]) == "stars"
+
+
+def test_a_label_that_cannot_be_told_is_asked_for() -> None:
+    with pytest.raises(DataError, match=r"id, headline, stars\. Set task\.label"):
+        find_label(REVIEWS, ["story"])
+
+
+def test_a_wrong_column_is_answered_with_those_there_are() -> None:
+    with pytest.raises(DataError, match=r"task\.text: there is no column 'txt'.*headline"):
+        chosen(REVIEWS, "txt", "task.text")
+
+
+def test_pairs_are_found_by_their_names() -> None:
+    pairs = pa.table({"hypothesis": ["b"], "premise": ["a"], "label": [0]})
+    assert find_pair(pairs) == ("premise", "hypothesis")
+    assert find_pair(REVIEWS) is None
+
+
+def test_labels_get_their_names_and_lose_numbers_that_stand_for_none() -> None:
+    table = with_class_names(pa.table({"label": [1, 0, -1, None]}), "label", ["no", "yes"])
+    assert labels_of(table, "label") == ["yes", "no", None, None]
+
+
+def test_labels_of_any_type_become_texts() -> None:
+    assert labels_of(pa.table({"x": [1.0, 2.0]}), "x") == ["1", "2"]
+    assert labels_of(pa.table({"x": [True, False]}), "x") == ["true", "false"]
+    assert labels_of(pa.table({"x": [["a", "b"], []]}), "x") == [["a", "b"], []]
+
+
+def test_classes_that_are_numbers_are_in_their_order() -> None:
+    assert classes_of(["10", "9", "10"], None) == (["9", "10"], [1, 2])
+
+
+def test_several_labels_become_flags() -> None:
+    assert flags_of([["b"], [], ["a", "b"]], ["a", "b"]) == [[0, 1], [0, 0], [1, 1]]
+
+
+lists = st.lists(st.lists(st.integers(1, 99), max_size=6), min_size=1, max_size=6)
+
+
+@given(lists)
+def test_padding_and_mask_give_the_lists_back(values: list[list[int]]) -> None:
+    column = pa.chunked_array([pa.array(values[:2], pa.list_(pa.int64())),
+                               pa.array(values[2:], pa.list_(pa.int64()))])  # fmt: skip
+    tensor, mask = padded(column, 0), mask_of(column)
+    assert tensor.shape == mask.shape == (len(values), max(map(len, values)))
+    kept = [row[flags.bool()].tolist() for row, flags in zip(tensor, mask, strict=True)]
+    assert kept == values
+    assert (tensor[mask == 0] == 0).all()
+
+
+lengths_and_batch = st.tuples(
+    st.lists(st.integers(0, 500), min_size=1, max_size=400), st.integers(1, 9)
+)
+    st.lists(st.integers(0, 500), min_size=1, max_size=400), st.integers(1, 9)
+)
+
+
+@given(lengths_and_batch, st.integers(0, 10))
+def test_every_sample_is_in_one_batch_and_the_seed_fixes_which(
+    given_lengths: tuple[list[int], int], seed: int
+) -> None:
+    lengths, size = torch.tensor(given_lengths[0]), given_lengths[1]
+    plans = [
+        shuffled_by_length(lengths, size, torch.Generator().manual_seed(seed)) for _ in range(2)
+    ]
+    assert sorted(torch.cat(plans[0]).tolist()) == list(range(len(lengths)))
+    assert all(map(torch.equal, *plans))
+    assert sorted(torch.cat(sorted_by_length(lengths, size)).tolist()) == list(range(len(lengths)))
+
+
+def test_batches_by_length_are_nearly_without_padding() -> None:
+    lengths = torch.from_numpy(np.random.default_rng(0).integers(1, 512, 6000))
+    plan = shuffled_by_length(lengths, 32, torch.Generator().manual_seed(0))
+    cells = sum(len(rows) * int(lengths[rows].max()) for rows in plan)
+    assert lengths.sum() / cells > 0.95
+
+
+def test_batches_by_length_come_in_another_order_each_time() -> None:
+    lengths = torch.arange(640)
+    generator = torch.Generator().manual_seed(0)
+    first, second = (shuffled_by_length(lengths, 32, generator) for _ in range(2))
+    assert not all(map(torch.equal, first, second))
+    middles = [float(lengths[rows].float().mean()) for rows in first]
+    assert middles != sorted(middles)
+
+
+def test_lengths_are_told_in_words() -> None:
+    facts = length_facts([10] * 95 + [100] * 5, limit=50)
+    assert facts["tokens"].startswith("median 10, ")
+    assert facts["cut"] == "5.0% are longer than 50 tokens"
+    assert "cut" not in length_facts([10, 20], limit=50)
+    assert length_facts([], limit=50) == {}
+
+
+def test_the_first_token_of_a_word_is_labelled() -> None:
+    firsts = first_tokens([None, 0, 1, 1, 1, 2, None])
+    assert firsts == [-1, 0, 1, -1, -1, 2, -1]
+    assert targets_of(firsts, [5, 6, 7]) == [-100, 5, 6, -100, -100, 7, -100]
+
+
+def test_typed_sentences_lose_their_punctuation_to_words_of_its_own() -> None:
+    assert words_of("Ann's in New York.", typed=True) == ["Ann's", "in", "New", "York", "."]
+    assert words_of("Ann 's here.") == ["Ann", "'s", "here."]
+
+
+def test_entities_are_marked_in_their_sentence() -> None:
+    words = ["Ann", "Lee", "left", "Rome"]
+    assert (
+        marked(words, [("person", 0, 2), ("place", 3, 4)]) == "[Ann Lee person] left [Rome place]"
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"text": ["Rome"], "answer_start": [8]},
+        {"text": ["Rome"], "answer_start": [3]},
+        [{"text": "Rome", "answer_start": 8}],
+        {"text": "Rome", "answer_start": 8},
+        "Rome",
+    ],
+)
+def test_answers_are_read_in_every_form_and_found_where_they_stand(value: object) -> None:
+    assert answers_of(value, "She saw Rome.") == [("Rome", 8)]
+
+
+def test_an_answer_that_is_not_in_the_text_is_a_fault_and_none_at_all_is_not() -> None:
+    assert answers_of("Paris", "She saw Rome.") is None
+    assert answers_of({"text": [], "answer_start": []}, "She saw Rome.") == []
