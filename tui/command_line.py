@@ -12,8 +12,8 @@ from engine.overrides import assignments
 def command_line(config: RunConfig, presets: Mapping[str, RunConfig], preset: str = "") -> str:
     """What to type for the same run: a preset, and what differs from it.
 
-    The preset is ``preset`` if it is among ``presets``, else the one with the least to change.
-    Empty when there is none at all.
+    The preset is ``preset`` if it is among ``presets``, else the one with the least to change,
+    one for the same task before others. Empty when there is none at all.
     """
     target = config.values()
     fields = fields_of(target)
@@ -21,7 +21,8 @@ def command_line(config: RunConfig, presets: Mapping[str, RunConfig], preset: st
     def words(name: str) -> list[str]:
         return [name, *assignments(presets[name].values(), target, fields)]
 
-    candidates = [preset] if preset in presets else list(presets)
+    alike = [name for name in presets if presets[name].task.kind == config.task.kind]
+    candidates = [preset] if preset in presets else alike or list(presets)
     if not candidates:
         return ""
     return shlex.join(["dltui", "run", *min(map(words, candidates), key=len)])

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.config import RunConfig
 from engine.data.loaded import loaded, loaded_rows
+from engine.data.raw import RawData
 from engine.errors import DataError
 
 _CELL = 80
@@ -19,7 +20,7 @@ def preview(values: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
     says why. Raises ``ConfigError`` and ``DataError``.
     """
     config = RunConfig.parse(values)
-    table = loaded_rows(config)[1].train.slice(0, rows)
+    table = _rows(config).train.slice(0, rows)
     return _judged(config) | {
         "columns": list(table.column_names),
         "rows": [
@@ -27,6 +28,13 @@ def preview(values: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
             for row in zip(*(column.to_pylist() for column in table.columns), strict=True)
         ],
     }
+
+
+def _rows(config: RunConfig) -> RawData:
+    try:
+        return loaded_rows(config)[1]
+    except DataError:  # of the task's own; when the data itself cannot be read, it is raised again
+        return config.data.load()
 
 
 def _judged(config: RunConfig) -> dict[str, Any]:

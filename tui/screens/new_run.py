@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from engine.advisor import Advisor
 from engine.config import RunConfig
@@ -38,6 +38,7 @@ from tui.widgets.form.row import FieldRow
 from tui.widgets.preview import DataPreview
 from tui.widgets.question import Ask
 from tui.widgets.section_tabs import SectionTab, SectionTabs
+from tui.widgets.steady_footer import SteadyFooter
 
 
 class NewRunScreen(Screen[None]):
@@ -103,7 +104,7 @@ class NewRunScreen(Screen[None]):
             yield FieldHelp()
             yield EstimateBar(self._ask)
             yield Static(id="command")
-        yield Footer(show_command_palette=False, compact=True)
+        yield SteadyFooter()
 
     async def on_mount(self) -> None:
         """Show the draft, and look for presets meanwhile."""
@@ -127,7 +128,7 @@ class NewRunScreen(Screen[None]):
         views = sections_of(self._draft, self._advanced, self._columns, current)
         await form.show(views)
         self.query_one(SectionTabs).show(views)
-        self.query_one("#origin", Static).update(self._origin())
+        self.query_one("#origin", Static).update(self._origin(), layout=False)
         config = self._draft.checked.config
         values = config.values() if config else None
         self.query_one(EstimateBar).show(values)
@@ -145,7 +146,7 @@ class NewRunScreen(Screen[None]):
 
     def _show_command(self) -> None:
         line = self._command() or "…"
-        self.query_one("#command", Static).update(literal(f"$ {line}", 1000))
+        self.query_one("#command", Static).update(literal(f"$ {line}", 1000), layout=False)
 
     def _command(self) -> str:
         config = self._draft.checked.config

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from engine.errors import UserError
 from engine.presets import Preset, delete_preset, list_presets
@@ -21,6 +21,7 @@ from tui.text import literal
 from tui.toast import complain, tell
 from tui.widgets.listing import Column, Listing
 from tui.widgets.plain_input import PlainInput
+from tui.widgets.steady_footer import SteadyFooter
 
 _COLUMNS = (
     Column("Name", 16, 30),
@@ -56,7 +57,7 @@ class PresetsScreen(Screen[Preset | None]):
         yield Static("Presets · enter takes the one with the cursor", id="heading")
         yield Listing[Preset](_COLUMNS, _cells, lambda preset: preset.name)
         yield PlainInput(placeholder="words that name, task or title contain", compact=True)
-        yield Footer(show_command_palette=False, compact=True)
+        yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Read the presets beside the screen."""

@@ -29,10 +29,13 @@ class EstimateBar(Static):
         """Estimate another configuration; ``None`` when there is none to estimate."""
         if values is None:
             self._question.drop()
-            self.update(literal("no estimate until all fields are right").stylize("$text-muted"))
+            self._say(literal("no estimate until all fields are right").stylize("$text-muted"))
         else:
-            self.update(literal("…").stylize("$text-muted"))
+            self._say(literal("…").stylize("$text-muted"))
             self._question.put(values)
+
+    def _say(self, text: Content) -> None:
+        self.update(text, layout=False)
 
     @on(Answered)
     def _answered(self, event: Answered) -> None:
@@ -40,9 +43,9 @@ class EstimateBar(Static):
         if not self._question.newest(event):
             return
         if isinstance(event.answer, UserError):
-            self.update(literal(event.answer, 400).stylize("$text-error"))
+            self._say(literal(event.answer, 400).stylize("$text-error"))
         else:
-            self.update(Content("\n").join(_lines(Estimate.from_record(event.answer))))
+            self._say(Content("\n").join(_lines(Estimate.from_record(event.answer))))
 
 
 def _lines(estimate: Estimate) -> Iterator[Content]:

@@ -62,6 +62,8 @@ class DataPreview(ScrollableContainer, can_focus=True):
         asked = {section: values[section] for section in ("task", "data")}
         if asked == self._asked:
             return
+        if self._asked is not None and asked["data"] != self._asked["data"]:
+            self.post_message(self.Columns({}))
         self._asked = asked
         self.problem = ""
         self._say(literal("…").stylize("$text-muted"))

@@ -29,9 +29,10 @@ class SectionTab(Static):
 
     def show(self, view: SectionView) -> None:
         """Show number, title, and a mark for something wrong."""
-        mark = " !" if view.problems else ""
+        text = literal(f"{self._index + 1} {view.title}{' !' if view.problems else ''}")
         self.set_class(bool(view.problems), "-wrong")
-        self.update(literal(f"{self._index + 1} {view.title}{mark}"))
+        if text != self.content:
+            self.update(text)
 
     def on_click(self) -> None:
         """Choose the section."""

@@ -36,7 +36,7 @@ class FormSection(Vertical):
 
     async def show(self, view: SectionView) -> None:
         """Show another state; rows of fields that stay keep their focus."""
-        self._head.update(_heading(self._number, view))
+        self._head.update(_heading(self._number, view), layout=False)
         rows = {row.view.spec.name: row for row in self.rows}
         wanted = [field.spec.name for field in view.fields]
         for name, row in rows.items():

@@ -17,7 +17,7 @@ class FieldHelp(Static):
 
     def show(self, view: FieldView | None) -> None:
         """Explain a field."""
-        self.update(_text(view) if view else "")
+        self.update(_text(view) if view else "", layout=False)
 
 
 def _text(view: FieldView) -> Content:

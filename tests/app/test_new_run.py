@@ -1,0 +1,276 @@
+"""Composing a run with the keyboard alone, from the empty start to the worker."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.advisor import Superseded
+from engine.locations import runs_folder
+from engine.presets import find_preset, load_preset
+from engine.run_directory import RunDirectory, all_runs
+from tui.app import DltuiApp
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.monitor import MonitorScreen
+from tui.screens.new_run import NewRunScreen
+from tui.sections import heading_of
+from tui.widgets.form.row import FieldRow
+from tui.widgets.preview import DataPreview
+
+SIZES = [(80, 24), (120, 40)]
+
+
+def silent(question: str, **arguments: Any) -> dict[str, Any]:
+    """An advisor that never answers, for tests that are not about its answers."""
+    raise Superseded("")
+
+
+def rows(pilot: Pilot[Any]) -> dict[str, FieldRow]:
+    return {row.view.spec.name: row for row in pilot.app.screen.query(FieldRow)}
+
+
+def value(pilot: Pilot[Any], name: str) -> str:
+    return rows(pilot)[name].view.text
+
+
+async def opened(pilot: Pilot[Any], screen: NewRunScreen, until: Any) -> None:
+    pilot.app.push_screen(screen)
+    await until(pilot, lambda: pilot.app.screen is screen and len(rows(pilot)) > 10)
+
+
+async def go_to(pilot: Pilot[Any], name: str) -> None:
+    """Jump to the section and press j until the field has the focus, as a person would."""
+    await pilot.press(str(heading_of(name) + 1))
+    for _ in range(100):
+        focused = pilot.app.focused
+        if isinstance(focused, FieldRow) and focused.view.spec.name == name:
+            return
+        await pilot.press("j")
+    raise AssertionError(f"{name} cannot be reached")
+
+
+async def typed(pilot: Pilot[Any], name: str, text: str) -> None:
+    """Type a value over what a field has."""
+    await go_to(pilot, name)
+    await pilot.press("enter", "ctrl+u", *text)
+    await pilot.pause()
+
+
+def end(run: RunDirectory) -> None:
+    """End the worker of a run that has served its purpose."""
+    worker = run.worker()
+    assert worker is not None
+    if worker.alive():
+        os.killpg(worker.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_preset_is_loaded_changed_and_started(size, until) -> None:
+    app = DltuiApp("new")
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen) and rows(pilot))
+        await pilot.press("ctrl+o", "slash", *"digits-cnn", "enter", "enter")
+        await until(pilot, lambda: "digits-cnn" in str(app.screen.query_one("#origin").render()))
+        await typed(pilot, "train.epochs", "1")
+        await pilot.press("enter", "ctrl+r")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        run = all_runs(runs_folder())[0]
+        end(run)
+    assert run.config() == load_preset(find_preset("digits-cnn"), ["train.epochs=1"])
+
+
+async def test_the_empty_start_can_be_started_at_once(until) -> None:
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=silent), until)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        run = all_runs(runs_folder())[0]
+        end(run)
+    assert (run.config().task.kind, run.config().data.label) == ("image_classification", "digits")
+
+
+async def test_another_domain_brings_its_task_model_and_data(until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=silent), until)
+        await pilot.press("1", "enter", *"tabular", "enter")
+        await until(pilot, lambda: value(pilot, "task.kind") == "tabular_classification")
+        assert value(pilot, "model.kind") == "mlp"
+        assert value(pilot, "data.name") == "iris"
+        assert "model.channels" not in rows(pilot)
+
+
+async def test_numbers_go_to_sections_and_keys_through_all_fields(until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=silent), until)
+        for number, first in enumerate(["domain", "task.kind", "data.kind", "model.kind"], 1):
+            await pilot.press(str(number))
+            assert pilot.app.focused.view.spec.name == first
+        await pilot.press("5", "j", "k", "down", "up")
+        assert pilot.app.focused.view.spec.name == "train.epochs"
+        await pilot.press("g")
+        for name in rows(pilot):
+            assert pilot.app.focused.view.spec.name == name
+            await pilot.press("j")
+
+
+async def test_a_wrong_value_is_marked_while_it_is_typed_and_nothing_starts(until, text_of) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=silent), until)
+        await typed(pilot, "train.epochs", "0")
+        await until(pilot, lambda: "5 Training !" in text_of(pilot))
+        assert "! 0 is not allowed; a whole number from 1 to 100000" in text_of(pilot)
+        await pilot.press("enter", "g", "ctrl+r")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, NewRunScreen)
+        assert pilot.app.focused.view.spec.name == "train.epochs"
+        await pilot.press("enter", "ctrl+u", "5")
+        await until(pilot, lambda: "5 Training !" not in text_of(pilot))
+    assert not all_runs(runs_folder())
+
+
+async def test_escape_takes_back_what_was_typed(until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=silent), until)
+        await typed(pilot, "train.epochs", "77")
+        await until(pilot, lambda: value(pilot, "train.epochs") == "77")
+        await pilot.press("escape")
+        await until(pilot, lambda: value(pilot, "train.epochs") == "10")
+        assert pilot.app.focused is rows(pilot)["train.epochs"]
+
+
+async def test_tab_keeps_the_value_and_goes_on(until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=silent), until)
+        await typed(pilot, "train.epochs", "7")
+        await pilot.press("tab")
+        await until(pilot, lambda: pilot.app.focused is rows(pilot)["train.batch_size"])
+        assert value(pilot, "train.epochs") == "7"
+
+
+async def test_changes_are_marked_and_undone(until, text_of) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=silent), until)
+        await go_to(pilot, "train.optimizer")
+        await pilot.press("right")
+        await until(pilot, lambda: "*optimizer" in text_of(pilot))
+        assert "1 changed" in text_of(pilot)
+        await pilot.press("u")
+        await until(pilot, lambda: "*optimizer" not in text_of(pilot))
+
+
+async def test_advanced_fields_unfold(until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=silent), until)
+        assert "train.max_grad_norm" not in rows(pilot)
+        await pilot.press("a")
+        await until(pilot, lambda: "train.max_grad_norm" in rows(pilot))
+        await pilot.press("a")
+        await until(pilot, lambda: "train.max_grad_norm" not in rows(pilot))
+
+
+async def test_the_copied_command_is_the_same_run(until) -> None:
+    preset = find_preset("digits-cnn")
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        values = load_preset(preset).values()
+        screen = NewRunScreen(values, preset.name, ask=silent)
+        await opened(pilot, screen, until)
+        await typed(pilot, "train.learning_rate", "3e-4")
+        await pilot.press("enter")
+        await until(pilot, lambda: "0.0003" in str(screen.query_one("#command").render()))
+        await pilot.press("c")
+        await until(pilot, lambda: pilot.app.clipboard)
+        command = shlex.split(pilot.app.clipboard)
+    assert command[:3] == ["dltui", "run", "digits-cnn"]
+    config = load_preset(preset, command[3:])
+    assert config == load_preset(preset, ["train.learning_rate=3e-4"])
+
+
+async def test_leaving_asks_only_when_something_would_be_lost(until) -> None:
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        home = app.screen
+        await opened(pilot, NewRunScreen(ask=silent), until)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is home)
+        screen = NewRunScreen(ask=silent)
+        await opened(pilot, screen, until)
+        await go_to(pilot, "train.optimizer")
+        await pilot.press("right", "escape")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("n")
+        await until(pilot, lambda: app.screen is screen)
+        await pilot.press("escape", "y")
+        await until(pilot, lambda: app.screen is home)
+
+
+@pytest.mark.parametrize("name", ["[red]x[/red].csv", "[@click=app.quit].csv", "[/x].csv"])
+async def test_file_names_complete_and_are_shown_as_they_are(
+    name, tmp_path, until, text_of, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file in (Path("data") / name.replace("/", "∕"), Path("data/\x1b]2;x")):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("a,label\n1,x\n")
+    shown = name.replace("/", "∕")
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=silent), until)
+        await pilot.press("1", "enter", *"tabular", "enter", "3", "enter", *"local", "enter")
+        await until(pilot, lambda: "data.path" in rows(pilot))
+        await typed(pilot, "data.path", "da")
+        await pilot.press("tab")
+        await until(pilot, lambda: value(pilot, "data.path") == "data/")
+        await pilot.press("tab")
+        await until(pilot, lambda: value(pilot, "data.path") == f"data/{shown}")
+        assert f"data/{shown}" in text_of(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert f"data/{shown}" in text_of(pilot)
+        await pilot.press("3", "j", "enter", "ctrl+u", *"data/\x1b")
+        assert "\x1b" not in text_of(pilot)
+
+
+async def test_data_and_costs_are_shown_and_columns_offered(until, text_of, tmp_path) -> None:
+    file = tmp_path / "own.csv"
+    lines = [f"{i},{'ab'[i % 2]},{'[b]yes[/b]' if i % 3 else 'no'}" for i in range(90)]
+    file.write_text("\n".join(["size,letter,outcome", *lines]))
+    values = {
+        "task": {"kind": "tabular_classification", "target": "outcome"},
+        "data": {"kind": "file", "path": str(file)},
+        "model": {"kind": "mlp"},
+    }
+    async with DltuiApp().run_test(size=(140, 50)) as pilot:
+        await opened(pilot, NewRunScreen(values), until)
+        await until(pilot, lambda: "class balance" in text_of(pilot))
+        text = text_of(pilot)
+        assert "[b]yes[/b]" in text
+        assert "66.7 %" in text
+        await until(pilot, lambda: "parameters" in text_of(pilot))
+        await go_to(pilot, "task.target")
+        await pilot.press("enter", *"letter", "enter")
+        await until(pilot, lambda: "50.0 %" in text_of(pilot))
+        assert value(pilot, "task.target") == "letter"
+
+
+async def test_data_that_cannot_be_used_is_told_before_the_start(until, text_of, tmp_path) -> None:
+    values = {
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "file", "path": str(tmp_path / "missing.csv")},
+        "model": {"kind": "mlp"},
+    }
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = NewRunScreen(values)
+        await opened(pilot, screen, until)
+        await until(pilot, lambda: "missing.csv" in screen.query_one(DataPreview).problem)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        assert "missing.csv" in text_of(pilot)
+        await pilot.press("n")
+    assert not all_runs(runs_folder())

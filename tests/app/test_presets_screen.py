@@ -1,0 +1,158 @@
+"""Presets: listed, found, saved, loaded back, deleted after a question."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.pilot import Pilot
+
+from engine.advisor import Superseded
+from engine.config import RunConfig
+from engine.locations import presets_folder
+from engine.presets import Preset, find_preset, list_presets, load_preset, save_preset
+from tui.app import DltuiApp
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.new_run import NewRunScreen
+from tui.screens.presets import PresetsScreen
+from tui.screens.save_preset import SavePresetScreen
+from tui.widgets.listing import Listing
+
+IRIS = RunConfig.parse(
+    {
+        "name": "own-iris",
+        "title": "[red]mine[/red]",
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "builtin", "name": "iris"},
+        "model": {"kind": "mlp", "hidden": [8, 4]},
+    }
+)
+
+
+def names(pilot: Pilot[Any]) -> list[str]:
+    return [preset.name for preset in pilot.app.screen.query_one(Listing).items]
+
+
+async def listed(pilot: Pilot[Any], until: Any) -> list[Preset | None]:
+    """Open the screen; what is chosen will be in the list."""
+    chosen: list[Preset | None] = []
+    pilot.app.push_screen(PresetsScreen(), chosen.append)
+    await until(pilot, lambda: isinstance(pilot.app.screen, PresetsScreen) and names(pilot))
+    return chosen
+
+
+def silent(question: str, **arguments: Any) -> dict[str, Any]:
+    raise Superseded("")
+
+
+async def test_shipped_and_own_presets_are_listed_as_they_are(until, text_of) -> None:
+    save_preset("own-iris", IRIS)
+    async with DltuiApp().run_test(size=(120, 50)) as pilot:
+        await listed(pilot, until)
+        assert names(pilot) == [preset.name for preset in list_presets()]
+        assert len(names(pilot)) > 5
+        row = next(line for line in text_of(pilot).splitlines() if "own-iris" in line)
+    for part in ("tabular_classification", " own ", "[red]mine[/red]"):
+        assert part in row
+
+
+async def test_typing_narrows_the_list_down_and_enter_takes_the_preset(until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        chosen = await listed(pilot, until)
+        await pilot.press("slash", *"image_class digits")
+        await until(pilot, lambda: names(pilot) == ["digits-cnn"])
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: chosen)
+    assert chosen == [find_preset("digits-cnn")]
+
+
+async def test_escape_brings_all_back_and_then_leaves(until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        chosen = await listed(pilot, until)
+        await pilot.press("slash", *"digits")
+        await until(pilot, lambda: len(names(pilot)) == 1)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(names(pilot)) > 5)
+        await pilot.press("escape")
+        await until(pilot, lambda: chosen == [None])
+
+
+async def test_an_own_preset_is_deleted_after_a_question(until) -> None:
+    save_preset("own-iris", IRIS)
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await listed(pilot, until)
+        await pilot.press("slash", *"own-iris", "enter", "d")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await pilot.press("n", "d")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        assert "own-iris" in [preset.name for preset in list_presets()]
+        await pilot.press("y")
+        await until(pilot, lambda: names(pilot) == [])
+    assert "own-iris" not in [preset.name for preset in list_presets()]
+
+
+async def test_a_shipped_preset_is_not_deleted(until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await listed(pilot, until)
+        await pilot.press("slash", *"digits-cnn", "enter", "d")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, PresetsScreen)
+    assert find_preset("digits-cnn").shipped
+
+
+async def test_a_broken_preset_is_listed_with_its_problem_and_not_taken(until, text_of) -> None:
+    presets_folder().mkdir(parents=True)
+    (presets_folder() / "broken.toml").write_text("[train]\nepochs = 'many'")
+    async with DltuiApp().run_test(size=(160, 50)) as pilot:
+        chosen = await listed(pilot, until)
+        assert "! " in next(line for line in text_of(pilot).splitlines() if "broken" in line)
+        await pilot.press("slash", *"broken", "enter", "enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, PresetsScreen)
+    assert not chosen
+
+
+async def saving(pilot: Pilot[Any], config: RunConfig, until: Any) -> None:
+    """Open the new run with ``config`` and ask to save it."""
+    screen = NewRunScreen(config.values(), ask=silent)
+    pilot.app.push_screen(screen)
+    await until(pilot, lambda: pilot.app.screen is screen)
+    await pilot.press("ctrl+s")
+    await until(pilot, lambda: isinstance(pilot.app.screen, SavePresetScreen))
+
+
+async def test_what_is_saved_is_loaded_back_equal(until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await saving(pilot, IRIS, until)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+        await until(pilot, lambda: "own-iris" in [preset.name for preset in list_presets()])
+    assert load_preset(find_preset("own-iris")) == IRIS
+
+
+async def test_a_name_that_is_taken_is_asked_about(until) -> None:
+    save_preset("own-iris", IRIS)
+    changed = IRIS.override(["train.epochs=3"])
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await saving(pilot, changed, until)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SavePresetScreen))
+        assert load_preset(find_preset("own-iris")) == IRIS
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+    assert load_preset(find_preset("own-iris")) == changed
+
+
+async def test_a_name_that_cannot_be_is_refused(until, text_of) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await saving(pilot, IRIS, until)
+        await pilot.press("ctrl+u", *"../x", "enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, SavePresetScreen)
+        assert "1 to 64 of a-z" in text_of(pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+    assert not list(presets_folder().rglob("*"))

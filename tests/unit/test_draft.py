@@ -1,0 +1,213 @@
+"""The experiment being composed: what follows from a choice, what is wrong, what changed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from engine.config import RunConfig
+from engine.fields import FieldSpec
+from engine.overrides import parse_value, text_of
+from engine.presets import find_preset, list_presets, load_preset, save_preset, usable_presets
+from engine.tasks.registry import TASKS
+from tui import choices
+from tui.command_line import command_line
+from tui.draft import Draft
+from tui.sections import sections_of
+
+
+def drafts() -> Iterator[Draft]:
+    """A draft for every task with every model and every source of data that suits it."""
+    for task in TASKS:
+        for section in ("model", "data"):
+            for kind in choices.kinds(section, task):
+                yield Draft({"task": {"kind": task}, section: {"kind": kind}})
+
+
+def iris(*changes: str) -> RunConfig:
+    values = {
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "builtin", "name": "iris"},
+        "model": {"kind": "mlp"},
+    }
+    return RunConfig.parse(values).override(changes)
+
+
+def test_an_empty_draft_can_be_started_as_it_is() -> None:
+    draft = Draft()
+    assert draft.checked.config is not None
+    assert not draft.changes
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_begins_with_its_usual_model_and_data_that_suit_it(task: str) -> None:
+    draft = Draft()
+    draft.set_domain(TASKS[task].domain)
+    draft.set("task.kind", task)
+    assert draft.text("model.kind") == TASKS[task].models[0]
+    assert draft.text("data.kind") in choices.kinds("data", task)
+    assert draft.checked.problems == {}
+
+
+def test_built_in_data_is_offered_to_the_tasks_that_it_serves() -> None:
+    draft = Draft()
+    draft.set("task.kind", "tabular_regression")
+    assert draft.text("data.name") == "diabetes"
+    assert "digits" not in draft.options("data.name")
+
+
+def test_another_task_keeps_data_that_suits_it_too() -> None:
+    draft = Draft({"task": {"kind": "tabular_classification"}, "data": {"kind": "file"}})
+    draft.set("data.path", "mine.csv")
+    draft.set("task.kind", "tabular_regression")
+    assert draft.text("data.path") == "mine.csv"
+
+
+def test_a_wrong_value_is_a_problem_of_its_field_and_is_kept() -> None:
+    draft = Draft()
+    draft.set("train.epochs", "many")
+    assert draft.checked.config is None
+    assert "whole number" in draft.checked.problems["train.epochs"]
+    assert draft.text("train.epochs") == "many"
+
+
+def test_an_emptied_number_takes_its_default() -> None:
+    draft = Draft()
+    draft.set("train.epochs", "3")
+    draft.set("train.epochs", "")
+    assert draft.value("train.epochs") == 10
+    assert not draft.changes
+
+
+def test_a_change_is_known_and_undone() -> None:
+    draft = Draft(iris("train.epochs=7").values(), "iris-mlp")
+    draft.set("train.epochs", "9")
+    assert draft.changes == ["train.epochs"]
+    draft.reset("train.epochs")
+    assert draft.value("train.epochs") == 7
+    assert not draft.changes
+
+
+def test_saving_makes_the_draft_the_measure_of_changes() -> None:
+    draft = Draft()
+    draft.set("train.epochs", "9")
+    draft.saved_as("mine")
+    assert not draft.changes
+    assert draft.preset == draft.text("name") == "mine"
+
+
+def test_a_run_is_called_after_its_data_and_model_until_it_is_given_a_name() -> None:
+    draft = Draft(iris("name=iris-mlp").values(), "iris-mlp")
+    draft.set("data.name", "wine")
+    assert draft.text("name") == "wine-mlp"
+    draft.set("name", "mine")
+    draft.set("data.name", "iris")
+    assert draft.text("name") == "mine"
+
+
+def test_every_field_of_every_kind_stands_once_in_the_form() -> None:
+    fields = 0
+    for draft in drafts():
+        sections = sections_of(draft, advanced=True, columns={})
+        shown = [view.spec.name for section in sections for view in section.fields]
+        assert sorted(shown) == sorted(["domain", *filter(draft.applies, draft.fields)])
+        fields += len(shown)
+    assert fields > 500
+
+
+def test_every_field_of_every_kind_is_read_back_from_its_text() -> None:
+    fields = 0
+    for draft in drafts():
+        before = draft.checked
+        for name in draft.fields:
+            if not name.endswith(".kind"):
+                draft.set(name, draft.text(name))
+                fields += 1
+        assert draft.checked == before
+    assert fields > 500
+
+
+def test_advanced_fields_are_folded_unless_changed() -> None:
+    draft = Draft()
+
+    def shown() -> list[str]:
+        sections = sections_of(draft, advanced=False, columns={})
+        return [view.spec.name for section in sections for view in section.fields]
+
+    assert "train.max_steps" not in shown()
+    draft.set("train.max_steps", "5")
+    assert "train.max_steps" in shown()
+
+
+def test_column_fields_offer_the_columns() -> None:
+    draft = Draft(iris().values())
+    sections = sections_of(draft, advanced=False, columns={"[b]x[/b]": "numeric, input"})
+    target = next(v for s in sections for v in s.fields if v.spec.name == "task.target")
+    assert list(target.options) == ["", "[b]x[/b]"]
+
+
+AWKWARD = [
+    "",
+    "none",
+    "true",
+    "1",
+    "1e-3",
+    "a,b",
+    '"quoted"',
+    "'",
+    "it's $HOME",
+    "a\nb",
+    "[x]",
+    " ",
+]
+
+
+@pytest.mark.parametrize("value", AWKWARD)
+@pytest.mark.parametrize("optional", [False, True])
+def test_any_text_is_read_back_from_its_text(value: str, optional: bool) -> None:
+    spec = FieldSpec("data.path", "text", "", "", optional=optional)
+    assert parse_value(text_of(value, spec), spec) == value
+
+
+@pytest.mark.parametrize("value", AWKWARD)
+def test_any_list_is_read_back_from_its_text(value: str) -> None:
+    spec = FieldSpec("task.ignore", "list", (), "", item="text")
+    assert parse_value(text_of([value, "b"], spec), spec) == [value, "b"]
+
+
+def typed(command: str) -> RunConfig:
+    """The configuration that ``dltui run`` makes of a command."""
+    program, verb, preset, *assignments = shlex.split(command)
+    assert (program, verb) == ("dltui", "run")
+    return load_preset(find_preset(preset), assignments)
+
+
+CHANGES = [
+    (),
+    ("train.epochs=3", "train.learning_rate=1e-05"),
+    ("model.hidden=[]", "task.ignore=['petal width (cm)','a,b']"),
+    ("data.kind=file", "data.path=it's here/\"x\" [1].csv", "data.validation_path=none"),
+    ("model.dropout=0", "train.max_steps=5", "compute.device=cpu", "title=none"),
+    ("data.name=wine", "adapter.method=none"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_the_command_line_makes_the_same_configuration(changes: tuple[str, ...]) -> None:
+    save_preset("base", iris("train.max_steps=9", "title=A base"))
+    config = load_preset(find_preset("base"), list(changes))
+    assert typed(command_line(config, usable_presets(), "base")) == config
+    assert typed(command_line(config, usable_presets())) == config
+
+
+def test_the_command_line_of_every_preset_is_its_name() -> None:
+    presets = usable_presets()
+    assert len(presets) >= len([preset for preset in list_presets() if not preset.problem])
+    for name, config in presets.items():
+        assert command_line(config, presets, name) == f"dltui run {name}"
+
+
+def test_without_any_preset_there_is_no_command_line() -> None:
+    assert command_line(iris(), {}) == ""
