@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from engine.fields import Section, option
@@ -53,6 +53,16 @@ class AdapterConfig(Section):
                 "not_allowed", "is no regular expression: {why}", {"why": str(error)}
             ) from None
         return value
+
+    @model_validator(mode="after")
+    def _pissa_is_lora(self) -> AdapterConfig:
+        if self.init_lora_weights == "pissa" and self.method in ("dora", "rslora"):
+            raise PydanticCustomError(
+                "mismatch",
+                "pissa goes with the method lora, not with {method}",
+                {"field": "init_lora_weights", "method": self.method},
+            )
+        return self
 
     @property
     def active(self) -> bool:

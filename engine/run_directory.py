@@ -82,7 +82,7 @@ class RunDirectory:
         self.log = path / "log.txt"
         self.checkpoints = path / "checkpoints"
         self.model = path / "model"
-        self.initial_adapter = path / "adapter-initial"
+        self.initial_adapter = path / "adapter-initial.safetensors"
         self.report = path / "report.json"
         self._config = path / "config.toml"
         self._worker = path / "worker.json"

@@ -6,6 +6,7 @@ Nothing that is loaded is executed: no code from the hub, no pickled weights.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 # Batches are tokenised before training; the tokenizers' own threads only warn about forks.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+_ADAPTER = "adapter_config.json"
 _AUTO: dict[TextHead, Any] = {
     "sequence_classification": transformers.AutoModelForSequenceClassification,
     "token_classification": transformers.AutoModelForTokenClassification,
@@ -76,9 +78,11 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
         )
     if torch.get_default_device().type == "meta":
         return auto.from_config(architecture, dtype=torch.float32)
+    place = source_of(config.path)
+    base = base_of_adapter(place)
     with readable(config):
         network = auto.from_pretrained(
-            source_of(config.path),
+            source_of(base) if base else place,
             revision=config.revision,
             config=architecture,
             dtype=torch.float32,
@@ -87,15 +91,36 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
             # A head for other classes is replaced by a new one.
             ignore_mismatched_sizes=True,
         )
+        if base:
+            network = _merged(network, place)
     _make_room(network, shape)
     return network
 
 
+def _merged(network: Any, adapter: str) -> Any:
+    """The network with an adapter worked into its weights, to go on from there."""
+    import peft
+
+    adapted = peft.PeftModel.from_pretrained(network, adapter)
+    return adapted.merge_and_unload(safe_merge=True).requires_grad_(True)
+
+
+def base_of_adapter(place: str) -> str:
+    """The base that an adapter's folder names; empty where ``place`` is no adapter's folder."""
+    try:
+        record = json.loads((Path(place) / _ADAPTER).read_text())
+    except (OSError, ValueError):
+        return ""
+    base = record.get("base_model_name_or_path") if isinstance(record, dict) else None
+    return base if isinstance(base, str) else ""
+
+
 def pretrained_config(config: TransformerConfig) -> Any:
     """The ``PretrainedConfig`` of a trained model; raises :class:`TrainingError`."""
+    place = source_of(config.path)
     with readable(config):
         return transformers.AutoConfig.from_pretrained(
-            source_of(config.path), revision=config.revision, trust_remote_code=False
+            base_of_adapter(place) or place, revision=config.revision, trust_remote_code=False
         )
 
 
@@ -135,7 +160,7 @@ def source_of(path: str) -> str:
     given = Path(path).expanduser()
     run = runs_folder() / path if is_name(path) else given
     for folder in (given, given / "model", run / "model"):
-        if (folder / "config.json").is_file():
+        if any((folder / name).is_file() for name in ("config.json", _ADAPTER)):
             return str(folder)
     if given.is_absolute() or path.startswith((".", "~")) or given.is_dir() or run.is_dir():
         raise TrainingError(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import peft
-from torch import nn
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from engine.adapter import AdapterConfig
@@ -57,33 +60,51 @@ def merged(network: nn.Module) -> nn.Module:
     """A copy of the network with the adapter worked into its weights, free of peft."""
     assert isinstance(network, peft.PeftModel)
     plain: nn.Module = copy.deepcopy(network).merge_and_unload(safe_merge=True)
-    for parameter in plain.parameters():
-        parameter.requires_grad_(True)
-    return plain
+    return plain.requires_grad_(True)
 
 
-def save_initial(network: nn.Module, config: AdapterConfig, folder: Path) -> None:
+def save_initial(network: nn.Module, config: AdapterConfig, path: Path) -> None:
     """Keep what PiSSA's adapter was before training, without which it cannot be saved later.
 
     PiSSA takes the largest part of each weight out of the network; what is saved in the end is
-    the difference, which fits the network as it was (Meng et al. 2024, section 3).
+    the difference, which fits the network as it was (Meng et al. 2024, appendix on conversion).
     """
-    if config.active and config.init_lora_weights == "pissa" and not folder.exists():
-        assert isinstance(network, peft.PeftModel)
-        lora: Any = network.peft_config["default"]
-        lora.init_lora_weights = True
-        network.save_pretrained(str(folder))
-        lora.init_lora_weights = "pissa"
+    if config.init_lora_weights == "pissa" and not path.exists():
+        save_file(_adapter_weights(network), path)
 
 
 def save_adapter(network: nn.Module, folder: Path, initial: Path) -> None:
     """Write ``adapter_config.json``, ``adapter_model.safetensors`` and a model card."""
     assert isinstance(network, peft.PeftModel)
-    pissa = network.peft_config["default"].init_lora_weights == "pissa"  # type: ignore[attr-defined]
-    conversion: dict[str, Any] = (
-        {"path_initial_model_for_weight_conversion": str(initial)} if pissa else {}
+    config: Any = network.peft_config["default"]
+    if config.init_lora_weights != "pissa":
+        network.save_pretrained(str(folder))
+        return
+    weights = _difference(_adapter_weights(network), load_file(initial))
+    save_file(weights, folder / "adapter_model.safetensors", {"format": "pt"})
+    # Twice the rank at the same scale, alpha / r.
+    plain = dataclasses.replace(
+        config, r=2 * config.r, lora_alpha=2 * config.lora_alpha, init_lora_weights=True
     )
-    network.save_pretrained(str(folder), safe_serialization=True, **conversion)
+    plain.inference_mode = True
+    plain.save_pretrained(str(folder))
+    network.create_or_update_model_card(str(folder))
+
+
+def _adapter_weights(network: nn.Module) -> dict[str, Tensor]:
+    weights = peft.get_peft_model_state_dict(network)
+    return {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+
+
+def _difference(trained: dict[str, Tensor], initial: dict[str, Tensor]) -> dict[str, Tensor]:
+    """``B·A − B₀·A₀`` as one pair of matrices: ``[B, −B₀] · [A; A₀]``; the rest as it is."""
+    weights = dict(trained)
+    for name, before in initial.items():
+        if ".lora_A." in name:
+            weights[name] = torch.cat([trained[name], before], dim=0)
+        elif ".lora_B." in name:
+            weights[name] = torch.cat([trained[name], -before], dim=1)
+    return weights
 
 
 def load_adapter(network: nn.Module, folder: Path) -> nn.Module:

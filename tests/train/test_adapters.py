@@ -1,0 +1,234 @@
+"""Adapters: what they target, what is trained, and that others can use what is saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import peft
+import pyarrow as pa
+import pytest
+import torch
+import torchvision
+import transformers
+from torch import nn
+
+from engine.adapter import AdapterConfig
+from engine.config import RunConfig
+from engine.errors import TrainingError
+from engine.run_directory import RunDirectory
+from engine.training.adapter import merged, with_adapter
+from engine.training.export import load_exported
+from engine.training.run import train
+from engine.training.targets import adaptable, target_groups
+
+CPU = torch.device("cpu")
+SIZES: dict[str, Any] = {"num_hidden_layers": 2, "vocab_size": 120}
+
+
+def bert() -> nn.Module:
+    config = transformers.BertConfig(
+        hidden_size=32, intermediate_size=64, num_attention_heads=2, **SIZES
+    )
+    return transformers.AutoModelForSequenceClassification.from_config(config).eval()
+
+
+def llama() -> nn.Module:
+    config = transformers.LlamaConfig(
+        hidden_size=32, intermediate_size=64, num_attention_heads=2, **SIZES
+    )
+    return transformers.AutoModelForCausalLM.from_config(config).eval()
+
+
+def gpt2() -> nn.Module:
+    config = transformers.GPT2Config(n_embd=32, n_layer=2, n_head=2, vocab_size=120)
+    return transformers.AutoModelForCausalLM.from_config(config).eval()
+
+
+def resnet() -> nn.Module:
+    return torchvision.models.resnet18(num_classes=3).eval()
+
+
+def output(network: nn.Module) -> torch.Tensor:
+    inner = network.get_base_model() if isinstance(network, peft.PeftModel) else network
+    with torch.no_grad():
+        if isinstance(inner, torchvision.models.ResNet):
+            images = torch.linspace(-1, 1, 2 * 3 * 32 * 32).reshape(2, 3, 32, 32)
+            return network(images)
+        return network(input_ids=torch.arange(20).reshape(2, 10)).logits
+
+
+def disturb(network: nn.Module) -> None:
+    """Give the trainable part values as training would: an adapter begins as no change at all."""
+    generator = torch.Generator().manual_seed(0)
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.05 * torch.randn(parameter.shape, generator=generator)
+
+
+def test_groups_name_the_layers_of_a_network_with_count_shape_and_cost() -> None:
+    groups = {group.name: group for group in target_groups(bert())}
+    assert groups["query"].count == 2
+    assert groups["query"].shapes == ("32→32",)
+    assert groups["query"].parameters_per_rank == 2 * (32 + 32)
+    assert "attention" in groups["query"].preset
+    assert "classifier" not in groups
+
+
+def test_groups_cost_what_peft_adds() -> None:
+    for make in (bert, llama, gpt2, resnet):
+        network = make()
+        groups = target_groups(network)
+        names = tuple(group.name for group in groups)
+        before = sum(p.numel() for p in network.parameters())
+        adapted = with_adapter(network, AdapterConfig(method="lora", r=4, target_modules=names))
+        added = sum(p.numel() for name, p in adapted.named_parameters() if "lora_" in name)
+        assert added == 4 * sum(group.parameters_per_rank for group in groups), make
+        assert added < before
+
+
+def test_targets_can_be_listed_before_any_weights_exist() -> None:
+    with torch.device("meta"):
+        network = transformers.AutoModelForCausalLM.from_config(transformers.LlamaConfig())
+    assert {"q_proj", "down_proj"} <= {group.name for group in target_groups(network)}
+
+
+def test_layers_whose_adapter_cannot_be_merged_are_no_targets() -> None:
+    network = torchvision.models.mobilenet_v3_small()
+    grouped = [n for n, m in network.named_modules() if getattr(m, "groups", 1) > 1]
+    assert grouped
+    assert not set(grouped) & adaptable(network).keys()
+
+
+def test_a_target_that_matches_nothing_is_refused_with_the_nearest_names() -> None:
+    with pytest.raises(TrainingError, match=r"'qery'.*query"):
+        with_adapter(bert(), AdapterConfig(method="lora", target_modules=("qery",)))
+
+
+def test_a_pattern_that_matches_nothing_is_refused() -> None:
+    with pytest.raises(TrainingError, match="target_pattern"):
+        with_adapter(bert(), AdapterConfig(method="lora", target_pattern="nothing"))
+
+
+def test_a_pattern_chooses_by_whole_names() -> None:
+    config = AdapterConfig(method="lora", target_pattern=r".*layer\.1\..*query")
+    adapted = with_adapter(bert(), config)
+    names = [name for name, _ in adapted.named_parameters() if "lora_A" in name]
+    assert len(names) == 1
+    assert "layer.1." in names[0]
+
+
+def test_pissa_is_refused_for_convolutions() -> None:
+    config = AdapterConfig(method="lora", init_lora_weights="pissa")
+    with pytest.raises(TrainingError, match="pissa is for linear layers"):
+        with_adapter(resnet(), config)
+
+
+@pytest.mark.parametrize("method", ["lora", "dora", "rslora"])
+@pytest.mark.parametrize("make", [bert, llama, gpt2, resnet])
+def test_a_fresh_adapter_changes_nothing_and_a_trained_one_merges(make: Any, method: str) -> None:
+    network = make()
+    before = output(network)
+    adapted = with_adapter(network, AdapterConfig(method=method)).eval()  # type: ignore[arg-type]
+    torch.testing.assert_close(output(adapted), before, atol=1e-5, rtol=1e-5)
+    disturb(adapted)
+    trained = output(adapted)
+    assert not torch.allclose(trained, before, atol=1e-3)
+    torch.testing.assert_close(output(merged(adapted)), trained, atol=1e-4, rtol=1e-4)
+
+
+def test_the_head_of_a_classifier_is_trained_whole() -> None:
+    adapted = with_adapter(bert(), AdapterConfig(method="lora"))
+    trained = {name for name, p in adapted.named_parameters() if p.requires_grad}
+    assert any("classifier" in name and "lora" not in name for name in trained)
+    assert not any("embeddings" in name for name in trained)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small encoder with its tokenizer, as from the hub."""
+    from engine.text.tokenizer import train_wordpiece, wordpiece_from
+
+    folder = tmp_path_factory.mktemp("base")
+    tokenizer = wordpiece_from(train_wordpiece(["good film bad play fine dull"] * 9, 120, True))
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(1)
+    bert().save_pretrained(folder)
+    return folder
+
+
+def experiment(base: Path, folder: Path, **adapter: Any) -> RunConfig:
+    lines = [f"{word} film,{word in ('good', 'fine')}" for word in ("good", "bad", "fine", "dull")]
+    path = folder / "films.csv"
+    path.write_text("text,label\n" + "\n".join(lines * 12) + "\n")
+    return RunConfig.parse(
+        {
+            "task": {"kind": "text_classification"},
+            "data": {"kind": "file", "path": str(path)},
+            "model": {"kind": "transformer", "path": str(base)},
+            "adapter": {"method": "lora", "r": 4} | adapter,
+            "train": {"epochs": 2, "batch_size": 8, "learning_rate": 0.01},
+            "compute": {"device": "cpu"},
+        }
+    )
+
+
+def predictions(run: RunDirectory) -> list[dict[str, Any]]:
+    task, fitted, network = load_exported(run.model, CPU)
+    source = task.encode_new(pa.table({"text": ["good film", "bad"]}), fitted, CPU, lambda _: None)
+    batch = next(source.read(source.plan(2)))
+    with torch.inference_mode():
+        return task.predict(network, batch, fitted)
+
+
+@pytest.mark.parametrize("changes", [{}, {"method": "dora"}, {"init_lora_weights": "pissa"}])
+def test_a_saved_adapter_says_the_same_through_peft_and_transformers(
+    base: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    run = train(experiment(base, tmp_path, **changes))
+    assert (run.model / "adapter_model.safetensors").is_file()
+    assert not (run.model / "model.safetensors").exists()
+    ours = [record["scores"]["true"] for record in predictions(run)]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(run.model)
+    inputs = tokenizer(["good film", "bad"], return_tensors="pt", padding=True)
+    auto = transformers.AutoModelForSequenceClassification
+    theirs_all = [peft.PeftModel.from_pretrained(auto.from_pretrained(base), run.model).eval()]
+    if changes.get("method") != "dora":
+        # transformers 5.24 reads an adapter's matrices by itself, but not DoRA's magnitudes.
+        theirs_all.append(auto.from_pretrained(run.model).eval())
+    for theirs in theirs_all:
+        with torch.no_grad():
+            scores = theirs(**inputs).logits.softmax(1)[:, 1].tolist()
+        assert scores == pytest.approx(ours, abs=1e-4)
+
+
+def test_checkpoints_hold_adapter_and_head_only(base: Path, tmp_path: Path) -> None:
+    run = train(experiment(base, tmp_path))
+    newest = max(run.checkpoints.iterdir())
+    saved = torch.load(newest / "state.pt", weights_only=True)
+    names = list(saved["network"])
+    assert any("lora_A" in name for name in names)
+    assert not any("query.base_layer.weight" in name for name in names)
+
+
+def test_a_run_with_an_adapter_can_be_the_start_of_another(base: Path, tmp_path: Path) -> None:
+    first = train(experiment(base, tmp_path))
+    second = train(experiment(first.path, tmp_path, method="none"))
+    assert (second.model / "model.safetensors").is_file()
+
+
+def test_without_a_base_to_return_to_the_merged_network_is_saved(tmp_path: Path) -> None:
+    config = RunConfig.parse(
+        {
+            "task": {"kind": "image_classification"},
+            "data": {"kind": "builtin", "name": "digits", "max_samples": 64},
+            "model": {"kind": "cnn", "channels": [8]},
+            "adapter": {"method": "lora"},
+            "train": {"epochs": 1},
+            "compute": {"device": "cpu"},
+        }
+    )
+    run = train(config)
+    _, _, network = load_exported(run.model, CPU)
+    assert not isinstance(network, peft.PeftModel)
+    assert not any("lora" in name for name, _ in network.named_parameters())
