@@ -1,0 +1,157 @@
+"""The installed program as its users meet it: in a process and a terminal of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pyte
+import pytest
+
+DLTUI = str(Path(sys.executable).parent / "dltui")
+PATIENCE_SECONDS = 120
+"""After so long a condition that has not come true never will."""
+
+KEYS = {
+    "enter": "\r",
+    "escape": "\x1b",
+    "tab": "\t",
+    "shift+tab": "\x1b[Z",
+    "up": "\x1b[A",
+    "down": "\x1b[B",
+    "right": "\x1b[C",
+    "left": "\x1b[D",
+    "home": "\x1b[H",
+    "end": "\x1b[F",
+    "delete": "\x1b[3~",
+    "backspace": "\x7f",
+    "space": " ",
+}
+
+
+class Terminal:
+    """A pseudo-terminal with a program in it: keys go in, the screen can be read."""
+
+    def __init__(self, arguments: Sequence[str], columns: int = 100, rows: int = 30) -> None:
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self.output = b""
+        """Everything that the program has written."""
+        self._master, self._slave = pty.openpty()
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.modes = termios.tcgetattr(self._slave)
+        """The terminal's settings before the program had it."""
+        self.process = subprocess.Popen(
+            arguments,
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env=os.environ | {"TERM": "xterm-256color", "LANG": "C.UTF-8"},
+        )
+
+    def press(self, *keys: str) -> None:
+        """Type keys: names from :data:`KEYS`, ``ctrl+x``, or text as it is."""
+        for key in keys:
+            control = key.startswith("ctrl+")
+            text = chr(ord(key[-1]) & 0x1F) if control else KEYS.get(key, key)
+            os.write(self._master, text.encode())
+            self.read(0.05)
+
+    def read(self, seconds: float) -> None:
+        """Take in what the program writes within ``seconds``."""
+        end = time.monotonic() + seconds
+        while (rest := end - time.monotonic()) > 0:
+            if not select.select([self._master], [], [], rest)[0]:
+                return
+            block = os.read(self._master, 1 << 16)
+            self.output += block
+            self._stream.feed(block)
+
+    @property
+    def text(self) -> str:
+        """The screen, line by line."""
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    @property
+    def settings(self) -> list[object]:
+        """The terminal's settings as they are."""
+        return termios.tcgetattr(self._slave)
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        """Read on until ``condition`` holds."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < end, f"{what} never came:\n{self.text}"
+            self.read(0.1)
+
+    def wait_for(self, *texts: str) -> None:
+        """Read on until all of ``texts`` are on the screen."""
+        self.wait_until(lambda: all(text in self.text for text in texts), repr(texts))
+
+    def wait_for_exit(self) -> int:
+        """Read on until the program has ended; returns its exit status."""
+        self.wait_until(lambda: self.process.poll() is not None, "the end of the program")
+        self.read(0.1)
+        return self.process.returncode
+
+    def close(self) -> None:
+        """End the program, if it still runs, and give the terminal up."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+        os.close(self._slave)
+
+
+@pytest.fixture
+def open_terminal() -> Iterator[Callable[..., Terminal]]:
+    """A function that opens ``dltui`` with some arguments in a terminal."""
+    opened: list[Terminal] = []
+
+    def open_one(*arguments: str, columns: int = 100, rows: int = 30) -> Terminal:
+        opened.append(Terminal([DLTUI, *arguments], columns, rows))
+        return opened[-1]
+
+    yield open_one
+    for terminal in opened:
+        terminal.close()
+
+
+@pytest.fixture
+def dltui() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A function that runs ``dltui`` with some arguments to its end, away from any terminal."""
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [DLTUI, *arguments],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=PATIENCE_SECONDS,
+        )
+
+    return call
+
+
+@pytest.fixture(autouse=True)
+def no_run_is_left(home: Path) -> Iterator[None]:
+    """End the workers that a test has left, so that none outlives it."""
+    from engine.run_directory import all_runs
+
+    yield
+    for run in all_runs(home / "runs"):
+        worker = run.worker()
+        if worker is not None and worker.alive():
+            os.kill(worker.pid, signal.SIGKILL)
