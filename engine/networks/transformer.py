@@ -244,6 +244,25 @@ def _new_bert(config: TransformerConfig, shape: TextShape) -> Any:
         attention_probs_dropout_prob=config.dropout,
         max_position_embeddings=shape.max_length,
         pad_token_id=shape.pad_token_id,
+        # The usual 0.02 suits a width of about a thousand; in narrow networks it makes what
+        # attention adds so small that nothing is learned for many epochs.
+        initializer_range=config.hidden_size**-0.5,
+    )
+
+
+def _new_llama(config: TransformerConfig, shape: TextShape) -> Any:
+    return transformers.LlamaConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
+        intermediate_size=config.intermediate_size or 4 * config.hidden_size,
+        attention_dropout=config.dropout,
+        max_position_embeddings=shape.max_length,
+        tie_word_embeddings=True,
+        pad_token_id=shape.pad_token_id,
+        bos_token_id=shape.bos_token_id,
+        eos_token_id=shape.eos_token_id,
     )
 
 
@@ -251,5 +270,6 @@ _NEW: dict[TextHead, Callable[[TransformerConfig, TextShape], Any]] = {
     "sequence_classification": _new_bert,
     "token_classification": _new_bert,
     "question_answering": _new_bert,
+    "causal_lm": _new_llama,
 }
 """What is built from scratch for each head."""

@@ -12,6 +12,7 @@ TASKS: Registry[TaskConfig] = Registry(
         "text_classification": "engine.tasks.text_classification:TextClassificationConfig",
         "token_classification": "engine.tasks.token_classification:TokenClassificationConfig",
         "question_answering": "engine.tasks.question_answering:QuestionAnsweringConfig",
+        "causal_lm": "engine.tasks.causal_lm:CausalLmConfig",
         "tabular_classification": "engine.tasks.tabular_classification:TabularClassificationConfig",
         "tabular_regression": "engine.tasks.tabular_regression:TabularRegressionConfig",
         "forecasting": "engine.tasks.forecasting:ForecastingConfig",

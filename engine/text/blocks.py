@@ -1,0 +1,89 @@
+"""Texts as one long row of tokens, cut into blocks without padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.training.batch import Batch, Noise, Source, mixed
+
+Join = Literal["auto", "lines", "documents"]
+
+_PIECE = 1 << 16
+"""Lines are put together to about so many characters before they are tokenised."""
+
+
+class BlockSource(Source):
+    """Blocks of a row of tokens, each predicting the token after each of its own.
+
+    In every epoch of training the blocks begin at another place. Inputs are ``input_ids`` ``[batch,
+    length]``; targets have the ``labels``, one token later, and how many ``characters`` they stand
+    for.
+    """
+
+    def __init__(self, tokens: Tensor, length: int, characters_per_token: float) -> None:
+        """``tokens`` is one row of numbers, on the device; ``length`` that of a block."""
+        self._tokens = tokens
+        self._length = length
+        self._characters = characters_per_token
+
+    def __len__(self) -> int:
+        return max(0, (len(self._tokens) - 1) // self._length)
+
+    def read(
+        self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
+    ) -> Iterator[Batch]:
+        """As :meth:`Source.read`; with noise, from the place of its epoch on."""
+        shift = 0 if noise is None else mixed(noise.seed, noise.epoch) % self._length
+        last = len(self._tokens) - 1 - self._length
+        places = torch.arange(self._length + 1, device=self._tokens.device)
+        for rows in plan[start:]:
+            begins = (rows * self._length + shift).clamp(max=last).to(self._tokens.device)
+            blocks = self._tokens[begins[:, None] + places].long()
+            count = len(rows) * self._length
+            targets = {"labels": blocks[:, 1:], "characters": count * self._characters}
+            yield Batch({"input_ids": blocks[:, :-1]}, targets, count)
+
+
+def are_lines(texts: Sequence[str | None], join: Join) -> bool:
+    """Whether rows are the lines of one text: as was said, else where some of them are blank."""
+    if join != "auto":
+        return join == "lines"
+    return any(not (text or "").strip() for text in texts)
+
+
+def pieces(texts: Sequence[str | None], lines: bool) -> list[str]:
+    """Texts to tokenise: lines put together to larger pieces, documents as they are."""
+    if not lines:
+        return [text for text in texts if text and text.strip()]
+    ended = [line if (line or "").endswith("\n") else f"{line or ''}\n" for line in texts]
+    result, current, size = [], [], 0
+    for line in ended:
+        current.append(line or "")
+        size += len(current[-1])
+        if size >= _PIECE:
+            result.append("".join(current))
+            current, size = [], 0
+    return [*result, "".join(current)] if current else result
+
+
+def token_row(column: pa.ChunkedArray) -> NDArray[np.int32]:
+    """Lists of tokens one after the other."""
+    flat: Any = pa.chunked_array(
+        [chunk.flatten() for chunk in column.chunks], column.type.value_type
+    )
+    return np.asarray(flat.to_numpy(), np.int32)
+
+
+def tail_rows(texts: Sequence[str | None], share: float) -> int:
+    """How many of the last rows hold a share of all characters."""
+    if not share:
+        return 0
+    sizes = np.array([len(text or "") + 1 for text in texts])
+    return int(np.searchsorted(np.cumsum(sizes[::-1]), share * sizes.sum()) + 1)

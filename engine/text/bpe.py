@@ -1,0 +1,45 @@
+"""Byte-level tokenizers that are trained on the data, for networks that write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+END, PAD = "<|endoftext|>", "<|pad|>"
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|{{ message['role'] }}|>\n{{ message['content'] }}"
+    "{{ eos_token }}\n{% endfor %}{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
+)
+"""For tokenizers that bring none: each turn under its role, ended by the end of a text."""
+
+
+def train_bpe(texts: Iterable[str], vocab_size: int) -> str:
+    """A byte-pair tokenizer in the manner of GPT-2, as JSON; it can write any text."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        # All bytes have to be in, whatever the size that was asked for.
+        vocab_size=max(vocab_size, 256 + 2),
+        special_tokens=[END, PAD],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return str(tokenizer.to_str())
+
+
+def bpe_from(trained: str) -> Any:
+    """What :func:`train_bpe` returned, as transformers uses tokenizers."""
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=Tokenizer.from_str(trained),
+        bos_token=END,
+        eos_token=END,
+        pad_token=PAD,
+        model_input_names=["input_ids", "attention_mask"],
+        clean_up_tokenization_spaces=False,
+    )

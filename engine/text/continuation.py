@@ -1,0 +1,51 @@
+"""Texts that a network goes on with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen."""
+
+    max_new_tokens: int
+    temperature: float
+    """0 takes the likeliest."""
+    top_p: float
+    seed: int = 0
+
+
+def continued(
+    network: nn.Module, tokenizer: Any, prompt: Sequence[int], sampling: Sampling, longest: int
+) -> str:
+    """What ``network`` writes after some tokens, of which it sees at most the last few.
+
+    Random numbers come from ``sampling.seed`` and leave the global generators as they were, so
+    that looking at a run does not change it.
+    """
+    model: Any = network
+    device = next(network.parameters()).device
+    room = max(1, longest - sampling.max_new_tokens)
+    ids = torch.tensor([list(prompt)[-room:]], device=device)
+    drawn: dict[str, Any] = {"do_sample": False}
+    if sampling.temperature > 0:
+        drawn = {"do_sample": True, "temperature": sampling.temperature,
+                 "top_p": sampling.top_p, "top_k": 0}  # fmt: skip
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(sampling.seed)
+        written = model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=min(sampling.max_new_tokens, longest),
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            **drawn,
+        )
+    text: str = tokenizer.decode(written[0, ids.shape[1] :], skip_special_tokens=True)
+    return text
