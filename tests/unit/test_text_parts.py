@@ -89,8 +89,6 @@ def test_padding_and_mask_give_the_lists_back(values: list[list[int]]) -> None:
 lengths_and_batch = st.tuples(
     st.lists(st.integers(0, 500), min_size=1, max_size=400), st.integers(1, 9)
 )
-    st.lists(st.integers(0, 500), min_size=1, max_size=400), st.integers(1, 9)
-)
 
 
 @given(lengths_and_batch, st.integers(0, 10))

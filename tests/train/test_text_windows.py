@@ -1,0 +1,111 @@
+"""Long texts in windows: whatever the width, a network that knows the tokens gets every answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import torch
+from torch import Tensor, nn
+
+from engine import RunConfig
+from engine.metrics.answers import best_spans
+from engine.training.batch import Batch
+
+CPU = torch.device("cpu")
+
+
+class Knowing(nn.Module):
+    """Says what the targets of its batch are."""
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__()
+        self._targets = batch.targets
+
+    def forward(self, input_ids: Tensor, **others: Tensor) -> Any:
+        def logits(places: Tensor) -> Tensor:
+            return nn.functional.one_hot(places, input_ids.shape[1]).float() * 10
+
+        return SimpleNamespace(
+            start_logits=logits(self._targets["first"]), end_logits=logits(self._targets["last"])
+        )
+
+
+def oracle_metrics(path: Path, max_length: int, stride: int) -> tuple[dict[str, float], int]:
+    """Metrics of a network that knows all tokens, and the number of windows a question."""
+    config = RunConfig.parse({
+        "task": {"kind": "question_answering", "max_length": max_length, "doc_stride": stride,
+                 "max_answer_length": 200},
+        "data": {"kind": "file", "path": str(path), "validation_fraction": 0, "test_fraction": 0},
+        "model": {"kind": "transformer", "vocab_size": 2000},
+    })  # fmt: skip
+    task = config.task.create(config)
+    raw = task.load()
+    fitted = task.fit(raw)
+    source: Any = task.encode(raw.train, fitted, CPU, lambda event: None)
+    evaluator = task.evaluator(fitted)
+    for batch in source.read(source.evaluation_plan(16)):
+        evaluator.update(Knowing(batch), batch)
+    return evaluator.compute().metrics, len(source) // raw.train.num_rows
+
+
+@pytest.mark.parametrize(("max_length", "stride"), [(512, 128), (160, 50)])
+def test_every_answer_of_xquad_comes_back(real_data: Path, max_length: int, stride: int) -> None:
+    metrics, windows = oracle_metrics(real_data / "xquad.en.json", max_length, stride)
+    # A few answers are parts of words, which no tokenizer of words can tell apart.
+    assert metrics["exact_match"] > 0.98
+    assert metrics["f1"] > 0.99
+    assert windows >= (2 if max_length < 200 else 1)
+
+
+def test_questions_without_an_answer_are_given_none(tmp_path: Path) -> None:
+    context = "Ann was born in Rome . " + "It rained . " * 60 + "She died in Oslo ."
+    oslo = {"text": "Oslo", "answer_start": len(context) - 6}
+    questions = [
+        {"question": "Born where?", "answers": [{"text": "Rome", "answer_start": 16}]},
+        {"question": "Died where?", "answers": [oslo]},
+        {"question": "Married whom?", "answers": [], "is_impossible": True},
+    ]
+    path = tmp_path / "questions.json"
+    path.write_text(
+        json.dumps({"data": [{"paragraphs": [{"context": context, "qas": questions}]}]})
+    )
+    metrics, windows = oracle_metrics(path, 48, 8)
+    assert windows > 2
+    assert metrics["exact_match"] == 1
+
+
+def test_the_best_span_is_found_among_all_pairs() -> None:
+    generator = torch.Generator().manual_seed(0)
+    start, end = torch.randn(2, 20, 12, generator=generator)
+    allowed = torch.rand(20, 12, generator=generator) > 0.3
+    best, first, last = best_spans(start, end, allowed, 4)
+    for row in range(20):
+        pairs = {
+            (i, j): float(start[row, i] + end[row, j])
+            for i in range(12) for j in range(i, min(12, i + 4))
+            if allowed[row, i] and allowed[row, j]
+        }  # fmt: skip
+        expected = max(pairs, key=lambda pair: pairs[pair])
+        assert (int(first[row]), int(last[row])) == expected
+        assert float(best[row]) == pytest.approx(pairs[expected])
+
+
+def test_windows_of_a_question_stay_together_in_order(real_data: Path) -> None:
+    config = RunConfig.parse({
+        "task": {"kind": "question_answering", "max_length": 96, "doc_stride": 30},
+        "data": {"kind": "file", "path": str(real_data / "xquad.en.json"), "max_samples": 300},
+        "model": {"kind": "transformer", "vocab_size": 1000},
+    })  # fmt: skip
+    task = config.task.create(config)
+    raw = task.load()
+    source = task.encode(raw.train, task.fit(raw), CPU, lambda event: None)
+    rows = [batch.rows for batch in source.read(source.plan(10))]
+    assert pa.concat_tables(rows).select(["id"]).equals(raw.train.select(["id"]))
+    asked = [batch.rows for batch in source.read(source.evaluation_plan(10))]
+    ids = pa.concat_tables(asked)["id"].to_pylist()
+    assert sorted(ids) == sorted(raw.train["id"].to_pylist())
