@@ -21,6 +21,8 @@ from engine.errors import ConfigError, UserError
 QUESTIONS = {
     "preview": "engine.data.preview:preview",
     "estimate": "engine.training.costing:answer",
+    "predict": "engine.training.prediction:answer",
+    "targets": "engine.training.targets:answer",
 }
 """By name: the function that answers, loaded when it is first asked for, so that a look at the
 data does not wait for torch."""

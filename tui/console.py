@@ -33,6 +33,11 @@ def as_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False), flush=True)
 
 
+def as_json_line(value: Any) -> None:
+    """A record on a line of its own, for programs; nothing in it can move a cursor."""
+    print(json.dumps(value, allow_nan=False), flush=True)
+
+
 def facts(pairs: Mapping[str, object]) -> None:
     """Names and values, one pair a line; what is empty is left out."""
     kept = {name: value for name, value in pairs.items() if value not in ("", None)}

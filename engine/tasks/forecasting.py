@@ -273,6 +273,10 @@ class Forecasting(Task[SeriesFitted]):
             self._read(table, roles_of(fitted), frequency_of(fitted)), fitted, device
         )
 
+    def inputs(self, fitted: SeriesFitted) -> tuple[str, ...]:
+        """Time, targets and other inputs; rows are the past, in order."""
+        return tuple(filter(None, (fitted.time, *fitted.targets, *fitted.inputs)))
+
     def encode_new(
         self, table: pa.Table, fitted: SeriesFitted, device: torch.device, report: Report
     ) -> Source:

@@ -138,6 +138,10 @@ class ImageClassification(Task[ImageFitted]):
         self._skips += skips
         return source
 
+    def inputs(self, fitted: ImageFitted) -> tuple[str, ...]:
+        """The image: a file's path."""
+        return (fitted.image,)
+
     def build_network(self, fitted: ImageFitted) -> nn.Module:
         """The network of the model section; notes what each class weighs in the loss."""
         from engine.metrics.classification import balanced_weights

@@ -194,6 +194,10 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
             self.section.max_answer_length, fitted.may_lack, lambda rows: _asked(rows, fitted)
         )
 
+    def inputs(self, fitted: QuestionAnsweringFitted) -> tuple[str, ...]:
+        """Question and context."""
+        return (fitted.question, fitted.context)
+
     def predict(
         self, network: nn.Module, batch: Batch, fitted: QuestionAnsweringFitted
     ) -> list[dict[str, Any]]:

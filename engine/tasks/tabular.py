@@ -75,6 +75,10 @@ class TabularTask(Task[F]):
         assert isinstance(section, TabularConfig)
         return section
 
+    def inputs(self, fitted: F) -> tuple[str, ...]:
+        """The columns that are used."""
+        return tuple(column.name for column in fitted.features.columns)
+
     @abstractmethod
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
         """The target of each row, null where there is none that can be used."""

@@ -86,6 +86,10 @@ class Task(ABC, Generic[F]):
     def encode(self, table: pa.Table, fitted: F, device: torch.device, report: Report) -> Source:
         """Rows as batches of tensors on ``device``. Rows without a target serve predictions."""
 
+    @abstractmethod
+    def inputs(self, fitted: F) -> tuple[str, ...]:
+        """The columns that a row to predict from has."""
+
     def encode_new(
         self, table: pa.Table, fitted: F, device: torch.device, report: Report
     ) -> Source:

@@ -227,6 +227,10 @@ class TextClassification(TextTask[TextClassificationFitted]):
             fitted.classes,
         )
 
+    def inputs(self, fitted: TextClassificationFitted) -> tuple[str, ...]:
+        """The text, or both."""
+        return tuple(filter(None, (fitted.text, fitted.text_pair)))
+
     def build_network(self, fitted: TextClassificationFitted) -> nn.Module:
         """As every network on text; notes what each class weighs in the loss."""
         from engine.metrics.classification import balanced_weights

@@ -178,6 +178,10 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
             fitted.names, lambda rows: sentences_of(rows, fitted.tokens, fitted.tags)
         )
 
+    def inputs(self, fitted: TokenClassificationFitted) -> tuple[str, ...]:
+        """The words: a list, or a text that is split at blanks."""
+        return (fitted.tokens,)
+
     def predict(
         self, network: nn.Module, batch: Batch, fitted: TokenClassificationFitted
     ) -> list[dict[str, Any]]:

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from engine.adapter import ALL_LINEAR, ATTENTION, PEFT_DEFAULT, AdapterConfig, TargetGroup
+from engine.config import RunConfig
+from engine.data.loaded import loaded
 from engine.errors import TrainingError
 
 _HEADS = ("classifier", "pre_classifier", "score", "qa_outputs", "fc", "head", "heads")
 """Names of outermost modules that are made anew for a task, in transformers and torchvision."""
 _IN_ATTENTION = re.compile(r"att|\b(q|k|v|o)(_proj|_lin)?\b|self", re.IGNORECASE)
+
+
+def answer(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer ``targets``: the groups of layers of the model that ``values`` describe.
+
+    Weights are not read: the network is built on the meta device.
+    """
+    config = RunConfig.parse(values)
+    task, _, fitted = loaded(config)
+    with torch.device("meta"):
+        network = task.build_network(fitted)
+    return {
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "groups": [group.record() for group in target_groups(network)],
+    }
 
 
 def adaptable(network: nn.Module) -> dict[str, nn.Module]:

@@ -27,6 +27,7 @@ COMMANDS = {
     "runs": "list all runs, the newest first",
     "presets": "list all presets",
     "show": "show what is known of a run",
+    "predict": "let a finished run predict from new inputs",
     "stop": "ask a run to stop and keep what it has learned",
     "doctor": "show versions, devices, memory, disk and what the terminal can do",
 }
