@@ -42,7 +42,13 @@ KEYS = {
 class Terminal:
     """A pseudo-terminal with a program in it: keys go in, the screen can be read."""
 
-    def __init__(self, arguments: Sequence[str], columns: int = 100, rows: int = 30) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        columns: int = 100,
+        rows: int = 30,
+        folder: Path | None = None,
+    ) -> None:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.output = b""
@@ -56,6 +62,7 @@ class Terminal:
             stdin=self._slave,
             stdout=self._slave,
             stderr=self._slave,
+            cwd=folder,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
             env=os.environ | {"TERM": "xterm-256color", "LANG": "C.UTF-8"},
@@ -117,11 +124,13 @@ class Terminal:
 
 @pytest.fixture
 def open_terminal() -> Iterator[Callable[..., Terminal]]:
-    """A function that opens ``dltui`` with some arguments in a terminal."""
+    """A function that opens ``dltui`` with some arguments in a terminal of 80×24."""
     opened: list[Terminal] = []
 
-    def open_one(*arguments: str, columns: int = 100, rows: int = 30) -> Terminal:
-        opened.append(Terminal([DLTUI, *arguments], columns, rows))
+    def open_one(
+        *arguments: str, columns: int = 80, rows: int = 24, folder: Path | None = None
+    ) -> Terminal:
+        opened.append(Terminal([DLTUI, *arguments], columns, rows, folder))
         return opened[-1]
 
     yield open_one

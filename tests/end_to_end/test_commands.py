@@ -124,7 +124,7 @@ def test_without_a_terminal_the_program_says_what_to_do(dltui: Call) -> None:
 def test_ctrl_c_asks_the_run_to_stop_and_a_second_one_leaves(
     times: int, open_terminal: Callable[..., object], home: Path
 ) -> None:
-    terminal = open_terminal("run", "digits-cnn", *ENDLESS, columns=80)
+    terminal = open_terminal("run", "digits-cnn", *ENDLESS)
     terminal.wait_for("epoch ", " left")
 
     for _ in range(times):

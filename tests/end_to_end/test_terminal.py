@@ -1,0 +1,119 @@
+"""The whole program in a real terminal: keys are typed, the screen is read, a run is trained."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.run_directory import State, all_runs
+
+Open = Callable[..., Any]
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+OWN_PRESET = """
+title = "A few updates of the digits"
+[task]
+kind = "image_classification"
+[data]
+kind = "builtin"
+name = "digits"
+[model]
+kind = "cnn"
+[train]
+epochs = {epochs}
+[compute]
+threads = 1
+"""
+LEAVES_ALTERNATE_SCREEN = b"\x1b[?1049l"
+SHOWS_CURSOR = b"\x1b[?25h"
+IGNORES_MOUSE = b"\x1b[?1000l"
+
+
+def write_preset(home: Path, name: str, epochs: int) -> None:
+    """Keep a preset among the user's own."""
+    (home / "presets").mkdir(parents=True)
+    (home / "presets" / f"{name}.toml").write_text(OWN_PRESET.format(epochs=epochs))
+
+
+def start_preset(terminal: Any, name: str) -> None:
+    """From the history: choose a preset, look at what it costs, start it."""
+    terminal.press("p")
+    terminal.wait_for("What it does", name[:8])
+    terminal.press("/", *name, "enter")
+    terminal.wait_until(lambda: terminal.text.count("-mlp") <= name.count("-mlp"), "the one row")
+    terminal.press("enter")
+    terminal.wait_for(f"$ dltui run {name}", "steps", "memory")
+    terminal.press("ctrl+r")
+
+
+def test_a_preset_is_chosen_trained_looked_at_and_found_after_a_restart(
+    open_terminal: Open, home: Path
+) -> None:
+    write_preset(home, "quick", epochs=2)
+    terminal = open_terminal()
+    terminal.wait_for("There are no runs yet", "Quit")
+
+    start_preset(terminal, "quick")
+    terminal.wait_for("finished", "Epoch 2/2", "100%")
+    terminal.press("enter")
+    terminal.wait_for("test accuracy", "Summary", "Confusion matrix")
+    terminal.press("escape", "escape")
+    terminal.wait_for("1 run", "quick", "finished")
+    terminal.press("q")
+    assert terminal.wait_for_exit() == 0
+
+    again = open_terminal()
+    again.wait_for("1 run", "quick", "finished")
+
+
+def test_quitting_says_that_a_run_continues_and_it_does(open_terminal: Open, home: Path) -> None:
+    write_preset(home, "long", epochs=100_000)
+    terminal = open_terminal()
+    terminal.wait_for("There are no runs yet", "Quit")
+    start_preset(terminal, "long")
+    terminal.wait_for("running", "Epoch ")
+    terminal.press("escape")
+    terminal.wait_for("1 run", "running")
+
+    terminal.press("q")
+
+    assert terminal.wait_for_exit() == 0
+    assert b"1 run goes on" in terminal.output
+    (run,) = all_runs(home / "runs")
+    assert run.state() is State.RUNNING
+
+
+def test_the_terminal_is_left_as_it_was(open_terminal: Open) -> None:
+    terminal = open_terminal()
+    terminal.wait_for("There are no runs yet", "Quit")
+
+    terminal.press("q")
+
+    assert terminal.wait_for_exit() == 0
+    assert terminal.settings == terminal.modes
+    for ending in (LEAVES_ALTERNATE_SCREEN, SHOWS_CURSOR, IGNORES_MOUSE):
+        assert ending in terminal.output.rpartition(b"Keys")[2]
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("preset", "floor"), [("digits-cnn", 0.97), ("adult-mlp", 0.845)], ids=["digits", "adult"]
+)
+def test_shipped_presets_reach_their_figures_from_the_keyboard(
+    preset: str, floor: float, open_terminal: Open, dltui: Call, real_data: Path
+) -> None:
+    terminal = open_terminal(folder=real_data)
+    terminal.wait_for("There are no runs yet", "Quit")
+
+    start_preset(terminal, preset)
+    terminal.wait_for("finished")
+
+    (run,) = json.loads(dltui("runs", "--json").stdout)
+    assert run["metric"] == "accuracy"
+    assert run["value"] >= floor
