@@ -22,6 +22,7 @@ QUESTIONS = {
     "preview": "engine.data.preview:preview",
     "estimate": "engine.training.costing:answer",
     "predict": "engine.training.prediction:answer",
+    "export": "engine.training.exporting:answer",
     "targets": "engine.training.targets:answer",
 }
 """By name: the function that answers, loaded when it is first asked for, so that a look at the

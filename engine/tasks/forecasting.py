@@ -356,6 +356,10 @@ class Forecasting(Task[SeriesFitted]):
         name = (lambda time: text(time)) if fitted.time else (lambda time: f"row {time + 1:,}")
         return ForecastEvaluator(_forward, scales_of(fitted), self._section.loss, name)
 
+    def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The window, and what is known of the steps to come."""
+        return (batch.inputs["past"], batch.inputs["future"]), {}
+
     def predict(
         self, network: nn.Module, batch: Batch, fitted: SeriesFitted
     ) -> list[dict[str, Any]]:

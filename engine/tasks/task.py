@@ -131,6 +131,10 @@ class Task(ABC, Generic[F]):
     def predict(self, network: nn.Module, batch: Batch, fitted: F) -> list[dict[str, Any]]:
         """What a person asks for, one JSON record a row."""
 
+    def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """How the network is called with a batch: positional and named arguments."""
+        return (batch.inputs,), {}
+
     def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]] | None:
         """Parameters that learn at rates of their own; ``None`` when all learn alike.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from engine.models.transformer import TransformerConfig
-    from engine.training.batch import Source
+    from engine.training.batch import Batch, Source
 
 _SHOWN = 5
 """Samples for the monitor."""
@@ -130,6 +130,10 @@ class TextTask(Task[F]):
         """The network from such a folder, which ``model.path`` names by now."""
         del folder
         return self.build_network(fitted)
+
+    def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """By the names that transformers has."""
+        return (), dict(batch.inputs)
 
     def samples(self, network: nn.Module, source: Source, fitted: F) -> list[dict[str, str]]:
         """The first few rows, what the network makes of them, and what is true."""

@@ -28,6 +28,7 @@ COMMANDS = {
     "presets": "list all presets",
     "show": "show what is known of a run",
     "predict": "let a finished run predict from new inputs",
+    "export": "write a finished run's model in a form that others need",
     "stop": "ask a run to stop and keep what it has learned",
     "doctor": "show versions, devices, memory, disk and what the terminal can do",
 }

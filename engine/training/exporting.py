@@ -1,0 +1,217 @@
+"""Give a finished model away: in the form that others need, and only after it was tried.
+
+Whatever is written is loaded back and compared with the run's own model on a batch of its data
+before anybody is told that it is there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
+
+from engine.errors import RunError, TrainingError
+from engine.locations import runs_folder
+from engine.run_directory import RunDirectory
+from engine.tasks.task import Fitted, Task
+from engine.training.batch import Batch
+from engine.training.build import holds_adapter
+from engine.training.export import load_exported
+
+_ROWS = 8
+_TOLERANCE = 1e-4
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run's model, loaded, with a batch to try it on."""
+
+    folder: Path
+    task: Task[Any]
+    fitted: Fitted
+    network: nn.Module
+    batch: Batch
+
+    def output(self, network: Callable[..., Any] | None = None) -> list[Tensor]:
+        """What a network (this one's own, if none is given) says to the batch."""
+        with torch.inference_mode():
+            arguments, named = self.arguments
+            return _tensors((network or self.network)(*arguments, **named))
+
+    @property
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """How the network is called with the batch."""
+        return self.task.call_arguments(self.batch)
+
+
+def answer(run: str, destination: str, form: str) -> dict[str, Any]:
+    """Write the model of ``run`` to ``destination`` in one of :data:`FORMS`; tells its size.
+
+    Raises :class:`~engine.errors.UserError`; then nothing is left at the destination.
+    """
+    directory = RunDirectory.open(runs_folder(), run)
+    target = Path(destination).expanduser().absolute()
+    if target.exists():
+        raise RunError(f"{target} exists already.", "Give a name that is free.")
+    finished = _finished(directory)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as name:
+            written = Path(name) / target.name
+            difference = FORMS[form](finished, written)
+            _check(difference)
+            written.rename(target)
+    except OSError as error:
+        raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
+    return {"path": str(target), "bytes": _size(target), "difference": difference}
+
+
+def _finished(run: RunDirectory) -> Finished:
+    task, fitted, network = load_exported(run.model, _CPU)
+    table = task.load().train.slice(0, _ROWS)
+    source = task.encode(table, fitted, _CPU, lambda _: None)
+    batch = next(source.read(source.plan(_ROWS)))
+    return Finished(run.model, task, fitted, network, batch)
+
+
+def _copy(finished: Finished, target: Path) -> float:
+    """The folder as it is: what transformers or peft load, with the record of the run."""
+    shutil.copytree(finished.folder, target)
+    return _difference_to(finished, target)
+
+
+def _merge(finished: Finished, target: Path) -> float:
+    """The base with the adapter worked into its weights: no peft is needed to load it."""
+    from engine.training.adapter import merged
+
+    if not holds_adapter(finished.folder):
+        raise TrainingError("This run has no adapter to merge.", "Export it without --merge.")
+    target.mkdir()
+    network = merged(finished.network)
+    finished.task.save_network(network, finished.fitted, target)
+    finished.task.save_companions(finished.fitted, target)
+    model = finished.task.config.model.exported(target)
+    task = finished.task.config.task.create(
+        finished.task.config.model_copy(update={"model": model})
+    )
+    return _largest(finished, task.load_network(finished.fitted, target).eval())
+
+
+def _program(finished: Finished, target: Path) -> float:
+    """A program of ``torch.export``: runs without this package and without the model's code."""
+    arguments, named = finished.arguments
+    try:
+        program = torch.export.export(
+            _Tensors(finished.network), arguments, named, strict=False,
+            dynamic_shapes=_dynamic(arguments, named),
+        )  # fmt: skip
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+        raise _unsupported("torch.export", error) from error
+    torch.export.save(program, target)
+    return _largest(finished, torch.export.load(target).module())
+
+
+def _onnx(finished: Finished, target: Path) -> float:
+    """An ONNX file, tried in onnxruntime."""
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401 — the exporter needs it and would say so less clearly
+    except ImportError as error:
+        raise RunError(
+            f"ONNX needs the package {error.name}.", "Install it with `pip install 'dltui[onnx]'`."
+        ) from error
+    arguments, named = finished.arguments
+    try:
+        torch.onnx.export(
+            _Tensors(finished.network), arguments, str(target), kwargs=named, dynamo=True,
+            dynamic_shapes=_dynamic(arguments, named), external_data=False, verbose=False,
+        )  # fmt: skip
+    except (RuntimeError, ValueError, TypeError, torch.onnx.errors.OnnxExporterError) as error:
+        raise _unsupported("ONNX", error) from error
+    session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+    values = [leaf for leaf in tree_leaves((arguments, named)) if _is(leaf)]
+    feed = {
+        place.name: value.numpy() for place, value in zip(session.get_inputs(), values, strict=True)
+    }
+    outputs = [torch.from_numpy(value) for value in session.run(None, feed)]
+    return _distance(finished.output(), outputs)
+
+
+FORMS: dict[str, Callable[[Finished, Path], float]] = {
+    "folder": _copy,
+    "merged": _merge,
+    "program": _program,
+    "onnx": _onnx,
+}
+"""By name: writes the form and returns its largest difference from the run's own output."""
+
+
+class _Tensors(nn.Module):
+    """A network that returns plain tensors, in place of transformers' records."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *arguments: Any, **named: Any) -> tuple[Tensor, ...]:
+        return tuple(_tensors(self.network(*arguments, **named)))
+
+
+def _dynamic(arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """Let every dimension vary that can: batches and lengths are not those of the example."""
+
+    def free(leaf: Any) -> Any:
+        return dict.fromkeys(range(leaf.ndim), torch.export.Dim.AUTO) if _is(leaf) else None
+
+    names = {"arguments": tree_map(free, arguments), "named": tree_map(free, named)}
+    return {name: shape for name, shape in names.items() if shape}
+
+
+def _is(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor)
+
+
+def _unsupported(what: str, error: Exception) -> TrainingError:
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return TrainingError(f"This model cannot be written as {what}: {first[:300]}")
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    """The tensors of a network's output, whichever form it has."""
+    if hasattr(output, "to_tuple"):
+        output = output.to_tuple()
+    return [leaf for leaf in tree_leaves(output) if _is(leaf)]
+
+
+def _difference_to(finished: Finished, folder: Path) -> float:
+    return _largest(finished, load_exported(folder, _CPU)[2])
+
+
+def _largest(finished: Finished, network: Callable[..., Any]) -> float:
+    return _distance(finished.output(), finished.output(network))
+
+
+def _distance(ours: list[Tensor], theirs: list[Tensor]) -> float:
+    """The largest difference of any number."""
+    pairs = zip(ours, theirs, strict=True)
+    return max(float((one.float() - other.float()).abs().max()) for one, other in pairs)
+
+
+def _check(difference: float) -> None:
+    if not difference <= _TOLERANCE:
+        raise TrainingError(
+            f"What was written says something else than the run's model (by {difference:.2g}), "
+            "so it was thrown away."
+        )
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [part for part in path.rglob("*") if part.is_file()]
+    return sum(part.stat().st_size for part in files)

@@ -1,0 +1,47 @@
+"""``dltui export RUN DESTINATION``: a finished model in a form that others need."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from engine.advisor import Advisor
+from tui import console
+from tui.exit_codes import DONE
+from tui.figures import size
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("run", metavar="RUN", help="the run, or the only one that starts so")
+    parser.add_argument("destination", metavar="DESTINATION", help="a folder or file that is free")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--merge", dest="form", action="store_const", const="merged",
+        help="work the adapter into the base model",
+    )  # fmt: skip
+    form.add_argument(
+        "--program", dest="form", action="store_const", const="program",
+        help="a program of torch.export, which needs neither dltui nor the model's code",
+    )  # fmt: skip
+    form.add_argument(
+        "--onnx", dest="form", action="store_const", const="onnx",
+        help="an ONNX file (needs dltui[onnx])",
+    )  # fmt: skip
+    parser.set_defaults(form="folder")
+    parser.add_argument("--json", action="store_true", help="one object, for programs")
+
+
+def execute(options: Namespace) -> int:
+    """Export, load back, compare; say so only when it agrees."""
+    with Advisor() as advisor:
+        answer = advisor.ask(
+            "export", run=options.run, destination=options.destination, form=options.form
+        )
+    if options.json:
+        console.as_json(answer)
+    else:
+        console.line(
+            f"{answer['path']}: {size(answer['bytes'])}, loaded back and agrees to "
+            f"{answer['difference']:.1g}"
+        )
+    return DONE
