@@ -11,9 +11,16 @@ if TYPE_CHECKING:
     from engine.data.raw import RawData
 
 SUGGESTED = (
-    "stanfordnlp/imdb", "nyu-mll/glue", "uoft-cs/cifar10", "ylecun/mnist",
-    "zalando-datasets/fashion_mnist", "ethz/food101", "rajpurkar/squad", "eriktks/conll2003", "Salesforce/wikitext",
-)  # fmt: skip
+    "stanfordnlp/imdb",
+    "nyu-mll/glue",
+    "uoft-cs/cifar10",
+    "ylecun/mnist",
+    "zalando-datasets/fashion_mnist",
+    "ethz/food101",
+    "rajpurkar/squad",
+    "eriktks/conll2003",
+    "Salesforce/wikitext",
+)
 
 
 class HubConfig(DataConfig):

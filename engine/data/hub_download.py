@@ -8,6 +8,7 @@ from typing import Any
 
 import datasets
 import pyarrow as pa
+from huggingface_hub import get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from engine.data.hub import HubConfig
@@ -51,7 +52,7 @@ def _download(config: HubConfig) -> datasets.DatasetDict:
 def _reason(config: HubConfig, error: BaseException) -> tuple[str, str]:
     """What went wrong and what to do."""
     name = plain(config.label)
-    said = [_first_line(cause) for cause in _causes(error)]
+    said = [_one_line(cause) for cause in _causes(error)]
     text = " ".join(said).lower()
     status = {
         getattr(getattr(cause, "response", None), "status_code", None) for cause in _causes(error)
@@ -71,13 +72,12 @@ def _reason(config: HubConfig, error: BaseException) -> tuple[str, str]:
         offline = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE")
         why = "HF_HUB_OFFLINE is set" if offline else "the hub cannot be reached"
         return f"data.name: {name} is not on this machine, and {why}.", _BUILTIN
-    if (
-        isinstance(error, datasets.exceptions.DatasetNotFoundError)
-        or 401 in status
-        or 404 in status
-    ):
+    absent = isinstance(error, datasets.exceptions.DatasetNotFoundError)
+    if absent or status & {401, 404}:
+        # The hub answers alike for what does not exist and for what one may not see.
+        token = "it is private, or HF_TOKEN is wrong" if get_token() else "it is private"
         return (
-            f"data.name: there is no data set {name} on the hub, or it is private.",
+            f"data.name: there is no data set {name} on the hub, or {token}.",
             "Look for a slip in the name (owner/name), or set HF_TOKEN.",
         )
     if "dataset scripts" in text:
@@ -98,9 +98,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return " ".join(lines[:2]) if lines else type(error).__name__
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:1000] or type(error).__name__
 
 
 def _split(

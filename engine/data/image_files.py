@@ -12,7 +12,23 @@ from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
 from engine.errors import DataError
 from engine.plain import plain
 
-_SUFFIXES = tuple([".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"])
+_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        "png",
+        "jpg",
+        "jpeg",
+        "jpe",
+        "jfif",
+        "webp",
+        "bmp",
+        "gif",
+        "tif",
+        "tiff",
+        "ppm",
+        "pgm",
+    )
+)
 
 
 def list_images(path: str) -> RawData:
@@ -34,7 +50,7 @@ def list_images(path: str) -> RawData:
             f"{plain(folders[TRAIN])} has no images in folders:",
             "there should be a folder for each class, such as cats/1.jpg and dogs/1.jpg.",
         )
-    skips = [Skip(f"{plain(kind, 20)} is no image", count) for kind, count in others.items()]
+    skips = [Skip(reason, count) for reason, count in others.items()]
     found = {split: table for split, table in splits.items() if table.num_rows}
     return RawData(found, (), tuple(skips))
 
@@ -60,19 +76,19 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _table(folder: Path, others: Counter[str]) -> pa.Table:
-    """Paths and classes; suffixes of other files are counted in ``others``."""
+    """Paths and classes; what else there is is counted in ``others``."""
     paths, labels = [], []
     for place in _folders(folder):
         for file in sorted(place.rglob("*")):
             if file.name.startswith(".") or not file.is_file():
                 continue
             if not _is_utf8(file):
-                others["a name that is not UTF-8"] += 1
+                others["its name is not UTF-8"] += 1
             elif file.suffix.lower() in _SUFFIXES:
                 paths.append(str(file))
                 labels.append(place.name)
             else:
-                others[file.suffix.lower() or file.name] += 1
+                others[f"{plain(file.suffix.lower() or file.name, 20)} is no image"] += 1
     return pa.table({"image": pa.array(paths, pa.string()), "label": pa.array(labels, pa.string())})
 
 

@@ -31,6 +31,7 @@ Fit = Literal["crop", "stretch"]
 
 LARGEST_PIXELS = 100_000_000
 """An image of more pixels is refused: a small file can ask for all memory there is."""
+_TOO_LARGE = f"the image has more than {LARGEST_PIXELS // 10**6} million pixels"
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """Formats that are plain pixels; PIL would run a PostScript interpreter for others."""
 _GREY = ("1", "L", "I", "F")
@@ -90,10 +91,12 @@ def _opened(record: Any) -> Image.Image:
         image = Image.open(source, formats=_FORMATS)
     except FileNotFoundError as error:
         raise ImageFault("the image file does not exist") from error
+    except Image.DecompressionBombError as error:
+        raise ImageFault(_TOO_LARGE) from error
     except _BROKEN as error:
         raise ImageFault("the image cannot be read") from error
     if image.width * image.height > LARGEST_PIXELS:
-        raise ImageFault(f"the image has more than {LARGEST_PIXELS // 10**6} million pixels")
+        raise ImageFault(_TOO_LARGE)
     return image
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import pickle
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
@@ -85,7 +86,7 @@ def _load(network: nn.Module, config: TorchvisionConfig) -> None:
     weights = _weights(config)
     try:
         state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except (URLError, OSError, RuntimeError) as error:
+    except (URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise TrainingError(
             f"The weights of {config.name} are not on this machine and cannot be had from "
             f"{weights.url}: {plain(getattr(error, 'reason', error))}.",

@@ -70,7 +70,7 @@ def _stored(
 
 
 def _left_out(reason: str, count: int, example: str) -> Event:
-    which = plain(example, 80) if count == 1 else f"{count:,} images, such as {plain(example, 80)}"
+    which = plain(example) if count == 1 else f"{count:,} images, such as {plain(example)}"
     return Log(level="warning", message=f"Left out: {which}: {reason}.")
 
 

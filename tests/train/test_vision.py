@@ -1,0 +1,298 @@
+"""Images from end to end: read, learned, measured, kept and asked again."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import torch
+from PIL import Image
+
+from engine import RunConfig, train
+from engine.data.raw import TRAIN
+from engine.data.toy import with_class_names
+from engine.errors import DataError
+from engine.presets import find_preset, load_preset
+from engine.training.batch import Noise, epoch_plan
+from engine.training.device import choose
+from engine.training.export import load_exported
+from engine.training.run import prepare
+from engine.vision import encoding
+
+CPU = torch.device("cpu")
+SHADES = {"dark": 40, "light": 215}
+
+
+def picture(shade: int, number: int, mode: str = "RGB", size: int = 12) -> Image.Image:
+    noise = np.random.default_rng(number).integers(-30, 30, (size, size, 3))
+    return Image.fromarray((shade + noise).clip(0, 255).astype(np.uint8)).convert(mode)
+
+
+def folder_of_shades(folder: Path, count: int = 20, **options: Any) -> Path:
+    for name, shade in SHADES.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            picture(shade, number, **options).save(folder / name / f"{number:02}.png")
+    return folder
+
+
+def configured(data: dict[str, Any], **task: Any) -> RunConfig:
+    return RunConfig.parse(
+        {
+            "task": {"kind": "image_classification"} | task,
+            "data": data,
+            "model": {"kind": "cnn", "channels": [8]},
+            "train": {"epochs": 3, "batch_size": 16, "learning_rate": 0.01},
+            "compute": {"device": "cpu", "threads": 1},
+        }
+    )
+
+
+def in_folder(folder: Path, **task: Any) -> RunConfig:
+    return configured({"kind": "image_folder", "path": str(folder)}, **task)
+
+
+def in_file(table: pa.Table, path: Path, **task: Any) -> RunConfig:
+    pa.parquet.write_table(table, path)
+    return configured({"kind": "file", "path": str(path)}, **task)
+
+
+def report_of(config: RunConfig) -> dict[str, Any]:
+    run = train(config)
+    report: dict[str, Any] = json.loads(run.report.read_text())
+    return report
+
+
+def material_of(config: RunConfig, events: list[Any] | None = None) -> Any:
+    kept = [] if events is None else events
+    return prepare(config.task.create(config), choose(config.compute), kept.append)
+
+
+def summary_of(config: RunConfig) -> dict[str, Any]:
+    events: list[Any] = []
+    material_of(config, events)
+    summary: dict[str, Any] = events[-1].summary
+    return summary
+
+
+def test_digits_are_learned_with_the_shipped_preset() -> None:
+    preset = find_preset("digits-cnn")
+    accuracies = []
+    for seed in range(3):
+        config = load_preset(preset, [f"train.seed={seed}", f"data.split_seed={seed}"])
+        accuracies.append(report_of(config)["metrics"]["test"]["accuracy"])
+    assert median(accuracies) >= 0.98
+
+
+def test_a_folder_is_learned_and_its_model_answers_for_files(tmp_path: Path) -> None:
+    folder = folder_of_shades(tmp_path / "shades")
+    run = train(in_folder(folder))
+    task, fitted, network = load_exported(run.model, CPU)
+    files = [str(folder / name / "00.png") for name in SHADES]
+    source = task.encode(pa.table({"image": files}), fitted, CPU, print)
+    records = task.predict(network, next(source.read(source.plan(8))), fitted)
+    assert [record["label"] for record in records] == list(SHADES)
+    assert sum(records[0]["scores"].values()) == pytest.approx(1.0)
+
+
+def test_the_report_shows_the_worst_mistakes_by_name(tmp_path: Path) -> None:
+    folder = folder_of_shades(tmp_path / "shades")
+    picture(SHADES["light"], 99).save(folder / "dark" / "wrong.png")
+    config = in_folder(folder).override(["data.test_fraction=0.5", "train.epochs=5"])
+    views = {view["title"]: view for view in report_of(config)["views"]}
+    assert {"Confusion matrix", "Classes", "Worst mistakes"} <= set(views)
+    for name, true, predicted, certainty in views["Worst mistakes"]["rows"]:
+        assert name.endswith(".png")
+        assert true != predicted
+        assert 0.5 <= certainty <= 1.0
+
+
+def test_samples_show_images_with_their_classes(tmp_path: Path) -> None:
+    run = train(in_folder(folder_of_shades(tmp_path / "shades")))
+    events = [json.loads(line) for line in run.events.read_text().splitlines()]
+    samples = [event["items"] for event in events if event["event"] == "samples"]
+    assert len(samples) == 3
+    assert set(samples[0][0]) == {"image", "predicted", "label"}
+
+
+def test_images_of_all_kinds_are_mixed(tmp_path: Path) -> None:
+    folder = folder_of_shades(tmp_path / "mixed")
+    for number, mode in enumerate(("L", "RGBA", "P", "1", "LA")):
+        picture(SHADES["dark"], number, mode, size=5 + 9 * number).save(
+            folder / "dark" / f"{mode}.png"
+        )
+    deep = np.full((9, 9), 60_000, np.uint16)
+    Image.fromarray(deep).save(folder / "light" / "deep.png")
+    Image.new("RGB", (1, 1), "white").save(folder / "light" / "tiny.png")
+    Image.new("RGB", (4000, 2500), "white").save(folder / "light" / "huge.jpg")
+    material = material_of(in_folder(folder))
+    assert (material.fitted.channels, material.fitted.size) == (3, 12)
+    assert sum(len(source) for source in material.sources.values()) == 48
+
+
+def test_grey_images_have_one_channel(tmp_path: Path) -> None:
+    fitted = material_of(in_folder(folder_of_shades(tmp_path / "grey", mode="L"))).fitted
+    assert (fitted.channels, len(fitted.mean)) == (1, 1)
+
+
+def test_images_that_cannot_be_read_are_counted_with_an_example(tmp_path: Path) -> None:
+    folder = folder_of_shades(tmp_path / "shades")
+    (folder / "dark" / "text.png").write_text("no image at all")
+    whole = (folder / "dark" / "00.png").read_bytes()
+    (folder / "dark" / "half.png").write_bytes(whole[: len(whole) // 2])
+    skips = {skip["reason"]: skip for skip in summary_of(in_folder(folder))["skips"]}
+    assert skips["the image cannot be read"]["count"] == 1
+    damaged = skips["the image is damaged or cut off"]
+    assert damaged["count"] == 1
+    assert damaged["example"].endswith("half.png")
+
+
+def test_a_class_that_occurs_once_is_learned_too(tmp_path: Path) -> None:
+    folder = folder_of_shades(tmp_path / "shades")
+    (folder / "rare").mkdir()
+    picture(128, 0).save(folder / "rare" / "only.png")
+    assert report_of(in_folder(folder))["metrics"]["test"]["accuracy"] > 0.5
+
+
+def test_a_single_class_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "shades"
+    (folder / "dark").mkdir(parents=True)
+    for number in range(10):
+        picture(40, number).save(folder / "dark" / f"{number}.png")
+    with pytest.raises(DataError, match="the same class, 'dark'"):
+        train(in_folder(folder))
+
+
+def test_only_broken_images_say_so(tmp_path: Path) -> None:
+    for name in SHADES:
+        (tmp_path / "shades" / name).mkdir(parents=True)
+        (tmp_path / "shades" / name / "1.png").write_text("broken")
+    with pytest.raises(DataError, match="No training row can be used: the image cannot be read"):
+        train(in_folder(tmp_path / "shades"))
+
+
+def table_of_shades(labels: pa.Array | None = None, count: int = 40) -> pa.Table:
+    images = []
+    for number in range(count):
+        file = io.BytesIO()
+        picture(list(SHADES.values())[number % 2], number).save(file, "PNG")
+        images.append({"bytes": file.getvalue(), "path": None})
+    numbers = pa.array([number % 2 for number in range(count)])
+    return pa.table({"image": images, "label": numbers if labels is None else labels})
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (pa.array([number % 2 for number in range(40)]), ["0", "1"]),
+        (pa.array([float(number % 2) for number in range(40)]), ["0", "1"]),
+        (pa.array([bool(number % 2) for number in range(40)]), ["false", "true"]),
+        (pa.array([list(SHADES)[number % 2] for number in range(40)]), ["dark", "light"]),
+    ],
+)
+def test_classes_are_numbers_or_names(tmp_path: Path, labels: pa.Array, classes: list[str]) -> None:
+    config = in_file(table_of_shades(labels), tmp_path / "shades.parquet")
+    assert material_of(config).fitted.classes == classes
+
+
+def test_names_of_classes_that_the_file_notes_are_used(tmp_path: Path) -> None:
+    table = with_class_names(table_of_shades(), "label", ["black", "white"])
+    config = in_file(table, tmp_path / "shades.parquet")
+    summary = summary_of(config)
+    assert set(summary["classes"]) == {"black", "white"}
+    assert summary["columns"][0]["type"] == "image"
+
+
+def test_rows_without_a_class_are_counted(tmp_path: Path) -> None:
+    labels = pa.array([None if number < 3 else number % 2 for number in range(40)])
+    config = in_file(table_of_shades(labels), tmp_path / "shades.parquet")
+    assert [(skip["reason"], skip["count"]) for skip in summary_of(config)["skips"]] == [
+        ("label is empty", 3)
+    ]
+
+
+def test_a_table_of_file_names_begins_beside_itself(tmp_path: Path) -> None:
+    folder_of_shades(tmp_path / "shades")
+    rows = [f"shades/{name}/{n:02}.png,{name}" for name in SHADES for n in range(20)]
+    (tmp_path / "list.csv").write_text("\n".join(["file,label", *rows, "shades/no.png,dark"]))
+    summary = summary_of(configured({"kind": "file", "path": str(tmp_path / "list.csv")}))
+    assert sum(summary["rows"].values()) == 40
+    assert summary["skips"][0]["reason"] == "the image file does not exist"
+
+
+def test_several_labels_at_once_are_learned(tmp_path: Path) -> None:
+    labels = pa.array([["shade", list(SHADES)[number % 2]] for number in range(40)])
+    config = in_file(table_of_shades(labels), tmp_path / "shades.parquet")
+    config = config.override(["train.epochs=15"])
+    report = report_of(config)
+    assert report["metrics"]["test"]["f1_micro"] > 0.8
+    assert "Worst mistakes" in {view["title"] for view in report["views"]}
+
+
+AUGMENTED = {"flip": "both", "crop": 2, "rotation": 10.0, "color_jitter": 0.2, "erasing": 0.3}
+
+
+def test_augmentation_depends_on_seed_epoch_and_position_alone(tmp_path: Path) -> None:
+    config = in_folder(folder_of_shades(tmp_path / "shades"), augmentation=AUGMENTED)
+    source = material_of(config).sources[TRAIN]
+    plan = epoch_plan(source, 8, seed=1, epoch=2)
+    noise = Noise(1, 2, CPU)
+    whole = [batch.inputs for batch in source.read(plan, 0, noise)]
+    torch.rand(1000)
+    later = [batch.inputs for batch in source.read(plan, 2, noise)]
+    assert len(later) == len(whole) - 2
+    for first, second in zip(whole[2:], later, strict=True):
+        assert torch.equal(first, second)
+    for other in (Noise(2, 2, CPU), Noise(1, 3, CPU)):
+        assert not torch.equal(whole[0], next(source.read(plan, 0, other)).inputs)
+    assert not torch.equal(whole[0], next(source.read(plan)).inputs)
+
+
+def test_data_that_is_too_large_gives_the_same_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = in_folder(folder_of_shades(tmp_path / "shades"), augmentation=AUGMENTED)
+    resident = material_of(config).sources[TRAIN]
+    monkeypatch.setattr(encoding, "RESIDENT_BYTES", 0)
+    stored = material_of(config).sources[TRAIN]
+    assert type(stored) is not type(resident)
+    plan = epoch_plan(resident, 8, seed=0, epoch=0)
+    for noise in (None, Noise(0, 0, CPU)):
+        both = zip(resident.read(plan, 1, noise), stored.read(plan, 1, noise), strict=True)
+        for first, second in both:
+            assert torch.equal(first.inputs, second.inputs)
+            assert torch.equal(first.targets, second.targets)
+
+
+def test_large_data_leaves_out_what_cannot_be_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of_shades(tmp_path / "shades")
+    whole = (folder / "dark" / "00.png").read_bytes()
+    (folder / "dark" / "half.png").write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setattr(encoding, "RESIDENT_BYTES", 0)
+    config = in_folder(folder).override(["data.test_fraction=0", "data.validation_fraction=0"])
+    events: list[Any] = []
+    source = material_of(config, events).sources[TRAIN]
+    for _ in range(2):
+        assert sum(len(batch.targets) for batch in source.read(source.plan(16))) == 40
+    warnings = [event.message for event in events if event.kind == "log"]
+    assert len(warnings) == 1
+    assert "half.png" in warnings[0]
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_cifar10_is_learned_from_5000_images(real_data: Path) -> None:
+    config = load_preset(
+        find_preset("cifar10-cnn"), ["data.kind=file", f"data.path={real_data / 'cifar10'}",
+                                     "data.max_samples=5000", "data.validation_fraction=0.02"],
+    )  # fmt: skip
+    assert report_of(config)["metrics"]["test"]["accuracy"] >= 0.55
