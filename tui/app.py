@@ -68,6 +68,16 @@ class DltuiApp(App[str]):
             self.push_screen(KeysScreen())
 
     async def action_quit(self) -> None:
+        """End, after a question where a screen holds something unsaved."""
+        from tui.screens.confirm import ConfirmScreen
+
+        if any(getattr(screen, "unsaved", False) for screen in self.screen_stack):
+            question = "There are changes that are not saved. Quit and lose them?"
+            self.push_screen(ConfirmScreen(question), lambda yes: self._leave() if yes else None)
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
         """End; runs go on, and the terminal is told so."""
         going_on = next(
             (screen.going_on() for screen in self.screen_stack if isinstance(screen, RunsScreen)), 0

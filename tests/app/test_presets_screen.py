@@ -29,7 +29,7 @@ IRIS = RunConfig.parse(
 
 
 def names(pilot: Pilot[Any]) -> list[str]:
-    return [preset.name for preset in pilot.app.screen.query_one(Listing).items]
+    return [preset.name for listing in pilot.app.screen.query(Listing) for preset in listing.items]
 
 
 async def listed(pilot: Pilot[Any], until: Any) -> list[Preset | None]:
