@@ -11,6 +11,8 @@ from engine.environment import SPIN_COUNT
 
 # Before anything imports torch: tests train beside each other on few cores.
 os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+# Read when huggingface_hub is imported: no test asks the network.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 ROOT = Path(__file__).resolve().parent.parent
 

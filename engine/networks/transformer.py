@@ -129,9 +129,14 @@ def load_tokenizer(config: TransformerConfig, **options: Any) -> Any:
 
     Raises :class:`TrainingError`, also for tokenizers that do not tell where tokens come from.
     """
+    architecture = pretrained_config(config)
     with readable(config):
         tokenizer = transformers.AutoTokenizer.from_pretrained(
-            source_of(config.path), revision=config.revision, trust_remote_code=False, **options
+            source_of(config.path),
+            revision=config.revision,
+            config=architecture,
+            trust_remote_code=False,
+            **options,
         )
     if not tokenizer.is_fast:
         raise TrainingError(
