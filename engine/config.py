@@ -119,7 +119,9 @@ class RunConfig(Section):
 
 def overridden(values: Mapping[str, Any], assignments: Sequence[str]) -> Tree:
     """Nested dictionaries with ``field=value`` texts applied; nothing is validated yet."""
-    result: Tree = {key: dict(part) if isinstance(part, Mapping) else part for key, part in values.items()}
+    result: Tree = {
+        key: dict(part) if isinstance(part, Mapping) else part for key, part in values.items()
+    }
     problems: list[Problem] = []
     # Kinds first: they decide which other fields exist and how a value is read.
     for text in sorted(assignments, key=lambda text: not text.partition("=")[0].endswith(".kind")):
@@ -157,4 +159,3 @@ def _kind_spec(section: str) -> FieldSpec:
         help=f"Which {registry.noun}",
         choices=tuple(registry),
     )
-

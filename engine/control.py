@@ -43,7 +43,7 @@ def send(folder: Path, request: Request) -> None:
 def take(folder: Path) -> Iterator[Request]:
     """Yield the requests in the order in which they came, each removed before it is yielded."""
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+        names = sorted(path.name for path in folder.glob("*.json"))
     except OSError:
         return
     for name in names:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-
 SPIN_COUNT = "1000"
 """How long an idle thread of a computation waits before it sleeps.
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 FieldKind = Literal["bool", "int", "float", "choice", "text", "list"]
@@ -39,7 +40,7 @@ def option(
     ``advanced`` fields are folded away in the form, ``suggestions`` are offered while typing, and
     ``column`` marks a field that names a column (or columns) of the data.
     """
-    extra = {
+    extra: JsonDict = {
         "unit": unit,
         "advanced": advanced,
         "suggestions": list(suggestions),
@@ -126,7 +127,9 @@ def spec_of(name: str, info: FieldInfo) -> FieldSpec:
     """What one field tells about itself; ``name`` is its dotted name."""
     inner, optional = _without_none(info.annotation)
     kind, choices, item = _kind(inner)
-    bounds = {key: getattr(part, key) for part in info.metadata for key in _BOUNDS if hasattr(part, key)}
+    bounds = {
+        key: getattr(part, key) for part in info.metadata for key in _BOUNDS if hasattr(part, key)
+    }
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     return FieldSpec(
         name=name,

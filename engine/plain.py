@@ -13,7 +13,7 @@ _CONTROL_PICTURES = 0x2400
 
 
 def plain(text: object, limit: int = 200) -> str:
-    """``text`` on one line, control and direction characters made visible, at most ``limit`` long."""
+    """``text`` on one line of at most ``limit``, control and direction characters made visible."""
     raw = str(text)
     shown = _INVISIBLE.sub(_picture, raw[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"

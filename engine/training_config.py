@@ -20,7 +20,7 @@ class TrainConfig(Section):
     )
     learning_rate: float = option(1e-3, "Step size at its highest", gt=0, le=100)
     optimizer: Literal["adamw", "sgd"] = option("adamw", "How gradients become updates")
-    weight_decay: float = option(0.01, "Pull of weights to zero; norms and biases are left out", ge=0)
+    weight_decay: float = option(0.01, "Pull of weights to zero, but for norms and biases", ge=0)
     momentum: float = option(0.9, "Momentum of SGD", ge=0, lt=1, advanced=True)
     adam_beta1: float = option(0.9, "AdamW's decay of the mean", ge=0, lt=1, advanced=True)
     adam_beta2: float = option(0.999, "AdamW's decay of the variance", ge=0, lt=1, advanced=True)
@@ -44,9 +44,7 @@ class TrainConfig(Section):
     save_steps: int = option(
         0, "Updates between checkpoints; 0 goes by the time alone", ge=0, advanced=True
     )
-    save_minutes: float = option(
-        5.0, "Time between checkpoints", gt=0, unit="min", advanced=True
-    )
+    save_minutes: float = option(5.0, "Time between checkpoints", gt=0, unit="min", advanced=True)
     save_total_limit: int = option(2, "Newest checkpoints that are kept", ge=1, advanced=True)
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
-from engine.views import Matrix, Table, View
+from engine.views import Cell, Matrix, Table, View
 
 _MATRIX_CLASSES = 30
 """More classes than this make no picture that a terminal can show."""
@@ -122,7 +122,7 @@ def _views(
     by_class: tuple[NDArray[np.float64], ...],
 ) -> list[View]:
     matrix = sk.confusion_matrix(targets, predicted, labels=range(len(names)))
-    rows = [
+    rows: list[list[Cell]] = [
         [name, *(round(float(part[i]), 4) for part in by_class[:3]), int(by_class[3][i])]
         for i, name in enumerate(names)
     ]

@@ -17,7 +17,9 @@ class CnnConfig(ModelConfig):
     kind: Literal["cnn"] = "cnn"
     title = "small CNN"
 
-    channels: tuple[int, ...] = option((32, 64), "Channels of each stage", min_length=1, max_length=6)
+    channels: tuple[int, ...] = option(
+        (32, 64), "Channels of each stage", min_length=1, max_length=6
+    )
     dropout: float = option(0.1, "Dropout before the last layer", ge=0, lt=1)
 
     def build(self, shape: Any) -> nn.Module:

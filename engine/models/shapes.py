@@ -59,10 +59,10 @@ class SeriesShape:
     """Windows of a series and what follows them."""
 
     channels: int
-    """Columns of the series, targets first: inputs ``past`` are ``[batch, window, channels + features]``."""
+    """Columns, targets first: ``past`` is ``[batch, window, channels + features]``."""
     targets: int
     """The first so many channels are forecast: ``[batch, horizon, targets]``."""
     window: int
     horizon: int
     features: int = 0
-    """Columns known in advance, such as the hour: inputs ``future`` are ``[batch, horizon, features]``."""
+    """Columns known in advance, such as the hour: ``future`` is ``[batch, horizon, features]``."""

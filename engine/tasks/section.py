@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.metric import Metric
 from engine.sections import TaggedSection
@@ -31,6 +31,6 @@ class TaskConfig(TaggedSection):
         """The metric called ``name``; the deciding one for an empty name."""
         return next((m for m in self.metrics if m.name == name), self.metrics[0])
 
-    def create(self, config: RunConfig) -> Task:
+    def create(self, config: RunConfig) -> Task[Any]:
         """The task itself, which needs torch."""
         raise NotImplementedError

@@ -89,7 +89,8 @@ def test_a_quarter_turn_is_exact() -> None:
 
 def test_colours_stay_between_black_and_white() -> None:
     result = augmented(images(), color_jitter=1.0)
-    assert float(result.min()) >= 0.0 and float(result.max()) <= 1.0
+    assert float(result.min()) >= 0.0
+    assert float(result.max()) <= 1.0
 
 
 def test_erasing_blots_out_a_share_of_the_images() -> None:
