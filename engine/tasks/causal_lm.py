@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from engine.events import Log
 from engine.fields import option
 from engine.metric import Metric
 from engine.tasks.generation import GenerationConfig, GenerationTask
@@ -246,6 +247,13 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         tokenise = Instructions(tokenizer, fitted.max_length, self.section.completions_only)
         key = [*self.cache_key(fitted), tokenise.completions_only, tokenizer.chat_template]
         samples = encoded(pa.table(columns), tokenise, key, report)
+        lost = samples.data.column("characters").to_pylist().count(0)
+        if lost:
+            text = (
+                f"{lost:,} of {len(samples):,} answers begin beyond task.max_length "
+                f"({fitted.max_length:,} tokens) and teach nothing."
+            )
+            report(Log(level="warning", message=text))
         return TokenSource(samples, _Collate(tokenizer.pad_token_id), device, table)
 
     def inputs(self, fitted: CausalLmFitted) -> tuple[str, ...]:

@@ -74,8 +74,11 @@ class Instructions:
             for place, (first, last) in enumerate(offsets)
         ]  # fmt: skip
         labels = [token if keep else IGNORED for token, keep in zip(ids, learned, strict=True)]
-        pairs = zip(offsets[1:], learned[1:], strict=True)
-        characters = sum(last - first for (first, last), keep in pairs if keep)
+        characters = sum(
+            last - first
+            for (first, last), label in zip(offsets[1:], labels[1:], strict=True)
+            if label not in (IGNORED, end)
+        )
         return ids[:-1], labels[1:], characters
 
 

@@ -1,0 +1,191 @@
+"""Texts become blocks and instructions of which the right tokens are learned."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+import transformers
+
+from engine.errors import DataError
+from engine.metrics.language import LanguageEvaluator, frequency_metrics, token_losses
+from engine.text.blocks import BlockSource, are_lines, pieces, tail_rows, token_row
+from engine.text.bpe import bpe_from, train_bpe
+from engine.text.continuation import Sampling, continued
+from engine.text.instructions import IGNORED, Instructions
+from engine.training.batch import Batch, Noise
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return bpe_from(
+        train_bpe(["What is the colour of grass? It is green, as green as can be."], 300)
+    )
+
+
+@pytest.fixture(scope="module")
+def network(tokenizer: Any) -> Any:
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=16, max_position_embeddings=32,
+    )  # fmt: skip
+    return transformers.LlamaForCausalLM(config).eval()
+
+
+def test_every_token_but_the_first_is_predicted_once() -> None:
+    source = BlockSource(torch.arange(25, dtype=torch.int32), 8, 2.5)
+    [batch] = source.read(source.plan(8))
+    assert len(source) == 3
+    assert batch.targets["labels"].flatten().tolist() == list(range(1, 25))
+    assert torch.equal(batch.inputs["input_ids"] + 1, batch.targets["labels"])
+    assert batch.weight == 24
+    assert batch.targets["characters"] == 24 * 2.5
+
+
+def test_blocks_begin_elsewhere_in_each_epoch_and_the_same_when_asked_again() -> None:
+    source = BlockSource(torch.arange(100), 8, 1.0)
+    plan = source.plan(3)
+
+    def begins(epoch: int, start: int = 0) -> list[list[int]]:
+        batches = source.read(plan, start, Noise(0, epoch, CPU))
+        return [batch.inputs["input_ids"][:, 0].tolist() for batch in batches]
+
+    assert len({begins(epoch)[0][0] for epoch in range(20)}) > 4
+    assert begins(3, start=2) == begins(3)[2:]
+    assert all(
+        batch.targets["labels"].max() <= 99 for batch in source.read(plan, 0, Noise(0, 1, CPU))
+    )
+
+
+def test_blank_rows_tell_that_rows_are_lines() -> None:
+    assert are_lines(["To be,", "", "or not"], "auto")
+    assert not are_lines(["To be,", "or not"], "auto")
+    assert not are_lines(["To be,", ""], "documents")
+    assert pieces(["To be,", "", None, "or not\n"], lines=True) == ["To be,\n\n\nor not\n"]
+    assert pieces(["one", "", None, "two"], lines=False) == ["one", "two"]
+
+
+def test_long_texts_are_put_together_without_a_loss() -> None:
+    lines = [f"line {i}" for i in range(30_000)]
+    parts = pieces(lines, lines=True)
+    assert len(parts) > 1
+    assert "".join(parts) == "\n".join(lines) + "\n"
+
+
+def test_the_tail_of_a_text_is_measured_in_characters() -> None:
+    assert tail_rows(["x" * 99, "x" * 9, "x" * 9, "x" * 9], 0.2) == 3
+    assert tail_rows(["a", "b"], 0.0) == 0
+
+
+def test_rows_of_tokens_are_put_one_after_the_other() -> None:
+    column = pa.chunked_array([[[1, 2], []], [[3]]])
+    assert token_row(column).tolist() == [1, 2, 3]
+
+
+def test_a_byte_tokenizer_can_write_anything(tokenizer: Any) -> None:
+    text = "Grüße, 世界 \U0001f600\n\ttabs"
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+def learned(tokenizer: Any, sample: dict[str, list[Any]]) -> str:
+    return tokenizer.decode([label for label in sample["labels"][0] if label != IGNORED])
+
+
+def test_only_the_answer_and_its_end_are_learned(tokenizer: Any) -> None:
+    rows = {"prompt": ["What is the colour of grass?"], "completion": ["It is green."]}
+    sample = Instructions(tokenizer, 200, completions_only=True)(rows)
+    assert learned(tokenizer, sample) == "It is green.<|endoftext|>"
+    whole = tokenizer.decode(sample["input_ids"][0])
+    assert whole == "What is the colour of grass?\nIt is green."
+    assert sample["characters"][0] == len("It is green.")
+
+
+def test_the_instruction_is_learned_too_when_asked(tokenizer: Any) -> None:
+    rows = {"prompt": ["What? "], "completion": ["Green."]}
+    sample = Instructions(tokenizer, 200, completions_only=False)(rows)
+    assert sample["labels"][0][:-1] == sample["input_ids"][0][1:]
+    assert learned(tokenizer, sample).endswith("? Green.<|endoftext|>")
+
+
+def test_each_turn_of_the_assistant_is_learned(tokenizer: Any) -> None:
+    turns = [
+        {"role": "user", "content": "colour?"}, {"role": "assistant", "content": "green"},
+        {"role": "user", "content": "sure?"}, {"role": "assistant", "content": "yes"},
+    ]  # fmt: skip
+    sample = Instructions(tokenizer, 200, completions_only=True)({"messages": [turns]})
+    assert learned(tokenizer, sample).replace("\n", "") == "green<|endoftext|>yes<|endoftext|>"
+
+
+def test_a_template_that_rewrites_turns_is_refused(tokenizer: Any) -> None:
+    other = bpe_from(tokenizer.backend_tokenizer.to_str())
+    other.chat_template = (
+        "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    )
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    with pytest.raises(DataError, match="rewrites earlier turns"):
+        Instructions(other, 200, completions_only=True)({"messages": [turns]})
+
+
+def test_long_instructions_are_cut(tokenizer: Any) -> None:
+    rows = {"prompt": ["colour " * 50], "completion": ["green"]}
+    sample = Instructions(tokenizer, 20, completions_only=True)(rows)
+    assert len(sample["input_ids"][0]) == len(sample["labels"][0]) == 20
+    assert set(sample["labels"][0]) == {IGNORED}
+
+
+def test_the_loss_is_that_of_transformers(network: Any) -> None:
+    ids = torch.randint(0, 200, (3, 12))
+    with torch.no_grad():
+        expected = network(input_ids=ids, labels=ids).loss
+        losses = token_losses(network(input_ids=ids).logits[:, :-1], ids[:, 1:])
+    assert losses.mean().item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_metrics_are_means_over_all_learned_tokens() -> None:
+    evaluator = LanguageEvaluator(lambda network, batch: batch.inputs, lambda network, batch: ())
+    sure = torch.tensor([[[0.0, math.log(3.0)]] * 2])
+    for labels in ([[1, 0]], [[1, IGNORED]]):
+        targets = {"labels": torch.tensor(labels), "characters": 4.0}
+        evaluator.update(torch.nn.Identity(), Batch(sure, targets))
+    metrics = evaluator.compute().metrics
+    nats = 2 * math.log(4 / 3) + math.log(4)
+    assert metrics["loss"] == pytest.approx(nats / 3)
+    assert metrics["perplexity"] == pytest.approx(math.exp(nats / 3))
+    assert metrics["nats_per_character"] == pytest.approx(nats / 8)
+    assert metrics["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_the_baseline_knows_how_frequent_tokens_are() -> None:
+    seen = np.array([0, 0, 0, 1], np.int32)
+    metrics = frequency_metrics(seen, np.array([0, 1], np.int32), vocabulary=3, characters=4)
+    assert metrics["loss"] == pytest.approx(-(math.log(4 / 7) + math.log(2 / 7)) / 2)
+    assert metrics["accuracy"] == 0.5
+
+
+def test_writing_leaves_the_random_numbers_alone(network: Any, tokenizer: Any) -> None:
+    prompt = tokenizer("What is")["input_ids"]
+    sampling = Sampling(max_new_tokens=8, temperature=1.0, top_p=0.9, seed=3)
+    before = torch.get_rng_state()
+    first = continued(network, tokenizer, prompt, sampling, longest=32)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(5)
+    assert continued(network, tokenizer, prompt, sampling, longest=32) == first
+
+
+def test_a_long_beginning_leaves_room_for_what_is_written(network: Any, tokenizer: Any) -> None:
+    seen: list[int] = []
+    hook = network.get_input_embeddings().register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0].numel())
+    )
+    prompt = tokenizer("green " * 60)["input_ids"]
+    continued(network, tokenizer, prompt, Sampling(20, 0.0, 1.0), longest=32)
+    hook.remove()
+    assert seen[0] == 12
+    assert sum(seen) <= 32
