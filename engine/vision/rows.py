@@ -18,7 +18,7 @@ from engine.text.labels import Label, labels_of
 from engine.text.rows import without_faults
 from engine.vision.column import Aside, Images
 
-_CHECKED = 200_000
+_CHECKED = 20_000
 """Of more images than this, those that cannot be read are found when they are decoded."""
 
 
