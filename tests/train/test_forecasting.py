@@ -277,6 +277,7 @@ def test_a_normalized_window_moves_the_forecast_with_the_series(norm: str, decod
     assert torch.allclose(network(moved, future), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_dlinear_reaches_the_published_error_on_etth1(real_data: Path) -> None:
     """Univariate OT, 336 → 96: Zeng et al. report an MSE of 0.056."""
