@@ -54,10 +54,8 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     )
 
 
-def numbers(progress: Progress | None) -> Content:
+def numbers(progress: Progress) -> Content:
     """Loss, learning rate, gradient, throughput, memory."""
-    if progress is None:
-        return Content("")
     pairs = [
         ("loss", number(progress.loss)),
         ("lr", f"{progress.learning_rate:.2e}"),

@@ -46,6 +46,7 @@ class Watch:
             while chunk := list(islice(stream, _CHUNK)):
                 with self.lock:
                     self.history.apply_all(chunk)
+                looked = 0.0 if self.history.ended else looked
             if time.monotonic() - looked >= _STATE_SECONDS:
                 self.state = self.run.state()
                 self._read_log()

@@ -78,9 +78,10 @@ class MonitorScreen(Screen[None]):
         self._announced = False
         self._shown_state = State.QUEUED
         try:
-            self._run_name = run.config().name
+            config = run.config()
+            self._run_name, self._order = config.name, config.task.metric_names
         except UserError:
-            self._run_name = run.id
+            self._run_name, self._order = run.id, ()
 
     def compose(self) -> ComposeResult:
         """Head, bars and numbers above, panels below."""
@@ -93,7 +94,9 @@ class MonitorScreen(Screen[None]):
             with TabPane(_TABS["charts"], id="charts"):
                 yield Chart(id="chart")
             with TabPane(_TABS["table"], id="table"):
-                yield Listing[Evaluated](_table_columns(()), panels.row_cells(()), panels.row_key)
+                yield Listing[Evaluated](
+                    _table_columns(()), panels.row_cells(()), panels.row_key, choosable=False
+                )
             with TabPane(_TABS["samples"], id="samples"):
                 yield Lines(id="sample-lines")
             with TabPane(_TABS["resources"], id="resources"):
@@ -128,11 +131,6 @@ class MonitorScreen(Screen[None]):
         """A panel is seen that was not painted meanwhile; the arrow keys scroll it."""
         self.call_after_refresh(self._enter_panel)
 
-    def on_listing_selected(self) -> None:
-        """Enter means the results on the table too."""
-        if self.check_action("results", ()):
-            self.action_results()
-
     def _enter_panel(self) -> None:
         tab = self.query_one(TabbedContent).active
         self.set_focus(next(iter(self.query(f"#{tab} Listing, #{tab} Lines")), None))
@@ -151,7 +149,7 @@ class MonitorScreen(Screen[None]):
     def action_next_metric(self, step: int) -> None:
         """Draw another metric."""
         with self._watch.lock:
-            names = _metrics(self._watch.history)
+            names = self._metrics(self._watch.history)
         at = names.index(self._metric) if self._metric in names else 0
         self._metric = names[(at + step) % len(names)]
         self._redraw()
@@ -240,7 +238,8 @@ class MonitorScreen(Screen[None]):
         epoch, total = panels.shares(history)
         self.query_one("#epoch", ProgressLine).show_progress(*epoch)
         self.query_one("#total", ProgressLine).show_progress(*total)
-        self.query_one("#numbers", Canvas).show([panels.numbers(progress)])
+        if progress is not None and progress.phase == "train":
+            self.query_one("#numbers", Canvas).show([panels.numbers(progress)])
         self.query_one("#word", Canvas).show([self._word(history)])
 
     def _word(self, history: History) -> Content:
@@ -283,9 +282,15 @@ class MonitorScreen(Screen[None]):
 
     def _paint_table(self, history: History) -> None:
         listing = self.query_one("#table Listing", Listing)
-        names = _metrics(history)
+        names = self._metrics(history)
         listing.set_columns(_table_columns(names), panels.row_cells(names, history.best))
         listing.set_items(list(reversed(history.evaluations)))
+
+    def _metrics(self, history: History) -> list[str]:
+        """All metrics that have a curve: the loss, then in the order of the task."""
+        names = {name for name, _ in history.curves} - {"loss"}
+        known = [name for name in self._order if name in names]
+        return ["loss", *known, *sorted(names.difference(known))]
 
     def _announce(self, history: History) -> None:
         """Say once that the run ended while somebody was watching."""
@@ -296,12 +301,6 @@ class MonitorScreen(Screen[None]):
             if time.time() - (history.last_time or 0) < 10:
                 self.app.bell()
                 tell(self, f"{self._run_name} has ended.")
-
-
-def _metrics(history: History) -> list[str]:
-    """All metrics that have a curve, the loss first."""
-    names = {name for name, _ in history.curves} - {"loss"}
-    return ["loss", *sorted(names)]
 
 
 def _table_columns(metrics: Sequence[str]) -> list[Column]:

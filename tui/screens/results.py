@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -105,10 +105,8 @@ class ResultsScreen(Screen[None]):
             self.app.call_from_thread(complain, self, error)
             report = None
         history, state = read_history(self._run), self._run.state()
-        shown: Callable[[], Awaitable[None]] = partial(
-            self._show, report or {}, history, STATES[state]
-        )
-        self.app.call_from_thread(shown)
+        show = partial(self._show, report or {}, history, STATES[state])
+        self.app.call_from_thread(self.call_next, show)
 
     async def _show(
         self, report: Mapping[str, Any], history: History, state: tuple[str, str]

@@ -35,13 +35,13 @@ _FIRST = 100
 
 _COLUMNS = (
     Column("State", 10, 13),
-    Column("Name", 13, 40),
-    Column("Task", 10, 24),
-    Column("Data", 8, 24),
-    Column("Metric", 8, 14, right=True),
-    Column("Value", 7, 9, right=True),
-    Column("Started", 7, 12),
-    Column("Took", 8, 10, right=True),
+    Column("Name", 14, 36),
+    Column("Task", 10, 22),
+    Column("Data", 8, 20),
+    Column("Metric", 8, 11, right=True),
+    Column("Value", 7, 8, right=True),
+    Column("Started", 7, 7),
+    Column("Took", 8, 9, right=True),
 )
 
 _EMPTY = """\
@@ -57,7 +57,7 @@ class RunsScreen(Screen[None]):
     CSS_PATH = "runs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New"),
-        Binding("enter", "open", "Open"),
+        Binding("enter", "open", "Open", show=False),
         Binding("p", "presets", "Presets"),
         Binding("s", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
@@ -119,11 +119,11 @@ class RunsScreen(Screen[None]):
 
             self.app.push_screen(MonitorScreen(run))
 
-    def action_new(self, values: Tree | None = None) -> None:
-        """Compose a new run."""
+    def action_new(self, values: Tree | None = None, preset: str = "") -> None:
+        """Compose a new run; ``preset`` names where ``values`` come from."""
         from tui.screens.new_run import NewRunScreen
 
-        self.app.push_screen(NewRunScreen(values))
+        self.app.push_screen(NewRunScreen(values, preset))
 
     def action_presets(self) -> None:
         """Choose a preset and go on with it as a new run."""
@@ -134,7 +134,7 @@ class RunsScreen(Screen[None]):
             if preset is None:
                 return
             try:
-                self.action_new(load_preset(preset).values())
+                self.action_new(load_preset(preset).values(), preset.name)
             except UserError as error:
                 complain(self, error)
 
@@ -213,7 +213,7 @@ class RunsScreen(Screen[None]):
             self.query_one(Listing).focus()
 
     def on_listing_selected(self) -> None:
-        """Enter on a row."""
+        """Enter or a second click on a row."""
         self.action_open()
 
     def _current(self) -> RunSummary | None:

@@ -17,7 +17,7 @@ class Lines(VerticalScroll):
     """Scrolls a canvas that is as high as its text; may stay at the end as a log does."""
 
     DEFAULT_CSS = """
-    Lines { height: 1fr; overflow-x: auto; }
+    Lines { height: 1fr; overflow-x: auto; scrollbar-gutter: stable; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k", "scroll_up", show=False),
@@ -27,6 +27,8 @@ class Lines(VerticalScroll):
     def __init__(self, *, id: str | None = None, follow: bool = False) -> None:
         super().__init__(id=id)
         self._follow = follow
+        self._given: Sequence[Content] = ()
+        self._wrap = True
         self._canvas = Canvas()
 
     def compose(self) -> ComposeResult:
@@ -35,15 +37,23 @@ class Lines(VerticalScroll):
 
     def show_lines(self, lines: Sequence[Content], wrap: bool = True) -> None:
         """Show these lines; long ones are wrapped, or else reached by scrolling."""
-        width = max(20, self.scrollable_content_region.width)
-        wrapped = list(lines)
-        if wrap:
-            wrapped = [part for line in lines for part in line.wrap(width)]
-        elif (widest := max((line.cell_length for line in lines), default=0)) > width:
-            self._canvas.styles.width = widest
+        self._given, self._wrap = lines, wrap
+        self._lay_out()
+
+    def on_resize(self) -> None:
+        """Wrap for the new width."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        width = self.scrollable_content_region.width
+        if width <= 0:
+            return
+        lines = list(self._given)
+        if self._wrap:
+            lines = [part for line in lines for part in line.wrap(width)]
         at_end = self.scroll_offset.y >= self.max_scroll_y
-        if self._canvas.styles.height is None or len(wrapped) != self._canvas.size.height:
-            self._canvas.styles.height = max(1, len(wrapped))
-        self._canvas.show(wrapped)
+        self._canvas.styles.width = max([width, *(line.cell_length for line in lines)])
+        self._canvas.styles.height = max(1, len(lines))
+        self._canvas.show(lines)
         if self._follow and at_end:
             self.call_after_refresh(self.scroll_end, animate=False)

@@ -50,7 +50,7 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         Binding("pagedown,ctrl+f", "page(1)", "Page below", show=False),
         Binding("home,g", "move(-1000000000)", "First row", show=False),
         Binding("end,G", "move(1000000000)", "Last row", show=False),
-        Binding("enter", "select", "Open", show=False),
+        Binding("enter", "select", "Open"),
     ]
 
     class Selected(Message):
@@ -62,13 +62,18 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         cells: Callable[[T], Sequence[Content]],
         key: Callable[[T], object],
         *,
+        choosable: bool = True,
         id: str | None = None,
     ) -> None:
-        """``cells`` makes what a row shows; ``key`` says which row it is."""
+        """``cells`` makes what a row shows; ``key`` says which row it is.
+
+        Rows that are not ``choosable`` are only to be read.
+        """
         super().__init__(id=id)
         self._columns = columns
         self._cells = cells
         self._key = key
+        self._choosable = choosable
         self._items: Sequence[T] = ()
         self._drawn: dict[int, Strip] = {}
         self.cursor = 0
@@ -121,12 +126,17 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         if self.current is not None:
             self.post_message(self.Selected())
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether enter means the row, or is left to the screen."""
+        del parameters
+        return self._choosable if action == "select" else True
+
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse points; a second click chooses."""
         row = event.y - 1 + self.scroll_offset.y
         if event.y > 0 and row < len(self._items):
             self.action_move(row - self.cursor)
-            if event.chain == 2:
+            if event.chain == 2 and self._choosable:
                 self.action_select()
 
     def notify_style_update(self) -> None:

@@ -101,7 +101,12 @@ def _listing(table: Table) -> Listing[tuple[int, Sequence[Cell]]]:
         for place, title in enumerate(table.columns)
         for right in [all(isinstance(row[place], int | float | None) for row in table.rows)]
     ]
-    return Listing(columns, lambda row: [_cell(value) for value in row[1]], lambda row: row[0])
+    return Listing(
+        columns,
+        lambda row: [_cell(value) for value in row[1]],
+        lambda row: row[0],
+        choosable=False,
+    )
 
 
 def _widths(title: str, values: Sequence[Cell]) -> tuple[int, int]:

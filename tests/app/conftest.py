@@ -1,0 +1,115 @@
+"""What tests of screens share: runs written by hand, and waiting for what a screen shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.config import RunConfig
+from engine.events import (
+    Data,
+    Evaluated,
+    Event,
+    EventLog,
+    Finished,
+    Log,
+    Model,
+    Progress,
+    Started,
+)
+from engine.locations import runs_folder
+from engine.run_directory import RunDirectory
+
+MakeRun = Callable[..., RunDirectory]
+Until = Callable[[Pilot[Any], Callable[[], object]], Awaitable[None]]
+
+STEPS_AN_EPOCH = 10
+
+
+def _training(epochs: int = 4, trained: int | None = None) -> Iterator[Event]:
+    """The events of a training of ``epochs``, of which ``trained`` are over."""
+    yield Started(device="cpu", precision="float32", threads=2)
+    yield Data(summary={"source": "digits", "rows": {"train": 1257}})
+    yield Model(name="cnn", parameters=900, trainable=900, steps=10 * epochs, epochs=epochs)
+    yield Log(level="warning", message="[red]not red[/red] \x1b[2J")
+    for epoch in range(epochs if trained is None else trained):
+        for i in range(STEPS_AN_EPOCH):
+            step = STEPS_AN_EPOCH * epoch + i + 1
+            yield Progress(
+                step=step, steps=STEPS_AN_EPOCH * epochs, epoch=step / STEPS_AN_EPOCH,
+                epochs=epochs, loss=2.0 / step, learning_rate=1e-3, samples_per_second=1234.0,
+                seconds=float(step),
+            )  # fmt: skip
+        yield Evaluated(
+            step=step, epoch=epoch + 1.0, split="validation", train_loss=2.0 / step, best=True,
+            metrics={"accuracy": 0.5 + 0.1 * epoch, "loss": 1.0 / (epoch + 1)}, seconds=float(step),
+        )  # fmt: skip
+
+
+def _finished(accuracy: float = 0.9625) -> Event:
+    """The last word of a run that came to its end."""
+    return Finished(step=40, seconds=40.0, metrics={"accuracy": accuracy})
+
+
+@pytest.fixture
+def make_run(home: object) -> MakeRun:
+    """Writes a run directory from events."""
+    del home
+
+    def make(name: str, events: Iterable[Event] = ()) -> RunDirectory:
+        config = RunConfig.parse(
+            {
+                "name": name,
+                "task": {"kind": "image_classification"},
+                "data": {"kind": "builtin"},
+                "model": {"kind": "cnn"},
+            }
+        )
+        run = RunDirectory.create(runs_folder(), config)
+        log = EventLog(run.events)
+        for event in events:
+            log.write(event)
+        log.close()
+        return run
+
+    return make
+
+
+@pytest.fixture
+def until() -> Until:
+    """Waits for a condition on the screen; the bound only ends a test that hangs."""
+
+    async def wait(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+        end = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < end, "the condition never came true"
+            await pilot.pause(0.02)
+
+    return wait
+
+
+@pytest.fixture
+def text_of() -> Callable[[Pilot[Any]], str]:
+    """Everything that can be read on the screen now, a line each."""
+
+    def read(pilot: Pilot[Any]) -> str:
+        compositor = pilot.app.screen._compositor
+        return "\n".join(strip.text for strip in compositor.render_strips())
+
+    return read
+
+
+@pytest.fixture
+def training() -> Callable[..., Iterator[Event]]:
+    """The events of a training, whole or of its first epochs only."""
+    return _training
+
+
+@pytest.fixture
+def finished() -> Callable[..., Event]:
+    """The last word of a run that came to its end."""
+    return _finished

@@ -1,0 +1,100 @@
+"""Results are drawn by the form of what the report holds."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from engine.views import Lines, Matrix, Table, Texts, read_view
+from tui.app import DltuiApp
+from tui.screens.results import ResultsScreen
+
+VIEWS = [
+    Matrix("Confusion matrix", ["cat", "dog"], [[7, 1], [2, 31]]),
+    Table("Classes", ["class", "f1", "samples"], [["cat", 0.875, 8], ["[b]dog[/b]", None, 33]]),
+    Lines("Forecast", [0, 1, 2], {"truth": [1.0, 2.0, 3.0], "forecast": [None, 2.5, 3.0]}),
+    Texts("Answers", [{"question": "Who [red]is[/red]?", "answer": "She\x1b[2J"}]),
+]
+
+
+@pytest.fixture
+def done(make_run, training, finished):
+    """A finished run with a report of every form."""
+    run = make_run("done", [*training(), finished()])
+    report = {
+        "run": run.id,
+        "metric": "accuracy",
+        "ending": "completed",
+        "best_epoch": 3.0,
+        "epochs": 4,
+        "seconds": 75.0,
+        "metrics": {
+            "validation": {"accuracy": 0.91, "loss": 0.3},
+            "test": {"accuracy": 0.9625, "loss": None},
+        },
+        "baseline": {"name": "boosting", "metrics": {"accuracy": 0.8125}},
+        "views": [view.record() for view in VIEWS] + [{"form": "unheard of", "title": "x"}],
+    }
+    run.report.write_text(json.dumps(report))
+    return run
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_is_read_back_as_it_was_written(view) -> None:
+    record = json.loads(json.dumps(view.record()))
+    assert read_view(record).record() == json.loads(json.dumps(view.record()))
+
+
+@pytest.mark.parametrize("damaged", [None, {}, {"form": "matrix"}, {"form": "no"}, [1], "x"])
+def test_a_damaged_view_is_left_out(damaged) -> None:
+    assert read_view(damaged) is None
+
+
+async def test_metrics_stand_beside_the_baseline(done, until, text_of) -> None:
+    app = DltuiApp(done.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "epoch 3 of 4 by accuracy" in text_of(pilot))
+        lines = text_of(pilot).splitlines()
+    heading = next(line for line in lines if "baseline: boosting" in line)
+    row = next(line for line in lines if line.strip().startswith("accuracy"))
+    assert heading.split()[:2] == ["test", "validation"]
+    assert row.split()[:4] == ["accuracy", "0.9625", "0.9100", "0.8125"]
+
+
+async def test_files_are_named(done, until, text_of) -> None:
+    app = DltuiApp(done.id)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await until(pilot, lambda: str(done.report) in text_of(pilot))
+
+
+async def test_each_view_is_shown_by_its_number(done, until, text_of) -> None:
+    expected = {"2": " 31 ", "3": "[b]dog[/b]", "4": "━●━ forecast", "5": "Who [red]is[/red]?"}
+    app = DltuiApp(done.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "epoch 3 of 4" in text_of(pilot))
+        for key, text in expected.items():
+            await pilot.press(key)
+            await until(pilot, lambda text=text: text in text_of(pilot))
+        assert "She␛[2J" in text_of(pilot)
+        await pilot.press("6")
+        await until(pilot, lambda: "loss   ━━━ train" in text_of(pilot))
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: "epoch 3 of 4" in text_of(pilot))
+
+
+async def test_an_empty_report_is_shown(make_run, training, finished, until, text_of) -> None:
+    run = make_run("bare", [*training(), finished()])
+    run.report.write_text("{}")
+    app = DltuiApp(run.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        await until(pilot, lambda: "900 of 900 parameters" in text_of(pilot))
+
+
+async def test_a_damaged_report_is_said(make_run, training, finished, until, text_of) -> None:
+    run = make_run("damaged", [*training(), finished()])
+    run.report.write_text('{"metrics": ')
+    app = DltuiApp(run.id)
+    async with app.run_test(size=(120, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "Cannot read" in text_of(pilot))

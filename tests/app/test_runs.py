@@ -1,0 +1,216 @@
+"""The history: live, found again, acted on by keys."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+from textual.widgets import Input
+
+from engine.control import STOP, take
+from engine.events import EventLog, Failed
+from engine.locations import runs_folder
+from engine.process import ProcessIdentity
+from engine.run_directory import all_runs
+from tui.app import DltuiApp, farewell
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.keys import KeysScreen
+from tui.screens.monitor import MonitorScreen
+from tui.screens.results import ResultsScreen
+from tui.screens.runs import RunsScreen
+from tui.widgets.listing import Column, Listing, widths_of
+
+
+def names(app: DltuiApp) -> list[str]:
+    return [row.name for row in app.screen_stack[-1].query_one(Listing).items]
+
+
+async def test_an_empty_history_says_what_to_press(until, text_of) -> None:
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "There are no runs yet" in text_of(pilot))
+        assert "Press  n" in text_of(pilot)
+
+
+async def test_a_row_shows_what_is_known(make_run, training, finished, until, text_of) -> None:
+    make_run("good", [*training(), finished(0.9625)])
+    app = DltuiApp()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until(pilot, lambda: "0.9625" in text_of(pilot))
+        row = next(line for line in text_of(pilot).splitlines() if "0.9625" in line)
+    for part in ("✓ finished", "good", "image classification", "digits", "accuracy"):
+        assert part in row
+
+
+async def test_a_new_run_and_its_end_appear(make_run, training, until, text_of) -> None:
+    make_run("first", training())
+    app = DltuiApp()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until(pilot, lambda: names(app) == ["first"])
+        second = make_run("second", training(trained=1))
+        second.set_worker(ProcessIdentity.own())
+        await until(pilot, lambda: sorted(names(app)) == ["first", "second"])
+        await until(pilot, lambda: "▶ 25%" in text_of(pilot))
+        log = EventLog(second.events)
+        log.write(Failed(message="no memory"))
+        log.close()
+        await until(pilot, lambda: "✗ failed" in text_of(pilot))
+
+
+async def test_words_of_the_filter_must_all_be_found(make_run, until) -> None:
+    for name in ("alpha-one", "alpha-two", "beta-one"):
+        make_run(name)
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(names(app)) == 3)
+        await pilot.press("slash", *"alpha one")
+        await until(pilot, lambda: names(app) == ["alpha-one"])
+        await pilot.press("escape")
+        await until(pilot, lambda: len(names(app)) == 3)
+        assert not app.screen.query_one("#filter", Input).display
+
+
+async def test_stop_asks_first_and_leaves_a_request(make_run, training, until) -> None:
+    run = make_run("going", training(trained=1))
+    run.set_worker(ProcessIdentity.own())
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: names(app))
+        await pilot.press("s", "n")
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        assert list(take(run.control)) == []
+        await pilot.press("y")
+        await until(pilot, lambda: any(run.control.iterdir()))
+    assert [request.action for request in take(run.control)] == [STOP]
+
+
+async def test_delete_asks_first_and_removes_all(make_run, training, finished, until) -> None:
+    make_run("old", [*training(), finished()])
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: names(app))
+        await pilot.press("d", "n")
+        assert len(all_runs(runs_folder())) == 1
+        await pilot.press("d", "y")
+        await until(pilot, lambda: not names(app))
+    assert list(runs_folder().iterdir()) == []
+
+
+async def test_a_running_run_is_not_deleted(make_run, training, until, text_of) -> None:
+    run = make_run("going", training(trained=1))
+    run.set_worker(ProcessIdentity.own())
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: names(app))
+        await pilot.press("d", "y")
+        await until(pilot, lambda: "Stop it before it is" in text_of(pilot))
+    assert run.events.exists()
+
+
+async def test_enter_opens_the_monitor_or_the_results(make_run, training, finished, until) -> None:
+    make_run("lost", training(trained=1))
+    done = make_run("done", [*training(), finished()])
+    done.report.write_text('{"metrics": {"test": {"accuracy": 0.9}}, "metric": "accuracy"}')
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(names(app)) == 2)
+        opened = {}
+        for key in ("home", "end"):
+            await pilot.press(key)
+            name = app.screen.query_one(Listing).current.name
+            await pilot.press("enter")
+            await until(pilot, lambda: not isinstance(app.screen, RunsScreen))
+            opened[name] = type(app.screen)
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+    assert opened == {"lost": MonitorScreen, "done": ResultsScreen}
+
+
+async def test_hostile_names_and_damage_are_only_shown(make_run, until, text_of) -> None:
+    run = make_run("fine")
+    (run.path / "config.toml").write_text('name = "[red]\\u001b[2J"\n')
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: names(app))
+        assert "\x1b" not in text_of(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        await pilot.press("escape")
+
+
+async def test_keys_of_the_screen_are_listed(until, text_of) -> None:
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, KeysScreen))
+        await pilot.pause()
+        shown = text_of(pilot)
+        for word in ("New", "Presets", "Resume", "Clone", "Delete", "Filter", "Quit"):
+            assert word in shown
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+
+async def test_quitting_says_that_runs_go_on(make_run, training, until) -> None:
+    run = make_run("going", training(trained=1))
+    run.set_worker(ProcessIdentity.own())
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: names(app))
+        await pilot.press("q")
+    assert app.return_value == farewell(1)
+    assert "goes on" in farewell(1)
+
+
+def test_a_thousand_rows_cost_what_is_seen() -> None:
+    columns = [Column("a", 5, 10), Column("b", 5, 50)]
+    assert widths_of(columns, 11) == [5, 5]
+    assert widths_of(columns, 31) == [10, 20]
+    assert widths_of(columns, 300) == [10, 50]
+
+
+async def test_the_cursor_stays_on_its_run_when_others_come(make_run, until) -> None:
+    make_run("b")
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: names(app) == ["b"])
+        make_run("newer-1")
+        make_run("newer-2")
+        await until(pilot, lambda: len(names(app)) == 3)
+        assert app.screen.query_one(Listing).current.name == "b"
+
+
+def test_the_terminal_is_given_back_after_stray_output(home) -> None:
+    """Everything printed inside goes to the log, by whatever way; then the streams are back."""
+    code = (
+        "import os, sys, subprocess\n"
+        "from tui import terminal\n"
+        "with terminal.owned():\n"
+        "    print('stray print'); os.write(2, b'stray write')\n"
+        "    subprocess.run(['echo', 'stray child'])\n"
+        "    sys.__stderr__.write('drawn'); sys.__stderr__.flush()\n"
+        "print('after')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "after\n"
+    assert done.stderr == "drawn"
+    logged = (home / "logs" / "output.log").read_text()
+    assert all(f"stray {way}" in logged for way in ("print", "write", "child"))
+
+
+async def test_a_killed_run_is_resumed_by_a_key(make_run, training, until) -> None:
+    run = make_run("killed", training(trained=1))
+    gone = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    run.set_worker(ProcessIdentity.of(gone.pid))
+    os.kill(gone.pid, signal.SIGKILL)
+    gone.wait()
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: names(app))
+        await pilot.press("r")
+        await until(pilot, lambda: run.worker() and run.worker().pid != gone.pid)
+        worker = run.worker()
+        await until(pilot, lambda: not worker.alive())
