@@ -17,6 +17,7 @@ from engine.adapter import AdapterConfig
 from engine.config import RunConfig
 from engine.errors import TrainingError
 from engine.run_directory import RunDirectory
+from engine.training import exporting
 from engine.training.adapter import merged, with_adapter
 from engine.training.export import load_exported
 from engine.training.run import train
@@ -200,6 +201,15 @@ def test_a_saved_adapter_says_the_same_through_peft_and_transformers(
         with torch.no_grad():
             scores = theirs(**inputs).logits.softmax(1)[:, 1].tolist()
         assert scores == pytest.approx(ours, abs=1e-4)
+
+
+def test_an_adapter_exports_merged_and_agrees(base: Path, tmp_path: Path) -> None:
+    run = train(experiment(base, tmp_path))
+    answer = exporting.answer(run.id, str(tmp_path / "merged"), "merged")
+    assert answer["difference"] <= 1e-4
+    auto = transformers.AutoModelForSequenceClassification
+    alone = auto.from_pretrained(tmp_path / "merged")
+    assert not any("lora" in name for name, _ in alone.named_parameters())
 
 
 def test_checkpoints_hold_adapter_and_head_only(base: Path, tmp_path: Path) -> None:

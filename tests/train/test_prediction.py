@@ -1,0 +1,166 @@
+"""What finished runs say to new inputs, and the forms in which their models are given away."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from engine.config import RunConfig
+from engine.errors import DataError, RunError, TrainingError
+from engine.run_directory import RunDirectory
+from engine.training import exporting, prediction
+from engine.training.run import train
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One home for the module: its runs are made once."""
+    folder = tmp_path_factory.getbasetemp() / "predicting"
+    monkeypatch.setenv("DLTUI_HOME", str(folder))
+    return folder
+
+
+_made: dict[str, RunDirectory] = {}
+
+
+def finished(name: str, values: dict[str, Any]) -> RunDirectory:
+    if name not in _made:
+        common = {"compute": {"device": "cpu"}, "train": {"epochs": 12, "learning_rate": 0.01}}
+        _made[name] = train(RunConfig.parse(common | values | {"name": name}))
+    return _made[name]
+
+
+@pytest.fixture
+def flowers(home: Path) -> RunDirectory:
+    return finished(
+        "flowers",
+        {
+            "task": {"kind": "tabular_classification"},
+            "data": {"kind": "builtin", "name": "iris"},
+            "model": {"kind": "mlp", "hidden": [16]},
+        },
+    )
+
+
+@pytest.fixture
+def digits(home: Path) -> RunDirectory:
+    return finished(
+        "digits",
+        {
+            "task": {"kind": "image_classification"},
+            "data": {"kind": "builtin", "name": "digits", "max_samples": 1000},
+            "model": {"kind": "cnn", "channels": [16, 32]},
+        },
+    )
+
+
+ROW = {
+    "sepal length (cm)": 5.0,
+    "sepal width (cm)": 3.4,
+    "petal length (cm)": 1.4,
+    "petal width (cm)": 0.2,
+}
+
+
+def test_a_row_given_by_hand_is_predicted(flowers: RunDirectory) -> None:
+    answer = prediction.answer(flowers.id, rows=[ROW])
+    assert answer["inputs"] == list(ROW)
+    assert [record["label"] for record in answer["records"]] == ["setosa"]
+
+
+def test_a_file_of_many_gives_a_record_a_row_in_order(
+    flowers: RunDirectory, tmp_path: Path
+) -> None:
+    wide = ROW | {"petal length (cm)": 6.0, "petal width (cm)": 2.3}
+    path = tmp_path / "new.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in (ROW, wide) * 70))
+    records = prediction.answer(flowers.id, file=str(path))["records"]
+    assert [record["label"] for record in records] == ["setosa", "virginica"] * 70
+
+
+def test_an_unknown_input_is_refused_with_the_nearest_name(flowers: RunDirectory) -> None:
+    with pytest.raises(DataError, match=r"'petal lenght \(cm\)'.*petal length"):
+        prediction.answer(flowers.id, rows=[{"petal lenght (cm)": 1}])
+
+
+def test_several_inputs_cannot_come_as_one_text(flowers: RunDirectory) -> None:
+    with pytest.raises(DataError, match="takes 4 inputs"):
+        prediction.answer(flowers.id, rows=["5.1"])
+
+
+def test_a_file_that_lacks_a_column_is_refused(flowers: RunDirectory, tmp_path: Path) -> None:
+    path = tmp_path / "short.csv"
+    path.write_text("sepal length (cm),sepal width (cm)\n5,3\n")
+    with pytest.raises(DataError, match="has no column petal length"):
+        prediction.answer(flowers.id, file=str(path))
+
+
+def test_an_image_file_is_predicted(digits: RunDirectory, tmp_path: Path) -> None:
+    from PIL import Image
+
+    images, labels = load_digits(return_X_y=True)
+    paths = []
+    for number in range(40):
+        path = tmp_path / f"{number}.png"
+        pixels = (images[number].reshape(8, 8) * 255 / 16).round().astype("uint8")
+        Image.fromarray(pixels).save(path)
+        paths.append(str(path))
+    records = prediction.answer(digits.id, rows=paths)["records"]
+    right = sum(r["label"] == str(t) for r, t in zip(records, labels[:40], strict=True))
+    assert right >= 30
+
+
+def test_a_run_without_a_model_says_so(flowers: RunDirectory, home: Path) -> None:
+    unfinished = RunDirectory.create(home / "runs", flowers.config())
+    with pytest.raises(RunError, match="no finished model"):
+        prediction.answer(unfinished.id, rows=[ROW])
+
+
+@pytest.mark.parametrize("form", ["folder", "program"])
+def test_what_is_exported_says_the_same(
+    flowers: RunDirectory, digits: RunDirectory, tmp_path: Path, form: str
+) -> None:
+    for run in (flowers, digits):
+        answer = exporting.answer(run.id, str(tmp_path / f"{run.id}-{form}"), form)
+        assert answer["difference"] <= 1e-4
+        assert answer["bytes"] > 0
+
+
+def test_an_exported_program_takes_batches_of_another_size(
+    digits: RunDirectory, tmp_path: Path
+) -> None:
+    path = tmp_path / "digits.pt2"
+    exporting.answer(digits.id, str(path), "program")
+    program = torch.export.load(path).module()
+    assert program(torch.zeros(3, 1, 8, 8))[0].shape == (3, 10)
+
+
+def test_an_export_never_replaces_what_is_there(digits: RunDirectory, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="exists already"):
+        exporting.answer(digits.id, str(tmp_path), "folder")
+
+
+def test_an_export_that_says_something_else_is_thrown_away(
+    digits: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = exporting.FORMS["folder"]
+
+    def disturbed(finished: exporting.Finished, target: Path) -> float:
+        with torch.no_grad():
+            next(finished.network.parameters()).add_(1.0)
+        return copy(finished, target)
+
+    monkeypatch.setitem(exporting.FORMS, "folder", disturbed)
+    with pytest.raises(TrainingError, match="thrown away"):
+        exporting.answer(digits.id, str(tmp_path / "out"), "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_an_adapter_can_be_merged(digits: RunDirectory, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no adapter"):
+        exporting.answer(digits.id, str(tmp_path / "out"), "merged")
