@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from engine import RunConfig
 from engine.metrics.answers import best_spans
+from engine.text.windows import answer_tokens
 from engine.training.batch import Batch
 
 CPU = torch.device("cpu")
@@ -77,6 +79,24 @@ def test_questions_without_an_answer_are_given_none(tmp_path: Path) -> None:
     metrics, windows = oracle_metrics(path, 48, 8)
     assert windows > 2
     assert metrics["exact_match"] == 1
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "tokens"),
+    [
+        (4, 8, (2, 2)),  # Rome, without the bracket before it
+        (0, 8, (0, 2)),
+        (5, 7, (2, 2)),  # a part of a word is the whole word
+        (0, 9, (0, 3)),
+        (7, 12, None),  # goes on behind the window
+        (-1, -1, None),
+    ],
+)
+def test_the_tokens_of_an_answer_are_those_that_it_touches(
+    begin: int, end: int, tokens: tuple[int, int] | None
+) -> None:
+    starts, ends = np.array([0, 3, 4, 8, -1]), np.array([3, 4, 8, 9, -1])  # Ann ( Rome )
+    assert answer_tokens(starts, ends, begin, end) == tokens
 
 
 def test_the_best_span_is_found_among_all_pairs() -> None:
