@@ -7,13 +7,16 @@ memory. Anything else gives another file.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import datasets
 import pyarrow as pa
 from datasets.table import InMemoryTable
 
+from engine.errors import DataError
 from engine.events import Event, Log
 from engine.locations import cache_folder
 
@@ -21,6 +24,11 @@ datasets.disable_progress_bars()
 
 _SMALL = 256
 """So few rows (a prediction, say) are not worth a file."""
+
+_FORMAT = 1
+"""To be raised when the tasks encode otherwise than before, so that old files are not taken."""
+
+_KEPT_SECONDS = 30 * 24 * 3600
 
 Encode = Callable[[dict[str, list[Any]]], dict[str, list[Any]]]
 """Columns of some rows to columns of samples; there may be more samples than rows."""
@@ -39,18 +47,32 @@ def encoded(
     options: dict[str, Any] = {"batched": True, "remove_columns": table.column_names}
     if table.num_rows < _SMALL:
         return source.map(encode, keep_in_memory=True, new_fingerprint="small", **options)
-    digest = digest_of(table, key)
+    digest = digest_of(table, [_FORMAT, *key])
     path = cache_folder() / "tokens" / f"{digest}.arrow"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     options |= {"cache_file_name": str(path), "new_fingerprint": digest}
-    if not path.exists():
-        report(Log(level="info", message=f"Tokenising {table.num_rows:,} rows."))
+    if path.exists():
+        try:
+            path.touch()
+            return source.map(encode, **options)
+        except (pa.ArrowInvalid, OSError):  # cut off or damaged: it is made again
+            path.unlink(missing_ok=True)
+    report(Log(level="info", message=f"Tokenising {table.num_rows:,} rows."))
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _forget_old(path.parent)
         return source.map(encode, **options)
-    except pa.ArrowInvalid:
-        # A file that was cut off or damaged is made again.
-        path.unlink(missing_ok=True)
-        return source.map(encode, **options)
+    except OSError as error:
+        raise DataError(
+            f"Cannot write {path.parent}: {error.strerror or error}.",
+            "Free some space, or set DLTUI_HOME to a folder where you may write.",
+        ) from error
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove what nobody has asked for in a long time."""
+    for path in folder.glob("*.arrow"):
+        if time.time() - path.stat().st_mtime > _KEPT_SECONDS:
+            path.unlink(missing_ok=True)
 
 
 def digest_of(table: pa.Table, key: Sequence[object]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from engine.errors import DataError
 from engine.events import Event
 from engine.text.cache import digest_of, encoded
 
@@ -80,3 +83,30 @@ def rows_encoded_after_damage() -> int:
 def test_a_few_rows_leave_no_file(home: Path) -> None:
     encoded(TEXTS.slice(0, 10), Counting(), ["key"], lambda event: None)
     assert not files(home)
+
+
+def test_what_nobody_asked_for_in_a_month_is_forgotten(home: Path) -> None:
+    rows_encoded(TEXTS, "old")
+    (old,) = files(home)
+    month_ago = time.time() - 31 * 24 * 3600
+    os.utime(old, (month_ago, month_ago))
+    rows_encoded(TEXTS, "new")
+    assert old not in files(home)
+    assert len(files(home)) == 1
+
+
+def test_a_file_that_is_used_is_not_forgotten(home: Path) -> None:
+    rows_encoded(TEXTS, "old")
+    (old,) = files(home)
+    month_ago = time.time() - 31 * 24 * 3600
+    os.utime(old, (month_ago, month_ago))
+    assert rows_encoded(TEXTS, "old") == 0
+    rows_encoded(TEXTS, "new")
+    assert old in files(home)
+
+
+def test_a_place_where_nothing_can_be_written_is_named(home: Path) -> None:
+    home.mkdir()
+    (home / "cache").write_text("in the way")
+    with pytest.raises(DataError, match=r"Cannot write .*cache/tokens.*DLTUI_HOME"):
+        encoded(TEXTS, Counting(), ["key"], lambda event: None)
