@@ -12,10 +12,12 @@ import transformers
 from torch import Tensor, nn
 from torchvision import models
 
+from engine import RunConfig, train
 from engine.errors import ConfigError, TrainingError
 from engine.models.registry import MODELS
 from engine.models.shapes import ImageShape
 from engine.networks.transfer import find_head, last_stage
+from engine.training.export import load_exported
 from engine.training.optimizer import trainable_groups
 
 DIGITS = ImageShape(channels=1, size=8, outputs=10)
@@ -173,8 +175,6 @@ def test_patches_that_do_not_divide_the_image_say_so() -> None:
 
 
 def test_heads_that_do_not_divide_the_width_say_so() -> None:
-    from engine import RunConfig
-
     with pytest.raises(ConfigError, match=r"model\.num_attention_heads"):
         RunConfig.parse(
             {
@@ -243,9 +243,6 @@ def test_a_model_that_cannot_be_had_says_so(
 
 
 def test_an_exported_vit_is_read_by_transformers_too(tmp_path: Path) -> None:
-    from engine import RunConfig, train
-    from engine.training.export import load_exported
-
     values = {
         "task": {"kind": "image_classification"},
         "data": {"kind": "builtin", "name": "digits", "max_samples": 100},
@@ -260,3 +257,23 @@ def test_an_exported_vit_is_read_by_transformers_too(tmp_path: Path) -> None:
     with torch.inference_mode():
         assert torch.equal(theirs.eval()(images).logits, network(images))
     assert theirs.config.id2label[3] == "3"
+
+
+def test_a_frozen_backbone_is_kept_and_its_model_needs_no_download(
+    weights: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {
+        "task": {"kind": "image_classification", "image_size": 32},
+        "data": {"kind": "builtin", "name": "digits", "max_samples": 64},
+        "model": {"kind": "torchvision", "pretrained": True, "trainable": "head"},
+        "train": {"max_steps": 2},
+        "compute": {"device": "cpu", "threads": 1},
+    }
+    run = train(RunConfig.parse(values))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    _, fitted, network = load_exported(run.model, torch.device("cpu"))
+    kept: Any = network
+    assert (fitted.channels, fitted.size, fitted.mean[0]) == (3, 32, 0.485)
+    assert torch.equal(kept.network.conv1.weight, weights["conv1.weight"])
+    assert torch.equal(kept.network.bn1.running_mean, weights["bn1.running_mean"])
