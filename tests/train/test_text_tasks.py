@@ -163,9 +163,11 @@ def test_entities_are_found_and_counted_as_seqeval_does() -> None:
     network = AutoModelForTokenClassification.from_pretrained(run.model)
     assert set(network.config.label2id) >= {"O", "B-place", "I-person"}
 
-    typed = predictions(run, pa.table({"tokens": ["Nobody in Quinton had heard of it."]}))[0]
-    assert typed["tokens"][-2:] == ["it", "."]
-    assert [entity["text"] for entity in typed["entities"]] == ["Quinton"]
+    typed = predictions(
+        run, pa.table({"tokens": ["Nobody in Quinton had heard of Marena Pelgate before."]})
+    )[0]
+    assert typed["tokens"][-2:] == ["before", "."]
+    assert "Quinton" in [entity["text"] for entity in typed["entities"]]
 
 
 def test_words_beyond_the_longest_sentence_count_as_untagged() -> None:
