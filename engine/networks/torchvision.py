@@ -82,7 +82,7 @@ def _made(config: TorchvisionConfig, shape: ImageShape) -> nn.Module:
 
 
 def _load(network: nn.Module, config: TorchvisionConfig) -> None:
-    """Put in the weights of ImageNet, except those of the head. Raises :class:`TrainingError`."""
+    """Put in the weights of ImageNet; a head for other classes stays new. Raises :class:`TrainingError`."""
     weights = _weights(config)
     try:
         state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
@@ -98,7 +98,7 @@ def _load(network: nn.Module, config: TorchvisionConfig) -> None:
     fitting = {
         name: value
         for name, value in state.items()
-        if name in own and own[name].shape == value.shape and not name.startswith(f"{head}.")
+        if name in own and own[name].shape == value.shape
     }
     missing = network.load_state_dict(fitting, strict=False).missing_keys
     others = [name for name in missing if not name.startswith(f"{head}.")]
