@@ -82,7 +82,7 @@ def _made(config: TorchvisionConfig, shape: ImageShape) -> nn.Module:
 
 
 def _load(network: nn.Module, config: TorchvisionConfig) -> None:
-    """Put in the weights of ImageNet; a head for other classes stays new. Raises :class:`TrainingError`."""
+    """Put in those weights of ImageNet that fit. Raises :class:`TrainingError`."""
     weights = _weights(config)
     try:
         state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)

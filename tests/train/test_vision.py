@@ -161,6 +161,18 @@ def test_a_class_that_occurs_once_is_learned_too(tmp_path: Path) -> None:
     assert report_of(in_folder(folder))["metrics"]["test"]["accuracy"] > 0.5
 
 
+def test_a_class_that_only_the_test_has_is_left_out(tmp_path: Path) -> None:
+    folder_of_shades(tmp_path / "shades" / "train")
+    folder_of_shades(tmp_path / "shades" / "test")
+    (tmp_path / "shades" / "test" / "other").mkdir()
+    picture(128, 0).save(tmp_path / "shades" / "test" / "other" / "1.png")
+    summary = summary_of(in_folder(tmp_path / "shades"))
+    assert summary["rows"]["test"] == 40
+    assert [(skip["reason"], skip["count"]) for skip in summary["skips"]] == [
+        ("its class is not in the training rows", 1)
+    ]
+
+
 def test_a_single_class_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "shades"
     (folder / "dark").mkdir(parents=True)
