@@ -301,6 +301,7 @@ def test_large_data_leaves_out_what_cannot_be_decoded(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.data
 def test_cifar10_is_learned_from_5000_images(real_data: Path) -> None:
     config = load_preset(
