@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -29,6 +29,9 @@ class _Newest(Generic[T]):
             del self._made[next(iter(self._made))]
         return made
 
+    def kept(self) -> Iterable[T]:
+        return self._made.values()
+
 
 _raw: _Newest[RawData] = _Newest()
 _fitted: _Newest[Fitted] = _Newest()
@@ -50,6 +53,11 @@ def loaded_rows(config: RunConfig) -> tuple[Task[Any], RawData]:
 def _key(config: RunConfig) -> list[Any]:
     sections = [config.data.model_dump(mode="json"), config.task.model_dump(mode="json")]
     return [*sections, _stamp(sections[0])]
+
+
+def held_bytes() -> int:
+    """Size of all tables that are kept."""
+    return sum(table.nbytes for raw in _raw.kept() for table in raw.splits.values())
 
 
 def _stamp(section: dict[str, Any]) -> list[tuple[str, int, int]]:

@@ -85,6 +85,11 @@ class Source(ABC):
         """As :meth:`plan` without a generator, in whatever order is fastest."""
         return self.plan(batch_size)
 
+    def resident_bytes(self, count: int) -> int:
+        """What ``count`` samples like these would hold of the device's memory all the time."""
+        del count
+        return 0
+
 
 def split_rows(rows: Tensor, batch_size: int) -> list[Tensor]:
     """``rows`` in pieces of ``batch_size``; a last piece of one joins the piece before."""
@@ -119,6 +124,11 @@ class TensorSource(Source):
         for position, (inputs, targets, count) in enumerate(self._pieces(plan[start:]), start):
             batch = Batch(inputs, targets, count)
             yield self.augment(batch, noise.at(position)) if noise and self.augments else batch
+
+    def resident_bytes(self, count: int) -> int:
+        """As :meth:`Source.resident_bytes`; small data lies there twice, the second in order."""
+        once = sum(tensor.nbytes for tensor in self._all) * count // max(1, len(self))
+        return once * 2 if once <= _RESIDENT_BYTES else once
 
     augments = False
     """Whether :meth:`augment` does anything."""

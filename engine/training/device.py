@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -45,7 +47,17 @@ class Compute:
         """Most bytes held so far: by the allocator on CUDA, by the process elsewhere."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device)
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return _peak_of_process()
+
+
+def _peak_of_process() -> int:
+    try:
+        # getrusage would tell the peak of the process that started this one, if it was higher.
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    except (OSError, IndexError):
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def choose(config: ComputeConfig) -> Compute:

@@ -1,0 +1,245 @@
+"""What a run will cost, told from its configuration before anything is trained."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_iter
+
+from engine.config import RunConfig
+from engine.data.loaded import held_bytes, loaded
+from engine.data.raw import RawData
+from engine.errors import DataError
+from engine.estimate import Estimate, Memory
+from engine.locations import runs_folder
+from engine.tasks.task import Fitted, Task
+from engine.training import device
+from engine.training.batch import Source, split_rows
+from engine.training.build import build_network
+from engine.training.device import Compute
+from engine.training.footprint import Footprint, Template, UnknownFootprint
+from engine.training.resources import gpus
+from engine.training.state import trained_weights
+from engine.training_config import TrainConfig
+
+_SAMPLE_ROWS = 256
+_TEMPLATE_SAMPLES = 4
+_CPU_WORKSPACE = 32 << 20
+"""Threads, and kernels that are compiled when first used."""
+_CPU_SPARE = 0.5
+"""What the C library keeps of freed tensors and what convolutions copy, as a share of the
+activations and gradients: measured, for networks of all sizes, between 0.4 and 0.6."""
+_CUDA_WORKSPACE = 40 << 20
+"""What the kernels of cuBLAS and cuDNN take from the allocator."""
+
+
+def answer(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer ``estimate``; raises ``ConfigError``, ``DataError`` and ``TrainingError``."""
+    return estimate(RunConfig.parse(values)).record()
+
+
+def estimate(config: RunConfig) -> Estimate:
+    """Sizes, steps and memory of a run; reads its data, builds its network without weights."""
+    compute = device.choose(config.compute)
+    task, raw, fitted = loaded(config)
+    material = _material(task, raw, fitted)
+    with torch.device("meta"):
+        network = build_network(task, fitted)
+    sizes = _sizes(network, config.train)
+    footprint = Footprint(network, task.loss, compute)
+    memory, largest, notes = _memory(footprint, sizes, material, config.train, compute)
+    folder = _existing(runs_folder())
+    per_epoch = -(-material.batches(config.train) // config.train.gradient_accumulation_steps)
+    steps = per_epoch * config.train.epochs
+    disk, free = sizes.disk(config.train), shutil.disk_usage(folder).free
+    if disk > free:
+        notes = (*notes, f"Checkpoints may fill the disk with {folder}.")
+    return Estimate(
+        parameters=sizes.parameters,
+        trainable=sizes.trainable,
+        steps=min(steps, config.train.max_steps or steps),
+        steps_per_epoch=per_epoch,
+        samples=material.samples,
+        device=str(compute.device),
+        precision=compute.precision,
+        memory=memory,
+        available=available_bytes(compute.device),
+        largest_batch=largest,
+        disk=disk,
+        disk_free=free,
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """What follows from the network alone; bytes unless the name says otherwise."""
+
+    parameters: int
+    """A number."""
+    trainable: int
+    """A number."""
+    weights: int
+    gradients: int
+    optimizer: int
+    saved: int
+    """Trainable weights and buffers, as checkpoints hold them."""
+
+    def disk(self, train: TrainConfig) -> int:
+        """All checkpoints, one more while it is written, and the export."""
+        checkpoint = 2 * self.saved + self.optimizer  # its weights, and the best ones
+        return (train.save_total_limit + 1) * checkpoint + self.weights
+
+
+def _sizes(network: nn.Module, train: TrainConfig) -> _Sizes:
+    parameters = list(network.parameters())
+    trainable = [parameter for parameter in parameters if parameter.requires_grad]
+    gradients = _bytes(trainable)
+    moments = {"adamw": 2, "sgd": int(train.momentum > 0)}[train.optimizer]
+    return _Sizes(
+        parameters=sum(p.numel() for p in parameters),
+        trainable=sum(p.numel() for p in trainable),
+        weights=_bytes(parameters) + _bytes(network.buffers()),
+        gradients=gradients,
+        optimizer=moments * gradients,
+        saved=_bytes(trained_weights(network).values()),
+    )
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What follows from the data alone."""
+
+    samples: int
+    template: Template
+    resident: int
+    """Bytes of all splits on the device."""
+    tables: int
+    """Bytes of what was read, in the memory of the machine."""
+    source: Source
+
+    def batches(self, train: TrainConfig) -> int:
+        """Batches of an epoch."""
+        if len(self.source) == self.samples:
+            return len(self.source.plan(train.batch_size, torch.Generator()))
+        return len(split_rows(torch.arange(self.samples), train.batch_size))
+
+
+def _material(task: Task[Any], raw: RawData, fitted: Fitted) -> _Material:
+    """Look at a part of the training rows; at all where a sample is not just a row."""
+    rows = raw.train.num_rows
+    part = min(rows, _SAMPLE_ROWS)
+    source = _encoded(task, raw, fitted, part)
+    samples = rows
+    if source is None or len(source) != part:
+        source = _encoded(task, raw, fitted, rows)
+        if source is None:
+            raise DataError("No training rows are left.")
+        samples = len(source)
+    everything = samples * sum(table.num_rows for table in raw.splits.values()) // rows
+    return _Material(
+        samples=samples,
+        template=_template(source),
+        resident=source.resident_bytes(everything),
+        tables=sum(table.nbytes for table in raw.splits.values()),
+        source=source,
+    )
+
+
+def _encoded(task: Task[Any], raw: RawData, fitted: Fitted, rows: int) -> Source | None:
+    cpu = torch.device("cpu")
+    try:
+        return task.encode(raw.train.slice(0, rows), fitted, cpu, lambda event: None)
+    except DataError:
+        if rows == raw.train.num_rows:
+            raise
+        return None  # too few rows for even one sample
+
+
+def _template(source: Source) -> Template:
+    """The largest of a few batches: texts differ in length."""
+    count = min(_TEMPLATE_SAMPLES, len(source))
+    plan = [rows for rows in source.evaluation_plan(count) if len(rows) == count]
+    batches = list(source.read([plan[0], plan[-1]]))
+    largest = max(batches, key=lambda batch: _bytes(tree_iter((batch.inputs, batch.targets))))
+    return Template(largest, count)
+
+
+def _memory(
+    footprint: Footprint, sizes: _Sizes, material: _Material, train: TrainConfig, compute: Compute
+) -> tuple[Memory, int, tuple[str, ...]]:
+    """Memory by part, the largest batch that fits, and what should be known about both."""
+    spare = _CPU_SPARE if compute.device.type == "cpu" else 0.0
+    rounds = min(2, train.gradient_accumulation_steps)
+    count = min(train.batch_size, material.samples)
+    notes: tuple[str, ...] = ()
+    try:
+        peak = footprint.peak(material.template, count, rounds)
+        double = footprint.peak(material.template, 2 * count, rounds)
+    except UnknownFootprint:
+        peak = double = 0
+        notes = ("The memory of activations cannot be told beforehand for this network.",)
+    memory = Memory(
+        weights=sizes.weights,
+        gradients=sizes.gradients,
+        optimizer=sizes.optimizer,
+        activations=max(0, peak - sizes.gradients),
+        overhead=_overhead(sizes, material, compute) + int(spare * peak),
+    )
+    if double <= peak:
+        return memory, 0, notes
+    each = (1 + spare) * (double - peak) / count
+    room = available_bytes(compute.device) - memory.total
+    return memory, min(material.samples, max(0, int(count + room / each))), notes
+
+
+def _overhead(sizes: _Sizes, material: _Material, compute: Compute) -> int:
+    if compute.device.type == "cuda":
+        return material.resident + _CUDA_WORKSPACE
+    # The best weights so far lie there too.
+    data = material.resident + material.tables
+    return _libraries() + _CPU_WORKSPACE + data + sizes.saved
+
+
+def _libraries() -> int:
+    """What Python and the libraries take: what this process has, which loaded the same ones."""
+    torch.optim.SGD([torch.zeros(1)])  # the first optimizer loads what a run loads, too
+    return int(psutil.Process().memory_info().rss) - held_bytes()
+
+
+def available_bytes(place: torch.device) -> int:
+    """Memory of a device that a run could take now."""
+    if place.type == "cuda":
+        cards = [card for card in gpus() if {"memory", "memory_total"} <= card.keys()]
+        if (place.index or 0) < len(cards):
+            card = cards[place.index or 0]
+            return int(card["memory_total"] - card["memory"])
+        return int(torch.cuda.mem_get_info(place)[0])
+    free = psutil.virtual_memory().available
+    return min(free, _allowed_bytes(free))
+
+
+def _allowed_bytes(otherwise: int) -> int:
+    """What a control group still allows, where the process is in one with a limit."""
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        used = int((group / "memory.current").read_text())
+        return max(0, int(limit) - used)
+    except (OSError, ValueError):  # none, or "max"
+        return otherwise
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in [folder, *folder.parents] if path.exists())
+
+
+def _bytes(tensors: Any) -> int:
+    return sum(tensor.nbytes for tensor in tensors if isinstance(tensor, Tensor))
