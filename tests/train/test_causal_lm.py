@@ -156,6 +156,7 @@ def test_resuming_changes_nothing(verse: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.data
+@pytest.mark.timeout(3600)
 def test_a_small_llama_learns_shakespeare(real_data: Path) -> None:
     """On the last tenth of the text, in nats a character."""
     path = real_data / "tinyshakespeare.txt"

@@ -279,6 +279,7 @@ def test_a_normalized_window_moves_the_forecast_with_the_series(norm: str, decod
 
 @pytest.mark.slow
 @pytest.mark.data
+@pytest.mark.timeout(1800)
 def test_dlinear_reaches_the_published_error_on_etth1(real_data: Path) -> None:
     """Univariate OT, 336 → 96: Zeng et al. report an MSE of 0.056."""
     errors = [_etth1("etth1-dlinear", real_data, seed)[0] for seed in range(3)]
@@ -287,6 +288,7 @@ def test_dlinear_reaches_the_published_error_on_etth1(real_data: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.data
+@pytest.mark.timeout(1800)
 def test_an_lstm_beats_the_season_before_on_etth1(real_data: Path) -> None:
     results = [_etth1("etth1-lstm", real_data, seed) for seed in range(3)]
     assert statistics.median(error for error, _ in results) < results[0][1]
