@@ -151,12 +151,17 @@ def _set_rulers(figure: Any, plot: Plot, curves: Sequence[Sequence[Pair]], heigh
 
 
 def _limits(values: Sequence[float]) -> Pair:
-    """The lowest and highest value, apart even where all are the same."""
+    """Bounds around the values, apart even where all are the same.
+
+    They lie on a grid of about a sixteenth of the range: a chart that grows keeps its scale for
+    a while, so that only its end is new on the screen.
+    """
     low, high = min(values), max(values)
-    if high - low > 1e-9 * max(abs(low), abs(high)):
-        return low, high
-    room = abs(low) / 2 or 0.5
-    return low - room, high + room
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        room = abs(low) / 2 or 0.5
+        return low - room, high + room
+    step = 2.0 ** (math.floor(math.log2(high - low)) - 4)
+    return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
 def _ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
