@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 FieldKind = Literal["bool", "int", "float", "choice", "text", "list"]
 
@@ -23,6 +24,15 @@ class Section(BaseModel):
     """A part of a configuration: immutable, and strict about names and types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Python counts ``True`` among the numbers; a configuration does not."""
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and _without_none(field.annotation)[0] in (int, float):
+            raise PydanticCustomError("boolean", "true and false are no numbers")
+        return value
 
 
 def option(

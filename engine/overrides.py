@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from engine.errors import Problem
 from engine.fields import FieldSpec
+from engine.names import NAME_PATTERN, NAME_RULE
 from engine.plain import plain
 
 Tree = dict[str, Any]
@@ -150,6 +151,8 @@ def _sentence(name: str, details: ErrorDetails, fields: Mapping[str, FieldSpec])
     if details["type"] in ("model_type", "model_attributes_type", "dict_type"):
         return f"must be a section, not {plain(details['input'], 60)!r}"
     given = plain(repr(details["input"]), 60)
+    if details.get("ctx", {}).get("pattern") == f"^{NAME_PATTERN}$":
+        return f"{given} is not allowed; {NAME_RULE}"
     if spec is None or (spec.kind == "text" and isinstance(details["input"], str)):
         return f"{given} is not allowed: {plain(details['msg'])}"
     return f"{given} is not allowed; {spec.allowed} (default {_shown(spec.default)})"

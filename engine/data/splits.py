@@ -15,7 +15,7 @@ _RARE = 3
 
 
 def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) -> RawData:
-    """``raw`` with all three splits (an empty one where its fraction is 0), shuffled by seed.
+    """``raw`` with validation and test rows, where it has none and their fraction is not 0.
 
     ``stratify`` names the column whose values keep their shares in every split. Raises
     :class:`DataError` when no training rows are left.
@@ -38,7 +38,9 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
         notes.append(f"{taken.sum():,} rows ({fraction:.0%}) were set aside for {name}")
     if config.max_samples is not None and len(rows) > config.max_samples:
         notes.append(f"{config.max_samples:,} of {len(rows):,} training rows are used")
-        rows = rows[_systematic(rows, _codes(raw.train, stratify), config.max_samples / len(rows))]
+        codes = _codes(raw.train, stratify)
+        together = np.where(codes < 0, codes.max() + 1, codes)  # rare classes as if they were one
+        rows = rows[_systematic(rows, together, config.max_samples / len(rows))]
     if len(rows) == 0:
         raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
     if len(rows) < raw.train.num_rows:
