@@ -6,9 +6,10 @@ before anybody is told that it is there.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,11 @@ from engine.training.export import load_exported
 _ROWS = 8
 _TOLERANCE = 1e-4
 _CPU = torch.device("cpu")
+_REFUSALS = (
+    RuntimeError, ValueError, TypeError, AttributeError, AssertionError, NameError,
+    torch.onnx.errors.OnnxExporterError,
+)  # fmt: skip
+"""What torch raises for models that it cannot trace, or whose trace does not run."""
 
 
 @dataclass(frozen=True)
@@ -107,15 +113,14 @@ def _merge(finished: Finished, target: Path) -> float:
 def _program(finished: Finished, target: Path) -> float:
     """A program of ``torch.export``: runs without this package and without the model's code."""
     arguments, named = finished.arguments
-    try:
+    with _supported("a program of torch.export"):
         program = torch.export.export(
             _Tensors(finished.network), arguments, named, strict=False,
             dynamic_shapes=_dynamic(arguments, named),
         )  # fmt: skip
-    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-        raise _unsupported("torch.export", error) from error
-    torch.export.save(program, target)
-    return _largest(finished, torch.export.load(target).module())
+        torch.export.save(program, target)
+        loaded = torch.export.load(target).module()
+        return _largest(finished, loaded)
 
 
 def _onnx(finished: Finished, target: Path) -> float:
@@ -128,13 +133,11 @@ def _onnx(finished: Finished, target: Path) -> float:
             f"ONNX needs the package {error.name}.", "Install it with `pip install 'dltui[onnx]'`."
         ) from error
     arguments, named = finished.arguments
-    try:
+    with _supported("ONNX"):
         torch.onnx.export(
             _Tensors(finished.network), arguments, str(target), kwargs=named, dynamo=True,
             dynamic_shapes=_dynamic(arguments, named), external_data=False, verbose=False,
         )  # fmt: skip
-    except (RuntimeError, ValueError, TypeError, torch.onnx.errors.OnnxExporterError) as error:
-        raise _unsupported("ONNX", error) from error
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     values = [leaf for leaf in tree_leaves((arguments, named)) if _is(leaf)]
     feed = {
@@ -178,9 +181,15 @@ def _is(leaf: Any) -> bool:
     return isinstance(leaf, Tensor)
 
 
-def _unsupported(what: str, error: Exception) -> TrainingError:
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return TrainingError(f"This model cannot be written as {what}: {first[:300]}")
+@contextlib.contextmanager
+def _supported(what: str) -> Iterator[None]:
+    """Turn what torch says of a model that it cannot write into one sentence."""
+    try:
+        yield
+    except _REFUSALS as error:
+        lines = str(error).strip().splitlines()
+        reason = lines[0][:300] if lines else type(error).__name__
+        raise TrainingError(f"This model cannot be written as {what}: {reason}") from error
 
 
 def _tensors(output: Any) -> list[Tensor]:
