@@ -42,8 +42,10 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     share = done - (current - 1)
     per_step = progress.seconds / progress.step if progress.step else 0.0
     left = per_step * progress.steps / max(1, progress.epochs) * (1 - share)
-    what = "" if progress.phase == "train" else f"evaluating {progress.phase}"
-    epoch_text = what or ("" if history.ended else f"{duration(left)} left")
+    training = progress.phase == "train"
+    epoch_text = f"{duration(left)} left" if training else f"evaluating {progress.phase}"
+    if history.ended:
+        epoch_text = ""
     remaining = history.remaining
     run_text = f"took {duration(progress.seconds)}"
     if remaining is not None:

@@ -10,6 +10,8 @@ from typing import Any
 from rich.text import Text
 from textual.content import Content
 
+from tui.text import literal
+
 Color = tuple[int, int, int]
 Pair = tuple[float, float]
 _LIMIT = 1e30
@@ -187,4 +189,6 @@ def _log_ticks(low: float, high: float, count: int) -> tuple[list[float], list[s
 def _empty(plot: Plot, width: int, height: int) -> list[Content]:
     has_points = any(line.points for line in plot.lines)
     text = "no positive numbers for a log scale" if plot.log and has_points else "no values yet"
-    return [Content("")] * ((height - 1) // 2) + [Content(text).pad_left((width - len(text)) // 2)]
+    line = literal(text, width)
+    above = [Content("")] * ((height - 1) // 2)
+    return [*above, line.pad_left((width - line.cell_length) // 2)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Sequence
 from itertools import islice
 
+from engine.events import Event, Progress
 from engine.follow import Follower
 from engine.history import History
 from engine.run_directory import RunDirectory, State
@@ -25,6 +27,8 @@ class Watch:
         self.run = run
         self.lock = threading.Lock()
         self.history = History()
+        self.trained: Progress | None = None
+        """The last word about updates, as opposed to evaluations."""
         self.state = State.QUEUED
         self.log_lines: list[str] = []
         """The end of what the libraries printed."""
@@ -46,6 +50,7 @@ class Watch:
             while chunk := list(islice(stream, _CHUNK)):
                 with self.lock:
                     self.history.apply_all(chunk)
+                    self._note_updates(chunk)
                 looked = 0.0 if self.history.ended else looked
             if time.monotonic() - looked >= _STATE_SECONDS:
                 self.state = self.run.state()
@@ -53,6 +58,11 @@ class Watch:
                 looked = time.monotonic()
             self.caught_up = True
             self._ended.wait(READ_SECONDS)
+
+    def _note_updates(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, Progress) and event.phase == "train" and event.loss is not None:
+                self.trained = event
 
     def _read_log(self) -> None:
         try:

@@ -121,11 +121,12 @@ async def test_overfitting_is_said_in_words(going, until, text_of) -> None:
 async def test_a_failed_run_says_why_and_where_its_log_is(
     make_run, training, until, text_of
 ) -> None:
-    run = make_run("failed", [*training(trained=1), Failed(message="[b]The loss is NaN")])
+    message = "[b]The loss is no longer finite. " + "Try a lower rate. " * 4
+    run = make_run("failed", [*training(trained=1), Failed(message=message)])
     app = DltuiApp(run.id)
-    async with app.run_test(size=(200, 40)) as pilot:
-        await until(pilot, lambda: "[b]The loss is NaN" in text_of(pilot))
-        assert str(run.log) in text_of(pilot)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "[b]The loss is no longer finite" in text_of(pilot))
+        await until(pilot, lambda: "log.txt" in text_of(pilot))
         assert not app.screen.check_action("stop", ())
         assert app.screen.check_action("resume", ())
 

@@ -46,10 +46,13 @@ class KeysScreen(ModalScreen[None]):
             )
 
     def _keys(self) -> dict[str, list[str]]:
-        """What can be done below, with the keys that do it."""
+        """What can be done below, with the keys that do it; the screen's own come first."""
         below = self.app.screen_stack[-2]
         found: dict[str, list[str]] = {}
-        for active in below.active_bindings.values():
+        own_first = sorted(
+            below.active_bindings.values(), key=lambda active: active.node is not below
+        )
+        for active in own_first:
             binding = active.binding
             if binding.description and active.enabled:
                 found.setdefault(binding.description, []).append(self.app.get_key_display(binding))

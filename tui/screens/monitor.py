@@ -33,6 +33,7 @@ from tui.widgets.progress import ProgressLine
 
 NUMBERS_SECONDS = 0.5
 CHART_SECONDS = 1.0
+_WORD_LINES = 5
 
 _TABS = {
     "charts": "Charts",
@@ -230,7 +231,7 @@ class MonitorScreen(Screen[None]):
             self._announce(history)
 
     def _paint_numbers(self, history: History) -> None:
-        progress, state = history.progress, self._watch.state
+        state = self._watch.state
         if state is not self._shown_state:
             self._shown_state = state
             self.refresh_bindings()
@@ -238,9 +239,16 @@ class MonitorScreen(Screen[None]):
         epoch, total = panels.shares(history)
         self.query_one("#epoch", ProgressLine).show_progress(*epoch)
         self.query_one("#total", ProgressLine).show_progress(*total)
-        if progress is not None and progress.phase == "train":
-            self.query_one("#numbers", Canvas).show([panels.numbers(progress)])
-        self.query_one("#word", Canvas).show([self._word(history)])
+        if (trained := self._watch.trained) is not None:
+            self.query_one("#numbers", Canvas).show([panels.numbers(trained)])
+        self._say(self._word(history))
+
+    def _say(self, word: Content) -> None:
+        """Show the word on as many lines as it needs."""
+        canvas = self.query_one("#word", Canvas)
+        lines = word.wrap(max(20, self.size.width - 2))[:_WORD_LINES]
+        canvas.styles.height = max(1, len(lines))
+        canvas.show(lines)
 
     def _word(self, history: History) -> Content:
         """The line that says in words what a person should know."""

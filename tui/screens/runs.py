@@ -35,13 +35,13 @@ _FIRST = 100
 
 _COLUMNS = (
     Column("State", 10, 13),
-    Column("Name", 14, 36),
+    Column("Name", 13, 36),
     Column("Task", 10, 22),
     Column("Data", 8, 20),
     Column("Metric", 8, 11, right=True),
     Column("Value", 7, 8, right=True),
     Column("Started", 7, 7),
-    Column("Took", 8, 9, right=True),
+    Column("Took", 7, 9, right=True),
 )
 
 _EMPTY = """\
