@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory
 from tui import crash, terminal
+from tui.actions import actions_of
 from tui.screens.runs import RunsScreen
 from tui.themes import THEMES
 
@@ -48,17 +50,17 @@ class DltuiApp(App[str]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that the keys of the screen do, besides Textual's own commands."""
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.description and active.enabled and active.node is not self:
+        for description, (active, *_) in actions_of(screen).items():
+            if active.node is not self:
                 yield SystemCommand(
-                    binding.description,
-                    f"key {self.get_key_display(binding)}",
-                    lambda action=binding.action, node=active.node: self.call_later(
-                        self.run_action, action, node
-                    ),
+                    description,
+                    f"key {self.get_key_display(active.binding)}",
+                    partial(self._act, active),
                 )
         yield from super().get_system_commands(screen)
+
+    def _act(self, active: ActiveBinding) -> None:
+        self.call_later(self.run_action, active.binding.action, active.node)
 
     def action_keys(self) -> None:
         """Show all keys of the screen."""

@@ -154,6 +154,16 @@ async def test_keys_of_the_screen_are_listed(until, text_of) -> None:
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
 
 
+async def test_the_palette_does_what_the_keys_do(make_run, training, finished, until) -> None:
+    make_run("old", [*training(), finished()])
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: names(app))
+        actions = {command.title: command for command in app.get_system_commands(app.screen)}
+        actions["Delete"].callback()
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+
+
 async def test_quitting_says_that_runs_go_on(make_run, training, until) -> None:
     run = make_run("going", training(trained=1))
     run.set_worker(ProcessIdentity.own())

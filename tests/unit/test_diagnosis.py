@@ -27,7 +27,7 @@ def test_two_bad_evaluations_are_no_trend() -> None:
 
 
 def test_noise_around_the_best_is_no_overfitting() -> None:
-    assert diagnose(evaluations([1.0, 0.5, 0.5, 0.502, 0.5], [1.0, 0.6, 0.4, 0.3, 0.2])) == ""
+    assert diagnose(evaluations([1.0, 0.5, 0.503, 0.502, 0.504], [1.0, 0.6, 0.4, 0.3, 0.2])) == ""
 
 
 def test_worse_on_both_is_no_overfitting() -> None:

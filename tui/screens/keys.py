@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.actions import actions_of
 from tui.text import literal
 
 
@@ -40,20 +41,8 @@ class KeysScreen(ModalScreen[None]):
         self.dismiss()
 
     def _lines(self) -> Iterator[Content]:
-        for description, keys in self._keys().items():
-            yield literal("  ".join(keys)[:24].rjust(24)).stylize("bold") + literal(
-                "  " + description
-            )
-
-    def _keys(self) -> dict[str, list[str]]:
-        """What can be done below, with the keys that do it; the screen's own come first."""
-        below = self.app.screen_stack[-2]
-        found: dict[str, list[str]] = {}
-        own_first = sorted(
-            below.active_bindings.values(), key=lambda active: active.node is not below
-        )
-        for active in own_first:
-            binding = active.binding
-            if binding.description and active.enabled:
-                found.setdefault(binding.description, []).append(self.app.get_key_display(binding))
-        return found
+        for description, bindings in actions_of(self.app.screen_stack[-2]).items():
+            keys = "  ".join(self.app.get_key_display(active.binding) for active in bindings)
+            left = literal(keys, 24)
+            padded = left.pad_left(24 - left.cell_length)
+            yield padded.stylize("bold") + literal("  " + description)

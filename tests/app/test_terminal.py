@@ -1,0 +1,90 @@
+"""The terminal in its first and last moments, seen from the other end of a pty."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.locations import logs_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_CRASHING = """
+import sys
+from tui.screens.runs import RunsScreen
+def boom(self):
+    raise ValueError("boom [red]")
+RunsScreen.action_new = boom
+from tui.app import run_app
+sys.exit(run_app())
+"""
+
+
+class Terminal:
+    """A program in a pty."""
+
+    def __init__(self, code: str) -> None:
+        self._end, end = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=end, stdout=end, stderr=end, cwd=ROOT,
+            env=os.environ | {"TERM": "xterm-256color"},
+        )  # fmt: skip
+        os.close(end)
+        self.output = b""
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._end, keys)
+
+    def read_until(self, text: bytes) -> None:
+        end = time.monotonic() + 60
+        while text not in self.output:
+            assert time.monotonic() < end, self.output[-500:]
+            self.output += os.read(self._end, 65536)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._end)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Callable[[str], Terminal]]:
+    opened: list[Terminal] = []
+
+    def open_terminal(code: str) -> Terminal:
+        opened.append(Terminal(code))
+        return opened[-1]
+
+    yield open_terminal
+    for each in opened:
+        each.close()
+
+
+def test_after_a_crash_the_screen_is_given_back_and_a_report_is_named(terminal) -> None:
+    program = terminal(_CRASHING)
+    program.read_until(b"There are no runs yet")
+    program.type(b"n")
+    program.read_until(b"the report is at ")
+    assert program.process.wait(60) == 1
+    shown = program.output.partition(b"\x1b[?1049l")[2]
+    assert b"Traceback" not in program.output
+    assert b"the report is at" in shown, "it is said after the alternate screen was left"
+    (report,) = logs_folder().glob("crash-*.txt")
+    assert "boom [red]" in report.read_text()
+    assert str(report).encode() in program.output
+
+
+def test_quitting_ends_with_status_zero(terminal) -> None:
+    program = terminal("import sys; from tui.app import run_app; sys.exit(run_app())")
+    program.read_until(b"There are no runs yet")
+    program.type(b"q")
+    program.read_until(b"\x1b[?1049l")
+    assert program.process.wait(60) == 0

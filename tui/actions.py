@@ -1,0 +1,20 @@
+"""What can be done on a screen, from its bindings: the list of keys and the command palette."""
+
+from __future__ import annotations
+
+from textual.binding import ActiveBinding
+from textual.screen import Screen
+
+_TEXTUAL = {"tab", "shift+tab", "ctrl+c", "super+c"}
+"""Keys of every Textual screen, which need no explanation."""
+
+
+def actions_of(screen: Screen[object]) -> dict[str, list[ActiveBinding]]:
+    """The bindings that mean something now, by what they do; the screen's own come first."""
+    found: dict[str, list[ActiveBinding]] = {}
+    bindings = screen.active_bindings.values()
+    for active in sorted(bindings, key=lambda active: active.node is not screen):
+        binding = active.binding
+        if binding.description and active.enabled and binding.key not in _TEXTUAL:
+            found.setdefault(binding.description, []).append(active)
+    return found
