@@ -127,7 +127,8 @@ class TensorSource(Source):
 
     def resident_bytes(self, count: int) -> int:
         """As :meth:`Source.resident_bytes`; small data lies there twice, the second in order."""
-        once = sum(tensor.nbytes for tensor in self._all) * count // max(1, len(self))
+        held: int = sum(tensor.nbytes for tensor in self._all)
+        once = held * count // max(1, len(self))
         return once * 2 if once <= _RESIDENT_BYTES else once
 
     augments = False
