@@ -32,6 +32,15 @@ class MlpConfig(ModelConfig):
         le=1024,
         advanced=True,
     )
+    frequencies: int = option(
+        0,
+        "Waves in which each number is shown, so that steps can be learned; 0 shows it as it is",
+        ge=0,
+        le=256,
+    )
+    frequency_scale: float = option(
+        0.1, "Spread of the waves' frequencies at the beginning", gt=0, le=100, advanced=True
+    )
 
     def build(self, shape: Any) -> nn.Module:
         """Takes a :class:`~engine.models.shapes.TabularShape`."""
@@ -46,4 +55,6 @@ class MlpConfig(ModelConfig):
             activation=self.activation,
             normalization=self.normalization,
             embedding_size=self.embedding_size,
+            frequencies=self.frequencies,
+            frequency_scale=self.frequency_scale,
         )

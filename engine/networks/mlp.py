@@ -34,11 +34,15 @@ class Mlp(nn.Module):
         activation: str = "relu",
         normalization: str = "none",
         embedding_size: int = 0,
+        frequencies: int = 0,
+        frequency_scale: float = 0.1,
     ) -> None:
+        """``frequencies`` above 0 shows each number to the layers as so many waves."""
         super().__init__()
         sizes = [embedding_size or embedding_width(count) for count in cardinalities]
         self.embeddings = nn.ModuleList(map(_embedding, cardinalities, sizes))
-        width = numeric + sum(sizes)
+        self.waves = Waves(numeric, frequencies, frequency_scale) if frequencies else None
+        width = (self.waves.width if self.waves else numeric) + sum(sizes)
         layers: list[nn.Module] = []
         for size in hidden:
             layers.append(nn.Linear(width, size))
@@ -53,8 +57,34 @@ class Mlp(nn.Module):
         """Logits, or values."""
         codes = inputs["categorical"]
         embedded = [table(codes[:, i]) for i, table in enumerate(self.embeddings)]
-        result: Tensor = self.head(self.layers(torch.cat([inputs["numeric"], *embedded], dim=1)))
+        numbers = inputs["numeric"] if self.waves is None else self.waves(inputs["numeric"])
+        result: Tensor = self.head(self.layers(torch.cat([numbers, *embedded], dim=1)))
         return result
+
+
+class Waves(nn.Module):
+    """Each number as a few features of sines and cosines of it, of frequencies that are learned.
+
+    The embedding "PLR" of Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep
+    Learning" (2022): with it a network can draw the steps that trees draw. Takes
+    ``[batch, numbers]``, gives ``[batch, width]``.
+    """
+
+    def __init__(self, numbers: int, frequencies: int, scale: float, features: int = 8) -> None:
+        super().__init__()
+        self.width = numbers * features
+        self.frequencies = nn.Parameter(torch.randn(numbers, frequencies) * scale)
+        bound = 1 / math.sqrt(2 * frequencies)
+        weight = torch.empty(numbers, 2 * frequencies, features)
+        self.weight = nn.Parameter(weight.uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(self.width))
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """The features of all numbers side by side."""
+        angles = 2 * math.pi * self.frequencies * numbers.unsqueeze(-1)
+        waves = torch.cat([angles.sin(), angles.cos()], dim=-1)
+        mixed = torch.einsum("bnf,nfd->bnd", waves, self.weight).flatten(1)
+        return torch.relu(mixed + self.bias)
 
 
 def embedding_width(cardinality: int) -> int:

@@ -18,6 +18,7 @@ from engine.data.raw import TEST, VALIDATION
 from engine.errors import DataError
 from engine.events import Evaluated
 from engine.metrics.importance import permutation_importance
+from engine.networks.mlp import Mlp
 from engine.presets import find_preset, load_preset
 from engine.run_directory import RunDirectory
 from engine.tasks.tabular_classification import TabularClassification
@@ -304,10 +305,51 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     assert weights[0] == weights[1]
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ["model.frequencies=8"],
+        ["model.normalization=batch", "model.activation=gelu"],
+        ["model.normalization=layer", "model.activation=tanh", "model.embedding_size=3"],
+        ["model.hidden=[]", "task.label_smoothing=0.1"],
+    ],
+)
+def test_every_choice_of_the_network_trains(tmp_path: Path, fields: list[str]) -> None:
+    run = train(config(write(tmp_path, rows()), CLASSES, *fields))
+    assert np.isfinite(report_of(run)["metrics"][TEST]["loss"])
+
+
+def test_waves_learn_a_step_that_a_line_cannot() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(2000, 1, generator=generator) * 4 - 2
+    inputs = {"numeric": x, "categorical": torch.zeros(2000, 0, dtype=torch.long)}
+    truth = ((x * 4).floor() % 2).squeeze(1)
+    errors = []
+    for frequencies in (0, 16):
+        torch.manual_seed(0)
+        network = Mlp(1, (), 1, (32,), frequencies=frequencies, frequency_scale=0.5)
+        optimizer = torch.optim.AdamW(network.parameters(), 1e-2)
+        for _ in range(300):
+            optimizer.zero_grad()
+            loss = (network(inputs).squeeze(1) - truth).square().mean()
+            loss.backward()
+            optimizer.step()
+        errors.append(float(loss.detach()))
+    assert errors[1] < errors[0] / 2
+
+
+def test_an_unknown_category_is_as_good_as_none_at_the_beginning() -> None:
+    network = Mlp(0, (5,), 2, (4,))
+    unknown = {"numeric": torch.zeros(1, 0), "categorical": torch.zeros(1, 1, dtype=torch.long)}
+    assert network.embeddings[0](unknown["categorical"]).abs().sum() == 0
+
+
 def median_on_test(preset: str, metric: str, *fields: str) -> float:
     values = []
     for seed in range(3):
-        run = train(load_preset(find_preset(preset), [f"train.seed={seed}", *fields]))
+        run = train(
+            load_preset(find_preset(preset), [f"train.seed={seed}", "compute.threads=1", *fields])
+        )
         [test] = [e for e in run.newest(Evaluated) if isinstance(e, Evaluated) and e.split == TEST]
         values.append(test.metrics[metric] or 0.0)
     return statistics.median(values)
@@ -327,6 +369,7 @@ def test_a_shipped_preset_reaches_its_figure(preset: str, metric: str, floor: fl
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_the_preset_for_adult_reaches_its_figure(real_data: Path) -> None:
     path = f"data.path={real_data / 'adult.csv'}"
     assert median_on_test("adult-mlp", "accuracy", path) >= 0.850
