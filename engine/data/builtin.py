@@ -71,6 +71,11 @@ BUILTIN: dict[str, BuiltinData] = {
         "800 questions on made-up biographies",
         ("question_answering",),
     ),
+    "dates": BuiltinData(
+        "engine.data.dates:dates",
+        "4,000 dates in figures, and the same in words",
+        ("seq2seq",),
+    ),
 }
 """By name; of those that serve a task the first is its usual one."""
 

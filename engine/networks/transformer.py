@@ -271,10 +271,26 @@ def _new_llama(config: TransformerConfig, shape: TextShape) -> Any:
     )
 
 
+def _new_t5(config: TransformerConfig, shape: TextShape) -> Any:
+    return transformers.T5Config(
+        vocab_size=shape.vocabulary,
+        d_model=config.hidden_size,
+        d_kv=config.hidden_size // config.num_attention_heads,
+        d_ff=config.intermediate_size or 4 * config.hidden_size,
+        num_layers=config.num_hidden_layers,
+        num_heads=config.num_attention_heads,
+        dropout_rate=config.dropout,
+        pad_token_id=shape.pad_token_id,
+        eos_token_id=shape.eos_token_id,
+        decoder_start_token_id=shape.pad_token_id,
+    )
+
+
 _NEW: dict[TextHead, Callable[[TransformerConfig, TextShape], Any]] = {
     "sequence_classification": _new_bert,
     "token_classification": _new_bert,
     "question_answering": _new_bert,
     "causal_lm": _new_llama,
+    "seq2seq_lm": _new_t5,
 }
 """What is built from scratch for each head."""

@@ -13,6 +13,7 @@ TASKS: Registry[TaskConfig] = Registry(
         "token_classification": "engine.tasks.token_classification:TokenClassificationConfig",
         "question_answering": "engine.tasks.question_answering:QuestionAnsweringConfig",
         "causal_lm": "engine.tasks.causal_lm:CausalLmConfig",
+        "seq2seq": "engine.tasks.seq2seq:Seq2SeqConfig",
         "tabular_classification": "engine.tasks.tabular_classification:TabularClassificationConfig",
         "tabular_regression": "engine.tasks.tabular_regression:TabularRegressionConfig",
         "forecasting": "engine.tasks.forecasting:ForecastingConfig",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 END, PAD = "<|endoftext|>", "<|pad|>"
@@ -30,6 +30,15 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> str:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
+    return str(tokenizer.to_str())
+
+
+def ending_texts(trained: str) -> str:
+    """What :func:`train_bpe` returned, with the token for the end put after each text."""
+    tokenizer = Tokenizer.from_str(trained)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {END}", special_tokens=[(END, tokenizer.token_to_id(END))]
+    )
     return str(tokenizer.to_str())
 
 

@@ -1,0 +1,145 @@
+"""How close written texts come to their references: BLEU and chrF by sacrebleu, exact match."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import sacrebleu
+import torch
+from torch import Tensor, nn
+
+from engine.networks.token_losses import token_losses
+from engine.tasks.task import Evaluation, Evaluator
+from engine.text.instructions import IGNORED
+from engine.text.writing import sources_of
+from engine.training.batch import Batch
+from engine.views import Table, Texts, View
+
+_SHOWN = 10
+_CELL = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A source, what was written for it, and what is right."""
+
+    source: str
+    generated: str
+    reference: str
+
+    @property
+    def chrf(self) -> float:
+        """Sentence-level chrF, 0 to 100."""
+        return float(sacrebleu.sentence_chrf(self.generated, [self.reference]).score)
+
+    def record(self) -> dict[str, str]:
+        """As samples and views show it."""
+        shown = {"source": self.source, "generated": self.generated, "reference": self.reference}
+        return {name: text[:_CELL] or "—" for name, text in shown.items()}
+
+
+def text_metrics(texts: Sequence[Written], tokenize: str = "13a") -> dict[str, float]:
+    """BLEU (Papineni et al. 2002) and chrF (Popović 2015) of all texts, 0 to 100; exact match.
+
+    ``tokenize`` is how sacrebleu cuts words for BLEU.
+    """
+    if not texts:
+        return {}
+    generated = [text.generated for text in texts]
+    references = [[text.reference for text in texts]]
+    # ``force`` only keeps it from remarking that texts look tokenised.
+    bleu = sacrebleu.corpus_bleu(generated, references, tokenize=tokenize, force=True)
+    exact = sum(text.generated.strip() == text.reference.strip() for text in texts)
+    return {
+        "bleu": float(bleu.score),
+        "chrf": float(sacrebleu.corpus_chrf(generated, references).score),
+        "exact_match": exact / len(texts),
+    }
+
+
+def text_views(texts: Sequence[Written]) -> list[View]:
+    """Some texts beside their references, and those that are furthest from theirs."""
+    if not texts:
+        return []
+    furthest = sorted(((text.chrf, text) for text in texts), key=lambda pair: pair[0])[:_SHOWN]
+    rows = [(round(chrf, 1), *text.record().values()) for chrf, text in furthest]
+    return [
+        Texts("Generated texts", [text.record() for text in texts[:_SHOWN]]),
+        Table("Furthest from their references", ["chrf", "source", "generated", "reference"], rows),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A row that texts are to be written for."""
+
+    place: int
+    """Its place in a random order of all rows."""
+    tokens: Tensor
+    """The source's."""
+    source: str
+    reference: str
+
+
+Write = Callable[[nn.Module, Sequence[Tensor], bool], list[str]]
+"""Texts for the tokens of some sources; the flag says that it is the end result."""
+
+
+class TranslationEvaluator(Evaluator):
+    """Adds up nats while the targets are given, then lets the network write for some rows."""
+
+    def __init__(
+        self,
+        write: Write,
+        pairs: Callable[[pa.Table], tuple[Sequence[str], Sequence[str]]],
+        rows: tuple[int, int],
+        tokenize: str = "13a",
+    ) -> None:
+        """``pairs`` has sources and references of rows.
+
+        ``rows`` says for how many texts are written: while it trains, and for the end result.
+        """
+        self._write = write
+        self._pairs = pairs
+        self._rows = rows
+        self._tokenize = tokenize
+        self._network: nn.Module | None = None
+        self._held: list[Held] = []
+        self._sums: Tensor | None = None
+
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in one batch."""
+        self._network = network
+        labels = batch.targets["labels"]
+        logits = network(**batch.inputs, use_cache=False).logits
+        sums = torch.stack([token_losses(logits, labels).sum(), (labels != IGNORED).sum()])
+        # Many small sums stay exact beside a large one.
+        sums = sums.to(torch.float32 if sums.device.type == "mps" else torch.float64)
+        self._sums = sums if self._sums is None else self._sums + sums
+        self._hold(batch)
+
+    def _hold(self, batch: Batch) -> None:
+        rows = zip(
+            batch.targets["places"],
+            sources_of(batch.inputs),
+            *self._pairs(batch.rows),
+            strict=True,
+        )
+        self._held += [Held(*row) for row in rows if row[0] < max(self._rows)]
+
+    def compute(self, views: bool = False) -> Evaluation:
+        """Loss in nats a token; for some rows BLEU, chrF and exact match."""
+        if self._sums is None or self._network is None:
+            return Evaluation({})
+        nats, tokens = self._sums.tolist()
+        rows = self._rows[1] if views else self._rows[0]
+        held = sorted((one for one in self._held if one.place < rows), key=lambda one: one.place)
+        generated = self._write(self._network, [one.tokens for one in held], views) if held else []
+        texts = [
+            Written(one.source, text, one.reference)
+            for one, text in zip(held, generated, strict=True)
+        ]
+        metrics = text_metrics(texts, self._tokenize) | {"loss": nats / tokens}
+        return Evaluation(metrics, text_views(texts) if views else ())

@@ -1,0 +1,334 @@
+"""A text from a text: translation, summarisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from engine.fields import option
+from engine.metric import Metric
+from engine.tasks.generation import GenerationTask
+from engine.tasks.section import TaskConfig
+from engine.tasks.task import Evaluator, Report, Task
+from engine.tasks.text import TextFitted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import torch
+    from torch import Tensor, nn
+
+    from engine.config import RunConfig
+    from engine.data.raw import RawData
+    from engine.summary import DataSummary
+    from engine.text.writing import Writing
+    from engine.training.batch import Batch, Source
+
+
+class Seq2SeqConfig(TaskConfig):
+    """Columns, lengths, and how texts are written."""
+
+    kind: Literal["seq2seq"] = "seq2seq"
+    title = "Translation and summarisation"
+    domain = "generation"
+    models = ("transformer",)
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("bleu", help="BLEU of the texts written, 0 to 100, by sacrebleu"),
+        Metric("chrf", help="chrF of the texts written, 0 to 100, by sacrebleu"),
+        Metric("exact_match", percent=True, help="share of texts that are the reference"),
+        Metric("loss", higher_is_better=False, help="cross-entropy in nats a token"),
+    )
+
+    source: str = option("", "Column to read; empty finds it", column=True)
+    target: str = option("", "Column to write; empty finds it", column=True)
+    prefix: str = option(
+        "", "Put before each source, as T5 has it: translate English to French:", max_length=1000
+    )
+    max_source_length: int = option(
+        128, "Longer sources are cut", ge=4, le=1_000_000, unit="tokens"
+    )
+    max_target_length: int = option(
+        128, "Longer targets are cut", ge=2, le=1_000_000, unit="tokens"
+    )
+    label_smoothing: float = option(
+        0.0, "Share of the target that is spread over all tokens", ge=0, lt=1
+    )
+    max_new_tokens: int = option(
+        128, "Longest text that is written", ge=1, le=100_000, unit="tokens"
+    )
+    num_beams: int = option(
+        1, "Beams for results and predictions; 1 takes the likeliest token", ge=1, le=100
+    )
+    length_penalty: float = option(
+        1.0, "With beams: the larger, the longer the texts", ge=-10, le=10, advanced=True
+    )
+    eval_rows: int = option(
+        200, "Rows that are written, without beams, in evaluations; 0 goes by the loss", ge=0
+    )
+    final_rows: int = option(2000, "Rows that are written for the end result", ge=0, advanced=True)
+    bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none"] = option(
+        "13a", "How sacrebleu cuts words for BLEU", advanced=True
+    )
+
+    def metric(self, name: str = "") -> Metric:
+        """As :meth:`TaskConfig.metric`; without written texts the loss decides."""
+        return super().metric(name or ("" if self.eval_rows else "loss"))
+
+    def create(self, config: RunConfig) -> Task[Any]:
+        """The task."""
+        return Seq2Seq(config)
+
+
+class Seq2SeqFitted(TextFitted):
+    """The columns, and what the decoder needs."""
+
+    source: str
+    target: str
+    max_target_length: int
+    decoder_start_token_id: int
+
+
+class Seq2Seq(GenerationTask[Seq2SeqFitted]):
+    """The target, token by token, from the source and the target so far."""
+
+    fitted_type = Seq2SeqFitted
+    head = "seq2seq_lm"
+
+    @property
+    def section(self) -> Seq2SeqConfig:
+        """The task's own fields."""
+        section = self.config.task
+        assert isinstance(section, Seq2SeqConfig)
+        return section
+
+    def load(self) -> RawData:
+        """Rows that have both sides; records of texts by language are laid open."""
+        from engine.data.splits import cut_splits
+        from engine.text.rows import blank, without_faults
+        from engine.text.sides import laid_open, sides
+
+        raw = laid_open(self.config.data.load())
+        columns = self._columns(raw.train)
+        for table in raw.splits.values():
+            sides(table, *columns)  # a split may lack what the training rows have
+        raw = without_faults(raw, lambda table: blank(table, columns))
+        return cut_splits(raw, self.config.data)
+
+    def _columns(self, table: pa.Table) -> tuple[str, str]:
+        from engine.text.sides import sides
+
+        return sides(table, self.section.source, self.section.target)
+
+    def learn_tokenizer(self, texts: Sequence[str]) -> str:
+        """Train a byte-level tokenizer that ends each text, where the network is new."""
+        from engine.text.bpe import ending_texts
+
+        trained = super().learn_tokenizer(texts)
+        return ending_texts(trained) if trained else ""
+
+    def fit(self, raw: RawData) -> Seq2SeqFitted:
+        """Train one tokenizer for both sides where the network is new."""
+        from engine.text.sides import texts_of
+
+        source, target = self._columns(raw.train)
+        prefix = [self.section.prefix] if self.section.prefix else []
+        trained = self.learn_tokenizer(
+            [*prefix, *texts_of(raw.train, source), *texts_of(raw.train, target)]
+        )
+        return Seq2SeqFitted(
+            tokenizer=trained,
+            max_length=self.limit(self.section.max_source_length, trained),
+            source=source,
+            target=target,
+            max_target_length=self.limit(self.section.max_target_length, trained),
+            decoder_start_token_id=self._start(trained),
+        )
+
+    def _start(self, trained: str) -> int:
+        """The token that a decoder begins with: padding, unless the model has its own."""
+        pad: int = self.tokenizer(trained).pad_token_id
+        if self.model.from_scratch:
+            return pad
+        from engine.networks.transformer import pretrained_config
+
+        start = getattr(pretrained_config(self.model), "decoder_start_token_id", None)
+        return pad if start is None else int(start)
+
+    def summarize(self, raw: RawData, fitted: Seq2SeqFitted) -> DataSummary:
+        """Columns, and how long both sides are."""
+        from engine.text.sides import texts_of
+        from engine.text.summary import summary_of
+
+        sources = self.measured(self._sources(raw.train, fitted), fitted)
+        # The same facts of the other side, held against its own limit.
+        other = fitted.model_copy(update={"max_length": fitted.max_target_length})
+        targets = self.measured(texts_of(raw.train, fitted.target), other)
+        facts = {f"source {name}": fact for name, fact in sources.items()}
+        facts |= {f"target {name}": fact for name, fact in targets.items()}
+        facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
+        roles = {fitted.source: "source", fitted.target: "target"}
+        return summary_of(self.config, raw, roles, facts)
+
+    def _sources(self, table: pa.Table, fitted: Seq2SeqFitted) -> list[str]:
+        from engine.text.sides import texts_of
+
+        return [self.section.prefix + text for text in texts_of(table, fitted.source)]
+
+    def encode(
+        self, table: pa.Table, fitted: Seq2SeqFitted, device: torch.device, report: Report
+    ) -> Source:
+        """Tokens of both sides; of sources alone where there is no target."""
+        import numpy as np
+        import pyarrow as pa
+
+        from engine.text.cache import encoded
+        from engine.text.columns import chosen
+        from engine.text.sides import texts_of
+        from engine.text.source import TokenSource
+
+        chosen(table, fitted.source, "task.source")
+        tokenizer = self.tokenizer(fitted.tokenizer)
+        columns = {"source": pa.array(self._sources(table, fitted), pa.string())}
+        if fitted.target in table.column_names:
+            columns["target"] = pa.array(texts_of(table, fitted.target), pa.string())
+            # Texts are written for the rows that come first in a random order.
+            columns["place"] = pa.array(np.random.default_rng(0).permutation(table.num_rows))
+        tokenise = _Tokenise(tokenizer, fitted.max_length, fitted.max_target_length)
+        key = [*self.cache_key(fitted), fitted.max_target_length]
+        samples = encoded(pa.table(columns), tokenise, key, report)
+        collate = _Collate(tokenizer.pad_token_id, fitted.decoder_start_token_id)
+        return TokenSource(samples, collate, device, table)
+
+    def inputs(self, fitted: Seq2SeqFitted) -> tuple[str, ...]:
+        """The source."""
+        return (fitted.source,)
+
+    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Mean over the tokens of the targets, each foretold from the true ones before it."""
+        from torch.nn import functional as F
+
+        from engine.text.instructions import IGNORED
+
+        logits: torch.Tensor = network(**batch.inputs, use_cache=False).logits
+        total = F.cross_entropy(
+            logits.float().flatten(0, 1),
+            batch.targets["labels"].flatten(),
+            ignore_index=IGNORED,
+            label_smoothing=self.section.label_smoothing,
+            reduction="sum",
+        )
+        return total / batch.weight
+
+    def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Both sides by name; only tensors are given back."""
+        return (), {**batch.inputs, "use_cache": False}
+
+    def evaluator(self, fitted: Seq2SeqFitted) -> Evaluator:
+        """Loss, and BLEU, chrF and exact match of some texts that the network writes."""
+        from engine.metrics.translation import TranslationEvaluator
+        from engine.text.sides import texts_of
+
+        def write(network: nn.Module, sources: Sequence[Tensor], final: bool) -> list[str]:
+            return self._written(network, sources, fitted, self._writing(beams=final))
+
+        def pairs(rows: pa.Table) -> tuple[list[str], list[str]]:
+            return texts_of(rows, fitted.source), texts_of(rows, fitted.target)
+
+        section = self.section
+        return TranslationEvaluator(
+            write, pairs, (section.eval_rows, section.final_rows), section.bleu_tokenizer
+        )
+
+    def predict(
+        self, network: nn.Module, batch: Batch, fitted: Seq2SeqFitted
+    ) -> list[dict[str, Any]]:
+        """Each source, and what the network writes for it."""
+        from engine.text.sides import texts_of
+        from engine.text.writing import sources_of
+
+        tokens = sources_of(batch.inputs)
+        texts = self._written(network, tokens, fitted, self._writing(beams=True))
+        sources = texts_of(batch.rows, fitted.source)
+        return [
+            {"source": source, "generated": text}
+            for source, text in zip(sources, texts, strict=True)
+        ]
+
+    def _written(
+        self,
+        network: nn.Module,
+        sources: Sequence[Tensor],
+        fitted: Seq2SeqFitted,
+        writing: Writing,
+    ) -> list[str]:
+        from engine.text.writing import written
+
+        tokenizer = self.tokenizer(fitted.tokenizer)
+        return written(network, tokenizer, sources, fitted.decoder_start_token_id, writing)
+
+    def _writing(self, beams: bool) -> Writing:
+        from engine.text.writing import Writing
+
+        section = self.section
+        return Writing(
+            section.max_new_tokens, section.num_beams if beams else 1, section.length_penalty
+        )
+
+    def shown(
+        self, rows: pa.Table, records: list[dict[str, Any]], fitted: Seq2SeqFitted
+    ) -> list[dict[str, str]]:
+        """Source, what was written, and reference."""
+        from engine.metrics.translation import Written
+        from engine.text.sides import texts_of
+
+        references = texts_of(rows, fitted.target)
+        return [
+            Written(record["source"], record["generated"], reference).record()
+            for record, reference in zip(records, references, strict=True)
+        ]
+
+
+class _Tokenise:
+    """Texts as tokens, each ended as the tokenizer does."""
+
+    def __init__(self, tokenizer: Any, max_length: int, max_target_length: int) -> None:
+        self._tokenizer = tokenizer
+        self._max_length = max_length
+        self._max_target_length = max_target_length
+
+    def __call__(self, rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        options = {"truncation": True, "return_attention_mask": False}
+        sources = self._tokenizer(rows["source"], max_length=self._max_length, **options)
+        samples = {"input_ids": sources["input_ids"]}
+        if "target" in rows:
+            targets = self._tokenizer(
+                text_target=rows["target"], max_length=self._max_target_length, **options
+            )
+            samples |= {"labels": targets["input_ids"], "place": rows["place"]}
+        return samples
+
+
+class _Collate:
+    """Samples as a batch, with the targets where there are some."""
+
+    def __init__(self, pad_token_id: int, start: int) -> None:
+        self._pad = pad_token_id
+        self._start = start
+
+    def __call__(self, samples: pa.Table) -> Batch:
+        import torch
+
+        from engine.text.instructions import IGNORED
+        from engine.text.padding import padded
+        from engine.text.source import token_inputs
+        from engine.training.batch import Batch
+
+        inputs = token_inputs(samples, self._pad)
+        if "labels" not in samples.column_names:
+            return Batch(inputs, None, samples.num_rows)
+        labels = padded(samples["labels"], IGNORED)
+        # The decoder sees each target one place late, behind the token that it begins with.
+        before = torch.full_like(labels[:, :1], self._start)
+        shifted = torch.cat([before, labels[:, :-1]], dim=1)
+        inputs["decoder_input_ids"] = shifted.masked_fill(shifted == IGNORED, self._pad)
+        targets = {"labels": labels, "places": samples["place"].to_pylist()}
+        return Batch(inputs, targets, int((labels != IGNORED).sum()))

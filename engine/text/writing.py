@@ -1,0 +1,71 @@
+"""What an encoder-decoder writes for some sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+_BATCH = 64
+"""Sources that are written for at once."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How texts are written."""
+
+    max_new_tokens: int
+    num_beams: int = 1
+    """1 takes the likeliest token each time."""
+    length_penalty: float = 1.0
+    """With beams: above 0 favours longer texts the more the larger it is."""
+
+
+def sources_of(inputs: dict[str, Tensor]) -> list[Tensor]:
+    """The tokens of each row without padding."""
+    lengths = inputs["attention_mask"].sum(1).tolist()
+    return [row[:length] for row, length in zip(inputs["input_ids"], lengths, strict=True)]
+
+
+def written(
+    network: nn.Module, tokenizer: Any, sources: Sequence[Tensor], start: int, writing: Writing
+) -> list[str]:
+    """A text for each of ``sources``, which are tokens without padding.
+
+    ``start`` is the token that the decoder begins with.
+    """
+    order = sorted(range(len(sources)), key=lambda row: len(sources[row]), reverse=True)
+    texts = [""] * len(sources)
+    for first in range(0, len(order), _BATCH):
+        rows = order[first : first + _BATCH]
+        some = [sources[row] for row in rows]
+        for row, text in zip(rows, _some(network, tokenizer, some, start, writing), strict=True):
+            texts[row] = text
+    return texts
+
+
+def _some(
+    network: nn.Module, tokenizer: Any, sources: Sequence[Tensor], start: int, writing: Writing
+) -> list[str]:
+    model: Any = network
+    pad = tokenizer.pad_token_id
+    ids = pad_sequence(list(sources), batch_first=True, padding_value=pad)
+    mask = pad_sequence([torch.ones_like(row) for row in sources], batch_first=True)
+    options: dict[str, Any] = {"num_beams": writing.num_beams, "do_sample": False}
+    if writing.num_beams > 1:
+        options |= {"length_penalty": writing.length_penalty, "early_stopping": True}
+    with torch.no_grad():
+        tokens = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            max_new_tokens=writing.max_new_tokens,
+            decoder_start_token_id=start,
+            pad_token_id=pad,
+            **options,
+        )
+    texts: list[str] = tokenizer.batch_decode(tokens, skip_special_tokens=True)
+    return [text.strip() for text in texts]
