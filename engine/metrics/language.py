@@ -9,20 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from engine.networks.token_losses import token_losses
 from engine.tasks.task import Evaluation, Evaluator
 from engine.text.instructions import IGNORED
 from engine.training.batch import Batch
 from engine.views import View
-
-
-def token_losses(logits: Tensor, labels: Tensor) -> Tensor:
-    """Nats of each label, 0 for those that are not learned; ``[batch, length]``."""
-    losses = F.cross_entropy(
-        logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none"
-    )
-    return losses.view(labels.shape)
 
 
 class LanguageEvaluator(Evaluator):

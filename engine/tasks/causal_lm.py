@@ -295,9 +295,9 @@ class CausalLm(GenerationTask[CausalLmFitted]):
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens that are learned."""
-        from engine.metrics.language import token_losses
+        from engine.networks.token_losses import summed_loss
 
-        return token_losses(_logits(network, batch), batch.targets["labels"]).sum() / batch.weight
+        return summed_loss(network, batch.inputs, batch.targets["labels"]) / batch.weight
 
     def evaluator(self, fitted: CausalLmFitted) -> Evaluator:
         """Loss, perplexity, and some texts that the network writes."""
