@@ -45,7 +45,7 @@ def chunked_loss(hidden: Tensor, head: nn.Module, labels: Tensor) -> Tensor:
     """Sum of the nats of ``[tokens]`` labels from ``[tokens, width]`` states and the last layer."""
     rows = max(1, CHUNK_BYTES // (4 * _outputs(head)))
     total = hidden.new_zeros((), dtype=torch.float32)
-    for states, some in zip(hidden.split(rows), labels.split(rows), strict=True):
+    for states, some in zip(torch.split(hidden, rows), torch.split(labels, rows), strict=True):
         total = total + checkpoint(_nats, head, states, some, use_reentrant=False)
     return total
 
