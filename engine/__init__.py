@@ -11,20 +11,15 @@ from engine.config import RunConfig
 from engine.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
-    from engine.launch import launch
     from engine.training.run import train
 
-__all__ = ["ConfigError", "RunConfig", "UserError", "launch", "train"]
+__all__ = ["ConfigError", "RunConfig", "UserError", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load ``train`` (which needs torch) and ``launch`` only when they are asked for."""
+    """Load ``train``, which needs torch, only when it is asked for."""
     if name == "train":
         from engine.training.run import train
 
         return train
-    if name == "launch":
-        from engine.launch import launch
-
-        return launch
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
