@@ -309,17 +309,18 @@ class Trainer:
         network = self.state.network
         network.eval()
         shown = time.perf_counter()
-        with torch.inference_mode(), self.compute.autocast():
-            for batch in source.read(source.evaluation_plan(self.config.batch_size)):
-                evaluator.update(network, batch)
-                if time.perf_counter() - shown > REPORT_SECONDS:
-                    shown = time.perf_counter()
-                    self.outlets.report(self._progress(None, None, 0.0, phase=split))
-                    if not to_the_end:
-                        self._abandon_if_ending()
-        result = evaluator.compute(views)
-        network.train()
-        return result
+        try:
+            with torch.inference_mode(), self.compute.autocast():
+                for batch in source.read(source.evaluation_plan(self.config.batch_size)):
+                    evaluator.update(network, batch)
+                    if time.perf_counter() - shown > REPORT_SECONDS:
+                        shown = time.perf_counter()
+                        self.outlets.report(self._progress(None, None, 0.0, phase=split))
+                        if not to_the_end:
+                            self._abandon_if_ending()
+            return evaluator.compute(views)
+        finally:
+            network.train()
 
     def _abandon_if_ending(self) -> None:
         self._listen()

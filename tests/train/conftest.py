@@ -1,0 +1,90 @@
+"""A trainer on small data without a run directory, whose outlets are lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+
+from engine import RunConfig
+from engine.control import Request
+from engine.events import Event
+from engine.training.device import Compute
+from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training.run import prepare
+from engine.training.state import TrainingState, seed_everything
+from engine.training.trainer import Outlets, Trainer
+
+COMPUTE = Compute(torch.device("cpu"), torch.float32, threads=1)
+
+
+@dataclass
+class Bench:
+    """A trainer with everything that it said and saved."""
+
+    trainer: Trainer
+    events: list[Event]
+    saved: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def state(self) -> TrainingState:
+        return self.trainer.state
+
+    def weights(self) -> list[torch.Tensor]:
+        return [value.clone() for value in self.state.network.state_dict().values()]
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+Look = Callable[[TrainingState], bool]
+Ask = Callable[[TrainingState], Iterator[Request]]
+Make = Callable[..., Bench]
+
+
+def make_bench(
+    values: dict[str, Any],
+    saved: dict[str, Any] | None = None,
+    requests: Ask = lambda state: iter(()),
+    interrupted: Look = lambda state: False,
+) -> Bench:
+    """A trainer for the configuration ``values``, fresh or gone on from ``saved``."""
+    config = RunConfig.parse(values)
+    task = config.task.create(config)
+    material = prepare(task, COMPUTE, lambda event: None)
+    seed_everything(config.train.seed)
+    network = task.build_network(material.fitted)
+    optimizer = build_optimizer(trainable_groups(network), config.train, COMPUTE.device)
+    state = TrainingState(network, optimizer)
+    if saved is not None:
+        state.load_state_dict(saved)
+    events: list[Event] = []
+    kept: list[tuple[str, dict[str, Any]]] = []
+    outlets = Outlets(
+        events.append,
+        lambda: requests(state),
+        lambda reason: kept.append((reason, state.state_dict())),
+        lambda: interrupted(state),
+    )
+    sources = material.sources
+    trainer = Trainer(
+        task, material.fitted, state, sources["train"], sources.get("validation"), COMPUTE, outlets
+    )
+    return Bench(trainer, events, kept)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums depend on the number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def bench() -> Make:
+    return make_bench

@@ -1,0 +1,286 @@
+"""A run that was ended by force goes on as if nothing had happened, to the last bit."""
+
+from __future__ import annotations
+
+import copy
+import io
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine import RunConfig
+from engine.errors import RunError, TrainingError
+from engine.events import Evaluated, Interrupted, Log, Progress, Started
+from engine.follow import read_history
+from engine.launch import Handle, launch, start
+from engine.locations import runs_folder
+from engine.run_directory import RunDirectory, State
+from engine.training import checkpoint
+
+Make = Callable[..., Any]
+
+TABLE = {
+    "name": "table",
+    "task": {"kind": "tabular_classification"},
+    "data": {"kind": "builtin", "name": "breast-cancer"},
+    "model": {"kind": "mlp", "hidden": [24, 24], "dropout": 0.3, "normalization": "batch"},
+    "train": {"epochs": 3, "batch_size": 64, "eval_steps": 4, "gradient_accumulation_steps": 2,
+              "warmup_ratio": 0.2},
+    "compute": {"device": "cpu", "threads": 1},
+}  # fmt: skip
+IMAGES = {
+    "name": "images",
+    "task": {"kind": "image_classification", "augmentation": {"rotation": 10, "crop": 1}},
+    "data": {"kind": "builtin", "name": "digits", "max_samples": 200},
+    "model": {"kind": "cnn", "channels": [8, 8], "dropout": 0.3},
+    "train": {"epochs": 2, "batch_size": 32, "optimizer": "sgd", "learning_rate": 0.05},
+    "compute": {"device": "cpu", "threads": 1},
+}
+
+
+def written_and_read(state: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint makes of a state."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    read: dict[str, Any] = torch.load(file, weights_only=True)
+    return read
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two states are equal to the last bit."""
+    if isinstance(one, torch.Tensor):
+        return one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def timeless(state: dict[str, Any]) -> dict[str, Any]:
+    """A state without the one thing that may differ."""
+    return state | {"position": state["position"] | {"seconds": 0.0}}
+
+
+def told(events: list[Any]) -> list[Any]:
+    return [(e.step, e.epoch, e.metrics, e.train_loss, e.best) for e in events]
+
+
+@pytest.mark.parametrize("values", [TABLE, IMAGES], ids=["table", "images"])
+def test_a_run_goes_on_from_any_update_with_the_same_bits(
+    bench: Make, values: dict[str, Any]
+) -> None:
+    values = copy.deepcopy(values)
+    values["train"]["save_steps"] = 1
+    whole = bench(values)
+    whole.trainer.run()
+    end = timeless(whole.state.state_dict())
+    assert whole.trainer.steps >= 10
+    for at in random.Random(0).sample(range(1, whole.trainer.steps), 4):
+        first = bench(values, interrupted=lambda state, at=at: state.position.step == at)
+        first.trainer.run()
+        rest = bench(values, saved=written_and_read(first.saved[-1][1]))
+        rest.trainer.run()
+        assert same(timeless(rest.state.state_dict()), end), at
+        assert told(first.of(Evaluated)) + told(rest.of(Evaluated)) == told(whole.of(Evaluated))
+
+
+def long(**train: Any) -> RunConfig:
+    """Seconds of training, in thousands of updates with a checkpoint every few."""
+    values = copy.deepcopy(TABLE)
+    values["train"] |= {"epochs": 40, "batch_size": 8, "save_steps": 5, "eval_steps": 60} | train  # type: ignore[operator]
+    return RunConfig.parse(values)
+
+
+def final_state(run: RunDirectory) -> dict[str, Any]:
+    found, state, damaged = checkpoint.load_newest(run.checkpoints)
+    assert found is not None
+    assert not damaged
+    return timeless(state)
+
+
+def await_step(handle: Handle, step: int) -> None:
+    """Wait until the run has told of an update from ``step`` on, or has ended."""
+    while handle.process.poll() is None:
+        last = handle.run.last_of(Progress)
+        if isinstance(last, Progress) and last.step >= step:
+            return
+        time.sleep(0.01)
+
+
+def killed_and_resumed(config: RunConfig, kills: int, seed: int) -> RunDirectory:
+    """Kill the worker ``kills`` times at random moments, each after some progress."""
+    chance = random.Random(seed)
+    handle = launch(config)
+    reached = 0
+    for _ in range(kills):
+        await_step(handle, reached + chance.randint(5, 150))
+        time.sleep(chance.random() * 0.05)
+        assert handle.process.poll() is None, "the run ended before it was killed"
+        handle.process.kill()
+        handle.wait()
+        assert handle.run.state() is State.LOST
+        found, *_ = checkpoint.load_newest(handle.run.checkpoints)
+        reached = found.step if found else 0
+        handle = start(handle.run)
+    assert handle.wait() == 0, handle.run.log.read_text()
+    return handle.run
+
+
+def assert_equal_runs(run: RunDirectory, whole: RunDirectory) -> None:
+    assert same(final_state(run), final_state(whole))
+    assert told(read_history(run).evaluations) == told(read_history(whole).evaluations)
+    for name in ("network.safetensors", "fitted.json"):
+        assert (run.model / name).read_bytes() == (whole.model / name).read_bytes()
+    steps = [point.step for point in read_history(run).curve("loss", "train").points]
+    assert steps == sorted(set(steps))
+
+
+def uninterrupted(config: RunConfig) -> RunDirectory:
+    handle = launch(config)
+    assert handle.wait() == 0, handle.run.log.read_text()
+    return handle.run
+
+
+def test_a_killed_worker_is_made_up_for_to_the_last_bit() -> None:
+    config = long()
+    run = killed_and_resumed(config, kills=2, seed=0)
+    assert_equal_runs(run, uninterrupted(config))
+    starts = [event for event in run.newest(Started) if isinstance(event, Started)]
+    assert len(starts) == 3
+    assert starts[0].resumed_step > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_many_kills_are_made_up_for_to_the_last_bit(seed: int) -> None:
+    config = long(seed=seed)
+    assert_equal_runs(killed_and_resumed(config, 6, seed), uninterrupted(config))
+
+
+def test_a_terminated_worker_leaves_a_checkpoint_and_can_go_on() -> None:
+    config = long(save_steps=0)
+    handle = launch(config)
+    await_step(handle, 100)
+    handle.process.send_signal(signal.SIGTERM)
+    assert handle.wait() == 143
+    run = handle.run
+    assert run.state() is State.INTERRUPTED
+    last = next(run.newest())
+    assert isinstance(last, Interrupted)
+    assert last.step >= 100
+    assert [found.step for found in checkpoint.found(run.checkpoints)] == [last.step]
+    again = start(run)
+    assert run.state() is State.RUNNING
+    assert again.wait() == 0
+    assert run.state() is State.FINISHED
+    history = read_history(run)
+    assert history.started is not None
+    assert history.started.resumed_step == last.step
+    assert_equal_runs(run, uninterrupted(config))
+
+
+def test_a_worker_terminated_before_it_trains_ends_as_interrupted() -> None:
+    handle = launch(long())
+    while handle.run.last_of(Started) is None:
+        time.sleep(0.001)
+    handle.process.send_signal(signal.SIGTERM)
+    assert handle.wait() == 143
+    assert handle.run.state() is State.INTERRUPTED
+
+
+def test_a_run_that_goes_on_cannot_be_started_again() -> None:
+    handle = launch(long())
+    for _ in range(3):
+        with pytest.raises(RunError, match="Another process"):
+            start(handle.run)
+    handle.stop()
+    handle.process.terminate()
+    handle.wait()
+
+
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
+    config = long(epochs=4)
+    handle = launch(config)
+    await_step(handle, 20)
+    handle.process.kill()
+    handle.wait()
+    run = handle.run
+    newest, before = checkpoint.found(run.checkpoints)
+    state = bytearray((newest.path / "state.pt").read_bytes())
+    state[len(state) // 2] ^= 1
+    (newest.path / "state.pt").write_bytes(state)
+    assert start(run).wait() == 0
+    warnings = [event for event in run.newest(Log) if isinstance(event, Log)]
+    assert any(newest.path.name in event.message for event in warnings)
+    started = run.last_of(Started)
+    assert isinstance(started, Started)
+    assert started.resumed_step == before.step
+    assert_equal_runs(run, uninterrupted(config))
+
+
+def kept(folder: Path) -> list[int]:
+    return [found.step for found in checkpoint.found(folder)]
+
+
+def test_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
+    for step in range(1, 6):
+        checkpoint.save(tmp_path, step, {"x": torch.zeros(3)}, keep=2)
+    assert kept(tmp_path) == [5, 4]
+
+
+def test_a_checkpoint_of_a_future_that_did_not_come_is_removed(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 9, {}, keep=1)
+    (tmp_path / "step-000000009" / "state.pt").write_bytes(b"damaged")
+    checkpoint.save(tmp_path, 5, {"x": 1}, keep=1)
+    assert kept(tmp_path) == [5]
+
+
+def test_a_checkpoint_without_its_manifest_is_none(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 1, {}, keep=2)
+    checkpoint.save(tmp_path, 2, {}, keep=2)
+    (tmp_path / "step-000000002" / "manifest.json").unlink()
+    assert kept(tmp_path) == [1]
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 1, {"x": torch.zeros(3)}, keep=2)
+    if os.geteuid() == 0:
+        # Root may write anywhere; a file in the way stops even root.
+        (tmp_path / ".step-000000002.writing").write_text("")
+    else:
+        tmp_path.chmod(0o500)
+    with pytest.raises(TrainingError, match="Cannot write a checkpoint"):
+        checkpoint.save(tmp_path, 2, {"x": torch.zeros(3)}, keep=2)
+    tmp_path.chmod(0o700)
+    assert kept(tmp_path) == [1]
+
+
+def test_a_checkpoint_executes_nothing(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.mkdir, (str(tmp_path / "exploded"),)
+
+    checkpoint.save(tmp_path, 1, {"x": Bomb()}, keep=1)
+    with pytest.raises(Exception, match=r"[Ww]eights"):
+        checkpoint.load_newest(tmp_path)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_checkpoint_of_another_network_is_refused_with_a_way_out(home: Path) -> None:
+    run = RunDirectory.create(runs_folder(), long())
+    state = {"position": {}, "network": {"x": torch.zeros(1)}}
+    checkpoint.save(run.checkpoints, 1, state, keep=1)
+    from engine import train
+
+    with pytest.raises(TrainingError, match="does not suit the configuration"):
+        train(run.config(), run)
+    assert run.state() is State.FAILED

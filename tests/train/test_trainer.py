@@ -1,0 +1,325 @@
+"""The loop: what an update is, when it evaluates, saves, listens and ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import engine.training.trainer as module
+from engine import RunConfig, train
+from engine.control import CHECKPOINT, EVALUATE, STOP, Request
+from engine.errors import TrainingError
+from engine.events import Controlled, Evaluated, Failed, Finished, Progress
+from engine.follow import read_history
+from engine.locations import runs_folder
+from engine.run_directory import RunDirectory, State, all_runs
+from engine.training import checkpoint
+from engine.training.device import choose
+from engine.training.optimizer import build_optimizer, schedule, trainable_groups
+from engine.training.state import TrainingState
+from engine.training.trainer import Ending
+from engine.training_config import ComputeConfig, TrainConfig
+
+Make = Callable[..., Any]
+
+
+def wine(**train: Any) -> dict[str, Any]:
+    return {
+        "name": "wine",
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "builtin", "name": "wine"},
+        "model": {"kind": "mlp", "hidden": [16], "dropout": 0.0},
+        "train": {"epochs": 2, "batch_size": 32, "eval_steps": 1000} | train,
+        "compute": {"device": "cpu", "threads": 1},
+    }
+
+
+def exploding() -> dict[str, Any]:
+    return wine(optimizer="sgd", learning_rate=100, max_grad_norm=0, epochs=50) | {
+        "task": {"kind": "tabular_regression"},
+        "data": {"kind": "builtin", "name": "diabetes"},
+    }
+
+
+def test_accumulated_gradients_are_those_of_the_large_batch(bench: Make) -> None:
+    large = bench(wine(batch_size=32, max_steps=3))
+    small = bench(wine(batch_size=8, gradient_accumulation_steps=4, max_steps=3))
+    large.trainer.run()
+    small.trainer.run()
+    assert large.state.position.step == small.state.position.step == 3
+    for one, other in zip(large.weights(), small.weights(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_the_last_update_of_an_epoch_takes_what_batches_are_left(bench: Make) -> None:
+    made = bench(wine(batch_size=16, gradient_accumulation_steps=3))
+    made.trainer.run()
+    batches = -(-len(made.trainer.train) // 16)
+    assert made.state.position.step == 2 * -(-batches // 3) == made.trainer.steps
+    assert made.state.position.epoch == 2
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_norms_and_biases_are_not_decayed(optimizer: str) -> None:
+    network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.LayerNorm(4), nn.Linear(4, 2))
+    config = TrainConfig(optimizer=optimizer, weight_decay=0.5)  # type: ignore[arg-type]
+    made = build_optimizer(trainable_groups(network), config, torch.device("cpu"))
+    decay = {id(p): group["weight_decay"] for group in made.param_groups for p in group["params"]}
+    assert len(decay) == len(list(network.parameters()))
+    for name, parameter in network.named_parameters():
+        matrix = name in ("0.weight", "3.weight")
+        assert decay[id(parameter)] == (0.5 if matrix else 0.0), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "warmup", "factors"),
+    [
+        ("constant", 0.0, [1, 1, 1, 1]),
+        ("constant", 0.5, [0.5, 1, 1, 1]),
+        ("linear", 0.0, [1, 0.75, 0.5, 0.25]),
+        ("linear", 0.5, [0.5, 1, 1, 0.5]),
+        ("cosine", 0.0, [1, 0.8535534, 0.5, 0.1464466]),
+    ],
+)
+def test_learning_rates_follow_their_schedule(
+    kind: str, warmup: float, factors: list[float]
+) -> None:
+    config = TrainConfig(lr_scheduler_type=kind, warmup_ratio=warmup)  # type: ignore[arg-type]
+    factor = schedule(config, 4)
+    assert [factor(step) for step in range(4)] == pytest.approx(factors)
+
+
+def test_the_rate_that_is_reported_is_the_one_of_the_update(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.0)
+    made = bench(wine(learning_rate=0.1, lr_scheduler_type="linear", max_steps=4))
+    made.trainer.run()
+    rates = {event.step: event.learning_rate for event in made.of(Progress) if event.loss}
+    assert rates == pytest.approx({1: 0.1, 2: 0.075, 3: 0.05, 4: 0.025})
+
+
+def test_training_losses_do_not_depend_on_when_they_are_reported(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = []
+    for seconds in (0.0, 1e9):
+        monkeypatch.setattr(module, "REPORT_SECONDS", seconds)
+        made = bench(wine(eval_steps=3, epochs=3))
+        made.trainer.run()
+        losses.append([event.train_loss for event in made.of(Evaluated)])
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == 4
+
+
+def test_few_reports_are_made_however_many_updates(bench: Make) -> None:
+    made = bench(wine(epochs=100))
+    made.trainer.run()
+    seconds = made.state.position.seconds
+    assert made.state.position.step == 400
+    assert len(made.of(Progress)) <= seconds / module.REPORT_SECONDS + 2
+    assert made.of(Progress)[-1].step == 400
+
+
+def test_every_loss_is_in_exactly_one_report(bench: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.0)
+    made = bench(wine(eval_steps=2, save_steps=3))
+    made.trainer.run()
+    reported = [event.step for event in made.of(Progress) if event.phase == "train"]
+    assert reported == list(range(1, made.trainer.steps + 1))
+
+
+def test_epochs_and_updates_of_evaluations_are_exact(bench: Make) -> None:
+    made = bench(wine(eval_steps=0, epochs=3))
+    made.trainer.run()
+    assert [(event.step, event.epoch) for event in made.of(Evaluated)] == [(4, 1), (8, 2), (12, 3)]
+
+
+def test_evaluations_in_the_middle_of_an_epoch_say_so(bench: Make) -> None:
+    made = bench(wine(eval_steps=1, max_steps=3))
+    made.trainer.run()
+    assert [event.epoch for event in made.of(Evaluated)] == [0.25, 0.5, 0.75]
+
+
+def test_a_run_that_does_not_improve_ends_early(bench: Make) -> None:
+    made = bench(wine(eval_steps=0, learning_rate=1e-12, epochs=50, early_stopping_patience=3))
+    assert made.trainer.run() is Ending.EARLY
+    assert len(made.of(Evaluated)) == 4
+    assert [event.best for event in made.of(Evaluated)] == [True, False, False, False]
+
+
+def test_a_run_that_was_out_of_patience_does_not_go_on(bench: Make) -> None:
+    values = wine(eval_steps=0, learning_rate=1e-12, epochs=50, early_stopping_patience=3)
+    made = bench(values)
+    made.trainer.run()
+    again = bench(values, saved=made.state.state_dict())
+    assert again.trainer.run() is Ending.EARLY
+    assert again.state.position.step == made.state.position.step
+    assert again.of(Evaluated) == []
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_advice(bench: Make) -> None:
+    with pytest.raises(TrainingError, match=r"finite number.*train\.learning_rate"):
+        bench(exploding()).trainer.run()
+
+
+def test_a_failed_run_says_so_and_keeps_no_broken_weights() -> None:
+    config = RunConfig.parse(exploding() | {"name": "hot"}).override(["train.save_steps=1"])
+    with pytest.raises(TrainingError):
+        train(config)
+    (run,) = all_runs(runs_folder())
+    assert run.state() is State.FAILED
+    ending = read_history(run).ending
+    assert isinstance(ending, Failed)
+    assert "train.learning_rate" in ending.message
+    assert ending.report == ""
+    for found in checkpoint.found(run.checkpoints):
+        state = torch.load(found.path / "state.pt", weights_only=True)
+        assert all(value.isfinite().all() for value in state["network"].values())
+
+
+def test_the_best_weights_are_the_ones_that_are_kept() -> None:
+    config = RunConfig.parse(
+        wine(eval_steps=1, epochs=6, learning_rate=0.3, lr_scheduler_type="constant",
+             metric_for_best_model="loss")
+    )  # fmt: skip
+    run = train(config)
+    history, report = read_history(run), run.read_report()
+    assert history.best is not None
+    assert report is not None
+    assert history.best.step < history.evaluations[-1].step
+    assert report["best_step"] == history.best.step
+    assert report["metrics"]["validation"]["loss"] == pytest.approx(history.best.metrics["loss"])
+
+
+def once(action: str, step: int) -> Callable[[TrainingState], Iterator[Request]]:
+    """Ask for ``action`` when the run has made ``step`` updates."""
+    left = [Request(action)]
+
+    def ask(state: TrainingState) -> Iterator[Request]:
+        if state.position.step >= step and left:
+            yield left.pop()
+
+    return ask
+
+
+def test_a_request_to_stop_is_followed_after_the_running_update(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.0)
+    made = bench(wine(epochs=50), requests=once(STOP, 5))
+    assert made.trainer.run() is Ending.STOPPED
+    assert made.state.position.step == 5
+    assert [event.request for event in made.of(Controlled)] == [STOP]
+
+
+def test_the_system_is_obeyed_after_the_running_update(bench: Make) -> None:
+    made = bench(wine(epochs=50), interrupted=lambda state: state.position.step >= 5)
+    assert made.trainer.run() is Ending.INTERRUPTED
+    assert made.state.position.step == 5
+
+
+def test_an_evaluation_is_given_up_when_the_system_wants_the_run_to_end(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.0)
+    made = bench(wine(eval_steps=2), interrupted=lambda state: state.position.step == 2)
+    assert made.trainer.run() is Ending.INTERRUPTED
+    assert made.of(Evaluated) == []
+    assert made.state.network.training
+
+
+def test_an_evaluation_is_given_up_when_the_run_is_to_stop(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.0)
+    made = bench(wine(eval_steps=2), requests=once(STOP, 2))
+    assert made.trainer.run() is Ending.STOPPED
+    assert made.of(Evaluated) == []
+
+
+def test_an_evaluation_that_was_given_up_is_made_up_for(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.0)
+    values = wine(eval_steps=2, max_steps=4)
+    whole = bench(values)
+    whole.trainer.run()
+    half = bench(values, interrupted=lambda state: state.position.step == 2)
+    half.trainer.run()
+    rest = bench(values, saved=half.state.state_dict())
+    rest.trainer.run()
+
+    def told(made: Any) -> list[Any]:
+        return [(e.step, e.metrics, e.train_loss, e.best) for e in made.of(Evaluated)]
+
+    assert told(rest) == told(whole)
+
+
+def test_a_checkpoint_that_was_asked_for_is_written_after_the_evaluation_of_its_update(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.0)
+    made = bench(wine(eval_steps=2, max_steps=4), requests=once(CHECKPOINT, 2))
+    made.trainer.run()
+    ((reason, state),) = made.saved
+    assert reason == "request"
+    assert state["position"]["step"] == state["position"]["evaluated_step"] == 2
+    assert [event.message for event in made.of(Controlled)] == ["Checkpoint written."]
+
+
+def test_an_evaluation_can_be_asked_for(bench: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.0)
+    made = bench(wine(max_steps=4), requests=once(EVALUATE, 2))
+    made.trainer.run()
+    assert [event.step for event in made.of(Evaluated)] == [2, 4]
+
+
+def test_an_unknown_request_is_answered_and_changes_nothing(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.0)
+    made = bench(wine(max_steps=4), requests=once("dance", 2))
+    assert made.trainer.run() is Ending.COMPLETED
+    (answer,) = made.of(Controlled)
+    assert not answer.accepted
+    assert "dance" in answer.message
+
+
+def test_checkpoints_come_after_so_many_updates(bench: Make) -> None:
+    made = bench(wine(save_steps=3, epochs=3))
+    made.trainer.run()
+    assert [state["position"]["step"] for _, state in made.saved] == [3, 6, 9, 12]
+
+
+def test_checkpoints_come_after_so_much_time(bench: Make) -> None:
+    made = bench(wine(save_minutes=1e-9, max_steps=4))
+    made.trainer.run()
+    assert len(made.saved) >= 1
+
+
+def test_a_run_in_a_thread_leaves_a_whole_directory(home: Path) -> None:
+    config = RunConfig.parse(wine())
+    run = RunDirectory.create(runs_folder(), config)
+    thread = threading.Thread(target=train, args=(config, run))
+    thread.start()
+    thread.join()
+    assert run.state() is State.FINISHED
+    history = read_history(run)
+    assert isinstance(history.ending, Finished)
+    assert history.ending.metrics["accuracy"] is not None
+    assert (run.model / "manifest.json").is_file()
+    assert next(run.newest()) == history.ending
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    with pytest.raises(TrainingError, match=r"compute\.device.*dltui doctor"):
+        choose(ComputeConfig(device="cuda"))
