@@ -82,7 +82,7 @@ def decode_row(features: Features, scaled: Sequence[float], codes: Sequence[int]
         elif (name, "day") in values:
             shown[name] = str(np.datetime64(round(values[name, "day"]), "D"))
         elif (name, "value") in values:
-            shown[name] = f"{values[name, 'value']:.4g}"
+            shown[name] = f"{values[name, 'value']:.6g}"
     return shown
 
 
