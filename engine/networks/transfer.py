@@ -25,10 +25,11 @@ class Transfer(nn.Module):
         """``network`` is any classifier whose last linear layer or 1×1 convolution is its head."""
         super().__init__()
         self.network = network
-        self._head_name, head = find_head(network)
+        head, _ = find_head(network)
+        self.head_name = f"network.{head}"
+        """The full name of the layer that is new for the task."""
         self._scale = backbone_lr_scale
-        self._head = [head]  # in a list, so that it does not count as a module of its own
-        self._frozen = _freeze(network, self._head_name, trainable)
+        self._frozen = _freeze(network, head, trainable)
         self.train()
 
     def forward(self, images: Tensor) -> Tensor:
@@ -46,11 +47,14 @@ class Transfer(nn.Module):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Head and backbone with the scales of their learning rates."""
-        head = {id(parameter) for parameter in self._head[0].parameters()}
-        trained = [p for p in self.parameters() if p.requires_grad]
+        head: list[nn.Parameter] = []
+        backbone: list[nn.Parameter] = []
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                (head if _within(name, self.head_name) else backbone).append(parameter)
         groups = [
-            {"params": [p for p in trained if id(p) in head], "lr_scale": 1.0},
-            {"params": [p for p in trained if id(p) not in head], "lr_scale": self._scale},
+            {"params": head, "lr_scale": 1.0},
+            {"params": backbone, "lr_scale": self._scale},
         ]
         return [group for group in groups if group["params"]]
 

@@ -42,19 +42,21 @@ def adaptable(network: nn.Module) -> dict[str, nn.Module]:
 
     Grouped convolutions are left out: an adapter on them cannot be merged.
     """
-    outside = set(heads(network)) | _output_embeddings(network)
+    outside = [*heads(network), *_output_embeddings(network)]
     return {
         name: module
         for name, module in network.named_modules()
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | Conv1D)
-        and name.partition(".")[0] not in outside
-        and name not in outside
+        and not any(name == part or name.startswith(f"{part}.") for part in outside)
         and getattr(module, "groups", 1) == 1
     }
 
 
 def heads(network: nn.Module) -> list[str]:
-    """The outermost modules that are new for the task and so must be trained whole."""
+    """Names of the modules that are new for the task and so must be trained whole."""
+    told = getattr(network, "head_name", None)  # of a network around another one
+    if told:
+        return [told]
     return [name for name, _ in network.named_children() if name in _HEADS]
 
 
