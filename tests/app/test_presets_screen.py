@@ -44,11 +44,12 @@ def silent(question: str, **arguments: Any) -> dict[str, Any]:
     raise Superseded("")
 
 
-async def test_shipped_and_own_presets_are_listed_as_they_are(until, text_of) -> None:
+async def test_own_presets_come_first_and_all_are_listed_as_they_are(until, text_of) -> None:
     save_preset("own-iris", IRIS)
     async with DltuiApp().run_test(size=(120, 50)) as pilot:
         await listed(pilot, until)
-        assert names(pilot) == [preset.name for preset in list_presets()]
+        shipped = [preset.name for preset in list_presets() if preset.shipped]
+        assert names(pilot) == ["own-iris", *shipped]
         assert len(names(pilot)) > 5
         row = next(line for line in text_of(pilot).splitlines() if "own-iris" in line)
     for part in ("tabular_classification", " own ", "[red]mine[/red]"):

@@ -78,7 +78,8 @@ class PresetsScreen(Screen[Preset | None]):
 
     @on(Read)
     def _show(self, event: Read) -> None:
-        self._all = event.presets
+        # One's own first: those that came along are many.
+        self._all = sorted(event.presets, key=lambda preset: preset.shipped)
         self._narrow()
 
     @on(Input.Changed)
