@@ -42,6 +42,7 @@ class ResultsScreen(Screen[None]):
             Binding(str(number), f"show_tab({number})", f"View {number}", show=False)
             for number in range(1, 10)
         ),
+        Binding("t", "try_it", "Try it"),
         Binding("w", "watch", "Curves and log"),
         Binding("c", "clone", "Clone"),
         Binding("escape,q", "leave", "Back"),
@@ -73,6 +74,12 @@ class ResultsScreen(Screen[None]):
         panes = list(self.query(TabPane))
         if number <= len(panes):
             self.query_one(TabbedContent).active = panes[number - 1].id or ""
+
+    def action_try_it(self) -> None:
+        """Ask the model about something new."""
+        from tui.screens.try_it import TryItScreen
+
+        self.app.push_screen(TryItScreen(self._run))
 
     def action_watch(self) -> None:
         """The curves and the log of the run."""

@@ -62,6 +62,7 @@ class RunsScreen(Screen[None]):
         Binding("s", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
         Binding("c", "clone", "Clone"),
+        Binding("t", "try_it", "Try"),
         Binding("d,delete", "delete", "Delete"),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("escape", "unfilter", "Clear filter", show=False),
@@ -152,6 +153,18 @@ class RunsScreen(Screen[None]):
                 self.action_new(row.run.config().values())
             except UserError as error:
                 complain(self, error)
+
+    def action_try_it(self) -> None:
+        """Ask the model of the run about something new."""
+        row = self._current()
+        if row is None:
+            return
+        if not row.state.ended or not row.run.model.exists():
+            tell(self, f"{row.name} has no finished model.")
+            return
+        from tui.screens.try_it import TryItScreen
+
+        self.app.push_screen(TryItScreen(row.run))
 
     def action_stop(self) -> None:
         """Ask the run to stop."""

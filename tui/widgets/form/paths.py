@@ -11,6 +11,7 @@ from textual.suggester import Suggester
 
 from engine.plain import plain
 
+_ROOTS = ("/", "./", "../", "~/")
 _LOOKED_AT = 20_000
 """Entries of a folder that are looked at."""
 
@@ -18,11 +19,15 @@ _LOOKED_AT = 20_000
 class PathSuggester(Suggester):
     """Suggests the first file or folder that begins as typed; the disk is read in a thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, rooted: bool = False) -> None:
+        """``rooted`` completes only what begins as a path does, and so is no other text."""
         super().__init__(use_cache=False, case_sensitive=True)
+        self._rooted = rooted
 
     async def get_suggestion(self, value: str) -> str | None:
         """``value`` with the rest of a name, ``None`` where nothing begins so."""
+        if self._rooted and not value.startswith(_ROOTS):
+            return None
         return await asyncio.to_thread(complete, value)
 
 

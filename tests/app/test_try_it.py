@@ -1,0 +1,243 @@
+"""A finished model is asked by typing; its answers are there to be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.events import Paste
+from textual.pilot import Pilot
+
+from engine.config import RunConfig
+from engine.errors import UserError
+from engine.run_directory import RunDirectory
+from engine.training.prediction import answer
+from engine.training.run import train
+from tui.app import DltuiApp
+from tui.figures import number
+from tui.screens.try_it import KEPT, Exchange, TryItScreen
+from tui.widgets.chart import Chart
+from tui.widgets.input_rows import RowInput
+
+SIZES = [(80, 24), (120, 40)]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One home for the module: its runs are made once."""
+    folder = tmp_path_factory.getbasetemp() / "trying"
+    monkeypatch.setenv("DLTUI_HOME", str(folder))
+    return folder
+
+
+_made: dict[str, RunDirectory] = {}
+
+
+def finished(name: str, values: dict[str, Any]) -> RunDirectory:
+    if name not in _made:
+        common = {"compute": {"device": "cpu"}, "train": {"epochs": 12, "learning_rate": 0.01}}
+        _made[name] = train(RunConfig.parse(common | values | {"name": name}))
+    return _made[name]
+
+
+@pytest.fixture
+def flowers(home: Path) -> RunDirectory:
+    return finished(
+        "flowers",
+        {
+            "task": {"kind": "tabular_classification"},
+            "data": {"kind": "builtin", "name": "iris"},
+            "model": {"kind": "mlp", "hidden": [16]},
+        },
+    )
+
+
+@pytest.fixture
+def films(home: Path, tmp_path: Path) -> RunDirectory:
+    words = {"good": "[b]yes[/b]", "fine": "[b]yes[/b]", "bad": "no", "dull": "no"}
+    path = tmp_path / "films.csv"
+    lines = [f"{word} film,{label}" for word, label in words.items()]
+    path.write_text("text,label\n" + "\n".join(lines * 12) + "\n")
+    return finished(
+        "films",
+        {
+            "task": {"kind": "text_classification"},
+            "data": {"kind": "file", "path": str(path)},
+            "model": {
+                "kind": "transformer", "vocab_size": 100, "hidden_size": 16,
+                "num_hidden_layers": 1, "num_attention_heads": 2, "dropout": 0.0,
+            },
+        },
+    )  # fmt: skip
+
+
+@pytest.fixture
+def load(home: Path) -> RunDirectory:
+    return finished(
+        "load",
+        {
+            "task": {"kind": "forecasting", "window": 24, "horizon": 6},
+            "data": {"kind": "builtin", "name": "seasons"},
+            "model": {"kind": "dlinear"},
+            "train": {"max_steps": 2},
+        },
+    )
+
+
+def lines(pilot: Pilot[Any]) -> list[RowInput]:
+    return list(pilot.app.screen.query(RowInput))
+
+
+async def ready(pilot: Pilot[Any], until: Any) -> None:
+    await until(pilot, lambda: lines(pilot) and lines(pilot)[0].has_focus)
+
+
+async def opened(pilot: Pilot[Any], screen: TryItScreen, until: Any) -> None:
+    pilot.app.push_screen(screen)
+    await ready(pilot, until)
+
+
+class Answers:
+    """An advisor with answers of its own, for what no small model can be made to say."""
+
+    def __init__(self, answer: dict[str, Any] | UserError) -> None:
+        self._answer = answer
+        self.rows: list[Any] = []
+
+    def __call__(self, question: str, **arguments: Any) -> dict[str, Any]:
+        if "rows" not in arguments:
+            return {"inputs": ["text"], "records": [], "notes": []}
+        self.rows += arguments["rows"]
+        if isinstance(self._answer, UserError):
+            raise self._answer
+        return {"inputs": ["text"], "notes": []} | self._answer
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_values_typed_from_the_results_are_predicted(flowers, until, text_of, size) -> None:
+    app = DltuiApp(flowers.id)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "trained for" in text_of(pilot))
+        await pilot.press("t")
+        await ready(pilot, until)
+        assert len(lines(pilot)) == 5
+        await pilot.press(*"5.0", "down", *"3.4", "down", *"1.4", "tab", *"0.2", "enter")
+        await until(pilot, lambda: "%" in text_of(pilot))
+        assert app.screen.query_one(Exchange)._answer.render().plain.startswith("setosa\n")
+        assert "petal width (cm)=0.2" in " ".join(text_of(pilot).split())
+        await pilot.press("escape")
+        await until(pilot, lambda: "trained for" in text_of(pilot))
+
+
+async def test_a_text_is_tried_from_the_list_and_labels_are_literal(films, until, text_of) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "films" in text_of(pilot))
+        await pilot.press("slash", *"films", "enter", "t")
+        await ready(pilot, until)
+        await pilot.press(*"good film", "enter")
+        await until(pilot, lambda: "[b]yes[/b]  █" in text_of(pilot))
+        await pilot.press(*"bad", "enter")
+        await until(pilot, lambda: "› bad" in text_of(pilot))
+        assert "› good film" in text_of(pilot)
+
+
+async def test_a_file_of_rows_is_completed_and_predicted(films, until, text_of, tmp_path) -> None:
+    file = tmp_path / "new.csv"
+    file.write_text("text\n" + "good film\ndull film\n" * 3)
+    async with DltuiApp().run_test(size=(120, 40)) as pilot:
+        await opened(pilot, TryItScreen(films), until)
+        await pilot.press("down")
+        pilot.app.focused.post_message(Paste(str(file)[:-4]))
+        await until(pilot, lambda: lines(pilot)[-1].value)
+        await pilot.press("tab")
+        await until(pilot, lambda: lines(pilot)[-1].value == str(file))
+        await pilot.press("enter")
+        await until(pilot, lambda: " 6  " in text_of(pilot))
+        shown = [line.split() for line in text_of(pilot).splitlines()]
+    for place, record in enumerate(answer(films.id, file=str(file))["records"], 1):
+        assert [str(place), record["label"], number(record["score"])] in shown
+
+
+async def test_a_forecast_is_drawn(load, until, text_of, tmp_path) -> None:
+    file = tmp_path / "past.csv"
+    rows = [f"2024-01-{1 + i // 24:02d} {i % 24:02d}:00,{100 + i},10,3" for i in range(48)]
+    file.write_text("\n".join(["time,load,temperature,wind", *rows]))
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(load), until)
+        await pilot.press("up")
+        pilot.app.focused.post_message(Paste(str(file)))
+        await until(pilot, lambda: lines(pilot)[-1].value)
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen.query(Chart))
+        await until(pilot, lambda: "2024-01-03 00:00 … 2024-01-03 05:00" in text_of(pilot))
+        await until(pilot, lambda: "┤" in text_of(pilot))
+
+
+async def test_a_mistake_is_answered_by_a_sentence(flowers, until, text_of) -> None:
+    async with DltuiApp().run_test(size=(120, 40)) as pilot:
+        await opened(pilot, TryItScreen(flowers), until)
+        await pilot.press("up", *"/nowhere/x.csv", "enter")
+        await until(pilot, lambda: "Cannot read /nowhere/x.csv" in text_of(pilot))
+
+
+async def test_a_model_that_cannot_be_loaded_is_said(make_run, until, text_of) -> None:
+    run = make_run("bare")
+    async with DltuiApp().run_test(size=(120, 40)) as pilot:
+        pilot.app.push_screen(TryItScreen(run))
+        await until(pilot, lambda: "has no finished model" in text_of(pilot))
+        assert not lines(pilot)
+
+
+async def test_only_the_newest_answers_are_kept(make_run, until) -> None:
+    ask = Answers({"records": [{"value": 1.0}]})
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(make_run("one"), ask), until)
+        for number in range(KEPT + 5):
+            await pilot.press(*str(number), "enter")
+            await until(pilot, lambda number=number: len(ask.rows) == number + 1)
+            await until(pilot, lambda: not pilot.app.screen._waiting)
+        kept = list(pilot.app.screen.query(Exchange))
+    assert ask.rows[-1] == {"text": str(KEPT + 4)}
+    assert len(kept) == KEPT
+
+
+async def test_errors_and_generated_text_are_harmless(make_run, until, text_of) -> None:
+    run = make_run("one")
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        error = UserError("No [red]such[/red]\x1b[2J thing.")
+        await opened(pilot, TryItScreen(run, Answers(error)), until)
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: "No [red]such[/red]␛[2J thing." in text_of(pilot))
+        written = Answers({"records": [{"text": "[@click=app.quit]a\x1b]0;b\x07\nc"}]})
+        await opened(pilot, TryItScreen(run, written), until)
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: "[@click=app.quit]a␛]0;b␇" in text_of(pilot))
+
+
+async def test_pasted_lines_become_one(make_run, until) -> None:
+    ask = Answers({"records": []})
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(make_run("one"), ask), until)
+        pilot.app.focused.post_message(Paste("first\nsecond"))
+        await until(pilot, lambda: lines(pilot)[0].value == "first second")
+
+
+async def test_nothing_typed_asks_nothing(make_run, until) -> None:
+    ask = Answers({"records": []})
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(make_run("one"), ask), until)
+        await pilot.press("space", "enter")
+        await pilot.pause()
+        assert not pilot.app.screen.query(Exchange)
+
+
+async def test_leaving_ends_the_process_that_holds_the_model(flowers, until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        screen = TryItScreen(flowers)
+        await opened(pilot, screen, until)
+        process = screen._advisor._process
+        assert process is not None
+        assert process.poll() is None
+        await pilot.press("escape")
+        await until(pilot, lambda: process.poll() is not None)

@@ -1,0 +1,83 @@
+"""What a model answered is written by the form of its records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tui.records import AT_LENGTH, MOST, answer_lines, forecast, record_lines
+
+
+def texts(record: dict[str, Any]) -> list[str]:
+    return [line.plain.rstrip() for line in record_lines(record)]
+
+
+def test_scores_are_bars_as_long_as_they_are_likely() -> None:
+    head, first, second = texts({"label": "a", "score": 0.75, "scores": {"a": 0.75, "bb": 0.25}})
+    assert head == "a"
+    assert first.split() == ["a", "█" * 18, "75.0%"]
+    assert second.split() == ["bb", "█" * 6, "25.0%"]
+
+
+def test_several_labels_and_none_are_named() -> None:
+    assert texts({"labels": ["x", "y"], "scores": {"x": 0.9, "y": 0.6}})[0] == "x, y"
+    assert texts({"labels": [], "scores": {"x": 0.1}})[0] == "—"
+
+
+def test_entities_stand_in_their_sentence() -> None:
+    record = {
+        "tokens": ["Ada", "Byron", "saw", "Rome"],
+        "tags": ["B-per", "I-per", "O", "B-place"],
+        "entities": [
+            {"type": "place", "text": "Rome", "start": 3, "end": 4},
+            {"type": "per", "text": "Ada Byron", "start": 0, "end": 2},
+        ],
+    }
+    assert texts(record) == ["Ada Byron [per] saw Rome [place]"]
+
+
+def test_text_keeps_its_lines_behind_its_name() -> None:
+    record = {"prompt": "once", "continuation": "upon\na time"}
+    assert texts(record) == ["prompt        once", "continuation  upon", "              a time"]
+
+
+def test_a_single_value_stands_alone() -> None:
+    assert texts({"value": 3.25}) == ["3.2500"]
+    assert texts({"answer": "", "score": 0.5}) == ["answer  —", "score   0.5000"]
+
+
+def test_nothing_from_outside_is_interpreted() -> None:
+    shown = texts({"answer": "[red]x[/red]\x1b[2J", "scores": {"[/b]\x07": 1.0}, "label": "[/x]"})
+    assert shown[0] == "[/x]"
+    assert shown[1].split()[0] == "[/b]␇"
+    assert texts({"value": "[red]x[/red]\x1b[2J"}) == ["[red]x[/red]␛[2J"]
+
+
+def test_many_records_have_a_line_each_and_the_rest_is_counted() -> None:
+    records = [{"label": "a", "score": 0.5, "scores": {"a": 0.5}}] * (MOST + 7)
+    lines = [line.plain for line in answer_lines(records)]
+    assert len(lines) == MOST + 1
+    assert lines[0].split() == ["1", "a", "0.5000"]
+    assert lines[-1] == "… and 7 more"
+    assert len(answer_lines(records[:AT_LENGTH])) == 2 * AT_LENGTH
+
+
+def test_steps_in_time_are_a_forecast() -> None:
+    curves = forecast([{"day": "Mon", "a": 1.0, "b": 2.0}, {"day": "Tue", "a": 3.0, "b": 4.0}])
+    assert curves is not None
+    assert curves.title == "Mon … Tue"
+    assert curves.series == {"a": [1.0, 3.0], "b": [2.0, 4.0]}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"value": 1.0},
+        {"label": "a", "score": 0.5, "scores": {"a": 0.5}},
+        {"answer": "a", "score": 0.5, "start": 1, "end": 2},
+        {"prompt": "a", "continuation": "b"},
+    ],
+)
+def test_other_records_are_no_forecast(record: dict[str, Any]) -> None:
+    assert forecast([record, record]) is None

@@ -1,0 +1,187 @@
+"""Ask a finished model about something new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from engine.advisor import Advisor, Superseded
+from engine.errors import UserError
+from engine.run_directory import RunDirectory
+from tui.records import answer_lines, forecast
+from tui.text import literal
+from tui.widgets.canvas import Canvas
+from tui.widgets.input_rows import InputRows
+from tui.widgets.question import Answer, Ask
+from tui.widgets.steady_footer import SteadyFooter
+from tui.widgets.view import ViewPanel
+
+KEPT = 20
+"""How many answers stay to be read."""
+
+
+class Exchange(Vertical):
+    """What was asked, and below it what was answered."""
+
+    def __init__(self, asked: Content) -> None:
+        super().__init__()
+        self._asked = asked
+        self._answer = Static(Content.styled("…", "$text-muted"))
+
+    def compose(self) -> ComposeResult:
+        """The answer is still to come."""
+        yield Static(self._asked)
+        yield self._answer
+
+    def show(self, answer: Answer | UserError) -> None:
+        """Write the answer; draw it where it is a forecast."""
+        if isinstance(answer, UserError):
+            self._answer.update(literal(answer, 1000).stylize("$text-error"))
+            return
+        records: Sequence[Mapping[str, Any]] = answer["records"]
+        notes = [literal(note, 500).stylize("$text-warning") for note in answer["notes"]]
+        curves = forecast(records)
+        self._answer.update(Content("\n").join([*notes, *answer_lines(records)]))
+        if curves is not None:
+            self.mount(ViewPanel(curves), before=self._answer)
+
+
+class TryItScreen(Screen[None]):
+    """Lines to type in, and above them what was asked before."""
+
+    CSS_PATH = "try_it.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup", "scroll(-1)", "Earlier", priority=True),
+        Binding("pagedown", "scroll(1)", "Later", priority=True),
+        Binding("escape", "leave", "Back"),
+    ]
+
+    @dataclass
+    class Loaded(Message):
+        """The columns that the model needs, or why it cannot be asked."""
+
+        columns: Sequence[str] | UserError
+
+    @dataclass
+    class Answered(Message):
+        """What the model says, or why it says nothing."""
+
+        exchange: Exchange
+        answer: Answer | UserError
+
+    def __init__(self, run: RunDirectory, ask: Ask | None = None) -> None:
+        """``ask`` answers instead of an advisor, whose process keeps the model."""
+        super().__init__()
+        self._run = run
+        self._advisor = Advisor()
+        self._ask: Ask = ask or self._advisor.ask
+        self._waiting = False
+
+    def compose(self) -> ComposeResult:
+        """The lines to type in come when it is known which there are."""
+        yield Canvas(id="head")
+        yield VerticalScroll(id="answers", can_focus=False)
+        yield SteadyFooter()
+
+    def on_mount(self) -> None:
+        """Load the model meanwhile."""
+        self._show_head("loading the model …")
+        self._load()
+
+    def on_unmount(self) -> None:
+        """Nobody waits for answers any more."""
+        self._advisor.close()
+
+    def _show_head(self, text: str, style: str = "$text-muted") -> None:
+        name = literal(f"Try {self._run.id}", 80).stylize("bold $primary")
+        self.query_one("#head", Canvas).show([name + literal(f"   {text}", 500).stylize(style)])
+
+    @work(thread=True, exit_on_error=False)
+    def _load(self) -> None:
+        try:
+            answer = self._ask("predict", run=self._run.id)
+        except UserError as error:
+            self.post_message(self.Loaded(error))
+        else:
+            self.post_message(self.Loaded(answer["inputs"]))
+
+    @on(Loaded)
+    async def _loaded(self, event: Loaded) -> None:
+        if isinstance(event.columns, UserError):
+            self._show_head("")
+            await self._answers.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
+        else:
+            self._show_head("type, and press enter")
+            await self.mount(InputRows(event.columns), before=self.query_one(SteadyFooter))
+
+    @property
+    def _answers(self) -> VerticalScroll:
+        return self.query_one("#answers", VerticalScroll)
+
+    @on(InputRows.Asked)
+    async def _asked(self, event: InputRows.Asked) -> None:
+        """Put the question, unless one is still open or nothing was typed."""
+        if self._waiting or not (event.row or event.file):
+            return
+        self._waiting = True
+        exchange = Exchange(_question(event))
+        for old in list(self.query(Exchange))[: -KEPT + 1]:
+            await old.remove()
+        await self._answers.mount(exchange)
+        self._go_to(exchange)
+        rows = [event.row] if event.row else []
+        self._predict(exchange, rows, event.file)
+
+    @work(thread=True, exit_on_error=False)
+    def _predict(self, exchange: Exchange, rows: Sequence[Mapping[str, str]], file: str) -> None:
+        try:
+            answer: Answer | UserError = self._ask(
+                "predict", run=self._run.id, rows=rows, file=file
+            )
+        except Superseded:
+            return
+        except UserError as error:
+            answer = error
+        self.post_message(self.Answered(exchange, answer))
+
+    @on(Answered)
+    def _answered(self, event: Answered) -> None:
+        self._waiting = False
+        event.exchange.show(event.answer)
+        self._go_to(event.exchange)
+
+    def _go_to(self, exchange: Exchange) -> None:
+        """Show its beginning, and as much of what was before as there is room for."""
+        scroll = self._answers.scroll_to_widget
+        self.call_after_refresh(scroll, exchange, top=True, animate=False)
+
+    def action_scroll(self, pages: int) -> None:
+        """Read what was answered before."""
+        page = self._answers.size.height - 1
+        self._answers.scroll_relative(y=pages * page, animate=False)
+
+    @on(InputRows.Left)
+    def action_leave(self) -> None:
+        """Back to where one came from."""
+        self.dismiss()
+
+
+def _question(event: InputRows.Asked) -> Content:
+    """What was asked on one line: the text where there is only one, else names and values."""
+    if event.file:
+        return Content.styled("› ", "$primary") + literal(f"the rows of {event.file}", 500)
+    texts = list(event.row.values())
+    named = "  ".join(f"{name}={value}" for name, value in event.row.items())
+    return (Content("› ") + literal(texts[0] if len(texts) == 1 else named, 5000)).stylize(
+        "bold $primary"
+    )

@@ -1,0 +1,104 @@
+"""Lines to type what a model is asked about, one for each column that it needs, and a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from tui.text import literal
+from tui.widgets.form.paths import PathSuggester
+from tui.widgets.form.value_input import ValueInput
+
+
+class RowInput(ValueInput):
+    """One line; text of several lines that is pasted becomes one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Ask"),
+        Binding("escape", "leave(False)", "Back"),
+        Binding("up", "step(-1)", "Line above", show=False),
+        Binding("down", "step(1)", "Line below", show=False),
+    ]
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Textual takes the first line only."""
+        event.prevent_default()
+        event.stop()
+        self.replace(" ".join(event.text.splitlines()), *sorted(self.selection))
+
+
+class InputRows(VerticalScroll, can_focus=False):
+    """Says what is asked by :class:`Asked`; the file is in the last line."""
+
+    DEFAULT_CSS = """
+    InputRows {
+        height: auto;
+        max-height: 50%;
+        Horizontal { height: 1; }
+        Static { width: 26; padding: 0 1; color: $text-muted; text-wrap: nowrap;
+            text-overflow: ellipsis; }
+        RowInput { width: 1fr; background: $surface; }
+        RowInput:focus { background: $boost; }
+    }
+    """
+
+    @dataclass
+    class Asked(Message):
+        """A row of texts by column, or a file of rows."""
+
+        row: dict[str, str]
+        file: str = ""
+
+    class Left(Message):
+        """Nothing more is to be asked."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        super().__init__()
+        self._columns = columns
+        self._inputs = [_line(PathSuggester(rooted=True)) for _ in columns]
+        self._file = _line(PathSuggester(), "CSV, JSON lines, Parquet …: many rows at once")
+
+    def compose(self) -> ComposeResult:
+        """A name and a line for each column."""
+        for name, line in zip(self._columns, self._inputs, strict=True):
+            yield Horizontal(Static(literal(name)), line)
+        yield Horizontal(Static("or a file"), self._file)
+
+    def on_mount(self) -> None:
+        """Type at once."""
+        self._inputs[0].focus()
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        """Ask what the line belongs to; what is typed next replaces it."""
+        event.stop()
+        values = [line.value.strip() for line in self._inputs]
+        row = {name: value for name, value in zip(self._columns, values, strict=True) if value}
+        if event.input is self._file:
+            self.post_message(self.Asked({}, self._file.value.strip()))
+        else:
+            self.post_message(self.Asked(row))
+        event.input.select_all()
+
+    @on(ValueInput.Left)
+    def _left(self, event: ValueInput.Left) -> None:
+        """Go to the line above or below, or away."""
+        event.stop()
+        if not event.keep:
+            self.post_message(self.Left())
+            return
+        lines = [*self._inputs, self._file]
+        at = next(place for place, line in enumerate(lines) if line.has_focus)
+        lines[(at + event.step) % len(lines)].focus()
+
+
+def _line(suggester: PathSuggester, hint: str = "") -> RowInput:
+    return RowInput(placeholder=hint, suggester=suggester, compact=True, select_on_focus=False)
