@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine import RunConfig
+from engine import RunConfig, train
 from engine.errors import RunError, TrainingError
 from engine.events import Evaluated, Interrupted, Log, Progress, Started
 from engine.follow import read_history
@@ -94,9 +94,9 @@ def test_a_run_goes_on_from_any_update_with_the_same_bits(
 
 
 def long(**train: Any) -> RunConfig:
-    """Seconds of training, in thousands of updates with a checkpoint every few."""
+    """Some hundred updates with a checkpoint every few."""
     values = copy.deepcopy(TABLE)
-    values["train"] |= {"epochs": 40, "batch_size": 8, "save_steps": 5, "eval_steps": 60} | train  # type: ignore[operator]
+    values["train"] |= {"epochs": 12, "batch_size": 8, "save_steps": 5, "eval_steps": 60} | train  # type: ignore[operator]
     return RunConfig.parse(values)
 
 
@@ -122,7 +122,7 @@ def killed_and_resumed(config: RunConfig, kills: int, seed: int) -> RunDirectory
     handle = launch(config)
     reached = 0
     for _ in range(kills):
-        await_step(handle, reached + chance.randint(5, 150))
+        await_step(handle, reached + chance.randint(5, 60))
         time.sleep(chance.random() * 0.05)
         assert handle.process.poll() is None, "the run ended before it was killed"
         handle.process.kill()
@@ -144,16 +144,10 @@ def assert_equal_runs(run: RunDirectory, whole: RunDirectory) -> None:
     assert steps == sorted(set(steps))
 
 
-def uninterrupted(config: RunConfig) -> RunDirectory:
-    handle = launch(config)
-    assert handle.wait() == 0, handle.run.log.read_text()
-    return handle.run
-
-
 def test_a_killed_worker_is_made_up_for_to_the_last_bit() -> None:
     config = long()
     run = killed_and_resumed(config, kills=2, seed=0)
-    assert_equal_runs(run, uninterrupted(config))
+    assert_equal_runs(run, train(config))
     starts = [event for event in run.newest(Started) if isinstance(event, Started)]
     assert len(starts) == 3
     assert starts[0].resumed_step > 0
@@ -162,12 +156,12 @@ def test_a_killed_worker_is_made_up_for_to_the_last_bit() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_many_kills_are_made_up_for_to_the_last_bit(seed: int) -> None:
-    config = long(seed=seed)
-    assert_equal_runs(killed_and_resumed(config, 6, seed), uninterrupted(config))
+    config = long(seed=seed, epochs=20)
+    assert_equal_runs(killed_and_resumed(config, 6, seed), train(config))
 
 
 def test_a_terminated_worker_leaves_a_checkpoint_and_can_go_on() -> None:
-    config = long(save_steps=0)
+    config = long(save_steps=0, epochs=40)
     handle = launch(config)
     await_step(handle, 100)
     handle.process.send_signal(signal.SIGTERM)
@@ -185,7 +179,7 @@ def test_a_terminated_worker_leaves_a_checkpoint_and_can_go_on() -> None:
     history = read_history(run)
     assert history.started is not None
     assert history.started.resumed_step == last.step
-    assert_equal_runs(run, uninterrupted(config))
+    assert_equal_runs(run, train(config))
 
 
 def test_a_worker_terminated_before_it_trains_ends_as_interrupted() -> None:
@@ -207,24 +201,20 @@ def test_a_run_that_goes_on_cannot_be_started_again() -> None:
     handle.wait()
 
 
-def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
-    config = long(epochs=4)
-    handle = launch(config)
-    await_step(handle, 20)
-    handle.process.kill()
-    handle.wait()
-    run = handle.run
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before() -> None:
+    config = long(epochs=2)
+    run = train(config)
     newest, before = checkpoint.found(run.checkpoints)
     state = bytearray((newest.path / "state.pt").read_bytes())
     state[len(state) // 2] ^= 1
     (newest.path / "state.pt").write_bytes(state)
-    assert start(run).wait() == 0
+    train(config, run)
     warnings = [event for event in run.newest(Log) if isinstance(event, Log)]
     assert any(newest.path.name in event.message for event in warnings)
     started = run.last_of(Started)
     assert isinstance(started, Started)
     assert started.resumed_step == before.step
-    assert_equal_runs(run, uninterrupted(config))
+    assert_equal_runs(run, train(config))
 
 
 def kept(folder: Path) -> list[int]:
@@ -279,8 +269,6 @@ def test_a_checkpoint_of_another_network_is_refused_with_a_way_out(home: Path) -
     run = RunDirectory.create(runs_folder(), long())
     state = {"position": {}, "network": {"x": torch.zeros(1)}}
     checkpoint.save(run.checkpoints, 1, state, keep=1)
-    from engine import train
-
     with pytest.raises(TrainingError, match="does not suit the configuration"):
         train(run.config(), run)
     assert run.state() is State.FAILED
