@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import sacrebleu
 import torch
+from sacrebleu.metrics.bleu import BLEU
 from torch import Tensor, nn
 
 from engine.networks.token_losses import token_losses
@@ -15,7 +16,7 @@ from engine.tasks.task import Evaluation, Evaluator
 from engine.text.instructions import IGNORED
 from engine.text.writing import sources_of
 from engine.training.batch import Batch
-from engine.views import Table, Texts, View
+from engine.views import Cell, Table, Texts, View
 
 _SHOWN = 10
 _CELL = 300
@@ -48,15 +49,25 @@ def text_metrics(texts: Sequence[Written], tokenize: str = "13a") -> dict[str, f
     if not texts:
         return {}
     generated = [text.generated for text in texts]
-    references = [[text.reference for text in texts]]
-    # ``force`` only keeps it from remarking that texts look tokenised.
-    bleu = sacrebleu.corpus_bleu(generated, references, tokenize=tokenize, force=True)
+    references = [text.reference for text in texts]
     exact = sum(text.generated.strip() == text.reference.strip() for text in texts)
     return {
-        "bleu": float(bleu.score),
-        "chrf": float(sacrebleu.corpus_chrf(generated, references).score),
+        "bleu": float(_bleu(references, tokenize).corpus_score(generated, [references]).score),
+        "chrf": float(sacrebleu.corpus_chrf(generated, [references]).score),
         "exact_match": exact / len(texts),
     }
+
+
+def _bleu(references: Sequence[str], tokenize: str) -> BLEU:
+    """BLEU of up to four words in a row, or of as many as the longest reference has.
+
+    With four, texts that are all shorter have 0 however right they are, and no network would be
+    better than another.
+    """
+    # ``force`` only keeps it from remarking that texts look tokenised.
+    bleu = BLEU(tokenize=tokenize, force=True)
+    longest = max(len(bleu.tokenizer(reference).split()) for reference in references)
+    return BLEU(tokenize=tokenize, force=True, max_ngram_order=min(4, max(1, longest)))
 
 
 def text_views(texts: Sequence[Written]) -> list[View]:
@@ -64,7 +75,7 @@ def text_views(texts: Sequence[Written]) -> list[View]:
     if not texts:
         return []
     furthest = sorted(((text.chrf, text) for text in texts), key=lambda pair: pair[0])[:_SHOWN]
-    rows = [(round(chrf, 1), *text.record().values()) for chrf, text in furthest]
+    rows: list[list[Cell]] = [[round(chrf, 1), *text.record().values()] for chrf, text in furthest]
     return [
         Texts("Generated texts", [text.record() for text in texts[:_SHOWN]]),
         Table("Furthest from their references", ["chrf", "source", "generated", "reference"], rows),

@@ -7,9 +7,10 @@ before anybody is told that it is there.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ def _program(finished: Finished, target: Path) -> float:
     arguments, named = finished.arguments
     with _supported("a program of torch.export"):
         program = torch.export.export(
-            _Tensors(finished.network), arguments, named, strict=False,
+            _Tensors(finished.network, named), arguments, named, strict=False,
             dynamic_shapes=_dynamic(arguments, named),
         )  # fmt: skip
         torch.export.save(program, target)
@@ -135,7 +136,7 @@ def _onnx(finished: Finished, target: Path) -> float:
     arguments, named = finished.arguments
     with _supported("ONNX"):
         torch.onnx.export(
-            _Tensors(finished.network), arguments, str(target), kwargs=named, dynamo=True,
+            _Tensors(finished.network, named), arguments, str(target), kwargs=named, dynamo=True,
             dynamic_shapes=_dynamic(arguments, named), external_data=False, verbose=False,
         )  # fmt: skip
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
@@ -159,12 +160,18 @@ FORMS: dict[str, Callable[[Finished, Path], float]] = {
 class _Tensors(nn.Module):
     """A network that returns plain tensors, in place of transformers' records."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, names: Iterable[str]) -> None:
+        """``names`` are those of the named arguments, which torch wants to know one by one."""
         super().__init__()
         self.network = network
 
-    def forward(self, *arguments: Any, **named: Any) -> tuple[Tensor, ...]:
-        return tuple(_tensors(self.network(*arguments, **named)))
+        def forward(*arguments: Any, **named: Any) -> tuple[Tensor, ...]:
+            return tuple(_tensors(network(*arguments, **named)))
+
+        several = inspect.Parameter("arguments", inspect.Parameter.VAR_POSITIONAL)
+        others = (inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names)
+        forward.__signature__ = inspect.Signature([several, *others])  # type: ignore[attr-defined]
+        self.forward = forward
 
 
 def _dynamic(arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -173,8 +180,8 @@ def _dynamic(arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
     def free(leaf: Any) -> Any:
         return dict.fromkeys(range(leaf.ndim), torch.export.Dim.AUTO) if _is(leaf) else None
 
-    names = {"arguments": tree_map(free, arguments), "named": tree_map(free, named)}
-    return {name: shape for name, shape in names.items() if shape}
+    shapes = {"arguments": tree_map(free, arguments)} if arguments else {}
+    return shapes | tree_map(free, named)
 
 
 def _is(leaf: Any) -> bool:
