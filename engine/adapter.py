@@ -28,6 +28,7 @@ class AdapterConfig(Section):
         (ALL_LINEAR,),
         "Layers that get an addition, by name; or all-linear, attention, peft-default",
         suggestions=TARGET_PRESETS,
+        layers=True,
         min_length=1,
     )
     target_pattern: str = option(

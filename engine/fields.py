@@ -43,18 +43,21 @@ def option(
     advanced: bool = False,
     suggestions: tuple[str, ...] = (),
     column: bool = False,
+    layers: bool = False,
     **bounds: Any,
 ) -> Any:
     """Declare a field: its default, a line of help, and for numbers ``ge``, ``gt``, ``le``, ``lt``.
 
     ``advanced`` fields are folded away in the form, ``suggestions`` are offered while typing, and
-    ``column`` marks a field that names a column (or columns) of the data.
+    ``column`` marks a field that names a column (or columns) of the data, ``layers`` one that names
+    layers of the model.
     """
     extra: JsonDict = {
         "unit": unit,
         "advanced": advanced,
         "suggestions": list(suggestions),
         "column": column,
+        "layers": layers,
     }
     return Field(default, description=help, json_schema_extra=extra, **bounds)
 
@@ -81,6 +84,7 @@ class FieldSpec:
     advanced: bool = False
     suggestions: tuple[str, ...] = ()
     column: bool = False
+    layers: bool = False
 
     @property
     def key(self) -> str:
@@ -157,6 +161,7 @@ def spec_of(name: str, info: FieldInfo) -> FieldSpec:
         advanced=bool(extra.get("advanced", False)),
         suggestions=tuple(map(str, extra.get("suggestions", []))),  # type: ignore[arg-type]
         column=bool(extra.get("column", False)),
+        layers=bool(extra.get("layers", False)),
     )
 
 

@@ -12,7 +12,14 @@ from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPP
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from engine.adapter import ALL_LINEAR, ATTENTION, PEFT_DEFAULT, AdapterConfig, TargetGroup
+from engine.adapter import (
+    ALL_LINEAR,
+    ATTENTION,
+    PEFT_DEFAULT,
+    TARGET_PRESETS,
+    AdapterConfig,
+    TargetGroup,
+)
 from engine.config import RunConfig
 from engine.data.loaded import loaded
 from engine.errors import TrainingError
@@ -25,7 +32,8 @@ _IN_ATTENTION = re.compile(r"att|\b(q|k|v|o)(_proj|_lin)?\b|self", re.IGNORECASE
 def answer(values: Mapping[str, Any]) -> dict[str, Any]:
     """Answer ``targets``: the groups of layers of the model that ``values`` describe.
 
-    Weights are not read: the network is built on the meta device.
+    ``presets`` tells what each takes of the whole model: it may take a part of a group. Weights are
+    not read: the network is built on the meta device.
     """
     config = RunConfig.parse(values)
     task, _, fitted = loaded(config)
@@ -34,7 +42,15 @@ def answer(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "groups": [group.record() for group in target_groups(network)],
+        "presets": {preset: _cost(network, preset) for preset in TARGET_PRESETS},
     }
+
+
+def _cost(network: nn.Module, preset: str) -> dict[str, int]:
+    """How many layers a preset takes, and what they add for each unit of rank."""
+    layers = adaptable(network)
+    taken = [layers[name] for name in _matching(preset, layers, network)]
+    return {"count": len(taken), "parameters_per_rank": sum(map(_per_rank, taken))}
 
 
 def adaptable(network: nn.Module) -> dict[str, nn.Module]:

@@ -177,6 +177,16 @@ class NewRunScreen(Screen[None]):
             self._draft.reset(event.name)
             await self._show()
 
+    @on(FieldRow.LayersWanted)
+    def _layers_wanted(self, event: FieldRow.LayersWanted) -> None:
+        from tui.screens.targets import TargetsScreen
+
+        async def chosen(text: str | None) -> None:
+            if text is not None:
+                await self._edited(FieldRow.Edited(event.name, text))
+
+        self.app.push_screen(TargetsScreen(self._draft, self._ask), chosen)
+
     @on(SectionTab.Chosen)
     def _section_chosen(self, event: SectionTab.Chosen) -> None:
         self.action_section(event.index + 1)

@@ -47,6 +47,12 @@ class FieldRow(Widget, can_focus=True):
         name: str
 
     @dataclass
+    class LayersWanted(Message):
+        """Layers of the model are to be chosen."""
+
+        name: str
+
+    @dataclass
     class Stepped(Message):
         """The field after or before is to be looked at."""
 
@@ -126,6 +132,8 @@ class FieldRow(Widget, can_focus=True):
         view = self.view
         if view.spec.kind == "bool":
             self.action_step(1)
+        elif view.spec.layers:
+            self.post_message(self.LayersWanted(view.spec.name))
         elif view.several:
             chosen = parse_value(view.text, view.spec)
             self._ask(SeveralScreen(view.spec.name, view.options, list(map(str, chosen))))
