@@ -1,0 +1,191 @@
+"""What a run is said to cost, against what it costs."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from engine import RunConfig
+from engine.estimate import Estimate
+from engine.events import Model, Progress
+from engine.launch import launch
+from engine.run_directory import RunDirectory
+from engine.training import costing
+from engine.training.batch import Batch
+from engine.training.costing import estimate
+from engine.training.device import Compute
+from engine.training.footprint import Footprint, Template, UnknownFootprint
+
+COMPUTE = Compute(torch.device("cpu"), torch.float32, threads=1)
+
+
+def config(task: str, data: str, model: dict[str, Any], **train: Any) -> RunConfig:
+    return RunConfig.parse({
+        "name": "cost",
+        "task": {"kind": task},
+        "data": {"kind": "builtin", "name": data},
+        "model": model,
+        "train": {"epochs": 3, "batch_size": 32} | train,
+        "compute": {"device": "cpu", "threads": 1},
+    })  # fmt: skip
+
+
+def mlp(**train: Any) -> RunConfig:
+    model = {"kind": "mlp", "hidden": [2048, 2048]}
+    return config("tabular_classification", "breast-cancer", model, **train)
+
+
+def cnn(**train: Any) -> RunConfig:
+    return config("image_classification", "digits", {"kind": "cnn", "channels": [32, 64]}, **train)
+
+
+def resnet(**train: Any) -> RunConfig:
+    return config(
+        "image_classification", "digits", {"kind": "torchvision", "name": "resnet18"}, **train
+    )
+
+
+def run_of(config: RunConfig) -> RunDirectory:
+    handle = launch(config)
+    assert handle.wait() == 0, handle.run.log.read_text()
+    return handle.run
+
+
+def estimated_in_a_process(config: RunConfig) -> Estimate:
+    """As the terminal asks: libraries of other tests are not loaded there."""
+    from engine.advisor import Advisor
+
+    with Advisor() as advisor:
+        return Estimate.from_record(advisor.ask("estimate", values=config.values()))
+
+
+@pytest.mark.parametrize(
+    "made", [mlp(max_steps=6), cnn(max_steps=6, batch_size=512),
+             pytest.param(resnet(max_steps=6, batch_size=64), marks=pytest.mark.slow)],
+    ids=["mlp", "cnn", "resnet18"],
+)  # fmt: skip
+def test_an_estimate_is_near_what_the_run_takes(made: RunConfig) -> None:
+    told = estimated_in_a_process(made)
+    run = run_of(made)
+    model, last = run.last_of(Model), run.last_of(Progress)
+    assert isinstance(model, Model)
+    assert isinstance(last, Progress)
+    assert (told.parameters, told.trainable) == (model.parameters, model.trainable)
+    assert told.steps == model.steps
+    assert told.memory.total == pytest.approx(last.memory, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("train", "per_epoch", "steps"),
+    [({}, 13, 39), ({"gradient_accumulation_steps": 4}, 4, 12), ({"max_steps": 5}, 13, 5)],
+)
+def test_steps_are_those_of_the_trainer(train: dict[str, int], per_epoch: int, steps: int) -> None:
+    told = estimate(mlp(**train))
+    assert (told.steps_per_epoch, told.steps) == (per_epoch, steps)
+
+
+def test_the_optimizer_takes_what_it_keeps_of_each_weight() -> None:
+    adam = estimate(mlp()).memory
+    plain = estimate(mlp(optimizer="sgd", momentum=0)).memory
+    heavy = estimate(mlp(optimizer="sgd", momentum=0.9)).memory
+    assert adam.weights == adam.gradients == estimate(mlp()).parameters * 4
+    assert (plain.optimizer, heavy.optimizer, adam.optimizer) == (
+        0, adam.gradients, 2 * adam.gradients,
+    )  # fmt: skip
+
+
+def test_activations_grow_with_the_batch() -> None:
+    small, large = estimate(cnn(batch_size=64)).memory, estimate(cnn(batch_size=640)).memory
+    assert large.activations == pytest.approx(10 * small.activations, rel=0.1)
+
+
+def test_frozen_weights_have_neither_gradients_nor_an_optimizer() -> None:
+    whole = estimate(resnet())
+    head = estimate(resnet().override(["model.trainable=head"]))
+    assert head.parameters == whole.parameters
+    assert head.trainable < whole.trainable / 100
+    assert head.memory.gradients == head.trainable * 4
+    assert head.memory.activations < whole.memory.activations
+    assert head.percent < 1
+
+
+def test_the_largest_batch_just_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    total = estimate(cnn(batch_size=128)).memory.total
+    monkeypatch.setattr(costing, "available_bytes", lambda device: total)
+    told = estimate(cnn(batch_size=128))
+    assert told.verdict == "tight"
+    assert told.largest_batch == pytest.approx(128, abs=12)
+    assert estimate(cnn(batch_size=1024)).verdict == "does not fit"
+    monkeypatch.setattr(costing, "available_bytes", lambda device: total * 2)
+    assert estimate(cnn(batch_size=128)).verdict == "fits"
+    monkeypatch.setattr(costing, "available_bytes", lambda device: 1)
+    assert estimate(cnn(batch_size=128)).largest_batch == 0
+
+
+def test_an_estimate_comes_back_from_its_record() -> None:
+    told = estimate(mlp())
+    assert Estimate.from_record(copy.deepcopy(told.record())) == told
+    assert told.record()["verdict"] == told.verdict
+
+
+def loss(network: nn.Module, batch: Batch) -> torch.Tensor:
+    return F.cross_entropy(network(batch.inputs), batch.targets)
+
+
+def template(*shape: int) -> Template:
+    return Template(Batch(torch.zeros(2, *shape), torch.zeros(2, dtype=torch.int64)), 2)
+
+
+def footprint(network: nn.Module) -> Footprint:
+    return Footprint(network.to("meta"), loss, COMPUTE)
+
+
+def test_a_footprint_counts_every_tensor_that_lives() -> None:
+    network = nn.Sequential(nn.Linear(100, 200, bias=False), nn.ReLU(), nn.Linear(200, 10))
+    peak = footprint(network).peak(template(100), 1000, rounds=1)
+    saved = 1000 * (100 + 200 + 200 + 10 + 10 + 2) * 4  # inputs, two hidden, logits, targets
+    gradients = (100 * 200 + 200 * 10 + 10) * 4
+    assert saved * 0.9 < peak < saved * 1.5 + gradients
+
+
+def test_a_footprint_takes_no_memory_and_no_weights() -> None:
+    with torch.device("meta"):
+        huge = nn.Sequential(nn.Linear(100_000, 100_000), nn.Linear(100_000, 10))
+    peak = Footprint(huge, loss, COMPUTE).peak(template(100_000), 4096, rounds=1)
+    assert peak > 100_000 * 100_000 * 4
+
+
+def test_gradients_that_wait_for_the_next_batch_are_counted() -> None:
+    network = footprint(nn.Linear(1000, 1000))
+    shape = template(1000)
+    assert network.peak(shape, 4, rounds=2) > network.peak(shape, 4, rounds=1)
+
+
+def test_tied_weights_stay_tied() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Linear(1000, 1000, bias=False)
+            self.second = nn.Linear(1000, 1000, bias=False)
+            self.second.weight = self.first.weight
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.second(self.first(x))
+
+    network = Tied().to("meta")
+    Footprint(network, loss, COMPUTE)
+    assert network.first.weight is network.second.weight
+
+
+def test_a_network_whose_shapes_depend_on_its_values_is_told_of() -> None:
+    class Odd(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x[: int(x.sum().item())])
+
+    with pytest.raises(UnknownFootprint):
+        footprint(Odd(10, 2)).peak(template(10), 4, rounds=1)
