@@ -15,6 +15,7 @@ from transformers.pytorch_utils import Conv1D
 
 from engine.adapter import AdapterConfig
 from engine.errors import TrainingError
+from engine.training.low_rank import fuse
 from engine.training.targets import adaptable, heads, resolve
 
 _INITS: dict[str, Any] = {"default": True, "gaussian": "gaussian", "pissa": "pissa"}
@@ -53,6 +54,7 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
     if base:
         # peft writes the name that the network itself claims, which may be a folder of the hub.
         lora.base_model_name_or_path = base
+    fuse(adapted)
     return adapted
 
 
