@@ -20,6 +20,8 @@ SUGGESTED = (
     "rajpurkar/squad",
     "eriktks/conll2003",
     "Salesforce/wikitext",
+    "Helsinki-NLP/opus_books",
+    "abisee/cnn_dailymail",
 )
 
 

@@ -20,6 +20,7 @@ SUGGESTED = (
     "google-bert/bert-base-cased",
     "FacebookAI/roberta-base",
     "sentence-transformers/all-MiniLM-L6-v2",
+    "google-t5/t5-small",
 )
 
 

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sacrebleu
 import torch
 import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from engine.config import RunConfig
 from engine.data.raw import TEST, VALIDATION
@@ -204,6 +207,53 @@ def test_lora_trains_queries_and_values_of_t5(counting: Path, tmp_path: Path) ->
     adapter = json.loads((run.model / "adapter_config.json").read_text())
     assert set(adapter["target_modules"]) == {"q", "v"}
     assert prediction.answer(run.id, ["one two"])["records"][0]["source"] == "one two"
+
+
+def t5_of_the_hub(folder: Path) -> Path:
+    """A tiny T5 with the kind of tokenizer that T5 has."""
+    unigram = Tokenizer(models.Unigram())
+    unigram.pre_tokenizer = pre_tokenizers.Metaspace()
+    marks = ["<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=100, special_tokens=marks, unk_token="<unk>", show_progress=False
+    )
+    unigram.train_from_iterator([*WORDS, *WORDS.values()] * 9, trainer)
+    vocabulary = [(text, score) for text, score in json.loads(unigram.to_str())["model"]["vocab"]]
+    tokenizer: Any = transformers.T5Tokenizer(vocab=vocabulary, extra_ids=4)
+    tiny_t5(tokenizer).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["opus-t5", "cnn-t5-lora"])
+def test_presets_for_the_hub_train_on_data_of_the_same_form(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    preset = load_preset(find_preset(name))
+    pairs = [{"en": english, "fr": french} for english, french in WORDS.items()] * 8
+    columns: dict[str, Any] = {"id": list(map(str, range(40)))}
+    if name == "opus-t5":
+        columns["translation"] = pairs
+    else:
+        columns["article"] = [pair["en"] for pair in pairs]
+        columns["highlights"] = [pair["fr"] for pair in pairs]
+    folder = tmp_path / "data"
+    for split in ("train", "validation"):
+        (folder / split).mkdir(parents=True)
+        pq.write_table(pa.table(columns), folder / split / "0.parquet")
+    assert preset.data.kind == "hub"
+    named = f"configs:\n- config_name: {preset.data.config}\n  data_dir: .\n"
+    (folder / "README.md").write_text(f"---\n{named}---\n")
+    model = t5_of_the_hub(tmp_path / "model")
+    changes = [f"data.name={folder}", f"model.path={model}", "train.max_steps=2",
+               "compute.threads=1", "task.max_new_tokens=8"]  # fmt: skip
+    run = train(preset.override(changes))
+    assert {"bleu", "chrf", "exact_match", "loss"} <= set(
+        (run.read_report() or {})["metrics"][VALIDATION]
+    )
+    [record] = prediction.answer(run.id, ["one two"])["records"]
+    assert set(record) == {"source", "generated"}
 
 
 def test_a_program_of_the_network_says_the_same(counting: Path, tmp_path: Path) -> None:
