@@ -347,9 +347,7 @@ def test_an_unknown_category_is_as_good_as_none_at_the_beginning() -> None:
 def median_on_test(preset: str, metric: str, *fields: str) -> float:
     values = []
     for seed in range(3):
-        run = train(
-            load_preset(find_preset(preset), [f"train.seed={seed}", "compute.threads=1", *fields])
-        )
+        run = train(load_preset(find_preset(preset), [f"train.seed={seed}", *fields]))
         [test] = [e for e in run.newest(Evaluated) if isinstance(e, Evaluated) and e.split == TEST]
         values.append(test.metrics[metric] or 0.0)
     return statistics.median(values)
@@ -369,7 +367,6 @@ def test_a_shipped_preset_reaches_its_figure(preset: str, metric: str, floor: fl
 
 
 @pytest.mark.data
-@pytest.mark.slow
 def test_the_preset_for_adult_reaches_its_figure(real_data: Path) -> None:
     path = f"data.path={real_data / 'adult.csv'}"
     assert median_on_test("adult-mlp", "accuracy", path) >= 0.850
