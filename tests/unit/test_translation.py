@@ -132,7 +132,8 @@ def network(tokenizer: Any) -> Any:
     return transformers.T5ForConditionalGeneration(
         transformers.T5Config(
             vocab_size=len(tokenizer), d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2,
-            pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+            initializer_factor=4.0, pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
         )
     ).eval()  # fmt: skip
 
