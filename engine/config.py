@@ -96,6 +96,11 @@ class RunConfig(Section):
         except ValidationError as error:
             raise ConfigError(problems_of(error, values, fields_of(values))) from None
 
+    def anchored(self) -> RunConfig:
+        """The same with whole paths: a run goes on wherever it is resumed from."""
+        update = {"data": self.data.anchored(), "model": self.model.anchored()}
+        return self.model_copy(update=update)
+
     def override(self, assignments: Sequence[str]) -> RunConfig:
         """A new configuration with ``field=value`` texts applied in order.
 

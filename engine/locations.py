@@ -16,6 +16,11 @@ def _home() -> Path | None:
     return Path(home).expanduser().absolute() if home else None
 
 
+def anchored(path: str) -> str:
+    """``path`` from the root on, as it is meant in the current folder; an empty one stays empty."""
+    return str(Path(path).expanduser().absolute()) if path else ""
+
+
 def runs_folder() -> Path:
     """The folder with one directory a run."""
     return (_home() or platformdirs.user_data_path("dltui")) / "runs"

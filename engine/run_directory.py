@@ -101,7 +101,8 @@ class RunDirectory:
     def create(cls, folder: Path, config: RunConfig) -> RunDirectory:
         """Make a new directory in ``folder``; its name has the time and the run's name.
 
-        Raises :class:`RunError` where nothing can be written.
+        Paths are kept whole, so that the run can go on from another folder. Raises
+        :class:`RunError` where nothing can be written.
         """
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
         try:
@@ -109,7 +110,7 @@ class RunDirectory:
             run = cls(_new_folder(folder, f"{stamp}-{config.name}"))
             run.control.mkdir(mode=0o700)
             run.checkpoints.mkdir(mode=0o700)
-            atomic.write_text(run._config, tomlkit.dumps(config.values()))
+            atomic.write_text(run._config, tomlkit.dumps(config.anchored().values()))
         except OSError as error:
             raise RunError(
                 f"Cannot make a run in {folder}: {error.strerror}.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.data.section import DataConfig
 from engine.fields import option
+from engine.locations import anchored
 
 if TYPE_CHECKING:
     from engine.data.raw import RawData
@@ -40,6 +41,11 @@ class FileConfig(DataConfig):
     encoding: str = option(
         "utf-8", "Encoding of text files", suggestions=("utf-8", "latin-1", "cp1252"), advanced=True
     )
+
+    def anchored(self) -> FileConfig:
+        """The same with whole paths."""
+        paths = ("path", "validation_path", "test_path")
+        return self.model_copy(update={name: anchored(getattr(self, name)) for name in paths})
 
     @property
     def label(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from engine.data.section import DataConfig
 from engine.fields import option
+from engine.locations import anchored
 
 if TYPE_CHECKING:
     from engine.data.raw import RawData
@@ -20,6 +21,10 @@ class ImageFolderConfig(DataConfig):
     tasks: ClassVar[tuple[str, ...]] = ("image_classification",)
 
     path: str = option("", "Folder with a folder of images for each class")
+
+    def anchored(self) -> ImageFolderConfig:
+        """The same with a whole path."""
+        return self.model_copy(update={"path": anchored(self.path)})
 
     @property
     def label(self) -> str:

@@ -38,6 +38,10 @@ class DataConfig(TaggedSection):
         del task
         return {}
 
+    def anchored(self) -> DataConfig:
+        """The same with whole paths, for a run that may go on from another folder."""
+        return self
+
     @property
     def label(self) -> str:
         """A short name of the data for lists."""

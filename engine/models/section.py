@@ -22,6 +22,10 @@ class ModelConfig(TaggedSection):
         """
         raise NotImplementedError
 
+    def anchored(self) -> ModelConfig:
+        """The same with whole paths, for a run that may go on from another folder."""
+        return self
+
     @property
     def base(self) -> str:
         """Name or folder of the trained weights that it begins with; empty for new weights."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from engine.fields import option
+from engine.locations import anchored
 from engine.models.section import ModelConfig
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import nn
 
 SUGGESTED = (
@@ -67,6 +67,12 @@ class TransformerConfig(ModelConfig):
                 },
             )
         return self
+
+    def anchored(self) -> TransformerConfig:
+        """The same with a whole path, where it is a folder and not a name on the hub."""
+        if not self.path or not Path(self.path).expanduser().is_dir():
+            return self
+        return self.model_copy(update={"path": anchored(self.path)})
 
     @property
     def from_scratch(self) -> bool:

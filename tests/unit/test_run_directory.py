@@ -408,3 +408,31 @@ def test_progress_of_a_run_is_no_last_word(run: RunDirectory) -> None:
     )
     assert run.state() is State.RUNNING
     assert json.loads((run.path / "worker.json").read_text())["noted"] <= time.time()
+
+
+def test_paths_are_kept_whole_so_that_a_run_goes_on_from_any_folder(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base").mkdir()
+    config = RunConfig.parse(
+        {
+            "task": {"kind": "text_classification"},
+            "data": {"kind": "file", "path": "films.csv"},
+            "model": {"kind": "transformer", "path": "base"},
+        }
+    )
+    kept = RunDirectory.create(home, config).config()
+    assert kept.data.path == str(tmp_path / "films.csv")  # type: ignore[attr-defined]
+    assert kept.model.path == str(tmp_path / "base")  # type: ignore[attr-defined]
+
+
+def test_a_name_on_the_hub_is_no_path(home: Path) -> None:
+    config = RunConfig.parse(
+        {
+            "task": {"kind": "text_classification"},
+            "data": {"kind": "hub", "name": "stanfordnlp/imdb"},
+            "model": {"kind": "transformer", "path": "google-bert/bert-base-cased"},
+        }
+    )
+    assert RunDirectory.create(home, config).config() == config
