@@ -18,18 +18,20 @@ AT_LENGTH = 3
 MOST = 50
 """More lines than these are counted only."""
 
+WIDE_BAR, NARROW_BAR = 24, 8
+"""Cells of the bar of a score that is one."""
+
 _MUTED = "$foreground 60%"
-_BAR = 24
 _NAME = 24
 _TEXT = 5000
 
 
-def answer_lines(records: Sequence[Record]) -> list[Content]:
+def answer_lines(records: Sequence[Record], bar: int = WIDE_BAR) -> list[Content]:
     """Records one below the other: a few at length, many with a line each."""
     if not records:
         return [Content.styled("no answer", _MUTED)]
     if len(records) <= AT_LENGTH:
-        return [line for record in records for line in record_lines(record)]
+        return [line for record in records for line in record_lines(record, bar)]
     width = len(str(len(records)))
     lines = [
         Content.styled(f"{place:>{width}}  ", _MUTED) + _brief(record)
@@ -40,13 +42,13 @@ def answer_lines(records: Sequence[Record]) -> list[Content]:
     return lines
 
 
-def record_lines(record: Record) -> list[Content]:
+def record_lines(record: Record, bar: int = WIDE_BAR) -> list[Content]:
     """All that is in one record: scores as bars, entities in their sentence, else by name."""
     match record:
         case {"tokens": [*words], "entities": [*entities]}:
             return [_sentence(words, entities)]
         case {"scores": dict()}:
-            return [_chosen(record).stylize("bold"), *_bars(record["scores"])]
+            return [_chosen(record).stylize("bold"), *_bars(record["scores"], bar)]
         case _:
             return list(_by_name(record))
 
@@ -74,14 +76,14 @@ def _chosen(record: Record) -> Content:
     return literal(", ".join(map(str, labels)) or "—")
 
 
-def _bars(scores: Mapping[str, float]) -> Iterator[Content]:
+def _bars(scores: Mapping[str, float], most: int) -> Iterator[Content]:
     width = min(_NAME, max(map(len, scores), default=0))
     for name, score in scores.items():
-        cells = max(0.0, min(1.0, score)) * _BAR
+        cells = max(0.0, min(1.0, score)) * most
         bar = "█" * int(cells) + ("▌" if cells % 1 >= 0.5 else "")
         yield (
-            Content("  ") + _padded(name, width) + Content("  ")
-            + Content(f"{bar:<{_BAR}}").stylize("$primary") + Content(f"  {score:6.1%}")
+            Content("  ") + _padded(name, width) + Content(f"  {score:6.1%}  ")
+            + Content(bar).stylize("$primary")
         )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from engine.training.prediction import answer
 from engine.training.run import train
 from tui.app import DltuiApp
 from tui.figures import number
-from tui.screens.try_it import KEPT, Exchange, TryItScreen
+from tui.screens.try_it import KEPT, Exchange, Reply, TryItScreen
 from tui.widgets.chart import Chart
 from tui.widgets.input_rows import RowInput
 
@@ -124,7 +124,7 @@ async def test_values_typed_from_the_results_are_predicted(flowers, until, text_
         assert len(lines(pilot)) == 5
         await pilot.press(*"5.0", "down", *"3.4", "down", *"1.4", "tab", *"0.2", "enter")
         await until(pilot, lambda: "%" in text_of(pilot))
-        assert app.screen.query_one(Exchange)._answer.render().plain.startswith("setosa\n")
+        assert app.screen.query_one(Reply)._answer.render().plain.startswith("setosa\n")
         assert "petal width (cm)=0.2" in " ".join(text_of(pilot).split())
         await pilot.press("escape")
         await until(pilot, lambda: "trained for" in text_of(pilot))
@@ -136,7 +136,8 @@ async def test_a_text_is_tried_from_the_list_and_labels_are_literal(films, until
         await pilot.press("slash", *"films", "enter", "t")
         await ready(pilot, until)
         await pilot.press(*"good film", "enter")
-        await until(pilot, lambda: "[b]yes[/b]  █" in text_of(pilot))
+        await until(pilot, lambda: "%  █" in text_of(pilot))
+        assert "[b]yes[/b]  " in text_of(pilot)
         await pilot.press(*"bad", "enter")
         await until(pilot, lambda: "› bad" in text_of(pilot))
         assert "› good film" in text_of(pilot)

@@ -16,8 +16,8 @@ def texts(record: dict[str, Any]) -> list[str]:
 def test_scores_are_bars_as_long_as_they_are_likely() -> None:
     head, first, second = texts({"label": "a", "score": 0.75, "scores": {"a": 0.75, "bb": 0.25}})
     assert head == "a"
-    assert first.split() == ["a", "█" * 18, "75.0%"]
-    assert second.split() == ["bb", "█" * 6, "25.0%"]
+    assert first.split() == ["a", "75.0%", "█" * 18]
+    assert second.split() == ["bb", "25.0%", "█" * 6]
 
 
 def test_several_labels_and_none_are_named() -> None:

@@ -63,6 +63,7 @@ class RunsScreen(Screen[None]):
         Binding("r", "resume", "Resume"),
         Binding("c", "clone", "Clone"),
         Binding("t", "try_it", "Try"),
+        Binding("A", "adapters", "Adapters", show=False),
         Binding("d,delete", "delete", "Delete"),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("escape", "unfilter", "Clear filter", show=False),
@@ -153,6 +154,12 @@ class RunsScreen(Screen[None]):
                 self.action_new(row.run.config().values())
             except UserError as error:
                 complain(self, error)
+
+    def action_adapters(self) -> None:
+        """All adapters that were learned on this machine."""
+        from tui.screens.adapters import AdaptersScreen
+
+        self.app.push_screen(AdaptersScreen())
 
     def action_try_it(self) -> None:
         """Ask the model of the run about something new."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
@@ -18,7 +18,7 @@ from textual.widgets import Static
 from engine.advisor import Advisor, Superseded
 from engine.errors import UserError
 from engine.run_directory import RunDirectory
-from tui.records import answer_lines, forecast
+from tui.records import NARROW_BAR, WIDE_BAR, answer_lines, forecast
 from tui.text import literal
 from tui.widgets.canvas import Canvas
 from tui.widgets.input_rows import InputRows
@@ -30,17 +30,18 @@ KEPT = 20
 """How many answers stay to be read."""
 
 
-class Exchange(Vertical):
-    """What was asked, and below it what was answered."""
+class Reply(Vertical):
+    """What one model answered."""
 
-    def __init__(self, asked: Content) -> None:
+    def __init__(self, title: Content) -> None:
         super().__init__()
-        self._asked = asked
+        self._title = title
         self._answer = Static(Content.styled("…", "$text-muted"))
 
     def compose(self) -> ComposeResult:
         """The answer is still to come."""
-        yield Static(self._asked)
+        if self._title:
+            yield Static(self._title)
         yield self._answer
 
     def show(self, answer: Answer | UserError) -> None:
@@ -51,9 +52,25 @@ class Exchange(Vertical):
         records: Sequence[Mapping[str, Any]] = answer["records"]
         notes = [literal(note, 500).stylize("$text-warning") for note in answer["notes"]]
         curves = forecast(records)
-        self._answer.update(Content("\n").join([*notes, *answer_lines(records)]))
+        lines = answer_lines(records, NARROW_BAR if self._title else WIDE_BAR)
+        self._answer.update(Content("\n").join([*notes, *lines]))
         if curves is not None:
             self.mount(ViewPanel(curves), before=self._answer)
+
+
+class Exchange(Vertical):
+    """What was asked, and below it what was answered, side by side where several were asked."""
+
+    def __init__(self, asked: Content, runs: Sequence[str]) -> None:
+        super().__init__()
+        self._asked = asked
+        titles = [literal(run, 64).stylize("underline") for run in runs if len(runs) > 1]
+        self.replies = [Reply(title) for title in titles] or [Reply(Content(""))]
+
+    def compose(self) -> ComposeResult:
+        """A reply each."""
+        yield Static(self._asked)
+        yield Horizontal(*self.replies)
 
 
 class TryItScreen(Screen[None]):
@@ -74,18 +91,22 @@ class TryItScreen(Screen[None]):
 
     @dataclass
     class Answered(Message):
-        """What the model says, or why it says nothing."""
+        """What a model says, or why it says nothing."""
 
         exchange: Exchange
+        place: int
+        """Which of the models."""
         answer: Answer | UserError
 
-    def __init__(self, run: RunDirectory, ask: Ask | None = None) -> None:
-        """``ask`` answers instead of an advisor, whose process keeps the model."""
+    def __init__(
+        self, run: RunDirectory, ask: Ask | None = None, others: Sequence[RunDirectory] = ()
+    ) -> None:
+        """``others`` are asked the same; ``ask`` answers instead of an advisor."""
         super().__init__()
-        self._run = run
+        self._ids = [run.id, *(other.id for other in others)]
         self._advisor = Advisor()
         self._ask: Ask = ask or self._advisor.ask
-        self._waiting = False
+        self._waiting = 0
 
     def compose(self) -> ComposeResult:
         """The lines to type in come when it is known which there are."""
@@ -103,17 +124,21 @@ class TryItScreen(Screen[None]):
         self._advisor.close()
 
     def _show_head(self, text: str, style: str = "$text-muted") -> None:
-        name = literal(f"Try {self._run.id}", 80).stylize("bold $primary")
+        alone = len(self._ids) == 1
+        title = f"Try {self._ids[0]}" if alone else f"Compare {len(self._ids)} models"
+        name = literal(title, 80).stylize("bold $primary")
         self.query_one("#head", Canvas).show([name + literal(f"   {text}", 500).stylize(style)])
 
     @work(thread=True, exit_on_error=False)
     def _load(self) -> None:
         try:
-            answer = self._ask("predict", run=self._run.id)
+            columns = [self._ask("predict", run=run)["inputs"] for run in self._ids]
         except UserError as error:
             self.post_message(self.Loaded(error))
         else:
-            self.post_message(self.Loaded(answer["inputs"]))
+            same = all(names == columns[0] for names in columns)
+            differ = UserError("These models need different inputs, so they cannot be compared.")
+            self.post_message(self.Loaded(columns[0] if same else differ))
 
     @on(Loaded)
     async def _loaded(self, event: Loaded) -> None:
@@ -133,8 +158,8 @@ class TryItScreen(Screen[None]):
         """Put the question, unless one is still open or nothing was typed."""
         if self._waiting or not (event.row or event.file):
             return
-        self._waiting = True
-        exchange = Exchange(_question(event))
+        self._waiting = len(self._ids)
+        exchange = Exchange(_question(event), self._ids)
         for old in list(self.query(Exchange))[: -KEPT + 1]:
             await old.remove()
         await self._answers.mount(exchange)
@@ -144,20 +169,19 @@ class TryItScreen(Screen[None]):
 
     @work(thread=True, exit_on_error=False)
     def _predict(self, exchange: Exchange, rows: Sequence[Mapping[str, str]], file: str) -> None:
-        try:
-            answer: Answer | UserError = self._ask(
-                "predict", run=self._run.id, rows=rows, file=file
-            )
-        except Superseded:
-            return
-        except UserError as error:
-            answer = error
-        self.post_message(self.Answered(exchange, answer))
+        for place, run in enumerate(self._ids):
+            try:
+                answer: Answer | UserError = self._ask("predict", run=run, rows=rows, file=file)
+            except Superseded:
+                return
+            except UserError as error:
+                answer = error
+            self.post_message(self.Answered(exchange, place, answer))
 
     @on(Answered)
     def _answered(self, event: Answered) -> None:
-        self._waiting = False
-        event.exchange.show(event.answer)
+        self._waiting -= 1
+        event.exchange.replies[event.place].show(event.answer)
         self._go_to(event.exchange)
 
     def _go_to(self, exchange: Exchange) -> None:

@@ -1,0 +1,160 @@
+"""Adapters of this machine: tried, compared, merged, and begun from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine.config import RunConfig
+from engine.run_directory import RunDirectory
+from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.training.run import train
+from tui.app import DltuiApp
+from tui.screens.adapters import AdaptersScreen
+from tui.screens.ask_path import AskPathScreen
+from tui.screens.new_run import NewRunScreen
+from tui.screens.try_it import Reply, TryItScreen
+from tui.widgets.input_rows import RowInput
+from tui.widgets.listing import Listing
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One home for the module: its runs are made once."""
+    folder = tmp_path_factory.getbasetemp() / "adapting"
+    monkeypatch.setenv("DLTUI_HOME", str(folder))
+    return folder
+
+
+_made: list[RunDirectory] = []
+
+
+@pytest.fixture
+def adapters(home: Path) -> list[RunDirectory]:
+    """Two runs with adapters on the same small encoder."""
+    if not _made:
+        _made.extend(_train(home))
+    return _made
+
+
+def _train(home: Path) -> list[RunDirectory]:
+    base, path = home / "base", home / "films.csv"
+    base.mkdir(parents=True)
+    tokenizer = wordpiece_from(train_wordpiece(["good film bad play fine dull"] * 9, 120, True))
+    tokenizer.save_pretrained(base)
+    torch.manual_seed(1)
+    config = transformers.BertConfig(
+        hidden_size=32, intermediate_size=64, num_attention_heads=2, num_hidden_layers=1,
+        vocab_size=120,
+    )  # fmt: skip
+    transformers.AutoModelForSequenceClassification.from_config(config).save_pretrained(base)
+    path.write_text("text,label\n" + "good film,[b]yes\nbad film,no\n" * 12)
+    values = {
+        "task": {"kind": "text_classification"},
+        "data": {"kind": "file", "path": str(path)},
+        "model": {"kind": "transformer", "path": str(base)},
+        "train": {"epochs": 1, "batch_size": 8, "learning_rate": 0.01},
+        "compute": {"device": "cpu"},
+    }
+    several = [
+        {"name": "small", "adapter": {"method": "lora", "r": 2, "target_modules": ["query"]}},
+        {"name": "large", "adapter": {"method": "dora", "r": 4}},
+    ]
+    return [train(RunConfig.parse(values | changes)) for changes in several]
+
+
+async def opened(pilot: Pilot[Any], until: Any) -> AdaptersScreen:
+    """Go there from the list of runs."""
+    await until(pilot, lambda: pilot.app.screen.query(Listing))
+    await pilot.press("A")
+    await until(pilot, lambda: isinstance(pilot.app.screen, AdaptersScreen))
+    screen = pilot.app.screen
+    await until(
+        pilot, lambda: screen.query_one(Listing).items or screen.query_one("#empty").display
+    )
+    return screen
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_adapters_are_listed_by_base(adapters, until, text_of, size) -> None:
+    async with DltuiApp().run_test(size=size) as pilot:
+        await opened(pilot, until)
+        await until(pilot, lambda: "2 adapters on 1 base model" in text_of(pilot))
+        rows = [line.split() for line in text_of(pilot).splitlines() if "accuracy" in line]
+    assert rows[0][:4] == ["base", "large", "dora", "4"]
+    assert rows[1][:4] == ["small", "lora", "2", "query"]
+
+
+async def test_two_that_are_marked_answer_side_by_side(adapters, until, text_of) -> None:
+    async with DltuiApp().run_test(size=(120, 40)) as pilot:
+        await opened(pilot, until)
+        await pilot.press("space", "j", "space")
+        await until(pilot, lambda: text_of(pilot).count("●") == 2)
+        await pilot.press("t")
+        await until(pilot, lambda: pilot.app.screen.query(RowInput))
+        await pilot.press(*"good film", "enter")
+        await until(pilot, lambda: text_of(pilot).count("[b]yes  ") >= 2)
+        replies = list(pilot.app.screen.query(Reply))
+        shown = text_of(pilot)
+    assert len(replies) == 2
+    assert replies[0].region.y == replies[1].region.y
+    assert all(run.id in shown for run in adapters)
+
+
+async def test_one_is_tried(adapters, until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, until)
+        await pilot.press("j", "t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TryItScreen))
+        assert pilot.app.screen._ids == [adapters[0].id]
+
+
+async def test_one_is_merged_where_it_is_asked_for(adapters, until, text_of, tmp_path) -> None:
+    target = tmp_path / "merged"
+    async with DltuiApp().run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, until)
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
+        assert pilot.app.screen.query_one(Input).value == "./large-merged"
+        pilot.app.screen.query_one(Input).value = str(target)
+        await pilot.press("enter")
+        await until(pilot, lambda: "loaded back" in text_of(pilot))
+    assert (target / "model.safetensors").is_file()
+    assert not (target / "adapter_config.json").exists()
+
+
+async def test_a_merge_over_something_is_refused(adapters, until, text_of, tmp_path) -> None:
+    async with DltuiApp().run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, until)
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
+        pilot.app.screen.query_one(Input).value = str(tmp_path)
+        await pilot.press("enter")
+        await until(pilot, lambda: "exists already" in text_of(pilot))
+
+
+async def test_a_new_run_begins_from_one(adapters, until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, until)
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+        config = pilot.app.screen._draft.checked.config
+    assert config.model.path == adapters[1].id
+    assert config.adapter == adapters[1].config().adapter
+
+
+async def test_where_there_are_none_it_is_said_how_one_is_made(
+    until, text_of, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("DLTUI_HOME", str(tmp_path / "empty"))
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, until)
+        assert "There are no adapters yet." in text_of(pilot)
+        await pilot.press("t", "m", "n", "space", "escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, AdaptersScreen))

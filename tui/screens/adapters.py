@@ -1,0 +1,224 @@
+"""All adapters on this machine, by the model that they were learned on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from engine.adapter_list import AdapterSummary, list_adapters
+from engine.advisor import Advisor
+from engine.errors import UserError
+from engine.locations import runs_folder
+from tui.figures import number, size
+from tui.screens.ask_path import AskPathScreen
+from tui.text import literal
+from tui.toast import complain, tell
+from tui.widgets.canvas import Canvas
+from tui.widgets.listing import Column, Listing
+from tui.widgets.question import Answer, Ask
+from tui.widgets.steady_footer import SteadyFooter
+
+_COLUMNS = (
+    Column("", 2, 2),
+    Column("Base", 8, 36),
+    Column("Run", 9, 30),
+    Column("Method", 6, 6),
+    Column("r", 3, 4, right=True),
+    Column("Targets", 9, 40),
+    Column("Size", 8, 8, right=True),
+    Column("Metric", 8, 11, right=True),
+    Column("Value", 7, 8, right=True),
+    Column("Date", 8, 8),
+)
+_EMPTY = """\
+There are no adapters yet.
+
+A run whose adapter.method is lora, dora or rslora leaves one
+when its model was trained before."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """An adapter, and whether it is the first of its base."""
+
+    adapter: AdapterSummary
+    first: bool
+    marked: bool = False
+
+
+class AdaptersScreen(Screen[None]):
+    """Try, compare, merge, or go on from them."""
+
+    CSS_PATH = "adapters.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "Mark"),
+        Binding("t,enter", "try_it", "Try, compare"),
+        Binding("m", "merge", "Merge"),
+        Binding("n", "new", "New run"),
+        Binding("escape,q", "leave", "Back"),
+    ]
+
+    @dataclass
+    class Read(Message):
+        """The adapters as they are on the disk, or why they cannot be read."""
+
+        adapters: Sequence[AdapterSummary] | UserError
+
+    @dataclass
+    class Merged(Message):
+        """A merged model was written, or why not."""
+
+        answer: Answer | UserError
+
+    def __init__(self, ask: Ask | None = None) -> None:
+        """``ask`` answers instead of an advisor."""
+        super().__init__()
+        self._advisor = Advisor()
+        self._ask: Ask = ask or self._advisor.ask
+
+    def compose(self) -> ComposeResult:
+        """A list, or a word about its emptiness."""
+        yield Canvas(id="head")
+        yield Listing[Row](_COLUMNS, _cells, lambda row: row.adapter.run.id, choosable=False)
+        yield Static(_EMPTY, id="empty", markup=False)
+        yield SteadyFooter()
+
+    def on_mount(self) -> None:
+        """Read beside the screen."""
+        self.query_one(Listing).focus()
+        self._read()
+
+    def on_unmount(self) -> None:
+        """Nobody waits for a merge any more."""
+        self._advisor.close()
+
+    @property
+    def _listing(self) -> Listing[Row]:
+        return self.query_one(Listing)
+
+    @work(thread=True, exit_on_error=False)
+    def _read(self) -> None:
+        try:
+            self.post_message(self.Read(list_adapters(runs_folder())))
+        except UserError as error:
+            self.post_message(self.Read(error))
+
+    @on(Read)
+    def _show(self, event: Read) -> None:
+        if isinstance(event.adapters, UserError):
+            complain(self, event.adapters)
+            return
+        bases = [adapter.base for adapter in event.adapters]
+        rows = [
+            Row(adapter, place == bases.index(adapter.base))
+            for place, adapter in enumerate(event.adapters)
+        ]
+        self._listing.set_items(rows)
+        self._listing.display = bool(rows)
+        self.query_one("#empty").display = not rows
+        text = f"{_count(len(rows), 'adapter')} on {_count(len(set(bases)), 'base model')}"
+        head = Content.styled("Adapters   ", "bold $primary") + Content(text)
+        self.query_one("#head", Canvas).show([head])
+
+    def action_mark(self) -> None:
+        """Take the adapter among those to be compared, or out of them."""
+        current = self._listing.current
+        self._listing.set_items(
+            [replace(r, marked=not r.marked) if r is current else r for r in self._listing.items]
+        )
+
+    def action_try_it(self) -> None:
+        """Ask the marked adapters the same, or the one with the cursor."""
+        from tui.screens.try_it import TryItScreen
+
+        marked = [row for row in self._listing.items if row.marked]
+        rows = marked or [row for row in [self._listing.current] if row]
+        if rows:
+            first, *others = [row.adapter.run.run for row in rows]
+            self.app.push_screen(TryItScreen(first, others=others))
+
+    def action_new(self) -> None:
+        """Compose a run that begins with the adapter's model."""
+        from tui.screens.new_run import NewRunScreen
+
+        row = self._listing.current
+        if row is None:
+            return
+        run = row.adapter.run.run
+        try:
+            values = run.config().values()
+        except UserError as error:
+            complain(self, error)
+            return
+        values["model"]["path"] = run.id
+        self.app.push_screen(NewRunScreen(values))
+
+    def action_merge(self) -> None:
+        """Write the base with the adapter worked into it, to a place that is asked for."""
+        row = self._listing.current
+        if row is None:
+            return
+        run = row.adapter.run
+        self.app.push_screen(
+            AskPathScreen(f"Merge {run.id} into its base, written to", f"./{run.name}-merged"),
+            lambda path: self._merge(run.id, path) if path else None,
+        )
+
+    def _merge(self, run: str, destination: str) -> None:
+        tell(self, "Merging; the result is tried before it is kept.")
+        self._export(run, destination)
+
+    @work(thread=True, exit_on_error=False)
+    def _export(self, run: str, destination: str) -> None:
+        try:
+            answer = self._ask("export", run=run, destination=destination, form="merged")
+            self.post_message(self.Merged(answer))
+        except UserError as error:
+            self.post_message(self.Merged(error))
+
+    @on(Merged)
+    def _merged(self, event: Merged) -> None:
+        if isinstance(event.answer, UserError):
+            complain(self, event.answer)
+            return
+        path, count = event.answer["path"], event.answer["bytes"]
+        difference = event.answer["difference"]
+        tell(self, f"{path}: {size(count)}, loaded back and agrees to {difference:.1g}.")
+
+    def action_leave(self) -> None:
+        """Back to where one came from."""
+        self.dismiss()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _cells(row: Row) -> list[Content]:
+    adapter, run = row.adapter, row.adapter.run
+    base = adapter.base.rstrip("/").rpartition("/")[2] if row.first else ""
+    targets = literal(", ".join(adapter.targets))
+    if adapter.problem:
+        targets = literal(adapter.problem).stylize("$text-error")
+    return [
+        Content.styled("●", "bold $success") if row.marked else Content(""),
+        literal(base).stylize("bold"),
+        literal(run.name),
+        literal(adapter.method),
+        Content(str(adapter.r)),
+        targets,
+        Content(size(adapter.size)),
+        literal(run.metric),
+        Content(number(run.value)),
+        Content(f"{datetime.fromtimestamp(run.started):%y-%m-%d}"),
+    ]
