@@ -177,7 +177,8 @@ def test_tied_weights_stay_tied() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.second(self.first(x))
 
-    network = Tied().to("meta")
+    with torch.device("meta"):
+        network = Tied()
     Footprint(network, loss, COMPUTE)
     assert network.first.weight is network.second.weight
 
