@@ -114,7 +114,7 @@ def _trainer(
     )
     if saved:
         _go_on(state, saved)
-    saver = _Saver(run, state, events, config.train.save_total_limit)
+    saver = Saver(run, state, events, config.train.save_total_limit)
     outlets = Outlets(events.write, lambda: control.take(run.control), saver.save, interrupted)
     trainer = Trainer(
         task, material.fitted, state, material.sources[TRAIN],
@@ -147,7 +147,7 @@ def prepare(task: Task[Any], compute: Compute, report: Any) -> Material:
     return material
 
 
-class _Saver:
+class Saver:
     """Writes checkpoints of one state, one a step at most."""
 
     def __init__(

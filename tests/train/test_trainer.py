@@ -15,13 +15,14 @@ import engine.training.trainer as module
 from engine import RunConfig, train
 from engine.control import CHECKPOINT, EVALUATE, STOP, Request
 from engine.errors import TrainingError
-from engine.events import Controlled, Evaluated, Failed, Finished, Progress
+from engine.events import Controlled, Evaluated, EventLog, Failed, Finished, Progress
 from engine.follow import read_history
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory, State, all_runs
 from engine.training import checkpoint
 from engine.training.device import choose
 from engine.training.optimizer import build_optimizer, schedule, trainable_groups
+from engine.training.run import Saver
 from engine.training.state import TrainingState
 from engine.training.trainer import Ending
 from engine.training_config import ComputeConfig, TrainConfig
@@ -182,6 +183,21 @@ def test_a_failed_run_says_so_and_keeps_no_broken_weights() -> None:
     for found in checkpoint.found(run.checkpoints):
         state = torch.load(found.path / "state.pt", weights_only=True)
         assert all(value.isfinite().all() for value in state["network"].values())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_checkpoint_is_written_of_broken_weights(tmp_path: Path, value: float) -> None:
+    run = RunDirectory.create(tmp_path, RunConfig.parse(wine()))
+    network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    state = TrainingState(network, torch.optim.SGD(network.parameters()))
+    with EventLog(run.events) as events:
+        saver = Saver(run, state, events, keep=2)
+        saver.save("schedule")
+        state.position.step = 1
+        network[1].running_var[0] = value
+        with pytest.raises(TrainingError, match="finite number"):
+            saver.save("schedule")
+    assert [found.step for found in checkpoint.found(run.checkpoints)] == [0]
 
 
 def test_the_best_weights_are_the_ones_that_are_kept() -> None:
