@@ -160,6 +160,7 @@ class Saver:
         self._last = -1
 
     def save(self, reason: str) -> None:
+        """Write the state as it is now; raises :class:`TrainingError`."""
         step = self._state.position.step
         if step == self._last:
             return

@@ -7,6 +7,8 @@ import io
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -199,6 +201,33 @@ def test_a_run_that_goes_on_cannot_be_started_again() -> None:
     handle.stop()
     handle.process.terminate()
     handle.wait()
+
+
+def test_of_several_who_start_a_run_at_once_one_does(home: Path) -> None:
+    run = RunDirectory.create(runs_folder(), long())
+    program = (
+        "import sys; from pathlib import Path; from engine.launch import start;"
+        "from engine.run_directory import RunDirectory;"
+        "sys.stdin.readline(); start(RunDirectory(Path(sys.argv[1])))"
+    )
+    starters = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(run.path)],
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(6)
+    ]  # fmt: skip
+    for starter in starters:
+        assert starter.stdin is not None
+        starter.stdin.write("go\n")
+        starter.stdin.flush()
+    errors = [starter.communicate()[1] for starter in starters]
+    assert sum(starter.returncode == 0 for starter in starters) == 1
+    assert sum("Another process already works" in error for error in errors) == 5
+    while run.state() is State.RUNNING:
+        time.sleep(0.05)
+    assert run.state() is State.FINISHED
+    assert len(list(run.newest(Started))) == 1
 
 
 def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before() -> None:
