@@ -48,7 +48,7 @@ def listed(terminal: Any) -> int:
 def start_preset(terminal: Any, name: str) -> None:
     """From the history: choose a preset, look at what it costs, start it."""
     terminal.press("p")
-    terminal.wait_for("What it does", name[:8])
+    terminal.wait_for("What it does", " shipped ")
     terminal.press("/", *name, "enter")
     terminal.wait_until(lambda: listed(terminal) == 1, "the one row")
     terminal.press("enter")
