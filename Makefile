@@ -26,6 +26,7 @@ test-faults: .venv/installed-test
 	$(PYTEST) --ignore tests/benchmarks -m faults --timeout 3600
 
 bench: .venv/installed-test
+	$(BIN)/python tests/benchmarks/adapters.py
 	$(PYTEST) tests/benchmarks -s --timeout 3600
 
 lint: .venv/installed-lint
