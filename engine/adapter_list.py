@@ -36,7 +36,17 @@ def list_adapters(folder: Path) -> list[AdapterSummary]:
     Raises :class:`~engine.errors.RunError` for the folder only.
     """
     runs = [run for run in all_runs(folder) if (run.model / _CONFIG).is_file()]
-    return sorted(map(_summary, runs), key=lambda adapter: adapter.base)
+    # By when they were written: the names of runs tell no more than the second of their start.
+    newest = sorted(map(_summary, runs), key=lambda adapter: -_ended(adapter.run.run))
+    return sorted(newest, key=lambda adapter: adapter.base)
+
+
+def _ended(run: RunDirectory) -> float:
+    """When the adapter was written."""
+    try:
+        return (run.model / _CONFIG).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _summary(run: RunDirectory) -> AdapterSummary:
