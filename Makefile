@@ -27,7 +27,6 @@ test-faults: .venv/installed-test
 
 bench: .venv/installed-test
 	$(BIN)/python tests/benchmarks/adapters.py
-	$(PYTEST) tests/benchmarks -s --timeout 3600
 
 lint: .venv/installed-lint
 	$(BIN)/ruff check .

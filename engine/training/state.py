@@ -45,8 +45,6 @@ class Position:
     loss_sum: float = 0.0
     """Loss since the last evaluation, times its weight."""
     loss_weight: float = 0.0
-    skipped: int = 0
-    """Updates left out because their gradient was not finite."""
 
 
 @dataclass
