@@ -34,6 +34,9 @@ class AdapterConfig(Section):
     target_pattern: str = option(
         "", "Regular expression for whole layer names, in place of the names", advanced=True
     )
+    quantization: Literal["none", "nf4"] = option(
+        "none", "nf4 keeps the frozen weights in four bits (QLoRA); needs dltui[quant]"
+    )
     bias: Literal["none", "all", "lora_only"] = option(
         "none", "Which biases are trained besides", advanced=True
     )
@@ -64,6 +67,21 @@ class AdapterConfig(Section):
                 {"field": "init_lora_weights", "method": self.method},
             )
         return self
+
+    @model_validator(mode="after")
+    def _quantized_is_frozen(self) -> AdapterConfig:
+        if self.quantized and not self.active:
+            raise PydanticCustomError(
+                "mismatch",
+                "weights of four bits cannot be trained themselves: choose an adapter.method too",
+                {"field": "quantization"},
+            )
+        return self
+
+    @property
+    def quantized(self) -> bool:
+        """Whether frozen weights are kept in four bits."""
+        return self.quantization != "none"
 
     @property
     def active(self) -> bool:

@@ -46,6 +46,8 @@ class Estimate:
     """Bytes that are free on the device."""
     largest_batch: int
     """Most samples a batch for which the memory is enough; 0 if not even one."""
+    adapter: int
+    """Bytes of the adapter that is saved at the end; 0 where the whole network is."""
     disk: int
     """Bytes of checkpoints and export when most of them lie there."""
     disk_free: int

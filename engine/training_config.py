@@ -19,7 +19,10 @@ class TrainConfig(Section):
         1, "Batches whose gradients make one update", ge=1, le=100_000, advanced=True
     )
     learning_rate: float = option(1e-3, "Step size at its highest", gt=0, le=100)
-    optimizer: Literal["adamw", "sgd"] = option("adamw", "How gradients become updates")
+    optimizer: Literal["adamw", "sgd", "adamw_8bit", "paged_adamw_8bit"] = option(
+        "adamw",
+        "How gradients become updates; 8bit keeps a quarter of AdamW's state, needs dltui[quant]",
+    )
     weight_decay: float = option(0.01, "Pull of weights to zero, but for norms and biases", ge=0)
     momentum: float = option(0.9, "Momentum of SGD", ge=0, lt=1, advanced=True)
     adam_beta1: float = option(0.9, "AdamW's decay of the mean", ge=0, lt=1, advanced=True)

@@ -44,7 +44,7 @@ _AUTO: dict[TextHead, Any] = {
 
 
 def build_transformer(config: TransformerConfig, shape: TextShape) -> nn.Module:
-    """The network in float32 on torch's current default device; raises :class:`TrainingError`.
+    """The network of torch's current default type and device; raises :class:`TrainingError`.
 
     On the device ``meta`` no weights are read, so that its size can be told beforehand.
     """
@@ -55,6 +55,9 @@ def build_transformer(config: TransformerConfig, shape: TextShape) -> nn.Module:
         network = _from_scratch(config, shape) if config.from_scratch else _trained(config, shape)
     if config.gradient_checkpointing:
         network.gradient_checkpointing_enable()
+        # It lets gradients down to the embeddings for the kind of checkpoint that needs them; the
+        # one that is used does not, and frozen layers would be passed through for nothing.
+        network.disable_input_require_grads()
     placed: nn.Module = network.to(place)
     return placed
 
@@ -62,7 +65,7 @@ def build_transformer(config: TransformerConfig, shape: TextShape) -> nn.Module:
 def _from_scratch(config: TransformerConfig, shape: TextShape) -> Any:
     architecture = _NEW[shape.head](config, shape)
     _label(architecture, shape)
-    return _AUTO[shape.head].from_config(architecture, dtype=torch.float32)
+    return _AUTO[shape.head].from_config(architecture, dtype=torch.get_default_dtype())
 
 
 def _trained(config: TransformerConfig, shape: TextShape) -> Any:
@@ -77,7 +80,7 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
             "Choose another model.",
         )
     if torch.get_default_device().type == "meta":
-        return auto.from_config(architecture, dtype=torch.float32)
+        return auto.from_config(architecture, dtype=torch.get_default_dtype())
     place = source_of(config.path)
     base = base_of_adapter(place)
     with readable(config):
@@ -85,7 +88,7 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
             source_of(base) if base else place,
             revision=config.revision,
             config=architecture,
-            dtype=torch.float32,
+            dtype=torch.get_default_dtype(),
             trust_remote_code=False,
             use_safetensors=True,
             # A head for other classes is replaced by a new one.

@@ -15,6 +15,7 @@ from transformers.pytorch_utils import Conv1D
 
 from engine.adapter import AdapterConfig
 from engine.errors import TrainingError
+from engine.training.four_bit import dequantize
 from engine.training.low_rank import fuse
 from engine.training.targets import adaptable, heads, resolve
 
@@ -55,13 +56,18 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
         # peft writes the name that the network itself claims, which may be a folder of the hub.
         lora.base_model_name_or_path = base
     fuse(adapted)
+    # With gradient checkpointing peft lets gradients down to the embeddings, see build_transformer.
+    getattr(network, "disable_input_require_grads", lambda: None)()
     return adapted
 
 
 def merged(network: nn.Module) -> nn.Module:
     """A copy of the network with the adapter worked into its weights, free of peft."""
     assert isinstance(network, peft.PeftModel)
-    plain: nn.Module = copy.deepcopy(network).merge_and_unload(safe_merge=True)
+    apart = copy.deepcopy(network)
+    dequantize(apart)
+    # The sum needs the digits that frozen weights in half precision lack.
+    plain: nn.Module = apart.float().merge_and_unload(safe_merge=True)
     return plain.requires_grad_(True)
 
 

@@ -5,25 +5,51 @@ peft takes seconds to import, so only runs with an adapter do it.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from engine.run_directory import RunDirectory
 from engine.tasks.task import Fitted, Task
+from engine.training.device import Compute
 
 _ADAPTER = "adapter_config.json"
 
 
-def build_network(task: Task[Any], fitted: Fitted) -> nn.Module:
+def build_network(task: Task[Any], fitted: Fitted, compute: Compute) -> nn.Module:
     """The network on the default device; raises :class:`~engine.errors.TrainingError`."""
-    network = task.build_network(fitted)
-    if not task.config.adapter.active:
-        return network
+    config = task.config.adapter
+    if not config.active:
+        return task.build_network(fitted)
     from engine.training.adapter import with_adapter
+    from engine.training.frozen import compress_frozen
 
-    return with_adapter(network, task.config.adapter, task.config.model.base)
+    place = torch.get_default_device()
+    if not config.quantized:
+        network = with_adapter(task.build_network(fitted), config, task.config.model.base)
+    else:
+        # The device may have no room for the network as it is before.
+        with torch.device("meta" if place.type == "meta" else "cpu"):
+            with _brief():
+                network = task.build_network(fitted)
+            network = with_adapter(network, config, task.config.model.base)
+    compress_frozen(network, config.quantized, compute)
+    return network.to(place)
+
+
+@contextlib.contextmanager
+def _brief() -> Iterator[None]:
+    """Make or read weights that will have four bits in sixteen, which large models come in."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def keep_initial(run: RunDirectory, task: Task[Any], network: nn.Module) -> None:

@@ -25,8 +25,9 @@ from engine.training.batch import Source, split_rows
 from engine.training.build import build_network
 from engine.training.device import Compute
 from engine.training.footprint import Footprint, Template, UnknownFootprint
+from engine.training.optimizer import state_bytes
 from engine.training.resources import gpus
-from engine.training.state import trained_weights
+from engine.training.state import parameter_count, trained_weights
 from engine.training_config import TrainConfig
 
 _SAMPLE_ROWS = 256
@@ -51,8 +52,8 @@ def estimate(config: RunConfig) -> Estimate:
     task, raw, fitted = loaded(config)
     material = _material(task, raw, fitted)
     with torch.device("meta"):
-        network = build_network(task, fitted)
-    sizes = _sizes(network, config.train)
+        network = build_network(task, fitted, compute)
+    sizes = _sizes(network, config)
     footprint = Footprint(network, task.loss, compute)
     memory, largest, notes = _memory(footprint, sizes, material, config.train, compute)
     folder = _existing(runs_folder())
@@ -72,6 +73,7 @@ def estimate(config: RunConfig) -> Estimate:
         memory=memory,
         available=available_bytes(compute.device),
         largest_batch=largest,
+        adapter=sizes.adapter,
         disk=disk,
         disk_free=free,
         notes=notes,
@@ -87,29 +89,47 @@ class _Sizes:
     trainable: int
     """A number."""
     weights: int
+    """As they are kept: frozen ones may be packed."""
     gradients: int
     optimizer: int
     saved: int
     """Trainable weights and buffers, as checkpoints hold them."""
+    loading: int
+    """What the network takes for a moment before its frozen weights are packed."""
+    adapter: int
+    """The adapter as a file; 0 where the whole network is saved."""
 
     def disk(self, train: TrainConfig) -> int:
         """All checkpoints, one more while it is written, and the export."""
         checkpoint = 2 * self.saved + self.optimizer  # its weights, and the best ones
-        return (train.save_total_limit + 1) * checkpoint + self.weights
+        export = self.adapter or self.parameters * 4
+        return (train.save_total_limit + 1) * checkpoint + export
 
 
-def _sizes(network: nn.Module, train: TrainConfig) -> _Sizes:
+def _sizes(network: nn.Module, config: RunConfig) -> _Sizes:
     parameters = list(network.parameters())
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
-    gradients = _bytes(trainable)
-    moments = {"adamw": 2, "sgd": int(train.momentum > 0)}[train.optimizer]
+    count = parameter_count(network)
     return _Sizes(
-        parameters=sum(p.numel() for p in parameters),
+        parameters=count,
         trainable=sum(p.numel() for p in trainable),
         weights=_bytes(parameters) + _bytes(network.buffers()),
-        gradients=gradients,
-        optimizer=moments * gradients,
+        gradients=_bytes(trainable),
+        optimizer=sum(state_bytes(parameter, config.train) for parameter in trainable),
         saved=_bytes(trained_weights(network).values()),
+        loading=count * 2 if config.adapter.quantized else 0,
+        adapter=_adapter_bytes(network, config),
+    )
+
+
+def _adapter_bytes(network: nn.Module, config: RunConfig) -> int:
+    if not config.adapter.active or not config.model.base:
+        return 0
+    twice = (".lora_A.", ".lora_B.") if config.adapter.init_lora_weights == "pissa" else ()
+    return sum(
+        parameter.nbytes * (2 if any(part in name for part in twice) else 1)
+        for name, parameter in network.named_parameters()
+        if parameter.requires_grad
     )
 
 

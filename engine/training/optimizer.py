@@ -7,9 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from engine.errors import TrainingError
 from engine.training_config import TrainConfig
+
+_EIGHT_BITS = ("adamw_8bit", "paged_adamw_8bit")
+_SMALL, _BLOCK = 4096, 256
+"""In bitsandbytes: parameters below that size keep 32 bits, and blocks of that share a scale."""
 
 
 def build_optimizer(
@@ -19,15 +24,46 @@ def build_optimizer(
 
     Norm weights and biases are what has one dimension. ``lr_scale`` of a group is kept in it.
     The fused kernels are taken where they exist: on one thread of a CPU they halved the time of
-    a small MLP's update.
+    a small MLP's update. Raises :class:`TrainingError`.
     """
     parts = [part for group in groups for part in _by_decay(group, config.weight_decay)]
+    if config.optimizer in _EIGHT_BITS:
+        return _eight_bits(parts, config, device)
     common: dict[str, Any] = {"lr": config.learning_rate, "fused": device.type in ("cpu", "cuda")}
     if config.optimizer == "sgd":
         return torch.optim.SGD(
             parts, momentum=config.momentum, nesterov=config.momentum > 0, **common
         )
     return torch.optim.AdamW(parts, betas=(config.adam_beta1, config.adam_beta2), **common)
+
+
+def _eight_bits(
+    parts: list[dict[str, Any]], config: TrainConfig, device: torch.device
+) -> torch.optim.Optimizer:
+    """AdamW with its state in blocks of eight bits (Dettmers et al. 2022)."""
+    from engine.training.four_bit import bitsandbytes
+
+    library = bitsandbytes(f"train.optimizer {config.optimizer}")
+    paged = config.optimizer == "paged_adamw_8bit"
+    if paged and device.type != "cuda":
+        raise TrainingError(
+            f"train.optimizer: pages of paged_adamw_8bit need CUDA, and this runs on {device}.",
+            "Choose adamw_8bit.",
+        )
+    betas = (config.adam_beta1, config.adam_beta2)
+    made: torch.optim.Optimizer = library.optim.AdamW(
+        parts, lr=config.learning_rate, betas=betas, optim_bits=8, is_paged=paged
+    )
+    return made
+
+
+def state_bytes(parameter: Tensor, config: TrainConfig) -> int:
+    """What the optimizer keeps of a parameter in float32."""
+    if config.optimizer == "sgd":
+        return parameter.nbytes if config.momentum > 0 else 0
+    if config.optimizer not in _EIGHT_BITS or parameter.numel() < _SMALL:
+        return 2 * parameter.nbytes
+    return 2 * (parameter.numel() + 4 * -(-parameter.numel() // _BLOCK))
 
 
 def trainable_groups(network: nn.Module) -> list[dict[str, Any]]:

@@ -44,6 +44,7 @@ from engine.training.state import (
     TrainingState,
     finite_weights,
     load_trained_weights,
+    parameter_count,
     seed_everything,
 )
 from engine.training.trainer import Ending, Outlets, Trainer, deciding_metric, not_finite
@@ -102,7 +103,7 @@ def _trainer(
     config = task.config
     seed_everything(config.train.seed)
     with compute.device:
-        network = build_network(task, material.fitted)
+        network = build_network(task, material.fitted, compute)
     keep_initial(run, task, network)
     groups = trainable_groups(network)
     if not config.adapter.active:
@@ -271,7 +272,7 @@ def _started(compute: Compute, step: int) -> Event:
 def _model(config: RunConfig, network: torch.nn.Module, trainer: Trainer) -> Event:
     return Model(
         name=config.model.kind,
-        parameters=sum(p.numel() for p in network.parameters()),
+        parameters=parameter_count(network),
         trainable=sum(p.numel() for p in network.parameters() if p.requires_grad),
         steps=trainer.steps,
         epochs=config.train.epochs,

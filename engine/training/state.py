@@ -92,6 +92,12 @@ def trained_weights(network: nn.Module) -> dict[str, Tensor]:
     return {name: value for name, value in network.state_dict().items() if name not in frozen}
 
 
+def parameter_count(network: nn.Module) -> int:
+    """Number of weights, also of those that are packed and so no parameters."""
+    packed = sum(int(getattr(module, "packed_weights", 0)) for module in network.modules())
+    return packed + sum(parameter.numel() for parameter in network.parameters())
+
+
 def finite_weights(network: nn.Module) -> bool:
     """Whether :func:`trained_weights` holds neither NaN nor infinity; waits for the device."""
     weights = [value for value in trained_weights(network).values() if value.is_floating_point()]
