@@ -40,7 +40,8 @@ def test_every_wrong_field_gets_one_line_with_what_is_allowed() -> None:
         "train.epochs": "0 is not allowed; a whole number from 1 to 100000 (default 10)",
         "train.learning_rate": "'fast' is not allowed; a number above 0 and at most 100 "
         "(default 0.001)",
-        "train.optimizer": "'x' is not allowed; one of adamw, sgd (default adamw)",
+        "train.optimizer": "'x' is not allowed; one of adamw, sgd, adamw_8bit, "
+            "paged_adamw_8bit (default adamw)",
     }
 
 
