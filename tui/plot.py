@@ -143,16 +143,16 @@ def _draw(
 
 def _set_rulers(figure: Any, plot: Plot, curves: Sequence[Sequence[Pair]], height: int) -> None:
     """Limits and a few round ticks; plotext's own ticks have too many digits."""
-    x_low, x_high = _limits([x for points in curves for x, _ in points])
-    y_low, y_high = _limits([y for points in curves for _, y in points])
+    x_low, x_high = limits([x for points in curves for x, _ in points])
+    y_low, y_high = limits([y for points in curves for _, y in points])
     figure.ruler(0, 0).lim(x_low, x_high)
     figure.ruler(1, 0).lim(y_low, y_high)
-    figure.ruler(0, 0).ticks(*_ticks(x_low, x_high, 7))
-    ticks = _log_ticks if plot.log else _ticks
-    figure.ruler(1, 0).ticks(*ticks(y_low, y_high, max(2, height // 2)))
+    figure.ruler(0, 0).ticks(*ticks(x_low, x_high, 7))
+    scale = _log_ticks if plot.log else ticks
+    figure.ruler(1, 0).ticks(*scale(y_low, y_high, max(2, height // 2)))
 
 
-def _limits(values: Sequence[float]) -> Pair:
+def limits(values: Sequence[float]) -> Pair:
     """Bounds around the values, apart even where all are the same.
 
     They lie on a grid of about a sixteenth of the range: a chart that grows keeps its scale for
@@ -166,7 +166,7 @@ def _limits(values: Sequence[float]) -> Pair:
     return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
-def _ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
+def ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
     """About ``count`` round numbers between the limits, with their texts."""
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))

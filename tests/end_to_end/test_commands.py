@@ -148,3 +148,20 @@ def test_a_run_outlives_the_terminal_that_it_was_started_from(
     read = run.events.stat().st_size
     wait_until(lambda: run.events.stat().st_size > read)
     assert run.state() is State.RUNNING
+
+
+def test_a_run_is_written_down_as_a_page(dltui: Call, home: Path) -> None:
+    dltui("run", "digits-cnn", *SHORT)
+
+    for ending, words in ((".html", "<h2>Results</h2>"), (".md", "## Results")):
+        path = home / f"page{ending}"
+        written = dltui("report", only_run(home).id, "--output", str(path))
+        assert written.returncode == 0, written.stderr
+        page = path.read_text()
+        assert words in page
+        for expected in ("accuracy", "digits", "max_steps = 5", "confusion"):
+            assert expected in page.lower(), expected
+
+    refused = dltui("report", only_run(home).id, "--output", "page.pdf")
+    assert refused.returncode == 2
+    assert ".html or .md" in refused.stderr

@@ -27,6 +27,7 @@ COMMANDS = {
     "runs": "list all runs, the newest first",
     "presets": "list all presets",
     "show": "show what is known of a run",
+    "report": "write a run down as a page of Markdown or HTML",
     "predict": "let a finished run predict from new inputs",
     "export": "write a finished run's model in a form that others need",
     "stop": "ask a run to stop and keep what it has learned",

@@ -1,0 +1,87 @@
+"""A run as a page: complete, and harmless whatever its texts hold."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+from tui.report.html import html
+from tui.report.markdown import markdown
+from tui.report.page import Diagram, Facts, Grid, Page, Part, Passage
+
+HOSTILE = "<script>alert(1)</script> | `x` \x1b[31m ![a](http://b) \u202e"
+
+
+class Elements(HTMLParser):
+    """Names of all elements, and the text between them."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.text = ""
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def page(*blocks: Facts | Grid | Diagram | Passage) -> Page:
+    return Page("a run", [Part("a part", blocks)])
+
+
+HOSTILE_PAGE = Page(
+    HOSTILE,
+    [
+        Part(
+            HOSTILE,
+            [
+                Facts({HOSTILE: HOSTILE}),
+                Grid([HOSTILE], [[HOSTILE]]),
+                Diagram(HOSTILE, {HOSTILE: [(0.0, 1.0), (1.0, 2.0)]}),
+                Passage(HOSTILE + "\n```\n" + HOSTILE),
+            ],
+        )
+    ],
+)
+
+
+def test_html_shows_markup_as_text() -> None:
+    elements = Elements(html(HOSTILE_PAGE))
+    assert "script" not in elements.names
+    assert "img" not in elements.names
+    assert elements.text.count("<script>alert(1)</script>") >= 7
+
+
+@pytest.mark.parametrize("write", [html, markdown])
+def test_no_character_of_control_reaches_the_file(write: object) -> None:
+    text = write(HOSTILE_PAGE)  # type: ignore[operator]
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_markdown_escapes_markup_and_keeps_the_columns_of_a_table() -> None:
+    row = markdown(page(Grid(["a", "b"], [["1 | 2", "<b>"]]))).splitlines()[-1]
+    assert row == r"| 1 \| 2 | \<b\> |"
+
+
+def test_markdown_fences_hold_what_has_fences_itself() -> None:
+    lines = markdown(page(Passage("before\n```\nafter"))).splitlines()
+    assert lines[-5:] == ["````", "before", "```", "after", "````"]
+
+
+def test_html_draws_each_curve_and_names_it() -> None:
+    curves = {"train": [(0.0, 3.0), (1.0, 2.0)], "validation": [(1.0, 2.5)]}
+    elements = Elements(html(page(Diagram("update", curves))))
+    assert elements.names.count("polyline") == 2
+    assert elements.names.count("circle") == 1
+    for word in (*curves, "update"):
+        assert word in elements.text
+
+
+def test_curves_without_a_finite_point_leave_no_chart() -> None:
+    nothing = page(Diagram("update", {"loss": [(0.0, float("nan")), (1.0, float("inf"))]}))
+    assert "<svg" not in html(nothing)

@@ -1,0 +1,161 @@
+"""What a page about a run says, in blocks that any format can write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tomlkit
+
+from engine.errors import RunError
+from engine.follow import read_history
+from engine.history import History
+from engine.run_directory import RunDirectory
+from engine.run_list import RunSummary, summarize
+from engine.views import Lines, Matrix, Table, Texts, View, read_view
+from tui.facts import facts, metrics_table
+from tui.figures import number
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names and values."""
+
+    pairs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table; the cells are text already."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """Curves over a common axis."""
+
+    axis: str
+    curves: Mapping[str, Sequence[Point]]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Text whose line breaks count, such as a file or a log."""
+
+    text: str
+
+
+Block = Facts | Grid | Diagram | Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A heading and what stands below it."""
+
+    title: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All about one run."""
+
+    title: str
+    parts: Sequence[Part]
+
+
+def page(run: RunDirectory) -> Page:
+    """The page of ``run``; raises :class:`RunError` where its files cannot be read."""
+    summary, history, report = summarize(run), read_history(run), run.read_report()
+    parts = [
+        Part("Summary", [Facts(facts(summary, history))]),
+        *_results(report),
+        *_charts(history),
+        *_views(report),
+        *_configuration(summary),
+        *_environment(history),
+        *_warnings(history),
+    ]
+    return Page(summary.name or summary.id, parts)
+
+
+def _results(report: dict[str, Any] | None) -> Iterator[Part]:
+    if report is not None:
+        columns, rows = metrics_table(report)
+        yield Part("Results", [Grid(columns, rows)])
+
+
+def _charts(history: History) -> Iterator[Part]:
+    """A chart for each metric, training and validation together."""
+    for metric in dict.fromkeys(name for name, _ in history.curves):
+        curves = {
+            split: [(float(point.step), point.value) for point in curve.points]
+            for (name, split), curve in history.curves.items()
+            if name == metric and curve.points
+        }
+        if curves:
+            yield Part(metric, [Diagram("update", curves)])
+
+
+def _views(report: dict[str, Any] | None) -> Iterator[Part]:
+    for record in (report or {}).get("views", []):
+        view = read_view(record)
+        if view is not None:
+            yield Part(view.title, list(_view(view)))
+
+
+def _view(view: View) -> Iterator[Block]:
+    match view:
+        case Table():
+            yield Grid(view.columns, [[_cell(cell) for cell in row] for row in view.rows])
+        case Matrix():
+            rows = [
+                [label, *map(number, values)]
+                for label, values in zip(view.labels, view.values, strict=True)
+            ]
+            yield Grid(["truth \\ predicted", *view.labels], rows)
+        case Lines():
+            yield Diagram("", {name: _points(view.x, ys) for name, ys in view.series.items()})
+        case Texts():
+            yield from (Facts(item) for item in view.items)
+
+
+def _cell(value: str | float | None) -> str:
+    if isinstance(value, str | int):
+        return str(value)
+    return number(value)
+
+
+def _points(xs: Sequence[float], ys: Sequence[float | None]) -> list[Point]:
+    return [(x, y) for x, y in zip(xs, ys, strict=True) if y is not None]
+
+
+def _configuration(summary: RunSummary) -> Iterator[Part]:
+    try:
+        values = summary.run.config().changes()
+    except RunError as error:
+        yield Part("Configuration", [Passage(str(error))])
+        return
+    yield Part("Configuration", [Passage(tomlkit.dumps(values).strip())])
+
+
+def _environment(history: History) -> Iterator[Part]:
+    started = history.started
+    if started is not None:
+        settings = {
+            "device": started.device,
+            "precision": started.precision,
+            "threads": str(started.threads),
+        }
+        yield Part("Environment", [Facts(settings | started.versions)])
+
+
+def _warnings(history: History) -> Iterator[Part]:
+    lines = [log.message for log in history.log if log.level in ("warning", "error")]
+    if lines:
+        yield Part("Warnings", [Passage("\n".join(lines))])
