@@ -52,7 +52,7 @@ def _chart(diagram: Diagram) -> Iterator[str]:
     ]
     yield from (line.plain.rstrip() for line in draw(Plot(lines), *_SIZE))
     legend = "   ".join(f"{marker} {plain(name)}" for (name, _), marker in looks)
-    yield f"{legend}   ({diagram.axis})" if diagram.axis else legend
+    yield f"{legend}   ({plain(diagram.axis)})" if diagram.axis else legend
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:

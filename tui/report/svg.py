@@ -46,7 +46,8 @@ def _elements(curves: Mapping[str, Sequence[Point]], axis: str) -> Iterator[str]
     for row, (name, points) in enumerate(curves.items()):
         places = [(_across(x, x_limits), _down(y, y_limits)) for x, y in points]
         yield from _curve(row, name, places)
-    yield f'<text x="{WIDTH - _RIGHT}" y="{HEIGHT - 8}" text-anchor="end">{escape(plain(axis))}</text>'
+    right, name = WIDTH - _RIGHT, escape(plain(axis))
+    yield f'<text x="{right}" y="{HEIGHT - 8}" text-anchor="end">{name}</text>'
     yield "</svg>"
 
 
