@@ -10,6 +10,7 @@ log.txt          whatever the libraries print
 checkpoints/     states to go on from (engine.training.checkpoint)
 model/           what was learned, for use (engine.training.export)
 report.json      final metrics and views
+annotations.json tags and a note of the people who look at it (engine.annotations)
 """
 
 from __future__ import annotations
@@ -39,10 +40,12 @@ from engine.process import ProcessIdentity
 
 HEARTBEAT_SECONDS = 2.0
 _STALE_SECONDS = 30.0
-_TAIL = 64 * 1024
+_TAIL = 256 * 1024
 LOG_BYTES = 8 << 20
 """Longest ``log.txt``; a longer one loses all but its last quarter of this."""
 _CUT = b"[what was printed before is left out]\n"
+_STAMPED = ("events.jsonl", "worker.json", "annotations.json", "config.toml")
+_HEAD = 4096
 
 
 class State(StrEnum):
@@ -75,19 +78,10 @@ _STATE_OF: dict[type[Event], State] = {
 class RunDirectory:
     """Paths of a run's files and the questions that they answer; holds no state of its own."""
 
+    __slots__ = ("path",)
+
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.events = path / "events.jsonl"
-        self.control = path / "control"
-        self.log = path / "log.txt"
-        self.checkpoints = path / "checkpoints"
-        self.model = path / "model"
-        self.initial_adapter = path / "adapter-initial.safetensors"
-        self.report = path / "report.json"
-        self._config = path / "config.toml"
-        self._worker = path / "worker.json"
-        self._heartbeat = path / "heartbeat"
-        self._lock = path / "lock"
 
     def __repr__(self) -> str:
         return f"RunDirectory({str(self.path)!r})"
@@ -96,6 +90,62 @@ class RunDirectory:
     def id(self) -> str:
         """The name of the directory."""
         return self.path.name
+
+    @property
+    def events(self) -> Path:
+        """What happened, appended to."""
+        return self.path / "events.jsonl"
+
+    @property
+    def control(self) -> Path:
+        """Requests to the one who trains."""
+        return self.path / "control"
+
+    @property
+    def log(self) -> Path:
+        """Whatever the libraries print."""
+        return self.path / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        """States to go on from."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """What was learned, for use."""
+        return self.path / "model"
+
+    @property
+    def initial_adapter(self) -> Path:
+        """The adapter before it was trained."""
+        return self.path / "adapter-initial.safetensors"
+
+    @property
+    def report(self) -> Path:
+        """Final metrics and views."""
+        return self.path / "report.json"
+
+    @property
+    def annotations(self) -> Path:
+        """What people noted about the run."""
+        return self.path / "annotations.json"
+
+    @property
+    def _config(self) -> Path:
+        return self.path / "config.toml"
+
+    @property
+    def _worker(self) -> Path:
+        return self.path / "worker.json"
+
+    @property
+    def _heartbeat(self) -> Path:
+        return self.path / "heartbeat"
+
+    @property
+    def _lock(self) -> Path:
+        return self.path / "lock"
 
     @classmethod
     def create(cls, folder: Path, config: RunConfig) -> RunDirectory:
@@ -142,11 +192,18 @@ class RunDirectory:
     def config(self) -> RunConfig:
         """The configuration; raises :class:`RunError` when it cannot be read."""
         try:
-            return RunConfig.parse(tomllib.loads(self._config.read_text()))
-        except (OSError, ValueError) as error:
+            return RunConfig.parse(tomllib.loads(self.read_config()))
+        except ValueError as error:
             raise RunError(f"Cannot read {self._config}: {error}.") from error
         except ConfigError as error:
             raise RunError(f"{self._config} does not suit this version:\n{error}") from error
+
+    def read_config(self) -> str:
+        """The text of the configuration. Raises :class:`RunError`."""
+        try:
+            return self._config.read_bytes().decode()
+        except (OSError, ValueError) as error:
+            raise RunError(f"Cannot read {self._config}: {error}.") from error
 
     def read_report(self) -> dict[str, Any] | None:
         """The final report; ``None`` before there is one. Raises :class:`RunError`."""
@@ -159,8 +216,9 @@ class RunDirectory:
         return report if isinstance(report, dict) else None
 
     def stamp(self) -> tuple[int, ...]:
-        """Changes when the run has said something or has got another worker."""
-        return tuple(_changed(path) for path in (self.events, self._worker))
+        """Changes when the run has said something, got another worker, or was written about."""
+        path = str(self.path)
+        return tuple(changed(f"{path}/{name}") for name in _STAMPED)
 
     def delete(self) -> None:
         """Remove the directory with all that is in it; raises :class:`RunError`."""
@@ -194,26 +252,21 @@ class RunDirectory:
 
     def state(self) -> State:
         """Where the run stands now, from its last word and the life of its worker."""
-        record = self._worker_record()
-        ended = self._ended(record)
-        if ended is not None:
-            return ended
+        return self.standing()[0]
+
+    def standing(self) -> tuple[State, Event | None]:
+        """:meth:`state` with the newest event, from which it was told."""
+        record, last = self._worker_record(), self.last_of()
+        if (ended := _ended(record, last)) is not None:
+            return ended, last
         worker = ProcessIdentity.from_record(record)
         if worker is None:
-            return State.QUEUED
+            return State.QUEUED, last
         if worker.alive() if worker.here else self._beats():
-            return State.RUNNING
+            return State.RUNNING, last
         # The last word may have been written between the two looks.
-        return self._ended(record) or State.LOST
-
-    def _ended(self, worker: dict[str, Any]) -> State | None:
-        """The state that the last event tells, if it ends a run and no later worker took over."""
-        last = next(self.newest(), None)
-        noted = worker.get("noted")
-        taken_over = isinstance(noted, float) and isinstance(last, Event) and last.time < noted
-        if not isinstance(last, ENDINGS) or taken_over:
-            return None
-        return _STATE_OF[type(last)]
+        last = self.last_of()
+        return _ended(record, last) or State.LOST, last
 
     def _beats(self) -> bool:
         try:
@@ -221,14 +274,26 @@ class RunDirectory:
         except OSError:
             return False
 
+    def first(self) -> Event | None:
+        """The oldest event that can be read, unless it is very long."""
+        try:
+            with self.events.open("rb", buffering=0) as file:
+                lines = file.read(_HEAD).split(b"\n")
+        except OSError:
+            return None
+        return next(filter(None, map(decode, lines)), None)
+
     def last_of(self, *kinds: type[Event]) -> Event | None:
-        """The newest event of these kinds."""
+        """The newest event of these kinds (of all, if none is named)."""
         return next(self.newest(*kinds), None)
 
-    def newest(self, *kinds: type[Event]) -> Iterator[Event]:
-        """The events of these kinds (of all, if none is named), the newest first."""
+    def newest(self, *kinds: type[Event], after: int = 0) -> Iterator[Event]:
+        """The events of these kinds (of all, if none is named), the newest first.
+
+        Those that begin before the byte ``after`` of the file are not looked at.
+        """
         starts = tuple(f'{{"event":"{kind.kind}"'.encode() for kind in kinds) or (b"{",)
-        for line in _lines_backwards(self.events):
+        for line in _lines_backwards(self.events, after):
             event = decode(line) if line.startswith(starts) else None
             if event is not None:
                 yield event
@@ -295,6 +360,17 @@ _holding = threading.Lock()
 
 def all_runs(folder: Path) -> list[RunDirectory]:
     """All runs of a folder, the newest first; what is no run is passed over."""
+    return list(each_run(folder))
+
+
+def each_run(folder: Path) -> Iterator[RunDirectory]:
+    """:func:`all_runs` one by one, so that the first need not wait for many thousand others."""
+    for name in _names(folder):
+        if _is_run(folder, name):
+            yield RunDirectory(folder / name)
+
+
+def _names(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if is_name(entry.name)]
@@ -302,18 +378,28 @@ def all_runs(folder: Path) -> list[RunDirectory]:
         return []
     except OSError as error:
         raise RunError(f"Cannot read {folder}: {error.strerror}.") from error
-    return [
-        RunDirectory(folder / name)
-        for name in sorted(names, reverse=True)
-        if (folder / name / "config.toml").is_file()
-    ]
+    return sorted(names, reverse=True)
 
 
-def _changed(path: Path) -> int:
+def _is_run(folder: Path, name: str) -> bool:
+    return changed(f"{folder}/{name}/config.toml") != 0
+
+
+def changed(path: str) -> int:
+    """When a file was written last, in nanoseconds; 0 where there is none."""
     try:
-        return path.stat().st_mtime_ns
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 — of many thousand files at once
     except OSError:
         return 0
+
+
+def _ended(worker: dict[str, Any], last: Event | None) -> State | None:
+    """The state that the last event tells, if it ends a run and no later worker took over."""
+    noted = worker.get("noted")
+    taken_over = isinstance(noted, float) and isinstance(last, Event) and last.time < noted
+    if not isinstance(last, ENDINGS) or taken_over:
+        return None
+    return _STATE_OF[type(last)]
 
 
 def _new_folder(folder: Path, name: str) -> Path:
@@ -328,17 +414,21 @@ def _new_folder(folder: Path, name: str) -> Path:
     raise RunError(f"Too many runs called {name} in {folder}.")
 
 
-def _lines_backwards(path: Path) -> Iterator[bytes]:
-    """The complete lines of a file from the last to the first, read in blocks."""
+def _lines_backwards(path: Path, after: int = 0) -> Iterator[bytes]:
+    """The complete lines of a file from the last to the first, read in blocks; none before a byte.
+
+    ``after`` must be where a line begins.
+    """
     try:
-        file = path.open("rb")
+        file = path.open("rb", buffering=0)
     except OSError:
         return
     with file:
         end = file.seek(0, os.SEEK_END)
-        rest = b""
-        while end > 0:
-            start = max(0, end - _TAIL)
+        rest, block = b"", _HEAD
+        while end > after:
+            start = max(after, end - block)
+            block = min(4 * block, _TAIL)
             file.seek(start)
             lines = (file.read(end - start) + rest).split(b"\n")
             rest = lines.pop(0)

@@ -1,58 +1,23 @@
-"""The rows of the history: what a list shows of each run, without reading all its events."""
+"""The history of a folder of runs, the newest first.
+
+What was read of a run that does not train now is kept in an index beside the runs
+(:mod:`engine.run_index`) and read again when its files change.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from engine.errors import RunError
-from engine.events import ENDINGS, Evaluated, Event, Finished, Progress, Stopped, decode
-from engine.run_directory import RunDirectory, State, all_runs
+from engine import run_index
+from engine.run_directory import RunDirectory, each_run
+from engine.run_index import Entry
+from engine.run_summary import RunSummary, summarize
 
+__all__ = ["RunList", "RunSummary", "list_runs", "summarize"]
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """One run as a list shows it."""
-
-    run: RunDirectory
-    name: str
-    state: State
-    started: float
-    """Seconds since 1970."""
-    seconds: float
-    """From the first event to the last."""
-    task: str = ""
-    data: str = ""
-    model: str = ""
-    metric: str = ""
-    """Name of the metric that decides which weights are best."""
-    value: float | None = None
-    """Its final value, of the test data where there are any; before the end the best so far."""
-    done: float | None = None
-    """Share of the updates that a running one has made."""
-    problem: str = ""
-    """Why the configuration cannot be read, empty when it can."""
-
-    @property
-    def id(self) -> str:
-        """The name of the run's directory."""
-        return self.run.id
-
-    def record(self) -> dict[str, Any]:
-        """As JSON takes it; ``started`` in UTC after ISO 8601."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "task": self.task,
-            "state": str(self.state),
-            "metric": self.metric,
-            "value": self.value,
-            "started": datetime.fromtimestamp(self.started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "seconds": round(self.seconds, 1),
-        }
+_FIRST = 100
+"""So many are read before the index, which takes longer: a screen shows them at once."""
 
 
 class RunList:
@@ -60,88 +25,46 @@ class RunList:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: dict[str, tuple[tuple[int, ...], RunSummary]] = {}
+        self._known: dict[str, Entry] | None = None
+        self._unsaved = 0
 
     def read(self) -> Iterator[RunSummary]:
-        """Yield all runs, the newest first. Raises :class:`RunError` for the folder only."""
-        runs = all_runs(self._folder)
-        ids = {run.id for run in runs}
-        self._known = {id: entry for id, entry in self._known.items() if id in ids}
-        yield from map(self._summary, runs)
+        """Yield all runs, the newest first.
 
-    def _summary(self, run: RunDirectory) -> RunSummary:
-        stamp = run.stamp()
-        known = self._known.get(run.id)
-        if known is not None and known[0] == stamp and known[1].state.ended:
-            return known[1]
-        summary = summarize(run)
-        self._known[run.id] = stamp, summary
-        return summary
+        Raises :class:`~engine.errors.RunError` for the folder only.
+        """
+        known: dict[str, Entry] = self._known or {}
+        now: dict[str, Entry] = {}
+        for place, run in enumerate(each_run(self._folder)):
+            if place == _FIRST and self._known is None:
+                known = run_index.load(self._folder)
+            entry = now[run.id] = _entry(run, known.get(run.id))
+            if place >= _FIRST and entry.settled and entry is not known.get(run.id):
+                self._unsaved += 1
+            yield entry.summary
+        self._unsaved += len(known.keys() - now.keys())
+        self._known = now
+
+    def save(self) -> None:
+        """Keep what was read for the next start; nothing happens where it cannot be written."""
+        if self._unsaved and self._known is not None and len(self._known) > _FIRST:
+            run_index.save(self._folder, self._known)
+        self._unsaved = 0
 
 
 def list_runs(folder: Path) -> list[RunSummary]:
-    """All runs of a folder, the newest first. Raises :class:`RunError` for the folder only."""
-    return list(map(summarize, all_runs(folder)))
+    """All runs of a folder, the newest first.
+
+    Raises :class:`~engine.errors.RunError` for the folder only.
+    """
+    runs = RunList(folder)
+    found = list(runs.read())
+    runs.save()
+    return found
 
 
-def summarize(run: RunDirectory) -> RunSummary:
-    """What a list shows of ``run``; a run that cannot be read carries its problem."""
-    started, ended = _span(run)
-    state = run.state()
-    try:
-        config = run.config()
-    except RunError as error:
-        return RunSummary(run, run.id, state, started, ended - started, problem=str(error))
-    metric = config.task.metric(config.train.metric_for_best_model).name
-    return RunSummary(
-        run=run,
-        name=config.name,
-        state=state,
-        started=started,
-        seconds=ended - started,
-        task=config.task.kind,
-        data=config.data.label,
-        model=config.model.kind,
-        metric=metric,
-        value=_value(run, metric),
-        done=_done(run) if state is State.RUNNING else None,
-    )
-
-
-def _span(run: RunDirectory) -> tuple[float, float]:
-    """Times of the first and the last event; of the directory before there are any."""
-    first = next(_first_events(run), None)
-    if first is None:
-        made = _made(run)
-        return made, made
-    return first.time, next(run.newest(), first).time
-
-
-def _done(run: RunDirectory) -> float | None:
-    last = run.last_of(Progress)
-    return last.step / last.steps if isinstance(last, Progress) and last.steps else None
-
-
-def _made(run: RunDirectory) -> float:
-    try:
-        return run.path.stat().st_mtime
-    except FileNotFoundError:  # deleted while the list was made
-        return 0.0
-
-
-def _first_events(run: RunDirectory) -> Iterator[Event]:
-    try:
-        with run.events.open("rb") as file:
-            yield from filter(None, map(decode, file))
-    except FileNotFoundError:
-        return
-
-
-def _value(run: RunDirectory, metric: str) -> float | None:
-    ending = run.last_of(*ENDINGS)
-    if isinstance(ending, Finished | Stopped) and metric in ending.metrics:
-        return ending.metrics[metric]
-    for event in run.newest(Evaluated):
-        if isinstance(event, Evaluated) and event.best:
-            return event.metrics.get(metric)
-    return None
+def _entry(run: RunDirectory, known: Entry | None) -> Entry:
+    stamp = run.stamp()
+    if known is not None and known.stamp == stamp and known.settled:
+        return known
+    return Entry(stamp, summarize(run, known.summary if known is not None else None))
