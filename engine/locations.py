@@ -26,9 +26,19 @@ def runs_folder() -> Path:
     return (_home() or platformdirs.user_data_path("dltui")) / "runs"
 
 
+def sweeps_folder() -> Path:
+    """The folder with one directory a sweep."""
+    return (_home() or platformdirs.user_data_path("dltui")) / "sweeps"
+
+
 def presets_folder() -> Path:
     """The folder with the user's own presets."""
     return (_home() or platformdirs.user_config_path("dltui")) / "presets"
+
+
+def settings_file() -> Path:
+    """The file with what a person has chosen for the screens."""
+    return (_home() or platformdirs.user_config_path("dltui")) / "settings.toml"
 
 
 def logs_folder() -> Path:

@@ -26,28 +26,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given and given[0] in COMMANDS:
         name, *rest = given
         return guarded(lambda: _command(name, rest))
-    _parse_top(given)
-    return guarded(_open)
+    choices = _parse_top(given)
+    return guarded(lambda: _open(choices))
 
 
-def _parse_top(given: list[str]) -> None:
-    """Answer ``--help``, ``--version`` and what is no command; returns if there is nothing."""
+def _parse_top(given: list[str]) -> dict[str, object]:
+    """Answer ``--help``, ``--version`` and what is no command; returns the settings given."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}}  {help}" for name, help in COMMANDS.items()]
     parser = ArgumentParser(
         prog="dltui",
-        usage="dltui [COMMAND …]",
+        usage="dltui [COMMAND …] [--plain] [--slow-link]",
         description="Train neural networks from a terminal. Without a command, the program opens.",
         epilog="commands:\n" + "\n".join(lines) + "\n\n`dltui COMMAND --help` tells more.\n"
         "exit status: 0 done, 1 a run failed, 2 wrong usage or configuration, 130 interrupted",
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"dltui {version('dltui')}")
-    _, unknown = parser.parse_known_args(given)
+    parser.add_argument(
+        "--plain", dest="characters", action="store_const", const="plain",
+        help="show ASCII characters only, this time",
+    )  # fmt: skip
+    parser.add_argument(
+        "--slow-link", action="store_true", default=None,
+        help="send as little as possible to the terminal, this time",
+    )  # fmt: skip
+    options, unknown = parser.parse_known_args(given)
     if unknown:
         near = difflib.get_close_matches(unknown[0], COMMANDS, n=1)
         suggestion = f"; did you mean {near[0]}?" if near else ""
         parser.error(f"there is no command {unknown[0][:60]!a}{suggestion}")
+    return {name: value for name, value in vars(options).items() if value is not None}
 
 
 def _command(name: str, given: list[str]) -> int:
@@ -62,7 +71,7 @@ def _command(name: str, given: list[str]) -> int:
     return command.execute(options)
 
 
-def _open() -> int:
+def _open(choices: dict[str, object]) -> int:
     from engine.errors import UserError
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -72,7 +81,7 @@ def _open() -> int:
         )
     from tui.app import run_app
 
-    return run_app()
+    return run_app(choices=choices)
 
 
 def guarded(action: Callable[[], int]) -> int:

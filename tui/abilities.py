@@ -31,6 +31,23 @@ def abilities(environ: Mapping[str, str]) -> Abilities:
     return Abilities(kind or "unknown", colours, inside, _clipboard(environ, inside))
 
 
+def knows_plain_only(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal shows ASCII only, by its kind or by the locale that was set for it.
+
+    Where no locale is set, as in most containers, that says nothing of the terminal.
+    """
+    if environ.get("TERM", "").partition("-")[0] in _PLAIN_TERMINALS:
+        return True
+    everything, letters, rest = (environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    if not everything and letters == "C.UTF-8" and rest in _PLAIN_LOCALES:
+        letters = ""  # set by Python itself, which takes C to be a mistake (PEP 538)
+    locale = everything or letters or rest
+    return locale in _PLAIN_LOCALES or ("." in locale and "utf" not in locale.lower())
+
+
+_PLAIN_LOCALES = ("C", "POSIX")
+_PLAIN_TERMINALS = ("linux", "dumb", "ansi", "vt52", "vt100", "vt102", "vt220", "vt320")
+"""Linux's console has a font of few characters."""
 _BETWEEN = {"tmux": "TMUX", "screen": "STY", "zellij": "ZELLIJ", "ssh": "SSH_CONNECTION"}
 
 

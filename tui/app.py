@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import ActiveBinding, Binding, BindingType
+from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
+from textual.theme import Theme
 
+from engine.errors import UserError
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory
 from tui import crash, terminal
+from tui.abilities import knows_plain_only
 from tui.actions import actions_of
+from tui.glyphs import PlainCharacters
 from tui.screens.runs import RunsScreen
-from tui.themes import THEMES
+from tui.settings import Settings, read_settings, write_settings
+from tui.themes import DARK, THEMES
+from tui.toast import complain
+
+_KEPT = "a setting; it is kept"
+_REPLACED = ("Keys", "Screenshot")
+"""Commands of Textual's: the first shows a part of what ``?`` does."""
 
 
 class DltuiApp(App[str]):
@@ -31,22 +43,74 @@ class DltuiApp(App[str]):
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
-    def __init__(self, first: str | None = None) -> None:
-        """``first`` is the id of a run to open at once, or ``new`` for a new run."""
+    def __init__(
+        self, first: str | None = None, settings: Settings | None = None, problem: str = ""
+    ) -> None:
+        """``first`` is the id of a run to open at once, or ``new`` for a new run.
+
+        ``problem`` says why the settings are not those of the person.
+        """
         super().__init__()
         self._first = first
+        self._problem = problem
+        self.settings = settings or Settings()
+        self._plain = PlainCharacters()
+        self._colourless = NoColor(enabled=self.no_color)
         self.crash_report: Path | None = None
-        for theme in THEMES:
+        for theme in THEMES.values():
             self.register_theme(theme)
+        self._take(self.settings)
+
+    @property
+    def slow_link(self) -> bool:
+        """Whether as little as possible is to be sent to the terminal."""
+        return self.settings.slow_link
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What lies between the screens and the terminal."""
+        ours = (self._colourless, self._plain)
+        return [*super().get_line_filters(), *(each for each in ours if each.enabled)]
+
+    def _take(self, settings: Settings) -> None:
+        """Look and behave as the settings say."""
+        self.settings = settings
+        known = settings.theme in self.available_themes
+        self.theme = settings.theme if known else DARK.name
+        plain = settings.characters == "plain"
+        self._plain.enabled = plain or (
+            settings.characters == "auto" and knows_plain_only(os.environ)
+        )
+        self.animation_level = "none" if settings.slow_link else "full"
+
+    def choose(self, **choices: object) -> None:
+        """Change settings, now and for later times."""
+        self._take(self.settings.model_copy(update=choices))
+        self.refresh_css(animate=False)
+        self.run_worker(partial(self._keep, choices), thread=True, group="settings")
+
+    def _keep(self, choices: Mapping[str, object]) -> None:
+        """In a thread: write down what was chosen."""
+        try:
+            write_settings(choices)
+        except UserError as error:
+            self.call_from_thread(complain, self.screen, error)
 
     def on_mount(self) -> None:
         """Open the first screens."""
+        self.theme_changed_signal.subscribe(self, self._theme_changed)
         home = RunsScreen()
         self.push_screen(home)
         if self._first == "new":
             home.action_new()
         elif self._first:
             home.open_run(RunDirectory.open(runs_folder(), self._first))
+        if self._problem:
+            complain(home, UserError(self._problem, "The usual settings are used."))
+
+    def _theme_changed(self, theme: Theme) -> None:
+        """One of Textual's themes was chosen from its own list."""
+        if theme.name != self.settings.theme:
+            self.choose(theme=theme.name)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that the keys of the screen do, besides Textual's own commands."""
@@ -57,7 +121,26 @@ class DltuiApp(App[str]):
                     f"key {self.get_key_display(active.binding)}",
                     partial(self._act, active),
                 )
-        yield from super().get_system_commands(screen)
+        yield from self._settings_commands()
+        for command in super().get_system_commands(screen):
+            if command.title not in _REPLACED:
+                yield command
+
+    def _settings_commands(self) -> Iterable[SystemCommand]:
+        for title, theme in THEMES.items():
+            if theme.name != self.theme:
+                yield SystemCommand(title, _KEPT, partial(self.choose, theme=theme.name))
+        plain, slow = self._plain.enabled, self.slow_link
+        yield SystemCommand(
+            "All characters" if plain else "Plain characters",
+            _KEPT,
+            partial(self.choose, characters="all" if plain else "plain"),
+        )
+        yield SystemCommand(
+            "Fast connection" if slow else "Slow connection",
+            _KEPT,
+            partial(self.choose, slow_link=not slow),
+        )
 
     def _act(self, active: ActiveBinding) -> None:
         self.call_later(self.run_action, active.binding.action, active.node)
@@ -100,14 +183,21 @@ def farewell(going_on: int) -> str:
     return f"{runs} on without this window; dltui shows them again, `dltui stop RUN` ends one."
 
 
-def run_app(first: str | None = None) -> int:
+def run_app(first: str | None = None, choices: Mapping[str, object] | None = None) -> int:
     """Open the application in this terminal; returns the exit status.
+
+    ``choices`` are settings for this time only.
 
     Raises :class:`~engine.errors.RunError` where ``first`` names no run.
     """
     if first not in (None, "new"):
         RunDirectory.open(runs_folder(), first)
-    app = DltuiApp(first)
+    settings, problem = Settings(), ""
+    try:
+        settings = read_settings()
+    except UserError as error:
+        problem = str(error)
+    app = DltuiApp(first, settings.model_copy(update=choices or {}), problem)
     with terminal.owned():
         message = app.run()
     if app.return_code:

@@ -1,8 +1,13 @@
-"""Two themes more than Textual has: one of highest contrast, one for colour-blind eyes."""
+"""The themes: light, dark, one of highest contrast, one for eyes that do not tell all colours."""
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from dataclasses import replace
+
+from textual.theme import BUILTIN_THEMES, Theme
+
+LIGHT = replace(BUILTIN_THEMES["textual-light"], name="light")
+DARK = replace(BUILTIN_THEMES["textual-dark"], name="dark")
 
 HIGH_CONTRAST = Theme(
     name="high-contrast",
@@ -30,4 +35,10 @@ COLOUR_BLIND = Theme(
     success="#009e73",
 )
 
-THEMES = (HIGH_CONTRAST, COLOUR_BLIND)
+THEMES = {
+    "Dark theme": DARK,
+    "Light theme": LIGHT,
+    "Theme of high contrast": HIGH_CONTRAST,
+    "Theme for colour-blind eyes": COLOUR_BLIND,
+}
+"""By what they are called in the list of actions."""

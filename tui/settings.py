@@ -1,0 +1,70 @@
+"""What a person has chosen once for all: a small file of its own, read when the program opens."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.errors import UserError
+from engine.locations import settings_file
+
+Characters = Literal["auto", "plain", "all"]
+
+
+class Settings(BaseModel):
+    """The settings; what a newer version has written beside them is left alone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    theme: str = "dark"
+    characters: Characters = "auto"
+    """Whether only plain characters are shown; ``auto`` asks the environment."""
+    slow_link: bool = False
+    """Whether as little as possible is sent to the terminal."""
+
+
+class SettingsError(UserError):
+    """The settings cannot be read or written."""
+
+
+def read_settings() -> Settings:
+    """The settings as they were left, the usual ones at first. Raises :class:`SettingsError`."""
+    path = settings_file()
+    try:
+        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Settings()
+    except OSError as error:
+        raise SettingsError(f"Cannot read {path}: {error.strerror}.") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = ".".join(map(str, problem["loc"]))
+        raise SettingsError(f"{path}, {field}: {problem['msg']}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not a TOML file: {error}.") from error
+
+
+def write_settings(choices: Mapping[str, object]) -> None:
+    """Keep what was chosen, beside the rest. Raises :class:`SettingsError`.
+
+    A file that cannot be read is replaced.
+    """
+    import tomlkit
+    from tomlkit.exceptions import ParseError
+
+    from engine import atomic
+
+    path = settings_file()
+    try:
+        document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ParseError, UnicodeDecodeError):
+        document = tomlkit.document()
+    document.update(choices)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        atomic.write_text(path, tomlkit.dumps(document))
+    except OSError as error:
+        raise SettingsError(f"Cannot write {path}: {error.strerror}.") from error
