@@ -22,6 +22,14 @@ CHECKPOINT = "checkpoint"
 """Write a checkpoint now."""
 EVALUATE = "evaluate"
 """Evaluate now."""
+PAUSE = "pause"
+"""Make no update until :data:`CONTINUE`."""
+CONTINUE = "continue"
+"""Go on after :data:`PAUSE`."""
+LEARNING_RATE = "learning_rate"
+"""Take ``value`` as the highest learning rate from here on; the schedule keeps its shape."""
+EPOCHS = "epochs"
+"""Train ``value`` epochs in all."""
 
 _counter = iter(range(1 << 62))
 
