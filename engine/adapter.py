@@ -73,8 +73,10 @@ class AdapterConfig(Section):
         if self.quantized and not self.active:
             raise PydanticCustomError(
                 "mismatch",
-                "weights of four bits cannot be trained themselves: choose an adapter.method too",
-                {"field": "quantization"},
+                "{quantization} freezes the network in four bits, which only an adapter can train: "
+                "choose lora, or adapter.quantization none",
+                # The field that is always in sight.
+                {"field": "method", "quantization": self.quantization},
             )
         return self
 
@@ -105,6 +107,8 @@ class TargetGroup:
     """Distinct shapes, inputs before outputs: ``384→384``, ``64→128 3×3``."""
     parameters_per_rank: int
     """What all layers of the group add for each unit of rank."""
+    outputs: int
+    """Of all layers of the group: DoRA trains a magnitude for each besides."""
     preset: tuple[str, ...] = ()
     """Which of :data:`TARGET_PRESETS` choose it."""
 

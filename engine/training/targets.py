@@ -47,10 +47,14 @@ def answer(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cost(network: nn.Module, preset: str) -> dict[str, int]:
-    """How many layers a preset takes, and what they add for each unit of rank."""
+    """How many layers a preset takes, and what they add."""
     layers = adaptable(network)
     taken = [layers[name] for name in _matching(preset, layers, network)]
-    return {"count": len(taken), "parameters_per_rank": sum(map(_per_rank, taken))}
+    return {
+        "count": len(taken),
+        "parameters_per_rank": sum(map(_per_rank, taken)),
+        "outputs": sum(_sides(layer)[1] for layer in taken),
+    }
 
 
 def adaptable(network: nn.Module) -> dict[str, nn.Module]:
@@ -161,6 +165,7 @@ def _group(
         count=len(members),
         shapes=tuple(dict.fromkeys(_shape(module) for module in members.values())),
         parameters_per_rank=sum(_per_rank(module) for module in members.values()),
+        outputs=sum(_sides(module)[1] for module in members.values()),
         preset=tuple(preset for preset, chosen in presets.items() if chosen),
     )
 

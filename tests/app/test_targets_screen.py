@@ -90,6 +90,18 @@ async def test_a_preset_counts_the_part_of_a_group_that_it_takes(
         assert ticked(text_of(pilot)) == ["query", "key", "value"]
 
 
+async def test_a_magnitude_for_each_output_is_counted_with_dora(
+    values, advisor, until, text_of
+) -> None:
+    values["adapter"] |= {"method": "dora", "target_modules": ["query"]}
+    async with DltuiApp().run_test(size=(120, 40)) as pilot:
+        Picking(pilot, values, advisor.ask)
+        # Two layers of 4 · (32 + 32) parameters, with 32 magnitudes each.
+        await until(pilot, lambda: "576 trained" in text_of(pilot))
+        row = next(line for line in text_of(pilot).splitlines() if " query " in line)
+    assert row.split()[4] == "576"
+
+
 async def test_space_chooses_several_and_enter_takes_them(values, advisor, until, text_of) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         picking = Picking(pilot, values, advisor.ask)

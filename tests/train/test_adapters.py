@@ -76,16 +76,19 @@ def test_groups_name_the_layers_of_a_network_with_count_shape_and_cost() -> None
     assert "classifier" not in groups
 
 
-def test_groups_cost_what_peft_adds() -> None:
-    for make in (bert, llama, gpt2, resnet):
-        network = make()
-        groups = target_groups(network)
-        names = tuple(group.name for group in groups)
-        before = sum(p.numel() for p in network.parameters())
-        adapted = with_adapter(network, AdapterConfig(method="lora", r=4, target_modules=names))
-        added = sum(p.numel() for name, p in adapted.named_parameters() if "lora_" in name)
-        assert added == 4 * sum(group.parameters_per_rank for group in groups), make
-        assert added < before
+@pytest.mark.parametrize("method", ["lora", "rslora", "dora"])
+@pytest.mark.parametrize("make", [bert, llama, gpt2, resnet])
+def test_groups_cost_what_peft_adds(make: Any, method: str) -> None:
+    network = make()
+    groups = target_groups(network)
+    names = tuple(group.name for group in groups)
+    before = sum(p.numel() for p in network.parameters())
+    config = AdapterConfig(method=method, r=4, target_modules=names)  # type: ignore[arg-type]
+    adapted = with_adapter(network, config)
+    added = sum(p.numel() for name, p in adapted.named_parameters() if "lora_" in name)
+    magnitudes = sum(group.outputs for group in groups) if method == "dora" else 0
+    assert added == 4 * sum(group.parameters_per_rank for group in groups) + magnitudes
+    assert added < before
 
 
 def test_targets_can_be_listed_before_any_weights_exist() -> None:

@@ -48,7 +48,7 @@ class Layers:
 
     groups: Sequence[TargetGroup] = ()
     presets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """``count`` and ``parameters_per_rank`` of each; a preset may take a part of a group."""
+    """``count``, ``parameters_per_rank`` and ``outputs`` of each; it may take a part of a group."""
     parameters: int = 1
     """Of the model without an adapter."""
     names: set[str] = field(default_factory=set)
@@ -85,12 +85,17 @@ class Layers:
         chosen = (group.count for group in self.groups if group.name in self.names)
         return self.takes(self.preset) or sum(chosen)
 
-    @property
-    def parameters_per_rank(self) -> int:
-        """What all that is chosen adds for each unit of rank."""
+    def adds(self, rank: int, magnitudes: bool) -> int:
+        """Parameters that all that is chosen adds; with DoRA's ``magnitudes`` or without."""
         if self.preset:
-            return self.presets[self.preset]["parameters_per_rank"]
-        return sum(group.parameters_per_rank for group in self.groups if group.name in self.names)
+            cost = self.presets[self.preset]
+            return rank * cost["parameters_per_rank"] + magnitudes * cost["outputs"]
+        chosen = [group for group in self.groups if group.name in self.names]
+        return sum(_adds(group, rank, magnitudes) for group in chosen)
+
+
+def _adds(group: TargetGroup, rank: int, magnitudes: bool) -> int:
+    return rank * group.parameters_per_rank + magnitudes * group.outputs
 
 
 class TargetsScreen(Screen[str | None]):
@@ -117,6 +122,7 @@ class TargetsScreen(Screen[str | None]):
         self._draft = draft
         self._ask = ask
         self._rank = _rank(draft)
+        self._magnitudes = draft.value("adapter.method") == "dora"
         self._layers = Layers()
 
     def compose(self) -> ComposeResult:
@@ -171,21 +177,20 @@ class TargetsScreen(Screen[str | None]):
         else:
             self._say(f"{amount(layers.parameters)} parameters in the model")
         self._listing.set_items(layers.groups)
-        adds, share = self._adds(layers.parameters_per_rank)
+        adds, share = self._written(layers.adds(self._rank, self._magnitudes))
         total = Content(f"{adds} trained").stylize("bold") + literal(
             f"  {share} of the model  r {self._rank}"
             f"  {layers.count} layers  {', '.join(layers.targets)}", 300
         )  # fmt: skip
         self.query_one("#total", Canvas).show([total])
 
-    def _adds(self, parameters_per_rank: int) -> tuple[str, str]:
+    def _written(self, count: int) -> tuple[str, str]:
         """Trainable parameters, and how many that is of a hundred of the model."""
-        count = self._rank * parameters_per_rank
         return amount(count), f"{100 * count / self._layers.parameters:.3g} %"
 
     def _cells(self, group: TargetGroup) -> list[Content]:
         ticked = group.name in self._layers.names
-        adds, share = self._adds(group.parameters_per_rank)
+        adds, share = self._written(_adds(group, self._rank, self._magnitudes))
         return [
             Content.styled("[x]", "bold $success") if ticked else Content.styled("[ ]", "dim"),
             literal(group.name).stylize("bold" if ticked else ""),

@@ -67,6 +67,8 @@ def _memory(estimate: Estimate) -> Content:
 
 def _rest(estimate: Estimate) -> str:
     parts = [f"{size(estimate.disk)} on disk"]
+    if estimate.adapter:
+        parts.insert(0, f"adapter {size(estimate.adapter)}")
     if estimate.verdict != "fits":
         parts.insert(0, f"largest batch {estimate.largest_batch}")
     return "".join(f" · {part}" for part in [*parts, *estimate.notes])
