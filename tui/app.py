@@ -105,7 +105,8 @@ class DltuiApp(App[str]):
         elif self._first:
             home.open_run(RunDirectory.open(runs_folder(), self._first))
         if self._problem:
-            complain(home, UserError(self._problem, "The usual settings are used."))
+            error = UserError(self._problem, "The usual settings are used.")
+            home.call_after_refresh(complain, home, error)
 
     def _theme_changed(self, theme: Theme) -> None:
         """One of Textual's themes was chosen from its own list."""
