@@ -22,6 +22,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from engine.data.conll import read_conll
+from engine.data.on_disk import LARGE, WINDOW, mapped
 from engine.data.raw import Skip
 from engine.data.squad import is_squad, squad_table
 from engine.errors import DataError
@@ -121,8 +122,11 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
 def _read_parquet(path: Path, options: ReadOptions) -> Reading:
     del options
     try:
-        # Without partitioning, a folder called a=b does not become a column.
-        return Reading(pa.parquet.read_table(path, partitioning=None, memory_map=True))
+        with pa.parquet.ParquetFile(path, memory_map=True) as file:
+            groups = range(file.num_row_groups)
+            if sum(file.metadata.row_group(i).total_byte_size for i in groups) < LARGE:
+                return Reading(file.read())
+            return Reading(mapped(file.iter_batches(WINDOW), file.schema_arrow))
     except pa.ArrowException as error:
         raise DataError(f"{plain(path)} is no readable Parquet file: {plain(error)}.") from error
 

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from engine.data.on_disk import Rows
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.section import DataConfig
 from engine.errors import DataError
@@ -23,6 +24,7 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
     splits = dict(raw.splits)
     notes = []
     rows = np.random.default_rng(config.split_seed).permutation(raw.train.num_rows)
+    whole = Rows(raw.train)
     # A validation split of the source alone is no reason to give rows away for a test.
     wanted = {
         TEST: config.test_fraction if TEST not in splits else 0.0,
@@ -33,7 +35,7 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
             continue
         share = min(1.0, fraction * raw.train.num_rows / max(1, len(rows)))
         taken = _systematic(rows, _codes(raw.train, stratify), share)
-        splits[name] = raw.train.take(pa.array(rows[taken]))
+        splits[name] = whole.take(rows[taken])
         rows = rows[~taken]
         notes.append(f"{taken.sum():,} rows ({fraction:.0%}) were set aside for {name}")
     if config.max_samples is not None and len(rows) > config.max_samples:
@@ -45,7 +47,7 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
         raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
     if len(rows) < raw.train.num_rows:
         # In their old order: rows that lay together stay together on the disk.
-        splits[TRAIN] = raw.train.take(pa.array(np.sort(rows)))
+        splits[TRAIN] = whole.take(np.sort(rows))
     return raw.with_splits(splits, *notes)
 
 
@@ -56,11 +58,12 @@ def cut_groups(raw: RawData, config: DataConfig, column: str) -> RawData:
     all_groups = config.model_copy(update={"max_samples": None})
     cut = cut_splits(raw.with_splits(dict(raw.splits) | {TRAIN: numbers}), all_groups)
     splits = dict(raw.splits)
+    whole = Rows(raw.train)
     notes = []
     for split, chosen in cut.splits.items():
         if split == TRAIN or split not in raw.splits:
             rows = np.flatnonzero(np.isin(groups.indices.to_numpy(), chosen["group"].to_numpy()))
-            splits[split] = raw.train.take(pa.array(rows))
+            splits[split] = whole.take(rows)
             if split != TRAIN:
                 notes.append(
                     f"{len(rows):,} rows were set aside for {split}, those with "

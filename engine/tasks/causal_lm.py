@@ -172,6 +172,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
     def summarize(self, raw: RawData, fitted: CausalLmFitted) -> DataSummary:
         """Columns, and how long the texts are."""
         from engine.text.blocks import pieces
+        from engine.text.rows import some_of
         from engine.text.summary import summary_of
 
         names = {"text": ["text"], "pairs": ["prompt", "completion"], "messages": ["messages"]}
@@ -184,7 +185,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
                 "blocks": f"of {fitted.max_length:,} tokens, without padding",
             }
         else:
-            facts = self.measured(_texts(raw.train, fitted.form, fitted.columns), fitted)
+            facts = self.measured(_texts(some_of(raw.train), fitted.form, fitted.columns), fitted)
             learned = "answers" if self.section.completions_only else "instructions and answers"
             facts["learned"] = learned
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"

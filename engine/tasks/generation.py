@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from engine.fields import option
@@ -33,7 +33,7 @@ F = TypeVar("F", bound=TextFitted)
 class GenerationTask(TextTask[F]):
     """A task on a transformer that writes."""
 
-    def learn_tokenizer(self, texts: Sequence[str]) -> str:
+    def learn_tokenizer(self, texts: Iterable[str]) -> str:
         """Train a byte-level tokenizer, where the network begins from scratch."""
         from engine.text.bpe import train_bpe
 

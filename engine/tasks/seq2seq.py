@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from engine.fields import option
@@ -118,7 +119,7 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
 
         return sides(table, self.section.source, self.section.target)
 
-    def learn_tokenizer(self, texts: Sequence[str]) -> str:
+    def learn_tokenizer(self, texts: Iterable[str]) -> str:
         """Train a byte-level tokenizer that ends each text, where the network is new."""
         from engine.text.bpe import ending_texts
 
@@ -127,13 +128,11 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
 
     def fit(self, raw: RawData) -> Seq2SeqFitted:
         """Train one tokenizer for both sides where the network is new."""
-        from engine.text.sides import texts_of
+        from engine.text.rows import texts_in
 
         source, target = self._columns(raw.train)
         prefix = [self.section.prefix] if self.section.prefix else []
-        trained = self.learn_tokenizer(
-            [*prefix, *texts_of(raw.train, source), *texts_of(raw.train, target)]
-        )
+        trained = self.learn_tokenizer(chain(prefix, texts_in(raw.train, (source, target))))
         return Seq2SeqFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_source_length, trained),
@@ -155,13 +154,15 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
 
     def summarize(self, raw: RawData, fitted: Seq2SeqFitted) -> DataSummary:
         """Columns, and how long both sides are."""
+        from engine.text.rows import some_of
         from engine.text.sides import texts_of
         from engine.text.summary import summary_of
 
-        sources = self.measured(self._sources(raw.train, fitted), fitted)
+        some = some_of(raw.train)
+        sources = self.measured(self._sources(some, fitted), fitted)
         # The same facts of the other side, held against its own limit.
         other = fitted.model_copy(update={"max_length": fitted.max_target_length})
-        targets = self.measured(texts_of(raw.train, fitted.target), other)
+        targets = self.measured(texts_of(some, fitted.target), other)
         facts = {f"source {name}": fact for name, fact in sources.items()}
         facts |= {f"target {name}": fact for name, fact in targets.items()}
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from engine.models.shapes import TextHead, TextShape
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 """Samples for the monitor."""
-_MEASURED = 2000
-"""Texts whose lengths stand for all."""
 
 
 class TextFitted(Fitted):
@@ -70,7 +68,7 @@ class TextTask(Task[F]):
             labels=tuple(self.labels(fitted)),
         )
 
-    def learn_tokenizer(self, texts: Sequence[str]) -> str:
+    def learn_tokenizer(self, texts: Iterable[str]) -> str:
         """Train a tokenizer, where the network begins from scratch; empty where it has its own."""
         from engine.text.tokenizer import train_wordpiece
 
@@ -105,11 +103,10 @@ class TextTask(Task[F]):
         return [self.head, fitted.max_length, backend.to_str()]
 
     def measured(self, texts: Sequence[str], fitted: F) -> dict[str, str]:
-        """Facts on the lengths of texts in tokens, from some of them."""
+        """Facts on the lengths in tokens of texts that stand for all."""
         from engine.text.lengths import length_facts
 
-        some = list(texts[:: max(1, len(texts) // _MEASURED)])
-        tokens = self.tokenizer(fitted.tokenizer)(some, truncation=False)["input_ids"]
+        tokens = self.tokenizer(fitted.tokenizer)(list(texts), truncation=False)["input_ids"]
         return length_facts([len(ids) for ids in tokens], fitted.max_length)
 
     def build_network(self, fitted: F) -> nn.Module:

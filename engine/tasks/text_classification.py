@@ -99,13 +99,14 @@ class TextClassification(TextTask[TextClassificationFitted]):
         from engine.errors import DataError
         from engine.text.columns import is_list
         from engine.text.labels import classes_of, labels_of
+        from engine.text.rows import texts_in
 
         text, pair, label = self._columns(raw.train)
         names = class_names(raw.train, label)
         classes, counts = classes_of(labels_of(raw.train, label), names)
         if len(classes) < 2:
             raise DataError(f"The column {label} has only one class.", "Set task.label.")
-        trained = self.learn_tokenizer(_texts(raw.train, [text, pair]))
+        trained = self.learn_tokenizer(texts_in(raw.train, list(filter(None, (text, pair)))))
         return TextClassificationFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
@@ -119,11 +120,12 @@ class TextClassification(TextTask[TextClassificationFitted]):
 
     def summarize(self, raw: RawData, fitted: TextClassificationFitted) -> DataSummary:
         """Columns, class balance and lengths."""
+        from engine.text.rows import some_of
         from engine.text.summary import summary_of
 
         roles = {fitted.text: "text", fitted.text_pair: "second text", fitted.label: "label"}
         classes = dict(zip(fitted.classes, fitted.counts, strict=True))
-        facts = self.measured(_texts(raw.train, [fitted.text]), fitted)
+        facts = self.measured(_texts(some_of(raw.train), [fitted.text]), fitted)
         if fitted.multi_label:
             facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} a text on average"
         return summary_of(self.config, raw, roles, facts, classes)

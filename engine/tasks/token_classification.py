@@ -108,12 +108,14 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
     def summarize(self, raw: RawData, fitted: TokenClassificationFitted) -> DataSummary:
         """Columns, entities of each type and lengths."""
         from engine.metrics.entities import entities_of, has_prefixes
+        from engine.text.rows import SOME
         from engine.text.summary import summary_of
 
         words, labels = sentences_of(raw.train, fitted.tokens, fitted.tags)
         prefixes = has_prefixes(fitted.names)
         found = [entity for tags in labels for entity in entities_of(tags, prefixes)]
-        facts = self.measured([" ".join(sentence) for sentence in words], fitted)
+        some = words[:: len(words) // SOME + 1]
+        facts = self.measured([" ".join(sentence) for sentence in some], fitted)
         facts["words"] = f"{sum(map(len, words)):,}, of which {_inside(labels):.1%} are tagged"
         roles = {fitted.tokens: "words", fitted.tags: "tags"}
         classes = dict(Counter(kind for kind, _, _ in found))

@@ -16,6 +16,7 @@ import datasets
 import pyarrow as pa
 from datasets.table import InMemoryTable
 
+from engine.data.on_disk import in_windows
 from engine.errors import DataError
 from engine.events import Event, Log
 from engine.locations import cache_folder
@@ -42,14 +43,19 @@ def encoded(
     ``table`` should have only the columns that ``encode`` reads; ``key`` names everything else
     that the result depends on.
     """
+    small = table.num_rows < _SMALL
+    digest = "small" if small else digest_of(table, [_FORMAT, *key])
     # Without the notes of ``datasets``: they would turn numbers of classes into other types.
-    source = datasets.Dataset(InMemoryTable(table.replace_schema_metadata(None)))
-    options: dict[str, Any] = {"batched": True, "remove_columns": table.column_names}
-    if table.num_rows < _SMALL:
-        return source.map(encode, keep_in_memory=True, new_fingerprint="small", **options)
-    digest = digest_of(table, [_FORMAT, *key])
+    rows = InMemoryTable(table.replace_schema_metadata(None))
+    # It would find a fingerprint by itself, for which it makes one more copy of all rows.
+    source = datasets.Dataset(rows, fingerprint=digest)
+    options: dict[str, Any] = {
+        "batched": True, "remove_columns": table.column_names, "new_fingerprint": digest,
+    }  # fmt: skip
+    if small:
+        return source.map(encode, keep_in_memory=True, **options)
     path = cache_folder() / "tokens" / f"{digest}.arrow"
-    options |= {"cache_file_name": str(path), "new_fingerprint": digest}
+    options["cache_file_name"] = str(path)
     if path.exists():
         try:
             path.touch()
@@ -79,8 +85,9 @@ def digest_of(table: pa.Table, key: Sequence[object]) -> str:
     """A fingerprint of the rows, however they are cut into chunks, and of ``key``."""
     digest = hashlib.sha256(repr(list(key)).encode())
     with pa.ipc.new_stream(_Digesting(digest), table.schema.remove_metadata()) as stream:
-        for batch in table.replace_schema_metadata(None).combine_chunks().to_batches():
-            stream.write_batch(batch)
+        for piece in in_windows(table.replace_schema_metadata(None)):
+            for batch in piece.combine_chunks().to_batches():
+                stream.write_batch(batch)
     return digest.hexdigest()[:40]
 
 

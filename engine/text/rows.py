@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 
+from engine.data.on_disk import Rows, in_windows
 from engine.data.raw import TRAIN, RawData, Skip
 from engine.errors import DataError
+
+SOME = 2000
+"""Rows whose lengths stand for those of all."""
 
 Fault = Callable[[pa.Table], Sequence[str | None]]
 """For each row of a table what is wrong with it, or ``None``."""
@@ -27,7 +32,7 @@ def without_faults(raw: RawData, fault: Fault) -> RawData:
                 skips.setdefault((split, reason), []).append(row)
         kept = [row for row, reason in enumerate(faults) if reason is None]
         if len(kept) < table.num_rows:
-            table = table.take(pa.array(kept, pa.int64()))
+            table = Rows(table).take(np.array(kept, np.int64))
         if table.num_rows or split == TRAIN:
             splits[split] = table
     if not splits[TRAIN].num_rows:
@@ -41,9 +46,24 @@ def without_faults(raw: RawData, fault: Fault) -> RawData:
 
 def blank(table: pa.Table, columns: Sequence[str]) -> list[str | None]:
     """A fault for rows whose text is missing or blank in one of ``columns``."""
-    result: list[str | None] = [None] * table.num_rows
-    for name in columns:
-        for row, text in enumerate(table[name].to_pylist()):
-            if text is None or not str(text).strip():
-                result[row] = f"{name} is empty"
+    result: list[str | None] = []
+    for piece in in_windows(table.select(list(columns))):
+        found: list[str | None] = [None] * piece.num_rows
+        for name in columns:
+            for row, text in enumerate(piece[name].to_pylist()):
+                if text is None or not str(text).strip():
+                    found[row] = f"{name} is empty"
+        result += found
     return result
+
+
+def texts_in(table: pa.Table, columns: Sequence[str]) -> Iterator[str]:
+    """The texts of one column after the other; what is missing is empty."""
+    for name in columns:
+        for piece in in_windows(table.select([name])):
+            yield from ("" if text is None else str(text) for text in piece[name].to_pylist())
+
+
+def some_of(table: pa.Table) -> pa.Table:
+    """A few thousand rows at most, evenly spread, that stand for all."""
+    return Rows(table).take(np.arange(0, table.num_rows, table.num_rows // SOME + 1))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from engine.data.on_disk import Rows
 from engine.text.buckets import shuffled_by_length, sorted_by_length
 from engine.text.padding import lengths_of, mask_of, padded
 from engine.training.batch import Batch, Noise, Source
@@ -32,7 +33,7 @@ class TokenSource(Source):
         self._samples = samples.with_format("arrow")
         self._collate = collate
         self._device = device
-        self._rows = rows
+        self._rows = None if rows is None else Rows(rows)
         self.lengths = torch.from_numpy(lengths_of(samples.data.column("input_ids")))
 
     def __len__(self) -> int:
@@ -45,7 +46,7 @@ class TokenSource(Source):
         for numbers in plan[start:]:
             batch = self._collate(self._samples[numbers.tolist()])
             if noise is None and self._rows is not None:
-                batch.rows = self._rows.take(pa.array(numbers.numpy()))
+                batch.rows = self._rows.take(numbers.numpy())
             yield on_device(batch, self._device)
 
     def plan(self, batch_size: int, generator: torch.Generator | None = None) -> list[Tensor]:

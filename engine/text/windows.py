@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.data.on_disk import Rows
 from engine.text.source import Collate, TokenSource
 from engine.training.batch import Batch, Noise
 
@@ -97,7 +98,8 @@ class WindowSource(TokenSource):
         self, samples: datasets.Dataset, collate: Collate, device: torch.device, rows: pa.Table
     ) -> None:
         super().__init__(samples, collate, device)
-        self._questions = rows
+        self._questions = Rows(rows)
+        self._count = rows.num_rows
         self._owners = torch.from_numpy(np.array(samples.data.column("row").to_numpy()))
 
     def read(
@@ -108,7 +110,7 @@ class WindowSource(TokenSource):
             if noise is None:
                 owners = self._owners[numbers]
                 begins = torch.cat([torch.ones(1, dtype=torch.bool), owners[1:] != owners[:-1]])
-                batch.rows = self._questions.take(pa.array(owners[begins].numpy()))
+                batch.rows = self._questions.take(owners[begins].numpy())
                 batch.targets["question"] = (begins.cumsum(0) - 1).tolist()
             yield batch
 
@@ -120,7 +122,7 @@ class WindowSource(TokenSource):
 
     def evaluation_plan(self, batch_size: int) -> list[Tensor]:
         """Whole questions, those with the longest windows first."""
-        longest = torch.zeros(self._questions.num_rows, dtype=torch.int64)
+        longest = torch.zeros(self._count, dtype=torch.int64)
         longest = longest.scatter_reduce(0, self._owners, self.lengths, "amax")
         order = longest[self._owners].argsort(stable=True, descending=True)
         # The sort is stable, so the windows of a question stay together.

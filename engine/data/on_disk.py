@@ -1,0 +1,85 @@
+"""Tables that are too large for memory: written to a file without a name, and mapped from it.
+
+Such a file vanishes with the process that made it. What was mapped takes part in the machine's
+memory only as long as nobody else needs it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from engine.errors import DataError
+from engine.locations import cache_folder
+
+LARGE = 1 << 27
+"""Tables of more bytes than this lie on the disk."""
+WINDOW = 8192
+"""Rows that are in memory at a time while others are written."""
+
+
+def mapped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """All batches as one table that lies on the disk; raises :class:`DataError` if it is full."""
+    folder = cache_folder() / "tables"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The mapping outlives the name, which is gone before anything can go wrong.
+        with tempfile.NamedTemporaryFile(dir=folder) as file:
+            with pa.OSFile(file.name, "wb") as out, pa.ipc.new_stream(out, schema) as stream:
+                for batch in batches:
+                    stream.write_batch(batch)
+            return pa.ipc.open_stream(pa.memory_map(file.name)).read_all()
+    except OSError as error:
+        raise DataError(
+            f"Cannot write {folder}: {error.strerror or error}.",
+            "Free some space, or set DLTUI_HOME to a folder where you may write.",
+        ) from error
+
+
+class Rows:
+    """Rows of a table by their numbers.
+
+    ``Table.take`` first puts all chunks of a column together: a copy of the whole for a few rows.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._schema = table.schema
+        self._batches = table.to_batches()
+        self._begins = np.cumsum([0, *map(len, self._batches)])
+        self._row_bytes = table.nbytes / max(1, table.num_rows)
+
+    def take(self, rows: NDArray[np.int64]) -> pa.Table:
+        """The rows with these numbers in this order; on the disk where they are many."""
+        if len(rows) * self._row_bytes > LARGE:
+            return mapped(self._windows(rows), self._schema)
+        return pa.Table.from_batches(self._gathered(rows), self._schema)
+
+    def _windows(self, rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+        for begin in range(0, len(rows), WINDOW):
+            yield from self._gathered(rows[begin : begin + WINDOW])
+
+    def _gathered(self, rows: NDArray[np.int64]) -> list[pa.RecordBatch]:
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        bounds = np.searchsorted(ordered, self._begins)
+        touched = np.flatnonzero(np.diff(bounds))
+        parts = [
+            self._batches[i].take(pa.array(ordered[bounds[i] : bounds[i + 1]] - self._begins[i]))
+            for i in touched
+        ]
+        if (np.diff(order) > 0).all():
+            return parts
+        together = pa.Table.from_batches(parts, self._schema)
+        back = pa.array(np.argsort(order, kind="stable"))
+        batches: list[pa.RecordBatch] = together.take(back).to_batches()
+        return batches
+
+
+def in_windows(table: pa.Table) -> Iterator[pa.Table]:
+    """Pieces of a table that are small enough to be made Python objects of."""
+    for begin in range(0, table.num_rows, WINDOW):
+        yield table.slice(begin, WINDOW)
