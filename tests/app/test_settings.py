@@ -56,7 +56,7 @@ async def test_an_unknown_theme_and_a_problem_of_the_file_leave_the_program_usab
     until, text_of
 ) -> None:
     app = DltuiApp(settings=Settings(theme="gone"), problem="No [red] TOML.")
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: "No [red] TOML." in text_of(pilot))
         assert app.theme == "dark"
 
