@@ -1,4 +1,8 @@
-"""Read a growing ``events.jsonl``: whole lines only, each once."""
+"""Read a growing ``events.jsonl``: whole lines only, each once.
+
+A long run has a million of them, which take many seconds to decode. :meth:`Follower.catch_up`
+passes over those that the state of the run would not show.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pathlib import Path
 from engine.events import Event, decode
 from engine.history import History
 from engine.run_directory import RunDirectory
+from engine.thinning import Thinning
 
 _BLOCK = 1 << 20
 
@@ -22,8 +27,26 @@ class Follower:
 
     def new(self) -> Iterator[Event]:
         """Yield the events that were written since the last call."""
+        for lines in self._blocks():
+            yield from filter(None, map(decode, lines))
+
+    def catch_up(self, history: History) -> None:
+        """Bring ``history``, a new one, to where the run is; :meth:`new` goes on from there.
+
+        A curve of a long run has fewer points then than if all had been added, as many as are
+        kept in the end.
+        """
+        thinning = Thinning()
+        for lines in self._blocks():
+            history.apply_all(filter(None, map(decode, thinning.take(lines))))
+        history.apply_all(filter(None, map(decode, thinning.rest())))
+        history.passed_over(thinning.strides)
+        if (last := decode(thinning.last)) is not None:
+            history.last_time = last.time
+
+    def _blocks(self) -> Iterator[list[bytes]]:
         try:
-            file = self._path.open("rb")
+            file = self._path.open("rb", buffering=0)
         except FileNotFoundError:
             return
         with file:
@@ -31,14 +54,11 @@ class Follower:
             while block := file.read(_BLOCK):
                 self._offset += len(block)
                 *lines, self._torn = (self._torn + block).split(b"\n")
-                for line in lines:
-                    event = decode(line)
-                    if event is not None:
-                        yield event
+                yield lines
 
 
 def read_history(run: RunDirectory) -> History:
-    """The state of a run from all its events so far."""
+    """The state of a run from its events so far, of a long one as in :meth:`Follower.catch_up`."""
     history = History()
-    history.apply_all(Follower(run.events).new())
+    Follower(run.events).catch_up(history)
     return history

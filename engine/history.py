@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +71,11 @@ class Curve:
         self._passing = False
         self._added = len(self.points) * self._stride
 
+    def stands_for(self, count: int) -> None:
+        """Each point so far was chosen among so many: those that come are thinned alike."""
+        self._stride *= count
+        self._added *= count
+
     @property
     def last(self) -> float | None:
         """The newest value."""
@@ -85,6 +90,8 @@ class History:
     data: dict[str, Any] | None = None
     model: Model | None = None
     progress: Progress | None = None
+    trained: Progress | None = None
+    """The last word about updates, as opposed to evaluations."""
     resources: Resources | None = None
     samples: Samples | None = None
     ending: Event | None = None
@@ -138,6 +145,11 @@ class History:
             case Finished() | Stopped() | Interrupted() | Failed():
                 self.ending = event
 
+    def passed_over(self, strides: Mapping[str, int]) -> None:
+        """Of the curves of each split, only one point of so many was among the events so far."""
+        for (_, split), curve in self.curves.items():
+            curve.stands_for(strides.get(split, 1))
+
     @property
     def ended(self) -> bool:
         """Whether the run has said its last word."""
@@ -180,6 +192,7 @@ class History:
     def _progress(self, event: Progress) -> None:
         self.progress = event
         if event.phase == "train" and event.loss is not None:
+            self.trained = event
             point = Point(event.step, event.epoch, event.seconds, event.loss)
             self.curve("loss", "train").add(point)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
 from itertools import islice
 
-from engine.events import Event, Progress
+from engine.events import Progress
 from engine.follow import Follower
 from engine.history import History
 from engine.run_directory import RunDirectory, State
@@ -27,8 +26,6 @@ class Watch:
         self.run = run
         self.lock = threading.Lock()
         self.history = History()
-        self.trained: Progress | None = None
-        """The last word about updates, as opposed to evaluations."""
         self.state = State.QUEUED
         self.log_lines: list[str] = []
         """The end of what the libraries printed."""
@@ -37,6 +34,11 @@ class Watch:
         self._log_size = -1
         self._ended = threading.Event()
 
+    @property
+    def trained(self) -> Progress | None:
+        """The last word about updates, as opposed to evaluations."""
+        return self.history.trained
+
     def end(self) -> None:
         """Let :meth:`follow` return at once."""
         self._ended.set()
@@ -44,13 +46,16 @@ class Watch:
     def follow(self) -> None:
         """Read what is new until :meth:`end`; meant for a thread of its own."""
         events = Follower(self.run.events)
+        history = History()
+        events.catch_up(history)
+        with self.lock:
+            self.history = history
         looked = 0.0
         while not self._ended.is_set():
             stream = events.new()
             while chunk := list(islice(stream, _CHUNK)):
                 with self.lock:
                     self.history.apply_all(chunk)
-                    self._note_updates(chunk)
                 looked = 0.0 if self.history.ended else looked
             if time.monotonic() - looked >= _STATE_SECONDS:
                 self.state = self.run.state()
@@ -58,11 +63,6 @@ class Watch:
                 looked = time.monotonic()
             self.caught_up = True
             self._ended.wait(READ_SECONDS)
-
-    def _note_updates(self, events: Sequence[Event]) -> None:
-        for event in events:
-            if isinstance(event, Progress) and event.phase == "train" and event.loss is not None:
-                self.trained = event
 
     def _read_log(self) -> None:
         try:
