@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,11 @@ from engine.events import (
 CURVE_POINTS = 4096
 LOG_LINES = 1000
 EVALUATIONS = 2000
+MEASUREMENTS = 720
+"""An hour of them, at one in five seconds."""
+SAMPLES = 50
+_MEASURED = ("loss", "learning_rate", "grad_norm", "samples_per_second")
+"""What the updates tell that makes a curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,10 @@ class History:
     """The last word about updates, as opposed to evaluations."""
     resources: Resources | None = None
     samples: Samples | None = None
+    measured: deque[Resources] = field(default_factory=lambda: deque(maxlen=MEASUREMENTS))
+    """The newest words on the machine, in order."""
+    sampled: deque[Samples] = field(default_factory=lambda: deque(maxlen=SAMPLES))
+    """The newest samples, in order."""
     ending: Event | None = None
     first_time: float | None = None
     last_time: float | None = None
@@ -133,8 +143,10 @@ class History:
                 self.model = event
             case Resources():
                 self.resources = event
+                self.measured.append(event)
             case Samples():
                 self.samples = event
+                self.sampled.append(event)
             case CheckpointSaved():
                 self.checkpoint = event
             case Controlled():
@@ -182,6 +194,8 @@ class History:
         self.final = {}
         if self.progress is not None and self.progress.step > step:
             self.progress = None
+        while self.sampled and self.sampled[-1].step > step:
+            self.sampled.pop()
         if self.samples is not None and self.samples.step > step:
             self.samples = None
         if self.checkpoint is not None and self.checkpoint.step > step:
@@ -191,10 +205,13 @@ class History:
 
     def _progress(self, event: Progress) -> None:
         self.progress = event
-        if event.phase == "train" and event.loss is not None:
-            self.trained = event
-            point = Point(event.step, event.epoch, event.seconds, event.loss)
-            self.curve("loss", "train").add(point)
+        if event.phase != "train" or event.loss is None:
+            return
+        self.trained = event
+        for name in _MEASURED:
+            if (value := getattr(event, name)) is not None:
+                point = Point(event.step, event.epoch, event.seconds, value)
+                self.curve(name, "train").add(point)
 
     def _evaluated(self, event: Evaluated) -> None:
         if event.split != "validation":

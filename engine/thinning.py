@@ -1,7 +1,8 @@
 """Choose, among the lines of a long run, those that its state needs, before any is decoded.
 
-What is left out would not be seen: points of a curve that is longer than what is kept, and all
-but the newest word on the machine, the samples, the checkpoint, or a split other than validation.
+What is left out would not be seen: points of a curve that is longer than what is kept, all but
+the newest words on the machine and samples, and all but the newest checkpoint and evaluation of a
+split other than validation.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from engine.history import CURVE_POINTS, LOG_LINES
+from engine.history import CURVE_POINTS, LOG_LINES, MEASUREMENTS, SAMPLES
 
 _KEPT = 2 * CURVE_POINTS
 """Most lines of a kind that are chosen."""
@@ -21,7 +22,7 @@ _STARTED, _PROGRESS = b'{"event":"started"', b'{"event":"progress"'
 _KIND = re.compile(rb'\{"event":"(\w+)"')
 _SPLIT = re.compile(rb'"split":"([^"]*)"')
 _LISTED = (b"log", b"controlled")
-_LATEST = (b"resources", b"samples", b"checkpoint")
+_RECENT = {b"resources": MEASUREMENTS, b"samples": SAMPLES}
 
 Numbered = tuple[int, bytes]
 
@@ -68,6 +69,7 @@ class Thinning:
         self._progress, self._evaluated = _Sampled(), _Sampled()
         self._tail: Sequence[bytes] = ()
         self._listed: deque[bytes] = deque(maxlen=LOG_LINES)
+        self._recent = {kind: deque[bytes](maxlen=count) for kind, count in _RECENT.items()}
         self._latest: dict[bytes, bytes] = {}
         self._others: list[bytes] = []
 
@@ -99,10 +101,12 @@ class Thinning:
                 break
         yield from chain(
             self._others, self._progress.take(), self._evaluated.take(),
-            self._listed, self._latest.values(),
+            self._listed, *self._recent.values(), self._latest.values(),
         )  # fmt: skip
         self._tail = ()
         self._listed.clear()
+        for lines in self._recent.values():
+            lines.clear()
         self._latest.clear()
         self._others.clear()
 
@@ -121,8 +125,10 @@ class Thinning:
         kind = found[1] if found else b""
         if kind == b"evaluated":
             self._put_evaluation(line)
-        elif kind in _LATEST:
+        elif kind == b"checkpoint":
             self._latest[kind] = line
+        elif kind in self._recent:
+            self._recent[kind].append(line)
         elif kind in _LISTED:
             self._listed.append(line)
         else:

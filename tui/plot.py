@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from rich.text import Text
 from textual.content import Content
 
+from tui.figures import duration
 from tui.text import literal
 
 Color = tuple[int, int, int]
 Pair = tuple[float, float]
+Segment = list[Pair]
+"""Points that a line joins."""
 _LIMIT = 1e30
+_FAINT = 0.45
+_TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+"""Seconds between ticks on an axis of time; whole days beyond."""
+_building = threading.Lock()
+"""plotext has one figure, whoever draws."""
 
 MINIMUM = (16, 4)
 """Columns and rows below which nothing can be drawn."""
@@ -41,22 +51,71 @@ class Plot:
     log: bool = False
     smoothing: float = 0.0
     """Weight of the past in an exponential mean, 0 for none, below 1."""
+    span: Pair | None = None
+    """The part of the x axis that is seen; ``None`` for all of it."""
+    cursor: float | None = None
+    """Where on the x axis a line is drawn from top to bottom."""
+    cursor_color: Color = (128, 128, 128)
+    time: bool = False
+    """Whether x is in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A line as it is drawn: its segments, what lies beneath them, its marked points."""
+
+    line: Line
+    segments: Sequence[Segment]
+    faint: Sequence[Segment]
+    marked: Segment
 
 
 def draw(plot: Plot, width: int, height: int) -> list[Content]:
     """The chart's lines; a sentence where there is nothing to draw. Never raises on any numbers."""
     if width < MINIMUM[0] or height < MINIMUM[1]:
         return [Content("too small")]
-    lines = [(line, points) for line in plot.lines if (points := _prepared(line, plot, width))]
+    lines = [drawn for line in plot.lines if (drawn := _prepared(line, plot, width)) is not None]
     if not lines:
         return _empty(plot, width, height)
-    text = Text.from_ansi(_build(plot, lines, width, height))
+    with _building:
+        text = Text.from_ansi(_build(plot, lines, width, height))
     return [Content.from_rich_text(line) for line in text.split()]
 
 
-def _prepared(line: Line, plot: Plot, columns: int) -> list[Pair]:
-    points = smooth(drawable(line.points, plot.log), plot.smoothing)
-    return on_scale(thin(points, columns), plot.log)
+def _prepared(line: Line, plot: Plot, columns: int) -> _Drawn | None:
+    """What is to be drawn of a line, ``None`` where nothing is. Smoothed is the line, not its
+    markers: they stay on what was measured."""
+    segments = segments_of(line.points, plot.log)
+    raw = _seen(segments, plot, columns)
+    if not any(raw):
+        return None
+    marked = [point for segment in raw for point in segment] if line.marker else []
+    if not plot.smoothing:
+        return _Drawn(line, raw, [], marked)
+    smoothed = _seen([smooth(segment, plot.smoothing) for segment in segments], plot, columns)
+    return _Drawn(line, smoothed, [] if line.marker else raw, marked)
+
+
+def _seen(segments: Sequence[Segment], plot: Plot, columns: int) -> list[Segment]:
+    """The segments as they are drawn: the part in the span, thinned, on their scale."""
+    parts = [within(segment, plot.span) for segment in segments]
+    return [on_scale(thin(part, columns), plot.log) for part in parts if part]
+
+
+def segments_of(points: Sequence[Pair], log: bool) -> list[Segment]:
+    """The points that have a place, apart where one between them has none."""
+    groups = groupby(points, key=lambda point: _has_place(point, log))
+    return [list(group) for has_place, group in groups if has_place]
+
+
+def within(points: Sequence[Pair], span: Pair | None) -> Segment:
+    """The points in a part of the x axis and the next on each side, to which lines lead."""
+    if span is None:
+        return list(points)
+    low, high = span
+    first = next((i for i, (x, _) in enumerate(points) if x >= low), len(points))
+    last = next((i for i, (x, _) in enumerate(points) if x > high), len(points))
+    return list(points[max(0, first - 1) : last + 1])
 
 
 def on_scale(points: Sequence[Pair], log: bool) -> list[Pair]:
@@ -66,9 +125,12 @@ def on_scale(points: Sequence[Pair], log: bool) -> list[Pair]:
 
 def drawable(points: Sequence[Pair], log: bool) -> list[Pair]:
     """The points that have a place: finite, and positive where the scale is logarithmic."""
-    return [
-        (x, y) for x, y in points if abs(x) < _LIMIT and abs(y) < _LIMIT and (not log or y > 1e-30)
-    ]
+    return [point for point in points if _has_place(point, log)]
+
+
+def _has_place(point: Pair, log: bool) -> bool:
+    x, y = point
+    return abs(x) < _LIMIT and abs(y) < _LIMIT and (not log or y > 1 / _LIMIT)
 
 
 def smooth(points: Sequence[Pair], weight: float) -> list[Pair]:
@@ -108,7 +170,7 @@ def _lowest_and_highest(column: list[Pair]) -> list[Pair]:
     return [column[i] for i in sorted({low, high})]
 
 
-def _build(plot: Plot, lines: Sequence[tuple[Line, list[Pair]]], width: int, height: int) -> str:
+def _build(plot: Plot, lines: Sequence[_Drawn], width: int, height: int) -> str:
     """The chart as text with colour codes, drawn by plotext."""
     import plotext  # 0.1 s, which the first paint need not wait for
 
@@ -119,15 +181,28 @@ def _build(plot: Plot, lines: Sequence[tuple[Line, list[Pair]]], width: int, hei
     figure.canvas("default")
     figure.legend(False)
     figure.plot_size(width, height)
-    _set_rulers(figure, plot, [points for _, points in lines], height)
-    for line, points in lines:
-        for marker, connected in (("braille", True), (line.marker, False)):
-            if marker:
-                _draw(figure, plotext, points, marker, line.color, connected)
+    bottom, top = _set_rulers(figure, plot, lines, height)
+    if plot.cursor is not None:
+        upright = [(plot.cursor, bottom), (plot.cursor, top)]
+        _draw(figure, plotext, upright, "│", plot.cursor_color, True)
+    for drawn in lines:
+        color = drawn.line.color
+        for segment in drawn.faint:
+            _draw(figure, plotext, segment, "braille", faint(color), True)
+        for segment in drawn.segments:
+            _draw(figure, plotext, segment, "braille", color, True)
+        if drawn.marked:
+            _draw(figure, plotext, drawn.marked, drawn.line.marker, color, False)
     best = on_scale(drawable([plot.best] if plot.best else [], plot.log), plot.log)
     if best:
         _draw(figure, plotext, best, "◆", plot.best_color, False)
     return str(figure.build().string())
+
+
+def faint(color: Color) -> Color:
+    """The colour of what lies beneath."""
+    red, green, blue = (round(_FAINT * part + (1 - _FAINT) * 90) for part in color)
+    return red, green, blue
 
 
 def _draw(
@@ -141,15 +216,23 @@ def _draw(
     figure.draw(signal.lines() if connected else signal)
 
 
-def _set_rulers(figure: Any, plot: Plot, curves: Sequence[Sequence[Pair]], height: int) -> None:
-    """Limits and a few round ticks; plotext's own ticks have too many digits."""
-    x_low, x_high = limits([x for points in curves for x, _ in points])
-    y_low, y_high = limits([y for points in curves for _, y in points])
+def _set_rulers(figure: Any, plot: Plot, lines: Sequence[_Drawn], height: int) -> Pair:
+    """Limits and a few round ticks; plotext's own ticks have too many digits. Returns those of y.
+
+    What lies beneath counts too, so that nothing that was measured falls off the chart.
+    """
+    points = [p for line in lines for part in (*line.segments, *line.faint) for p in part]
+    points += [point for line in lines for point in line.marked]
+    x_low, x_high = plot.span or limits([x for x, _ in points])
+    seen = [y for x, y in points if x_low <= x <= x_high] or [y for _, y in points]
+    y_low, y_high = limits(seen)
     figure.ruler(0, 0).lim(x_low, x_high)
     figure.ruler(1, 0).lim(y_low, y_high)
-    figure.ruler(0, 0).ticks(*ticks(x_low, x_high, 7))
-    scale = _log_ticks if plot.log else ticks
-    figure.ruler(1, 0).ticks(*scale(y_low, y_high, max(2, height // 2)))
+    across = time_ticks if plot.time else ticks
+    upward = _log_ticks if plot.log else ticks
+    figure.ruler(0, 0).ticks(*across(x_low, x_high, 7))
+    figure.ruler(1, 0).ticks(*upward(y_low, y_high, max(2, height // 2)))
+    return y_low, y_high
 
 
 def limits(values: Sequence[float]) -> Pair:
@@ -173,7 +256,23 @@ def ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)
     values = [i * step for i in range(first, first + count + 2) if i * step <= high + step * 1e-9]
-    return values, [f"{round(value / step) * step:.6g}" for value in values]
+    # As many digits as tell one from the next: 1000000.2 and 1000000.4, not 1e+06 twice.
+    digits = math.floor(math.log10(max(abs(low), abs(high), step)) + 1e-9) + 1
+    digits = max(3, min(12, digits - math.floor(math.log10(step) + 1e-9)))
+    return values, [f"{round(value / step) * step:.{digits}g}" for value in values]
+
+
+def time_ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
+    """As :func:`ticks`, for seconds: whole minutes, hours and days."""
+    rough = (high - low) / count
+    if rough < _TIMES[0]:
+        values, texts = ticks(low, high, count)
+        return values, [f"{text} s" for text in texts]
+    days = math.ceil(rough / _TIMES[-1]) * _TIMES[-1]
+    step = next((seconds for seconds in _TIMES if seconds >= rough), days)
+    first = math.ceil(low / step - 1e-9)
+    values = [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    return [float(value) for value in values], [duration(value) for value in values]
 
 
 def _log_ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:

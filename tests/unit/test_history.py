@@ -177,3 +177,20 @@ def test_a_long_run_takes_a_bounded_history() -> None:
     assert made.evaluations[-1].step == 39_999
     assert steps(made)[0] == 1
     assert steps(made)[-1] == 39_999
+
+
+def test_what_updates_measure_makes_curves_of_their_own() -> None:
+    history = History()
+    history.apply(
+        Progress(step=1, steps=9, epoch=0.1, epochs=1, loss=2.0, learning_rate=3e-4, grad_norm=1.5)
+    )
+    assert history.curve("learning_rate", "train").last == 3e-4
+    assert history.curve("grad_norm", "train").last == 1.5
+
+
+def test_samples_after_the_point_of_resuming_are_forgotten() -> None:
+    history = History()
+    for step in (10, 20):
+        history.apply(Samples(step=step, split="validation", items=[]))
+    history.apply(Started(device="cpu", precision="float32", threads=1, resumed_step=10))
+    assert [event.step for event in history.sampled] == [10]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.content import Content
 from textual.geometry import Region
@@ -57,23 +57,21 @@ class Canvas(Widget):
 def difference(y: int, old: Strip, new: Strip) -> Region:
     """The cells of line ``y`` from the first to the last that is not the same."""
     a, b = _cells(old), _cells(new)
-    width = max(len(a), len(b))
-    start = _same(a, b)
-    if len(a) == len(b):
-        width -= _same(a[start:][::-1], b[start:][::-1])
+    shorter, width = sorted((len(a), len(b)))
+    start = 0
+    while start < shorter and a[start] == b[start]:
+        start += 1
+    while len(a) == len(b) and width > start and a[width - 1] == b[width - 1]:
+        width -= 1
     return Region(start, y, width - start, 1)
 
 
 def _cells(strip: Strip) -> list[tuple[str, object]]:
     """What each cell shows; a wide character fills two."""
-    return [
-        (character, segment.style)
-        for segment in strip
-        for character in segment.text
-        for _ in range(max(1, Segment(character).cell_length))
-    ]
-
-
-def _same(a: Sequence[object], b: Sequence[object]) -> int:
-    """How many items at the beginning are equal."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+    cells: list[tuple[str, object]] = []
+    for text, style, _ in strip:
+        if cell_len(text) == len(text):
+            cells += [(character, style) for character in text]
+        else:
+            cells += [(one, style) for one in text for _ in range(max(1, cell_len(one)))]
+    return cells
