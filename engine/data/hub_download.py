@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -14,6 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from engine.data.hub import HubConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import DataError
+from engine.hub_reach import offline_where_unreachable
 from engine.plain import plain
 
 datasets.disable_progress_bars()
@@ -41,7 +44,10 @@ def load_from_hub(config: HubConfig) -> RawData:
 
 def _download(config: HubConfig) -> datasets.DatasetDict:
     try:
-        return datasets.load_dataset(config.name, config.config or None, revision=config.revision)
+        with nullcontext() if Path(config.name).is_dir() else offline_where_unreachable():
+            return datasets.load_dataset(
+                config.name, config.config or None, revision=config.revision
+            )
     except (
         OSError, ValueError, RuntimeError, KeyError, TypeError, NotImplementedError,
         datasets.exceptions.DatasetsError, HfHubHTTPError, pa.ArrowException,

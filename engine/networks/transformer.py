@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from engine.errors import TrainingError
+from engine.hub_reach import offline_where_unreachable
 from engine.locations import runs_folder
 from engine.models.shapes import TextHead, TextShape
 from engine.names import is_name
@@ -80,7 +81,9 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
             "Choose another model.",
         )
     if torch.get_default_device().type == "meta":
-        return auto.from_config(architecture, dtype=torch.get_default_dtype())
+        network = auto.from_config(architecture, dtype=torch.get_default_dtype())
+        _make_room(network, shape)
+        return network
     place = source_of(config.path)
     base = base_of_adapter(place)
     with readable(config):
@@ -180,9 +183,15 @@ def source_of(path: str) -> str:
 
 @contextlib.contextmanager
 def readable(config: TransformerConfig | ImageTransformerConfig) -> Iterator[None]:
-    """Turn what transformers says of a model that cannot be had into one sentence."""
+    """Turn what transformers says of a model that cannot be had into one sentence.
+
+    A model of the hub is looked for on this machine only, where the hub cannot be reached.
+    """
+    place = source_of(config.path)
+    here = Path(base_of_adapter(place) or place).is_dir()
     try:
-        yield
+        with contextlib.nullcontext() if here else offline_where_unreachable():
+            yield
     except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
         raise TrainingError(*_reason(config, error)) from error
 
@@ -236,9 +245,16 @@ def _label(architecture: Any, shape: TextShape) -> None:
 
 
 def _make_room(network: Any, shape: TextShape) -> None:
-    """Add rows to the embedding where the tokenizer has tokens that the network lacks."""
-    if shape.vocabulary > network.get_input_embeddings().num_embeddings:
-        network.resize_token_embeddings(shape.vocabulary)
+    """Add rows to the embedding where the tokenizer has tokens that the network lacks.
+
+    They are noted as ``added_tokens``: even where all else is frozen, these must be trained.
+    """
+    known = network.get_input_embeddings().num_embeddings
+    if shape.vocabulary > known:
+        # On the device meta there is no mean of the other rows.
+        real = torch.get_default_device().type != "meta"
+        network.resize_token_embeddings(shape.vocabulary, mean_resizing=real)
+        network.added_tokens = tuple(range(known, shape.vocabulary))
 
 
 def _new_bert(config: TransformerConfig, shape: TextShape) -> Any:
