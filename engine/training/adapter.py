@@ -43,6 +43,7 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
         use_rslora=config.method == "rslora",
         init_lora_weights=_INITS[config.init_lora_weights],
         modules_to_save=kept or None,
+        trainable_token_indices=_added_tokens(network, kept),
         base_model_name_or_path=base or None,
         inference_mode=False,
     )
@@ -86,7 +87,8 @@ def save_adapter(network: nn.Module, folder: Path, initial: Path) -> None:
     assert isinstance(network, peft.PeftModel)
     config: Any = network.peft_config["default"]
     if config.init_lora_weights != "pissa":
-        network.save_pretrained(str(folder))
+        # Rows of added tokens are saved by themselves; peft would add the whole embedding.
+        network.save_pretrained(str(folder), save_embedding_layers=False)
         return
     weights = _difference(_adapter_weights(network), load_file(initial))
     save_file(weights, folder / "adapter_model.safetensors", {"format": "pt"})
@@ -100,7 +102,7 @@ def save_adapter(network: nn.Module, folder: Path, initial: Path) -> None:
 
 
 def _adapter_weights(network: nn.Module) -> dict[str, Tensor]:
-    weights = peft.get_peft_model_state_dict(network)
+    weights = peft.get_peft_model_state_dict(network, save_embedding_layers=False)
     return {name: value.detach().cpu().contiguous() for name, value in weights.items()}
 
 
@@ -139,6 +141,21 @@ def _kept_whole(network: nn.Module, config: AdapterConfig) -> list[str]:
                 f"adapter.modules_to_save: no module of this model is called {wanted[:60]!r}."
             )
     return list(dict.fromkeys([*heads(network), *config.modules_to_save]))
+
+
+def _added_tokens(network: nn.Module, kept: list[str]) -> dict[str, list[int]] | None:
+    """New rows of the embedding, and of the output layer, by the name of the layer."""
+    model: Any = network
+    tokens = list(getattr(network, "added_tokens", ()))
+    if not tokens:
+        return None
+    layers = {model.get_input_embeddings()}
+    output = model.get_output_embeddings()
+    if output is not None and not model.config.tie_word_embeddings:
+        layers.add(output)
+    names = [name for name, module in network.named_modules() if module in layers]
+    whole = [name for name in names if any(f".{name}".endswith(f".{part}") for part in kept)]
+    return {name: tokens for name in names if name not in whole} or None
 
 
 def _shortest(network: nn.Module, targets: list[str]) -> list[str]:
