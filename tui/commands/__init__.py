@@ -31,6 +31,8 @@ COMMANDS = {
     "predict": "let a finished run predict from new inputs",
     "export": "write a finished run's model in a form that others need",
     "stop": "ask a run to stop and keep what it has learned",
+    "sweep": "search for better values by many runs",
+    "sweeps": "list all sweeps, or rank the trials of one",
     "doctor": "show versions, devices, memory, disk and what the terminal can do",
 }
 """By name: a line of help."""

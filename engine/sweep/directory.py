@@ -1,0 +1,183 @@
+"""The directory of a sweep: the protocol between who searches and who watches.
+
+sweep.toml     what is searched (:class:`SweepConfig`)
+trials.json    the trials so far (:class:`~engine.sweep.table.SweepTable`)
+journal.log    what the search has to remember (optuna's journal)
+worker.json    the process that searches
+lock           held while it does
+stop           there when it is asked to stop
+log.txt        whatever the libraries print
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine import atomic
+from engine.config import RunConfig
+from engine.environment import worker_environment
+from engine.errors import RunError
+from engine.names import NAME_PATTERN, is_name
+from engine.process import ProcessIdentity
+from engine.sweep.space import Dimension, read_space
+from engine.sweep.table import SweepTable
+
+
+class SweepConfig(BaseModel):
+    """What is searched, from where, and how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=f"^{NAME_PATTERN}$")
+    base: dict[str, Any]
+    """The configuration that the trials vary, as nested dictionaries."""
+    space: dict[str, str]
+    """By field, what may be tried (:mod:`engine.sweep.space`)."""
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    pruner: Literal["none", "median", "hyperband"] = "median"
+    trials: int = Field(30, ge=1, le=100_000)
+    parallel: int = Field(1, ge=1, le=64)
+    """Runs at the same time."""
+    seed: int = 0
+
+    def config(self) -> RunConfig:
+        """The base; raises :class:`~engine.errors.ConfigError`."""
+        return RunConfig.parse(self.base)
+
+    def dimensions(self) -> list[Dimension]:
+        """The space; raises :class:`~engine.errors.ConfigError`."""
+        return read_space(self.config(), self.space)
+
+
+class SweepDirectory:
+    """Paths of a sweep's files; holds no state of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.journal = path / "journal.log"
+        self.log = path / "log.txt"
+        self._config = path / "sweep.toml"
+        self._table = path / "trials.json"
+        self._worker = path / "worker.json"
+        self._lock = path / "lock"
+        self._stop = path / "stop"
+
+    @classmethod
+    def create(cls, folder: Path, config: SweepConfig) -> SweepDirectory:
+        """Make a directory in ``folder``; raises :class:`RunError`, also if the name is taken."""
+        sweep = cls(folder / config.name)
+        anchored = config.config().anchored().values()
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sweep.path.mkdir(mode=0o700)
+            content = tomlkit.dumps(config.model_dump() | {"base": anchored})
+            atomic.write_text(sweep._config, content)
+        except FileExistsError as error:
+            raise RunError(
+                f"There is a sweep {config.name} already.",
+                "Give another --name, or go on with it by --resume.",
+            ) from error
+        except OSError as error:
+            raise RunError(f"Cannot make a sweep in {folder}: {error.strerror}.") from error
+        return sweep
+
+    @classmethod
+    def open(cls, folder: Path, name: str) -> SweepDirectory:
+        """The sweep called ``name``; raises :class:`RunError` when there is none."""
+        sweep = cls(folder / name)
+        if not is_name(name) or not sweep._config.is_file():
+            raise RunError(
+                f"There is no sweep {name[:80]!r} in {folder}.", "`dltui sweeps` lists all."
+            )
+        return sweep
+
+    @property
+    def name(self) -> str:
+        """The name of the directory."""
+        return self.path.name
+
+    def config(self) -> SweepConfig:
+        """What is searched; raises :class:`RunError` when it cannot be read."""
+        try:
+            return SweepConfig.model_validate(tomllib.loads(self._config.read_text()))
+        except (OSError, ValueError, ValidationError) as error:
+            raise RunError(f"Cannot read {self._config}: {error}.") from error
+
+    def table(self) -> SweepTable:
+        """The trials so far; an empty table before there are any. Raises :class:`RunError`."""
+        try:
+            return SweepTable.from_record(json.loads(self._table.read_text()))
+        except FileNotFoundError:
+            return SweepTable()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"Cannot read {self._table}: {error}.") from error
+
+    def write_table(self, table: SweepTable) -> None:
+        """Let those who watch see ``table``."""
+        atomic.write_json(self._table, table.record())
+
+    def running(self) -> bool:
+        """Whether a process searches now."""
+        try:
+            worker = ProcessIdentity.from_record(json.loads(self._worker.read_text()))
+        except (OSError, ValueError):
+            return False
+        return worker is not None and worker.alive()
+
+    def ask_to_stop(self) -> None:
+        """Let the runs of now stop and no other begin."""
+        self._stop.touch(mode=0o600)
+
+    def asked_to_stop(self) -> bool:
+        """Whether somebody asked for it."""
+        return self._stop.exists()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Search here; raises :class:`RunError` when another process does."""
+        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise RunError(f"Another process already works on the sweep {self.name}.") from error
+        try:
+            self._stop.unlink(missing_ok=True)
+            atomic.write_json(self._worker, ProcessIdentity.own().record())
+            yield
+        finally:
+            os.close(handle)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Search in a process of its own, which goes on when this one is gone."""
+        handle = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-P", "-m", "engine.sweep.worker", str(self.path.absolute())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=worker_environment(),
+            )
+
+
+def all_sweeps(folder: Path) -> list[SweepDirectory]:
+    """All sweeps of a folder, the newest first."""
+    try:
+        paths = [path for path in folder.iterdir() if (path / "sweep.toml").is_file()]
+    except OSError:
+        return []
+    return [SweepDirectory(path) for path in sorted(paths, key=lambda p: -p.stat().st_mtime)]

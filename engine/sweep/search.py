@@ -1,0 +1,260 @@
+"""The search itself: optuna proposes, ordinary runs answer.
+
+Everything that must survive a crash is in optuna's journal and in the runs' own directories: a
+search that begins again goes on with the runs that the one before it has left.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from engine import control
+from engine.control import Request
+from engine.errors import ConfigError, Problem, RunError
+from engine.events import Evaluated
+from engine.follow import Follower
+from engine.history import History
+from engine.launch import start
+from engine.run_directory import RunDirectory, State
+from engine.sweep import table
+from engine.sweep.directory import SweepConfig, SweepDirectory
+from engine.sweep.space import Dimension, Range, as_texts, place
+
+POLL_SECONDS = 0.3
+_RESTARTS = 3
+"""Times that a run which was lost or interrupted is taken up again."""
+_WARM_UP = 4
+"""Trials that go to their end before one is pruned."""
+_STATES: dict[TrialState, table.TrialState] = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
+
+
+@dataclass
+class _Going:
+    """A trial whose run has not ended."""
+
+    number: int
+    run: RunDirectory
+    trial: optuna.Trial | None
+    """None for one that an earlier process began: it is not pruned."""
+    follower: Follower
+    history: History = field(default_factory=History)
+    pruned: bool = False
+    restarts: int = 0
+
+
+class Search:
+    """One sweep, from its first trial to its last."""
+
+    def __init__(self, sweep: SweepDirectory, runs: Path) -> None:
+        self._sweep = sweep
+        self._spec = sweep.config()
+        self._base = self._spec.config()
+        self._dimensions = self._spec.dimensions()
+        self._runs = runs
+        self._metric = self._base.task.metric(self._base.train.metric_for_best_model)
+        self._study = _study(sweep, self._spec, self._metric.higher_is_better)
+        self._going: list[_Going] = []
+
+    def run(self) -> None:
+        """Search until all trials are made or somebody asks to stop."""
+        self._begin()
+        self._show()
+        while self._going or self._another():
+            while len(self._going) < self._spec.parallel and self._another():
+                self._next()
+                self._show()
+            ended = [going for going in self._going if self._over(going)]
+            self._going = [going for going in self._going if going not in ended]
+            if ended:
+                self._show()
+            elif self._sweep.asked_to_stop():
+                for going in self._going:
+                    control.send(going.run.control, Request(control.STOP))
+            time.sleep(POLL_SECONDS)
+        self._show(final=True)
+
+    def _another(self) -> bool:
+        states = [trial.state for trial in self._study.trials]
+        waiting = states.count(TrialState.WAITING)
+        exhausted = self._spec.sampler == "grid" and not waiting
+        full = len(states) - waiting >= self._spec.trials
+        return not (full or exhausted or self._sweep.asked_to_stop())
+
+    def _begin(self) -> None:
+        """Try the preset as it is first; take up what an earlier process has left."""
+        own = place(self._base, self._dimensions)
+        if not self._study.trials:
+            grid = self._spec.sampler == "grid"
+            points = _grid(self._dimensions) if grid else [own] if own is not None else []
+            for point in points:
+                self._study.enqueue_trial(point, user_attrs={"preset": point == own})
+        for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
+            run = RunDirectory(self._runs / trial.user_attrs.get("run", ""))
+            if "run" in trial.user_attrs and run.path.is_dir():
+                self._going.append(_Going(trial.number, run, None, Follower(run.events)))
+            else:
+                self._study.tell(trial.number, state=TrialState.FAIL)
+
+    def _next(self) -> None:
+        trial = self._study.ask(dict(map(_distribution, self._dimensions)))
+        texts = as_texts(self._dimensions, trial.params)
+        trial.set_user_attr("values", texts)
+        name = f"{self._spec.name[:58]}-{trial.number}"
+        assignments = [f"{name}={text}" for name, text in texts.items()]
+        try:
+            config = self._base.override([*assignments, f"name={name}"])
+        except ConfigError as error:
+            trial.set_user_attr("problem", str(error))
+            self._study.tell(trial, state=TrialState.FAIL)
+            return
+        run = RunDirectory.create(self._runs, config)
+        trial.set_user_attr("run", run.id)
+        start(run)
+        self._going.append(_Going(trial.number, run, trial, Follower(run.events)))
+
+    def _over(self, going: _Going) -> bool:
+        """Take in what the run has said; whether it is over, and told to the study."""
+        ended = going.run.state()  # before reading, so that no last word is missed
+        for event in going.follower.new():
+            going.history.apply(event)
+            if isinstance(event, Evaluated) and event.split == "validation":
+                self._report(going, event)
+        if not ended.ended:
+            return False
+        if ended in (State.LOST, State.INTERRUPTED) and going.restarts < _RESTARTS:
+            going.restarts += 1
+            start(going.run)
+            return False
+        best = going.history.best
+        value = best.metrics.get(self._metric.name) if best is not None else None
+        if going.pruned:
+            self._study.tell(going.number, state=TrialState.PRUNED)
+        elif ended in (State.FINISHED, State.STOPPED) and value is not None:
+            self._study.tell(going.number, value)
+        else:
+            self._study.tell(going.number, state=TrialState.FAIL)
+        return True
+
+    def _report(self, going: _Going, event: Evaluated) -> None:
+        """Tell the pruner; stop the run if it says so."""
+        value = event.metrics.get(self._metric.name)
+        if going.trial is None or going.pruned or value is None:
+            return
+        going.trial.report(value, event.step)
+        if going.trial.should_prune():
+            going.pruned = True
+            control.send(going.run.control, Request(control.STOP))
+
+    def _show(self, final: bool = False) -> None:
+        trials = [trial for trial in self._study.trials if trial.state != TrialState.WAITING]
+        self._sweep.write_table(
+            table.SweepTable(
+                metric=self._metric.name,
+                higher_is_better=self._metric.higher_is_better,
+                trials=tuple(map(self._row, trials)),
+                importance=_importance(self._study) if final else {},
+            )
+        )
+
+    def _row(self, trial: FrozenTrial) -> table.TrialRow:
+        value = trial.value
+        if value is None and trial.intermediate_values:
+            best = max if self._metric.higher_is_better else min
+            value = best(trial.intermediate_values.values())
+        return table.TrialRow(
+            number=trial.number,
+            state=_STATES.get(trial.state, "running"),
+            values=trial.user_attrs.get("values", {}),
+            value=value,
+            run=trial.user_attrs.get("run", ""),
+            preset=bool(trial.user_attrs.get("preset", False)),
+        )
+
+
+def _study(sweep: SweepDirectory, spec: SweepConfig, higher_is_better: bool) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = JournalStorage(JournalFileBackend(str(sweep.journal)))
+    study = optuna.create_study(
+        storage=storage,
+        study_name="sweep",
+        direction="maximize" if higher_is_better else "minimize",
+        load_if_exists=True,
+    )
+    # A search that goes on must not propose again what the one before it began with.
+    study.sampler = _sampler(spec, spec.seed + len(study.trials))
+    study.pruner = _PRUNERS[spec.pruner]()
+    return study
+
+
+def _sampler(spec: SweepConfig, seed: int) -> optuna.samplers.BaseSampler:
+    if spec.sampler != "tpe":  # the points of a grid are all known before
+        return optuna.samplers.RandomSampler(seed=seed)
+    # Trials that run at the same time keep away from each other.
+    return optuna.samplers.TPESampler(seed=seed, constant_liar=spec.parallel > 1)
+
+
+_PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
+    "none": optuna.pruners.NopPruner,
+    "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=_WARM_UP, n_warmup_steps=1),
+    "hyperband": optuna.pruners.HyperbandPruner,
+}
+
+
+def _grid(dimensions: list[Dimension]) -> list[dict[str, str | float]]:
+    """The points of a grid; raises :class:`ConfigError` for a range."""
+    choices = [dimension for dimension in dimensions if not isinstance(dimension, Range)]
+    if len(choices) < len(dimensions):
+        text = "a grid needs single values, such as 1e-4,3e-4,1e-3"
+        raise ConfigError([Problem(d.field, text) for d in dimensions if isinstance(d, Range)])
+    names = [choice.field for choice in choices]
+    return [
+        dict(zip(names, values, strict=True))
+        for values in itertools.product(*(choice.values for choice in choices))
+    ]
+
+
+def _distribution(dimension: Dimension) -> tuple[str, BaseDistribution]:
+    if not isinstance(dimension, Range):
+        return dimension.field, CategoricalDistribution(list(dimension.values))
+    if dimension.whole:
+        low, high = int(dimension.low), int(dimension.high)
+        return dimension.field, IntDistribution(low, high, log=dimension.log)
+    return dimension.field, FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+
+
+def _importance(study: optuna.Study) -> dict[str, float]:
+    """By fANOVA (Hutter et al. 2014); empty where the trials cannot tell."""
+    complete = study.get_trials(states=(TrialState.COMPLETE,))
+    if len(complete) < _WARM_UP or len({trial.value for trial in complete}) < 2:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        found = optuna.importance.get_param_importances(study)
+    return {name: round(float(share), 4) for name, share in found.items()}
+
+
+def fail(sweep: SweepDirectory, error: RunError | ConfigError) -> None:
+    """Let those who watch see why the search ended."""
+    before = sweep.table()
+    record = before.record() | {"problem": str(error)}
+    sweep.write_table(table.SweepTable.from_record(record))

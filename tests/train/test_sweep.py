@@ -1,0 +1,100 @@
+"""Sweeps with real runs: searched to the end, stopped, killed and taken up again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ConfigError, RunError
+from engine.presets import find_preset, load_preset
+from engine.run_directory import RunDirectory, all_runs
+from engine.sweep.directory import SweepConfig, SweepDirectory, all_sweeps
+
+pytest.importorskip("optuna")
+
+RATES = {"train.learning_rate": "1e-3,1e-2"}
+PATIENCE_SECONDS = 240
+
+
+def sweep(home: Path, space: dict[str, str], *fixed: str, **settings: object) -> SweepDirectory:
+    base = load_preset(find_preset("wine-mlp"), ["train.epochs=3", *fixed]).values()
+    config = SweepConfig.model_validate({"name": "s", "base": base, "space": space} | settings)
+    return SweepDirectory.create(home / "sweeps", config)
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.1)
+
+
+def test_a_grid_tries_every_point_once_and_ranks_them(home: Path) -> None:
+    made = sweep(home, RATES, sampler="grid", trials=10, parallel=2)
+    assert made.start().wait(PATIENCE_SECONDS) == 0
+    table = made.table()
+    assert {row.values["train.learning_rate"] for row in table.trials} == {"1e-3", "1e-2"}
+    assert [row.state for row in table.trials] == ["complete"] * 2
+    best, other = table.ranked()
+    assert best.value is not None
+    assert other.value is not None
+    assert best.value < other.value, "wine-mlp decides by the loss"
+    run = RunDirectory(home / "runs" / best.run)
+    assert run.config().train.learning_rate == float(best.values["train.learning_rate"])
+    assert (run.read_report() or {})["metrics"]["validation"]["loss"] == best.value
+
+
+def test_a_killed_search_is_taken_up_with_the_runs_it_left(home: Path) -> None:
+    made = sweep(home, {"train.learning_rate": "1e-3..1e-1:log"}, "train.epochs=40", trials=3)
+    process = made.start()
+    until(lambda: made.table().trials and made.table().trials[0].run)
+    process.kill()
+    process.wait()
+    left = made.table().trials[0].run
+
+    assert made.start().wait(PATIENCE_SECONDS) == 0
+
+    table = made.table()
+    assert [row.state for row in table.trials] == ["complete"] * 3
+    assert table.trials[0].run == left
+    assert table.preset == table.trials[0]
+    assert len(all_runs(home / "runs")) == 3
+
+
+def test_a_stopped_sweep_keeps_what_it_has(home: Path) -> None:
+    made = sweep(home, RATES, "train.epochs=100000", trials=2)
+    process = made.start()
+    until(lambda: made.table().trials)
+    run = RunDirectory(home / "runs" / made.table().trials[0].run)
+    until(lambda: run.events.exists() and b'"evaluated"' in run.events.read_bytes())
+    made.ask_to_stop()
+    assert process.wait(PATIENCE_SECONDS) == 0
+    (row,) = made.table().trials
+    assert row.state == "complete"
+    assert row.value is not None
+    assert [found.name for found in all_sweeps(home / "sweeps")] == ["s"]
+
+
+@pytest.mark.slow
+def test_a_hopeless_trial_is_pruned(home: Path) -> None:
+    """The fifth, since the median needs four that went to their end."""
+    rates = {"train.learning_rate": "1e-2,1.1e-2,1.2e-2,1.3e-2,1e-9"}
+    made = sweep(home, rates, "train.epochs=12", sampler="grid")
+    assert made.start().wait(PATIENCE_SECONDS) == 0
+    assert [row.state for row in made.table().trials] == ["complete"] * 4 + ["pruned"]
+
+
+def test_a_sweep_that_cannot_be_searched_is_refused_before_it_begins(home: Path) -> None:
+    with pytest.raises(ConfigError, match="no such field"):
+        sweep(home, {"train.rate": "1,2"}).config().dimensions()
+    with pytest.raises(RunError, match="sweep s already"):
+        sweep(home, RATES)
+
+
+def test_a_grid_over_a_range_says_what_it_needs(home: Path) -> None:
+    made = sweep(home, {"train.learning_rate": "1e-3..1e-1"}, sampler="grid")
+    assert made.start().wait(PATIENCE_SECONDS) == 1
+    assert "a grid needs single values" in made.table().problem

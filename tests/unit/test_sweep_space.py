@@ -1,0 +1,78 @@
+"""What a sweep may try, read from texts."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.config import RunConfig, fields_of
+from engine.errors import ConfigError
+from engine.presets import find_preset, load_preset
+from engine.sweep.space import Choice, Range, as_texts, is_space, place, read_space
+
+CONFIG = load_preset(find_preset("wine-mlp"))
+
+
+def test_texts_become_ranges_and_choices() -> None:
+    texts = {
+        "train.learning_rate": "1e-4..1e-1:log",
+        "train.epochs": "5..20",
+        "train.batch_size": "8, 16,16,32",
+        "train.optimizer": "adamw,sgd",
+        "model.hidden": "32|64,64",
+    }
+    assert read_space(CONFIG, texts) == [
+        Range("train.learning_rate", 1e-4, 1e-1, log=True),
+        Range("train.epochs", 5, 20, whole=True),
+        Choice("train.batch_size", ("8", "16", "32")),
+        Choice("train.optimizer", ("adamw", "sgd")),
+        Choice("model.hidden", ("32", "64,64")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("train.learning_rat", "1,2", "did you mean train.learning_rate"),
+        ("train.learning_rate", "1e-3..1e-5", "does not rise"),
+        ("train.learning_rate", "0..1:log", "above zero"),
+        ("train.learning_rate", "a..b", "is no range"),
+        ("train.learning_rate", "-1..1", "is not allowed"),
+        ("train.optimizer", "adamw,adam", "'adam' is not allowed"),
+        ("train.epochs", "1,many", "'many' is not allowed"),
+    ],
+)
+def test_what_cannot_be_tried_is_told_with_its_field(name: str, text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=name.replace(".", r"\.")) as caught:
+        read_space(CONFIG, {name: text})
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        ("train.learning_rate=1e-4..1e-1", True),
+        ("train.batch_size=8,16", True),
+        ("train.batch_size=8", False),
+        ("model.hidden=64,64", False),
+        ("model.hidden=64|64,64", True),
+        ("title=one, two ..", False),
+    ],
+)
+def test_one_value_is_told_from_several(assignment: str, expected: bool) -> None:
+    name, _, text = assignment.partition("=")
+    assert is_space(text, fields_of(CONFIG.values()).get(name)) is expected
+
+
+def test_the_place_of_a_configuration_gives_its_own_values_back() -> None:
+    space = read_space(CONFIG, {"train.learning_rate": "1e-4..1e-1", "model.hidden": "32|64,64"})
+    found = place(CONFIG, space)
+    assert found is not None
+    texts = as_texts(space, found)
+    assert texts == {"train.learning_rate": "0.001", "model.hidden": "64,64"}
+    again = CONFIG.override([f"{name}={text}" for name, text in texts.items()])
+    assert again == RunConfig.parse(CONFIG.values())
+
+
+def test_a_configuration_outside_the_space_has_no_place_in_it() -> None:
+    assert place(CONFIG, read_space(CONFIG, {"train.learning_rate": "1e-2..1e-1"})) is None
+    assert place(CONFIG, read_space(CONFIG, {"model.hidden": "32|32,32"})) is None
