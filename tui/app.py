@@ -151,7 +151,7 @@ class DltuiApp(App[str]):
         from tui.screens.keys import KeysScreen
 
         if not isinstance(self.screen, KeysScreen):
-            self.push_screen(KeysScreen())
+            self.push_screen(KeysScreen(self))
 
     async def action_quit(self) -> None:
         """End, after a question where a screen holds something unsaved."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from engine.config import RunConfig, fields_of
 from engine.overrides import assignments
+from engine.plain import plain
 
 
 def command_line(config: RunConfig, presets: Mapping[str, RunConfig], preset: str = "") -> str:
@@ -25,4 +26,23 @@ def command_line(config: RunConfig, presets: Mapping[str, RunConfig], preset: st
     candidates = [preset] if preset in presets else alike or list(presets)
     if not candidates:
         return ""
-    return shlex.join(["dltui", "run", *min(map(words, candidates), key=len)])
+    return " ".join(["dltui", "run", *map(quoted, min(map(words, candidates), key=len))])
+
+
+def quoted(word: str) -> str:
+    """``word`` as a shell takes it, without any character that could act when it is pasted.
+
+    Such characters are written as ``$'…'`` knows them: bash, zsh, ksh.
+    """
+    if plain(word, len(word)) == word:
+        return shlex.quote(word)
+    return "$'" + "".join(map(_escaped, word)) + "'"
+
+
+def _escaped(character: str) -> str:
+    if character in "\\'":
+        return "\\" + character
+    if plain(character) == character:
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"

@@ -145,10 +145,17 @@ class Draft:
         """
         if name == "name" and "name" not in self._values:
             return False
+        return bool(self.value(name) != self._value_before(name))
+
+    def text_before(self, name: str) -> str:
+        """The value of a field in the beginning, as it is edited; empty for none."""
+        value = self._value_before(name)
+        return "" if value is None else text_of(value, self.fields[name])
+
+    def _value_before(self, name: str) -> Any:
         kind = f"{name.split('.')[0]}.kind"
         same_kind = look_up(self._base, kind) == look_up(self._values, kind)
-        before = _value(self._base if same_kind else {}, self.fields[name])
-        return bool(self.value(name) != before)
+        return _value(self._base if same_kind else {}, self.fields[name])
 
     @property
     def changes(self) -> list[str]:

@@ -73,6 +73,7 @@ def _views(heading: Heading, draft: Draft, columns: Mapping[str, str]) -> Iterat
                 draft.text(name),
                 _options(draft, spec, columns),
                 draft.changed(name),
+                draft.text_before(name) if draft.changed(name) else "",
                 draft.checked.problems.get(name, ""),
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import subprocess
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from engine.advisor import Superseded
+from engine.config import RunConfig
 from engine.locations import runs_folder
 from engine.presets import find_preset, load_preset
 from engine.run_directory import RunDirectory, all_runs
@@ -197,6 +199,83 @@ async def test_the_copied_command_is_the_same_run(until) -> None:
     assert command[:3] == ["dltui", "run", "digits-cnn"]
     config = load_preset(preset, command[3:])
     assert config == load_preset(preset, ["train.learning_rate=3e-4"])
+
+
+HARMFUL = "x\x1b[201~\nrm 'a' \"b\" $HOME `id` \\n [red]é\u202e\x9b"
+
+
+async def test_the_copied_command_gives_a_shell_the_same_run_and_nothing_to_act_on(until) -> None:
+    preset = find_preset("digits-cnn")
+    values = load_preset(preset).values() | {"title": HARMFUL}
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(values, "digits-cnn", ask=silent), until)
+        command = pilot.app.screen.query_one("#command")
+        await until(pilot, lambda: "title" in str(command.render()))
+        await pilot.press("c")
+        await until(pilot, lambda: pilot.app.clipboard)
+        pasted = pilot.app.clipboard
+    assert pasted.isprintable()
+    words = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {pasted}"], capture_output=True, text=True
+    ).stdout.split("\0")[:-1]
+    assert words[:3] == ["dltui", "run", "digits-cnn"]
+    assert load_preset(preset, words[3:]) == RunConfig.parse(values)
+
+
+async def test_the_command_is_shown_whole(until, text_of) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        values = load_preset(find_preset("digits-cnn")).values() | {"title": "word " * 30}
+        await opened(pilot, NewRunScreen(values, "digits-cnn", ask=silent), until)
+        command = pilot.app.screen.query_one("#command")
+        await until(pilot, lambda: "title" in str(command.render()))
+        await pilot.press("c")
+        await until(pilot, lambda: "The command for this run" in text_of(pilot))
+        assert text_of(pilot).count("word") >= 30
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+
+
+async def test_the_preset_s_value_of_a_changed_field_is_told_and_taken_back(until, text_of) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        values = load_preset(find_preset("digits-cnn")).values()
+        await opened(pilot, NewRunScreen(values, "digits-cnn", ask=silent), until)
+        before = value(pilot, "train.epochs")
+        await typed(pilot, "train.epochs", "77")
+        await pilot.press("enter")
+        await until(pilot, lambda: f"was {before}, u undoes" in text_of(pilot))
+        await pilot.press("u")
+        await until(pilot, lambda: value(pilot, "train.epochs") == before)
+        assert "u undoes" not in text_of(pilot)
+
+
+async def test_a_key_says_at_length_what_a_field_means(until, text_of) -> None:
+    async with DltuiApp().run_test(size=(120, 40)) as pilot:
+        await opened(pilot, NewRunScreen(ask=silent), until)
+        await go_to(pilot, "train.optimizer")
+        field = pilot.app.focused.view.spec
+        await pilot.press("i")
+        await until(pilot, lambda: "usually" in text_of(pilot))
+        text = text_of(pilot)
+        assert all(choice in text for choice in field.choices)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.focused, FieldRow))
+
+
+async def test_dialogs_are_left_by_a_click_beside_them_and_answered_by_one_on_a_key(until) -> None:
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        home = app.screen
+        screen = NewRunScreen(ask=silent)
+        await opened(pilot, screen, until)
+        await go_to(pilot, "train.optimizer")
+        await pilot.press("right", "escape")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.click(offset=(0, 0))
+        await until(pilot, lambda: app.screen is screen)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.click("Hint")
+        await until(pilot, lambda: app.screen is home)
 
 
 async def test_leaving_asks_only_when_something_would_be_lost(until) -> None:

@@ -8,15 +8,16 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Input, Label
+from textual.widgets import Input
 
+from tui.screens.dialog import Dialog
 from tui.text import literal
 from tui.widgets.form.paths import PathSuggester
+from tui.widgets.hints import Hints
 from tui.widgets.plain_input import PlainInput
 
 
-class AskPathScreen(ModalScreen[str | None]):
+class AskPathScreen(Dialog[str | None]):
     """Dismisses the path that was typed, ``None`` for none."""
 
     CSS_PATH = "ask_path.tcss"
@@ -32,7 +33,9 @@ class AskPathScreen(ModalScreen[str | None]):
         with Vertical(id="box") as box:
             box.border_title = literal(self._title)
             yield PlainInput(self._path, suggester=PathSuggester(), compact=True)
-            yield Label("enter takes · right completes · esc goes back", id="hint")
+            yield Hints(
+                ("enter", "enter takes"), ("right", "right completes"), ("escape", "esc goes back")
+            )
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -7,13 +7,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Label
 
+from tui.screens.dialog import Dialog
 from tui.text import literal
+from tui.widgets.hints import Hints
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(Dialog[bool]):
     """Dismisses ``True`` for ``y`` or enter, ``False`` for anything that means no."""
 
     CSS_PATH = "confirm.tcss"
@@ -30,7 +31,7 @@ class ConfirmScreen(ModalScreen[bool]):
         """The question in a box."""
         with Vertical(id="box"):
             yield Label(literal(self._question, 500), id="question")
-            yield Label("y  yes     n  no", id="answers", markup=False)
+            yield Hints(("y", "y  yes"), ("n", "n  no"))
 
     def action_answer(self, answer: bool) -> None:
         """Close with the answer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,9 +24,11 @@ from engine.launch import launch
 from engine.overrides import Tree
 from engine.presets import Preset, load_preset, usable_presets
 from engine.run_directory import RunDirectory
+from tui.abilities import abilities
 from tui.command_line import command_line
 from tui.draft import Draft
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.dialog import ReadScreen
 from tui.screens.presets import PresetsScreen
 from tui.screens.save_preset import SavePresetScreen
 from tui.sections import DOMAIN, HEADINGS, heading_of, sections_of
@@ -33,12 +36,14 @@ from tui.text import literal
 from tui.toast import complain, tell
 from tui.widgets.estimate import EstimateBar
 from tui.widgets.form.form import Form
-from tui.widgets.form.help import FieldHelp
+from tui.widgets.form.help import FieldHelp, explanation
 from tui.widgets.form.row import FieldRow
 from tui.widgets.preview import DataPreview
 from tui.widgets.question import Ask
 from tui.widgets.section_tabs import SectionTab, SectionTabs
 from tui.widgets.steady_footer import SteadyFooter
+
+_LONGEST_COMMAND = 20_000
 
 
 class NewRunScreen(Screen[None]):
@@ -56,7 +61,8 @@ class NewRunScreen(Screen[None]):
         Binding("ctrl+o", "load", "Load"),
         Binding("a", "advanced", "Unfold"),
         Binding("p", "data", "Data"),
-        Binding("c", "copy", "Copy", tooltip="Copy the command line for this run"),
+        Binding("c", "copy", "Command", tooltip="Show and copy the command line for this run"),
+        Binding("i,f1", "explain", "About the field", show=False),
         Binding("escape,q", "leave", "Back"),
     ]
 
@@ -217,12 +223,20 @@ class NewRunScreen(Screen[None]):
             self.add_class("-data")
             preview.focus()
 
+    def action_explain(self) -> None:
+        """Say at length what the field means."""
+        row = self.query_one(Form).current
+        if row is not None:
+            self.app.push_screen(ReadScreen(row.view.spec.name, explanation(row.view)))
+
     def action_copy(self) -> None:
-        """Copy the command line for this run."""
+        """Copy the command line for this run, and show it where a terminal copies nothing."""
         line = self._command()
         if line:
             self.app.copy_to_clipboard(line)
-            tell(self, "The command for this run is on the clipboard.")
+            copied = literal(f"Copied. Does it reach the clipboard? {_clipboard()}.")
+            lines = [literal(line, _LONGEST_COMMAND), Content(""), copied.stylize("$text-muted")]
+            self.app.push_screen(ReadScreen("The command for this run", lines))
         else:
             self._point_at_problem()
 
@@ -342,3 +356,8 @@ class NewRunScreen(Screen[None]):
     def _presets_read(self, event: PresetsRead) -> None:
         self._presets = event.presets
         self._show_command()
+
+
+def _clipboard() -> str:
+    text = abilities(os.environ).clipboard
+    return text[:1].upper() + text[1:]

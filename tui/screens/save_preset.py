@@ -8,7 +8,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from engine.config import RunConfig
@@ -17,11 +16,13 @@ from engine.locations import presets_folder
 from engine.names import NAME_RULE, is_name
 from engine.presets import Preset, save_preset
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.dialog import Dialog
 from tui.text import literal
+from tui.widgets.hints import Hints
 from tui.widgets.plain_input import PlainInput
 
 
-class SavePresetScreen(ModalScreen[Preset | None]):
+class SavePresetScreen(Dialog[Preset | None]):
     """Dismisses the preset that was saved, ``None`` if none was."""
 
     CSS_PATH = "save_preset.tcss"
@@ -42,7 +43,7 @@ class SavePresetScreen(ModalScreen[Preset | None]):
                 literal(self._config.title).plain, id="title", max_length=200, compact=True
             )
             yield Static(id="problem")
-            yield Label("enter saves · esc goes back", id="hint")
+            yield Hints(("enter", "enter saves"), ("escape", "esc goes back"))
 
     @on(Input.Changed, "#name")
     def _check(self, event: Input.Changed) -> None:

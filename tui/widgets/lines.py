@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 
 from tui.widgets.canvas import Canvas
+from tui.widgets.scrolling import Scrolling
 
 
-class Lines(VerticalScroll):
+class Lines(Scrolling):
     """Scrolls a canvas that is as high as its text; may stay at the end as a log does."""
 
     DEFAULT_CSS = """
-    Lines { height: 1fr; overflow-x: auto; scrollbar-gutter: stable; }
+    Lines {
+        width: 1fr;
+        height: 1fr;
+        layout: vertical;
+        overflow: auto auto;
+        scrollbar-gutter: stable;
+    }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k", "scroll_up", show=False),
-        Binding("j", "scroll_down", show=False),
-    ]
 
     def __init__(self, *, id: str | None = None, follow: bool = False) -> None:
         super().__init__(id=id)

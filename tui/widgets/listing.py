@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
@@ -48,6 +49,8 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         Binding("down,j", "move(1)", "Row below", show=False),
         Binding("pageup,ctrl+b", "page(-1)", "Page above", show=False),
         Binding("pagedown,ctrl+f", "page(1)", "Page below", show=False),
+        Binding("ctrl+u", "page(-0.5)", "Half a page up", show=False),
+        Binding("ctrl+d", "page(0.5)", "Half a page down", show=False),
         Binding("home,g", "move(-1000000000)", "First row", show=False),
         Binding("end,G", "move(1000000000)", "Last row", show=False),
         Binding("enter", "select", "Open"),
@@ -55,6 +58,21 @@ class Listing(ScrollView, Generic[T], can_focus=True):
 
     class Selected(Message):
         """The row with the cursor is chosen, by enter or a second click."""
+
+    class Moved(Message):
+        """Another row has the cursor."""
+
+    @dataclass
+    class HeadingClicked(Message):
+        """The heading of a column was clicked."""
+
+        column: int
+
+    @dataclass
+    class CellClicked(Message):
+        """A cell of the row with the cursor was clicked."""
+
+        column: int
 
     def __init__(
         self,
@@ -76,6 +94,7 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         self._choosable = choosable
         self._items: Sequence[T] = ()
         self._drawn: dict[int, Strip] = {}
+        self._order: tuple[int, bool] | None = None
         self.cursor = 0
 
     @property
@@ -92,9 +111,15 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         self, columns: Sequence[Column], cells: Callable[[T], Sequence[Content]]
     ) -> None:
         """Show other columns."""
+        self._cells = cells
         if list(columns) != list(self._columns):
-            self._columns, self._cells = columns, cells
+            self._columns = columns
             self.refresh()
+
+    def show_order(self, column: int, descending: bool) -> None:
+        """Mark the column by which the rows are sorted."""
+        self._order = column, descending
+        self._refresh_changed()
 
     def set_items(self, items: Sequence[T]) -> None:
         """Show other rows; only the cells that differ are sent to the terminal."""
@@ -106,6 +131,11 @@ class Listing(ScrollView, Generic[T], can_focus=True):
             self.cursor = max(0, min(place, len(items) - 1))
         self.virtual_size = Size(0, len(items) + 1)
         self._refresh_changed()
+        self._tell_if_moved(current)
+
+    def refresh_rows(self) -> None:
+        """Show what the cells say now."""
+        self._refresh_changed()
 
     def render_line(self, y: int) -> Strip:
         """A line on the screen; the first is the heading."""
@@ -114,12 +144,14 @@ class Listing(ScrollView, Generic[T], can_focus=True):
 
     def action_move(self, rows: int) -> None:
         """Move the cursor."""
+        before = self.current
         self.cursor = max(0, min(self.cursor + rows, len(self._items) - 1))
         self._follow_cursor()
+        self._tell_if_moved(before)
 
-    def action_page(self, pages: int) -> None:
+    def action_page(self, pages: float) -> None:
         """Move the cursor by what fits on the screen."""
-        self.action_move(pages * max(1, self.size.height - 2))
+        self.action_move(int(pages * max(2, self.size.height - 2)))
 
     def action_select(self) -> None:
         """Choose the row with the cursor."""
@@ -133,16 +165,34 @@ class Listing(ScrollView, Generic[T], can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse points; a second click chooses."""
-        row = event.y - 1 + self.scroll_offset.y
-        if event.y > 0 and row < len(self._items):
+        at = event.get_content_offset(self)
+        if at is None:
+            return
+        column = self._column_at(at.x)
+        row = at.y - 1 + self.scroll_offset.y
+        if at.y == 0:
+            self.post_message(self.HeadingClicked(column))
+        elif row < len(self._items):
             self.action_move(row - self.cursor)
             if event.chain == 2 and self._choosable:
                 self.action_select()
+            else:
+                self.post_message(self.CellClicked(column))
 
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
         super().notify_style_update()
         self._drawn.clear()
+
+    def _column_at(self, x: int) -> int:
+        """Which column has the cell; the gap behind one belongs to it."""
+        ends = accumulate(width + 1 for width in widths_of(self._columns, self.size.width))
+        return next((i for i, end in enumerate(ends) if x < end), len(self._columns) - 1)
+
+    def _tell_if_moved(self, before: T | None) -> None:
+        now = self.current
+        if (before and self._key(before)) != (now and self._key(now)):
+            self.post_message(self.Moved())
 
     def _follow_cursor(self) -> None:
         top, room = self.scroll_offset.y, max(1, self.size.height - 1)
@@ -164,7 +214,7 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         row = y - 1 + self.scroll_offset.y
         if y == 0:
             style = self.get_visual_style("listing--heading")
-            line = self._join([Content(column.title) for column in self._columns], width)
+            line = self._join(self._headings(width), width)
         elif row < len(self._items):
             at_cursor = row == self.cursor
             style = self.get_visual_style("listing--cursor") if at_cursor else self.visual_style
@@ -174,6 +224,14 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         parts = line.render(style, "", self.app.stylesheet.parse_style)
         strip = Strip([Segment(text, style.rich_style) for text, style in parts])
         return strip.crop_extend(0, width, style.rich_style)
+
+    def _headings(self, width: int) -> list[Content]:
+        titles = [column.title for column in self._columns]
+        if self._order is not None:
+            place, descending = self._order
+            room = widths_of(self._columns, width)[place]
+            titles[place] = titles[place][: room - 1] + ("▼" if descending else "▲")
+        return list(map(Content, titles))
 
     def _join(self, cells: Sequence[Content], width: int) -> Content:
         widths = widths_of(self._columns, width)

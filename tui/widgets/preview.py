@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import ScrollableContainer
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
@@ -18,6 +16,7 @@ from engine.errors import UserError
 from engine.overrides import Tree
 from tui.text import literal
 from tui.widgets.question import Answer, Answered, Ask, Question
+from tui.widgets.scrolling import Scrolling
 
 _COLUMNS = 200
 _CLASSES = 30
@@ -27,15 +26,8 @@ _NAME = 18
 _BAR = 16
 
 
-class DataPreview(ScrollableContainer, can_focus=True):
+class DataPreview(Scrolling):
     """Asks the advisor whenever data or task change, and passes on which columns there are."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "Scroll down", show=False),
-        Binding("k", "scroll_up", "Scroll up", show=False),
-        Binding("h", "scroll_left", "Scroll left", show=False),
-        Binding("l", "scroll_right", "Scroll right", show=False),
-    ]
 
     @dataclass
     class Columns(Message):

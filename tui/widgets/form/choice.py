@@ -10,14 +10,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 
+from tui.screens.dialog import Dialog
 from tui.text import literal
 from tui.widgets.plain_input import PlainInput
 
 
-class ChoiceScreen(ModalScreen[str | None]):
+class ChoiceScreen(Dialog[str | None]):
     """A list that narrows down while typing; dismisses the value, ``None`` for none chosen.
 
     With ``free``, what was typed may be taken even when it is none of the values.

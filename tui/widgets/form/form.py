@@ -61,6 +61,8 @@ class Form(VerticalScroll, can_focus=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "Next field", show=False),
         Binding("up,k", "move(-1)", "Field before", show=False),
+        Binding("ctrl+d,pagedown", "half_page(1)", "Half a page down", show=False),
+        Binding("ctrl+u,pageup", "half_page(-1)", "Half a page up", show=False),
         Binding("g,home", "end(0)", "First field", show=False),
         Binding("G,end", "end(-1)", "Last field", show=False),
     ]
@@ -108,6 +110,12 @@ class Form(VerticalScroll, can_focus=False):
         at = rows.index(current) + step if current else 0
         if 0 <= at < len(rows):
             rows[at].focus()
+
+    def action_half_page(self, pages: int) -> None:
+        """Go on by as many fields as half of the screen shows."""
+        rows = self.rows
+        at = rows.index(self.current) if self.current else 0
+        rows[max(0, min(at + pages * self.size.height // 2, len(rows) - 1))].focus()
 
     def action_end(self, index: int) -> None:
         """Go to the first or the last field."""

@@ -1,4 +1,4 @@
-"""What the field means that has the focus."""
+"""What a field means: in two lines for the one that has the focus, and at length."""
 
 from __future__ import annotations
 
@@ -25,7 +25,41 @@ def _text(view: FieldView) -> Content:
     if view.problem:
         return name + literal(view.problem, 400).stylize("$text-error")
     allowed = literal("; ".join(_allowed(view)), 400).stylize("$text-muted")
-    return name + literal(view.spec.help) + Content(" · ") + allowed
+    changed = literal(f"was {_shown(view.before)}, u undoes · ").stylize("$text-warning")
+    return (
+        name
+        + (changed if view.changed else Content(""))
+        + literal(view.spec.help, 400)
+        + Content(" · ")
+        + allowed
+    )
+
+
+def explanation(view: FieldView) -> list[Content]:
+    """All that is to be said of a field, to be read in a box."""
+    facts = {
+        "takes": view.spec.allowed,
+        "unit": view.spec.unit,
+        "usually": "" if view.spec.default is None else text_of(view.spec.default, view.spec),
+        "is": _shown(view.text),
+        "was": _shown(view.before) if view.changed else "",
+        "wrong": view.problem,
+    }
+    lines = [literal(view.spec.help, 2000), Content("")]
+    lines += [_fact(name, fact) for name, fact in facts.items() if fact]
+    if view.options:
+        lines.append(Content(""))
+    for value, about in view.options.items():
+        lines.append(literal(_shown(value)).stylize("bold") + literal(f"  {about}", 400))
+    return lines
+
+
+def _fact(name: str, fact: str) -> Content:
+    return Content.styled(f"{name:<9}", "$text-muted") + literal(fact, 1000)
+
+
+def _shown(text: str) -> str:
+    return text or "–"
 
 
 def _allowed(view: FieldView) -> Iterator[str]:

@@ -9,14 +9,15 @@ import tomlkit
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Label, SelectionList
+from textual.widgets import SelectionList
 from textual.widgets.selection_list import Selection
 
+from tui.screens.dialog import Dialog
 from tui.text import literal
+from tui.widgets.hints import Hints
 
 
-class SeveralScreen(ModalScreen[str | None]):
+class SeveralScreen(Dialog[str | None]):
     """Boxes to tick; dismisses the ticked values as TOML takes them, ``None`` for no change."""
 
     CSS_PATH = "choice.tcss"
@@ -25,6 +26,10 @@ class SeveralScreen(ModalScreen[str | None]):
         Binding("enter", "take", "Done", priority=True),
         Binding("j", "move('cursor_down')", "Down", show=False),
         Binding("k", "move('cursor_up')", "Up", show=False),
+        Binding("g", "move('first')", "First", show=False),
+        Binding("G", "move('last')", "Last", show=False),
+        Binding("ctrl+d", "move('page_down')", "Page down", show=False),
+        Binding("ctrl+u", "move('page_up')", "Page up", show=False),
     ]
 
     def __init__(self, title: str, options: Mapping[str, str], chosen: Sequence[str]) -> None:
@@ -38,7 +43,9 @@ class SeveralScreen(ModalScreen[str | None]):
         with Vertical(id="box") as box:
             box.border_title = literal(self._title)
             yield SelectionList(*map(self._selection, self._options), compact=True)
-            yield Label("space ticks · enter takes · esc goes back", id="hint")
+            yield Hints(
+                ("space", "space ticks"), ("enter", "enter takes"), ("escape", "esc goes back")
+            )
 
     def _selection(self, value: str) -> Selection[str]:
         line = literal(value) + literal(f"  {self._options[value]}").stylize("$text-muted")

@@ -19,6 +19,8 @@ class FieldView:
     """Values to choose from, each with a line about it; empty where there are none."""
     changed: bool = False
     """Whether it differs from the preset."""
+    before: str = ""
+    """The preset's value, as it is edited, of a field that differs."""
     problem: str = ""
 
     @property

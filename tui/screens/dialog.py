@@ -1,0 +1,53 @@
+"""A box over a screen, and one that is only read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui.text import literal
+from tui.widgets.hints import Hints
+from tui.widgets.scrolling import Scrolling
+
+T = TypeVar("T")
+
+
+class Dialog(ModalScreen[T]):
+    """A click beside the box is as ``escape``."""
+
+    def on_click(self, event: events.Click) -> None:
+        """Go back, unless the click was in the box."""
+        if event.widget is self:
+            self.app.simulate_key("escape")
+
+
+class ReadScreen(Dialog[None]):
+    """Text to read in a box that scrolls."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "dismiss(None)", "Close"),
+    ]
+
+    def __init__(self, title: str, lines: Sequence[Content]) -> None:
+        super().__init__()
+        self._title = title
+        self._lines = lines
+
+    def compose(self) -> ComposeResult:
+        """The text above the keys."""
+        with Scrolling(id="box") as box:
+            box.border_title = literal(self._title)
+            yield Static(Content("\n").join(self._lines), id="text")
+            yield Hints(("escape", "esc closes"))
+
+    def on_mount(self) -> None:
+        """Let the arrow keys scroll."""
+        self.query_one("#box").focus()

@@ -1,0 +1,43 @@
+"""Keys of a dialog with what they do, in a line; a click on one is as the key."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Static
+
+from tui.text import literal
+
+
+class Hint(Static):
+    """One key."""
+
+    def __init__(self, key: str, text: str) -> None:
+        super().__init__(literal(text))
+        self._key = key
+
+    def on_click(self) -> None:
+        """Press the key."""
+        self.app.simulate_key(self._key)
+
+
+class Hints(Horizontal):
+    """Several, each given as its key and what is shown of it."""
+
+    DEFAULT_CSS = """
+    Hints {
+        height: 1;
+        width: auto;
+        Hint { width: auto; margin-right: 3; color: $text-muted; }
+        Hint:hover { color: $foreground; text-style: underline; }
+    }
+    """
+
+    def __init__(self, *hints: tuple[str, str]) -> None:
+        super().__init__()
+        self._hints = hints
+
+    def compose(self) -> ComposeResult:
+        """The keys."""
+        for key, text in self._hints:
+            yield Hint(key, text)

@@ -1,0 +1,27 @@
+"""What is read by scrolling: with the arrow keys, with those of vim, with the wheel."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import ScrollableContainer
+
+
+class Scrolling(ScrollableContainer, can_focus=True):
+    """Scrolls at once, which costs the terminal least."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "Scroll down", show=False),
+        Binding("k", "scroll_up", "Scroll up", show=False),
+        Binding("h", "scroll_left", "Scroll left", show=False),
+        Binding("l", "scroll_right", "Scroll right", show=False),
+        Binding("g", "scroll_home", "To the top", show=False),
+        Binding("G", "scroll_end", "To the end", show=False),
+        Binding("ctrl+d", "half_page(1)", "Half a page down", show=False),
+        Binding("ctrl+u", "half_page(-1)", "Half a page up", show=False),
+    ]
+
+    def action_half_page(self, pages: int) -> None:
+        """Scroll by half of what is seen."""
+        self.scroll_relative(y=pages * max(1, self.size.height // 2), animate=False)
