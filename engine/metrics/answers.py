@@ -70,7 +70,7 @@ class Answers:
             ends.gather(1, last.unsqueeze(1)).squeeze(1),
         )  # fmt: skip
         kept = torch.stack([column.double() for column in columns], 1)
-        self._windows.append((kept, list(targets["question"])))
+        self._windows.append((kept, list(targets["row"])))
 
     def spans(self) -> list[Span]:
         """One a question, in the order in which they came."""

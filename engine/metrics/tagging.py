@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import torch
@@ -32,7 +33,7 @@ class TaggingEvaluator(Evaluator):
         self._losses: list[Tensor] = []
         self._counts: list[float] = []
         self._codes: list[Tensor] = []
-        self._words: list[Tensor] = []
+        self._targets: list[dict[str, Any]] = []
         self._rows: list[pa.Table] = []
 
     def update(self, network: nn.Module, batch: Batch) -> None:
@@ -46,16 +47,16 @@ class TaggingEvaluator(Evaluator):
         )
         self._counts.append(batch.weight)
         self._codes.append(logits.argmax(2))
-        self._words.append(batch.targets["words"])
+        self._targets.append(batch.targets)
         self._rows.append(batch.rows)
 
     def compute(self, views: bool = False) -> Evaluation:
-        """Words that were cut off count as tagged with nothing."""
+        """All words count, also those that no token stands for, which are tagged with nothing."""
         words, truth = self._sentences(pa.concat_tables(self._rows))
         predicted = [
             tags
-            for codes, firsts, rows in zip(self._codes, self._words, self._rows, strict=True)
-            for tags in tags_of(codes, firsts, self._names, self._lengths(rows))
+            for codes, targets, rows in zip(self._codes, self._targets, self._rows, strict=True)
+            for tags in tags_of(codes, targets, self._names, self._lengths(rows))
         ]
         there = [entities_of(tags, self._prefixes) for tags in truth]
         said = [entities_of(tags, self._prefixes) for tags in predicted]
@@ -80,19 +81,19 @@ class TaggingEvaluator(Evaluator):
 
 
 def tags_of(
-    codes: Tensor, firsts: Tensor, names: Sequence[str], lengths: Sequence[int]
+    codes: Tensor, targets: Mapping[str, Any], names: Sequence[str], lengths: Sequence[int]
 ) -> list[list[str]]:
-    """The tag of every word, from ``[rows, tokens]`` codes and the words that begin there.
+    """The tag of every word of some sentences, which have as many words as ``lengths`` says.
 
-    Words without a token of their own have the tag ``O``.
+    ``codes`` are ``[windows, tokens]``; ``targets`` has the ``words`` that begin there, and the
+    ``row`` of each window. Words without a token of their own have the tag ``O``.
     """
-    result = []
-    for row, words, length in zip(codes.tolist(), firsts.tolist(), lengths, strict=True):
-        tags = ["O"] * length
-        for code, word in zip(row, words, strict=True):
+    result = [["O"] * length for length in lengths]
+    windows = zip(codes.tolist(), targets["words"].tolist(), targets["row"], strict=True)
+    for window, words, row in windows:
+        for code, word in zip(window, words, strict=True):
             if word >= 0:
-                tags[word] = names[code]
-        result.append(tags)
+                result[row][word] = names[code]
     return result
 
 

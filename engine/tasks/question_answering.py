@@ -134,17 +134,15 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
     def summarize(self, raw: RawData, fitted: QuestionAnsweringFitted) -> DataSummary:
         """Columns, lengths of contexts and of answers."""
         from engine.text.answers import references_of
+        from engine.text.lengths import windows_not_cut
         from engine.text.rows import SOME
         from engine.text.summary import summary_of
 
         contexts = raw.train[fitted.context].unique().to_pylist()
         references = references_of(raw.train, fitted.context, fitted.answers)
-        facts = {"contexts": f"{len(contexts):,}"} | self.measured(
-            contexts[:: len(contexts) // SOME + 1], fitted
-        )
-        # Long contexts are not cut off here but read in windows.
-        if "cut" in facts:
-            facts["windows"] = facts.pop("cut")
+        some = contexts[:: len(contexts) // SOME + 1]
+        facts = {"contexts": f"{len(contexts):,}"}
+        facts |= windows_not_cut(self.measured(some, fitted))
         lacking = sum(not answers for answers in references)
         facts["without an answer"] = f"{lacking:,} of {len(references):,} questions"
         roles = {fitted.question: "question", fitted.context: "text", fitted.answers: "answer"}
@@ -162,7 +160,7 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
 
         from engine.text.answers import references_of
         from engine.text.cache import encoded
-        from engine.text.windows import Windows, WindowSource
+        from engine.text.windows import ContextWindows, WindowSource
 
         references = references_of(table, fitted.context, fitted.answers)
         spans = [
@@ -177,7 +175,7 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
             "end": pa.array([end for _, end in spans], pa.int64()),
         })  # fmt: skip
         tokenizer = self.tokenizer(fitted.tokenizer)
-        windows = Windows(tokenizer, fitted.max_length, fitted.stride)
+        windows = ContextWindows(tokenizer, fitted.max_length, fitted.stride)
         key = [*self.cache_key(fitted), fitted.stride]
         samples = encoded(columns, windows, key, report)
         return WindowSource(samples, _Collate(tokenizer.pad_token_id), device, table)

@@ -44,7 +44,11 @@ class TokenClassificationConfig(TaskConfig):
     tokens: str = option("", "Column with lists of words; empty finds it", column=True)
     tags: str = option("", "Column with lists of tags; empty finds it", column=True)
     max_length: int = option(
-        256, "Longest sentence; words beyond it get no tag", ge=4, le=1_000_000, unit="tokens"
+        256,
+        "Longest window; longer sentences are read in several that overlap",
+        ge=4,
+        le=1_000_000,
+        unit="tokens",
     )
 
     def create(self, config: RunConfig) -> Task[Any]:
@@ -108,6 +112,7 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
     def summarize(self, raw: RawData, fitted: TokenClassificationFitted) -> DataSummary:
         """Columns, entities of each type and lengths."""
         from engine.metrics.entities import entities_of, has_prefixes
+        from engine.text.lengths import windows_not_cut
         from engine.text.rows import SOME
         from engine.text.summary import summary_of
 
@@ -115,7 +120,7 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
         prefixes = has_prefixes(fitted.names)
         found = [entity for tags in labels for entity in entities_of(tags, prefixes)]
         some = words[:: len(words) // SOME + 1]
-        facts = self.measured([" ".join(sentence) for sentence in some], fitted)
+        facts = windows_not_cut(self.measured([" ".join(sentence) for sentence in some], fitted))
         facts["words"] = f"{sum(map(len, words)):,}, of which {_inside(labels):.1%} are tagged"
         roles = {fitted.tokens: "words", fitted.tags: "tags"}
         classes = dict(Counter(kind for kind, _, _ in found))
@@ -132,30 +137,22 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
         import pyarrow as pa
 
         from engine.text.cache import encoded
-        from engine.text.source import TokenSource
-        from engine.text.words import NOT_COUNTED, first_tokens, targets_of
+        from engine.text.windows import SentenceWindows, WindowSource
+        from engine.text.words import NOT_COUNTED
 
         words, labels = sentences_of(table, fitted.tokens, fitted.tags)
         numbers = {name: code for code, name in enumerate(fitted.names)}
         # A tag that no training row has cannot be learned; it counts in the metrics all the same.
         codes = [[numbers.get(tag, NOT_COUNTED) for tag in sentence] for sentence in labels]
-        tokenizer = self.tokenizer(fitted.tokenizer)
-
-        def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-            tokens = tokenizer(
-                rows["words"], is_split_into_words=True, truncation=True,
-                max_length=fitted.max_length, return_attention_mask=False,
-            )  # fmt: skip
-            firsts = [first_tokens(tokens.word_ids(i)) for i in range(len(rows["words"]))]
-            tags = [targets_of(*pair) for pair in zip(firsts, rows["codes"], strict=True)]
-            return dict(tokens) | {"words": firsts, "tags": tags}
-
         columns = pa.table({
             "words": pa.array(words, pa.list_(pa.string())),
             "codes": pa.array(codes, pa.list_(pa.int64())),
+            "row": pa.array(range(table.num_rows), pa.int64()),
         })  # fmt: skip
-        samples = encoded(columns, tokenise, self.cache_key(fitted), report)
-        return TokenSource(samples, _Collate(tokenizer.pad_token_id), device, table)
+        tokenizer = self.tokenizer(fitted.tokenizer)
+        windows = SentenceWindows(tokenizer, fitted.max_length)
+        samples = encoded(columns, windows, self.cache_key(fitted), report)
+        return WindowSource(samples, _Collate(tokenizer.pad_token_id), device, table)
 
     def labels(self, fitted: TokenClassificationFitted) -> Sequence[str]:
         """The tags."""
@@ -193,7 +190,7 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
 
         words, _ = sentences_of(batch.rows, fitted.tokens, fitted.tags)
         codes = logits_of(network, batch.inputs).argmax(2)
-        tagged = tags_of(codes, batch.targets["words"], fitted.names, [len(w) for w in words])
+        tagged = tags_of(codes, batch.targets, fitted.names, [len(w) for w in words])
         prefixes = has_prefixes(fitted.names)
         return [
             {
@@ -283,10 +280,6 @@ def sentences_of(
     if names is not None:
         labels = [[names[int(code)] for code in sentence] for sentence in labels]
     return words, labels
-
-
-def _entity_record(words: Sequence[str], kind: str, start: int, end: int) -> dict[str, Any]:
-    return {"type": kind, "text": " ".join(words[start:end]), "start": start, "end": end}
 
 
 def _faults(table: pa.Table, tokens: str, tags: str) -> list[str | None]:

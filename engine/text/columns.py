@@ -57,16 +57,18 @@ def find_pair(table: pa.Table) -> tuple[str, str] | None:
 
 
 def find_label(table: pa.Table, without: Sequence[str]) -> str:
-    """The column with classes: by its notes, its name, else the only one with few values."""
+    """The column with classes: by its notes, its name, else the only one that can hold some."""
     names: list[str] = [name for name in table.column_names if name not in without]
     noted = [name for name in names if class_names(table, name)]
     named = by_name(table.select(names), LABEL_NAMES) or next(iter(noted), None)
     if named:
         return named
-    few = [name for name in names if _is_class(table, name)]
-    if len(few) == 1:
-        return few[0]
-    shown = ", ".join(plain(name, 40) for name in few or names) or "none left"
+    possible = [name for name in names if is_list(table, name) or _is_discrete(table, name)]
+    few = [name for name in possible if not is_list(table, name) and _has_few(table, name)]
+    for candidates in (few, possible):
+        if len(candidates) == 1:
+            return candidates[0]
+    shown = ", ".join(plain(name, 40) for name in few or possible or names) or "none left"
     raise DataError(f"Which column holds the classes? It could be {shown}.", "Set task.label.")
 
 
@@ -84,10 +86,12 @@ def is_list(table: pa.Table, name: str) -> bool:
     )
 
 
-def _is_class(table: pa.Table, name: str) -> bool:
+def _is_discrete(table: pa.Table, name: str) -> bool:
     kind = table.schema.field(name).type
-    if not (is_text(table, name) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-        return False
+    return bool(is_text(table, name) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
+
+
+def _has_few(table: pa.Table, name: str) -> bool:
     most = min(_FEW, max(2, table.num_rows // 4))
     # The first rows show of most columns that they hold no classes, at little cost.
     return all(len(pc.unique(part)) <= most for part in (table[name][:_SAMPLE], table[name]))

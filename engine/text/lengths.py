@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,11 @@ def length_facts(lengths: Sequence[int], limit: int) -> dict[str, str]:
     if longest > limit:
         facts["cut"] = f"{(values > limit).mean():.1%} are longer than {limit:,} tokens"
     return facts
+
+
+def windows_not_cut(facts: Mapping[str, str]) -> dict[str, str]:
+    """The same facts for texts that are not cut off where they are too long, but read in parts."""
+    return {"windows" if name == "cut" else name: fact for name, fact in facts.items()}
 
 
 def histogram(values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:

@@ -1,9 +1,10 @@
-"""Questions with long contexts: overlapping windows, and answers as places in the tokens."""
+"""Rows that are too long to be read at once: overlapping windows, and what belongs to each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import datasets
@@ -15,13 +16,15 @@ from torch import Tensor
 
 from engine.data.on_disk import Rows
 from engine.text.source import Collate, TokenSource
+from engine.text.words import first_tokens, shares, targets_of
 from engine.training.batch import Batch, Noise
 
 Columns = dict[str, list[Any]]
+_TOKENS = ("input_ids", "token_type_ids")
 
 
 @dataclass(frozen=True)
-class Windows:
+class ContextWindows:
     """Cuts contexts into windows of ``max_length`` tokens that share ``stride`` tokens."""
 
     tokenizer: Any
@@ -41,8 +44,7 @@ class Windows:
             return_offsets_mapping=True, return_attention_mask=False,
         )  # fmt: skip
         owners = tokens["overflow_to_sample_mapping"]
-        kept = ("input_ids", "token_type_ids")
-        result: Columns = {name: tokens[name] for name in kept if name in tokens}
+        result: Columns = {name: tokens[name] for name in _TOKENS if name in tokens}
         result |= {name: [] for name in ("starts", "ends", "null", "first", "last", "row")}
         for index, owner in enumerate(owners):
             self._add(result, tokens, index, rows["begin"][owner], rows["end"][owner])
@@ -76,6 +78,36 @@ class Windows:
         return [question[:limit] for question, limit in zip(plain, limits, strict=True)]
 
 
+@dataclass(frozen=True)
+class SentenceWindows:
+    """Cuts sentences into windows of ``max_length`` tokens that share a quarter of them."""
+
+    tokenizer: Any
+    max_length: int
+
+    def __call__(self, rows: Columns) -> Columns:
+        """Windows of rows with ``words``, the ``codes`` of their tags, and ``row``.
+
+        ``words`` has the word that begins at each token, or −1; each word is in one window only.
+        ``tags`` has its code.
+        """
+        tokens = self.tokenizer(
+            rows["words"], is_split_into_words=True, truncation=True, max_length=self.max_length,
+            stride=self.max_length // 4, return_overflowing_tokens=True,
+            return_attention_mask=False,
+        )  # fmt: skip
+        owners = tokens["overflow_to_sample_mapping"]
+        result: Columns = {name: tokens[name] for name in _TOKENS if name in tokens}
+        result |= {"words": [], "tags": [], "row": [rows["row"][owner] for owner in owners]}
+        for owner, numbers in groupby(range(len(owners)), owners.__getitem__):
+            windows = [tokens.word_ids(number) for number in numbers]
+            for window, share in zip(windows, shares(windows), strict=True):
+                firsts = [word if word in share else -1 for word in first_tokens(window)]
+                result["words"].append(firsts)
+                result["tags"].append(targets_of(firsts, rows["codes"][owner]))
+        return result
+
+
 def answer_tokens(
     starts: NDArray[np.int64], ends: NDArray[np.int64], begin: int, end: int
 ) -> tuple[int, int] | None:
@@ -88,17 +120,17 @@ def answer_tokens(
 
 
 class WindowSource(TokenSource):
-    """Windows; outside of training, those of one question come in one batch.
+    """Windows with a column ``row``; outside of training, those of one row come in one batch.
 
-    There, ``batch.rows`` holds the questions, and ``targets["question"]`` says which of them each
-    window belongs to.
+    There, ``batch.rows`` holds the rows, and ``targets["row"]`` says which of them each window
+    belongs to.
     """
 
     def __init__(
         self, samples: datasets.Dataset, collate: Collate, device: torch.device, rows: pa.Table
     ) -> None:
         super().__init__(samples, collate, device)
-        self._questions = Rows(rows)
+        self._whole = Rows(rows)
         self._count = rows.num_rows
         self._owners = torch.from_numpy(np.array(samples.data.column("row").to_numpy()))
 
@@ -110,25 +142,25 @@ class WindowSource(TokenSource):
             if noise is None:
                 owners = self._owners[numbers]
                 begins = torch.cat([torch.ones(1, dtype=torch.bool), owners[1:] != owners[:-1]])
-                batch.rows = self._questions.take(owners[begins].numpy())
-                batch.targets["question"] = (begins.cumsum(0) - 1).tolist()
+                batch.rows = self._whole.take(owners[begins].numpy())
+                batch.targets["row"] = (begins.cumsum(0) - 1).tolist()
             yield batch
 
     def plan(self, batch_size: int, generator: torch.Generator | None = None) -> list[Tensor]:
-        """Without a generator, batches end where a question ends."""
+        """Without a generator, batches end where a row ends."""
         if generator is not None:
             return super().plan(batch_size, generator)
-        return self._whole_questions(torch.arange(len(self)), batch_size)
+        return self._whole_rows(torch.arange(len(self)), batch_size)
 
     def evaluation_plan(self, batch_size: int) -> list[Tensor]:
-        """Whole questions, those with the longest windows first."""
+        """Whole rows, those with the longest windows first."""
         longest = torch.zeros(self._count, dtype=torch.int64)
         longest = longest.scatter_reduce(0, self._owners, self.lengths, "amax")
         order = longest[self._owners].argsort(stable=True, descending=True)
-        # The sort is stable, so the windows of a question stay together.
-        return self._whole_questions(order, batch_size)
+        # The sort is stable, so the windows of a row stay together.
+        return self._whole_rows(order, batch_size)
 
-    def _whole_questions(self, order: Tensor, batch_size: int) -> list[Tensor]:
+    def _whole_rows(self, order: Tensor, batch_size: int) -> list[Tensor]:
         owners = self._owners[order]
         borders = [0, *((owners[1:] != owners[:-1]).nonzero().flatten() + 1).tolist(), len(order)]
         batches, begin = [], 0

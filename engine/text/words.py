@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 NOT_COUNTED = -100
@@ -35,6 +36,20 @@ def first_tokens(word_ids: Sequence[int | None]) -> list[int]:
 def targets_of(firsts: Sequence[int], codes: Sequence[int]) -> list[int]:
     """For each token the code of its word where it is the first of it, else none."""
     return [codes[word] if word >= 0 else NOT_COUNTED for word in firsts]
+
+
+def shares(windows: Sequence[Sequence[int | None]]) -> list[range]:
+    """The words that each window answers for: of those that two windows share, half are for each.
+
+    ``windows`` are the numbers of the words of all tokens, in windows that follow each other. The
+    beginning of a window may be the end of a word, which is then left to the window before it.
+    """
+    spans = []
+    for window in windows:
+        words = [word for word in window if word is not None]
+        spans.append((words[0], words[-1]) if words else (0, -1))
+    borders = [(first + last + 2) // 2 for (_, last), (first, _) in pairwise(spans)]
+    return [range(*pair) for pair in pairwise([spans[0][0], *borders, spans[-1][1] + 1])]
 
 
 def marked(words: Sequence[str], entities: Sequence[tuple[str, int, int]]) -> str:

@@ -170,17 +170,6 @@ def test_entities_are_found_and_counted_as_seqeval_does() -> None:
     assert "Quinton" in [entity["text"] for entity in typed["entities"]]
 
 
-def test_words_beyond_the_longest_sentence_count_as_untagged() -> None:
-    run = run_of(
-        task={"kind": "token_classification", "max_length": 4},
-        data={"kind": "builtin", "name": "entities"},
-        train={"max_steps": 1},
-    )
-    record = predictions(run, pa.table({"tokens": [["one", "two", "three", "four", "five"]]}))[0]
-    assert len(record["tags"]) == 5
-    assert record["tags"][-1] == "O"
-
-
 def test_questions_are_answered_from_their_texts() -> None:
     config = {
         "task": {"kind": "question_answering", "max_length": 96, "doc_stride": 16},

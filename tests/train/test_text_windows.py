@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from engine import RunConfig
 from engine.metrics.answers import best_spans
 from engine.text.windows import answer_tokens
+from engine.text.words import shares
 from engine.training.batch import Batch
 
 CPU = torch.device("cpu")
@@ -129,3 +130,53 @@ def test_windows_of_a_question_stay_together_in_order(real_data: Path) -> None:
     asked = [batch.rows for batch in source.read(source.evaluation_plan(10))]
     ids = pa.concat_tables(asked)["id"].to_pylist()
     assert sorted(ids) == sorted(raw.train["id"].to_pylist())
+
+
+class KnowingTags(nn.Module):
+    """Says the tag that each token of its batch has; of tokens that count for nothing, the last."""
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__()
+        self._tags = batch.targets["tags"]
+
+    def forward(self, **inputs: Tensor) -> Any:
+        codes = torch.where(self._tags < 0, int(self._tags.max()), self._tags)
+        return SimpleNamespace(logits=nn.functional.one_hot(codes).float())
+
+
+@pytest.mark.parametrize("max_length", [5, 12, 256])
+def test_every_word_of_a_long_sentence_is_tagged(max_length: int) -> None:
+    config = RunConfig.parse({
+        "task": {"kind": "token_classification", "max_length": max_length},
+        "data": {"kind": "builtin", "name": "entities", "max_samples": 200},
+        "model": {"kind": "transformer", "vocab_size": 300},
+    })  # fmt: skip
+    task = config.task.create(config)
+    raw = task.load()
+    fitted = task.fit(raw)
+    source: Any = task.encode(raw.train, fitted, CPU, lambda event: None)
+    assert (len(source) > raw.train.num_rows) == (max_length < 256)
+    evaluator = task.evaluator(fitted)
+    counted = 0.0
+    for batch in source.read(source.evaluation_plan(16)):
+        evaluator.update(KnowingTags(batch), batch)
+        counted += batch.weight
+    assert evaluator.compute().metrics["accuracy"] == 1.0
+    assert counted == sum(map(len, raw.train["tags"].to_pylist()))
+
+
+@pytest.mark.parametrize(
+    ("windows", "expected"),
+    [
+        ([[None, 0, 1, 1, 2, None]], [range(3)]),
+        ([[0, 1, 2, 3], [2, 3, 4], [4, 5]], [range(3), range(3, 5), range(5, 6)]),
+        ([[0, 1], [2, 3]], [range(2), range(2, 4)]),
+        ([[0, 1], [1, 1], [1, 2]], [range(2), range(2, 2), range(2, 3)]),
+        ([[None, None]], [range(0)]),
+    ],
+    ids=["one", "shared", "nothing shared", "a word cut twice", "no words"],
+)
+def test_each_word_is_for_one_window(
+    windows: list[list[int | None]], expected: list[range]
+) -> None:
+    assert shares(windows) == expected
