@@ -21,6 +21,8 @@ Segment = list[Pair]
 """Points that a line joins."""
 _LIMIT = 1e30
 _FAINT = 0.45
+_MARKER_CELLS = 8
+"""Between markers where there are many points."""
 _TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 """Seconds between ticks on an axis of time; whole days beyond."""
 _building = threading.Lock()
@@ -89,11 +91,17 @@ def _prepared(line: Line, plot: Plot, columns: int) -> _Drawn | None:
     raw = _seen(segments, plot, columns)
     if not any(raw):
         return None
-    marked = [point for segment in raw for point in segment] if line.marker else []
+    marked = _apart([point for segment in raw for point in segment], columns) if line.marker else []
     if not plot.smoothing:
         return _Drawn(line, raw, [], marked)
     smoothed = _seen([smooth(segment, plot.smoothing) for segment in segments], plot, columns)
     return _Drawn(line, smoothed, [] if line.marker else raw, marked)
+
+
+def _apart(points: Sequence[Pair], columns: int) -> list[Pair]:
+    """Points for markers, not so many that they would cover the line."""
+    stride = -(-len(points) * _MARKER_CELLS // columns)
+    return list(points) if len(points) * 2 <= columns else [*points[::stride], points[-1]]
 
 
 def _seen(segments: Sequence[Segment], plot: Plot, columns: int) -> list[Segment]:

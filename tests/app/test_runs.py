@@ -20,6 +20,7 @@ from tui.screens.keys import KeysScreen
 from tui.screens.monitor import MonitorScreen
 from tui.screens.results import ResultsScreen
 from tui.screens.runs import RunsScreen
+from tui.screens.trash import TrashScreen
 from tui.widgets.listing import Column, Listing, widths_of
 
 
@@ -87,7 +88,9 @@ async def test_stop_asks_first_and_leaves_a_request(make_run, training, until) -
     assert [request.action for request in take(run.control)] == [STOP]
 
 
-async def test_delete_asks_first_and_removes_all(make_run, training, finished, until) -> None:
+async def test_delete_asks_first_and_the_trash_can_be_emptied(
+    make_run, training, finished, until
+) -> None:
     make_run("old", [*training(), finished()])
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -96,7 +99,11 @@ async def test_delete_asks_first_and_removes_all(make_run, training, finished, u
         assert len(all_runs(runs_folder())) == 1
         await pilot.press("d", "y")
         await until(pilot, lambda: not names(app))
-    assert list(runs_folder().iterdir()) == []
+        await pilot.press("T")
+        await until(pilot, lambda: isinstance(app.screen, TrashScreen) and names(app) == ["old"])
+        await pilot.press("E", "y")
+        await until(pilot, lambda: isinstance(app.screen, TrashScreen) and not names(app))
+    assert [list(path.iterdir()) for path in runs_folder().iterdir()] == [[]]
 
 
 async def test_a_running_run_is_not_deleted(make_run, training, until, text_of) -> None:

@@ -47,7 +47,7 @@ def listed(terminal: Any) -> int:
 
 def start_preset(terminal: Any, name: str) -> None:
     """From the history: choose a preset, look at what it costs, start it."""
-    terminal.press("p")
+    terminal.press("P")
     terminal.wait_for("What it does", " shipped ")
     terminal.press("/", *name, "enter")
     terminal.wait_until(lambda: listed(terminal) == 1, "the one row")

@@ -28,6 +28,8 @@ COMMANDS = {
     "presets": "list all presets",
     "show": "show what is known of a run",
     "report": "write a run down as a page of Markdown or HTML",
+    "compare": "put runs side by side: which is best, and what differs",
+    "trash": "list, restore or remove the runs that were deleted",
     "predict": "let a finished run predict from new inputs",
     "export": "write a finished run's model in a form that others need",
     "stop": "ask a run to stop and keep what it has learned",

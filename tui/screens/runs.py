@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -13,42 +13,39 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from engine import control
+from engine.annotations import Annotations, write_annotations
 from engine.control import Request
 from engine.errors import UserError
 from engine.locations import runs_folder
 from engine.overrides import Tree
 from engine.run_directory import RunDirectory, State
+from engine.run_filter import FilterError, RunFilter
 from engine.run_list import RunList, RunSummary
-from tui.figures import duration, number
+from engine.trash import discard
+from tui.run_rows import COLUMNS, STARTED, cells, detail, ordered, when
 from tui.screens.confirm import ConfirmScreen
-from tui.states import RESUMABLE, STATES
+from tui.states import RESUMABLE
 from tui.text import literal
 from tui.toast import complain, tell
-from tui.widgets.listing import Column, Listing
+from tui.widgets.canvas import Canvas
+from tui.widgets.listing import Listing
+from tui.widgets.plain_input import PlainInput
+from tui.widgets.steady_footer import SteadyFooter
 
 REFRESH_SECONDS = 1.0
 _FIRST = 100
 """Rows that are shown before the rest is read."""
-
-_COLUMNS = (
-    Column("State", 10, 13),
-    Column("Name", 13, 36),
-    Column("Task", 10, 22),
-    Column("Data", 8, 20),
-    Column("Metric", 8, 11, right=True),
-    Column("Value", 7, 8, right=True),
-    Column("Started", 7, 7),
-    Column("Took", 7, 9, right=True),
-)
+_BREATH, _BREATH_SECONDS = 100, 0.001
+"""After so many rows the thread that reads lets the screen have its turn."""
 
 _EMPTY = """\
 There are no runs yet.
 
 Press  n  to choose data, a model and how to train it,
-or  p  to start from a ready experiment."""
+or  P  to start from a ready experiment."""
 
 
 class RunsScreen(Screen[None]):
@@ -57,16 +54,25 @@ class RunsScreen(Screen[None]):
     CSS_PATH = "runs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New"),
+        Binding("P", "presets", "Presets"),
         Binding("enter", "open", "Open", show=False),
-        Binding("p", "presets", "Presets"),
-        Binding("s", "stop", "Stop"),
-        Binding("r", "resume", "Resume"),
-        Binding("c", "clone", "Clone"),
-        Binding("t", "try_it", "Try"),
-        Binding("A", "adapters", "Adapters", show=False),
-        Binding("d,delete", "delete", "Delete"),
         Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("escape", "unfilter", "Clear filter", show=False),
+        Binding("o", "sort(1)", "Sort"),
+        Binding("O", "reverse", "Reverse the order", show=False),
+        Binding("space", "select", "Select"),
+        Binding("a", "select_all", "Select all", show=False),
+        Binding("C", "compare", "Compare"),
+        Binding("p", "pin", "Pin"),
+        Binding("e", "annotate", "Tags and note", show=False),
+        Binding("s", "stop", "Stop"),
+        Binding("r", "resume", "Resume", show=False),
+        Binding("c", "clone", "Clone"),
+        Binding("S", "save_preset", "Save as preset", show=False),
+        Binding("t", "try_it", "Try", show=False),
+        Binding("d,delete", "delete", "Delete", show=False),
+        Binding("T", "trash", "Trash", show=False),
+        Binding("A", "adapters", "Adapters", show=False),
+        Binding("escape", "clear", "Clear selection and filter", show=False),
         Binding("q", "app.quit", "Quit"),
     ]
 
@@ -74,22 +80,33 @@ class RunsScreen(Screen[None]):
         super().__init__()
         self._list = RunList(runs_folder())
         self._all: Sequence[RunSummary] = ()
+        self._sorted: Sequence[RunSummary] = ()
+        self._order = (STARTED, True)
         self._read = False
-        self._words: list[str] = []
+        self._filter = RunFilter()
+        self._problem = ""
+        self._selected: set[str] = set()
         self._looking = threading.Event()
+        self._wake = threading.Event()
         self._ended = threading.Event()
 
     def compose(self) -> ComposeResult:
         """A heading, the list or a word about its emptiness, and the filter."""
-        yield Static("dltui", id="heading")
-        yield Listing(_COLUMNS, _cells, lambda row: row.id, id="runs")
+        yield Canvas(id="heading")
+        yield Listing(COLUMNS, cells(self._selected), lambda row: row.id, id="runs")
         yield Static(_EMPTY, id="empty", markup=False)
-        yield Input(placeholder="words of name, task, data or state", id="filter")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Canvas(id="detail")
+        yield PlainInput(
+            placeholder="words, task:image, state:running, tag:…, accuracy>0.9", id="filter"
+        )
+        yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Begin to read, beside the screen."""
-        self.query_one(Listing).focus()
+        listing = self.query_one(Listing)
+        listing.show_order(*self._order)
+        listing.focus()
+        self._show_heading(0)
         self._looking.set()
         self.run_worker(self._follow, thread=True, group="history")
 
@@ -97,6 +114,7 @@ class RunsScreen(Screen[None]):
         """Let the thread end at once."""
         self._ended.set()
         self._looking.set()
+        self._wake.set()
 
     def on_screen_suspend(self) -> None:
         """Another screen is on top: nothing needs to be read."""
@@ -105,6 +123,7 @@ class RunsScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """The list is seen again."""
         self._looking.set()
+        self._wake.set()
 
     def going_on(self) -> int:
         """How many runs train now."""
@@ -200,27 +219,127 @@ class RunsScreen(Screen[None]):
         self._do(lambda: start(row.run), f"{row.name} goes on.")
 
     def action_delete(self) -> None:
-        """Remove a run with all its files."""
+        """Put runs into the trash."""
+        rows = self._chosen()
+        if not rows:
+            return
+        question = f"Put {_names(rows)} into the trash?"
+        self._confirmed(
+            question, lambda: [discard(row.run) for row in rows], "In the trash; T shows it."
+        )
+
+    def action_trash(self) -> None:
+        """The deleted runs."""
+        from tui.screens.trash import TrashScreen
+
+        self.app.push_screen(TrashScreen())
+
+    def action_select(self) -> None:
+        """Take the run among the selected ones, or out of them, and go on to the next."""
         if row := self._current():
-            question = f"Delete {row.name} of {_when(row.started)} with its model and checkpoints?"
-            self._confirmed(question, row.run.delete, "Deleted.")
+            self._selected ^= {row.id}
+            self._show_selection()
+            self.query_one(Listing).action_move(1)
+
+    def action_select_all(self) -> None:
+        """Select all runs that are shown, or none where all were."""
+        shown = {row.id for row in self.query_one(Listing).items}
+        chosen = set() if shown <= self._selected else shown
+        self._selected.clear()
+        self._selected |= chosen
+        self._show_selection()
+
+    def action_compare(self) -> None:
+        """Put the selected runs side by side."""
+        from tui.screens.compare import MOST_RUNS, CompareScreen
+
+        rows = self._chosen()
+        if len(rows) < 2:
+            tell(self, "Select at least two runs with space, then compare them.")
+        elif len(rows) > MOST_RUNS:
+            tell(self, f"Up to {MOST_RUNS} runs can be told apart; {len(rows)} are selected.")
+        else:
+            self.app.push_screen(CompareScreen([row.run for row in rows]))
+
+    def action_pin(self) -> None:
+        """Keep runs on top of the list, or let them go."""
+        rows = self._chosen()
+        pinned = not all(row.notes.pinned for row in rows)
+        self._note(rows, lambda notes: replace(notes, pinned=pinned))
+
+    def action_annotate(self) -> None:
+        """Write tags and a note."""
+        from tui.screens.annotate import AnnotateScreen, Change
+
+        rows = self._chosen()
+
+        def answered(change: Change | None) -> None:
+            if change is not None:
+                self._note(rows, change)
+
+        if rows:
+            self.app.push_screen(AnnotateScreen([row.notes for row in rows]), answered)
+
+    def action_save_preset(self) -> None:
+        """Keep the experiment of the run under a name."""
+        from tui.screens.save_preset import SavePresetScreen
+
+        if row := self._current():
+            try:
+                config = row.run.config()
+            except UserError as error:
+                complain(self, error)
+            else:
+                self.app.push_screen(
+                    SavePresetScreen(config),
+                    lambda preset: tell(self, f"Saved as {preset.name}.") if preset else None,
+                )
+
+    def action_sort(self, step: int) -> None:
+        """Sort by the next column."""
+        self._sort_by((self._order[0] + step) % len(COLUMNS))
+
+    def action_reverse(self) -> None:
+        """Turn the order around."""
+        self._sort_by(self._order[0])
+
+    def on_listing_heading_clicked(self, event: Listing.HeadingClicked) -> None:
+        """Sort by the column; by one that is sorted already, the other way round."""
+        self._sort_by(event.column)
+
+    def on_listing_cell_clicked(self, event: Listing.CellClicked) -> None:
+        """The first cell of a row selects it."""
+        if event.column == 0 and (row := self._current()):
+            self._selected ^= {row.id}
+            self._show_selection()
+
+    def on_listing_moved(self) -> None:
+        """Tell about the run that has the cursor now."""
+        self._show_detail()
 
     def action_filter(self) -> None:
-        """Type words; only rows with all of them are shown."""
+        """Type what the runs that are shown must have."""
         box = self.query_one("#filter", Input)
         box.display = True
         box.focus()
 
-    def action_unfilter(self) -> None:
-        """Show all rows again."""
+    def action_clear(self) -> None:
+        """Select none; where none was selected, show all rows again."""
+        if self._selected and isinstance(self.focused, Listing):
+            self._selected.clear()
+            self._show_selection()
+            return
         box = self.query_one("#filter", Input)
         box.value = ""
         box.display = False
         self.query_one(Listing).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while it is typed."""
-        self._words = event.value.lower().split()
+        """Filter while it is typed; while it means nothing, the rows stay as they were."""
+        try:
+            self._filter, self._problem = RunFilter.parse(event.value), ""
+        except FilterError as error:
+            self._problem = str(error)
         self._show()
 
     def on_input_submitted(self) -> None:
@@ -240,6 +359,21 @@ class RunsScreen(Screen[None]):
         row: RunSummary | None = self.query_one(Listing).current
         return row
 
+    def _chosen(self) -> list[RunSummary]:
+        """The selected runs; where there are none, the one with the cursor."""
+        if self._selected:
+            return [row for row in self._sorted if row.id in self._selected]
+        return [row for row in [self._current()] if row is not None]
+
+    def _note(
+        self, rows: Sequence[RunSummary], change: Callable[[Annotations], Annotations]
+    ) -> None:
+        def write() -> None:
+            for row in rows:
+                write_annotations(row.run, change(row.notes))
+
+        self._do(write, "")
+
     def _confirmed(self, question: str, action: Callable[[], object], done: str) -> None:
         def answered(yes: bool | None) -> None:
             if yes:
@@ -256,7 +390,9 @@ class RunsScreen(Screen[None]):
             except (UserError, OSError) as error:
                 self.app.call_from_thread(complain, self, error)
             else:
-                self.app.call_from_thread(tell, self, done)
+                if done:
+                    self.app.call_from_thread(tell, self, done)
+            self._wake.set()
 
         self.run_worker(work, thread=True, group="actions")
 
@@ -264,6 +400,7 @@ class RunsScreen(Screen[None]):
         """Read the history again and again, in a thread."""
         while not self._ended.is_set():
             self._looking.wait()
+            self._wake.clear()
             begin = time.monotonic()
             try:
                 self._read_all()
@@ -271,7 +408,7 @@ class RunsScreen(Screen[None]):
                 self.app.call_from_thread(complain, self, error)
                 return
             took = time.monotonic() - begin
-            self._ended.wait(max(REFRESH_SECONDS, 5 * took))
+            self._wake.wait(max(REFRESH_SECONDS, 5 * took))
 
     def _read_all(self) -> None:
         rows: list[RunSummary] = []
@@ -279,61 +416,61 @@ class RunsScreen(Screen[None]):
             rows.append(row)
             if len(rows) == _FIRST and not self._read:
                 self.app.call_from_thread(self._take, list(rows))
+            if len(rows) % _BREATH == 0:
+                time.sleep(_BREATH_SECONDS)
             if self._ended.is_set():
                 return
+        changed = not self._read or rows != self._all
         self._read = True
-        self.app.call_from_thread(self._take, rows)
+        if changed:
+            self.app.call_from_thread(self._take, rows)
+        self._list.save()
 
     def _take(self, rows: Sequence[RunSummary]) -> None:
         self._all = rows
+        self._selected &= {row.id for row in rows}
+        self._sorted = ordered(rows, *self._order)
+        self._show()
+
+    def _sort_by(self, column: int) -> None:
+        """Numbers and times begin with the largest, texts with the first letter."""
+        same = column == self._order[0]
+        descending = not self._order[1] if same else COLUMNS[column].right or column == STARTED
+        self._order = column, descending
+        self._sorted = ordered(self._all, *self._order)
+        self.query_one(Listing).show_order(*self._order)
         self._show()
 
     def _show(self) -> None:
-        rows = [row for row in self._all if _matches(row, self._words)]
+        rows = list(filter(self._filter, self._sorted))
         listing = self.query_one(Listing)
         listing.set_items(rows)
         listing.display = bool(self._all) or not self._read
         self.query_one("#empty").display = self._read and not self._all
         self._show_heading(len(rows))
+        self._show_detail()
+
+    def _show_selection(self) -> None:
+        listing = self.query_one(Listing)
+        listing.refresh_rows()
+        self._show_heading(len(listing.items))
+
+    def _show_detail(self) -> None:
+        self.query_one("#detail", Canvas).show([detail(self._current())])
 
     def _show_heading(self, shown: int) -> None:
         total, going_on = len(self._all), self.going_on()
-        parts = [
-            "dltui",
-            f"{total} run{'s' * (total != 1)}" if shown == total else f"{shown} of {total} runs",
-        ]
-        if going_on:
-            parts.append(f"{going_on} running")
-        text = "   ".join(parts)
-        heading = self.query_one("#heading", Static)
-        if heading.content != text:
-            heading.update(text)
+        runs = f"{total:,} run{'s' * (total != 1)}"
+        parts = ["dltui", runs if shown == total else f"{shown:,} of {runs}"]
+        parts += [f"{going_on} running"] if going_on else []
+        parts += [f"{len(self._selected):,} selected"] if self._selected else []
+        heading = Content("   ".join(parts))
+        if self._problem:
+            heading += literal(f"   {self._problem}").stylize("$text-error")
+        self.query_one("#heading", Canvas).show([heading])
 
 
-def _matches(row: RunSummary, words: Sequence[str]) -> bool:
-    text = f"{row.id} {row.name} {row.task} {row.data} {row.model} {row.state}".lower()
-    return all(word in text for word in words)
-
-
-def _cells(row: RunSummary) -> list[Content]:
-    word, style = STATES[row.state]
-    if row.done is not None:
-        word = f"{word[:2]}{row.done:.0%}"
-    return [
-        Content.styled(word, style),
-        literal(row.name),
-        literal(row.task.replace("_", " ")) if not row.problem else literal(row.problem),
-        literal(row.data),
-        literal(row.metric),
-        Content(number(row.value)),
-        Content(_when(row.started)),
-        Content(duration(row.seconds)),
-    ]
-
-
-def _when(seconds: float) -> str:
-    """The hour of today, the day of this year, or the year and month."""
-    moment, now = datetime.fromtimestamp(seconds), datetime.now()
-    if moment.date() == now.date():
-        return f"{moment:%H:%M}"
-    return f"{moment:%d %b}" if moment.year == now.year else f"{moment:%Y-%m}"
+def _names(rows: Sequence[RunSummary]) -> str:
+    if len(rows) > 1:
+        return f"{len(rows)} runs"
+    return f"{rows[0].name} of {when(rows[0].started)}"

@@ -18,7 +18,11 @@ from tui.widgets.canvas import Canvas
 
 STYLES = ("train", "validation", "other", "third")
 """The looks of a curve, each with a colour of the theme and a marker."""
-_MARKERS = {"train": "", "validation": "●", "other": "▲", "third": "■"}
+SERIES = tuple(f"series-{place}" for place in range(1, 13))
+"""Looks of curves of the same kind, as of several runs; each with a marker and a colour."""
+_MARKERS = {"train": "", "validation": "●", "other": "▲", "third": "■"} | dict(
+    zip(SERIES, "●▲■▼○△□▽+×*#", strict=True)
+)
 SMOOTHING = 0.9
 TIME = "time"
 """The name of an axis of seconds."""
@@ -35,6 +39,11 @@ class Curve:
     def at(self, x: float) -> Pair | None:
         """The point that is nearest to ``x``."""
         return min(self.points, key=lambda point: abs(point[0] - x), default=None)
+
+
+def marker_of(style: str) -> str:
+    """The marker of a look, empty for none."""
+    return _MARKERS[style]
 
 
 class Chart(Canvas):
