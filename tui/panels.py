@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from textual.content import Content
 
-from engine.events import Evaluated, Progress, Samples
+from engine.events import (
+    Evaluated,
+    Failed,
+    Finished,
+    Interrupted,
+    Progress,
+    Resources,
+    Samples,
+    Stopped,
+)
 from engine.history import History
 from engine.run_directory import RunDirectory, State
 from tui.figures import duration, number, size
 from tui.plot import Pair
 from tui.states import STATES
 from tui.text import literal
-from tui.widgets.chart import Curve
+from tui.widgets.chart import TIME, Curve
+from tui.widgets.log_panel import LogLine, printed_level
+from tui.widgets.progress import bar
 
 _MUTED = "$foreground 60%"
-_LEVELS = {"warning": "$warning", "error": "$error"}
+
+
+def paused(history: History) -> bool:
+    """Whether the run waits to be told to go on."""
+    progress = history.progress
+    return progress is not None and progress.phase == "paused" and not history.ended
 
 
 def head(name: str, state: State, history: History) -> Content:
     """Name, state, device."""
     word, style = STATES[state]
+    if state is State.RUNNING and paused(history):
+        word, style = "‖ paused", "bold $warning"
     parts = [literal(name, 64).stylize("bold $primary"), Content.styled(word, style)]
     if (started := history.started) is not None:
         where = f"{started.device}, {started.precision}, {started.threads} threads"
@@ -42,10 +60,11 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     share = done - (current - 1)
     per_step = progress.seconds / progress.step if progress.step else 0.0
     left = per_step * progress.steps / max(1, progress.epochs) * (1 - share)
-    training = progress.phase == "train"
-    epoch_text = f"{duration(left)} left" if training else f"evaluating {progress.phase}"
-    if history.ended:
+    epoch_text = f"{duration(left)} left"
+    if history.ended or progress.phase == "paused":
         epoch_text = ""
+    elif progress.phase != "train":
+        epoch_text = f"evaluating {progress.phase}"
     remaining = history.remaining
     run_text = f"took {duration(progress.seconds)}"
     if remaining is not None:
@@ -73,10 +92,14 @@ def numbers(progress: Progress) -> Content:
     )
 
 
-def curves(history: History, metric: str) -> tuple[list[Curve], Pair | None]:
-    """The curves of a metric against the epoch, and the best evaluation's point."""
+AXES = ("epoch", "step", TIME)
+
+
+def curves(history: History, metric: str, axis: str = "epoch") -> tuple[list[Curve], Pair | None]:
+    """The curves of a metric against one of :data:`AXES`, and the best evaluation's point."""
+    place = attrgetter("seconds" if axis == TIME else axis)
     shown = [
-        Curve(split, split, [(point.epoch, point.value) for point in curve.points])
+        Curve(split, split, [(place(point), point.value) for point in curve.points])
         for split in ("train", "validation")
         if (curve := history.curves.get((metric, split))) is not None and curve.points
     ]
@@ -84,7 +107,7 @@ def curves(history: History, metric: str) -> tuple[list[Curve], Pair | None]:
     value = best.metrics.get(metric) if best is not None else None
     if best is None or value is None:
         return shown, None
-    return shown, (best.epoch, value)
+    return shown, (place(best), value)
 
 
 def row_key(row: Evaluated) -> int:
@@ -112,11 +135,14 @@ def row_cells(
     return cells
 
 
-def samples(event: Samples | None) -> list[Content]:
-    """A few inputs with what the network makes of them."""
-    if event is None:
+def samples(shown: Sequence[Samples], back: int = 0) -> list[Content]:
+    """A few inputs with what the network makes of them; ``back`` counts from the newest."""
+    if not shown:
         return [Content.styled("Samples come with the first evaluation.", _MUTED)]
-    lines = [Content.styled(f"at step {event.step:,}", _MUTED), Content("")]
+    event = shown[-1 - back]
+    place = "the newest" if not back else f"{back} before the newest"
+    more = ",  ← → show others" if len(shown) > 1 else ""
+    lines = [Content.styled(f"at step {event.step:,}, {place}{more}", _MUTED), Content("")]
     for item in event.items:
         for name, text in item.items():
             lines.append(_pair(name, text, 2000))
@@ -124,33 +150,76 @@ def samples(event: Samples | None) -> list[Content]:
     return lines
 
 
-def resources(history: History) -> list[Content]:
-    """The machine and its GPUs."""
-    now = history.resources
-    if now is None:
+def resources(
+    measured: Sequence[Resources], disk: tuple[int, int] | None, width: int
+) -> list[Content]:
+    """The machine and its GPUs: what is used now, and how that came."""
+    if not measured:
         return [Content.styled("Measured every few seconds while the run goes on.", _MUTED)]
-    lines = [
-        _pair("CPU", f"{now.cpu_percent:.0f} %"),
-        _pair("memory", f"{size(now.memory)} of {size(now.memory_total)}"),
-        _pair("this run", size(now.process_memory)),
-    ]
-    for gpu in now.gpus:
-        lines += [Content(""), *_gpu(gpu)]
+    now = measured[-1]
+    lines = [gauge("CPU", f"{now.cpu_percent:.0f} %", [m.cpu_percent for m in measured], width)]
+    used = [100 * m.memory / (m.memory_total or 1) for m in measured]
+    lines.append(gauge("memory", f"{size(now.memory)} of {size(now.memory_total)}", used, width))
+    own = [100 * m.process_memory / (m.memory_total or 1) for m in measured]
+    lines.append(gauge("this run", size(now.process_memory), own, width))
+    if disk is not None:
+        free = f"{size(disk[1] - disk[0])} free"
+        lines.append(gauge("disk", free, [100 * disk[0] / (disk[1] or 1)], width))
+    for index, gpu in enumerate(now.gpus):
+        before = [m.gpus[index] for m in measured if index < len(m.gpus)]
+        lines += [Content(""), literal(gpu.get("name", "GPU")).stylize("bold")]
+        lines += _gpu(gpu, before, width)
     if not now.gpus:
         lines.append(_pair("GPU", "none"))
-    return lines
+    since = duration(now.time - measured[max(0, len(measured) - marks(width))].time)
+    return [*lines, Content(""), Content.styled(f"The marks show the last {since}.", _MUTED)]
 
 
-def _gpu(gpu: Mapping[str, Any]) -> Iterator[Content]:
-    yield literal(gpu.get("name", "GPU")).stylize("bold")
+def _gpu(
+    gpu: Mapping[str, Any], before: Sequence[Mapping[str, Any]], width: int
+) -> Iterator[Content]:
+    """What a GPU tells; what it does not is left out."""
     if "load_percent" in gpu:
-        yield _pair("load", f"{gpu['load_percent']} %")
-    if "memory" in gpu and "memory_total" in gpu:
-        yield _pair("memory", f"{size(gpu['memory'])} of {size(gpu['memory_total'])}")
+        loads = [float(m.get("load_percent", 0)) for m in before]
+        yield gauge("load", f"{gpu['load_percent']} %", loads, width)
+    if total := gpu.get("memory_total"):
+        text = f"{size(gpu.get('memory', 0))} of {size(total)}"
+        yield gauge("memory", text, [100 * m.get("memory", 0) / total for m in before], width)
     if "temperature" in gpu:
-        yield _pair("temperature", f"{gpu['temperature']} °C")
+        degrees = [float(m.get("temperature", 0)) for m in before]
+        yield gauge("temperature", f"{gpu['temperature']} °C", degrees, width)
     if "power_watts" in gpu:
-        yield _pair("power", f"{gpu['power_watts']:.0f} W")
+        watts = [float(m.get("power_watts", 0)) for m in before]
+        most = max(watts) or 1.0
+        shares = [100 * value / most for value in watts]
+        yield gauge("power", f"{gpu['power_watts']:.0f} W, most {most:.0f} W", shares, width)
+
+
+_SPARKS = "▁▂▃▄▅▆▇█"
+_BAR = 20
+_GAUGE = 12 + 1 + 24 + 1 + _BAR + 2
+_FULL = 90.0
+"""Per cent from which a gauge warns."""
+
+
+def marks(width: int) -> int:
+    """How many measurements a line shows."""
+    return max(0, width - _GAUGE)
+
+
+def gauge(name: str, text: str, percents: Sequence[float], width: int) -> Content:
+    """A value, a bar of the newest of ``percents``, and a mark for each before it."""
+    style = "$warning" if percents[-1] >= _FULL else "$primary"
+    filled = bar(percents[-1] / 100, _BAR)
+    line = literal(f"{name:<12} ", 40).stylize(_MUTED) + literal(f"{text:<24} ")
+    line += Content.styled(filled, style) + Content.styled("·" * (_BAR - len(filled)), _MUTED)
+    room = marks(width)
+    newest = percents[-room:] if room else []
+    return line + Content.styled("  " + "".join(map(_spark, newest)), _MUTED)
+
+
+def _spark(percent: float) -> str:
+    return _SPARKS[max(0, min(len(_SPARKS) - 1, int(percent / 100 * len(_SPARKS))))]
 
 
 def facts(history: History, run: RunDirectory) -> list[Content]:
@@ -198,14 +267,34 @@ def places(run: RunDirectory) -> list[Content]:
     return found
 
 
-def log(history: History, printed: Sequence[str]) -> list[Content]:
+def log(history: History, printed: Sequence[str]) -> list[LogLine]:
     """What the run says, after what the libraries printed."""
-    lines = [literal(line, 500).stylize(_MUTED) for line in printed]
-    for entry in history.log:
-        moment = f"{datetime.fromtimestamp(entry.time):%H:%M:%S} "
-        text = literal(entry.message, 1000).stylize(_LEVELS.get(entry.level, ""))
-        lines.append(Content.styled(moment, _MUTED) + text)
-    return lines or [Content.styled("Nothing was printed so far.", _MUTED)]
+    lines = [LogLine(None, printed_level(text), text) for text in printed]
+    return lines + [LogLine(entry.time, entry.level, entry.message) for entry in history.log]
+
+
+def ending(name: str, history: History, state: State) -> str:
+    """A sentence on how the run ended."""
+    match history.ending:
+        case Finished(reason=reason, metrics=metrics):
+            shown = [f"{key} {number(value)}" for key, value in list(metrics.items())[:2]]
+            return ": ".join(filter(None, [f"{name} finished ({reason})", ", ".join(shown)])) + "."
+        case Stopped():
+            return f"{name} stopped; what it learned is kept."
+        case Interrupted():
+            return f"{name} was interrupted; it can go on from its checkpoint."
+        case Failed(message=message):
+            return f"{name} failed: {message}"
+    return f"{name} is {state}: its process is gone without a last word."
+
+
+def title(name: str, history: History, state: State) -> str:
+    """The window's title: a sign, how far, which run."""
+    sign = "‖" if paused(history) else STATES[state][0][:1]
+    progress = history.progress
+    if state.ended or progress is None or not progress.steps:
+        return f"{sign} {name}"
+    return f"{sign} {progress.step / progress.steps:.0%} {name}"
 
 
 def _title(text: str) -> Content:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from itertools import islice
 
-from engine.events import Progress
+from engine.events import Controlled, Progress
 from engine.follow import Follower
 from engine.history import History
 from engine.run_directory import RunDirectory, State
@@ -29,6 +30,10 @@ class Watch:
         self.state = State.QUEUED
         self.log_lines: list[str] = []
         """The end of what the libraries printed."""
+        self.answers: list[Controlled] = []
+        """What the run has said to requests since it is watched."""
+        self.disk: tuple[int, int] | None = None
+        """Bytes used and bytes in all, where the run's files are."""
         self.caught_up = False
         """Whether all that had been written before was read once."""
         self._log_size = -1
@@ -56,13 +61,22 @@ class Watch:
             while chunk := list(islice(stream, _CHUNK)):
                 with self.lock:
                     self.history.apply_all(chunk)
+                    self.answers += [event for event in chunk if isinstance(event, Controlled)]
                 looked = 0.0 if self.history.ended else looked
             if time.monotonic() - looked >= _STATE_SECONDS:
                 self.state = self.run.state()
                 self._read_log()
+                self._read_disk()
                 looked = time.monotonic()
             self.caught_up = True
             self._ended.wait(READ_SECONDS)
+
+    def _read_disk(self) -> None:
+        try:
+            usage = shutil.disk_usage(self.run.path)
+        except OSError:
+            return
+        self.disk = (usage.used, usage.total)
 
     def _read_log(self) -> None:
         try:

@@ -1,0 +1,199 @@
+"""A log that is searched and sifted by level while it grows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from rich.cells import chop_cells
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input
+
+from engine.plain import plain
+from tui.widgets.listing import Column, Listing
+from tui.widgets.plain_input import PlainInput
+
+PRINTED, INFO, WARNING, ERROR = _ORDER = ("printed", "info", "warning", "error")
+_STYLES = {PRINTED: "$foreground 70%", WARNING: "$warning", ERROR: "$error"}
+_SHOWN = {
+    PRINTED: "everything",
+    INFO: "what the run says",
+    WARNING: "warnings and errors",
+    ERROR: "errors",
+}
+_LONGEST = 2000
+_MARGIN = 9
+_TROUBLE = re.compile(r"Traceback \(most|(?:^|[\s.])\w*Error\b|\bERROR\b|\bCRITICAL\b")
+_DOUBT = re.compile(r"Warning\b|\bWARN(?:ING)?\b")
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a log; ``moment`` is in seconds since 1970, ``None`` where it is not known."""
+
+    moment: float | None
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A part of a line that is as wide as the panel."""
+
+    number: int
+    part: int
+    text: str
+    line: LogLine
+
+
+def printed_level(text: str) -> str:
+    """The level of what a library printed, as far as its words tell."""
+    if _TROUBLE.search(text):
+        return ERROR
+    return WARNING if _DOUBT.search(text) else PRINTED
+
+
+class LogPanel(Vertical):
+    """Shows the lines of a level or above that contain all words; stays at the end."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", "Search", key_display="/"),
+        Binding("v", "level", "Level"),
+        Binding("escape", "clear", "Clear search", show=False),
+    ]
+    DEFAULT_CSS = """
+    LogPanel {
+        height: 1fr;
+        PlainInput { display: none; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines: Sequence[LogLine] = ()
+        self._least = PRINTED
+        self._words: list[str] = []
+        self._listing = Listing[_Row](
+            [_column("")], self._cells, lambda row: (row.number, row.part), choosable=False
+        )
+
+    def compose(self) -> ComposeResult:
+        """The lines under what is shown of them, and the words that are searched."""
+        yield self._listing
+        yield PlainInput(placeholder="words that a line has", compact=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Escape is left to the screen where there is nothing to take back."""
+        del parameters
+        return action != "clear" or self.query_one(PlainInput).display
+
+    def show_log(self, lines: Sequence[LogLine]) -> None:
+        """Show these lines; who reads at the end stays there."""
+        self._lines = lines
+        self._sift()
+
+    def on_resize(self) -> None:
+        """Break the lines for the new width."""
+        self._sift()
+
+    def action_search(self) -> None:
+        """Type words; only lines with all of them are shown."""
+        box = self.query_one(PlainInput)
+        box.display = True
+        box.focus()
+
+    def action_clear(self) -> None:
+        """Show all lines again."""
+        box = self.query_one(PlainInput)
+        box.value = ""
+        box.display = False
+        self._listing.focus()
+
+    def action_level(self) -> None:
+        """Show only what is more important, or everything again."""
+        self._least = _ORDER[(_ORDER.index(self._least) + 1) % len(_ORDER)]
+        self._sift()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._words = event.value.lower().split()
+        self._sift()
+
+    @on(Input.Submitted)
+    def _searched(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._listing.focus()
+
+    def _sift(self) -> None:
+        width = self._listing.size.width
+        if width <= 0:
+            return
+        at_end = self._listing.cursor >= len(self._listing.items) - 1
+        found = [(at, line) for at, line in _numbered(self._lines) if self._matches(line)]
+        rows = [row for at, line in found for row in _rows(at, line, width - _MARGIN - 1)]
+        self._listing.set_columns([_column(self._heading(len(found)))], self._cells)
+        self._listing.set_items(rows)
+        if at_end:
+            self._listing.action_move(len(rows))
+
+    def _matches(self, line: LogLine) -> bool:
+        if line.level in _ORDER and _ORDER.index(line.level) < _ORDER.index(self._least):
+            return False
+        text = line.text.lower() if self._words else ""
+        return all(word in text for word in self._words)
+
+    def _heading(self, found: int) -> str:
+        if not self._lines:
+            return "nothing was printed so far"
+        count = f"{len(self._lines):,} lines"
+        if found != len(self._lines):
+            count = f"{found:,} of {count}"
+        return f"{count}, {_SHOWN[self._least]}   / search   v level"
+
+    def _cells(self, row: _Row) -> list[Content]:
+        begin = ""
+        if row.part == 0 and row.line.moment is not None:
+            begin = f"{datetime.fromtimestamp(row.line.moment):%H:%M:%S}"
+        text = Content.styled(row.text, _STYLES.get(row.line.level, ""))
+        for word in self._words:
+            for at in _places(word, row.text.lower()):
+                text = text.stylize("bold reverse", at, at + len(word))
+        return [Content.styled(f"{begin:<{_MARGIN}}", _STYLES[PRINTED]) + text]
+
+
+def _column(title: str) -> Column:
+    return Column(title, 10, 10_000)
+
+
+def _numbered(lines: Sequence[LogLine]) -> Iterator[tuple[int, LogLine]]:
+    """Each line with a number that it keeps when lines of either kind come: with a time, or not."""
+    timed = timeless = 0
+    for line in lines:
+        if line.moment is None:
+            timeless += 1
+            yield -timeless, line
+        else:
+            timed += 1
+            yield timed, line
+
+
+def _rows(number: int, line: LogLine, width: int) -> Iterator[_Row]:
+    text = plain(line.text, _LONGEST)
+    parts = chop_cells(text, max(1, width)) if len(text) > width // 2 else [text]
+    for part, piece in enumerate(parts):
+        yield _Row(number, part, piece, line)
+
+
+def _places(word: str, text: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
