@@ -30,7 +30,7 @@ class Row:
     values: tuple[Any, ...]
     """In the order of the runs; ``None`` where a run has no such thing."""
     best: frozenset[int] = frozenset()
-    """Places of the best values, of a metric only."""
+    """Places of the best values of a metric; none where all are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _metric_row(metric: Metric, runs: Sequence[RunSummary]) -> Row | None:
         return None
     best = max(known) if metric.higher_is_better else min(known)
     places = frozenset(place for place, value in enumerate(values) if value == best)
-    return Row(metric.name, values, places if len(known) > 1 else frozenset())
+    return Row(metric.name, values, places if len(places) < len(known) else frozenset())
 
 
 def text_of(value: Any) -> str:

@@ -85,7 +85,12 @@ class Thinning:
         what came after that.
         """
         begin = 0
-        for start in (i for i, line in enumerate(lines) if line.startswith(_STARTED)):
+        if not self.last and lines:  # the first event says when the run began
+            yield lines[0]
+            begin = 1
+        for start in (
+            i for i, line in enumerate(lines[begin:], begin) if line.startswith(_STARTED)
+        ):
             self._sort(lines[begin:start])
             yield from self.rest()
             yield lines[start]

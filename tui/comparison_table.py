@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.comparison import Row, text_of
-from tui.figures import number
 from tui.text import literal
 
 _WIDEST = 32
@@ -41,6 +40,6 @@ def _fitted(cells: Sequence[Content]) -> list[Content]:
 def _cell(row: Row, place: int) -> Content:
     value = row.values[place]
     if place in row.best:
-        return Content.styled(f"{number(value)} ◆", "bold $success")
-    text = number(value) if isinstance(value, float) else text_of(value)
-    return literal(text, _WIDEST) if value is not None else Content.styled("–", _MUTED)
+        return Content.styled(f"{text_of(value)} ◆", "bold $success")
+    text = text_of(value) or "(empty)"
+    return literal(text, _WIDEST).stylize(_MUTED if value in (None, "", []) else "")

@@ -56,6 +56,9 @@ def test_runs_are_listed_for_programs_with_the_promised_keys(
             "value": 0.75,
             "started": "1970-01-01T00:16:40Z",
             "seconds": 60.5,
+            "tags": [],
+            "note": "",
+            "pinned": False,
         }
     ]
 

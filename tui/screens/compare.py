@@ -71,7 +71,7 @@ class CompareScreen(Screen[None]):
         Binding("m", "next_metric(1)", "Metric"),
         Binding("M", "next_metric(-1)", "Metric before", show=False),
         Binding("x", "next_axis", "Axis"),
-        Binding("v", "next_split", "Train or validation"),
+        Binding("v", "next_split", "Split"),
         Binding("y", "log_scale", "Log scale"),
         Binding("w", "smooth", "Smooth"),
         Binding("e", "export", "Export"),
@@ -97,6 +97,7 @@ class CompareScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """A heading above the panels."""
         yield Canvas(id="heading")
+        yield Canvas(id="note")
         with TabbedContent(id="tabs"):
             with TabPane(_TABS["charts"], id="charts"):
                 yield Canvas(id="legend")
@@ -117,7 +118,8 @@ class CompareScreen(Screen[None]):
         self._ended.set()
 
     def on_resize(self) -> None:
-        """The legend has other columns."""
+        """The legend has other columns, the note other lines."""
+        self._show_heading()
         self._show_legend()
 
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
@@ -227,9 +229,13 @@ class CompareScreen(Screen[None]):
 
     def _show_heading(self) -> None:
         heading = Content.styled(f"Compare   {len(self._followed)} runs", "bold $primary")
-        if self._comparison is not None and self._comparison.note:
-            heading += literal(f"   {self._comparison.note}", 300).stylize("$warning")
         self.query_one("#heading", Canvas).show([heading])
+        note = literal(self._comparison.note if self._comparison else "", 500).stylize("$warning")
+        lines = note.wrap(max(20, self.size.width - 2)) if note else []
+        canvas = self.query_one("#note", Canvas)
+        canvas.display = bool(lines)
+        canvas.styles.height = len(lines)
+        canvas.show(lines)
 
     def _draw(self) -> None:
         if not self._metric:

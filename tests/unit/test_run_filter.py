@@ -1,0 +1,92 @@
+"""The filter of the history: words, fields and metrics, each part a condition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.annotations import Annotations
+from engine.run_directory import RunDirectory, State
+from engine.run_filter import FilterError, RunFilter
+from engine.run_summary import RunSummary
+
+CNN: dict[str, Any] = {
+    "task": "image_classification", "data": "digits", "model": "cnn", "metric": "accuracy",
+    "metrics": {"accuracy": 0.96, "loss": 0.2},
+    "notes": Annotations(("good", "paper"), "for the talk", pinned=True),
+}  # fmt: skip
+MLP: dict[str, Any] = {
+    "task": "tabular_regression", "data": "diabetes", "model": "mlp", "metric": "rmse",
+    "metrics": {"rmse": 54.0, "loss": 0.5}, "state": State.RUNNING,
+}  # fmt: skip
+
+
+def row(name: str, **fields: Any) -> RunSummary:
+    run = RunDirectory(Path("/runs") / f"20260101-000000-{name}")
+    return RunSummary(run, name, fields.pop("state", State.FINISHED), 0.0, 60.0, **fields)
+
+
+ROWS = (row("first", **CNN), row("second", **MLP))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", "first second"),
+        ("fir", "first"),
+        ("FIRST digits", "first"),
+        ("first diabetes", ""),
+        ("task:image", "first"),
+        ("state:running", "second"),
+        ("state:fin", "first"),
+        ("state:", "first second"),
+        ("tag:pap", "first"),
+        ("tag:", "first second"),
+        ("note:talk", "first"),
+        ("data:diab model:mlp", "second"),
+        ("accuracy>0.9", "first"),
+        ("accuracy>=0.96", "first"),
+        ("accuracy>0.96", ""),
+        ("loss<1", "first second"),
+        ("Loss<=0.2", "first"),
+        ("metric>1", "second"),
+        ("loss=0.5", "second"),
+        ("loss!=0.5", "first"),
+        ("seconds<1e3", "first second"),
+        ("-tag:paper", "second"),
+        ("-accuracy>0.9", "second"),
+        ("is:pinned", "first"),
+        ("loss<1 state:running", "second"),
+        ("-", "first second"),
+    ],
+)
+def test_all_parts_must_hold(text: str, found: str) -> None:
+    assert " ".join(row.name for row in filter(RunFilter.parse(text), ROWS)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("stat:running", "did you mean state:"),
+        ("nonsense:x", "there are name"),
+        ("accuracy>", "needs a number"),
+        ("accuracy>high", "needs a number"),
+        ("state:asleep", "queued, running"),
+        ("is:new", "pinned"),
+        ("[red]:x", "No field"),
+    ],
+)
+def test_what_means_nothing_is_told_in_a_sentence(text: str, words: str) -> None:
+    with pytest.raises(FilterError, match=words) as caught:
+        RunFilter.parse(text)
+    assert len(str(caught.value)) < 160
+
+
+def test_nothing_that_can_be_typed_is_a_defect() -> None:
+    for text in ("(", "a>b>c", ">>", ":", "::", "=", ">1", "-:", "--", "\x1b[2J", "é>nan", "x:y:z"):
+        try:
+            list(filter(RunFilter.parse(text), ROWS))
+        except FilterError:
+            continue
