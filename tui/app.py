@@ -24,7 +24,7 @@ from tui.actions import actions_of
 from tui.glyphs import PlainCharacters
 from tui.screens.runs import RunsScreen
 from tui.settings import Settings, read_settings, write_settings
-from tui.themes import DARK, THEMES
+from tui.themes import DARK, HIGH_CONTRAST, THEMES
 from tui.toast import complain
 
 _KEPT = "a setting; it is kept"
@@ -74,8 +74,10 @@ class DltuiApp(App[str]):
     def _take(self, settings: Settings) -> None:
         """Look and behave as the settings say."""
         self.settings = settings
+        few = self.console.color_system == "standard"
         known = settings.theme in self.available_themes
-        self.theme = settings.theme if known else DARK.name
+        usual = HIGH_CONTRAST if few else DARK
+        self._taken_theme = self.theme = settings.theme if known else usual.name
         plain = settings.characters == "plain"
         self._plain.enabled = plain or (
             settings.characters == "auto" and knows_plain_only(os.environ)
@@ -110,7 +112,7 @@ class DltuiApp(App[str]):
 
     def _theme_changed(self, theme: Theme) -> None:
         """One of Textual's themes was chosen from its own list."""
-        if theme.name != self.settings.theme:
+        if theme.name != self._taken_theme:
             self.choose(theme=theme.name)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

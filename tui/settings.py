@@ -19,7 +19,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    theme: str = "dark"
+    theme: str = "auto"
+    """Its name; ``auto`` is the dark one, or that of high contrast among 16 colours."""
     characters: Characters = "auto"
     """Whether only plain characters are shown; ``auto`` asks the environment."""
     slow_link: bool = False

@@ -6,8 +6,21 @@ from dataclasses import replace
 
 from textual.theme import BUILTIN_THEMES, Theme
 
-LIGHT = replace(BUILTIN_THEMES["textual-light"], name="light")
-DARK = replace(BUILTIN_THEMES["textual-dark"], name="dark")
+# Greys that are among 256 colours as they are: others would turn blue or green there.
+DARK = replace(
+    BUILTIN_THEMES["textual-dark"],
+    name="dark",
+    background="#121212",
+    surface="#1c1c1c",
+    panel="#262626",
+)
+LIGHT = replace(
+    BUILTIN_THEMES["textual-light"],
+    name="light",
+    background="#e4e4e4",
+    surface="#dadada",
+    panel="#d0d0d0",
+)
 
 HIGH_CONTRAST = Theme(
     name="high-contrast",
@@ -33,6 +46,9 @@ COLOUR_BLIND = Theme(
     warning="#e69f00",
     error="#d55e00",
     success="#009e73",
+    background="#121212",
+    surface="#1c1c1c",
+    panel="#262626",
 )
 
 THEMES = {

@@ -13,5 +13,5 @@ def tell(widget: Widget, text: object) -> None:
 
 
 def complain(widget: Widget, error: Exception) -> None:
-    """Say what a person can mend."""
-    widget.app.notify(literal(error, 500).plain, severity="error", timeout=10, markup=False)
+    """Say what a person can mend; the sign tells it from other messages where colours do not."""
+    widget.app.notify(literal(f"! {error}", 500).plain, severity="error", timeout=10, markup=False)
