@@ -76,38 +76,49 @@ def draw(plot: Plot, width: int, height: int) -> list[Content]:
     """The chart's lines; a sentence where there is nothing to draw. Never raises on any numbers."""
     if width < MINIMUM[0] or height < MINIMUM[1]:
         return [Content("too small")]
-    lines = [drawn for line in plot.lines if (drawn := _prepared(line, plot, width)) is not None]
+    places = [x for line in plot.lines for x, _ in drawable(line.points, plot.log)]
+    if not places:
+        return _empty(plot, width, height)
+    span = plot.span or limits(places)
+    lines = [
+        drawn for line in plot.lines if (drawn := _prepared(line, plot, span, width)) is not None
+    ]
     if not lines:
         return _empty(plot, width, height)
     with _building:
-        text = Text.from_ansi(_build(plot, lines, width, height))
+        text = Text.from_ansi(_build(plot, lines, span, width, height))
     return [Content.from_rich_text(line) for line in text.split()]
 
 
-def _prepared(line: Line, plot: Plot, columns: int) -> _Drawn | None:
+def _prepared(line: Line, plot: Plot, span: Pair, columns: int) -> _Drawn | None:
     """What is to be drawn of a line, ``None`` where nothing is. Smoothed is the line, not its
     markers: they stay on what was measured."""
     segments = segments_of(line.points, plot.log)
-    raw = _seen(segments, plot, columns)
+    raw = _seen(segments, plot, span, columns)
     if not any(raw):
         return None
-    marked = _apart([point for segment in raw for point in segment], columns) if line.marker else []
+    points = [point for segment in raw for point in segment]
+    marked = _apart(points, span, columns) if line.marker else []
     if not plot.smoothing:
         return _Drawn(line, raw, [], marked)
-    smoothed = _seen([smooth(segment, plot.smoothing) for segment in segments], plot, columns)
+    means = [smooth(segment, plot.smoothing) for segment in segments]
+    smoothed = _seen(means, plot, span, columns)
     return _Drawn(line, smoothed, [] if line.marker else raw, marked)
 
 
-def _apart(points: Sequence[Pair], columns: int) -> list[Pair]:
-    """Points for markers, not so many that they would cover the line."""
-    stride = -(-len(points) * _MARKER_CELLS // columns)
-    return list(points) if len(points) * 2 <= columns else [*points[::stride], points[-1]]
+def _apart(points: Sequence[Pair], span: Pair, columns: int) -> list[Pair]:
+    """Points for markers, not so many that they would cover the line; the newest is among them."""
+    if len(points) * 2 <= columns:
+        return list(points)
+    wide = columns // _MARKER_CELLS or 1
+    first = {_column(x, span, wide): (x, y) for x, y in reversed(points)}
+    return [*reversed(first.values()), points[-1]]
 
 
-def _seen(segments: Sequence[Segment], plot: Plot, columns: int) -> list[Segment]:
+def _seen(segments: Sequence[Segment], plot: Plot, span: Pair, columns: int) -> list[Segment]:
     """The segments as they are drawn: the part in the span, thinned, on their scale."""
     parts = [within(segment, plot.span) for segment in segments]
-    return [on_scale(thin(part, columns), plot.log) for part in parts if part]
+    return [on_scale(thin(part, columns, span), plot.log) for part in parts if part]
 
 
 def segments_of(points: Sequence[Pair], log: bool) -> list[Segment]:
@@ -153,23 +164,25 @@ def smooth(points: Sequence[Pair], weight: float) -> list[Pair]:
     return result
 
 
-def thin(points: Sequence[Pair], columns: int) -> list[Pair]:
-    """At most two points a column, the lowest and the highest of those that fall into it."""
+def thin(points: Sequence[Pair], columns: int, span: Pair | None = None) -> list[Pair]:
+    """At most two points a column, the lowest and the highest of those that fall into it.
+
+    The columns divide ``span``, or else what the points take up. In a span that stays, points
+    that come change nothing of what was chosen before.
+    """
     if len(points) <= 2 * columns:
         return list(points)
-    return list(_extremes(points, columns))
+    return list(_extremes(points, columns, span or (points[0][0], points[-1][0])))
 
 
-def _extremes(points: Sequence[Pair], columns: int) -> Iterator[Pair]:
-    first, last = points[0][0], points[-1][0]
-    scale = columns / (last - first) if last > first else 0.0
-    column: list[Pair] = []
-    for point in points:
-        if column and int((point[0] - first) * scale) != int((column[0][0] - first) * scale):
-            yield from _lowest_and_highest(column)
-            column = []
-        column.append(point)
-    yield from _lowest_and_highest(column)
+def _extremes(points: Sequence[Pair], columns: int, span: Pair) -> Iterator[Pair]:
+    for _, column in groupby(points, key=lambda point: _column(point[0], span, columns)):
+        yield from _lowest_and_highest(list(column))
+
+
+def _column(x: float, span: Pair, columns: int) -> int:
+    low, high = span
+    return int((x - low) / (high - low) * columns) if high > low else 0
 
 
 def _lowest_and_highest(column: list[Pair]) -> list[Pair]:
@@ -178,7 +191,7 @@ def _lowest_and_highest(column: list[Pair]) -> list[Pair]:
     return [column[i] for i in sorted({low, high})]
 
 
-def _build(plot: Plot, lines: Sequence[_Drawn], width: int, height: int) -> str:
+def _build(plot: Plot, lines: Sequence[_Drawn], span: Pair, width: int, height: int) -> str:
     """The chart as text with colour codes, drawn by plotext."""
     import plotext  # 0.1 s, which the first paint need not wait for
 
@@ -189,7 +202,7 @@ def _build(plot: Plot, lines: Sequence[_Drawn], width: int, height: int) -> str:
     figure.canvas("default")
     figure.legend(False)
     figure.plot_size(width, height)
-    bottom, top = _set_rulers(figure, plot, lines, height)
+    bottom, top = _set_rulers(figure, plot, lines, span, height)
     if plot.cursor is not None:
         upright = [(plot.cursor, bottom), (plot.cursor, top)]
         _draw(figure, plotext, upright, "│", plot.cursor_color, True)
@@ -224,14 +237,14 @@ def _draw(
     figure.draw(signal.lines() if connected else signal)
 
 
-def _set_rulers(figure: Any, plot: Plot, lines: Sequence[_Drawn], height: int) -> Pair:
+def _set_rulers(figure: Any, plot: Plot, lines: Sequence[_Drawn], span: Pair, height: int) -> Pair:
     """Limits and a few round ticks; plotext's own ticks have too many digits. Returns those of y.
 
     What lies beneath counts too, so that nothing that was measured falls off the chart.
     """
     points = [p for line in lines for part in (*line.segments, *line.faint) for p in part]
     points += [point for line in lines for point in line.marked]
-    x_low, x_high = plot.span or limits([x for x, _ in points])
+    x_low, x_high = span
     seen = [y for x, y in points if x_low <= x <= x_high] or [y for _, y in points]
     y_low, y_high = limits(seen)
     figure.ruler(0, 0).lim(x_low, x_high)

@@ -171,5 +171,5 @@ class Chart(Canvas):
 
     def _x_text(self, x: float) -> str:
         if self._axis == TIME:
-            return duration(x)
+            return f"{x:.1f} s" if x < 60 else duration(x)
         return f"{x:,.0f}" if self._axis == "step" else f"{x:.4g}"
