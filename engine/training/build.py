@@ -17,7 +17,7 @@ from engine.run_directory import RunDirectory
 from engine.tasks.task import Fitted, Task
 from engine.training.device import Compute
 
-_ADAPTER = "adapter_config.json"
+ADAPTER = "adapter_config.json"
 
 
 def build_network(task: Task[Any], fitted: Fitted, compute: Compute) -> nn.Module:
@@ -87,4 +87,4 @@ def load_network(task: Task[Any], fitted: Fitted, folder: Path) -> nn.Module:
 
 def holds_adapter(folder: Path) -> bool:
     """Whether an exported folder has an adapter only, which needs its base."""
-    return (folder / _ADAPTER).is_file()
+    return (folder / ADAPTER).is_file()

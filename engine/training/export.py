@@ -12,6 +12,7 @@ import hashlib
 import json
 import shutil
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from engine.config import RunConfig
 from engine.errors import RunError
 from engine.tasks.task import Fitted, Task
 from engine.training.build import holds_adapter, load_network, save_network
+
+Load = Callable[[Task[Any], Fitted, Path], nn.Module]
 
 
 def export(
@@ -46,10 +49,13 @@ def export(
     writing.rename(folder)
 
 
-def load_exported(folder: Path, device: torch.device) -> tuple[Task[Any], Fitted, nn.Module]:
+def load_exported(
+    folder: Path, device: torch.device, load: Load = load_network
+) -> tuple[Task[Any], Fitted, nn.Module]:
     """The task, what it had learned of the data, and the network in evaluation mode.
 
-    Raises :class:`RunError` when something is missing or damaged.
+    ``load`` makes the network, on the default device. Raises :class:`RunError` when something is
+    missing or damaged.
     """
     try:
         _check(folder)
@@ -59,7 +65,7 @@ def load_exported(folder: Path, device: torch.device) -> tuple[Task[Any], Fitted
         task = config.task.create(config)
         fitted = task.fitted_type.model_validate_json((folder / "fitted.json").read_bytes())
         with device:
-            network = load_network(task, fitted, folder)
+            network = load(task, fitted, folder)
     except FileNotFoundError as error:
         raise RunError(f"{folder} holds no complete model: {error.filename} is missing.") from error
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:

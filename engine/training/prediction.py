@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,11 @@ from engine.plain import plain
 from engine.run_directory import RunDirectory
 from engine.tasks.task import Fitted, Task
 from engine.training.batch import Source
-from engine.training.export import load_exported
+from engine.training.loaded_models import LoadedModels
 
 _BATCH = 64
 Row = str | Mapping[str, Any]
+_models = LoadedModels()
 
 
 def answer(
@@ -35,7 +35,7 @@ def answer(
     a row, or for a forecast one a step of the horizon) and ``notes``. Raises
     :class:`~engine.errors.UserError`.
     """
-    task, fitted, network = _loaded(*_exported(run), device)
+    task, fitted, network = _models.get(_exported(run), torch.device(device))
     inputs = task.inputs(fitted)
     notes: list[str] = []
     records: list[dict[str, Any]] = []
@@ -46,21 +46,14 @@ def answer(
     return {"inputs": list(inputs), "records": records, "notes": notes}
 
 
-def _exported(run: str) -> tuple[str, int]:
-    """The folder of a run's model, and when it was written: a new one is loaded anew."""
+def _exported(run: str) -> Path:
+    """The folder of a run's model."""
     directory = RunDirectory.open(runs_folder(), run)
-    try:
-        return str(directory.model), (directory.model / "manifest.json").stat().st_mtime_ns
-    except OSError as error:
+    if not (directory.model / "manifest.json").is_file():
         raise RunError(
             f"The run {directory.id} has no finished model.", "Let it finish or stop it first."
-        ) from error
-
-
-@lru_cache(maxsize=2)
-def _loaded(folder: str, written: int, device: str) -> tuple[Task[Any], Fitted, nn.Module]:
-    del written
-    return load_exported(Path(folder), torch.device(device))
+        )
+    return directory.model
 
 
 def _predict(

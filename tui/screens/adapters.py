@@ -145,7 +145,8 @@ class AdaptersScreen(Screen[None]):
         rows = marked or [row for row in [self._listing.current] if row]
         if rows:
             first, *others = [row.adapter.run.run for row in rows]
-            self.app.push_screen(TryItScreen(first, others=others))
+            # The process of this screen: it keeps the base loaded for the next that is tried.
+            self.app.push_screen(TryItScreen(first, self._ask, others))
 
     def action_new(self) -> None:
         """Compose a run that begins with the adapter's model."""
