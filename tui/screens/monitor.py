@@ -454,7 +454,7 @@ class MonitorScreen(Screen[None]):
             else:
                 tell(self, word)
             for text in self._asking.give_up():
-                tell(self, f"The run ended before it was asked for this: {text}.")
+                tell(self, f"The run ended before it did this: {text}.")
 
 
 def _asked(asked: Asked) -> Content:
