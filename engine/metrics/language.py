@@ -6,13 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.networks.token_losses import token_losses
 from engine.tasks.task import Evaluation, Evaluator
-from engine.text.instructions import IGNORED
 from engine.training.batch import Batch
 from engine.views import View
 
@@ -22,11 +19,14 @@ class LanguageEvaluator(Evaluator):
 
     def __init__(
         self,
-        forward: Callable[[nn.Module, Batch], Tensor],
+        measure: Callable[[nn.Module, Batch], Tensor],
         views: Callable[[nn.Module, Batch], Sequence[View]],
     ) -> None:
-        """``views`` shows what the network makes of a batch; it is asked for the first one."""
-        self._forward = forward
+        """``measure`` gives nats, hits and tokens of a batch, see :func:`token_sums`.
+
+        ``views`` shows what the network makes of a batch; it is asked for the first one.
+        """
+        self._measure = measure
         self._views = views
         self._first: tuple[nn.Module, Batch] | None = None
         self._sums: Tensor | None = None
@@ -35,13 +35,7 @@ class LanguageEvaluator(Evaluator):
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
         self._first = self._first or (network, batch)
-        labels = batch.targets["labels"]
-        logits = self._forward(network, batch)
-        known = labels != IGNORED
-        hits = (logits.argmax(2) == labels) & known
-        sums = torch.stack([token_losses(logits, labels).sum(), hits.sum(), known.sum()])
-        # Many small sums stay exact beside a large one.
-        sums = sums.to(torch.float32 if sums.device.type == "mps" else torch.float64)
+        sums = self._measure(network, batch)
         self._sums = sums if self._sums is None else self._sums + sums
         self._characters += batch.targets["characters"]
 

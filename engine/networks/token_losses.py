@@ -7,6 +7,7 @@ again in the backward pass.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -41,13 +42,37 @@ def summed_loss(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -
     return chunked_loss(hidden.flatten(0, 1), head, labels.flatten())
 
 
+def token_sums(logits: Tensor, labels: Tensor) -> Tensor:
+    """Nats, hits of the likeliest token, and number of the labels that count, ``[3]``."""
+    known = labels != IGNORED
+    hits = (logits.argmax(-1) == labels) & known
+    sums = torch.stack([token_losses(logits, labels).sum(), hits.sum(), known.sum()])
+    # Many small sums stay exact beside a large one.
+    return sums.to(torch.float32 if sums.device.type == "mps" else torch.float64)
+
+
+def measured_sums(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -> Tensor:
+    """:func:`token_sums` of what the network says, as :func:`summed_loss` without gradient."""
+    parts = _body_and_head(network)
+    if parts is None or labels.numel() * _outputs(parts[1]) * 4 <= 2 * CHUNK_BYTES:
+        return token_sums(network(**inputs, use_cache=False).logits, labels)
+    body, head = parts
+    hidden: Tensor = body(**inputs, use_cache=False).last_hidden_state
+    chunks = _chunks(hidden.flatten(0, 1), head, labels.flatten())
+    return torch.stack([token_sums(head(states), some) for states, some in chunks]).sum(0)
+
+
 def chunked_loss(hidden: Tensor, head: nn.Module, labels: Tensor) -> Tensor:
     """Sum of the nats of ``[tokens]`` labels from ``[tokens, width]`` states and the last layer."""
-    rows = max(1, CHUNK_BYTES // (4 * _outputs(head)))
     total = hidden.new_zeros((), dtype=torch.float32)
-    for states, some in zip(torch.split(hidden, rows), torch.split(labels, rows), strict=True):
+    for states, some in _chunks(hidden, head, labels):
         total = total + checkpoint(_nats, head, states, some, use_reentrant=False)
     return total
+
+
+def _chunks(hidden: Tensor, head: nn.Module, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    rows = max(1, CHUNK_BYTES // (4 * _outputs(head)))
+    return zip(torch.split(hidden, rows), torch.split(labels, rows), strict=True)
 
 
 def _nats(head: nn.Module, states: Tensor, labels: Tensor) -> Tensor:

@@ -310,7 +310,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
             sampling = self._sampling(self.section.max_new_tokens)
             return [Texts("Continuations", self._continued(network, batch, fitted, sampling))]
 
-        return LanguageEvaluator(_logits, views)
+        return LanguageEvaluator(_sums, views)
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: CausalLmFitted
@@ -410,9 +410,10 @@ class _Collate:
         return Batch(inputs, targets, max(1, int((labels != IGNORED).sum())))
 
 
-def _logits(network: nn.Module, batch: Batch) -> torch.Tensor:
-    logits: torch.Tensor = network(**batch.inputs, use_cache=False).logits
-    return logits
+def _sums(network: nn.Module, batch: Batch) -> torch.Tensor:
+    from engine.networks.token_losses import measured_sums
+
+    return measured_sums(network, batch.inputs, batch.targets["labels"])
 
 
 def _tokens_of(batch: Batch, row: int) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from torch import nn
 from torch.nn import functional as F
 
@@ -14,6 +15,7 @@ from engine import RunConfig
 from engine.estimate import Estimate
 from engine.events import Model, Progress
 from engine.launch import launch
+from engine.networks.token_losses import summed_loss
 from engine.run_directory import RunDirectory
 from engine.training import costing
 from engine.training.batch import Batch
@@ -153,6 +155,41 @@ def test_a_footprint_counts_every_tensor_that_lives() -> None:
     saved = 1000 * (100 + 200 + 200 + 10 + 10 + 2) * 4  # inputs, two hidden, logits, targets
     gradients = (100 * 200 + 200 * 10 + 10) * 4
     assert saved * 0.9 < peak < saved * 1.5 + gradients
+
+
+def test_a_footprint_knows_what_an_lstm_keeps() -> None:
+    class Rows(nn.LSTM):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+            return super().forward(x)[0][:, -1]
+
+    kept: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor.detach()
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        rows = Rows(8, 128, batch_first=True)(torch.zeros(32, 48, 8))
+    peak = footprint(Rows(8, 128, batch_first=True)).peak(template(48, 8), 32, rounds=1)
+    assert sum(kept.values()) * 0.9 < peak < sum(kept.values()) * 1.5
+    del rows
+
+
+def test_logits_of_a_large_vocabulary_are_never_there_at_once() -> None:
+    config = transformers.LlamaConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+        vocab_size=100_000,
+    )  # fmt: skip
+    with torch.device("meta"):
+        network = transformers.AutoModelForCausalLM.from_config(config)
+    ids = torch.zeros(2, 512, dtype=torch.int64)
+    batch = Batch({"input_ids": ids}, {"labels": ids})
+
+    def chunked(network: nn.Module, batch: Batch) -> torch.Tensor:
+        return summed_loss(network, batch.inputs, batch.targets["labels"])
+
+    peak = Footprint(network, chunked, COMPUTE).peak(Template(batch, 2), 8, rounds=1)
+    assert peak < 8 * 512 * 100_000 * 4 / 2
 
 
 def test_a_footprint_takes_no_memory_and_no_weights() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from engine.adapter import AdapterConfig
 from engine.networks import token_losses
-from engine.networks.token_losses import summed_loss
+from engine.networks.token_losses import measured_sums, summed_loss, token_sums
 from engine.training.adapter import with_adapter
 
 IGNORED = -100
@@ -82,3 +82,16 @@ def test_chunks_keep_no_logits_for_the_backward_pass(monkeypatch: pytest.MonkeyP
     whole = saved_bytes(llama())
     monkeypatch.setattr(token_losses, "CHUNK_BYTES", 4 * 501 * 16)
     assert saved_bytes(llama()) < whole - 4 * 501 * 3 * 40
+
+
+@pytest.mark.parametrize("make", [llama, gpt2, adapted])
+def test_chunks_measure_the_same_without_gradients(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = make().eval()
+    inputs, labels = batch()
+    with torch.no_grad():
+        whole = token_sums(network(**inputs).logits, labels)
+        monkeypatch.setattr(token_losses, "CHUNK_BYTES", 4 * 501 * 16)
+        torch.testing.assert_close(measured_sums(network, inputs, labels), whole)
+    assert int(whole[2]) == int((labels != IGNORED).sum())

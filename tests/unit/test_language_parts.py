@@ -12,7 +12,8 @@ import torch
 import transformers
 
 from engine.errors import DataError
-from engine.metrics.language import LanguageEvaluator, frequency_metrics, token_losses
+from engine.metrics.language import LanguageEvaluator, frequency_metrics
+from engine.networks.token_losses import token_losses, token_sums
 from engine.text.blocks import BlockSource, are_lines, pieces, tail_rows, token_row
 from engine.text.bpe import bpe_from, train_bpe
 from engine.text.continuation import Sampling, continued
@@ -149,7 +150,10 @@ def test_the_loss_is_that_of_transformers(network: Any) -> None:
 
 
 def test_metrics_are_means_over_all_learned_tokens() -> None:
-    evaluator = LanguageEvaluator(lambda network, batch: batch.inputs, lambda network, batch: ())
+    evaluator = LanguageEvaluator(
+        lambda network, batch: token_sums(batch.inputs, batch.targets["labels"]),
+        lambda network, batch: (),
+    )
     sure = torch.tensor([[[0.0, math.log(3.0)]] * 2])
     for labels in ([[1, 0]], [[1, IGNORED]]):
         targets = {"labels": torch.tensor(labels), "characters": 4.0}
