@@ -1,4 +1,23 @@
-"""Train neural networks from a configuration: ``from engine import RunConfig, train``.
+"""Train neural networks from a configuration.
+
+    from engine import RunConfig, train
+
+    config = RunConfig.parse({
+        "task": {"kind": "image_classification"},
+        "data": {"kind": "builtin", "name": "digits"},
+        "model": {"kind": "cnn"},
+    })
+    run = train(config.override(["train.epochs=5"]))  # here and now
+    print(run.read_report()["metrics"])
+
+or in a process of its own, watched as it goes:
+
+    from engine import launch, stream
+    from engine.events import Evaluated
+
+    for event in stream(launch(config).run):
+        if isinstance(event, Evaluated):
+            print(event.step, event.metrics)
 
 Importing this package is cheap: nothing of torch is loaded before :func:`train` is called.
 """
@@ -9,11 +28,13 @@ from typing import TYPE_CHECKING, Any
 
 from engine.config import RunConfig
 from engine.errors import ConfigError, UserError
+from engine.launch import launch
+from engine.stream import stream
 
 if TYPE_CHECKING:
     from engine.training.run import train
 
-__all__ = ["ConfigError", "RunConfig", "UserError", "train"]
+__all__ = ["ConfigError", "RunConfig", "UserError", "launch", "stream", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,7 @@ from engine.data.registry import DATA
 from engine.data.section import DataConfig
 from engine.errors import ConfigError, Problem
 from engine.fields import FieldSpec, Section, describe, option, spec_of
-from engine.models.registry import MODELS
+from engine.models.registry import MODELS, models_of
 from engine.models.section import ModelConfig
 from engine.names import NAME_PATTERN
 from engine.overrides import Tree, apply_override, problems_of
@@ -62,8 +62,8 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:
-        if self.model.kind not in self.task.models:
-            allowed = ", ".join(self.task.models)
+        if self.model.kind not in self.task.models and self.task.kind not in self.model.tasks:
+            allowed = ", ".join(models_of(self.task.kind))
             raise PydanticCustomError(
                 "mismatch",
                 "{kind} does not suit the task {task} (there is {allowed})",

@@ -1,13 +1,15 @@
 """Tagged sections: the kind in a section says which class reads it.
 
-A registry maps kinds to classes. It is open: a task, a model or a data source becomes known by
-being added to the registry of its section, here or by another package.
+A registry maps kinds to classes. It is open: a task, a model or a data source becomes known by a
+line in the registry of its section, or by an entry point of another package.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -27,29 +29,81 @@ class TaggedSection(Section):
 S = TypeVar("S", bound=TaggedSection)
 
 
-class Registry(Generic[S], Mapping[str, type[S]]):
-    """The kinds of one section, each loaded from ``module:Class`` when first asked for."""
+@dataclass
+class Plugins(Generic[S]):
+    """What the installed packages offer for one registry."""
 
-    def __init__(self, noun: str, places: dict[str, str]) -> None:
+    sections: dict[str, type[S]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    """By kind, why it cannot be used."""
+
+
+def find_plugins(group: str, taken: Container[str]) -> Plugins[Any]:
+    """Load the entry points of ``group``; one that cannot be loaded does not harm the others."""
+    from importlib.metadata import entry_points  # 20 ms, which most commands do without
+
+    found: Plugins[Any] = Plugins()
+    for entry in entry_points(group=group):
+        package = entry.dist.name if entry.dist else "an unknown package"
+        if entry.name in taken or entry.name in found.sections:
+            found.problems[f"{entry.name} of {package}"] = "the name is taken"
+            continue
+        try:
+            section = entry.load()
+        except Exception as error:  # noqa: BLE001 — foreign code may fail in any way
+            found.problems[entry.name] = f"{package} fails with {type(error).__name__}: {error}"
+            continue
+        if isinstance(section, type) and issubclass(section, TaggedSection):
+            found.sections[entry.name] = section
+        else:
+            found.problems[entry.name] = f"{entry.value} of {package} is no section"
+    return found
+
+
+class Registry(Generic[S], Mapping[str, type[S]]):
+    """The kinds of one section, each loaded from ``module:Class`` when first asked for.
+
+    Other packages add to them by entry points of the group ``group``; what is built in stays what
+    it is.
+    """
+
+    def __init__(self, noun: str, group: str, places: dict[str, str]) -> None:
         self.noun = noun
+        self._group = group
         self._places = dict(places)
         self._loaded: dict[str, type[S]] = {}
 
-    def add(self, kind: str, place: str) -> None:
-        """Make ``kind`` known; ``place`` is ``module:Class``."""
-        self._places[kind] = place
-
     def __getitem__(self, kind: str) -> type[S]:
+        if kind not in self._places:
+            return self._plugins.sections[kind]
         if kind not in self._loaded:
             module, _, name = self._places[kind].partition(":")
             self._loaded[kind] = getattr(import_module(module), name)
         return self._loaded[kind]
 
+    def __contains__(self, kind: object) -> bool:
+        return kind in self._places or kind in self._plugins.sections
+
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        yield from self._places
+        yield from self._plugins.sections
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._places) + len(self._plugins.sections)
+
+    @property
+    def plugins(self) -> Mapping[str, type[S]]:
+        """What other packages have added."""
+        return self._plugins.sections
+
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """What other packages would add but cannot, and why not."""
+        return self._plugins.problems
+
+    @cached_property
+    def _plugins(self) -> Plugins[S]:
+        return find_plugins(self._group, self._places)
 
     def parse(self, value: Any) -> Any:
         """Validate a mapping with a ``kind``; an instance passes through unchanged."""
@@ -58,14 +112,16 @@ class Registry(Generic[S], Mapping[str, type[S]]):
         if not isinstance(value, Mapping):
             raise PydanticCustomError("section", "must be a section with a kind")
         kind = value.get("kind")
-        if not isinstance(kind, str) or kind not in self._places:
+        if not isinstance(kind, str) or kind not in self:
             raise PydanticCustomError("unknown_kind", self._unknown(kind), {"field": "kind"})
         return self[kind].model_validate(dict(value))
 
     def _unknown(self, kind: object) -> str:
-        known = ", ".join(self._places)
+        known = ", ".join(self)
         if kind is None:
             return f"is missing (there is {known})"
-        near = difflib.get_close_matches(str(kind), self._places, n=1)
+        if kind in self.broken:
+            return f"{self.noun} {kind} cannot be used: {self.broken[str(kind)]}"
+        near = difflib.get_close_matches(str(kind), list(self), n=1)
         suggestion = f"; did you mean {near[0]}?" if near else ""
         return f"no {self.noun} is called {str(kind)[:60]!r}{suggestion} (there is {known})"

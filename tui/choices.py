@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.config import REGISTRIES
 from engine.data.registry import DATA
+from engine.models.registry import models_of
 from engine.tasks.registry import TASKS
 
 
@@ -39,7 +40,7 @@ def _suitable(section: str, task: str) -> Sequence[str]:
     if section == "task":
         return tasks_of(domain_of(task))
     if section == "model":
-        return TASKS[task].models
+        return models_of(task)
     return [kind for kind in DATA if _serves(kind, task)]
 
 

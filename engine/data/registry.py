@@ -7,6 +7,7 @@ from engine.sections import Registry
 
 DATA: Registry[DataConfig] = Registry(
     "data source",
+    "dltui.data",
     {
         "builtin": "engine.data.builtin:BuiltinConfig",
         "file": "engine.data.file:FileConfig",

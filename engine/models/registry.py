@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from engine.models.section import ModelConfig
 from engine.sections import Registry
+from engine.tasks.registry import TASKS
 
 MODELS: Registry[ModelConfig] = Registry(
     "model",
+    "dltui.models",
     {
         "mlp": "engine.models.mlp:MlpConfig",
         "cnn": "engine.models.cnn:CnnConfig",
@@ -18,3 +20,9 @@ MODELS: Registry[ModelConfig] = Registry(
         "dlinear": "engine.models.dlinear:DLinearConfig",
     },
 )
+
+
+def models_of(task: str) -> tuple[str, ...]:
+    """Kinds of model for a kind of task: those that it names, and what other packages add."""
+    added = (kind for kind, section in MODELS.plugins.items() if task in section.tasks)
+    return (*TASKS[task].models, *added)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.sections import TaggedSection
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 class ModelConfig(TaggedSection):
     """A model's fields; :meth:`build` makes the network for the shape that the data asks for."""
+
+    tasks: ClassVar[tuple[str, ...]] = ()
+    """Kinds of task that a model of another package is for; ours are named by their tasks."""
 
     def build(self, shape: Any) -> nn.Module:
         """The network with fresh (or pre-trained) weights, on torch's current default device.

@@ -7,6 +7,7 @@ from engine.tasks.section import TaskConfig
 
 TASKS: Registry[TaskConfig] = Registry(
     "task",
+    "dltui.tasks",
     {
         "image_classification": "engine.tasks.image_classification:ImageClassificationConfig",
         "text_classification": "engine.tasks.text_classification:TextClassificationConfig",
