@@ -23,6 +23,7 @@ QUESTIONS = {
     "estimate": "engine.training.costing:answer",
     "predict": "engine.training.prediction:answer",
     "export": "engine.training.exporting:answer",
+    "combine": "engine.training.combining:answer",
     "targets": "engine.training.targets:answer",
 }
 """By name: the function that answers, loaded when it is first asked for, so that a look at the

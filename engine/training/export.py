@@ -8,11 +8,12 @@ model/manifest.json         SHA-256 of the others
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,19 @@ def export(
 
     ``initial`` is where an adapter's beginning was kept, if it was.
     """
+    write_exported(
+        folder, task, fitted, lambda place: save_network(task, network, fitted, place, initial)
+    )
+
+
+def write_exported(
+    folder: Path, task: Task[Any], fitted: Fitted, save: Callable[[Path], None]
+) -> None:
+    """As :func:`export`, with whatever weights ``save`` writes."""
     writing = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir(mode=0o700)
-    save_network(task, network, fitted, writing, initial)
+    save(writing)
     atomic.write_text(writing / "fitted.json", fitted.model_dump_json(indent=2) + "\n")
     atomic.write_text(writing / "config.toml", tomlkit.dumps(task.config.values()))
     digests = {path.name: _digest(path) for path in sorted(writing.iterdir()) if path.is_file()}
@@ -57,20 +67,37 @@ def load_exported(
     ``load`` makes the network, on the default device. Raises :class:`RunError` when something is
     missing or damaged.
     """
-    try:
-        _check(folder)
-        config = RunConfig.parse(tomllib.loads((folder / "config.toml").read_text()))
-        if not holds_adapter(folder):
-            config = config.model_copy(update={"model": config.model.exported(folder)})
-        task = config.task.create(config)
-        fitted = task.fitted_type.model_validate_json((folder / "fitted.json").read_bytes())
+    with _complete(folder):
+        task, fitted = _described(folder)
         with device:
             network = load(task, fitted, folder)
+    return task, fitted, network.to(device).eval()
+
+
+def read_exported(folder: Path) -> tuple[Task[Any], Fitted]:
+    """The same without the network."""
+    with _complete(folder):
+        return _described(folder)
+
+
+def _described(folder: Path) -> tuple[Task[Any], Fitted]:
+    _check(folder)
+    config = RunConfig.parse(tomllib.loads((folder / "config.toml").read_text()))
+    if not holds_adapter(folder):
+        config = config.model_copy(update={"model": config.model.exported(folder)})
+    task = config.task.create(config)
+    return task, task.fitted_type.model_validate_json((folder / "fitted.json").read_bytes())
+
+
+@contextlib.contextmanager
+def _complete(folder: Path) -> Iterator[None]:
+    """Turn what is raised over a folder that lacks something into a sentence."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise RunError(f"{folder} holds no complete model: {error.filename} is missing.") from error
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise RunError(f"The model in {folder} cannot be loaded: {error}.") from error
-    return task, fitted, network.to(device).eval()
 
 
 def _check(folder: Path) -> None:
