@@ -181,3 +181,12 @@ def test_frozen_layers_below_the_first_adapter_get_no_gradients(
     config = TransformerConfig(path=str(base), gradient_checkpointing=checkpointing)
     network = build_transformer(config, TextShape("causal_lm", 300, 16, pad_token_id=0))
     assert below(network, r".*h\.2\..*c_attn") == ["2", "3"]
+
+
+def test_an_estimate_knows_what_gradient_checkpointing_saves(tmp_path: Path) -> None:
+    config = experiment(saved(tmp_path / "base", gpt2, []), tmp_path)
+    config = config.override(["train.batch_size=64", "adapter.quantization=nf4"])
+    whole = estimate(config).memory
+    less = estimate(config.override(["model.gradient_checkpointing=true"])).memory
+    assert less.activations < 0.8 * whole.activations
+    assert less.weights == whole.weights
