@@ -1,0 +1,242 @@
+"""What holds on every screen: sizes, resizing, plain characters, text from outside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from itertools import combinations
+from typing import Any
+
+import pytest
+from textual.events import Resize
+from textual.geometry import Size
+from textual.pilot import Pilot
+from textual.scrollbar import ScrollBar
+from textual.widget import Widget
+
+from engine.advisor import Superseded
+from engine.config import RunConfig
+from engine.locations import presets_folder
+from engine.presets import find_preset, load_preset
+from engine.run_directory import RunDirectory
+from engine.views import Lines, Matrix, Table, Texts
+from tui.actions import actions_of
+from tui.app import DltuiApp
+from tui.draft import Draft
+from tui.glyphs import plain_text
+from tui.screens.adapters import AdaptersScreen
+from tui.screens.ask_path import AskPathScreen
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.keys import KeysScreen
+from tui.screens.monitor import MonitorScreen
+from tui.screens.new_run import NewRunScreen
+from tui.screens.presets import PresetsScreen
+from tui.screens.results import ResultsScreen
+from tui.screens.save_preset import SavePresetScreen
+from tui.screens.targets import TargetsScreen
+from tui.settings import Settings
+from tui.widgets.form.choice import ChoiceScreen
+from tui.widgets.form.several import SeveralScreen
+
+SIZES = [(80, 24), (120, 40), (300, 80), (80, 24), (20, 5), (100, 30)]
+HARMFUL = {
+    "markup": "[red]not red[/red]",
+    "closing tag": "[/nothing]",
+    "action": "[@click=app.quit]quit[/]",
+    "style": "[on $primary]x",
+    "bracket": "loss[train]/x",
+    "clear": "\x1b[2J",
+    "title": "\x1b]2;HARM\x07",
+    "clipboard": "\x1b]52;c;SEFSTQ==\x07",
+    "clipboard, other end": "\x1b]52;c;SEFSTQ==\x1b\\",
+    "device": "\x1bP+q544e\x1b\\",
+    "cursor": "\x1b[1;1HHARM",
+    "one byte": "\x9b2J\x9d2;HARM\x9c",
+    "alternate screen": "\x1b[?1049l",
+    "mouse off": "\x1b[?1000l",
+    "paste": "\x1b[201~",
+    "report": "\x1b[6n\x1b[c",
+    "link": "\x1b]8;;http://harm\x1b\\x\x1b]8;;\x1b\\",
+    "bell": "\x07\x07",
+    "backspace": "abc\x08\x08\x08HARM",
+    "carriage return": "abc\rHARM",
+    "newline": "abc\nHARM",
+    "form feed": "\x0b\x0c",
+    "delete": "\x7f",
+    "direction": "\u202eMRAH\u2066x",
+    "zero width": "a\ufeffb",
+}
+ALL_HARM = " ".join(HARMFUL.values())
+
+Open = Callable[[Pilot[Any]], Awaitable[None]]
+
+
+def silent(question: str, **arguments: Any) -> dict[str, Any]:
+    """An advisor that never answers."""
+    raise Superseded("")
+
+
+def report(run: RunDirectory, text: str) -> dict[str, Any]:
+    """A report with a view of every form, with ``text`` wherever one may be."""
+    views = [
+        Matrix("Confusion " + text, [text, "dog"], [[7, 1], [2, 31]]),
+        Table("Classes", ["class", text], [[text, 0.875], ["dog", None]]),
+        Lines("Forecast", [0, 1, 2], {text: [1.0, 2.0, 3.0], "y": [None, 2.5, 3.0]}),
+        Texts("Answers", [{"question": text, "answer": text}]),
+    ]
+    return {
+        "run": run.id, "metric": "accuracy", "ending": text, "best_epoch": 3.0, "epochs": 4,
+        "seconds": 75.0, "metrics": {"test": {"accuracy": 0.9625, "loss": None}},
+        "baseline": {"name": text, "metrics": {"accuracy": 0.8125}},
+        "views": [view.record() for view in views],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def screens(make_run: Any, training: Any, finished: Any) -> Callable[[str], dict[str, Any]]:
+    """Makes every screen, with a text from outside wherever one is shown."""
+
+    def make(text: str) -> dict[str, Any]:
+        values = load_preset(find_preset("digits-cnn")).values() | {"title": text[:200]}
+        config = RunConfig.parse(values)
+        going = make_run("going", training())
+        going.log.write_text(f"{text}\n{text}\n")
+        done = make_run("done", [*training(), finished()])
+        done.report.write_text(json.dumps(report(done, text)))
+        options = {text: text, "other": text}
+        return {
+            "runs": lambda: None,
+            "monitor": lambda: MonitorScreen(going),
+            "results": lambda: ResultsScreen(done),
+            "new run": lambda: NewRunScreen(values, text, ask=silent),
+            "presets": PresetsScreen,
+            "save preset": lambda: SavePresetScreen(config),
+            "choice": lambda: ChoiceScreen(text, options, text, True),
+            "several": lambda: SeveralScreen(text, options, [text]),
+            "targets": lambda: TargetsScreen(Draft(values), silent),
+            "adapters": AdaptersScreen,
+            "confirm": lambda: ConfirmScreen(f"Delete {text}?"),
+            "path": lambda: AskPathScreen(text, text),
+        }
+
+    return make
+
+
+NAMES = (
+    "runs", "monitor", "results", "new run", "presets", "save preset", "choice", "several",
+    "targets", "adapters", "confirm", "path",
+)  # fmt: skip
+
+
+async def show(pilot: Pilot[Any], screen: Any, until: Any) -> None:
+    """Put a screen on top of home and let it become still."""
+    await until(pilot, lambda: pilot.app.screen.is_mounted)
+    if screen is not None:
+        pilot.app.push_screen(screen)
+        await until(pilot, lambda: pilot.app.screen is screen and screen.is_mounted)
+    await pilot.pause(0.2)
+
+
+def leaves(pilot: Pilot[Any]) -> dict[Widget, Any]:
+    """What is seen of each widget that holds no others."""
+    compositor = pilot.app.screen._compositor
+    return {
+        widget: region.intersection(clip)
+        for widget, (region, clip) in compositor.visible_widgets.items()
+        if not widget.displayed_children and widget.visible and not isinstance(widget, ScrollBar)
+    }
+
+
+def overlaps(pilot: Pilot[Any]) -> list[tuple[Widget, Widget]]:
+    """Pairs of widgets that cover each other."""
+    seen = [(widget, region) for widget, region in leaves(pilot).items() if region.area]
+    return [(a, b) for (a, x), (b, y) in combinations(seen, 2) if x.overlaps(y)]
+
+
+def dimensions(text: str) -> tuple[int, int]:
+    """Columns and rows of a screen's text."""
+    lines = text.splitlines()
+    return len(lines[0]), len(lines)
+
+
+async def resize(pilot: Pilot[Any], size: tuple[int, int]) -> None:
+    """As the driver tells a new size of the terminal."""
+    new = Size(*size)
+    pilot.app._driver._size = size
+    pilot.app.post_message(Resize(new, new))
+    await pilot.pause(0.1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_screen_takes_any_size_at_any_time_and_nothing_overlaps(
+    name, screens, until, text_of
+) -> None:
+    async with DltuiApp().run_test(size=SIZES[0]) as pilot:
+        await show(pilot, screens("usual")[name](), until)
+        for size in SIZES:
+            await resize(pilot, size)
+            await until(pilot, lambda size=size: dimensions(text_of(pilot)) == size)
+            if size >= (80, 24):
+                assert not overlaps(pilot), size
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_screen_is_shown_in_plain_characters_alone(name, screens, until, text_of) -> None:
+    app = DltuiApp(settings=Settings(characters="plain"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await show(pilot, screens("é … 日本 🎉")[name](), until)
+        text = text_of(pilot)
+        assert {character for character in text if not character.isascii()} == set()
+        assert len(set(map(len, text.splitlines()))) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_text_from_outside_does_nothing_on_a_screen(name, screens, until, text_of) -> None:
+    presets_folder().mkdir(parents=True)
+    (presets_folder() / "harmful.toml").write_text(
+        f"title = {json.dumps(ALL_HARM)}\n[task]\nkind = {json.dumps(ALL_HARM)}\n"
+    )
+    app = DltuiApp()
+    async with app.run_test(size=(300, 80), notifications=True) as pilot:
+        written: list[str] = []
+        app._driver.write = written.append
+        screen = screens(ALL_HARM)[name]()
+        await show(pilot, screen, until)
+        for key in ("j", "right_square_bracket") * 5:
+            await pilot.press(key)
+        shown = text_of(pilot)
+        assert all(c.isprintable() or c == "\n" for c in shown)
+        assert app.screen is screen or screen is None
+        assert app.title == "dltui"
+        assert not app.clipboard
+        assert not any("HARM" in text or "]52" in text for text in written)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_all_keys_of_a_screen_are_told(name, screens, until, text_of) -> None:
+    app = DltuiApp()
+    async with app.run_test(size=(120, 80)) as pilot:
+        await show(pilot, screens("usual")[name](), until)
+        told = set(actions_of(app.screen))
+        commands = {command.title for command in app.get_system_commands(app.screen)}
+        assert told - {"Keys", "Quit", "Actions by name"} <= commands
+        app.push_screen(KeysScreen(app))
+        await until(pilot, lambda: isinstance(app.screen, KeysScreen))
+        await pilot.pause()
+        text = str(app.screen.query_one("#text").render())
+        assert all(description in text for description in told)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("plain", "plain"),
+        ("│─┌┐╭╰", "|-++++"),
+        ("é ü ñ", "e u n"),
+        ("日本", "????"),
+        ("▶ ✓ ● … █▌", "> + o ~ #|"),
+        ("\u2800\u28ff\u2809\u28c0", " |'."),
+    ],
+)
+def test_plain_characters_are_as_wide_as_those_they_stand_for(text: str, plain: str) -> None:
+    assert plain_text(text) == plain
