@@ -171,7 +171,8 @@ def resources(
         lines += _gpu(gpu, before, width)
     if not now.gpus:
         lines.append(_pair("GPU", "none"))
-    since = duration(now.time - measured[max(0, len(measured) - marks(width))].time)
+    first = measured[-max(1, marks(width)) :][0]
+    since = duration(now.time - first.time)
     return [*lines, Content(""), Content.styled(f"The marks show the last {since}.", _MUTED)]
 
 

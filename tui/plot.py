@@ -95,9 +95,9 @@ def _prepared(line: Line, plot: Plot, span: Pair, columns: int) -> _Drawn | None
     markers: they stay on what was measured."""
     segments = segments_of(line.points, plot.log)
     raw = _seen(segments, plot, span, columns)
-    if not any(raw):
+    if not raw:
         return None
-    points = [point for segment in raw for point in segment]
+    points = on_scale([p for part in segments for p in part if _inside(p[0], span)], plot.log)
     marked = _apart(points, span, columns) if line.marker else []
     if not plot.smoothing:
         return _Drawn(line, raw, [], marked)
@@ -116,9 +116,9 @@ def _apart(points: Sequence[Pair], span: Pair, columns: int) -> list[Pair]:
 
 
 def _seen(segments: Sequence[Segment], plot: Plot, span: Pair, columns: int) -> list[Segment]:
-    """The segments as they are drawn: the part in the span, thinned, on their scale."""
-    parts = [within(segment, plot.span) for segment in segments]
-    return [on_scale(thin(part, columns, span), plot.log) for part in parts if part]
+    """The segments as they are drawn: on their scale, the part in the span, thinned."""
+    parts = [within(on_scale(segment, plot.log), span) for segment in segments]
+    return [thin(part, columns, span) for part in parts if part]
 
 
 def segments_of(points: Sequence[Pair], log: bool) -> list[Segment]:
@@ -127,14 +127,30 @@ def segments_of(points: Sequence[Pair], log: bool) -> list[Segment]:
     return [list(group) for has_place, group in groups if has_place]
 
 
-def within(points: Sequence[Pair], span: Pair | None) -> Segment:
-    """The points in a part of the x axis and the next on each side, to which lines lead."""
-    if span is None:
-        return list(points)
+def within(points: Sequence[Pair], span: Pair) -> Segment:
+    """The points in a part of the x axis, and where lines from them cross its ends.
+
+    plotext ends the process at a line that leads too far out of the picture.
+    """
     low, high = span
     first = next((i for i, (x, _) in enumerate(points) if x >= low), len(points))
     last = next((i for i, (x, _) in enumerate(points) if x > high), len(points))
-    return list(points[max(0, first - 1) : last + 1])
+    seen = list(points[first:last])
+    if 0 < first < len(points):
+        seen.insert(0, _crossing(points[first - 1], points[first], low))
+    if 0 < last < len(points):
+        seen.append(_crossing(points[last - 1], points[last], high))
+    return seen
+
+
+def _crossing(before: Pair, after: Pair, x: float) -> Pair:
+    """Where the line between two points, the second further right, passes ``x``."""
+    share = (x - before[0]) / (after[0] - before[0])
+    return x, before[1] + share * (after[1] - before[1])
+
+
+def _inside(value: float, bounds: Pair) -> bool:
+    return bounds[0] <= value <= bounds[1]
 
 
 def on_scale(points: Sequence[Pair], log: bool) -> list[Pair]:
@@ -202,9 +218,9 @@ def _build(plot: Plot, lines: Sequence[_Drawn], span: Pair, width: int, height: 
     figure.canvas("default")
     figure.legend(False)
     figure.plot_size(width, height)
-    bottom, top = _set_rulers(figure, plot, lines, span, height)
-    if plot.cursor is not None:
-        upright = [(plot.cursor, bottom), (plot.cursor, top)]
+    heights = _set_rulers(figure, plot, lines, span, height)
+    if plot.cursor is not None and _inside(plot.cursor, span):
+        upright = [(plot.cursor, height) for height in heights]
         _draw(figure, plotext, upright, "│", plot.cursor_color, True)
     for drawn in lines:
         color = drawn.line.color
@@ -215,7 +231,7 @@ def _build(plot: Plot, lines: Sequence[_Drawn], span: Pair, width: int, height: 
         if drawn.marked:
             _draw(figure, plotext, drawn.marked, drawn.line.marker, color, False)
     best = on_scale(drawable([plot.best] if plot.best else [], plot.log), plot.log)
-    if best:
+    if best and _inside(best[0][0], span) and _inside(best[0][1], heights):
         _draw(figure, plotext, best, "◆", plot.best_color, False)
     return str(figure.build().string())
 
@@ -245,8 +261,7 @@ def _set_rulers(figure: Any, plot: Plot, lines: Sequence[_Drawn], span: Pair, he
     points = [p for line in lines for part in (*line.segments, *line.faint) for p in part]
     points += [point for line in lines for point in line.marked]
     x_low, x_high = span
-    seen = [y for x, y in points if x_low <= x <= x_high] or [y for _, y in points]
-    y_low, y_high = limits(seen)
+    y_low, y_high = limits([y for _, y in points])
     figure.ruler(0, 0).lim(x_low, x_high)
     figure.ruler(1, 0).lim(y_low, y_high)
     across = time_ticks if plot.time else ticks

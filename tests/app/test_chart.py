@@ -8,7 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
-from tui.plot import MINIMUM, Line, Plot, draw, drawable, smooth, thin
+from tui.plot import (
+    MINIMUM,
+    Line,
+    Plot,
+    draw,
+    drawable,
+    limits,
+    segments_of,
+    smooth,
+    thin,
+    ticks,
+    time_ticks,
+    within,
+)
 from tui.widgets.chart import Chart, Curve
 
 _NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
@@ -64,6 +77,53 @@ def test_a_chart_is_wider_than_the_terminal_of_the_process() -> None:
     lines = draw(plot([(0.0, 1.0), (1.0, 2.0)]), 280, 70)
     assert len(lines) == 70
     assert lines[0].cell_length == 280
+
+
+def test_points_that_come_change_nothing_of_what_was_chosen_before() -> None:
+    points = [(float(i), math.sin(i)) for i in range(3000)]
+    before = thin(points[:2900], 80, (0.0, 4000.0))
+    after = thin(points, 80, (0.0, 4000.0))
+    assert after[: len(before) - 2] == before[:-2]
+
+
+def test_a_line_has_a_gap_where_a_value_has_no_place() -> None:
+    points = [(0.0, 1.0), (1.0, math.nan), (2.0, 2.0), (3.0, 3.0)]
+    assert segments_of(points, log=False) == [[(0.0, 1.0)], [(2.0, 2.0), (3.0, 3.0)]]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0, 1e6), _NUMBERS), max_size=20).map(sorted),
+    st.tuples(st.floats(0, 1e6), st.floats(1e-3, 1e6)),
+    st.booleans(),
+)
+def test_any_part_of_the_axis_is_drawn(
+    points: list[tuple[float, float]], part: tuple[float, float], time: bool
+) -> None:
+    span = (part[0], part[0] + part[1])
+    lines = draw(plot(points, span=span, cursor=part[0], time=time), 60, 12)
+    assert all(line.cell_length <= 60 for line in lines)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(-1e12, 1e12), st.floats(1e-9, 1e12))
+def test_ticks_can_be_told_apart(low: float, width: float) -> None:
+    low, high = limits([low, low + width])
+    if high - low > 1e-6 * max(abs(low), abs(high)):
+        values, texts = ticks(low, high, 7)
+        assert len(set(texts)) == len(values) >= 2
+
+
+def test_an_axis_of_time_has_whole_minutes_and_hours() -> None:
+    assert time_ticks(0.0, 200.0, 7)[1] == ["0 s", "30 s", "1:00", "1:30", "2:00", "2:30", "3:00"]
+    assert time_ticks(0.0, 8 * 3600.0, 7)[1][:3] == ["0 s", "2:00:00", "4:00:00"]
+
+
+def test_a_line_is_led_to_the_ends_of_the_part_that_is_seen() -> None:
+    points = [(0.0, 0.0), (4.0, 4.0), (8.0, 0.0)]
+    assert within(points, (2.0, 6.0)) == [(2.0, 2.0), (4.0, 4.0), (6.0, 2.0)]
+    assert within(points, (1.0, 2.0)) == [(1.0, 1.0), (2.0, 2.0)]
+    assert within(points, (9.0, 10.0)) == []
 
 
 class Charts(App[None]):

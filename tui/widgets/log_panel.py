@@ -64,8 +64,8 @@ class LogPanel(Vertical):
     """Shows the lines of a level or above that contain all words; stays at the end."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Search", key_display="/"),
-        Binding("v", "level", "Level"),
+        Binding("slash", "search", "Search the log", show=False, key_display="/"),
+        Binding("v", "level", "Level of the log", show=False),
         Binding("escape", "clear", "Clear search", show=False),
     ]
     DEFAULT_CSS = """
@@ -142,7 +142,7 @@ class LogPanel(Vertical):
         self._listing.set_columns([_column(self._heading(len(found)))], self._cells)
         self._listing.set_items(rows)
         if at_end:
-            self._listing.action_move(len(rows))
+            self.call_after_refresh(self._listing.action_move, len(rows))
 
     def _matches(self, line: LogLine) -> bool:
         if line.level in _ORDER and _ORDER.index(line.level) < _ORDER.index(self._least):
