@@ -14,7 +14,7 @@ from typing import Any
 from engine import atomic
 from engine.errors import RunError
 from engine.plain import plain
-from engine.run_directory import RunDirectory
+from engine.run_directory import RunDirectory, changed
 
 MOST_TAGS = 20
 LONGEST_TAG = 32
@@ -35,6 +35,8 @@ NOTHING_NOTED = Annotations()
 
 def read_annotations(run: RunDirectory) -> Annotations:
     """What was noted; nothing where the file is missing or damaged."""
+    if not changed(f"{run.path}/annotations.json"):  # as of most runs of a long list
+        return NOTHING_NOTED
     try:
         record = json.loads(run.annotations.read_bytes())
         return Annotations(

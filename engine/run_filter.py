@@ -58,6 +58,17 @@ class RunFilter:
         """Read what was typed; raises :class:`FilterError` with a short sentence."""
         return cls(tuple(map(_test, text.lower().split())))
 
+    @classmethod
+    def typed(cls, text: str) -> tuple[RunFilter, str]:
+        """Read what is not typed to its end: a part that means nothing is left out, and told."""
+        tests, problem = [], ""
+        for part in text.lower().split():
+            try:
+                tests.append(_test(part))
+            except FilterError as error:
+                problem = problem or str(error)
+        return cls(tuple(tests)), problem
+
     def __call__(self, row: RunSummary) -> bool:
         """Whether a run is shown."""
         return all(test(row) for test in self.tests)

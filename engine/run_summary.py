@@ -6,6 +6,7 @@ that are shown, the first event and the last.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -122,7 +123,7 @@ def summarize(run: RunDirectory, before: RunSummary | None = None) -> RunSummary
 
 def _size(run: RunDirectory) -> int:
     try:
-        return run.events.stat().st_size
+        return os.stat(f"{run.path}/events.jsonl").st_size  # noqa: PTH116 — as in run_directory
     except OSError:
         return 0
 
@@ -183,7 +184,7 @@ def _shown(run: RunDirectory) -> _Shown:
 
 def _quickly(text: str) -> _Shown | None:
     """What is shown of a file as the program writes it, ``None`` for any other."""
-    head, *sections = re.split(r"^\[", text, flags=re.MULTILINE)
+    head, *sections = text.split("\n[")
     name, decides = _NAME.search(head), _DECIDES.search(text)
     if '"""' in text or "'''" in text or not name or (decides and decides[1] is None):
         return None

@@ -90,3 +90,10 @@ def test_nothing_that_can_be_typed_is_a_defect() -> None:
             list(filter(RunFilter.parse(text), ROWS))
         except FilterError:
             continue
+
+
+def test_while_it_is_typed_the_other_parts_hold() -> None:
+    passes, problem = RunFilter.typed("second loss<")
+    assert [row.name for row in filter(passes, ROWS)] == ["second"]
+    assert "needs a number" in problem
+    assert RunFilter.typed("second")[1] == ""

@@ -122,9 +122,12 @@ class CompareScreen(Screen[None]):
         self._show_heading()
         self._show_legend()
 
-    def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
+    def on_tabbed_content_tab_activated(self) -> None:
         """The keys belong to what is seen."""
-        panel = f"#{event.pane.id}"
+        self.call_after_refresh(self._enter_panel)
+
+    def _enter_panel(self) -> None:
+        panel = f"#{self.query_one(TabbedContent).active}"
         self.set_focus(next(iter(self.query(f"{panel} Lines, {panel} SeriesChart")), None))
 
     def on_series_chart_redrawn(self) -> None:

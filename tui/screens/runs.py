@@ -22,7 +22,7 @@ from engine.errors import UserError
 from engine.locations import runs_folder
 from engine.overrides import Tree
 from engine.run_directory import RunDirectory, State
-from engine.run_filter import FilterError, RunFilter
+from engine.run_filter import RunFilter
 from engine.run_list import RunList, RunSummary
 from engine.trash import discard
 from tui.run_rows import COLUMNS, STARTED, cells, detail, ordered, when
@@ -38,6 +38,8 @@ from tui.widgets.steady_footer import SteadyFooter
 REFRESH_SECONDS = 1.0
 _FIRST = 100
 """Rows that are shown before the rest is read."""
+_PAINT_SECONDS = 0.5
+"""Longest time for which reading waits until the first rows are seen."""
 _BREATH, _BREATH_SECONDS = 100, 0.001
 """After so many rows the thread that reads lets the screen have its turn."""
 
@@ -87,6 +89,7 @@ class RunsScreen(Screen[None]):
         self._problem = ""
         self._selected: set[str] = set()
         self._looking = threading.Event()
+        self._painted = threading.Event()
         self._wake = threading.Event()
         self._ended = threading.Event()
 
@@ -335,11 +338,8 @@ class RunsScreen(Screen[None]):
         self.query_one(Listing).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while it is typed; while it means nothing, the rows stay as they were."""
-        try:
-            self._filter, self._problem = RunFilter.parse(event.value), ""
-        except FilterError as error:
-            self._problem = str(error)
+        """Filter while it is typed."""
+        self._filter, self._problem = RunFilter.typed(event.value)
         self._show()
 
     def on_input_submitted(self) -> None:
@@ -415,7 +415,8 @@ class RunsScreen(Screen[None]):
         for row in self._list.read():
             rows.append(row)
             if len(rows) == _FIRST and not self._read:
-                self.app.call_from_thread(self._take, list(rows))
+                self.app.call_from_thread(self._take_first, list(rows))
+                self._painted.wait(_PAINT_SECONDS)
             if len(rows) % _BREATH == 0:
                 time.sleep(_BREATH_SECONDS)
             if self._ended.is_set():
@@ -425,6 +426,10 @@ class RunsScreen(Screen[None]):
         if changed:
             self.app.call_from_thread(self._take, rows)
         self._list.save()
+
+    def _take_first(self, rows: Sequence[RunSummary]) -> None:
+        self._take(rows)
+        self.call_after_refresh(self._painted.set)
 
     def _take(self, rows: Sequence[RunSummary]) -> None:
         self._all = rows

@@ -1,0 +1,241 @@
+"""Runs side by side on the screen, and the list's selection that leads there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.widgets import Input, TabbedContent
+
+from engine.annotations import Annotations, read_annotations, write_annotations
+from engine.locations import presets_folder, runs_folder
+from engine.process import ProcessIdentity
+from engine.run_directory import all_runs
+from tui.app import DltuiApp
+from tui.screens.annotate import AnnotateScreen
+from tui.screens.ask_path import AskPathScreen
+from tui.screens.compare import CompareScreen
+from tui.screens.runs import RunsScreen
+from tui.screens.save_preset import SavePresetScreen
+from tui.screens.trash import TrashScreen
+from tui.widgets.listing import Listing
+from tui.widgets.series_chart import SeriesChart
+
+
+def names(app: DltuiApp) -> list[str]:
+    return [row.name for row in app.screen_stack[-1].query_one(Listing).items]
+
+
+async def compared(pilot, app, until) -> None:  # type: ignore[no-untyped-def]
+    """Select all runs and compare them."""
+    await until(pilot, lambda: len(names(app)) > 1)
+    await pilot.press("a", "C")
+    await until(pilot, lambda: isinstance(app.screen, CompareScreen))
+
+
+async def test_curves_of_all_runs_are_drawn_with_markers_of_their_own(
+    make_run, training, finished, until, text_of
+) -> None:
+    for place in range(8):
+        make_run(f"run-{place}", [*training(), finished(0.5 + place / 100)])
+    app = DltuiApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await compared(pilot, app, until)
+        await until(pilot, lambda: "┌" in text_of(pilot) and "0.5700 ◆" in text_of(pilot))
+        for sign in "●▲■▼○△□▽":
+            assert f"━{sign}━ run-" in text_of(pilot)
+        assert "accuracy (validation)   over epoch" in text_of(pilot)
+
+
+async def test_keys_change_metric_axis_split_and_scale(
+    make_run, training, finished, until, text_of
+) -> None:
+    for name in ("one", "two"):
+        make_run(name, [*training(), finished()])
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await compared(pilot, app, until)
+        await until(pilot, lambda: "accuracy (validation)   over epoch" in text_of(pilot))
+        await pilot.press("m", "v", "x", "x", "y", "w")
+        await until(pilot, lambda: "loss (train)   over time, log, smoothed" in text_of(pilot))
+        await pilot.press("left")
+        await until(pilot, lambda: "time 40 s" in text_of(pilot))
+
+
+async def test_tables_show_what_differs_and_what_is_best(
+    make_run, training, finished, until, text_of
+) -> None:
+    make_run("one", [*training(), finished(0.5)])
+    other = make_run("two", [*training(), finished(0.75)])
+    config = other.path / "config.toml"
+    config.write_text(config.read_text().replace("seed = 0", "seed = 4711"))
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await compared(pilot, app, until)
+        await pilot.press("2")
+        await until(pilot, lambda: "0.75 ◆" in text_of(pilot))
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: "4711" in text_of(pilot))
+        assert "train.learning_rate" not in text_of(pilot)
+        assert app.screen.query_one(TabbedContent).active == "settings"
+
+
+async def test_a_run_that_goes_on_is_drawn_as_it_goes(
+    make_run, training, finished, until, text_of
+) -> None:
+    make_run("one", [*training(), finished()])
+    going = make_run("two", training(trained=1))
+    going.set_worker(ProcessIdentity.own())
+    app = DltuiApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await compared(pilot, app, until)
+        chart = app.screen.query_one(SeriesChart)
+        await until(pilot, lambda: sorted(len(c.points) for c in chart._curves) == [1, 4])
+        with going.events.open("a") as file:
+            file.write(all_runs(runs_folder())[0].events.read_text().splitlines()[-2] + "\n")
+        lines = [line for line in going.events.read_text().splitlines() if '"evaluated"' in line]
+        with going.events.open("a") as file:
+            file.write(lines[-1].replace('"step":10', '"step":20') + "\n")
+        await until(pilot, lambda: min(len(c.points) for c in chart._curves) >= 2)
+
+
+async def test_the_comparison_is_written_to_the_path_that_is_typed(
+    make_run, training, finished, until, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        make_run(name, [*training(), finished()])
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await compared(pilot, app, until)
+        await until(pilot, lambda: app.screen._comparison is not None)
+        for name in ("out.csv", "out.md"):
+            await pilot.press("e")
+            await until(pilot, lambda: isinstance(app.screen, AskPathScreen))
+            app.screen.query_one(Input).value = str(tmp_path / name)
+            await pilot.press("enter")
+            await until(pilot, (tmp_path / name).exists)
+    assert (tmp_path / "out.csv").read_text().startswith("run,state,accuracy\n")
+    assert "| accuracy |" in (tmp_path / "out.md").read_text()
+
+
+async def test_hostile_metrics_and_tags_are_only_shown(
+    make_run, training, finished, until, text_of
+) -> None:
+    for name in ("one", "two"):
+        run = make_run(name, [*training(), finished()])
+        write_annotations(run, Annotations(("[red]x[/red]", "[@click=app.quit]y"), "\x1b[2Jnote"))
+        with run.events.open("a") as file:
+            file.write('{"event":"evaluated","step":1,"epoch":1,"split":"validation",'
+                       '"metrics":{"[bold]\\u001b[2J":1.0},"best":true}\n')  # fmt: skip
+    app = DltuiApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "#[red]x[/red]" in text_of(pilot))
+        assert "\x1b" not in text_of(pilot)
+        await compared(pilot, app, until)
+        for key in ("m", "m", "2", "3"):
+            await pilot.press(key)
+            await pilot.pause(0.1)
+            assert "\x1b" not in text_of(pilot)
+
+
+async def test_one_run_alone_is_not_compared(make_run, until, text_of) -> None:
+    make_run("one")
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: names(app))
+        await pilot.press("C")
+        await until(pilot, lambda: "Select at least two" in text_of(pilot))
+        assert isinstance(app.screen, RunsScreen)
+
+
+async def test_pinned_runs_come_first_and_stay_so(make_run, until) -> None:
+    for name in ("old", "mid", "new"):
+        make_run(name)
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(names(app)) == 3)
+        last = names(app)[-1]
+        await pilot.press("end", "p")
+        await until(pilot, lambda: names(app)[0] == last)
+        await pilot.press("o", "O")
+        assert names(app)[0] == last
+        await pilot.press("p")
+        await until(pilot, lambda: not app.screen.query_one(Listing).current.notes.pinned)
+
+
+async def test_tags_and_a_note_are_written_and_found(make_run, until, text_of) -> None:
+    run = make_run("one")
+    make_run("two")
+    app = DltuiApp()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until(pilot, lambda: len(names(app)) == 2)
+        while names(app)[app.screen.query_one(Listing).cursor] != "one":
+            await pilot.press("down")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, AnnotateScreen))
+        await pilot.press(*"paper", "tab", *"try-again", "enter")
+        await until(pilot, lambda: "#paper" in text_of(pilot) and "try-again" in text_of(pilot))
+        await pilot.press("slash", *"tag:pap", "enter")
+        await until(pilot, lambda: names(app) == ["one"])
+    assert read_annotations(run) == Annotations(("paper",), "try-again")
+
+
+async def test_several_runs_are_tagged_and_deleted_at_once(make_run, until) -> None:
+    runs = [make_run(name) for name in ("one", "two", "three")]
+    app = DltuiApp()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until(pilot, lambda: len(names(app)) == 3)
+        await pilot.press("a", "e")
+        await until(pilot, lambda: isinstance(app.screen, AnnotateScreen))
+        await pilot.press(*"x", "enter")
+        await until(pilot, lambda: all(read_annotations(run).tags == ("x",) for run in runs))
+        await pilot.press("d", "y")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and not names(app))
+        await pilot.press("T")
+        await until(pilot, lambda: isinstance(app.screen, TrashScreen) and len(names(app)) == 3)
+        back = names(app)[0]
+        await pilot.press("u")
+        await until(pilot, lambda: len(names(app)) == 2)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and names(app) == [back])
+
+
+async def test_a_wrong_filter_says_so_and_leaves_the_rows(make_run, until, text_of) -> None:
+    make_run("one")
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: names(app))
+        await pilot.press("slash", *"nope:x")
+        await until(pilot, lambda: "No field is called 'nope'" in text_of(pilot))
+        await until(pilot, lambda: names(app) == ["one"])
+        await pilot.press("escape")
+        await until(pilot, lambda: "No field" not in text_of(pilot))
+
+
+async def test_a_click_on_a_heading_sorts_and_a_second_turns_it_around(
+    make_run, training, finished, until
+) -> None:
+    for name, accuracy in (("b", 0.5), ("a", 0.75), ("c", 0.25)):
+        make_run(name, [*training(), finished(accuracy)])
+    make_run("d")
+    app = DltuiApp()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until(pilot, lambda: len(names(app)) == 4)
+        heading = app.screen.query_one(Listing)
+        at = heading.render_line(0).text.index("Value")
+        await pilot.click(Listing, offset=(at + 1, 0))
+        await until(pilot, lambda: names(app) == ["a", "b", "c", "d"])
+        await pilot.click(Listing, offset=(at + 1, 0))
+        await until(pilot, lambda: names(app) == ["c", "b", "a", "d"])
+        await pilot.click(Listing, offset=(1, 1))
+        await until(pilot, lambda: app.screen._selected)
+
+
+async def test_a_run_is_saved_as_a_preset(make_run, until) -> None:
+    make_run("one")
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: names(app))
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(app.screen, SavePresetScreen))
+        await pilot.press("enter")
+        await until(pilot, (presets_folder() / "one.toml").exists)
