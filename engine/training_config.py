@@ -49,6 +49,24 @@ class TrainConfig(Section):
     )
     save_minutes: float = option(5.0, "Time between checkpoints", gt=0, unit="min", advanced=True)
     save_total_limit: int = option(2, "Newest checkpoints that are kept", ge=1, advanced=True)
+    max_bad_steps: int = option(
+        10,
+        "Updates in a row that are left out because their loss or gradient is not finite, before "
+        "the run gives up or goes back",
+        ge=0,
+        le=100_000,
+        advanced=True,
+    )
+    max_rollbacks: int = option(
+        0,
+        "Times that the run then goes back to its last checkpoint, with a lower learning rate",
+        ge=0,
+        le=100,
+        advanced=True,
+    )
+    rollback_lr_factor: float = option(
+        0.5, "What the learning rate is multiplied with then", gt=0, lt=1, advanced=True
+    )
 
 
 class ComputeConfig(Section):

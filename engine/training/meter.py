@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -33,40 +34,53 @@ class Meter:
 
     def __init__(self, position: Position) -> None:
         self._position = position
-        self._losses: list[Tensor] = []
-        self._weights: list[float] = []
-        self._norm: Tensor | None = None
+        self._updates: list[tuple[Sequence[Tensor], Sequence[float], Tensor | None]] = []
         self._last_norm: float | None = None
         self._sum = self._weight = self._seconds = 0.0
         self._since = time.perf_counter()
 
-    def add(self, loss: Tensor, weight: float) -> None:
-        """Take in the loss of a batch, a scalar on the device, without its graph."""
-        self._losses.append(loss)
-        self._weights.append(weight)
+    def add(self, losses: Sequence[Tensor], weights: Sequence[float], norm: Tensor | None) -> None:
+        """Take in an update: the losses of its batches, and the norm of its gradient if known.
 
-    def set_norm(self, norm: Tensor) -> None:
-        """Take in the gradient norm of an update."""
-        self._norm = norm
+        All are scalars on the device, without their graph.
+        """
+        self._updates.append((losses, weights, norm))
 
-    def fetch(self) -> tuple[bool, bool]:
+    def fetch(self) -> int:
         """Add up what came since the last call; waits for the device.
 
-        Tells whether all losses were finite, and whether the last gradient norm was.
+        Counts the updates whose loss or gradient is not finite, and notes in the position how
+        many of them came in a row; their losses are not added.
         """
-        losses = torch.stack(self._losses).tolist() if self._losses else []
-        for loss, weight in zip(losses, self._weights, strict=True):
+        tensors = [
+            tensor
+            for losses, _, norm in self._updates
+            for tensor in (*losses, *(() if norm is None else (norm,)))
+        ]
+        numbers = iter(torch.stack(tensors).tolist() if tensors else ())
+        bad = 0
+        for losses, weights, norm in self._updates:
+            values = [next(numbers) for _ in losses]
+            self._last_norm = self._last_norm if norm is None else next(numbers)
+            checked = values if norm is None else [*values, self._last_norm or 0.0]
+            if all(map(math.isfinite, checked)):
+                self._position.bad_updates = 0
+                self._count(values, weights)
+            else:
+                self._position.bad_updates += 1
+                bad += 1
+        self._updates = []
+        now = time.perf_counter()
+        self._seconds += now - self._since
+        self._since = now
+        return bad
+
+    def _count(self, losses: Sequence[float], weights: Sequence[float]) -> None:
+        for loss, weight in zip(losses, weights, strict=True):
             self._sum += loss * weight
             self._weight += weight
             self._position.loss_sum += loss * weight
             self._position.loss_weight += weight
-        self._losses, self._weights = [], []
-        if self._norm is not None:
-            self._last_norm, self._norm = float(self._norm), None
-        now = time.perf_counter()
-        self._seconds += now - self._since
-        self._since = now
-        return all(map(math.isfinite, losses)), math.isfinite(self._last_norm or 0.0)
 
     def read(self) -> Reading:
         """What was fetched since the last reading."""

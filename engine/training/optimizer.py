@@ -83,12 +83,12 @@ def _by_decay(group: dict[str, Any], weight_decay: float) -> list[dict[str, Any]
     return [part for part in parts if part["params"]]
 
 
-def schedule(config: TrainConfig, steps: int) -> Callable[[int], float]:
+def schedule(config: TrainConfig, steps: int) -> Callable[[float], float]:
     """The factor on the learning rate for update ``0 … steps-1``: warm-up, then the chosen fall."""
     warmup = math.ceil(config.warmup_ratio * steps)
     falling = max(1, steps - warmup)
 
-    def factor(step: int) -> float:
+    def factor(step: float) -> float:
         if step < warmup:
             return (step + 1) / warmup
         done = min(1.0, (step - warmup) / falling)

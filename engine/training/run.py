@@ -15,7 +15,6 @@ from engine.config import RunConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import TrainingError
 from engine.events import (
-    CheckpointSaved,
     Data,
     Evaluated,
     Event,
@@ -39,15 +38,15 @@ from engine.training.device import Compute
 from engine.training.export import export
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.resources import watch_resources
+from engine.training.saver import Saver
 from engine.training.state import (
     Position,
     TrainingState,
-    finite_weights,
     load_trained_weights,
     parameter_count,
     seed_everything,
 )
-from engine.training.trainer import Ending, Outlets, Trainer, deciding_metric, not_finite
+from engine.training.trainer import Ending, Outlets, Trainer, deciding_metric
 
 
 def train(config: RunConfig, run: RunDirectory | None = None) -> RunDirectory:
@@ -78,9 +77,11 @@ def train_in(run: RunDirectory, events: EventLog, termination: Termination) -> E
         with watch_resources(events.write):
             task = config.task.create(config)
             material = prepare(task, compute, events.write)
-            trainer = _trainer(run, task, material, compute, events, saved, termination.asked)
+            trainer, saver = _trainer(
+                run, task, material, compute, events, saved, termination.asked
+            )
             position = trainer.state.position
-            with termination.deferred():
+            with termination.deferred(), saver:
                 ending = trainer.run()
                 trainer.save(ending.value)
             if ending is Ending.INTERRUPTED or termination.asked():
@@ -98,8 +99,8 @@ def _trainer(
     events: EventLog,
     saved: dict[str, Any],
     interrupted: Callable[[], bool],
-) -> Trainer:
-    """Network, optimizer and trainer, as fresh or as they were saved."""
+) -> tuple[Trainer, Saver]:
+    """Network, optimizer and trainer, as fresh or as they were saved, and what saves them."""
     config = task.config
     seed_everything(config.train.seed)
     with compute.device:
@@ -116,7 +117,18 @@ def _trainer(
     if saved:
         _go_on(state, saved)
     saver = Saver(run, state, events, config.train.save_total_limit)
-    outlets = Outlets(events.write, lambda: control.take(run.control), saver.save, interrupted)
+
+    def go_back() -> dict[str, Any]:
+        saver.wait()
+        newest, before, _ = checkpoint.load_newest(run.checkpoints)
+        if newest is not None:
+            events.write(_started(compute, newest.step))
+            saver.went_back(newest.step)
+        return before
+
+    outlets = Outlets(
+        events.write, lambda: control.take(run.control), saver.save, interrupted, go_back
+    )
     trainer = Trainer(
         task, material.fitted, state, material.sources[TRAIN],
         material.sources.get(VALIDATION), compute, outlets,
@@ -124,7 +136,7 @@ def _trainer(
     events.write(_model(config, network, trainer))
     if config.compute.compile:
         network.compile()
-    return trainer
+    return trainer, saver
 
 
 @dataclass
@@ -148,32 +160,6 @@ def prepare(task: Task[Any], compute: Compute, report: Any) -> Material:
     return material
 
 
-class Saver:
-    """Writes checkpoints of one state, one a step at most."""
-
-    def __init__(
-        self, run: RunDirectory, state: TrainingState, events: EventLog, keep: int
-    ) -> None:
-        self._run = run
-        self._state = state
-        self._events = events
-        self._keep = keep
-        self._last = -1
-
-    def save(self, reason: str) -> None:
-        """Write the state as it is now; raises :class:`TrainingError`."""
-        step = self._state.position.step
-        if step == self._last:
-            return
-        if not finite_weights(self._state.network):
-            raise not_finite(step)
-        written = checkpoint.save(self._run.checkpoints, step, self._state.state_dict(), self._keep)
-        self._last = step
-        self._events.write(
-            CheckpointSaved(step=step, name=written.path.name, size=written.size, reason=reason)
-        )
-
-
 def _go_on(state: TrainingState, saved: dict[str, Any]) -> None:
     try:
         state.load_state_dict(saved)
@@ -193,17 +179,20 @@ def _conclude(
         load_trained_weights(state.network, state.best.weights)
     evaluations = _final_evaluations(trainer, material, events)
     try:
-        export(run.model, trainer.task, material.fitted, state.network, run.initial_adapter)
+        metrics = {split: finite_all(result.metrics) for split, result in evaluations.items()}
+        export(
+            run.model, trainer.task, material.fitted, state.network, run.initial_adapter, metrics
+        )
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
         atomic.write_json(run.report, _report(run, trainer, material, ending, evaluations))
     except OSError as error:
         raise TrainingError(f"Cannot write the results to {run.path}: {error.strerror}.") from error
     position = state.position
-    metrics = finite_all(decisive.metrics)
+    final = finite_all(decisive.metrics)
     if ending is Ending.STOPPED:
-        return Stopped(step=position.step, seconds=position.seconds, metrics=metrics)
+        return Stopped(step=position.step, seconds=position.seconds, metrics=final)
     return Finished(
-        step=position.step, seconds=position.seconds, reason=ending.value, metrics=metrics
+        step=position.step, seconds=position.seconds, reason=ending.value, metrics=final
     )
 
 
@@ -216,8 +205,7 @@ def _final_evaluations(
         source = material.sources.get(split)
         if source is None:
             continue
-        evaluator = trainer.task.evaluator(material.fitted)
-        results[split] = trainer.evaluate(source, evaluator, split, views=True)
+        results[split] = trainer.evaluate(source, split, views=True)
         if split == TEST:
             events.write(
                 Evaluated(step=state.best.step if state.best else state.position.step,
@@ -247,7 +235,7 @@ def _report(
         "metric": metric.name,
         "best_step": state.best.step if state.best else state.position.step,
         "best_epoch": state.best.epoch if state.best else float(state.position.epoch),
-        "epochs": trainer.config.epochs,
+        "epochs": trainer.pace.epochs,
         "seconds": state.position.seconds,
         "metrics": {split: finite_all(result.metrics) for split, result in evaluations.items()},
         "baseline": None if baseline is None
@@ -275,5 +263,5 @@ def _model(config: RunConfig, network: torch.nn.Module, trainer: Trainer) -> Eve
         parameters=parameter_count(network),
         trainable=sum(p.numel() for p in network.parameters() if p.requires_grad),
         steps=trainer.steps,
-        epochs=config.train.epochs,
+        epochs=trainer.pace.epochs,
     )

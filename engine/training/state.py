@@ -41,7 +41,19 @@ class Position:
     evaluated_step: int = -1
     """The update after which it was evaluated last."""
     lr_scale: float = 1.0
-    """What a person made of the learning rate while it ran."""
+    """What was made of the learning rate while it ran."""
+    epochs: int | None = None
+    """Epochs in all, where a person changed them while it ran."""
+    bent_at: int = 0
+    """The update at which they were changed …"""
+    bent_to: float = 0.0
+    """… and the one of the schedule as planned that it went on from."""
+    pieces: int = 1
+    """Parts in which each batch goes through the network, since it does not fit as a whole."""
+    bad_updates: int = 0
+    """Updates in a row that were left out, since their numbers were not finite."""
+    rollbacks: int = 0
+    """Times that it went back to a checkpoint because of that."""
     loss_sum: float = 0.0
     """Loss since the last evaluation, times its weight."""
     loss_weight: float = 0.0
@@ -74,7 +86,7 @@ class TrainingState:
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.scaler is not None and saved["scaler"] is not None:
             self.scaler.load_state_dict(saved["scaler"])
-        self.position = Position(**saved["position"])
+        vars(self.position).update(vars(Position(**saved["position"])))
         self.best = None if saved["best"] is None else Best(**saved["best"])
         set_random_states(saved["random"])
 

@@ -9,22 +9,27 @@ from enum import Enum
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from engine.control import CHECKPOINT, EVALUATE, STOP, Request
-from engine.errors import TrainingError
-from engine.events import Controlled, Evaluated, Event, Progress, Samples, finite, finite_all
+from engine.control import Request
+from engine.events import Evaluated, Event, Log, Progress, Samples, finite, finite_all
 from engine.metric import Metric
-from engine.tasks.task import Evaluation, Evaluator, Task
+from engine.tasks.task import Evaluation, Task
 from engine.training.batch import Batch, Noise, Source, epoch_plan
+from engine.training.controls import Controls
 from engine.training.device import Compute
+from engine.training.guard import guard
+from engine.training.memory import in_pieces, nothing_fits, out_of_memory, release
 from engine.training.meter import Meter
-from engine.training.optimizer import schedule
+from engine.training.pace import Pace
+from engine.training.saver import SCHEDULE, not_finite
 from engine.training.state import Best, TrainingState, on_cpu, trained_weights
 from engine.training_config import TrainConfig
 
 REPORT_SECONDS = 0.25
 """Events about progress come at most this often, and requests are looked for this often."""
+_PAUSE_SECONDS = 0.2
+_PAUSED_REPORT_SECONDS = 30.0
 SAVING_SHARE = 0.02
 """Of the time, at most so much goes into checkpoints that come by the clock."""
 
@@ -42,6 +47,10 @@ class _Abandoned(Exception):
     """The run is to end, so an evaluation on the way is given up."""
 
 
+class _Hopeless(Exception):
+    """Too many updates in a row had to be left out."""
+
+
 @dataclass(frozen=True)
 class Outlets:
     """Where the trainer reports to, asks, and saves: functions, so that it needs no directory."""
@@ -51,6 +60,8 @@ class Outlets:
     save: Callable[[str], None]
     """Write a checkpoint of the state; the argument says why."""
     interrupted: Callable[[], bool]
+    go_back: Callable[[], dict[str, Any]] = dict
+    """The newest checkpoint's state, from which the run starts once more; empty without one."""
 
 
 class Trainer:
@@ -75,19 +86,25 @@ class Trainer:
         self.outlets = outlets
         self.config: TrainConfig = task.config.train
         self.metric = deciding_metric(task)
-        self.steps = total_steps(train, self.config)
-        self._factor = schedule(self.config, self.steps)
+        self._batches = max(1, len(epoch_plan(train, self.config.batch_size, self.config.seed, 0)))
+        per_epoch = -(-self._batches // self.config.gradient_accumulation_steps)
+        self.pace = Pace(self.config, state.position, per_epoch)
+        self.controls = Controls(self.pace)
+        self._guard = guard(state.optimizer, compute.device)
         self._parameters = [p for p in state.network.parameters() if p.requires_grad]
         self._ending: Ending | None = None
-        self._evaluate_now = self._save_now = False
         self._saving_seconds = 0.0
         self._reported_step = -1
-        self._batches = max(1, len(epoch_plan(train, self.config.batch_size, 0, 0)))
+
+    @property
+    def steps(self) -> int:
+        """Updates of the whole run."""
+        return self.pace.steps
 
     def run(self) -> Ending:
         """Train to the end; the state's position says where to begin.
 
-        Raises :class:`TrainingError` when the numbers are no longer finite.
+        Raises :class:`TrainingError` when the numbers stay infinite, or nothing fits the memory.
         """
         position = self.state.position
         self._meter = Meter(position)
@@ -97,10 +114,17 @@ class Trainer:
             self._ending = Ending.EARLY
         elif self._evaluation_is_due() and position.evaluated_step != position.step:
             self._evaluate()  # the checkpoint was written just before it
-        while self._ending is None and position.step < self.steps:
-            self._epoch()
-        self._report()
-        return self._ending or Ending.COMPLETED
+        elif position.step == 0 and self.config.max_rollbacks:
+            self.save("start")
+        while True:
+            try:
+                while self._ending is None and position.step < self.steps:
+                    self._epoch()
+                self._report()
+            except _Hopeless:
+                self._roll_back()
+            else:
+                return self._ending or Ending.COMPLETED
 
     def save(self, reason: str) -> None:
         """Write a checkpoint, all losses up to here reported."""
@@ -114,13 +138,15 @@ class Trainer:
     def _epoch(self) -> None:
         position = self.state.position
         plan = epoch_plan(self.train, self.config.batch_size, self.config.seed, position.epoch)
-        noise = Noise(self.config.seed, position.epoch, self.compute.device)
-        batches = self.train.read(plan, position.batch, noise)
         self._batches = len(plan)
+        batches = self._read(plan)
         self.state.network.train()
         while position.batch < len(plan):
             count = min(self.config.gradient_accumulation_steps, len(plan) - position.batch)
-            self._update([next(batches) for _ in range(count)])
+            if not self._fits(plan, batches, count):
+                self._cut_batches(plan)
+                batches = self._read(plan)
+                continue
             position.batch += count
             position.step += 1
             if position.batch == len(plan):
@@ -131,30 +157,76 @@ class Trainer:
             if over or position.batch == 0:
                 return
 
-    def _update(self, batches: Sequence[Batch]) -> None:
-        """One update from the gradients of all ``batches``, each by its weight."""
+    def _read(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
+        """The batches of an epoch from the position on, each in as many pieces as it needs."""
+        position = self.state.position
+        noise = Noise(self.config.seed, position.epoch, self.compute.device)
+        if position.pieces == 1:
+            return self.train.read(plan, position.batch, noise)
+        done = len(in_pieces(plan[: position.batch], position.pieces))
+        return self.train.read(in_pieces(plan, position.pieces), done, noise)
+
+    def _fits(self, plan: Sequence[Tensor], batches: Iterator[Batch], count: int) -> bool:
+        """Make an update of the next ``count`` batches of the plan, unless memory runs out."""
+        position = self.state.position
+        if position.pieces > 1:
+            count = len(in_pieces(plan[position.batch : position.batch + count], position.pieces))
+        try:
+            parts = [next(batches) for _ in range(count)]
+            losses = self._gradients(parts)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            return False
+        self._update(losses, [batch.weight for batch in parts])
+        return True
+
+    def _cut_batches(self, plan: Sequence[Tensor]) -> None:
+        """Let each batch go through the network in twice as many pieces as before."""
+        position = self.state.position
+        self.state.optimizer.zero_grad(set_to_none=True)
+        release(self.compute.device)
+        size = max(map(len, plan))
+        if position.pieces >= size:
+            raise nothing_fits(self.compute.device)
+        position.pieces = min(2 * position.pieces, size)
+        self._tell(
+            f"Out of memory: each batch of {size:,} goes through the network in "
+            f"{position.pieces:,} pieces from here on; their gradients add up to the same update."
+        )
+
+    def _gradients(self, batches: Sequence[Batch]) -> list[Tensor]:
+        """Add up the gradients of all ``batches``, each by its weight; returns their losses."""
         state = self.state
         total = sum(batch.weight for batch in batches)
+        losses = []
         for batch in batches:
             with self.compute.autocast():
                 loss = self.task.loss(state.network, batch)
-            self._meter.add(loss.detach(), batch.weight)
+            losses.append(loss.detach())
             share = loss if len(batches) == 1 else loss * (batch.weight / total)
             torch.autograd.backward(share if state.scaler is None else state.scaler.scale(share))
-        factor = self._factor(state.position.step) * state.position.lr_scale
+        return losses
+
+    def _update(self, losses: Sequence[Tensor], weights: Sequence[float]) -> None:
+        """One update from the gradients that were added up, if they are finite."""
+        state = self.state
+        factor = self.pace.factor(state.position.step)
         for group in state.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * factor * group["lr_scale"]
         if state.scaler is not None:
             state.scaler.unscale_(state.optimizer)
+        norm = None
         if self.config.max_grad_norm > 0:
-            self._meter.set_norm(
-                nn.utils.clip_grad_norm_(self._parameters, self.config.max_grad_norm)
-            )
+            norm = nn.utils.clip_grad_norm_(self._parameters, self.config.max_grad_norm)
         if state.scaler is not None:
+            # In float16 gradients may overflow now and then; the scaler leaves such updates out.
             state.scaler.step(state.optimizer)
             state.scaler.update()
+            norm = None if norm is None else norm.nan_to_num()
         else:
-            state.optimizer.step()
+            self._guard.step(losses, norm)
+        self._meter.add(losses, weights, norm)
         state.optimizer.zero_grad(set_to_none=True)
 
     def _between_updates(self) -> None:
@@ -164,17 +236,58 @@ class Trainer:
         if now - self._reported >= REPORT_SECONDS:
             self._report()
             self._listen()
-        if self._evaluate_now or self._evaluation_is_due():
+        self._carry_out(self._evaluation_is_due())
+        if self.controls.paused:
+            self._pause()
+        if self._save_is_due():
+            self.save(SCHEDULE)
+
+    def _carry_out(self, evaluation_is_due: bool = False) -> None:
+        """Do what was asked for, in an order in which whoever goes on from here has it all."""
+        if self.controls.evaluate or evaluation_is_due:
             self._evaluate()
         if self.outlets.interrupted():
             self._ending = Ending.INTERRUPTED
-        # After the evaluation of the same update, so that whoever goes on from here has it.
-        if self._save_now:
-            self._save_now = False
+        if self.controls.checkpoint:
             self.save("request")
-            self.outlets.report(Controlled(request=CHECKPOINT, message="Checkpoint written."))
-        elif self._save_is_due():
-            self.save("schedule")
+            self.outlets.report(self.controls.checkpoint_written())
+
+    def _pause(self) -> None:
+        """Make no update until somebody says so; what else is asked for is done."""
+        begin = told = time.perf_counter()
+        self._report()
+        self.outlets.report(self._progress(None, None, 0.0, phase="paused"))
+        while self.controls.paused and self._ending is None:
+            time.sleep(_PAUSE_SECONDS)
+            self._listen()
+            self._carry_out()
+            if time.perf_counter() - told > _PAUSED_REPORT_SECONDS:
+                told = time.perf_counter()
+                self.outlets.report(self._progress(None, None, 0.0, phase="paused"))
+        self._begin += time.perf_counter() - begin
+        self._reported = time.perf_counter()
+        self._meter.restart_clock()
+
+    def _roll_back(self) -> None:
+        """Go on from the newest checkpoint with a lower rate; raises :class:`TrainingError`."""
+        position = self.state.position
+        step, rollbacks = position.step, position.rollbacks + 1
+        saved = self.outlets.go_back() if rollbacks <= self.config.max_rollbacks else {}
+        if not saved:
+            raise not_finite(step)
+        self.state.load_state_dict(saved)
+        position.lr_scale *= self.config.rollback_lr_factor ** (rollbacks - position.rollbacks)
+        position.rollbacks, position.bad_updates = rollbacks, 0
+        self._meter = Meter(position)
+        self._begin = time.perf_counter() - position.seconds
+        self._tell(
+            f"The numbers of update {step:,} are not finite; going on from update "
+            f"{position.step:,} with {position.lr_scale:.3g} of the learning rate "
+            f"({rollbacks} of {self.config.max_rollbacks} times)."
+        )
+
+    def _tell(self, text: str) -> None:
+        self.outlets.report(Log(level="warning", message=text))
 
     def _evaluation_is_due(self) -> bool:
         position, every = self.state.position, self.config.eval_steps
@@ -196,11 +309,18 @@ class Trainer:
         return patience > 0 and self.state.position.stale >= patience
 
     def _check(self) -> None:
-        """Fetch what the meter holds; raises :class:`TrainingError` if it is not finite."""
-        losses, norm = self._meter.fetch()
-        # In float16 gradients may overflow now and then; the scaler leaves such updates out.
-        if not losses or (not norm and self.state.scaler is None):
-            raise not_finite(self.state.position.step)
+        """Fetch what the meter holds; tells of bad numbers, and gives up if there are too many."""
+        position = self.state.position
+        bad = self._meter.fetch()
+        if bad and position.bad_updates <= self.config.max_bad_steps:
+            self._tell(
+                f"{bad:,} update{'s' * (bad > 1)} up to {position.step:,} left out: the loss or "
+                "its gradient is not a finite number."
+            )
+        if position.bad_updates > self.config.max_bad_steps:
+            raise _Hopeless
+        if bad and position.bad_updates == self.steps:
+            raise not_finite(position.step)  # not one of all updates was made
 
     def _report(self) -> None:
         """Tell what happened since the last report, if anything did."""
@@ -219,7 +339,7 @@ class Trainer:
             step=position.step,
             steps=self.steps,
             epoch=self._epochs_done(),
-            epochs=self.config.epochs,
+            epochs=self.pace.epochs,
             loss=None if loss is None else finite(loss),
             learning_rate=float(self.state.optimizer.param_groups[0]["lr"]),
             grad_norm=None if norm is None else finite(norm),
@@ -233,37 +353,23 @@ class Trainer:
         return self.state.position.epoch + self.state.position.batch / self._batches
 
     def _listen(self) -> None:
-        """Carry out what was asked for; what is not known is answered too."""
+        """Take in what was asked for; what is not known is answered too."""
         for request in self.outlets.requests():
-            answer = self._answer(request)
+            answer = self.controls.take(request)
             if answer is not None:
                 self.outlets.report(answer)
-
-    def _answer(self, request: Request) -> Controlled | None:
-        if request.action == STOP:
+        if self.controls.stop:
             self._ending = Ending.STOPPED
-            return Controlled(request=STOP, message="Stopping; what was learned is kept.")
-        if request.action == CHECKPOINT:
-            self._save_now = True
-            return None  # told when it is written
-        if request.action == EVALUATE:
-            self._evaluate_now = True
-            return Controlled(request=EVALUATE, message="Evaluating.")
-        text = f"Unknown request {request.action[:40]!r}."
-        return Controlled(request=request.action[:40], message=text, accepted=False)
 
     def _evaluate(self) -> None:
         """Measure on the validation data, keep the best weights, count what did not improve."""
         position = self.state.position
         self._check()
-        self._evaluate_now = False
+        self.controls.evaluate = False
         metrics: dict[str, float] = {}
         if self.validation is not None:
-            evaluator = self.task.evaluator(self.fitted)
             try:
-                metrics = self.evaluate(
-                    self.validation, evaluator, "validation", to_the_end=False
-                ).metrics
+                metrics = self.evaluate(self.validation, "validation", to_the_end=False).metrics
             except _Abandoned:
                 return
         position.evaluated_step = position.step
@@ -298,29 +404,41 @@ class Trainer:
         return False
 
     def evaluate(
-        self,
-        source: Source,
-        evaluator: Evaluator,
-        split: str,
-        views: bool = False,
-        to_the_end: bool = True,
+        self, source: Source, split: str, views: bool = False, to_the_end: bool = True
     ) -> Evaluation:
         """Run a whole split through the network; leaves it in training mode."""
-        network = self.state.network
+        network, position = self.state.network, self.state.position
         network.eval()
-        shown = time.perf_counter()
         try:
-            with torch.inference_mode(), self.compute.autocast():
-                for batch in source.read(source.evaluation_plan(self.config.batch_size)):
-                    evaluator.update(network, batch)
-                    if time.perf_counter() - shown > REPORT_SECONDS:
-                        shown = time.perf_counter()
-                        self.outlets.report(self._progress(None, None, 0.0, phase=split))
-                        if not to_the_end:
-                            self._abandon_if_ending()
-            return evaluator.compute(views)
+            while True:
+                size = max(1, self.config.batch_size // position.pieces)
+                try:
+                    return self._measure(source, size, split, views, to_the_end)
+                except RuntimeError as error:
+                    if not out_of_memory(error):
+                        raise
+                if size == 1:
+                    raise nothing_fits(self.compute.device)
+                release(self.compute.device)
+                position.pieces *= 2
+                self._tell(f"Out of memory: evaluating with batches of {size // 2:,}.")
         finally:
             network.train()
+
+    def _measure(
+        self, source: Source, batch_size: int, split: str, views: bool, to_the_end: bool
+    ) -> Evaluation:
+        evaluator = self.task.evaluator(self.fitted)
+        shown = time.perf_counter()
+        with torch.inference_mode(), self.compute.autocast():
+            for batch in source.read(source.evaluation_plan(batch_size)):
+                evaluator.update(self.state.network, batch)
+                if time.perf_counter() - shown > REPORT_SECONDS:
+                    shown = time.perf_counter()
+                    self.outlets.report(self._progress(None, None, 0.0, phase=split))
+                    if not to_the_end:
+                        self._abandon_if_ending()
+            return evaluator.compute(views)
 
     def _abandon_if_ending(self) -> None:
         self._listen()
@@ -343,20 +461,3 @@ class Trainer:
 def deciding_metric(task: Task[Any]) -> Metric:
     """The metric that says which weights are best."""
     return task.config.task.metric(task.config.train.metric_for_best_model)
-
-
-def total_steps(train: Source, config: TrainConfig) -> int:
-    """Updates of a whole run."""
-    batches = len(epoch_plan(train, config.batch_size, config.seed, 0))
-    per_epoch = -(-batches // config.gradient_accumulation_steps)
-    steps = per_epoch * config.epochs
-    return steps if config.max_steps is None else min(steps, config.max_steps)
-
-
-def not_finite(step: int) -> TrainingError:
-    """What to say when NaN or infinity came up."""
-    return TrainingError(
-        f"The loss, its gradient or a weight is no longer a finite number (at update {step:,}).",
-        "Try a lower train.learning_rate, a smaller train.max_grad_norm or more "
-        "train.warmup_ratio, and look for missing or huge values in the data.",
-    )

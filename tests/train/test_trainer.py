@@ -22,7 +22,7 @@ from engine.run_directory import RunDirectory, State, all_runs
 from engine.training import checkpoint
 from engine.training.device import choose
 from engine.training.optimizer import build_optimizer, schedule, trainable_groups
-from engine.training.run import Saver
+from engine.training.saver import Saver
 from engine.training.state import TrainingState
 from engine.training.trainer import Ending
 from engine.training_config import ComputeConfig, TrainConfig
@@ -197,6 +197,7 @@ def test_no_checkpoint_is_written_of_broken_weights(tmp_path: Path, value: float
         network[1].running_var[0] = value
         with pytest.raises(TrainingError, match="finite number"):
             saver.save("schedule")
+        saver.wait()
     assert [found.step for found in checkpoint.found(run.checkpoints)] == [0]
 
 
