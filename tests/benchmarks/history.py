@@ -137,7 +137,7 @@ def note_paints(app: DltuiApp) -> list[float]:
         display(*parts)
         moments.append(time.perf_counter())
 
-    app._display = noted  # type: ignore[method-assign]
+    app._display = noted  # type: ignore[method-assign, assignment]
     return moments
 
 
