@@ -450,9 +450,16 @@ class Trainer:
             return
         network = self.state.network
         network.eval()
-        with torch.inference_mode(), self.compute.autocast():
-            items = self.task.samples(network, self.validation, self.fitted)
-        network.train()
+        try:
+            with torch.inference_mode(), self.compute.autocast():
+                items = self.task.samples(network, self.validation, self.fitted)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            items = []
+            self._tell("Out of memory: no samples are shown.")
+        finally:
+            network.train()
         if items:
             step = self.state.position.step
             self.outlets.report(Samples(step=step, split="validation", items=items))
