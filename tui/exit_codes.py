@@ -7,3 +7,5 @@ USAGE = 2
 """Wrong usage or configuration."""
 INTERRUPTED = 130
 """Ended by ctrl+c."""
+TERMINATED = 143
+"""The system ended the run (SIGTERM); it goes on from its checkpoint by ``--resume``."""

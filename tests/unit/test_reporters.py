@@ -152,7 +152,7 @@ def test_following_ends_when_the_person_has_seen_enough() -> None:
         (FINISHED, True, 0),
         (Stopped(step=1, seconds=1.0), False, 0),
         (Stopped(step=1, seconds=1.0), True, 130),
-        (Interrupted(step=1, seconds=1.0), False, 130),
+        (Interrupted(step=1, seconds=1.0), False, 143),
         (Failed(message="x"), False, 1),
         (Failed(message="x"), True, 1),
     ],

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import threading
 from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
 
+from engine import control, resumption
 from engine.config import RunConfig
+from engine.control import Request
+from engine.errors import RunError, UserError
 from engine.events import Failed
 from engine.history import History
-from engine.launch import Handle, launch
+from engine.launch import Handle, start
 from engine.locations import runs_folder
 from engine.presets import find_preset, load_preset
-from engine.run_directory import RunDirectory
+from engine.run_directory import RunDirectory, State
 from tui import console
 from tui.exit_codes import DONE
-from tui.following import Interrupts, exit_status, follow
+from tui.following import Interrupts, Reading, exit_status, follow
 from tui.reporters import JsonLines, MovingLine, PlainLines, Reporter
 
 _EXAMPLES = """
@@ -25,10 +31,21 @@ examples:
   dltui run digits-cnn
   dltui run digits-cnn train.epochs=30 train.learning_rate=3e-4
   dltui run ./mine.toml name=second-try --detach
+  dltui run ./mine.toml --resume auto      (in a job that may be started again)
+  dltui run --resume digits-cnn            (go on with this run)
 
-The run is a process of its own. ctrl+c asks it to stop and to keep what it has learned; if this
-command ends in any other way, the run goes on.
+The run is a process of its own. ctrl+c asks it to stop and to keep what it has learned. SIGTERM
+is passed on to it: it writes a checkpoint and ends. If this command ends in any other way, the
+run goes on.
+
+--resume auto takes the newest run of exactly this configuration: one that was interrupted, lost,
+or failed after a checkpoint goes on; one that runs is followed; one that has finished or was
+stopped is left alone. Where there is none, a new one begins.
+
+exit status: 0 finished or stopped, 1 failed, 2 wrong usage or configuration, 130 ended by ctrl+c,
+143 ended by SIGTERM with a checkpoint
 """
+_AUTO = "auto"
 _ENOUGH = 2
 _WAIT_SECONDS = 10
 
@@ -36,9 +53,14 @@ _WAIT_SECONDS = 10
 def arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = _EXAMPLES
-    parser.add_argument("preset", metavar="PRESET", help="name of a preset, or a TOML file")
+    parser.add_argument(
+        "preset", metavar="PRESET", nargs="?", help="name of a preset, or a TOML file"
+    )
     parser.add_argument(
         "assignments", metavar="field=value", nargs="*", help="what differs from the preset"
+    )
+    parser.add_argument(
+        "--resume", metavar="auto|RUN", help="go on with a run; auto: with the one like this"
     )
     parser.add_argument("--json", action="store_true", help="events as lines of JSON, for programs")
     how = parser.add_mutually_exclusive_group()
@@ -49,14 +71,79 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def execute(options: Namespace) -> int:
-    """Train a preset; the exit status says how the run ended."""
-    config = load_preset(find_preset(options.preset), options.assignments)
+    """Train a preset or go on with a run; the exit status says how it ended."""
     if options.in_process:
-        return _train_here(config, options.json)
-    handle = launch(config)
-    if options.detach:
-        return _leave(handle.run, options.json)
-    return _follow(handle, _reporter(config, options.json))
+        return _train_here(options)
+    auto = options.resume == _AUTO
+    with Interrupts(signal.SIGTERM) as terminations:
+        with resumption.alone(runs_folder()) if auto else contextlib.nullcontext():
+            run = _chosen(options)
+            joined = None if _is_over(run, auto) else _join(run)
+        if joined is None:
+            console.complain(f"The run {run.id} is {run.state()} already.")
+        if joined is None or options.detach:
+            return _leave(run, options.json)
+        return _follow(joined, _reporter(run.config(), options.json), terminations)
+
+
+def _chosen(options: Namespace) -> RunDirectory:
+    """The run to go on with, or a new one."""
+    if options.resume not in (None, _AUTO):
+        if options.preset:
+            raise UserError(
+                "A run goes on with its own configuration.",
+                "Leave the preset out, or let --resume auto find the run.",
+            )
+        return RunDirectory.open(runs_folder(), options.resume)
+    if not options.preset:
+        raise UserError("Name a preset to train.", "`dltui presets` lists all presets.")
+    config = load_preset(find_preset(options.preset), options.assignments)
+    found = resumption.newest_like(runs_folder(), config) if options.resume else None
+    return found or RunDirectory.create(runs_folder(), config)
+
+
+def _is_over(run: RunDirectory, auto: bool) -> bool:
+    """Whether there is nothing to do; what a person stopped, no script takes up again."""
+    state = run.state()
+    return state is State.FINISHED or (auto and state is State.STOPPED)
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """A run that goes on, here or by whoever started it."""
+
+    run: RunDirectory
+    handle: Handle | None
+    reading: Reading
+
+    def alive(self) -> bool:
+        """Whether its worker is."""
+        if self.handle is not None:
+            return self.handle.process.poll() is None
+        return self.run.state() is State.RUNNING
+
+    def stop(self) -> None:
+        """Ask it to stop and keep what it has learned."""
+        control.send(self.run.control, Request(control.STOP))
+
+    def terminate(self) -> None:
+        """Let the worker write a checkpoint and end."""
+        worker = self.run.worker()
+        if worker is not None and worker.here and worker.alive():
+            os.kill(worker.pid, signal.SIGTERM)
+
+
+def _join(run: RunDirectory) -> _Joined:
+    """Start the worker of a run, or follow the one that it has."""
+    reading = Reading.so_far(run)
+    handle = None
+    try:
+        handle = start(run)
+    except RunError:
+        if run.state() is not State.RUNNING:
+            raise
+    reading.go_on()
+    return _Joined(run, handle, reading)
 
 
 def _leave(run: RunDirectory, json: bool) -> int:
@@ -67,43 +154,52 @@ def _leave(run: RunDirectory, json: bool) -> int:
     return DONE
 
 
-def _follow(handle: Handle, reporter: Reporter) -> int:
-    """Follow a run of its own process; the first ctrl+c stops the run, the second leaves."""
-    reporter.note(f"run {handle.run.id}")
-    asked = False
+def _follow(joined: _Joined, reporter: Reporter, terminations: Interrupts) -> int:
+    """Follow a run of its own process.
+
+    The first ctrl+c stops the run, the second leaves; SIGTERM is passed on.
+    """
+    reporter.note(f"run {joined.run.id}")
+    asked = passed_on = False
     with Interrupts() as interrupts:
 
         def enough() -> bool:
-            nonlocal asked
+            nonlocal asked, passed_on
             if interrupts.count and not asked:
                 asked = True
-                handle.stop()
+                joined.stop()
                 reporter.note("Stopping; what was learned is kept. ctrl+c again leaves at once.")
+            if terminations.count and not passed_on:
+                passed_on = True
+                joined.terminate()
             return interrupts.count >= _ENOUGH
 
         try:
-            history = follow(handle.run, reporter, lambda: handle.process.poll() is None, enough)
+            history = follow(joined.run, reporter, joined.alive, enough, joined.reading)
         finally:
             reporter.close()
     if interrupts.count < _ENOUGH:
-        _await_exit(handle)
-        _complain_of_failure(handle.run, history)
-    return exit_status(history, asked)
+        _await_exit(joined.handle)
+        _complain_of_failure(joined.run, history)
+    return exit_status(history, asked, passed_on)
 
 
-def _await_exit(handle: Handle) -> None:
+def _await_exit(handle: Handle | None) -> None:
     """Give the worker a moment to leave after its last word."""
     # Its work is done by then; what keeps it does not matter to the one who waits.
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        handle.wait(_WAIT_SECONDS)
+    if handle is not None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            handle.wait(_WAIT_SECONDS)
 
 
-def _train_here(config: RunConfig, json: bool) -> int:
+def _train_here(options: Namespace) -> int:
     """Train in the main thread, so that a debugger works; a thread reports."""
     from engine import worker
 
-    run = RunDirectory.create(runs_folder(), config)
-    reporter = _reporter(config, json)
+    if options.resume:
+        raise UserError("--in-process begins a new run.", "Leave it out to go on with one.")
+    run = _chosen(options)
+    reporter = _reporter(run.config(), options.json)
     reporter.note(f"run {run.id}")
     ended = threading.Event()
     histories: list[History] = []

@@ -1,0 +1,53 @@
+"""Which run a job goes on with, that is started again and again until its run is done."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.config import RunConfig
+from engine.errors import RunError
+from engine.run_directory import RunDirectory, State, each_run
+
+
+def newest_like(folder: Path, config: RunConfig) -> RunDirectory | None:
+    """The newest run of the same configuration, ``None`` where a new one must begin.
+
+    One that failed before its first checkpoint is passed over: there is nothing to go on from.
+    """
+    wanted = config.anchored().values()
+    return next((run for run in each_run(folder) if _is_like(run, wanted) and _counts(run)), None)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep others who look for a run to go on with waiting, until it is started.
+
+    Raises :class:`RunError` where nothing can be written.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(folder / ".resume.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise RunError(f"Cannot write to {folder}: {error.strerror}.") from error
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_like(run: RunDirectory, wanted: dict[str, object]) -> bool:
+    # A run that another version wrote, or that is damaged, is none to go on with.
+    with contextlib.suppress(RunError):
+        # The name first: of thousands of runs, few are read as a whole.
+        return f'name = "{wanted["name"]}"' in run.read_config() and run.config().values() == wanted
+    return False
+
+
+def _counts(run: RunDirectory) -> bool:
+    return run.state() is not State.FAILED or any(run.checkpoints.glob("step-*"))
