@@ -57,11 +57,13 @@ class Asking:
         return matched
 
     def current(self, now: float) -> list[Asked]:
-        """What waits for an answer, or got one just now; all else is forgotten."""
+        """What waits for an answer, and what got one last, for a while; the rest is forgotten."""
+        last = max((asked.answered for asked in self.asked if asked.answer), default=0.0)
+        shown = now - last < SHOWN_SECONDS
         self.asked = [
             asked
             for asked in self.asked
-            if asked.answer is None or now - asked.answered < SHOWN_SECONDS
+            if asked.answer is None or (shown and asked.answered == last)
         ]
         return self.asked
 

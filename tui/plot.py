@@ -21,6 +21,8 @@ Segment = list[Pair]
 """Points that a line joins."""
 _LIMIT = 1e30
 _FAINT = 0.45
+_PARTS = 20
+"""A mean goes over no more than so large a part of a curve, lest it lags far behind."""
 _MARKER_CELLS = 8
 """Between markers where there are many points."""
 _TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
@@ -52,7 +54,7 @@ class Plot:
     best_color: Color = (255, 255, 255)
     log: bool = False
     smoothing: float = 0.0
-    """Weight of the past in an exponential mean, 0 for none, below 1."""
+    """Weight of the past in an exponential mean, 0 for none, below 1; less for few points."""
     span: Pair | None = None
     """The part of the x axis that is seen; ``None`` for all of it."""
     cursor: float | None = None
@@ -99,9 +101,10 @@ def _prepared(line: Line, plot: Plot, span: Pair, columns: int) -> _Drawn | None
         return None
     points = on_scale([p for part in segments for p in part if _inside(p[0], span)], plot.log)
     marked = _apart(points, span, columns) if line.marker else []
-    if not plot.smoothing:
+    weight = min(plot.smoothing, 1 - _PARTS / max(_PARTS, *map(len, segments)))
+    if not weight:
         return _Drawn(line, raw, [], marked)
-    means = [smooth(segment, plot.smoothing) for segment in segments]
+    means = [smooth(segment, weight) for segment in segments]
     smoothed = _seen(means, plot, span, columns)
     return _Drawn(line, smoothed, [] if line.marker else raw, marked)
 

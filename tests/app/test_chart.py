@@ -68,6 +68,11 @@ def test_smoothing_begins_at_the_first_value() -> None:
     assert smooth([(0.0, 5.0), (1.0, 5.0)], 0.9) == [(0.0, 5.0), (1.0, 5.0)]
 
 
+def test_a_curve_of_few_points_is_not_smoothed_away() -> None:
+    points = [(float(i), float(i)) for i in range(15)]
+    assert draw(plot(points, smoothing=0.9), 60, 12) == draw(plot(points), 60, 12)
+
+
 def test_only_positive_finite_points_are_on_a_log_scale() -> None:
     points = [(0.0, 1.0), (1.0, 0.0), (2.0, -1.0), (3.0, math.inf)]
     assert drawable(points, log=True) == [(0.0, 1.0)]

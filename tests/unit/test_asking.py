@@ -38,6 +38,16 @@ def test_an_answer_is_shown_for_a_while_and_a_request_until_it_is_answered() -> 
     assert asking.give_up() == ["evaluate"]
 
 
+def test_of_several_answers_the_newest_is_shown() -> None:
+    asking = Asking()
+    answers = [Controlled(request=action, message="Done.") for action in (CHECKPOINT, EVALUATE)]
+    for answer in answers:
+        asking.ask(Request(answer.request), answer.request, 0.0)
+    asking.read(answers[:1], 1.0)
+    asking.read(answers, 2.0)
+    assert [asked.text for asked in asking.current(3.0)] == [EVALUATE]
+
+
 @pytest.mark.parametrize("text", ["", "x", "0", "-1e-3", "nan", "inf", "1000"])
 def test_only_a_rate_that_can_be_trained_with_is_taken(text: str) -> None:
     with pytest.raises(UserError, match="above 0"):

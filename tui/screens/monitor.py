@@ -329,7 +329,7 @@ class MonitorScreen(Screen[None]):
 
     def _paint_numbers(self, history: History) -> None:
         state = self._watch.state
-        asked = tuple(map(_asked, self._asking.current(time.monotonic())))
+        asked = tuple(map(_asked, reversed(self._asking.current(time.monotonic()))))
         if not self._new("numbers", history.version, state, asked):
             return
         if (state, panels.paused(history)) != self._shown:

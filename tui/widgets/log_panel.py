@@ -153,7 +153,7 @@ class LogPanel(Vertical):
     def _heading(self, found: int) -> str:
         if not self._lines:
             return "nothing was printed so far"
-        count = f"{len(self._lines):,} lines"
+        count = f"{len(self._lines):,} line{'s' * (len(self._lines) != 1)}"
         if found != len(self._lines):
             count = f"{found:,} of {count}"
         return f"{count}, {_SHOWN[self._least]}   / search   v level"

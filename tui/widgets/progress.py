@@ -15,7 +15,7 @@ class ProgressLine(Canvas):
     def show_progress(self, caption: str, done: float, after: str) -> None:
         """``done`` is a share from 0 to 1."""
         head = f"{caption:<15.15} "
-        tail = f" {done:4.0%}  {after:<21.21}"
+        tail = f" {done:4.0%}  {after:<23.23}"
         room = max(4, self.size.width - len(head) - len(tail))
         filled = bar(done, room)
         rest = "·" * (room - len(filled))
