@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +39,12 @@ def launch(config: RunConfig, folder: Path | None = None) -> Handle:
     return start(RunDirectory.create(folder or runs_folder(), config))
 
 
-def start(run: RunDirectory) -> Handle:
+def start(run: RunDirectory, environment: Mapping[str, str] | None = None) -> Handle:
     """Start a worker for a run that exists: a queued one, or one to go on with.
 
     The worker leads a session of its own with its streams on files, so that neither a closed
-    terminal nor the end of this process reaches it. Raises :class:`RunError`, also when somebody
-    works on the run already.
+    terminal nor the end of this process reaches it; it gets ``environment`` on top of this
+    process's own. Raises :class:`RunError`, also when somebody works on the run already.
     """
     # Held until the worker is noted: of several who start it at once, one does.
     with run.locked():
@@ -52,14 +53,14 @@ def start(run: RunDirectory) -> Handle:
         for request in control.take(run.control):
             del request  # what was asked of an earlier worker is not meant for this one
         try:
-            process = _spawn(run)
+            process = _spawn(run, environment or {})
         except OSError as error:
             raise RunError(f"Cannot start the worker of {run.id}: {error.strerror}.") from error
         run.set_worker(ProcessIdentity.of(process.pid))
     return Handle(run, process)
 
 
-def _spawn(run: RunDirectory) -> subprocess.Popen[bytes]:
+def _spawn(run: RunDirectory, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with run.open_log() as log:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "engine.worker", str(run.path.absolute())],
@@ -67,5 +68,5 @@ def _spawn(run: RunDirectory) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env=worker_environment(),
+            env=worker_environment() | dict(environment),
         )

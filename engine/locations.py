@@ -31,6 +31,11 @@ def sweeps_folder() -> Path:
     return (_home() or platformdirs.user_data_path("dltui")) / "sweeps"
 
 
+def queue_folder() -> Path:
+    """The folder with the runs that wait for their turn."""
+    return (_home() or platformdirs.user_data_path("dltui")) / "queue"
+
+
 def presets_folder() -> Path:
     """The folder with the user's own presets."""
     return (_home() or platformdirs.user_config_path("dltui")) / "presets"

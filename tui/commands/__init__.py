@@ -24,6 +24,7 @@ class Command(Protocol):
 
 COMMANDS = {
     "run": "train a preset without opening the program",
+    "queue": "let runs wait for their turn, and start them one after another",
     "runs": "list all runs, the newest first",
     "presets": "list all presets",
     "show": "show what is known of a run",
@@ -32,6 +33,7 @@ COMMANDS = {
     "trash": "list, restore or remove the runs that were deleted",
     "predict": "let a finished run predict from new inputs",
     "export": "write a finished run's model in a form that others need",
+    "merge": "combine adapters of several runs into a new one",
     "stop": "ask a run to stop and keep what it has learned",
     "sweep": "search for better values by many runs",
     "sweeps": "list all sweeps, or rank the trials of one",

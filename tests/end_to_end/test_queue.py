@@ -1,0 +1,205 @@
+"""Runs that wait for their turn, started by a real process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine import RunConfig, queue
+from engine.errors import RunError
+from engine.events import Progress, Started
+from engine.locations import queue_folder, runs_folder
+from engine.queue_worker import QueueWorker
+from engine.run_directory import RunDirectory, State, all_runs
+
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def wine(name: str = "wine", **train: object) -> RunConfig:
+    return RunConfig.parse(
+        {
+            "name": name,
+            "task": {"kind": "tabular_classification"},
+            "data": {"kind": "builtin", "name": "wine"},
+            "model": {"kind": "mlp", "hidden": [8]},
+            "train": {"epochs": 1} | train,
+            "compute": {"device": "cpu", "threads": 1},
+        }
+    )
+
+
+def endless(name: str) -> RunConfig:
+    return wine(name, epochs=100_000, batch_size=8, save_minutes=0.001)
+
+
+@pytest.fixture(autouse=True)
+def no_queue_is_left(home: Path) -> Iterator[None]:
+    yield
+    queue.stop()
+    wait_until(lambda: not queue.running())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def names() -> list[str]:
+    return [entry.run.id for entry in queue.entries()]
+
+
+def test_runs_start_one_after_another_in_the_order_in_which_they_came() -> None:
+    runs = [queue.add(wine(name)) for name in ("zebra", "apple")]
+    assert [run.state() for run in runs] == [State.QUEUED] * 2
+    assert names() == [run.id for run in runs]
+    assert queue.start().wait() == 0
+    assert [run.state() for run in runs] == [State.FINISHED] * 2
+    first_ends, second_starts = runs[0].last_of(), runs[1].last_of(Started)
+    assert first_ends is not None
+    assert second_starts is not None
+    assert first_ends.time < second_starts.time
+    assert names() == []
+
+
+def test_the_death_of_everything_is_made_up_for_when_the_queue_is_started_again() -> None:
+    run = queue.add(endless("long"))
+    after = queue.add(wine("after"))
+    process = queue.start()
+    wait_until(lambda: any(run.checkpoints.glob("step-*")))
+    process.kill()
+    process.wait()
+    assert run.state() is State.RUNNING, "the queue's death reached its run"
+    worker = run.worker()
+    assert worker is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_until(lambda: run.state() is State.LOST)
+    assert names() == [run.id, after.id]
+    queue.start()
+    wait_until(lambda: run.state() is State.RUNNING)
+    wait_until(lambda: len(list(run.newest(Started))) == 2)
+    started = run.last_of(Started)
+    assert isinstance(started, Started)
+    assert started.resumed_step > 0
+    assert after.state() is State.QUEUED
+    with pytest.raises(RunError, match="has begun"):
+        queue.remove(run.id)
+    with pytest.raises(RunError, match="worked off already"):
+        queue.start()
+
+
+def test_each_gpu_gets_a_run_and_the_next_one_gets_the_gpu_that_is_free() -> None:
+    first, second, third = (queue.add(endless(f"run-{number}")) for number in range(3))
+    over = False
+    told: list[str] = []
+    (queue_folder()).mkdir(exist_ok=True)
+
+    def watch() -> bool:
+        nonlocal over
+        if third.state() is State.RUNNING:
+            over = True
+        elif (worker := second.worker()) is not None and second.last_of(Progress) is not None:
+            os.kill(worker.pid, signal.SIGKILL) if worker.alive() else None
+            for entry in queue.entries():  # as if it had been started too often
+                if entry.run.path == second.path:
+                    replace(entry, starts=99).write()
+        return over
+
+    QueueWorker(["3", "5"], told.append).run(watch)
+    assert names() == [first.id, third.id]
+    for run, gpu in ((first, "3"), (third, "5")):
+        worker = run.worker()
+        assert worker is not None
+        assert psutil.Process(worker.pid).environ()["CUDA_VISIBLE_DEVICES"] == gpu
+    assert f"{second.id} is lost" in told
+
+
+def test_only_the_gpus_that_are_allowed_are_given_out() -> None:
+    assert queue.devices(None, ["0", "1"]) == ["0", "1"]
+    assert queue.devices("1", ["0", "1"]) == ["1"]
+    assert queue.devices("GPU-3a, 0", ["0"]) == ["GPU-3a", "0"]
+    assert queue.devices("", ["0"]) == queue.devices("-1", ["0"]) == []
+
+
+def test_of_two_who_work_the_queue_off_one_does() -> None:
+    queue.add(wine())
+    command = [sys.executable, "-m", "engine.queue_worker"]
+    workers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [worker.communicate()[1] for worker in workers]
+    assert sorted(worker.returncode for worker in workers) == [0, 1]
+    assert sum("Another process already works" in error for error in errors) == 1
+
+
+def test_what_is_unreadable_or_deleted_does_not_hold_the_queue_up() -> None:
+    gone, kept = queue.add(wine("gone")), queue.add(wine("kept"))
+    gone.delete()
+    (queue_folder() / "waiting" / "0.json").write_text("{")
+    assert names() == [kept.id]
+    assert queue.start().wait() == 0
+    assert kept.state() is State.FINISHED
+    assert list((queue_folder() / "waiting").iterdir()) == []
+
+
+def test_the_queue_is_filled_listed_and_emptied_from_the_command_line(dltui: Call) -> None:
+    first = dltui("queue", "add", "wine-mlp", "name=one").stdout.strip()
+    second = dltui("queue", "add", "wine-mlp", "name=two").stdout.strip()
+    listed = json.loads(dltui("queue", "list", "--json").stdout)
+    assert [(row["id"], row["state"]) for row in listed["runs"]] == [
+        (first, "queued"),
+        (second, "queued"),
+    ]
+    assert not listed["working"]
+    assert dltui("queue", "remove", first).returncode == 0
+    assert names() == [second]
+    assert dltui("queue", "remove", first).returncode == 2
+    assert "queue start" in dltui("queue", "list").stdout
+
+
+_MAKE = """
+import sys
+from engine import RunConfig
+from engine.events import EventLog, Log
+from engine.locations import runs_folder
+from engine.run_directory import RunDirectory
+import json
+values, maker = json.loads(sys.argv[1]), sys.argv[2]
+sys.stdin.readline()
+for number in range(10):
+    mark = f"{maker}-{number}"
+    run = RunDirectory.create(runs_folder(), RunConfig.parse(values | {"title": mark}))
+    with EventLog(run.events) as events:
+        for _ in range(100):
+            events.write(Log(level="info", message=mark))
+"""
+
+
+def test_fifty_runs_written_at_once_into_one_folder_are_not_mixed_up(home: Path) -> None:
+    values = json.dumps(wine().values())
+    makers = [
+        subprocess.Popen([sys.executable, "-c", _MAKE, values, str(maker)], stdin=subprocess.PIPE)
+        for maker in range(5)
+    ]
+    for maker in makers:
+        assert maker.stdin is not None
+        maker.stdin.write(b"go\n")
+        maker.stdin.flush()
+    assert [maker.wait() for maker in makers] == [0] * 5
+    runs = all_runs(runs_folder())
+    assert len({run.config().title for run in runs}) == len(runs) == 50
+    for run in runs:
+        assert messages(run) == [run.config().title] * 100
+
+
+def messages(run: RunDirectory) -> list[str]:
+    return [json.loads(line)["message"] for line in run.events.read_text().splitlines()]
