@@ -18,9 +18,9 @@ from tui.widgets.listing import Column
 COLUMNS = (
     Column("", 1, 1),
     Column("State", 10, 13),
-    Column("Name", 12, 48),
+    Column("Name", 11, 48),
     Column("Task", 10, 22),
-    Column("Data", 8, 20),
+    Column("Data", 7, 20),
     Column("Metric", 8, 11, right=True),
     Column("Value", 7, 8, right=True),
     Column("Started", 7, 7),

@@ -14,6 +14,7 @@ from engine.config import RunConfig
 from engine.errors import RunError
 from engine.events import EventLog, Finished
 from engine.run_directory import RunDirectory
+from tui.__main__ import main
 
 IMAGES = {"task": {"kind": "image_classification"}, "data": {"kind": "builtin"},
           "model": {"kind": "cnn"}}  # fmt: skip
@@ -102,3 +103,25 @@ def test_a_file_that_cannot_be_written_is_a_sentence(make: Any, tmp_path: Path, 
     with pytest.raises(RunError):
         write_comparison(made, tmp_path / name)
     assert not (tmp_path / name).exists()
+
+
+def test_the_command_shows_writes_and_prints(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tui.commands.compare.runs_folder", lambda: tmp_path)
+    runs = [make("a", accuracy=0.5).id, make("b", accuracy=0.75).id]
+    assert main(["compare", *runs]) == 0
+    shown = capsys.readouterr().out
+    assert "0.75*" in shown
+    assert all(run in shown for run in runs)
+    assert main(["compare", *runs, "--csv"]) == 0
+    assert capsys.readouterr().out == compare_all(tmp_path, runs).as_csv()
+    assert main(["compare", *runs, "--markdown"]) == 0
+    assert "**0.75**" in capsys.readouterr().out
+    assert main(["compare", *runs, "--output", str(tmp_path / "out.md")]) == 0
+    assert (tmp_path / "out.md").is_file()
+    assert main(["compare", runs[0], runs[0]]) != 0
+
+
+def compare_all(folder: Path, runs: list[str]) -> Comparison:
+    return compare([RunDirectory.open(folder, run) for run in runs])

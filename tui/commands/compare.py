@@ -61,8 +61,8 @@ def _show(comparison: Comparison) -> None:
     if comparison.note:
         console.line(comparison.note)
         console.line()
-    first, *rows = comparison.rows()
-    console.table(("", *map(str, first.values)), [(row.name, *_cells(row)) for row in rows])
+    places = range(1, len(comparison.runs) + 1)
+    console.table(("", *map(str, places)), [(row.name, *_cells(row)) for row in comparison.rows()])
     console.line()
     console.line("* marks the best.")
 
