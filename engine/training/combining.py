@@ -29,6 +29,7 @@ from engine.run_directory import RunDirectory
 from engine.tasks.task import Fitted, Task
 from engine.training.build import holds_adapter
 from engine.training.export import read_exported, write_exported
+from engine.training.model_card import class_names
 
 _RESULT = "combined"
 
@@ -194,7 +195,7 @@ def _mean_of(name: str, adapters: Sequence[_Adapter], weights: Sequence[float]) 
     first = pairs[0][0]
     for adapter, _ in pairs:
         same = adapter.others[name].shape == first.others[name].shape
-        if not same or _classes(adapter.fitted) != _classes(first.fitted):
+        if not same or class_names(adapter.fitted) != class_names(first.fitted):
             raise TrainingError(
                 f"{first.run.id} and {adapter.run.id} cannot be combined: their heads tell "
                 "different classes apart."
@@ -208,12 +209,6 @@ def _mean_of(name: str, adapters: Sequence[_Adapter], weights: Sequence[float]) 
     mean = sum(adapter.others[name].double() * (weight / total) for adapter, weight in pairs)
     assert isinstance(mean, Tensor)
     return mean.to(first.others[name].dtype).contiguous()
-
-
-def _classes(fitted: Fitted) -> Any:
-    """What the outputs of a head mean, in their order, where they are classes."""
-    record = fitted.model_dump()
-    return record.get("classes") or record.get("names")
 
 
 def _saved_config(adapters: Sequence[_Adapter], rank: int) -> Any:
@@ -234,12 +229,11 @@ def _saved_config(adapters: Sequence[_Adapter], rank: int) -> Any:
 
 def _experiment(config: RunConfig, name: str, rank: int) -> RunConfig:
     """The first run's, with what is different."""
-    adapter: Mapping[str, Any] = {"method": "lora", "r": rank, "lora_alpha": rank}
     values = config.values()
-    values |= {
-        "name": name,
-        "adapter": values["adapter"] | adapter | {"init_lora_weights": "default"},
-    }
+    values["name"] = name
+    values["adapter"] |= {
+        "method": "lora", "r": rank, "lora_alpha": rank, "init_lora_weights": "default",
+    }  # fmt: skip
     return RunConfig.parse(values)
 
 

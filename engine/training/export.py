@@ -3,6 +3,7 @@
 model/config.toml           the experiment
 model/fitted.json           class names, means, codes
 model/network.safetensors   the weights, unless the task saves them in another form
+model/README.md             what it is, how good, how others load it
 model/manifest.json         SHA-256 of the others
 """
 
@@ -15,6 +16,7 @@ import shutil
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import tomlkit
@@ -27,30 +29,46 @@ from engine.config import RunConfig
 from engine.errors import RunError
 from engine.tasks.task import Fitted, Task
 from engine.training.build import holds_adapter, load_network, save_network
+from engine.training.model_card import Metrics, write_card
 
 Load = Callable[[Task[Any], Fitted, Path], nn.Module]
 
 
 def export(
-    folder: Path, task: Task[Any], fitted: Fitted, network: nn.Module, initial: Path
+    folder: Path,
+    task: Task[Any],
+    fitted: Fitted,
+    network: nn.Module,
+    initial: Path,
+    metrics: Metrics = MappingProxyType({}),
 ) -> None:
     """Write ``folder`` anew, complete or not at all. Raises ``OSError``.
 
-    ``initial`` is where an adapter's beginning was kept, if it was.
+    ``initial`` is where an adapter's beginning was kept, if it was; ``metrics`` by split and name
+    are for the page that goes with the model.
     """
     write_exported(
-        folder, task, fitted, lambda place: save_network(task, network, fitted, place, initial)
+        folder,
+        task,
+        fitted,
+        lambda place: save_network(task, network, fitted, place, initial),
+        metrics,
     )
 
 
 def write_exported(
-    folder: Path, task: Task[Any], fitted: Fitted, save: Callable[[Path], None]
+    folder: Path,
+    task: Task[Any],
+    fitted: Fitted,
+    save: Callable[[Path], None],
+    metrics: Metrics = MappingProxyType({}),
 ) -> None:
     """As :func:`export`, with whatever weights ``save`` writes."""
     writing = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir(mode=0o700)
     save(writing)
+    write_card(writing, task.config, fitted, metrics)
     atomic.write_text(writing / "fitted.json", fitted.model_dump_json(indent=2) + "\n")
     atomic.write_text(writing / "config.toml", tomlkit.dumps(task.config.values()))
     digests = {path.name: _digest(path) for path in sorted(writing.iterdir()) if path.is_file()}

@@ -161,7 +161,8 @@ def test_it_is_listed_with_what_it_is_made_of(writers: list[RunDirectory]) -> No
     summary = summarize(run)
     assert (summary.name, summary.state, summary.problem) == ("mixture", State.FINISHED, "")
     assert summary.notes.tags == ("combined",)
-    assert all(f"{each.id} × {w}" in summary.notes.note for each, w in zip(writers, (0.7, 0.3)))
+    assert f"{writers[0].id} × 0.7" in summary.notes.note
+    assert f"{writers[1].id} × 0.3" in summary.notes.note
 
 
 def test_it_is_exported_and_begun_from_as_others(
@@ -229,9 +230,7 @@ def test_dora_is_refused(home: Path, writers: list[RunDirectory]) -> None:
 def test_other_ranks_are_refused_where_the_method_needs_one(
     home: Path, writers: list[RunDirectory], method: str
 ) -> None:
-    runs = [writers[0], writer(home, "narrow", target_modules=["c_fc"], r=2)]
-    if runs[1].config().adapter.r == runs[0].config().adapter.r:
-        runs[1] = writer(home, "low", r=2)
+    runs = [writers[0], writer(home, "low", r=2)]
     nothing_new(lambda: combined(runs, [1, 1], method=method), TrainingError, "Choose cat or svd")
 
 

@@ -1,0 +1,134 @@
+"""The page that goes with a model: what it is, how good, and how others load it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from engine import atomic
+from engine.config import RunConfig
+from engine.plain import plain
+from engine.tasks.task import Fitted
+from engine.training.build import ADAPTER, holds_adapter
+
+Metrics = Mapping[str, Mapping[str, float | None]]
+"""By split, by name."""
+_PIPELINES = {
+    "ForSequenceClassification": "text-classification",
+    "ForTokenClassification": "token-classification",
+    "ForQuestionAnswering": "question-answering",
+    "ForCausalLM": "text-generation",
+    "LMHeadModel": "text-generation",
+    "ForConditionalGeneration": "text2text-generation",
+    "ForImageClassification": "image-classification",
+}
+"""What the hub calls the uses of transformers' classes, by how their names end."""
+
+
+def write_card(folder: Path, config: RunConfig, fitted: Fitted, metrics: Metrics) -> None:
+    """Write ``README.md`` into an exported folder, with metadata as the hub reads it."""
+    network = _network(folder)
+    lines = [
+        "---", _metadata(folder, config, network, metrics), "---", "",
+        f"# {config.name}", "", _about(folder, config), "",
+        *_table(metrics), *_usage(folder, config, network, fitted),
+        "The experiment is described in `config.toml`; it was trained with dltui.", "",
+    ]  # fmt: skip
+    atomic.write_text(folder / "README.md", "\n".join(lines))
+
+
+def class_names(fitted: Fitted) -> list[str]:
+    """What the outputs of a head mean, in their order, where they are classes."""
+    return list(getattr(fitted, "classes", ()) or getattr(fitted, "names", ()))
+
+
+def _network(folder: Path) -> str:
+    """The class of transformers that the weights are for; empty where it is none of its."""
+    for name, place in ((ADAPTER, "auto_mapping"), ("config.json", "architectures")):
+        if (folder / name).is_file():
+            noted = json.loads((folder / name).read_text()).get(place) or {}
+            found = noted.get("base_model_class") if isinstance(noted, dict) else noted[0]
+            return str(found or "")
+    return ""
+
+
+def _metadata(folder: Path, config: RunConfig, network: str, metrics: Metrics) -> str:
+    base, pipeline = config.model.base, _pipeline(network)
+    results = [
+        EvalResult(
+            task_type=pipeline or config.task.kind.replace("_", "-"),
+            dataset_type=config.data.kind,
+            dataset_name=plain(config.data.label),
+            dataset_split=split,
+            metric_type=name,
+            metric_value=value,
+        )
+        for split, values in metrics.items()
+        for name, value in values.items()
+        if value is not None
+    ]
+    data = ModelCardData(
+        library_name=_library(folder),
+        # Of a folder others know nothing, and the hub refuses its name.
+        base_model=base if base and not Path(base).is_absolute() else None,
+        pipeline_tag=pipeline,
+        tags=["dltui", *(["lora"] if holds_adapter(folder) else [])],
+        model_name=config.name if results else None,
+        eval_results=results or None,
+    )
+    return str(data.to_yaml())
+
+
+def _pipeline(network: str) -> str | None:
+    return next((use for end, use in _PIPELINES.items() if network.endswith(end)), None)
+
+
+def _library(folder: Path) -> str:
+    if holds_adapter(folder):
+        return "peft"
+    return "transformers" if (folder / "config.json").is_file() else "pytorch"
+
+
+def _about(folder: Path, config: RunConfig) -> str:
+    what = f"{plain(config.task.title)}, learned from {plain(config.data.label)}."
+    if not holds_adapter(folder):
+        return what
+    adapter = config.adapter
+    return (
+        f"{what} An adapter ({adapter.method}, rank {adapter.r}, alpha {adapter.alpha}) on "
+        f"{plain(config.model.base)}."
+    )
+
+
+def _table(metrics: Metrics) -> list[str]:
+    names = list(dict.fromkeys(name for values in metrics.values() for name in values))
+    if not names:
+        return []
+    rows = [[name, *(_number(values.get(name)) for values in metrics.values())] for name in names]
+    lines = [["metric", *metrics], ["---"] + ["---:"] * len(metrics), *rows]
+    return ["| " + " | ".join(cells) + " |" for cells in lines] + [""]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> list[str]:
+    """How it is loaded without this program, where others can."""
+    if not network:
+        return []
+    code = [f"from transformers import {network}"]
+    if holds_adapter(folder):
+        classes = class_names(fitted)
+        labels = f", num_labels={len(classes)}" if classes else ""
+        code += [
+            "from peft import PeftModel", "",
+            f'base = {network}.from_pretrained("{plain(config.model.base)}"{labels})',
+            'model = PeftModel.from_pretrained(base, "path/to/this/folder")',
+        ]  # fmt: skip
+    else:
+        code += ["", f'model = {network}.from_pretrained("path/to/this/folder")']
+    return ["```python", *code, "```", ""]
