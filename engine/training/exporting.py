@@ -21,15 +21,18 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from engine.errors import RunError, TrainingError
 from engine.locations import runs_folder
+from engine.plain import plain
 from engine.run_directory import RunDirectory
 from engine.tasks.task import Fitted, Task
 from engine.training.batch import Batch
 from engine.training.build import holds_adapter
 from engine.training.export import load_exported
+from engine.training.model_card import Metrics, write_card
 
 _ROWS = 8
 _TOLERANCE = 1e-4
 _CPU = torch.device("cpu")
+_PEFT = ("adapter_config.json", "adapter_model.safetensors", "README.md")
 _REFUSALS = (
     RuntimeError, ValueError, TypeError, AttributeError, AssertionError, NameError,
     torch.onnx.errors.OnnxExporterError,
@@ -46,6 +49,7 @@ class Finished:
     fitted: Fitted
     network: nn.Module
     batch: Batch
+    metrics: Metrics
 
     def output(self, network: Callable[..., Any] | None = None) -> list[Tensor]:
         """What a network (this one's own, if none is given) says to the batch."""
@@ -85,13 +89,28 @@ def _finished(run: RunDirectory) -> Finished:
     table = task.load().train.slice(0, _ROWS)
     source = task.encode(table, fitted, _CPU, lambda _: None)
     batch = next(source.read(source.plan(_ROWS)))
-    return Finished(run.model, task, fitted, network, batch)
+    metrics = (run.read_report() or {}).get("metrics") or {}
+    return Finished(run.model, task, fitted, network, batch, metrics)
 
 
 def _copy(finished: Finished, target: Path) -> float:
     """The folder as it is: what transformers or peft load, with the record of the run."""
     shutil.copytree(finished.folder, target)
     return _difference_to(finished, target)
+
+
+def _adapter(finished: Finished, target: Path) -> float:
+    """The adapter without the record of the run: what peft loads onto the base."""
+    from engine.training.adapter import load_adapter
+
+    if not holds_adapter(finished.folder):
+        raise TrainingError("This run has no adapter.", "Export it without --adapter.")
+    target.mkdir()
+    for name in _PEFT:
+        if (finished.folder / name).is_file():
+            shutil.copy(finished.folder / name, target)
+    base = finished.task.build_network(finished.fitted)
+    return _largest(finished, load_adapter(base, target).eval())
 
 
 def _merge(finished: Finished, target: Path) -> float:
@@ -104,6 +123,7 @@ def _merge(finished: Finished, target: Path) -> float:
     network = merged(finished.network)
     finished.task.save_network(network, finished.fitted, target)
     finished.task.save_companions(finished.fitted, target)
+    write_card(target, finished.task.config, finished.fitted, finished.metrics)
     model = finished.task.config.model.exported(target)
     task = finished.task.config.task.create(
         finished.task.config.model_copy(update={"model": model})
@@ -113,15 +133,18 @@ def _merge(finished: Finished, target: Path) -> float:
 
 def _program(finished: Finished, target: Path) -> float:
     """A program of ``torch.export``: runs without this package and without the model's code."""
-    arguments, named = finished.arguments
     with _supported("a program of torch.export"):
-        program = torch.export.export(
-            _Tensors(finished.network, named), arguments, named, strict=False,
-            dynamic_shapes=_dynamic(arguments, named),
-        )  # fmt: skip
-        torch.export.save(program, target)
+        torch.export.save(_traced(finished), target)
         loaded = torch.export.load(target).module()
         return _largest(finished, loaded)
+
+
+def _traced(finished: Finished) -> torch.export.ExportedProgram:
+    arguments, named = finished.arguments
+    return torch.export.export(
+        _Tensors(finished.network, named), arguments, named, strict=False,
+        dynamic_shapes=_dynamic(arguments, named),
+    )  # fmt: skip
 
 
 def _onnx(finished: Finished, target: Path) -> float:
@@ -133,12 +156,9 @@ def _onnx(finished: Finished, target: Path) -> float:
         raise RunError(
             f"ONNX needs the package {error.name}.", "Install it with `pip install 'dltui[onnx]'`."
         ) from error
+    with _supported("ONNX"), _plain_attention(finished.network):
+        torch.onnx.export(_traced(finished), f=str(target), external_data=False, verbose=False)
     arguments, named = finished.arguments
-    with _supported("ONNX"):
-        torch.onnx.export(
-            _Tensors(finished.network, named), arguments, str(target), kwargs=named, dynamo=True,
-            dynamic_shapes=_dynamic(arguments, named), external_data=False, verbose=False,
-        )  # fmt: skip
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     values = [leaf for leaf in tree_leaves((arguments, named)) if _is(leaf)]
     feed = {
@@ -150,6 +170,7 @@ def _onnx(finished: Finished, target: Path) -> float:
 
 FORMS: dict[str, Callable[[Finished, Path], float]] = {
     "folder": _copy,
+    "adapter": _adapter,
     "merged": _merge,
     "program": _program,
     "onnx": _onnx,
@@ -194,9 +215,31 @@ def _supported(what: str) -> Iterator[None]:
     try:
         yield
     except _REFUSALS as error:
-        lines = str(error).strip().splitlines()
-        reason = lines[0][:300] if lines else type(error).__name__
-        raise TrainingError(f"This model cannot be written as {what}: {reason}") from error
+        raise TrainingError(f"This model cannot be written as {what}: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong at first, on one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return plain(lines[0], 300) if lines else type(error).__name__
+
+
+@contextlib.contextmanager
+def _plain_attention(network: Any) -> Iterator[None]:
+    """Let transformers compute attention step by step: its fused form has no place in ONNX."""
+    inner = network.get_base_model() if hasattr(network, "get_base_model") else network
+    inner = getattr(inner, "network", inner)
+    if not hasattr(inner, "set_attn_implementation"):
+        yield
+        return
+    before = inner.config._attn_implementation
+    inner.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        inner.set_attn_implementation(before)
 
 
 def _tensors(output: Any) -> list[Tensor]:

@@ -18,8 +18,10 @@ from engine.training.run import train
 from tui.app import DltuiApp
 from tui.screens.adapters import AdaptersScreen
 from tui.screens.ask_path import AskPathScreen
+from tui.screens.combine import CombineScreen
 from tui.screens.new_run import NewRunScreen
 from tui.screens.try_it import Reply, TryItScreen
+from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.input_rows import RowInput
 from tui.widgets.listing import Listing
 
@@ -37,7 +39,7 @@ _made: list[RunDirectory] = []
 
 @pytest.fixture
 def adapters(home: Path) -> list[RunDirectory]:
-    """Two runs with adapters on the same small encoder."""
+    """Three runs with adapters on the same small encoder."""
     if not _made:
         _made.extend(_train(home))
     return _made
@@ -64,6 +66,7 @@ def _train(home: Path) -> list[RunDirectory]:
     }
     several = [
         {"name": "small", "adapter": {"method": "lora", "r": 2, "target_modules": ["query"]}},
+        {"name": "other", "adapter": {"method": "lora", "r": 3}},
         {"name": "large", "adapter": {"method": "dora", "r": 4}},
     ]
     return [train(RunConfig.parse(values | changes)) for changes in several]
@@ -85,10 +88,10 @@ async def opened(pilot: Pilot[Any], until: Any) -> AdaptersScreen:
 async def test_adapters_are_listed_by_base(adapters, until, text_of, size) -> None:
     async with DltuiApp().run_test(size=size) as pilot:
         await opened(pilot, until)
-        await until(pilot, lambda: "2 adapters on 1 base model" in text_of(pilot))
+        await until(pilot, lambda: "3 adapters on 1 base model" in text_of(pilot))
         rows = [line.split() for line in text_of(pilot).splitlines() if "accuracy" in line]
     assert rows[0][:4] == ["base", "large", "dora", "4"]
-    assert rows[1][:4] == ["small", "lora", "2", "query"]
+    assert rows[2][:4] == ["small", "lora", "2", "query"]
 
 
 async def test_two_that_are_marked_answer_side_by_side(adapters, until, text_of) -> None:
@@ -104,7 +107,7 @@ async def test_two_that_are_marked_answer_side_by_side(adapters, until, text_of)
         shown = text_of(pilot)
     assert len(replies) == 2
     assert replies[0].region.y == replies[1].region.y
-    assert all(run.id in shown for run in adapters)
+    assert all(run.id in shown for run in adapters[1:])
 
 
 async def test_one_is_tried(adapters, until) -> None:
@@ -112,7 +115,7 @@ async def test_one_is_tried(adapters, until) -> None:
         await opened(pilot, until)
         await pilot.press("j", "t")
         await until(pilot, lambda: isinstance(pilot.app.screen, TryItScreen))
-        assert pilot.app.screen._ids == [adapters[0].id]
+        assert pilot.app.screen._ids == [adapters[1].id]
 
 
 async def test_one_is_merged_where_it_is_asked_for(adapters, until, text_of, tmp_path) -> None:
@@ -139,14 +142,62 @@ async def test_a_merge_over_something_is_refused(adapters, until, text_of, tmp_p
         await until(pilot, lambda: "exists already" in text_of(pilot))
 
 
+async def test_two_are_combined_with_weights_that_are_typed(adapters, until, text_of) -> None:
+    async with DltuiApp().run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, until)
+        await pilot.press("j", "space", "j", "space", "c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, CombineScreen))
+        lines = list(pilot.app.screen.query(Input))
+        assert [line.value for line in lines[:2]] == ["0.5", "0.5"]
+        await pilot.press("home", "delete", "delete", "delete", *"0.9", "down", "down", "space")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceScreen))
+        await pilot.press(*"brought", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, CombineScreen))
+        await until(pilot, lambda: "rank" in text_of(pilot))
+        await pilot.press("down", *"x", "enter")
+        await until(pilot, lambda: "The rank is a number" in text_of(pilot))
+        await pilot.press("backspace", *"3", "down")
+        lines[-1].value = "blend"
+        await pilot.press("enter")
+        screen = pilot.app.screen
+        await until(pilot, lambda: isinstance(pilot.app.screen, AdaptersScreen))
+        screen = pilot.app.screen
+        await until(pilot, lambda: len(screen.query_one(Listing).items) == 4)
+        made = screen.query_one(Listing).items[0].adapter
+    assert (made.run.name, made.r) == ("blend", 3)
+    assert "× 0.9" in made.run.notes.note
+
+
+async def test_one_alone_is_not_combined(adapters, until, text_of) -> None:
+    async with DltuiApp().run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, until)
+        await pilot.press("c")
+        await until(pilot, lambda: "Mark two or more" in text_of(pilot))
+
+
+async def test_an_adapter_is_exported_alone(adapters, until, text_of, tmp_path) -> None:
+    target = tmp_path / "alone"
+    async with DltuiApp().run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, until)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
+        pilot.app.screen.query_one(Input).value = str(target)
+        await pilot.press("enter")
+        await until(pilot, lambda: "loaded back" in text_of(pilot))
+    names = {path.name for path in target.iterdir()}
+    assert names == {"README.md", "adapter_config.json", "adapter_model.safetensors"}
+
+
 async def test_a_new_run_begins_from_one(adapters, until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         await opened(pilot, until)
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
         config = pilot.app.screen._draft.checked.config
-    assert config.model.path == adapters[1].id
-    assert config.adapter == adapters[1].config().adapter
+    assert config.model.path == adapters[2].id
+    assert config.adapter == adapters[2].config().adapter
 
 
 async def test_where_there_are_none_it_is_said_how_one_is_made(

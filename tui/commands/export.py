@@ -8,6 +8,11 @@ from engine.advisor import Advisor
 from tui import console
 from tui.exit_codes import DONE
 from tui.figures import size
+from tui.forms import FORMS
+
+_FLAGS = {
+    "--adapter": "adapter", "--merge": "merged", "--program": "program", "--onnx": "onnx",
+}  # fmt: skip
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -15,18 +20,8 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="the run, or the only one that starts so")
     parser.add_argument("destination", metavar="DESTINATION", help="a folder or file that is free")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument(
-        "--merge", dest="form", action="store_const", const="merged",
-        help="work the adapter into the base model",
-    )  # fmt: skip
-    form.add_argument(
-        "--program", dest="form", action="store_const", const="program",
-        help="a program of torch.export, which needs neither dltui nor the model's code",
-    )  # fmt: skip
-    form.add_argument(
-        "--onnx", dest="form", action="store_const", const="onnx",
-        help="an ONNX file (needs dltui[onnx])",
-    )  # fmt: skip
+    for flag, name in _FLAGS.items():
+        form.add_argument(flag, dest="form", action="store_const", const=name, help=FORMS[name])
     parser.set_defaults(form="folder")
     parser.add_argument("--json", action="store_true", help="one object, for programs")
 

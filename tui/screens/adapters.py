@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -17,13 +17,17 @@ from textual.widgets import Static
 
 from engine.adapter_list import AdapterSummary, list_adapters
 from engine.advisor import Advisor
+from engine.combination import Combination
 from engine.errors import UserError
 from engine.locations import runs_folder
 from tui.figures import number, size
+from tui.forms import FORMS
 from tui.screens.ask_path import AskPathScreen
+from tui.screens.combine import CombineScreen
 from tui.text import literal
 from tui.toast import complain, tell
 from tui.widgets.canvas import Canvas
+from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.listing import Column, Listing
 from tui.widgets.question import Answer, Ask
 from tui.widgets.steady_footer import SteadyFooter
@@ -64,6 +68,8 @@ class AdaptersScreen(Screen[None]):
         Binding("space", "mark", "Mark"),
         Binding("t,enter", "try_it", "Try, compare"),
         Binding("m", "merge", "Merge"),
+        Binding("c", "combine", "Combine"),
+        Binding("e", "export", "Export"),
         Binding("n", "new", "New run"),
         Binding("escape,q", "leave", "Back"),
     ]
@@ -75,8 +81,14 @@ class AdaptersScreen(Screen[None]):
         adapters: Sequence[AdapterSummary] | UserError
 
     @dataclass
-    class Merged(Message):
-        """A merged model was written, or why not."""
+    class Written(Message):
+        """A model was written elsewhere, or why not."""
+
+        answer: Answer | UserError
+
+    @dataclass
+    class Combined(Message):
+        """There is a new adapter, or why not."""
 
         answer: Answer | UserError
 
@@ -126,8 +138,12 @@ class AdaptersScreen(Screen[None]):
         self._listing.set_items(rows)
         self._listing.display = bool(rows)
         self.query_one("#empty").display = not rows
-        text = f"{_count(len(rows), 'adapter')} on {_count(len(set(bases)), 'base model')}"
-        head = Content.styled("Adapters   ", "bold $primary") + Content(text)
+        self._show_head(
+            f"{_count(len(rows), 'adapter')} on {_count(len(set(bases)), 'base model')}"
+        )
+
+    def _show_head(self, text: str) -> None:
+        head = Content.styled("Adapters   ", "bold $primary") + literal(text)
         self.query_one("#head", Canvas).show([head])
 
     def action_mark(self) -> None:
@@ -141,12 +157,15 @@ class AdaptersScreen(Screen[None]):
         """Ask the marked adapters the same, or the one with the cursor."""
         from tui.screens.try_it import TryItScreen
 
-        marked = [row for row in self._listing.items if row.marked]
-        rows = marked or [row for row in [self._listing.current] if row]
-        if rows:
+        if rows := self._chosen():
             first, *others = [row.adapter.run.run for row in rows]
             # The process of this screen: it keeps the base loaded for the next that is tried.
             self.app.push_screen(TryItScreen(first, self._ask, others))
+
+    def _chosen(self) -> list[Row]:
+        """The marked adapters, or the one with the cursor."""
+        marked = [row for row in self._listing.items if row.marked]
+        return marked or [row for row in [self._listing.current] if row]
 
     def action_new(self) -> None:
         """Compose a run that begins with the adapter's model."""
@@ -166,35 +185,68 @@ class AdaptersScreen(Screen[None]):
 
     def action_merge(self) -> None:
         """Write the base with the adapter worked into it, to a place that is asked for."""
+        self._export_as("merged")
+
+    def action_export(self) -> None:
+        """Write the model in a form that is chosen, to a place that is asked for."""
+        if self._listing.current is not None:
+            choice = ChoiceScreen("Export as", FORMS, "adapter")
+            self.app.push_screen(choice, lambda form: self._export_as(form) if form else None)
+
+    def _export_as(self, form: str) -> None:
         row = self._listing.current
         if row is None:
             return
         run = row.adapter.run
+        title = f"Merge {run.id} into its base" if form == "merged" else f"Export {run.id}"
         self.app.push_screen(
-            AskPathScreen(f"Merge {run.id} into its base, written to", f"./{run.name}-merged"),
-            lambda path: self._merge(run.id, path) if path else None,
+            AskPathScreen(f"{title}, written to", f"./{run.name}-{form}"),
+            lambda path: self._write(run.id, path, form) if path else None,
         )
 
-    def _merge(self, run: str, destination: str) -> None:
-        tell(self, "Merging; the result is tried before it is kept.")
-        self._export(run, destination)
+    def _write(self, run: str, destination: str, form: str) -> None:
+        tell(self, "Writing; the result is tried before it is kept.")
+        self._ask_for(self.Written, "export", run=run, destination=destination, form=form)
 
-    @work(thread=True, exit_on_error=False)
-    def _export(self, run: str, destination: str) -> None:
-        try:
-            answer = self._ask("export", run=run, destination=destination, form="merged")
-            self.post_message(self.Merged(answer))
-        except UserError as error:
-            self.post_message(self.Merged(error))
-
-    @on(Merged)
-    def _merged(self, event: Merged) -> None:
+    @on(Written)
+    def _written(self, event: Written) -> None:
         if isinstance(event.answer, UserError):
             complain(self, event.answer)
             return
         path, count = event.answer["path"], event.answer["bytes"]
         difference = event.answer["difference"]
         tell(self, f"{path}: {size(count)}, loaded back and agrees to {difference:.1g}.")
+
+    def action_combine(self) -> None:
+        """Make a new adapter of those that are marked."""
+        rows = self._chosen()
+        if len(rows) < 2:
+            complain(self, UserError("Mark two or more adapters of one base with space first."))
+            return
+        runs = [(row.adapter.run.id, row.adapter.run.name) for row in rows]
+        self.app.push_screen(CombineScreen(runs), self._combine)
+
+    def _combine(self, wanted: Combination | None) -> None:
+        if wanted is not None:
+            tell(self, "Combining …")
+            self._ask_for(self.Combined, "combine", **asdict(wanted))
+
+    @on(Combined)
+    def _combined(self, event: Combined) -> None:
+        if isinstance(event.answer, UserError):
+            complain(self, event.answer)
+            return
+        tell(self, f"{event.answer['run']} is there: try it, or go on from it.")
+        self._read()
+
+    @work(thread=True, exit_on_error=False)
+    def _ask_for(
+        self, message: Callable[[Answer | UserError], Message], question: str, **arguments: Any
+    ) -> None:
+        try:
+            self.post_message(message(self._ask(question, **arguments)))
+        except UserError as error:
+            self.post_message(message(error))
 
     def action_leave(self) -> None:
         """Back to where one came from."""
