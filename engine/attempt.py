@@ -8,9 +8,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from engine.errors import UserError
+from engine.errors import RunError, TrainingError, UserError
 from engine.events import Event, EventLog, Failed, Interrupted
 from engine.process import ProcessIdentity
+from engine.room import why_not_written
 from engine.run_directory import HEARTBEAT_SECONDS, RunDirectory
 from engine.termination import Terminated, Termination
 
@@ -25,10 +26,10 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
     ``patience`` seconds. What ``work`` raises is raised on, after a :class:`Failed` was written.
     """
     with run.locked(patience):
-        run.set_worker(ProcessIdentity.own())
         termination = Termination()
-        with termination.handled(), _beating(run), EventLog(run.events) as events:
+        with termination.handled(), _beating(run), _log_of(run) as events:
             try:
+                run.set_worker(ProcessIdentity.own())
                 last = work(run, events, termination)
             except UserError as error:
                 with termination.deferred():
@@ -38,12 +39,30 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
                 last = Interrupted(step=0, seconds=0.0)
             except Exception as error:
                 with termination.deferred():
+                    if reason := why_not_written(error):
+                        full = _no_room(run, reason)
+                        events.write(Failed(message=str(full)))
+                        raise full from error
                     _note(run)
                     events.write(Failed(message=_defect(error), report=str(run.log)))
                 raise
             with termination.deferred():
                 events.write(last)
     return last
+
+
+def _log_of(run: RunDirectory) -> EventLog:
+    try:
+        return EventLog(run.events)
+    except OSError as error:
+        raise RunError(f"Cannot write to the run {run.id}: {error.strerror}.") from error
+
+
+def _no_room(run: RunDirectory, reason: str) -> TrainingError:
+    return TrainingError(
+        f"Cannot write to {run.path} any more: {reason}.",
+        "Its checkpoints are kept: make room, and let it go on from the last one.",
+    )
 
 
 def _defect(error: Exception) -> str:

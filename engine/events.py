@@ -6,6 +6,7 @@ of a newer version) is passed over. The last of :data:`ENDINGS` ends a run.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import json
@@ -17,6 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
+
+from engine import atomic
+from engine.room import size_limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,15 +233,26 @@ def decode(line: str | bytes) -> Event | None:
         return None
 
 
+_ROOM = 4096
+"""Bytes that are kept free for the last word."""
+
+
 class EventLog:
-    """Appends events to a file; safe to use from several threads and after a torn last line."""
+    """Appends events to a file; safe to use from several threads and after a torn last line.
+
+    Room for the event that ends a run is kept while it goes on: a file beside this one gives up
+    its place on a full disk, and a file of limited length is filled only so far.
+    """
 
     def __init__(self, path: Path) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         self._file = os.open(path, flags, 0o600)
+        self._reserve = path.with_name(f".{path.name}.reserve")
         self._writing = threading.Lock()
         size = os.fstat(self._file).st_size
         self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
+        with contextlib.suppress(OSError):  # whether there is room at all, the events will tell
+            atomic.write_bytes(self._reserve, os.urandom(_ROOM))
 
     def __enter__(self) -> EventLog:
         return self
@@ -249,6 +264,10 @@ class EventLog:
         """Append one event with a single write. Raises ``OSError`` when the disk is full."""
         line = (encode(event) + "\n").encode()
         with self._writing:
+            if isinstance(event, ENDINGS):
+                self._reserve.unlink(missing_ok=True)
+            else:
+                self._keep_room(len(line))
             if self._torn:
                 line = b"\n" + line
             written = os.write(self._file, line)
@@ -256,7 +275,15 @@ class EventLog:
         if written != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    def _keep_room(self, length: int) -> None:
+        limit = size_limit()
+        if limit is not None and os.fstat(self._file).st_size + length + _ROOM > limit:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
     def close(self) -> None:
         """Close the file, its content on the disk."""
-        os.fsync(self._file)
-        os.close(self._file)
+        try:
+            self._reserve.unlink(missing_ok=True)
+            os.fsync(self._file)
+        finally:
+            os.close(self._file)

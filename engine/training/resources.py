@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,4 +77,5 @@ def _gpu(index: int) -> dict[str, Any]:
 def _watch(report: Callable[[Event], None], ended: threading.Event) -> None:
     psutil.cpu_percent()
     while not ended.wait(INTERVAL_SECONDS):
-        report(measure())
+        with contextlib.suppress(OSError):  # a full disk ends the run by its next word
+            report(measure())

@@ -1,0 +1,204 @@
+"""A disk that fills up, a limit on files and a folder that turns read-only, while a run writes."""
+
+from __future__ import annotations
+
+import random
+import resource
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import RunConfig, launch
+from engine.errors import RunError
+from engine.events import EventLog, Failed, Log, Progress, Started
+from engine.follow import Follower
+from engine.launch import Handle, start
+from engine.room import too_little_room
+from engine.run_directory import RunDirectory, State, all_runs
+from engine.training import checkpoint
+
+PATIENCE_SECONDS = 240
+ROOM = 4096
+"""Bytes that a run keeps free for its last word."""
+QUICK, FULL = 2, 25
+
+
+def writing_much(**train: object) -> RunConfig:
+    """A run without end that writes with every update."""
+    return RunConfig.parse(
+        {
+            "name": "full",
+            "task": {"kind": "tabular_classification"},
+            "data": {"kind": "builtin", "name": "wine"},
+            "model": {"kind": "mlp", "hidden": [32, 32]},
+            "train": {"epochs": 100_000, "save_steps": 2, "eval_steps": 1} | train,
+            "compute": {"device": "cpu", "threads": 1},
+        }
+    )
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.02)
+
+
+def await_writing(handle: Handle, events: int) -> None:
+    """Until the run has written some bytes of events, a checkpoint among them."""
+    run = handle.run
+    until(lambda: run.events.exists() and run.events.stat().st_size > events)
+    until(lambda: list(run.checkpoints.glob("step-*")))
+    assert handle.process.poll() is None
+
+
+def ended_cleanly(handle: Handle, reason: str) -> None:
+    """The run ended by itself, said why, and left nothing but whole checkpoints."""
+    run = handle.run
+    assert handle.wait(PATIENCE_SECONDS) == 1, run.log.read_text()
+    state, last = run.standing()
+    assert state is State.FAILED, run.log.read_text()
+    assert isinstance(last, Failed)
+    assert reason in last.message
+    assert not last.report, "it is no mistake of the program"
+    newest, _, damaged = checkpoint.load_newest(run.checkpoints)
+    assert newest is not None
+    assert not damaged
+    assert all(path.name.startswith("step-") for path in run.checkpoints.iterdir())
+
+
+def goes_on(run: RunDirectory) -> None:
+    """With room again, the run goes on from its newest checkpoint."""
+    newest = checkpoint.found(run.checkpoints)[0]
+    handle = start(run)
+    until(lambda: isinstance(run.last_of(Progress, Failed, Started), Progress))
+    handle.process.terminate()
+    assert handle.wait(PATIENCE_SECONDS) == 143
+    started = [event for event in Follower(run.events).new() if isinstance(event, Started)]
+    assert started[-1].resumed_step == newest.step
+
+
+def limit_a_run(seed: int) -> None:
+    """Let no file of a run grow longer than some length, from some moment on."""
+    chance = random.Random(seed)
+    handle = launch(writing_much())
+    await_writing(handle, chance.randrange(1, 100_000))
+    size = handle.run.events.stat().st_size + 100_000  # it grows on meanwhile
+    limit = size + ROOM + chance.randrange(100_000)
+    hard = resource.prlimit(handle.process.pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(handle.process.pid, resource.RLIMIT_FSIZE, (limit, hard))
+    ended_cleanly(handle, "File too large")
+    goes_on(handle.run)
+
+
+def fill_the_disk(folder: Path, seed: int) -> None:
+    """Leave some pages of a disk, or none, at some moment of a run on it."""
+    chance = random.Random(seed)
+    handle = launch(writing_much(), folder)
+    await_writing(handle, chance.randrange(1, 50_000))
+    filler = folder / "filler"
+    left = chance.randrange(8) * 4096
+    try:
+        with filler.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)) == 4096:
+                pass
+    except OSError:
+        with filler.open("r+b") as file:
+            file.truncate(max(0, filler.stat().st_size - left))
+    ended_cleanly(handle, "No space left on device")
+    filler.unlink()
+    goes_on(handle.run)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, of four megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "none", str(folder)],
+        capture_output=True,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("only root may mount a file system here")
+    yield folder
+    for run in all_runs(folder):
+        worker = run.worker()
+        until(lambda worker=worker: worker is None or not worker.alive())
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("seed", range(QUICK))
+def test_a_run_whose_files_are_limited_says_so_and_keeps_its_checkpoints(seed: int) -> None:
+    limit_a_run(seed)
+
+
+def test_a_run_on_a_full_disk_says_so_and_keeps_its_checkpoints(small_disk: Path) -> None:
+    fill_the_disk(small_disk, 0)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(QUICK, QUICK + FULL))
+def test_limits_at_random_moments(seed: int) -> None:
+    limit_a_run(seed)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(1, 1 + FULL))
+def test_full_disks_at_random_moments(small_disk: Path, seed: int) -> None:
+    fill_the_disk(small_disk, seed)
+
+
+def test_a_run_in_a_folder_that_is_read_only_does_not_begin(small_disk: Path) -> None:
+    run = RunDirectory.create(small_disk, writing_much())
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+
+    with pytest.raises(RunError, match="Read-only file system"):
+        start(run)
+    with pytest.raises(RunError, match="Read-only file system"):
+        launch(writing_much(), small_disk)
+
+
+@pytest.fixture
+def limit_files() -> Iterator[Callable[[int], None]]:
+    """A function that sets the length that files of this process may have."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def fill(events: EventLog) -> None:
+    while True:
+        events.write(Log(level="info", message="x" * 100))
+
+
+def test_the_last_word_finds_room_in_a_file_that_may_not_grow(
+    tmp_path: Path, limit_files: Callable[[int], None]
+) -> None:
+    path = tmp_path / "events.jsonl"
+    with EventLog(path) as events:
+        limit_files(20_000)
+        with pytest.raises(OSError, match="too large"):
+            fill(events)
+        limit_files(resource.RLIM_INFINITY)  # what pytest writes is not meant
+        assert path.stat().st_size + ROOM <= 20_000
+        events.write(Failed(message="full"))
+    assert isinstance(list(Follower(path).new())[-1], Failed)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_too_little_room_is_told_beforehand(
+    tmp_path: Path, limit_files: Callable[[int], None]
+) -> None:
+    assert too_little_room(tmp_path, 1000, 3) is None
+    warning = too_little_room(tmp_path, 1 << 50, 3)
+    assert warning is not None
+    assert "train.save_total_limit" in warning
+    limit_files(100_000)
+    warning = too_little_room(tmp_path, 200_000, 1)
+    assert warning == (
+        "A checkpoint takes 0.2 MB, but no file here may be longer than 0.1 MB (ulimit -f)."
+    )
