@@ -50,6 +50,8 @@ class Lines(View):
     form: ClassVar[str] = "lines"
     x: Sequence[float]
     series: dict[str, Sequence[float | None]]
+    axis: str = "step"
+    """What is counted by ``x``."""
 
 
 @dataclass(frozen=True, slots=True)

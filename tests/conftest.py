@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.config import RunConfig
 from engine.environment import SPIN_COUNT
+from engine.run_directory import RunDirectory
 
 # Before anything imports torch: tests train beside each other on few cores.
 os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
@@ -24,6 +28,66 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DLTUI_HOME", str(folder))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return folder
+
+
+Trained = Callable[[str, dict[str, Any]], RunDirectory]
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with finished runs that several tests only read."""
+    return tmp_path_factory.mktemp("trained")
+
+
+@pytest.fixture(scope="session")
+def trained(trained_home: Path) -> Trained:
+    """Makes finished runs in that home, each once, by its name."""
+    made: dict[str, RunDirectory] = {}
+
+    def once(name: str, values: dict[str, Any]) -> RunDirectory:
+        from engine.training.run import train
+
+        if name not in made:
+            common = {"compute": {"device": "cpu"}, "train": {"epochs": 12, "learning_rate": 0.01}}
+            config = RunConfig.parse(common | values | {"name": name})
+            made[name] = train(config, RunDirectory.create(trained_home / "runs", config))
+        return made[name]
+
+    return once
+
+
+@pytest.fixture
+def flowers(trained: Trained) -> RunDirectory:
+    """A run on a table with four columns."""
+    data = {"kind": "builtin", "name": "iris"}
+    model = {"kind": "mlp", "hidden": [16]}
+    values = {"task": {"kind": "tabular_classification"}, "data": data, "model": model}
+    return trained("flowers", values)
+
+
+@pytest.fixture
+def digits(trained: Trained) -> RunDirectory:
+    """A run on small images."""
+    data = {"kind": "builtin", "name": "digits", "max_samples": 1000}
+    model = {"kind": "cnn", "channels": [16, 32]}
+    values = {"task": {"kind": "image_classification"}, "data": data, "model": model}
+    return trained("digits", values)
+
+
+@pytest.fixture
+def digit_files(tmp_path: Path) -> list[tuple[Path, str]]:
+    """Forty images of digits as files, and which digits they are."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    files = []
+    for number in range(40):
+        path = tmp_path / f"{number}.png"
+        pixels = (images[number].reshape(8, 8) * 255 / 16).round().astype("uint8")
+        Image.fromarray(pixels).save(path)
+        files.append((path, str(labels[number])))
+    return files
 
 
 @pytest.fixture(scope="session")

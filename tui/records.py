@@ -48,7 +48,8 @@ def record_lines(record: Record, bar: int = WIDE_BAR) -> list[Content]:
         case {"tokens": [*words], "entities": [*entities]}:
             return [_sentence(words, entities)]
         case {"scores": dict()}:
-            return [_chosen(record).stylize("bold"), *_bars(record["scores"], bar)]
+            head = _chosen(record).stylize("bold") + _of_what(record).stylize(_MUTED)
+            return [head, *_bars(record["scores"], bar)]
         case _:
             return list(_by_name(record))
 
@@ -74,6 +75,12 @@ def _chosen(record: Record) -> Content:
     """The class, or all the classes, that were found."""
     labels = record["labels"] if "labels" in record else [record.get("label")]
     return literal(", ".join(map(str, labels)) or "—")
+
+
+def _of_what(record: Record) -> Content:
+    """What was judged, where the record says it."""
+    known = [text for name, text in record.items() if name != "label" and isinstance(text, str)]
+    return literal("".join(f"   {text}" for text in known), _TEXT)
 
 
 def _bars(scores: Mapping[str, float], most: int) -> Iterator[Content]:

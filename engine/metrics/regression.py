@@ -96,7 +96,9 @@ def predicted_and_true(predicted: Floats, truth: Floats) -> View:
         "predicted": [_short(v) for v in predicted[kept]],
         "true": [_short(v) for v in truth[kept]],
     }
-    return Lines("Predicted and true values, sorted by the truth", list(range(len(kept))), series)
+    return Lines(
+        "Predicted and true values, sorted by the truth", list(range(len(kept))), series, "row"
+    )
 
 
 def _short(value: float) -> float:

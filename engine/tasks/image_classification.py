@@ -197,13 +197,19 @@ class ImageClassification(Task[ImageFitted]):
     def predict(
         self, network: nn.Module, batch: Batch, fitted: ImageFitted
     ) -> list[dict[str, Any]]:
-        """The class, how sure the network is, and the likeliest five."""
+        """The image, its class, how sure the network is, and the likeliest five."""
         from engine.vision.prediction import class_record, labels_record
 
         logits = network(batch.inputs).float()
-        if fitted.multi_label:
-            return [labels_record(row, fitted.classes) for row in logits.sigmoid().tolist()]
-        return [class_record(row, fitted.classes) for row in logits.softmax(1).tolist()]
+        record, chances = (
+            (labels_record, logits.sigmoid())
+            if fitted.multi_label
+            else (class_record, logits.softmax(1))
+        )
+        return [
+            {"image": name} | record(row, fitted.classes)
+            for name, row in zip(batch.rows["name"].to_pylist(), chances.tolist(), strict=True)
+        ]
 
     def samples(
         self, network: nn.Module, source: Source, fitted: ImageFitted

@@ -43,7 +43,10 @@ def encode_images(
     names = images.names()
     kept = [row for row in range(len(images)) if row not in faults]
     if not kept:
-        raise DataError(f"None of {len(images):,} images can be decoded.")
+        first = f"{plain(names[0])}: {faults[0]}"
+        if len(images) == 1:
+            raise DataError(f"{first}.")
+        raise DataError(f"None of {len(images):,} images can be decoded: {first}.")
     skips = _skips(faults, names)
     for skip in skips:
         report(_left_out(skip.reason, skip.count, skip.example))

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.pilot import Pilot
 
-from engine.config import RunConfig
 from engine.errors import UserError
 from engine.run_directory import RunDirectory
 from engine.training.prediction import answer
-from engine.training.run import train
 from tui.app import DltuiApp
 from tui.figures import number
 from tui.screens.try_it import KEPT, Exchange, Reply, TryItScreen
@@ -24,42 +22,19 @@ SIZES = [(80, 24), (120, 40)]
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(trained_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One home for the module: its runs are made once."""
-    folder = tmp_path_factory.getbasetemp() / "trying"
-    monkeypatch.setenv("DLTUI_HOME", str(folder))
-    return folder
-
-
-_made: dict[str, RunDirectory] = {}
-
-
-def finished(name: str, values: dict[str, Any]) -> RunDirectory:
-    if name not in _made:
-        common = {"compute": {"device": "cpu"}, "train": {"epochs": 12, "learning_rate": 0.01}}
-        _made[name] = train(RunConfig.parse(common | values | {"name": name}))
-    return _made[name]
+    monkeypatch.setenv("DLTUI_HOME", str(trained_home))
+    return trained_home
 
 
 @pytest.fixture
-def flowers(home: Path) -> RunDirectory:
-    return finished(
-        "flowers",
-        {
-            "task": {"kind": "tabular_classification"},
-            "data": {"kind": "builtin", "name": "iris"},
-            "model": {"kind": "mlp", "hidden": [16]},
-        },
-    )
-
-
-@pytest.fixture
-def films(home: Path, tmp_path: Path) -> RunDirectory:
+def films(trained: Any, tmp_path: Path) -> RunDirectory:
     words = {"good": "[b]yes[/b]", "fine": "[b]yes[/b]", "bad": "no", "dull": "no"}
     path = tmp_path / "films.csv"
     lines = [f"{word} film,{label}" for word, label in words.items()]
     path.write_text("text,label\n" + "\n".join(lines * 12) + "\n")
-    return finished(
+    return trained(
         "films",
         {
             "task": {"kind": "text_classification"},
@@ -73,8 +48,24 @@ def films(home: Path, tmp_path: Path) -> RunDirectory:
 
 
 @pytest.fixture
-def load(home: Path) -> RunDirectory:
-    return finished(
+def dates(trained: Any) -> RunDirectory:
+    return trained(
+        "dates",
+        {
+            "task": {"kind": "seq2seq", "max_new_tokens": 8, "eval_rows": 0, "final_rows": 0},
+            "data": {"kind": "builtin", "name": "dates", "max_samples": 64},
+            "model": {
+                "kind": "transformer", "vocab_size": 300, "hidden_size": 16,
+                "num_hidden_layers": 1, "num_attention_heads": 2,
+            },
+            "train": {"max_steps": 2},
+        },
+    )  # fmt: skip
+
+
+@pytest.fixture
+def load(trained: Any) -> RunDirectory:
+    return trained(
         "load",
         {
             "task": {"kind": "forecasting", "window": 24, "horizon": 6},
@@ -96,6 +87,11 @@ async def ready(pilot: Pilot[Any], until: Any) -> None:
 async def opened(pilot: Pilot[Any], screen: TryItScreen, until: Any) -> None:
     pilot.app.push_screen(screen)
     await ready(pilot, until)
+
+
+def app_answer(pilot: Pilot[Any]) -> str:
+    """What was answered last."""
+    return str(list(pilot.app.screen.query(Reply))[-1]._answer.render())
 
 
 class Answers:
@@ -158,6 +154,28 @@ async def test_a_file_of_rows_is_completed_and_predicted(films, until, text_of, 
         shown = [line.split() for line in text_of(pilot).splitlines()]
     for place, record in enumerate(answer(films.id, file=str(file))["records"], 1):
         assert [str(place), record["label"], number(record["score"])] in shown
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_image_is_classified(digits, digit_files, until, text_of, size) -> None:
+    (path, digit), *_ = digit_files
+    async with DltuiApp().run_test(size=size) as pilot:
+        await opened(pilot, TryItScreen(digits), until)
+        pilot.app.focused.post_message(Paste(str(path)[:-4]))
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: "%  █" in text_of(pilot))
+        said = app_answer(pilot)
+        assert said.startswith(f"{digit}   {path}\n  {digit}  ")
+        await pilot.press(*"none.png", "enter")
+        await until(pilot, lambda: "none.png: the image file does not exist." in text_of(pilot))
+
+
+async def test_a_text_that_is_written_is_shown_behind_its_source(dates, until, text_of) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(dates), until)
+        await pilot.press(*"2024-05-17", "enter")
+        await until(pilot, lambda: "generated" in text_of(pilot))
+        assert app_answer(pilot).splitlines()[0].split() == ["source", "2024-05-17"]
 
 
 async def test_a_forecast_is_drawn(load, until, text_of, tmp_path) -> None:
@@ -242,3 +260,22 @@ async def test_leaving_ends_the_process_that_holds_the_model(flowers, until) -> 
         assert process.poll() is None
         await pilot.press("escape")
         await until(pilot, lambda: process.poll() is not None)
+
+
+class Columns(Answers):
+    """A model with two inputs."""
+
+    def __call__(self, question: str, **arguments: Any) -> dict[str, Any]:
+        return super().__call__(question, **arguments) | {"inputs": ["first", "second"]}
+
+
+async def test_what_is_typed_in_one_go_lands_in_the_right_lines(make_run, until) -> None:
+    ask = Columns({"records": []})
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(make_run("one"), ask), until)
+        # All at once, as a terminal delivers what was typed ahead.
+        for key in [*"ab", "tab", *"cd", "up", *"e", "enter", *"f"]:
+            pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: ask.rows)
+        await until(pilot, lambda: lines(pilot)[0].value == "f")
+    assert ask.rows == [{"first": "abe", "second": "cd"}]

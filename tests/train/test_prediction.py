@@ -4,59 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from sklearn.datasets import load_digits
 
-from engine.config import RunConfig
 from engine.errors import DataError, RunError, TrainingError
 from engine.run_directory import RunDirectory
 from engine.training import exporting, prediction
-from engine.training.run import train
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(trained_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One home for the module: its runs are made once."""
-    folder = tmp_path_factory.getbasetemp() / "predicting"
-    monkeypatch.setenv("DLTUI_HOME", str(folder))
-    return folder
-
-
-_made: dict[str, RunDirectory] = {}
-
-
-def finished(name: str, values: dict[str, Any]) -> RunDirectory:
-    if name not in _made:
-        common = {"compute": {"device": "cpu"}, "train": {"epochs": 12, "learning_rate": 0.01}}
-        _made[name] = train(RunConfig.parse(common | values | {"name": name}))
-    return _made[name]
-
-
-@pytest.fixture
-def flowers(home: Path) -> RunDirectory:
-    return finished(
-        "flowers",
-        {
-            "task": {"kind": "tabular_classification"},
-            "data": {"kind": "builtin", "name": "iris"},
-            "model": {"kind": "mlp", "hidden": [16]},
-        },
-    )
-
-
-@pytest.fixture
-def digits(home: Path) -> RunDirectory:
-    return finished(
-        "digits",
-        {
-            "task": {"kind": "image_classification"},
-            "data": {"kind": "builtin", "name": "digits", "max_samples": 1000},
-            "model": {"kind": "cnn", "channels": [16, 32]},
-        },
-    )
+    monkeypatch.setenv("DLTUI_HOME", str(trained_home))
+    return trained_home
 
 
 ROW = {
@@ -100,19 +61,25 @@ def test_a_file_that_lacks_a_column_is_refused(flowers: RunDirectory, tmp_path: 
         prediction.answer(flowers.id, file=str(path))
 
 
-def test_an_image_file_is_predicted(digits: RunDirectory, tmp_path: Path) -> None:
-    from PIL import Image
-
-    images, labels = load_digits(return_X_y=True)
-    paths = []
-    for number in range(40):
-        path = tmp_path / f"{number}.png"
-        pixels = (images[number].reshape(8, 8) * 255 / 16).round().astype("uint8")
-        Image.fromarray(pixels).save(path)
-        paths.append(str(path))
+def test_an_image_file_is_predicted(
+    digits: RunDirectory, digit_files: list[tuple[Path, str]]
+) -> None:
+    paths = [str(path) for path, _ in digit_files]
     records = prediction.answer(digits.id, rows=paths)["records"]
-    right = sum(r["label"] == str(t) for r, t in zip(records, labels[:40], strict=True))
+    assert [record["image"] for record in records] == paths
+    right = sum(r["label"] == digit for r, (_, digit) in zip(records, digit_files, strict=True))
     assert right >= 30
+
+
+def test_an_image_that_is_left_out_is_named(
+    digits: RunDirectory, digit_files: list[tuple[Path, str]]
+) -> None:
+    path = str(digit_files[0][0])
+    answer = prediction.answer(digits.id, rows=["none.png", path])
+    assert [record["image"] for record in answer["records"]] == [path]
+    assert answer["notes"] == ["Left out: none.png: the image file does not exist."]
+    with pytest.raises(DataError, match=r"^none\.png: the image file does not exist\.$"):
+        prediction.answer(digits.id, rows=["none.png"])
 
 
 def test_a_run_without_a_model_says_so(flowers: RunDirectory, home: Path) -> None:

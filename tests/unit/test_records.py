@@ -49,7 +49,7 @@ def test_a_single_value_stands_alone() -> None:
 
 def test_nothing_from_outside_is_interpreted() -> None:
     shown = texts({"answer": "[red]x[/red]\x1b[2J", "scores": {"[/b]\x07": 1.0}, "label": "[/x]"})
-    assert shown[0] == "[/x]"
+    assert shown[0] == "[/x]   [red]x[/red]␛[2J"
     assert shown[1].split()[0] == "[/b]␇"
     assert texts({"value": "[red]x[/red]\x1b[2J"}) == ["[red]x[/red]␛[2J"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,12 +22,36 @@ from tui.widgets.form.value_input import ValueInput
 class RowInput(ValueInput):
     """One line; text of several lines that is pasted becomes one."""
 
+    # Keys with priority are looked at in the order in which they come, so that what is typed behind
+    # them is for the line that they lead to; other keys take their turn after what is typed.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Ask"),
+        Binding("enter", "submit", "Ask", priority=True),
         Binding("escape", "leave(False)", "Back"),
-        Binding("up", "step(-1)", "Line above", show=False),
-        Binding("down", "step(1)", "Line below", show=False),
+        Binding("tab", "complete", "Complete, next line", show=False, priority=True),
+        Binding("shift+tab,up", "step(-1)", "Line above", show=False, priority=True),
+        Binding("down", "step(1)", "Line below", show=False, priority=True),
     ]
+
+    async def action_submit(self) -> None:
+        """Ask, with all that was typed before; what is typed next replaces it."""
+        await self._typed()
+        await super().action_submit()
+        self.select_all()
+
+    async def action_complete(self) -> None:
+        """Complete all that was typed before, or go on."""
+        await self._typed()
+        await super().action_complete()
+
+    async def _typed(self) -> None:
+        """Wait until the keys that came first are in the value."""
+        done = asyncio.Event()
+        if self.call_later(done.set):
+            await done.wait()
+
+    def action_step(self, step: int) -> None:
+        """Go to another line at once, before the next key is looked at."""
+        next(node for node in self.ancestors if isinstance(node, InputRows)).go(self, step)
 
     def on_paste(self, event: events.Paste) -> None:
         """Textual takes the first line only."""
@@ -78,26 +103,27 @@ class InputRows(VerticalScroll, can_focus=False):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        """Ask what the line belongs to; what is typed next replaces it."""
+        """Ask what the line belongs to; in it there may be the next thing by now."""
         event.stop()
-        values = [line.value.strip() for line in self._inputs]
+        values = [
+            (event.value if line is event.input else line.value).strip() for line in self._inputs
+        ]
         row = {name: value for name, value in zip(self._columns, values, strict=True) if value}
         if event.input is self._file:
-            self.post_message(self.Asked({}, self._file.value.strip()))
+            self.post_message(self.Asked({}, event.value.strip()))
         else:
             self.post_message(self.Asked(row))
-        event.input.select_all()
 
     @on(ValueInput.Left)
     def _left(self, event: ValueInput.Left) -> None:
-        """Go to the line above or below, or away."""
+        """Nothing is kept by leaving."""
         event.stop()
-        if not event.keep:
-            self.post_message(self.Left())
-            return
+        self.post_message(self.Left())
+
+    def go(self, line: RowInput, step: int) -> None:
+        """Go on to the line above or below, round at the ends."""
         lines = [*self._inputs, self._file]
-        at = next(place for place, line in enumerate(lines) if line.has_focus)
-        lines[(at + event.step) % len(lines)].focus()
+        self.screen.set_focus(lines[(lines.index(line) + step) % len(lines)])
 
 
 def _line(suggester: PathSuggester, hint: str = "") -> RowInput:

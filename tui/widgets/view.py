@@ -61,7 +61,9 @@ class ViewPanel(Container):
             case Table():
                 self.query_one(Listing).set_items(list(enumerate(self._view.rows)))
             case LinesView():
-                self.query_one(Chart).plot(self._view.title, curves(self._view), axis="x")
+                self.query_one(Chart).plot(
+                    self._view.title, curves(self._view), axis=self._view.axis
+                )
             case Matrix():
                 low = self.get_component_styles("view--low").background
                 high = self.get_component_styles("view--high").background
