@@ -147,9 +147,9 @@ async def test_one_run_alone_is_not_compared(make_run, until, text_of) -> None:
         assert isinstance(app.screen, RunsScreen)
 
 
-async def test_pinned_runs_come_first_and_stay_so(make_run, until) -> None:
+async def test_pinned_runs_come_first_and_stay_so(make_run, training, until) -> None:
     for name in ("old", "mid", "new"):
-        make_run(name)
+        make_run(name, training(trained=1))
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(names(app)) == 3)
@@ -197,6 +197,21 @@ async def test_several_runs_are_tagged_and_deleted_at_once(make_run, until) -> N
         await until(pilot, lambda: len(names(app)) == 2)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen) and names(app) == [back])
+
+
+async def test_escape_selects_none_and_then_shows_all(make_run, until, text_of) -> None:
+    for name in ("one", "two"):
+        make_run(name)
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(names(app)) == 2)
+        await pilot.press("slash", *"one", "enter", "space")
+        await until(pilot, lambda: "1 selected" in text_of(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "selected" not in text_of(pilot))
+        assert names(app) == ["one"]
+        await pilot.press("escape")
+        await until(pilot, lambda: len(names(app)) == 2)
 
 
 async def test_a_wrong_filter_says_so_and_leaves_the_rows(make_run, until, text_of) -> None:

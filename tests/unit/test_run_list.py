@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,8 @@ from engine.run_summary import RunSummary
 from engine.trash import discard, empty, restore, trash_folder
 
 INDEX = ".index.json"
+TITLE = "title = '''\n[model]\nkind = \"resnet18\"\n'''"
+"""A text that looks like a section."""
 LONG = 103
 """Runs of a list that is long enough for an index."""
 
@@ -81,14 +85,27 @@ def test_a_row_has_what_the_whole_configuration_says(tmp_path: Path) -> None:
     assert row.metrics == {"f1": 0.9, "loss": 0.1}
 
 
-def test_a_file_that_somebody_wrote_by_hand_is_read_as_well(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('name = "alpha"', "name = 'alpha'"),
+        ("[task]", "[ task ]"),
+        ('name = "alpha"', 'name = "alpha"\n' + TITLE),
+        ('metric_for_best_model = "f1"', "metric_for_best_model = 'f1'"),
+    ],
+)
+def test_a_file_that_somebody_wrote_by_hand_is_read_as_well(
+    tmp_path: Path, old: str, new: str
+) -> None:
     run = make(tmp_path, "alpha")
     text = (run.path / "config.toml").read_text()
-    by_hand = text.replace('name = "alpha"', "name='beta'").replace("[task]", "[ task ]")
-    by_hand = by_hand.replace('title = ""', "title = '''\n[model]\nkind = \"none\"\n'''")
+    by_hand = text.replace('title = ""\n', "").replace(old, new)
+    assert by_hand != text
     (run.path / "config.toml").write_text(by_hand)
     (row,) = list_runs(tmp_path)
-    assert (row.name, row.task, row.model) == ("beta", "image_classification", "cnn")
+    assert (row.name, row.task, row.model, row.metric) == (
+        "alpha", "image_classification", "cnn", "f1",
+    )  # fmt: skip
 
 
 def test_a_damaged_configuration_is_a_problem_of_its_row_alone(tmp_path: Path) -> None:
@@ -130,6 +147,17 @@ def test_what_changed_since_is_read_again(tmp_path: Path) -> None:
     assert {row.id: row.value for row in list_runs(tmp_path)}[oldest.id] == 0.3
     write_annotations(oldest, Annotations(("new",)))
     assert {row.id: row.notes.tags for row in list_runs(tmp_path)}[oldest.id] == ("new",)
+
+
+def test_a_worker_that_is_killed_says_nothing_and_yet_it_is_seen(tmp_path: Path) -> None:
+    run = make(tmp_path, "a", [started()])
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as worker:
+        run.set_worker(ProcessIdentity.of(worker.pid))
+        runs = RunList(tmp_path)
+        assert [row.state for row in runs.read()] == [State.RUNNING]
+        worker.kill()
+        worker.wait()
+        assert [row.state for row in runs.read()] == [State.LOST]
 
 
 def test_a_run_that_trains_is_never_taken_from_the_index(tmp_path: Path) -> None:
