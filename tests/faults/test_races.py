@@ -1,0 +1,214 @@
+"""Many at once: for one run folder, and in one folder of runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine import RunConfig
+from engine.events import Event, Finished, Log
+from engine.follow import Follower
+from engine.launch import launch
+from engine.run_directory import RunDirectory, State, all_runs
+
+PATIENCE_SECONDS = 240
+CONFIG = RunConfig.parse(
+    {
+        "name": "race",
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "builtin", "name": "wine"},
+        "model": {"kind": "mlp", "hidden": [8]},
+        "train": {"epochs": 3, "eval_steps": 1},
+        "compute": {"device": "cpu", "threads": 1},
+    }
+)
+WORDS = 200
+
+# Each process is ready before the moment comes: imports take longer than what is raced for.
+RUNNERS = """
+import os, select, sys, time
+from pathlib import Path
+from engine.attempt import attempt
+from engine.config import RunConfig
+from engine.errors import RunError
+from engine.events import Finished, Log
+from engine.run_directory import RunDirectory
+
+def work(run, events, termination):
+    for number in range({words}):
+        text = f"{{run.id}} {{os.getpid()}} {{number}} " + "x" * 200
+        events.write(Log(level="info", message=text))
+    return Finished(step={words}, seconds=0.0)
+
+def compete(run, work=work):
+    try:
+        attempt(run, work)
+    except RunError:
+        return 3
+    return 0
+
+def together(moment, task, count):
+    children = []
+    for _ in range(count):
+        child = os.fork()
+        if child == 0:
+            while time.monotonic() < moment:
+                pass
+            os._exit(task())
+        children.append(child)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+"""
+RACE = (
+    RUNNERS
+    + """
+for path in sys.argv[1:]:
+    run = RunDirectory(Path(path))
+    reading, writing = os.pipe()
+
+    # The winner works until all others were answered: one that comes late finds the run taken too.
+    def last(run, events, termination):
+        ended = work(run, events, termination)
+        for _ in range(7):
+            if select.select([reading], [], [], 20)[0]:
+                os.read(reading, 1)
+        return ended
+
+    def one():
+        status = compete(run, last)
+        os.write(writing, b"x")
+        return status
+
+    print(*together(time.monotonic() + 0.05, one, 8), flush=True)
+"""
+)
+AT_ONCE = (
+    RUNNERS
+    + """
+config = RunConfig.model_validate_json(sys.argv[2])
+make = lambda: compete(RunDirectory.create(Path(sys.argv[1]), config))
+print(*together(time.monotonic() + 0.2, make, int(sys.argv[3])))
+"""
+)
+STARTERS = (
+    RUNNERS
+    + """
+from engine.launch import start
+
+def begin(run):
+    try:
+        start(run)
+    except RunError:
+        return 3
+    return 0
+
+run = RunDirectory(Path(sys.argv[1]))
+print(*together(time.monotonic() + 0.05, lambda: begin(run), 8))
+"""
+)
+
+
+def python(program: str, *arguments: str) -> list[list[int]]:
+    """The exit statuses that a program prints, a list a line."""
+    ran = subprocess.run(
+        [sys.executable, "-c", program.format(words=WORDS), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [list(map(int, line.split())) for line in ran.stdout.splitlines()]
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.02)
+
+
+def told(run: RunDirectory) -> list[Event]:
+    """All events of a run, of which none is mixed up with another."""
+    lines = run.events.read_bytes().splitlines()
+    events = list(Follower(run.events).new())
+    assert len(events) == len(lines)
+    return events
+
+
+def holds_one_whole_story(run: RunDirectory) -> None:
+    *words, last = told(run)
+    assert isinstance(last, Finished)
+    assert all(isinstance(word, Log) for word in words)
+    parts = [word.message.split() for word in words if isinstance(word, Log)]
+    assert {part[0] for part in parts} == {run.id}
+    assert len({part[1] for part in parts}) == 1, "two wrote into one run"
+    assert [int(part[2]) for part in parts] == list(range(WORDS))
+
+
+def race(folder: Path, times: int) -> None:
+    """Let eight processes want the same run at the same moment, each time another run."""
+    runs = [RunDirectory.create(folder, CONFIG) for _ in range(times)]
+    results = python(RACE, *(str(run.path) for run in runs))
+    assert len(results) == times
+    for run, statuses in zip(runs, results, strict=True):
+        assert sorted(statuses) == [0] + [3] * 7
+        holds_one_whole_story(run)
+
+
+def write_at_once(folder: Path, count: int) -> None:
+    """Let so many processes each make a run of the same name, and write it, at the same moment."""
+    (statuses,) = python(AT_ONCE, str(folder), CONFIG.model_dump_json(), str(count))
+    assert statuses == [0] * count
+    runs = all_runs(folder)
+    assert len(runs) == count
+    for run in runs:
+        assert run.config() == CONFIG
+        assert run.state() is State.FINISHED
+        holds_one_whole_story(run)
+
+
+def train_at_once(folder: Path, count: int) -> None:
+    """Let so many runs train beside each other."""
+    handles = [launch(CONFIG, folder) for _ in range(count)]
+    assert [handle.wait(PATIENCE_SECONDS) for handle in handles] == [0] * count
+    assert len(all_runs(folder)) == count
+    reports = []
+    for handle in handles:
+        assert isinstance(told(handle.run)[-1], Finished)
+        report = handle.run.read_report() or {}
+        assert report.pop("run") == handle.run.id
+        reports.append(report["metrics"])
+    assert reports == [reports[0]] * count, "equal configurations learn the same"
+
+
+def test_of_many_who_want_one_run_one_gets_it(tmp_path: Path) -> None:
+    race(tmp_path, 10)
+
+
+def test_runs_that_are_written_at_once_are_not_mixed_up(tmp_path: Path) -> None:
+    write_at_once(tmp_path, 50)
+
+
+@pytest.mark.faults
+def test_a_hundred_races_have_one_winner_each(tmp_path: Path) -> None:
+    race(tmp_path, 100)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("count", [8])
+def test_runs_that_train_at_once_are_not_mixed_up(tmp_path: Path, count: int) -> None:
+    train_at_once(tmp_path, count)
+
+
+def test_of_many_who_start_one_run_one_does(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path, CONFIG)
+
+    (statuses,) = python(STARTERS, str(run.path))
+
+    assert sorted(statuses) == [0] + [3] * 7
+    until(lambda: run.state().ended)
+    assert run.state() is State.FINISHED
+    told(run)
