@@ -21,7 +21,7 @@ import torch
 from engine import atomic
 from engine.errors import TrainingError
 
-_NAME = re.compile(r"step-(\d{9,})")
+_NAME = re.compile(r"step-(\d{9,})|\.step-(\d{9,})\.before")
 _STATE, _MANIFEST = "state.pt", "manifest.json"
 
 
@@ -40,13 +40,15 @@ def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> Checkpoin
     Raises :class:`TrainingError`.
     """
     path = folder / f"step-{step:09d}"
-    writing = folder / f".{path.name}.writing"
+    writing, before = (folder / f".{path.name}.{what}" for what in ("writing", "before"))
     try:
-        shutil.rmtree(writing, ignore_errors=True)
+        _remove_unfinished(folder)
         writing.mkdir(mode=0o700)
         size = _write(writing, step, state)
         if path.exists():
-            shutil.rmtree(path)
+            # It counts under this name too, should the process end here.
+            shutil.rmtree(before, ignore_errors=True)
+            path.rename(before)
         writing.rename(path)
         _flush(folder)
     except (OSError, RuntimeError) as error:
@@ -56,7 +58,8 @@ def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> Checkpoin
         raise TrainingError(f"Cannot write a checkpoint to {folder}: {reason}.") from error
     # Later ones are of a future that will not come: this run went on from before them.
     everything = found(folder)
-    kept = [other for other in everything if other.step <= step][:keep]
+    visible = [other for other in everything if not other.path.name.startswith(".")]
+    kept = [other for other in visible if other.step <= step][:keep]
     for other in everything:
         if other not in kept:
             shutil.rmtree(other.path, ignore_errors=True)
@@ -73,10 +76,15 @@ def found(folder: Path) -> list[Checkpoint]:
     for path in entries:
         match = _NAME.fullmatch(path.name)
         if match and (path / _MANIFEST).is_file() and (path / _STATE).is_file():
-            checkpoints.append(
-                Checkpoint(path, int(match.group(1)), (path / _STATE).stat().st_size)
-            )
-    return sorted(checkpoints, key=lambda checkpoint: -checkpoint.step)
+            step = int(match[1] or match[2])
+            checkpoints.append(Checkpoint(path, step, (path / _STATE).stat().st_size))
+    return sorted(checkpoints, key=lambda one: (-one.step, one.path.name.startswith(".")))
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """What a process left that was ended while it wrote."""
+    for path in folder.glob(".step-*.writing"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def load_newest(folder: Path) -> tuple[Checkpoint | None, dict[str, Any], list[Checkpoint]]:

@@ -32,6 +32,8 @@ class Controls:
     checkpoint: bool = False
     evaluate: bool = False
     paused: bool = False
+    changed: bool = False
+    """Whether the pace was changed, which no checkpoint holds so far."""
 
     def take(self, request: Request) -> Controlled | None:
         """Take a request in; returns the answer, unless it comes when the request is done."""
@@ -77,6 +79,7 @@ class Controls:
             limits = f"above 0 and at most {_HIGHEST_RATE:g}"
             return _refused(LEARNING_RATE, f"The learning rate must be a number {limits}.")
         position = self.pace.position
+        self.changed = True
         position.lr_scale = value / self.pace.config.learning_rate
         now = self.pace.config.learning_rate * self.pace.factor(position.step)
         text = (
@@ -95,6 +98,7 @@ class Controls:
         if limit is not None and limit <= self.pace.per_epoch * int(value):
             text = f"train.max_steps ends the run after {limit:,} updates, whatever the epochs."
             return _refused(EPOCHS, text)
+        self.changed = True
         self.pace.change_epochs(int(value))
         text = f"{int(value):,} epochs in all, {self.pace.steps:,} updates."
         return Controlled(request=EPOCHS, message=text)

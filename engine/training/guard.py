@@ -1,4 +1,8 @@
-"""Updates from numbers that are not finite are left out, whatever they would do to the weights."""
+"""Updates from numbers that are not finite are left out, whatever they would do to the weights.
+
+So are those whose memory was not enough: nothing of them stays, be it in the statistics of a batch
+norm or in the state of a random generator.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,45 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class Guard:
-    """Makes the updates of one optimizer."""
+    """Makes the updates of one network by one optimizer."""
 
-    def __init__(self, optimizer: torch.optim.Optimizer, on_device: bool) -> None:
-        """``on_device``: decide without waiting for the device, which fused optimizers can."""
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        device: torch.device,
+        on_device: bool | None = None,
+    ) -> None:
+        """``on_device``: decide without waiting for the device; ``None`` takes what costs least."""
         self._optimizer = optimizer
-        self._on_device = on_device
+        self._device = device
+        # A look at a number is free on the CPU; elsewhere, a fused optimizer can do without.
+        fused = all(group.get("fused") for group in optimizer.param_groups)
+        self._on_device = (device.type == "cuda" and fused) if on_device is None else on_device
+        self._statistics = _statistics(network)
+        self._kept: list[Tensor] = [torch.empty_like(part) for part in self._statistics]
+        self._random: list[Tensor] = []
+
+    def keep(self) -> None:
+        """Remember what a forward pass changes, before the first one of an update."""
+        if self._statistics:
+            torch._foreach_copy_(self._kept, self._statistics)
+        self._random = [torch.get_rng_state()]
+        if self._device.type == "cuda":
+            self._random.append(torch.cuda.get_rng_state(self._device))
+
+    def undo(self) -> None:
+        """Let it be as it was when :meth:`keep` was called."""
+        if self._statistics:
+            torch._foreach_copy_(self._statistics, self._kept)
+        torch.set_rng_state(self._random[0])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(self._random[1], self._device)
 
     def step(self, losses: Sequence[Tensor], norm: Tensor | None) -> None:
         """Update the weights if the losses and the norm of the gradient (if known) are finite."""
@@ -23,15 +56,30 @@ class Guard:
         if not self._on_device:
             if all(math.isfinite(number.item()) for number in numbers):
                 self._optimizer.step()
+            elif self._statistics:
+                torch._foreach_copy_(self._statistics, self._kept)
             return
         # As torch's GradScaler tells a fused optimizer: 1 leaves the update out.
         bad = torch.stack(numbers).isfinite().all().logical_not()
         self._optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
         self._optimizer.grad_scale = None  # type: ignore[attr-defined]
         self._optimizer.step()
+        if self._statistics:
+            self._restore_where(bad)
+
+    def _restore_where(self, bad: Tensor) -> None:
+        """As :meth:`undo` for the statistics, decided on the device, by few kernels."""
+        now, kept = (
+            torch.cat([part.flatten() for part in parts])
+            for parts in (self._statistics, self._kept)
+        )
+        sizes = [part.numel() for part in self._statistics]
+        chosen = torch.split(torch.where(bad, kept, now), sizes)
+        torch._foreach_copy_([part.flatten() for part in self._statistics], list(chosen))
 
 
-def guard(optimizer: torch.optim.Optimizer, device: torch.device) -> Guard:
-    """The guard that costs least: a look at a number is free on the CPU, but not elsewhere."""
-    fused = all(group.get("fused") for group in optimizer.param_groups)
-    return Guard(optimizer, on_device=device.type == "cuda" and fused)
+def _statistics(network: nn.Module) -> list[Tensor]:
+    """What batch norms keep of the batches that they have seen."""
+    norms = [part for part in network.modules() if isinstance(part, _BatchNorm)]
+    kept = [part for norm in norms for part in (norm.running_mean, norm.running_var)]
+    return [part for part in kept if part is not None]

@@ -6,9 +6,12 @@ import gc
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from engine.errors import TrainingError
+from engine.training.optimizer import state_bytes
+from engine.training_config import TrainConfig
 
 _WORDS = ("can't allocate memory", "not enough memory", "out of memory")
 
@@ -25,20 +28,32 @@ def release(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
-def in_pieces(plan: Sequence[Tensor], pieces: int) -> list[Tensor]:
-    """Each batch of row numbers cut into ``pieces``, or into single rows if it has fewer."""
+def in_pieces(plan: Sequence[Tensor], pieces: int, least: int = 1) -> list[Tensor]:
+    """Each batch of row numbers cut into ``pieces``, or fewer so that each has ``least`` rows."""
     return [
         piece
         for rows in plan
-        for piece in torch.tensor_split(rows, min(pieces, len(rows)))
-    ]  # fmt: skip
+        for piece in torch.tensor_split(rows, max(1, min(pieces, len(rows) // least)))
+    ]
 
 
-def nothing_fits(device: torch.device) -> TrainingError:
+def least_rows(network: nn.Module) -> int:
+    """Rows that the network needs at once to be trained: a batch norm cannot train on one."""
+    return 2 if any(isinstance(part, _BatchNorm) for part in network.modules()) else 1
+
+
+def nothing_fits(device: torch.device, network: nn.Module, train: TrainConfig) -> TrainingError:
     """What to say when not even one sample fits."""
+    trained = [weight for weight in network.parameters() if weight.requires_grad]
+    parts = {
+        "weights": sum(part.nbytes for part in (*network.parameters(), *network.buffers())),
+        "gradients": sum(weight.nbytes for weight in trained),
+        "optimizer": sum(state_bytes(weight, train) for weight in trained),
+    }
+    told = ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in parts.items())
     return TrainingError(
-        f"Out of memory: not even one sample at a time fits on {device}.",
+        f"Out of memory: not even one sample at a time fits on {device}. Before any sample there "
+        f"are {told}.",
         "Choose a smaller model, shorter texts or smaller images, adapter.method=lora, "
-        "compute.gradient_checkpointing=true or compute.precision=bfloat16; the estimate in the "
-        "form shows which part takes the memory.",
+        "compute.gradient_checkpointing=true or compute.precision=bfloat16.",
     )

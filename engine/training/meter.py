@@ -46,11 +46,11 @@ class Meter:
         """
         self._updates.append((losses, weights, norm))
 
-    def fetch(self) -> int:
+    def fetch(self) -> tuple[int, int]:
         """Add up what came since the last call; waits for the device.
 
-        Counts the updates whose loss or gradient is not finite, and notes in the position how
-        many of them came in a row; their losses are not added.
+        Counts the updates whose loss or gradient is not finite, in all and at most in a row, and
+        notes in the position how many of them came last; their losses are not added.
         """
         tensors = [
             tensor
@@ -58,7 +58,7 @@ class Meter:
             for tensor in (*losses, *(() if norm is None else (norm,)))
         ]
         numbers = iter(torch.stack(tensors).tolist() if tensors else ())
-        bad = 0
+        bad = longest = 0
         for losses, weights, norm in self._updates:
             values = [next(numbers) for _ in losses]
             self._last_norm = self._last_norm if norm is None else next(numbers)
@@ -69,11 +69,12 @@ class Meter:
             else:
                 self._position.bad_updates += 1
                 bad += 1
+                longest = max(longest, self._position.bad_updates)
         self._updates = []
         now = time.perf_counter()
         self._seconds += now - self._since
         self._since = now
-        return bad
+        return bad, longest
 
     def _count(self, losses: Sequence[float], weights: Sequence[float]) -> None:
         for loss, weight in zip(losses, weights, strict=True):

@@ -123,7 +123,6 @@ def _trainer(
         newest, before, _ = checkpoint.load_newest(run.checkpoints)
         if newest is not None:
             events.write(_started(compute, newest.step))
-            saver.went_back(newest.step)
         return before
 
     outlets = Outlets(

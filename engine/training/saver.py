@@ -21,7 +21,7 @@ _SHARE = 0.25
 
 
 class Saver:
-    """Writes checkpoints of one state, one a step at most, one at a time.
+    """Writes checkpoints of one state, none twice, one at a time.
 
     Entered as a context, it has written everything when it is left.
     """
@@ -33,7 +33,7 @@ class Saver:
         self._state = state
         self._events = events
         self._keep = keep
-        self._last = -1
+        self._last: dict[str, Any] = {}
         self._thread = ThreadPoolExecutor(1, "checkpoint")
         self._writing: Future[None] | None = None
 
@@ -51,14 +51,15 @@ class Saver:
         Raises :class:`TrainingError`.
         """
         step = self._state.position.step
-        if step == self._last:
+        position = vars(self._state.position) | {"seconds": 0.0}
+        if position == self._last:
             if reason != SCHEDULE:
                 self.wait()
             return
         if not finite_weights(self._state.network):
             raise not_finite(step)
         self.wait()
-        self._last = step
+        self._last = position
         state = self._state.state_dict()
         if reason != SCHEDULE or _size(state) > _SHARE * psutil.virtual_memory().available:
             self._write(step, state, reason)
@@ -70,10 +71,6 @@ class Saver:
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.result()
-
-    def went_back(self, step: int) -> None:
-        """The state is that of ``step`` again, which lies on the disk."""
-        self._last = step
 
     def _write(self, step: int, state: dict[str, Any], reason: str) -> None:
         written = checkpoint.save(self._run.checkpoints, step, state, self._keep)

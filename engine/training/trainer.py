@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -18,8 +19,8 @@ from engine.tasks.task import Evaluation, Task
 from engine.training.batch import Batch, Noise, Source, epoch_plan
 from engine.training.controls import Controls
 from engine.training.device import Compute
-from engine.training.guard import guard
-from engine.training.memory import in_pieces, nothing_fits, out_of_memory, release
+from engine.training.guard import Guard
+from engine.training.memory import in_pieces, least_rows, nothing_fits, out_of_memory, release
 from engine.training.meter import Meter
 from engine.training.pace import Pace
 from engine.training.saver import SCHEDULE, not_finite
@@ -28,6 +29,9 @@ from engine.training_config import TrainConfig
 
 REPORT_SECONDS = 0.25
 """Events about progress come at most this often, and requests are looked for this often."""
+_LONGER_PAUSES = ((86_400.0, 5.0), (3_600.0, 1.0))
+"""After so many seconds of training, events about progress come at most this often: those of a
+month are less than a million."""
 _PAUSE_SECONDS = 0.2
 _PAUSED_REPORT_SECONDS = 30.0
 SAVING_SHARE = 0.02
@@ -90,7 +94,8 @@ class Trainer:
         per_epoch = -(-self._batches // self.config.gradient_accumulation_steps)
         self.pace = Pace(self.config, state.position, per_epoch)
         self.controls = Controls(self.pace)
-        self._guard = guard(state.optimizer, compute.device)
+        self._guard = Guard(state.network, state.optimizer, compute.device)
+        self._least_rows = least_rows(state.network)
         self._parameters = [p for p in state.network.parameters() if p.requires_grad]
         self._ending: Ending | None = None
         self._saving_seconds = 0.0
@@ -108,7 +113,7 @@ class Trainer:
         """
         position = self.state.position
         self._meter = Meter(position)
-        self._reported = self._saved = time.perf_counter()
+        self._reported = self._heard = self._saved = time.perf_counter()
         self._begin = self._reported - position.seconds
         if self._out_of_patience():
             self._ending = Ending.EARLY
@@ -163,14 +168,18 @@ class Trainer:
         noise = Noise(self.config.seed, position.epoch, self.compute.device)
         if position.pieces == 1:
             return self.train.read(plan, position.batch, noise)
-        done = len(in_pieces(plan[: position.batch], position.pieces))
-        return self.train.read(in_pieces(plan, position.pieces), done, noise)
+        done = len(self._in_pieces(plan[: position.batch]))
+        return self.train.read(self._in_pieces(plan), done, noise)
+
+    def _in_pieces(self, plan: Sequence[Tensor]) -> list[Tensor]:
+        return in_pieces(plan, self.state.position.pieces, self._least_rows)
 
     def _fits(self, plan: Sequence[Tensor], batches: Iterator[Batch], count: int) -> bool:
         """Make an update of the next ``count`` batches of the plan, unless memory runs out."""
         position = self.state.position
         if position.pieces > 1:
-            count = len(in_pieces(plan[position.batch : position.batch + count], position.pieces))
+            count = len(self._in_pieces(plan[position.batch : position.batch + count]))
+        self._guard.keep()
         try:
             parts = [next(batches) for _ in range(count)]
             losses = self._gradients(parts)
@@ -185,11 +194,13 @@ class Trainer:
         """Let each batch go through the network in twice as many pieces as before."""
         position = self.state.position
         self.state.optimizer.zero_grad(set_to_none=True)
+        self._guard.undo()
         release(self.compute.device)
         size = max(map(len, plan))
-        if position.pieces >= size:
-            raise nothing_fits(self.compute.device)
-        position.pieces = min(2 * position.pieces, size)
+        most = max(1, size // self._least_rows)
+        if position.pieces >= most:
+            raise nothing_fits(self.compute.device, self.state.network, self.config)
+        position.pieces = min(2 * position.pieces, most)
         self._tell(
             f"Out of memory: each batch of {size:,} goes through the network in "
             f"{position.pieces:,} pieces from here on; their gradients add up to the same update."
@@ -233,8 +244,11 @@ class Trainer:
         """Evaluate, save, report and listen, when it is time for each."""
         now = time.perf_counter()
         self.state.position.seconds = now - self._begin
-        if now - self._reported >= REPORT_SECONDS:
-            self._report()
+        if now - self._heard >= REPORT_SECONDS:
+            self._heard = now
+            self._check()
+            if now - self._reported >= self._report_pause():
+                self._report()
             self._listen()
         self._carry_out(self._evaluation_is_due())
         if self.controls.paused:
@@ -251,6 +265,13 @@ class Trainer:
         if self.controls.checkpoint:
             self.save("request")
             self.outlets.report(self.controls.checkpoint_written())
+        elif self.controls.changed:
+            self.controls.changed = False
+            self.save(SCHEDULE)  # or the death of the process would take the change back
+
+    def _report_pause(self) -> float:
+        seconds = self.state.position.seconds
+        return next((pause for after, pause in _LONGER_PAUSES if seconds > after), REPORT_SECONDS)
 
     def _pause(self) -> None:
         """Make no update until somebody says so; what else is asked for is done."""
@@ -311,13 +332,13 @@ class Trainer:
     def _check(self) -> None:
         """Fetch what the meter holds; tells of bad numbers, and gives up if there are too many."""
         position = self.state.position
-        bad = self._meter.fetch()
-        if bad and position.bad_updates <= self.config.max_bad_steps:
+        bad, in_a_row = self._meter.fetch()
+        if bad and in_a_row <= self.config.max_bad_steps:
             self._tell(
                 f"{bad:,} update{'s' * (bad > 1)} up to {position.step:,} left out: the loss or "
                 "its gradient is not a finite number."
             )
-        if position.bad_updates > self.config.max_bad_steps:
+        if in_a_row > self.config.max_bad_steps:
             raise _Hopeless
         if bad and position.bad_updates == self.steps:
             raise not_finite(position.step)  # not one of all updates was made
@@ -418,7 +439,7 @@ class Trainer:
                     if not out_of_memory(error):
                         raise
                 if size == 1:
-                    raise nothing_fits(self.compute.device)
+                    raise nothing_fits(self.compute.device, self.state.network, self.config)
                 release(self.compute.device)
                 position.pieces *= 2
                 self._tell(f"Out of memory: evaluating with batches of {size // 2:,}.")
@@ -429,21 +450,40 @@ class Trainer:
         self, source: Source, batch_size: int, split: str, views: bool, to_the_end: bool
     ) -> Evaluation:
         evaluator = self.task.evaluator(self.fitted)
-        shown = time.perf_counter()
-        with torch.inference_mode(), self.compute.autocast():
+        with self._watched(split, to_the_end) as look:
             for batch in source.read(source.evaluation_plan(batch_size)):
                 evaluator.update(self.state.network, batch)
-                if time.perf_counter() - shown > REPORT_SECONDS:
-                    shown = time.perf_counter()
-                    self.outlets.report(self._progress(None, None, 0.0, phase=split))
-                    if not to_the_end:
-                        self._abandon_if_ending()
+                look()
             return evaluator.compute(views)
 
-    def _abandon_if_ending(self) -> None:
-        self._listen()
-        if self._ending is not None or self.outlets.interrupted():
-            raise _Abandoned
+    @contextmanager
+    def _watched(self, split: str, to_the_end: bool) -> Iterator[Callable[..., None]]:
+        """Look now and then whether the run is to end: between batches by the function that is
+        yielded, and before each pass through a network that writes a text token by token.
+
+        Unless it goes ``to_the_end``, :class:`_Abandoned` is raised then.
+        """
+        network, shown = self.state.network, time.perf_counter()
+
+        def look(*_: Any) -> None:
+            nonlocal shown
+            if time.perf_counter() - shown <= REPORT_SECONDS:
+                return
+            shown = time.perf_counter()
+            if shown - self._reported >= self._report_pause():
+                self._reported = shown
+                self.outlets.report(self._progress(None, None, 0.0, phase=split))
+            if not to_the_end:
+                self._listen()
+                if self.controls.stop or self.outlets.interrupted():
+                    raise _Abandoned
+
+        writers = [part for part in network.modules() if hasattr(part, "generate")]
+        with ExitStack() as hooks, torch.inference_mode(), self.compute.autocast():
+            # A compiled network would be compiled anew with the hook.
+            for part in () if self.task.config.compute.compile else writers:
+                hooks.callback(part.register_forward_pre_hook(look).remove)
+            yield look
 
     def _show_samples(self) -> None:
         if self.validation is None:
@@ -451,8 +491,10 @@ class Trainer:
         network = self.state.network
         network.eval()
         try:
-            with torch.inference_mode(), self.compute.autocast():
+            with self._watched("validation", to_the_end=False):
                 items = self.task.samples(network, self.validation, self.fitted)
+        except _Abandoned:
+            return
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise

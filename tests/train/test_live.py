@@ -21,8 +21,9 @@ from engine.run_directory import RunDirectory
 from engine.training import checkpoint
 from engine.training.guard import Guard
 from engine.training.memory import in_pieces
+from engine.training.meter import Meter
 from engine.training.saver import Saver
-from engine.training.state import TrainingState
+from engine.training.state import Position, TrainingState
 from engine.training.trainer import Ending
 
 Make = Callable[..., Any]
@@ -71,7 +72,8 @@ def test_a_rate_that_is_asked_for_holds_from_the_next_update_on_and_after_a_rest
     made.trainer.run()
     assert rates(made) == pytest.approx([0.01] * 3 + [0.002] * 3)
     assert answers(made) == [(LEARNING_RATE, True)]
-    ((_, saved),) = made.saved
+    changed, saved = (state for _, state in made.saved)
+    assert changed["position"]["step"] == 3, "the change is kept at once"
     rest = bench(values, saved=saved)
     rest.trainer.run()
     assert rates(rest) == pytest.approx([0.002] * 2)
@@ -350,13 +352,82 @@ def test_a_run_goes_back_to_its_checkpoint_with_a_lower_rate_if_it_may(
 
 
 @pytest.mark.parametrize("on_device", [True, False], ids=["on the device", "looked at"])
+def test_an_update_that_is_left_out_leaves_nothing_in_a_batch_norm(on_device: bool) -> None:
+    network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, fused=True)
+    guarded = Guard(network, optimizer, torch.device("cpu"), on_device)
+    norm = network[1]
+    assert isinstance(norm, nn.BatchNorm1d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+
+    def update(value: float) -> None:
+        guarded.keep()
+        loss = network(torch.tensor([[1.0, value], [3.0, 4.0]])).mean()
+        loss.backward()
+        guarded.step([loss.detach()], None)
+
+    update(2.0)
+    before = norm.running_mean.clone(), norm.running_var.clone()
+    update(float("nan"))
+    assert torch.equal(norm.running_mean, before[0])
+    assert torch.equal(norm.running_var, before[1])
+    optimizer.zero_grad()
+    update(5.0)
+    assert not torch.equal(norm.running_mean, before[0])
+    assert norm.running_mean.isfinite().all()
+
+
+def test_an_update_that_found_no_memory_leaves_no_trace() -> None:
+    norm = nn.BatchNorm1d(2)
+    assert norm.running_mean is not None
+    network = nn.Sequential(norm, nn.Dropout())
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    guarded = Guard(network, optimizer, torch.device("cpu"))
+    before = torch.get_rng_state(), norm.running_mean.clone()
+    guarded.keep()
+    network(torch.randn(4, 2))
+    guarded.undo()
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert torch.equal(norm.running_mean, before[1])
+
+
+def test_how_many_were_bad_in_a_row_does_not_depend_on_when_they_are_fetched() -> None:
+    numbers = [1.0, float("nan"), float("inf"), 1.0, float("nan")]
+    for every in (1, 2, 5):
+        position = Position()
+        meter = Meter(position)
+        longest = 0
+        for count, number in enumerate(numbers, 1):
+            meter.add([torch.tensor(number)], [1.0], None)
+            if count % every == 0 or count == len(numbers):
+                longest = max(longest, meter.fetch()[1])
+        assert longest == 2, every
+        assert position.bad_updates == 1
+        assert position.loss_weight == 2
+
+
+def test_a_batch_norm_is_never_given_a_single_row(bench: Make) -> None:
+    values = wine(batch_size=9, epochs=1)
+    values["model"]["normalization"] = "batch"
+    made = bench(values)
+    made.state.network.register_forward_pre_hook(Small(rows=3))
+    assert made.trainer.run() is Ending.COMPLETED
+    too_small = bench(values)
+    too_small.state.network.register_forward_pre_hook(Small(rows=1))
+    with pytest.raises(TrainingError, match="not even"):
+        too_small.trainer.run()
+
+
+@pytest.mark.parametrize("on_device", [True, False], ids=["on the device", "looked at"])
 @pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
 @pytest.mark.parametrize("bad", ["loss", "norm"])
 def test_a_guarded_optimizer_ignores_what_is_not_finite(
     on_device: bool, kind: Any, bad: str
 ) -> None:
     weight = nn.Parameter(torch.ones(3))
-    guarded = Guard(kind([weight], lr=0.1, fused=True), on_device)
+    optimizer = kind([weight], lr=0.1, fused=True)
+    guarded = Guard(nn.ParameterList([weight]), optimizer, torch.device("cpu"), on_device)
     good, nan = torch.tensor(1.0), torch.tensor(float("nan"))
     weight.grad = torch.ones(3)
     guarded.step([good], good)
