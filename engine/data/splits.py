@@ -11,6 +11,8 @@ from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.section import DataConfig
 from engine.errors import DataError
 
+_ROUGH = 30
+"""In fewer rows, one more that is right moves a share by several per cent."""
 _RARE = 3
 """Classes with fewer rows than this stay in the training rows."""
 
@@ -48,6 +50,11 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
     if len(rows) < raw.train.num_rows:
         # In their old order: rows that lay together stay together on the disk.
         splits[TRAIN] = whole.take(np.sort(rows))
+    notes += [
+        f"figures on {name} are rough: it has only {splits[name].num_rows:,} rows"
+        for name in (VALIDATION, TEST)
+        if name in splits and splits[name].num_rows < _ROUGH
+    ]
     return raw.with_splits(splits, *notes)
 
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import model_validator
-from pydantic_core import PydanticCustomError
-
 from engine.fields import option
-from engine.locations import anchored
-from engine.models.section import ModelConfig
+from engine.models.pretrained import PATH_HELP, PretrainedModelConfig
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,60 +19,23 @@ SUGGESTED = (
 )
 
 
-class TransformerConfig(ModelConfig):
+class TransformerConfig(PretrainedModelConfig):
     """Where the weights come from; without a place, the size of a network from scratch."""
 
     kind: Literal["transformer"] = "transformer"
     title = "transformer"
 
-    path: str = option(
-        "",
-        "Name on the Hugging Face hub, a folder, or a finished run; empty begins from scratch",
-        suggestions=SUGGESTED,
-    )
-    revision: str = option("main", "Branch, tag or commit on the hub", advanced=True)
-    vocab_size: int = option(
-        8000,
-        "Tokens of the tokenizer that is trained on the data",
-        ge=100,
-        le=500_000,
-    )
-    lowercase: bool = option(True, "Whether that tokenizer makes all letters small")
-    hidden_size: int = option(128, "Width of the network (from scratch)", ge=8, le=16_384)
-    num_hidden_layers: int = option(2, "Layers (from scratch)", ge=1, le=200)
-    num_attention_heads: int = option(4, "Attention heads a layer (from scratch)", ge=1, le=256)
+    path: str = option("", PATH_HELP, suggestions=SUGGESTED)
     intermediate_size: int = option(
         0, "Width inside the feed-forward part; 0 takes four times the width", ge=0, advanced=True
     )
-    dropout: float = option(0.1, "Dropout (from scratch)", ge=0, lt=1)
+    vocab_size: int = option(
+        8000, "Tokens of the tokenizer that is trained on the data", ge=100, le=500_000
+    )
+    lowercase: bool = option(True, "Whether that tokenizer makes all letters small")
     gradient_checkpointing: bool = option(
         False, "Compute layers twice to save memory", advanced=True
     )
-
-    @model_validator(mode="after")
-    def _heads_fit(self) -> TransformerConfig:
-        if self.hidden_size % self.num_attention_heads:
-            raise PydanticCustomError(
-                "mismatch",
-                "{heads} heads do not divide the width {width}",
-                {
-                    "field": "num_attention_heads",
-                    "heads": self.num_attention_heads,
-                    "width": self.hidden_size,
-                },
-            )
-        return self
-
-    def anchored(self) -> TransformerConfig:
-        """The same with a whole path, where it is a folder and not a name on the hub."""
-        if not self.path or not Path(self.path).expanduser().is_dir():
-            return self
-        return self.model_copy(update={"path": anchored(self.path)})
-
-    @property
-    def from_scratch(self) -> bool:
-        """Whether there are no weights to begin with."""
-        return not self.path
 
     @property
     def base(self) -> str:
@@ -95,7 +53,3 @@ class TransformerConfig(ModelConfig):
         from engine.networks.transformer import build_transformer
 
         return build_transformer(self, shape)
-
-    def exported(self, folder: Path) -> TransformerConfig:
-        """The network and its tokenizer as they lie in an exported folder."""
-        return self.model_copy(update={"path": str(folder), "revision": "main"})

@@ -257,17 +257,24 @@ def _make_room(network: Any, shape: TextShape) -> None:
         network.added_tokens = tuple(range(known, shape.vocabulary))
 
 
+def _size(config: TransformerConfig, shape: TextShape) -> dict[str, Any]:
+    """What most architectures call alike."""
+    return {
+        "vocab_size": shape.vocabulary,
+        "hidden_size": config.hidden_size,
+        "num_hidden_layers": config.num_hidden_layers,
+        "num_attention_heads": config.num_attention_heads,
+        "intermediate_size": config.intermediate_size or 4 * config.hidden_size,
+        "max_position_embeddings": shape.max_length,
+        "pad_token_id": shape.pad_token_id,
+    }
+
+
 def _new_bert(config: TransformerConfig, shape: TextShape) -> Any:
     return transformers.BertConfig(
-        vocab_size=shape.vocabulary,
-        hidden_size=config.hidden_size,
-        num_hidden_layers=config.num_hidden_layers,
-        num_attention_heads=config.num_attention_heads,
-        intermediate_size=config.intermediate_size or 4 * config.hidden_size,
+        **_size(config, shape),
         hidden_dropout_prob=config.dropout,
         attention_probs_dropout_prob=config.dropout,
-        max_position_embeddings=shape.max_length,
-        pad_token_id=shape.pad_token_id,
         # The usual 0.02 suits a width of about a thousand; in narrow networks it makes what
         # attention adds so small that nothing is learned for many epochs.
         initializer_range=config.hidden_size**-0.5,
@@ -276,15 +283,9 @@ def _new_bert(config: TransformerConfig, shape: TextShape) -> Any:
 
 def _new_llama(config: TransformerConfig, shape: TextShape) -> Any:
     return transformers.LlamaConfig(
-        vocab_size=shape.vocabulary,
-        hidden_size=config.hidden_size,
-        num_hidden_layers=config.num_hidden_layers,
-        num_attention_heads=config.num_attention_heads,
-        intermediate_size=config.intermediate_size or 4 * config.hidden_size,
+        **_size(config, shape),
         attention_dropout=config.dropout,
-        max_position_embeddings=shape.max_length,
         tie_word_embeddings=True,
-        pad_token_id=shape.pad_token_id,
         bos_token_id=shape.bos_token_id,
         eos_token_id=shape.eos_token_id,
     )
