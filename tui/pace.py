@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+_CELLS_A_SECOND = 1000
+"""Of charts; about three bytes each."""
+_LONGEST = 4.0
+
 
 class Pace:
     """Says of each part whether it is due; times are of any one clock, in seconds.
 
     Over a slow connection the numbers come every two seconds and the chart, which is most of
-    what is sent, every ten; what a key asks for comes at once.
+    what is sent, every ten; what a key asks for comes at once. After a picture that was new in
+    most of its cells, as when the scale of an axis has changed, the next one is waited for longer.
     """
 
     _SECONDS: ClassVar[dict[str, tuple[float, float]]] = {
@@ -22,11 +27,15 @@ class Pace:
     def __init__(self) -> None:
         self._last: dict[str, float] = {}
 
-    def due(self, part: str, now: float, slow: bool) -> bool:
-        """Whether to paint a part now; if so, it is not due again for a while."""
+    def due(self, part: str, now: float, slow: bool, sent: int = 0) -> bool:
+        """Whether to paint a part now; if so, it is not due again for a while.
+
+        ``sent`` is the number of cells that it has sent last.
+        """
         last = self._last.get(part)
+        seconds = max(self._SECONDS[part][slow], min(_LONGEST, sent / _CELLS_A_SECOND))
         # A timer may come a little early.
-        if last is not None and now - last < self._SECONDS[part][slow] - 0.05:
+        if last is not None and now - last < seconds - 0.05:
             return False
         self._last[part] = now
         return True

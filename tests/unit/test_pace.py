@@ -22,6 +22,13 @@ def test_over_a_slow_connection_numbers_come_every_two_seconds() -> None:
     assert times("title", slow=True) == 12
 
 
+def test_after_a_wholly_new_picture_the_next_is_waited_for_longer() -> None:
+    pace = Pace()
+    assert pace.due("chart", 0.0, slow=False)
+    assert not pace.due("chart", 2.0, slow=False, sent=3000)
+    assert pace.due("chart", 3.0, slow=False, sent=3000)
+
+
 def test_what_a_key_asks_for_is_due_at_once() -> None:
     pace = Pace()
     assert pace.due("chart", 0.0, slow=True)

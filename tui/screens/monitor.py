@@ -416,12 +416,15 @@ class MonitorScreen(Screen[None]):
 
     def _paint_chart(self, history: History) -> None:
         now, slow = time.monotonic(), getattr(self.app, "slow_link", False)
+        chart = self.query_one(ChartExplorer)
         drawn = (history.version, self._metric, self._axis, self._watch.caught_up)
-        if self._painted.get("chart") == drawn or not self._pace.due("chart", now, slow):
+        if self._painted.get("chart") == drawn or not self._pace.due(
+            "chart", now, slow, chart.sent
+        ):
             return
         self._painted["chart"] = drawn
         curves, best = panels.curves(history, self._metric, self._axis)
-        self.query_one(ChartExplorer).plot(self._metric, curves, best, self._axis)
+        chart.plot(self._metric, curves, best, self._axis)
 
     def _paint_table(self, history: History) -> None:
         if not self._new("table", history.evaluations[-1:], len(history.evaluations)):

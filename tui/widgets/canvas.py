@@ -24,17 +24,23 @@ class Canvas(Widget):
         self._lines: list[Content] = []
         self._strips: list[Strip] = []
 
-    def show(self, lines: Sequence[Content]) -> None:
-        """Show these lines from the top; what is longer or wider than the widget is cut."""
+    def show(self, lines: Sequence[Content]) -> int:
+        """Show these lines from the top; what is longer or wider than the widget is cut.
+
+        Returns the number of cells that are sent to the terminal again.
+        """
         before = self._strips
         self._lines = list(lines)
         self._strips = [self._strip(line) for line in self._lines]
-        blank = Strip.blank(0)
+        blank, sent = Strip.blank(0), 0
         for y in range(max(len(before), len(self._strips))):
             old = before[y] if y < len(before) else blank
             new = self._strips[y] if y < len(self._strips) else blank
             if old != new:
-                self.refresh(difference(y, old, new))
+                region = difference(y, old, new)
+                sent += region.right  # Textual begins at the widget's left edge
+                self.refresh(region)
+        return sent
 
     def render_line(self, y: int) -> Strip:
         """The strip of a line; called by Textual."""

@@ -79,6 +79,8 @@ class Chart(Canvas):
         self._best: Pair | None = None
         self._wanted: tuple[Plot, int, int] | None = None
         self._drawing = False
+        self.sent = 0
+        """Cells of the picture before that the newest one has changed."""
         self.log_scale = False
         self.smooth = False
         self.span: Pair | None = None
@@ -116,7 +118,7 @@ class Chart(Canvas):
     def on_chart_drawn(self, event: Drawn) -> None:
         """Show it, and draw what has been wanted meanwhile."""
         self._drawing = False
-        self.show(event.lines)
+        self.sent = self.show(event.lines)
         if self._wanted is not None:
             self._draw_next()
 

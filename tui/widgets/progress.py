@@ -10,17 +10,20 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 class ProgressLine(Canvas):
-    """A caption, a bar that fills the width, and a text behind it."""
+    """A caption, a text, and a bar that fills the rest of the width.
+
+    The bar comes last: of a line, what lies behind its last change is not sent to the terminal.
+    """
 
     def show_progress(self, caption: str, done: float, after: str) -> None:
         """``done`` is a share from 0 to 1."""
-        head = f"{caption:<15.15} "
-        tail = f" {done:4.0%}  {after:<23.23}"
-        room = max(4, self.size.width - len(head) - len(tail))
+        head = f"{caption:<18.18} "
+        text = f"{done:4.0%}  {after:<24.24} "
+        room = max(0, self.size.width - len(head) - len(text))
         filled = bar(done, room)
         rest = "·" * (room - len(filled))
         self.show(
-            [Content.assemble((head, "bold"), (filled, "$primary"), (rest, "$text-disabled"), tail)]
+            [Content.assemble((head, "bold"), text, (filled, "$primary"), (rest, "$text-disabled"))]
         )
 
 
