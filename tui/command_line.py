@@ -26,7 +26,8 @@ def command_line(config: RunConfig, presets: Mapping[str, RunConfig], preset: st
     candidates = [preset] if preset in presets else alike or list(presets)
     if not candidates:
         return ""
-    return " ".join(["dltui", "run", *map(quoted, min(map(words, candidates), key=len))])
+    nearest: list[str] = min(map(words, candidates), key=len)
+    return " ".join(map(quoted, ["dltui", "run", *nearest]))
 
 
 def quoted(word: str) -> str:

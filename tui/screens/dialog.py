@@ -13,7 +13,6 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.text import literal
-from tui.widgets.hints import Hints
 from tui.widgets.scrolling import Scrolling
 
 T = TypeVar("T")
@@ -42,11 +41,11 @@ class ReadScreen(Dialog[None]):
         self._lines = lines
 
     def compose(self) -> ComposeResult:
-        """The text above the keys."""
+        """The text."""
         with Scrolling(id="box") as box:
             box.border_title = literal(self._title)
+            box.border_subtitle = "esc closes"
             yield Static(Content("\n").join(self._lines), id="text")
-            yield Hints(("escape", "esc closes"))
 
     def on_mount(self) -> None:
         """Let the arrow keys scroll."""

@@ -186,7 +186,7 @@ class Listing(ScrollView, Generic[T], can_focus=True):
 
     def _column_at(self, x: int) -> int:
         """Which column has the cell; the gap behind one belongs to it."""
-        ends = accumulate(width + 1 for width in widths_of(self._columns, self.size.width))
+        ends = accumulate(width + 1 for width in widths_of(self._columns, self.scrollable_content_region.width))
         return next((i for i, end in enumerate(ends) if x < end), len(self._columns) - 1)
 
     def _tell_if_moved(self, before: T | None) -> None:
@@ -210,7 +210,7 @@ class Listing(ScrollView, Generic[T], can_focus=True):
                 self.refresh(difference(y, old, new))
 
     def _line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         row = y - 1 + self.scroll_offset.y
         if y == 0:
             style = self.get_visual_style("listing--heading")

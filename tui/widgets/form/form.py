@@ -129,5 +129,5 @@ class Form(VerticalScroll, can_focus=False):
 
 def _heading(number: int, view: SectionView) -> Content:
     title = literal(f"{number} {view.title}").stylize("bold $primary")
-    folded = f"   + {view.folded} with a" if view.folded else ""
+    folded = f"   + {view.folded} more, a unfolds" if view.folded else ""
     return title + literal(folded).stylize("$text-muted")

@@ -27,7 +27,8 @@ class FieldRow(Widget, can_focus=True):
     """Shows a field and lets it be changed; what is chosen leaves as a message."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "edit", "Change", key_display="enter"),
+        Binding("enter", "edit", "Change", key_display="enter"),
+        Binding("space", "edit", "Change", show=False),
         Binding("left,h", "step(-1)", "Value before", show=False),
         Binding("right,l", "step(1)", "Value after", show=False),
         Binding("u,backspace,delete", "reset", "Undo change", show=False),

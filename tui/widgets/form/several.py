@@ -9,56 +9,70 @@ import tomlkit
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import SelectionList
-from textual.widgets.selection_list import Selection
+from textual.content import Content
 
 from tui.screens.dialog import Dialog
 from tui.text import literal
 from tui.widgets.hints import Hints
+from tui.widgets.listing import Column, Listing
+
+_COLUMNS = (Column("", 3, 3), Column("Value", 12, 40), Column("", 10, 200))
 
 
 class SeveralScreen(Dialog[str | None]):
-    """Boxes to tick; dismisses the ticked values as TOML takes them, ``None`` for no change."""
+    """Values to tick; dismisses the ticked ones as TOML takes them, ``None`` for no change."""
 
     CSS_PATH = "choice.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "tick", "Tick"),
+        Binding("enter", "take", "Take"),
         Binding("escape", "dismiss(None)", "Back"),
-        Binding("enter", "take", "Done", priority=True),
-        Binding("j", "move('cursor_down')", "Down", show=False),
-        Binding("k", "move('cursor_up')", "Up", show=False),
-        Binding("g", "move('first')", "First", show=False),
-        Binding("G", "move('last')", "Last", show=False),
-        Binding("ctrl+d", "move('page_down')", "Page down", show=False),
-        Binding("ctrl+u", "move('page_up')", "Page up", show=False),
     ]
 
     def __init__(self, title: str, options: Mapping[str, str], chosen: Sequence[str]) -> None:
         super().__init__()
         self._title = title
         self._options = options
-        self._chosen = chosen
+        self._ticked = set(chosen)
 
     def compose(self) -> ComposeResult:
         """The list."""
         with Vertical(id="box") as box:
             box.border_title = literal(self._title)
-            yield SelectionList(*map(self._selection, self._options), compact=True)
+            listing = Listing[str](_COLUMNS, self._cells, lambda value: value, choosable=False)
+            listing.styles.height = len(self._options) + 1
+            yield listing
             yield Hints(
                 ("space", "space ticks"), ("enter", "enter takes"), ("escape", "esc goes back")
             )
 
-    def _selection(self, value: str) -> Selection[str]:
-        line = literal(value) + literal(f"  {self._options[value]}").stylize("$text-muted")
-        return Selection(line, value, value in self._chosen)
+    def on_mount(self) -> None:
+        """Show what there is to tick."""
+        self._listing.set_items(list(self._options))
+        self._listing.focus()
+
+    @property
+    def _listing(self) -> Listing[str]:
+        return self.query_one(Listing)
+
+    def _cells(self, value: str) -> list[Content]:
+        ticked = value in self._ticked
+        return [
+            Content.styled("[x]", "bold $success") if ticked else Content.styled("[ ]", "dim"),
+            literal(value).stylize("bold" if ticked else ""),
+            literal(self._options[value]).stylize("$text-muted"),
+        ]
+
+    def action_tick(self) -> None:
+        """Tick the value with the cursor, or take its tick away."""
+        value = self._listing.current
+        if value is not None:
+            self._ticked ^= {value}
+            self._listing.set_items(self._listing.items)
 
     def action_take(self) -> None:
         """Take what is ticked."""
-        ticked = set(self.query_one(SelectionList).selected)
-        self.dismiss(list_text([value for value in self._options if value in ticked]))
-
-    def action_move(self, action: str) -> None:
-        """Mark another value."""
-        getattr(self.query_one(SelectionList), f"action_{action}")()
+        self.dismiss(list_text([value for value in self._options if value in self._ticked]))
 
 
 def list_text(values: Sequence[str]) -> str:
