@@ -136,7 +136,8 @@ SHAPES = {
         {"kind": "lstm", "hidden_size": 512, "layers": 2}, 128, 700,
     ),
     "MLP": Shape(
-        {"kind": "tabular_classification"}, {"kind": "mlp", "hidden": [1024, 1024, 1024]}, 16_384, 36_000,
+        {"kind": "tabular_classification"},
+        {"kind": "mlp", "hidden": [1024, 1024, 1024]}, 16_384, 36_000,
     ),
 }  # fmt: skip
 

@@ -12,7 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REQUIRED = [
     *PROJECT["dependencies"],
-    *(line for extra in PROJECT["optional-dependencies"].values() for line in extra),
+    *(
+        line
+        for extra in PROJECT["optional-dependencies"].values()
+        for line in extra
+        if not line.startswith("dltui[")  # the extras of the project itself
+    ),
 ]
 
 
