@@ -12,11 +12,12 @@ import pytest
 from textual.events import Paste
 from textual.pilot import Pilot
 
+from engine import queue
 from engine.advisor import Superseded
 from engine.config import RunConfig
 from engine.locations import runs_folder
 from engine.presets import find_preset, load_preset
-from engine.run_directory import RunDirectory, all_runs
+from engine.run_directory import RunDirectory, State, all_runs
 from tui.app import DltuiApp
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.monitor import MonitorScreen
@@ -103,6 +104,17 @@ async def test_the_empty_start_can_be_started_at_once(until) -> None:
         run = all_runs(runs_folder())[0]
         end(run)
     assert (run.config().task.kind, run.config().data.label) == ("image_classification", "digits")
+
+
+async def test_a_run_can_be_left_to_the_queue(until, text_of) -> None:
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        home = app.screen
+        await opened(pilot, NewRunScreen(ask=silent), until)
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: app.screen is home)
+        await until(pilot, lambda: "waits for" in text_of(pilot))
+    assert [entry.run.state() for entry in queue.entries()] == [State.QUEUED]
 
 
 async def test_another_domain_brings_its_task_model_and_data(until) -> None:

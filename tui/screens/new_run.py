@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
+from engine import queue
 from engine.advisor import Advisor
 from engine.config import RunConfig
 from engine.errors import UserError
@@ -57,6 +58,7 @@ class NewRunScreen(Screen[None]):
             for number, heading in enumerate(HEADINGS, 1)
         ),
         Binding("ctrl+r", "start", "Start"),
+        Binding("ctrl+l", "start(True)", "Start later, after those in the queue", show=False),
         Binding("ctrl+s", "save", "Save"),
         Binding("ctrl+o", "load", "Load"),
         Binding("a", "advanced", "Unfold"),
@@ -71,6 +73,13 @@ class NewRunScreen(Screen[None]):
         """The worker of the run has been started."""
 
         run: RunDirectory
+
+    @dataclass
+    class Queued(Message):
+        """The run waits for its turn, for which somebody cares or nobody does."""
+
+        run: RunDirectory
+        worked_off: bool
 
     @dataclass
     class StartFailed(Message):
@@ -297,8 +306,8 @@ class NewRunScreen(Screen[None]):
         question = f"{lost} not saved. {what.capitalize()} and lose them?"
         self.app.push_screen(ConfirmScreen(question), answered)
 
-    def action_start(self) -> None:
-        """Start the run, after a question when its data cannot be used."""
+    def action_start(self, later: bool = False) -> None:
+        """Start the run, now or ``later``, after a question when its data cannot be used."""
         config = self._draft.checked.config
         problem = self.query_one(DataPreview).problem
         if config is None:
@@ -306,10 +315,10 @@ class NewRunScreen(Screen[None]):
         elif problem:
             self.app.push_screen(
                 ConfirmScreen(f"{problem} Start all the same?"),
-                lambda yes: self._start(config) if yes else None,
+                lambda yes: self._start(config, later) if yes else None,
             )
         else:
-            self._start(config)
+            self._start(config, later)
 
     def _point_at_problem(self) -> None:
         problems = self._draft.checked.problems
@@ -324,15 +333,18 @@ class NewRunScreen(Screen[None]):
         del parameters
         return None if action == "start" and self._starting else True
 
-    def _start(self, config: RunConfig) -> None:
+    def _start(self, config: RunConfig, later: bool) -> None:
         self._starting = True
         self.refresh_bindings()
-        self._launch(config)
+        self._launch(config, later)
 
     @work(thread=True, group="launch", exit_on_error=False)
-    def _launch(self, config: RunConfig) -> None:
+    def _launch(self, config: RunConfig, later: bool) -> None:
         try:
-            self.post_message(self.Started(launch(config).run))
+            if later:
+                self.post_message(self.Queued(queue.add(config), queue.running()))
+            else:
+                self.post_message(self.Started(launch(config).run))
         except UserError as error:
             self.post_message(self.StartFailed(error))
 
@@ -341,6 +353,12 @@ class NewRunScreen(Screen[None]):
         from tui.screens.monitor import MonitorScreen
 
         self.app.switch_screen(MonitorScreen(event.run))
+
+    @on(Queued)
+    def _queued(self, event: Queued) -> None:
+        rest = "" if event.worked_off else " Nothing starts before `dltui queue start`."
+        tell(self, f"{event.run.id} waits for its turn.{rest}")
+        self.dismiss()
 
     @on(StartFailed)
     def _start_failed(self, event: StartFailed) -> None:

@@ -186,7 +186,8 @@ class Listing(ScrollView, Generic[T], can_focus=True):
 
     def _column_at(self, x: int) -> int:
         """Which column has the cell; the gap behind one belongs to it."""
-        ends = accumulate(width + 1 for width in widths_of(self._columns, self.scrollable_content_region.width))
+        room = self.scrollable_content_region.width
+        ends = accumulate(width + 1 for width in widths_of(self._columns, room))
         return next((i for i, end in enumerate(ends) if x < end), len(self._columns) - 1)
 
     def _tell_if_moved(self, before: T | None) -> None:
