@@ -190,6 +190,15 @@ def test_the_last_word_finds_room_in_a_file_that_may_not_grow(
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+def test_the_last_word_finds_room_on_a_full_disk(small_disk: Path) -> None:
+    path = small_disk / "events.jsonl"
+    with EventLog(path) as events:
+        with pytest.raises(OSError, match="No space left"):
+            fill(events)
+        events.write(Failed(message="full"))
+    assert isinstance(list(Follower(path).new())[-1], Failed)
+
+
 def test_too_little_room_is_told_beforehand(
     tmp_path: Path, limit_files: Callable[[int], None]
 ) -> None:
