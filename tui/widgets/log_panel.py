@@ -30,6 +30,7 @@ _SHOWN = {
 }
 _LONGEST = 2000
 _MARGIN = 9
+_LATER = 0.05
 _TROUBLE = re.compile(r"Traceback \(most|(?:^|[\s.])\w*Error\b|\bERROR\b|\bCRITICAL\b")
 _DOUBT = re.compile(r"Warning\b|\bWARN(?:ING)?\b")
 
@@ -80,6 +81,8 @@ class LogPanel(Vertical):
         self._lines: Sequence[LogLine] = ()
         self._least = PRINTED
         self._words: list[str] = []
+        self._moving = False
+        """Whether the end is about to be shown."""
         self._listing = Listing[_Row](
             [_column("")], self._cells, lambda row: (row.number, row.part), choosable=False
         )
@@ -136,13 +139,23 @@ class LogPanel(Vertical):
         width = self._listing.size.width
         if width <= 0:
             return
-        at_end = self._listing.cursor >= len(self._listing.items) - 1
+        at_end = self._moving or self._listing.cursor >= len(self._listing.items) - 1
         found = [(at, line) for at, line in _numbered(self._lines) if self._matches(line)]
         rows = [row for at, line in found for row in _rows(at, line, width - _MARGIN - 1)]
         self._listing.set_columns([_column(self._heading(len(found)))], self._cells)
         self._listing.set_items(rows)
         if at_end:
-            self.call_after_refresh(self._listing.action_move, len(rows))
+            self._moving = True
+            self.call_after_refresh(self._to_end)
+
+    def _to_end(self) -> None:
+        """Follow the newest line; a list that has just grown can be scrolled a little later."""
+        listing = self._listing
+        listing.action_move(len(listing.items))
+        seen = listing.scroll_offset.y + max(1, listing.size.height - 1)
+        self._moving = seen < len(listing.items) and listing.is_on_screen
+        if self._moving:
+            self.set_timer(_LATER, self._to_end)
 
     def _matches(self, line: LogLine) -> bool:
         if line.level in _ORDER and _ORDER.index(line.level) < _ORDER.index(self._least):
