@@ -41,7 +41,7 @@ def test_every_wrong_field_gets_one_line_with_what_is_allowed() -> None:
         "train.learning_rate": "'fast' is not allowed; a number above 0 and at most 100 "
         "(default 0.001)",
         "train.optimizer": "'x' is not allowed; one of adamw, sgd, adamw_8bit, "
-            "paged_adamw_8bit (default adamw)",
+        "paged_adamw_8bit (default adamw)",
     }
 
 
