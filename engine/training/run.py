@@ -28,6 +28,7 @@ from engine.events import (
     finite_all,
 )
 from engine.locations import runs_folder
+from engine.room import too_little_room
 from engine.run_directory import RunDirectory
 from engine.tasks.task import Evaluation, Task
 from engine.termination import Terminated, Termination
@@ -81,6 +82,9 @@ def train_in(run: RunDirectory, events: EventLog, termination: Termination) -> E
                 run, task, material, compute, events, saved, termination.asked
             )
             position = trainer.state.position
+            keep = config.train.save_total_limit - len(checkpoint.found(run.checkpoints))
+            if warning := too_little_room(run.checkpoints, saver.expected_size(), max(0, keep) + 1):
+                events.write(Log(level="warning", message=warning))
             with termination.deferred(), saver:
                 ending = trainer.run()
                 trainer.save(ending.value)

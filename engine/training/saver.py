@@ -12,7 +12,7 @@ from engine.errors import TrainingError
 from engine.events import CheckpointSaved, EventLog
 from engine.run_directory import RunDirectory
 from engine.training import checkpoint
-from engine.training.state import TrainingState, finite_weights
+from engine.training.state import TrainingState, finite_weights, trained_weights
 
 SCHEDULE = "schedule"
 """The reason of checkpoints that nobody waits for."""
@@ -44,6 +44,14 @@ class Saver:
         self._thread.shutdown()  # what was begun is written, whatever happened here
         if kind is None:
             self.wait()
+
+    def expected_size(self) -> int:
+        """Bytes of a checkpoint: the weights, the best ones, and the optimizer's state.
+
+        That of an optimizer which has made no update yet is taken for AdamW's.
+        """
+        weights = _size(trained_weights(self._state.network))
+        return 2 * weights + (_size(self._state.optimizer.state_dict()) or 2 * weights)
 
     def save(self, reason: str) -> None:
         """Write the state as it is now, raising what went wrong with the one before.

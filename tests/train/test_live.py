@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +14,11 @@ import torch
 from torch import nn
 
 import engine.training.trainer as module
-from engine import RunConfig
+from engine import RunConfig, train
 from engine.control import CONTINUE, EPOCHS, EVALUATE, LEARNING_RATE, PAUSE, STOP, Request
 from engine.errors import TrainingError
 from engine.events import CheckpointSaved, Controlled, Evaluated, Event, EventLog, Log, Progress
+from engine.follow import read_history
 from engine.run_directory import RunDirectory
 from engine.training import checkpoint
 from engine.training.guard import Guard
@@ -480,3 +482,59 @@ def test_a_checkpoint_that_failed_beside_the_training_is_told_by_the_next(tmp_pa
         state.position.step = 1
         with pytest.raises(TrainingError, match="Cannot write a checkpoint"):
             saver.save("schedule")
+
+
+def test_a_disk_too_small_for_the_checkpoints_is_told_before_the_first_update(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nearly_full = shutil.disk_usage("/")._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: nearly_full)
+    values = wine(epochs=1, save_steps=1)
+    values["model"]["hidden"] = [512, 512]
+    run = train(RunConfig.parse(values))
+    history = read_history(run)
+    warnings = [line for line in history.log if line.level == "warning"]
+    assert ["train.save_total_limit" in line.message for line in warnings] == [True]
+    assert history.curve("loss", "train").points
+    first = next(run.newest(CheckpointSaved))
+    assert isinstance(first, CheckpointSaved)
+    told = float(warnings[0].message.split("take ")[1].split(" MB")[0]) * 1e6
+    assert told == pytest.approx(3 * first.size, rel=0.1)
+
+
+class Writer(nn.Module):
+    """A network that writes a text word by word for ever, as ``generate`` of transformers does."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Any) -> Any:
+        return self.network(inputs)
+
+    def generate(self, inputs: Any) -> None:
+        while True:
+            self(inputs)
+
+
+@pytest.mark.parametrize("how", ["a request", "the system"])
+def test_a_text_that_is_written_in_an_evaluation_does_not_hold_up_the_end(
+    bench: Make, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    made = bench(
+        wine(eval_steps=2),
+        requests=at({2: [Request(STOP)]}) if how == "a request" else lambda state: iter(()),
+        interrupted=lambda state: how == "the system" and state.position.step >= 2,
+    )
+    made.state.network = Writer(made.state.network)
+    evaluator = type(made.trainer.task.evaluator(made.trainer.fitted))
+    update = evaluator.update
+
+    def updated(self: Any, network: Any, batch: Any) -> None:
+        update(self, network, batch)
+        network.generate(batch.inputs)
+
+    monkeypatch.setattr(evaluator, "update", updated)
+    assert made.trainer.run() is (Ending.STOPPED if how == "a request" else Ending.INTERRUPTED)
+    assert made.of(Evaluated) == []
+    assert made.state.network._forward_pre_hooks == {}

@@ -301,3 +301,31 @@ def test_a_checkpoint_of_another_network_is_refused_with_a_way_out(home: Path) -
     with pytest.raises(TrainingError, match="does not suit the configuration"):
         train(run.config(), run)
     assert run.state() is State.FAILED
+
+
+def test_a_checkpoint_that_replaces_another_leaves_it_until_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint.save(tmp_path, 7, {"x": 1}, keep=1)
+    rename = Path.rename
+
+    def killed(path: Path, target: Path) -> Path:
+        if path.name.endswith(".writing"):
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save(tmp_path, 7, {"x": 2}, keep=1)
+    monkeypatch.undo()
+    assert checkpoint.load_newest(tmp_path)[1] == {"x": 1}
+    checkpoint.save(tmp_path, 7, {"x": 3}, keep=1)
+    assert checkpoint.load_newest(tmp_path)[1] == {"x": 3}
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000007"]
+
+
+def test_what_a_killed_writer_left_does_not_pile_up(tmp_path: Path) -> None:
+    for step in (3, 4):
+        (tmp_path / f".step-00000000{step}.writing").mkdir()
+    checkpoint.save(tmp_path, 9, {"x": 1}, keep=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000009"]
