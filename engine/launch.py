@@ -56,7 +56,12 @@ def start(run: RunDirectory, environment: Mapping[str, str] | None = None) -> Ha
             process = _spawn(run, environment or {})
         except OSError as error:
             raise RunError(f"Cannot start the worker of {run.id}: {error.strerror}.") from error
-        run.set_worker(ProcessIdentity.of(process.pid))
+        try:
+            run.set_worker(ProcessIdentity.of(process.pid))
+        except OSError as error:
+            process.kill()  # nobody would know of it
+            process.wait()
+            raise RunError(f"Cannot write to the run {run.id}: {error.strerror}.") from error
     return Handle(run, process)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import resource
 import subprocess
@@ -94,20 +95,23 @@ def limit_a_run(seed: int) -> None:
     goes_on(handle.run)
 
 
+def fill_up(folder: Path, left: int = 0) -> Path:
+    """Write a file that leaves so many bytes of a disk free."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)) == 4096:
+            pass
+    with filler.open("r+b") as file:
+        file.truncate(max(0, filler.stat().st_size - left))
+    return filler
+
+
 def fill_the_disk(folder: Path, seed: int) -> None:
     """Leave some pages of a disk, or none, at some moment of a run on it."""
     chance = random.Random(seed)
     handle = launch(writing_much(), folder)
     await_writing(handle, chance.randrange(1, 50_000))
-    filler = folder / "filler"
-    left = chance.randrange(8) * 4096
-    try:
-        with filler.open("wb", buffering=0) as file:
-            while file.write(bytes(4096)) == 4096:
-                pass
-    except OSError:
-        with filler.open("r+b") as file:
-            file.truncate(max(0, filler.stat().st_size - left))
+    filler = fill_up(folder, left=chance.randrange(8) * 4096)
     ended_cleanly(handle, "No space left on device")
     filler.unlink()
     goes_on(handle.run)
@@ -160,6 +164,17 @@ def test_a_run_in_a_folder_that_is_read_only_does_not_begin(small_disk: Path) ->
         start(run)
     with pytest.raises(RunError, match="Read-only file system"):
         launch(writing_much(), small_disk)
+
+
+def test_a_run_on_a_disk_that_is_full_does_not_begin(small_disk: Path) -> None:
+    run = RunDirectory.create(small_disk, writing_much())
+    fill_up(small_disk)
+
+    with pytest.raises(RunError, match="No space left"):
+        start(run)
+    with pytest.raises(RunError, match="No space left"):
+        launch(writing_much(), small_disk)
+    assert run.state() is State.QUEUED
 
 
 @pytest.fixture
