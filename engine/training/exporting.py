@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_flatten_with_path, tree_leaves, tree_map, tree_unflatten
 
-from engine.errors import RunError, TrainingError
+from engine.errors import DataError, RunError, TrainingError
 from engine.locations import runs_folder
 from engine.plain import plain
 from engine.run_directory import RunDirectory
@@ -86,11 +86,27 @@ def answer(run: str, destination: str, form: str) -> dict[str, Any]:
 
 def _finished(run: RunDirectory) -> Finished:
     task, fitted, network = load_exported(run.model, _CPU)
-    table = task.load().train.slice(0, _ROWS)
-    source = task.encode(table, fitted, _CPU, lambda _: None)
-    batch = next(source.read(source.plan(_ROWS)))
+    batch = _some_batch(task, fitted)
     metrics = (run.read_report() or {}).get("metrics") or {}
     return Finished(run.model, task, fitted, network, batch, metrics)
+
+
+def _some_batch(task: Task[Any], fitted: Fitted) -> Batch:
+    """A batch of the training rows, of as few as make one: windows and blocks need many."""
+    table = task.load().train
+    rows = _ROWS
+    while True:
+        rows = min(rows, table.num_rows)
+        try:
+            source = task.encode(table.slice(0, rows), fitted, _CPU, lambda _: None)
+            if len(source):
+                return next(source.read(source.plan(_ROWS)))
+        except DataError:  # too few
+            if rows == table.num_rows:
+                raise
+        if rows == table.num_rows:
+            raise DataError("The training data has no row to try the model on.")
+        rows *= 8
 
 
 def _copy(finished: Finished, target: Path) -> float:
@@ -133,18 +149,16 @@ def _merge(finished: Finished, target: Path) -> float:
 
 def _program(finished: Finished, target: Path) -> float:
     """A program of ``torch.export``: runs without this package and without the model's code."""
+    arguments, named = finished.arguments
+    network = finished.network
     with _supported("a program of torch.export"):
-        torch.export.save(_traced(finished), target)
+        program = torch.export.export(
+            _Tensors(network, network, named), arguments, named, strict=False,
+            dynamic_shapes=_dynamic(arguments, named),
+        )  # fmt: skip
+        torch.export.save(program, target)
         loaded = torch.export.load(target).module()
         return _largest(finished, loaded)
-
-
-def _traced(finished: Finished) -> torch.export.ExportedProgram:
-    arguments, named = finished.arguments
-    return torch.export.export(
-        _Tensors(finished.network, named), arguments, named, strict=False,
-        dynamic_shapes=_dynamic(arguments, named),
-    )  # fmt: skip
 
 
 def _onnx(finished: Finished, target: Path) -> float:
@@ -156,16 +170,34 @@ def _onnx(finished: Finished, target: Path) -> float:
         raise RunError(
             f"ONNX needs the package {error.name}.", "Install it with `pip install 'dltui[onnx]'`."
         ) from error
+    leaves, structure = tree_flatten_with_path(finished.arguments)
+    places = [number for number, (_, leaf) in enumerate(leaves) if _is(leaf)]
+    values = tuple(leaves[number][1] for number in places)
+    names = [_name_of(leaves[number][0], finished.network) for number in places]
+
+    def call(*tensors: Tensor) -> Any:
+        filled = [leaf for _, leaf in leaves]
+        for number, tensor in zip(places, tensors, strict=True):
+            filled[number] = tensor
+        arguments, named = tree_unflatten(filled, structure)
+        return finished.network(*arguments, **named)
+
     with _supported("ONNX"), _plain_attention(finished.network):
-        torch.onnx.export(_traced(finished), f=str(target), external_data=False, verbose=False)
-    arguments, named = finished.arguments
+        torch.onnx.export(
+            _Tensors(finished.network, call), values, str(target), dynamo=True, input_names=names,
+            dynamic_shapes=_dynamic(values, {}), external_data=False, verbose=False,
+        )  # fmt: skip
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
-    values = [leaf for leaf in tree_leaves((arguments, named)) if _is(leaf)]
-    feed = {
-        place.name: value.numpy() for place, value in zip(session.get_inputs(), values, strict=True)
-    }
+    feed = {name: value.numpy() for name, value in zip(names, values, strict=True)}
     outputs = [torch.from_numpy(value) for value in session.run(None, feed)]
     return _distance(finished.output(), outputs)
+
+
+def _name_of(path: tuple[Any, ...], network: nn.Module) -> str:
+    """What an input is called: as among those of the call, or in the network."""
+    last = path[-1]
+    parameters = list(inspect.signature(network.forward).parameters)
+    return str(last.key) if hasattr(last, "key") else parameters[last.idx]
 
 
 FORMS: dict[str, Callable[[Finished, Path], float]] = {
@@ -181,13 +213,18 @@ FORMS: dict[str, Callable[[Finished, Path], float]] = {
 class _Tensors(nn.Module):
     """A network that returns plain tensors, in place of transformers' records."""
 
-    def __init__(self, network: nn.Module, names: Iterable[str]) -> None:
-        """``names`` are those of the named arguments, which torch wants to know one by one."""
+    def __init__(
+        self, network: nn.Module, call: Callable[..., Any], names: Iterable[str] = ()
+    ) -> None:
+        """``call`` calls the network, whose weights torch must know of.
+
+        ``names`` are those of its named arguments, which torch wants to know one by one.
+        """
         super().__init__()
         self.network = network
 
         def forward(*arguments: Any, **named: Any) -> tuple[Tensor, ...]:
-            return tuple(_tensors(network(*arguments, **named)))
+            return tuple(_tensors(call(*arguments, **named)))
 
         several = inspect.Parameter("arguments", inspect.Parameter.VAR_POSITIONAL)
         others = (inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names)
