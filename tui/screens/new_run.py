@@ -14,7 +14,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from engine import queue
@@ -67,6 +69,9 @@ class NewRunScreen(Screen[None]):
         Binding("i,f1", "explain", "About the field", show=False),
         Binding("escape,q", "leave", "Back"),
     ]
+
+    # Textual paints the whole screen again whenever the focus moves: here with each key.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     @dataclass
     class Started(Message):
