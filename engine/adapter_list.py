@@ -10,7 +10,7 @@ from typing import Any
 from engine.run_directory import RunDirectory, all_runs
 from engine.run_list import RunSummary, summarize
 
-_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def list_adapters(folder: Path) -> list[AdapterSummary]:
 
     Raises :class:`~engine.errors.RunError` for the folder only.
     """
-    runs = [run for run in all_runs(folder) if (run.model / _CONFIG).is_file()]
+    runs = [run for run in all_runs(folder) if (run.model / CONFIG).is_file()]
     # By when they were written: the names of runs tell no more than the second of their start.
     newest = sorted(map(_summary, runs), key=lambda adapter: -_ended(adapter.run.run))
     return sorted(newest, key=lambda adapter: adapter.base)
@@ -44,7 +44,7 @@ def list_adapters(folder: Path) -> list[AdapterSummary]:
 def _ended(run: RunDirectory) -> float:
     """When the adapter was written."""
     try:
-        return (run.model / _CONFIG).stat().st_mtime
+        return (run.model / CONFIG).stat().st_mtime
     except OSError:
         return 0.0
 
@@ -52,12 +52,12 @@ def _ended(run: RunDirectory) -> float:
 def _summary(run: RunDirectory) -> AdapterSummary:
     summary = summarize(run)
     try:
-        record = json.loads((run.model / _CONFIG).read_bytes())
+        record = json.loads((run.model / CONFIG).read_bytes())
         size = (run.model / _WEIGHTS).stat().st_size
     except (OSError, ValueError) as error:
         return AdapterSummary(summary, problem=f"Its files cannot be read: {error}.")
     if not isinstance(record, dict):
-        return AdapterSummary(summary, problem=f"{_CONFIG} holds no adapter.")
+        return AdapterSummary(summary, problem=f"{CONFIG} holds no adapter.")
     return _adapter(summary, record, size)
 
 

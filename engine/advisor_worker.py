@@ -24,6 +24,7 @@ QUESTIONS = {
     "predict": "engine.training.prediction:answer",
     "export": "engine.training.exporting:answer",
     "combine": "engine.training.combining:answer",
+    "push": "engine.training.pushing:answer",
     "targets": "engine.training.targets:answer",
 }
 """By name: the function that answers, loaded when it is first asked for, so that a look at the

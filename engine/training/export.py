@@ -31,6 +31,7 @@ from engine.tasks.task import Fitted, Task
 from engine.training.build import holds_adapter, load_network, save_network
 from engine.training.model_card import Metrics, write_card
 
+_MANIFEST = "manifest.json"
 Load = Callable[[Task[Any], Fitted, Path], nn.Module]
 
 
@@ -71,10 +72,16 @@ def write_exported(
     write_card(writing, task.config, fitted, metrics)
     atomic.write_text(writing / "fitted.json", fitted.model_dump_json(indent=2) + "\n")
     atomic.write_text(writing / "config.toml", tomlkit.dumps(task.config.values()))
-    digests = {path.name: _digest(path) for path in sorted(writing.iterdir()) if path.is_file()}
-    atomic.write_json(writing / "manifest.json", digests)
+    write_manifest(writing)
     shutil.rmtree(folder, ignore_errors=True)
     writing.rename(folder)
+
+
+def write_manifest(folder: Path) -> None:
+    """Note what the files are. Raises ``OSError``."""
+    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    digests = {path.name: _digest(path) for path in files if path.name != _MANIFEST}
+    atomic.write_json(folder / _MANIFEST, digests)
 
 
 def load_exported(
@@ -119,7 +126,7 @@ def _complete(folder: Path) -> Iterator[None]:
 
 
 def _check(folder: Path) -> None:
-    digests = json.loads((folder / "manifest.json").read_text())
+    digests = json.loads((folder / _MANIFEST).read_text())
     for name, digest in digests.items():
         if _digest(folder / Path(name).name) != digest:
             raise RunError(f"{folder / name} has changed since it was written.", "Export it again.")

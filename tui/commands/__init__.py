@@ -33,6 +33,7 @@ COMMANDS = {
     "trash": "list, restore or remove the runs that were deleted",
     "predict": "let a finished run predict from new inputs",
     "export": "write a finished run's model in a form that others need",
+    "push": "push a finished run's model to the Hugging Face hub",
     "merge": "combine adapters of several runs into a new one",
     "stop": "ask a run to stop and keep what it has learned",
     "sweep": "search for better values by many runs",
