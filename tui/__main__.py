@@ -64,7 +64,7 @@ def _command(name: str, given: list[str]) -> int:
     command = load(name)
     parser = ArgumentParser(
         prog=f"dltui {name}",
-        description=COMMANDS[name].capitalize() + ".",
+        description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.",
         formatter_class=RawDescriptionHelpFormatter,
     )
     command.arguments(parser)
