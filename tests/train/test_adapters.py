@@ -24,6 +24,7 @@ from engine.training.run import train
 from engine.training.targets import adaptable, target_groups
 
 CPU = torch.device("cpu")
+IMAGES = torch.linspace(-1, 1, 2 * 3 * 32 * 32).reshape(2, 3, 32, 32)
 SIZES: dict[str, Any] = {"num_hidden_layers": 2, "vocab_size": 120}
 
 
@@ -46,6 +47,22 @@ def gpt2() -> nn.Module:
     return transformers.AutoModelForCausalLM.from_config(config).eval()
 
 
+def t5() -> nn.Module:
+    config: Any = transformers.T5Config(
+        d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2, vocab_size=120
+    )
+    config.decoder_start_token_id = 0
+    return transformers.AutoModelForSeq2SeqLM.from_config(config).eval()
+
+
+def vit() -> nn.Module:
+    config = transformers.ViTConfig(
+        image_size=32, patch_size=8, hidden_size=32, intermediate_size=64, num_attention_heads=2,
+        num_hidden_layers=2,
+    )  # fmt: skip
+    return transformers.AutoModelForImageClassification.from_config(config).eval()
+
+
 def resnet() -> nn.Module:
     return torchvision.models.resnet18(num_classes=3).eval()
 
@@ -54,9 +71,12 @@ def output(network: nn.Module) -> torch.Tensor:
     inner = network.get_base_model() if isinstance(network, peft.PeftModel) else network
     with torch.no_grad():
         if isinstance(inner, torchvision.models.ResNet):
-            images = torch.linspace(-1, 1, 2 * 3 * 32 * 32).reshape(2, 3, 32, 32)
-            return network(images)
-        return network(input_ids=torch.arange(20).reshape(2, 10)).logits
+            return network(IMAGES)
+        if inner.main_input_name == "pixel_values":
+            return network(pixel_values=IMAGES).logits
+        ids = torch.arange(20).reshape(2, 10)
+        more = {"decoder_input_ids": ids} if inner.config.is_encoder_decoder else {}
+        return network(input_ids=ids, **more).logits
 
 
 def disturb(network: nn.Module) -> None:
@@ -129,7 +149,7 @@ def test_pissa_is_refused_for_convolutions() -> None:
 
 
 @pytest.mark.parametrize("method", ["lora", "dora", "rslora"])
-@pytest.mark.parametrize("make", [bert, llama, gpt2, resnet])
+@pytest.mark.parametrize("make", [bert, llama, gpt2, t5, vit, resnet])
 def test_a_fresh_adapter_changes_nothing_and_a_trained_one_merges(make: Any, method: str) -> None:
     network = make()
     before = output(network)
