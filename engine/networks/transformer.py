@@ -87,7 +87,7 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
     place = source_of(config.path)
     base = base_of_adapter(place)
     with readable(config):
-        network = auto.from_pretrained(
+        network, told = auto.from_pretrained(
             source_of(base) if base else place,
             revision=config.revision,
             config=architecture,
@@ -96,9 +96,12 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
             use_safetensors=True,
             # A head for other classes is replaced by a new one.
             ignore_mismatched_sizes=True,
+            output_loading_info=True,
         )
         if base:
             network = _merged(network, place)
+    # Begun anew, they must be trained and saved even where all else is frozen.
+    network.new_layers = sorted({name.rpartition(".")[0] for name in told["missing_keys"]})
     _make_room(network, shape)
     return network
 

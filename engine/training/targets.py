@@ -77,7 +77,14 @@ def heads(network: nn.Module) -> list[str]:
     told = getattr(network, "head_name", None)  # of a network around another one
     if told:
         return [told]
-    return [name for name, _ in network.named_children() if name in _HEADS]
+    outermost = [name for name, _ in network.named_children() if name in _HEADS]
+    # Further in, such as a pooler that the weights of a language model lack.
+    inner = [
+        name
+        for name in getattr(network, "new_layers", ())
+        if not any(name == head or name.startswith(f"{head}.") for head in outermost)
+    ]
+    return [*outermost, *inner]
 
 
 def target_groups(network: nn.Module) -> list[TargetGroup]:

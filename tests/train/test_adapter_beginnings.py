@@ -94,6 +94,19 @@ def test_a_decoder_without_a_token_for_padding_learns_and_writes(
 
 
 @pytest.mark.parametrize("architecture", [gpt2, llama])
+def test_its_adapter_says_the_same_through_peft_and_transformers_alone(
+    architecture: Any, tmp_path: Path
+) -> None:
+    base = saved(tmp_path / "base", architecture, [])
+    run = train(experiment(base, tmp_path))
+    ours = logits(load_exported(run.model, CPU)[2])
+    auto = transformers.AutoModelForCausalLM
+    through_peft = peft.PeftModel.from_pretrained(auto.from_pretrained(base), run.model)
+    for theirs in (through_peft, auto.from_pretrained(run.model)):
+        torch.testing.assert_close(logits(theirs.eval()), ours, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("architecture", [gpt2, llama])
 def test_added_tokens_are_trained_and_nothing_else_of_the_embedding(
     architecture: Any, tmp_path: Path
 ) -> None:

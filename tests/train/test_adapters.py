@@ -11,6 +11,7 @@ import pytest
 import torch
 import torchvision
 import transformers
+from safetensors.torch import load_file
 from torch import nn
 
 from engine.adapter import AdapterConfig
@@ -224,6 +225,19 @@ def test_a_saved_adapter_says_the_same_through_peft_and_transformers(
         with torch.no_grad():
             scores = theirs(**inputs).logits.softmax(1)[:, 1].tolist()
         assert scores == pytest.approx(ours, abs=1e-4)
+
+
+def test_layers_that_the_weights_of_the_base_lack_are_saved_with_the_adapter(
+    base: Path, tmp_path: Path
+) -> None:
+    config = transformers.AutoConfig.from_pretrained(base)
+    language_model = tmp_path / "language-model"
+    transformers.BertForMaskedLM(config).save_pretrained(language_model)
+    transformers.AutoTokenizer.from_pretrained(base).save_pretrained(language_model)
+    run = train(experiment(language_model, tmp_path))
+    once, again = ([record["scores"]["true"] for record in predictions(run)] for _ in range(2))
+    assert once == pytest.approx(again, abs=1e-6)
+    assert any("pooler" in name for name in load_file(run.model / "adapter_model.safetensors"))
 
 
 def test_an_adapter_exports_merged_and_agrees(base: Path, tmp_path: Path) -> None:
