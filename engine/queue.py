@@ -170,8 +170,12 @@ def _worker() -> ProcessIdentity | None:
 def held() -> Iterator[None]:
     """Be the one who works the queue off; raises :class:`RunError` where another does."""
     with _locked(queue_folder() / "lock", wait=False):
-        atomic.write_json(queue_folder() / "worker.json", ProcessIdentity.own().record())
-        yield
+        noted = queue_folder() / "worker.json"
+        atomic.write_json(noted, ProcessIdentity.own().record())
+        try:
+            yield
+        finally:
+            noted.unlink(missing_ok=True)  # this process may live on and do something else
 
 
 @contextmanager
