@@ -12,15 +12,15 @@ from engine.names import NAME_RULE, is_name
 METHODS = {
     "cat": "the weighted sum, exactly; the ranks add up",
     "svd": "the weighted sum, brought to a rank",
-    "linear": "adds up the matrices of a rank by themselves: small, but rough",
-    "ties": "drops small values and those of the rarer sign (TIES)",
+    "linear": "adds up A and B by themselves: rough",
+    "ties": "drops small values and rarer signs (TIES)",
     "ties_svd": "TIES on whole layers, brought to a rank",
-    "dare_linear": "drops values at random and enlarges the others (DARE)",
+    "dare_linear": "drops values at random (DARE)",
     "dare_linear_svd": "DARE on whole layers, brought to a rank",
     "dare_ties": "DARE, then TIES",
-    "dare_ties_svd": "DARE, then TIES on whole layers, brought to a rank",
+    "dare_ties_svd": "both on whole layers, brought to a rank",
     "magnitude_prune": "drops small values",
-    "magnitude_prune_svd": "drops small values of whole layers, brought to a rank",
+    "magnitude_prune_svd": "the same on whole layers, brought to a rank",
 }
 """With what they do; most people want one of the first two."""
 PRUNED = tuple(name for name in METHODS if name.startswith(("ties", "dare", "magnitude")))

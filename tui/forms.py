@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 FORMS = {
-    "folder": "as it is: what transformers or peft load, with the record of the run",
+    "folder": "as transformers or peft load it, with its record",
     "adapter": "the adapter alone, as peft loads it",
     "merged": "the adapter worked into the base model",
-    "program": "a program of torch.export, which needs neither dltui nor the model's code",
+    "program": "of torch.export: needs no code of the model",
     "onnx": "an ONNX file (needs dltui[onnx])",
 }
