@@ -164,6 +164,7 @@ async def test_two_are_combined_with_weights_that_are_typed(adapters, until, tex
         screen = pilot.app.screen
         await until(pilot, lambda: len(screen.query_one(Listing).items) == 4)
         made = screen.query_one(Listing).items[0].adapter
+    made.run.run.delete()  # the others are told of three
     assert (made.run.name, made.r) == ("blend", 3)
     assert "× 0.9" in made.run.notes.note
 
