@@ -28,6 +28,8 @@ test-faults: .venv/installed-test
 bench: .venv/installed-test
 	$(BIN)/python tests/benchmarks/adapters.py
 	$(BIN)/python tests/benchmarks/memory.py
+	$(BIN)/python tests/benchmarks/history.py
+	$(BIN)/python tests/benchmarks/terminal.py
 	$(BIN)/python -m pytest tests/benchmarks/test_llama_cuda.py -s -rs
 
 lint: .venv/installed-lint
