@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from engine import control
 from engine.config import RunConfig
 from engine.control import Request
-from engine.environment import worker_environment
+from engine.detached import spawn
 from engine.errors import RunError
 from engine.locations import runs_folder
 from engine.process import ProcessIdentity
@@ -42,9 +41,8 @@ def launch(config: RunConfig, folder: Path | None = None) -> Handle:
 def start(run: RunDirectory, environment: Mapping[str, str] | None = None) -> Handle:
     """Start a worker for a run that exists: a queued one, or one to go on with.
 
-    The worker leads a session of its own with its streams on files, so that neither a closed
-    terminal nor the end of this process reaches it; it gets ``environment`` on top of this
-    process's own. Raises :class:`RunError`, also when somebody works on the run already.
+    It goes on when this process is gone, and gets ``environment`` on top of this process's own.
+    Raises :class:`RunError`, also when somebody works on the run already.
     """
     # Held until the worker is noted: of several who start it at once, one does.
     with run.locked():
@@ -53,7 +51,8 @@ def start(run: RunDirectory, environment: Mapping[str, str] | None = None) -> Ha
         for request in control.take(run.control):
             del request  # what was asked of an earlier worker is not meant for this one
         try:
-            process = _spawn(run, environment or {})
+            path = str(run.path.absolute())
+            process = spawn("engine.worker", [path], run.log, environment or {})
         except OSError as error:
             raise RunError(f"Cannot start the worker of {run.id}: {error.strerror}.") from error
         try:
@@ -63,15 +62,3 @@ def start(run: RunDirectory, environment: Mapping[str, str] | None = None) -> Ha
             process.wait()
             raise RunError(f"Cannot write to the run {run.id}: {error.strerror}.") from error
     return Handle(run, process)
-
-
-def _spawn(run: RunDirectory, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    with run.open_log() as log:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "engine.worker", str(run.path.absolute())],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=worker_environment() | dict(environment),
-        )

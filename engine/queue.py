@@ -13,12 +13,10 @@ and runs that were ended by it go on from their checkpoints.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +26,7 @@ from pathlib import Path
 
 from engine import atomic
 from engine.config import RunConfig
-from engine.environment import worker_environment
+from engine.detached import locked, spawn
 from engine.errors import RunError
 from engine.locations import queue_folder, runs_folder
 from engine.process import ProcessIdentity
@@ -129,16 +127,7 @@ def start(parallel: int = 1, per_gpu: bool = False) -> subprocess.Popen[bytes]:
     how = ["--per-gpu"] if per_gpu else ["--parallel", str(parallel)]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-P", "-m", "engine.queue_worker", *how],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env=worker_environment(),
-            )
+        return spawn("engine.queue_worker", how, folder / "log.txt")
     except OSError as error:
         raise RunError(f"Cannot start the queue: {error.strerror}.") from error
 
@@ -169,7 +158,7 @@ def _worker() -> ProcessIdentity | None:
 @contextmanager
 def held() -> Iterator[None]:
     """Be the one who works the queue off; raises :class:`RunError` where another does."""
-    with _locked(queue_folder() / "lock", wait=False):
+    with locked(queue_folder() / "lock", "Another process already works the queue off."):
         noted = queue_folder() / "worker.json"
         atomic.write_json(noted, ProcessIdentity.own().record())
         try:
@@ -178,25 +167,9 @@ def held() -> Iterator[None]:
             noted.unlink(missing_ok=True)  # this process may live on and do something else
 
 
-@contextmanager
-def changing() -> Iterator[None]:
+def changing() -> contextlib.AbstractContextManager[None]:
     """Keep others from starting or removing a run of the queue meanwhile."""
-    with _locked(queue_folder() / "changes", wait=True):
-        yield
-
-
-@contextmanager
-def _locked(path: Path, wait: bool) -> Iterator[None]:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.lockf(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError as error:
-            raise RunError("Another process already works the queue off.") from error
-        yield
-    finally:
-        os.close(handle)
+    return locked(queue_folder() / "changes")
 
 
 def _waiting() -> Path:

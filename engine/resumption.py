@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from engine.config import RunConfig
+from engine.detached import locked
 from engine.errors import RunError
 from engine.run_directory import RunDirectory, State, each_run
 
@@ -23,22 +20,12 @@ def newest_like(folder: Path, config: RunConfig) -> RunDirectory | None:
     return next((run for run in each_run(folder) if _is_like(run, wanted) and _counts(run)), None)
 
 
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> contextlib.AbstractContextManager[None]:
     """Keep others who look for a run to go on with waiting, until it is started.
 
     Raises :class:`RunError` where nothing can be written.
     """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(folder / ".resume.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise RunError(f"Cannot write to {folder}: {error.strerror}.") from error
-    try:
-        fcntl.lockf(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    return locked(folder / ".resume.lock")
 
 
 def _is_like(run: RunDirectory, wanted: dict[str, object]) -> bool:

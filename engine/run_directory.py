@@ -33,6 +33,7 @@ import tomlkit
 
 from engine import atomic
 from engine.config import RunConfig
+from engine.detached import open_log
 from engine.errors import ConfigError, RunError
 from engine.events import ENDINGS, Event, Failed, Finished, Interrupted, Stopped, decode
 from engine.names import is_name, to_name
@@ -299,7 +300,7 @@ class RunDirectory:
 
     def open_log(self) -> BinaryIO:
         """``log.txt``, for appending."""
-        return os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+        return open_log(self.log)
 
     def trim_log(self) -> None:
         """Leave only the end of a log that has grown too long. Raises ``OSError``.

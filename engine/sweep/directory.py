@@ -11,11 +11,8 @@ log.txt        whatever the libraries print
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine import atomic
 from engine.config import RunConfig
-from engine.environment import worker_environment
+from engine.detached import locked, spawn
 from engine.errors import RunError
 from engine.names import NAME_PATTERN, is_name
 from engine.process import ProcessIdentity
@@ -147,31 +144,14 @@ class SweepDirectory:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Search here; raises :class:`RunError` when another process does."""
-        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(handle)
-            raise RunError(f"Another process already works on the sweep {self.name}.") from error
-        try:
+        with locked(self._lock, f"Another process already works on the sweep {self.name}."):
             self._stop.unlink(missing_ok=True)
             atomic.write_json(self._worker, ProcessIdentity.own().record())
             yield
-        finally:
-            os.close(handle)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Search in a process of its own, which goes on when this one is gone."""
-        handle = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-P", "-m", "engine.sweep.worker", str(self.path.absolute())],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env=worker_environment(),
-            )
+        return spawn("engine.sweep.worker", [str(self.path.absolute())], self.log)
 
 
 def all_sweeps(folder: Path) -> list[SweepDirectory]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.config import RunConfig, fields_of
 from engine.errors import ConfigError, Problem
 from engine.fields import FieldSpec
-from engine.overrides import look_up, parse_value, text_of
+from engine.overrides import look_up, parse_value
 
 _LOG = ":log"
 
@@ -130,10 +130,3 @@ def as_texts(dimensions: Sequence[Dimension], values: Mapping[str, str | float])
         else str(values[dimension.field])
         for dimension in dimensions
     }
-
-
-def preset_texts(config: RunConfig, names: Sequence[str]) -> dict[str, str]:
-    """By field, what the configuration itself has."""
-    values = config.values()
-    fields = fields_of(values)
-    return {name: text_of(look_up(values, name), fields[name]) for name in names}
