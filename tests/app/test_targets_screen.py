@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-import transformers
 from textual.pilot import Pilot
 
 from engine.advisor import Advisor
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
 from tui.app import DltuiApp
 from tui.draft import Draft
 from tui.screens.new_run import NewRunScreen
@@ -19,30 +16,15 @@ from tui.screens.targets import TargetsScreen
 from tui.widgets.form.row import FieldRow
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small encoder with its tokenizer, as from the hub."""
-    folder = tmp_path_factory.mktemp("base")
-    tokenizer = wordpiece_from(train_wordpiece(["good film bad play fine dull"] * 9, 120, True))
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(1)
-    config = transformers.BertConfig(
-        hidden_size=32, intermediate_size=64, num_attention_heads=2, num_hidden_layers=2,
-        vocab_size=120,
-    )  # fmt: skip
-    transformers.AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
-def values(base: Path, tmp_path: Path) -> dict[str, Any]:
+def values(small_encoder: Path, tmp_path: Path) -> dict[str, Any]:
     """An experiment with an adapter on that encoder."""
     path = tmp_path / "films.csv"
     path.write_text("text,label\n" + "good film,yes\nbad film,no\n" * 12)
     return {
         "task": {"kind": "text_classification"},
         "data": {"kind": "file", "path": str(path)},
-        "model": {"kind": "transformer", "path": str(base)},
+        "model": {"kind": "transformer", "path": str(small_encoder)},
         "adapter": {"method": "lora", "r": 4, "target_modules": ["attention"]},
     }
 

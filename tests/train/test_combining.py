@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from engine.locations import runs_folder
 from engine.run_directory import RunDirectory, State, all_runs
 from engine.run_list import summarize
 from engine.text.bpe import bpe_from, train_bpe
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
 from engine.training import combining, exporting, prediction
 from engine.training.export import load_exported
 from engine.training.run import train
@@ -31,10 +31,13 @@ WORDS = ("good", "bad", "fine", "dull")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One home for the module: its runs are made once."""
+def home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, small_encoder: Path
+) -> Path:
+    """One home for the module: its runs are made once, from an encoder that lies in it."""
     folder = tmp_path_factory.getbasetemp() / "combining"
     monkeypatch.setenv("DLTUI_HOME", str(folder))
+    shutil.copytree(small_encoder, folder / "bert", dirs_exist_ok=True)
     return folder
 
 
@@ -51,19 +54,6 @@ def gpt2(folder: Path) -> Path:
             eos_token_id=0,
         )  # fmt: skip
         transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    return folder
-
-
-def bert(folder: Path) -> Path:
-    if not folder.exists():
-        tokenizer = wordpiece_from(train_wordpiece(["good film bad play fine dull"] * 9, 120, True))
-        tokenizer.save_pretrained(folder)
-        torch.manual_seed(1)
-        config = transformers.BertConfig(
-            hidden_size=32, intermediate_size=64, num_attention_heads=2, num_hidden_layers=2,
-            vocab_size=120,
-        )  # fmt: skip
-        transformers.AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
     return folder
 
 
@@ -93,7 +83,7 @@ def writer(home: Path, name: str, **adapter: Any) -> RunDirectory:
 def judge(home: Path, name: str, labels: tuple[str, ...] = ("yes", "no"), **adapter: Any) -> Any:
     lines = [f"{word} film,{labels[i % len(labels)]}" for i, word in enumerate(WORDS)]
     rows = "text,label\n" + "\n".join(lines * 12) + "\n"
-    return finished(home, name, "text_classification", bert(home / "bert"), rows, **adapter)
+    return finished(home, name, "text_classification", home / "bert", rows, **adapter)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import transformers
 
 from engine.config import RunConfig
 from engine.run_directory import RunDirectory
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
 from engine.training import prediction
 from engine.training.export import load_exported
 from engine.training.loaded_models import LoadedModels
@@ -22,42 +22,29 @@ WORDS = ("good", "bad", "fine", "dull")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One home for the module: its runs are made once."""
+def home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, small_encoder: Path
+) -> Path:
+    """One home for the module: its runs are made once, from an encoder that lies in it."""
     folder = tmp_path_factory.getbasetemp() / "sharing"
     monkeypatch.setenv("DLTUI_HOME", str(folder))
+    shutil.copytree(small_encoder, folder / "base", dirs_exist_ok=True)
     return folder
 
 
 _made: dict[str, RunDirectory] = {}
 
 
-def base(home: Path) -> Path:
-    folder = home / "base"
-    if not folder.exists():
-        folder.mkdir(parents=True)
-        tokenizer = wordpiece_from(train_wordpiece(["good film bad play fine dull"] * 9, 120, True))
-        tokenizer.save_pretrained(folder)
-        torch.manual_seed(1)
-        config = transformers.BertConfig(
-            hidden_size=32, intermediate_size=64, num_attention_heads=2, num_hidden_layers=2,
-            vocab_size=120,
-        )  # fmt: skip
-        transformers.AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
-    return folder
-
-
 def finished(home: Path, name: str, labels: tuple[str, ...] = ("yes", "no"), **adapter: Any) -> Any:
     if name not in _made:
         path = home / f"{name}.csv"
-        base(home)
         lines = [f"{word} film,{labels[i % len(labels)]}" for i, word in enumerate(WORDS)]
         path.write_text("text,label\n" + "\n".join(lines * 12) + "\n")
         values = {
             "name": name,
             "task": {"kind": "text_classification"},
             "data": {"kind": "file", "path": str(path)},
-            "model": {"kind": "transformer", "path": str(base(home))},
+            "model": {"kind": "transformer", "path": str(home / "base")},
             "adapter": {"method": "lora", "r": 4} | adapter,
             "train": {"epochs": 4, "batch_size": 8, "learning_rate": 0.01},
             "compute": {"device": "cpu", "threads": 1},
@@ -112,7 +99,7 @@ def test_adapters_share_a_base_that_is_read_once_and_answer_as_they_do_alone(
     for _ in range(2):
         for run, expected in zip(runs, each, strict=True):
             assert torch.allclose(torch.tensor(scores(run)), torch.tensor(expected), atol=1e-6)
-    assert reads == [str(base(home))]
+    assert reads == [str(home / "base")]
     assert not torch.allclose(torch.tensor(each[0]), torch.tensor(each[1]), atol=1e-4)
 
 
