@@ -6,8 +6,12 @@ memory only as long as nobody else needs it.
 
 from __future__ import annotations
 
+import itertools
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +19,8 @@ from numpy.typing import NDArray
 
 from engine.errors import DataError
 from engine.locations import cache_folder
+
+N = TypeVar("N", bound=np.generic)
 
 LARGE = 1 << 27
 """Tables of more bytes than this lie on the disk."""
@@ -24,15 +30,44 @@ WINDOW = 8192
 
 def mapped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     """All batches as one table that lies on the disk; raises :class:`DataError` if it is full."""
+    with _file_without_name() as name:
+        with pa.OSFile(name, "wb") as out, pa.ipc.new_stream(out, schema) as stream:
+            for batch in batches:
+                stream.write_batch(batch)
+        return pa.ipc.open_stream(pa.memory_map(name)).read_all()
+
+
+def table_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """All batches as one table, on the disk from where they become too many on."""
+    batches = iter(batches)
+    first, size = [], 0
+    for batch in batches:
+        first.append(batch)
+        size += batch.nbytes
+        if size > LARGE:
+            return mapped(itertools.chain(first, batches), schema)
+    return pa.Table.from_batches(first, schema)
+
+
+def end_to_end(arrays: Sequence[NDArray[N]]) -> NDArray[N]:
+    """Rows of numbers one after the other, on the disk where they are many."""
+    if sum(array.nbytes for array in arrays) <= LARGE:
+        return np.concatenate(arrays)
+    with _file_without_name() as name:
+        with Path(name).open("wb") as file:
+            for array in arrays:
+                array.tofile(file)
+        return np.memmap(name, arrays[0].dtype, mode="c")
+
+
+@contextmanager
+def _file_without_name() -> Iterator[str]:
+    """A file to write and to map; the mapping outlives the name, which goes in any case."""
     folder = cache_folder() / "tables"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The mapping outlives the name, which is gone before anything can go wrong.
         with tempfile.NamedTemporaryFile(dir=folder) as file:
-            with pa.OSFile(file.name, "wb") as out, pa.ipc.new_stream(out, schema) as stream:
-                for batch in batches:
-                    stream.write_batch(batch)
-            return pa.ipc.open_stream(pa.memory_map(file.name)).read_all()
+            yield file.name
     except OSError as error:
         raise DataError(
             f"Cannot write {folder}: {error.strerror or error}.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from engine.events import Log
@@ -32,6 +33,8 @@ _PROMPTS = ("prompt", "instruction", "question", "input", "query")
 _COMPLETIONS = ("completion", "response", "output", "answer", "target")
 _MESSAGES = ("messages", "conversations", "conversation")
 _SHOWN = 3
+_AT_ONCE = 256
+"""Pieces of text that are put on the disk together."""
 _SAMPLE_TOKENS = 64
 """Samples while it trains are no longer than this: writing is slow."""
 
@@ -108,18 +111,18 @@ class CausalLm(GenerationTask[CausalLmFitted]):
     def _cut_text(self, raw: RawData, column: str) -> RawData:
         from engine.data.raw import TEST, TRAIN, VALIDATION
         from engine.errors import DataError
-        from engine.text.blocks import tail_rows
+        from engine.text.blocks import sizes_of, tail_rows
+        from engine.text.rows import texts_in
 
         data = self.config.data
         splits = dict(raw.splits)
         notes = []
-        texts = raw.train[column].to_pylist()
-        left = len(texts)
+        sizes = sizes_of(texts_in(raw.train, [column]))
+        left = len(sizes)
         for name, share in ((TEST, data.test_fraction), (VALIDATION, data.validation_fraction)):
             if name in raw.splits or not share:
                 continue
-            count = tail_rows(texts[:left], share * sum(map(_size, texts))
-                              / max(1, sum(map(_size, texts[:left]))))  # fmt: skip
+            count = tail_rows(sizes[:left], share * sizes.sum() / max(1, sizes[:left].sum()))
             splits[name] = raw.train.slice(max(0, left - count), count)
             left -= count
             notes.append(f"the last {share:.0%} of the text, {count:,} rows, are kept for {name}")
@@ -151,13 +154,14 @@ class CausalLm(GenerationTask[CausalLmFitted]):
     def fit(self, raw: RawData) -> CausalLmFitted:
         """Train a tokenizer where the network is new."""
         from engine.text.blocks import are_lines, pieces
+        from engine.text.rows import texts_in
 
         form, columns = self._columns(raw.train)
         lines = False
+        texts: Iterable[str]
         if form == "text":
-            rows = raw.train[columns[0]].to_pylist()
-            lines = are_lines(rows, self.section.join)
-            texts = pieces(rows, lines)
+            lines = are_lines(texts_in(raw.train, columns), self.section.join)
+            texts = pieces(texts_in(raw.train, columns), lines)
         else:
             texts = _texts(raw.train, form, columns)
         trained = self.learn_tokenizer(texts)
@@ -172,20 +176,21 @@ class CausalLm(GenerationTask[CausalLmFitted]):
     def summarize(self, raw: RawData, fitted: CausalLmFitted) -> DataSummary:
         """Columns, and how long the texts are."""
         from engine.text.blocks import pieces
-        from engine.text.rows import some_of
+        from engine.text.rows import some_of, texts_in
         from engine.text.summary import summary_of
 
         names = {"text": ["text"], "pairs": ["prompt", "completion"], "messages": ["messages"]}
         roles = dict(zip(fitted.columns, names[fitted.form], strict=True))
         if fitted.form == "text":
-            texts = pieces(raw.train[fitted.columns[0]].to_pylist(), fitted.lines)
+            texts = pieces(texts_in(raw.train, fitted.columns), fitted.lines)
             facts = {
                 "rows": "lines of one text" if fitted.lines else "documents",
                 "characters": f"{sum(map(len, texts)):,} in the training rows",
                 "blocks": f"of {fitted.max_length:,} tokens, without padding",
             }
         else:
-            facts = self.measured(_texts(some_of(raw.train), fitted.form, fitted.columns), fitted)
+            some = _texts(some_of(raw.train), fitted.form, fitted.columns)
+            facts = self.measured(list(some), fitted)
             learned = "answers" if self.section.completions_only else "instructions and answers"
             facts["learned"] = learned
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
@@ -209,8 +214,8 @@ class CausalLm(GenerationTask[CausalLmFitted]):
                 f"{fitted.max_length + 1:,}.",
                 "Lower task.max_length, or give more text.",
             )
-        row = torch.from_numpy(tokens.copy()).to(device)
-        return BlockSource(row, fitted.max_length, characters / len(tokens))
+        row = torch.from_numpy(tokens)
+        return BlockSource(row, fitted.max_length, characters / len(tokens), device)
 
     def _tokens(
         self, table: pa.Table, fitted: CausalLmFitted, report: Report
@@ -218,10 +223,11 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         """All tokens of a split, and its number of characters."""
         import pyarrow as pa
 
+        from engine.data.on_disk import table_of
         from engine.text.blocks import pieces, token_row
         from engine.text.cache import encoded
+        from engine.text.rows import texts_in
 
-        texts = pieces(table[fitted.columns[0]].to_pylist(), fitted.lines)
         tokenizer = self.tokenizer(fitted.tokenizer)
         end = [] if fitted.lines else [tokenizer.eos_token_id]
 
@@ -230,8 +236,13 @@ class CausalLm(GenerationTask[CausalLmFitted]):
             return {"input_ids": [ids + end for ids in tokens["input_ids"]]}
 
         key = [*self.cache_key(fitted), "blocks", fitted.lines]
-        samples = encoded(pa.table({"text": pa.array(texts, pa.string())}), tokenise, key, report)
-        return token_row(samples.data.column("input_ids")), sum(map(len, texts))
+        schema = pa.schema({"text": pa.string()})
+        texts = pieces(texts_in(table, fitted.columns), fitted.lines)
+        some = iter(lambda: list(itertools.islice(texts, _AT_ONCE)), [])
+        together = table_of((pa.record_batch([part], schema=schema) for part in some), schema)
+        samples = encoded(together, tokenise, key, report)
+        characters = sum(map(len, texts_in(together, ["text"])))
+        return token_row(samples.data.column("input_ids")), characters
 
     def _instructions(
         self, table: pa.Table, fitted: CausalLmFitted, device: torch.device, report: Report
@@ -423,13 +434,17 @@ def _tokens_of(batch: Batch, row: int) -> list[int]:
     return ids if mask is None else ids[: int(mask[row].sum())]
 
 
-def _texts(table: pa.Table, form: Form, columns: Sequence[str]) -> list[str]:
+def _texts(table: pa.Table, form: Form, columns: Sequence[str]) -> Iterator[str]:
     """Each instruction with its answers, as one text."""
-    if form == "pairs":
-        parts = (table[name].to_pylist() for name in columns)
-        return ["\n".join(map(str, texts)) for texts in zip(*parts, strict=True)]
-    rows = table[columns[0]].to_pylist()
-    return ["\n".join(f"<|{turn['role']}|>\n{turn['content']}" for turn in turns) for turns in rows]
+    from engine.data.on_disk import in_windows
+
+    for piece in in_windows(table.select(list(columns))):
+        if form == "pairs":
+            parts = (piece[name].to_pylist() for name in columns)
+            yield from ("\n".join(map(str, texts)) for texts in zip(*parts, strict=True))
+        else:
+            for turns in piece[columns[0]].to_pylist():
+                yield "\n".join(f"<|{turn['role']}|>\n{turn['content']}" for turn in turns)
 
 
 def _asked(turns: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -439,7 +454,10 @@ def _asked(turns: list[dict[str, str]]) -> list[dict[str, str]]:
 
 def _strange_messages(table: pa.Table, columns: Sequence[str]) -> list[str | None]:
     """A fault for rows that are no conversation with an answer."""
-    return [_strange(turns) for turns in table[columns[0]].to_pylist()]
+    from engine.data.on_disk import in_windows
+
+    pieces = in_windows(table.select(list(columns)))
+    return [_strange(turns) for piece in pieces for turns in piece[columns[0]].to_pylist()]
 
 
 def _strange(turns: Any) -> str | None:
@@ -451,10 +469,6 @@ def _strange(turns: Any) -> str | None:
         if turn["content"] is None:
             return "a turn is empty"
     return None if any(turn["role"] == "assistant" for turn in turns) else "nobody answers"
-
-
-def _size(text: str | None) -> int:
-    return len(text or "") + 1
 
 
 _silent: Report = lambda event: None  # noqa: E731

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.data.on_disk import LARGE, end_to_end
 from engine.training.batch import Batch, Noise, Source, mixed
 
 Join = Literal["auto", "lines", "documents"]
@@ -27,9 +28,14 @@ class BlockSource(Source):
     for.
     """
 
-    def __init__(self, tokens: Tensor, length: int, characters_per_token: float) -> None:
-        """``tokens`` is one row of numbers, on the device; ``length`` that of a block."""
-        self._tokens = tokens
+    def __init__(
+        self, tokens: Tensor, length: int, characters_per_token: float, device: torch.device
+    ) -> None:
+        """``tokens`` is one row of numbers, which moves to ``device`` at once where it is small;
+        ``length`` is that of a block.
+        """
+        self._device = device
+        self._tokens = tokens.to(device) if tokens.nbytes <= LARGE else tokens
         self._length = length
         self._characters = characters_per_token
 
@@ -45,45 +51,49 @@ class BlockSource(Source):
         places = torch.arange(self._length + 1, device=self._tokens.device)
         for rows in plan[start:]:
             begins = (rows * self._length + shift).clamp(max=last).to(self._tokens.device)
-            blocks = self._tokens[begins[:, None] + places].long()
+            blocks = self._tokens[begins[:, None] + places].to(self._device).long()
             count = len(rows) * self._length
             targets = {"labels": blocks[:, 1:], "characters": count * self._characters}
             yield Batch({"input_ids": blocks[:, :-1]}, targets, count)
 
 
-def are_lines(texts: Sequence[str | None], join: Join) -> bool:
+def are_lines(texts: Iterable[str], join: Join) -> bool:
     """Whether rows are the lines of one text: as was said, else where some of them are blank."""
     if join != "auto":
         return join == "lines"
-    return any(not (text or "").strip() for text in texts)
+    return any(not text.strip() for text in texts)
 
 
-def pieces(texts: Sequence[str | None], lines: bool) -> list[str]:
+def pieces(texts: Iterable[str], lines: bool) -> Iterator[str]:
     """Texts to tokenise: lines put together to larger pieces, documents as they are."""
     if not lines:
-        return [text for text in texts if text and text.strip()]
-    ended = [line if (line or "").endswith("\n") else f"{line or ''}\n" for line in texts]
-    result, current, size = [], [], 0
-    for line in ended:
-        current.append(line or "")
+        yield from (text for text in texts if text.strip())
+        return
+    current: list[str] = []
+    size = 0
+    for text in texts:
+        current.append(text if text.endswith("\n") else f"{text}\n")
         size += len(current[-1])
         if size >= _PIECE:
-            result.append("".join(current))
+            yield "".join(current)
             current, size = [], 0
-    return [*result, "".join(current)] if current else result
+    if current:
+        yield "".join(current)
 
 
 def token_row(column: pa.ChunkedArray) -> NDArray[np.int32]:
     """Lists of tokens one after the other."""
-    flat: Any = pa.chunked_array(
-        [chunk.flatten() for chunk in column.chunks], column.type.value_type
-    )
-    return np.asarray(flat.to_numpy(), np.int32)
+    chunks = [np.asarray(chunk.flatten(), np.int32) for chunk in column.chunks]
+    return end_to_end(chunks or [np.empty(0, np.int32)])
 
 
-def tail_rows(texts: Sequence[str | None], share: float) -> int:
+def sizes_of(texts: Iterable[str]) -> NDArray[np.int64]:
+    """Characters of each text, and one for what stands between it and the next."""
+    return np.fromiter((len(text) + 1 for text in texts), np.int64)
+
+
+def tail_rows(sizes: NDArray[np.int64], share: float) -> int:
     """How many of the last rows hold a share of all characters."""
     if not share:
         return 0
-    sizes = np.array([len(text or "") + 1 for text in texts])
     return int(np.searchsorted(np.cumsum(sizes[::-1]), share * sizes.sum()) + 1)

@@ -13,10 +13,12 @@ import pytest
 import torch
 
 from engine.config import RunConfig
+from engine.data import on_disk
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import DataError
 from engine.events import Samples, decode
 from engine.presets import find_preset, load_preset
+from engine.text import blocks as blocks_module
 from engine.training import checkpoint
 from engine.training.export import load_exported
 from engine.training.run import train
@@ -74,6 +76,24 @@ def test_a_verse_is_learned_by_heart(verse: Path) -> None:
     assert record["continuation"].startswith(" cat\nwent to sea")
     [view] = report["views"]
     assert set(view["items"][0]) == {"prompt", "continuation", "reference"}
+
+
+def test_blocks_are_the_same_when_their_tokens_lie_on_the_disk(
+    verse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = config(verse)
+    task = chosen.task.create(chosen)
+    raw = task.load()
+    fitted = task.fit(raw)
+
+    def blocks() -> torch.Tensor:
+        source = task.encode(raw.train, fitted, CPU, lambda event: None)
+        return torch.cat([b.inputs["input_ids"] for b in source.read(source.plan(4))])
+
+    in_memory = blocks()
+    for module in (on_disk, blocks_module):
+        monkeypatch.setattr(module, "LARGE", 0)
+    assert torch.equal(blocks(), in_memory)
 
 
 def test_texts_are_written_while_it_trains(verse: Path) -> None:

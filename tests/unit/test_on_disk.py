@@ -12,7 +12,7 @@ import pytest
 
 from engine.config import RunConfig
 from engine.data import on_disk, readers
-from engine.data.on_disk import Rows, mapped
+from engine.data.on_disk import Rows, end_to_end, mapped, table_of
 from engine.data.readers import ReadOptions, read_file
 from engine.errors import DataError
 
@@ -51,6 +51,25 @@ def test_many_rows_take_no_memory_and_leave_no_file(
     assert held() == before
     assert taken.num_rows == 700
     assert list((home / "cache" / "tables").iterdir()) == []
+
+
+def test_a_table_goes_to_the_disk_when_it_has_grown_too_large(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_disk, "LARGE", 1000)
+    before = held()
+    made = table_of(PIECES.to_batches(), TABLE.schema)
+    assert held() == before
+    assert made.to_pydict() == TABLE.to_pydict()
+    assert list((home / "cache" / "tables").iterdir()) == []
+
+
+@pytest.mark.parametrize("limit", [0, 1 << 30], ids=["on the disk", "in memory"])
+def test_numbers_are_put_one_after_the_other(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_disk, "LARGE", limit)
+    row = end_to_end([np.arange(3, dtype=np.int32), np.arange(2, dtype=np.int32)])
+    assert row.tolist() == [0, 1, 2, 0, 1]
+    assert isinstance(row, np.memmap) == (limit == 0)
 
 
 def test_a_large_parquet_file_is_mapped_with_its_notes(
