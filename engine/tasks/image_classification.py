@@ -142,6 +142,15 @@ class ImageClassification(Task[ImageFitted]):
         """The image: a file's path."""
         return (fitted.image,)
 
+    def from_file(self, table: pa.Table, fitted: ImageFitted, folder: Path) -> pa.Table:
+        """As for training, paths begin beside the file."""
+        import pyarrow as pa
+
+        from engine.vision.column import RECORD, images_of
+
+        images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
+        return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
+
     def build_network(self, fitted: ImageFitted) -> nn.Module:
         """The network of the model section; notes what each class weighs in the loss."""
         from engine.metrics.classification import balanced_weights

@@ -90,6 +90,11 @@ class Task(ABC, Generic[F]):
     def inputs(self, fitted: F) -> tuple[str, ...]:
         """The columns that a row to predict from has."""
 
+    def from_file(self, table: pa.Table, fitted: F, folder: Path) -> pa.Table:
+        """Rows to predict from as they stood in a file in ``folder``, where paths in them begin."""
+        del fitted, folder
+        return table
+
     def encode_new(
         self, table: pa.Table, fitted: F, device: torch.device, report: Report
     ) -> Source:

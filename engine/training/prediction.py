@@ -40,7 +40,9 @@ def answer(
     notes: list[str] = []
     records: list[dict[str, Any]] = []
     if file:
-        records = _predict(task, fitted, network, _table_of_file(file, inputs), device, notes)
+        path = Path(file).expanduser()
+        table = task.from_file(_table_of_file(path, inputs), fitted, path.parent)
+        records = _predict(task, fitted, network, table, device, notes)
     elif rows:
         records = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
     return {"inputs": list(inputs), "records": records, "notes": notes}
@@ -118,9 +120,9 @@ def _column(values: list[Any]) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values])
 
 
-def _table_of_file(file: str, inputs: Sequence[str]) -> pa.Table:
+def _table_of_file(file: Path, inputs: Sequence[str]) -> pa.Table:
     """The rows of a file; one column of another name serves where only one is needed."""
-    table = read_file(Path(file).expanduser(), ReadOptions()).table
+    table = read_file(file, ReadOptions()).table
     missing = [name for name in inputs if name not in table.column_names]
     if missing and len(inputs) == 1 and table.num_columns == 1:
         return table.rename_columns(list(inputs))

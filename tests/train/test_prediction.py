@@ -61,6 +61,16 @@ def test_a_file_that_lacks_a_column_is_refused(flowers: RunDirectory, tmp_path: 
         prediction.answer(flowers.id, file=str(path))
 
 
+def test_paths_in_a_file_begin_beside_that_file(
+    digits: RunDirectory, digit_files: list[tuple[Path, str]]
+) -> None:
+    paths = [path for path, _ in digit_files]
+    table = paths[0].parent / "some.csv"
+    table.write_text("\n".join(["image", *(path.name for path in paths)]))
+    records = prediction.answer(digits.id, file=str(table))["records"]
+    assert [record["image"] for record in records] == list(map(str, paths))
+
+
 def test_an_image_file_is_predicted(
     digits: RunDirectory, digit_files: list[tuple[Path, str]]
 ) -> None:
