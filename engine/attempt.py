@@ -44,7 +44,7 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
                         events.write(Failed(message=str(full)))
                         raise full from error
                     _note(run)
-                    events.write(Failed(message=_defect(error), report=str(run.log)))
+                    events.write(Failed(message=defect(error), report=str(run.log)))
                 raise
             with termination.deferred():
                 events.write(last)
@@ -65,7 +65,8 @@ def _no_room(run: RunDirectory, reason: str) -> TrainingError:
     )
 
 
-def _defect(error: Exception) -> str:
+def defect(error: Exception) -> str:
+    """What to say of an error that nobody foresaw."""
     return f"The program made a mistake: {type(error).__name__}: {str(error)[:300]}"
 
 

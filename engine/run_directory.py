@@ -10,6 +10,7 @@ log.txt          whatever the libraries print
 checkpoints/     states to go on from (engine.training.checkpoint)
 model/           what was learned, for use (engine.training.export)
 report.json      final metrics and views
+ranks/           of several processes that train together: what each but the first prints and says
 annotations.json tags and a note of the people who look at it (engine.annotations)
 """
 
@@ -126,6 +127,11 @@ class RunDirectory:
     def report(self) -> Path:
         """Final metrics and views."""
         return self.path / "report.json"
+
+    @property
+    def ranks(self) -> Path:
+        """What processes that train together leave beside the run's own files."""
+        return self.path / "ranks"
 
     @property
     def annotations(self) -> Path:

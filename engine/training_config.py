@@ -34,6 +34,22 @@ class TrainConfig(Section):
     max_grad_norm: float = option(
         1.0, "Longest gradient; longer ones are shortened, 0 switches it off", ge=0, advanced=True
     )
+    strategy: Literal["auto", "single", "ddp"] = option(
+        "auto",
+        "ddp trains in several processes, each with its share of every batch; auto does so where "
+        "train.devices is above 1",
+        advanced=True,
+    )
+    devices: int = option(
+        1, "Processes that train together, each on a GPU of its own", ge=1, le=64, advanced=True
+    )
+    max_restarts: int = option(
+        3,
+        "Times that they go on from the last checkpoint after one of them died",
+        ge=0,
+        le=1000,
+        advanced=True,
+    )
     seed: int = option(0, "Number that fixes everything random", ge=0, le=2**31 - 1)
     metric_for_best_model: str = option(
         "", "Metric of the validation data that decides; empty takes the task's own", advanced=True
@@ -67,6 +83,11 @@ class TrainConfig(Section):
     rollback_lr_factor: float = option(
         0.5, "What the learning rate is multiplied with then", gt=0, lt=1, advanced=True
     )
+
+    @property
+    def processes(self) -> int:
+        """Processes that train together."""
+        return 1 if self.strategy == "single" else self.devices
 
 
 class ComputeConfig(Section):

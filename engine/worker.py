@@ -13,6 +13,7 @@ from pathlib import Path
 from engine.attempt import attempt
 from engine.errors import UserError
 from engine.events import Event, EventLog, Interrupted
+from engine.ranks import train_in_ranks
 from engine.run_directory import RunDirectory
 from engine.termination import Termination
 
@@ -36,6 +37,8 @@ def main(arguments: list[str]) -> int:
 
 def _train(run: RunDirectory, events: EventLog, termination: Termination) -> Event:
     """Load torch only here, where a failure of it finds its way into the run."""
+    if run.config().train.processes > 1:
+        return train_in_ranks(run, events, termination)
     from engine.training.run import train_in
 
     return train_in(run, events, termination)

@@ -60,11 +60,29 @@ def _peak_of_process() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def choose(config: ComputeConfig) -> Compute:
-    """Pick device and precision; raises :class:`TrainingError` for a device that is not there."""
-    torch.set_num_threads(config.threads or _USUAL_THREADS)
+def choose(config: ComputeConfig, rank: int = 0, processes: int = 1) -> Compute:
+    """Pick device and precision; raises :class:`TrainingError` for a device that is not there.
+
+    Of several ``processes``, each takes the GPU of its ``rank``, or its part of the cores.
+    """
+    torch.set_num_threads(config.threads or max(1, _USUAL_THREADS // processes))
     device = torch.device(_device(config.device))
+    if processes > 1 and device.type != "cpu":
+        device = _of_several(device.type, rank, processes)
     return Compute(device, _dtype(config.precision, device), torch.get_num_threads())
+
+
+def _of_several(kind: str, rank: int, processes: int) -> torch.device:
+    there = torch.cuda.device_count() if kind == "cuda" else 1
+    if there < processes:
+        raise TrainingError(
+            f"train.devices: {processes} {kind.upper()} devices are asked for, but here is "
+            f"{there}.",
+            "Ask for fewer, or choose compute.device=cpu.",
+        )
+    device = torch.device(kind, rank)
+    torch.cuda.set_device(device)
+    return device
 
 
 def _device(wanted: str) -> str:

@@ -30,7 +30,7 @@ class Guard:
         # A look at a number is free on the CPU; elsewhere, a fused optimizer can do without.
         fused = all(group.get("fused") for group in optimizer.param_groups)
         self._on_device = (device.type == "cuda" and fused) if on_device is None else on_device
-        self._statistics = _statistics(network)
+        self._statistics = batch_statistics(network)
         self._kept: list[Tensor] = [torch.empty_like(part) for part in self._statistics]
         self._random: list[Tensor] = []
 
@@ -78,7 +78,7 @@ class Guard:
         torch._foreach_copy_([part.flatten() for part in self._statistics], list(chosen))
 
 
-def _statistics(network: nn.Module) -> list[Tensor]:
+def batch_statistics(network: nn.Module) -> list[Tensor]:
     """What batch norms keep of the batches that they have seen."""
     norms = [part for part in network.modules() if isinstance(part, _BatchNorm)]
     kept = [part for norm in norms for part in (norm.running_mean, norm.running_var)]

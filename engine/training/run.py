@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ from engine.events import (
     finite_all,
 )
 from engine.locations import runs_folder
+from engine.ranks import train_in_ranks
 from engine.room import too_little_room
 from engine.run_directory import RunDirectory
 from engine.tasks.task import Evaluation, Task
@@ -37,6 +39,8 @@ from engine.training.batch import Source
 from engine.training.build import build_network, keep_initial
 from engine.training.device import Compute
 from engine.training.export import export
+from engine.training.group import Alone, Group
+from engine.training.guard import batch_statistics
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.resources import watch_resources
 from engine.training.saver import Saver
@@ -49,6 +53,11 @@ from engine.training.state import (
 )
 from engine.training.trainer import Ending, Outlets, Trainer, deciding_metric
 
+_OWN_STATISTICS = (
+    "This network has batch norms, and in each process they see its share of a batch only: the "
+    "losses differ a little from those of one process."
+)
+
 
 def train(config: RunConfig, run: RunDirectory | None = None) -> RunDirectory:
     """Train here and now, in this process; returns the run's directory.
@@ -57,7 +66,7 @@ def train(config: RunConfig, run: RunDirectory | None = None) -> RunDirectory:
     run has its last event.
     """
     run = run or RunDirectory.create(runs_folder(), config)
-    attempt(run, train_in)
+    attempt(run, train_in_ranks if run.config().train.processes > 1 else train_in)
     return run
 
 
@@ -66,8 +75,30 @@ def train_in(run: RunDirectory, events: EventLog, termination: Termination) -> E
 
     Returns the event that ends the run, for :func:`~engine.attempt.attempt` to write.
     """
+    return _train(run, events, termination, device.choose(run.config().compute), Alone())
+
+
+def train_beside(
+    run: RunDirectory,
+    events: EventLog,
+    termination: Termination,
+    rank: int,
+    size: int,
+    meeting: Path,
+) -> Event:
+    """As :func:`train_in`, one process of ``size`` that meet by the file ``meeting``.
+
+    Only the first writes into the run's directory; ``events`` are this process's own. Raises
+    :class:`~engine.training.group.PeerLost`.
+    """
+    compute = device.choose(run.config().compute, rank, size)
+    return _train(run, events, termination, compute, Group(rank, size, meeting, compute.device))
+
+
+def _train(
+    run: RunDirectory, events: EventLog, termination: Termination, compute: Compute, group: Alone
+) -> Event:
     config = run.config()
-    compute = device.choose(config.compute)
     resumed, saved, damaged = checkpoint.load_newest(run.checkpoints)
     position = Position(**saved["position"]) if saved else Position()
     events.write(_started(compute, resumed.step if resumed else 0))
@@ -79,7 +110,7 @@ def train_in(run: RunDirectory, events: EventLog, termination: Termination) -> E
             task = config.task.create(config)
             material = prepare(task, compute, events.write)
             trainer, saver = _trainer(
-                run, task, material, compute, events, saved, termination.asked
+                run, task, material, compute, events, saved, termination.asked, group
             )
             position = trainer.state.position
             keep = config.train.save_total_limit - len(checkpoint.found(run.checkpoints))
@@ -87,7 +118,10 @@ def train_in(run: RunDirectory, events: EventLog, termination: Termination) -> E
                 events.write(Log(level="warning", message=warning))
             with termination.deferred(), saver:
                 ending = trainer.run()
-                trainer.save(ending.value)
+                if group.leads:
+                    trainer.save(ending.value)
+            if not group.leads:
+                return Finished(step=position.step, seconds=position.seconds, reason=ending.value)
             if ending is Ending.INTERRUPTED or termination.asked():
                 raise Terminated
             return _conclude(run, trainer, material, ending, events)
@@ -103,13 +137,15 @@ def _trainer(
     events: EventLog,
     saved: dict[str, Any],
     interrupted: Callable[[], bool],
+    group: Alone,
 ) -> tuple[Trainer, Saver]:
     """Network, optimizer and trainer, as fresh or as they were saved, and what saves them."""
     config = task.config
     seed_everything(config.train.seed)
     with compute.device:
         network = build_network(task, material.fitted, compute)
-    keep_initial(run, task, network)
+    if group.leads:
+        keep_initial(run, task, network)
     groups = trainable_groups(network)
     if not config.adapter.active:
         groups = task.parameter_groups(network) or groups
@@ -120,10 +156,14 @@ def _trainer(
     )
     if saved:
         _go_on(state, saved)
+    group.align(network)
+    if group.size > 1 and batch_statistics(network):
+        events.write(Log(level="warning", message=_OWN_STATISTICS))
     saver = Saver(run, state, events, config.train.save_total_limit)
 
     def go_back() -> dict[str, Any]:
         saver.wait()
+        group.wait()
         newest, before, _ = checkpoint.load_newest(run.checkpoints)
         if newest is not None:
             events.write(_started(compute, newest.step))
@@ -134,7 +174,7 @@ def _trainer(
     )
     trainer = Trainer(
         task, material.fitted, state, material.sources[TRAIN],
-        material.sources.get(VALIDATION), compute, outlets,
+        material.sources.get(VALIDATION), compute, outlets, group,
     )  # fmt: skip
     events.write(_model(config, network, trainer))
     if config.compute.compile:

@@ -19,6 +19,7 @@ from engine.tasks.task import Evaluation, Task
 from engine.training.batch import Batch, Noise, Source, epoch_plan
 from engine.training.controls import Controls
 from engine.training.device import Compute
+from engine.training.group import Alone
 from engine.training.guard import Guard
 from engine.training.memory import in_pieces, least_rows, nothing_fits, out_of_memory, release
 from engine.training.meter import Meter
@@ -80,6 +81,7 @@ class Trainer:
         validation: Source | None,
         compute: Compute,
         outlets: Outlets,
+        group: Alone | None = None,
     ) -> None:
         self.task = task
         self.fitted = fitted
@@ -88,6 +90,7 @@ class Trainer:
         self.validation = validation
         self.compute = compute
         self.outlets = outlets
+        self.group = group or Alone()
         self.config: TrainConfig = task.config.train
         self.metric = deciding_metric(task)
         self._batches = max(1, len(epoch_plan(train, self.config.batch_size, self.config.seed, 0)))
@@ -115,12 +118,9 @@ class Trainer:
         self._meter = Meter(position)
         self._reported = self._heard = self._saved = time.perf_counter()
         self._begin = self._reported - position.seconds
-        if self._out_of_patience():
-            self._ending = Ending.EARLY
-        elif self._evaluation_is_due() and position.evaluated_step != position.step:
-            self._evaluate()  # the checkpoint was written just before it
-        elif position.step == 0 and self.config.max_rollbacks:
-            self.save("start")
+        if self.group.leads:
+            self._begin_or_go_on()
+        self._agree()
         while True:
             try:
                 while self._ending is None and position.step < self.steps:
@@ -130,6 +130,16 @@ class Trainer:
                 self._roll_back()
             else:
                 return self._ending or Ending.COMPLETED
+
+    def _begin_or_go_on(self) -> None:
+        """What is to be done before the first update from here."""
+        position = self.state.position
+        if self._out_of_patience():
+            self._ending = Ending.EARLY
+        elif self._evaluation_is_due() and position.evaluated_step != position.step:
+            self._evaluate()  # the checkpoint was written just before it
+        elif position.step == 0 and self.config.max_rollbacks:
+            self.save("start")
 
     def save(self, reason: str) -> None:
         """Write a checkpoint, all losses up to here reported."""
@@ -144,13 +154,14 @@ class Trainer:
         position = self.state.position
         plan = epoch_plan(self.train, self.config.batch_size, self.config.seed, position.epoch)
         self._batches = len(plan)
-        batches = self._read(plan)
+        batches, pieces = self._read(plan), position.pieces
         self.state.network.train()
         while position.batch < len(plan):
+            if position.pieces != pieces:
+                batches, pieces = self._read(plan), position.pieces
             count = min(self.config.gradient_accumulation_steps, len(plan) - position.batch)
             if not self._fits(plan, batches, count):
                 self._cut_batches(plan)
-                batches = self._read(plan)
                 continue
             position.batch += count
             position.step += 1
@@ -165,27 +176,34 @@ class Trainer:
     def _read(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
         """The batches of an epoch from the position on, each in as many pieces as it needs."""
         position = self.state.position
-        noise = Noise(self.config.seed, position.epoch, self.compute.device)
-        if position.pieces == 1:
+        seed = self.group.seed(self.config.seed)
+        noise = Noise(seed, position.epoch, self.compute.device)
+        if position.pieces == self.group.size == 1:
             return self.train.read(plan, position.batch, noise)
         done = len(self._in_pieces(plan[: position.batch]))
         return self.train.read(self._in_pieces(plan), done, noise)
 
     def _in_pieces(self, plan: Sequence[Tensor]) -> list[Tensor]:
-        return in_pieces(plan, self.state.position.pieces, self._least_rows)
+        shares = self.group.share(plan, self._least_rows)
+        pieces = in_pieces(shares, self.state.position.pieces, self._least_rows)
+        return [rows for rows in pieces if len(rows)]
 
     def _fits(self, plan: Sequence[Tensor], batches: Iterator[Batch], count: int) -> bool:
         """Make an update of the next ``count`` batches of the plan, unless memory runs out."""
         position = self.state.position
-        if position.pieces > 1:
+        if not position.pieces == self.group.size == 1:
             count = len(self._in_pieces(plan[position.batch : position.batch + count]))
+        self.group.reseed(self.config.seed, position.step)
         self._guard.keep()
+        failed = False
         try:
             parts = [next(batches) for _ in range(count)]
             losses = self._gradients(parts)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
+            failed = True
+        if self.group.any(failed):
             return False
         self._update(losses, [batch.weight for batch in parts])
         return True
@@ -196,7 +214,7 @@ class Trainer:
         self.state.optimizer.zero_grad(set_to_none=True)
         self._guard.undo()
         release(self.compute.device)
-        size = max(map(len, plan))
+        size = -(-max(map(len, plan)) // self.group.size)
         most = max(1, size // self._least_rows)
         if position.pieces >= most:
             raise nothing_fits(self.compute.device, self.state.network, self.config)
@@ -222,6 +240,7 @@ class Trainer:
     def _update(self, losses: Sequence[Tensor], weights: Sequence[float]) -> None:
         """One update from the gradients that were added up, if they are finite."""
         state = self.state
+        losses, weights = self.group.reduce(state.network, losses, weights)
         factor = self.pace.factor(state.position.step)
         for group in state.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * factor * group["lr_scale"]
@@ -237,10 +256,35 @@ class Trainer:
             norm = None if norm is None else norm.nan_to_num()
         else:
             self._guard.step(losses, norm)
-        self._meter.add(losses, weights, norm)
+        if self.group.leads:
+            self._meter.add(losses, weights, norm)
         state.optimizer.zero_grad(set_to_none=True)
 
     def _between_updates(self) -> None:
+        """One process of the group decides what is due and does it; the others learn of it."""
+        try:
+            if self.group.leads:
+                self._attend()
+        except _Hopeless:
+            self._agree(hopeless=True)
+            raise
+        self._agree()
+
+    def _agree(self, hopeless: bool = False) -> None:
+        """Let all processes stand where the leading one does."""
+        if self.group.size == 1:
+            return
+        ending = self._ending and self._ending.value
+        position = vars(self.state.position)
+        said = self.group.told({"position": position, "ending": ending, "hopeless": hopeless})
+        if self.group.leads:
+            return
+        position.update(said["position"])
+        self._ending = said["ending"] and Ending(said["ending"])
+        if said["hopeless"]:
+            raise _Hopeless
+
+    def _attend(self) -> None:
         """Evaluate, save, report and listen, when it is time for each."""
         now = time.perf_counter()
         self.state.position.seconds = now - self._begin

@@ -1,0 +1,213 @@
+"""Several processes that train one network: each a share of every batch.
+
+One leads: it alone looks at the clock, listens, evaluates and saves, and the others do as it says.
+All make the same updates from the same gradients, so their weights stay equal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from engine.training.batch import mixed
+from engine.training.guard import batch_statistics
+from engine.training.state import trained_weights
+
+_BUCKET_BYTES = 1 << 25
+"""Gradients travel together up to this size."""
+_PATIENCE = timedelta(days=30)
+"""The others wait while the leader evaluates; whether it lives, the process above looks at."""
+
+
+class PeerLost(Exception):
+    """Another process of the group is gone, and tells itself why."""
+
+
+class Alone:
+    """A group of one."""
+
+    rank = 0
+    size = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process decides and writes."""
+        return self.rank == 0
+
+    def share(self, plan: Sequence[Tensor], least: int) -> Sequence[Tensor]:
+        """This process's rows of each batch: none, where others have but ``least`` each."""
+        del least
+        return plan
+
+    def seed(self, seed: int) -> int:
+        """A seed of this process's own, for noise in its share."""
+        return seed
+
+    def reseed(self, seed: int, step: int) -> None:
+        """Make dropout another one in each process, as a function of the update."""
+
+    def any(self, here: bool) -> bool:
+        """Whether it holds in at least one process."""
+        return here
+
+    def align(self, network: nn.Module) -> None:
+        """Give all processes the leader's weights."""
+
+    def reduce(
+        self, network: nn.Module, losses: Sequence[Tensor], weights: Sequence[float]
+    ) -> tuple[Sequence[Tensor], Sequence[float]]:
+        """Make each gradient that of the whole batch; returns its losses and their weights."""
+        del network
+        return losses, weights
+
+    def told(self, message: dict[str, Any]) -> dict[str, Any]:
+        """The leader's message, in every process."""
+        return message
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+
+
+class Group(Alone):
+    """A process among several of one machine. Every method raises :class:`PeerLost`."""
+
+    def __init__(self, rank: int, size: int, store: Path, device: torch.device) -> None:
+        """``store`` is a file that all processes of the group name, and no earlier group did."""
+        self.rank = rank
+        self.size = size
+        # What processes agree on lies in the memory of the CPU, whatever they compute with.
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        with _among_peers():
+            dist.init_process_group(
+                backend,
+                init_method=f"file://{store}",
+                rank=rank,
+                world_size=size,
+                timeout=_PATIENCE,
+            )
+
+    def share(self, plan: Sequence[Tensor], least: int) -> Sequence[Tensor]:
+        """As :meth:`Alone.share`; the shares of a batch differ by one row at most."""
+        return [self._part(rows, least) for rows in plan]
+
+    def _part(self, rows: Tensor, least: int) -> Tensor:
+        parts = max(1, min(self.size, len(rows) // least))
+        return torch.tensor_split(rows, parts)[self.rank] if self.rank < parts else rows[:0]
+
+    def seed(self, seed: int) -> int:
+        """As :meth:`Alone.seed`."""
+        return seed if self.leads else mixed(seed, self.rank)
+
+    def reseed(self, seed: int, step: int) -> None:
+        """As :meth:`Alone.reseed`: a checkpoint of one process then suits all."""
+        torch.manual_seed(mixed(seed, self.rank, step))
+
+    def any(self, here: bool) -> bool:
+        """As :meth:`Alone.any`."""
+        flag = torch.tensor(float(here))
+        self._sum(flag)
+        return bool(flag.item())
+
+    def align(self, network: nn.Module) -> None:
+        """As :meth:`Alone.align`."""
+        with torch.no_grad(), _among_peers():
+            for value in trained_weights(network).values():
+                dist.broadcast(value, 0)
+
+    def reduce(
+        self, network: nn.Module, losses: Sequence[Tensor], weights: Sequence[float]
+    ) -> tuple[Sequence[Tensor], Sequence[float]]:
+        """As :meth:`Alone.reduce`; each process counts by its weight, as if there were but one.
+
+        The statistics of batch norms, which see the rows of their process only, become the mean.
+        """
+        trained = [part for part in network.parameters() if part.requires_grad]
+        gradients, own, total = self._gradients(trained, sum(weights))
+        mean = sum(
+            (loss * (weight / total) for loss, weight in zip(losses, weights, strict=True)),
+            torch.zeros((), device=trained[0].device),
+        )
+        self._sum(mean)
+        if gradients:
+            torch._foreach_mul_(gradients, own / total)
+        statistics = batch_statistics(network)
+        if statistics:
+            torch._foreach_div_(statistics, self.size)
+        for bucket in _buckets([*gradients, *statistics]):
+            self._sum_together(bucket)
+        return [mean], [total]
+
+    def _gradients(
+        self, trained: Sequence[nn.Parameter], own: float
+    ) -> tuple[list[Tensor], float, float]:
+        """The gradients that any process has, this process's weight, and that of all."""
+        flags = [float(part.grad is not None) for part in trained]
+        known = torch.tensor([own, *flags], dtype=torch.float64)
+        self._sum(known)
+        total, *had = known.tolist()
+        gradients = []
+        for part, count in zip(trained, had, strict=True):
+            if count and part.grad is None:
+                part.grad = torch.zeros_like(part)
+            if part.grad is not None:
+                gradients.append(part.grad)
+        return gradients, own, total
+
+    def _sum_together(self, tensors: Sequence[Tensor]) -> None:
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        self._sum(flat)
+        sizes = [tensor.numel() for tensor in tensors]
+        parts = [
+            part.view_as(tensor)
+            for part, tensor in zip(torch.split(flat, sizes), tensors, strict=True)
+        ]
+        torch._foreach_copy_(list(tensors), parts)
+
+    def _sum(self, tensor: Tensor) -> None:
+        with _among_peers():
+            dist.all_reduce(tensor)
+
+    def told(self, message: dict[str, Any]) -> dict[str, Any]:
+        """As :meth:`Alone.told`; the message is what JSON takes."""
+        text = json.dumps(message).encode() if self.leads else b""
+        length = torch.tensor(len(text))
+        with _among_peers():
+            dist.broadcast(length, 0)
+            content = torch.empty(int(length), dtype=torch.uint8)
+            if self.leads:
+                content.copy_(torch.frombuffer(bytearray(text), dtype=torch.uint8))
+            dist.broadcast(content, 0)
+        said: dict[str, Any] = json.loads(bytes(content.tolist()))
+        return said
+
+    def wait(self) -> None:
+        """As :meth:`Alone.wait`."""
+        self.any(False)
+
+
+def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Tensors of one type each, in pieces that are not too large to be copied."""
+    for kind in dict.fromkeys(tensor.dtype for tensor in tensors):
+        bucket: list[Tensor] = []
+        for tensor in (tensor for tensor in tensors if tensor.dtype == kind):
+            if bucket and sum(part.nbytes for part in bucket) + tensor.nbytes > _BUCKET_BYTES:
+                yield bucket
+                bucket = []
+            bucket.append(tensor)
+        yield bucket
+
+
+@contextmanager
+def _among_peers() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise PeerLost(str(error)) from error

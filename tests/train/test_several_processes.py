@@ -1,0 +1,199 @@
+"""Several processes that train one network do what one process does, and die together."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+import torch
+
+from engine import RunConfig, control
+from engine.control import Request
+from engine.events import Evaluated, Failed, Finished, Interrupted, Log, Progress, Started
+from engine.launch import Handle, launch, start
+from engine.run_directory import RunDirectory, State
+from engine.training import checkpoint
+
+TABLE = {
+    "name": "table",
+    "task": {"kind": "tabular_classification"},
+    "data": {"kind": "builtin", "name": "breast-cancer"},
+    "model": {"kind": "mlp", "hidden": [24], "dropout": 0.0, "normalization": "none"},
+    # Shares of a batch differ in size, and the last batch of an epoch is short.
+    "train": {"epochs": 2, "batch_size": 51, "gradient_accumulation_steps": 3,
+              "warmup_ratio": 0.2, "devices": 2},
+    "compute": {"device": "cpu", "threads": 1},
+}  # fmt: skip
+LONG = ["train.epochs=100000", "train.eval_steps=50", "train.save_steps=20"]
+
+
+def ended(handle: Handle) -> RunDirectory:
+    handle.wait(120)
+    return handle.run
+
+
+def trained(*changes: str) -> RunDirectory:
+    return ended(launch(RunConfig.parse(TABLE).override(changes)))
+
+
+def events(run: RunDirectory, kind: type[Any]) -> list[Any]:
+    return list(run.newest(kind))[::-1]
+
+
+def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
+    saved: dict[str, torch.Tensor] = checkpoint.load_newest(run.checkpoints)[1]["network"]
+    return saved
+
+
+def wait_for(what: Callable[[], Any]) -> Any:
+    give_up = time.monotonic() + 120
+    while time.monotonic() < give_up:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+def ranks_of(handle: Handle) -> list[psutil.Process]:
+    return psutil.Process(handle.process.pid).children()
+
+
+def begun(handle: Handle, step: int = 20) -> list[psutil.Process]:
+    """The processes of a run that has made some updates, in the order of their ranks."""
+    wait_for(lambda: any(one.step >= step for one in checkpoint.found(handle.run.checkpoints)))
+    return sorted(ranks_of(handle), key=lambda process: int(process.cmdline()[-3]))
+
+
+@pytest.mark.parametrize("processes", [2, pytest.param(3, marks=pytest.mark.slow)])
+def test_losses_metrics_and_weights_are_those_of_one_process(processes: int) -> None:
+    one, several = trained("train.devices=1"), trained(f"train.devices={processes}")
+    assert several.state() is State.FINISHED
+    pairs = list(zip(events(one, Evaluated), events(several, Evaluated), strict=True))
+    assert len(pairs) == 3
+    for ours, theirs in pairs:
+        assert theirs.metrics == pytest.approx(ours.metrics, abs=1e-5)
+        assert theirs.train_loss == pytest.approx(ours.train_loss, abs=1e-5)
+    torch.testing.assert_close(weights(several), weights(one), atol=1e-5, rtol=1e-5)
+    # Only the first process writes the run; the others have a folder of their own.
+    extra = {path.name for path in several.path.iterdir()} - {p.name for p in one.path.iterdir()}
+    assert extra == {"ranks"}
+    assert len(events(several, Started)) == len(events(several, Finished)) == 1
+    assert {"1.jsonl", "1.txt"} <= {path.name for path in several.ranks.iterdir()}
+
+
+def test_a_process_that_dies_fails_the_run_with_its_own_error() -> None:
+    handle = launch(RunConfig.parse(TABLE).override([*LONG, "train.max_restarts=0"]))
+    ranks = begun(handle)
+    ranks[1].kill()
+    died = time.time()
+    run = ended(handle)
+    last = run.last_of()
+    assert isinstance(last, Failed)
+    assert last.message == "Process 2 of 2 was ended by SIGKILL."
+    assert last.time - died < 30  # the promise, not the speed of a machine
+    assert not any(rank.is_running() and rank.status() != "zombie" for rank in ranks)
+
+
+def test_after_a_death_all_go_on_from_the_checkpoint_as_if_nothing_had_happened() -> None:
+    changes = ["train.epochs=100", "train.save_steps=20", "train.eval_steps=40",
+               "model.dropout=0.3"]  # fmt: skip
+    handle = launch(RunConfig.parse(TABLE).override(changes))
+    begun(handle)[0].kill()
+    run, undisturbed = ended(handle), trained(*changes)
+    assert run.state() is State.FINISHED
+    assert any("Process 1 of 2 was ended by SIGKILL" in log.message for log in events(run, Log))
+    assert events(run, Started)[-1].resumed_step >= 20
+    one, other = weights(run), weights(undisturbed)
+    assert all(torch.equal(one[name], other[name]) for name in other)
+
+
+def test_what_a_person_must_mend_is_told_once_and_not_tried_again() -> None:
+    run = trained("task.target=no-such-column")
+    last = run.last_of()
+    assert isinstance(last, Failed)
+    assert "no-such-column" in last.message
+    assert "Process" not in last.message
+    assert len(events(run, Started)) == 1
+
+
+def test_a_signal_lets_all_end_with_a_checkpoint_from_which_they_go_on() -> None:
+    handle = launch(RunConfig.parse(TABLE).override(LONG))
+    begun(handle)
+    handle.process.terminate()
+    run = ended(handle)
+    last = run.last_of()
+    assert isinstance(last, Interrupted)
+    assert checkpoint.found(run.checkpoints)[0].step == last.step
+    again = start(run)
+    wait_for(lambda: len(events(run, Started)) == 2)
+    assert events(run, Started)[-1].resumed_step == last.step
+    again.stop()
+    assert ended(again).state() is State.STOPPED
+
+
+def test_changes_made_while_it_runs_reach_every_process() -> None:
+    handle = launch(RunConfig.parse(TABLE).override(LONG))
+    begun(handle)
+    control.send(handle.run.control, Request(control.EPOCHS, {"value": 99_000}))
+    control.send(handle.run.control, Request(control.EVALUATE))
+    control.send(handle.run.control, Request(control.PAUSE))
+    wait_for(lambda: len(events(handle.run, Evaluated)) > 0)
+    control.send(handle.run.control, Request(control.CONTINUE))
+    handle.stop()
+    run = ended(handle)
+    assert run.state() is State.STOPPED
+    assert events(run, Progress)[-1].steps % 99_000 == 0
+
+
+def test_no_process_stays_when_the_one_that_watches_over_them_is_killed() -> None:
+    handle = launch(RunConfig.parse(TABLE).override(LONG))
+    ranks = begun(handle)
+    handle.process.kill()
+    handle.wait()
+    wait_for(lambda: not any(rank.is_running() for rank in ranks))
+    assert handle.run.state() is State.LOST
+
+
+def test_more_processes_than_devices_are_refused() -> None:
+    if torch.cuda.device_count() >= 2:
+        pytest.skip("there are that many")
+    run = trained("compute.device=cuda", "train.devices=2")
+    last = run.last_of()
+    assert isinstance(last, Failed)
+    assert "CUDA" in last.message
+
+
+def test_numbers_that_stay_infinite_take_all_back_to_the_checkpoint() -> None:
+    run = trained(
+        "train.learning_rate=100", "train.optimizer=sgd", "train.max_grad_norm=0",
+        "train.epochs=40", "train.max_bad_steps=0", "train.max_rollbacks=100",
+        "train.rollback_lr_factor=0.01", "task.kind=tabular_regression", "data.name=diabetes",
+    )  # fmt: skip
+    assert run.state() is State.FINISHED
+    assert any("going on from update" in log.message for log in events(run, Log))
+
+
+@pytest.mark.faults
+def test_every_random_death_is_recovered_from() -> None:
+    changes = ["train.epochs=1500", "train.save_steps=25", "train.max_restarts=1000"]
+    undisturbed = trained(*changes)
+    chance = random.Random(0)
+    handle = launch(RunConfig.parse(TABLE).override(changes))
+    deaths = 0
+    while deaths < 20 and handle.process.poll() is None:
+        time.sleep(chance.uniform(0.5, 8.0))
+        ranks = ranks_of(handle) if handle.process.poll() is None else []
+        if ranks:
+            os.kill(chance.choice(ranks).pid, signal.SIGKILL)
+            deaths += 1
+    handle.wait(600)
+    assert deaths == 20
+    assert handle.run.state() is State.FINISHED
+    one, other = weights(handle.run), weights(undisturbed)
+    assert all(torch.equal(one[name], other[name]) for name in other)
