@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from engine.errors import RunError, TrainingError, UserError
 from engine.events import Event, EventLog, Failed, Interrupted
 from engine.process import ProcessIdentity
+from engine.reporting import reported
 from engine.room import why_not_written
 from engine.run_directory import HEARTBEAT_SECONDS, RunDirectory
 from engine.termination import Terminated, Termination
@@ -30,7 +31,8 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
         with termination.handled(), _beating(run), _log_of(run) as events:
             try:
                 run.set_worker(ProcessIdentity.own())
-                last = work(run, events, termination)
+                with reported(run, events):
+                    last = work(run, events, termination)
             except UserError as error:
                 with termination.deferred():
                     events.write(Failed(message=str(error)))

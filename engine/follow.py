@@ -20,9 +20,10 @@ _BLOCK = 1 << 20
 class Follower:
     """Remembers how far a file was read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, begin: int = 0) -> None:
+        """What stands before the byte ``begin`` is not read."""
         self._path = path
-        self._offset = 0
+        self._offset = begin
         self._torn = b""
 
     def new(self) -> Iterator[Event]:

@@ -65,6 +65,11 @@ class TrainConfig(Section):
     )
     save_minutes: float = option(5.0, "Time between checkpoints", gt=0, unit="min", advanced=True)
     save_total_limit: int = option(2, "Newest checkpoints that are kept", ge=1, advanced=True)
+    report_to: tuple[Literal["tensorboard"], ...] = option(
+        (),
+        "Where else the run reports to while it trains; needs dltui[tensorboard]",
+        advanced=True,
+    )
     max_bad_steps: int = option(
         10,
         "Updates in a row that are left out because their loss or gradient is not finite, before "

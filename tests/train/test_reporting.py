@@ -1,0 +1,115 @@
+"""What a run tells reaches others, and whatever they do, the run goes on."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+import engine.reporting
+from engine import RunConfig, train
+from engine.errors import TrainingError
+from engine.events import Evaluated, Event, Log, Progress
+from engine.locations import runs_folder
+from engine.run_directory import RunDirectory, State, all_runs
+from engine.tensorboard import FOLDER
+
+TABLE = {
+    "name": "table",
+    "task": {"kind": "tabular_classification"},
+    "data": {"kind": "builtin", "name": "wine"},
+    "model": {"kind": "mlp", "hidden": [8]},
+    "train": {"epochs": 3, "report_to": ["tensorboard"]},
+    "compute": {"device": "cpu", "threads": 1},
+}
+
+
+def curves(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
+    """All that TensorBoard itself reads of a run."""
+    from tensorboard.backend.event_processing.event_accumulator import (
+        TENSORS,
+        EventAccumulator,
+    )
+    from tensorboard.util.tensor_util import make_ndarray
+
+    found = EventAccumulator(str(run.path / FOLDER), size_guidance={TENSORS: 0})
+    found.Reload()
+    return {
+        tag: [(point.step, float(make_ndarray(point.tensor_proto))) for point in found.Tensors(tag)]
+        for tag in found.Tags()["tensors"]
+    }
+
+
+def test_tensorboard_reads_the_losses_and_metrics_of_the_run() -> None:
+    run = train(RunConfig.parse(TABLE))
+    found = curves(run)
+    evaluated = [e for e in run.newest(Evaluated) if e.split == "validation"][::-1]
+    for name in evaluated[0].metrics:
+        points = found[f"validation/{name}"]
+        assert [step for step, _ in points] == [event.step for event in evaluated]
+        expected = [event.metrics[name] for event in evaluated]
+        assert [value for _, value in points] == pytest.approx(expected, rel=1e-6)
+    assert "test/accuracy" in found
+    told = [(e.step, e.loss) for e in run.newest(Progress) if e.phase == "train"][::-1]
+    assert [step for step, _ in found["train/loss"]] == [step for step, _ in told]
+    assert [v for _, v in found["train/loss"]] == pytest.approx([loss for _, loss in told])
+
+
+def test_what_was_reported_before_is_not_reported_again() -> None:
+    config = RunConfig.parse(TABLE)
+    run = RunDirectory.create(runs_folder(), config)
+    train(config, run)
+    train(config, run)  # goes on from the last checkpoint, where nothing is left to be done
+    steps = [step for step, _ in curves(run)["validation/accuracy"]]
+    assert len(steps) == 3
+
+
+def test_nothing_is_written_without_being_asked_for() -> None:
+    run = train(RunConfig.parse(TABLE).override(["train.report_to=[]"]))
+    assert not (run.path / FOLDER).exists()
+    assert "tensorboard" not in str(run.read_config())
+
+
+def test_a_missing_package_is_told_before_the_training_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard.summary", None)
+    with pytest.raises(TrainingError, match=r"tensorboard is missing.*dltui\[tensorboard\]"):
+        train(RunConfig.parse(TABLE))
+    run = all_runs(runs_folder())[0]
+    assert run.state() is State.FAILED
+    assert run.last_of(Progress) is None
+
+
+class Breaking:
+    """Fails after a few reports."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self.left = 2
+
+    def report(self, event: Event) -> None:
+        self.left -= 1
+        if not self.left:
+            raise ConnectionError("nobody is there")
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_a_destination_that_fails_does_not_harm_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.reporting, "DESTINATIONS", {"tensorboard": Breaking})
+    run = train(RunConfig.parse(TABLE))
+    assert run.state() is State.FINISHED
+    warnings: list[Any] = [event.message for event in run.newest(Log)]
+    assert warnings == ["Nothing more is reported to tensorboard: ConnectionError: nobody is there"]
+
+
+def test_a_folder_that_cannot_be_made_does_not_harm_the_run() -> None:
+    config = RunConfig.parse(TABLE)
+    run = RunDirectory.create(runs_folder(), config)
+    (run.path / FOLDER).write_text("no folder")
+    train(config, run)
+    assert run.state() is State.FINISHED
+    assert "FileExistsError" in next(event.message for event in run.newest(Log))
