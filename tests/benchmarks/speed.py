@@ -1,0 +1,215 @@
+"""Updates a second: the engine with all that it does, against others and against the limit.
+
+    python tests/benchmarks/speed.py [--rounds 5] [--seconds 2] [--row NAME]
+
+Prints a table in Markdown and writes ``results/speed-<device>.json`` beside this file. The limit is
+a loop over tensors in memory with a fused optimizer and nothing else. Every loop trains in a
+process of its own on one thread; they take turns, and each turn is compared with the bare loop's
+of the same round, so that a slow moment of the machine counts for all. Libraries that are not
+installed (``pip install 'dltui[bench]'``) are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+RESULTS = HERE / "results"
+PACKAGES = {"Trainer": "transformers", "Lightning": "lightning", "skorch": "skorch"}
+_NO_PAUSE: dict[str, Any] = {"validation_fraction": 0.0, "test_fraction": 0.0}
+_SMALL_BERT = {"kind": "transformer", "num_hidden_layers": 2, "hidden_size": 128,
+               "num_attention_heads": 4, "vocab_size": 2000}  # fmt: skip
+_WORDS = {"kind": "text_classification", "max_length": 32}
+ROWS: dict[str, dict[str, Any]] = {
+    "MLP, batch 128": {
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "file", "path": "rows.parquet"},
+        "model": {"kind": "mlp", "hidden": [64, 64]},
+        "train": {"batch_size": 128},
+    },
+    "CNN, 8×8 digits, batch 64": {
+        "task": {"kind": "image_classification"},
+        "data": {"kind": "builtin", "name": "digits"},
+        "model": {"kind": "cnn"},
+        "train": {"batch_size": 64},
+    },
+    "LSTM, 48 → 24 hours, batch 32": {
+        "task": {"kind": "forecasting", "window": 48, "horizon": 24},
+        "data": {"kind": "builtin", "name": "seasons"},
+        "model": {"kind": "lstm"},
+        "train": {"batch_size": 32},
+    },
+    "BERT, 2 × 128, 32 tokens, batch 32": {
+        "task": _WORDS,
+        "data": {"kind": "file", "path": "texts.parquet"},
+        "model": _SMALL_BERT,
+        "train": {"batch_size": 32},
+    },
+    "Llama, 2 × 128, 128 tokens, batch 16": {
+        "task": {"kind": "causal_lm", "max_length": 128},
+        "data": {"kind": "builtin", "name": "docstrings", "max_samples": 1500},
+        "model": _SMALL_BERT | {"dropout": 0.0},
+        "train": {"batch_size": 16},
+    },
+    "LoRA on BERT, 2 × 128, 32 tokens, batch 32": {
+        "task": _WORDS,
+        "data": {"kind": "file", "path": "texts.parquet"},
+        "model": {"kind": "transformer", "path": "bert"},
+        "adapter": {"method": "lora", "r": 8},
+        "train": {"batch_size": 32},
+    },
+}
+
+
+def write_data(folder: Path) -> None:
+    """Numbers of two classes, texts of one length, and a small BERT."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    import transformers
+
+    random = np.random.default_rng(0)
+    numbers = random.normal(size=(20_000, 20)).astype(np.float32)
+    columns = {f"x{i}": numbers[:, i] for i in range(20)}
+    labels = (numbers[:, :3].sum(axis=1) > 0).astype(np.int64)
+    pq.write_table(pa.table(columns | {"label": labels}), folder / "rows.parquet")
+    words = np.array([f"word{i}" for i in range(500)])
+    texts = [" ".join(words[random.integers(0, 500, 60)]) for _ in range(2000)]
+    marks = random.integers(0, 2, 2000)
+    pq.write_table(pa.table({"text": texts, "label": marks}), folder / "texts.parquet")
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder / "bert")
+    transformers.BertForSequenceClassification(
+        transformers.BertConfig(
+            vocab_size=len(vocabulary), hidden_size=128, num_hidden_layers=2,
+            num_attention_heads=4, intermediate_size=512,
+        )
+    ).save_pretrained(folder / "bert")  # fmt: skip
+
+
+def configuration(row: str, folder: Path) -> dict[str, Any]:
+    """The row's run: without an end of its own, without evaluations on the way."""
+    values = {name: dict(section) for name, section in ROWS[row].items()}
+    for section in ("data", "model"):
+        if "path" in values[section]:
+            values[section]["path"] = str(folder / values[section]["path"])
+    values["data"] |= _NO_PAUSE
+    values["train"] |= {
+        "epochs": 100_000, "lr_scheduler_type": "linear", "weight_decay": 0.01,
+        "learning_rate": 1e-3, "eval_steps": 1_000_000,
+    }  # fmt: skip
+    values["compute"] = {"device": "cpu", "threads": 1, "precision": "float32"}
+    return values
+
+
+_exercise: Any
+"""Of a process that trains."""
+
+
+def _prepare(values: dict[str, Any], home: str) -> None:
+    global _exercise
+    os.environ["DLTUI_HOME"] = home
+    from loops import Exercise
+
+    _exercise = Exercise(values)
+
+
+def _turn(loop: str, steps: int) -> float:
+    from loops import LOOPS
+
+    return LOOPS[loop](_exercise, steps)
+
+
+def measure(row: str, loops: list[str], rounds: int, seconds: float) -> dict[str, Any]:
+    """Medians of each loop's updates a second, and of its ratio to the bare loop."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        write_data(folder)
+        values = configuration(row, folder)
+        pools = {
+            loop: stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
+            for loop in loops
+        }
+        for pool in pools.values():
+            pool.submit(_prepare, values, name).result()
+        rate = pools["bare"].submit(_turn, "bare", 60).result()
+        steps = max(60, int(rate * seconds))
+        turns = []
+        for number in range(rounds):
+            order = loops[number % len(loops) :] + loops[: number % len(loops)]
+            turns.append({loop: pools[loop].submit(_turn, loop, steps).result() for loop in order})
+    return {
+        "steps": steps,
+        "updates_per_second": {loop: median(turn[loop] for turn in turns) for loop in loops},
+        "against_bare": {loop: median(t[loop] / t["bare"] for t in turns) for loop in loops},
+        "turns": turns,
+    }
+
+
+def table(results: dict[str, dict[str, Any]], loops: list[str]) -> str:
+    """In Markdown."""
+    lines = [
+        f"| updates a second, against the bare loop | {' | '.join(loops)} |",
+        "|---|" + "---|" * len(loops),
+    ]
+    for row, result in results.items():
+        cells = [f"{result['against_bare'][loop]:.2f}" for loop in loops]
+        cells[loops.index("bare")] = f"{result['updates_per_second']['bare']:,.0f}/s"
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def installed(package: str) -> bool:
+    """Whether there is a distribution of this name."""
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
+
+
+def main() -> None:
+    """Measure all rows, or one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of the bare loop's turn")
+    parser.add_argument("--row", help="the beginning of a row's name")
+    parser.add_argument("--loops", nargs="*", help="only these, beside the bare loop")
+    arguments = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    from adapters import machine
+    from loops import LOOPS
+
+    loops = [loop for loop in LOOPS if loop not in PACKAGES or installed(PACKAGES[loop])]
+    if arguments.loops:
+        loops = ["bare", *arguments.loops]
+    rows = [row for row in ROWS if row.startswith(arguments.row or "")]
+    results = {}
+    for row in rows:
+        results[row] = measure(row, loops, arguments.rounds, arguments.seconds)
+        print(row, results[row]["against_bare"], flush=True)
+    print(table(results, loops))
+    if rows != list(ROWS) or arguments.loops:
+        return
+    peers = {package: version(package) for package in PACKAGES.values() if installed(package)}
+    record = {"machine": machine("cpu") | {"threads": 1} | peers, "rounds": arguments.rounds,
+              "results": results}  # fmt: skip
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "speed-cpu.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
