@@ -15,11 +15,23 @@ from engine.plain import plain
 
 _LONGEST = 2000
 _GAP = "  "
+_WIDEST = 8
+"""Characters that one may become, to be visible."""
 
 
 def line(text: object = "") -> None:
     """One line, out at once."""
     print(plain(text, _LONGEST), flush=True)
+
+
+def text(content: str) -> None:
+    """A whole text, as it is where a file or a program takes it."""
+    if sys.stdout.isatty():
+        for part in content.splitlines():
+            print(plain(part, len(part) * _WIDEST))
+    else:
+        sys.stdout.write(content)
+    sys.stdout.flush()
 
 
 def complain(error: object) -> None:

@@ -35,6 +35,7 @@ COMMANDS = {
     "export": "write a finished run's model in a form that others need",
     "push": "push a finished run's model to the Hugging Face hub",
     "merge": "combine adapters of several runs into a new one",
+    "submit": "write a training as a job of Slurm, SkyPilot or Kubernetes, and submit it",
     "stop": "ask a run to stop and keep what it has learned",
     "sweep": "search for better values by many runs",
     "sweeps": "list all sweeps, or rank the trials of one",

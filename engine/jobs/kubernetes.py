@@ -1,0 +1,88 @@
+"""A job for Kubernetes: https://kubernetes.io/docs/concepts/workloads/controllers/job."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from engine.errors import UserError
+from engine.jobs.job import Job
+from engine.jobs.yaml_text import documents
+
+HOME = "/dltui"
+"""Where the volume with the runs is mounted."""
+_EXPERIMENT = "/etc/dltui"
+_FILE = "experiment.toml"
+GRACE_SECONDS = 120
+_MOST_TRIES = 20
+
+
+def manifest(job: Job) -> str:
+    """The text that ``kubectl apply`` takes; raises :class:`UserError`."""
+    if not job.image:
+        raise UserError("Kubernetes needs --image, a container that has dltui.")
+    if not job.storage:
+        raise UserError(
+            "Kubernetes needs --storage, the name of a persistent volume claim.",
+            "Runs and checkpoints are kept there.",
+        )
+    # The same experiment has the same name: to apply it again starts it no second time.
+    name = f"{job.name}-{hashlib.sha256(job.experiment.encode()).hexdigest()[:8]}"
+    metadata = {"name": name, "labels": {"app.kubernetes.io/name": "dltui"}}
+    settings = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": {_FILE: job.experiment},
+    }
+    return documents(
+        settings,
+        {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": _spec(job, name)},
+    )
+
+
+def _spec(job: Job, name: str) -> dict[str, Any]:
+    limit = {"activeDeadlineSeconds": job.minutes * 60} if job.minutes else {}
+    return {
+        "backoffLimit": _MOST_TRIES,
+        **limit,
+        # A run that failed would fail again; one whose machine was taken away goes on.
+        "podFailurePolicy": {
+            "rules": [
+                {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+                {
+                    "action": "FailJob",
+                    "onExitCodes": {"containerName": "train", "operator": "In", "values": [1, 2]},
+                },
+            ]
+        },
+        "template": {"spec": _pod(job, name)},
+    }
+
+
+def _pod(job: Job, name: str) -> dict[str, Any]:
+    asked = {
+        "cpu": f"{job.cpus or ''}",
+        "memory": f"{job.memory}G" if job.memory else "",
+        "nvidia.com/gpu": f"{job.gpus or ''}",
+    }
+    container = {
+        "name": "train",
+        "image": job.image,
+        "command": ["dltui", "run", f"{_EXPERIMENT}/{_FILE}", "--resume", "auto"],
+        "env": [{"name": "DLTUI_HOME", "value": HOME}],
+        "resources": {"limits": {what: size for what, size in asked.items() if size}},
+        "volumeMounts": [
+            {"name": "home", "mountPath": HOME},
+            {"name": "experiment", "mountPath": _EXPERIMENT, "readOnly": True},
+        ],
+    }
+    return {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "containers": [container],
+        "volumes": [
+            {"name": "home", "persistentVolumeClaim": {"claimName": job.storage}},
+            {"name": "experiment", "configMap": {"name": name}},
+        ],
+    }

@@ -1,0 +1,55 @@
+"""A batch script does under a shell what it would do under Slurm."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine import control
+from engine.control import Request
+from engine.events import Started
+from engine.jobs.job import Job
+from engine.jobs.slurm import script
+from engine.locations import runs_folder
+from engine.presets import find_preset, load_preset
+from engine.run_directory import State, all_runs
+from engine.training import checkpoint
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    give_up = time.monotonic() + 120
+    while not what():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+def test_a_job_whose_time_is_over_is_queued_again_and_goes_on(home: Path, tmp_path: Path) -> None:
+    scontrol = tmp_path / "scontrol"
+    scontrol.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    scontrol.chmod(0o700)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
+    fields = ["train.epochs=100000", "train.save_steps=20", "compute.device=cpu"]
+    job = Job(load_preset(find_preset("wine-mlp"), fields), home=str(home))
+
+    def begin() -> subprocess.Popen[bytes]:
+        (tmp_path / "job").write_text(script(job, sys.executable))
+        return subprocess.Popen(["bash", str(tmp_path / "job")], env=environment)
+
+    process = begin()
+    wait_for(lambda: any(checkpoint.found(run.checkpoints) for run in all_runs(runs_folder())))
+    process.send_signal(signal.SIGTERM)  # to the script alone, as --signal=B:TERM does
+    assert process.wait(120) == 143
+    assert (tmp_path / "asked").read_text() == "requeue 7\n"
+
+    process = begin()
+    (run,) = all_runs(runs_folder())
+    wait_for(lambda: sum(1 for _ in run.newest(Started)) == 2)
+    control.send(run.control, Request(control.STOP))
+    assert process.wait(120) == 0
+    assert run.state() is State.STOPPED
+    assert (tmp_path / "asked").read_text() == "requeue 7\n"

@@ -1,0 +1,167 @@
+"""Jobs for clusters are what the clusters' own formats say, whatever is in an experiment."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from engine import RunConfig
+from engine.errors import UserError
+from engine.jobs import kubernetes, skypilot, slurm
+from engine.jobs.job import Job, checked, gigabytes, minutes
+from tui.__main__ import main
+
+NASTY = "'; touch here; $(touch here) `touch here` EXPERIMENT \"\\ \u2028 : - # {{"
+DIGITS = RunConfig.parse(
+    {
+        "name": "digits_1.x",
+        "title": NASTY,
+        "task": {"kind": "image_classification"},
+        "data": {"kind": "builtin", "name": "digits"},
+        "model": {"kind": "cnn"},
+    }
+)
+
+
+def job(**changes: Any) -> Job:
+    asked = {"gpus": 2, "cpus": 8, "memory": 64, "minutes": 1530, "gpu_type": "a100",
+             "image": "me/dltui:1", "storage": "my-claim", "partition": "gpu", "account": "lab",
+             "home": "/shared/my runs"}  # fmt: skip
+    return Job(DIGITS, **(asked | changes))
+
+
+def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script with a program that shows the experiment in place of ``dltui``."""
+    fake = folder / "bin" / "dltui"
+    fake.parent.mkdir()
+    fake.write_text(
+        '#!/bin/sh\nwhile [ "$1" != run ]; do shift; done\necho "$DLTUI_HOME"; cat "$2"'
+    )
+    fake.chmod(0o700)
+    environment = {"PATH": f"{fake.parent}:/usr/bin:/bin", "DLTUI_HOME": "/given"}
+    return subprocess.run(
+        ["bash"], input=script, cwd=folder, env=environment, capture_output=True, text=True,
+        check=True, timeout=60,
+    )  # fmt: skip
+
+
+def test_a_batch_script_asks_for_the_machine() -> None:
+    text = slurm.script(job())
+    options = [line.split(" ", 1)[1] for line in text.splitlines() if line.startswith("#SBATCH")]
+    assert {"--gpus-per-node=a100:2", "--cpus-per-task=8", "--mem=64G", "--time=1-01:30:00",
+            "--partition=gpu", "--account=lab", "--job-name=digits-1-x", "--requeue",
+            } <= {*options}  # fmt: skip
+    # Slurm reads them up to the first command only.
+    lines = text.splitlines()
+    last = max(n for n, line in enumerate(lines) if line.startswith("#SBATCH"))
+    assert all(line.startswith("#") for line in lines[:last])
+    bare = slurm.script(Job(DIGITS))
+    assert not any(word in bare for word in ("--gpus", "--mem", "--time", "DLTUI_HOME"))
+
+
+def test_a_batch_script_is_read_by_the_shell_and_carries_the_experiment(tmp_path: Path) -> None:
+    done = shell(slurm.script(job(), str(tmp_path / "bin" / "dltui")), tmp_path)
+    home, _, experiment = done.stdout.partition("\n")
+    assert home == "/shared/my runs"
+    assert RunConfig.parse(tomllib.loads(experiment)) == DIGITS
+    assert not (tmp_path / "here").exists()
+
+
+def test_a_skypilot_task_carries_the_experiment(tmp_path: Path) -> None:
+    content = yaml.safe_load(skypilot.task(job(gpu_type="A100", image="", storage="s3://mine")))
+    assert content["resources"] == {"accelerators": "A100:2", "cpus": "8+", "memory": "64+"}
+    assert content["file_mounts"] == {"/dltui": {"source": "s3://mine", "mode": "MOUNT"}}
+    assert content["name"] == "digits-1-x"
+    done = shell(content["run"], tmp_path)
+    assert RunConfig.parse(tomllib.loads(done.stdout.partition("\n")[2])) == DIGITS
+    assert not (tmp_path / "here").exists()
+
+
+def test_a_kubernetes_job_carries_the_experiment_and_keeps_its_runs() -> None:
+    settings, made = yaml.safe_load_all(kubernetes.manifest(job()))
+    assert RunConfig.parse(tomllib.loads(settings["data"]["experiment.toml"])) == DIGITS
+    assert (made["apiVersion"], made["kind"]) == ("batch/v1", "Job")
+    pod = made["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    assert container["resources"]["limits"] == {"cpu": "8", "memory": "64G", "nvidia.com/gpu": "2"}
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+    assert pod["restartPolicy"] == "Never"  # what a podFailurePolicy asks for
+    assert made["spec"]["activeDeadlineSeconds"] == 1530 * 60
+    name = made["metadata"]["name"]
+    assert len(name) <= 63
+    assert name.replace("-", "").isalnum()
+    assert pod["volumes"][1]["configMap"]["name"] == settings["metadata"]["name"] == name
+
+
+def test_an_experiment_has_one_name_and_another_another() -> None:
+    other = Job(DIGITS.override(["train.epochs=3"]), image="i", storage="s")
+    names = {
+        next(yaml.safe_load_all(kubernetes.manifest(one)))["metadata"]["name"]
+        for one in (job(), job(gpus=1), other)
+    }
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize("text", ["a b", "gpu\n#SBATCH --uid=0", "$(id)", "-x", "a;b", "a'b"])
+def test_names_of_a_cluster_are_plain(text: str) -> None:
+    with pytest.raises(UserError, match="--partition"):
+        checked(text, "--partition")
+
+
+@pytest.mark.parametrize("text", ["8", "0h", "8 h", "1:00", "-1h", "8h\n"])
+def test_a_time_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="90m, 8h or 2d"):
+        minutes(text)
+
+
+def test_times_and_sizes_have_units() -> None:
+    assert [minutes(text) for text in ("", "90m", "8h", "2d")] == [0, 90, 480, 2880]
+    assert [gigabytes(text) for text in ("", "64G")] == [0, 64]
+    with pytest.raises(UserError, match="64G"):
+        gigabytes("64")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "missing"), [("skypilot", "--gpu-type"), ("kubernetes", "--image")]
+)
+def test_what_a_cluster_cannot_do_without_is_asked_for(
+    cluster: str, missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["submit", "digits-cnn", "--to", cluster, "--gpus", "1"]) != 0
+    assert missing in capsys.readouterr().err
+
+
+def test_a_wrong_experiment_is_not_submitted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", "digits-cnn", "train.epochs=0", "--to", "slurm", "--submit"]) == 2
+    assert "train.epochs" in capsys.readouterr().err
+
+
+def test_what_is_printed_is_what_is_submitted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text(f'#!/bin/sh\ncp "$1" {tmp_path}/given\necho Submitted batch job 7\n')
+    sbatch.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{Path(shutil.which('cp') or '/bin/cp').parent}")
+    words = ["submit", "digits-cnn", "train.epochs=3", "--to", "slurm", "--gpus", "1"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert not (tmp_path / "given").exists()
+    assert main([*words, "--submit"]) == 0
+    assert (tmp_path / "given").read_text() == printed
+    assert "Submitted batch job 7" in capsys.readouterr().out
+
+
+def test_a_cluster_that_is_not_here_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["submit", "digits-cnn", "--to", "slurm", "--submit"]) != 0
+    assert "Cannot start sbatch" in capsys.readouterr().err
