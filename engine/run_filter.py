@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -69,9 +69,11 @@ class RunFilter:
                 problem = problem or str(error)
         return cls(tuple(tests)), problem
 
-    def __call__(self, row: RunSummary) -> bool:
-        """Whether a run is shown."""
-        return all(test(row) for test in self.tests)
+    def among(self, rows: Iterable[RunSummary]) -> list[RunSummary]:
+        """Those that are shown."""
+        for test in self.tests:
+            rows = filter(test, rows)
+        return list(rows)
 
 
 def _test(part: str) -> Test:

@@ -154,8 +154,8 @@ class Draft:
 
     def _value_before(self, name: str) -> Any:
         kind = f"{name.split('.')[0]}.kind"
-        same_kind = look_up(self._base, kind) == look_up(self._values, kind)
-        return _value(self._base if same_kind else {}, self.fields[name])
+        comparable = name == kind or look_up(self._base, kind) == look_up(self._values, kind)
+        return _value(self._base if comparable else {}, self.fields[name])
 
     @property
     def changes(self) -> list[str]:

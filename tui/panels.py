@@ -44,7 +44,8 @@ def head(name: str, state: State, history: History) -> Content:
         word, style = "‖ paused", "bold $warning"
     parts = [literal(name, 64).stylize("bold $primary"), Content.styled(word, style)]
     if (started := history.started) is not None:
-        where = f"{started.device}, {started.precision}, {started.threads} threads"
+        threads = f"{started.threads} thread{'s' * (started.threads != 1)}"
+        where = f"{started.device}, {started.precision}, {threads}"
         parts.append(literal(where).stylize(_MUTED))
     return Content("   ").join(parts)
 

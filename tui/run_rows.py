@@ -18,12 +18,12 @@ from tui.widgets.listing import Column
 COLUMNS = (
     Column("", 1, 1),
     Column("State", 10, 13),
-    Column("Name", 11, 48),
+    Column("Name", 10, 48),
     Column("Task", 10, 22),
     Column("Data", 7, 20),
     Column("Metric", 8, 11, right=True),
     Column("Value", 7, 8, right=True),
-    Column("Started", 7, 7),
+    Column("Started", 8, 8),
     Column("Took", 7, 9, right=True),
 )
 STARTED = 7

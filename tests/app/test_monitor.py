@@ -7,7 +7,7 @@ from textual.widgets import TabbedContent
 
 from engine.config import RunConfig
 from engine.control import CHECKPOINT, EVALUATE, STOP, take
-from engine.events import Evaluated, EventLog, Failed, Progress
+from engine.events import Evaluated, EventLog, Failed, Progress, Started
 from engine.launch import launch
 from engine.process import ProcessIdentity
 from engine.run_directory import State
@@ -43,6 +43,15 @@ async def test_numbers_bars_and_chart_show_the_state(going, until, text_of) -> N
     assert "loss 0.1000" in shown
     assert "samples/s 1,234" in shown
     assert "◆ best" in shown
+
+
+@pytest.mark.parametrize(("threads", "told"), [(1, "float32, 1 thread "), (2, "2 threads")])
+async def test_threads_are_counted(make_run, until, text_of, threads, told) -> None:
+    run = make_run("counted", [Started(device="cpu", precision="float32", threads=threads)])
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(MonitorScreen(run))
+        await until(pilot, lambda: told in text_of(pilot))
 
 
 async def test_what_is_written_later_appears(going, until, text_of) -> None:

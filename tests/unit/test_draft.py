@@ -129,6 +129,16 @@ def test_every_field_of_every_kind_is_read_back_from_its_text() -> None:
     assert fields > 500
 
 
+def test_of_a_kind_that_was_changed_it_is_told_what_it_was() -> None:
+    draft = Draft()
+    before = draft.text("data.kind")
+    draft.set("data.kind", "file")
+    assert draft.changed("data.kind")
+    assert draft.text_before("data.kind") == before
+    draft.set("data.kind", before)
+    assert not draft.changed("data.kind")
+
+
 def test_advanced_fields_are_folded_unless_changed() -> None:
     draft = Draft()
 

@@ -63,7 +63,7 @@ ROWS = (row("first", **CNN), row("second", **MLP))
     ],
 )
 def test_all_parts_must_hold(text: str, found: str) -> None:
-    assert " ".join(row.name for row in filter(RunFilter.parse(text), ROWS)) == found
+    assert " ".join(row.name for row in RunFilter.parse(text).among(ROWS)) == found
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def test_what_means_nothing_is_told_in_a_sentence(text: str, words: str) -> None
 def test_nothing_that_can_be_typed_is_a_defect() -> None:
     for text in ("(", "a>b>c", ">>", ":", "::", "=", ">1", "-:", "--", "\x1b[2J", "é>nan", "x:y:z"):
         try:
-            list(filter(RunFilter.parse(text), ROWS))
+            RunFilter.parse(text).among(ROWS)
         except FilterError:
             continue
 
 
 def test_while_it_is_typed_the_other_parts_hold() -> None:
     passes, problem = RunFilter.typed("second loss<")
-    assert [row.name for row in filter(passes, ROWS)] == ["second"]
+    assert [row.name for row in passes.among(ROWS)] == ["second"]
     assert "needs a number" in problem
     assert RunFilter.typed("second")[1] == ""

@@ -32,7 +32,7 @@ def execute(options: Namespace) -> int:
     """List all runs."""
     wanted = RunFilter.parse(options.filter)
     every = list_runs(runs_folder())
-    runs = list(filter(wanted, every))
+    runs = wanted.among(every)
     if options.json:
         console.as_json([run.record() for run in runs])
     elif runs:

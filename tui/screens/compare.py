@@ -72,8 +72,6 @@ class CompareScreen(Screen[None]):
         Binding("M", "next_metric(-1)", "Metric before", show=False),
         Binding("x", "next_axis", "Axis"),
         Binding("v", "next_split", "Split"),
-        Binding("y", "log_scale", "Log scale"),
-        Binding("w", "smooth", "Smooth"),
         Binding("e", "export", "Export"),
         Binding("right_square_bracket", "tab(1)", "Next panel", show=False, key_display="]"),
         Binding("left_square_bracket", "tab(-1)", "Panel before", show=False, key_display="["),
@@ -162,18 +160,6 @@ class CompareScreen(Screen[None]):
         """Draw the values of the training or of the validation data."""
         self._split = _SPLITS[1 - _SPLITS.index(self._split)]
         self._draw()
-
-    def action_log_scale(self) -> None:
-        """Switch between a linear and a logarithmic scale."""
-        chart = self.query_one(SeriesChart)
-        chart.log_scale = not chart.log_scale
-        chart.redraw()
-
-    def action_smooth(self) -> None:
-        """Switch the smoothing of curves."""
-        chart = self.query_one(SeriesChart)
-        chart.smooth = not chart.smooth
-        chart.redraw()
 
     def action_export(self) -> None:
         """Write the tables to a file."""

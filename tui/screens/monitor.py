@@ -76,8 +76,6 @@ class MonitorScreen(Screen[None]):
         Binding("M", "next_metric(-1)", "Metric before", show=False),
         Binding("slash", "pick_metric", "Find a metric", show=False, key_display="/"),
         Binding("x", "next_axis", "Axis: epoch, step, time", show=False),
-        Binding("y", "log_scale", "Log scale", show=False),
-        Binding("w", "smooth", "Smooth", show=False),
         Binding("enter", "results", "Results"),
         Binding("r", "resume", "Resume"),
         Binding("right_square_bracket", "tab(1)", "Next panel", show=False, key_display="]"),
@@ -204,18 +202,6 @@ class MonitorScreen(Screen[None]):
         at = panels.AXES.index(self._axis)
         self._axis = panels.AXES[(at + 1) % len(panels.AXES)]
         self.query_one(ChartExplorer).action_whole()
-        self._redraw()
-
-    def action_log_scale(self) -> None:
-        """Switch between a linear and a logarithmic scale."""
-        chart = self.query_one(ChartExplorer)
-        chart.log_scale = not chart.log_scale
-        self._redraw()
-
-    def action_smooth(self) -> None:
-        """Switch the smoothing of curves."""
-        chart = self.query_one(ChartExplorer)
-        chart.smooth = not chart.smooth
         self._redraw()
 
     def action_stop(self) -> None:

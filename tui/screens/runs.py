@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -23,8 +22,9 @@ from engine.locations import runs_folder
 from engine.overrides import Tree
 from engine.run_directory import RunDirectory, State
 from engine.run_filter import RunFilter
-from engine.run_list import RunList, RunSummary
+from engine.run_list import RunSummary
 from engine.trash import discard
+from tui.reading import Reading
 from tui.run_rows import COLUMNS, STARTED, cells, detail, ordered, when
 from tui.screens.confirm import ConfirmScreen
 from tui.states import RESUMABLE
@@ -34,14 +34,6 @@ from tui.widgets.canvas import Canvas
 from tui.widgets.listing import Listing
 from tui.widgets.plain_input import PlainInput
 from tui.widgets.steady_footer import SteadyFooter
-
-REFRESH_SECONDS = 1.0
-_FIRST = 100
-"""Rows that are shown before the rest is read."""
-_PAINT_SECONDS = 0.5
-"""Longest time for which reading waits until the first rows are seen."""
-_BREATH, _BREATH_SECONDS = 100, 0.001
-"""After so many rows the thread that reads lets the screen have its turn."""
 
 _EMPTY = """\
 There are no runs yet.
@@ -80,18 +72,13 @@ class RunsScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._list = RunList(runs_folder())
+        self._reading = Reading(runs_folder())
         self._all: Sequence[RunSummary] = ()
         self._sorted: Sequence[RunSummary] = ()
         self._order = (STARTED, True)
-        self._read = False
         self._filter = RunFilter()
         self._problem = ""
         self._selected: set[str] = set()
-        self._looking = threading.Event()
-        self._painted = threading.Event()
-        self._wake = threading.Event()
-        self._ended = threading.Event()
 
     def compose(self) -> ComposeResult:
         """A heading, the list or a word about its emptiness, and the filter."""
@@ -110,23 +97,19 @@ class RunsScreen(Screen[None]):
         listing.show_order(*self._order)
         listing.focus()
         self._show_heading(0)
-        self._looking.set()
         self.run_worker(self._follow, thread=True, group="history")
 
     def on_unmount(self) -> None:
         """Let the thread end at once."""
-        self._ended.set()
-        self._looking.set()
-        self._wake.set()
+        self._reading.end()
 
     def on_screen_suspend(self) -> None:
         """Another screen is on top: nothing needs to be read."""
-        self._looking.clear()
+        self._reading.pause()
 
     def on_screen_resume(self) -> None:
-        """The list is seen again."""
-        self._looking.set()
-        self._wake.set()
+        """The list is seen, for the first time or again."""
+        self._reading.go_on()
 
     def going_on(self) -> int:
         """How many runs train now."""
@@ -392,50 +375,23 @@ class RunsScreen(Screen[None]):
             else:
                 if done:
                     self.app.call_from_thread(tell, self, done)
-            self._wake.set()
+            self._reading.hurry()
 
         self.run_worker(work, thread=True, group="actions")
 
     def _follow(self) -> None:
         """Read the history again and again, in a thread."""
-        while not self._ended.is_set():
-            self._looking.wait()
-            self._wake.clear()
-            begin = time.monotonic()
-            try:
-                self._read_all()
-            except UserError as error:
-                self.app.call_from_thread(complain, self, error)
-                return
-            took = time.monotonic() - begin
-            self._wake.wait(max(REFRESH_SECONDS, 5 * took))
-
-    def _read_all(self) -> None:
-        rows: list[RunSummary] = []
-        for row in self._list.read():
-            rows.append(row)
-            if len(rows) == _FIRST and not self._read:
-                self.app.call_from_thread(self._take_first, list(rows))
-                self._painted.wait(_PAINT_SECONDS)
-            if len(rows) % _BREATH == 0:
-                time.sleep(_BREATH_SECONDS)
-            if self._ended.is_set():
-                return
-        changed = not self._read or rows != self._all
-        self._read = True
-        if changed:
-            self.app.call_from_thread(self._take, rows)
-        self._list.save()
-
-    def _take_first(self, rows: Sequence[RunSummary]) -> None:
-        self._take(rows)
-        self.call_after_refresh(self._painted.set)
+        try:
+            self._reading.follow(partial(self.app.call_from_thread, self._take))
+        except UserError as error:
+            self.app.call_from_thread(complain, self, error)
 
     def _take(self, rows: Sequence[RunSummary]) -> None:
         self._all = rows
         self._selected &= {row.id for row in rows}
         self._sorted = ordered(rows, *self._order)
         self._show()
+        self.call_after_refresh(self._reading.painted)
 
     def _sort_by(self, column: int) -> None:
         """Numbers and times begin with the largest, texts with the first letter."""
@@ -447,11 +403,11 @@ class RunsScreen(Screen[None]):
         self._show()
 
     def _show(self) -> None:
-        rows = list(filter(self._filter, self._sorted))
+        rows = self._filter.among(self._sorted)
         listing = self.query_one(Listing)
         listing.set_items(rows)
-        listing.display = bool(self._all) or not self._read
-        self.query_one("#empty").display = self._read and not self._all
+        listing.display = bool(self._all) or not self._reading.complete
+        self.query_one("#empty").display = self._reading.complete and not self._all
         self._show_heading(len(rows))
         self._show_detail()
 

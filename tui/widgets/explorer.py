@@ -18,7 +18,7 @@ _CLOSEST = 1e-4
 
 
 class ChartExplorer(Chart, can_focus=True):
-    """Keys move a cursor over the points, zoom about it and pan."""
+    """Keys move a cursor over the points, zoom about it and pan, and change how they are drawn."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "move(-1)", "Cursor left", show=False),
@@ -32,6 +32,8 @@ class ChartExplorer(Chart, can_focus=True):
         Binding("minus", "zoom(-1)", "Zoom out", show=False, key_display="-"),
         Binding("less_than_sign,comma", "pan(-1)", "Pan left", show=False, key_display="<"),
         Binding("greater_than_sign,full_stop", "pan(1)", "Pan right", show=False, key_display=">"),
+        Binding("y", "log_scale", "Log scale", show=False),
+        Binding("w", "smooth", "Smooth", show=False),
         Binding("0", "whole", "Whole curve", show=False),
         Binding("escape", "whole", "Whole curve", show=False),
     ]
@@ -82,6 +84,16 @@ class ChartExplorer(Chart, can_focus=True):
         if self.span is not None:
             low, high = self.span
             self._see(low + step * _PAN * (high - low), high - low)
+
+    def action_log_scale(self) -> None:
+        """Switch between a linear and a logarithmic scale."""
+        self.log_scale = not self.log_scale
+        self.redraw()
+
+    def action_smooth(self) -> None:
+        """Switch the smoothing of curves."""
+        self.smooth = not self.smooth
+        self.redraw()
 
     def action_whole(self) -> None:
         """See everything, without a cursor."""

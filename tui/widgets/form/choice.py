@@ -42,6 +42,7 @@ class ChoiceScreen(Dialog[str | None]):
         self._current = current
         self._free = free
         self._found: list[str] = []
+        self._typed: str | None = None
 
     def compose(self) -> ComposeResult:
         """A line to type in, above the list."""
@@ -52,30 +53,42 @@ class ChoiceScreen(Dialog[str | None]):
             yield OptionList(compact=True)
 
     def on_mount(self) -> None:
-        """Show all, the current one marked."""
+        """Show all, the current one marked; type at once."""
+        self.set_focus(self.query_one(PlainInput))
         self._show("")
         if self._current in self._found:
             self.query_one(OptionList).highlighted = self._found.index(self._current)
 
     @on(Input.Changed)
-    def _narrow(self, event: Input.Changed) -> None:
-        self._show(event.value)
+    def _changed(self) -> None:
+        self._show(self.query_one(PlainInput).value)
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._found[event.option_index])
 
-    def action_take(self) -> None:
+    async def action_take(self) -> None:
         """Choose the marked value."""
+        await self._catch_up()
         marked = self.query_one(OptionList).highlighted
         if marked is not None:
             self.dismiss(self._found[marked])
 
-    def action_move(self, how: str) -> None:
+    async def action_move(self, how: str) -> None:
         """Mark another value."""
+        await self._catch_up()
         getattr(self.query_one(OptionList), f"action_{'cursor_' * (how in ('up', 'down'))}{how}")()
 
+    async def _catch_up(self) -> None:
+        """Narrow down by all that was typed before this key."""
+        line = self.query_one(PlainInput)
+        await line.typed()
+        self._show(line.value)
+
     def _show(self, typed: str) -> None:
+        if typed == self._typed:
+            return
+        self._typed = typed
         self._found = list(self._matching(typed))
         values = self.query_one(OptionList)
         values.clear_options()
@@ -94,10 +107,14 @@ class ChoiceScreen(Dialog[str | None]):
         if value not in self._options:
             return Content("use ") + literal(value).stylize("bold")
         about = literal(self._options[value])
-        name = literal(value) if value else Content("automatic")
+        name = _name(value)
         gap = Content(" " * (self._widest - len(name.plain) + 2))
         return name.stylize("bold") + gap + about.stylize("$text-muted")
 
     @property
     def _widest(self) -> int:
-        return min(30, max((len(value) for value in self._options), default=0))
+        return min(30, max((len(_name(value).plain) for value in self._options), default=0))
+
+
+def _name(value: str) -> Content:
+    return literal(value) if value else Content("automatic")
