@@ -43,6 +43,8 @@ class Line:
     color: Color
     marker: str = ""
     """A character on every point, for those who do not see the colour."""
+    joined: bool = True
+    """Whether a line goes through the points, which have markers all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def _prepared(line: Line, plot: Plot, span: Pair, columns: int) -> _Drawn | None
     if not raw:
         return None
     points = on_scale([p for part in segments for p in part if _inside(p[0], span)], plot.log)
+    if not line.joined:
+        return _Drawn(line, [], [], points)
     marked = _apart(points, span, columns) if line.marker else []
     weight = min(plot.smoothing, 1 - _PARTS / max(_PARTS, *map(len, segments)))
     if not weight:

@@ -41,6 +41,8 @@ _RESTARTS = 3
 """Times that a run which was lost or interrupted is taken up again."""
 _WARM_UP = 4
 """Trials that go to their end before one is pruned."""
+_SOON_WEIGHED = 200
+"""Trials of which a forest is grown in less time than one takes."""
 _STATES: dict[TrialState, table.TrialState] = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
@@ -74,6 +76,7 @@ class Search:
         self._metric = self._base.task.metric(self._base.train.metric_for_best_model)
         self._study = _study(sweep, self._spec, self._metric.higher_is_better)
         self._going: list[_Going] = []
+        self._importance = sweep.table().importance
 
     def run(self) -> None:
         """Search until all trials are made or somebody asks to stop."""
@@ -86,12 +89,14 @@ class Search:
             ended = [going for going in self._going if self._over(going)]
             self._going = [going for going in self._going if going not in ended]
             if ended:
+                self._weigh()
                 self._show()
             elif self._sweep.asked_to_stop():
                 for going in self._going:
                     control.send(going.run.control, Request(control.STOP))
             time.sleep(POLL_SECONDS)
-        self._show(final=True)
+        self._weigh(final=True)
+        self._show()
 
     def _another(self) -> bool:
         states = [trial.state for trial in self._study.trials]
@@ -165,14 +170,19 @@ class Search:
             going.pruned = True
             control.send(going.run.control, Request(control.STOP))
 
-    def _show(self, final: bool = False) -> None:
+    def _weigh(self, final: bool = False) -> None:
+        """Find what made the difference so far; of very many trials, only at the end."""
+        if final or len(self._study.trials) <= _SOON_WEIGHED:
+            self._importance = _importance(self._study)
+
+    def _show(self) -> None:
         trials = [trial for trial in self._study.trials if trial.state != TrialState.WAITING]
         self._sweep.write_table(
             table.SweepTable(
                 metric=self._metric.name,
                 higher_is_better=self._metric.higher_is_better,
                 trials=tuple(map(self._row, trials)),
-                importance=_importance(self._study) if final else {},
+                importance=self._importance,
             )
         )
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, Namespace
-from importlib.util import find_spec
 from subprocess import Popen
 
-from engine.config import fields_of
 from engine.errors import UserError
 from engine.locations import sweeps_folder
-from engine.names import to_name
-from engine.presets import find_preset, load_preset
+from engine.sweep.compose import begin, compose, require_optuna
 from engine.sweep.directory import SweepConfig, SweepDirectory
-from engine.sweep.space import is_space
 from engine.sweep.table import SweepTable, TrialRow
 from tui import console
 from tui.exit_codes import DONE, FAILED, INTERRUPTED
@@ -54,13 +50,12 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Search, and say what was found."""
-    if find_spec("optuna") is None:
-        raise UserError("A sweep needs optuna.", "Install it with: pip install 'dltui[sweep]'.")
     if options.resume:
+        require_optuna()
         sweep = SweepDirectory.open(sweeps_folder(), options.resume)
+        process = sweep.start()
     else:
-        sweep = SweepDirectory.create(sweeps_folder(), _config(options))
-    process = sweep.start()
+        sweep, process = begin(_config(options))
     if options.detach:
         console.line(sweep.name)
         return DONE
@@ -70,32 +65,16 @@ def execute(options: Namespace) -> int:
 def _config(options: Namespace) -> SweepConfig:
     if not options.preset:
         raise UserError("A sweep needs a preset or --resume.", "`dltui presets` lists all presets.")
-    config = load_preset(find_preset(options.preset), [])
-    space, fixed = {}, []
-    for text in options.assignments:
-        name, _, value = text.partition("=")
-        if is_space(value, fields_of(config.values()).get(name)):
-            space[name] = value
-        else:
-            fixed.append(text)
-    if not space:
-        raise UserError(
-            "There is nothing to search.", "Name a field with several values: field=4,8,16."
-        )
-    if not 1 <= options.trials <= 100_000 or not 1 <= options.parallel <= 64:
-        raise UserError("--trials goes from 1 to 100000 and --parallel from 1 to 64.")
-    sweep = SweepConfig(
-        name=to_name(options.name or f"{config.name[:58]}-sweep"),
-        base=config.override(fixed).values(),
-        space=space,
+    return compose(
+        options.preset,
+        options.assignments,
+        options.name or "",
         sampler=options.sampler,
         pruner=options.pruner,
         trials=options.trials,
         parallel=options.parallel,
         seed=options.seed,
     )
-    sweep.dimensions()  # a wrong space is told here, not in a log
-    return sweep
 
 
 def _follow(sweep: SweepDirectory, process: Popen[bytes]) -> int:

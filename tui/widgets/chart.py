@@ -35,6 +35,8 @@ class Curve:
     name: str
     style: str
     points: Sequence[Pair]
+    joined: bool = True
+    """Whether a line goes through the points."""
 
     def at(self, x: float) -> Pair | None:
         """The point that is nearest to ``x``."""
@@ -91,7 +93,8 @@ class Chart(Canvas):
     def plot(
         self, title: str, curves: Sequence[Curve], best: Pair | None = None, axis: str = "epoch"
     ) -> None:
-        """Show these curves; ``best`` is a point that is marked, ``axis`` the name of x."""
+        """Show these curves; ``best`` is a point that is marked, ``axis`` the name of x, which is
+        empty where the title has it."""
         self._title, self._curves, self._best, self._axis = title, curves, best, axis
         self.redraw()
 
@@ -135,7 +138,13 @@ class Chart(Canvas):
     def _plot(self) -> Plot:
         return Plot(
             [
-                Line(curve.name, curve.points, self._color(curve.style), _MARKERS[curve.style])
+                Line(
+                    curve.name,
+                    curve.points,
+                    self._color(curve.style),
+                    _MARKERS[curve.style],
+                    curve.joined,
+                )
                 for curve in self._curves
             ],
             self._best,
@@ -157,7 +166,8 @@ class Chart(Canvas):
         if self.cursor is not None:
             parts.append(Content(f"{self._axis} {self._x_text(self.cursor)}").stylize("$accent"))
         for curve in self._curves:
-            sign = Content(f"━{_MARKERS[curve.style]}━".replace("━━", "━━━"))
+            marker = _MARKERS[curve.style]
+            sign = Content(f"━{marker}━".replace("━━", "━━━") if curve.joined else marker)
             red, green, blue = self._color(curve.style)
             entry = sign.stylize(f"rgb({red},{green},{blue})") + literal(f" {curve.name}", 40)
             if self.cursor is not None and (point := curve.at(self.cursor)) is not None:
@@ -168,7 +178,7 @@ class Chart(Canvas):
         if self.cursor is None:
             settings = [self._axis, *["log"] * self.log_scale, *["smoothed"] * self.smooth]
             settings += ["zoomed"] * (self.span is not None)
-            parts.append(literal("over " + ", ".join(settings)))
+            parts += [literal("over " + ", ".join(settings))] * any(settings)
         return Content("   ").join(parts)
 
     def _x_text(self, x: float) -> str:

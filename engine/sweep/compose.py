@@ -1,0 +1,61 @@
+"""A sweep from what a person typed: a preset, and fields with one value or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from subprocess import Popen
+from typing import Any
+
+from engine.config import fields_of
+from engine.errors import UserError
+from engine.locations import sweeps_folder
+from engine.names import to_name
+from engine.presets import find_preset, load_preset
+from engine.sweep.directory import SweepConfig, SweepDirectory
+from engine.sweep.space import is_space
+
+
+def compose(
+    preset: str, assignments: Sequence[str], name: str = "", **settings: Any
+) -> SweepConfig:
+    """The sweep; ``settings`` are fields of :class:`SweepConfig`.
+
+    Raises :class:`UserError` for whatever is wrong, before anything is written.
+    """
+    config = load_preset(find_preset(preset), [])
+    space, fixed = {}, []
+    for text in assignments:
+        field, _, value = text.partition("=")
+        if is_space(value, fields_of(config.values()).get(field)):
+            space[field] = value
+        else:
+            fixed.append(text)
+    if not space:
+        raise UserError(
+            "There is nothing to search.", "Name a field with several values: field=4,8,16."
+        )
+    for setting, most in (("trials", 100_000), ("parallel", 64)):
+        if not 1 <= settings.get(setting, 1) <= most:
+            raise UserError(f"{setting} goes from 1 to {most}.")
+    sweep = SweepConfig(
+        name=to_name(name or f"{config.name[:58]}-sweep"),
+        base=config.override(fixed).values(),
+        space=space,
+        **settings,
+    )
+    sweep.dimensions()  # a wrong space is told here, not in a log
+    return sweep
+
+
+def begin(config: SweepConfig) -> tuple[SweepDirectory, Popen[bytes]]:
+    """Make the sweep's directory and search; raises :class:`UserError`."""
+    require_optuna()
+    sweep = SweepDirectory.create(sweeps_folder(), config)
+    return sweep, sweep.start()
+
+
+def require_optuna() -> None:
+    """Raise :class:`UserError` where a search cannot be."""
+    if find_spec("optuna") is None:
+        raise UserError("A sweep needs optuna.", "Install it with: pip install 'dltui[sweep]'.")
