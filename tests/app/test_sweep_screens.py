@@ -130,8 +130,8 @@ async def test_a_search_that_failed_says_why(until, text_of) -> None:
 async def test_a_sweep_is_begun_followed_and_stopped(until) -> None:
     pytest.importorskip("optuna")
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        pilot.app.push_screen(SweepsScreen())
-        await pilot.pause()
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SweepsScreen))
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewSweepScreen))
         boxes = pilot.app.screen.query_one

@@ -66,6 +66,7 @@ class RunsScreen(Screen[None]):
         Binding("d,delete", "delete", "Delete", show=False),
         Binding("T", "trash", "Trash", show=False),
         Binding("A", "adapters", "Adapters", show=False),
+        Binding("w", "sweeps", "Sweeps", show=False),
         Binding("escape", "clear", "Clear selection and filter", show=False),
         Binding("q", "app.quit", "Quit"),
     ]
@@ -165,6 +166,12 @@ class RunsScreen(Screen[None]):
         from tui.screens.adapters import AdaptersScreen
 
         self.app.push_screen(AdaptersScreen())
+
+    def action_sweeps(self) -> None:
+        """Searches for better values by many runs."""
+        from tui.screens.sweeps import SweepsScreen
+
+        self.app.push_screen(SweepsScreen())
 
     def action_try_it(self) -> None:
         """Ask the model of the run about something new."""
