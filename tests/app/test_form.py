@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from textual.app import App, ComposeResult
+from textual.events import Key
 
 from engine.fields import FieldKind, FieldSpec
 from tui.widgets.form.form import Form
@@ -69,6 +70,19 @@ async def test_a_few_keys_change_a_field(
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
+        await until(pilot, lambda: app.edits[-1:] == [expected])
+
+
+@pytest.mark.parametrize(("field", "keys", "expected"), CHANGES)
+async def test_keys_that_come_all_at_once_change_a_field_the_same(
+    field: FieldView, keys: list[str], expected: str, until: Any
+) -> None:
+    """As over a slow line, or when somebody types ahead."""
+    app = FormApp(field)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.focused, FieldRow))
+        for key in keys:
+            app.post_message(Key(key, key if len(key) == 1 else None))
         await until(pilot, lambda: app.edits[-1:] == [expected])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -34,20 +33,14 @@ class RowInput(ValueInput):
 
     async def action_submit(self) -> None:
         """Ask, with all that was typed before; what is typed next replaces it."""
-        await self._typed()
+        await self.typed()
         await super().action_submit()
         self.select_all()
 
     async def action_complete(self) -> None:
         """Complete all that was typed before, or go on."""
-        await self._typed()
+        await self.typed()
         await super().action_complete()
-
-    async def _typed(self) -> None:
-        """Wait until the keys that came first are in the value."""
-        done = asyncio.Event()
-        if self.call_later(done.set):
-            await done.wait()
 
     def action_step(self, step: int) -> None:
         """Go to another line at once, before the next key is looked at."""

@@ -27,7 +27,9 @@ class FieldRow(Widget, can_focus=True):
     """Shows a field and lets it be changed; what is chosen leaves as a message."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "edit", "Change", key_display="enter"),
+        # With priority it is looked at before the keys behind it, which may be here already and
+        # are for what it opens.
+        Binding("enter", "edit", "Change", key_display="enter", priority=True),
         Binding("space", "edit", "Change", show=False),
         Binding("left,h", "step(-1)", "Value before", show=False),
         Binding("right,l", "step(1)", "Value after", show=False),
@@ -128,6 +130,10 @@ class FieldRow(Widget, can_focus=True):
         if self.has_focus and not self.editing and event.chain == 2:
             await self.action_edit()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a value is typed, the key that ends it is for its line."""
+        return not self.editing if action == "edit" else super().check_action(action, parameters)
+
     async def action_edit(self) -> None:
         """Switch, choose or type, whichever the field asks for."""
         view = self.view
@@ -137,9 +143,9 @@ class FieldRow(Widget, can_focus=True):
             self.post_message(self.LayersWanted(view.spec.name))
         elif view.several:
             chosen = parse_value(view.text, view.spec)
-            self._ask(SeveralScreen(view.spec.name, view.options, list(map(str, chosen))))
+            await self._ask(SeveralScreen(view.spec.name, view.options, list(map(str, chosen))))
         elif view.options:
-            self._ask(ChoiceScreen(view.spec.name, view.options, view.text, not view.closed))
+            await self._ask(ChoiceScreen(view.spec.name, view.options, view.text, not view.closed))
         else:
             await self._type()
 
@@ -154,8 +160,9 @@ class FieldRow(Widget, can_focus=True):
         """Undo the change."""
         self.post_message(self.Reset(self.view.spec.name))
 
-    def _ask(self, screen: ChoiceScreen | SeveralScreen) -> None:
-        self.app.push_screen(screen, self._choose)
+    async def _ask(self, screen: ChoiceScreen | SeveralScreen) -> None:
+        """Wait until the list is there to take the next keys."""
+        await self.app.push_screen(screen, self._choose)
 
     def _choose(self, text: str | None) -> None:
         if text is not None:
@@ -166,7 +173,7 @@ class FieldRow(Widget, can_focus=True):
         suggester = PathSuggester() if self.view.completes_paths else None
         editor = ValueInput(self._before, suggester=suggester, compact=True)
         await self.mount(editor)
-        editor.focus()
+        self.screen.set_focus(editor)
         self.refresh()
 
     @on(Input.Changed)
