@@ -1,5 +1,6 @@
 # make run     install on the first call, then open dltui
 # make test    all tests that take no more than a few seconds each
+# make bench   times and memory, against other libraries too; an hour on a quiet machine
 # make lint    style, types and the direction of imports
 #
 # PYTHON=python3.12 names another interpreter for a new .venv.
@@ -25,7 +26,8 @@ test-slow: .venv/installed-test
 test-faults: .venv/installed-test
 	$(PYTEST) --ignore tests/benchmarks -m faults --timeout 3600
 
-bench: .venv/installed-test
+bench: .venv/installed-bench
+	$(BIN)/python tests/benchmarks/speed.py
 	$(BIN)/python tests/benchmarks/adapters.py
 	$(BIN)/python tests/benchmarks/memory.py
 	$(BIN)/python tests/benchmarks/history.py
