@@ -53,9 +53,14 @@ class Exercise:
         return build_network(self.task, self.fitted, self.compute).train()
 
     def loss(self, network: nn.Module, tensors: dict[str, Tensor]) -> Tensor:
-        """The task's loss over some rows of :attr:`tensors`."""
+        """The task's loss over some rows of :attr:`tensors`, cut to the longest of them."""
         leaves = iter(tensors.values())
         inputs, targets = _filled(list(self._shapes), leaves)
+        if "attention_mask" in inputs:
+            longest = int(inputs["attention_mask"].sum(1).max())
+            inputs = {name: tensor[:, :longest] for name, tensor in inputs.items()}
+            if isinstance(targets, dict):
+                targets = targets | {"labels": targets["labels"][:, :longest]}
         return self.task.loss(network, Batch(inputs, targets, len(tensors["0"])))
 
 

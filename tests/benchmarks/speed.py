@@ -3,7 +3,8 @@
     python tests/benchmarks/speed.py [--rounds 5] [--seconds 2] [--row NAME]
 
 Prints a table in Markdown and writes ``results/speed-<device>.json`` beside this file. The limit is
-a loop over tensors in memory with a fused optimizer and nothing else. Every loop trains in a
+a loop over tensors in memory with a fused optimizer and nothing else; where texts differ in length,
+it and the others cut each batch to the longest of its texts. Every loop trains in a
 process of its own on one thread; they take turns, and each turn is compared with the bare loop's
 of the same round, so that a slow moment of the machine counts for all. Libraries that are not
 installed (``pip install 'dltui[bench]'``) are left out.
@@ -58,6 +59,18 @@ ROWS: dict[str, dict[str, Any]] = {
         "model": _SMALL_BERT,
         "train": {"batch_size": 32},
     },
+    "BERT, 2 × 128, texts of 5 to 128 tokens, batch 32": {
+        "task": {"kind": "text_classification", "max_length": 128},
+        "data": {"kind": "builtin", "name": "docstrings", "max_samples": 1500},
+        "model": _SMALL_BERT,
+        "train": {"batch_size": 32},
+    },
+    "Llama, 2 × 128, answers of 5 to 256 tokens, batch 16": {
+        "task": {"kind": "causal_lm", "max_length": 256},
+        "data": {"kind": "file", "path": "answers.parquet"},
+        "model": _SMALL_BERT | {"dropout": 0.0},
+        "train": {"batch_size": 16},
+    },
     "Llama, 2 × 128, 128 tokens, batch 16": {
         "task": {"kind": "causal_lm", "max_length": 128},
         "data": {"kind": "builtin", "name": "docstrings", "max_samples": 1500},
@@ -81,6 +94,8 @@ def write_data(folder: Path) -> None:
     import pyarrow.parquet as pq
     import transformers
 
+    from engine.data.docstrings import docstrings
+
     random = np.random.default_rng(0)
     numbers = random.normal(size=(20_000, 20)).astype(np.float32)
     columns = {f"x{i}": numbers[:, i] for i in range(20)}
@@ -90,6 +105,10 @@ def write_data(folder: Path) -> None:
     texts = [" ".join(words[random.integers(0, 500, 60)]) for _ in range(2000)]
     marks = random.integers(0, 2, 2000)
     pq.write_table(pa.table({"text": texts, "label": marks}), folder / "texts.parquet")
+    documented = docstrings().train.slice(0, 1500)
+    questions = [f"What is in {package}?" for package in documented["package"].to_pylist()]
+    answers = pa.table({"prompt": questions, "completion": documented["text"]})
+    pq.write_table(answers, folder / "answers.parquet")
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
     (folder / "vocab.txt").write_text("\n".join(vocabulary))
     transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder / "bert")
