@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,12 @@ def listed(terminal: Any) -> int:
     return sum(" shipped " in line or " own " in line for line in terminal.text.splitlines())
 
 
+def steps(terminal: Any) -> int:
+    """How far the monitor says that the run is; 0 where it does not say."""
+    found = re.search(r"Step (\d+)/", terminal.text)
+    return int(found[1]) if found else 0
+
+
 def start_preset(terminal: Any, name: str) -> None:
     """From the history: choose a preset, look at what it costs, start it."""
     terminal.press("P")
@@ -77,7 +84,9 @@ def test_a_preset_is_chosen_trained_looked_at_and_found_after_a_restart(
     again.wait_for("1 run", "quick", "finished")
 
 
-def test_quitting_says_that_a_run_continues_and_it_does(open_terminal: Open, home: Path) -> None:
+def test_a_run_goes_on_when_the_program_is_left_and_is_watched_live_from_the_next_one(
+    open_terminal: Open, home: Path
+) -> None:
     write_preset(home, "long", epochs=100_000)
     terminal = open_terminal()
     terminal.wait_for("There are no runs yet", "Quit")
@@ -92,6 +101,15 @@ def test_quitting_says_that_a_run_continues_and_it_does(open_terminal: Open, hom
     assert b"1 run goes on" in terminal.output
     (run,) = all_runs(home / "runs")
     assert run.state() is State.RUNNING
+
+    again = open_terminal()
+    again.wait_for("1 run", "running")
+    again.press("enter")
+    again.wait_until(lambda: steps(again), "its first step")
+    seen = steps(again)
+    again.wait_until(lambda: steps(again) > seen, "a later step")
+    again.press("c")
+    again.wait_for("✓ checkpoint")
 
 
 def test_the_terminal_is_left_as_it_was(open_terminal: Open) -> None:

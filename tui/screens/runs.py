@@ -67,6 +67,7 @@ class RunsScreen(Screen[None]):
         Binding("T", "trash", "Trash", show=False),
         Binding("A", "adapters", "Adapters", show=False),
         Binding("w", "sweeps", "Sweeps", show=False),
+        Binding("escape", "show_all", "Show all"),
         Binding("escape", "clear", "Clear selection and filter", show=False),
         Binding("q", "app.quit", "Quit"),
     ]
@@ -310,6 +311,12 @@ class RunsScreen(Screen[None]):
         """Tell about the run that has the cursor now."""
         self._show_detail()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that have a meaning only while the filter is typed, or only while it is not."""
+        del parameters
+        typing = isinstance(self.focused, Input)
+        return {"show_all": typing, "filter": not typing}.get(action, True)
+
     def action_filter(self) -> None:
         """Type what the runs that are shown must have."""
         box = self.query_one("#filter", Input)
@@ -318,10 +325,14 @@ class RunsScreen(Screen[None]):
 
     def action_clear(self) -> None:
         """Select none; where none was selected, show all rows again."""
-        if self._selected and isinstance(self.focused, Listing):
+        if self._selected:
             self._selected.clear()
             self._show_selection()
-            return
+        else:
+            self.action_show_all()
+
+    def action_show_all(self) -> None:
+        """Filter no more."""
         box = self.query_one("#filter", Input)
         box.value = ""
         box.display = False
