@@ -10,6 +10,7 @@ log.txt          whatever the libraries print
 checkpoints/     states to go on from (engine.training.checkpoint)
 model/           what was learned, for use (engine.training.export)
 report.json      final metrics and views
+fitted.json      what was learned of the data before the training, for those who go on
 ranks/           of several processes that train together: what each but the first prints and says
 annotations.json tags and a note of the people who look at it (engine.annotations)
 """
@@ -127,6 +128,11 @@ class RunDirectory:
     def report(self) -> Path:
         """Final metrics and views."""
         return self.path / "report.json"
+
+    @property
+    def fitted(self) -> Path:
+        """What was learned of the data before the training."""
+        return self.path / "fitted.json"
 
     @property
     def ranks(self) -> Path:

@@ -38,11 +38,15 @@ class Noise:
     seed: int
     epoch: int
     device: torch.device
+    rank: int = 0
+    """Which of several processes reads the batches: each has noise of its own."""
 
     def at(self, position: int) -> torch.Generator:
         """The generator for the batch at ``position``; the same whenever it is asked for."""
         generator = torch.Generator(self.device)
-        return generator.manual_seed(mixed(self.seed, self.epoch, position))
+        return generator.manual_seed(
+            mixed(self.seed, self.epoch, position, *[self.rank] * bool(self.rank))
+        )
 
 
 def mixed(*numbers: int) -> int:

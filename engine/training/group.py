@@ -47,10 +47,6 @@ class Alone:
         del least
         return plan
 
-    def seed(self, seed: int) -> int:
-        """A seed of this process's own, for noise in its share."""
-        return seed
-
     def reseed(self, seed: int, step: int) -> None:
         """Make dropout another one in each process, as a function of the update."""
 
@@ -101,10 +97,6 @@ class Group(Alone):
     def _part(self, rows: Tensor, least: int) -> Tensor:
         parts = max(1, min(self.size, len(rows) // least))
         return torch.tensor_split(rows, parts)[self.rank] if self.rank < parts else rows[:0]
-
-    def seed(self, seed: int) -> int:
-        """As :meth:`Alone.seed`."""
-        return seed if self.leads else mixed(seed, self.rank)
 
     def reseed(self, seed: int, step: int) -> None:
         """As :meth:`Alone.reseed`: a checkpoint of one process then suits all."""
@@ -181,11 +173,9 @@ class Group(Alone):
         length = torch.tensor(len(text))
         with _among_peers():
             dist.broadcast(length, 0)
-            content = torch.empty(int(length), dtype=torch.uint8)
-            if self.leads:
-                content.copy_(torch.frombuffer(bytearray(text), dtype=torch.uint8))
+            content = torch.frombuffer(bytearray(text or int(length)), dtype=torch.uint8)
             dist.broadcast(content, 0)
-        said: dict[str, Any] = json.loads(bytes(content.tolist()))
+        said: dict[str, Any] = json.loads(content.numpy().tobytes())
         return said
 
     def wait(self) -> None:

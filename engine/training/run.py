@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -32,7 +33,7 @@ from engine.locations import runs_folder
 from engine.ranks import train_in_ranks
 from engine.room import too_little_room
 from engine.run_directory import RunDirectory
-from engine.tasks.task import Evaluation, Task
+from engine.tasks.task import Evaluation, Fitted, Task
 from engine.termination import Terminated, Termination
 from engine.training import checkpoint, device
 from engine.training.batch import Source
@@ -108,7 +109,9 @@ def _train(
     try:
         with watch_resources(events.write):
             task = config.task.create(config)
-            material = prepare(task, compute, events.write)
+            material = prepare(
+                task, compute, events.write, lambda raw: _fit_once(run, task, raw, group)
+            )
             trainer, saver = _trainer(
                 run, task, material, compute, events, saved, termination.asked, group
             )
@@ -191,16 +194,40 @@ class Material:
     sources: dict[str, Source] = field(default_factory=dict)
 
 
-def prepare(task: Task[Any], compute: Compute, report: Any) -> Material:
-    """Load, fit and encode; reports the data and what it had to leave out."""
+def prepare(
+    task: Task[Any],
+    compute: Compute,
+    report: Any,
+    fit: Callable[[RawData], Fitted] | None = None,
+) -> Material:
+    """Load, fit and encode; reports the data and what it had to leave out.
+
+    ``fit`` is asked instead of the task's own.
+    """
     raw = task.load()
-    fitted = task.fit(raw)
+    fitted = (fit or task.fit)(raw)
     material = Material(raw, fitted)
     for split, table in raw.splits.items():
         if table.num_rows:
             material.sources[split] = task.encode(table, fitted, compute.device, report)
     report(Data(summary=task.summarize(raw, fitted).record()))
     return material
+
+
+def _fit_once(run: RunDirectory, task: Task[Any], raw: RawData, group: Alone) -> Fitted:
+    """What the data was fitted to when the run began, the same in all processes and for ever.
+
+    To fit once more may give something else: a tokenizer's training is not the same every time.
+    """
+    fitted: Fitted | None = None
+    if group.leads:
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            fitted = task.fitted_type.model_validate_json(run.fitted.read_bytes())
+        if fitted is None:
+            fitted = task.fit(raw)
+            atomic.write_text(run.fitted, fitted.model_dump_json())
+    told = group.told({"fitted": fitted and fitted.model_dump_json()})
+    return fitted or task.fitted_type.model_validate_json(told["fitted"])
 
 
 def _go_on(state: TrainingState, saved: dict[str, Any]) -> None:

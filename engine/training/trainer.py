@@ -102,6 +102,7 @@ class Trainer:
         self._parameters = [p for p in state.network.parameters() if p.requires_grad]
         self._ending: Ending | None = None
         self._saving_seconds = 0.0
+        self._reported = time.perf_counter()
         self._reported_step = -1
 
     @property
@@ -176,8 +177,7 @@ class Trainer:
     def _read(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
         """The batches of an epoch from the position on, each in as many pieces as it needs."""
         position = self.state.position
-        seed = self.group.seed(self.config.seed)
-        noise = Noise(seed, position.epoch, self.compute.device)
+        noise = Noise(self.config.seed, position.epoch, self.compute.device, self.group.rank)
         if position.pieces == self.group.size == 1:
             return self.train.read(plan, position.batch, noise)
         done = len(self._in_pieces(plan[: position.batch]))

@@ -329,3 +329,27 @@ def test_what_a_killed_writer_left_does_not_pile_up(tmp_path: Path) -> None:
         (tmp_path / f".step-00000000{step}.writing").mkdir()
     checkpoint.save(tmp_path, 9, {"x": 1}, keep=2)
     assert [path.name for path in tmp_path.iterdir()] == ["step-000000009"]
+
+
+def test_a_run_goes_on_with_the_words_that_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trained anew, a tokenizer may give the words of the data other numbers."""
+    values = {
+        "name": "words",
+        "task": {"kind": "text_classification"},
+        "data": {"kind": "builtin", "name": "docstrings", "max_samples": 60},
+        "model": {"kind": "transformer", "hidden_size": 16, "num_attention_heads": 2},
+        "train": {"max_steps": 2, "batch_size": 8},
+        "compute": {"device": "cpu", "threads": 1},
+    }
+    config = RunConfig.parse(values)
+    run = RunDirectory.create(runs_folder(), config)
+    train(config, run)
+    began = run.fitted.read_text()
+
+    def fit(*_: object) -> None:
+        raise AssertionError("fitted once more")
+
+    monkeypatch.setattr(config.task.create(config).__class__, "fit", fit)
+    train(config, run)
+    assert run.state() is State.FINISHED
+    assert run.fitted.read_text() == began

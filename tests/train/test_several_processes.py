@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -17,8 +18,10 @@ from engine import RunConfig, control
 from engine.control import Request
 from engine.events import Evaluated, Failed, Finished, Interrupted, Log, Progress, Started
 from engine.launch import Handle, launch, start
+from engine.locations import runs_folder
 from engine.run_directory import RunDirectory, State
 from engine.training import checkpoint
+from engine.training.group import Group
 
 TABLE = {
     "name": "table",
@@ -87,6 +90,46 @@ def test_losses_metrics_and_weights_are_those_of_one_process(processes: int) -> 
     assert {"1.jsonl", "1.txt"} <= {path.name for path in several.ranks.iterdir()}
 
 
+WORDS = {
+    "name": "words",
+    "task": {"kind": "token_classification"},
+    "data": {"kind": "builtin", "name": "entities", "max_samples": 60},
+    "model": {"kind": "transformer", "hidden_size": 16, "num_attention_heads": 2, "dropout": 0.0},
+    "train": {"max_steps": 6, "batch_size": 7, "eval_steps": 3},
+    "compute": {"device": "cpu", "threads": 1},
+}
+
+
+@pytest.mark.slow
+def test_texts_of_unlike_lengths_count_by_their_words() -> None:
+    one = ended(launch(RunConfig.parse(WORDS)))
+    both = RunDirectory.create(runs_folder(), RunConfig.parse(WORDS).override(["train.devices=2"]))
+    # A tokenizer is not trained to the same numbers every time.
+    shutil.copy(one.fitted, both.fitted)
+    ended(start(both))
+    for ours, theirs in zip(events(one, Evaluated), events(both, Evaluated), strict=True):
+        assert theirs.train_loss == pytest.approx(ours.train_loss, abs=1e-5)
+        assert theirs.metrics["loss"] == pytest.approx(ours.metrics["loss"], abs=1e-4)
+
+
+def part(rank: int, size: int, rows: int, least: int) -> list[int]:
+    group = object.__new__(Group)
+    group.rank, group.size = rank, size
+    return [int(row) for share in group.share([torch.arange(rows)], least) for row in share]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("rows", [1, 2, 5, 8, 64])
+@pytest.mark.parametrize("least", [1, 2])
+def test_every_row_is_in_one_share(size: int, rows: int, least: int) -> None:
+    shares = [part(rank, size, rows, least) for rank in range(size)]
+    assert sorted(row for share in shares for row in share) == list(range(rows))
+    assert shares[0], "the one that leads has always something to do"
+    taking = [len(share) for share in shares if share]
+    assert max(taking) - min(taking) <= 1
+    assert min(taking) >= min(least, rows)
+
+
 def test_a_process_that_dies_fails_the_run_with_its_own_error() -> None:
     handle = launch(RunConfig.parse(TABLE).override([*LONG, "train.max_restarts=0"]))
     ranks = begun(handle)
@@ -100,6 +143,7 @@ def test_a_process_that_dies_fails_the_run_with_its_own_error() -> None:
     assert not any(rank.is_running() and rank.status() != "zombie" for rank in ranks)
 
 
+@pytest.mark.slow
 def test_after_a_death_all_go_on_from_the_checkpoint_as_if_nothing_had_happened() -> None:
     changes = ["train.epochs=100", "train.save_steps=20", "train.eval_steps=40",
                "model.dropout=0.3"]  # fmt: skip
@@ -137,6 +181,7 @@ def test_a_signal_lets_all_end_with_a_checkpoint_from_which_they_go_on() -> None
     assert ended(again).state() is State.STOPPED
 
 
+@pytest.mark.slow
 def test_changes_made_while_it_runs_reach_every_process() -> None:
     handle = launch(RunConfig.parse(TABLE).override(LONG))
     begun(handle)
@@ -151,6 +196,7 @@ def test_changes_made_while_it_runs_reach_every_process() -> None:
     assert events(run, Progress)[-1].steps % 99_000 == 0
 
 
+@pytest.mark.slow
 def test_no_process_stays_when_the_one_that_watches_over_them_is_killed() -> None:
     handle = launch(RunConfig.parse(TABLE).override(LONG))
     ranks = begun(handle)
@@ -169,6 +215,7 @@ def test_more_processes_than_devices_are_refused() -> None:
     assert "CUDA" in last.message
 
 
+@pytest.mark.slow
 def test_numbers_that_stay_infinite_take_all_back_to_the_checkpoint() -> None:
     run = trained(
         "train.learning_rate=100", "train.optimizer=sgd", "train.max_grad_norm=0",
