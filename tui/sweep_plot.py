@@ -44,8 +44,11 @@ def _point(row: TrialRow, dimension: Dimension) -> Pair | None:
     if not isinstance(dimension, Range):
         values = dimension.values
         return (float(values.index(text)), row.value) if text in values else None
-    value = float(text)
-    return math.log10(value) if dimension.log else value, row.value
+    try:
+        value = math.log10(float(text)) if dimension.log else float(text)
+    except ValueError:
+        return None  # a table that somebody has damaged
+    return value, row.value
 
 
 def _axis(dimension: Dimension) -> str:

@@ -16,9 +16,11 @@ from textual.widget import Widget
 
 from engine.advisor import Superseded
 from engine.config import RunConfig
-from engine.locations import presets_folder
+from engine.locations import presets_folder, sweeps_folder
 from engine.presets import find_preset, load_preset
 from engine.run_directory import RunDirectory
+from engine.sweep.directory import SweepConfig, SweepDirectory
+from engine.sweep.table import SweepTable, TrialRow
 from engine.views import Lines, Matrix, Table, Texts
 from tui.actions import actions_of
 from tui.app import DltuiApp
@@ -30,9 +32,12 @@ from tui.screens.confirm import ConfirmScreen
 from tui.screens.keys import KeysScreen
 from tui.screens.monitor import MonitorScreen
 from tui.screens.new_run import NewRunScreen
+from tui.screens.new_sweep import NewSweepScreen
 from tui.screens.presets import PresetsScreen
 from tui.screens.results import ResultsScreen
 from tui.screens.save_preset import SavePresetScreen
+from tui.screens.sweep import SweepScreen
+from tui.screens.sweeps import SweepsScreen
 from tui.screens.targets import TargetsScreen
 from tui.settings import Settings
 from tui.widgets.form.choice import ChoiceScreen
@@ -92,6 +97,20 @@ def report(run: RunDirectory, text: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def sweep(config: RunConfig, text: str) -> SweepDirectory:
+    """A sweep that ended by an error, with ``text`` wherever one may be."""
+    space = {"train.learning_rate": "1e-4..1e-1:log"}
+    made = SweepDirectory.create(
+        sweeps_folder(), SweepConfig(name="s", base=config.values(), space=space)
+    )
+    rows = [
+        TrialRow(0, "complete", {"train.learning_rate": "1e-3"}, 0.5, text, preset=True),
+        TrialRow(1, "complete", {"train.learning_rate": text}, 0.4, text),
+    ]
+    made.write_table(SweepTable(text, True, tuple(rows), {text: 1.0}, text))
+    return made
+
+
 @pytest.fixture
 def screens(make_run: Any, training: Any, finished: Any) -> Callable[[str], dict[str, Any]]:
     """Makes every screen, with a text from outside wherever one is shown."""
@@ -117,6 +136,9 @@ def screens(make_run: Any, training: Any, finished: Any) -> Callable[[str], dict
             "adapters": AdaptersScreen,
             "confirm": lambda: ConfirmScreen(f"Delete {text}?"),
             "path": lambda: AskPathScreen(text, text),
+            "sweeps": lambda: (sweep(config, text), SweepsScreen())[1],
+            "sweep": lambda: SweepScreen(sweep(config, text)),
+            "new sweep": NewSweepScreen,
         }
 
     return make
@@ -124,7 +146,7 @@ def screens(make_run: Any, training: Any, finished: Any) -> Callable[[str], dict
 
 NAMES = (
     "runs", "monitor", "results", "new run", "presets", "save preset", "choice", "several",
-    "targets", "adapters", "confirm", "path",
+    "targets", "adapters", "confirm", "path", "sweeps", "sweep", "new sweep",
 )  # fmt: skip
 
 
