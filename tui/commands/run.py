@@ -10,6 +10,7 @@ import sys
 import threading
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine import control, resumption
 from engine.config import RunConfig
@@ -95,8 +96,10 @@ def _chosen(options: Namespace) -> RunDirectory:
                 "Leave the preset out, or let --resume auto find the run.",
             )
         return RunDirectory.open(runs_folder(), options.resume)
-    if not options.preset:
-        raise UserError("Name a preset to train.", "`dltui presets` lists all presets.")
+    if not options.preset or ("=" in options.preset and not Path(options.preset).exists()):
+        raise UserError(
+            "Name a preset to train, and behind it what differs.", "`dltui presets` lists all."
+        )
     config = load_preset(find_preset(options.preset), options.assignments)
     found = resumption.newest_like(runs_folder(), config) if options.resume else None
     return found or RunDirectory.create(runs_folder(), config)
