@@ -168,7 +168,7 @@ def resources(
         lines.append(gauge("disk", free, [100 * disk[0] / (disk[1] or 1)], width))
     for index, gpu in enumerate(now.gpus):
         before = [m.gpus[index] for m in measured if index < len(m.gpus)]
-        lines += [Content(""), literal(gpu.get("name", "GPU")).stylize("bold")]
+        lines += [Content(""), literal(gpu.get("name", "GPU"), 60).stylize("bold")]
         lines += _gpu(gpu, before, width)
     if not now.gpus:
         lines.append(_pair("GPU", "none"))

@@ -14,3 +14,11 @@ from engine.plain import plain
 def literal(text: object, limit: int = 200) -> Content:
     """``text`` on one line as it is, at most ``limit`` characters long."""
     return Content(plain(text, limit))
+
+
+def shortened(name: str, room: int) -> str:
+    """Cut in the middle to ``room`` characters: what tells names apart is often at their ends."""
+    if len(name) <= room:
+        return name
+    end = room // 2
+    return f"{name[: room - end - 1]}…{name[-end:]}"

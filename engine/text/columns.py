@@ -28,7 +28,8 @@ def chosen(table: pa.Table, name: str, field: str) -> str:
     """``name`` if the table has it; raises :class:`DataError` that names the field."""
     if name not in table.column_names:
         known = ", ".join(plain(other, 40) for other in table.column_names)
-        raise DataError(f"{field}: there is no column {plain(name, 60)!r}.", f"There is {known}.")
+        wrong = f"there is no column {plain(name, 60)!r}" if name else "no column is chosen"
+        raise DataError(f"{field}: {wrong}.", f"There is {known}.")
     return name
 
 

@@ -17,7 +17,7 @@ from engine.combination import METHODS, PRUNED, Combination
 from engine.errors import UserError
 from engine.names import to_name
 from tui.screens.dialog import Dialog
-from tui.text import literal
+from tui.text import literal, shortened
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.hints import Hints
 from tui.widgets.plain_input import PlainInput
@@ -87,7 +87,7 @@ class CombineScreen(Dialog[Combination | None]):
             box.border_title = "Combine adapters"
             with VerticalScroll(can_focus=False):
                 for run, line in zip(self._runs, self._weights, strict=True):
-                    yield _line(literal(run, 64), line)
+                    yield _line(literal(shortened(run, 32)), line)
                 yield _line(Content("method"), self._method)
                 yield _line(Content("rank"), self._rank, "rank-line")
                 yield _line(Content("density"), self._density, "density-line")

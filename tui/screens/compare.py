@@ -22,7 +22,7 @@ from engine.run_directory import RunDirectory
 from tui.comparison_table import padded, table
 from tui.figures import number
 from tui.screens.ask_path import AskPathScreen
-from tui.text import literal
+from tui.text import literal, shortened
 from tui.toast import complain, tell
 from tui.widgets.canvas import Canvas
 from tui.widgets.chart import SERIES, TIME, Curve
@@ -258,8 +258,8 @@ class CompareScreen(Screen[None]):
             value = number(values[place]) + " ◆" * (place in best)
             room = _ENTRY - 6 - len(value)
             told = Content.styled(value, "bold" if place in best else _MUTED)
-            parts = [chart.sign(followed.style), padded(literal(name), room), told]
-            yield Content(" ").join([*parts, Content("")])
+            named = padded(literal(shortened(name, room)), room)
+            yield Content(" ").join([chart.sign(followed.style), named, told, Content("")])
 
     def _values(self, cursor: float | None) -> tuple[Sequence[float | None], frozenset[int]]:
         if cursor is not None:

@@ -25,10 +25,10 @@ class PlainInput(Input):
         Textual would let it take its turn behind all that is typed after it.
         """
         for binding in self._bindings.key_to_bindings.get(event.key, ()):
-            if not binding.priority:
+            if not binding.priority and await self.app.run_action(binding.action, self):
                 event.stop()
                 event.prevent_default()
-                await self.app.run_action(binding.action, self)
+                return
 
     async def typed(self) -> None:
         """Wait until the keys that came first are in the value.

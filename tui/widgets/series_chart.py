@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
@@ -15,6 +16,10 @@ from tui.widgets.explorer import ChartExplorer
 class SeriesChart(ChartExplorer):
     """Its curves are named beside it, by :meth:`sign`."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "log_scale", "Log scale"),
+        Binding("w", "smooth", "Smooth"),
+    ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{style}" for style in SERIES}
     # Okabe and Ito's colours first, then others that stay apart from them in hue or lightness;
     # all are of a middle lightness, so that they can be seen on dark and on light ground.
