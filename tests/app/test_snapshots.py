@@ -9,29 +9,50 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomlkit
 from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Input
 
+from engine.adapter import TargetGroup
 from engine.advisor import Superseded
+from engine.annotations import Annotations, write_annotations
 from engine.config import RunConfig
-from engine.events import Event, EventLog
+from engine.errors import UserError
+from engine.events import Evaluated, Event, EventLog, Failed, Log, Resources, Samples
 from engine.locations import runs_folder
 from engine.presets import find_preset, load_preset
+from engine.process import ProcessIdentity
 from engine.run_directory import RunDirectory
+from engine.trash import discard
 from engine.views import Lines, Matrix, Table, Texts
 from tui.app import DltuiApp
+from tui.asking import learning_rate
+from tui.draft import Draft
 from tui.screens.adapters import AdaptersScreen
+from tui.screens.annotate import AnnotateScreen
+from tui.screens.ask_path import AskPathScreen
+from tui.screens.ask_value import AskValueScreen
+from tui.screens.combine import CombineScreen
+from tui.screens.compare import CompareScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.monitor import MonitorScreen
 from tui.screens.new_run import NewRunScreen
+from tui.screens.pick import PickScreen
 from tui.screens.presets import PresetsScreen
 from tui.screens.results import ResultsScreen
 from tui.screens.save_preset import SavePresetScreen
+from tui.screens.targets import TargetsScreen
+from tui.screens.trash import TrashScreen
+from tui.screens.try_it import TryItScreen
 from tui.settings import Settings
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.form.several import SeveralScreen
@@ -64,13 +85,24 @@ def answered(question: str, **arguments: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def nothing_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hours are the same on every machine, and no cursor blinks."""
+    monkeypatch.setattr(Input, "cursor_blink", False)
+    with monkeypatch.context() as changes:
+        changes.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
 @pytest.fixture
 def old_run(make_run: Any) -> Callable[..., RunDirectory]:
     """Writes a run of New Year 2020, whose name is the same wherever and whenever it is made."""
 
     def make(name: str, events: Iterator[Event] | list[Event]) -> RunDirectory:
         run = make_run(name)
-        folder = run.path.rename(runs_folder() / f"20200101-120000-{name}")
+        folder = run.path.rename(runs_folder() / f"20200101-120000-{name}"[:64])
         run = RunDirectory(folder)
         with EventLog(run.events) as log:
             for number, event in enumerate(events):
@@ -108,13 +140,12 @@ def looks(request: pytest.FixtureRequest, until: Any, tmp_path: Path) -> Any:
             await until(pilot, lambda: app.screen.is_mounted)
             if screen is not None:
                 app.push_screen(screen() if callable(screen) else screen)
-            await pilot.pause(0.3)
+            await still(pilot)
             for key in keys:
                 await pilot.press(key)
-                await pilot.pause(0.1)
+                await pilot.pause(0.05)
             await until(pilot, lambda: shown in text_of(app))
-            await pilot.pause(0.3)
-            picture = app.export_screenshot()
+            picture = await still(pilot)
         name = request.node.originalname.removeprefix("test_")
         kept = SNAPSHOTS / f"{name}-{request.param}.svg"
         if os.environ.get("DLTUI_NEW_SNAPSHOTS"):
@@ -124,6 +155,16 @@ def looks(request: pytest.FixtureRequest, until: Any, tmp_path: Path) -> Any:
         assert kept.read_text() == picture, f"{new} does not look like {kept}"
 
     return compare
+
+
+async def still(pilot: Pilot[Any]) -> str:
+    """The picture, once it has been the same for a while."""
+    picture, same = "", 0
+    while same < 3:
+        await pilot.pause(0.05)
+        before, picture = picture, pilot.app.export_screenshot()
+        same = same + 1 if picture == before else 0
+    return picture
 
 
 def text_of(app: App[Any]) -> str:
@@ -236,3 +277,269 @@ async def test_a_finished_run_in_the_monitor(looks, old_run, training, finished)
 
 async def test_no_adapters(looks) -> None:
     await looks(AdaptersScreen)
+
+
+LONGEST_NAME = "a-name-of-the-greatest-length-that-runs-may-have"
+
+
+def spread(event: Event, place: int) -> Event:
+    """The event as of one of many runs, whose curves lie apart."""
+    if not isinstance(event, Evaluated):
+        return event
+    metrics = {name: value + place * 0.04 for name, value in event.metrics.items()}
+    return replace(event, metrics=metrics)
+
+
+@pytest.fixture
+def several(old_run, training, finished) -> Callable[..., list[RunDirectory]]:
+    """Finished runs of these names, of which the learning rate differs."""
+
+    def make(*names: str) -> list[RunDirectory]:
+        runs = []
+        for place, name in enumerate(names):
+            events = [spread(event, place) for event in training()]
+            run = old_run(name, [*events, finished(0.9 + place / 1000)])
+            values = run.config().values()
+            values["train"] = {"learning_rate": 0.1 / (1 + place), "seed": place}
+            (run.path / "config.toml").write_text(tomlkit.dumps(values))
+            runs.append(run)
+        return runs
+
+    return make
+
+
+async def test_runs_that_are_compared(looks, several) -> None:
+    runs = several("one", "two", "three")
+    await looks(CompareScreen(runs), "left", "left", shown="accuracy (validation)")
+
+
+async def test_what_differs_between_runs(looks, several) -> None:
+    await looks(CompareScreen(several("one", "two", "three")), "3", shown="train.learning_rate")
+
+
+async def test_twelve_runs_that_are_compared(looks, several) -> None:
+    names = [f"{LONGEST_NAME[:45]}-{place:02d}" for place in range(12)]
+    await looks(CompareScreen(several(*names)), "m", shown="loss (validation)")
+
+
+async def test_runs_of_which_nothing_is_known_are_compared(looks, old_run) -> None:
+    await looks(CompareScreen([old_run("one", []), old_run("two", [])]), shown="no values yet")
+
+
+@pytest.fixture
+def going(old_run, training) -> Callable[..., RunDirectory]:
+    """Writes a run that trains: its second epoch is over, unless there are other events."""
+
+    def make(name: str = "digits-cnn", events: list[Event] | None = None) -> RunDirectory:
+        run = old_run(name, training(trained=2) if events is None else events)
+        run.set_worker(ProcessIdentity.own())
+        return run
+
+    return make
+
+
+def measured(*gpus: dict[str, Any]) -> list[Event]:
+    """What the machine did in half a minute."""
+    return [
+        Resources(
+            cpu_percent=100.0 * place / 15, memory=place << 31, memory_total=1 << 36,
+            process_memory=place << 28, gpus=list(gpus),
+        )
+        for place in range(16)
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def full_disk(monkeypatch) -> None:
+    """A disk that looks the same on every machine."""
+    usage = type(shutil.disk_usage("/"))(10**12, 95 * 10**10, 5 * 10**10)
+    monkeypatch.setattr("tui.watching.shutil.disk_usage", lambda path: usage)
+
+
+async def test_a_run_that_trains(looks, going) -> None:
+    await looks(MonitorScreen(going()), "left", shown="epoch 2")
+
+
+async def test_a_run_that_has_only_begun(looks, going) -> None:
+    await looks(MonitorScreen(going(events=[])), shown="preparing")
+
+
+async def test_a_run_that_failed(looks, old_run, training) -> None:
+    failed = Failed(message=f"The data cannot be read: {LONG * 3}")
+    run = old_run(LONGEST_NAME, [*training(trained=2), failed])
+    await looks(MonitorScreen(run), "2", shown="train loss")
+
+
+async def test_samples_of_a_run(looks, going, training) -> None:
+    items = [{"text": LONG, "truth": "positive", "prediction": "[b]negative"}] * 12
+    sampled = [Samples(step=step, split="validation", items=items) for step in (10, 20)]
+    await looks(MonitorScreen(going(events=[*training(trained=2), *sampled])), "3", shown="truth")
+
+
+async def test_the_machine_of_a_run(looks, going, training, full_disk) -> None:
+    gpu = {
+        "name": "NVIDIA H100 80GB HBM3", "load_percent": 97, "memory": 70 << 30,
+        "memory_total": 80 << 30, "temperature": 71, "power_watts": 651.0,
+    }  # fmt: skip
+    events = [*training(trained=2), *measured(gpu, gpu | {"name": LONG, "load_percent": 3})]
+    await looks(MonitorScreen(going(events=events)), "4", shown="temperature")
+
+
+async def test_the_log_of_a_run(looks, going, training) -> None:
+    run = going(events=[*training(trained=2), Log(level="error", message=LONG)])
+    run.log.write_text("".join(f"WARNING: line {place} of a library\n" for place in range(60)))
+    await looks(MonitorScreen(run), "6", shown="line 59")
+
+
+def tried(answer: dict[str, Any], *inputs: str) -> Callable[..., dict[str, Any]]:
+    """An advisor whose model always says the same."""
+
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        known = {"inputs": list(inputs), "records": [], "notes": []}
+        return known | answer if "rows" in arguments else known
+
+    return ask
+
+
+async def test_nothing_was_tried_yet(looks, several) -> None:
+    (run,) = several("films")
+    await looks(TryItScreen(run, tried({}, "text")), shown="or a file")
+
+
+async def test_a_text_was_tried(looks, several) -> None:
+    (run,) = several("films")
+    scores = {"positive": 0.875, "negative": 0.1, "[b]neutral": 0.025}
+    ask = tried({"records": [{"label": "positive", "scores": scores}]}, "text")
+    await looks(TryItScreen(run, ask), *"good film", "enter", shown="87.5%")
+
+
+async def test_two_models_with_much_to_say_were_tried(looks, several) -> None:
+    run, other = several(LONGEST_NAME, "other")
+    scores = {f"{LONG[:60]}{place}": (20 - place) / 210 for place in range(20)}
+    answer = {"records": [{"label": LONG, "scores": scores}], "notes": [LONG]}
+    columns = [f"column {place} {LONG[:30]}" for place in range(20)]
+    await looks(TryItScreen(run, tried(answer, *columns), [other]), "7", "enter", shown="more[/b]")
+
+
+def layers(*groups: TargetGroup) -> Callable[..., dict[str, Any]]:
+    """An advisor that knows a model of these layers."""
+    cost = {"count": 9, "parameters_per_rank": 4096, "outputs": 2048}
+    answer = {
+        "groups": [group.record() for group in groups],
+        "presets": dict.fromkeys(("attention", "all-linear", "peft-default"), cost),
+        "parameters": 22_713_216,
+    }
+    return lambda question, **arguments: answer
+
+
+def adapted(**adapter: Any) -> Draft:
+    """A draft of a text model with an adapter."""
+    values = load_preset(find_preset("sst2-scratch")).values()
+    return Draft(values | {"adapter": {"method": "lora"} | adapter})
+
+
+async def test_layers_of_a_model(looks) -> None:
+    both = ("attention", "all-linear")
+    groups = [
+        TargetGroup(name, 6, ("384→384",), 4608, 2304, both) for name in ("query", "key", "value")
+    ]
+    dense = TargetGroup("dense", 18, ("384→384", "384→1536"), 32256, 13824, ("all-linear",))
+    screen = TargetsScreen(adapted(target_modules=["query", "value"]), layers(*groups, dense))
+    await looks(screen, "j", shown="query, value")
+
+
+async def test_many_layers_with_long_names(looks) -> None:
+    groups = [
+        TargetGroup(f"{LONG[: place + 9]}{place}", count, ("99999→99999 7×7",) * place, count, 9)
+        for place in range(1, 50)
+        for count in [10 ** (place % 9)]
+    ]
+    screen = TargetsScreen(adapted(method="dora", r=256), layers(*groups))
+    await looks(screen, "l", "G", shown="all-linear")
+
+
+async def test_a_model_without_layers_that_can_be_told(looks) -> None:
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        raise UserError(f"model.path: there is no model at {LONG}.")
+
+    await looks(TargetsScreen(adapted(), ask), shown="there is no model")
+
+
+@pytest.fixture
+def learned(several) -> Callable[..., list[RunDirectory]]:
+    """Runs that have left an adapter, each of another rank."""
+
+    def make(*names: str) -> list[RunDirectory]:
+        runs = several(*names)
+        for place, run in enumerate(runs):
+            record = {
+                "peft_type": "LORA", "r": 2 ** (place + 2), "target_modules": ["query", "value"],
+                "base_model_name_or_path": f"models/base-{place // 2}",
+            }  # fmt: skip
+            run.model.mkdir()
+            (run.model / "adapter_config.json").write_text(json.dumps(record))
+            (run.model / "adapter_model.safetensors").write_bytes(bytes(9 * 10 ** (place + 2)))
+            os.utime(run.model / "adapter_config.json", (NEW_YEAR_2020, NEW_YEAR_2020 - place))
+        return runs
+
+    return make
+
+
+async def test_adapters(looks, learned) -> None:
+    learned("films", "books", LONGEST_NAME)
+    await looks(AdaptersScreen, "j", "space", "j", "space", shown="●")
+
+
+async def test_two_adapters_to_combine(looks) -> None:
+    runs = [(f"20200101-120000-{name}", name) for name in ("films", "books")]
+    await looks(lambda: CombineScreen(runs))
+
+
+async def test_many_adapters_to_combine(looks) -> None:
+    runs = [(f"20200101-120000-{LONGEST_NAME[:45]}-{place}", LONGEST_NAME) for place in range(12)]
+    keys = [*["down"] * 12, "space", *"dare_ties_svd", "enter"]
+    await looks(lambda: CombineScreen(runs), *keys, shown="density")
+
+
+async def test_the_trash(looks, several) -> None:
+    for run in several("films", LONGEST_NAME):
+        discard(run)
+    await looks(TrashScreen, shown="films")
+
+
+async def test_an_empty_trash(looks) -> None:
+    await looks(TrashScreen)
+
+
+async def test_tags_and_a_note(looks) -> None:
+    await looks(AnnotateScreen([Annotations(("good", "paper"), LONG[:150])]), shown="Note")
+
+
+async def test_a_metric_is_picked(looks) -> None:
+    names = ["loss", "accuracy", *(f"accuracy of {LONG[:80]} {place}" for place in range(40))]
+    await looks(PickScreen("Metric", names, "accuracy"), *"acc", shown="accuracy")
+
+
+async def test_a_learning_rate_that_is_none(looks) -> None:
+    screen = AskValueScreen("Learning rate at its highest, from here on", "0.001", learning_rate)
+    await looks(screen, "x", shown="a number above 0")
+
+
+async def test_a_place_to_write_to(looks) -> None:
+    await looks(AskPathScreen("Write as .csv or .md to", f"./{LONG[:150]}"), shown="Write as")
+
+
+async def test_all_actions_by_name(looks, several) -> None:
+    several("films")
+    await looks(None, "ctrl+p", *"compare", shown="Compare")
+
+
+async def test_home_of_many_runs_with_notes(looks, several) -> None:
+    runs = several(*(f"run-{place:02d}" for place in range(50)))
+    write_annotations(runs[7], Annotations(("paper", "x" * 30), LONG[:180], pinned=True))
+    await looks(None, "space", "space", "slash", *"run accuracy>0.92", "enter", shown="2 selected")
+
+
+async def test_home_where_nothing_is_found(looks, several) -> None:
+    several("films")
+    await looks(None, "slash", *"books size:9", shown="No field")
