@@ -25,6 +25,7 @@ PATIENCE_SECONDS = 240
 ROOM = 4096
 """Bytes that a run keeps free for its last word."""
 QUICK, FULL = 2, 25
+FULL_DISK = pytest.mark.harm("full disk or limit on files, at random writes")
 
 
 def writing_much(**train: object) -> RunConfig:
@@ -135,21 +136,25 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@FULL_DISK
 @pytest.mark.parametrize("seed", range(QUICK))
 def test_a_run_whose_files_are_limited_says_so_and_keeps_its_checkpoints(seed: int) -> None:
     limit_a_run(seed)
 
 
+@FULL_DISK
 def test_a_run_on_a_full_disk_says_so_and_keeps_its_checkpoints(small_disk: Path) -> None:
     fill_the_disk(small_disk, 0)
 
 
+@FULL_DISK
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(QUICK, QUICK + FULL))
 def test_limits_at_random_moments(seed: int) -> None:
     limit_a_run(seed)
 
 
+@FULL_DISK
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(1, 1 + FULL))
 def test_full_disks_at_random_moments(small_disk: Path, seed: int) -> None:

@@ -192,15 +192,18 @@ def test_of_many_who_want_one_run_one_gets_it(tmp_path: Path) -> None:
     race(tmp_path, 10)
 
 
+@pytest.mark.harm("runs written at once into one folder", 50)
 def test_runs_that_are_written_at_once_are_not_mixed_up(tmp_path: Path) -> None:
     write_at_once(tmp_path, 50)
 
 
+@pytest.mark.harm("eight who want the same run at once", 100)
 @pytest.mark.faults
 def test_a_hundred_races_have_one_winner_each(tmp_path: Path) -> None:
     race(tmp_path, 100)
 
 
+@pytest.mark.harm("runs that train at once", 8)
 @pytest.mark.faults
 @pytest.mark.parametrize("count", [8])
 def test_runs_that_train_at_once_are_not_mixed_up(tmp_path: Path, count: int) -> None:
