@@ -301,11 +301,14 @@ def test_large_data_leaves_out_what_cannot_be_decoded(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.data
 def test_cifar10_is_learned_from_5000_images(real_data: Path) -> None:
-    config = load_preset(
-        find_preset("cifar10-cnn"), ["data.kind=file", f"data.path={real_data / 'cifar10'}",
-                                     "data.max_samples=5000", "data.validation_fraction=0.02"],
-    )  # fmt: skip
-    assert report_of(config)["metrics"]["test"]["accuracy"] >= 0.55
+    preset = find_preset("cifar10-cnn")
+    data = ["data.kind=file", f"data.path={real_data / 'cifar10'}", "data.max_samples=5000",
+            "data.validation_fraction=0.02"]  # fmt: skip
+    accuracies = []
+    for seed in range(3):
+        config = load_preset(preset, [*data, f"train.seed={seed}"])
+        accuracies.append(report_of(config)["metrics"]["test"]["accuracy"])
+    assert median(accuracies) >= 0.55
