@@ -56,7 +56,7 @@ class Exercise:
         """The task's loss over some rows of :attr:`tensors`, cut to the longest of them."""
         leaves = iter(tensors.values())
         inputs, targets = _filled(list(self._shapes), leaves)
-        if "attention_mask" in inputs:
+        if isinstance(inputs, dict) and "attention_mask" in inputs:
             longest = int(inputs["attention_mask"].sum(1).max())
             inputs = {name: tensor[:, :longest] for name, tensor in inputs.items()}
             if isinstance(targets, dict):
