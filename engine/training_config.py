@@ -6,6 +6,9 @@ from typing import Literal
 
 from engine.fields import Section, option
 
+Attention = Literal["auto", "sdpa", "eager", "flash_attention_2"]
+Kernel = Literal["auto", "fused", "foreach", "forloop"]
+
 
 class TrainConfig(Section):
     """How the weights are updated, and when the run evaluates, saves and ends."""
@@ -15,6 +18,12 @@ class TrainConfig(Section):
         None, "End after this many updates, whatever the epochs", ge=1, advanced=True
     )
     batch_size: int = option(64, "Samples that go through the network at once", ge=1, le=1_000_000)
+    auto_batch_size: bool = option(
+        False,
+        "Take as many as the memory holds in place of batch_size; the run keeps to what it began "
+        "with",
+        advanced=True,
+    )
     gradient_accumulation_steps: int = option(
         1, "Batches whose gradients make one update", ge=1, le=100_000, advanced=True
     )
@@ -108,3 +117,22 @@ class ComputeConfig(Section):
         0, "CPU threads; 0 takes as many as there are cores", ge=0, le=1024, advanced=True
     )
     compile: bool = option(False, "Compile the network before training", advanced=True)
+    attention: Attention = option(
+        "auto",
+        "How transformers compute attention; auto takes sdpa where the network has it, "
+        "flash_attention_2 needs CUDA, half precision and the package flash-attn",
+        advanced=True,
+    )
+    optimizer_kernel: Kernel = option(
+        "auto",
+        "How AdamW and SGD pass over the weights; auto takes fused on CPUs and CUDA, the fastest",
+        advanced=True,
+    )
+    loader_threads: int | None = option(
+        None,
+        "Threads that read batches ahead of the network; 0 reads each when it is needed, empty "
+        "decides by data and device",
+        ge=0,
+        le=256,
+        advanced=True,
+    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.metrics.gathered import Gathered
 from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
 from engine.views import Cell, Matrix, Table, View
@@ -41,7 +41,7 @@ def balanced_weights(counts: Sequence[int]) -> list[float]:
 
 
 class ClassificationEvaluator(Evaluator):
-    """Keeps the probabilities of all samples on the device until the end."""
+    """One class a sample."""
 
     def __init__(
         self, names: Sequence[str], forward: Callable[[nn.Module, Batch], Tensor], top: int = 0
@@ -50,22 +50,28 @@ class ClassificationEvaluator(Evaluator):
         self._names = list(names)
         self._forward = forward
         self._top = top
-        self._logits: list[Tensor] = []
-        self._targets: list[Tensor] = []
+        self._logits = Gathered()
+        self._targets = Gathered()
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
-        self._logits.append(self._forward(network, batch).float())
-        self._targets.append(batch.targets)
+        self.see(network, batch)
+
+    def see(self, network: nn.Module, batch: Batch) -> Tensor:
+        """As :meth:`update`; returns the logits of the batch."""
+        logits = self._forward(network, batch).float()
+        self._logits.add(logits)
+        self._targets.add(batch.targets)
+        return logits
 
     def outcome(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Probabilities ``[rows, classes]`` and class numbers of all samples so far."""
-        probabilities = torch.cat(self._logits).softmax(1)
-        return probabilities.cpu().numpy(), torch.cat(self._targets).cpu().numpy()
+        probabilities = self._logits.joined().softmax(1)
+        return probabilities.numpy(), self._targets.joined().numpy()
 
     def compute(self, views: bool = False) -> Evaluation:
         """All metrics by scikit-learn."""
-        loss = float(F.cross_entropy(torch.cat(self._logits), torch.cat(self._targets)))
+        loss = float(F.cross_entropy(self._logits.joined(), self._targets.joined()))
         return evaluate_classes(*self.outcome(), self._names, loss, self._top, views)
 
 

@@ -36,13 +36,19 @@ class WithImportance(Evaluator):
         self._score = score
         self._network: nn.Module | None = None
         self._batches: list[Batch] = []
+        self._seen, self._stride = 0, 1
 
     def update(self, network: nn.Module, batch: Batch) -> None:
-        """Take in one batch, and remember some of its rows."""
+        """Take in one batch, and remember some rows of some batches."""
         self._inner.update(network, batch)
         self._network = network
-        inputs = {name: tensor[:_ROWS_OF_A_BATCH] for name, tensor in batch.inputs.items()}
-        self._batches.append(Batch(inputs, batch.targets[:_ROWS_OF_A_BATCH]))
+        if self._seen % self._stride == 0:
+            inputs = {name: tensor[:_ROWS_OF_A_BATCH] for name, tensor in batch.inputs.items()}
+            self._batches.append(Batch(inputs, batch.targets[:_ROWS_OF_A_BATCH]))
+        self._seen += 1
+        if len(self._batches) > 2 * _MAX_ROWS:
+            self._batches = self._batches[::2]
+            self._stride *= 2
 
     def compute(self, views: bool = False) -> Evaluation:
         """The other evaluator's result; importance costs a few passes over some rows."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.metrics.gathered import Gathered
 from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
 from engine.views import Cell, Table
@@ -19,28 +19,28 @@ _THRESHOLD = 0.5
 
 
 class MultiLabelEvaluator(Evaluator):
-    """Keeps the logits of all samples on the device until the end."""
+    """Any number of classes a sample."""
 
     def __init__(self, names: Sequence[str], forward: Callable[[nn.Module, Batch], Tensor]) -> None:
         """``forward`` gives logits ``[batch, classes]``; targets are 0 or 1 in the same shape."""
         self._names = list(names)
         self._forward = forward
-        self._logits: list[Tensor] = []
-        self._targets: list[Tensor] = []
+        self._logits = Gathered()
+        self._targets = Gathered()
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
-        self._logits.append(self._forward(network, batch).float())
-        self._targets.append(batch.targets)
+        self._logits.add(self._forward(network, batch).float())
+        self._targets.add(batch.targets)
 
     def outcome(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Probabilities and targets of all samples so far, ``[rows, classes]``."""
-        targets = torch.cat(self._targets).long()
-        return torch.cat(self._logits).sigmoid().cpu().numpy(), targets.cpu().numpy()
+        targets = self._targets.joined().long()
+        return self._logits.joined().sigmoid().numpy(), targets.numpy()
 
     def compute(self, views: bool = False) -> Evaluation:
         """All metrics by scikit-learn."""
-        logits, targets = torch.cat(self._logits), torch.cat(self._targets)
+        logits, targets = self._logits.joined(), self._targets.joined()
         loss = float(F.binary_cross_entropy_with_logits(logits, targets.to(logits)))
         return evaluate_labels(*self.outcome(), self._names, loss, views)
 

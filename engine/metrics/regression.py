@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.metrics.gathered import Gathered
+from engine.metrics.worst_rows import WorstRows
 from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
 from engine.views import Lines, Table, View
@@ -27,7 +28,7 @@ Floats = NDArray[np.float64]
 
 
 class RegressionEvaluator(Evaluator):
-    """Keeps all predictions on the device until the end."""
+    """One number a sample."""
 
     def __init__(
         self,
@@ -35,7 +36,7 @@ class RegressionEvaluator(Evaluator):
         std: float,
         forward: Callable[[nn.Module, Batch], Tensor],
         loss: Callable[[Tensor, Tensor], Tensor],
-        describe: Callable[[Batch, int], str] | None = None,
+        describe: Callable[[Batch, int], str],
     ) -> None:
         """``forward`` gives ``[batch]`` standardised values, ``loss`` compares such.
 
@@ -43,36 +44,37 @@ class RegressionEvaluator(Evaluator):
         """
         self._mean, self._std = mean, std
         self._forward, self._loss, self._describe = forward, loss, describe
-        self._predicted: list[Tensor] = []
-        self._batches: list[Batch] = []
+        self._predicted = Gathered()
+        self._targets = Gathered()
+        self._mistakes = WorstRows(_WORST, lambda said, true: (said - true).abs())
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
-        self._predicted.append(self._forward(network, batch).float())
-        self._batches.append(batch)
+        predicted = self._forward(network, batch).float()
+        self._predicted.add(predicted)
+        self._targets.add(batch.targets)
+        self._mistakes.add(predicted, batch)
 
     def compute(self, views: bool = False) -> Evaluation:
         """All metrics by scikit-learn."""
-        predicted = torch.cat(self._predicted)
-        targets = torch.cat([batch.targets for batch in self._batches])
+        predicted, targets = self._predicted.joined(), self._targets.joined()
         loss = float(self._loss(predicted, targets))
         truth, guess = self._in_units(targets), self._in_units(predicted)
         evaluation = evaluate_numbers(guess, truth, loss)
-        shown = [self._worst(guess, truth), predicted_and_true(guess, truth)] if views else []
+        shown = [self._worst(), predicted_and_true(guess, truth)] if views else []
         return Evaluation(evaluation.metrics, shown)
 
     def _in_units(self, values: Tensor) -> Floats:
         return values.cpu().double().numpy() * self._std + self._mean
 
-    def _worst(self, predicted: Floats, truth: Floats) -> View:
-        places = [(batch, i) for batch in self._batches for i in range(len(batch.targets))]
-        order = np.argsort(-np.abs(predicted - truth), kind="stable")[:_WORST]
-        rows: list[list[str | float]] = []
-        for i in order:
-            text = self._describe(*places[i]) if self._describe else f"row {i + 1}"
-            rows.append(
-                [*(_short(v) for v in (truth[i], predicted[i], predicted[i] - truth[i])), text]
-            )
+    def _worst(self) -> View:
+        predicted, batch = self._mistakes.worst()
+        guess, truth = self._in_units(predicted), self._in_units(batch.targets)
+        rows: list[list[str | float]] = [
+            [*(_short(v) for v in (truth[i], guess[i], guess[i] - truth[i])),
+             self._describe(batch, i)]
+            for i in range(len(truth))
+        ]  # fmt: skip
         return Table("Worst mistakes", ["true", "predicted", "difference", "inputs"], rows)
 
 

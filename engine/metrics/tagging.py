@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.metrics.entities import Entity, Score, entities_of, entity_scores, has_prefixes
+from engine.metrics.gathered import Gathered
 from engine.tasks.task import Evaluation, Evaluator
 from engine.tasks.text import logits_of
 from engine.text.words import NOT_COUNTED, marked
@@ -24,7 +25,7 @@ Sentences = Callable[[pa.Table], tuple[list[list[str]], list[list[str]]]]
 
 
 class TaggingEvaluator(Evaluator):
-    """Keeps the likeliest tag of every token on the device until the end."""
+    """Keeps the likeliest tag of every token until the end."""
 
     def __init__(self, names: Sequence[str], sentences: Sentences) -> None:
         self._names = list(names)
@@ -32,8 +33,9 @@ class TaggingEvaluator(Evaluator):
         self._prefixes = has_prefixes(names)
         self._losses: list[Tensor] = []
         self._counts: list[float] = []
-        self._codes: list[Tensor] = []
-        self._targets: list[dict[str, Any]] = []
+        self._codes = Gathered()
+        self._beginnings = Gathered()
+        self._windows: list[list[int]] = []
         self._rows: list[pa.Table] = []
 
     def update(self, network: nn.Module, batch: Batch) -> None:
@@ -46,8 +48,9 @@ class TaggingEvaluator(Evaluator):
             )
         )
         self._counts.append(batch.weight)
-        self._codes.append(logits.argmax(2))
-        self._targets.append(batch.targets)
+        self._codes.add(logits.argmax(2).int())
+        self._beginnings.add(batch.targets["words"].int())
+        self._windows.append(list(batch.targets["row"]))
         self._rows.append(batch.rows)
 
     def compute(self, views: bool = False) -> Evaluation:
@@ -55,8 +58,16 @@ class TaggingEvaluator(Evaluator):
         words, truth = self._sentences(pa.concat_tables(self._rows))
         predicted = [
             tags
-            for codes, targets, rows in zip(self._codes, self._targets, self._rows, strict=True)
-            for tags in tags_of(codes, targets, self._names, self._lengths(rows))
+            for codes, words_of, row_of, rows in zip(
+                self._codes.tensors(),
+                self._beginnings.tensors(),
+                self._windows,
+                self._rows,
+                strict=True,
+            )
+            for tags in tags_of(
+                codes, {"words": words_of, "row": row_of}, self._names, self._lengths(rows)
+            )
         ]
         there = [entities_of(tags, self._prefixes) for tags in truth]
         said = [entities_of(tags, self._prefixes) for tags in predicted]

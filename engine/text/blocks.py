@@ -36,6 +36,7 @@ class BlockSource(Source):
         """
         self._device = device
         self._tokens = tokens.to(device) if tokens.nbytes <= LARGE else tokens
+        self.slow = self._tokens.device.type != device.type
         self._length = length
         self._characters = characters_per_token
 

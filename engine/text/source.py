@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import datasets
 import pyarrow as pa
@@ -13,7 +12,7 @@ from torch import Tensor
 from engine.data.on_disk import Rows
 from engine.text.buckets import shuffled_by_length, sorted_by_length
 from engine.text.padding import lengths_of, mask_of, padded
-from engine.training.batch import Batch, Noise, Source
+from engine.training.batch import Batch, Noise, Source, on_device
 
 Collate = Callable[[pa.Table], Batch]
 """Some samples as a batch on the CPU."""
@@ -21,6 +20,8 @@ Collate = Callable[[pa.Table], Batch]
 
 class TokenSource(Source):
     """Samples with a column ``input_ids``, which stay on the disk until they are needed."""
+
+    slow = True
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class TokenSource(Source):
                 batch.rows = self._rows.take(numbers.numpy())
             yield on_device(batch, self._device)
 
-    def plan(self, batch_size: int, generator: torch.Generator | None = None) -> list[Tensor]:
+    def plan(self, batch_size: int, generator: torch.Generator | None = None) -> Sequence[Tensor]:
         """With a generator, batches of about equally long samples in random order."""
         if generator is None:
             return super().plan(batch_size)
@@ -69,21 +70,3 @@ def token_inputs(samples: pa.Table, pad_token_id: int) -> dict[str, Tensor]:
     if "token_type_ids" in samples.column_names:
         inputs["token_type_ids"] = padded(samples["token_type_ids"], 0)
     return inputs
-
-
-def on_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch with its tensors on ``device``, without waiting for the copy."""
-    if device.type == "cpu":
-        return batch
-    return Batch(
-        _moved(batch.inputs, device), _moved(batch.targets, device), batch.weight, batch.rows
-    )
-
-
-def _moved(part: Any, device: torch.device) -> Any:
-    if isinstance(part, Tensor):
-        ready = part.pin_memory() if device.type == "cuda" else part
-        return ready.to(device, non_blocking=True)
-    if isinstance(part, dict):
-        return {name: _moved(value, device) for name, value in part.items()}
-    return part

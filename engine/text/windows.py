@@ -146,7 +146,7 @@ class WindowSource(TokenSource):
                 batch.targets["row"] = (begins.cumsum(0) - 1).tolist()
             yield batch
 
-    def plan(self, batch_size: int, generator: torch.Generator | None = None) -> list[Tensor]:
+    def plan(self, batch_size: int, generator: torch.Generator | None = None) -> Sequence[Tensor]:
         """Without a generator, batches end where a row ends."""
         if generator is not None:
             return super().plan(batch_size, generator)

@@ -63,6 +63,11 @@ def mixed(*numbers: int) -> int:
 class Source(ABC):
     """A split that is ready for the network."""
 
+    slow = False
+    """Whether its batches must be gathered or decoded first, so that a thread may do it ahead."""
+    threads: int | None = None
+    """Threads that read, as the configuration has it: ``None`` leaves it to the source."""
+
     @abstractmethod
     def __len__(self) -> int:
         """Number of samples."""
@@ -76,7 +81,7 @@ class Source(ABC):
         ``noise`` is given in training and asks for augmentation.
         """
 
-    def plan(self, batch_size: int, generator: torch.Generator | None = None) -> list[Tensor]:
+    def plan(self, batch_size: int, generator: torch.Generator | None = None) -> Sequence[Tensor]:
         """Row numbers of each batch: shuffled with a generator, in order without one.
 
         A single left-over sample joins the batch before it, since batch norm cannot train on one.
@@ -85,7 +90,7 @@ class Source(ABC):
             return split_rows(torch.arange(len(self)), batch_size)
         return split_rows(torch.randperm(len(self), generator=generator), batch_size)
 
-    def evaluation_plan(self, batch_size: int) -> list[Tensor]:
+    def evaluation_plan(self, batch_size: int) -> Sequence[Tensor]:
         """As :meth:`plan` without a generator, in whatever order is fastest."""
         return self.plan(batch_size)
 
@@ -104,9 +109,28 @@ def split_rows(rows: Tensor, batch_size: int) -> list[Tensor]:
     return pieces
 
 
-def epoch_plan(source: Source, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
+def epoch_plan(source: Source, batch_size: int, seed: int, epoch: int) -> Sequence[Tensor]:
     """The batches of an epoch, the same for the same seed and epoch."""
     return source.plan(batch_size, torch.Generator().manual_seed(mixed(seed, epoch)))
+
+
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its tensors on ``device``, without waiting for the copy."""
+    if device.type == "cpu":
+        return batch
+    return Batch(
+        _moved(batch.inputs, device), _moved(batch.targets, device), batch.weight, batch.rows
+    )
+
+
+def _moved(part: Any, device: torch.device) -> Any:
+    if isinstance(part, Tensor):
+        # From memory that stays where it is, the device fetches it by itself.
+        ready = part.pin_memory() if device.type == "cuda" else part
+        return ready.to(device, non_blocking=True)
+    if isinstance(part, dict):
+        return {name: _moved(value, device) for name, value in part.items()}
+    return part
 
 
 class TensorSource(Source):

@@ -15,6 +15,7 @@ from torch import nn
 
 from engine.run_directory import RunDirectory
 from engine.tasks.task import Fitted, Task
+from engine.training.attention import choose_attention
 from engine.training.device import Compute
 
 ADAPTER = "adapter_config.json"
@@ -24,21 +25,28 @@ def build_network(task: Task[Any], fitted: Fitted, compute: Compute) -> nn.Modul
     """The network on the default device; raises :class:`~engine.errors.TrainingError`."""
     config = task.config.adapter
     if not config.active:
-        return task.build_network(fitted)
+        return _plain(task, fitted, compute)
     from engine.training.adapter import with_adapter
     from engine.training.frozen import compress_frozen
 
     place = torch.get_default_device()
     if not config.quantized:
-        network = with_adapter(task.build_network(fitted), config, task.config.model.base)
+        network = with_adapter(_plain(task, fitted, compute), config, task.config.model.base)
     else:
         # The device may have no room for the network as it is before.
         with torch.device("meta" if place.type == "meta" else "cpu"):
             with _brief():
-                network = task.build_network(fitted)
+                network = _plain(task, fitted, compute)
             network = with_adapter(network, config, task.config.model.base)
     compress_frozen(network, config.quantized, compute)
     return network.to(place)
+
+
+def _plain(task: Task[Any], fitted: Fitted, compute: Compute) -> nn.Module:
+    """The network without an adapter, with the attention that was asked for."""
+    network = task.build_network(fitted)
+    choose_attention(network, task.config.compute.attention, compute)
+    return network
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from engine.config import RunConfig
 from engine.data.loaded import held_bytes, loaded
 from engine.data.raw import RawData
 from engine.errors import DataError
-from engine.estimate import Estimate, Memory
+from engine.estimate import TIGHT_SHARE, Estimate, Memory
 from engine.locations import runs_folder
 from engine.tasks.task import Fitted, Task
 from engine.training import device
@@ -32,6 +32,8 @@ from engine.training_config import TrainConfig
 
 _SAMPLE_ROWS = 256
 _TEMPLATE_SAMPLES = 4
+_FEWEST_UPDATES = 10
+_ROUNDS = 4
 _CPU_WORKSPACE = 32 << 20
 """Threads, and kernels that are compiled when first used."""
 _CPU_SPARE = 0.2
@@ -50,34 +52,91 @@ def estimate(config: RunConfig) -> Estimate:
     """Sizes, steps and memory of a run; reads its data, builds its network without weights."""
     compute = device.choose(config.compute)
     task, raw, fitted = loaded(config)
-    material = _material(task, raw, fitted)
-    with torch.device("meta"):
-        network = build_network(task, fitted, compute)
-    sizes = _sizes(network, config)
-    footprint = Footprint(network, task.loss, compute)
-    memory, largest, notes = _memory(footprint, sizes, material, config.train, compute)
+    case = _case(task, raw, fitted, compute)
+    material, sizes, train = case.material, case.sizes, config.train
+    available = available_bytes(compute.device)
+    memory, largest, notes = case.memory(train, available)
+    if train.auto_batch_size and largest:
+        size = case.comfortable(train, available)
+        train = train.model_copy(update={"batch_size": size})
+        memory, largest, notes = case.memory(train, available)
+        notes = (f"batches of {size:,}", *notes)
     folder = _existing(runs_folder())
-    per_epoch = -(-material.batches(config.train) // config.train.gradient_accumulation_steps)
-    steps = per_epoch * config.train.epochs
-    disk, free = sizes.disk(config.train), shutil.disk_usage(folder).free
+    per_epoch = -(-material.batches(train) // train.gradient_accumulation_steps)
+    steps = per_epoch * train.epochs
+    disk, free = sizes.disk(train), shutil.disk_usage(folder).free
     if disk > free:
         notes = (*notes, f"Checkpoints may fill the disk with {folder}.")
     return Estimate(
         parameters=sizes.parameters,
         trainable=sizes.trainable,
-        steps=min(steps, config.train.max_steps or steps),
+        steps=min(steps, train.max_steps or steps),
         steps_per_epoch=per_epoch,
         samples=material.samples,
         device=str(compute.device),
         precision=compute.precision,
         memory=memory,
-        available=available_bytes(compute.device),
+        available=available,
         largest_batch=largest,
         adapter=sizes.adapter,
         disk=disk,
         disk_free=free,
         notes=notes,
     )
+
+
+def batch_that_fits(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute) -> int:
+    """Samples of the largest batch that this process, which holds the data, has room for.
+
+    0 where that cannot be told beforehand.
+    """
+    held = (
+        torch.cuda.memory_reserved(compute.device)
+        if compute.device.type == "cuda"
+        else int(psutil.Process().memory_info().rss)
+    )
+    case = _case(task, raw, fitted, compute)
+    return case.comfortable(task.config.train, available_bytes(compute.device) + held)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What the memory of a run depends on, whatever its batches."""
+
+    compute: Compute
+    footprint: Footprint
+    sizes: _Sizes
+    material: _Material
+
+    def memory(self, train: TrainConfig, available: int) -> tuple[Memory, int, tuple[str, ...]]:
+        """By part, the largest batch that fits, and what should be known about both."""
+        return _memory(self.footprint, self.sizes, self.material, train, self.compute, available)
+
+    def comfortable(self, train: TrainConfig, available: int) -> int:
+        """The largest batch with which a run is not called tight; 0 where it cannot be told.
+
+        An epoch is left some updates, for with fewer a network learns nothing, however fast.
+        """
+        room = int(TIGHT_SHARE * available)
+        most = self.material.samples // (_FEWEST_UPDATES * train.gradient_accumulation_steps)
+        size = train.batch_size
+        for _ in range(_ROUNDS):  # memory is not quite a straight line over the batch
+            tried = train.model_copy(update={"batch_size": max(1, size)})
+            memory, largest, _ = self.memory(tried, room)
+            if memory.activations == 0 and not largest:
+                return 0
+            size = max(1, min(largest, most))
+            if tried.batch_size == size:
+                break
+        return size - size % 8 if size > 8 else size
+
+
+def _case(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute) -> _Case:
+    material = _material(task, raw, fitted)
+    with torch.device("meta"):
+        network = build_network(task, fitted, compute)
+    sizes = _sizes(network, task.config)
+    return _Case(compute, Footprint(network, task.loss, compute), sizes, material)
 
 
 @dataclass(frozen=True)
@@ -193,7 +252,12 @@ def _template(source: Source) -> Template:
 
 
 def _memory(
-    footprint: Footprint, sizes: _Sizes, material: _Material, train: TrainConfig, compute: Compute
+    footprint: Footprint,
+    sizes: _Sizes,
+    material: _Material,
+    train: TrainConfig,
+    compute: Compute,
+    available: int,
 ) -> tuple[Memory, int, tuple[str, ...]]:
     """Memory by part, the largest batch that fits, and what should be known about both."""
     spare = _CPU_SPARE if compute.device.type == "cpu" else 0.0
@@ -218,7 +282,7 @@ def _memory(
     if double <= peak:
         return memory, 0, notes
     each = (1 + spare) * (double - peak) / count
-    room = available_bytes(compute.device) - memory.total
+    room = available - memory.total
     return memory, min(material.samples, max(0, int(count + room / each))), notes
 
 

@@ -1,7 +1,6 @@
 """Updates from numbers that are not finite are left out, whatever they would do to the weights.
 
-So are those whose memory was not enough: nothing of them stays, be it in the statistics of a batch
-norm or in the state of a random generator.
+So are those whose memory was not enough: nothing of them stays in the statistics of a batch norm.
 """
 
 from __future__ import annotations
@@ -26,29 +25,21 @@ class Guard:
     ) -> None:
         """``on_device``: decide without waiting for the device; ``None`` takes what costs least."""
         self._optimizer = optimizer
-        self._device = device
         # A look at a number is free on the CPU; elsewhere, a fused optimizer can do without.
         fused = all(group.get("fused") for group in optimizer.param_groups)
         self._on_device = (device.type == "cuda" and fused) if on_device is None else on_device
         self._statistics = batch_statistics(network)
         self._kept: list[Tensor] = [torch.empty_like(part) for part in self._statistics]
-        self._random: list[Tensor] = []
 
     def keep(self) -> None:
         """Remember what a forward pass changes, before the first one of an update."""
         if self._statistics:
             torch._foreach_copy_(self._kept, self._statistics)
-        self._random = [torch.get_rng_state()]
-        if self._device.type == "cuda":
-            self._random.append(torch.cuda.get_rng_state(self._device))
 
     def undo(self) -> None:
         """Let it be as it was when :meth:`keep` was called."""
         if self._statistics:
             torch._foreach_copy_(self._statistics, self._kept)
-        torch.set_rng_state(self._random[0])
-        if self._device.type == "cuda":
-            torch.cuda.set_rng_state(self._random[1], self._device)
 
     def step(self, losses: Sequence[Tensor], norm: Tensor | None) -> None:
         """Update the weights if the losses and the norm of the gradient (if known) are finite."""

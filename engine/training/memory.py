@@ -55,5 +55,5 @@ def nothing_fits(device: torch.device, network: nn.Module, train: TrainConfig) -
         f"Out of memory: not even one sample at a time fits on {device}. Before any sample there "
         f"are {told}.",
         "Choose a smaller model, shorter texts or smaller images, adapter.method=lora, "
-        "compute.gradient_checkpointing=true or compute.precision=bfloat16.",
+        "model.gradient_checkpointing=true or compute.precision=bfloat16.",
     )

@@ -38,6 +38,7 @@ from engine.termination import Terminated, Termination
 from engine.training import checkpoint, device
 from engine.training.batch import Source
 from engine.training.build import build_network, keep_initial
+from engine.training.compiling import told_of_compiler
 from engine.training.device import Compute
 from engine.training.export import export
 from engine.training.group import Alone, Group
@@ -107,11 +108,12 @@ def _train(
         text = f"The checkpoint {bad.path.name} is damaged; the one before it is used."
         events.write(Log(level="warning", message=text))
     try:
-        with watch_resources(events.write):
+        with watch_resources(events.write), told_of_compiler():
             task = config.task.create(config)
             material = prepare(
                 task, compute, events.write, lambda raw: _fit_once(run, task, raw, group)
             )
+            _settle_batch_size(run, task, material, compute, events, group)
             trainer, saver = _trainer(
                 run, task, material, compute, events, saved, termination.asked, group
             )
@@ -155,7 +157,9 @@ def _trainer(
     if not any(group["params"] for group in groups):
         raise TrainingError("Nothing in this model is trained.", "Unfreeze a part of it.")
     state = TrainingState(
-        network, build_optimizer(groups, config.train, compute.device), compute.scaler()
+        network,
+        build_optimizer(groups, config.train, compute.device, config.compute.optimizer_kernel),
+        compute.scaler(),
     )
     if saved:
         _go_on(state, saved)
@@ -209,7 +213,9 @@ def prepare(
     material = Material(raw, fitted)
     for split, table in raw.splits.items():
         if table.num_rows:
-            material.sources[split] = task.encode(table, fitted, compute.device, report)
+            source = task.encode(table, fitted, compute.device, report)
+            source.threads = task.config.compute.loader_threads
+            material.sources[split] = source
     report(Data(summary=task.summarize(raw, fitted).record()))
     return material
 
@@ -228,6 +234,36 @@ def _fit_once(run: RunDirectory, task: Task[Any], raw: RawData, group: Alone) ->
             atomic.write_text(run.fitted, fitted.model_dump_json())
     told = group.told({"fitted": fitted and fitted.model_dump_json()})
     return fitted or task.fitted_type.model_validate_json(told["fitted"])
+
+
+def _settle_batch_size(
+    run: RunDirectory,
+    task: Task[Any],
+    material: Material,
+    compute: Compute,
+    events: EventLog,
+    group: Alone,
+) -> None:
+    """Where it was asked for, take the largest batch that fits, and write it down.
+
+    From then on the run's configuration has that number: it goes on with it on any machine.
+    """
+    train = task.config.train
+    size = train.batch_size
+    if train.auto_batch_size and group.leads:
+        from engine.training.costing import batch_that_fits
+
+        fitting = batch_that_fits(task, material.raw, material.fitted, compute)
+        # Processes on one CPU share its memory; each GPU has its own.
+        size = fitting * (group.size if compute.device.type == "cuda" else 1) or size
+    size = group.told({"batch_size": size})["batch_size"]
+    if not train.auto_batch_size:
+        return
+    changes = [f"train.batch_size={size}", "train.auto_batch_size=false"]
+    task.config = task.config.override(changes)
+    if group.leads:
+        run.rewrite(task.config)
+        events.write(Log(level="info", message=f"Batches have {size:,} samples."))
 
 
 def _go_on(state: TrainingState, saved: dict[str, Any]) -> None:

@@ -10,13 +10,14 @@ from enum import Enum
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.control import Request
 from engine.events import Evaluated, Event, Log, Progress, Samples, finite, finite_all
 from engine.metric import Metric
 from engine.tasks.task import Evaluation, Task
-from engine.training.batch import Batch, Noise, Source, epoch_plan
+from engine.training.batch import Batch, Noise, Source, epoch_plan, mixed
+from engine.training.clipping import clip_gradients
 from engine.training.controls import Controls
 from engine.training.device import Compute
 from engine.training.group import Alone
@@ -213,6 +214,8 @@ class Trainer:
         position = self.state.position
         self.state.optimizer.zero_grad(set_to_none=True)
         self._guard.undo()
+        # What dropout has drawn depends on where memory ended; what it draws next must not.
+        torch.manual_seed(mixed(self.config.seed, position.step))
         release(self.compute.device)
         size = -(-max(map(len, plan)) // self.group.size)
         most = max(1, size // self._least_rows)
@@ -248,7 +251,7 @@ class Trainer:
             state.scaler.unscale_(state.optimizer)
         norm = None
         if self.config.max_grad_norm > 0:
-            norm = nn.utils.clip_grad_norm_(self._parameters, self.config.max_grad_norm)
+            norm = clip_gradients(self._parameters, self.config.max_grad_norm)
         if state.scaler is not None:
             # In float16 gradients may overflow now and then; the scaler leaves such updates out.
             state.scaler.step(state.optimizer)

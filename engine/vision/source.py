@@ -20,6 +20,8 @@ from engine.vision.augmentation import Augmentation
 
 RESIDENT_BYTES = 1 << 30
 """Images up to this size together stay on the device."""
+_AHEAD = 3
+"""Batches that are decoded at a time: the one that is waited for, and those after it."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class StoredImages(Source):
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:
         """As :meth:`Source.read`; images that cannot be decoded are left out of their batch."""
-        with ThreadPoolExecutor(threads()) as pool:
+        with ThreadPoolExecutor(self.threads or threads()) as pool:
             for position, (images, rows) in enumerate(self._decoded(pool, plan[start:]), start):
                 inputs = self._preparation(
                     images.to(self._device, non_blocking=True),
@@ -122,10 +124,11 @@ class StoredImages(Source):
         self, pool: ThreadPoolExecutor, plan: Sequence[Tensor]
     ) -> Iterator[tuple[Tensor, Tensor]]:
         ahead: deque[tuple[Tensor, list[Future[Pixels | None]]]] = deque()
+        most = 1 if self.threads == 0 else _AHEAD
         coming = iter(plan)
         try:
             while True:
-                while len(ahead) < 3 and (rows := next(coming, None)) is not None:
+                while len(ahead) < most and (rows := next(coming, None)) is not None:
                     ahead.append((rows, [pool.submit(self._one, row) for row in rows.tolist()]))
                 if not ahead:
                     return

@@ -1,0 +1,23 @@
+"""Gradients no longer than a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+_TORCH_ADDS = 1e-6
+"""What torch adds to a norm before it divides the limit by it."""
+
+
+def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> Tensor:
+    """Shorten all gradients together to ``limit``; returns how long they were.
+
+    To the same bits as ``nn.utils.clip_grad_norm_``, which multiplies with 1 where nothing is to
+    be shortened. A look at the norm is free on the CPU and spares that: of a small MLP's update
+    it was a fifteenth.
+    """
+    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if norm.device.type != "cpu" or not norm + _TORCH_ADDS <= limit:
+        nn.utils.clip_grads_with_norm_(parameters, limit, norm)
+    return norm

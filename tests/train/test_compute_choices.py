@@ -1,0 +1,253 @@
+"""How a run computes can be chosen; what is not to be had here is refused in a sentence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from engine import RunConfig, train
+from engine.errors import TrainingError
+from engine.events import Evaluated, Log
+from engine.locations import runs_folder
+from engine.run_directory import RunDirectory
+from engine.training import costing
+from engine.training.ahead import ahead
+from engine.training.attention import choose_attention
+from engine.training.build import build_network
+from engine.training.compiling import told_of_compiler
+from engine.training.costing import estimate
+from engine.training.device import Compute
+from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training_config import Kernel, TrainConfig
+
+Words = Callable[..., RunConfig]
+CPU = torch.device("cpu")
+COMPUTE = Compute(CPU, torch.float32, threads=1)
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Words:
+    path = tmp_path / "films.csv"
+    kinds = ("good", "dull", "fine", "odd")
+    rows = [f"a {kinds[i % 4]} film number {i} {'very ' * (i % 7)},{i % 2}" for i in range(60)]
+    path.write_text("\n".join(["text,label", *rows]))
+    return lambda *changes: _words(path, changes)
+
+
+def _words(path: Path, changes: Sequence[str]) -> RunConfig:
+    return RunConfig.parse({
+        "name": "words",
+        "task": {"kind": "text_classification", "max_length": 16},
+        "data": {"kind": "file", "path": str(path)},
+        "model": {"kind": "transformer", "hidden_size": 16, "num_attention_heads": 2,
+                  "num_hidden_layers": 1, "vocab_size": 300},
+        "train": {"max_steps": 4, "batch_size": 8},
+        "compute": {"device": "cpu", "threads": 1},
+    }).override(changes)  # fmt: skip
+
+
+def flowers(*changes: str) -> RunConfig:
+    return RunConfig.parse({
+        "name": "flowers",
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "builtin", "name": "iris"},
+        "model": {"kind": "mlp", "hidden": [8]},
+        "train": {"epochs": 2},
+        "compute": {"device": "cpu", "threads": 1},
+    }).override(changes)  # fmt: skip
+
+
+def built(config: RunConfig) -> nn.Module:
+    task = config.task.create(config)
+    return build_network(task, task.fit(task.load()), COMPUTE)
+
+
+def trained_alike(*configs: RunConfig) -> Iterator[RunDirectory]:
+    """Runs with one tokenizer: trained anew, it gives words other numbers."""
+    fitted = None
+    for config in configs:
+        run = RunDirectory.create(runs_folder(), config)
+        if fitted is not None:
+            run.fitted.write_bytes(fitted)
+        train(config, run)
+        fitted = run.fitted.read_bytes()
+        yield run
+
+
+def losses(run: RunDirectory) -> list[float]:
+    told = [event.train_loss for event in run.newest(Evaluated) if isinstance(event, Evaluated)]
+    return [loss for loss in told if loss is not None]
+
+
+@pytest.mark.parametrize("changes", [[], ["adapter.method=lora"]], ids=["whole", "lora"])
+@pytest.mark.parametrize("wanted", ["eager", "sdpa"])
+def test_attention_is_computed_as_was_asked(words: Words, wanted: str, changes: list[str]) -> None:
+    network: Any = built(words(f"compute.attention={wanted}", *changes))
+    assert network.config._attn_implementation == wanted
+
+
+def test_attention_gives_the_same_however_it_is_computed(words: Words) -> None:
+    ways = [words(f"compute.attention={way}", "model.dropout=0") for way in ("eager", "auto")]
+    eager, usual = trained_alike(*ways)
+    assert losses(eager) == pytest.approx(losses(usual), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("compute", "said"),
+    [
+        (COMPUTE, "needs CUDA, and this runs on cpu"),
+        (Compute(torch.device("cuda"), torch.float32, 1), "does not compute in float32"),
+        (Compute(torch.device("cuda"), torch.bfloat16, 1), "needs the package flash-attn"),
+    ],
+)
+def test_flash_attention_is_refused_where_it_cannot_be(
+    words: Words, compute: Compute, said: str
+) -> None:
+    if "flash_attn" in sys.modules:
+        pytest.skip("it is installed here")
+    with pytest.raises(TrainingError, match=said):
+        choose_attention(built(words()), "flash_attention_2", compute)
+
+
+def test_a_network_without_attention_has_none_to_choose() -> None:
+    with pytest.raises(TrainingError, match=r"compute\.attention: this network is none of"):
+        train(flowers("compute.attention=sdpa"))
+
+
+KERNELS: tuple[Kernel, ...] = ("auto", "fused", "foreach", "forloop")
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_all_kernels_make_the_same_updates(optimizer: Any) -> None:
+    updated = []
+    for kernel in KERNELS:
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Linear(5, 4), nn.LayerNorm(4))
+        config = TrainConfig(optimizer=optimizer)
+        made = build_optimizer(trainable_groups(network), config, CPU, kernel)
+        assert all(
+            (bool(group["fused"]), bool(group["foreach"]))
+            == (kernel in ("auto", "fused"), kernel == "foreach")
+            for group in made.param_groups
+        )
+        for _ in range(3):
+            network(torch.ones(2, 5))[:, 0].sum().backward()
+            made.step()
+            made.zero_grad()
+        updated.append(list(network.state_dict().values()))
+    for other in updated[1:]:
+        torch.testing.assert_close(other, updated[0])
+
+
+def test_eight_bits_have_kernels_of_their_own() -> None:
+    with pytest.raises(TrainingError, match=r"compute\.optimizer_kernel: adamw_8bit has kernels"):
+        train(flowers("train.optimizer=adamw_8bit", "compute.optimizer_kernel=fused"))
+
+
+def test_a_run_is_the_same_whether_batches_are_read_ahead_or_not(words: Words) -> None:
+    changes = ("train.max_steps=12", "train.eval_steps=5")
+    now, early = trained_alike(
+        *[words(*changes, f"compute.loader_threads={count}") for count in (0, 1)]
+    )
+    assert losses(now) == losses(early)
+    assert len(losses(now)) > 1
+
+
+def test_what_reading_ahead_runs_into_is_raised_in_its_turn() -> None:
+    def items() -> Iterator[int]:
+        yield from (1, 2, 3)
+        raise TrainingError("the third was the last")
+
+    taken = ahead(items())
+    assert [next(taken), next(taken), next(taken)] == [1, 2, 3]
+    with pytest.raises(TrainingError, match="the third was the last"):
+        next(taken)
+
+
+def test_no_more_is_read_ahead_than_a_few_and_nothing_after_the_end() -> None:
+    made: list[int] = []
+    closed: list[bool] = []
+
+    def items() -> Iterator[int]:
+        try:
+            for number in range(1000):
+                made.append(number)
+                yield number
+        finally:
+            closed.append(True)
+
+    taken = ahead(items())
+    assert next(taken) == 0
+    taken.close()
+    assert closed == [True]
+    assert len(made) <= 5
+
+
+def settled(run: RunDirectory) -> tuple[int, bool]:
+    config = run.config().train
+    return config.batch_size, config.auto_batch_size
+
+
+def test_the_batch_size_that_was_found_is_the_runs_from_then_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = flowers("train.auto_batch_size=true", "train.max_steps=3")
+    run = train(config)
+    size, auto = settled(run)
+    # As many as leave ten updates to an epoch of 106 samples: the memory holds far more.
+    assert (size, auto) == (8, False)
+    assert any("Batches have 8 samples" in log.message for log in run.newest(Log)
+               if isinstance(log, Log))  # fmt: skip
+    monkeypatch.setattr(costing, "available_bytes", lambda device: 1)
+    train(run.config(), run)
+    assert settled(run) == (8, False)
+
+
+def test_the_estimate_is_of_the_batches_that_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costing, "_libraries", lambda: 0)
+    values = {
+        "name": "cost",
+        "task": {"kind": "image_classification"},
+        "data": {"kind": "builtin", "name": "digits"},
+        "model": {"kind": "cnn", "channels": [32, 64]},
+        "compute": {"device": "cpu", "threads": 1},
+    }
+    config = RunConfig.parse(values)
+    tight = estimate(config.override(["train.batch_size=100"])).memory.total
+    monkeypatch.setattr(costing, "available_bytes", lambda device: int(tight / 0.85))
+    told = estimate(config.override(["train.auto_batch_size=true", "train.batch_size=7"]))
+    assert told.verdict == "fits"
+    assert told.notes[0].startswith("batches of ")
+    assert int(told.notes[0].split()[2]) == pytest.approx(100, abs=8)
+
+
+def test_a_network_that_cannot_be_compiled_is_told_of() -> None:
+    from torch._inductor.exc import CppCompileError, InvalidCxxCompiler
+
+    for error, said in (
+        (InvalidCxxCompiler("g++"), "there is no C\\+\\+ compiler"),
+        (CppCompileError(["g++"], "x.cpp:3:1: fatal error: Python.h: No such file"), "Python.h"),
+    ):
+        with pytest.raises(TrainingError, match=f"compute.compile: .*{said}"), told_of_compiler():
+            raise error
+
+
+def test_other_errors_are_not_the_compilers() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), told_of_compiler():
+        raise RuntimeError("shapes")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [[], ["adapter.method=lora"]], ids=["bert", "lora"])
+def test_a_compiled_network_learns_the_same(words: Words, changes: list[str]) -> None:
+    steps = ["model.dropout=0", "train.max_steps=6", "train.eval_steps=3", *changes]
+    plain, compiled = trained_alike(
+        *[words(*steps, f"compute.compile={wanted}") for wanted in ("false", "true")]
+    )
+    assert losses(compiled) == pytest.approx(losses(plain), rel=1e-3)

@@ -1,0 +1,67 @@
+"""What evaluators keep of any number of batches, and what they find among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from engine.metrics.gathered import Gathered
+from engine.metrics.importance import WithImportance, number_scores
+from engine.metrics.worst_rows import WorstRows
+from engine.tasks.task import Evaluation, Evaluator
+from engine.training.batch import Batch
+
+
+def batches(count: int) -> Iterator[Batch]:
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(count):
+        yield Batch({"numeric": torch.rand(16, 3, generator=generator)}, torch.zeros(16))
+
+
+def test_what_was_gathered_comes_in_the_order_of_the_batches() -> None:
+    gathered = Gathered()
+    for number in range(40):
+        gathered.add(torch.full((1 << 17,), number))  # 2^20 bytes: some leave the device before
+    assert gathered.joined()[:: 1 << 17].tolist() == list(range(40))
+
+
+def test_the_worst_rows_of_many_batches_are_those_of_all_at_once() -> None:
+    worst = WorstRows(5, lambda said, true: (said - true).abs())
+    for batch in batches(300):
+        worst.add(batch.inputs["numeric"][:, 0], batch)
+    said, rows = worst.worst()
+    everything = torch.cat([batch.inputs["numeric"] for batch in batches(300)])
+    wanted = everything[everything[:, 0].argsort(descending=True)][:5]
+    assert torch.equal(rows.inputs["numeric"], wanted)
+    assert torch.equal(said, wanted[:, 0])
+
+
+def test_rows_that_are_right_are_not_among_the_worst() -> None:
+    worst = WorstRows(5, lambda said, true: torch.where(said > 0.99, said, -1.0))
+    for batch in batches(2):
+        worst.add(torch.tensor([1.0] + [0.0] * 15), batch)
+    assert worst.worst()[0].tolist() == [1.0, 1.0]
+
+
+def test_of_many_batches_few_are_kept() -> None:
+    class Nothing(Evaluator):
+        def update(self, network: nn.Module, batch: Batch) -> None: ...
+
+        def compute(self, views: bool = False) -> Evaluation:
+            return Evaluation({})
+
+    class Sum(nn.Module):
+        def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+            return inputs["numeric"].sum(1, keepdim=True)
+
+    evaluator = WithImportance(Nothing(), {"x": {"numeric": [0]}}, number_scores(1.0))
+    worst = WorstRows(5, lambda said, true: said)
+    for batch in batches(9000):
+        evaluator.update(Sum(), batch)
+        worst.add(batch.targets, batch)
+    assert len(evaluator._batches) < 5000
+    assert len(worst._parts) < 100
+    (table,) = evaluator.compute(views=True).views
+    assert table.title.startswith("Importance")
