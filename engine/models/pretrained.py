@@ -50,6 +50,17 @@ class PretrainedModelConfig(ModelConfig):
         """Whether there are no weights to begin with."""
         return not self.path
 
+    @property
+    def base(self) -> str:
+        """The place of the weights, as transformers and peft find them.
+
+        Empty for an adapter as well: a further one on top of it could not name its base.
+        """
+        from engine.networks.transformer import base_of_adapter, source_of
+
+        place = source_of(self.path) if self.path else ""
+        return "" if base_of_adapter(place) else place
+
     def exported(self, folder: Path) -> Self:
         """The network as it lies in an exported folder."""
         return self.model_copy(update={"path": str(folder), "revision": "main"})

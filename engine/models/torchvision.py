@@ -49,6 +49,15 @@ class TorchvisionConfig(ImageModelConfig):
 
         return build_torchvision(self, shape)
 
+    @property
+    def base(self) -> str:
+        """What torchvision calls the weights; empty where the network is not as they know it."""
+        if not self.pretrained or self.small_stem == "yes":
+            return ""
+        from engine.networks.torchvision import name_of_weights
+
+        return name_of_weights(self)
+
     def exported(self, folder: Path) -> TorchvisionConfig:
         """Without a download: all weights lie in the folder."""
         del folder

@@ -37,17 +37,6 @@ class TransformerConfig(PretrainedModelConfig):
         False, "Compute layers twice to save memory", advanced=True
     )
 
-    @property
-    def base(self) -> str:
-        """The place of the weights, as transformers and peft find them.
-
-        Empty for an adapter as well: a further one on top of it could not name its base.
-        """
-        from engine.networks.transformer import base_of_adapter, source_of
-
-        place = source_of(self.path) if self.path else ""
-        return "" if base_of_adapter(place) else place
-
     def build(self, shape: Any) -> nn.Module:
         """Takes a :class:`~engine.models.shapes.TextShape`."""
         from engine.networks.transformer import build_transformer

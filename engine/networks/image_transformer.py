@@ -16,7 +16,7 @@ from engine.errors import TrainingError
 from engine.models.image import Preprocessing
 from engine.models.shapes import ImageShape
 from engine.networks.transfer import Transfer, check_size
-from engine.networks.transformer import readable, source_of
+from engine.networks.transformer import base_of_adapter, merged_adapter, readable, source_of
 from engine.plain import plain
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _AUTO: Any = transformers.AutoModelForImageClassification
 _HALF = (0.5, 0.5, 0.5)
+_PREPROCESSING = "preprocessor_config.json"
 
 
 class ImageTransformer(Transfer):
@@ -40,24 +41,27 @@ class ImageTransformer(Transfer):
         logits: Tensor = self.network(pixel_values=images, **self._options).logits
         return logits
 
-    def save_pretrained(self, folder: Path, preprocessing: Preprocessing) -> None:
-        """A folder as transformers reads it. Raises ``OSError``."""
+    def save_pretrained(self, folder: Path) -> None:
+        """Weights and configuration as transformers reads them. Raises ``OSError``."""
         network: Any = self.network
         network.save_pretrained(folder)
-        size = {"height": preprocessing.size, "width": preprocessing.size}
-        atomic.write_json(
-            folder / "preprocessor_config.json",
-            {
-                "image_processor_type": "ViTImageProcessor",
-                "do_resize": True,
-                "size": size,
-                "do_rescale": True,
-                "rescale_factor": 1 / 255,
-                "do_normalize": True,
-                "image_mean": list(preprocessing.mean),
-                "image_std": list(preprocessing.std),
-            },
-        )
+
+
+def save_companions(preprocessing: Preprocessing, folder: Path) -> None:
+    """What transformers reads beside the weights or an adapter. Raises ``OSError``."""
+    atomic.write_json(
+        folder / _PREPROCESSING,
+        {
+            "image_processor_type": "ViTImageProcessor",
+            "do_resize": True,
+            "size": {"height": preprocessing.size, "width": preprocessing.size},
+            "do_rescale": True,
+            "rescale_factor": 1 / 255,
+            "do_normalize": True,
+            "image_mean": list(preprocessing.mean),
+            "image_std": list(preprocessing.std),
+        },
+    )
 
 
 def build_image_transformer(config: ImageTransformerConfig, shape: ImageShape) -> nn.Module:
@@ -78,13 +82,9 @@ def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing:
     """
     with readable(config):
         architecture = _architecture(config)
-        place = {"revision": config.revision} if source_of(config.path) == config.path else {}
-        noted = transformers.utils.hub.cached_file(
-            source_of(config.path),
-            "preprocessor_config.json",
-            _raise_exceptions_for_missing_entries=False,
-            **place,
-        )
+        noted = _noted(config, source_of(config.path))
+        if noted is None and (base := base_of_adapter(source_of(config.path))):
+            noted = _noted(config, source_of(base))
     notes = json.loads(Path(noted).read_text()) if noted else {}
     size = _side(notes.get("crop_size")) or _side(notes.get("size"))
     return Preprocessing(
@@ -92,6 +92,15 @@ def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing:
         tuple(notes.get("image_mean") or _HALF),
         tuple(notes.get("image_std") or _HALF),
     )
+
+
+def _noted(config: ImageTransformerConfig, place: str) -> str | None:
+    """The file of the model's image processor, where it has one."""
+    revision = {"revision": config.revision} if place == config.path else {}
+    found: str | None = transformers.utils.hub.cached_file(
+        place, _PREPROCESSING, _raise_exceptions_for_missing_entries=False, **revision
+    )
+    return found
 
 
 def _side(size: Any) -> int | None:
@@ -104,8 +113,10 @@ def _side(size: Any) -> int | None:
 
 
 def _architecture(config: ImageTransformerConfig) -> Any:
+    place = source_of(config.path)
+    base = base_of_adapter(place)
     return transformers.AutoConfig.from_pretrained(
-        source_of(config.path), revision=config.revision, trust_remote_code=False
+        source_of(base) if base else place, revision=config.revision, trust_remote_code=False
     )
 
 
@@ -143,9 +154,11 @@ def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
     _label(architecture, shape)
     if torch.get_default_device().type == "meta":
         return _AUTO.from_config(architecture, dtype=torch.float32)
+    place = source_of(config.path)
+    base = base_of_adapter(place)
     with readable(config):
-        return _AUTO.from_pretrained(
-            source_of(config.path),
+        network, told = _AUTO.from_pretrained(
+            source_of(base) if base else place,
             revision=config.revision,
             config=architecture,
             dtype=torch.float32,
@@ -153,7 +166,13 @@ def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
             use_safetensors=True,
             # A head for other classes is replaced by a new one.
             ignore_mismatched_sizes=True,
+            output_loading_info=True,
         )
+        if base:
+            network = merged_adapter(network, place)
+    # Begun anew, they must be trained and saved even where all else is frozen.
+    network.new_layers = sorted({name.rpartition(".")[0] for name in told["missing_keys"]})
+    return network
 
 
 def _label(architecture: Any, shape: ImageShape) -> None:

@@ -47,6 +47,11 @@ def preprocessing_of(config: TorchvisionConfig) -> Preprocessing:
     return Preprocessing(wanted.crop_size[0], tuple(wanted.mean), tuple(wanted.std))
 
 
+def name_of_weights(config: TorchvisionConfig) -> str:
+    """As ``torchvision.models.get_weight`` takes it; raises :class:`TrainingError`."""
+    return str(_weights(config))
+
+
 def _builder(name: str) -> Any:
     # Only classifiers: those of the subpackages detect, segment or watch films.
     known = models.list_models(module=models)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 _CONTAINERS = ("features", "encoder", "layers", "layer", "stages", "blocks", "classifier")
 """Names of modules that hold the stages of a network rather than being one."""
@@ -17,7 +18,10 @@ Trainable = Literal["all", "last_stage", "head"]
 
 
 class Transfer(nn.Module):
-    """Input ``[batch, channels, height, width]``, output logits ``[batch, outputs]``."""
+    """Input ``[batch, channels, height, width]``, output logits ``[batch, outputs]``.
+
+    An adapter is put on ``network`` inside, by whose names others know the layers.
+    """
 
     def __init__(
         self, network: nn.Module, trainable: Trainable = "all", backbone_lr_scale: float = 1.0
@@ -28,6 +32,8 @@ class Transfer(nn.Module):
         head, _ = find_head(network)
         self.head_name = f"network.{head}"
         """The full name of the layer that is new for the task."""
+        inside: Any = network
+        inside.head_name = head
         self._scale = backbone_lr_scale
         self._frozen = _freeze(network, head, trainable)
         self.train()
@@ -44,6 +50,14 @@ class Transfer(nn.Module):
         for module in self._frozen:
             module.eval()
         return self
+
+    def keep_statistics(self) -> None:
+        """Let batch norms stay as in use, unless an adapter saves them whole."""
+        self._frozen += [
+            module
+            for name, module in self.network.named_modules()
+            if isinstance(module, _BatchNorm) and ".modules_to_save." not in name
+        ]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Head and backbone with the scales of their learning rates."""

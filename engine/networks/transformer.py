@@ -99,14 +99,14 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
             output_loading_info=True,
         )
         if base:
-            network = _merged(network, place)
+            network = merged_adapter(network, place)
     # Begun anew, they must be trained and saved even where all else is frozen.
     network.new_layers = sorted({name.rpartition(".")[0] for name in told["missing_keys"]})
     _make_room(network, shape)
     return network
 
 
-def _merged(network: Any, adapter: str) -> Any:
+def merged_adapter(network: Any, adapter: str) -> Any:
     """The network with an adapter worked into its weights, to go on from there."""
     import peft
 

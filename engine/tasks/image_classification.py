@@ -164,15 +164,21 @@ class ImageClassification(Task[ImageFitted]):
 
     def save_network(self, network: nn.Module, fitted: ImageFitted, folder: Path) -> None:
         """As transformers does for its networks, so that they can be loaded by it again."""
-        from engine.models.image import Preprocessing
-
         if not isinstance(self.config.model, ImageTransformerConfig):
             return super().save_network(network, fitted, folder)
         saved: Any = network
-        saved.save_pretrained(
-            folder, Preprocessing(fitted.size, tuple(fitted.mean), tuple(fitted.std))
-        )
+        saved.save_pretrained(folder)
         return None
+
+    def save_companions(self, fitted: ImageFitted, folder: Path) -> None:
+        """What becomes of an image before the network, as transformers reads it."""
+        if isinstance(self.config.model, ImageTransformerConfig):
+            from engine.models.image import Preprocessing
+            from engine.networks.image_transformer import save_companions
+
+            save_companions(
+                Preprocessing(fitted.size, tuple(fitted.mean), tuple(fitted.std)), folder
+            )
 
     def load_network(self, fitted: ImageFitted, folder: Path) -> nn.Module:
         """The network with the weights that :meth:`save_network` wrote."""

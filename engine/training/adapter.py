@@ -15,9 +15,10 @@ from transformers.pytorch_utils import Conv1D
 
 from engine.adapter import AdapterConfig
 from engine.errors import TrainingError
+from engine.networks.transfer import Transfer
 from engine.training.four_bit import dequantize
 from engine.training.low_rank import fuse
-from engine.training.targets import adaptable, heads, resolve
+from engine.training.targets import adaptable, heads, plain_network, resolve
 
 _INITS: dict[str, Any] = {"default": True, "gaussian": "gaussian", "pissa": "pissa"}
 
@@ -29,6 +30,11 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
     Without an adapter the network is returned as it is. Raises :class:`TrainingError`.
     """
     if not config.active:
+        return network
+    if isinstance(network, Transfer):
+        network.network = with_adapter(network.network, config, base)
+        if base:  # else all of the network is saved, statistics too
+            network.keep_statistics()
         return network
     targets = resolve(network, config)
     _check_init(network, targets, config)
@@ -44,7 +50,6 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
         init_lora_weights=_INITS[config.init_lora_weights],
         modules_to_save=kept or None,
         trainable_token_indices=_added_tokens(network, kept),
-        base_model_name_or_path=base or None,
         inference_mode=False,
     )
     if any(isinstance(module, Conv1D) for module in network.modules()):
@@ -54,7 +59,7 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
     except (ValueError, NotImplementedError) as error:
         raise TrainingError(f"adapter: {str(error).splitlines()[0]}") from error
     if base:
-        # peft writes the name that the network itself claims, which may be a folder of the hub.
+        # peft takes the name that the network itself claims, which may be a folder of the hub.
         lora.base_model_name_or_path = base
     fuse(adapted)
     # With gradient checkpointing peft lets gradients down to the embeddings, see build_transformer.
@@ -62,14 +67,28 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
     return adapted
 
 
+def peft_model(network: nn.Module) -> Any:
+    """The ``PeftModel`` that a network with an adapter is, or has inside."""
+    inside = plain_network(network)
+    assert isinstance(inside, peft.PeftModel)
+    return inside
+
+
 def merged(network: nn.Module) -> nn.Module:
     """A copy of the network with the adapter worked into its weights, free of peft."""
-    assert isinstance(network, peft.PeftModel)
     apart = copy.deepcopy(network)
     dequantize(apart)
     # The sum needs the digits that frozen weights in half precision lack.
-    plain: nn.Module = apart.float().merge_and_unload(safe_merge=True)
-    return plain.requires_grad_(True)
+    whole: nn.Module = peft_model(apart.float()).merge_and_unload(safe_merge=True)
+    return _inside(apart, whole).requires_grad_(True)
+
+
+def _inside(network: nn.Module, part: nn.Module) -> nn.Module:
+    """``part`` in the place of the plain network, with the same around it."""
+    if not isinstance(network, Transfer):
+        return part
+    network.network = part
+    return network
 
 
 def save_initial(network: nn.Module, config: AdapterConfig, path: Path) -> None:
@@ -84,25 +103,25 @@ def save_initial(network: nn.Module, config: AdapterConfig, path: Path) -> None:
 
 def save_adapter(network: nn.Module, folder: Path, initial: Path) -> None:
     """Write ``adapter_config.json``, ``adapter_model.safetensors`` and a model card."""
-    assert isinstance(network, peft.PeftModel)
-    config: Any = network.peft_config["default"]
+    model = peft_model(network)
+    config: Any = model.peft_config["default"]
     if config.init_lora_weights != "pissa":
         # Rows of added tokens are saved by themselves; peft would add the whole embedding.
-        network.save_pretrained(str(folder), save_embedding_layers=False)
+        model.save_pretrained(str(folder), save_embedding_layers=False)
         return
     weights = _difference(_adapter_weights(network), load_file(initial))
     save_file(weights, folder / "adapter_model.safetensors", {"format": "pt"})
     # Twice the rank at the same scale, alpha / r.
-    plain = dataclasses.replace(
+    usual = dataclasses.replace(
         config, r=2 * config.r, lora_alpha=2 * config.lora_alpha, init_lora_weights=True
     )
-    plain.inference_mode = True
-    plain.save_pretrained(str(folder))
-    network.create_or_update_model_card(str(folder))
+    usual.inference_mode = True
+    usual.save_pretrained(str(folder))
+    model.create_or_update_model_card(str(folder))
 
 
 def _adapter_weights(network: nn.Module) -> dict[str, Tensor]:
-    weights = peft.get_peft_model_state_dict(network, save_embedding_layers=False)
+    weights = peft.get_peft_model_state_dict(peft_model(network), save_embedding_layers=False)
     return {name: value.detach().cpu().contiguous() for name, value in weights.items()}
 
 
@@ -119,8 +138,8 @@ def _difference(trained: dict[str, Tensor], initial: dict[str, Tensor]) -> dict[
 
 def load_adapter(network: nn.Module, folder: Path) -> nn.Module:
     """``network`` with the adapter that lies in ``folder``."""
-    adapted: nn.Module = peft.PeftModel.from_pretrained(network, str(folder))
-    return adapted
+    adapted: nn.Module = peft.PeftModel.from_pretrained(plain_network(network), str(folder))
+    return _inside(network, adapted)
 
 
 def _check_init(network: nn.Module, targets: list[str], config: AdapterConfig) -> None:

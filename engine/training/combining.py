@@ -30,6 +30,7 @@ from engine.tasks.task import Fitted, Task
 from engine.training.build import holds_adapter
 from engine.training.export import read_exported, write_exported
 from engine.training.model_card import class_names
+from engine.training.targets import plain_network
 
 _RESULT = "combined"
 
@@ -151,7 +152,7 @@ def _combined(adapters: Sequence[_Adapter], wanted: Combination) -> tuple[dict[s
 def _unread_base(adapter: _Adapter) -> nn.Module:
     """The network below the adapters, without its weights: only where they belong matters."""
     with torch.device("meta"):
-        network = adapter.task.build_network(adapter.fitted)
+        network = plain_network(adapter.task.build_network(adapter.fitted))
     return network.to_empty(device="cpu")
 
 

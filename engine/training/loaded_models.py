@@ -133,7 +133,9 @@ def _add(network: _Network, task: Task[Any], fitted: Fitted, folder: Path, place
         network.module = load_network(task, fitted, folder)
         network.names[place] = "default"
         return
-    module: Any = network.module
+    from engine.training.adapter import peft_model
+
+    module = peft_model(network.module)
     name = f"adapter{max(_number(name) for name in network.names.values()) + 1}"
     device = next(module.parameters()).device
     module.load_adapter(str(folder), name, torch_device=str(device))
@@ -149,6 +151,7 @@ def _number(name: str) -> int:
 
 def _choose(network: _Network, place: Place) -> None:
     """Let one of the adapters speak, and count it as used last."""
-    module: Any = network.module
+    from engine.training.adapter import peft_model
+
     network.names[place] = network.names.pop(place)
-    module.set_adapter(network.names[place], inference_mode=True)
+    peft_model(network.module).set_adapter(network.names[place], inference_mode=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
+from safetensors import safe_open
 
 from engine import atomic
 from engine.config import RunConfig
+from engine.models.torchvision import TorchvisionConfig
 from engine.plain import plain
 from engine.tasks.task import Fitted
 from engine.training.build import ADAPTER, holds_adapter
@@ -26,6 +28,8 @@ _PIPELINES = {
     "ForImageClassification": "image-classification",
 }
 """What the hub calls the uses of transformers' classes, by how their names end."""
+_FEW_CLASSES = 30
+"""Up to so many are named in the code on the page."""
 
 
 def write_card(folder: Path, config: RunConfig, fitted: Fitted, metrics: Metrics) -> None:
@@ -50,8 +54,11 @@ def _network(folder: Path) -> str:
     for name, place in ((ADAPTER, "auto_mapping"), ("config.json", "architectures")):
         if (folder / name).is_file():
             noted = json.loads((folder / name).read_text()).get(place) or {}
-            found = noted.get("base_model_class") if isinstance(noted, dict) else noted[0]
-            return str(found or "")
+            if not isinstance(noted, dict):
+                return str(noted[0])
+            if str(noted.get("parent_library")).startswith("transformers."):
+                return str(noted.get("base_model_class") or "")
+            return ""
     return ""
 
 
@@ -72,8 +79,8 @@ def _metadata(folder: Path, config: RunConfig, network: str, metrics: Metrics) -
     ]
     data = ModelCardData(
         library_name=_library(folder),
-        # Of a folder others know nothing, and the hub refuses its name.
-        base_model=base if base and not Path(base).is_absolute() else None,
+        # Of a folder or of torchvision's weights the hub knows nothing, and refuses their name.
+        base_model=base if base and network and not Path(base).is_absolute() else None,
         pipeline_tag=pipeline,
         tags=["dltui", *(["lora"] if holds_adapter(folder) else [])],
         model_name=config.name if results else None,
@@ -118,17 +125,48 @@ def _number(value: float | None) -> str:
 
 def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> list[str]:
     """How it is loaded without this program, where others can."""
+    if isinstance(config.model, TorchvisionConfig) and holds_adapter(folder):
+        return _code(_on_torchvision(folder, config.model))
     if not network:
         return []
     code = [f"from transformers import {network}"]
     if holds_adapter(folder):
-        classes = class_names(fitted)
-        labels = f", num_labels={len(classes)}" if classes else ""
+        place = plain(config.model.base)
         code += [
             "from peft import PeftModel", "",
-            f'base = {network}.from_pretrained("{plain(config.model.base)}"{labels})',
+            *_loading(f'base = {network}.from_pretrained("{place}"', class_names(fitted)),
             'model = PeftModel.from_pretrained(base, "path/to/this/folder")',
         ]  # fmt: skip
     else:
         code += ["", f'model = {network}.from_pretrained("path/to/this/folder")']
-    return ["```python", *code, "```", ""]
+    return _code(code)
+
+
+def _loading(call: str, classes: Sequence[str]) -> list[str]:
+    """A call with what the classes add: a head of their size, and their names if they are few."""
+    if not classes:
+        return [f"{call})"]
+    # A base for other classes has another head.
+    head = "ignore_mismatched_sizes=True"
+    if len(classes) > _FEW_CLASSES:
+        return [f"{call}, num_labels={len(classes)}, {head})"]
+    names = json.dumps([plain(name) for name in classes], ensure_ascii=False)
+    return [f"labels = {names}", f"{call}, id2label=dict(enumerate(labels)), {head})"]
+
+
+def _on_torchvision(folder: Path, model: TorchvisionConfig) -> list[str]:
+    head, *_ = json.loads((folder / ADAPTER).read_text())["modules_to_save"]
+    with safe_open(folder / "adapter_model.safetensors", "pt") as weights:
+        outputs, inputs, *kernel = weights.get_slice(f"base_model.model.{head}.weight").get_shape()
+    kind, size = ("Conv2d", f", {tuple(kernel)}") if kernel else ("Linear", "")
+    return [
+        "from peft import PeftModel", "from torch import nn", "from torchvision import models", "",
+        f'weights = models.get_weight("{model.base}")',
+        f'base = models.get_model("{plain(model.name)}", weights=weights)',
+        f'base.set_submodule("{head}", nn.{kind}({inputs}, {outputs}{size}))',
+        'model = PeftModel.from_pretrained(base, "path/to/this/folder")',
+    ]  # fmt: skip
+
+
+def _code(lines: Sequence[str]) -> list[str]:
+    return ["```python", *lines, "```", ""]

@@ -121,7 +121,9 @@ def load_trained_weights(network: nn.Module, weights: dict[str, Tensor]) -> None
     missing, unexpected = network.load_state_dict(weights, strict=False)
     absent = set(missing) & set(trained_weights(network))
     if absent or unexpected:
-        raise RuntimeError(f"weights do not fit: missing {sorted(absent)}, extra {unexpected}")
+        found = {"missing": absent, "extra": unexpected}
+        lacks = [f"{min(names)} is {what}" for what, names in found.items() if names]
+        raise RuntimeError(f"weights do not fit: {' and '.join(lacks)}")
 
 
 def on_cpu(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -23,6 +23,7 @@ from engine.adapter import (
 from engine.config import RunConfig
 from engine.data.loaded import loaded
 from engine.errors import TrainingError
+from engine.networks.transfer import Transfer
 
 _HEADS = ("classifier", "pre_classifier", "score", "qa_outputs", "fc", "head", "heads")
 """Names of outermost modules that are made anew for a task, in transformers and torchvision."""
@@ -38,7 +39,7 @@ def answer(values: Mapping[str, Any]) -> dict[str, Any]:
     config = RunConfig.parse(values)
     task, _, fitted = loaded(config)
     with torch.device("meta"):
-        network = task.build_network(fitted)
+        network = plain_network(task.build_network(fitted))
     return {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "groups": [group.record() for group in target_groups(network)],
@@ -55,6 +56,11 @@ def _cost(network: nn.Module, preset: str) -> dict[str, int]:
         "parameters_per_rank": sum(map(_per_rank, taken)),
         "outputs": sum(_sides(layer)[1] for layer in taken),
     }
+
+
+def plain_network(network: nn.Module) -> nn.Module:
+    """The network as others know it, by whose names an adapter is saved: without what is around."""
+    return network.network if isinstance(network, Transfer) else network
 
 
 def adaptable(network: nn.Module) -> dict[str, nn.Module]:
@@ -74,10 +80,8 @@ def adaptable(network: nn.Module) -> dict[str, nn.Module]:
 
 def heads(network: nn.Module) -> list[str]:
     """Names of the modules that are new for the task and so must be trained whole."""
-    told = getattr(network, "head_name", None)  # of a network around another one
-    if told:
-        return [told]
-    outermost = [name for name, _ in network.named_children() if name in _HEADS]
+    told = getattr(network, "head_name", None)  # of a network on images
+    outermost = [told] if told else [n for n, _ in network.named_children() if n in _HEADS]
     # Further in, such as a pooler that the weights of a language model lack.
     inner = [
         name
