@@ -47,8 +47,9 @@ def explanation(view: FieldView) -> list[Content]:
     }
     lines = [literal(view.spec.help, 2000), Content("")]
     lines += [_fact(name, fact) for name, fact in facts.items() if fact]
-    if view.options:
-        lines.append(Content(""))
+    if not any(view.options.values()):
+        return lines  # what it takes was told
+    lines.append(Content(""))
     for value, about in view.options.items():
         lines.append(literal(_shown(value)).stylize("bold") + literal(f"  {about}", 400))
     return lines
