@@ -70,19 +70,18 @@ def _trained(
     events: EventLog,
     termination: Termination,
 ) -> tuple[int, Event | None]:
-    from engine.training.group import PeerLost
+    from engine.training.group import lost_a_peer
     from engine.training.run import train_beside
 
     try:
         return 0, train_beside(run, events, termination, rank, size, meeting)
     except UserError as error:
         return MENDABLE, Failed(message=str(error))
-    except PeerLost:
-        traceback.print_exc()
-        time.sleep(_PATIENCE_SECONDS)
-        return PEER_LOST, None
     except Exception as error:  # noqa: BLE001 — told in the last event and the log
         traceback.print_exc()
+        if lost_a_peer(error):
+            time.sleep(_PATIENCE_SECONDS)
+            return PEER_LOST, None
         return DEFECT, Failed(message=defect(error), report=str(run.log))
 
 

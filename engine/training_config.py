@@ -43,14 +43,20 @@ class TrainConfig(Section):
     max_grad_norm: float = option(
         1.0, "Longest gradient; longer ones are shortened, 0 switches it off", ge=0, advanced=True
     )
-    strategy: Literal["auto", "single", "ddp"] = option(
+    strategy: Literal["auto", "single", "ddp", "fsdp"] = option(
         "auto",
-        "ddp trains in several processes, each with its share of every batch; auto does so where "
-        "train.devices is above 1",
+        "ddp trains in several processes, each with its share of every batch; fsdp shares out the "
+        "weights too, for models that do not fit one GPU; auto is ddp where train.devices is "
+        "above 1",
         advanced=True,
     )
     devices: int = option(
-        1, "Processes that train together, each on a GPU of its own", ge=1, le=64, advanced=True
+        1,
+        "Processes that train together, each on a GPU of its own; batch norms see the rows of "
+        "their process",
+        ge=1,
+        le=64,
+        advanced=True,
     )
     max_restarts: int = option(
         3,

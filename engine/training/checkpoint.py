@@ -87,13 +87,21 @@ def _remove_unfinished(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def load_newest(folder: Path) -> tuple[Checkpoint | None, dict[str, Any], list[Checkpoint]]:
-    """The newest undamaged checkpoint, its state, and the damaged ones that were passed over."""
+def load_newest(
+    folder: Path, mapped: bool = False
+) -> tuple[Checkpoint | None, dict[str, Any], list[Checkpoint]]:
+    """The newest undamaged checkpoint, its state, and the damaged ones that were passed over.
+
+    ``mapped`` leaves the tensors on the disk until they are looked at: several processes that each
+    need a part do not all hold everything.
+    """
     damaged: list[Checkpoint] = []
     for checkpoint in found(folder):
         if _intact(checkpoint.path):
             # Only tensors and plain values: nothing in the file is executed.
-            state = torch.load(checkpoint.path / _STATE, map_location="cpu", weights_only=True)
+            state = torch.load(
+                checkpoint.path / _STATE, map_location="cpu", weights_only=True, mmap=mapped
+            )
             return checkpoint, state, damaged
         damaged.append(checkpoint)
     return None, {}, damaged

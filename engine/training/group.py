@@ -23,6 +23,8 @@ from engine.training.state import trained_weights
 
 _BUCKET_BYTES = 1 << 25
 """Gradients travel together up to this size."""
+_GLOO = "gloo/transport"
+"""In what gloo says of a connection that broke."""
 _PATIENCE = timedelta(days=30)
 """The others wait while the leader evaluates; whether it lives, the process above looks at."""
 
@@ -37,6 +39,9 @@ class Alone:
     rank = 0
     size = 1
 
+    sharded = False
+    """Whether the network is shared out, so that each pass through it needs all processes."""
+
     @property
     def leads(self) -> bool:
         """Whether this process decides and writes."""
@@ -47,12 +52,21 @@ class Alone:
         del least
         return plan
 
+    def idle(self, rows: Tensor, least: int) -> bool:
+        """Whether its share of a batch is of no weight: it keeps others company only."""
+        del rows, least
+        return False
+
     def reseed(self, seed: int, step: int) -> None:
         """Make dropout another one in each process, as a function of the update."""
 
     def any(self, here: bool) -> bool:
         """Whether it holds in at least one process."""
         return here
+
+    def total(self, weight: float) -> float:
+        """What a backward pass weighs its losses by: the terms of the update that it knows of."""
+        return weight
 
     def align(self, network: nn.Module) -> None:
         """Give all processes the leader's weights."""
@@ -63,6 +77,17 @@ class Alone:
         """Make each gradient that of the whole batch; returns its losses and their weights."""
         del network
         return losses, weights
+
+    def entire(self, value: Tensor) -> Tensor:
+        """A tensor as a whole, of which each process may have a share."""
+        return value
+
+    def decided(self, here: bool) -> bool:
+        """What the leader says where all do the same; otherwise what this process says itself."""
+        return here
+
+    def call(self, deed: str) -> None:
+        """Let the others join in what the leader begins with, where it cannot do it alone."""
 
     def told(self, message: dict[str, Any]) -> dict[str, Any]:
         """The leader's message, in every process."""
@@ -81,7 +106,7 @@ class Group(Alone):
         self.size = size
         # What processes agree on lies in the memory of the CPU, whatever they compute with.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        with _among_peers():
+        with among_peers():
             dist.init_process_group(
                 backend,
                 init_method=f"file://{store}",
@@ -110,7 +135,7 @@ class Group(Alone):
 
     def align(self, network: nn.Module) -> None:
         """As :meth:`Alone.align`."""
-        with torch.no_grad(), _among_peers():
+        with torch.no_grad(), among_peers():
             for value in trained_weights(network).values():
                 dist.broadcast(value, 0)
 
@@ -164,14 +189,14 @@ class Group(Alone):
         torch._foreach_copy_(list(tensors), parts)
 
     def _sum(self, tensor: Tensor) -> None:
-        with _among_peers():
+        with among_peers():
             dist.all_reduce(tensor)
 
     def told(self, message: dict[str, Any]) -> dict[str, Any]:
         """As :meth:`Alone.told`; the message is what JSON takes."""
         text = json.dumps(message).encode() if self.leads else b""
         length = torch.tensor(len(text))
-        with _among_peers():
+        with among_peers():
             dist.broadcast(length, 0)
             content = torch.frombuffer(bytearray(text or int(length)), dtype=torch.uint8)
             dist.broadcast(content, 0)
@@ -196,8 +221,14 @@ def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
 
 
 @contextmanager
-def _among_peers() -> Iterator[None]:
+def among_peers() -> Iterator[None]:
+    """Whatever fails in a conversation fails because another one is gone."""
     try:
         yield
     except RuntimeError as error:
         raise PeerLost(str(error)) from error
+
+
+def lost_a_peer(error: Exception) -> bool:
+    """Whether an error means that another process is gone, in whatever pass it came up."""
+    return isinstance(error, PeerLost | dist.DistError) or _GLOO in str(error)

@@ -57,3 +57,12 @@ def nothing_fits(device: torch.device, network: nn.Module, train: TrainConfig) -
         "Choose a smaller model, shorter texts or smaller images, adapter.method=lora, "
         "model.gradient_checkpointing=true or compute.precision=bfloat16.",
     )
+
+
+def too_large(device: torch.device) -> TrainingError:
+    """What to say when a sharded network has no room for a batch."""
+    return TrainingError(
+        f"Out of memory: this process's share of a batch does not fit on {device}.",
+        "Choose a smaller train.batch_size with more train.gradient_accumulation_steps, more "
+        "train.devices, shorter texts or smaller images, or gradient checkpointing.",
+    )

@@ -35,7 +35,7 @@ from engine.room import too_little_room
 from engine.run_directory import RunDirectory
 from engine.tasks.task import Evaluation, Fitted, Task
 from engine.termination import Terminated, Termination
-from engine.training import checkpoint, device
+from engine.training import checkpoint, device, sharded
 from engine.training.batch import Source
 from engine.training.build import build_network, keep_initial
 from engine.training.compiling import told_of_compiler
@@ -46,6 +46,7 @@ from engine.training.guard import batch_statistics
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.resources import watch_resources
 from engine.training.saver import Saver
+from engine.training.sharded import Sharded, ShardedState
 from engine.training.state import (
     Position,
     TrainingState,
@@ -93,15 +94,19 @@ def train_beside(
     Only the first writes into the run's directory; ``events`` are this process's own. Raises
     :class:`~engine.training.group.PeerLost`.
     """
-    compute = device.choose(run.config().compute, rank, size)
-    return _train(run, events, termination, compute, Group(rank, size, meeting, compute.device))
+    config = run.config()
+    compute = device.choose(config.compute, rank, size)
+    kind = Sharded if config.train.strategy == "fsdp" else Group
+    return _train(run, events, termination, compute, kind(rank, size, meeting, compute.device))
 
 
 def _train(
     run: RunDirectory, events: EventLog, termination: Termination, compute: Compute, group: Alone
 ) -> Event:
     config = run.config()
-    resumed, saved, damaged = checkpoint.load_newest(run.checkpoints)
+    if group.sharded:
+        sharded.check(config, compute)
+    resumed, saved, damaged = checkpoint.load_newest(run.checkpoints, mapped=group.sharded)
     position = Position(**saved["position"]) if saved else Position()
     events.write(_started(compute, resumed.step if resumed else 0))
     for bad in damaged:
@@ -123,11 +128,10 @@ def _train(
                 events.write(Log(level="warning", message=warning))
             with termination.deferred(), saver:
                 ending = trainer.run()
-                if group.leads:
-                    trainer.save(ending.value)
-            if not group.leads:
+                trainer.save_last(ending)
+            if not (group.leads or group.sharded):
                 return Finished(step=position.step, seconds=position.seconds, reason=ending.value)
-            if ending is Ending.INTERRUPTED or termination.asked():
+            if group.decided(ending is Ending.INTERRUPTED or termination.asked()):
                 raise Terminated
             return _conclude(run, trainer, material, ending, events)
     except Terminated:
@@ -147,19 +151,25 @@ def _trainer(
     """Network, optimizer and trainer, as fresh or as they were saved, and what saves them."""
     config = task.config
     seed_everything(config.train.seed)
-    with compute.device:
+    # What is shared out may be too large for any single device.
+    with torch.device("cpu") if group.sharded else compute.device:
         network = build_network(task, material.fitted, compute)
     if group.leads:
         keep_initial(run, task, network)
+    if isinstance(group, Sharded):
+        network = group.shard(network, compute.device)
     groups = trainable_groups(network)
     if not config.adapter.active:
         groups = task.parameter_groups(network) or groups
     if not any(group["params"] for group in groups):
         raise TrainingError("Nothing in this model is trained.", "Unfreeze a part of it.")
-    state = TrainingState(
-        network,
-        build_optimizer(groups, config.train, compute.device, config.compute.optimizer_kernel),
-        compute.scaler(),
+    optimizer = build_optimizer(
+        groups, config.train, compute.device, config.compute.optimizer_kernel
+    )
+    state = (
+        ShardedState(network, optimizer, group=group)
+        if isinstance(group, Sharded)
+        else TrainingState(network, optimizer, compute.scaler())
     )
     if saved:
         _go_on(state, saved)
@@ -171,13 +181,17 @@ def _trainer(
     def go_back() -> dict[str, Any]:
         saver.wait()
         group.wait()
-        newest, before, _ = checkpoint.load_newest(run.checkpoints)
+        newest, before, _ = checkpoint.load_newest(run.checkpoints, mapped=group.sharded)
         if newest is not None:
             events.write(_started(compute, newest.step))
         return before
 
     outlets = Outlets(
-        events.write, lambda: control.take(run.control), saver.save, interrupted, go_back
+        events.write,
+        lambda: control.take(run.control) if group.leads else iter(()),
+        saver.save,
+        interrupted,
+        go_back,
     )
     trainer = Trainer(
         task, material.fitted, state, material.sources[TRAIN],
@@ -281,25 +295,40 @@ def _conclude(
 ) -> Event:
     """Take the best weights, measure them once more on what was kept back, export, report."""
     state = trainer.state
-    if state.best is not None:
-        load_trained_weights(state.network, state.best.weights)
+    state.take_best()
     evaluations = _final_evaluations(trainer, material, events)
+    position = state.position
+    network = _whole_network(trainer, material)
+    if not trainer.group.leads:
+        return Finished(step=position.step, seconds=position.seconds, reason=ending.value)
     try:
         metrics = {split: finite_all(result.metrics) for split, result in evaluations.items()}
-        export(
-            run.model, trainer.task, material.fitted, state.network, run.initial_adapter, metrics
-        )
+        export(run.model, trainer.task, material.fitted, network, run.initial_adapter, metrics)
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
         atomic.write_json(run.report, _report(run, trainer, material, ending, evaluations))
     except OSError as error:
         raise TrainingError(f"Cannot write the results to {run.path}: {error.strerror}.") from error
-    position = state.position
     final = finite_all(decisive.metrics)
     if ending is Ending.STOPPED:
         return Stopped(step=position.step, seconds=position.seconds, metrics=final)
     return Finished(
         step=position.step, seconds=position.seconds, reason=ending.value, metrics=final
     )
+
+
+def _whole_network(trainer: Trainer, material: Material) -> torch.nn.Module:
+    """The network that is exported: one that was shared out is built once more, on the CPU."""
+    state, task = trainer.state, trainer.task
+    if not trainer.group.sharded:
+        return state.network
+    weights = state.weights()
+    if not trainer.group.leads:
+        return state.network
+    seed_everything(task.config.train.seed)
+    with torch.device("cpu"):
+        network = build_network(task, material.fitted, trainer.compute)
+    load_trained_weights(network, weights)
+    return network
 
 
 def _final_evaluations(

@@ -64,15 +64,16 @@ class Saver:
             if reason != SCHEDULE:
                 self.wait()
             return
-        if not finite_weights(self._state.network):
+        state = self._state.state_dict()
+        if not finite_weights(state["network"]):
             raise not_finite(step)
         self.wait()
         self._last = position
-        state = self._state.state_dict()
         if reason != SCHEDULE or _size(state) > _SHARE * psutil.virtual_memory().available:
             self._write(step, state, reason)
         else:
-            self._writing = self._thread.submit(self._write, step, _copied(state), reason)
+            state = state if self._state.owned else _copied(state)
+            self._writing = self._thread.submit(self._write, step, state, reason)
 
     def wait(self) -> None:
         """Until the checkpoint under way is on the disk; raises :class:`TrainingError`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -68,6 +68,8 @@ class TrainingState:
     scaler: torch.amp.GradScaler | None = None
     position: Position = field(default_factory=Position)
     best: Best | None = None
+    owned: ClassVar[bool] = False
+    """Whether nobody writes to the tensors that :meth:`state_dict` returned."""
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values only, so that ``torch.load(weights_only=True)`` reads it."""
@@ -82,13 +84,26 @@ class TrainingState:
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Become the state that was saved."""
-        load_trained_weights(self.network, saved["network"])
+        self.load_weights(saved["network"])
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.scaler is not None and saved["scaler"] is not None:
             self.scaler.load_state_dict(saved["scaler"])
         vars(self.position).update(vars(Position(**saved["position"])))
         self.best = None if saved["best"] is None else Best(**saved["best"])
         set_random_states(saved["random"])
+
+    def weights(self) -> dict[str, Tensor]:
+        """Copies of the trained weights, on the CPU."""
+        return on_cpu(trained_weights(self.network))
+
+    def load_weights(self, weights: dict[str, Tensor]) -> None:
+        """Put back what :meth:`weights` returned; ``RuntimeError`` if it does not fit."""
+        load_trained_weights(self.network, weights)
+
+    def take_best(self) -> None:
+        """Let the network have the best weights, if there are any."""
+        if self.best is not None:
+            self.load_weights(self.best.weights)
 
 
 def trained_weights(network: nn.Module) -> dict[str, Tensor]:
@@ -110,10 +125,10 @@ def parameter_count(network: nn.Module) -> int:
     return packed + sum(parameter.numel() for parameter in network.parameters())
 
 
-def finite_weights(network: nn.Module) -> bool:
-    """Whether :func:`trained_weights` holds neither NaN nor infinity; waits for the device."""
-    weights = [value for value in trained_weights(network).values() if value.is_floating_point()]
-    return not weights or bool(torch.stack([value.isfinite().all() for value in weights]).all())
+def finite_weights(weights: dict[str, Tensor]) -> bool:
+    """Whether weights hold neither NaN nor infinity; waits for the device."""
+    numbers = [value for value in weights.values() if value.is_floating_point()]
+    return not numbers or bool(torch.stack([value.isfinite().all() for value in numbers]).all())
 
 
 def load_trained_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:

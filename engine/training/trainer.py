@@ -22,11 +22,18 @@ from engine.training.controls import Controls
 from engine.training.device import Compute
 from engine.training.group import Alone
 from engine.training.guard import Guard
-from engine.training.memory import in_pieces, least_rows, nothing_fits, out_of_memory, release
+from engine.training.memory import (
+    in_pieces,
+    least_rows,
+    nothing_fits,
+    out_of_memory,
+    release,
+    too_large,
+)
 from engine.training.meter import Meter
 from engine.training.pace import Pace
 from engine.training.saver import SCHEDULE, not_finite
-from engine.training.state import Best, TrainingState, on_cpu, trained_weights
+from engine.training.state import Best, TrainingState
 from engine.training_config import TrainConfig
 
 REPORT_SECONDS = 0.25
@@ -98,9 +105,15 @@ class Trainer:
         per_epoch = -(-self._batches // self.config.gradient_accumulation_steps)
         self.pace = Pace(self.config, state.position, per_epoch)
         self.controls = Controls(self.pace)
-        self._guard = Guard(state.network, state.optimizer, compute.device)
+        # A number on the device would not reach the shares of a weight.
+        on_device = False if self.group.sharded else None
+        self._guard = Guard(state.network, state.optimizer, compute.device, on_device)
         self._least_rows = least_rows(state.network)
         self._parameters = [p for p in state.network.parameters() if p.requires_grad]
+        self._deeds: dict[str, Callable[[], Any]] = {
+            "evaluate": self._evaluate,
+            "state": state.state_dict,
+        }
         self._ending: Ending | None = None
         self._saving_seconds = 0.0
         self._reported = time.perf_counter()
@@ -120,14 +133,12 @@ class Trainer:
         self._meter = Meter(position)
         self._reported = self._heard = self._saved = time.perf_counter()
         self._begin = self._reported - position.seconds
-        if self.group.leads:
-            self._begin_or_go_on()
-        self._agree()
+        self._lead(self._begin_or_go_on)
         while True:
             try:
                 while self._ending is None and position.step < self.steps:
                     self._epoch()
-                self._report()
+                self._lead(self._report)
             except _Hopeless:
                 self._roll_back()
             else:
@@ -142,6 +153,10 @@ class Trainer:
             self._evaluate()  # the checkpoint was written just before it
         elif position.step == 0 and self.config.max_rollbacks:
             self.save("start")
+
+    def save_last(self, ending: Ending) -> None:
+        """Write the checkpoint with which the training ends; in all processes of the group."""
+        self._lead(lambda: self.save(ending.value))
 
     def save(self, reason: str) -> None:
         """Write a checkpoint, all losses up to here reported."""
@@ -192,17 +207,23 @@ class Trainer:
     def _fits(self, plan: Sequence[Tensor], batches: Iterator[Batch], count: int) -> bool:
         """Make an update of the next ``count`` batches of the plan, unless memory runs out."""
         position = self.state.position
+        now = plan[position.batch : position.batch + count]
         if not position.pieces == self.group.size == 1:
-            count = len(self._in_pieces(plan[position.batch : position.batch + count]))
+            count = len(self._in_pieces(now))
         self.group.reseed(self.config.seed, position.step)
         self._guard.keep()
         failed = False
         try:
             parts = [next(batches) for _ in range(count)]
+            for rows, part in zip(now, parts, strict=False):
+                if self.group.idle(rows, self._least_rows):
+                    part.weight = 0.0
             losses = self._gradients(parts)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
+            if self.group.sharded:
+                raise too_large(self.compute.device) from error
             failed = True
         if self.group.any(failed):
             return False
@@ -230,13 +251,14 @@ class Trainer:
     def _gradients(self, batches: Sequence[Batch]) -> list[Tensor]:
         """Add up the gradients of all ``batches``, each by its weight; returns their losses."""
         state = self.state
-        total = sum(batch.weight for batch in batches)
+        own = sum(batch.weight for batch in batches)
+        total = self.group.total(own)
         losses = []
         for batch in batches:
             with self.compute.autocast():
                 loss = self.task.loss(state.network, batch)
             losses.append(loss.detach())
-            share = loss if len(batches) == 1 else loss * (batch.weight / total)
+            share = loss if batch.weight == total else loss * (batch.weight / total)
             torch.autograd.backward(share if state.scaler is None else state.scaler.scale(share))
         return losses
 
@@ -252,6 +274,7 @@ class Trainer:
         norm = None
         if self.config.max_grad_norm > 0:
             norm = clip_gradients(self._parameters, self.config.max_grad_norm)
+            norm = self.group.entire(norm)
         if state.scaler is not None:
             # In float16 gradients may overflow now and then; the scaler leaves such updates out.
             state.scaler.step(state.optimizer)
@@ -265,16 +288,20 @@ class Trainer:
 
     def _between_updates(self) -> None:
         """One process of the group decides what is due and does it; the others learn of it."""
+        self._lead(self._attend)
+
+    def _lead(self, deed: Callable[[], None]) -> None:
+        """Do it where this process leads; the others help where needed, and end where it did."""
         try:
             if self.group.leads:
-                self._attend()
+                deed()
         except _Hopeless:
             self._agree(hopeless=True)
             raise
         self._agree()
 
     def _agree(self, hopeless: bool = False) -> None:
-        """Let all processes stand where the leading one does."""
+        """Let all processes stand where the leading one does, and do what it called them for."""
         if self.group.size == 1:
             return
         ending = self._ending and self._ending.value
@@ -282,6 +309,9 @@ class Trainer:
         said = self.group.told({"position": position, "ending": ending, "hopeless": hopeless})
         if self.group.leads:
             return
+        while "do" in said:
+            self._deeds[said["do"]]()
+            said = self.group.told({})
         position.update(said["position"])
         self._ending = said["ending"] and Ending(said["ending"])
         if said["hopeless"]:
@@ -433,6 +463,7 @@ class Trainer:
         """Measure on the validation data, keep the best weights, count what did not improve."""
         position = self.state.position
         self._check()
+        self.group.call("evaluate")
         self.controls.evaluate = False
         metrics: dict[str, float] = {}
         if self.validation is not None:
@@ -461,8 +492,9 @@ class Trainer:
     def _note_best(self, metrics: dict[str, float]) -> bool:
         state = self.state
         value = metrics.get(self.metric.name, float("nan"))
-        if self.metric.improves(value, None if state.best is None else state.best.value):
-            weights = on_cpu(trained_weights(state.network))
+        before = None if state.best is None else state.best.value
+        if self.group.decided(self.metric.improves(value, before)):
+            weights = state.weights()
             state.best = Best(value, state.position.step, self._epochs_done(), weights)
             state.position.stale = 0
             return True
@@ -480,11 +512,15 @@ class Trainer:
         try:
             while True:
                 size = max(1, self.config.batch_size // position.pieces)
+                if self.group.sharded:
+                    size = -(-size // self.group.size)  # there is room for so much
                 try:
                     return self._measure(source, size, split, views, to_the_end)
                 except RuntimeError as error:
                     if not out_of_memory(error):
                         raise
+                    if self.group.sharded:
+                        raise too_large(self.compute.device) from error
                 if size == 1:
                     raise nothing_fits(self.compute.device, self.state.network, self.config)
                 release(self.compute.device)
@@ -514,7 +550,8 @@ class Trainer:
 
         def look(*_: Any) -> None:
             nonlocal shown
-            if time.perf_counter() - shown <= REPORT_SECONDS:
+            # Where a pass needs all processes, all must give up at the same one.
+            if not self.group.decided(time.perf_counter() - shown > REPORT_SECONDS):
                 return
             shown = time.perf_counter()
             if shown - self._reported >= self._report_pause():
@@ -522,11 +559,13 @@ class Trainer:
                 self.outlets.report(self._progress(None, None, 0.0, phase=split))
             if not to_the_end:
                 self._listen()
-                if self.controls.stop or self.outlets.interrupted():
+                if self.group.decided(self.controls.stop or self.outlets.interrupted()):
                     raise _Abandoned
 
         writers = [part for part in network.modules() if hasattr(part, "generate")]
-        with ExitStack() as hooks, torch.inference_mode(), self.compute.autocast():
+        # Weights that are put together in inference mode could not be trained on afterwards.
+        without = torch.no_grad() if self.group.sharded else torch.inference_mode()
+        with ExitStack() as hooks, without, self.compute.autocast():
             # A compiled network would be compiled anew with the hook.
             for part in () if self.task.config.compute.compile else writers:
                 hooks.callback(part.register_forward_pre_hook(look).remove)
@@ -545,6 +584,8 @@ class Trainer:
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
+            if self.group.sharded:
+                raise too_large(self.compute.device) from error
             items = []
             self._tell("Out of memory: no samples are shown.")
         finally:

@@ -13,13 +13,15 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from engine import RunConfig, control
+from engine import RunConfig, control, train
 from engine.control import Request
 from engine.events import Evaluated, Failed, Finished, Interrupted, Log, Progress, Started
 from engine.launch import Handle, launch, start
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory, State
+from engine.tasks.task import WEIGHTS
 from engine.training import checkpoint
 from engine.training.group import Group
 
@@ -73,21 +75,45 @@ def begun(handle: Handle, step: int = 20) -> list[psutil.Process]:
     return sorted(ranks_of(handle), key=lambda process: int(process.cmdline()[-3]))
 
 
-@pytest.mark.parametrize("processes", [2, pytest.param(3, marks=pytest.mark.slow)])
-def test_losses_metrics_and_weights_are_those_of_one_process(processes: int) -> None:
-    one, several = trained("train.devices=1"), trained(f"train.devices={processes}")
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """The run that one process makes of the table."""
+    config = RunConfig.parse(TABLE).override(["train.devices=1"])
+    return train(config, RunDirectory.create(tmp_path_factory.mktemp("one") / "runs", config))
+
+
+def same(several: RunDirectory, one: RunDirectory, within: float = 1e-5) -> None:
+    """Hold the losses and metrics of two runs against each other."""
     assert several.state() is State.FINISHED
-    pairs = list(zip(events(one, Evaluated), events(several, Evaluated), strict=True))
-    assert len(pairs) == 3
-    for ours, theirs in pairs:
-        assert theirs.metrics == pytest.approx(ours.metrics, abs=1e-5)
-        assert theirs.train_loss == pytest.approx(ours.train_loss, abs=1e-5)
+    for ours, theirs in zip(events(one, Evaluated), events(several, Evaluated), strict=True):
+        assert theirs.metrics == pytest.approx(ours.metrics, abs=within)
+        assert theirs.train_loss == pytest.approx(ours.train_loss, abs=within)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "processes"),
+    [
+        ("ddp", 2),
+        ("fsdp", 2),
+        pytest.param("ddp", 3, marks=pytest.mark.slow),
+        pytest.param("ddp", 4, marks=pytest.mark.slow),
+        pytest.param("fsdp", 4, marks=pytest.mark.slow),
+    ],
+)
+def test_losses_metrics_and_weights_are_those_of_one_process(
+    one: RunDirectory, strategy: str, processes: int
+) -> None:
+    several = trained(f"train.strategy={strategy}", f"train.devices={processes}")
+    same(several, one)
+    assert len(events(several, Evaluated)) == 3
     torch.testing.assert_close(weights(several), weights(one), atol=1e-5, rtol=1e-5)
     # Only the first process writes the run; the others have a folder of their own.
     extra = {path.name for path in several.path.iterdir()} - {p.name for p in one.path.iterdir()}
-    assert extra == {"ranks"}
+    assert extra == {"log.txt", "ranks"}
     assert len(events(several, Started)) == len(events(several, Finished)) == 1
     assert {"1.jsonl", "1.txt"} <= {path.name for path in several.ranks.iterdir()}
+    theirs, ours = (load_file(run.model / WEIGHTS) for run in (several, one))
+    torch.testing.assert_close(theirs, ours, atol=1e-5, rtol=1e-5)
 
 
 WORDS = {

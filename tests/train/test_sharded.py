@@ -1,0 +1,213 @@
+"""A network that is shared out between processes learns what it would as a whole."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+import transformers
+from torch import nn
+
+from engine import RunConfig
+from engine.errors import TrainingError
+from engine.events import Evaluated, Log, Started
+from engine.launch import start
+from engine.locations import runs_folder
+from engine.run_directory import RunDirectory, State
+from engine.training import checkpoint
+from engine.training.device import Compute
+from engine.training.prediction import answer
+from engine.training.sharded import Sharded, blocks, check
+
+CPU = {"device": "cpu", "threads": 1}
+FULL = Compute(torch.device("cpu"), torch.float32, threads=1)
+HALF = Compute(torch.device("cpu"), torch.float16, threads=1)
+TABLE = {
+    "name": "table",
+    "task": {"kind": "tabular_classification"},
+    "data": {"kind": "builtin", "name": "breast-cancer"},
+    "model": {"kind": "mlp", "hidden": [24], "dropout": 0.0, "normalization": "none"},
+    "train": {"max_steps": 24, "batch_size": 51, "eval_steps": 4, "save_steps": 4,
+              "lr_scheduler_type": "constant"},
+    "compute": CPU,
+}  # fmt: skip
+SMALL = {
+    "kind": "transformer", "vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2,
+    "num_attention_heads": 2, "dropout": 0.0,
+}  # fmt: skip
+VERSE = ["The owl and the cat", "went to sea in a boat,", "", "and the boat was green.", ""]
+
+
+def begun(values: Mapping[str, Any], *changes: str) -> RunDirectory:
+    return RunDirectory.create(runs_folder(), RunConfig.parse(values).override(changes))
+
+
+def gone_on(run: RunDirectory, *changes: str) -> RunDirectory:
+    """Let a run go on with another configuration, as it would elsewhere."""
+    run.rewrite(run.config().override(changes))
+    start(run).wait(240)
+    return run
+
+
+def evaluations(run: RunDirectory) -> list[Evaluated]:
+    return list(run.newest(Evaluated))[::-1]
+
+
+def held_against(several: RunDirectory, one: RunDirectory, within: float = 1e-5) -> None:
+    assert several.state() is State.FINISHED, several.last_of()
+    ours = {event.step: event for event in evaluations(one) if event.split == "validation"}
+    theirs = {event.step: event for event in evaluations(several) if event.split == "validation"}
+    assert ours.keys() == theirs.keys()
+    for step, event in ours.items():
+        assert theirs[step].metrics == pytest.approx(event.metrics, abs=within), step
+        assert theirs[step].train_loss == pytest.approx(event.train_loss, abs=within), step
+
+
+@pytest.mark.slow
+def test_a_checkpoint_is_gone_on_from_by_any_number_of_processes() -> None:
+    undisturbed = gone_on(begun(TABLE))
+    run = begun(TABLE)
+    for steps, processes, strategy in [(8, 2, "fsdp"), (12, 1, "fsdp"), (18, 4, "fsdp"),
+                                       (24, 2, "ddp")]:  # fmt: skip
+        gone_on(run, f"train.max_steps={steps}", f"train.devices={processes}",
+                f"train.strategy={strategy}")  # fmt: skip
+    assert [event.resumed_step for event in run.newest(Started)] == [18, 12, 8, 0]
+    last = {event.step: event for event in evaluations(run) if event.split == "validation"}
+    for event in evaluations(undisturbed):
+        if event.split == "validation":
+            assert last[event.step].metrics == pytest.approx(event.metrics, abs=1e-5)
+    saved, whole = (checkpoint.load_newest(r.checkpoints)[1] for r in (run, undisturbed))
+    for part in ("network", "optimizer"):
+        torch.testing.assert_close(saved[part], whole[part], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_processes_without_a_row_of_a_batch_keep_the_others_company() -> None:
+    # Three rows for four processes.
+    changes = ["train.batch_size=3", "train.max_steps=9"]
+    one = gone_on(begun(TABLE, *changes))
+    held_against(gone_on(begun(TABLE, *changes, "train.devices=4", "train.strategy=fsdp")), one)
+
+
+def language(folder: Path, **changes: Any) -> dict[str, Any]:
+    (folder / "verse.txt").write_text("\n".join(VERSE * 60))
+    return {
+        "name": "verse",
+        "task": {"kind": "causal_lm", "max_length": 16, "max_new_tokens": 12, "temperature": 0},
+        "data": {"kind": "file", "path": str(folder / "verse.txt")},
+        "model": SMALL | {"gradient_checkpointing": True},
+        "train": {"epochs": 2, "batch_size": 8, "gradient_accumulation_steps": 2,
+                  "learning_rate": 1e-2},
+        "compute": CPU,
+    } | changes  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("adapter", "precision", "within"),
+    [
+        ({}, "float32", 1e-5),
+        ({"method": "lora", "r": 4}, "float32", 1e-5),
+        # The frozen weights are in half the bytes; eight bits of mantissa are 4e-3 of each number.
+        ({"method": "lora", "r": 4, "init_lora_weights": "pissa"}, "bfloat16", 2e-2),
+    ],
+)
+def test_transformers_are_shared_out_layer_by_layer_with_adapters_or_without(
+    tmp_path: Path, adapter: dict[str, Any], precision: str, within: float
+) -> None:
+    values = language(tmp_path, adapter=adapter, compute=CPU | {"precision": precision})
+    one = gone_on(begun(values))
+    several = begun(values, "train.devices=2", "train.strategy=fsdp")
+    # A tokenizer is not trained to the same numbers every time.
+    shutil.copy(one.fitted, several.fitted)
+    gone_on(several)
+    for ours, theirs in zip(evaluations(one), evaluations(several), strict=True):
+        assert theirs.metrics["loss"] == pytest.approx(ours.metrics["loss"], abs=within)
+        assert theirs.train_loss == pytest.approx(ours.train_loss, abs=within)
+    names = [{path.name for path in run.model.iterdir()} for run in (one, several)]
+    assert names[0] == names[1]
+    if precision == "float32":
+        assert answer(several.id, ["The owl"]) == answer(one.id, ["The owl"])
+
+
+def wait_for(what: Callable[[], Any]) -> Any:
+    give_up = time.monotonic() + 120
+    while time.monotonic() < give_up:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+@pytest.mark.slow
+def test_after_a_death_all_go_on_from_the_checkpoint_as_if_nothing_had_happened() -> None:
+    changes = ["train.max_steps=400", "train.eval_steps=100", "train.save_steps=20",
+               "train.devices=2", "train.strategy=fsdp", "model.dropout=0.3"]  # fmt: skip
+    undisturbed = gone_on(begun(TABLE, *changes))
+    handle = start(begun(TABLE, *changes))
+    run = handle.run
+    wait_for(lambda: any(one.step >= 20 for one in checkpoint.found(run.checkpoints)))
+    ranks = psutil.Process(handle.process.pid).children()
+    max(ranks, key=lambda process: int(process.cmdline()[-3])).kill()
+    handle.wait(240)
+    held_against(run, undisturbed, within=0)
+    assert any("Process 2 of 2 was ended by SIGKILL" in log.message for log in run.newest(Log))
+    assert next(run.newest(Started)).resumed_step >= 20
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("adapter.quantization=nf4", "adapter.quantization"),
+        ("train.optimizer=adamw_8bit", "train.optimizer"),
+        ("train.auto_batch_size=true", "train.auto_batch_size"),
+        ("compute.compile=true", "compute.compile"),
+    ],
+)
+def test_what_cannot_be_shared_out_is_refused(field: str, said: str) -> None:
+    values = TABLE | {"adapter": {"method": "lora"}}
+    with pytest.raises(TrainingError, match=said):
+        check(
+            RunConfig.parse(values).override([field]),
+            FULL,
+        )
+
+
+def test_gradients_in_float16_are_refused() -> None:
+    with pytest.raises(TrainingError, match=r"compute\.precision"):
+        check(RunConfig.parse(TABLE), HALF)
+
+
+def test_the_layers_of_a_transformer_are_its_blocks() -> None:
+    small = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_heads": 2, "vocab_size": 9}
+    network = transformers.T5ForConditionalGeneration(
+        transformers.T5Config(num_layers=2, num_decoder_layers=3, **small)
+    )
+    assert [type(part).__name__ for part in blocks(network)] == ["T5Block"] * 5
+
+
+def test_a_layer_that_shares_weights_with_another_is_no_block() -> None:
+    layers = nn.ModuleList([nn.Linear(3, 3), nn.Linear(3, 3), nn.ReLU()])
+    network = nn.ModuleDict({"layers": layers, "out": nn.Linear(3, 3)})
+    network["out"].weight = layers[1].weight
+    assert blocks(network) == [layers[0]]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("rows", [1, 2, 5, 8])
+@pytest.mark.parametrize("least", [1, 2])
+def test_every_process_has_rows_and_each_row_counts_once(size: int, rows: int, least: int) -> None:
+    counted: list[int] = []
+    for rank in range(size):
+        group = object.__new__(Sharded)
+        group.rank, group.size = rank, size
+        (share,) = group.share([torch.arange(rows)], least)
+        assert len(share) >= min(least, rows)
+        counted += [] if group.idle(torch.arange(rows), least) else share.tolist()
+    assert sorted(counted) == list(range(rows))
