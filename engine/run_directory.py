@@ -209,14 +209,14 @@ class RunDirectory:
         except ValueError as error:
             raise RunError(f"Cannot read {self._config}: {error}.") from error
         except ConfigError as error:
+            raise RunError(f"{self._config} does not suit this version:\n{error}") from error
+
     def rewrite(self, config: RunConfig) -> None:
         """Put what was settled when the run began in the place of what was asked for.
 
         Raises ``OSError``.
         """
         atomic.write_text(self._config, tomlkit.dumps(config.values()))
-
-            raise RunError(f"{self._config} does not suit this version:\n{error}") from error
 
     def read_config(self) -> str:
         """The text of the configuration. Raises :class:`RunError`."""
