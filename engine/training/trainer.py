@@ -16,6 +16,7 @@ from engine.control import Request
 from engine.events import Evaluated, Event, Log, Progress, Samples, finite, finite_all
 from engine.metric import Metric
 from engine.tasks.task import Evaluation, Task
+from engine.training.ahead import batches_of
 from engine.training.batch import Batch, Noise, Source, epoch_plan, mixed
 from engine.training.clipping import clip_gradients
 from engine.training.controls import Controls
@@ -195,9 +196,10 @@ class Trainer:
         position = self.state.position
         noise = Noise(self.config.seed, position.epoch, self.compute.device, self.group.rank)
         if position.pieces == self.group.size == 1:
-            return self.train.read(plan, position.batch, noise)
+            return batches_of(self.train, plan, self.compute.device, position.batch, noise)
         done = len(self._in_pieces(plan[: position.batch]))
-        return self.train.read(self._in_pieces(plan), done, noise)
+        pieces = self._in_pieces(plan)
+        return batches_of(self.train, pieces, self.compute.device, done, noise)
 
     def _in_pieces(self, plan: Sequence[Tensor]) -> list[Tensor]:
         shares = self.group.share(plan, self._least_rows)
@@ -534,7 +536,8 @@ class Trainer:
     ) -> Evaluation:
         evaluator = self.task.evaluator(self.fitted)
         with self._watched(split, to_the_end) as look:
-            for batch in source.read(source.evaluation_plan(batch_size)):
+            plan = source.evaluation_plan(batch_size)
+            for batch in batches_of(source, plan, self.compute.device):
                 evaluator.update(self.state.network, batch)
                 look()
             return evaluator.compute(views)
