@@ -36,13 +36,19 @@ _DATE_FORMATS = ("ISO8601", *(day + time for day in _DAYS for time in ("", " %H:
 
 
 def detect_columns(
-    table: pa.Table, numeric: Collection[str] = (), categorical: Collection[str] = ()
+    table: pa.Table,
+    numeric: Collection[str] = (),
+    categorical: Collection[str] = (),
+    apart: int = 1,
 ) -> list[Column]:
-    """The type of each column; those named ``numeric`` and ``categorical`` are taken as such."""
+    """The type of each column; those named ``numeric`` and ``categorical`` are taken as such.
+
+    Between two rows of the table, ``apart`` - 1 were left out.
+    """
     columns = []
     for name in table.column_names:
         forced = "numeric" if name in numeric else "categorical" if name in categorical else None
-        columns.append(_detect(name, tidy(table[name]), forced))
+        columns.append(_detect(name, tidy(table[name]), forced, apart))
     if any(column.usable for column in columns):
         return columns
     # A table of nothing but a counter and a target has the counter as its input.
@@ -89,9 +95,9 @@ def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column as names of categories, null where it is missing: 1 and 1.0 are the same."""
     column = tidy(column)
     if pa.types.is_floating(column.type):
-        whole = pc.equal(pc.floor(column), column)
-        if pc.all(pc.and_(whole, pc.less(pc.abs(column), 2**53)), min_count=0).as_py():
-            column = column.cast(pa.int64())
+        whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2**53))
+        numbers = pc.if_else(whole, column, pa.scalar(None, column.type)).cast(pa.int64())
+        return pc.coalesce(numbers.cast(pa.string()), column.cast(pa.string()))
     return column.cast(pa.string())
 
 
@@ -111,7 +117,7 @@ def dates(column: pa.ChunkedArray, date_format: str = "") -> NDArray[np.datetime
 _COUNTER = "counts the rows"
 
 
-def _detect(name: str, column: pa.ChunkedArray, forced: str | None) -> Column:
+def _detect(name: str, column: pa.ChunkedArray, forced: str | None, apart: int) -> Column:
     rows, missing = len(column), column.null_count
     if missing == rows:
         return Column(name=name, type="ignored", reason="empty", missing=missing)
@@ -121,7 +127,7 @@ def _detect(name: str, column: pa.ChunkedArray, forced: str | None) -> Column:
         return Column(name=name, type=nested, reason="no number, category or date",
                       missing=missing, example=example)  # fmt: skip
     distinct = pc.count_distinct(column).as_py()
-    type_, reason, date_format = _judge(name, column, distinct, forced)
+    type_, reason, date_format = _judge(name, column, distinct, forced, apart)
     return Column(name=name, type=type_, reason=reason, missing=missing, distinct=distinct,
                   example=example, date_format=date_format)  # fmt: skip
 
@@ -136,7 +142,7 @@ def _nested_type(kind: pa.DataType) -> ColumnType | None:
 
 
 def _judge(
-    name: str, column: pa.ChunkedArray, distinct: int, forced: str | None
+    name: str, column: pa.ChunkedArray, distinct: int, forced: str | None, apart: int
 ) -> tuple[ColumnType, str, str]:
     """Type, reason to leave it out, and format of dates."""
     if distinct == 1 and not column.null_count:
@@ -149,19 +155,19 @@ def _judge(
         return "date", "", ""
     if pa.types.is_string(column.type):
         return _judge_texts(name, column, distinct)
-    if _is_counter(name, column, distinct):
+    if _is_counter(name, column, distinct, apart):
         return "ignored", _COUNTER, ""
     return "numeric", "", ""
 
 
-def _is_counter(name: str, column: pa.ChunkedArray, distinct: int) -> bool:
+def _is_counter(name: str, column: pa.ChunkedArray, distinct: int, apart: int) -> bool:
     """Whole numbers, all different: those of an id, or 1, 2, 3 … with a few left out."""
     if not pa.types.is_integer(column.type) or distinct < len(column) or distinct < _FEW_ROWS:
         return False
     if _IDENTIFIER.fullmatch(name):
         return True
     values = column.to_numpy()
-    return bool(np.all(np.diff(values) > 0) and values[-1] - values[0] < 3 * len(values))
+    return bool(np.all(np.diff(values) > 0) and values[-1] - values[0] < 3 * apart * len(values))
 
 
 def _judge_texts(name: str, column: pa.ChunkedArray, distinct: int) -> tuple[ColumnType, str, str]:

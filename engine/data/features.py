@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.data.columns import dates, numbers, texts
+from engine.data.on_disk import filled, in_windows
 from engine.data.table import CategoricalFeature, Column, Features, NumericFeature
 from engine.errors import DataError
 from engine.plain import plain
@@ -28,26 +29,50 @@ _KNOTS = 129
 _FARTHEST = 10.0
 """Standardised values beyond this are cut off: they come from rows unlike any in training."""
 _MAX_CATEGORIES = 1000
+ENCODED = 1 << 16
+"""Rows that are encoded at a time."""
 _RARE = 2
 """Categories with fewer rows share the code of those that were never seen."""
 
 
-def encode_rows(features: Features, table: pa.Table) -> tuple[Numbers, Codes]:
+def encode_rows(features: Features, table: pa.Table, apart: bool = False) -> tuple[Numbers, Codes]:
     """Numbers ``[rows, numeric]`` and codes ``[rows, categorical]`` of a table.
 
-    Raises :class:`DataError` when a column is not there.
+    ``apart`` puts them on the disk. Raises :class:`DataError` when a column is not there.
     """
     for column in features.columns:
         if column.name not in table.column_names:
             raise DataError(f"The data has no column {plain(column.name, 60)!r}.")
-    parts = {c.name: _parts(c, table) for c in features.columns if c.type != "categorical"}
+    values = (_numbers_of(features, piece) for piece in in_windows(table, ENCODED))
+    codes = (_codes_of(features, piece) for piece in in_windows(table, ENCODED))
+    rows = table.num_rows
+    return (
+        filled((rows, len(features.numeric)), np.float32, values, apart),
+        filled((rows, len(features.categorical)), np.int64, codes, apart),
+    )
+
+
+def encoded_bytes(features: Features, rows: int) -> int:
+    """What :func:`encode_rows` makes of so many rows."""
+    return rows * (4 * len(features.numeric) + 8 * len(features.categorical))
+
+
+def _numbers_of(features: Features, table: pa.Table) -> Numbers:
     values = np.empty((table.num_rows, len(features.numeric)), np.float32)
+    known: tuple[str, Mapping[str, Floats]] = ("", {})
+    columns = {column.name: column for column in features.columns}
     for i, number in enumerate(features.numeric):
-        values[:, i] = encode_number(number, parts[number.column][number.part])
+        if known[0] != number.column:  # parts of a column stand side by side
+            known = number.column, _parts(columns[number.column], table)
+        values[:, i] = encode_number(number, known[1][number.part])
+    return values
+
+
+def _codes_of(features: Features, table: pa.Table) -> Codes:
     codes = np.empty((table.num_rows, len(features.categorical)), np.int64)
     for i, category in enumerate(features.categorical):
         codes[:, i] = encode_category(category, table[category.column])
-    return values, codes
+    return codes
 
 
 def encode_number(feature: NumericFeature, values: Floats) -> Floats:

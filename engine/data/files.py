@@ -6,12 +6,14 @@ import difflib
 import glob
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from engine.data.file import FileConfig
+from engine.data.on_disk import LARGE, put_aside
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.readers import READERS, Reading, ReadOptions, read_file, suffix_of
 from engine.errors import DataError
@@ -38,12 +40,23 @@ def load_files(config: FileConfig) -> RawData:
     options = ReadOptions(config.delimiter, config.header, config.encoding)
     splits, skips = {}, []
     for split, paths in groups.items():
-        readings = [read_file(path, options, config.format) for path in paths]
+        readings = list(_read(paths, options, config.format))
         splits[split] = _joined(paths, readings)
         # The same few notes come with every shard.
         notes += dict.fromkeys(note for reading in readings[:3] for note in reading.notes)
         skips += [skip for reading in readings for skip in reading.skips]
     return RawData(splits, tuple(notes), tuple(skips))
+
+
+def _read(paths: Sequence[Path], options: ReadOptions, format: str) -> Iterator[Reading]:
+    """The files one by one; those beyond what memory is meant for go to the disk."""
+    held = 0
+    for path in paths:
+        reading = read_file(path, options, format)
+        held += min(reading.table.nbytes, LARGE)  # larger ones lie there already
+        if held > LARGE:
+            reading = replace(reading, table=put_aside(reading.table))
+        yield reading
 
 
 def _grouped(config: FileConfig) -> tuple[dict[str, list[Path]], list[str]]:

@@ -26,6 +26,8 @@ LARGE = 1 << 27
 """Tables of more bytes than this lie on the disk."""
 WINDOW = 8192
 """Rows that are in memory at a time while others are written."""
+_GATHERED = 1 << 25
+"""Bytes of rows that are."""
 
 
 def mapped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
@@ -49,6 +51,11 @@ def table_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_batches(first, schema)
 
 
+def put_aside(table: pa.Table) -> pa.Table:
+    """The same table from the disk, unless it is large and lies there already."""
+    return table if table.nbytes > LARGE else mapped(table.to_batches(), table.schema)
+
+
 def end_to_end(arrays: Sequence[NDArray[N]]) -> NDArray[N]:
     """Rows of numbers one after the other, on the disk where they are many."""
     if sum(array.nbytes for array in arrays) <= LARGE:
@@ -58,6 +65,46 @@ def end_to_end(arrays: Sequence[NDArray[N]]) -> NDArray[N]:
             for array in arrays:
                 array.tofile(file)
         return np.memmap(name, arrays[0].dtype, mode="c")
+
+
+def filled(
+    shape: tuple[int, ...], kind: type[N], pieces: Iterable[NDArray[N]], apart: bool
+) -> NDArray[N]:
+    """An array whose rows come in ``pieces``; ``apart`` puts it on the disk."""
+    if not apart or 0 in shape:
+        result = np.empty(shape, kind)
+        end = 0
+        for piece in pieces:
+            begin, end = end, end + len(piece)
+            result[begin:end] = piece
+        return result
+    with _file_without_name() as name:
+        with Path(name).open("wb") as file:
+            for piece in pieces:
+                np.ascontiguousarray(piece, kind).tofile(file)
+        return np.memmap(name, kind, mode="c", shape=shape)
+
+
+def selected(table: pa.Table, chosen: NDArray[np.bool_]) -> pa.Table:
+    """The rows that are marked, in their order; on the disk where all of them are."""
+
+    def parts() -> Iterator[pa.RecordBatch]:
+        end = 0
+        for batch in table.to_batches():
+            begin, end = end, end + len(batch)
+            if (part := chosen[begin:end]).any():
+                yield batch if part.all() else batch.filter(pa.array(part))
+
+    if table.nbytes > LARGE:
+        return mapped(parts(), table.schema)
+    return pa.Table.from_batches(parts(), table.schema)
+
+
+def evenly(table: pa.Table, most: int) -> pa.Table:
+    """At most so many rows, evenly spread."""
+    if table.num_rows <= most:
+        return table
+    return Rows(table).take(np.arange(0, table.num_rows, -(-table.num_rows // most)))
 
 
 @contextmanager
@@ -94,8 +141,10 @@ class Rows:
         return pa.Table.from_batches(self._gathered(rows), self._schema)
 
     def _windows(self, rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
-        for begin in range(0, len(rows), WINDOW):
-            yield from self._gathered(rows[begin : begin + WINDOW])
+        # Rows in random order touch every batch in every window: few and large ones are faster.
+        window = max(WINDOW, int(_GATHERED / self._row_bytes))
+        for begin in range(0, len(rows), window):
+            yield from self._gathered(rows[begin : begin + window])
 
     def _gathered(self, rows: NDArray[np.int64]) -> list[pa.RecordBatch]:
         order = np.argsort(rows, kind="stable")
@@ -114,7 +163,7 @@ class Rows:
         return batches
 
 
-def in_windows(table: pa.Table) -> Iterator[pa.Table]:
+def in_windows(table: pa.Table, rows: int = WINDOW) -> Iterator[pa.Table]:
     """Pieces of a table that are small enough to be made Python objects of."""
-    for begin in range(0, table.num_rows, WINDOW):
-        yield table.slice(begin, WINDOW)
+    for begin in range(0, table.num_rows, rows):
+        yield table.slice(begin, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from threadpoolctl import threadpool_limits
 
 from engine.data.table import Features
-from engine.training.batch import Source
+from engine.training.batch import Batch, Source
 
 NAME = "gradient boosting"
 
-_MAX_ROWS = 50_000
+MAX_ROWS = 50_000
+"""So many training rows are enough for it."""
+_AT_ONCE = 1 << 16
 _MAX_TREES = 1500
 """All classes together; a tree for each class in every round."""
 _MAX_ROUNDS = 100
@@ -32,7 +35,7 @@ def boosted_classes(
     train: Source, held_out: Source, features: Features, classes: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Probabilities ``[rows, classes]`` and classes of the rows that were held out."""
-    inputs, targets = _arrays(train, _MAX_ROWS)
+    inputs, targets = _arrays(train, MAX_ROWS)
     fewest = int(np.unique(targets, return_counts=True)[1].min())
     model = HistGradientBoostingClassifier(
         max_iter=max(10, min(_MAX_ROUNDS, _MAX_TREES // classes)),
@@ -42,10 +45,12 @@ def boosted_classes(
     )
     with _threads(len(targets)):
         model.fit(inputs, targets)
-    unseen, truth = _arrays(held_out)
-    probabilities = np.zeros((len(truth), classes), np.float32)
-    probabilities[:, model.classes_] = model.predict_proba(unseen)
-    return probabilities, truth
+    parts = []
+    for unseen, truth in _pieces(held_out):
+        part = np.zeros((len(truth), classes), np.float32)
+        part[:, model.classes_] = model.predict_proba(unseen)
+        parts.append((part, truth))
+    return _joined(parts)
 
 
 def log_loss(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
@@ -56,14 +61,15 @@ def log_loss(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> 
 
 def boosted_numbers(train: Source, held_out: Source, features: Features) -> tuple[Floats, Floats]:
     """Predictions and truth of the rows that were held out, standardised."""
-    inputs, targets = _arrays(train, _MAX_ROWS)
+    inputs, targets = _arrays(train, MAX_ROWS)
     model = HistGradientBoostingRegressor(
         max_iter=_MAX_ROUNDS, categorical_features=_categories(features), random_state=0
     )
     with _threads(len(targets)):
         model.fit(inputs, targets)
-    unseen, truth = _arrays(held_out)
-    return np.asarray(model.predict(unseen)), truth
+    return _joined(
+        [(np.asarray(model.predict(unseen)), true) for unseen, true in _pieces(held_out)]
+    )
 
 
 def _threads(rows: int) -> threadpool_limits:
@@ -79,9 +85,23 @@ def _categories(features: Features) -> list[int]:
     ]
 
 
-def _arrays(source: Source, limit: int | None = None) -> tuple[Floats, NDArray[Any]]:
+def _arrays(source: Source, limit: int) -> tuple[Floats, NDArray[Any]]:
     """Inputs ``[rows, numbers and then codes]`` and targets, at most ``limit`` rows of them."""
-    [batch] = source.read(source.plan(len(source)))
-    step = -(-len(source) // limit) if limit else 1
-    parts = [batch.inputs[name].numpy()[::step] for name in ("numeric", "categorical")]
-    return np.concatenate(parts, axis=1), batch.targets.numpy()[::step]
+    step = max(1, -(-len(source) // limit))
+    [batch] = source.read([torch.arange(0, len(source), step)])
+    return _of_batch(batch)
+
+
+def _pieces(source: Source) -> Iterator[tuple[Floats, NDArray[Any]]]:
+    """All rows of a source, a part at a time."""
+    yield from map(_of_batch, source.read(source.plan(_AT_ONCE)))
+
+
+def _of_batch(batch: Batch) -> tuple[Floats, NDArray[Any]]:
+    parts = [batch.inputs[name].numpy() for name in ("numeric", "categorical")]
+    return np.concatenate(parts, axis=1), batch.targets.numpy()
+
+
+def _joined(parts: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> tuple[Any, Any]:
+    said, true = zip(*parts, strict=True)
+    return np.concatenate(said), np.concatenate(true)

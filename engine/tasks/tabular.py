@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Literal, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from engine.data.table import Column, Features
 from engine.errors import DataError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     import torch
+    from numpy.typing import NDArray
     from torch import nn
 
     from engine.data.raw import RawData
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 _TARGET_NAMES = ("target", "label", "class", "y")
 _SHOWN_ROWS = 5
 _SHOWN_INPUTS = 160
+LEARNED_ROWS = 1_000_000
+"""At most so many training rows, evenly spread, tell what columns hold and how they are scaled."""
 
 
 class TabularConfig(TaskConfig):
@@ -84,7 +88,7 @@ class TabularTask(Task[F]):
         """The target of each row, null where there is none that can be used."""
 
     @abstractmethod
-    def encode_target(self, values: pa.ChunkedArray, fitted: F) -> torch.Tensor:
+    def encode_target(self, values: pa.ChunkedArray, fitted: F) -> NDArray[Any]:
         """Targets as the loss takes them; what was not in the training rows gets any value."""
 
     @abstractmethod
@@ -122,6 +126,7 @@ class TabularTask(Task[F]):
 
     def _with_clean_targets(self, raw: RawData, target: str) -> RawData:
         """Splits whose target is clean; rows and whole splits without one are reported."""
+        from engine.data.on_disk import selected
         from engine.data.raw import TRAIN, Skip
 
         splits, skips, notes = {}, [], []
@@ -138,11 +143,11 @@ class TabularTask(Task[F]):
                 notes.append(f"{split} has no value of {plain(target, 60)} and is left out")
                 continue
             if values.null_count:
-                valid = values.is_valid()
-                first = valid.to_numpy().argmin() + 1
+                valid = values.is_valid().to_numpy()
+                first = valid.argmin() + 1
                 example = f"row {first:,} of {split}"
                 skips.append(Skip(f"no usable {plain(target, 60)}", values.null_count, example))
-                clean = clean.filter(valid)
+                clean = selected(clean, valid)
             splits[split] = clean
         return raw.with_splits(splits, *notes).with_skips(*skips)
 
@@ -150,17 +155,18 @@ class TabularTask(Task[F]):
         """Target, columns, and how they become inputs; raises ``DataError`` when none can."""
         from engine.data.columns import detect_columns
         from engine.data.features import fit_features
+        from engine.data.on_disk import evenly
 
         section = self.section
         target = find_target(raw.train, section.target)
+        some = evenly(raw.train.drop_columns([target]), LEARNED_ROWS)
+        apart = -(-raw.train.num_rows // LEARNED_ROWS)
         columns = [
             column.model_copy(update={"reason": "by choice", "type": "ignored"})
             if column.name in section.ignore else column
-            for column in detect_columns(
-                raw.train.drop_columns([target]), section.numeric, section.categorical
-            )
+            for column in detect_columns(some, section.numeric, section.categorical, apart)
         ]  # fmt: skip
-        features = fit_features(raw.train, columns, section.transform)
+        features = fit_features(some, columns, section.transform)
         if not features.columns:
             reasons = ", ".join(f"{plain(c.name, 40)} ({c.reason})" for c in columns[:5])
             raise DataError(
@@ -170,22 +176,37 @@ class TabularTask(Task[F]):
         return target, columns, features
 
     def encode(self, table: pa.Table, fitted: F, device: torch.device, report: Report) -> Source:
-        """Rows as tensors that stay on ``device``."""
+        """Rows as tensors that stay on ``device``, or on the disk where they are many."""
         import torch
 
-        from engine.data.features import encode_rows
-        from engine.training.batch import TensorSource
+        from engine.data.features import encode_rows, encoded_bytes
+        from engine.data.on_disk import LARGE
+        from engine.training.mapped import MappedSource, RowSource
 
         del report
-        numbers, codes = encode_rows(fitted.features, table)
-        inputs = {
-            "numeric": torch.from_numpy(numbers).to(device),
-            "categorical": torch.from_numpy(codes).to(device),
-        }
-        if fitted.target not in table.column_names:
-            return TensorSource(inputs)
-        values = self.clean_target(table, fitted.target)
-        return TensorSource(inputs, self.encode_target(values, fitted).to(device))
+        apart = encoded_bytes(fitted.features, table.num_rows) > LARGE
+        numbers, codes = encode_rows(fitted.features, table, apart)
+        inputs: dict[str, NDArray[Any]] = {"numeric": numbers, "categorical": codes}
+        targets = None
+        if fitted.target in table.column_names:
+            targets = self._targets(table, fitted, apart)
+        if apart:
+            return MappedSource(inputs, targets, device)
+        placed = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
+        return RowSource(placed, None if targets is None else torch.from_numpy(targets).to(device))
+
+    def _targets(self, table: pa.Table, fitted: F, apart: bool) -> NDArray[Any]:
+        from engine.data.features import ENCODED
+        from engine.data.on_disk import filled, in_windows
+
+        parts = (
+            self.encode_target(self.clean_target(piece, fitted.target), fitted)
+            for piece in in_windows(table.select([fitted.target]), ENCODED)
+        )
+        first = next(parts, None)
+        if first is None:
+            first = self.encode_target(self.clean_target(table, fitted.target), fitted)
+        return filled((table.num_rows,), first.dtype.type, chain([first], parts), apart)
 
     def build_network(self, fitted: F) -> nn.Module:
         """The chosen model for these columns."""
@@ -204,18 +225,23 @@ class TabularTask(Task[F]):
         return WithImportance(inner, column_places(fitted.features), self.score(fitted))
 
     def held_out(self, raw: RawData, fitted: F) -> tuple[Source, Source] | None:
-        """Training rows and those to be measured on, on the CPU; ``None`` when there are none."""
+        """Training rows and those to be measured on, on the CPU; ``None`` when there are none.
+
+        Of many training rows, as many as something simple needs.
+        """
         import torch
 
+        from engine.data.on_disk import evenly
         from engine.data.raw import TEST, TRAIN, VALIDATION
+        from engine.metrics.gradient_boosting import MAX_ROWS
 
         names = [name for name in (TEST, VALIDATION) if raw.splits.get(name)]
         if not names:
             return None
         cpu = torch.device("cpu")
         train, other = (
-            self.encode(raw.splits[name], fitted, cpu, lambda event: None)
-            for name in (TRAIN, names[0])
+            self.encode(table, fitted, cpu, lambda event: None)
+            for table in (evenly(raw.splits[TRAIN], MAX_ROWS), raw.splits[names[0]])
         )
         return train, other
 
@@ -246,7 +272,7 @@ class TabularTask(Task[F]):
             rows={split: table.num_rows for split, table in raw.splits.items()},
             columns=(*columns, target),
             classes=classes,
-            facts=_input_facts(fitted.features) | dict(facts),
+            facts=_input_facts(fitted.features) | dict(facts) | _looked_at(raw.train.num_rows),
             notes=raw.notes,
             skips=tuple(
                 {"reason": skip.reason, "count": skip.count, "example": skip.example}
@@ -305,6 +331,13 @@ def column_places(features: Features) -> dict[str, Places]:
         for i, name in enumerate(names):
             places.setdefault(name, {}).setdefault(kind, []).append(i)
     return dict(places)
+
+
+def _looked_at(rows: int) -> dict[str, str]:
+    if rows <= LEARNED_ROWS:
+        return {}
+    apart = -(-rows // LEARNED_ROWS)
+    return {"columns told from": f"{-(-rows // apart):,} training rows, evenly spread"}
 
 
 def _input_facts(features: Features) -> dict[str, str]:

@@ -14,8 +14,10 @@ from engine.tasks.task import Evaluation, Evaluator, Task
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     import pyarrow as pa
     import torch
+    from numpy.typing import NDArray
     from torch import nn
 
     from engine.config import RunConfig
@@ -64,12 +66,11 @@ class TabularClassification(TabularTask[ClassesFitted]):
         """Names of classes."""
         import pyarrow as pa
 
-        from engine.text.labels import labels_of
+        from engine.text.labels import named_column
 
-        labels = labels_of(table, target)
-        if any(isinstance(label, list) for label in labels):
+        if pa.types.is_nested(table.schema.field(target).type):
             raise DataError(f"The target {plain(target, 60)!r} has lists instead of classes.")
-        return pa.chunked_array([pa.array(labels, pa.string())])
+        return named_column(table, target)
 
     def stratify_by(self, target: str) -> str:
         """Classes keep their shares."""
@@ -83,18 +84,19 @@ class TabularClassification(TabularTask[ClassesFitted]):
     def fit(self, raw: RawData) -> ClassesFitted:
         """Classes and features of the training rows."""
         from engine.data.raw import class_names
-        from engine.text.labels import classes_of
+        from engine.text.labels import classes_among
 
         target, columns, features = self.fit_inputs(raw)
-        labels = raw.train[target].to_pylist()
-        classes, counts = classes_of(labels, class_names(raw.train, target))
+        counted = raw.train[target].value_counts().to_pylist()
+        found = {entry["values"]: entry["counts"] for entry in counted}
+        classes, counts = classes_among(found, class_names(raw.train, target))
         present = [name for name, count in zip(classes, counts, strict=True) if count]
         if len(present) == 1:
             raise DataError(
                 f"All training rows have the same {plain(target, 60)}, {plain(present[0], 60)!r}.",
                 "Choose another task.target.",
             )
-        if len(present) > min(_MAX_CLASSES, max(_FEW_CLASSES, len(labels) // 2)):
+        if len(present) > min(_MAX_CLASSES, max(_FEW_CLASSES, raw.train.num_rows // 2)):
             raise DataError(
                 f"The target {plain(target, 60)!r} has {len(present):,} different values.",
                 "Choose another task.target, or the task tabular_regression for numbers.",
@@ -119,15 +121,14 @@ class TabularClassification(TabularTask[ClassesFitted]):
         """A logit for each class."""
         return len(fitted.classes)
 
-    def encode_target(self, values: pa.ChunkedArray, fitted: ClassesFitted) -> torch.Tensor:
+    def encode_target(self, values: pa.ChunkedArray, fitted: ClassesFitted) -> NDArray[np.int64]:
         """Numbers of classes, −1 for one that is not known."""
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
-        import torch
 
         codes = pc.index_in(values, value_set=pa.array(fitted.classes, pa.string())).fill_null(-1)
-        return torch.from_numpy(np.array(codes, dtype=np.int64))
+        return np.array(codes, dtype=np.int64)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy."""
@@ -194,6 +195,7 @@ def _without_strangers(raw: RawData, target: str) -> RawData:
     """Validation and test rows whose class occurs in the training rows; the rest is reported."""
     import pyarrow.compute as pc
 
+    from engine.data.on_disk import selected
     from engine.data.raw import TRAIN, Skip
 
     known = raw.train[target].unique()
@@ -205,5 +207,5 @@ def _without_strangers(raw: RawData, target: str) -> RawData:
             first = table[target].filter(strange)[0].as_py()
             reason = f"{plain(target, 60)} that no training row has"
             skips.append(Skip(reason, count, f"{plain(first, 40)!r} in {split}"))
-            splits[split] = table.filter(pc.invert(strange))
+            splits[split] = selected(table, ~strange.to_numpy())
     return raw.with_splits(splits).with_skips(*skips)

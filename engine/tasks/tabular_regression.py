@@ -9,12 +9,14 @@ from engine.fields import option
 from engine.metric import LOSS, Metric
 from engine.plain import plain
 from engine.summary import ColumnSummary, DataSummary
-from engine.tasks.tabular import TabularConfig, TabularFitted, TabularTask
+from engine.tasks.tabular import LEARNED_ROWS, TabularConfig, TabularFitted, TabularTask
 from engine.tasks.task import Evaluation, Evaluator, Task
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     import torch
+    from numpy.typing import NDArray
     from torch import nn
 
     from engine.config import RunConfig
@@ -87,9 +89,12 @@ class TabularRegression(TabularTask[NumbersFitted]):
     def fit(self, raw: RawData) -> NumbersFitted:
         """Features of the training rows and the scale of the target."""
         import numpy as np
+        import pyarrow.compute as pc
+
+        from engine.data.on_disk import evenly
 
         target, columns, features = self.fit_inputs(raw)
-        values = raw.train[target].to_numpy()
+        values = evenly(raw.train.select([target]), LEARNED_ROWS)[target].to_numpy()
         scale = float(np.abs(values).max()) or 1.0
         std = float((values / scale).std() * scale)
         if std == 0.0:
@@ -97,15 +102,18 @@ class TabularRegression(TabularTask[NumbersFitted]):
                 f"The target {plain(target, 60)!r} is {values[0]:g} in all training rows.",
                 "Choose another task.target.",
             )
+        lowest, highest = (float(bound) for bound in pc.min_max(raw.train[target]).as_py().values())
         return NumbersFitted(
             target=target, columns=columns, features=features,
             mean=float((values / scale).mean() * scale), std=std,
-            lowest=float(values.min()), highest=float(values.max()),
+            lowest=lowest, highest=highest,
         )  # fmt: skip
 
     def summarize(self, raw: RawData, fitted: NumbersFitted) -> DataSummary:
         """Columns, range of the target and what was left out."""
-        values = raw.train[fitted.target]
+        from engine.data.on_disk import evenly
+
+        values = evenly(raw.train.select([fitted.target]), LEARNED_ROWS)[fitted.target]
         target = ColumnSummary(
             name=fitted.target,
             type="numeric",
@@ -124,13 +132,12 @@ class TabularRegression(TabularTask[NumbersFitted]):
         del fitted
         return 1
 
-    def encode_target(self, values: pa.ChunkedArray, fitted: NumbersFitted) -> torch.Tensor:
+    def encode_target(self, values: pa.ChunkedArray, fitted: NumbersFitted) -> NDArray[np.float32]:
         """Standardised numbers."""
         import numpy as np
-        import torch
 
         scaled = (np.asarray(values.fill_null(np.nan)) - fitted.mean) / fitted.std
-        return torch.from_numpy(scaled.astype(np.float32))
+        return scaled.astype(np.float32)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Of the standardised numbers."""

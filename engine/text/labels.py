@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from engine.data.on_disk import in_windows
 from engine.data.raw import class_names
 
+_AT_ONCE = 1 << 16
 Label = str | list[str] | None
 
 
@@ -19,7 +21,33 @@ def labels_of(table: pa.Table, column: str) -> list[Label]:
     Numbers below 0 stand for a missing label where the classes have names, as on the hub.
     """
     names = class_names(table, column)
-    return [_named(value, names) for value in table[column].to_pylist()]
+    values = table[column]
+    if pa.types.is_nested(values.type):
+        return [_named(value, names) for value in values.to_pylist()]
+    labels: list[Label] = []
+    for known, codes in _encoded(values, names):
+        named = [*known, None]  # the same few texts for all rows
+        labels += [named[code] for code in codes.fill_null(len(known)).to_pylist()]
+    return labels
+
+
+def named_column(table: pa.Table, column: str) -> pa.ChunkedArray:
+    """:func:`labels_of` a column without lists, as a column of text."""
+    names = class_names(table, column)
+    parts = [
+        pa.array(known, pa.string()).take(codes) for known, codes in _encoded(table[column], names)
+    ]
+    return pa.chunked_array(parts, pa.string())
+
+
+def _encoded(
+    values: pa.ChunkedArray, names: Sequence[str] | None
+) -> Iterator[tuple[list[str | None], pa.Array]]:
+    """Of each piece of a column the names of its values, and for each row the place of its own."""
+    for piece in in_windows(pa.table({"label": values}), _AT_ONCE):
+        encoded = piece["label"].combine_chunks().dictionary_encode()
+        known = [_named(value, names) for value in encoded.dictionary.to_pylist()]
+        yield [name if isinstance(name, str) else None for name in known], encoded.indices
 
 
 def _named(value: Any, names: Sequence[str] | None) -> Label:
@@ -41,8 +69,15 @@ def classes_of(labels: Sequence[Label], names: Sequence[str] | None) -> tuple[li
     counts: Counter[str] = Counter()
     for label in labels:
         counts.update([label] if isinstance(label, str) else label or [])
+    return classes_among(counts, names)
+
+
+def classes_among(
+    counts: Mapping[str, int], names: Sequence[str] | None
+) -> tuple[list[str], list[int]]:
+    """:func:`classes_of` labels that were counted already."""
     ordered = list(names) if names is not None else sorted(counts, key=_number_or_text)
-    return ordered, [counts[name] for name in ordered]
+    return ordered, [counts.get(name, 0) for name in ordered]
 
 
 def _number_or_text(name: str) -> tuple[float, str]:

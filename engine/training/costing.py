@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_iter
 
 from engine.config import RunConfig
 from engine.data.loaded import held_bytes, loaded
+from engine.data.on_disk import LARGE
 from engine.data.raw import RawData
 from engine.errors import DataError
 from engine.estimate import TIGHT_SHARE, Estimate, Memory
@@ -201,7 +202,7 @@ class _Material:
     resident: int
     """Bytes of all splits on the device."""
     tables: int
-    """Bytes of what was read, in the memory of the machine."""
+    """Bytes of what was read, in the memory of the machine; large tables lie on the disk."""
     source: Source
 
     def batches(self, train: TrainConfig) -> int:
@@ -227,7 +228,7 @@ def _material(task: Task[Any], raw: RawData, fitted: Fitted) -> _Material:
         samples=samples,
         template=_template(source),
         resident=source.resident_bytes(everything),
-        tables=sum(table.nbytes for table in raw.splits.values()),
+        tables=sum(min(table.nbytes, LARGE) for table in raw.splits.values()),
         source=source,
     )
 

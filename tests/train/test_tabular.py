@@ -370,3 +370,19 @@ def test_a_shipped_preset_reaches_its_figure(preset: str, metric: str, floor: fl
 def test_the_preset_for_adult_reaches_its_figure(real_data: Path) -> None:
     path = f"data.path={real_data / 'adult.csv'}"
     assert median_on_test("adult-mlp", "accuracy", path) >= 0.850
+
+
+def test_a_table_too_large_for_memory_is_learned_from_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = rows(400)
+    run = config(write(tmp_path, columns), CLASSES, "train.epochs=6", "train.learning_rate=0.01")
+    usual = report_of(train(run))
+    for module in ("engine.data.on_disk", "engine.data.files"):
+        monkeypatch.setattr(f"{module}.LARGE", 1 << 10)
+    whole = train(run)
+    assert report_of(whole)["metrics"].keys() == usual["metrics"].keys()
+    assert report_of(whole)["metrics"][TEST]["accuracy"] > 0.7
+    assert report_of(whole)["baseline"] == usual["baseline"]
+    again = train(run)
+    assert report_of(again)["metrics"] == report_of(whole)["metrics"]
