@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine import json_text
 from engine.run_directory import RunDirectory, all_runs
 from engine.run_list import RunSummary, summarize
 
@@ -52,7 +52,7 @@ def _ended(run: RunDirectory) -> float:
 def _summary(run: RunDirectory) -> AdapterSummary:
     summary = summarize(run)
     try:
-        record = json.loads((run.model / CONFIG).read_bytes())
+        record = json_text.loads((run.model / CONFIG).read_bytes())
         size = (run.model / _WEIGHTS).stat().st_size
     except (OSError, ValueError) as error:
         return AdapterSummary(summary, problem=f"Its files cannot be read: {error}.")

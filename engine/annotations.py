@@ -5,13 +5,12 @@ Kept beside the run in ``annotations.json``, so that they move and go with it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from engine import atomic
+from engine import atomic, json_text
 from engine.errors import RunError
 from engine.plain import plain
 from engine.run_directory import RunDirectory, changed
@@ -38,7 +37,7 @@ def read_annotations(run: RunDirectory) -> Annotations:
     if not changed(f"{run.path}/annotations.json"):  # as of most runs of a long list
         return NOTHING_NOTED
     try:
-        record = json.loads(run.annotations.read_bytes())
+        record = json_text.loads(run.annotations.read_bytes())
         return Annotations(
             to_tags(map(str, record.get("tags") or ())),
             plain(record.get("note") or "", LONGEST_NOTE),

@@ -6,7 +6,6 @@ removing it, so that it is never carried out twice.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine import atomic
+from engine import atomic, json_text
 
 STOP = "stop"
 """End now, keep what was learned."""
@@ -57,7 +56,7 @@ def take(folder: Path) -> Iterator[Request]:
     for name in names:
         path = folder / name
         try:
-            content = json.loads(path.read_bytes())
+            content = json_text.loads(path.read_bytes())
             path.unlink()
         except FileNotFoundError:
             continue

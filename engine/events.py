@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from engine import atomic
+from engine import atomic, json_text
 from engine.room import size_limit
 
 
@@ -226,7 +226,7 @@ def encode(event: Event) -> str:
 def decode(line: str | bytes) -> Event | None:
     """The event in a line, or ``None`` where there is none that this version knows."""
     try:
-        record = json.loads(line)
+        record = json_text.loads(line)
         kind = KINDS[record.pop("event")]
         return kind(**{name: value for name, value in record.items() if name in _FIELDS[kind]})
     except (ValueError, KeyError, TypeError, AttributeError):

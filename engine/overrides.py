@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,12 +11,16 @@ import tomlkit
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from engine import toml
 from engine.errors import Problem
 from engine.fields import FieldSpec
 from engine.names import NAME_PATTERN, NAME_RULE
 from engine.plain import plain
 
 Tree = dict[str, Any]
+
+_COMPARED = 20
+"""Most fields that do not exist for which one that does is suggested."""
 
 
 def parse_value(text: str, spec: FieldSpec | None) -> Any:
@@ -92,8 +96,8 @@ def _plain_default(spec: FieldSpec) -> Any:
 
 def _toml(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
+        return toml.loads(f"value = {text}")["value"]
+    except (toml.TomlError, KeyError):
         return text
 
 
@@ -130,7 +134,10 @@ def problems_of(
     found: dict[str, Problem] = {}
     for details in error.errors(include_url=False):
         name = _name(details)
-        found.setdefault(name, Problem(plain(name), _sentence(name, details, fields)))
+        # To look for what is alike takes a millisecond each.
+        known = fields if len(found) < _COMPARED else {}
+        if name not in found:
+            found[name] = Problem(plain(name), _sentence(name, details, fields, known))
     return list(found.values())
 
 
@@ -140,17 +147,38 @@ def _name(details: ErrorDetails) -> str:
     return ".".join(filter(None, parts))
 
 
-def _sentence(name: str, details: ErrorDetails, fields: Mapping[str, FieldSpec]) -> str:
+class _Given(reprlib.Repr):
+    """Values as they stand in a file: at most so many of them, and so much of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxdict = 60
+        self.maxstring = self.maxother = 500
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if x.bit_length() < 1000 else "a number of many digits"
+
+
+_given = _Given().repr
+
+
+def _sentence(
+    name: str,
+    details: ErrorDetails,
+    fields: Mapping[str, FieldSpec],
+    known: Mapping[str, FieldSpec],
+) -> str:
+    """What is wrong; of a field that does not exist, which of the ``known`` may be meant."""
     if details["type"] == "extra_forbidden":
-        return _unknown(name, fields)
+        return _unknown(name, known)
     spec = fields.get(name)
     if details["type"] == "missing":
         return f"is missing; {spec.allowed}" if spec else "is missing"
     if details["type"] in ("section", "unknown_kind", "mismatch", "not_allowed"):
         return details["msg"]
     if details["type"] in ("model_type", "model_attributes_type", "dict_type"):
-        return f"must be a section, not {plain(details['input'], 60)!r}"
-    given = plain(repr(details["input"]), 60)
+        return f"must be a section, not {plain(_given(details['input']), 60)}"
+    given = plain(_given(details["input"]), 60)
     if details.get("ctx", {}).get("pattern") == f"^{NAME_PATTERN}$":
         return f"{given} is not allowed; {NAME_RULE}"
     if spec is None or (spec.kind == "text" and isinstance(details["input"], str)):

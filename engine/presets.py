@@ -7,7 +7,6 @@ their defaults. A user's preset hides a shipped one of the same name.
 from __future__ import annotations
 
 import contextlib
-import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import tomlkit
 
-from engine import atomic
+from engine import atomic, toml
 from engine.config import RunConfig, overridden
 from engine.errors import ConfigError, PresetError, UserError
 from engine.locations import presets_folder
@@ -123,8 +122,8 @@ def _preset(path: Path, shipped: bool) -> Preset:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return toml.read(path)
     except OSError as error:
         raise PresetError(f"Cannot read {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except toml.TomlError as error:
         raise PresetError(f"{path.name} is not a TOML file: {error}.") from error

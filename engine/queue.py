@@ -13,7 +13,6 @@ and runs that were ended by it go on from their checkpoints.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -24,7 +23,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from engine import atomic
+from engine import atomic, json_text
 from engine.config import RunConfig
 from engine.detached import locked, spawn
 from engine.errors import RunError
@@ -84,7 +83,7 @@ def _files() -> list[Path]:
 
 def _read(path: Path) -> Entry | None:
     try:
-        record = json.loads(path.read_bytes())
+        record = json_text.loads(path.read_bytes())
         run = RunDirectory(Path(record["run"]))
         entry = Entry(path, run, int(record["starts"]), str(record["device"]))
     except (OSError, ValueError, KeyError, TypeError):
@@ -96,7 +95,7 @@ def remove(run_id: str) -> RunDirectory:
     """Take a run out of the queue, the run itself stays; raises :class:`RunError`."""
     with changing():
         found = [entry for entry in entries() if entry.run.id == run_id]
-        found = found or [entry for entry in entries() if entry.run.id.startswith(run_id)]
+        found = found or [e for e in entries() if run_id and e.run.id.startswith(run_id)]
         if len(found) != 1:
             which = "no run" if not found else f"{len(found)} runs"
             raise RunError(f"The queue has {which} called {run_id[:80]!r}.")
@@ -150,7 +149,8 @@ def stop() -> bool:
 
 def _worker() -> ProcessIdentity | None:
     try:
-        return ProcessIdentity.from_record(json.loads((queue_folder() / "worker.json").read_text()))
+        record = json_text.loads((queue_folder() / "worker.json").read_bytes())
+        return ProcessIdentity.from_record(record)
     except (OSError, ValueError):
         return None
 

@@ -18,12 +18,10 @@ annotations.json tags and a note of the people who look at it (engine.annotation
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import threading
 import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -33,7 +31,7 @@ from typing import Any, BinaryIO
 
 import tomlkit
 
-from engine import atomic
+from engine import atomic, json_text, toml
 from engine.config import RunConfig
 from engine.detached import open_log
 from engine.errors import ConfigError, RunError
@@ -187,11 +185,12 @@ class RunDirectory:
 
         Raises :class:`RunError` when there is none, or more than one.
         """
-        if is_name(run_id) and (folder / run_id / "config.toml").is_file():
-            return cls(folder / run_id)
+        place = folder / run_id
+        if is_name(run_id) and (place / "config.toml").is_file() and not place.is_symlink():
+            return cls(place)
         found = [
             run for run in all_runs(folder)
-            if run.id.startswith(run_id) or run.id.endswith("-" + run_id)
+            if run_id and (run.id.startswith(run_id) or run.id.endswith("-" + run_id))
         ]  # fmt: skip
         if len(found) == 1:
             return found[0]
@@ -205,7 +204,7 @@ class RunDirectory:
     def config(self) -> RunConfig:
         """The configuration; raises :class:`RunError` when it cannot be read."""
         try:
-            return RunConfig.parse(tomllib.loads(self.read_config()))
+            return RunConfig.parse(toml.loads(self.read_config()))
         except ValueError as error:
             raise RunError(f"Cannot read {self._config}: {error}.") from error
         except ConfigError as error:
@@ -228,7 +227,7 @@ class RunDirectory:
     def read_report(self) -> dict[str, Any] | None:
         """The final report; ``None`` before there is one. Raises :class:`RunError`."""
         try:
-            report = json.loads(self.report.read_text())
+            report = json_text.loads(self.report.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -261,7 +260,7 @@ class RunDirectory:
 
     def _worker_record(self) -> dict[str, Any]:
         try:
-            record = json.loads(_content(f"{self.path}/worker.json"))
+            record = json_text.loads(_content(f"{self.path}/worker.json"))
         except (OSError, ValueError):
             return {}
         return record if isinstance(record, dict) else {}
@@ -378,7 +377,7 @@ _holding = threading.Lock()
 
 
 def all_runs(folder: Path) -> list[RunDirectory]:
-    """All runs of a folder, the newest first; what is no run is passed over."""
+    """All runs of a folder, the newest first; what is no run, or a link, is passed over."""
     return list(each_run(folder))
 
 
@@ -392,7 +391,10 @@ def each_run(folder: Path) -> Iterator[RunDirectory]:
 def _names(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if is_name(entry.name)]
+            # Who follows a link writes into the folder of someone else.
+            names = [
+                entry.name for entry in entries if is_name(entry.name) and not entry.is_symlink()
+            ]
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine import atomic
+from engine import atomic, json_text
 from engine.annotations import Annotations
 from engine.run_directory import RunDirectory, State
 from engine.run_summary import RunSummary
@@ -39,7 +39,7 @@ class Entry:
 def load(folder: Path) -> dict[str, Entry]:
     """The entries by the id of their run; none where the file is missing or damaged."""
     try:
-        content = json.loads((folder / _FILE).read_bytes())
+        content = json_text.loads((folder / _FILE).read_bytes())
         if content["version"] != _VERSION:
             return {}
         return {id: _entry(folder / id, record) for id, record in content["runs"].items()}

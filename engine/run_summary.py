@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from engine import toml
 from engine.annotations import NOTHING_NOTED, Annotations, read_annotations
 from engine.config import RunConfig
 from engine.data.registry import DATA
@@ -200,7 +200,7 @@ def _quickly(text: str) -> _Shown | None:
 
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> tuple[TaskConfig, str, str]:
-    values = tomllib.loads(text)
+    values = toml.loads(text)
     return (
         TASKS.parse(values["task"]),
         DATA.parse(values["data"]).label,

@@ -120,8 +120,10 @@ class Registry(Generic[S], Mapping[str, type[S]]):
         known = ", ".join(self)
         if kind is None:
             return f"is missing (there is {known})"
+        if not isinstance(kind, str):
+            return f"must be a name (there is {known})"
         if kind in self.broken:
-            return f"{self.noun} {kind} cannot be used: {self.broken[str(kind)]}"
-        near = difflib.get_close_matches(str(kind), list(self), n=1)
+            return f"{self.noun} {kind} cannot be used: {self.broken[kind]}"
+        near = difflib.get_close_matches(kind, list(self), n=1)
         suggestion = f"; did you mean {near[0]}?" if near else ""
-        return f"no {self.noun} is called {str(kind)[:60]!r}{suggestion} (there is {known})"
+        return f"no {self.noun} is called {kind[:60]!r}{suggestion} (there is {known})"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from engine import toml
 from engine.errors import UserError
 from engine.locations import settings_file
 
@@ -35,7 +35,7 @@ def read_settings() -> Settings:
     """The settings as they were left, the usual ones at first. Raises :class:`SettingsError`."""
     path = settings_file()
     try:
-        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Settings.model_validate(toml.read(path))
     except FileNotFoundError:
         return Settings()
     except OSError as error:
@@ -44,7 +44,7 @@ def read_settings() -> Settings:
         problem = error.errors()[0]
         field = ".".join(map(str, problem["loc"]))
         raise SettingsError(f"{path}, {field}: {problem['msg']}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except toml.TomlError as error:
         raise SettingsError(f"{path} is not a TOML file: {error}.") from error
 
 
@@ -60,8 +60,9 @@ def write_settings(choices: Mapping[str, object]) -> None:
 
     path = settings_file()
     try:
+        toml.read(path)
         document = tomlkit.parse(path.read_text(encoding="utf-8"))
-    except (OSError, ParseError, UnicodeDecodeError):
+    except (OSError, toml.TomlError, ParseError):
         document = tomlkit.document()
     document.update(choices)
     try:

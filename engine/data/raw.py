@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
+
+from engine import json_text
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -67,7 +68,7 @@ def _features(table: pa.Table) -> dict[str, Any]:
     if noted is None:
         return {}
     try:
-        features = json.loads(noted)["info"]["features"]
+        features = json_text.loads(noted)["info"]["features"]
     except (ValueError, KeyError, TypeError):
         return {}
     return features if isinstance(features, dict) else {}

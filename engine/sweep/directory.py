@@ -11,9 +11,7 @@ log.txt        whatever the libraries print
 
 from __future__ import annotations
 
-import json
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +20,7 @@ from typing import Any, Literal
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine import atomic
+from engine import atomic, json_text, toml
 from engine.config import RunConfig
 from engine.detached import locked, spawn
 from engine.errors import RunError
@@ -108,14 +106,14 @@ class SweepDirectory:
     def config(self) -> SweepConfig:
         """What is searched; raises :class:`RunError` when it cannot be read."""
         try:
-            return SweepConfig.model_validate(tomllib.loads(self._config.read_text()))
+            return SweepConfig.model_validate(toml.read(self._config))
         except (OSError, ValueError, ValidationError) as error:
             raise RunError(f"Cannot read {self._config}: {error}.") from error
 
     def table(self) -> SweepTable:
         """The trials so far; an empty table before there are any. Raises :class:`RunError`."""
         try:
-            return SweepTable.from_record(json.loads(self._table.read_text()))
+            return SweepTable.from_record(json_text.loads(self._table.read_bytes()))
         except FileNotFoundError:
             return SweepTable()
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -128,7 +126,7 @@ class SweepDirectory:
     def running(self) -> bool:
         """Whether a process searches now."""
         try:
-            worker = ProcessIdentity.from_record(json.loads(self._worker.read_text()))
+            worker = ProcessIdentity.from_record(json_text.loads(self._worker.read_bytes()))
         except (OSError, ValueError):
             return False
         return worker is not None and worker.alive()

@@ -24,10 +24,10 @@ def arguments(parser: ArgumentParser) -> None:
 def execute(options: Namespace) -> int:
     """List the trash, or do what was asked for."""
     folder = runs_folder()
-    if options.put:
+    if options.put is not None:
         moved = discard(RunDirectory.open(folder, options.put))
         console.line(f"{moved.id} is in the trash.")
-    elif options.restore:
+    elif options.restore is not None:
         back = restore(RunDirectory.open(trash_folder(folder), options.restore))
         console.line(f"{back.id} is back.")
     elif options.empty:
