@@ -7,7 +7,10 @@ entered these lead to a file, and Textual draws on a private descriptor of the t
 from __future__ import annotations
 
 import os
+import select
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +23,7 @@ _LOG_LIMIT = 1_000_000
 @contextmanager
 def owned() -> Iterator[None]:
     """Give the terminal to Textual, and everything back at the end, whatever happens."""
+    _end_with_terminal()
     sys.stdout.flush()
     sys.stderr.flush()
     screen, out, err = os.dup(2), os.dup(1), os.dup(2)
@@ -39,6 +43,23 @@ def owned() -> Iterator[None]:
             for saved, number in ((out, 1), (err, 2)):
                 os.dup2(saved, number)
                 os.close(saved)
+
+
+def _end_with_terminal() -> None:
+    """Let the program end when its terminal is closed, also where the system would not tell it.
+
+    Without a terminal nothing could end it, and Textual would read its end over and over.
+    """
+    if os.isatty(0):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as it is not after nohup
+        threading.Thread(target=_await_hangup, name="hangup", daemon=True).start()
+
+
+def _await_hangup() -> None:
+    terminal = select.poll()
+    terminal.register(0, 0)  # a hang-up is told unasked
+    if any(event & select.POLLHUP for _, event in terminal.poll()):
+        os.kill(os.getpid(), signal.SIGHUP)
 
 
 def _open_log() -> int:

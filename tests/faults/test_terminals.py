@@ -1,0 +1,232 @@
+"""The screens are ended, or left alone, in every way while a run trains: the run goes on."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import tomlkit
+
+from engine import RunConfig, launch
+from engine.events import Progress
+from engine.run_directory import RunDirectory, State, all_runs
+
+_CONFTEST = runpy.run_path(str(Path(__file__).parents[1] / "end_to_end" / "conftest.py"))
+Terminal: Any = _CONFTEST["Terminal"]
+DLTUI = _CONFTEST["DLTUI"]
+PATIENCE_SECONDS = 120
+HARM = "the user interface ended, or its terminal closed or left alone, while a run trains"
+FULL = 20
+MOST_PERCENT = 5.0
+CONFIG = RunConfig.parse(
+    {
+        "name": "endless",
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "builtin", "name": "wine"},
+        "model": {"kind": "mlp", "hidden": [8]},
+        "train": {"epochs": 100_000},
+        "compute": {"device": "cpu", "threads": 1},
+    }
+)
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.02)
+
+
+def step_of(run: RunDirectory) -> int:
+    newest = run.last_of(Progress)
+    return newest.step if isinstance(newest, Progress) else 0
+
+
+def goes_on(run: RunDirectory) -> None:
+    """Updates are made from now on."""
+    before = step_of(run)
+    until(lambda: step_of(run) > before)
+    assert run.state() is State.RUNNING
+
+
+@pytest.fixture(scope="module")
+def going(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunDirectory]:
+    """A run that trains as long as the tests of this module take."""
+    handle = launch(CONFIG, tmp_path_factory.mktemp("watched") / "runs")
+    until(lambda: step_of(handle.run))
+    yield handle.run
+    handle.process.kill()
+    handle.process.wait()
+
+
+@pytest.fixture(autouse=True)
+def home(going: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one in which that run is."""
+    folder = going.path.parent.parent
+    monkeypatch.setenv("DLTUI_HOME", str(folder))
+    return folder
+
+
+class Window(Terminal):  # type: ignore[misc]
+    """A terminal that can be closed under its program, and knows the processes of the screens."""
+
+    def __init__(self, *through: str) -> None:
+        """``through`` is a program that starts the screens in a way of its own."""
+        super().__init__([*through, DLTUI], 100, 30)
+        self._open = True
+
+    def processes(self) -> list[psutil.Process]:
+        """The screens and what they have started for themselves."""
+        screens = psutil.Process(self.process.pid)
+        helpers = [child for child in screens.children(recursive=True) if not trains(child)]
+        return [screens, *helpers]
+
+    def slam(self) -> None:
+        """Close it without a word to the program."""
+        os.close(self._master)
+        os.close(self._slave)
+        self._open = False
+
+    def close(self) -> None:
+        if self._open:
+            super().close()
+        elif self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def trains(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return "engine.worker" in process.cmdline()
+    return False
+
+
+def watch(window: Any) -> None:
+    """Let the screens show the run that goes on."""
+    window.wait_for("endless", "Quit")
+    window.press("enter")
+    window.wait_for("Epoch")
+
+
+def begin(window: Any, home: Path, known: RunDirectory) -> RunDirectory:
+    """Let the screens begin a run of their own, and show it."""
+    (home / "presets").mkdir(exist_ok=True)
+    values = CONFIG.changes()
+    values.pop("name")
+    (home / "presets" / "endless.toml").write_text(tomlkit.dumps(values))
+    window.wait_for("endless", "Quit")
+    window.press("P")
+    window.wait_for("own")
+    window.press("enter")
+    window.wait_for("$ dltui run endless", "fits")
+    window.press("ctrl+r")
+    window.wait_for("Epoch")
+    (run,) = [run for run in all_runs(home / "runs") if run.id != known.id]
+    return run
+
+
+def signalled(number: int) -> Callable[[Any], None]:
+    return lambda window: window.process.send_signal(number)
+
+
+def slammed(window: Any) -> None:
+    window.slam()
+
+
+WAYS: dict[str, Callable[[Any], None]] = {
+    "SIGHUP": signalled(signal.SIGHUP),
+    "SIGTERM": signalled(signal.SIGTERM),
+    "SIGINT": signalled(signal.SIGINT),
+    "SIGKILL": signalled(signal.SIGKILL),
+    "closed": slammed,
+}
+
+
+def gone(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def percent(processes: list[psutil.Process]) -> float:
+    """How much of one processor they take."""
+    for process in processes:
+        process.cpu_percent()
+    time.sleep(1)
+    return sum(process.cpu_percent() for process in processes)
+
+
+def end(window: Any, way: str, run: RunDirectory) -> None:
+    """The screens end and leave nothing behind; the run goes on."""
+    processes = window.processes()
+    WAYS[way](window)
+    until(lambda: all(map(gone, processes)))
+    goes_on(run)
+
+
+def leave_unread(window: Any, run: RunDirectory) -> None:
+    """The screens have nowhere to write to: they wait, the run does not, and then all is shown."""
+    for _ in range(60):  # much more than fits into the terminal
+        os.write(window._master, b"]")
+        time.sleep(0.02)
+    until(lambda: percent(window.processes()) < MOST_PERCENT)
+    assert percent(window.processes()) < MOST_PERCENT
+    goes_on(run)
+    window.press("1")
+    window.wait_for("Epoch")
+    window.press("escape")
+    window.wait_for("endless", "Quit")
+    window.press("q")
+    assert window.wait_for_exit() == 0
+    goes_on(run)
+
+
+UNTOLD = {
+    1: ["setsid", "--wait"],
+    2: ["sh", "-c", "trap '' HUP; exec \"$0\""],
+}
+"""By number of the try: how screens are started that the system does not tell of a hang-up."""
+
+
+def try_way(way: str, number: int, home: Path, going: RunDirectory) -> None:
+    """One try; that of number 0 begins its run by the screens."""
+    window = Window(*UNTOLD.get(number, ()) if way == "closed" else ())
+    run = going
+    try:
+        if number == 0:
+            run = begin(window, home, going)
+        else:
+            watch(window)
+        leave_unread(window, run) if way == "unread" else end(window, way, run)
+    finally:
+        window.close()
+        worker = run.worker()
+        if number == 0 and worker is not None:
+            os.kill(worker.pid, signal.SIGKILL)
+            until(lambda: not worker.alive())
+            run.delete()
+
+
+ALL = pytest.mark.parametrize("way", [*WAYS, "unread"])
+
+
+@pytest.mark.harm(HARM, 1)
+@ALL
+def test_a_run_goes_on_without_its_screens(way: str, home: Path, going: RunDirectory) -> None:
+    try_way(way, 1, home, going)
+
+
+@pytest.mark.harm(HARM, 1)
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [0, *range(2, FULL + 1)])
+@ALL
+def test_a_run_goes_on_each_time(way: str, number: int, home: Path, going: RunDirectory) -> None:
+    try_way(way, number, home, going)
