@@ -24,6 +24,9 @@ class PretrainedModelConfig(ModelConfig):
     num_hidden_layers: int = option(2, "Layers (from scratch)", ge=1, le=200)
     num_attention_heads: int = option(4, "Attention heads a layer (from scratch)", ge=1, le=256)
     dropout: float = option(0.1, "Dropout (from scratch)", ge=0, lt=1)
+    gradient_checkpointing: bool = option(
+        False, "Compute layers twice to save memory", advanced=True
+    )
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:

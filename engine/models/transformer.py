@@ -33,9 +33,6 @@ class TransformerConfig(PretrainedModelConfig):
         8000, "Tokens of the tokenizer that is trained on the data", ge=100, le=500_000
     )
     lowercase: bool = option(True, "Whether that tokenizer makes all letters small")
-    gradient_checkpointing: bool = option(
-        False, "Compute layers twice to save memory", advanced=True
-    )
 
     def build(self, shape: Any) -> nn.Module:
         """Takes a :class:`~engine.models.shapes.TextShape`."""

@@ -16,7 +16,13 @@ from engine.errors import TrainingError
 from engine.models.image import Preprocessing
 from engine.models.shapes import ImageShape
 from engine.networks.transfer import Transfer, check_size
-from engine.networks.transformer import base_of_adapter, merged_adapter, readable, source_of
+from engine.networks.transformer import (
+    base_of_adapter,
+    compute_twice,
+    merged_adapter,
+    readable,
+    source_of,
+)
 from engine.plain import plain
 
 if TYPE_CHECKING:
@@ -72,6 +78,8 @@ def build_image_transformer(config: ImageTransformerConfig, shape: ImageShape) -
         network = _from_scratch(config, shape) if config.from_scratch else _trained(config, shape)
         made = ImageTransformer(network, shape.size, config)
         _check(config, made, shape)
+    if config.gradient_checkpointing:
+        compute_twice(network)
     return made.to(place)
 
 

@@ -55,12 +55,28 @@ def build_transformer(config: TransformerConfig, shape: TextShape) -> nn.Module:
     with torch.device("meta" if place.type == "meta" else "cpu"):
         network = _from_scratch(config, shape) if config.from_scratch else _trained(config, shape)
     if config.gradient_checkpointing:
-        network.gradient_checkpointing_enable()
-        # It lets gradients down to the embeddings for the kind of checkpoint that needs them; the
-        # one that is used does not, and frozen layers would be passed through for nothing.
-        network.disable_input_require_grads()
+        compute_twice(network)
     placed: nn.Module = network.to(place)
     return placed
+
+
+def compute_twice(network: Any) -> None:
+    """Let the layers be computed anew for the way back, which saves what they would keep.
+
+    Raises :class:`TrainingError`.
+    """
+    if not network.supports_gradient_checkpointing:
+        raise TrainingError(
+            f"model.gradient_checkpointing: networks of the kind {network.config.model_type} do "
+            "not compute their layers twice.",
+            "Switch it off.",
+        )
+    # The name that it had before transformers 5.
+    enable = getattr(network, "activation_checkpointing_enable", None)
+    (enable or network.gradient_checkpointing_enable)()
+    # It lets gradients down to the embeddings for the kind of checkpoint that needs them; the
+    # one that is used does not, and frozen layers would be passed through for nothing.
+    network.disable_input_require_grads()
 
 
 def _from_scratch(config: TransformerConfig, shape: TextShape) -> Any:

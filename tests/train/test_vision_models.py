@@ -277,3 +277,59 @@ def test_a_frozen_backbone_is_kept_and_its_model_needs_no_download(
     assert (fitted.channels, fitted.size, fitted.mean[0]) == (3, 32, 0.485)
     assert torch.equal(kept.network.conv1.weight, weights["conv1.weight"])
     assert torch.equal(kept.network.bn1.running_mean, weights["bn1.running_mean"])
+
+
+TINY_VIT = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 3, "dropout": 0.0}
+
+
+def kept_and_gradients(network: nn.Module) -> tuple[int, list[Tensor]]:
+    """Bytes that wait for the way back, and what comes of it."""
+    kept = {p.untyped_storage().data_ptr() for p in network.parameters()}
+    seen: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in kept:
+            seen[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = network(images).square().sum()
+    torch.autograd.backward(loss)
+    return sum(seen.values()), [p.grad for p in network.parameters() if p.grad is not None]
+
+
+def vit_on_disk(folder: Path) -> Path:
+    torch.manual_seed(0)
+    architecture = transformers.ViTConfig(
+        image_size=64, patch_size=16, hidden_size=16, num_hidden_layers=3, num_attention_heads=2,
+        intermediate_size=32, num_labels=3,
+    )  # fmt: skip
+    transformers.AutoModelForImageClassification.from_config(architecture).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("pretrained", [False, True], ids=["from scratch", "from a folder"])
+def test_layers_that_are_computed_twice_keep_less_and_learn_the_same(
+    pretrained: bool, tmp_path: Path
+) -> None:
+    fields = {"path": str(vit_on_disk(tmp_path))} if pretrained else TINY_VIT
+    once, twice = (
+        built("image_transformer", gradient_checkpointing=wanted, **fields)
+        for wanted in (False, True)
+    )
+    twice.load_state_dict(once.state_dict())
+    (whole, gradients), (less, same) = kept_and_gradients(once), kept_and_gradients(twice)
+    assert less < 0.7 * whole
+    torch.testing.assert_close(same, gradients)
+
+
+def test_a_network_that_cannot_compute_its_layers_twice_says_so(tmp_path: Path) -> None:
+    architecture = transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], layer_type="basic", num_labels=3
+    )
+    network = transformers.AutoModelForImageClassification.from_config(architecture)
+    network.save_pretrained(tmp_path)
+    with pytest.raises(TrainingError, match=r"gradient_checkpointing: .* kind resnet do not"):
+        built("image_transformer", path=str(tmp_path), gradient_checkpointing=True)
