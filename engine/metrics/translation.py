@@ -11,7 +11,7 @@ import torch
 from sacrebleu.metrics.bleu import BLEU
 from torch import Tensor, nn
 
-from engine.networks.token_losses import token_losses
+from engine.networks.token_losses import summed_sequence_loss
 from engine.tasks.task import Evaluation, Evaluator
 from engine.text.instructions import IGNORED
 from engine.text.writing import sources_of
@@ -124,8 +124,8 @@ class TranslationEvaluator(Evaluator):
         """Take in one batch."""
         self._network = network
         labels = batch.targets["labels"]
-        logits = network(**batch.inputs, use_cache=False).logits
-        sums = torch.stack([token_losses(logits, labels).sum(), (labels != IGNORED).sum()])
+        nats = summed_sequence_loss(network, batch.inputs, labels)
+        sums = torch.stack([nats, (labels != IGNORED).sum()])
         # Many small sums stay exact beside a large one.
         sums = sums.to(torch.float32 if sums.device.type == "mps" else torch.float64)
         self._sums = sums if self._sums is None else self._sums + sums

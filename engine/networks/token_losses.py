@@ -42,6 +42,68 @@ def summed_loss(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -
     return chunked_loss(hidden.flatten(0, 1), head, labels.flatten())
 
 
+def summed_sequence_loss(
+    network: nn.Module, inputs: dict[str, Tensor], labels: Tensor, smoothing: float = 0.0
+) -> Tensor:
+    """As :func:`summed_loss` for a network with an encoder, also without gradient.
+
+    ``smoothing`` is the share of each target that is spread over all tokens.
+    """
+    inner = _plain(network)
+    head = None if _changes_logits(inner) else inner.get_output_embeddings()
+    few = head is None or labels.numel() * _outputs(head) * 4 <= 2 * CHUNK_BYTES
+    if few or not isinstance(head, nn.Linear):
+        return _smoothed(network(**inputs, use_cache=False).logits, labels, smoothing)
+    # What becomes of states on their way to that layer, architectures do each in their own way.
+    hidden = _before(head, network, inputs).flatten(0, 1)
+    bias = getattr(inner, "final_logits_bias", None)
+    total = hidden.new_zeros((), dtype=torch.float32)
+    for states, some in _chunks(hidden, head, labels.flatten()):
+        part = head, bias, states, some, smoothing
+        within = torch.is_grad_enabled()
+        total = total + (
+            checkpoint(_sequence_nats, *part, use_reentrant=False)
+            if within else _sequence_nats(*part)
+        )  # fmt: skip
+    return total
+
+
+def _sequence_nats(
+    head: nn.Module, bias: Tensor | None, states: Tensor, labels: Tensor, smoothing: float
+) -> Tensor:
+    logits = head(states)
+    return _smoothed(logits if bias is None else logits + bias, labels, smoothing)
+
+
+def _smoothed(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    return F.cross_entropy(
+        logits.float().flatten(0, -2), labels.flatten(), ignore_index=IGNORED,
+        label_smoothing=smoothing, reduction="sum",
+    )  # fmt: skip
+
+
+class _Reached(Exception):
+    def __init__(self, states: Tensor) -> None:
+        super().__init__()
+        self.states = states
+
+
+def _before(layer: nn.Module, network: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
+    """What comes into a layer when the network is called, which goes no further."""
+
+    def stop(_: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        raise _Reached(arguments[0])
+
+    hook = layer.register_forward_pre_hook(stop)
+    try:
+        network.forward(**inputs, use_cache=False)  # a compiled one would be compiled anew
+    except _Reached as reached:
+        return reached.states
+    finally:
+        hook.remove()
+    raise AssertionError("the last layer was not reached")
+
+
 def token_sums(logits: Tensor, labels: Tensor) -> Tensor:
     """Nats, hits of the likeliest token, and number of the labels that count, ``[3]``."""
     known = labels != IGNORED
@@ -85,14 +147,22 @@ def _outputs(head: nn.Module) -> int:
 
 def _body_and_head(network: nn.Module) -> tuple[nn.Module, nn.Module] | None:
     """The decoder and its last layer; ``None`` where more than that layer makes the logits."""
-    inner: Any = network
-    if hasattr(network, "get_base_model"):
-        inner = inner.get_base_model()
-    config = getattr(inner, "config", None)
-    changes = ("final_logit_softcapping", "logit_scale", "logits_scaling")
-    if config is None or any(getattr(config, name, None) for name in changes):
+    inner = _plain(network)
+    if _changes_logits(inner):
         return None
     head, body = inner.get_output_embeddings(), inner.get_decoder()
     if not isinstance(head, nn.Linear) or body is inner or body is None:
         return None
     return body, head
+
+
+def _plain(network: Any) -> Any:
+    """The network without its adapter."""
+    return network.get_base_model() if hasattr(network, "get_base_model") else network
+
+
+def _changes_logits(network: Any) -> bool:
+    """Whether something is done to the logits behind the last layer."""
+    config = getattr(network, "config", None)
+    changes = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+    return config is None or any(getattr(config, name, None) for name in changes)

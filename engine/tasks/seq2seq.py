@@ -205,18 +205,10 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens of the targets, each foretold from the true ones before it."""
-        from torch.nn import functional as F
+        from engine.networks.token_losses import summed_sequence_loss
 
-        from engine.text.instructions import IGNORED
-
-        logits: torch.Tensor = network(**batch.inputs, use_cache=False).logits
-        total = F.cross_entropy(
-            logits.float().flatten(0, 1),
-            batch.targets["labels"].flatten(),
-            ignore_index=IGNORED,
-            label_smoothing=self.section.label_smoothing,
-            reduction="sum",
-        )
+        labels = batch.targets["labels"]
+        total = summed_sequence_loss(network, batch.inputs, labels, self.section.label_smoothing)
         return total / batch.weight
 
     def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:

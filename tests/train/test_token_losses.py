@@ -11,7 +11,12 @@ from torch import Tensor, nn
 
 from engine.adapter import AdapterConfig
 from engine.networks import token_losses
-from engine.networks.token_losses import measured_sums, summed_loss, token_sums
+from engine.networks.token_losses import (
+    measured_sums,
+    summed_loss,
+    summed_sequence_loss,
+    token_sums,
+)
 from engine.training.adapter import with_adapter
 
 IGNORED = -100
@@ -95,3 +100,70 @@ def test_chunks_measure_the_same_without_gradients(
         monkeypatch.setattr(token_losses, "CHUNK_BYTES", 4 * 501 * 16)
         torch.testing.assert_close(measured_sums(network, inputs, labels), whole)
     assert int(whole[2]) == int((labels != IGNORED).sum())
+
+
+def t5(tied: bool = True) -> nn.Module:
+    torch.manual_seed(0)
+    config = transformers.T5Config(
+        vocab_size=501, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2,
+        tie_word_embeddings=tied,
+    )  # fmt: skip
+    return transformers.AutoModelForSeq2SeqLM.from_config(config).eval()
+
+
+def untied_t5() -> nn.Module:
+    return t5(tied=False)
+
+
+def bart() -> nn.Module:
+    torch.manual_seed(0)
+    config = transformers.BartConfig(
+        vocab_size=501, d_model=16, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=32,
+        decoder_ffn_dim=32, encoder_attention_heads=2, decoder_attention_heads=2,
+    )  # fmt: skip
+    network = transformers.AutoModelForSeq2SeqLM.from_config(config).eval()
+    network.final_logits_bias.normal_()
+    return network
+
+
+def adapted_t5() -> nn.Module:
+    return with_adapter(t5(), AdapterConfig(method="lora")).eval()
+
+
+def sequence_loss(network: nn.Module) -> Tensor:
+    inputs, labels = batch()
+    inputs |= {"decoder_input_ids": inputs["input_ids"].flip(1)}
+    return summed_sequence_loss(network, inputs, labels, smoothing=0.1)
+
+
+@pytest.mark.parametrize("make", [t5, untied_t5, bart, adapted_t5])
+def test_chunks_of_a_network_with_an_encoder_give_the_same(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses, gradients = [], []
+    for size in (token_losses.CHUNK_BYTES, 4 * 501 * 16):
+        monkeypatch.setattr(token_losses, "CHUNK_BYTES", size)
+        network = make()
+        loss = sequence_loss(network)
+        torch.autograd.backward(loss)
+        with torch.inference_mode():
+            torch.testing.assert_close(sequence_loss(network), loss.detach())
+        losses.append(loss.detach())
+        gradients.append([p.grad for p in network.parameters() if p.grad is not None])
+    torch.testing.assert_close(losses[1], losses[0])
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-4, rtol=1e-4)
+
+
+def test_logits_of_a_network_with_an_encoder_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_losses, "CHUNK_BYTES", 4 * 501 * 16)
+    widest = 0
+
+    def pack(tensor: Tensor) -> Tensor:
+        nonlocal widest
+        if tensor.shape[-1:] == (501,):
+            widest = max(widest, tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        sequence_loss(t5())
+    assert widest == 0
