@@ -36,8 +36,11 @@ class GenerationTask(TextTask[F]):
     def learn_tokenizer(self, texts: Iterable[str]) -> str:
         """Train a byte-level tokenizer, where the network begins from scratch."""
         from engine.text.bpe import train_bpe
+        from engine.text.spread import evenly_spread
 
-        return train_bpe(texts, self.model.vocab_size) if self.model.from_scratch else ""
+        if not self.model.from_scratch:
+            return ""
+        return train_bpe(evenly_spread(texts), self.model.vocab_size)
 
     def tokenizer(self, trained: str) -> Any:
         """The tokenizer, made once."""

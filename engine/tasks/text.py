@@ -70,10 +70,12 @@ class TextTask(Task[F]):
 
     def learn_tokenizer(self, texts: Iterable[str]) -> str:
         """Train a tokenizer, where the network begins from scratch; empty where it has its own."""
+        from engine.text.spread import evenly_spread
         from engine.text.tokenizer import train_wordpiece
 
         if not self.model.from_scratch:
             return ""
+        texts = evenly_spread(texts)
         return train_wordpiece(texts, self.model.vocab_size, self.model.lowercase)
 
     def tokenizer(self, trained: str) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -17,6 +19,7 @@ from engine.text.columns import chosen, find_label, find_pair, find_text
 from engine.text.labels import classes_of, flags_of, labels_of
 from engine.text.lengths import length_facts
 from engine.text.padding import mask_of, padded
+from engine.text.spread import evenly_spread
 from engine.text.words import first_tokens, marked, targets_of, words_of
 
 REVIEWS = pa.table({
@@ -167,3 +170,13 @@ def test_answers_are_read_in_every_form_and_found_where_they_stand(value: object
 def test_an_answer_that_is_not_in_the_text_is_a_fault_and_none_at_all_is_not() -> None:
     assert answers_of("Paris", "She saw Rome.") is None
     assert answers_of({"text": [], "answer_start": []}, "She saw Rome.") == []
+
+
+def test_of_too_many_texts_some_are_taken_from_everywhere() -> None:
+    texts = [f"{number:05}" for number in range(1000)]
+    assert evenly_spread(texts, 5000) == texts
+    some = [int(text) for text in evenly_spread(texts, 500)]
+    assert 50 <= len(some) <= 100
+    assert {after - before for before, after in itertools.pairwise(some)} == {some[1]}
+    assert evenly_spread(["a" * 900, "b"], 500) == ["a" * 900]
+    assert evenly_spread([]) == []
