@@ -6,7 +6,8 @@ Prints a table in Markdown and writes ``results/around-cpu.json`` beside this fi
 ratio of neighbours in time, the median of several: the time from the start of a run to its first
 update against that of a script which imports the same libraries and makes one update; samples
 evaluated a second against those that pass forward through the network in training; updates a second
-with a monitor in a terminal against those without.
+with a monitor in a terminal against those without; the peak of a process's memory (Linux) against
+that of one in which the bare loop makes the same updates.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from adapters import machine
-from speed import RESULTS, configuration, write_data
+from speed import RESULTS, configuration, prepare_process, turn, write_data
 from terminal import Terminal
 
 from engine.config import RunConfig
@@ -33,8 +36,10 @@ from engine.launch import launch
 from engine.run_directory import RunDirectory
 
 WATCHED_SECONDS = 10
+REMEMBERED_UPDATES = 60
 _MLP, _CNN = "MLP, batch 128", "CNN, 8×8 digits, batch 64"
 _BERT = "BERT, 2 × 128, 32 tokens, batch 32"
+_LLAMA = "Llama, 2 × 128, 128 tokens, batch 16"
 IMPORTS = {
     _MLP: "import sklearn.metrics, pydantic",
     _BERT: "import sklearn.metrics, pydantic, datasets, tokenizers\n"
@@ -179,6 +184,27 @@ def _monitor() -> Terminal:
     return terminal
 
 
+def memory(row: str, folder: Path, rounds: int) -> dict[str, float]:
+    """MB of a process at most, while the engine makes some updates, and the bare loop."""
+    values = configuration(row, folder)
+
+    def peak(loop: str) -> float:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            pool.submit(prepare_process, values, str(folder)).result()
+            return pool.submit(_peak, loop).result()
+
+    return _summary("dltui_mb", "bare_mb", [(peak("dltui"), peak("bare")) for _ in range(rounds)])
+
+
+def _peak(loop: str) -> float:
+    Path("/proc/self/clear_refs").write_text("5")  # from here on
+    turn(loop, REMEMBERED_UPDATES)
+    line = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line
+    )
+    return int(line.split()[1]) / 1000
+
+
 def _summary(first: str, second: str, pairs: list[tuple[float, float]]) -> dict[str, float]:
     return {
         first: median(one for one, _ in pairs),
@@ -191,6 +217,7 @@ MEASURES: dict[str, tuple[Callable[[str, Path, int], dict[str, float]], tuple[st
     "time to the first update, against a script's": (start, (_MLP, _BERT)),
     "samples evaluated, against forward in training": (evaluation, (_MLP, _CNN, _BERT)),
     "updates while watched, against alone": (watched, (_MLP, _CNN)),
+    "peak of memory, against the bare loop": (memory, (_MLP, _CNN, _BERT, _LLAMA)),
 }
 
 

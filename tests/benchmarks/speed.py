@@ -7,7 +7,8 @@ a loop over tensors in memory with a fused optimizer and nothing else; where tex
 it and the others cut each batch to the longest of its texts. Every loop trains in a
 process of its own on one thread; they take turns, and each turn is compared with the bare loop's
 of the same round, so that a slow moment of the machine counts for all. Libraries that are not
-installed (``pip install 'dltui[bench]'``) are left out.
+installed (``pip install 'dltui[bench]'``) are left out, and so is SST-2 without the folder of real
+data (``DLTUI_TEST_DATA``).
 """
 
 from __future__ import annotations
@@ -87,6 +88,18 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 
 
+SST2 = (
+    Path(os.environ.get("DLTUI_TEST_DATA", HERE.parents[2] / "shared" / "data")) / "sst2/train.csv"
+)
+if SST2.is_file():
+    ROWS["BERT, 2 × 128, SST-2, batch 32"] = {
+        "task": {"kind": "text_classification", "max_length": 64},
+        "data": {"kind": "file", "path": str(SST2)},
+        "model": _SMALL_BERT,
+        "train": {"batch_size": 32},
+    }
+
+
 def write_data(folder: Path) -> None:
     """Numbers of two classes, texts of one length, and a small BERT."""
     import numpy as np
@@ -139,7 +152,7 @@ _exercise: Any
 """Of a process that trains."""
 
 
-def _prepare(values: dict[str, Any], home: str) -> None:
+def prepare_process(values: dict[str, Any], home: str) -> None:
     global _exercise
     os.environ["DLTUI_HOME"] = home
     from loops import Exercise
@@ -147,7 +160,7 @@ def _prepare(values: dict[str, Any], home: str) -> None:
     _exercise = Exercise(values)
 
 
-def _turn(loop: str, steps: int) -> float:
+def turn(loop: str, steps: int) -> float:
     from loops import LOOPS
 
     return LOOPS[loop](_exercise, steps)
@@ -164,13 +177,13 @@ def measure(row: str, loops: list[str], rounds: int, seconds: float) -> dict[str
             for loop in loops
         }
         for pool in pools.values():
-            pool.submit(_prepare, values, name).result()
-        rate = pools["bare"].submit(_turn, "bare", 60).result()
+            pool.submit(prepare_process, values, name).result()
+        rate = pools["bare"].submit(turn, "bare", 60).result()
         steps = max(60, int(rate * seconds))
         turns = []
         for number in range(rounds):
             order = loops[number % len(loops) :] + loops[: number % len(loops)]
-            turns.append({loop: pools[loop].submit(_turn, loop, steps).result() for loop in order})
+            turns.append({loop: pools[loop].submit(turn, loop, steps).result() for loop in order})
     return {
         "steps": steps,
         "updates_per_second": {loop: median(turn[loop] for turn in turns) for loop in loops},
