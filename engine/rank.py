@@ -1,6 +1,7 @@
 """One of the processes that train a network together, started by :mod:`engine.ranks`.
 
-``python -m engine.rank RUN_DIRECTORY RANK SIZE MEETING``: the last is a file by which they meet.
+``python -m engine.rank RUN_DIRECTORY RANK SIZE MEETING``: the last is a file by which they meet, or
+``host:port`` where the first one listens.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
             signal.signal(number, signal.SIG_IGN)
     with EventLog(report_file(run, rank)) as events:
         try:
-            status, last = _train(run, rank, size, Path(arguments[3]), events, termination)
+            status, last = _train(run, rank, size, arguments[3], events, termination)
         except Terminated:
             status, last = 0, Interrupted(step=0, seconds=0.0)
     if last is not None:
@@ -51,7 +52,7 @@ def _train(
     run: RunDirectory,
     rank: int,
     size: int,
-    meeting: Path,
+    meeting: str,
     events: EventLog,
     termination: Termination,
 ) -> tuple[int, Event | None]:
@@ -66,7 +67,7 @@ def _trained(
     run: RunDirectory,
     rank: int,
     size: int,
-    meeting: Path,
+    meeting: str,
     events: EventLog,
     termination: Termination,
 ) -> tuple[int, Event | None]:

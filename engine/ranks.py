@@ -2,7 +2,8 @@
 
 ``ranks/`` in the run's directory has what each of them prints and reports beside the run itself,
 and its last word. One that dies ends all; they start again from the newest checkpoint, but not
-where a person has to mend something first.
+where a person has to mend something first. Of several machines each has such a process; that of
+the first one decides, see :mod:`engine.machines`.
 """
 
 from __future__ import annotations
@@ -13,16 +14,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine import atomic
+from engine import atomic, machines
 from engine.detached import spawn
 from engine.errors import RunError, TrainingError
 from engine.events import Event, EventLog, Failed, Log, decode, encode
+from engine.machines import MachineLost
 from engine.run_directory import RunDirectory
 from engine.termination import Terminated, Termination
+from engine.training_config import TrainConfig
 
 MENDABLE, DEFECT, PEER_LOST = 1, 2, 3
 """Exit status of a process that failed: for a reason a person can mend, by a mistake of the
@@ -31,10 +35,32 @@ _POLL_SECONDS = 0.1
 _LAST_WORDS_SECONDS = 5.0
 """Time for the one that died to be found, after another has noticed."""
 _TAIL = 2000
+_LOOPBACK = "lo" if sys.platform == "linux" else "lo0"
 
 
 class _Died(Exception):
     """A process of the group ended, though the training had not."""
+
+
+class _Unconnected(_Died):
+    """None of this machine's processes is the one to blame."""
+
+
+@dataclass(frozen=True)
+class _Crew:
+    """The processes of this machine."""
+
+    run: RunDirectory
+    size: int
+    """Those of all machines."""
+    ranks: range
+    meeting: str
+    environment: Mapping[str, str]
+    members: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def failed(self) -> bool:
+        """Whether one of them ended otherwise than well."""
+        return any(member.poll() for member in self.members)
 
 
 def train_in_ranks(run: RunDirectory, events: EventLog, termination: Termination) -> Event:
@@ -43,17 +69,72 @@ def train_in_ranks(run: RunDirectory, events: EventLog, termination: Termination
     Raises :class:`TrainingError` with the words of the process that failed.
     """
     train = run.config().train
-    for restarts in range(train.max_restarts + 1):
-        try:
-            return _together(run, train.processes, termination)
-        except _Died as death:
-            if termination.asked():
-                raise Terminated from death
-            if restarts == train.max_restarts:
-                raise TrainingError(f"{death}") from death
-            text = f"{death} Going on from the last checkpoint ({restarts + 1} of "
-            events.write(Log(level="warning", message=f"{text}{train.max_restarts} times)."))
+    with machines.gathered(run, train) as others:
+        for restarts in range(train.max_restarts + 1):
+            try:
+                others.gather(termination.asked)
+                return _together(_crew(run, train, 0), others, termination)
+            except (_Died, MachineLost) as death:
+                if termination.asked():
+                    raise Terminated from death
+                if restarts == train.max_restarts:
+                    raise TrainingError(f"{death}") from death
+                text = f"{death} Going on from the last checkpoint ({restarts + 1} of "
+                events.write(Log(level="warning", message=f"{text}{train.max_restarts} times)."))
     raise AssertionError
+
+
+def join(run: RunDirectory, node: int, wanted: Callable[[], bool]) -> None:
+    """Train beside the first machine as the ``node``-th after it, for as long as it goes on.
+
+    When it is not ``wanted`` any more, its processes are ended, and the first machine told so.
+    Raises :class:`TrainingError` with what failed here, or when the first machine is gone.
+    """
+    train = run.config().train
+    first = machines.Other(run, node)
+    try:
+        while first.next_attempt(wanted):
+            _beside(_crew(run, train, node), first, wanted)
+    except MachineLost as lost:
+        raise TrainingError(f"{lost}") from lost
+
+
+def _beside(crew: _Crew, first: machines.Other, wanted: Callable[[], bool]) -> None:
+    """One attempt on another machine than the first."""
+    with _started(crew):
+        while any(member.poll() is None for member in crew.members) and not crew.failed():
+            if not first.goes_on():
+                _leave_time(crew)
+                return
+            if not wanted():
+                first.tell(
+                    f"Machine {crew.ranks.start // len(crew.ranks) + 1} was told to end.", False
+                )
+                return
+            time.sleep(_POLL_SECONDS)
+        if crew.failed():
+            cause = _cause(crew)
+            mendable = isinstance(cause, TrainingError)
+            first.tell("" if isinstance(cause, _Unconnected) else f"{cause}", mendable)
+            if mendable:
+                raise cause
+
+
+def _leave_time(crew: _Crew) -> None:
+    """The first machine is through; these are about to be."""
+    give_up = time.monotonic() + _LAST_WORDS_SECONDS
+    while any(member.poll() is None for member in crew.members) and time.monotonic() < give_up:
+        time.sleep(_POLL_SECONDS)
+
+
+def _crew(run: RunDirectory, train: TrainConfig, node: int) -> _Crew:
+    """The processes of the ``node``-th machine, not yet started."""
+    ranks = range(node * train.devices, (node + 1) * train.devices)
+    if train.machines == 1:
+        meeting = run.ranks / f"meeting-{time.time_ns()}"
+        return _Crew(run, train.processes, ranks, str(meeting.absolute()), _network(_LOOPBACK))
+    place = machines.place_of(train)
+    return _Crew(run, train.processes, ranks, place.rendezvous, _network(place.interface))
 
 
 def report_file(run: RunDirectory, rank: int) -> Path:
@@ -74,34 +155,37 @@ def _log_file(run: RunDirectory, rank: int) -> Path:
     return run.log if rank == 0 else run.ranks / f"{rank}.txt"
 
 
-def _together(run: RunDirectory, size: int, termination: Termination) -> Event:
-    with termination.deferred(), _members(run, size) as members:
+def _together(crew: _Crew, others: machines.Alone, termination: Termination) -> Event:
+    with termination.deferred(), _started(crew):
+        leader = crew.members[0]
         told = False
-        while members[0].poll() != 0:
+        while leader.poll() != 0:
             if termination.asked() and not told:
-                members[0].send_signal(signal.SIGTERM)
+                leader.send_signal(signal.SIGTERM)
                 told = True
-            if any(member.poll() for member in members):
-                raise _cause(run, members)
+            if crew.failed():
+                raise _cause(crew, others)
+            others.attend()
             time.sleep(_POLL_SECONDS)
-    last = _last_of(run, 0)
+    last = _last_of(crew.run, 0)
     if last is None:
-        raise _Died(f"Process 1 of {size} ended without a word.")
+        raise _Died(f"Process 1 of {crew.size} ended without a word.")
     return last
 
 
 @contextmanager
-def _members(run: RunDirectory, size: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    members: list[subprocess.Popen[bytes]] = []
+def _started(crew: _Crew) -> Iterator[None]:
+    run, members = crew.run, crew.members
     try:
         run.ranks.mkdir(mode=0o700, exist_ok=True)
-        for left in (*run.ranks.glob("*.last.json"), *run.ranks.glob("meeting*")):
+        for rank in crew.ranks:
+            _last_file(run, rank).unlink(missing_ok=True)
+        for left in run.ranks.glob("meeting*"):
             left.unlink()
-        meeting = run.ranks / f"meeting-{time.time_ns()}"
-        for rank in range(size):
-            words = [str(run.path.absolute()), str(rank), str(size), str(meeting.absolute())]
-            members.append(spawn("engine.rank", words, _log_file(run, rank), _loopback()))
-        yield members
+        for rank in crew.ranks:
+            words = [str(run.path.absolute()), str(rank), str(crew.size), crew.meeting]
+            members.append(spawn("engine.rank", words, _log_file(run, rank), crew.environment))
+        yield
     except OSError as error:
         raise RunError(f"Cannot start the processes of {run.id}: {error.strerror}.") from error
     finally:
@@ -111,21 +195,28 @@ def _members(run: RunDirectory, size: int) -> Iterator[list[subprocess.Popen[byt
             member.wait()
 
 
-def _loopback() -> dict[str, str]:
-    """They talk within the machine, where no other machine hears."""
-    name = "lo" if sys.platform == "linux" else "lo0"
-    return {"GLOO_SOCKET_IFNAME": os.environ.get("GLOO_SOCKET_IFNAME", name)}
+def _network(name: str) -> dict[str, str]:
+    """They talk by one network: within a machine, by the one that no other machine hears."""
+    return {
+        "GLOO_SOCKET_IFNAME": os.environ.get("GLOO_SOCKET_IFNAME", name),
+        "NCCL_SOCKET_IFNAME": os.environ.get("NCCL_SOCKET_IFNAME", f"={name}"),
+    }
 
 
-def _cause(run: RunDirectory, members: Sequence[subprocess.Popen[bytes]]) -> Exception:
+def _cause(crew: _Crew, others: machines.Alone | None = None) -> Exception:
     """The error of the process that ended first, not of those that noticed."""
     give_up = time.monotonic() + _LAST_WORDS_SECONDS
     while time.monotonic() < give_up:
-        for rank, member in enumerate(members):
+        for rank, member in zip(crew.ranks, crew.members, strict=True):
             if member.poll() not in (None, 0, PEER_LOST):
-                return _error_of(run, rank, len(members), member.returncode)
+                return _error_of(crew.run, rank, crew.size, member.returncode)
+        if others is not None:
+            try:
+                others.attend()
+            except (MachineLost, TrainingError) as death:
+                return death
         time.sleep(_POLL_SECONDS)
-    return _Died("The processes lost their connection with each other.")
+    return _Unconnected("The processes lost their connection with each other.")
 
 
 def _error_of(run: RunDirectory, rank: int, size: int, status: int) -> Exception:

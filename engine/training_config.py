@@ -58,6 +58,19 @@ class TrainConfig(Section):
         le=64,
         advanced=True,
     )
+    nodes: int = option(
+        1,
+        "Machines that train together, each with so many devices; the run is started on each",
+        ge=1,
+        le=256,
+        advanced=True,
+    )
+    rendezvous: str = option(
+        "",
+        "host:port of the first machine, in a network that strangers do not reach; empty takes "
+        "MASTER_ADDR and MASTER_PORT",
+        advanced=True,
+    )
     max_restarts: int = option(
         3,
         "Times that they go on from the last checkpoint after one of them died",
@@ -106,8 +119,13 @@ class TrainConfig(Section):
 
     @property
     def processes(self) -> int:
-        """Processes that train together."""
-        return 1 if self.strategy == "single" else self.devices
+        """Processes that train together, on all machines."""
+        return 1 if self.strategy == "single" else self.devices * self.nodes
+
+    @property
+    def machines(self) -> int:
+        """Machines that train together."""
+        return 1 if self.strategy == "single" else self.nodes
 
 
 class ComputeConfig(Section):

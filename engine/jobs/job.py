@@ -71,6 +71,15 @@ def gigabytes(text: str) -> int:
     return int(match[1]) if match else 0
 
 
+def single_machine(job: Job, cluster: str) -> None:
+    """Raises :class:`UserError` for a job of several machines."""
+    if job.config.train.machines > 1:
+        raise UserError(
+            f"train.nodes={job.config.train.nodes}: jobs for {cluster} have one machine.",
+            "Submit to slurm, or run `dltui run` on each machine.",
+        )
+
+
 def here_document(path: str, content: str) -> str:
     """Shell lines that write ``content`` to the file that the shell calls ``path``."""
     end = "EXPERIMENT"

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from engine.errors import UserError
-from engine.jobs.job import Job
+from engine.jobs.job import Job, single_machine
 from engine.jobs.yaml_text import documents
 
 HOME = "/dltui"
@@ -19,6 +19,7 @@ _MOST_TRIES = 20
 
 def manifest(job: Job) -> str:
     """The text that ``kubectl apply`` takes; raises :class:`UserError`."""
+    single_machine(job, "Kubernetes")
     if not job.image:
         raise UserError("Kubernetes needs --image, a container that has dltui.")
     if not job.storage:

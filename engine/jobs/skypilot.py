@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.errors import UserError
-from engine.jobs.job import Job, here_document
+from engine.jobs.job import Job, here_document, single_machine
 from engine.jobs.yaml_text import documents
 
 HOME = "/dltui"
@@ -14,6 +14,7 @@ HOME = "/dltui"
 
 def task(job: Job) -> str:
     """The text that ``sky jobs launch`` takes; raises :class:`UserError`."""
+    single_machine(job, "SkyPilot")
     if job.gpus and not job.gpu_type:
         raise UserError("SkyPilot needs --gpu-type, such as A100 or L4.")
     asked = {

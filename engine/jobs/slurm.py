@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from engine.errors import UserError
 from engine.jobs.job import Job, here_document, quoted
 
 GRACE_SECONDS = 120
@@ -13,7 +14,7 @@ GRACE_SECONDS = 120
 _RUN = """\
 going_on=
 trap 'going_on=yes; kill -TERM "$run"' TERM
-{command} run "$experiment" --resume auto &
+{command} "$experiment" --resume auto &
 run=$!
 wait "$run"
 status=$?
@@ -28,22 +29,45 @@ if [ "$status" -eq 143 ]; then
 fi
 exit "$status"
 """
+# What every machine reads lies where all see it. Each runs one program, which starts its processes.
+_SEVERAL = """\
+MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000))
+export MASTER_ADDR MASTER_PORT
+mkdir -p "$DLTUI_HOME" || exit 1
+"""
 
 
 def script(job: Job, python: str = sys.executable) -> str:
-    """The text that ``sbatch`` takes; ``python`` is the one that has ``dltui``."""
-    command = quoted(python, "-m", "tui")
+    """The text that ``sbatch`` takes; ``python`` is the one that has ``dltui``.
+
+    Raises :class:`UserError`.
+    """
+    command = quoted(python, "-m", "tui", "run")
     home = f"export DLTUI_HOME={quoted(job.home)}\n" if job.home else ""
-    lines = "".join(f"#SBATCH --{option}\n" for option in _options(job))
+    nodes = job.config.train.machines
+    folder = ""
+    if nodes > 1:
+        if not job.home:
+            raise UserError(
+                "Several machines need --home, a shared folder where runs are kept.",
+                "Or set DLTUI_HOME.",
+            )
+        # srun does not take this one from the script.
+        cores = f"--cpus-per-task={job.cpus} " if job.cpus else ""
+        command = f"srun --nodes={nodes} --ntasks={nodes} --ntasks-per-node=1 {cores}{command}"
+        home += _SEVERAL
+        folder = ' --tmpdir="$DLTUI_HOME"'
+    lines = "".join(f"#SBATCH --{option}\n" for option in _options(job, nodes))
     experiment = here_document('"$experiment"', job.experiment)
     return (
         f"#!/bin/bash\n{lines}\n{home}"
-        f"experiment=$(mktemp --suffix=.toml) || exit 1\n{experiment}\n"
+        f"experiment=$(mktemp{folder} --suffix=.toml) || exit 1\n{experiment}\n"
         + _RUN.format(command=command)
     )
 
 
-def _options(job: Job) -> list[str]:
+def _options(job: Job, nodes: int) -> list[str]:
     gpus = f"{job.gpu_type}:{job.gpus}" if job.gpu_type else f"{job.gpus}"
     hours, minutes = divmod(job.minutes, 60)
     days, hours = divmod(hours, 24)
@@ -57,8 +81,9 @@ def _options(job: Job) -> list[str]:
     }
     return [
         f"job-name={job.name}",
-        "nodes=1",
-        "ntasks=1",
+        f"nodes={nodes}",
+        f"ntasks={nodes}",
+        *(["ntasks-per-node=1"] if nodes > 1 else []),
         *(f"{option}={value}" for option, value in asked.items() if value),
         "requeue",
         "open-mode=append",

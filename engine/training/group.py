@@ -7,16 +7,18 @@ All make the same updates from the same gradients, so their weights stay equal.
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed import FileStore, TCPStore  # type: ignore[attr-defined]
 
+from engine.errors import TrainingError
 from engine.training.batch import mixed
 from engine.training.guard import batch_statistics
 from engine.training.state import trained_weights
@@ -27,6 +29,8 @@ _GLOO = "gloo/transport"
 """In what gloo says of a connection that broke."""
 _PATIENCE = timedelta(days=30)
 """The others wait while the leader evaluates; whether it lives, the process above looks at."""
+_MEETING = timedelta(minutes=5)
+"""Time for all processes to start."""
 
 
 class PeerLost(Exception):
@@ -98,18 +102,21 @@ class Alone:
 
 
 class Group(Alone):
-    """A process among several of one machine. Every method raises :class:`PeerLost`."""
+    """A process among several. Every method raises :class:`PeerLost`."""
 
-    def __init__(self, rank: int, size: int, store: Path, device: torch.device) -> None:
-        """``store`` is a file that all processes of the group name, and no earlier group did."""
+    def __init__(self, rank: int, size: int, meeting: str, device: torch.device) -> None:
+        """``meeting`` is a file that all processes of the group name, and no earlier group did, or
+        ``host:port`` where the first one can listen. Raises :class:`TrainingError`.
+        """
         self.rank = rank
         self.size = size
+        store = _store(rank, size, meeting)
         # What processes agree on lies in the memory of the CPU, whatever they compute with.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         with among_peers():
             dist.init_process_group(
                 backend,
-                init_method=f"file://{store}",
+                store=store,
                 rank=rank,
                 world_size=size,
                 timeout=_PATIENCE,
@@ -206,6 +213,31 @@ class Group(Alone):
     def wait(self) -> None:
         """As :meth:`Alone.wait`."""
         self.any(False)
+
+
+def _store(rank: int, size: int, meeting: str) -> Any:
+    """Where the processes write down for each other how they are reached."""
+    if meeting.startswith("/"):
+        return FileStore(meeting, size)
+    host, _, text = meeting.rpartition(":")
+    port = int(text)
+    if rank:
+        with among_peers():
+            return TCPStore(host, port, size, is_master=False, timeout=_MEETING)
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # torch itself would listen at every address of the machine.
+        with socket.create_server(address[:2], family=family) as listening:
+            handle = listening.detach()
+    except OSError as error:
+        raise TrainingError(
+            f"train.rendezvous: cannot listen at {meeting}: {error.strerror}.",
+            "Give an address of the first machine, and a port that nobody uses.",
+        ) from error
+    return TCPStore(
+        str(address[0]), port, size, is_master=True, wait_for_workers=False,
+        timeout=_MEETING, master_listen_fd=handle,
+    )  # fmt: skip
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -60,6 +60,8 @@ _OWN_STATISTICS = (
     "This network has batch norms, and in each process they see its share of a batch only: the "
     "losses differ a little from those of one process."
 )
+_SIGHT_SECONDS = 90.0
+"""So long a file on a shared file system may stay unseen by another machine."""
 
 
 def train(config: RunConfig, run: RunDirectory | None = None) -> RunDirectory:
@@ -87,15 +89,16 @@ def train_beside(
     termination: Termination,
     rank: int,
     size: int,
-    meeting: Path,
+    meeting: str,
 ) -> Event:
-    """As :func:`train_in`, one process of ``size`` that meet by the file ``meeting``.
+    """As :func:`train_in`, one process of ``size`` that meet by ``meeting``.
 
     Only the first writes into the run's directory; ``events`` are this process's own. Raises
     :class:`~engine.training.group.PeerLost`.
     """
     config = run.config()
-    compute = device.choose(config.compute, rank, size)
+    here = config.train.devices
+    compute = device.choose(config.compute, rank % here, here)
     kind = Sharded if config.train.strategy == "fsdp" else Group
     return _train(run, events, termination, compute, kind(rank, size, meeting, compute.device))
 
@@ -106,7 +109,7 @@ def _train(
     config = run.config()
     if group.sharded:
         sharded.check(config, compute)
-    resumed, saved, damaged = checkpoint.load_newest(run.checkpoints, mapped=group.sharded)
+    resumed, saved, damaged = _newest(run, group)
     position = Position(**saved["position"]) if saved else Position()
     events.write(_started(compute, resumed.step if resumed else 0))
     for bad in damaged:
@@ -136,6 +139,26 @@ def _train(
             return _conclude(run, trainer, material, ending, events)
     except Terminated:
         return Interrupted(step=position.step, seconds=position.seconds)
+
+
+def _newest(
+    run: RunDirectory, group: Alone
+) -> tuple[checkpoint.Checkpoint | None, dict[str, Any], list[checkpoint.Checkpoint]]:
+    """What the run goes on from, the same in all processes: another machine may see it later."""
+    give_up = time.monotonic() + _SIGHT_SECONDS
+    step = None
+    while True:
+        newest, saved, damaged = checkpoint.load_newest(run.checkpoints, mapped=group.sharded)
+        own = newest.step if newest else 0
+        step = group.told({"step": own})["step"] if step is None else step
+        if own == step:
+            return newest, saved, damaged
+        if time.monotonic() > give_up:
+            raise TrainingError(
+                f"{run.checkpoints} shows update {own:,} here and {step:,} on the first machine.",
+                "All machines must share the folder of the runs.",
+            )
+        time.sleep(1.0)
 
 
 def _trainer(
@@ -181,7 +204,7 @@ def _trainer(
     def go_back() -> dict[str, Any]:
         saver.wait()
         group.wait()
-        newest, before, _ = checkpoint.load_newest(run.checkpoints, mapped=group.sharded)
+        newest, before, _ = _newest(run, group)
         if newest is not None:
             events.write(_started(compute, newest.step))
         return before

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from engine import control
 from engine.control import Request
 from engine.events import Started
@@ -53,3 +55,46 @@ def test_a_job_whose_time_is_over_is_queued_again_and_goes_on(home: Path, tmp_pa
     assert process.wait(120) == 0
     assert run.state() is State.STOPPED
     assert (tmp_path / "asked").read_text() == "requeue 7\n"
+
+
+_SRUN = """#!/bin/bash
+while [ "${1:0:2}" = -- ]; do shift; done
+trap 'kill -TERM $first $second' TERM
+SLURM_NODEID=0 "$@" & first=$!
+SLURM_NODEID=1 "$@" & second=$!
+wait $first; status=$?
+while kill -0 $first 2> /dev/null; do wait $first; status=$?; done
+while kill -0 $second 2> /dev/null; do wait $second; done
+exit $status
+"""
+
+
+@pytest.mark.slow
+def test_a_job_of_two_machines_trains_one_run_and_goes_on_with_it(
+    home: Path, tmp_path: Path
+) -> None:
+    asks = {"scontrol": '#!/bin/sh\n[ "$1" = requeue ] || echo localhost\n', "srun": _SRUN}
+    for name, text in asks.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o700)
+    environment = os.environ | {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": f"{os.getpid()}",
+        "SLURM_JOB_NODELIST": "here",
+    }  # fmt: skip
+    fields = ["train.max_steps=400", "train.save_steps=20", "train.nodes=2", "compute.device=cpu",
+              "compute.threads=1"]  # fmt: skip
+    job = Job(load_preset(find_preset("wine-mlp"), fields), home=str(home))
+    (tmp_path / "job").write_text(script(job, sys.executable))
+
+    def begin() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["bash", str(tmp_path / "job")], env=environment)
+
+    process = begin()
+    wait_for(lambda: any(checkpoint.found(run.checkpoints) for run in all_runs(runs_folder())))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(120) == 143
+    assert begin().wait(240) == 0
+    (run,) = all_runs(runs_folder())
+    assert run.state() is State.FINISHED
+    assert [event.resumed_step > 0 for event in run.newest(Started)] == [True, False]
+    assert [path.name for path in run.ranks.glob("machine-*")] == ["machine-2.json"]

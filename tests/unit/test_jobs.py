@@ -73,6 +73,40 @@ def test_a_batch_script_is_read_by_the_shell_and_carries_the_experiment(tmp_path
     assert not (tmp_path / "here").exists()
 
 
+def test_a_job_of_several_machines_starts_the_run_on_each(tmp_path: Path) -> None:
+    several = DIGITS.override(["train.nodes=2", "train.devices=2"])
+    text = slurm.script(Job(several, cpus=3, home=str(tmp_path / "home")), "dltui")
+    assert {"#SBATCH --nodes=2", "#SBATCH --ntasks=2", "#SBATCH --ntasks-per-node=1"} <= {
+        *text.splitlines()
+    }
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, does in {
+        "scontrol": 'printf "first\\nsecond\\n"',
+        "srun": 'echo "$1 $2 $3 $4 $MASTER_ADDR $MASTER_PORT"; cat "$9"',
+    }.items():
+        (folder / name).write_text(f"#!/bin/sh\n{does}\n")
+        (folder / name).chmod(0o700)
+    done = subprocess.run(
+        ["bash"], input=text, capture_output=True, text=True, check=True, timeout=60,
+        env={"PATH": f"{folder}:/usr/bin:/bin", "SLURM_JOB_ID": "7"},
+    )  # fmt: skip
+    asked, _, experiment = done.stdout.partition("\n")
+    assert asked == "--nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=3 first 20007"
+    assert RunConfig.parse(tomllib.loads(experiment)) == several
+    assert list((tmp_path / "home").iterdir()) == []  # where all machines saw it
+
+
+def test_several_machines_need_a_folder_that_all_see_and_a_cluster_that_has_them() -> None:
+    several = DIGITS.override(["train.nodes=2"])
+    with pytest.raises(UserError, match="--home"):
+        slurm.script(Job(several))
+    with pytest.raises(UserError, match="one machine"):
+        kubernetes.manifest(Job(several, image="i", storage="s"))
+    with pytest.raises(UserError, match="one machine"):
+        skypilot.task(Job(several))
+
+
 def test_a_skypilot_task_carries_the_experiment(tmp_path: Path) -> None:
     content = yaml.safe_load(skypilot.task(job(gpu_type="A100", image="", storage="s3://mine")))
     assert content["resources"] == {"accelerators": "A100:2", "cpus": "8+", "memory": "64+"}

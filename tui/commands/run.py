@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,12 @@ from engine.events import Failed
 from engine.history import History
 from engine.launch import Handle, start
 from engine.locations import runs_folder
+from engine.machines import Place, find, place_of
 from engine.presets import find_preset, load_preset
+from engine.ranks import join
 from engine.run_directory import RunDirectory, State
 from tui import console
-from tui.exit_codes import DONE
+from tui.exit_codes import DONE, FAILED, INTERRUPTED, TERMINATED
 from tui.following import Interrupts, Reading, exit_status, follow
 from tui.reporters import JsonLines, MovingLine, PlainLines, Reporter
 
@@ -39,6 +42,9 @@ The run is a process of its own. ctrl+c asks it to stop and to keep what it has 
 is passed on to it: it writes a checkpoint and ends. If this command ends in any other way, the
 run goes on.
 
+With train.nodes above 1 the same command is given on every machine, with NODE_RANK from 0 on: the
+run belongs to machine 0, and the others, which see the same folder of runs, train along.
+
 --resume auto takes the newest run of exactly this configuration: one that was interrupted, lost,
 or failed after a checkpoint goes on; one that runs is followed; one that has finished or was
 stopped is left alone. Where there is none, a new one begins.
@@ -49,6 +55,9 @@ exit status: 0 finished or stopped, 1 failed, 2 wrong usage or configuration, 13
 _AUTO = "auto"
 _ENOUGH = 2
 _WAIT_SECONDS = 10
+_POLL_SECONDS = 0.2
+_TERMINATION_SECONDS = 90.0
+"""So long the first machine has for a last checkpoint, which needs the others."""
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -75,6 +84,8 @@ def execute(options: Namespace) -> int:
     """Train a preset or go on with a run; the exit status says how it ended."""
     if options.in_process:
         return _train_here(options)
+    if (place := _elsewhere(options)) is not None:
+        return _join_others(place)
     auto = options.resume == _AUTO
     with Interrupts(signal.SIGTERM) as terminations:
         with resumption.alone(runs_folder()) if auto else contextlib.nullcontext():
@@ -85,6 +96,50 @@ def execute(options: Namespace) -> int:
         if joined is None or options.detach:
             return _leave(run, options.json)
         return _follow(joined, _reporter(run.config(), options.json), terminations)
+
+
+def _elsewhere(options: Namespace) -> Place | None:
+    """Which machine this is, where the run belongs to another one."""
+    if options.resume not in (None, _AUTO):
+        train = RunDirectory.open(runs_folder(), options.resume).config().train
+    elif options.preset and ("=" not in options.preset or Path(options.preset).exists()):
+        train = load_preset(find_preset(options.preset), options.assignments).train
+    else:
+        return None
+    place = place_of(train) if train.machines > 1 else None
+    return place if place is not None and place.node else None
+
+
+def _join_others(place: Place) -> int:
+    """Train beside the first machine until it is through; SIGTERM is its to answer first."""
+    with Interrupts(signal.SIGTERM) as terminations, Interrupts() as interrupts:
+        told = 0.0
+
+        def wanted() -> bool:
+            nonlocal told
+            told = told or (time.monotonic() if terminations.count else 0.0)
+            return not interrupts.count and not (
+                told and time.monotonic() - told > _TERMINATION_SECONDS
+            )
+
+        console.complain(f"Looking for the run of {place.rendezvous} in {runs_folder()}.")
+        run = find(runs_folder(), place, wanted)
+        if run is not None:
+            console.complain(f"Machine {place.node + 1} trains along: run {run.id}")
+            join(run, place.node, wanted)
+    if interrupts.count:
+        return INTERRUPTED
+    if run is None or (state := _end_of(run)) is State.INTERRUPTED:
+        return TERMINATED
+    return FAILED if state in (State.FAILED, State.LOST) else DONE
+
+
+def _end_of(run: RunDirectory) -> State:
+    """How a run ended whose first machine is through, but may not have said its last word."""
+    give_up = time.monotonic() + _WAIT_SECONDS
+    while (state := run.state()) is State.RUNNING and time.monotonic() < give_up:
+        time.sleep(_POLL_SECONDS)
+    return state
 
 
 def _chosen(options: Namespace) -> RunDirectory:

@@ -18,6 +18,7 @@ _EXAMPLES = """
 examples:
   dltui submit digits-cnn --to slurm --gpus 1 --time 8h --partition gpu
   dltui submit digits-cnn train.epochs=30 --to slurm --gpus 1 --time 8h --submit
+  dltui submit digits-cnn train.nodes=2 train.devices=4 --to slurm --gpus 4 --home /shared/dltui
   dltui submit digits-cnn --to skypilot --gpus 1 --gpu-type L4 --storage s3://my-bucket
   dltui submit digits-cnn --to kubernetes --gpus 1 --image me/dltui --storage my-claim
 
@@ -37,7 +38,7 @@ def arguments(parser: ArgumentParser) -> None:
         "assignments", metavar="field=value", nargs="*", help="what differs from the preset"
     )
     parser.add_argument("--to", choices=tuple(CLUSTERS), required=True, help="kind of cluster")
-    parser.add_argument("--gpus", type=int, default=0, help="GPUs (0)")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs of each machine (0)")
     parser.add_argument("--gpu-type", default="", help="their type, as the cluster calls it")
     parser.add_argument("--cpus", type=int, default=0, help="CPU cores")
     parser.add_argument("--memory", default="", metavar="64G", help="memory of the machine")
@@ -58,11 +59,9 @@ def execute(options: Namespace) -> int:
     job = _job(config, options)
     cluster = CLUSTERS[options.to]
     text = cluster.text(job)
-    if job.gpus > config.train.processes:
-        console.complain(
-            f"{job.gpus} GPUs are asked for, and train.devices={config.train.processes} uses "
-            f"{config.train.processes}."
-        )
+    used = config.train.processes // config.train.machines
+    if job.gpus > used:
+        console.complain(f"{job.gpus} GPUs are asked for, and train.devices={used} uses {used}.")
     if options.submit:
         console.line(submit(cluster, text))
     else:

@@ -1,0 +1,241 @@
+"""Machines that train one network together: here each is a `dltui run` on the loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import tomlkit
+
+from engine import RunConfig, train
+from engine.errors import UserError
+from engine.events import Evaluated, Failed, Interrupted, Log, Started
+from engine.locations import runs_folder
+from engine.machines import place_of
+from engine.run_directory import RunDirectory, State, all_runs
+from engine.training import checkpoint
+from engine.training_config import TrainConfig
+
+TABLE = {
+    "name": "table",
+    "task": {"kind": "tabular_classification"},
+    "data": {"kind": "builtin", "name": "breast-cancer"},
+    "model": {"kind": "mlp", "hidden": [24], "dropout": 0.0, "normalization": "none"},
+    "train": {"epochs": 2, "batch_size": 51, "gradient_accumulation_steps": 3},
+    "compute": {"device": "cpu", "threads": 1},
+}
+LONG = ["train.epochs=100000", "train.eval_steps=50", "train.save_steps=20"]
+
+
+class Machines:
+    """Two of them with one process each, which share a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._programs: list[subprocess.Popen[str]] = []
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.rendezvous = f"127.0.0.1:{free.getsockname()[1]}"
+
+    def start(self, *changes: str) -> tuple[subprocess.Popen[str], ...]:
+        """The first one starts last: the others wait for it."""
+        more = ["train.nodes=2", f"train.rendezvous={self.rendezvous}"]
+        config = RunConfig.parse(TABLE).override([*more, *changes])
+        path = self._folder / "experiment.toml"
+        path.write_text(tomlkit.dumps(config.values()))
+        words = [sys.executable, "-m", "tui", "run", str(path), "--resume", "auto"]
+        made = [
+            subprocess.Popen(
+                words, env=os.environ | {"NODE_RANK": f"{node}"}, stderr=subprocess.PIPE,
+                stdout=subprocess.DEVNULL, text=True,
+            )
+            for node in (1, 0)
+        ]  # fmt: skip
+        self._programs += made
+        return tuple(made[::-1])
+
+    @property
+    def run(self) -> RunDirectory:
+        (run,) = all_runs(runs_folder())
+        return run
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[Machines]:
+    made = Machines(tmp_path)
+    yield made
+    for program in made._programs:
+        if program.poll() is None:
+            for child in psutil.Process(program.pid).children(recursive=True):
+                child.kill()
+            program.kill()
+        program.communicate()
+
+
+def wait_for(what: Callable[[], Any]) -> Any:
+    give_up = time.monotonic() + 120
+    while time.monotonic() < give_up:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+def training(machines: Machines, step: int = 20) -> RunDirectory:
+    """The run, when it has made some updates."""
+    wait_for(lambda: list(all_runs(runs_folder())))
+    run = machines.run
+    wait_for(lambda: any(one.step >= step for one in checkpoint.found(run.checkpoints)))
+    return run
+
+
+def processes(run: RunDirectory) -> dict[int, psutil.Process]:
+    """Those that train, by their ranks."""
+    found = {}
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if "engine.rank" in words and str(run.path) in words:
+            found[int(words[-3])] = process
+    return found
+
+
+def alone(folder: Path, *changes: str) -> RunDirectory:
+    """The run that one process makes."""
+    config = RunConfig.parse(TABLE).override(changes)
+    return train(config, RunDirectory.create(folder / "runs", config))
+
+
+def test_two_machines_have_the_losses_of_one_and_one_run(
+    machines: Machines, tmp_path: Path
+) -> None:
+    first, second = machines.start()
+    one = train(
+        RunConfig.parse(TABLE), RunDirectory.create(tmp_path / "runs", RunConfig.parse(TABLE))
+    )
+    assert (first.wait(120), second.wait(60)) == (0, 0)
+    assert machines.run.state() is State.FINISHED
+    ours, theirs = ([*run.newest(Evaluated)] for run in (one, machines.run))
+    assert len(ours) == 3
+    for mine, other in zip(ours, theirs, strict=True):
+        assert other.metrics == pytest.approx(mine.metrics, abs=1e-5)
+        assert other.train_loss == pytest.approx(mine.train_loss, abs=1e-5)
+
+
+def test_a_death_on_one_machine_ends_the_other_with_its_cause(machines: Machines) -> None:
+    first, second = machines.start(*LONG, "train.max_restarts=0")
+    run = training(machines)
+    ranks = processes(run)
+    listening = {
+        connection.laddr.ip
+        for rank in ranks.values()
+        for connection in rank.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}, "strangers on other networks find no open port"
+    ranks[1].kill()
+    died = time.monotonic()
+    assert (first.wait(60), second.wait(60)) == (1, 1)
+    assert time.monotonic() - died < 30
+    last = run.last_of()
+    assert isinstance(last, Failed)
+    assert last.message == "Process 2 of 2 was ended by SIGKILL."
+    assert not any(rank.is_running() and rank.status() != "zombie" for rank in ranks.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_after_a_death_on_either_machine_both_go_on_from_the_checkpoint(
+    machines: Machines, tmp_path: Path, strategy: str, rank: int
+) -> None:
+    changes = ["train.epochs=100", "train.save_steps=20", "train.eval_steps=40"]
+    first, second = machines.start(*changes, f"train.strategy={strategy}")
+    run = training(machines)
+    processes(run)[rank].kill()
+    assert (first.wait(240), second.wait(60)) == (0, 0)
+    assert any(f"Process {rank + 1} of 2 was ended" in log.message for log in run.newest(Log))
+    assert next(run.newest(Started)).resumed_step >= 20
+    one = alone(tmp_path, *changes)
+    theirs, ours = (next(run.newest(Evaluated)).metrics for run in (run, one))
+    assert theirs == pytest.approx(ours, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_machine_that_is_gone_ends_the_run_of_the_others(machines: Machines) -> None:
+    first, second = machines.start(*LONG, "train.max_restarts=0")
+    run = training(machines)
+    second.kill()
+    died = time.monotonic()
+    assert first.wait(60) == 1
+    assert time.monotonic() - died < 30
+    assert "lost their connection" in str(run.last_of())
+    wait_for(lambda: not processes(run))
+
+
+@pytest.mark.slow
+def test_the_system_ends_all_with_a_checkpoint_from_which_they_go_on(machines: Machines) -> None:
+    programs = machines.start(*LONG)
+    run = training(machines)
+    for program in programs:  # as Slurm does
+        program.send_signal(signal.SIGTERM)
+    assert [program.wait(60) for program in programs] == [143, 143]
+    last = run.last_of()
+    assert isinstance(last, Interrupted)
+    assert checkpoint.found(run.checkpoints)[0].step == last.step
+    programs = machines.start(*LONG)
+    wait_for(lambda: len([*run.newest(Started)]) == 2)
+    assert next(run.newest(Started)).resumed_step == last.step
+
+
+@pytest.mark.slow
+def test_what_a_person_must_mend_ends_all_at_once(machines: Machines) -> None:
+    first, second = machines.start("task.target=no-such-column")
+    assert (first.wait(120), second.wait(60)) == (1, 1)
+    assert "no-such-column" in str(machines.run.last_of())
+    assert len([*machines.run.newest(Started)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "found"),
+    [
+        ("", {"MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "29500", "NODE_RANK": "1"},
+         (1, "10.0.0.1", 29500)),
+        ("10.0.0.2:7", {"MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "29500"}, (0, "10.0.0.2", 7)),
+        ("[fd00::1]:7", {"GROUP_RANK": "0", "SLURM_NODEID": "1"}, (0, "fd00::1", 7)),
+        ("a.b:7", {"SLURM_NODEID": "1"}, (1, "a.b", 7)),
+    ],
+)  # fmt: skip
+def test_a_machine_learns_its_place_from_configuration_and_environment(
+    given: str, environment: dict[str, str], found: tuple[int, str, int]
+) -> None:
+    place = place_of(TrainConfig(nodes=2, rendezvous=given), environment)
+    assert (place.node, place.host, place.port) == found
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "said"),
+    [
+        ("", {}, "train.rendezvous"),
+        ("", {"MASTER_ADDR": "10.0.0.1"}, "MASTER_PORT"),
+        ("10.0.0.1", {}, "host:port"),
+        ("10.0.0.1:70000", {}, "host:port"),
+        ("10.0.0.1:7", {"NODE_RANK": "2"}, "NODE_RANK"),
+        ("10.0.0.1:7", {"NODE_RANK": "-1"}, "NODE_RANK"),
+    ],
+)
+def test_a_place_that_is_none_is_refused(
+    given: str, environment: dict[str, str], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        place_of(TrainConfig(nodes=2, rendezvous=given), environment)
