@@ -57,12 +57,12 @@ def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> Checkpoin
         reason = getattr(error, "strerror", None) or "is the disk full?"
         raise TrainingError(f"Cannot write a checkpoint to {folder}: {reason}.") from error
     # Later ones are of a future that will not come: this run went on from before them.
-    everything = found(folder)
-    visible = [other for other in everything if not other.path.name.startswith(".")]
-    kept = [other for other in visible if other.step <= step][:keep]
-    for other in everything:
-        if other not in kept:
-            shutil.rmtree(other.path, ignore_errors=True)
+    visible = [other for other in found(folder) if not other.path.name.startswith(".")]
+    kept = [other.path for other in visible if other.step <= step][:keep]
+    for other in list(folder.iterdir()):
+        # Also what is left of one, where the process ended while it was removed.
+        if _NAME.fullmatch(other.name) and other not in kept:
+            shutil.rmtree(other, ignore_errors=True)
     return Checkpoint(path, step, size)
 
 
@@ -97,7 +97,7 @@ def load_newest(
     """
     damaged: list[Checkpoint] = []
     for checkpoint in found(folder):
-        if _intact(checkpoint.path):
+        if _intact(checkpoint):
             # Only tensors and plain values: nothing in the file is executed.
             state = torch.load(
                 checkpoint.path / _STATE, map_location="cpu", weights_only=True, mmap=mapped
@@ -113,17 +113,25 @@ def _write(folder: Path, step: int, state: dict[str, Any]) -> int:
         torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())
-    size = path.stat().st_size
-    manifest = {"step": step, "files": {_STATE: {"sha256": _digest(path), "size": size}}}
-    atomic.write_json(folder / _MANIFEST, manifest)
-    return size
+    atomic.write_json(folder / _MANIFEST, _manifest(folder, step))
+    return path.stat().st_size
 
 
-def _intact(folder: Path) -> bool:
+def _manifest(folder: Path, step: int) -> dict[str, Any]:
+    """What is known of a checkpoint by its files. Raises ``OSError``."""
+    path = folder / _STATE
+    return {
+        "step": step,
+        "files": {_STATE: {"sha256": _digest(path), "size": path.stat().st_size}},
+    }
+
+
+def _intact(checkpoint: Checkpoint) -> bool:
+    """Whether everything in the manifest is so: one wrong bit in it tells of a bad disk, too."""
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text())
-        return bool(manifest["files"][_STATE]["sha256"] == _digest(folder / _STATE))
-    except (OSError, ValueError, KeyError, TypeError):
+        told = json.loads((checkpoint.path / _MANIFEST).read_text())
+        return bool(told == _manifest(checkpoint.path, checkpoint.step))
+    except (OSError, ValueError):
         return False
 
 
