@@ -28,28 +28,27 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
     """
     with run.locked(patience):
         termination = Termination()
-        with termination.handled(), _beating(run), _log_of(run) as events:
+        # A signal that comes before the work is heard with it; one that comes after is too late.
+        with termination.deferred(), termination.handled(), _beating(run), _log_of(run) as events:
             try:
-                run.set_worker(ProcessIdentity.own())
-                with reported(run, events):
-                    last = work(run, events, termination)
+                with termination.heard():
+                    run.set_worker(ProcessIdentity.own())
+                    with reported(run, events):
+                        last = work(run, events, termination)
             except UserError as error:
-                with termination.deferred():
-                    events.write(Failed(message=str(error)))
+                events.write(Failed(message=str(error)))
                 raise
             except Terminated:
                 last = Interrupted(step=0, seconds=0.0)
             except Exception as error:
-                with termination.deferred():
-                    if reason := why_not_written(error):
-                        full = _no_room(run, reason)
-                        events.write(Failed(message=str(full)))
-                        raise full from error
-                    _note(run)
-                    events.write(Failed(message=defect(error), report=str(run.log)))
+                if reason := why_not_written(error):
+                    full = _no_room(run, reason)
+                    events.write(Failed(message=str(full)))
+                    raise full from error
+                _note(run)
+                events.write(Failed(message=defect(error), report=str(run.log)))
                 raise
-            with termination.deferred():
-                events.write(last)
+            events.write(last)
     return last
 
 

@@ -15,6 +15,7 @@ from engine.errors import RunError
 from engine.locations import runs_folder
 from engine.process import ProcessIdentity
 from engine.run_directory import RunDirectory, State
+from engine.termination import held_back
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def start(run: RunDirectory, environment: Mapping[str, str] | None = None) -> Ha
             del request  # what was asked of an earlier worker is not meant for this one
         try:
             path = str(run.path.absolute())
-            process = spawn("engine.worker", [path], run.log, environment or {})
+            with held_back():
+                process = spawn("engine.worker", [path], run.log, environment or {})
         except OSError as error:
             raise RunError(f"Cannot start the worker of {run.id}: {error.strerror}.") from error
         try:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_NUMBERS = (signal.SIGTERM, signal.SIGINT)
+
 
 class Terminated(BaseException):
     """The system wants the process to end; no ``except Exception`` may hold that up."""
@@ -21,12 +23,15 @@ class Termination:
 
     @contextmanager
     def handled(self) -> Iterator[None]:
-        """Take the signals over; other threads than the main one get none and go on as before."""
+        """Take the signals over; other threads than the main one get none and go on as before.
+
+        One that was held back by :func:`held_back` comes now.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        numbers = (signal.SIGTERM, signal.SIGINT)
-        before = {number: signal.signal(number, self._handle) for number in numbers}
+        before = {number: signal.signal(number, self._handle) for number in _NUMBERS}
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _NUMBERS)
         try:
             yield
         finally:
@@ -46,7 +51,31 @@ class Termination:
         finally:
             self._deferred = False
 
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Within a deferred block, let a signal interrupt, also one that came before."""
+        self._deferred = False
+        try:
+            if self.asked():
+                raise Terminated
+            yield
+        finally:
+            self._deferred = True
+
     def _handle(self, *_: object) -> None:
         self._asked.set()
         if not self._deferred:
             raise Terminated
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let signals wait, and in processes that are started here, until they handle them.
+
+    Else one that comes while Python starts would end such a process without a word.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

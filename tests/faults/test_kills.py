@@ -1,0 +1,525 @@
+"""Workers that are ended, by force or by the system, at any moment, and runs that go on."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import random
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine import RunConfig, train
+from engine.environment import worker_environment
+from engine.events import (
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Finished,
+    Interrupted,
+    Progress,
+    Samples,
+    Started,
+)
+from engine.follow import Follower, read_history
+from engine.launch import Handle, start
+from engine.locations import runs_folder
+from engine.run_directory import RunDirectory, State
+from engine.training import checkpoint
+
+PATIENCE_SECONDS = 240
+MOST_SECONDS = 10.0
+"""Until a worker that is told to end has written its state; measured: less than one."""
+VERSE = ["The owl and the cat", "went to sea in a boat,", "", "and the boat was green.", ""]
+KINDS: dict[str, dict[str, Any]] = {
+    "table": {
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "builtin", "name": "breast-cancer"},
+        "model": {"kind": "mlp", "hidden": [24, 24], "dropout": 0.3, "normalization": "batch"},
+        "train": {
+            "max_steps": 400, "epochs": 1000, "batch_size": 32, "gradient_accumulation_steps": 2,
+            "warmup_ratio": 0.2, "save_steps": 5, "eval_steps": 12,
+        },
+    },
+    "images": {
+        "task": {"kind": "image_classification", "augmentation": {"rotation": 10, "crop": 1}},
+        "data": {"kind": "builtin", "name": "digits", "max_samples": 300},
+        "model": {"kind": "cnn", "channels": [8, 8], "dropout": 0.3},
+        "train": {
+            "max_steps": 250, "epochs": 1000, "batch_size": 16, "optimizer": "sgd",
+            "learning_rate": 0.05, "save_steps": 4, "eval_steps": 30,
+        },
+    },
+    "texts": {
+        "task": {"kind": "text_classification", "max_length": 24},
+        "data": {"kind": "builtin", "name": "docstrings", "max_samples": 120},
+        "model": {
+            "kind": "transformer", "hidden_size": 16, "num_attention_heads": 2, "dropout": 0.2,
+            "num_hidden_layers": 1, "vocab_size": 400,
+        },
+        "train": {
+            "max_steps": 250, "epochs": 1000, "batch_size": 8, "save_steps": 4, "eval_steps": 60,
+        },
+    },
+    "language": {
+        "task": {"kind": "causal_lm", "max_length": 16, "max_new_tokens": 4},
+        "data": {"kind": "file", "path": "verses.txt"},
+        "model": {"kind": "transformer", "path": "llama"},
+        "adapter": {"method": "lora", "r": 4, "lora_dropout": 0.2},
+        "train": {
+            "max_steps": 240, "epochs": 1000, "batch_size": 4, "save_steps": 3, "eval_steps": 60,
+        },
+    },
+    "series": {
+        # Its evaluations take long enough to be seen.
+        "task": {"kind": "forecasting", "window": 48, "horizon": 48},
+        "data": {
+            "kind": "builtin", "name": "seasons", "max_samples": 400, "validation_fraction": 0.4,
+        },
+        "model": {"kind": "lstm", "hidden_size": 8, "decoder": "step_by_step", "dropout": 0.2},
+        "train": {
+            "max_steps": 240, "epochs": 1000, "batch_size": 16, "save_steps": 4, "eval_steps": 60,
+        },
+    },
+}  # fmt: skip
+STARTING, LOADING, TRAINING = "starting", "loading", "training"
+EVALUATING, SAVING, CONCLUDING = "evaluating", "saving", "concluding"
+SECONDS = {
+    STARTING: 4.0,
+    LOADING: 1.5,
+    TRAINING: 0.3,
+    EVALUATING: 0.1,
+    SAVING: 0.01,
+    CONCLUDING: 0.1,
+}
+"""How long each may have gone on already."""
+KILLS = (STARTING, LOADING, TRAINING, TRAINING, TRAINING, TRAINING, TRAINING, CONCLUDING)
+"""Of each run that is killed."""
+RUNS = 5
+"""Of each kind."""
+TOLD = (
+    STARTING,
+    LOADING,
+    TRAINING,
+    TRAINING,
+    EVALUATING,
+    EVALUATING,
+    SAVING,
+    SAVING,
+    SAVING,
+    CONCLUDING,
+)
+"""When a run is told to end."""
+Start = Callable[[RunDirectory], Handle]
+Once = Callable[[str], RunDirectory]
+KILLED = pytest.mark.harm("kill -9 of the worker, at random moments", len(KILLS))
+
+# Starts workers that have the libraries already, which take most of the time of a start.
+NURSERY = """
+import importlib, os, sys
+import engine.training.run
+from engine import worker
+
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print("ready", flush=True)
+for line in sys.stdin:
+    path, log, home = line.rstrip("\\n").split("\\t")
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.environ["DLTUI_HOME"] = home
+        output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        sys.exit(worker.main([path]))
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Nursery:
+    """A process of which workers are forked, one after the other."""
+
+    def __init__(self, *modules: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", NURSERY, *modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=worker_environment() | {"OMP_NUM_THREADS": "1"},
+        )
+        assert self.answer(PATIENCE_SECONDS) == "ready"
+
+    def answer(self, timeout: float | None) -> str:
+        """The next line; raises ``TimeoutExpired``."""
+        output = self.process.stdout
+        assert output is not None
+        if not select.select([output], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired("nursery", timeout or 0)
+        line = bytearray()
+        while (byte := os.read(output.fileno(), 1)) not in (b"\n", b""):
+            line += byte
+        return line.decode()
+
+    def spawn(self, module: str, arguments: Sequence[str], log: Path, *_: object) -> Forked:
+        """As :func:`engine.detached.spawn`, only for workers."""
+        assert module == "engine.worker"
+        words = [*arguments, str(log), os.environ["DLTUI_HOME"]]
+        assert self.process.stdin is not None
+        self.process.stdin.write(("\t".join(words) + "\n").encode())
+        self.process.stdin.flush()
+        return Forked(self, int(self.answer(PATIENCE_SECONDS)))
+
+    def start(self, run: RunDirectory) -> Handle:
+        """As :func:`engine.launch.start`."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys.modules[start.__module__], "spawn", self.spawn)
+            return start(run)
+
+    def end(self) -> None:
+        """No more workers are wanted."""
+        self.process.kill()
+        self.process.wait()
+
+
+class Forked:
+    """What is asked of a process."""
+
+    def __init__(self, nursery: Nursery, pid: int) -> None:
+        self.nursery = nursery
+        self.pid = pid
+        self.status: int | None = None
+
+    def poll(self) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.status
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.status is None:
+            self.status = int(self.nursery.answer(timeout))
+        return self.status
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
+@pytest.fixture(scope="module")
+def small_nursery() -> Iterator[Nursery]:
+    """One for images."""
+    made = Nursery("sklearn.datasets", "torchvision")
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    made = Nursery("pandas", "peft", "sklearn.datasets", "torchvision", "transformers")
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="session")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a text and a small Llama of random weights for it; only to be read."""
+    import transformers
+
+    from engine.text.bpe import bpe_from, train_bpe
+
+    folder = tmp_path_factory.mktemp("words")
+    (folder / "verses.txt").write_text("\n".join(VERSE * 20))
+    tokenizer = bpe_from(train_bpe(VERSE * 9, 300))
+    tokenizer.save_pretrained(folder / "llama")
+    torch.manual_seed(1)
+    config = transformers.LlamaConfig(
+        hidden_size=16, intermediate_size=32, num_attention_heads=2, num_hidden_layers=1,
+        vocab_size=len(tokenizer), bos_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder / "llama")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def config_of(request: pytest.FixtureRequest) -> Callable[[str], RunConfig]:
+    def config(kind: str) -> RunConfig:
+        values = {"name": kind, "compute": {"device": "cpu", "threads": 1}}
+        values |= copy.deepcopy(KINDS[kind])
+        for section in (values["data"], values["model"]):
+            if "path" in section:
+                section["path"] = str(request.getfixturevalue("words") / section["path"])
+        return RunConfig.parse(values)
+
+    return config
+
+
+@pytest.fixture(scope="session")
+def whole(config_of: Callable[[str], RunConfig], tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Runs that nothing happened to, one of each kind."""
+    made: dict[str, RunDirectory] = {}
+
+    def once(kind: str) -> RunDirectory:
+        if kind not in made:
+            folder, config = tmp_path_factory.mktemp("whole"), config_of(kind)
+            threads = torch.get_num_threads()
+            made[kind] = train(config, RunDirectory.create(folder, config))
+            torch.set_num_threads(threads)
+        return made[kind]
+
+    return once
+
+
+def like(whole: RunDirectory) -> RunDirectory:
+    """A run of the same configuration, before its beginning.
+
+    What the whole one learned of the data is there: a tokenizer that is trained once more may give
+    other words, which has nothing to do with a death.
+    """
+    run = RunDirectory.create(runs_folder(), whole.config())
+    shutil.copy(whole.fitted, run.fitted)
+    return run
+
+
+class Attempt:
+    """A worker of a run, and what it has told since it was started."""
+
+    def __init__(self, run: RunDirectory, begin: Start) -> None:
+        self.run = run
+        self.reached = newest_step(run)
+        self.told = run.events.stat().st_size if run.events.exists() else 0
+        self.handle = begin(run)
+
+    def over(self) -> bool:
+        return self.handle.process.poll() is not None
+
+    def last_of(self, kind: type[Event]) -> Any:
+        return next(self.run.newest(kind, after=self.told), None)
+
+    def until(self, condition: Callable[[], object], pause: float = 0.002) -> None:
+        """Wait for the condition, or the end of the worker."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not self.over() and not condition():
+            assert time.monotonic() < end, "it never came true"
+            time.sleep(pause)
+
+    def trains(self) -> bool:
+        return newest_step(self.run) > self.reached
+
+    def evaluates(self) -> bool:
+        last = self.last_of(Progress)
+        return last is not None and last.phase != "train"
+
+    def saves(self) -> bool:
+        return any(path.suffix == ".writing" for path in self.run.checkpoints.iterdir())
+
+    def concludes(self) -> bool:
+        last = self.last_of(CheckpointSaved)
+        return last is not None and last.reason == "completed"
+
+    def await_about(self, moment: str, chance: random.Random) -> None:
+        """Until something happens in the worker's life, and a random time more."""
+        if self.reached == self.run.config().train.max_steps:
+            moment = CONCLUDING  # nothing else is left to be done
+        conditions = {
+            LOADING: lambda: self.last_of(Started),
+            TRAINING: self.trains,
+            EVALUATING: self.evaluates,
+            SAVING: self.saves,
+            CONCLUDING: self.concludes,
+        }
+        if moment in conditions:
+            self.until(conditions[moment], pause=0.0 if moment == SAVING else 0.002)
+        time.sleep(chance.uniform(0, SECONDS[moment]))
+
+
+def newest_step(run: RunDirectory) -> int:
+    found = checkpoint.found(run.checkpoints)
+    return found[0].step if found else 0
+
+
+def kill(run: RunDirectory, begin: Start, chance: random.Random, moment: str) -> bool:
+    """Start a worker and kill it at a random moment; whether it had not ended by itself before."""
+    attempt = Attempt(run, begin)
+    attempt.await_about(moment, chance)
+    attempt.handle.process.send_signal(signal.SIGKILL)
+    status = attempt.handle.wait(PATIENCE_SECONDS)
+    assert status in (0, -signal.SIGKILL), run.log.read_text()
+    if status == 0:
+        return False
+    assert run.state() in (State.LOST, State.FINISHED)
+    _, _, damaged = checkpoint.load_newest(run.checkpoints)
+    assert not damaged
+    assert newest_step(run) >= attempt.reached
+    return True
+
+
+def killed_and_resumed(run: RunDirectory, begin: Start, moments: Sequence[str], seed: int) -> None:
+    """Kill the worker at each of the moments; then leave it alone."""
+    chance = random.Random(seed)
+    for moment in moments:
+        # How Python and the libraries start is part of the truth, but a slow one.
+        while not kill(run, start if moment == STARTING else begin, chance, moment):
+            pass
+    finish(run, begin)
+
+
+def finish(run: RunDirectory, begin: Start) -> None:
+    assert begin(run).wait(PATIENCE_SECONDS) == 0, run.log.read_text()
+    assert run.state() is State.FINISHED
+
+
+def equals(run: RunDirectory, whole: RunDirectory, deaths: int) -> None:
+    """Nobody could tell from what is left of a run that it died."""
+    torch.testing.assert_close(final_state(run), final_state(whole), rtol=0, atol=0)
+    report, other = run.read_report() or {}, whole.read_report() or {}
+    same = {"run": "", "seconds": 0.0}
+    assert report | same == other | same
+    assert contents(run.model) == contents(whole.model)
+    assert names(run) == names(whole)
+    assert metrics(read_history(run).evaluations) == metrics(read_history(whole).evaluations)
+    assert metrics(valid(run, deaths)) == metrics(valid(whole, 0))
+
+
+def final_state(run: RunDirectory) -> dict[str, Any]:
+    _, state, damaged = checkpoint.load_newest(run.checkpoints)
+    assert not damaged
+    return state | {"position": state["position"] | {"seconds": 0.0}}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def names(run: RunDirectory) -> set[str]:
+    """The files and folders of a run but for the little ones that a death in a write leaves."""
+    paths = (path.relative_to(run.path) for path in run.path.rglob("*") if path.suffix != ".tmp")
+    return {str(path) for path in paths if path.name not in ("worker.json", "log.txt")}
+
+
+def metrics(events: list[Any]) -> list[Any]:
+    return [
+        (e.step, e.split, e.items)
+        if isinstance(e, Samples)
+        else (e.step, e.split, e.epoch, e.metrics, e.train_loss, e.best)
+        for e in events
+    ]
+
+
+def valid(run: RunDirectory, deaths: int) -> list[Event]:
+    """What was told of the network, without what later attempts took back; nothing stands twice."""
+    lines = [line for line in run.events.read_bytes().split(b"\n") if line]
+    events = list(Follower(run.events).new())
+    assert len(lines) - len(events) <= deaths, "more was torn than one line a death"
+    assert isinstance(events[-1], Finished)
+    kept: list[Any] = []
+    updates = -1
+    for event in events:
+        if isinstance(event, Started):
+            step = updates = event.resumed_step
+            kept = [e for e in kept if e.step <= step and getattr(e, "split", "") != "test"]
+        elif isinstance(event, Progress) and event.phase == "train":
+            # Where it stands may be told again, but no losses are.
+            assert event.step > updates or event.loss is None, "an update is told twice"
+            updates = event.step
+        elif isinstance(event, Evaluated | Samples):
+            kept.append(event)
+    marks = [(type(event), event.step, event.split) for event in kept]
+    assert len(marks) == len(set(marks)), "an evaluation is told twice"
+    return kept
+
+
+def tell_to_end(run: RunDirectory, begin: Start, chance: random.Random, moment: str) -> bool:
+    """Start a worker and end it as the system does; whether it had not ended by itself before."""
+    attempt = Attempt(run, begin)
+    attempt.await_about(moment, chance)
+    asked = time.monotonic()
+    attempt.handle.process.send_signal(signal.SIGTERM)
+    told = attempt.last_of(Progress)
+    status = attempt.handle.wait(PATIENCE_SECONDS)
+    seconds = time.monotonic() - asked
+    state, last = run.standing()
+    if state is State.FINISHED:
+        return False
+    assert status == 143, run.log.read_text()
+    assert isinstance(last, Interrupted)
+    print(f"{moment}: {seconds:.2f} s, update {last.step}")
+    assert seconds < MOST_SECONDS
+    found, _, damaged = checkpoint.load_newest(run.checkpoints)
+    assert not damaged
+    assert not attempt.saves(), "what was begun is written"
+    step = found.step if found else 0
+    assert step >= max(attempt.reached, last.step)
+    if told is not None:
+        between = run.config().train.save_steps  # every checkpoint tells of an update, too
+        assert step <= told.step + between + 1, "it went on instead"
+    return True
+
+
+def ended_and_resumed(run: RunDirectory, begin: Start, moments: Sequence[str], seed: int) -> None:
+    """Tell the worker to end at each of the moments; then leave it alone."""
+    chance = random.Random(seed)
+    for moment in moments:
+        while not tell_to_end(run, start if moment == STARTING else begin, chance, moment):
+            pass
+    finish(run, begin)
+
+
+def mixed(moments: Sequence[str], seed: int) -> list[str]:
+    """In a random order, but for the end."""
+    *others, last = moments
+    random.Random(seed).shuffle(others)
+    return [*others, last]
+
+
+@pytest.mark.harm("kill -9 of the worker, at random moments", 3)
+def test_a_killed_run_goes_on_as_if_it_had_not_been(whole: Once, small_nursery: Nursery) -> None:
+    run = like(whole("images"))
+    killed_and_resumed(run, small_nursery.start, [TRAINING, LOADING, CONCLUDING], seed=1)
+    equals(run, whole("images"), deaths=3)
+
+
+@KILLED
+@pytest.mark.faults
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seed", range(RUNS))
+@pytest.mark.parametrize("kind", KINDS)
+def test_runs_that_are_killed_at_random_moments(
+    whole: Once, nursery: Nursery, kind: str, seed: int
+) -> None:
+    run = like(whole(kind))
+    killed_and_resumed(run, nursery.start, mixed(KILLS, seed), seed)
+    equals(run, whole(kind), deaths=len(KILLS))
+
+
+@pytest.mark.harm("SIGTERM to the worker, at any moment", 3)
+def test_a_worker_that_is_told_to_end_does_so_at_once(whole: Once, small_nursery: Nursery) -> None:
+    run = like(whole("images"))
+    ended_and_resumed(run, small_nursery.start, [STARTING, SAVING, CONCLUDING], seed=1)
+    equals(run, whole("images"), deaths=0)
+
+
+@pytest.mark.harm("SIGTERM to the worker, at any moment", len(TOLD))
+@pytest.mark.faults
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kind", KINDS)
+def test_workers_that_are_told_to_end_at_any_moment(
+    whole: Once, nursery: Nursery, kind: str
+) -> None:
+    seed = len(kind)
+    # Elsewhere an evaluation is over before it is seen.
+    moments = [TRAINING if m == EVALUATING and kind != "series" else m for m in TOLD]
+    run = like(whole(kind))
+    ended_and_resumed(run, nursery.start, mixed(moments, seed), seed)
+    equals(run, whole(kind), deaths=0)
