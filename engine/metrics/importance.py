@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
+from engine.training.memory import out_of_memory
 from engine.views import Table
 
 Inputs = dict[str, Tensor]
@@ -72,10 +73,13 @@ def permutation_importance(
     rows = len(targets)
     orders = [torch.randperm(rows, generator=generator) for _ in range(_REPEATS)]
     with torch.inference_mode():
-        whole = score(network(inputs), targets)
+        whole = score(_output(network, inputs), targets)
         changes = {}
         for name, places in list(columns.items())[:_MAX_COLUMNS]:
-            scores = [score(network(_shuffled(inputs, places, o)), targets) for o in orders]
+            scores = [
+                score(_output(network, _shuffled(inputs, places, order)), targets)
+                for order in orders
+            ]
             changes[name] = [
                 float(torch.stack([s[metric] for s in scores]).mean() - whole[metric])
                 for metric in whole
@@ -86,6 +90,19 @@ def permutation_importance(
         ["column", *whole],
         [[name, *(round(value, 6) for value in change)] for name, change in ranked],
     )
+
+
+def _output(network: nn.Module, inputs: Inputs) -> Tensor:
+    """What the network makes of all rows, in halves where the memory is not enough for them."""
+    try:
+        output: Tensor = network(inputs)
+    except RuntimeError as error:
+        if len(next(iter(inputs.values()))) == 1 or not out_of_memory(error):
+            raise
+    else:
+        return output
+    halves = zip(*(tensor.tensor_split(2) for tensor in inputs.values()), strict=True)
+    return torch.cat([_output(network, dict(zip(inputs, half, strict=True))) for half in halves])
 
 
 def class_scores(logits: Tensor, targets: Tensor) -> dict[str, Tensor]:

@@ -26,6 +26,7 @@ from engine.training.batch import Source, split_rows
 from engine.training.build import build_network
 from engine.training.device import Compute
 from engine.training.footprint import Footprint, Template, UnknownFootprint
+from engine.training.memory import out_of_memory
 from engine.training.optimizer import state_bytes
 from engine.training.resources import gpus
 from engine.training.state import parameter_count, trained_weights
@@ -98,6 +99,25 @@ def batch_that_fits(task: Task[Any], raw: RawData, fitted: Fitted, compute: Comp
     )
     case = _case(task, raw, fitted, compute)
     return case.comfortable(task.config.train, available_bytes(compute.device) + held)
+
+
+def update_bytes(
+    task: Task[Any], fitted: Fitted, source: Source, compute: Compute, samples: int
+) -> int | None:
+    """What an update of a few samples holds at most beside the weights and the optimizer's state.
+
+    ``None`` where that cannot be told.
+    """
+    with torch.device("meta"):
+        network = build_network(task, fitted, compute)
+    try:
+        return Footprint(network, task.loss, compute).peak(_template(source), samples, 1)
+    except UnknownFootprint:
+        return None
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        return None  # not even for the samples themselves
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.control import Request
+from engine.errors import TrainingError
 from engine.events import Evaluated, Event, Log, Progress, Samples, finite, finite_all
 from engine.metric import Metric
 from engine.tasks.task import Evaluation, Task
@@ -243,12 +244,19 @@ class Trainer:
         size = -(-max(map(len, plan)) // self.group.size)
         most = max(1, size // self._least_rows)
         if position.pieces >= most:
-            raise nothing_fits(self.compute.device, self.state.network, self.config)
+            raise self._nothing_fits()
         position.pieces = min(2 * position.pieces, most)
         self._tell(
             f"Out of memory: each batch of {size:,} goes through the network in "
             f"{position.pieces:,} pieces from here on; their gradients add up to the same update."
         )
+
+    def _nothing_fits(self) -> TrainingError:
+        from engine.training.costing import update_bytes
+
+        least = self._least_rows
+        update = update_bytes(self.task, self.fitted, self.train, self.compute, least)
+        return nothing_fits(self.compute, self.state.network, self.task.config, update)
 
     def _gradients(self, batches: Sequence[Batch]) -> list[Tensor]:
         """Add up the gradients of all ``batches``, each by its weight; returns their losses."""
@@ -523,9 +531,9 @@ class Trainer:
                         raise
                     if self.group.sharded:
                         raise too_large(self.compute.device) from error
-                if size == 1:
-                    raise nothing_fits(self.compute.device, self.state.network, self.config)
                 release(self.compute.device)
+                if size == 1:
+                    raise self._nothing_fits()
                 position.pieces *= 2
                 self._tell(f"Out of memory: evaluating with batches of {size // 2:,}.")
         finally:
