@@ -2,6 +2,7 @@
 # make test    all tests that take no more than a few seconds each
 # make bench   times and memory, against other libraries too; an hour on a quiet machine
 # make lint    style, types and the direction of imports
+# make audit   known weaknesses of the pinned versions; asks the network
 #
 # PYTHON=python3.12 names another interpreter for a new .venv.
 
@@ -12,7 +13,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint con
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 PROJECT := pyproject.toml constraints.txt
 
-.PHONY: run test test-slow test-faults bench lint format clean
+.PHONY: run test test-slow test-faults bench lint format audit clean
 
 run: .venv/installed
 	@$(BIN)/dltui
@@ -44,6 +45,10 @@ lint: .venv/installed-lint
 format: .venv/installed-lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+audit: .venv/installed
+	$(PIP) --quiet pip-audit
+	$(BIN)/pip-audit --no-deps --disable-pip --requirement constraints.txt
 
 clean:
 	rm -rf .venv
