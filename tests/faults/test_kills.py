@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import os
 import random
 import select
@@ -398,8 +399,14 @@ def final_state(run: RunDirectory) -> dict[str, Any]:
     return state | {"position": state["position"] | {"seconds": 0.0}}
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+def contents(folder: Path) -> dict[str, Any]:
+    """What is in the files of a model; peft's list of layers is a set, written in any order."""
+    files: dict[str, Any] = {path.name: path.read_bytes() for path in folder.iterdir()}
+    if (adapter := "adapter_config.json") in files:
+        del files["manifest.json"]
+        files[adapter] = json.loads(files[adapter])
+        files[adapter]["target_modules"].sort()
+    return files
 
 
 def names(run: RunDirectory) -> set[str]:
