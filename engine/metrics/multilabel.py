@@ -30,8 +30,14 @@ class MultiLabelEvaluator(Evaluator):
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
-        self._logits.add(self._forward(network, batch).float())
+        self.see(network, batch)
+
+    def see(self, network: nn.Module, batch: Batch) -> Tensor:
+        """As :meth:`update`; returns the logits of the batch."""
+        logits = self._forward(network, batch).float()
+        self._logits.add(logits)
         self._targets.add(batch.targets)
+        return logits
 
     def outcome(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Probabilities and targets of all samples so far, ``[rows, classes]``."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from engine.metrics.classification import ClassificationEvaluator
 from engine.metrics.multilabel import MultiLabelEvaluator
@@ -16,10 +18,27 @@ from engine.training.batch import Batch
 from engine.views import Texts
 
 _WORST = 20
+_PARTS = 64
+"""Batches that are kept before all of their texts but the worst are let go."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mistake:
+    distance: float
+    """How far the least expected of the true and false classes is from what was said of it."""
+    text: str
+    label: str
+    predicted: str
+
+    def record(self) -> dict[str, str]:
+        return {
+            "text": self.text, "label": self.label, "predicted": self.predicted,
+            "certainty": f"{self.distance:.0%}",
+        }  # fmt: skip
 
 
 class LabelledTexts(Evaluator):
-    """One class a text, or several; the rows are kept for the mistakes."""
+    """One class a text, or several; the worst mistakes are kept with their texts."""
 
     def __init__(
         self, names: Sequence[str], multi_label: bool, text_of: Callable[[pa.Table], list[str]]
@@ -28,43 +47,45 @@ class LabelledTexts(Evaluator):
         kind = MultiLabelEvaluator if multi_label else ClassificationEvaluator
         self._classes = kind(names, lambda network, batch: logits_of(network, batch.inputs))
         self._text_of = text_of
-        self._rows: list[pa.Table] = []
+        self._new: list[tuple[Tensor, Batch]] = []
+        self._worst: list[_Mistake] = []
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch with its rows."""
-        self._classes.update(network, batch)
-        self._rows.append(batch.rows)
+        self._new.append((self._classes.see(network, batch), batch))
+        if len(self._new) >= _PARTS:
+            self._look()
 
     def compute(self, views: bool = False) -> Evaluation:
         """The metrics; the worst mistakes come first among the views."""
         result = self._classes.compute(views)
         if not views:
             return result
-        return Evaluation(result.metrics, [self._mistakes(), *result.views])
+        self._look()
+        mistakes = Texts("Worst mistakes", [mistake.record() for mistake in self._worst])
+        return Evaluation(result.metrics, [mistakes, *result.views])
 
-    def _mistakes(self) -> Texts:
-        probabilities, targets = self._classes.outcome()
-        truth = np.eye(len(self._names), dtype=bool)[targets] if targets.ndim == 1 else targets > 0
-        predicted = (
-            np.eye(len(self._names), dtype=bool)[probabilities.argmax(1)]
-            if targets.ndim == 1
-            else probabilities > 0.5
-        )
+    def _look(self) -> None:
+        """Keep the worst of what was wrong so far, and let go of the rest."""
+        if not self._new:
+            return
+        logits = torch.cat([logits for logits, _ in self._new]).cpu()
+        targets = torch.cat([batch.targets for _, batch in self._new]).cpu().numpy()
+        one = targets.ndim == 1
+        said = (logits.softmax(1) if one else logits.sigmoid()).numpy()
+        known = np.eye(len(self._names), dtype=bool)
+        truth = known[targets] if one else targets > 0
+        predicted = known[said.argmax(1)] if one else said > 0.5
         wrong = np.flatnonzero((truth != predicted).any(1))
-        # How far the least expected of the true and false classes is from what was said of it.
-        distance = np.abs(truth - probabilities).max(1)
+        distance = np.abs(truth - said).max(1)
         worst = wrong[np.argsort(-distance[wrong], kind="stable")][:_WORST]
-        texts = self._text_of(pa.concat_tables(self._rows).take(pa.array(worst)))
-        items = [
-            {
-                "text": text,
-                "label": self._joined(truth[row]),
-                "predicted": self._joined(predicted[row]),
-                "certainty": f"{distance[row]:.0%}",
-            }
-            for row, text in zip(worst, texts, strict=True)
+        rows = pa.concat_tables([batch.rows for _, batch in self._new]).take(pa.array(worst))
+        found = [
+            _Mistake(distance[row], text, self._joined(truth[row]), self._joined(predicted[row]))
+            for row, text in zip(worst, self._text_of(rows), strict=True)
         ]
-        return Texts("Worst mistakes", items)
+        self._worst = sorted([*self._worst, *found], key=lambda one: -one.distance)[:_WORST]
+        self._new.clear()
 
     def _joined(self, flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> str:
         return ", ".join(self._names[index] for index in np.flatnonzero(flags)) or "—"

@@ -180,17 +180,17 @@ class TabularTask(Task[F]):
         import torch
 
         from engine.data.features import encode_rows, encoded_bytes
-        from engine.data.on_disk import LARGE
-        from engine.training.mapped import MappedSource, RowSource
+        from engine.training.mapped import DEVICE_BYTES, MANY_BYTES, MappedSource, RowSource
 
         del report
-        apart = encoded_bytes(fitted.features, table.num_rows) > LARGE
+        size = encoded_bytes(fitted.features, table.num_rows)
+        apart = size > MANY_BYTES
         numbers, codes = encode_rows(fitted.features, table, apart)
         inputs: dict[str, NDArray[Any]] = {"numeric": numbers, "categorical": codes}
         targets = None
         if fitted.target in table.column_names:
             targets = self._targets(table, fitted, apart)
-        if apart:
+        if apart and (device.type == "cpu" or size > DEVICE_BYTES):
             return MappedSource(inputs, targets, device)
         placed = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
         return RowSource(placed, None if targets is None else torch.from_numpy(targets).to(device))

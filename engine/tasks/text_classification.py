@@ -216,16 +216,18 @@ class TextClassification(TextTask[TextClassificationFitted]):
         self, raw: RawData, fitted: TextClassificationFitted
     ) -> tuple[str, Evaluation] | None:
         """Logistic regression on weighted words and pairs of words."""
+        from engine.data.on_disk import evenly, in_windows
         from engine.data.raw import TEST, VALIDATION
-        from engine.metrics.bag_of_words import bag_of_words
+        from engine.metrics.bag_of_words import ROWS, bag_of_words
 
         table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
         if fitted.multi_label or table is None or not table.num_rows:
             return None
         columns = [fitted.text, fitted.text_pair]
+        some = evenly(raw.train, ROWS)
         return "words and logistic regression", bag_of_words(
-            (_texts(raw.train, columns), _codes(raw.train, fitted).tolist()),
-            (_texts(table, columns), _codes(table, fitted).tolist()),
+            (_texts(some, columns), _codes(some, fitted).tolist()),
+            ((_texts(part, columns), _codes(part, fitted).tolist()) for part in in_windows(table)),
             fitted.classes,
         )
 

@@ -17,9 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data.on_disk import LARGE
 from engine.training.batch import Batch, Noise, Source, TensorSource, mixed, on_device
 
+MANY_BYTES = 1 << 25
+"""More than this of a split lies on the disk rather than in memory …"""
+DEVICE_BYTES = 1 << 30
+"""… and up to this on a GPU all the same."""
 _PIECE = 1024
 """Neighbours that are read in the same part of an epoch."""
 _POOL = 256
@@ -32,7 +35,8 @@ class RowSource(TensorSource):
     def resident_bytes(self, count: int) -> int:
         """As :meth:`Source.resident_bytes`; more than a few lie on the disk."""
         held = super().resident_bytes(count)
-        return held if held <= 2 * LARGE else 0
+        most = MANY_BYTES if self._all[0].device.type == "cpu" else DEVICE_BYTES
+        return held if held <= 2 * most else 0
 
 
 class MappedSource(Source):

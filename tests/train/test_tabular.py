@@ -380,6 +380,7 @@ def test_a_table_too_large_for_memory_is_learned_from_the_disk(
     usual = report_of(train(run))
     for module in ("engine.data.on_disk", "engine.data.files"):
         monkeypatch.setattr(f"{module}.LARGE", 1 << 10)
+    monkeypatch.setattr("engine.training.mapped.MANY_BYTES", 1 << 10)
     whole = train(run)
     assert report_of(whole)["metrics"].keys() == usual["metrics"].keys()
     assert report_of(whole)["metrics"][TEST]["accuracy"] > 0.7

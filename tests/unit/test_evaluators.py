@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
+import pyarrow as pa
+import pytest
 import torch
 from torch import Tensor, nn
 
 from engine.metrics.gathered import Gathered
 from engine.metrics.importance import WithImportance, number_scores
+from engine.metrics.texts import LabelledTexts
 from engine.metrics.worst_rows import WorstRows
 from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
+from engine.views import Texts
 
 
 def batches(count: int) -> Iterator[Batch]:
@@ -65,3 +70,35 @@ def test_of_many_batches_few_are_kept() -> None:
     assert len(worst._parts) < 100
     (table,) = evaluator.compute(views=True).views
     assert table.title.startswith("Importance")
+
+
+class Said(nn.Module):
+    def forward(self, logits: Tensor) -> SimpleNamespace:
+        return SimpleNamespace(logits=logits)
+
+
+def worst_texts(multi_label: bool) -> list[dict[str, str]]:
+    evaluator = LabelledTexts(["a", "b", "c"], multi_label, lambda t: t["text"].to_pylist())
+    generator = torch.Generator().manual_seed(0)
+    for number in range(9):
+        logits = torch.randn(8, 3, generator=generator)
+        classes = torch.randint(0, 3, (8,), generator=generator)
+        targets = torch.eye(3)[classes] if multi_label else classes
+        rows = pa.table({"text": [f"{number}-{row}" for row in range(8)]})
+        evaluator.update(Said(), Batch({"logits": logits}, targets, 8, rows))
+    view = evaluator.compute(views=True).views[0]
+    assert isinstance(view, Texts)
+    return list(view.items)
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_the_worst_texts_are_the_same_however_few_are_kept(
+    multi_label: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = worst_texts(multi_label)
+    monkeypatch.setattr("engine.metrics.texts._PARTS", 2)
+    assert worst_texts(multi_label) == together
+    assert len(together) == 20
+    shares = [int(item["certainty"].removesuffix("%")) for item in together]
+    assert shares == sorted(shares, reverse=True)
+    assert all(item["label"] != item["predicted"] for item in together)
