@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,6 +32,11 @@ def _reason(error: BaseException) -> str:
         error = inner
     if type(error).__name__ == "InvalidCxxCompiler":
         return "there is no C++ compiler such as g++"
-    complaint = re.search(r"^.*error: (.+)$", str(error), re.MULTILINE)
-    lines = str(error).strip().splitlines()
+    said = str(error)
+    if isinstance(error, subprocess.CalledProcessError):
+        said = "the C++ compiler failed"
+        printed = error.stderr or error.output or b""
+        said += f"\n{printed.decode(errors='replace') if isinstance(printed, bytes) else printed}"
+    complaint = re.search(r"^.*error: (.+)$", said, re.MULTILINE)
+    lines = said.strip().splitlines()
     return plain(complaint[1] if complaint else lines[0] if lines else type(error).__name__, 200)
