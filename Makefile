@@ -32,6 +32,7 @@ bench: .venv/installed-bench
 	$(BIN)/python tests/benchmarks/around.py
 	$(BIN)/python tests/benchmarks/adapters.py
 	$(BIN)/python tests/benchmarks/memory.py
+	$(BIN)/python tests/benchmarks/streaming.py
 	$(BIN)/python tests/benchmarks/history.py
 	$(BIN)/python tests/benchmarks/terminal.py
 	$(BIN)/python -m pytest tests/benchmarks/test_llama_cuda.py -s -rs

@@ -1,0 +1,221 @@
+"""Data sets of growing size: time and memory of preparing them and of one epoch.
+
+    python tests/benchmarks/streaming.py [--kind table] [--largest 10000000]
+
+Prints a table in Markdown and writes ``results/streaming-cpu.json`` beside this file. Tables of
+twenty random numbers and a class, and texts of a few words, are written as Parquet into a folder
+that is removed afterwards (up to 2.5 GB are needed). Each is trained on by a worker of its own, as
+from the terminal: read, split, fitted, encoded, one epoch of a tiny network, measured on what was
+kept back. Time is that of a core, which hardly depends on what else the machine does; memory is
+what the process holds for itself (``RssAnon``): pages of mapped files are the
+machine's, which takes them back when it needs them. Ends with status 1 where time grows faster than
+the rows, or memory by more than a tenth of what the data grows by.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.config import RunConfig
+from engine.events import Finished, Progress
+from engine.launch import launch
+from engine.run_directory import RunDirectory
+
+RESULTS = Path(__file__).parent / "results"
+COLUMNS = 20
+SIZES = {"table": (10**4, 10**5, 10**6, 10**7), "text": (10**3, 10**4, 10**5, 10**6)}
+EXPONENT, SHARE = 1.1, 0.1
+"""What is promised: time over rows, and memory over data, from the last size but one on."""
+_GROUP = 100_000
+_WORDS = np.array([f"word{number}" for number in range(2000)])
+MODELS: dict[str, dict[str, Any]] = {
+    "table": {
+        "task": {"kind": "tabular_classification"},
+        "model": {"kind": "mlp", "hidden": [32]},
+        "train": {"epochs": 1, "batch_size": 1024},
+    },
+    "text": {
+        "task": {"kind": "text_classification", "max_length": 16},
+        "model": {"kind": "transformer", "hidden_size": 16, "num_hidden_layers": 1,
+                  "num_attention_heads": 2, "vocab_size": 2200},
+        "train": {"epochs": 1, "batch_size": 256},
+    },
+}  # fmt: skip
+
+
+def groups(kind: str, rows: int) -> Iterator[pa.Table]:
+    """The data set in pieces that memory holds."""
+    random = np.random.default_rng(0)
+    for begin in range(0, rows, _GROUP):
+        count = min(_GROUP, rows - begin)
+        if kind == "text":
+            picked = random.integers(0, len(_WORDS), (count, 12))
+            texts = [" ".join(row) for row in _WORDS[picked]]
+            yield pa.table({"text": texts, "label": picked[:, 0] % 2})
+            continue
+        numbers = random.normal(size=(count, COLUMNS)).astype(np.float32)
+        columns = {f"x{column}": numbers[:, column] for column in range(COLUMNS)}
+        yield pa.table(columns | {"label": (numbers[:, :3].sum(1) > 0).astype(np.int8)})
+
+
+def write(kind: str, rows: int, path: Path) -> int:
+    """Write a data set as Parquet; returns the bytes of its rows in memory."""
+    size, writer = 0, None
+    for group in groups(kind, rows):
+        size += group.nbytes
+        writer = writer or pq.ParquetWriter(path, group.schema)
+        writer.write_table(group)
+    assert writer is not None
+    writer.close()
+    return size
+
+
+class Watch(threading.Thread):
+    """Looks at a process until it ends."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._process = psutil.Process(pid)
+        self._status = Path(f"/proc/{pid}/status")
+        self.seen: list[tuple[float, float, int]] = []
+        """Time, seconds of a core until then, private bytes."""
+        self.most = 0
+        """Bytes at most with the pages of mapped files."""
+        self.start()
+
+    def run(self) -> None:
+        """Look now and again."""
+        while True:
+            try:
+                lines = dict(line.split(":", 1) for line in self._status.read_text().splitlines())
+                used = self._process.cpu_times()
+                private, most = (int(lines[name].split()[0]) for name in ("RssAnon", "VmHWM"))
+            except (OSError, KeyError, ValueError, psutil.Error):
+                return
+            self.seen.append((time.time(), used.user + used.system, private * 1024))
+            self.most = max(self.most, most * 1024)
+            time.sleep(0.02)
+
+    def between(self, begin: float, end: float) -> tuple[float, int]:
+        """Seconds of a core, and most private bytes."""
+        before = [used for at, used, _ in self.seen if at < begin] or [0.0]
+        within = [(used, size) for at, used, size in self.seen if begin <= at < end]
+        if not within:
+            return 0.0, 0
+        return within[-1][0] - before[-1], max(size for _, size in within)
+
+
+def measure(kind: str, rows: int, folder: Path) -> dict[str, Any]:
+    """Seconds and bytes of one run."""
+    path = folder / "rows.parquet"
+    data = write(kind, rows, path)
+    values = MODELS[kind] | {
+        "name": "streaming",
+        "data": {"kind": "file", "path": str(path)},
+        "compute": {"device": "cpu", "threads": 1, "precision": "float32"},
+    }
+    begin = time.time()
+    handle = launch(RunConfig.parse(values), folder / "runs")
+    watch = Watch(handle.process.pid)
+    if handle.wait():
+        raise SystemExit(handle.run.log.read_text() + str(handle.run.last_of()))
+    path.unlink()
+    first, trained, ended = _moments(handle.run)
+    phases = {
+        "prepare": watch.between(begin, first),
+        "epoch": watch.between(first, trained),
+        "measure": watch.between(trained, ended),
+    }
+    return {
+        "rows": rows,
+        "data": data,
+        "seconds": {name: used for name, (used, _) in phases.items()},
+        "total": sum(used for used, _ in phases.values()),
+        "clock": ended - begin,
+        "private": {name: size for name, (_, size) in phases.items()},
+        "peak": max(size for _, size in phases.values()),
+        "with_files": watch.most,
+    }
+
+
+def _moments(run: RunDirectory) -> tuple[float, float, float]:
+    """When the first update and the last one were told of, and when the run ended."""
+    told = [e for e in run.newest(Progress) if isinstance(e, Progress) and e.phase == "train"]
+    ended = run.last_of(Finished)
+    assert ended is not None
+    return told[-1].time, told[0].time, ended.time
+
+
+def exponent(results: list[dict[str, Any]]) -> float:
+    """Of the rows in the time, without what the smallest data set takes already."""
+    least = results[0]["total"]
+    points = [(math.log(one["rows"]), math.log(one["total"] - least)) for one in results[2:]]
+    if len(points) < 2:
+        return float("nan")
+    return float(np.polyfit(*zip(*points, strict=True), 1)[0])
+
+
+def growth(results: list[dict[str, Any]]) -> float:
+    """Private memory that the largest data set takes more than the one before, of its bytes."""
+    before, last = results[-2:]
+    return float((last["peak"] - before["peak"]) / (last["data"] - before["data"]))
+
+
+def lines(kind: str, results: list[dict[str, Any]]) -> Iterator[str]:
+    """The table in Markdown."""
+    yield f"| {kind} | data | prepare | epoch | measure | private memory | with mapped files |"
+    yield "|---|---|---|---|---|---|---|"
+    for one in results:
+        seconds = " | ".join(f"{part:.1f} s" for part in one["seconds"].values())
+        sizes = " | ".join(f"{one[name] / 2**20:,.0f} MiB" for name in ("peak", "with_files"))
+        yield f"| {one['rows']:,} | {one['data'] / 2**20:,.0f} MiB | {seconds} | {sizes} |"
+    yield ""
+    yield (
+        f"Time grows with the rows to the power {exponent(results):.2f}; ten times the rows take "
+        f"{growth(results):+.1%} of their bytes in private memory."
+    )
+
+
+def main() -> int:
+    """Measure all sizes of one kind of data, or of both."""
+    from adapters import machine
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kind", choices=SIZES)
+    parser.add_argument("--largest", type=int, default=10**7)
+    arguments = parser.parse_args()
+    kept: dict[str, list[dict[str, Any]]] = {}
+    for kind in [arguments.kind] if arguments.kind else SIZES:
+        kept[kind] = []
+        for rows in SIZES[kind]:
+            if rows > arguments.largest:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                os.environ["DLTUI_HOME"] = folder
+                kept[kind].append(measure(kind, rows, Path(folder)))
+            print(kind, json.dumps(kept[kind][-1]), file=sys.stderr, flush=True)
+        print("\n".join(lines(kind, kept[kind])), flush=True)
+    if arguments.kind is None and arguments.largest >= 10**7:
+        RESULTS.mkdir(exist_ok=True)
+        record = {"machine": machine("cpu"), "results": kept}
+        (RESULTS / "streaming-cpu.json").write_text(json.dumps(record, indent=1) + "\n")
+    return int(any(exponent(one) > EXPONENT or growth(one) > SHARE for one in kept.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
