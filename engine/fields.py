@@ -34,6 +34,18 @@ class Section(BaseModel):
             raise PydanticCustomError("boolean", "true and false are no numbers")
         return value
 
+    @field_validator("*")
+    @classmethod
+    def _can_be_written(cls, value: Any) -> Any:
+        """Names of files may have bytes that are no text, of which a configuration is made."""
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not text.isascii():
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
+                    raise PydanticCustomError("unicode", "it is no text in UTF-8") from None
+        return value
+
 
 def option(
     default: Any,

@@ -16,9 +16,27 @@ def _home() -> Path | None:
     return Path(home).expanduser().absolute() if home else None
 
 
+def expanded(path: str) -> Path:
+    """Where ``path`` is, with the home for ``~``; one of nobody, such as ``~nobody``, stays."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def is_file(path: Path) -> bool:
+    """As ``Path.is_file``, which raises for a name that is too long for any file."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """As ``Path.is_dir``, which raises for a name that is too long for any folder."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def anchored(path: str) -> str:
     """``path`` from the root on, as it is meant in the current folder; an empty one stays empty."""
-    return str(Path(path).expanduser().absolute()) if path else ""
+    return str(expanded(path).absolute()) if path else ""
 
 
 def runs_folder() -> Path:

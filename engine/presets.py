@@ -17,7 +17,7 @@ import tomlkit
 from engine import atomic, toml
 from engine.config import RunConfig, overridden
 from engine.errors import ConfigError, PresetError, UserError
-from engine.locations import presets_folder
+from engine.locations import expanded, is_file, presets_folder
 from engine.names import NAME_RULE, is_name
 
 
@@ -44,8 +44,8 @@ def list_presets() -> list[Preset]:
 def find_preset(name: str) -> Preset:
     """The preset called ``name``, or the file at that path. Raises :class:`PresetError`."""
     if name.endswith(".toml") or "/" in name:
-        path = Path(name).expanduser()
-        if not path.is_file():
+        path = expanded(name)
+        if not is_file(path):
             raise PresetError(f"There is no file {name[:200]!r}.")
         return _preset(path, shipped=False)
     for preset in list_presets():

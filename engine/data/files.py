@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from engine.data.on_disk import LARGE, put_aside
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.readers import READERS, Reading, ReadOptions, read_file, suffix_of
 from engine.errors import DataError
+from engine.locations import expanded, is_file, is_folder
 from engine.plain import plain
 
 _WORDS = {
@@ -95,16 +97,16 @@ def split_of(path: Path) -> str:
 
 def _files(path: str, format: str) -> list[Path]:
     """The files that a path, folder or pattern stands for, sorted by name."""
-    place = Path(path).expanduser()
-    if place.is_file():
-        return [place]
-    if place.is_dir():
-        found = [file for file in place.rglob("*") if not _hidden(file.relative_to(place))]
+    given = expanded(path)
+    if is_file(given):
+        return [given]
+    if is_folder(given):
+        found = [file for file in given.rglob("*") if not _hidden(file.relative_to(given))]
     else:
-        found = list(map(Path, glob.glob(str(place), recursive=True)))  # noqa: PTH207
+        found = [] if "\x00" in path else list(dict.fromkeys(_matching(given.parts, Path())))
         if not found:
-            raise DataError(f"There is no file or folder {plain(path)!r}.", _nearest(place))
-    readable = [file for file in found if file.is_file() and (format or suffix_of(file) in READERS)]
+            raise DataError(f"There is no file or folder {plain(path)!r}.", _nearest(given))
+    readable = [file for file in found if is_file(file) and (format or suffix_of(file) in READERS)]
     if not readable:
         known = ", ".join(READERS)
         raise DataError(
@@ -113,20 +115,33 @@ def _files(path: str, format: str) -> list[Path]:
     return sorted(readable)
 
 
+def _matching(parts: Sequence[str], folder: Path) -> Iterator[Path]:
+    """What a pattern stands for; below ``**`` no link to a folder is followed, as it may circle."""
+    if "**" not in parts:
+        names = glob.glob(os.path.join(*parts), root_dir=folder)  # noqa: PTH118, PTH207
+        yield from (folder / name for name in names)
+        return
+    start = parts.index("**")
+    for root in _matching(parts[:start], folder) if start else [folder]:
+        for place, below, _ in os.walk(root):
+            below[:] = [name for name in below if not name.startswith(".")]
+            yield from _matching(parts[start + 1 :] or ["*"], Path(place))
+
+
 def _hidden(path: Path) -> bool:
     return any(part.startswith((".", "__")) for part in path.parts)
 
 
 def _root(path: str) -> Path:
     """Names above this folder say nothing about splits."""
-    place = Path(path).expanduser()
-    while not place.is_dir():
-        place = place.parent
-    return place
+    folder = expanded(path)
+    while not is_folder(folder):
+        folder = folder.parent
+    return folder
 
 
 def _nearest(place: Path) -> str:
-    if not place.parent.is_dir():
+    if not is_folder(place.parent):
         return f"The folder {plain(place.parent)} does not exist either."
     near = difflib.get_close_matches(
         place.name, [entry.name for entry in place.parent.iterdir()], 1

@@ -10,6 +10,7 @@ import pyarrow as pa
 from engine.data.files import split_of
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
 from engine.errors import DataError
+from engine.locations import expanded, is_folder
 from engine.plain import plain
 
 _SUFFIXES = frozenset(
@@ -56,10 +57,10 @@ def list_images(path: str) -> RawData:
 
 
 def _root(path: str) -> Path:
-    root = Path(path).expanduser().absolute()
+    root = expanded(path).absolute()
     if not path.strip():
         raise DataError("data.path: no folder is chosen.", "Give a folder of images.")
-    if not root.is_dir():
+    if not is_folder(root):
         raise DataError(
             f"There is no folder {plain(path)!r}.", f"It is looked for at {plain(root)}."
         )

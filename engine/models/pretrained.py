@@ -9,7 +9,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from engine.fields import option
-from engine.locations import anchored
+from engine.locations import anchored, expanded, is_folder
 from engine.models.section import ModelConfig
 
 PATH_HELP = "Name on the Hugging Face hub, a folder, or a finished run; empty begins from scratch"
@@ -44,7 +44,7 @@ class PretrainedModelConfig(ModelConfig):
 
     def anchored(self) -> Self:
         """The same with a whole path, where it is a folder and not a name on the hub."""
-        if not self.path or not Path(self.path).expanduser().is_dir():
+        if not self.path or not is_folder(expanded(self.path)):
             return self
         return self.model_copy(update={"path": anchored(self.path)})
 

@@ -252,10 +252,10 @@ class ImageClassification(Task[ImageFitted]):
 
     def _folder(self) -> Path | None:
         """Where paths in a table of a local file begin: beside that file."""
-        from pathlib import Path
+        from engine.locations import expanded, is_folder
 
-        path = Path(getattr(self.config.data, "path", "")).expanduser()
-        return path if path.is_dir() else path.parent
+        path = expanded(getattr(self.config.data, "path", ""))
+        return path if is_folder(path) else path.parent
 
     def _preparation(self, fitted: ImageFitted) -> Any:
         from engine.vision.augmentation import Augmentation

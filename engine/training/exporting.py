@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves, tree_map, tree_unflatten
 
 from engine.errors import DataError, RunError, TrainingError
-from engine.locations import runs_folder
+from engine.locations import expanded, is_file, is_folder, runs_folder
 from engine.plain import plain
 from engine.run_directory import RunDirectory
 from engine.tasks.task import Fitted, Task
@@ -69,8 +69,8 @@ def answer(run: str, destination: str, form: str) -> dict[str, Any]:
     Raises :class:`~engine.errors.UserError`; then nothing is left at the destination.
     """
     directory = RunDirectory.open(runs_folder(), run)
-    target = Path(destination).expanduser().absolute()
-    if target.exists():
+    target = expanded(destination).absolute()
+    if is_file(target) or is_folder(target):
         raise RunError(f"{target} exists already.", "Give a name that is free.")
     finished = _finished(directory)
     try:

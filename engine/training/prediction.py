@@ -14,7 +14,7 @@ from torch import nn
 from engine.data.readers import ReadOptions, read_file
 from engine.errors import DataError, RunError
 from engine.events import Event, Log
-from engine.locations import runs_folder
+from engine.locations import expanded, runs_folder
 from engine.plain import plain
 from engine.run_directory import RunDirectory
 from engine.tasks.task import Fitted, Task
@@ -40,7 +40,7 @@ def answer(
     notes: list[str] = []
     records: list[dict[str, Any]] = []
     if file:
-        path = Path(file).expanduser()
+        path = expanded(file)
         table = task.from_file(_table_of_file(path, inputs), fitted, path.parent)
         records = _predict(task, fitted, network, table, device, notes)
     elif rows:

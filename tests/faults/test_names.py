@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from engine.config import RunConfig
 from engine.errors import RunError, UserError
 from engine.locations import presets_folder, queue_folder, runs_folder, sweeps_folder
 from engine.names import is_name, to_name
-from engine.presets import delete_preset, find_preset, list_presets, save_preset
+from engine.presets import delete_preset, find_preset, list_presets, load_preset, save_preset
 from engine.run_directory import RunDirectory, all_runs
 from engine.run_list import list_runs
 from engine.sweep.directory import SweepConfig, SweepDirectory, all_sweeps
@@ -195,6 +196,55 @@ DOORS = (
 )  # fmt: skip
 
 
+def read_a_preset(path: str) -> None:
+    load_preset(find_preset(f"./{path}.toml"))
+
+
+def with_values(section: str, **values: Any) -> RunConfig:
+    kind = {"file": "text_classification", "image_folder": "image_classification"}[section]
+    model = {"kind": "transformer"} if kind == "text_classification" else {"kind": "cnn"}
+    data = {"kind": section} | values
+    return RunConfig.parse({"task": {"kind": kind}, "data": data, "model": model})
+
+
+def load(made: RunConfig) -> None:
+    """As in a run, whose paths are whole ones."""
+    run = RunDirectory.create(runs_folder(), made)
+    run.config().data.load()
+
+
+def load_files(path: str) -> None:
+    load(with_values("file", path=path))
+
+
+def load_a_pattern(path: str) -> None:
+    load(with_values("file", path=f"nothing{path}/**/*.csv"))
+
+
+def load_validation_files(path: str) -> None:
+    rows = Path(str(files("sklearn") / "datasets" / "data" / "iris.csv"))
+    load(with_values("file", path=str(rows), validation_path=path or "nothing"))
+
+
+def load_images(path: str) -> None:
+    load(with_values("image_folder", path=path))
+
+
+def begin_with_a_model(path: str) -> None:
+    from engine.networks.transformer import load_tokenizer
+
+    values = with_values("file", path="x").values() | {
+        "model": {"kind": "transformer", "path": path or "."}
+    }
+    load_tokenizer(RunConfig.parse(values).anchored().model)  # type: ignore[arg-type]
+
+
+PATHS = (
+    read_a_preset, load_files, load_a_pattern, load_validation_files, load_images,
+    begin_with_a_model,
+)  # fmt: skip
+
+
 @pytest.fixture
 def root(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The folder that may be touched; what lies around it is of someone else."""
@@ -224,6 +274,26 @@ def test_each_name_at_each_door(door: Any, name: str, root: Path) -> None:
         door(name)
     assert [path.name for path in root.parent.iterdir()].count("outside") == 1
     assert (root.parent / "outside" / "config.toml").read_text() == "secret"
+
+
+def lead_nowhere(door: Any, names: list[str], root: Path) -> None:
+    with pytest.MonkeyPatch.context() as changes:
+        changes.setenv("HOME", str(root))
+        for name in names:
+            refused(lambda name=name: door(name))
+
+
+@pytest.mark.harm("paths that lead nowhere", 3)
+@pytest.mark.parametrize("door", PATHS, ids=lambda door: door.__name__)
+def test_a_path_that_leads_nowhere_is_refused(door: Any, root: Path) -> None:
+    lead_nowhere(door, ["\x00", "x" * 300, "~nobody"], root)
+
+
+@pytest.mark.harm("paths that lead nowhere", len(NAMES))
+@pytest.mark.faults
+@pytest.mark.parametrize("door", PATHS, ids=lambda door: door.__name__)
+def test_each_path_that_leads_nowhere(door: Any, root: Path) -> None:
+    lead_nowhere(door, NAMES, root)
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from engine.config import RunConfig
 from engine.errors import UserError
 from engine.jobs.job import Job, checked, gigabytes, minutes
 from engine.jobs.submit import CLUSTERS, submit
+from engine.locations import anchored
 from engine.presets import find_preset, load_preset
 from tui import console
 from tui.exit_codes import DONE
@@ -80,7 +80,7 @@ def _job(config: RunConfig, options: Namespace) -> Job:
         cpus=options.cpus,
         memory=gigabytes(options.memory),
         minutes=minutes(options.time),
-        home=str(Path(home).expanduser().absolute()) if home else "",
+        home=anchored(home),
         **names,
     )
 

@@ -18,6 +18,7 @@ from engine.comparison import Comparison, Row, compare, write_comparison
 from engine.errors import UserError
 from engine.follow import Follower
 from engine.history import History, Point
+from engine.locations import expanded
 from engine.run_directory import RunDirectory
 from tui.comparison_table import padded, table
 from tui.figures import number
@@ -169,7 +170,7 @@ class CompareScreen(Screen[None]):
 
     def _write_to(self, path: str | None) -> None:
         if path is not None and self._comparison is not None:
-            self._export(self._comparison, Path(path).expanduser())
+            self._export(self._comparison, expanded(path))
 
     @work(thread=True, exit_on_error=False)
     def _export(self, comparison: Comparison, path: Path) -> None:
