@@ -20,7 +20,7 @@ from torch import nn
 
 from engine.errors import TrainingError
 from engine.hub_reach import offline_where_unreachable
-from engine.locations import runs_folder
+from engine.locations import expanded, is_file, is_folder, runs_folder
 from engine.models.shapes import TextHead, TextShape
 from engine.names import is_name
 
@@ -126,6 +126,10 @@ def merged_adapter(network: Any, adapter: str) -> Any:
     """The network with an adapter worked into its weights, to go on from there."""
     import peft
 
+    if not is_file(Path(adapter) / "adapter_model.safetensors"):
+        raise TrainingError(
+            f"model.path: the adapter in {adapter[:200]} has no weights in safetensors form."
+        )
     adapted = peft.PeftModel.from_pretrained(network, adapter)
     return adapted.merge_and_unload(safe_merge=True).requires_grad_(True)
 
@@ -187,12 +191,12 @@ def source_of(path: str) -> str:
 
     Raises :class:`TrainingError` for a folder that holds no model.
     """
-    given = Path(path).expanduser()
+    given = expanded(path)
     run = runs_folder() / path if is_name(path) else given
     for folder in (given, given / "model", run / "model"):
-        if any((folder / name).is_file() for name in ("config.json", _ADAPTER)):
+        if any(is_file(folder / name) for name in ("config.json", _ADAPTER)):
             return str(folder)
-    if given.is_absolute() or path.startswith((".", "~")) or given.is_dir() or run.is_dir():
+    if given.is_absolute() or path.startswith((".", "~")) or is_folder(given) or is_folder(run):
         raise TrainingError(
             f"model.path: {path[:200]} holds no transformers model (no config.json).",
             "Give a folder that has one, a finished run, or a name on the hub.",
@@ -207,7 +211,7 @@ def readable(config: TransformerConfig | ImageTransformerConfig) -> Iterator[Non
     A model of the hub is looked for on this machine only, where the hub cannot be reached.
     """
     place = source_of(config.path)
-    here = Path(base_of_adapter(place) or place).is_dir()
+    here = is_folder(Path(base_of_adapter(place) or place))
     try:
         with contextlib.nullcontext() if here else offline_where_unreachable():
             yield

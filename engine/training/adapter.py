@@ -136,8 +136,14 @@ def _difference(trained: dict[str, Tensor], initial: dict[str, Tensor]) -> dict[
     return weights
 
 
+def check_weights(folder: Path) -> None:
+    """Raise ``FileNotFoundError`` where peft would read the weights from a pickle instead."""
+    (folder / "adapter_model.safetensors").stat()
+
+
 def load_adapter(network: nn.Module, folder: Path) -> nn.Module:
-    """``network`` with the adapter that lies in ``folder``."""
+    """``network`` with the adapter that lies in ``folder``; raises ``FileNotFoundError``."""
+    check_weights(folder)
     adapted: nn.Module = peft.PeftModel.from_pretrained(plain_network(network), str(folder))
     return _inside(network, adapted)
 

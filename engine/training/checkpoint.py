@@ -7,9 +7,11 @@ passed over for the one before it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import pickle
 import re
 import shutil
 from dataclasses import dataclass
@@ -98,11 +100,12 @@ def load_newest(
     damaged: list[Checkpoint] = []
     for checkpoint in found(folder):
         if _intact(checkpoint):
-            # Only tensors and plain values: nothing in the file is executed.
-            state = torch.load(
-                checkpoint.path / _STATE, map_location="cpu", weights_only=True, mmap=mapped
-            )
-            return checkpoint, state, damaged
+            # Only tensors and plain values: nothing in the file is executed, whoever wrote it.
+            with contextlib.suppress(pickle.UnpicklingError):
+                state = torch.load(
+                    checkpoint.path / _STATE, map_location="cpu", weights_only=True, mmap=mapped
+                )
+                return checkpoint, state, damaged
         damaged.append(checkpoint)
     return None, {}, damaged
 

@@ -133,8 +133,9 @@ def _add(network: _Network, task: Task[Any], fitted: Fitted, folder: Path, place
         network.module = load_network(task, fitted, folder)
         network.names[place] = "default"
         return
-    from engine.training.adapter import peft_model
+    from engine.training.adapter import check_weights, peft_model
 
+    check_weights(folder)
     module = peft_model(network.module)
     name = f"adapter{max(_number(name) for name in network.names.values()) + 1}"
     device = next(module.parameters()).device
