@@ -8,7 +8,6 @@ from __future__ import annotations
 import bz2
 import codecs
 import gzip
-import json
 import lzma
 import zlib
 from collections import Counter
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet
 
+from engine import json_text
 from engine.data.conll import read_conll
 from engine.data.on_disk import LARGE, WINDOW, mapped
 from engine.data.raw import Skip
@@ -35,6 +35,8 @@ _BOMS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_MOST_LEVELS = 100
+"""Levels to which values may be nested."""
 _UNPACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
     ".bz2": bz2.decompress,
@@ -108,8 +110,6 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
             break
     try:
         return data.decode(encoding)
-    except LookupError as error:
-        raise DataError(f"data.encoding: there is no encoding {plain(encoding, 40)!r}.") from error
     except UnicodeDecodeError as error:
         row = data.count(b"\n", 0, error.start) + 1
         raise DataError(
@@ -117,6 +117,8 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
             f"(number {error.start + 1:,}) is not {encoding.upper()}.",
             "Save the file as UTF-8, or set data.encoding (often latin-1 or cp1252).",
         ) from error
+    except (LookupError, ValueError) as error:
+        raise DataError(f"data.encoding: there is no encoding {plain(encoding, 40)!r}.") from error
 
 
 def _read_parquet(path: Path, options: ReadOptions) -> Reading:
@@ -148,7 +150,7 @@ def _read_json(path: Path, options: ReadOptions) -> Reading:
     """A list of objects, an object of lists, or the first such thing inside an object."""
     text = read_text(path, options.encoding)
     try:
-        content = json.loads(text)
+        content = json_text.loads(text)
     except ValueError as error:
         if text.lstrip().startswith("{") and "\n" in text.strip():
             return _read_json_lines(path, options)
@@ -168,7 +170,7 @@ def _table_of_json(path: Path, content: Any) -> pa.Table:
             and len(lengths) == 1
             and all(isinstance(part, list) for part in content.values())
         ):
-            return pa.table({name: column_of(path, name, part) for name, part in content.items()})
+            return _table(path, content)
         for part in content.values():
             if isinstance(part, list) and part and isinstance(part[0], dict):
                 return table_of_records(path, part)
@@ -182,6 +184,8 @@ def _read_json_lines(path: Path, options: ReadOptions) -> Reading:
     text = read_text(path, options.encoding)
     if not text.strip():
         raise DataError(f"{plain(path.name)} is empty.")
+    if _is_deep(text):
+        return Reading(table_of_records(path, _json_lines(path, text)))
     try:
         # One block, since types are inferred from the first one alone.
         block = pa.json.ReadOptions(block_size=min(len(text) * 4 + 16, 2**31 - 1))
@@ -190,11 +194,18 @@ def _read_json_lines(path: Path, options: ReadOptions) -> Reading:
         return Reading(table_of_records(path, _json_lines(path, text)))  # says which row is wrong
 
 
+def _is_deep(text: str) -> bool:
+    """Whether a line may be nested so deeply that Arrow's reader, which recurses, would crash."""
+    if text.count("{") + text.count("[") <= _MOST_LEVELS:
+        return False
+    return any(line.count("{") + line.count("[") > _MOST_LEVELS for line in text.split("\n"))
+
+
 def _json_lines(path: Path, text: str) -> Iterable[Any]:
     for row, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                yield json.loads(line)
+                yield json_text.loads(line)
             except ValueError as error:
                 raise DataError(
                     f"{plain(path.name)}, row {row}: not JSON: {plain(error)}."
@@ -214,7 +225,17 @@ def table_of_records(path: Path, records: Iterable[Any]) -> pa.Table:
             column.append(value)
     for column in columns.values():
         column.extend([None] * (count - len(column)))
-    return pa.table({name: column_of(path, name, values) for name, values in columns.items()})
+    return _table(path, columns)
+
+
+def _table(path: Path, columns: Mapping[str, list[Any]]) -> pa.Table:
+    try:
+        return pa.table({name: column_of(path, name, values) for name, values in columns.items()})
+    except UnicodeEncodeError as error:
+        text = plain(ascii(error.object), 60)
+        raise DataError(
+            f"{plain(path.name)}: the text {text} holds half a character (a lone surrogate)."
+        ) from error
 
 
 def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
@@ -234,6 +255,12 @@ def _with_good_names(path: Path, reading: Reading) -> Reading:
     table = reading.table
     if not table.num_rows or not table.num_columns:
         raise DataError(f"{plain(path.name)} has no rows.")
+    for field in table.schema:
+        if _levels(field.type) > _MOST_LEVELS:
+            raise DataError(
+                f"{plain(path.name)}: the values of {plain(field.name, 60)!r} are nested more than "
+                f"{_MOST_LEVELS} levels deep."
+            )
     names = unique_names(table.column_names)
     renamed = [
         f"column {i} of {plain(path.name)}, {plain(old, 40)!r}, is called {plain(new, 40)}"
@@ -244,6 +271,14 @@ def _with_good_names(path: Path, reading: Reading) -> Reading:
         noted = table.schema.metadata
         table = table.rename_columns(names).replace_schema_metadata(noted)
     return Reading(table, (*reading.notes, *renamed), reading.skips)
+
+
+def _levels(kind: pa.DataType) -> int:
+    """How deeply values of a type are nested."""
+    levels, kinds = 0, [kind]
+    while kinds := [kind.field(i).type for kind in kinds for i in range(kind.num_fields)]:
+        levels += 1
+    return levels
 
 
 def unique_names(names: Iterable[str]) -> list[str]:

@@ -138,7 +138,8 @@ def read_series(
         times: Times = np.arange(table.num_rows)
         series = Series(times, values, Frequency("number", 1), tuple(notes))
         return _without_holes(series, fill)
-    column = read_times(table, roles.time)
+    # A count that began at 0 looks like dates where it has become large.
+    column = read_times(table, roles.time, frequency is not None and not frequency.dated)
     if frequency is not None and frequency.dated != column.dated:
         kinds = ("dates", "numbers") if frequency.dated else ("numbers", "dates")
         raise DataError(

@@ -45,15 +45,19 @@ def find_time_column(table: pa.Table) -> str:
     return next(iter([*dates, *(n for n in counted if n.strip().lower() in _NAMES)]), "")
 
 
-def read_times(table: pa.Table, name: str) -> TimeColumn:
-    """The times of a column. Raises :class:`DataError` with the first row that has none."""
+def read_times(table: pa.Table, name: str, counted: bool = False) -> TimeColumn:
+    """The times of a column; whole numbers only count where they are known to (``counted``).
+
+    Raises :class:`DataError` with the first row that has no time.
+    """
     column = table[name].combine_chunks()
     if column.null_count:
         raise _unreadable(name, column.is_null().to_numpy(zero_copy_only=False).argmax(), "nothing")
     if _is_date(column.type):
         return TimeColumn(_microseconds(pd.DatetimeIndex(column.to_pandas())), True)
     if pt.is_integer(column.type):
-        return _from_numbers(column.to_numpy(zero_copy_only=False).astype(np.int64))
+        numbers = column.to_numpy(zero_copy_only=False).astype(np.int64)
+        return TimeColumn(numbers, False) if counted else _from_numbers(numbers)
     if _is_text(column.type):
         return _from_texts(name, column.to_pandas())
     raise DataError(

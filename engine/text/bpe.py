@@ -8,6 +8,8 @@ from typing import Any
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from engine.text.tokenizer import in_pieces
+
 END, PAD = "<|endoftext|>", "<|pad|>"
 
 CHAT_TEMPLATE = (
@@ -29,7 +31,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> str:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(in_pieces(texts), trainer)
     return str(tokenizer.to_str())
 
 

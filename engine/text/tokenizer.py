@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tokenizers import (
@@ -17,6 +18,12 @@ from tokenizers import (
 from transformers import PreTrainedTokenizerFast
 
 PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+_LONG_WORD = re.compile(r"\S{100}(?=\S)")
+
+
+def in_pieces(texts: Iterable[str]) -> Iterator[str]:
+    """Texts to learn from, whose longest words are cut: they take time by their length squared."""
+    return (_LONG_WORD.sub(r"\g<0> ", text) for text in texts)
 
 
 def train_wordpiece(texts: Iterable[str], vocab_size: int, lowercase: bool) -> str:
@@ -31,7 +38,7 @@ def train_wordpiece(texts: Iterable[str], vocab_size: int, lowercase: bool) -> s
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocab_size, special_tokens=[PAD, UNK, CLS, SEP], show_progress=False
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(in_pieces(texts), trainer)
     marks = [(mark, tokenizer.token_to_id(mark)) for mark in (CLS, SEP)]
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{CLS} $A {SEP}", pair=f"{CLS} $A {SEP} $B:1 {SEP}:1", special_tokens=marks
