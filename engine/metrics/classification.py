@@ -15,6 +15,7 @@ from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
 from engine.views import Cell, Matrix, Table, View
 
+_AT_ONCE = 1 << 18
 _MATRIX_CLASSES = 30
 """More classes than this make no picture that a terminal can show."""
 
@@ -114,11 +115,22 @@ def _roc_auc(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> 
     if len(np.unique(targets)) != classes:
         return float("nan")
     if classes == 2:
-        return float(sk.roc_auc_score(targets, probabilities[:, 1]))
-    sums = probabilities.sum(1, keepdims=True)
-    return float(
-        sk.roc_auc_score(targets, probabilities / sums, multi_class="ovr", average="macro")
-    )
+        return _area(probabilities[:, 1], targets == 1)
+    return float(np.mean([_area(probabilities[:, i], targets == i) for i in range(classes)]))
+
+
+def _area(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> float:
+    """How often a positive sample has the higher score than another; equal ones count half.
+
+    The area under the curve, in a tenth of the memory in which scikit-learn draws it.
+    """
+    if np.isnan(scores).any():
+        return float("nan")
+    others, below = np.sort(scores[~positive]), 0
+    for part in np.array_split(scores[positive], 1 + positive.sum() // _AT_ONCE):
+        below += int(np.searchsorted(others, part, "left").sum())
+        below += int(np.searchsorted(others, part, "right").sum())
+    return below / (2 * len(others) * int(positive.sum()))
 
 
 def _views(

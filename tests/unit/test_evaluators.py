@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from sklearn import metrics as sk
 from torch import Tensor, nn
 
+from engine.metrics.classification import evaluate_classes
 from engine.metrics.gathered import Gathered
 from engine.metrics.importance import WithImportance, number_scores
 from engine.metrics.texts import LabelledTexts
@@ -102,3 +105,21 @@ def test_the_worst_texts_are_the_same_however_few_are_kept(
     shares = [int(item["certainty"].removesuffix("%")) for item in together]
     assert shares == sorted(shares, reverse=True)
     assert all(item["label"] != item["predicted"] for item in together)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("digits", [1, 9], ids=["with ties", "without"])
+def test_the_area_under_the_curve_is_that_of_scikit_learn(
+    classes: int, digits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.metrics.classification._AT_ONCE", 50)
+    random = np.random.default_rng(0)
+    said = random.dirichlet(np.ones(classes), 400).round(digits)
+    said = (said / said.sum(1, keepdims=True)).astype(np.float32)
+    true = random.integers(0, classes, 400)
+    wanted = sk.roc_auc_score(true, said[:, 1] if classes == 2 else said, multi_class="ovr")
+    names = [str(number) for number in range(classes)]
+    told = evaluate_classes(said, true, names, 0.0).metrics["roc_auc"]
+    assert told == pytest.approx(wanted, abs=1e-9)
+    said[0] = np.nan
+    assert np.isnan(evaluate_classes(said, true, names, 0.0).metrics["roc_auc"])
