@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -23,6 +23,7 @@ from engine.training.batch import mixed
 from engine.training.guard import batch_statistics
 from engine.training.state import trained_weights
 
+T = TypeVar("T")
 _BUCKET_BYTES = 1 << 25
 """Gradients travel together up to this size."""
 _GLOO = "gloo/transport"
@@ -81,6 +82,11 @@ class Alone:
         """Make each gradient that of the whole batch; returns its losses and their weights."""
         del network
         return losses, weights
+
+    def within(self, network: nn.Module, deed: Callable[[], T]) -> T:
+        """Do something for which weights of ``network`` are used otherwise than by calling it."""
+        del network
+        return deed()
 
     def entire(self, value: Tensor) -> Tensor:
         """A tensor as a whole, of which each process may have a share."""

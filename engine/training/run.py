@@ -186,9 +186,10 @@ def _trainer(
         groups = task.parameter_groups(network) or groups
     if not any(group["params"] for group in groups):
         raise TrainingError("Nothing in this model is trained.", "Unfreeze a part of it.")
-    optimizer = build_optimizer(
-        groups, config.train, compute.device, config.compute.optimizer_kernel
-    )
+    kernel = config.compute.optimizer_kernel
+    if group.sharded and kernel == "auto":
+        kernel = sharded.kernel(config.train)
+    optimizer = build_optimizer(groups, config.train, compute.device, kernel)
     state = (
         ShardedState(network, optimizer, group=group)
         if isinstance(group, Sharded)

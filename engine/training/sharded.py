@@ -14,7 +14,7 @@ its checksum, and is gone on from with any number of processes, sharded or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,12 +28,13 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from engine.config import RunConfig
 from engine.errors import TrainingError
 from engine.training.device import Compute
-from engine.training.group import Group, among_peers
+from engine.training.group import Group, T, among_peers
 from engine.training.guard import batch_statistics
 from engine.training.state import TrainingState, trained_weights
+from engine.training_config import Kernel, TrainConfig
 
-_METHODS = ("generate",)
-"""What else than ``forward`` a network is called by."""
+_WITHIN = "within"
+"""A method that networks are given, which does what it is told while its weights are there."""
 
 
 class Sharded(Group):
@@ -64,10 +65,16 @@ class Sharded(Group):
                 # The losses are weighted already, so that gradients only add up.
                 part.set_gradient_divide_factor(1.0)
                 part.set_force_sum_reduction_for_comms(True)
-        for method in _METHODS:
-            if hasattr(network, method):
-                register_fsdp_forward_method(network, method)
+        setattr(network, _WITHIN, _done)
+        register_fsdp_forward_method(network, _WITHIN)
         return network
+
+    def within(self, network: nn.Module, deed: Callable[[], T]) -> T:
+        """As :meth:`Alone.within`: the weights outside of all blocks are there, and in training
+        until their gradients are.
+        """
+        done: T = getattr(network, _WITHIN)(deed)
+        return done
 
     def _part(self, rows: Tensor, least: int) -> Tensor:
         """As of a :class:`Group`, but the network needs a pass of every process."""
@@ -196,6 +203,10 @@ class ShardedState(TrainingState):
         self.load_weights(sent)
 
 
+def _done(deed: Callable[[], T]) -> T:
+    return deed()
+
+
 def blocks(network: nn.Module) -> list[nn.Module]:
     """The parts that a network repeats: of its outermost lists, what has weights of its own."""
     return [part for part in _listed(network) if _apart(part, network)]
@@ -237,6 +248,11 @@ def _put_away(network: nn.Module) -> None:
             part.reshard()
 
 
+def kernel(train: TrainConfig) -> Kernel:
+    """The fastest way over weights that torch knows to go share by share."""
+    return "foreach" if train.optimizer == "sgd" else "auto"
+
+
 def check(config: RunConfig, compute: Compute) -> None:
     """Whether a network can be sharded as a run asks for; raises :class:`TrainingError`."""
     train = config.train
@@ -246,6 +262,8 @@ def check(config: RunConfig, compute: Compute) -> None:
         "compute.precision: gradients in float16 cannot be": compute.dtype == torch.float16,
         "train.auto_batch_size: a batch cannot be measured for networks":
             train.auto_batch_size,
+        "compute.optimizer_kernel: what the fused kernel of SGD updates":
+            train.optimizer == "sgd" and config.compute.optimizer_kernel == "fused",
         "compute.compile: compiled networks cannot be": config.compute.compile,
     }  # fmt: skip
     for what, found in refused.items():

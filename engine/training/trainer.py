@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import torch
@@ -266,7 +267,8 @@ class Trainer:
         losses = []
         for batch in batches:
             with self.compute.autocast():
-                loss = self.task.loss(state.network, batch)
+                of_batch = partial(self.task.loss, state.network, batch)
+                loss = self.group.within(state.network, of_batch)
             losses.append(loss.detach())
             share = loss if batch.weight == total else loss * (batch.weight / total)
             torch.autograd.backward(share if state.scaler is None else state.scaler.scale(share))
@@ -542,13 +544,13 @@ class Trainer:
     def _measure(
         self, source: Source, batch_size: int, split: str, views: bool, to_the_end: bool
     ) -> Evaluation:
-        evaluator = self.task.evaluator(self.fitted)
+        evaluator, network = self.task.evaluator(self.fitted), self.state.network
         with self._watched(split, to_the_end) as look:
             plan = source.evaluation_plan(batch_size)
             for batch in batches_of(source, plan, self.compute.device):
-                evaluator.update(self.state.network, batch)
+                self.group.within(network, partial(evaluator.update, network, batch))
                 look()
-            return evaluator.compute(views)
+            return self.group.within(network, partial(evaluator.compute, views))
 
     @contextmanager
     def _watched(self, split: str, to_the_end: bool) -> Iterator[Callable[..., None]]:
@@ -589,7 +591,8 @@ class Trainer:
         network.eval()
         try:
             with self._watched("validation", to_the_end=False):
-                items = self.task.samples(network, self.validation, self.fitted)
+                shown = partial(self.task.samples, network, self.validation, self.fitted)
+                items = self.group.within(network, shown)
         except _Abandoned:
             return
         except RuntimeError as error:

@@ -253,8 +253,10 @@ def test_numbers_that_stay_infinite_take_all_back_to_the_checkpoint() -> None:
 
 
 @pytest.mark.faults
-def test_every_random_death_is_recovered_from() -> None:
-    changes = ["train.epochs=1500", "train.save_steps=25", "train.max_restarts=1000"]
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_every_random_death_is_recovered_from(strategy: str) -> None:
+    changes = ["train.epochs=1500", "train.save_steps=25", "train.max_restarts=1000",
+               f"train.strategy={strategy}"]  # fmt: skip
     undisturbed = trained(*changes)
     chance = random.Random(0)
     handle = launch(RunConfig.parse(TABLE).override(changes))

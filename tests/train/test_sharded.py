@@ -20,6 +20,7 @@ from engine.events import Evaluated, Log, Started
 from engine.launch import start
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory, State
+from engine.text.bpe import bpe_from, train_bpe
 from engine.training import checkpoint
 from engine.training.device import Compute
 from engine.training.prediction import answer
@@ -89,8 +90,9 @@ def test_a_checkpoint_is_gone_on_from_by_any_number_of_processes() -> None:
 
 @pytest.mark.slow
 def test_processes_without_a_row_of_a_batch_keep_the_others_company() -> None:
-    # Three rows for four processes.
-    changes = ["train.batch_size=3", "train.max_steps=9"]
+    # Three rows for four processes; SGD, unlike AdamW, minds how large gradients are.
+    changes = ["train.batch_size=3", "train.max_steps=9", "train.optimizer=sgd",
+               "train.learning_rate=0.1", "train.max_grad_norm=0"]  # fmt: skip
     one = gone_on(begun(TABLE, *changes))
     held_against(gone_on(begun(TABLE, *changes, "train.devices=4", "train.strategy=fsdp")), one)
 
@@ -134,6 +136,35 @@ def test_transformers_are_shared_out_layer_by_layer_with_adapters_or_without(
     assert names[0] == names[1]
     if precision == "float32":
         assert answer(several.id, ["The owl"]) == answer(one.id, ["The owl"])
+
+
+def base_of(folder: Path) -> str:
+    """A decoder whose vocabulary is so large that losses are computed in chunks."""
+    tokenizer = bpe_from(train_bpe(VERSE * 9, 300))
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(1)
+    config = transformers.LlamaConfig(
+        vocab_size=100_000, hidden_size=8, intermediate_size=16, num_hidden_layers=2,
+        num_attention_heads=2, bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    transformers.LlamaForCausalLM(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.slow
+def test_the_loss_of_a_large_vocabulary_is_computed_from_weights_that_are_there(
+    tmp_path: Path,
+) -> None:
+    model = {"kind": "transformer", "path": base_of(tmp_path / "base")}
+    steps = {"max_steps": 3, "batch_size": 128, "learning_rate": 1e-2}
+    values = language(tmp_path, model=model, train=steps)
+    one = gone_on(begun(values))
+    assert one.state() is State.FINISHED, one.last_of()
+    several = gone_on(begun(values, "train.devices=2", "train.strategy=fsdp"))
+    for ours, theirs in zip(evaluations(one), evaluations(several), strict=True):
+        assert theirs.metrics["loss"] == pytest.approx(ours.metrics["loss"], abs=1e-5)
+        assert theirs.train_loss == pytest.approx(ours.train_loss, abs=1e-5)
 
 
 def wait_for(what: Callable[[], Any]) -> Any:

@@ -16,7 +16,7 @@ from pathlib import Path
 from engine import control, resumption
 from engine.config import RunConfig
 from engine.control import Request
-from engine.errors import RunError, UserError
+from engine.errors import RunError, TrainingError, UserError
 from engine.events import Failed
 from engine.history import History
 from engine.launch import Handle, start
@@ -126,7 +126,11 @@ def _join_others(place: Place) -> int:
         run = find(runs_folder(), place, wanted)
         if run is not None:
             console.complain(f"Machine {place.node + 1} trains along: run {run.id}")
-            join(run, place.node, wanted)
+            try:
+                join(run, place.node, wanted)
+            except TrainingError as error:
+                console.complain(f"{error}")
+                return FAILED
     if interrupts.count:
         return INTERRUPTED
     if run is None or (state := _end_of(run)) is State.INTERRUPTED:
