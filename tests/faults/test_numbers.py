@@ -279,14 +279,14 @@ def finite(run: RunDirectory, begin: int) -> None:
 
 
 @pytest.mark.harm(FULL_MEMORY, 1)
-@pytest.mark.parametrize("seed", [3])
+@pytest.mark.parametrize("seed", [1])
 def test_memory_that_ends_changes_no_update(seed: int) -> None:
     run_out_of_memory(seed)
 
 
 @pytest.mark.harm(FULL_MEMORY, 1)
 @pytest.mark.faults
-@pytest.mark.parametrize("seed", [0, 1, 2, 4, 5, 6, 7])
+@pytest.mark.parametrize("seed", [0, 2, 3, 4, 5, 6, 7])
 def test_memory_ends_anywhere(seed: int) -> None:
     run_out_of_memory(seed)
 
