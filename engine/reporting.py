@@ -15,6 +15,7 @@ from engine.events import Event, EventLog, Log
 from engine.follow import Follower
 from engine.run_directory import RunDirectory
 from engine.tensorboard import TensorBoard
+from engine.wandb_reports import Wandb
 
 _POLL_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0
@@ -34,7 +35,10 @@ class Destination(Protocol):
         """Nothing more will come."""
 
 
-DESTINATIONS: Mapping[str, Callable[[RunDirectory], Destination]] = {"tensorboard": TensorBoard}
+DESTINATIONS: Mapping[str, Callable[[RunDirectory], Destination]] = {
+    "tensorboard": TensorBoard,
+    "wandb": Wandb,
+}
 """By name, as in ``train.report_to``; raises ``UserError`` where a package is missing."""
 
 

@@ -36,7 +36,7 @@ class TensorBoard:
     def report(self, event: Event) -> None:
         """As :meth:`~engine.reporting.Destination.report`."""
         self._step = getattr(event, "step", self._step)
-        for tag, value in _scalars(event):
+        for tag, value in scalars(event):
             if value is not None:
                 self._writer.add_scalar(tag, value, step=self._step, wall_time=event.time)
 
@@ -49,7 +49,8 @@ class TensorBoard:
         self._writer.close()
 
 
-def _scalars(event: Event) -> Iterator[tuple[str, float | None]]:
+def scalars(event: Event) -> Iterator[tuple[str, float | None]]:
+    """The numbers of an event that make curves, by their tags."""
     if isinstance(event, Progress) and event.phase == "train":
         for name in ("loss", "learning_rate", "grad_norm", "samples_per_second"):
             yield f"train/{name}", getattr(event, name)

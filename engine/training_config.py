@@ -93,9 +93,9 @@ class TrainConfig(Section):
     )
     save_minutes: float = option(5.0, "Time between checkpoints", gt=0, unit="min", advanced=True)
     save_total_limit: int = option(2, "Newest checkpoints that are kept", ge=1, advanced=True)
-    report_to: tuple[Literal["tensorboard"], ...] = option(
+    report_to: tuple[Literal["tensorboard", "wandb"], ...] = option(
         (),
-        "Where else the run reports to while it trains; needs dltui[tensorboard]",
+        "Where else the run reports to while it trains; needs dltui[tensorboard] or dltui[wandb]",
         advanced=True,
     )
     max_bad_steps: int = option(

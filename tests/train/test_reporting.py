@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import struct
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,3 +117,62 @@ def test_a_folder_that_cannot_be_made_does_not_harm_the_run() -> None:
     train(config, run)
     assert run.state() is State.FINISHED
     assert "FileExistsError" in next(event.message for event in run.newest(Log))
+
+
+def records(content: bytes) -> Iterator[bytes]:
+    """What wandb keeps of a run that it has not sent: a log in the format of LevelDB."""
+    place, so_far = 7, b""
+    while place + 7 <= len(content):
+        if (left := 32768 - place % 32768) < 7:
+            place += left
+            continue
+        size, kind = struct.unpack("<HB", content[place + 4 : place + 7])
+        so_far += content[place + 7 : place + 7 + size]
+        place += 7 + size
+        if kind in (1, 4):  # whole, or the last part
+            yield so_far
+            so_far = b""
+
+
+def history(run: RunDirectory) -> list[dict[str, Any]]:
+    from wandb.proto import wandb_internal_pb2
+
+    (path,) = run.path.glob("wandb/offline-run-*/run-*.wandb")
+    found = []
+    for data in records(path.read_bytes()):
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        if record.WhichOneof("record_type") == "history":
+            items = record.history.item
+            found.append({i.key or i.nested_key[0]: json.loads(i.value_json) for i in items})
+    return found
+
+
+def test_wandb_is_told_losses_and_metrics_and_no_secret_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("wandb").teardown()
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
+    run = train(RunConfig.parse(TABLE).override(['train.report_to=["wandb"]']))
+    assert run.state() is State.FINISHED
+    assert [event.message for event in run.newest(Log)] == []
+    told = {(row["update"], row["validation/accuracy"]) for row in history(run)
+            if "validation/accuracy" in row}  # fmt: skip
+    expected = {(event.step, event.metrics["accuracy"]) for event in run.newest(Evaluated)
+                if event.split == "validation"}  # fmt: skip
+    assert told == expected
+    files = [path for path in run.path.rglob("*") if path.is_file()]
+    assert not any(b"0123456789" * 4 in path.read_bytes() for path in files)
+
+
+def test_a_run_does_not_wait_for_somebody_to_log_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("wandb").teardown()  # it asks once for how it is meant
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run = train(RunConfig.parse(TABLE).override(['train.report_to=["wandb"]']))
+    assert run.state() is State.FINISHED
+    assert "Nothing more is reported to wandb" in next(event.message for event in run.newest(Log))
