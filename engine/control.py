@@ -47,6 +47,18 @@ def send(folder: Path, request: Request) -> None:
     atomic.write_json(folder / name, {"action": request.action, "arguments": request.arguments})
 
 
+def waits(folder: Path, action: str) -> bool:
+    """Whether a request for ``action`` waits to be taken."""
+    for path in folder.glob("*.json"):
+        try:
+            content = json_text.loads(path.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(content, dict) and content.get("action") == action:
+            return True
+    return False
+
+
 def take(folder: Path) -> Iterator[Request]:
     """Yield the requests in the order in which they came, each removed before it is yielded."""
     try:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine import atomic, machines
+from engine import atomic, control, machines
 from engine.detached import spawn
 from engine.errors import RunError, TrainingError
 from engine.events import Event, EventLog, Failed, Log, decode, encode
@@ -69,10 +69,18 @@ def train_in_ranks(run: RunDirectory, events: EventLog, termination: Termination
     Raises :class:`TrainingError` with the words of the process that failed.
     """
     train = run.config().train
+
+    def asked() -> bool:
+        # Nobody trains yet who could stop and keep something.
+        return termination.asked() or control.waits(run.control, control.STOP)
+
     with machines.gathered(run, train) as others:
+        if train.machines > 1:
+            text = f"Waiting for {train.machines} machines to be there, of which this is one."
+            events.write(Log(level="info", message=text))
         for restarts in range(train.max_restarts + 1):
             try:
-                others.gather(termination.asked)
+                others.gather(asked)
                 return _together(_crew(run, train, 0), others, termination)
             except (_Died, MachineLost) as death:
                 if termination.asked():

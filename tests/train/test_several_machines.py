@@ -19,6 +19,7 @@ import tomlkit
 from engine import RunConfig, train
 from engine.errors import UserError
 from engine.events import Evaluated, Failed, Interrupted, Log, Started
+from engine.launch import launch
 from engine.locations import runs_folder
 from engine.machines import place_of
 from engine.run_directory import RunDirectory, State, all_runs
@@ -151,6 +152,17 @@ def test_a_death_on_one_machine_ends_the_other_with_its_cause(machines: Machines
     assert isinstance(last, Failed)
     assert last.message == "Process 2 of 2 was ended by SIGKILL."
     assert not any(rank.is_running() and rank.status() != "zombie" for rank in ranks.values())
+
+
+def test_a_run_that_waits_for_other_machines_can_be_stopped(machines: Machines) -> None:
+    config = RunConfig.parse(TABLE).override(
+        ["train.nodes=2", f"train.rendezvous={machines.rendezvous}"]
+    )
+    handle = launch(config)
+    wait_for(lambda: [log for log in handle.run.newest(Log) if "Waiting for 2" in log.message])
+    handle.stop()
+    assert handle.wait(60) == 143
+    assert handle.run.state() is State.INTERRUPTED
 
 
 @pytest.mark.slow
