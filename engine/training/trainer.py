@@ -153,7 +153,7 @@ class Trainer:
         if self._out_of_patience():
             self._ending = Ending.EARLY
         elif self._evaluation_is_due() and position.evaluated_step != position.step:
-            self._evaluate()  # the checkpoint was written just before it
+            self._carry_out(evaluation_is_due=True)  # the checkpoint was written just before it
         elif position.step == 0 and self.config.max_rollbacks:
             self.save("start")
 

@@ -21,6 +21,7 @@ import pytest
 import torch
 
 from engine import RunConfig, train
+from engine.attempt import attempt
 from engine.environment import worker_environment
 from engine.events import (
     CheckpointSaved,
@@ -36,7 +37,9 @@ from engine.follow import Follower, read_history
 from engine.launch import Handle, start
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory, State
-from engine.training import checkpoint
+from engine.termination import Termination
+from engine.training import checkpoint, trainer
+from engine.training.run import train_in
 
 PATIENCE_SECONDS = 240
 MOST_SECONDS = 10.0
@@ -277,12 +280,18 @@ def whole(config_of: Callable[[str], RunConfig], tmp_path_factory: pytest.TempPa
     def once(kind: str) -> RunDirectory:
         if kind not in made:
             folder, config = tmp_path_factory.mktemp("whole"), config_of(kind)
-            threads = torch.get_num_threads()
             made[kind] = train(config, RunDirectory.create(folder, config))
-            torch.set_num_threads(threads)
         return made[kind]
 
     return once
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Let no later test have as few threads as the runs here."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
 def like(whole: RunDirectory) -> RunDirectory:
@@ -355,17 +364,17 @@ def newest_step(run: RunDirectory) -> int:
 
 def kill(run: RunDirectory, begin: Start, chance: random.Random, moment: str) -> bool:
     """Start a worker and kill it at a random moment; whether it had not ended by itself before."""
-    attempt = Attempt(run, begin)
-    attempt.await_about(moment, chance)
-    attempt.handle.process.send_signal(signal.SIGKILL)
-    status = attempt.handle.wait(PATIENCE_SECONDS)
+    worker = Attempt(run, begin)
+    worker.await_about(moment, chance)
+    worker.handle.process.send_signal(signal.SIGKILL)
+    status = worker.handle.wait(PATIENCE_SECONDS)
     assert status in (0, -signal.SIGKILL), run.log.read_text()
     if status == 0:
         return False
     assert run.state() in (State.LOST, State.FINISHED)
     _, _, damaged = checkpoint.load_newest(run.checkpoints)
     assert not damaged
-    assert newest_step(run) >= attempt.reached
+    assert newest_step(run) >= worker.reached
     return True
 
 
@@ -451,12 +460,12 @@ def valid(run: RunDirectory, deaths: int) -> list[Event]:
 
 def tell_to_end(run: RunDirectory, begin: Start, chance: random.Random, moment: str) -> bool:
     """Start a worker and end it as the system does; whether it had not ended by itself before."""
-    attempt = Attempt(run, begin)
-    attempt.await_about(moment, chance)
+    worker = Attempt(run, begin)
+    worker.await_about(moment, chance)
     asked = time.monotonic()
-    attempt.handle.process.send_signal(signal.SIGTERM)
-    told = attempt.last_of(Progress)
-    status = attempt.handle.wait(PATIENCE_SECONDS)
+    worker.handle.process.send_signal(signal.SIGTERM)
+    told = worker.last_of(Progress)
+    status = worker.handle.wait(PATIENCE_SECONDS)
     seconds = time.monotonic() - asked
     state, last = run.standing()
     if state is State.FINISHED:
@@ -467,9 +476,9 @@ def tell_to_end(run: RunDirectory, begin: Start, chance: random.Random, moment: 
     assert seconds < MOST_SECONDS
     found, _, damaged = checkpoint.load_newest(run.checkpoints)
     assert not damaged
-    assert not attempt.saves(), "what was begun is written"
+    assert not worker.saves(), "what was begun is written"
     step = found.step if found else 0
-    assert step >= max(attempt.reached, last.step)
+    assert step >= max(worker.reached, last.step)
     if told is not None:
         between = run.config().train.save_steps  # every checkpoint tells of an update, too
         assert step <= told.step + between + 1, "it went on instead"
@@ -516,6 +525,32 @@ def test_runs_that_are_killed_at_random_moments(
 def test_a_worker_that_is_told_to_end_does_so_at_once(whole: Once, small_nursery: Nursery) -> None:
     run = like(whole("images"))
     ended_and_resumed(run, small_nursery.start, [AT_ONCE, SAVING], seed=1)
+    equals(run, whole("images"), deaths=0)
+
+
+class Asked(Termination):
+    """The system wants the process to end whenever a run evaluates."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__()
+        self.run = run
+
+    def asked(self) -> bool:
+        last = self.run.last_of(Progress)
+        return isinstance(last, Progress) and last.phase != "train"
+
+
+def test_an_evaluation_that_is_cut_short_is_made_up_for_whenever_the_run_goes_on(
+    whole: Once, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "REPORT_SECONDS", 0.0)
+    run = like(whole("images"))
+    for _ in range(3):
+        last = attempt(run, lambda run, events, _: train_in(run, events, Asked(run)))
+        assert isinstance(last, Interrupted)
+        assert last.step == run.config().train.eval_steps
+    monkeypatch.undo()
+    train(run.config(), run)
     equals(run, whole("images"), deaths=0)
 
 
