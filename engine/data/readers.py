@@ -241,13 +241,15 @@ def _table(path: Path, columns: Mapping[str, list[Any]]) -> pa.Table:
 def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
     """An Arrow column; scalars of several types become text. Raises :class:`DataError`."""
     try:
-        return pa.array(values)
+        column = pa.array(values)
     except (pa.ArrowException, OverflowError):
         if any(isinstance(value, list | dict) for value in values):
             raise DataError(
                 f"{plain(path.name)}: the values of {plain(name, 60)!r} have different shapes."
             ) from None
         return pa.array([None if value is None else str(value) for value in values])
+    _check_levels(path, name, column.type)
+    return column
 
 
 def _with_good_names(path: Path, reading: Reading) -> Reading:
@@ -256,11 +258,7 @@ def _with_good_names(path: Path, reading: Reading) -> Reading:
     if not table.num_rows or not table.num_columns:
         raise DataError(f"{plain(path.name)} has no rows.")
     for field in table.schema:
-        if _levels(field.type) > _MOST_LEVELS:
-            raise DataError(
-                f"{plain(path.name)}: the values of {plain(field.name, 60)!r} are nested more than "
-                f"{_MOST_LEVELS} levels deep."
-            )
+        _check_levels(path, field.name, field.type)
     names = unique_names(table.column_names)
     renamed = [
         f"column {i} of {plain(path.name)}, {plain(old, 40)!r}, is called {plain(new, 40)}"
@@ -273,12 +271,16 @@ def _with_good_names(path: Path, reading: Reading) -> Reading:
     return Reading(table, (*reading.notes, *renamed), reading.skips)
 
 
-def _levels(kind: pa.DataType) -> int:
-    """How deeply values of a type are nested."""
+def _check_levels(path: Path, name: str, kind: pa.DataType) -> None:
+    """Refuse values that are nested too deeply; a table of them takes gigabytes."""
     levels, kinds = 0, [kind]
     while kinds := [kind.field(i).type for kind in kinds for i in range(kind.num_fields)]:
         levels += 1
-    return levels
+    if levels > _MOST_LEVELS:
+        raise DataError(
+            f"{plain(path.name)}: the values of {plain(name, 60)!r} are nested more than "
+            f"{_MOST_LEVELS} levels deep."
+        )
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
