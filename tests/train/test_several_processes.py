@@ -23,7 +23,7 @@ from engine.locations import runs_folder
 from engine.run_directory import RunDirectory, State
 from engine.tasks.task import WEIGHTS
 from engine.training import checkpoint
-from engine.training.group import Group
+from engine.training.group import Group, lost_a_peer
 
 TABLE = {
     "name": "table",
@@ -114,6 +114,16 @@ def test_losses_metrics_and_weights_are_those_of_one_process(
     assert {"1.jsonl", "1.txt"} <= {path.name for path in several.ranks.iterdir()}
     theirs, ours = (load_file(run.model / WEIGHTS) for run in (several, one))
     torch.testing.assert_close(theirs, ours, atol=1e-5, rtol=1e-5)
+
+
+def test_an_error_in_a_pass_that_needs_all_processes_tells_that_one_is_gone() -> None:
+    # As gloo raises it from within the network: no mistake of the program.
+    gone = (
+        "[/__w/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:561] Connection closed by peer"
+    )
+    assert lost_a_peer(RuntimeError(gone))
+    assert lost_a_peer(torch.distributed.DistNetworkError("timed out"))
+    assert not lost_a_peer(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
 WORDS = {
