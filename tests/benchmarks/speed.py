@@ -192,19 +192,6 @@ def measure(row: str, loops: list[str], rounds: int, seconds: float) -> dict[str
     }
 
 
-def table(results: dict[str, dict[str, Any]], loops: list[str]) -> str:
-    """In Markdown."""
-    lines = [
-        f"| updates a second, against the bare loop | {' | '.join(loops)} |",
-        "|---|" + "---|" * len(loops),
-    ]
-    for row, result in results.items():
-        cells = [f"{result['against_bare'][loop]:.2f}" for loop in loops]
-        cells[loops.index("bare")] = f"{result['updates_per_second']['bare']:,.0f}/s"
-        lines.append(f"| {row} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def installed(package: str) -> bool:
     """Whether there is a distribution of this name."""
     try:
@@ -224,6 +211,7 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     from adapters import machine
     from loops import LOOPS
+    from page import speed
 
     loops = [loop for loop in LOOPS if loop not in PACKAGES or installed(PACKAGES[loop])]
     if arguments.loops:
@@ -233,7 +221,7 @@ def main() -> None:
     for row in rows:
         results[row] = measure(row, loops, arguments.rounds, arguments.seconds)
         print(row, results[row]["against_bare"], flush=True)
-    print(table(results, loops))
+    print(speed({"results": results}))
     if rows != list(ROWS) or arguments.loops:
         return
     peers = {package: version(package) for package in PACKAGES.values() if installed(package)}

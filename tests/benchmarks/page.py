@@ -1,0 +1,59 @@
+"""Write the tables of README.md beside this file anew, from what was measured into ``results``.
+
+    python tests/benchmarks/page.py
+
+A table stands between ``<!-- results/NAME.json -->`` and ``<!-- end -->``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+README = HERE / "README.md"
+_TABLE = re.compile(r"<!-- results/([\w-]+)\.json -->\n.*?<!-- end -->", re.DOTALL)
+
+
+def speed(record: dict[str, Any]) -> str:
+    """Updates a second of every loop against the bare one's."""
+    results = record["results"]
+    loops = list(next(iter(results.values()))["updates_per_second"])
+    lines = [f"| updates a second, against the bare loop | {' | '.join(loops)} |"]
+    lines.append("|---" * (len(loops) + 1) + "|")
+    for row, result in results.items():
+        cells = [f"{result['against_bare'][loop]:.2f}" for loop in loops]
+        cells[loops.index("bare")] = f"{result['updates_per_second']['bare']:,.0f}/s"
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def around(record: dict[str, Any]) -> str:
+    """Ratios of what is around the updates."""
+    lines = ["| | | ratio |", "|---|---|---|"]
+    for measure, rows in record["results"].items():
+        lines += [f"| {measure} | {row} | {r['ratio']:.2f} |" for row, r in rows.items()]
+    return "\n".join(lines)
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {"speed": speed, "around": around}
+"""By what the name of a file begins with."""
+
+
+def page(text: str) -> str:
+    """The text with each table as its file has it."""
+
+    def table(found: re.Match[str]) -> str:
+        name = found[1]
+        record = json.loads((HERE / "results" / f"{name}.json").read_text())
+        made = TABLES[name.partition("-")[0]](record)
+        return f"<!-- results/{name}.json -->\n{made}\n<!-- end -->"
+
+    return _TABLE.sub(table, text)
+
+
+if __name__ == "__main__":
+    README.write_text(page(README.read_text()))
