@@ -83,7 +83,7 @@ def test_a_job_of_several_machines_starts_the_run_on_each(tmp_path: Path) -> Non
     folder.mkdir()
     for name, does in {
         "scontrol": 'printf "first\\nsecond\\n"',
-        "srun": 'echo "$1 $2 $3 $4 $MASTER_ADDR $MASTER_PORT"; cat "$9"',
+        "srun": 'echo "$1 $2 $3 $4 $MASTER_ADDR $MASTER_PORT"; dirname "$9"; cat "$9"',
     }.items():
         (folder / name).write_text(f"#!/bin/sh\n{does}\n")
         (folder / name).chmod(0o700)
@@ -91,10 +91,11 @@ def test_a_job_of_several_machines_starts_the_run_on_each(tmp_path: Path) -> Non
         ["bash"], input=text, capture_output=True, text=True, check=True, timeout=60,
         env={"PATH": f"{folder}:/usr/bin:/bin", "SLURM_JOB_ID": "7"},
     )  # fmt: skip
-    asked, _, experiment = done.stdout.partition("\n")
+    asked, place, experiment = done.stdout.split("\n", 2)
     assert asked == "--nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=3 first 20007"
     assert RunConfig.parse(tomllib.loads(experiment)) == several
-    assert list((tmp_path / "home").iterdir()) == []  # where all machines saw it
+    assert place == str(tmp_path / "home"), "where all machines see it"
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 def test_several_machines_need_a_folder_that_all_see_and_a_cluster_that_has_them() -> None:
