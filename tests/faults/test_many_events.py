@@ -6,7 +6,9 @@ import json
 import runpy
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -63,7 +65,7 @@ async def attach(app, run, step):
 async def key_times(app, count):
     times = []
     for number in range(count):
-        panel = number % len(PANELS)
+        panel = (number + 1) % len(PANELS)  # never the one that is shown
         begin = time.perf_counter()
         app.simulate_key(str(panel + 1))
         await until(lambda: app.screen.query_one(TabbedContent).active == PANELS[panel])
@@ -115,19 +117,13 @@ class Watcher:
             text=True,
         )
 
-    def send(self, **question: int) -> None:
+    def ask(self, **question: int) -> dict[str, Any]:
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
-
-    def answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
         found: dict[str, Any] = json.loads(self._process.stdout.readline())
         return found
-
-    def ask(self, **question: int) -> dict[str, Any]:
-        self.send(**question)
-        return self.answer()
 
     def close(self) -> None:
         self._process.kill()
@@ -147,6 +143,24 @@ def append(run: RunDirectory, some: Iterable[Event]) -> None:
         file.writelines(line for event in some for line in (encode(event), "\n"))
 
 
+@contextmanager
+def going_on(run: RunDirectory, events: Iterator[Event]) -> Iterator[None]:
+    """Let events come meanwhile, a hundred a second."""
+    ended = threading.Event()
+
+    def write() -> None:
+        while not ended.wait(0.1):
+            append(run, islice(events, 10))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        writer.join()
+
+
 def watch(
     run: RunDirectory, watching: Watcher, first: int, count: int, keys: int
 ) -> dict[str, Any]:
@@ -159,9 +173,8 @@ def watch(
     for place in range(first, count, PIECE):
         append(run, islice(events, min(PIECE, count - place)))
         after = watching.ask(step=min(place + PIECE, count) - 10)["bytes"]
-    watching.send(keys=keys)
-    append(run, islice(events, 200))  # it goes on meanwhile
-    times = watching.answer()["times"]
+    with going_on(run, events):
+        times = watching.ask(keys=keys)["times"]
     seconds = watching.ask(again=count)["seconds"]
     figures = {
         "grown": after - before, "to paint": times[int(0.95 * len(times))], "to attach": seconds

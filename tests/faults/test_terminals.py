@@ -32,7 +32,7 @@ CONFIG = RunConfig.parse(
         "task": {"kind": "tabular_classification"},
         "data": {"kind": "builtin", "name": "wine"},
         "model": {"kind": "mlp", "hidden": [8]},
-        "train": {"epochs": 100_000},
+        "train": {"epochs": 100_000, "batch_size": 1},
         "compute": {"device": "cpu", "threads": 1},
     }
 )
@@ -73,6 +73,14 @@ def home(going: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = going.path.parent.parent
     monkeypatch.setenv("DLTUI_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def signals_are_heard() -> Iterator[None]:
+    """Processes that are started here hear SIGINT, even where these tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 class Window(Terminal):  # type: ignore[misc]
