@@ -186,7 +186,6 @@ def watch(
 def test_a_run_of_many_events_is_watched_in_little_memory(watcher: Any) -> None:
     figures = watch(*watcher, first=10_000, count=40_000, keys=12)
     assert figures["grown"] <= MOST_BYTES
-    assert figures["to attach"] < MOST_SECONDS_TO_ATTACH
 
 
 @pytest.mark.harm("a million events in one run", 1)
