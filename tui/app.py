@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -58,6 +60,7 @@ class DltuiApp(App[str]):
         self._plain = PlainCharacters()
         self._colourless = NoColor(enabled=self.no_color)
         self.crash_report: Path | None = None
+        self.interrupted = False
         for theme in THEMES.values():
             self.register_theme(theme)
         self._take(self.settings)
@@ -100,6 +103,9 @@ class DltuiApp(App[str]):
 
     def on_mount(self) -> None:
         """Open the first screens."""
+        if not self.is_headless:
+            # asyncio would cancel the task that it finds, which does not always end the program.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupt)
         self.theme_changed_signal.subscribe(self, self._theme_changed)
         home = RunsScreen()
         self.push_screen(home)
@@ -166,6 +172,11 @@ class DltuiApp(App[str]):
         else:
             self._leave()
 
+    def _interrupt(self) -> None:
+        """End at once: SIGINT came from elsewhere, ctrl+c is a key like any other."""
+        self.interrupted = True
+        self._leave()
+
     def _leave(self) -> None:
         """End; runs go on, and the terminal is told so."""
         going_on = next(
@@ -192,7 +203,8 @@ def run_app(first: str | None = None, choices: Mapping[str, object] | None = Non
 
     ``choices`` are settings for this time only.
 
-    Raises :class:`~engine.errors.RunError` where ``first`` names no run.
+    Raises :class:`~engine.errors.RunError` where ``first`` names no run, and
+    ``KeyboardInterrupt`` when it was ended by SIGINT.
     """
     if first not in (None, "new"):
         RunDirectory.open(runs_folder(), first)
@@ -207,6 +219,8 @@ def run_app(first: str | None = None, choices: Mapping[str, object] | None = Non
     if app.return_code:
         where = app.crash_report or "nowhere (the folder for logs cannot be written)"
         message = f"dltui ended by a mistake of its own; the report is at {where}."
+    if app.interrupted:
+        raise KeyboardInterrupt
     if message:
         print(message, file=sys.stderr)  # noqa: T201 — the screens are gone
     return app.return_code or 0

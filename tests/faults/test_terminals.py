@@ -182,10 +182,10 @@ def end(window: Any, way: str, run: RunDirectory) -> None:
 
 def leave_unread(window: Any, run: RunDirectory) -> None:
     """The screens have nowhere to write to: they wait, the run does not, and then all is shown."""
-    for _ in range(60):  # much more than fits into the terminal
-        os.write(window._master, b"]")
-        time.sleep(0.02)
-    until(lambda: percent(window.processes()) < MOST_PERCENT)
+    for _ in range(40):  # until nothing more fits into the terminal
+        os.write(window._master, b"]" * 10)
+        if percent(window.processes()) < MOST_PERCENT / 2:
+            break
     assert percent(window.processes()) < MOST_PERCENT
     goes_on(run)
     window.press("1")
