@@ -22,6 +22,7 @@ import torch
 
 from engine import atomic
 from engine.errors import TrainingError
+from engine.room import why_not_written
 
 _NAME = re.compile(r"step-(\d{9,})|\.step-(\d{9,})\.before")
 _STATE, _MANIFEST = "state.pt", "manifest.json"
@@ -54,9 +55,9 @@ def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> Checkpoin
         writing.rename(path)
         _flush(folder)
     except (OSError, RuntimeError) as error:
-        # torch reports a full disk as a RuntimeError that names a position in the file.
         shutil.rmtree(writing, ignore_errors=True)
-        reason = getattr(error, "strerror", None) or "is the disk full?"
+        # torch may make a RuntimeError of a full disk, which names a position in the file.
+        reason = why_not_written(error) or getattr(error, "strerror", None) or "is the disk full?"
         raise TrainingError(f"Cannot write a checkpoint to {folder}: {reason}.") from error
     # Later ones are of a future that will not come: this run went on from before them.
     visible = [other for other in found(folder) if not other.path.name.startswith(".")]
