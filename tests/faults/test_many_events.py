@@ -178,8 +178,10 @@ def watch(
         rounds = [watching.ask(keys=keys)["times"] for _ in range(3)]
     seconds = watching.ask(again=count)["seconds"]
     figures = {
-        "grown": after - before, "to paint": min(times[int(0.95 * len(times))] for times in rounds), "to attach": seconds
-    }  # fmt: skip
+        "grown": after - before,
+        "to paint": min(times[int(0.95 * len(times))] for times in rounds),
+        "to attach": seconds,
+    }
     print(figures)
     return figures
 
