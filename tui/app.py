@@ -23,6 +23,7 @@ from engine.run_directory import RunDirectory
 from tui import crash, terminal
 from tui.abilities import knows_plain_only
 from tui.actions import actions_of
+from tui.exit_codes import INTERRUPTED, TERMINATED
 from tui.glyphs import PlainCharacters
 from tui.screens.runs import RunsScreen
 from tui.settings import Settings, read_settings, write_settings
@@ -32,6 +33,8 @@ from tui.toast import complain
 _KEPT = "a setting; it is kept"
 _REPLACED = ("Keys", "Screenshot")
 """Commands of Textual's: the first shows a part of what ``?`` does."""
+_LEAVE_SECONDS = 5
+"""How long it may take to end after a signal."""
 
 
 class DltuiApp(App[str]):
@@ -60,7 +63,7 @@ class DltuiApp(App[str]):
         self._plain = PlainCharacters()
         self._colourless = NoColor(enabled=self.no_color)
         self.crash_report: Path | None = None
-        self.interrupted = False
+        self.ended_by: int | None = None
         for theme in THEMES.values():
             self.register_theme(theme)
         self._take(self.settings)
@@ -104,8 +107,10 @@ class DltuiApp(App[str]):
     def on_mount(self) -> None:
         """Open the first screens."""
         if not self.is_headless:
-            # asyncio would cancel the task that it finds, which does not always end the program.
-            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupt)
+            # On SIGINT asyncio would cancel the task that it finds, which does not always end the
+            # program; on SIGTERM the system would end it and leave the terminal as it is.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, partial(self._end, asyncio.get_running_loop()))
         self.theme_changed_signal.subscribe(self, self._theme_changed)
         home = RunsScreen()
         self.push_screen(home)
@@ -172,10 +177,12 @@ class DltuiApp(App[str]):
         else:
             self._leave()
 
-    def _interrupt(self) -> None:
-        """End at once: SIGINT came from elsewhere, ctrl+c is a key like any other."""
-        self.interrupted = True
-        self._leave()
+    def _end(self, loop: asyncio.AbstractEventLoop, number: int, frame: object) -> None:
+        """End: the signal came from elsewhere, ctrl+c is a key like any other."""
+        signal.signal(number, signal.SIG_DFL)
+        signal.alarm(_LEAVE_SECONDS)  # the system ends what hangs
+        self.ended_by = number
+        loop.call_soon_threadsafe(self._leave)
 
     def _leave(self) -> None:
         """End; runs go on, and the terminal is told so."""
@@ -203,8 +210,7 @@ def run_app(first: str | None = None, choices: Mapping[str, object] | None = Non
 
     ``choices`` are settings for this time only.
 
-    Raises :class:`~engine.errors.RunError` where ``first`` names no run, and
-    ``KeyboardInterrupt`` when it was ended by SIGINT.
+    Raises :class:`~engine.errors.RunError` where ``first`` names no run.
     """
     if first not in (None, "new"):
         RunDirectory.open(runs_folder(), first)
@@ -216,11 +222,12 @@ def run_app(first: str | None = None, choices: Mapping[str, object] | None = Non
     app = DltuiApp(first, settings.model_copy(update=choices or {}), problem)
     with terminal.owned():
         message = app.run()
+        signal.alarm(0)
     if app.return_code:
         where = app.crash_report or "nowhere (the folder for logs cannot be written)"
         message = f"dltui ended by a mistake of its own; the report is at {where}."
-    if app.interrupted:
-        raise KeyboardInterrupt
     if message:
         print(message, file=sys.stderr)  # noqa: T201 — the screens are gone
+    if app.ended_by:
+        return INTERRUPTED if app.ended_by == signal.SIGINT else TERMINATED
     return app.return_code or 0

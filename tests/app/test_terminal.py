@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,6 +51,10 @@ class Terminal:
             assert time.monotonic() < end, self.output[-500:]
             self.output += os.read(self._end, 65536)
 
+    def settings(self) -> list[object]:
+        """Of the line: echo, whole lines, …"""
+        return termios.tcgetattr(self._end)
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -82,8 +88,46 @@ def test_after_a_crash_the_screen_is_given_back_and_a_report_is_named(terminal) 
     assert str(report).encode() in program.output
 
 
+RUNNING = "import sys; from tui.app import run_app; sys.exit(run_app())"
+_HANGING = """
+import sys, time
+from tui.screens.runs import RunsScreen
+def hang(self):
+    sys.__stdout__.write("hanging")
+    sys.__stdout__.flush()
+    while True: time.sleep(60)
+RunsScreen.action_new = hang
+from tui.app import run_app
+sys.exit(run_app())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_screens_and_the_terminal_is_as_it_was(terminal, number: int) -> None:
+    program = terminal(RUNNING)
+    before = program.settings()
+    program.read_until(b"There are no runs yet")
+    assert program.settings() != before
+    program.process.send_signal(number)
+    program.read_until(b"\x1b[?1049l")
+    assert program.process.wait(60) == 128 + number
+    assert program.settings() == before
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_signal_ends_screens_that_hang(terminal, signals: int) -> None:
+    program = terminal(_HANGING)
+    program.read_until(b"There are no runs yet")
+    program.type(b"n")
+    program.read_until(b"hanging")
+    for _ in range(signals):
+        program.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+    assert program.process.wait(60) == -(signal.SIGALRM if signals == 1 else signal.SIGTERM)
+
+
 def test_quitting_ends_with_status_zero(terminal) -> None:
-    program = terminal("import sys; from tui.app import run_app; sys.exit(run_app())")
+    program = terminal(RUNNING)
     program.read_until(b"There are no runs yet")
     program.type(b"q")
     program.read_until(b"\x1b[?1049l")
