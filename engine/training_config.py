@@ -160,3 +160,9 @@ class ComputeConfig(Section):
         le=256,
         advanced=True,
     )
+    pinned_memory: bool = option(
+        True,
+        "Hand batches to a GPU in memory that cannot be paged out, so that it fetches them by "
+        "itself",
+        advanced=True,
+    )

@@ -48,7 +48,7 @@ class TokenSource(Source):
             batch = self._collate(self._samples[numbers.tolist()])
             if noise is None and self._rows is not None:
                 batch.rows = self._rows.take(numbers.numpy())
-            yield on_device(batch, self._device)
+            yield on_device(batch, self._device, self.pinned)
 
     def plan(self, batch_size: int, generator: torch.Generator | None = None) -> Sequence[Tensor]:
         """With a generator, batches of about equally long samples in random order."""

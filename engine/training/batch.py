@@ -67,6 +67,8 @@ class Source(ABC):
     """Whether its batches must be gathered or decoded first, so that a thread may do it ahead."""
     threads: int | None = None
     """Threads that read, as the configuration has it: ``None`` leaves it to the source."""
+    pinned = True
+    """Whether batches go to a GPU from memory that cannot be paged out."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -114,22 +116,24 @@ def epoch_plan(source: Source, batch_size: int, seed: int, epoch: int) -> Sequen
     return source.plan(batch_size, torch.Generator().manual_seed(mixed(seed, epoch)))
 
 
-def on_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch with its tensors on ``device``, without waiting for the copy."""
+def on_device(batch: Batch, device: torch.device, pinned: bool) -> Batch:
+    """The batch with its tensors on ``device``; if ``pinned``, without waiting for the copy."""
     if device.type == "cpu":
         return batch
     return Batch(
-        _moved(batch.inputs, device), _moved(batch.targets, device), batch.weight, batch.rows
-    )
+        moved(batch.inputs, device, pinned), moved(batch.targets, device, pinned),
+        batch.weight, batch.rows,
+    )  # fmt: skip
 
 
-def _moved(part: Any, device: torch.device) -> Any:
+def moved(part: Any, device: torch.device, pinned: bool) -> Any:
+    """Tensors, also within dictionaries, on ``device``; the rest as it is."""
     if isinstance(part, Tensor):
-        # From memory that stays where it is, the device fetches it by itself.
-        ready = part.pin_memory() if device.type == "cuda" else part
+        # From memory that stays where it is, a GPU fetches it by itself.
+        ready = part.pin_memory() if pinned and device.type == "cuda" else part
         return ready.to(device, non_blocking=True)
     if isinstance(part, dict):
-        return {name: _moved(value, device) for name, value in part.items()}
+        return {name: moved(value, device, pinned) for name, value in part.items()}
     return part
 
 

@@ -65,7 +65,7 @@ class MappedSource(Source):
             rows = plan[number].numpy()
             inputs = {name: _taken(array, rows) for name, array in self._inputs.items()}
             targets = None if self._targets is None else _taken(self._targets, rows)
-            yield on_device(Batch(inputs, targets, len(rows)), self._device)
+            yield on_device(Batch(inputs, targets, len(rows)), self._device, self.pinned)
 
     def plan(self, batch_size: int, generator: torch.Generator | None = None) -> Sequence[Tensor]:
         """As :meth:`Source.plan`, made piece by piece while it is read."""

@@ -253,6 +253,7 @@ def prepare(
         if table.num_rows:
             source = task.encode(table, fitted, compute.device, report)
             source.threads = task.config.compute.loader_threads
+            source.pinned = task.config.compute.pinned_memory
             material.sources[split] = source
     report(Data(summary=task.summarize(raw, fitted).record()))
     return material

@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.data.images import Fit, ImageFault, Pixels, decode, threads
 from engine.errors import DataError
 from engine.plain import plain
-from engine.training.batch import Batch, Noise, Source, TensorSource
+from engine.training.batch import Batch, Noise, Source, TensorSource, moved
 from engine.vision.augmentation import Augmentation
 
 RESIDENT_BYTES = 1 << 30
@@ -113,7 +113,7 @@ class StoredImages(Source):
         with ThreadPoolExecutor(self.threads or threads()) as pool:
             for position, (images, rows) in enumerate(self._decoded(pool, plan[start:]), start):
                 inputs = self._preparation(
-                    images.to(self._device, non_blocking=True),
+                    moved(images, self._device, self.pinned),
                     noise.at(position) if noise else None,
                 )
                 targets = None if self._targets is None else self._targets[rows].to(self._device)
@@ -155,7 +155,7 @@ class StoredImages(Source):
             name, count = plain(self._names[int(rows[0])]), len(rows)
             raise DataError(f"None of {count} images from {name} on can be decoded.")
         tensor = torch.from_numpy(np.stack(whole)).permute(0, 3, 1, 2)
-        return (tensor.pin_memory() if self._device.type == "cuda" else tensor), rows[kept]
+        return tensor, rows[kept]
 
 
 def name_table(names: Sequence[str], rows: Tensor) -> pa.Table:

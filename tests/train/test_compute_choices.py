@@ -19,11 +19,13 @@ from engine.run_directory import RunDirectory
 from engine.training import costing
 from engine.training.ahead import ahead
 from engine.training.attention import choose_attention
+from engine.training.batch import moved
 from engine.training.build import build_network
 from engine.training.compiling import told_of_compiler
 from engine.training.costing import estimate
 from engine.training.device import Compute
 from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training.run import prepare
 from engine.training_config import Kernel, TrainConfig
 
 Words = Callable[..., RunConfig]
@@ -157,6 +159,20 @@ def test_a_run_is_the_same_whether_batches_are_read_ahead_or_not(words: Words) -
     )
     assert losses(now) == losses(early)
     assert len(losses(now)) > 1
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_the_data_knows_whether_its_memory_may_be_paged_out(words: Words, pinned: bool) -> None:
+    config = words(f"compute.pinned_memory={str(pinned).lower()}")
+    sources = prepare(config.task.create(config), COMPUTE, lambda event: None).sources
+    assert [source.pinned for source in sources.values()] == [pinned] * 3
+
+
+def test_what_is_no_tensor_of_a_batch_stays_as_it_is() -> None:
+    part = {"ids": torch.ones(2), "more": {"mask": torch.ones(1)}, "none": None}
+    there = moved(part, torch.device("meta"), pinned=True)
+    assert there["ids"].device.type == there["more"]["mask"].device.type == "meta"
+    assert there["none"] is None
 
 
 def test_what_reading_ahead_runs_into_is_raised_in_its_turn() -> None:
