@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 _TORCH_ADDS = 1e-6
 """What torch adds to a norm before it divides the limit by it."""
+_USUAL = {(Tensor, "cpu", torch.float32)}
 
 
 def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> Tensor:
@@ -17,7 +19,15 @@ def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> Tensor:
     be shortened. A look at the norm is free on the CPU and spares that: of a small MLP's update
     it was a fifteenth.
     """
-    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    norm = _norm([p.grad for p in parameters if p.grad is not None])
     if norm.device.type != "cpu" or not norm + _TORCH_ADDS <= limit:
         nn.utils.clip_grads_with_norm_(parameters, limit, norm)
+    return norm
+
+
+def _norm(gradients: list[Tensor]) -> Tensor:
+    """As ``nn.utils.get_total_norm``, which sorts them by device and type first."""
+    if {(type(g), g.device.type, g.dtype) for g in gradients} != _USUAL:
+        return nn.utils.get_total_norm(gradients)
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     return norm

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import TrainingError
+from engine.training.fused_adamw import FusedAdamW
 from engine.training_config import Kernel, TrainConfig
 
 _EIGHT_BITS = ("adamw_8bit", "paged_adamw_8bit")
@@ -41,7 +42,10 @@ def build_optimizer(
         return torch.optim.SGD(
             parts, momentum=config.momentum, nesterov=config.momentum > 0, **common
         )
-    return torch.optim.AdamW(parts, betas=(config.adam_beta1, config.adam_beta2), **common)
+    betas = (config.adam_beta1, config.adam_beta2)
+    if device.type == "cpu" and common["fused"]:
+        return FusedAdamW(parts, config.learning_rate, betas)
+    return torch.optim.AdamW(parts, betas=betas, **common)
 
 
 def _kernel(wanted: Kernel, device: torch.device) -> dict[str, bool]:

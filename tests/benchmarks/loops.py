@@ -2,7 +2,8 @@
 
 Each takes an :class:`Exercise` and a number of updates, and returns updates a second, without the
 first few. All do the same mathematics: AdamW, gradients clipped at a norm of 1, a linear rate. The
-bare loop, the engine and the Trainer spare biases and norms the decay.
+bare loop, the engine and the Trainer spare biases and norms the decay; the bare loop has the
+weights laid out in memory as the engine has them, the others as torch does.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ class Learner(nn.Module):
 
     def __init__(self, exercise: Exercise) -> None:
         super().__init__()
-        self.network = exercise.network()
+        # As torch lays weights out: that channels come last is the engine's doing.
+        self.network = exercise.network().to(memory_format=torch.contiguous_format)
         self._exercise = [exercise]  # in a list, so that nobody looks for parameters in it
 
     def forward(self, **tensors: Tensor) -> Tensor:
