@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from engine import train
 from engine.config import RunConfig
 from engine.events import Progress, decode
+from engine.run_directory import RunDirectory
 from engine.training.batch import Batch
 from engine.training.build import build_network
 from engine.training.device import choose
@@ -40,6 +41,7 @@ class Exercise:
         self.task = self.config.task.create(self.config)
         material = prepare(self.task, self.compute, lambda event: None)
         self.fitted = material.fitted
+        self.sources = material.sources
         source = material.sources["train"]
         [batch] = source.read([torch.arange(len(source))])
         self._shapes = batch.inputs, batch.targets
@@ -50,7 +52,7 @@ class Exercise:
 
     def network(self) -> nn.Module:
         """As it is at the beginning."""
-        torch.manual_seed(0)
+        torch.manual_seed(self.config.train.seed)
         return build_network(self.task, self.fitted, self.compute).train()
 
     def loss(self, network: nn.Module, tensors: dict[str, Tensor]) -> Tensor:
@@ -129,11 +131,16 @@ def bare(exercise: Exercise, steps: int) -> float:
 
 def ours(exercise: Exercise, steps: int) -> float:
     """The whole engine: a run with its directory, events, metrics, checkpoints."""
+    return trained_by_engine(exercise, steps)[0]
+
+
+def trained_by_engine(exercise: Exercise, steps: int) -> tuple[float, RunDirectory]:
+    """Updates a second, and the run."""
     run = train(RunConfig.parse(exercise.values).override([f"train.max_steps={steps}"]))
     events = [decode(line) for line in run.events.read_text().splitlines()]
     told = [e for e in events if isinstance(e, Progress) and e.phase == "train" and e.step >= WARM]
     last = next(event for event in told if event.step == steps)
-    return (last.step - told[0].step) / (last.time - told[0].time)
+    return (last.step - told[0].step) / (last.time - told[0].time), run
 
 
 class Rows(torch.utils.data.Dataset[dict[str, Tensor]]):
@@ -197,6 +204,11 @@ class Watch:
 
 def trainer(exercise: Exercise, steps: int) -> float:
     """``transformers.Trainer`` with what it takes when nothing is said."""
+    return trained_by_trainer(exercise, steps)[0]
+
+
+def trained_by_trainer(exercise: Exercise, steps: int) -> tuple[float, nn.Module]:
+    """Updates a second, and the network."""
     import tempfile
 
     import transformers
@@ -213,18 +225,20 @@ def trainer(exercise: Exercise, steps: int) -> float:
         def forward(self, **tensors: Tensor) -> Any:
             return {"loss": super().forward(**tensors)}
 
+    learner = Answering(exercise)
     with tempfile.TemporaryDirectory() as folder:
         transformers.Trainer(
-            model=Answering(exercise),
+            model=learner,
             args=transformers.TrainingArguments(
                 output_dir=folder, max_steps=steps, report_to="none", save_strategy="no",
                 per_device_train_batch_size=exercise.batch_size, learning_rate=exercise.rate,
                 remove_unused_columns=False, disable_tqdm=True, use_cpu=True, logging_steps=10**6,
+                seed=exercise.config.train.seed,
             ),
             train_dataset=Rows(exercise),
             callbacks=[Watching()],
         ).train()  # fmt: skip
-    return watch.rate()
+    return watch.rate(), learner.network
 
 
 def lightning(exercise: Exercise, steps: int) -> float:

@@ -39,7 +39,19 @@ def around(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-TABLES: dict[str, Callable[[dict[str, Any]], str]] = {"speed": speed, "around": around}
+def to_accuracy(record: dict[str, Any]) -> str:
+    """Time of the updates, and what came of them."""
+    lines = [f"| SST-2, {record['updates']} updates | seconds | accuracy |", "|---|---|---|"]
+    for loop, result in record["results"].items():
+        lines.append(f"| {loop} | {result['seconds']:.1f} | {result['accuracy']:.3f} |")
+    return "\n".join(lines)
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "speed": speed,
+    "around": around,
+    "to": to_accuracy,
+}
 """By what the name of a file begins with."""
 
 
