@@ -1,0 +1,93 @@
+"""SST-2 as it is: how long a small BERT takes, and how good it is after the same updates.
+
+    DLTUI_TEST_DATA=FOLDER python tests/benchmarks/to_accuracy.py [--seeds 3] [--updates 500]
+
+Prints a table in Markdown and writes ``results/to-accuracy-cpu.json`` beside this file. The engine
+and transformers' ``Trainer`` train the same network on the same rows, a tenth of which is kept back
+to measure accuracy on; they take turns, each with several seeds, on one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from pathlib import Path
+from statistics import mean, median
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import torch
+from adapters import machine
+from loops import Exercise, trained_by_engine, trained_by_trainer
+from page import to_accuracy
+from speed import RESULTS, ROWS, configuration
+
+from engine.events import Evaluated
+from engine.tasks.text import logits_of
+
+ROW = "BERT, 2 × 128, SST-2, batch 32"
+
+
+def by_dltui(exercise: Exercise, updates: int) -> dict[str, float]:
+    """Seconds that the updates took, and the accuracy after them."""
+    rate, run = trained_by_engine(exercise, updates)
+    newest = run.last_of(Evaluated)
+    assert isinstance(newest, Evaluated)
+    return {"seconds": updates / rate, "accuracy": newest.metrics["accuracy"]}
+
+
+def by_trainer(exercise: Exercise, updates: int) -> dict[str, float]:
+    """As :func:`by_dltui`."""
+    rate, network = trained_by_trainer(exercise, updates)
+    return {"seconds": updates / rate, "accuracy": accuracy(exercise, network.eval())}
+
+
+@torch.no_grad()
+def accuracy(exercise: Exercise, network: torch.nn.Module) -> float:
+    """The share of what was kept back that is classified rightly."""
+    source = exercise.sources["validation"]
+    right = 0
+    for batch in source.read(source.plan(128)):
+        logits = logits_of(network, batch.inputs)
+        right += int((logits.argmax(1) == batch.targets).sum())
+    return right / len(source)
+
+
+LOOPS = {"dltui": by_dltui, "Trainer": by_trainer}
+
+
+def main() -> None:
+    """Measure all seeds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--updates", type=int, default=500)
+    arguments = parser.parse_args()
+    if ROW not in ROWS:
+        raise SystemExit("DLTUI_TEST_DATA: no sst2/train.csv there.")
+    turns = []
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["DLTUI_HOME"] = home
+        for seed in range(arguments.seeds):
+            values = configuration(ROW, Path(home))
+            values["data"]["validation_fraction"] = 0.1
+            values["train"]["seed"] = seed
+            exercise = Exercise(values)
+            turns.append({name: loop(exercise, arguments.updates) for name, loop in LOOPS.items()})
+            print(turns[-1], flush=True)
+    results = {
+        loop: {
+            "seconds": median(turn[loop]["seconds"] for turn in turns),
+            "accuracy": mean(turn[loop]["accuracy"] for turn in turns),
+        }
+        for loop in LOOPS
+    }
+    record = {"machine": machine("cpu") | {"threads": 1}, "updates": arguments.updates,
+              "results": results, "turns": turns}  # fmt: skip
+    print(to_accuracy(record))
+    (RESULTS / "to-accuracy-cpu.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
