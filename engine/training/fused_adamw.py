@@ -58,6 +58,15 @@ class FusedAdamW(torch.optim.AdamW):
 
     step.hooked = True  # type: ignore[attr-defined]  # or torch would wrap it for its profiler
 
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop the gradients, or keep them as zeros."""
+        if not set_to_none:
+            super().zero_grad(set_to_none=False)
+            return
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
     def _collect(self) -> list[_Tensors]:
         """Nothing where one of the parameters is unusual or has not been updated yet."""
         parameters = [p for group in self.param_groups for p in group["params"]]

@@ -84,6 +84,16 @@ def test_updates_are_those_of_torch(disturb: Disturb) -> None:
         assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_gradients_are_dropped_or_made_zero(set_to_none: bool) -> None:
+    made = network()
+    for parameter in made.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    ours(made).zero_grad(set_to_none)
+    gradients = [parameter.grad for parameter in made.parameters()]
+    assert all((g is None) if set_to_none else not g.any() for g in gradients)  # type: ignore[union-attr]
+
+
 def test_after_the_first_update_torch_collects_nothing_anew() -> None:
     with patch.object(torch.optim.AdamW, "_init_group", side_effect=AssertionError):
         made = network()
