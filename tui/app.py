@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -111,6 +112,8 @@ class DltuiApp(App[str]):
             # program; on SIGTERM the system would end it and leave the terminal as it is.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, partial(self._end, asyncio.get_running_loop()))
+            # What was loaded stays: to look through it for garbage would let a key wait.
+            gc.freeze()
         self.theme_changed_signal.subscribe(self, self._theme_changed)
         home = RunsScreen()
         self.push_screen(home)

@@ -92,6 +92,7 @@ async def main(run):
     MonitorScreen._enter_panel = entering
     async with app.run_test(size=(120, 40)):
         await until(lambda: app.screen.is_mounted)
+        gc.freeze()  # as the program does in a terminal
         screen = None
         while line := await asyncio.to_thread(sys.stdin.readline):
             ask = json.loads(line)
