@@ -205,7 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of the bare loop's turn")
-    parser.add_argument("--row", help="the beginning of a row's name")
+    parser.add_argument("--row", help="the beginning of a row's name; the others stay as they were")
     parser.add_argument("--loops", nargs="*", help="only these, beside the bare loop")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -222,13 +222,17 @@ def main() -> None:
         results[row] = measure(row, loops, arguments.rounds, arguments.seconds)
         print(row, results[row]["against_bare"], flush=True)
     print(speed({"results": results}))
-    if rows != list(ROWS) or arguments.loops:
+    if arguments.loops:
         return
+    path = RESULTS / "speed-cpu.json"
+    if rows != list(ROWS):
+        known = json.loads(path.read_text())["results"] if path.exists() else {}
+        results = {row: found for row in ROWS if (found := (known | results).get(row))}
     peers = {package: version(package) for package in PACKAGES.values() if installed(package)}
     record = {"machine": machine("cpu") | {"threads": 1} | peers, "rounds": arguments.rounds,
               "results": results}  # fmt: skip
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "speed-cpu.json").write_text(json.dumps(record, indent=1) + "\n")
+    path.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
