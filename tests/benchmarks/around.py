@@ -225,9 +225,7 @@ def main() -> None:
     """Measure everything, or what begins with a word."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--only", default="", help="the beginning of a measure's name; the others stay as they were"
-    )
+    parser.add_argument("--only", default="", help="the beginning of a measure's name, alone")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     results: dict[str, Any] = {}
