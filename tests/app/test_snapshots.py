@@ -138,6 +138,7 @@ def looks(request: pytest.FixtureRequest, until: Any, tmp_path: Path) -> Any:
         app = DltuiApp(settings=Settings(theme="dark", characters="all"))
         async with app.run_test(size=SIZES[request.param]) as pilot:
             await until(pilot, lambda: app.screen.is_mounted)
+            await still(pilot)  # or the keys at the foot depend on how far it has come
             if screen is not None:
                 app.push_screen(screen() if callable(screen) else screen)
             await still(pilot)
