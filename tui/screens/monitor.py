@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, TabbedContent, TabPane
+from textual.widgets import TabbedContent, TabPane
 
 from engine import control
 from engine.control import (
@@ -47,6 +47,7 @@ from tui.widgets.listing import Column, Listing
 from tui.widgets.log_panel import LogPanel
 from tui.widgets.progress import ProgressLine
 from tui.widgets.sample_lines import SampleLines
+from tui.widgets.steady_footer import SteadyFooter
 
 _WORD_LINES = 5
 
@@ -130,7 +131,7 @@ class MonitorScreen(Screen[None]):
                 yield Lines(id="fact-lines")
             with TabPane(_TABS["log"], id="log"):
                 yield LogPanel(id="log-lines")
-        yield Footer(compact=True, show_command_palette=False)
+        yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Begin to follow, beside the screen."""

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, TabbedContent, TabPane
+from textual.widgets import TabbedContent, TabPane
 
 from engine.errors import UserError
 from engine.follow import read_history
@@ -26,6 +26,7 @@ from tui.toast import complain
 from tui.widgets.canvas import Canvas
 from tui.widgets.chart import Chart
 from tui.widgets.lines import Lines
+from tui.widgets.steady_footer import SteadyFooter
 from tui.widgets.view import ViewPanel
 
 _MUTED = "$foreground 60%"
@@ -56,7 +57,7 @@ class ResultsScreen(Screen[None]):
         """Head and tabs; the tabs come when the report is read."""
         yield Canvas(id="head")
         yield TabbedContent(id="tabs")
-        yield Footer(compact=True, show_command_palette=False)
+        yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Read beside the screen."""
