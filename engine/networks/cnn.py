@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 
@@ -28,7 +27,6 @@ class Cnn(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(before, outputs)
-        self.to(memory_format=torch.channels_last)  # a fifth faster on CPUs
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the classes."""

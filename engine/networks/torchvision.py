@@ -38,7 +38,7 @@ def build_torchvision(config: TorchvisionConfig, shape: ImageShape) -> nn.Module
         _adapt_stem(network, shape.channels, small)
         _check(config, network, shape)
     made = Transfer(network, config.trainable, config.backbone_lr_scale)
-    return made.to(place).to(memory_format=torch.channels_last)
+    return made.to(place)
 
 
 def preprocessing_of(config: TorchvisionConfig) -> Preprocessing:

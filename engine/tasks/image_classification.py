@@ -153,14 +153,18 @@ class ImageClassification(Task[ImageFitted]):
 
     def build_network(self, fitted: ImageFitted) -> nn.Module:
         """The network of the model section; notes what each class weighs in the loss."""
+        import torch
+
         from engine.metrics.classification import balanced_weights
         from engine.models.shapes import ImageShape
 
         balanced = self.section.class_weights == "balanced" and not fitted.multi_label
         self._class_weights = balanced_weights(fitted.counts) if balanced else None
-        return self.config.model.build(
+        network = self.config.model.build(
             ImageShape(fitted.channels, fitted.size, len(fitted.classes), tuple(fitted.classes))
         )
+        # As the images are laid out, which of grey ones cannot be seen.
+        return network.to(memory_format=torch.channels_last)
 
     def save_network(self, network: nn.Module, fitted: ImageFitted, folder: Path) -> None:
         """As transformers does for its networks, so that they can be loaded by it again."""
