@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from engine.training.fused_adamw import need_no_sorting
+
 _TORCH_ADDS = 1e-6
 """What torch adds to a norm before it divides the limit by it."""
-_USUAL = {(Tensor, "cpu", torch.float32)}
 
 
 def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> Tensor:
@@ -27,7 +28,7 @@ def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> Tensor:
 
 def _norm(gradients: list[Tensor]) -> Tensor:
     """As ``nn.utils.get_total_norm``, which sorts them by device and type first."""
-    if {(type(g), g.device.type, g.dtype) for g in gradients} != _USUAL:
+    if not gradients or not need_no_sorting(gradients):
         return nn.utils.get_total_norm(gradients)
     norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     return norm

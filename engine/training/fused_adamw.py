@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,17 @@ import torch
 from torch import Tensor, nn
 
 
+def need_no_sorting(tensors: Iterable[Tensor]) -> bool:
+    """Whether all are in float32 on the CPU and no more than tensors (not sharded, …)."""
+    kinds = {(type(t), t.device.type, t.dtype) for t in tensors}
+    return kinds <= {(kind, "cpu", torch.float32) for kind in (Tensor, nn.Parameter)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Tensors:
     """What the kernel updates of one group."""
 
     group: dict[str, Any]
-    parameters: list[Tensor]
     means: list[Tensor]
     squares: list[Tensor]
     steps: list[Tensor]
@@ -24,34 +30,31 @@ class FusedAdamW(torch.optim.AdamW):
     """``torch.optim.AdamW(…, fused=True)``: the same updates to the last bit, the same state.
 
     Torch collects the tensors of an update each time anew and sorts them by device and type, which
-    was a tenth of a small MLP's update; here they are collected once. Whatever is unusual is left
-    to torch: the first update, parameters that have no gradient or are sharded, ``found_inf``.
+    was a tenth of a small MLP's update; here they are collected once. Where a parameter has no
+    gradient or no state yet, and with ``found_inf``, the update is left to torch.
     """
 
     def __init__(self, groups: list[dict[str, Any]], lr: float, betas: tuple[float, float]) -> None:
-        """As torch's, for parameters on the CPU."""
-        self._collected: list[_Tensors] | None = None
+        """As torch's, for parameters that :func:`need_no_sorting`."""
+        self._collected: list[_Tensors] = []
         super().__init__(groups, lr=lr, betas=betas, fused=True)
-        self._counts = [len(group["params"]) for group in self.param_groups]
+        self._count = sum(len(group["params"]) for group in self.param_groups)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """The state was loaded, so its tensors are others."""
         super().__setstate__(state)
-        self._collected = None
+        self._collected = []
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """Make one update."""
-        if closure is not None or getattr(self, "found_inf", None) is not None:
-            return super().step(closure)
-        if self._collected is None:
-            self._collected = self._collect()
         gradients = [
-            [p.grad for p in part.parameters if p.grad is not None] for part in self._collected
+            [p.grad for p in group["params"] if p.grad is not None] for group in self.param_groups
         ]
-        if list(map(len, gradients)) != self._counts:
-            self._collected = None
-            return super().step()
+        whole = sum(map(len, gradients)) == len(self.state) == self._count
+        if closure is not None or getattr(self, "found_inf", None) is not None or not whole:
+            return super().step(closure)
+        self._collected = self._collected or list(map(self._tensors, self.param_groups))
         for part, of_part in zip(self._collected, gradients, strict=True):
             _update(part, of_part)
         return None
@@ -67,29 +70,19 @@ class FusedAdamW(torch.optim.AdamW):
             for parameter in group["params"]:
                 parameter.grad = None
 
-    def _collect(self) -> list[_Tensors]:
-        """Nothing where one of the parameters is unusual or has not been updated yet."""
-        parameters = [p for group in self.param_groups for p in group["params"]]
-        kinds = {(type(p), p.device.type, p.dtype) for p in parameters}
-        if kinds != {(nn.Parameter, "cpu", torch.float32)} or any(
-            p not in self.state for p in parameters
-        ):
-            return []
-        return [self._tensors(group) for group in self.param_groups]
-
     def _tensors(self, group: dict[str, Any]) -> _Tensors:
         states = [self.state[p] for p in group["params"]]
         means, squares, steps = (
             [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")
         )
-        return _Tensors(group, group["params"], means, squares, steps)
+        return _Tensors(group, means, squares, steps)
 
 
 def _update(part: _Tensors, gradients: list[Tensor]) -> None:
     group = part.group
     torch._foreach_add_(part.steps, 1)
     torch._fused_adamw_(
-        part.parameters, gradients, part.means, part.squares, [], part.steps,
+        group["params"], gradients, part.means, part.squares, [], part.steps,
         lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1],
         weight_decay=group["weight_decay"], eps=group["eps"],
         amsgrad=False, maximize=False, grad_scale=None, found_inf=None,

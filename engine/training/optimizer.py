@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import TrainingError
-from engine.training.fused_adamw import FusedAdamW
+from engine.training.fused_adamw import FusedAdamW, need_no_sorting
 from engine.training_config import Kernel, TrainConfig
 
 _EIGHT_BITS = ("adamw_8bit", "paged_adamw_8bit")
@@ -43,7 +43,8 @@ def build_optimizer(
             parts, momentum=config.momentum, nesterov=config.momentum > 0, **common
         )
     betas = (config.adam_beta1, config.adam_beta2)
-    if device.type == "cpu" and common["fused"]:
+    parameters = [p for part in parts for p in part["params"]]
+    if device.type == "cpu" and common["fused"] and need_no_sorting(parameters):
         return FusedAdamW(parts, config.learning_rate, betas)
     return torch.optim.AdamW(parts, betas=betas, **common)
 
