@@ -72,7 +72,7 @@ async def key_times(app, count):
         app.simulate_key(str(panel + 1))
         await until(lambda: first.get(PANELS[panel], 0.0) > begin)
         times.append(first[PANELS[panel]] - begin)
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.05)
     return sorted(times)
 
 async def main(run):
@@ -184,25 +184,26 @@ def watch(
         append(run, islice(events, min(PIECE, count - place)))
         after = watching.ask(step=min(place + PIECE, count) - 10)["bytes"]
     with going_on(run, events):
-        # Others may have had the processor, but hardly each time.
-        rounds = [watching.ask(keys=keys)["times"] for _ in range(3)]
+        times = watching.ask(keys=keys)["times"]
     seconds = watching.ask(again=count)["seconds"]
-    to_paint = min(times[int(0.95 * len(times))] for times in rounds)
-    figures = {"grown": after - before, "to paint": to_paint, "to attach": seconds}
+    figures = {
+        "grown": after - before, "to paint": times[int(0.95 * len(times))], "to attach": seconds
+    }  # fmt: skip
     print(figures)
     return figures
 
 
 def test_a_run_of_many_events_is_watched_in_little_memory(watcher: Any) -> None:
-    figures = watch(*watcher, first=10_000, count=40_000, keys=6)
+    figures = watch(*watcher, first=10_000, count=40_000, keys=12)
     assert figures["grown"] <= MOST_BYTES
+    assert figures["to attach"] < MOST_SECONDS_TO_ATTACH
 
 
 @pytest.mark.harm("a million events in one run", 1)
 @pytest.mark.faults
 @pytest.mark.timeout(1800)
 def test_a_run_of_a_million_events_is_watched_as_any_other(watcher: Any) -> None:
-    figures = watch(*watcher, first=100_000, count=1_000_000, keys=100)
+    figures = watch(*watcher, first=100_000, count=1_000_000, keys=200)
     assert figures["grown"] <= MOST_BYTES, figures
     assert figures["to paint"] < MOST_SECONDS_TO_PAINT, figures
     assert figures["to attach"] < MOST_SECONDS_TO_ATTACH, figures
