@@ -29,6 +29,7 @@ test-faults: .venv/installed-test
 
 bench: .venv/installed-bench
 	$(BIN)/python tests/benchmarks/speed.py
+	$(BIN)/python tests/benchmarks/to_accuracy.py
 	$(BIN)/python tests/benchmarks/around.py
 	$(BIN)/python tests/benchmarks/adapters.py
 	$(BIN)/python tests/benchmarks/memory.py

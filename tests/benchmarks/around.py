@@ -13,7 +13,6 @@ that of one in which the bare loop makes the same updates.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from statistics import median
 from typing import Any
 
 from adapters import machine
-from speed import RESULTS, configuration, prepare_process, turn, write_data
+from speed import configuration, keep, prepare_process, turn, write_data
 from terminal import Terminal
 
 from engine.config import RunConfig
@@ -240,13 +239,8 @@ def main() -> None:
                     row, folder, arguments.rounds
                 )
                 print(f"| {measure} | {row} | {result['ratio']:.2f} |", flush=True)
-    path = RESULTS / "around-cpu.json"
-    if arguments.only and path.exists():
-        known = json.loads(path.read_text())["results"] | results
-        results = {measure: known[measure] for measure in MEASURES if measure in known}
-    RESULTS.mkdir(exist_ok=True)
-    record = {"machine": machine("cpu") | {"threads": 1}, "rounds": arguments.rounds}
-    path.write_text(json.dumps(record | {"results": results}, indent=1) + "\n")
+    about = {"machine": machine("cpu") | {"threads": 1}, "rounds": arguments.rounds}
+    keep("around-cpu", about, results, MEASURES)
 
 
 if __name__ == "__main__":

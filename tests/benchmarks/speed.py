@@ -18,6 +18,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
@@ -200,6 +201,15 @@ def installed(package: str) -> bool:
         return False
 
 
+def keep(name: str, about: dict[str, Any], results: dict[str, Any], order: Iterable[str]) -> None:
+    """Write what was measured; what was not measured this time stays as it was."""
+    path = RESULTS / f"{name}.json"
+    known = (json.loads(path.read_text())["results"] if path.exists() else {}) | results
+    kept = {each: known[each] for each in order if each in known}
+    RESULTS.mkdir(exist_ok=True)
+    path.write_text(json.dumps(about | {"results": kept}, indent=1) + "\n")
+
+
 def main() -> None:
     """Measure all rows, or one."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -224,15 +234,8 @@ def main() -> None:
     print(speed({"results": results}))
     if arguments.loops:
         return
-    path = RESULTS / "speed-cpu.json"
-    if rows != list(ROWS):
-        known = json.loads(path.read_text())["results"] if path.exists() else {}
-        results = {row: found for row in ROWS if (found := (known | results).get(row))}
     peers = {package: version(package) for package in PACKAGES.values() if installed(package)}
-    record = {"machine": machine("cpu") | {"threads": 1} | peers, "rounds": arguments.rounds,
-              "results": results}  # fmt: skip
-    RESULTS.mkdir(exist_ok=True)
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    keep("speed-cpu", {"machine": machine("cpu") | {"threads": 1} | peers}, results, list(ROWS))
 
 
 if __name__ == "__main__":
