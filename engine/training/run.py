@@ -43,6 +43,7 @@ from engine.training.device import Compute
 from engine.training.export import export
 from engine.training.group import Alone, Group
 from engine.training.guard import batch_statistics
+from engine.training.heap import keep_freed_memory
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.resources import watch_resources
 from engine.training.saver import Saver
@@ -109,6 +110,8 @@ def _train(
     config = run.config()
     if group.sharded:
         sharded.check(config, compute)
+    if compute.device.type == "cpu":
+        keep_freed_memory()
     resumed, saved, damaged = _newest(run, group)
     position = Position(**saved["position"]) if saved else Position()
     events.write(_started(compute, resumed.step if resumed else 0))

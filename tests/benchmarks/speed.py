@@ -6,8 +6,8 @@ Prints a table in Markdown and writes ``results/speed-<device>.json`` beside thi
 a loop over tensors in memory with a fused optimizer and nothing else; where texts differ in length,
 it and the others cut each batch to the longest of its texts. Every loop trains in a
 process of its own on one thread; they take turns, and each turn is compared with the bare loop's
-of the same round, so that a slow moment of the machine counts for all. Libraries that are not
-installed (``pip install 'dltui[bench]'``) are left out, and so is SST-2 without the folder of real
+of the same round, so that a slow moment of the machine counts for all. Each round has processes of
+its own, for where a process lies in memory makes a few hundredths. Libraries that are not installed (``pip install 'dltui[bench]'``) are left out, and so is SST-2 without the folder of real
 data (``DLTUI_TEST_DATA``).
 """
 
@@ -169,28 +169,37 @@ def turn(loop: str, steps: int) -> float:
 
 def measure(row: str, loops: list[str], rounds: int, seconds: float) -> dict[str, Any]:
     """Medians of each loop's updates a second, and of its ratio to the bare loop."""
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+    turns: list[dict[str, float]] = []
+    steps = 0
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_data(folder)
         values = configuration(row, folder)
-        pools = {
-            loop: stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
-            for loop in loops
-        }
-        for pool in pools.values():
-            pool.submit(prepare_process, values, name).result()
-        rate = pools["bare"].submit(turn, "bare", 60).result()
-        steps = max(60, int(rate * seconds))
-        turns = []
         for number in range(rounds):
-            order = loops[number % len(loops) :] + loops[: number % len(loops)]
-            turns.append({loop: pools[loop].submit(turn, loop, steps).result() for loop in order})
+            with ExitStack() as stack:
+                pools = {loop: stack.enter_context(_process(values, name)) for loop in loops}
+                first = pools["bare"].submit(turn, "bare", 30).result()
+                steps = steps or max(30, int(first * seconds))
+                for shift in (number, number + len(loops) // 2):
+                    order = loops[shift % len(loops) :] + loops[: shift % len(loops)]
+                    turns.append({loop: _rate(pools[loop], loop, steps) for loop in order})
     return {
         "steps": steps,
         "updates_per_second": {loop: median(turn[loop] for turn in turns) for loop in loops},
         "against_bare": {loop: median(t[loop] / t["bare"] for t in turns) for loop in loops},
         "turns": turns,
     }
+
+
+def _process(values: dict[str, Any], home: str) -> ProcessPoolExecutor:
+    """One that has the row's network and data."""
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    pool.submit(prepare_process, values, home).result()
+    return pool
+
+
+def _rate(pool: ProcessPoolExecutor, loop: str, steps: int) -> float:
+    return pool.submit(turn, loop, steps).result()
 
 
 def installed(package: str) -> bool:
@@ -214,7 +223,9 @@ def main() -> None:
     """Measure all rows, or one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of the bare loop's turn")
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, help="of the bare loop's turn, of two in a round"
+    )
     parser.add_argument("--row", help="the beginning of a row's name; the others stay as they were")
     parser.add_argument("--loops", nargs="*", help="only these, beside the bare loop")
     arguments = parser.parse_args()
