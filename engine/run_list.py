@@ -16,7 +16,7 @@ from engine.run_summary import RunSummary, summarize
 
 __all__ = ["RunList", "RunSummary", "list_runs", "summarize"]
 
-_FIRST = 100
+_FIRST = 50
 """So many are read before the index, which takes longer: a screen shows them at once."""
 
 

@@ -190,7 +190,7 @@ class DltuiApp(App[str]):
     def _leave(self) -> None:
         """End; runs go on, and the terminal is told so."""
         going_on = next(
-            (screen.going_on() for screen in self.screen_stack if isinstance(screen, RunsScreen)), 0
+            (screen.going_on for screen in self.screen_stack if isinstance(screen, RunsScreen)), 0
         )
         self.exit(farewell(going_on))
 

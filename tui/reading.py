@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.run_list import RunList, RunSummary
 
 REFRESH_SECONDS = 1.0
-_FIRST = 100
+_FIRST = 50
 """Rows that are shown before the rest is read."""
 _PAINT_SECONDS = 0.5
 """Longest time for which reading waits until the first rows are seen."""

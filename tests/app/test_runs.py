@@ -188,11 +188,11 @@ async def test_quitting_says_that_runs_go_on(make_run, training, until) -> None:
     assert "goes on" in farewell(1)
 
 
-def test_a_thousand_rows_cost_what_is_seen() -> None:
-    columns = [Column("a", 5, 10), Column("b", 5, 50)]
-    assert widths_of(columns, 11) == [5, 5]
-    assert widths_of(columns, 31) == [10, 20]
-    assert widths_of(columns, 300) == [10, 50]
+def test_columns_share_the_width_up_to_their_most() -> None:
+    columns = (Column("a", 5, 10), Column("b", 5, 50))
+    assert widths_of(columns, 11) == (5, 5)
+    assert widths_of(columns, 31) == (10, 20)
+    assert widths_of(columns, 300) == (10, 50)
 
 
 async def test_the_cursor_stays_on_its_run_when_others_come(make_run, until) -> None:

@@ -35,10 +35,10 @@ from engine.launch import launch
 from engine.run_directory import RunDirectory
 
 WATCHED_SECONDS = 10
-REMEMBERED_UPDATES = 60
 _MLP, _CNN = "MLP, batch 128", "CNN, 8×8 digits, batch 64"
 _BERT = "BERT, 2 × 128, 32 tokens, batch 32"
 _LLAMA = "Llama, 2 × 128, 128 tokens, batch 16"
+REMEMBERED_UPDATES = {_MLP: 2000, _CNN: 400, _BERT: 60, _LLAMA: 60}
 IMPORTS = {
     _MLP: "import sklearn.metrics, pydantic",
     _BERT: "import sklearn.metrics, pydantic, datasets, tokenizers\n"
@@ -190,14 +190,14 @@ def memory(row: str, folder: Path, rounds: int) -> dict[str, float]:
     def peak(loop: str) -> float:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             pool.submit(prepare_process, values, str(folder)).result()
-            return pool.submit(_peak, loop).result()
+            return pool.submit(_peak, loop, REMEMBERED_UPDATES[row]).result()
 
     return _summary("dltui_mb", "bare_mb", [(peak("dltui"), peak("bare")) for _ in range(rounds)])
 
 
-def _peak(loop: str) -> float:
+def _peak(loop: str, steps: int) -> float:
     Path("/proc/self/clear_refs").write_text("5")  # from here on
-    turn(loop, REMEMBERED_UPDATES)
+    turn(loop, steps)
     line = next(
         line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line
     )

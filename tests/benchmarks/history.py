@@ -24,7 +24,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import tomlkit
+from textual.events import Key
 from textual.keys import _character_to_key as character_to_key
+from textual.widgets import Input
 
 from engine.config import RunConfig
 from engine.events import (
@@ -131,13 +133,15 @@ async def open_list(folder: Path, count: int, filtered: bool = False) -> dict[st
 
 
 def note_paints(app: DltuiApp) -> list[float]:
-    """The moments at which the program gives something to the terminal, as they come."""
+    """The moments at which the terminal gets more than a scroll bar, as they come."""
     moments: list[float] = []
     display = app._display
 
-    def noted(*parts: Any) -> None:
-        display(*parts)
-        moments.append(time.perf_counter())
+    def noted(screen: Any, update: Any) -> None:
+        display(screen, update)
+        spans = getattr(update, "spans", [(0, 0, 0)])
+        if any(left < SIZE[0] - 2 for _, left, _ in spans):
+            moments.append(time.perf_counter())
 
     app._display = noted  # type: ignore[method-assign, assignment]
     return moments
@@ -154,14 +158,16 @@ async def until(condition: Callable[[], object], painted: list[float]) -> None:
 
 async def key_times(app: DltuiApp, painted: list[float]) -> dict[str, float]:
     """Seconds from each key of a filter until the last of what it changes is painted."""
+    app.screen.query_one("#filter", Input).cursor_blink = False  # a blink is no answer
     app.simulate_key("slash")
     await asyncio.sleep(1)
     times = []
-    for key in (*FILTER, *["backspace"] * len(FILTER)):
+    for character in (*FILTER, *[""] * len(FILTER)):
+        key = character_to_key(character) if character else "backspace"
         begin = time.perf_counter()
-        app.simulate_key(character_to_key(key) if len(key) == 1 else key)
+        app.post_message(Key(key, character or None))
         await asyncio.sleep(0.3)
-        times.append(max(painted[-1] - begin, 0.0))
+        times.append(painted[-1] - begin)
     return {"key_median": median(times), "key_worst": max(times)}
 
 

@@ -4,11 +4,12 @@
 
 Prints a table in Markdown and writes ``results/speed-<device>.json`` beside this file. The limit is
 a loop over tensors in memory with a fused optimizer and nothing else; where texts differ in length,
-it and the others cut each batch to the longest of its texts. Every loop trains in a
-process of its own on one thread; they take turns, and each turn is compared with the bare loop's
-of the same round, so that a slow moment of the machine counts for all. Each round has processes of
-its own, for where a process lies in memory makes a few hundredths. Libraries that are not installed (``pip install 'dltui[bench]'``) are left out, and so is SST-2 without the folder of real
-data (``DLTUI_TEST_DATA``).
+it and the others cut each batch to the longest of its texts. Every loop trains in a process of its
+own on one thread; they take turns, and each turn is compared with the bare loop's of the same
+round, so that a slow moment of the machine counts for all. Each round has new processes, for where
+one lies in memory makes a few hundredths. Libraries that are not installed
+(``pip install 'dltui[bench]'``) are left out, and so is SST-2 without the folder of real data
+(``DLTUI_TEST_DATA``).
 """
 
 from __future__ import annotations

@@ -76,6 +76,8 @@ class RunsScreen(Screen[None]):
         super().__init__()
         self._reading = Reading(runs_folder())
         self._all: Sequence[RunSummary] = ()
+        self.going_on = 0
+        """How many runs train now."""
         self._sorted: Sequence[RunSummary] = ()
         self._order = (STARTED, True)
         self._filter = RunFilter()
@@ -112,10 +114,6 @@ class RunsScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """The list is seen, for the first time or again."""
         self._reading.go_on()
-
-    def going_on(self) -> int:
-        """How many runs train now."""
-        return sum(1 for row in self._all if row.state is State.RUNNING)
 
     def open_run(self, run: RunDirectory) -> None:
         """Show what there is to see of a run: its results, or how it goes."""
@@ -406,6 +404,7 @@ class RunsScreen(Screen[None]):
 
     def _take(self, rows: Sequence[RunSummary]) -> None:
         self._all = rows
+        self.going_on = sum(1 for row in rows if row.state is State.RUNNING)
         self._selected &= {row.id for row in rows}
         self._sorted = ordered(rows, *self._order)
         self._show()
@@ -438,7 +437,7 @@ class RunsScreen(Screen[None]):
         self.query_one("#detail", Canvas).show([detail(self._current())])
 
     def _show_heading(self, shown: int) -> None:
-        total, going_on = len(self._all), self.going_on()
+        total, going_on = len(self._all), self.going_on
         runs = f"{total:,} run{'s' * (total != 1)}"
         parts = ["dltui", runs if shown == total else f"{shown:,} of {runs}"]
         parts += [f"{going_on} running"] if going_on else []

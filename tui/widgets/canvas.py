@@ -40,6 +40,7 @@ class Canvas(Widget):
                 region = difference(y, old, new)
                 sent += region.right  # Textual begins at the widget's left edge
                 self.refresh(region)
+        self._check_refresh()  # at once: when it is idle, the screen may have painted already
         return sent
 
     def render_line(self, y: int) -> Strip:

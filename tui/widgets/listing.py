@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import ClassVar, Generic, TypeVar
 
@@ -88,12 +89,14 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         Rows that are not ``choosable`` are only to be read.
         """
         super().__init__(id=id)
-        self._columns = columns
+        self._columns = tuple(columns)
         self._cells = cells
         self._key = key
         self._choosable = choosable
         self._items: Sequence[T] = ()
         self._drawn: dict[int, Strip] = {}
+        self._made: dict[int, Strip] = {}
+        self._view = (0, 0)
         self._order: tuple[int, bool] | None = None
         self.cursor = 0
 
@@ -112,8 +115,9 @@ class Listing(ScrollView, Generic[T], can_focus=True):
     ) -> None:
         """Show other columns."""
         self._cells = cells
-        if list(columns) != list(self._columns):
-            self._columns = columns
+        self._made.clear()
+        if tuple(columns) != self._columns:
+            self._columns = tuple(columns)
             self.refresh()
 
     def show_order(self, column: int, descending: bool) -> None:
@@ -130,6 +134,9 @@ class Listing(ScrollView, Generic[T], can_focus=True):
             place = next((i for i, item in enumerate(items) if self._key(item) == key), self.cursor)
             self.cursor = max(0, min(place, len(items) - 1))
         self.virtual_size = Size(0, len(items) + 1)
+        if self.container_size:
+            # Known already; else Textual would find out in a first layout and need a second.
+            self.show_vertical_scrollbar = len(items) + 1 > self.container_size.height
         self._refresh_changed()
         self._tell_if_moved(current)
 
@@ -139,7 +146,8 @@ class Listing(ScrollView, Generic[T], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """A line on the screen; the first is the heading."""
-        strip = self._drawn[y] = self._line(y)
+        made = self._made.pop(y, None) if self._view == self._seen() else None
+        strip = self._drawn[y] = made or self._line(y)
         return strip
 
     def action_move(self, rows: int) -> None:
@@ -183,6 +191,7 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         """Forget what was drawn in other colours."""
         super().notify_style_update()
         self._drawn.clear()
+        self._made.clear()
 
     def _column_at(self, x: int) -> int:
         """Which column has the cell; the gap behind one belongs to it."""
@@ -203,12 +212,20 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         self._refresh_changed()
 
     def _refresh_changed(self) -> None:
+        """Have the lines painted that differ; what was made to compare them is kept for that."""
+        self._view, self._made = self._seen(), {}
         for y in range(self.size.height):
             old, new = self._drawn.get(y), self._line(y)
-            if old is None:
-                self.refresh(Region(0, y, self.size.width, 1))
-            elif old != new:
-                self.refresh(difference(y, old, new))
+            if old != new:
+                whole = Region(0, y, self.size.width, 1)
+                self.refresh(whole if old is None else difference(y, old, new))
+                self._made[y] = new
+        # Told to the screen now, not when this widget is idle: that may be after it has painted.
+        self._check_refresh()
+
+    def _seen(self) -> tuple[int, int]:
+        """What of the rows is seen: from which on, and how wide."""
+        return self.scroll_offset.y, self.scrollable_content_region.width
 
     def _line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
@@ -249,7 +266,8 @@ def _fit(cell: Content, width: int, right: bool) -> Content:
     return cut.pad_left(room) if right else cut.pad_right(room)
 
 
-def widths_of(columns: Sequence[Column], width: int) -> list[int]:
+@lru_cache
+def widths_of(columns: tuple[Column, ...], width: int) -> tuple[int, ...]:
     """Share ``width`` among the columns, a cell apart, none below its least or above its most."""
     widths = [column.least for column in columns]
     spare = width - sum(widths) - (len(columns) - 1)
@@ -260,4 +278,4 @@ def widths_of(columns: Sequence[Column], width: int) -> list[int]:
         for i in growing:
             widths[i] += 1
         spare -= len(growing)
-    return widths
+    return tuple(widths)
