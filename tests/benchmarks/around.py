@@ -235,9 +235,8 @@ def main() -> None:
         write_data(folder)
         for measure, (function, rows) in MEASURES.items():
             for row in rows if measure.startswith(arguments.only) else ():
-                result = results.setdefault(measure, {})[row] = function(
-                    row, folder, arguments.rounds
-                )
+                result = function(row, folder, arguments.rounds)
+                results.setdefault(measure, {"rows": {}})["rows"][row] = result
                 print(f"| {measure} | {row} | {result['ratio']:.2f} |", flush=True)
     about = {"machine": machine("cpu") | {"threads": 1}, "rounds": arguments.rounds}
     keep("around-cpu", about, results, MEASURES)

@@ -18,9 +18,11 @@ README = HERE / "README.md"
 _TABLE = re.compile(r"<!-- results/([\w-]+)\.json -->\n.*?<!-- end -->", re.DOTALL)
 
 
-def speed(record: dict[str, Any]) -> str:
+Results = dict[str, dict[str, Any]]
+
+
+def speed(results: Results) -> str:
     """Updates a second of every loop against the bare one's."""
-    results = record["results"]
     loops = list(next(iter(results.values()))["updates_per_second"])
     lines = [f"| updates a second, against the bare loop | {' | '.join(loops)} |"]
     lines.append("|---" * (len(loops) + 1) + "|")
@@ -31,23 +33,24 @@ def speed(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def around(record: dict[str, Any]) -> str:
+def around(results: Results) -> str:
     """Ratios of what is around the updates."""
     lines = ["| | | ratio |", "|---|---|---|"]
-    for measure, rows in record["results"].items():
-        lines += [f"| {measure} | {row} | {r['ratio']:.2f} |" for row, r in rows.items()]
+    for measure, result in results.items():
+        lines += [f"| {measure} | {row} | {r['ratio']:.2f} |" for row, r in result["rows"].items()]
     return "\n".join(lines)
 
 
-def to_accuracy(record: dict[str, Any]) -> str:
+def to_accuracy(results: Results) -> str:
     """Time of the updates, and what came of them."""
-    lines = [f"| SST-2, {record['updates']} updates | seconds | accuracy |", "|---|---|---|"]
-    for loop, result in record["results"].items():
+    updates = next(iter(results.values()))["updates"]
+    lines = [f"| SST-2, {updates} updates | seconds | accuracy |", "|---|---|---|"]
+    for loop, result in results.items():
         lines.append(f"| {loop} | {result['seconds']:.1f} | {result['accuracy']:.3f} |")
     return "\n".join(lines)
 
 
-TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+TABLES: dict[str, Callable[[Results], str]] = {
     "speed": speed,
     "around": around,
     "to": to_accuracy,
@@ -60,8 +63,8 @@ def page(text: str) -> str:
 
     def table(found: re.Match[str]) -> str:
         name = found[1]
-        record = json.loads((HERE / "results" / f"{name}.json").read_text())
-        made = TABLES[name.partition("-")[0]](record)
+        results = json.loads((HERE / "results" / f"{name}.json").read_text())
+        made = TABLES[name.partition("-")[0]](results)
         return f"<!-- results/{name}.json -->\n{made}\n<!-- end -->"
 
     return _TABLE.sub(table, text)

@@ -211,13 +211,16 @@ def installed(package: str) -> bool:
         return False
 
 
-def keep(name: str, about: dict[str, Any], results: dict[str, Any], order: Iterable[str]) -> None:
-    """Write what was measured; what was not measured this time stays as it was."""
+def keep(
+    name: str, about: dict[str, Any], results: dict[str, dict[str, Any]], order: Iterable[str]
+) -> None:
+    """Write what was measured, and how, with each; what was not measured now stays as it was."""
     path = RESULTS / f"{name}.json"
-    known = (json.loads(path.read_text())["results"] if path.exists() else {}) | results
-    kept = {each: known[each] for each in order if each in known}
+    known = json.loads(path.read_text()) if path.exists() else {}
+    known |= {each: about | result for each, result in results.items()}
     RESULTS.mkdir(exist_ok=True)
-    path.write_text(json.dumps(about | {"results": kept}, indent=1) + "\n")
+    kept = {each: known[each] for each in order if each in known}
+    path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 def main() -> None:
@@ -243,7 +246,7 @@ def main() -> None:
     for row in rows:
         results[row] = measure(row, loops, arguments.rounds, arguments.seconds)
         print(row, results[row]["against_bare"], flush=True)
-    print(speed({"results": results}))
+    print(speed(results))
     if arguments.loops:
         return
     peers = {package: version(package) for package in PACKAGES.values() if installed(package)}

@@ -80,12 +80,12 @@ def main() -> None:
         loop: {
             "seconds": median(turn[loop]["seconds"] for turn in turns),
             "accuracy": mean(turn[loop]["accuracy"] for turn in turns),
+            "turns": [turn[loop] for turn in turns],
         }
         for loop in LOOPS
     }
-    about = {"machine": machine("cpu") | {"threads": 1}, "updates": arguments.updates,
-             "turns": turns}  # fmt: skip
-    print(to_accuracy(about | {"results": results}))
+    about = {"machine": machine("cpu") | {"threads": 1}, "updates": arguments.updates}
+    print(to_accuracy({loop: about | result for loop, result in results.items()}))
     keep("to-accuracy-cpu", about, results, LOOPS)
 
 
