@@ -1,6 +1,6 @@
 """A filter of runs as people type it: parts with spaces between them, all of which must hold.
 
-digits              a word of the name, task, data, model, state, tags or note
+digits              a word of the name, task, data, model, state, deciding metric, tags or note
 task:image          a field that contains the text; ``state:``, ``tag:``, ``data:``, …
 accuracy>=0.9       a metric of the run; ``metric`` is the one that decides
 -tag:old            none of those

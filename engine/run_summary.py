@@ -63,8 +63,8 @@ class RunSummary:
     """All words that it is found by, in small letters."""
 
     def __post_init__(self) -> None:
-        parts = (self.run.id, self.name, self.task, self.data, self.model, self.state)
-        words = " ".join((*parts, *self.notes.tags, self.notes.note)).lower()
+        shown = (self.name, self.task, self.data, self.model, self.state, self.metric)
+        words = " ".join((self.run.id, *shown, *self.notes.tags, self.notes.note)).lower()
         object.__setattr__(self, "text", words)
 
     @property

@@ -38,6 +38,7 @@ ROWS = (row("first", **CNN), row("second", **MLP))
         ("fir", "first"),
         ("FIRST digits", "first"),
         ("first diabetes", ""),
+        ("accur", "first"),
         ("task:image", "first"),
         ("state:running", "second"),
         ("state:fin", "first"),
