@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -165,11 +166,17 @@ def gone(process: psutil.Process) -> bool:
 
 
 def percent(processes: list[psutil.Process]) -> float:
-    """How much of one processor they take."""
+    """How much of one processor they take; those that end meanwhile take none."""
+
+    def share(process: psutil.Process) -> float:
+        with suppress(psutil.NoSuchProcess):
+            return process.cpu_percent()
+        return 0.0
+
     for process in processes:
-        process.cpu_percent()
+        share(process)
     time.sleep(1)
-    return sum(process.cpu_percent() for process in processes)
+    return sum(map(share, processes))
 
 
 def end(window: Any, way: str, run: RunDirectory) -> None:
@@ -180,12 +187,21 @@ def end(window: Any, way: str, run: RunDirectory) -> None:
     goes_on(run)
 
 
+def is_full(window: Any) -> bool:
+    """Whether the terminal takes nothing more."""
+    return not select.select([], [window._slave], [], 0)[1]
+
+
 def leave_unread(window: Any, run: RunDirectory) -> None:
     """The screens have nowhere to write to: they wait, the run does not, and then all is shown."""
-    for _ in range(40):  # until nothing more fits into the terminal
+    quiet = 0
+    for _ in range(60):  # until nothing more fits into the terminal, and what waits for it is full
         os.write(window._master, b"]" * 10)
-        if percent(window.processes()) < MOST_PERCENT / 2:
+        resting = percent(window.processes()) < MOST_PERCENT / 2
+        quiet = quiet + 1 if resting and is_full(window) else 0
+        if quiet == 3:
             break
+    assert is_full(window)
     assert percent(window.processes()) < MOST_PERCENT
     goes_on(run)
     window.press("1")
