@@ -19,7 +19,7 @@ from engine.plain import plain
 
 Tree = dict[str, Any]
 
-_COMPARED = 20
+_COMPARED = 5
 """Most fields that do not exist for which one that does is suggested."""
 
 
@@ -134,7 +134,7 @@ def problems_of(
     found: dict[str, Problem] = {}
     for details in error.errors(include_url=False):
         name = _name(details)
-        # To look for what is alike takes a millisecond each.
+        # To look for what is alike takes a millisecond or three each.
         known = fields if len(found) < _COMPARED else {}
         if name not in found:
             found[name] = Problem(plain(name), _sentence(name, details, fields, known))
