@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
@@ -26,6 +26,7 @@ from tui.abilities import knows_plain_only
 from tui.actions import actions_of
 from tui.exit_codes import INTERRUPTED, TERMINATED
 from tui.glyphs import PlainCharacters
+from tui.keyboard import KeysInOrder
 from tui.screens.runs import RunsScreen
 from tui.settings import Settings, read_settings, write_settings
 from tui.themes import DARK, HIGH_CONTRAST, THEMES
@@ -38,7 +39,7 @@ _LEAVE_SECONDS = 5
 """How long it may take to end after a signal."""
 
 
-class DltuiApp(App[str]):
+class DltuiApp(KeysInOrder):
     """Opens on the history; returns a sentence for the terminal it leaves."""
 
     TITLE = "dltui"

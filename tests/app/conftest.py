@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from engine.config import RunConfig
@@ -25,6 +27,7 @@ from engine.locations import runs_folder
 from engine.run_directory import RunDirectory
 
 MakeRun = Callable[..., RunDirectory]
+TypeAhead = Callable[..., None]
 Until = Callable[[Pilot[Any], Callable[[], object]], Awaitable[None]]
 
 STEPS_AN_EPOCH = 10
@@ -90,6 +93,19 @@ def until() -> Until:
             await pilot.pause(0.02)
 
     return wait
+
+
+@pytest.fixture
+def type_ahead() -> TypeAhead:
+    """Types keys all at once, as they come over a slow line."""
+
+    def type_all(pilot: Pilot[Any], *keys: str) -> None:
+        for key in keys:
+            single = len(key) == 1
+            name = _character_to_key(key) if single else key
+            pilot.app.post_message(Key(name, key if single else None))
+
+    return type_all
 
 
 @pytest.fixture

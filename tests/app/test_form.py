@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from textual.app import App, ComposeResult
-from textual.events import Key
+from textual.app import ComposeResult
 
 from engine.fields import FieldKind, FieldSpec
+from tui.keyboard import KeysInOrder
 from tui.widgets.form.form import Form
 from tui.widgets.form.row import FieldRow
 from tui.widgets.form.view import FieldView, SectionView
@@ -20,7 +20,7 @@ def view(kind: FieldKind, text: str, **more: Any) -> FieldView:
     return FieldView(spec, text, options)
 
 
-class FormApp(App[None]):
+class FormApp(KeysInOrder):
     """A form with one field, and what it was changed to."""
 
     def __init__(self, field: FieldView) -> None:
@@ -75,14 +75,13 @@ async def test_a_few_keys_change_a_field(
 
 @pytest.mark.parametrize(("field", "keys", "expected"), CHANGES)
 async def test_keys_that_come_all_at_once_change_a_field_the_same(
-    field: FieldView, keys: list[str], expected: str, until: Any
+    field: FieldView, keys: list[str], expected: str, until: Any, type_ahead: Any
 ) -> None:
     """As over a slow line, or when somebody types ahead."""
     app = FormApp(field)
     async with app.run_test() as pilot:
         await until(pilot, lambda: isinstance(app.focused, FieldRow))
-        for key in keys:
-            app.post_message(Key(key, key if len(key) == 1 else None))
+        type_ahead(pilot, *keys)
         await until(pilot, lambda: app.edits[-1:] == [expected])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.events import Key, Paste
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from engine.errors import UserError
@@ -269,13 +269,13 @@ class Columns(Answers):
         return super().__call__(question, **arguments) | {"inputs": ["first", "second"]}
 
 
-async def test_what_is_typed_in_one_go_lands_in_the_right_lines(make_run, until) -> None:
+async def test_what_is_typed_in_one_go_lands_in_the_right_lines(
+    make_run, until, type_ahead
+) -> None:
     ask = Columns({"records": []})
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         await opened(pilot, TryItScreen(make_run("one"), ask), until)
-        # All at once, as a terminal delivers what was typed ahead.
-        for key in [*"ab", "tab", *"cd", "up", *"e", "enter", *"f"]:
-            pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+        type_ahead(pilot, *"ab", "tab", *"cd", "up", *"e", "enter", *"f")
         await until(pilot, lambda: ask.rows)
         await until(pilot, lambda: lines(pilot)[0].value == "f")
     assert ask.rows == [{"first": "abe", "second": "cd"}]

@@ -21,29 +21,21 @@ from tui.widgets.form.value_input import ValueInput
 class RowInput(ValueInput):
     """One line; text of several lines that is pasted becomes one."""
 
-    # Keys with priority are looked at in the order in which they come, so that what is typed behind
-    # them is for the line that they lead to; other keys take their turn after what is typed.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Ask", priority=True),
+        Binding("enter", "submit", "Ask"),
         Binding("escape", "leave(False)", "Back"),
-        Binding("tab", "complete", "Complete, next line", show=False, priority=True),
-        Binding("shift+tab,up", "step(-1)", "Line above", show=False, priority=True),
-        Binding("down", "step(1)", "Line below", show=False, priority=True),
+        Binding("tab", "complete", "Complete, next line", show=False),
+        Binding("shift+tab,up", "step(-1)", "Line above", show=False),
+        Binding("down", "step(1)", "Line below", show=False),
     ]
 
     async def action_submit(self) -> None:
-        """Ask, with all that was typed before; what is typed next replaces it."""
-        await self.typed()
+        """Ask; what is typed next replaces what was asked."""
         await super().action_submit()
         self.select_all()
 
-    async def action_complete(self) -> None:
-        """Complete all that was typed before, or go on."""
-        await self.typed()
-        await super().action_complete()
-
     def action_step(self, step: int) -> None:
-        """Go to another line at once, before the next key is looked at."""
+        """Go to another line."""
         next(node for node in self.ancestors if isinstance(node, InputRows)).go(self, step)
 
     def on_paste(self, event: events.Paste) -> None:

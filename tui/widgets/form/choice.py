@@ -67,23 +67,15 @@ class ChoiceScreen(Dialog[str | None]):
     def _selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._found[event.option_index])
 
-    async def action_take(self) -> None:
+    def action_take(self) -> None:
         """Choose the marked value."""
-        await self._catch_up()
         marked = self.query_one(OptionList).highlighted
         if marked is not None:
             self.dismiss(self._found[marked])
 
-    async def action_move(self, how: str) -> None:
+    def action_move(self, how: str) -> None:
         """Mark another value."""
-        await self._catch_up()
         getattr(self.query_one(OptionList), f"action_{'cursor_' * (how in ('up', 'down'))}{how}")()
-
-    async def _catch_up(self) -> None:
-        """Narrow down by all that was typed before this key."""
-        line = self.query_one(PlainInput)
-        await line.typed()
-        self._show(line.value)
 
     def _show(self, typed: str) -> None:
         if typed == self._typed:

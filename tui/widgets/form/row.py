@@ -27,9 +27,7 @@ class FieldRow(Widget, can_focus=True):
     """Shows a field and lets it be changed; what is chosen leaves as a message."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # With priority it is looked at before the keys behind it, which may be here already and
-        # are for what it opens.
-        Binding("enter", "edit", "Change", key_display="enter", priority=True),
+        Binding("enter", "edit", "Change", key_display="enter"),
         Binding("space", "edit", "Change", show=False),
         Binding("left,h", "step(-1)", "Value before", show=False),
         Binding("right,l", "step(1)", "Value after", show=False),
@@ -129,10 +127,6 @@ class FieldRow(Widget, can_focus=True):
         event.stop()
         if self.has_focus and not self.editing and event.chain == 2:
             await self.action_edit()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While a value is typed, the key that ends it is for its line."""
-        return not self.editing if action == "edit" else super().check_action(action, parameters)
 
     async def action_edit(self) -> None:
         """Switch, choose or type, whichever the field asks for."""

@@ -1,0 +1,135 @@
+"""Keys that come all at once, as over a slow line, do what they do one by one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tui.app import DltuiApp
+from tui.keyboard import KeysInOrder
+from tui.screens.new_run import NewRunScreen
+from tui.screens.presets import PresetsScreen
+from tui.screens.runs import RunsScreen
+from tui.widgets.form.form import Form
+from tui.widgets.listing import Listing
+
+
+def field(app: DltuiApp) -> tuple[str, str]:
+    """The field with the focus and its text."""
+    view = app.screen.query_one(Form).current.view  # type: ignore[union-attr]
+    return view.spec.name, view.text
+
+
+async def test_words_behind_the_key_for_a_filter_are_no_commands(
+    make_run: Any, until: Any, text_of: Any, type_ahead: Any
+) -> None:
+    make_run("digits")
+    make_run("other")
+    app = DltuiApp()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: len(app.screen.query_one(Listing).items) == 2)
+        type_ahead(pilot, *"/dig", "enter", "space")
+        await until(pilot, lambda: "1 selected" in text_of(pilot))
+        assert isinstance(app.screen, RunsScreen)
+        assert app.screen.query_one("#filter", Input).value == "dig"
+
+
+async def test_a_preset_is_found_and_taken_in_one_go(
+    home: object, until: Any, type_ahead: Any
+) -> None:
+    app = DltuiApp("new")
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: isinstance(app.screen, PresetsScreen))
+        await until(pilot, lambda: app.screen.query_one(Listing).items)
+        type_ahead(pilot, *"/etth1-lstm", "enter", "enter", "2")
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+        await until(pilot, lambda: field(app) == ("task.kind", "forecasting"))
+
+
+async def test_each_key_for_the_next_field_goes_on_by_one(
+    home: object, until: Any, type_ahead: Any
+) -> None:
+    app = DltuiApp("new")
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+        names = [row.view.spec.name for row in app.screen.query_one(Form).rows]
+        type_ahead(pilot, "5", "down", "j", "down", "up")
+        await until(pilot, lambda: field(app)[0] == names[names.index("train.epochs") + 2])
+
+
+async def test_each_key_for_the_next_value_goes_on_by_one(
+    home: object, until: Any, type_ahead: Any
+) -> None:
+    app = DltuiApp("new")
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+        app.screen.query_one(Form).go_to("compute.precision")
+        await until(pilot, lambda: field(app) == ("compute.precision", "auto"))
+        steps = list(app.screen.query_one(Form).current.view.options)
+        type_ahead(pilot, "right", "l", "right", "left")
+        await until(pilot, lambda: field(app)[1] == steps[2])
+
+
+async def test_a_screen_that_opens_gets_the_keys_behind_the_one_that_opened_it(
+    home: object, until: Any, type_ahead: Any
+) -> None:
+    app = DltuiApp()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        type_ahead(pilot, "n", "5", "enter", "backspace", "backspace", *"17", "enter", "down")
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+        await until(pilot, lambda: app.screen.query_one(Form).current)
+        await until(pilot, lambda: field(app)[0] == "train.batch_size")
+        views = {row.view.spec.name: row.view for row in app.screen.query_one(Form).rows}
+        assert views["train.epochs"].text == "17"
+
+
+async def test_keys_behind_the_one_that_quits_are_dropped(
+    home: object, until: Any, type_ahead: Any
+) -> None:
+    app = DltuiApp()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        type_ahead(pilot, "ctrl+q", *"nqnqnq")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_code == 0
+
+
+class Hangs(Widget, can_focus=True):
+    """Does not come back from a key until it is freed."""
+
+    freed: asyncio.Event
+
+    async def on_key(self) -> None:
+        await self.freed.wait()
+
+
+class HangingApp(KeysInOrder):
+    """One widget, and a key that the application looks at first."""
+
+    BINDINGS: ClassVar = [Binding("ctrl+q", "exit", "Quit", priority=True)]
+
+    def compose(self) -> ComposeResult:
+        widget = Hangs()
+        widget.freed = asyncio.Event()
+        yield widget
+
+    def action_exit(self) -> None:
+        hanging = self.query_one(Hangs).freed
+        self.exit("freed already" if hanging.is_set() else "left")
+        hanging.set()
+
+
+async def test_what_hangs_does_not_take_the_keyboard_along(until: Any, type_ahead: Any) -> None:
+    app = HangingApp()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Hangs))
+        type_ahead(pilot, "x", "ctrl+q")
+        await until(pilot, lambda: app.return_value == "left")

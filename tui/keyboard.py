@@ -1,0 +1,82 @@
+"""An application that answers each key before it looks at the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import App
+from textual.message_pump import MessagePump
+
+_PATIENCE_SECONDS = 1.0
+"""How long a key waits for the one before it: what hangs does not take the keyboard along."""
+_PASSES = 10
+"""How often what a key caused may cause something else until the next key has its turn."""
+
+Typed = events.Key | events.Paste
+
+
+class KeysInOrder(App[str]):
+    """Holds back what was typed until that which was typed before has done its work.
+
+    Textual gives a key at once to the widget that has the focus, where it takes its turn. Over a
+    slow line, or when somebody types ahead, many come together: then the *d* of "/digits" would
+    not be a part of what is searched for, it would delete.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: deque[Typed] = deque()
+        self._turn: Typed | None = None
+        self._at_work: asyncio.Task[None] | None = None
+
+    async def on_event(self, event: events.Event) -> None:
+        """Answer what is typed in its order, and all else at once."""
+        if isinstance(event, Typed) and not self.screen_stack:
+            return  # the screens are closed: Textual would ask them all the same
+        if not isinstance(event, Typed) or event.is_forwarded:
+            await super().on_event(event)
+        elif self._at_work and event is not self._turn:
+            self._waiting.append(event)
+        else:
+            asked = self._asked()
+            await super().on_event(event)
+            self._at_work = asyncio.create_task(self._work(asked))
+
+    def on_unmount(self) -> None:
+        """Answer no key any more."""
+        if self._at_work:
+            self._at_work.cancel()
+
+    async def _work(self, asked: Sequence[MessagePump]) -> None:
+        """Wait until a key's work is done, then let the next one have its turn."""
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await _pass(asked)
+                for _ in range(_PASSES):
+                    asked = self._asked()
+                    await _pass(asked)
+                    if not any(node.message_queue_size for node in asked):
+                        break
+        except TimeoutError:
+            pass  # the next key may be the one that leaves what hangs
+        if self._waiting:
+            self._turn = self._waiting.popleft()
+            self.post_message(self._turn)
+        else:
+            self._at_work = None
+
+    def _asked(self) -> Sequence[MessagePump]:
+        """Who is asked what a key means, one after the other: up from where the focus is."""
+        line = (self.focused or self.screen).ancestors_with_self if self.screen_stack else [self]
+        return list(line)
+
+
+async def _pass(asked: Sequence[MessagePump]) -> None:
+    """Wait until each has done what it was told before now, and what the one before told it."""
+    for node in asked:
+        done = asyncio.Event()
+        if node.call_later(done.set):
+            await done.wait()
