@@ -7,7 +7,8 @@ their defaults. A user's preset hides a shipped one of the same name.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,14 @@ import tomlkit
 
 from engine import atomic, toml
 from engine.config import RunConfig, overridden
-from engine.errors import ConfigError, PresetError, UserError
+from engine.errors import PresetError, UserError
 from engine.locations import expanded, is_file, presets_folder
 from engine.names import NAME_RULE, is_name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Preset:
-    """A preset's place and the few things a list shows of it."""
+    """A preset's place, and for those of a list the few things that it shows of them."""
 
     name: str
     path: Path
@@ -36,40 +37,40 @@ class Preset:
 
 def list_presets() -> list[Preset]:
     """All presets by name; one that cannot be read carries its problem."""
-    found = {path.stem: _preset(path, shipped=True) for path in _toml_files(_shipped_folder())}
-    found |= {path.stem: _preset(path, shipped=False) for path in _toml_files(presets_folder())}
-    return [found[name] for name in sorted(found)]
+    return [_described(preset) for preset in _all_presets()]
 
 
 def find_preset(name: str) -> Preset:
-    """The preset called ``name``, or the file at that path. Raises :class:`PresetError`."""
+    """The preset called ``name``, or the file at that path, which is not looked into.
+
+    Raises :class:`PresetError`.
+    """
     if name.endswith(".toml") or "/" in name:
         path = expanded(name)
         if not is_file(path):
             raise PresetError(f"There is no file {name[:200]!r}.")
-        return _preset(path, shipped=False)
-    for preset in list_presets():
+        return Preset(path.stem, path, shipped=False)
+    for preset in _all_presets():
         if preset.name == name:
             return preset
     raise PresetError(f"There is no preset {name[:80]!r}.", "`dltui presets` lists all.")
 
 
-def load_preset(preset: Preset, assignments: list[str] | None = None) -> RunConfig:
+def load_preset(preset: Preset, assignments: Sequence[str] = ()) -> RunConfig:
     """The experiment of a preset, with ``field=value`` texts applied.
 
     Raises :class:`PresetError` for the file, :class:`ConfigError` for what is in it.
     """
     values = {"name": preset.name if is_name(preset.name) else "run"} | _read(preset.path)
-    return RunConfig.parse(overridden(values, assignments or []))
+    return RunConfig.parse(overridden(values, assignments))
 
 
 def usable_presets() -> dict[str, RunConfig]:
     """The experiments of all presets that have no problem, by name."""
     found = {}
-    for preset in list_presets():
-        if not preset.problem:
-            with contextlib.suppress(UserError):  # it was changed since it was listed
-                found[preset.name] = load_preset(preset)
+    for preset in _all_presets():
+        with contextlib.suppress(UserError):
+            found[preset.name] = load_preset(preset)
     return found
 
 
@@ -87,7 +88,7 @@ def save_preset(name: str, config: RunConfig, replace: bool = False) -> Preset:
         atomic.write_text(path, tomlkit.dumps(values))
     except OSError as error:
         raise PresetError(f"Cannot write {path}: {error.strerror}.") from error
-    return _preset(path, shipped=False)
+    return Preset(name, path, shipped=False)
 
 
 def delete_preset(preset: Preset) -> None:
@@ -104,6 +105,16 @@ def _shipped_folder() -> Path:
     return Path(str(files("presets")))
 
 
+def _paths() -> dict[str, Path]:
+    """The files of all presets, by name and in its order."""
+    found = {
+        path.stem: path
+        for folder in (_shipped_folder(), presets_folder())
+        for path in _toml_files(folder)
+    }
+    return dict(sorted(found.items()))
+
+
 def _toml_files(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.glob("*.toml") if is_name(path.stem))
@@ -111,13 +122,21 @@ def _toml_files(folder: Path) -> list[Path]:
         return []
 
 
-def _preset(path: Path, shipped: bool) -> Preset:
+def _all_presets() -> list[Preset]:
+    """Where the presets are, by name; one's own hide shipped ones."""
+    found: dict[str, Preset] = {}
+    for folder, shipped in ((_shipped_folder(), True), (presets_folder(), False)):
+        found |= {path.stem: Preset(path.stem, path, shipped) for path in _toml_files(folder)}
+    return [found[name] for name in sorted(found)]
+
+
+def _described(preset: Preset) -> Preset:
+    """With what is in it, or why that is no experiment."""
     try:
-        values = _read(path)
-        RunConfig.parse({"name": "run"} | values)
-    except (PresetError, ConfigError) as error:
-        return Preset(path.stem, path, shipped, problem=str(error))
-    return Preset(path.stem, path, shipped, str(values.get("title", "")), values["task"]["kind"])
+        config = load_preset(preset)
+    except UserError as error:
+        return dataclasses.replace(preset, problem=str(error))
+    return dataclasses.replace(preset, title=config.title, task=config.task.kind)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -63,7 +63,7 @@ async def test_typing_narrows_the_list_down_and_enter_takes_the_preset(until) ->
         await until(pilot, lambda: names(pilot) == ["digits-cnn"])
         await pilot.press("enter", "enter")
         await until(pilot, lambda: chosen)
-    assert chosen == [find_preset("digits-cnn")]
+    assert [preset.path for preset in chosen] == [find_preset("digits-cnn").path]
 
 
 async def test_escape_brings_all_back_and_then_leaves(until) -> None:

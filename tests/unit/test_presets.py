@@ -84,15 +84,16 @@ def test_a_name_that_is_no_file_name_is_refused(home: Path, name: str) -> None:
 )
 def test_a_broken_preset_is_listed_with_its_problem(home: Path, content: str) -> None:
     own(home, "broken", content)
-    preset = find_preset("broken")
-    assert preset.problem
+    (listed,) = (preset for preset in list_presets() if preset.name == "broken")
+    assert listed.problem
     with pytest.raises((PresetError, ConfigError)):
-        load_preset(preset)
+        load_preset(find_preset("broken"))
 
 
 def test_a_preset_that_is_no_text_is_listed_with_its_problem(home: Path) -> None:
     own(home, "bytes", "").write_bytes(b"\xff\xfe\x00")
-    assert "not a TOML file" in find_preset("bytes").problem
+    (listed,) = (preset for preset in list_presets() if preset.name == "bytes")
+    assert "not a TOML file" in listed.problem
 
 
 def test_a_preset_may_be_any_file_by_its_path(tmp_path: Path, home: Path) -> None:
