@@ -71,9 +71,10 @@ class RunFilter:
 
     def among(self, rows: Iterable[RunSummary]) -> list[RunSummary]:
         """Those that are shown."""
+        found = list(rows)
         for test in self.tests:
-            rows = filter(test, rows)
-        return list(rows)
+            found = [row for row in found if test(row)]
+        return found
 
 
 def _test(part: str) -> Test:

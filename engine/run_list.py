@@ -14,9 +14,9 @@ from engine.run_directory import RunDirectory, each_run
 from engine.run_index import Entry
 from engine.run_summary import RunSummary, summarize
 
-__all__ = ["RunList", "RunSummary", "list_runs", "summarize"]
+__all__ = ["FIRST", "RunList", "RunSummary", "list_runs", "summarize"]
 
-_FIRST = 50
+FIRST = 50
 """So many are read before the index, which takes longer: a screen shows them at once."""
 
 
@@ -36,10 +36,10 @@ class RunList:
         known: dict[str, Entry] = self._known or {}
         now: dict[str, Entry] = {}
         for place, run in enumerate(each_run(self._folder)):
-            if place == _FIRST and self._known is None:
+            if place == FIRST and self._known is None:
                 known = run_index.load(self._folder)
             entry = now[run.id] = _entry(run, known.get(run.id))
-            if place >= _FIRST and entry.settled and entry is not known.get(run.id):
+            if place >= FIRST and entry.settled and entry is not known.get(run.id):
                 self._unsaved += 1
             yield entry.summary
         self._unsaved += len(known.keys() - now.keys())
@@ -47,7 +47,7 @@ class RunList:
 
     def save(self) -> None:
         """Keep what was read for the next start; nothing happens where it cannot be written."""
-        if self._unsaved and self._known is not None and len(self._known) > _FIRST:
+        if self._unsaved and self._known is not None and len(self._known) > FIRST:
             run_index.save(self._folder, self._known)
         self._unsaved = 0
 

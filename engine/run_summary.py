@@ -59,18 +59,16 @@ class RunSummary:
     notes: Annotations = NOTHING_NOTED
     scanned: int = 0
     """Bytes of the events among which there was no better evaluation."""
-    text: str = field(init=False, repr=False, compare=False, default="")
+    id: str = field(init=False, repr=False, compare=False)
+    """The name of the run's directory; kept, since lists ask thousands for it at each key."""
+    text: str = field(init=False, repr=False, compare=False)
     """All words that it is found by, in small letters."""
 
     def __post_init__(self) -> None:
         shown = (self.name, self.task, self.data, self.model, self.state, self.metric)
-        words = " ".join((self.run.id, *shown, *self.notes.tags, self.notes.note)).lower()
+        object.__setattr__(self, "id", self.run.id)
+        words = " ".join((self.id, *shown, *self.notes.tags, self.notes.note)).lower()
         object.__setattr__(self, "text", words)
-
-    @property
-    def id(self) -> str:
-        """The name of the run's directory."""
-        return self.run.id
 
     @property
     def value(self) -> float | None:

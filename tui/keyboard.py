@@ -67,6 +67,8 @@ class KeysInOrder(App[str]):
             self.post_message(self._turn)
         else:
             self._at_work = None
+            # Textual would paint at the next tick of its clock only.
+            self.screen.call_later(self.screen._on_timer_update)
 
     def _asked(self) -> Sequence[MessagePump]:
         """Who is asked what a key means, one after the other: up from where the focus is."""

@@ -8,11 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.run_list import RunList, RunSummary
+from engine.run_list import FIRST, RunList, RunSummary
 
 REFRESH_SECONDS = 1.0
-_FIRST = 50
-"""Rows that are shown before the rest is read."""
 _PAINT_SECONDS = 0.5
 """Longest time for which reading waits until the first rows are seen."""
 _BREATH, _BREATH_SECONDS = 100, 0.001
@@ -73,7 +71,7 @@ class Reading:
         rows: list[RunSummary] = []
         for row in self._list.read():
             rows.append(row)
-            if len(rows) == _FIRST and not self.complete:
+            if len(rows) == FIRST and not self.complete:
                 show(list(rows))
                 self._painted.wait(_PAINT_SECONDS)
             if len(rows) % _BREATH == 0:
@@ -81,7 +79,7 @@ class Reading:
             if self._ended.is_set():
                 return
         changed = not self.complete or rows != self._rows
-        if not self.complete and len(rows) > _FIRST:
+        if not self.complete and len(rows) > FIRST:
             # What thousands of rows are made of stays: looking through it for garbage, again and
             # again, would let a key wait for a tenth of a second.
             gc.freeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -10,6 +11,9 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
+
+Part = tuple[str, object]
+"""A text and its style."""
 
 
 class Canvas(Widget):
@@ -63,22 +67,38 @@ class Canvas(Widget):
 
 def difference(y: int, old: Strip, new: Strip) -> Region:
     """The cells of line ``y`` from the first to the last that is not the same."""
-    a, b = _cells(old), _cells(new)
-    shorter, width = sorted((len(a), len(b)))
-    start = 0
-    while start < shorter and a[start] == b[start]:
-        start += 1
-    while len(a) == len(b) and width > start and a[width - 1] == b[width - 1]:
-        width -= 1
+    before, after = _parts(old), _parts(new)
+    width, start = max(old.cell_length, new.cell_length), _alike(before, after)
+    if old.cell_length == new.cell_length:
+        width = max(start, width - _alike(_mirrored(before), _mirrored(after)))
     return Region(start, y, width - start, 1)
 
 
-def _cells(strip: Strip) -> list[tuple[str, object]]:
-    """What each cell shows; a wide character fills two."""
-    cells: list[tuple[str, object]] = []
-    for text, style, _ in strip:
-        if cell_len(text) == len(text):
-            cells += [(character, style) for character in text]
-        else:
-            cells += [(one, style) for one in text for _ in range(max(1, cell_len(one)))]
+def _parts(strip: Strip) -> list[Part]:
+    """The texts of one style each, as long as they may be."""
+    return [
+        ("".join(segment.text for segment in part), style)
+        for style, part in groupby(filter(None, strip), lambda segment: segment.style)
+    ]
+
+
+def _mirrored(parts: Sequence[Part]) -> list[Part]:
+    return [(text[::-1], style) for text, style in reversed(parts)]
+
+
+def _alike(one: Sequence[Part], other: Sequence[Part]) -> int:
+    """How many cells are the same until something differs."""
+    cells = 0
+    for (text, style), (other_text, other_style) in zip(one, other, strict=False):
+        if style != other_style:
+            break
+        if text != other_text:
+            return cells + cell_len(text[: _same(text, other_text)])
+        cells += cell_len(text)
     return cells
+
+
+def _same(one: str, other: str) -> int:
+    """How many characters are the same from the first on."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))

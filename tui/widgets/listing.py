@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from typing import ClassVar, Generic, TypeVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.style import Style
 
 from tui.widgets.canvas import difference
+from tui.widgets.scrolling import SamePlace
 
 T = TypeVar("T")
 
@@ -33,7 +35,7 @@ class Column:
     """Whether it is set to the right, as numbers are."""
 
 
-class Listing(ScrollView, Generic[T], can_focus=True):
+class Listing(SamePlace, Generic[T], can_focus=True):
     """Rows under a heading; one of them has the cursor, which stays on its row when others come."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"listing--cursor", "listing--heading"}
@@ -134,9 +136,6 @@ class Listing(ScrollView, Generic[T], can_focus=True):
             place = next((i for i, item in enumerate(items) if self._key(item) == key), self.cursor)
             self.cursor = max(0, min(place, len(items) - 1))
         self.virtual_size = Size(0, len(items) + 1)
-        if self.container_size:
-            # Known already; else Textual would find out in a first layout and need a second.
-            self.show_vertical_scrollbar = len(items) + 1 > self.container_size.height
         self._refresh_changed()
         self._tell_if_moved(current)
 
@@ -232,15 +231,14 @@ class Listing(ScrollView, Generic[T], can_focus=True):
         row = y - 1 + self.scroll_offset.y
         if y == 0:
             style = self.get_visual_style("listing--heading")
-            line = self._join(self._headings(width), width)
+            cells: Sequence[Content] = self._headings(width)
         elif row < len(self._items):
             at_cursor = row == self.cursor
             style = self.get_visual_style("listing--cursor") if at_cursor else self.visual_style
-            line = self._join(self._cells(self._items[row]), width)
+            cells = self._cells(self._items[row])
         else:
             return Strip.blank(width, self.visual_style.rich_style)
-        parts = line.render(style, "", self.app.stylesheet.parse_style)
-        strip = Strip([Segment(text, style.rich_style) for text, style in parts])
+        strip = Strip(self._segments(cells, width, style))
         return strip.crop_extend(0, width, style.rich_style)
 
     def _headings(self, width: int) -> list[Content]:
@@ -251,13 +249,31 @@ class Listing(ScrollView, Generic[T], can_focus=True):
             titles[place] = titles[place][: room - 1] + ("▼" if descending else "▲")
         return list(map(Content, titles))
 
-    def _join(self, cells: Sequence[Content], width: int) -> Content:
-        widths = widths_of(self._columns, width)
-        fitted = [
-            _fit(cell, room, column.right)
-            for cell, room, column in zip(cells, widths, self._columns, strict=True)
-        ]
-        return Content(" ").join(fitted)
+    def _segments(self, cells: Sequence[Content], width: int, style: Style) -> Iterator[Segment]:
+        """The cells side by side.
+
+        Most have no style of their own and are put together as texts, which takes less time.
+        """
+        text, widths = "", widths_of(self._columns, width)
+        for place, (cell, room) in enumerate(zip(cells, widths, strict=True)):
+            column = self._columns[place]
+            text += " " * (place > 0)
+            if not cell.spans:
+                text += _fit_text(cell.plain, room, column.right)
+                continue
+            yield Segment(text, style.rich_style)
+            text = ""
+            fitted = _fit(cell, room, column.right)
+            for part, own in fitted.render(style, "", self.app.stylesheet.parse_style):
+                yield Segment(part, own.rich_style)
+        yield Segment(text, style.rich_style)
+
+
+def _fit_text(text: str, width: int, right: bool) -> str:
+    room = width - cell_len(text)
+    if room < 0:
+        return set_cell_size(text, width - 1) + "…"
+    return " " * room + text if right else text + " " * room
 
 
 def _fit(cell: Content, width: int, right: bool) -> Content:

@@ -6,6 +6,9 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import ScrollableContainer
+from textual.geometry import Size
+from textual.reactive import Reactive
+from textual.scroll_view import ScrollView
 
 
 class Scrolling(ScrollableContainer, can_focus=True):
@@ -25,3 +28,19 @@ class Scrolling(ScrollableContainer, can_focus=True):
     def action_half_page(self, pages: int) -> None:
         """Scroll by half of what is seen."""
         self.scroll_relative(y=pages * max(1, self.size.height // 2), animate=False)
+
+
+class SamePlace(ScrollView):
+    """Shows lines in a place that stays as large, whatever there is to scroll through.
+
+    Textual would lay out the whole screen whenever that changes: here at each key of a filter.
+    """
+
+    virtual_size = Reactive(Size(0, 0))
+
+    def watch_virtual_size(self, size: Size) -> None:
+        """Have the scroll bars fit."""
+        if self.styles.auto_dimensions:
+            self.refresh(layout=True)
+        else:
+            self._scroll_update(size)
