@@ -25,7 +25,8 @@ from tui.widgets.listing import Column, Listing, widths_of
 
 
 def names(app: DltuiApp) -> list[str]:
-    return [row.name for row in app.screen_stack[-1].query_one(Listing).items]
+    """The runs that are listed; none while the screen is being made."""
+    return [row.name for listing in app.screen_stack[-1].query(Listing) for row in listing.items]
 
 
 async def test_an_empty_history_says_what_to_press(until, text_of) -> None:

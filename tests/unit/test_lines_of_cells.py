@@ -35,7 +35,7 @@ def test_the_cells_that_differ_are_sent_and_none_around_them(
 ) -> None:
     old, new = cells(strip(before)), cells(strip(after))
     region = difference(3, strip(before), strip(after))
-    assert region.y == 3 and region.height == 1
+    assert (region.y, region.height) == (3, 1)
     if len(old) == len(new):
         differ = [place for place in range(len(old)) if old[place] != new[place]]
         first, end = (differ[0], differ[-1] + 1) if differ else (region.x, region.x)

@@ -238,7 +238,7 @@ class Listing(SamePlace, Generic[T], can_focus=True):
             cells = self._cells(self._items[row])
         else:
             return Strip.blank(width, self.visual_style.rich_style)
-        strip = Strip(self._segments(cells, width, style))
+        strip = Strip(filter(None, self._segments(cells, width, style))).simplify()
         return strip.crop_extend(0, width, style.rich_style)
 
     def _headings(self, width: int) -> list[Content]:
