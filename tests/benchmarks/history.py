@@ -121,42 +121,36 @@ async def open_list(folder: Path, count: int, filtered: bool = False) -> dict[st
         async with app.run_test(size=SIZE):
             while not (isinstance(app.screen, RunsScreen) and app.screen.is_mounted):
                 await asyncio.sleep(0.001)
-            listing = app.screen.query_one(Listing)
-            await until(lambda: len(listing.items) >= min(10, count), painted)
-            figures = {"first": painted[-1] - begin}
-            await until(lambda: len(listing.items) == count, painted)
-            figures["complete"] = painted[-1] - begin
+            least = min(10, count)
+            while not painted or painted[-1][1] < count:
+                await asyncio.sleep(0.001)
+            figures = {
+                "first": next(at for at, rows in painted if rows >= least) - begin,
+                "complete": next(at for at, rows in painted if rows == count) - begin,
+            }
             figures["cpu"] = time.process_time() - cpu
             if filtered:
                 figures |= await key_times(app, painted)
     return figures
 
 
-def note_paints(app: DltuiApp) -> list[float]:
-    """The moments at which the terminal gets more than a scroll bar, as they come."""
-    moments: list[float] = []
+def note_paints(app: DltuiApp) -> list[tuple[float, int]]:
+    """When the terminal gets more than a scroll bar, and how many rows there are then."""
+    paints: list[tuple[float, int]] = []
     display = app._display
 
     def noted(screen: Any, update: Any) -> None:
         display(screen, update)
         spans = getattr(update, "spans", [(0, 0, 0)])
         if any(left < SIZE[0] - 2 for _, left, _ in spans):
-            moments.append(time.perf_counter())
+            rows = sum(len(listing.items) for listing in screen.query(Listing))
+            paints.append((time.perf_counter(), rows))
 
     app._display = noted  # type: ignore[method-assign, assignment]
-    return moments
+    return paints
 
 
-async def until(condition: Callable[[], object], painted: list[float]) -> None:
-    """Let the program work until the condition holds and has been painted."""
-    while not condition():
-        await asyncio.sleep(0.001)
-    count = len(painted)
-    while len(painted) == count:
-        await asyncio.sleep(0.001)
-
-
-async def key_times(app: DltuiApp, painted: list[float]) -> dict[str, float]:
+async def key_times(app: DltuiApp, painted: list[tuple[float, int]]) -> dict[str, float]:
     """Seconds from each key of a filter until the last of what it changes is painted."""
     app.screen.query_one("#filter", Input).cursor_blink = False  # a blink is no answer
     app.simulate_key("slash")
@@ -167,7 +161,7 @@ async def key_times(app: DltuiApp, painted: list[float]) -> dict[str, float]:
         begin = time.perf_counter()
         app.post_message(Key(key, character or None))
         await asyncio.sleep(0.3)
-        times.append(painted[-1] - begin)
+        times.append(painted[-1][0] - begin)
     return {"key_median": median(times), "key_worst": max(times)}
 
 
