@@ -24,6 +24,8 @@ Score = Callable[[Tensor, Tensor], dict[str, Tensor]]
 
 _ROWS_OF_A_BATCH = 64
 _MAX_ROWS = 2000
+_MOST_KEPT = 4 * _MAX_ROWS
+"""Rows that are remembered at most until it is known of how many batches they are."""
 _MAX_COLUMNS = 200
 _REPEATS = 3
 
@@ -44,10 +46,9 @@ class WithImportance(Evaluator):
         self._inner.update(network, batch)
         self._network = network
         if self._seen % self._stride == 0:
-            inputs = {name: tensor[:_ROWS_OF_A_BATCH] for name, tensor in batch.inputs.items()}
-            self._batches.append(Batch(inputs, batch.targets[:_ROWS_OF_A_BATCH]))
+            self._batches.append(_beginning(batch))
         self._seen += 1
-        if len(self._batches) > 2 * _MAX_ROWS:
+        if sum(len(kept.targets) for kept in self._batches) > _MOST_KEPT:
             self._batches = self._batches[::2]
             self._stride *= 2
 
@@ -123,6 +124,12 @@ def number_scores(std: float) -> Score:
         return {"rmse": mse.sqrt() * std, "r2": 1 - mse / spread}
 
     return score
+
+
+def _beginning(batch: Batch) -> Batch:
+    """Copies of the first rows: parts of tensors would keep the whole batch in memory."""
+    inputs = {name: tensor[:_ROWS_OF_A_BATCH].clone() for name, tensor in batch.inputs.items()}
+    return Batch(inputs, batch.targets[:_ROWS_OF_A_BATCH].clone())
 
 
 def _some_rows(batches: Sequence[Batch]) -> tuple[Inputs, Tensor]:

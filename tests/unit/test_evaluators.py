@@ -53,13 +53,25 @@ def test_rows_that_are_right_are_not_among_the_worst() -> None:
     assert worst.worst()[0].tolist() == [1.0, 1.0]
 
 
+class Nothing(Evaluator):
+    def update(self, network: nn.Module, batch: Batch) -> None: ...
+
+    def compute(self, views: bool = False) -> Evaluation:
+        return Evaluation({})
+
+
+def test_rows_that_are_remembered_do_not_keep_their_batches_in_memory() -> None:
+    evaluator = WithImportance(Nothing(), {"x": {"numeric": [0]}}, number_scores(1.0))
+    for _ in range(500):
+        evaluator.update(nn.Identity(), Batch({"numeric": torch.zeros(1024, 8)}, torch.zeros(1024)))
+    tensors = [
+        part for kept in evaluator._batches for part in (*kept.inputs.values(), kept.targets)
+    ]
+    held = sum(tensor.untyped_storage().nbytes() for tensor in tensors)
+    assert held == sum(tensor.nbytes for tensor in tensors) <= 8000 * (8 + 1) * 4
+
+
 def test_of_many_batches_few_are_kept() -> None:
-    class Nothing(Evaluator):
-        def update(self, network: nn.Module, batch: Batch) -> None: ...
-
-        def compute(self, views: bool = False) -> Evaluation:
-            return Evaluation({})
-
     class Sum(nn.Module):
         def forward(self, inputs: dict[str, Tensor]) -> Tensor:
             return inputs["numeric"].sum(1, keepdim=True)
