@@ -67,8 +67,9 @@ class KeysInOrder(App[str]):
             self.post_message(self._turn)
         else:
             self._at_work = None
-            # Textual would paint at the next tick of its clock only.
-            self.screen.call_later(self.screen._on_timer_update)
+            if self.screen_stack:  # else the program ends
+                # Textual would paint at the next tick of its clock only.
+                self.screen.call_later(self.screen._on_timer_update)
 
     def _asked(self) -> Sequence[MessagePump]:
         """Who is asked what a key means, one after the other: up from where the focus is."""
