@@ -105,16 +105,6 @@ def _shipped_folder() -> Path:
     return Path(str(files("presets")))
 
 
-def _paths() -> dict[str, Path]:
-    """The files of all presets, by name and in its order."""
-    found = {
-        path.stem: path
-        for folder in (_shipped_folder(), presets_folder())
-        for path in _toml_files(folder)
-    }
-    return dict(sorted(found.items()))
-
-
 def _toml_files(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.glob("*.toml") if is_name(path.stem))

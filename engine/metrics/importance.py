@@ -47,10 +47,10 @@ class WithImportance(Evaluator):
         self._network = network
         if self._seen % self._stride == 0:
             self._batches.append(_beginning(batch))
+            if sum(len(kept.targets) for kept in self._batches) > _MOST_KEPT:
+                self._batches = self._batches[::2]
+                self._stride *= 2
         self._seen += 1
-        if sum(len(kept.targets) for kept in self._batches) > _MOST_KEPT:
-            self._batches = self._batches[::2]
-            self._stride *= 2
 
     def compute(self, views: bool = False) -> Evaluation:
         """The other evaluator's result; importance costs a few passes over some rows."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -25,13 +28,24 @@ def field(app: DltuiApp) -> tuple[str, str]:
     return view.spec.name, view.text
 
 
+@asynccontextmanager
+async def opened(
+    until: Any, first: str | None = None
+) -> AsyncIterator[tuple[DltuiApp, Pilot[Any]]]:
+    """The program with its first screen there."""
+    app = DltuiApp(first)
+    async with app.run_test() as pilot:
+        screen = NewRunScreen if first == "new" else RunsScreen
+        await until(pilot, lambda: isinstance(app.screen, screen))
+        yield app, pilot
+
+
 async def test_words_behind_the_key_for_a_filter_are_no_commands(
     make_run: Any, until: Any, text_of: Any, type_ahead: Any
 ) -> None:
     make_run("digits")
     make_run("other")
-    app = DltuiApp()
-    async with app.run_test() as pilot:
+    async with opened(until) as (app, pilot):
         await until(pilot, lambda: len(app.screen.query_one(Listing).items) == 2)
         type_ahead(pilot, *"/dig", "enter", "space")
         await until(pilot, lambda: "1 selected" in text_of(pilot))
@@ -42,9 +56,7 @@ async def test_words_behind_the_key_for_a_filter_are_no_commands(
 async def test_a_preset_is_found_and_taken_in_one_go(
     home: object, until: Any, type_ahead: Any
 ) -> None:
-    app = DltuiApp("new")
-    async with app.run_test() as pilot:
-        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+    async with opened(until, "new") as (app, pilot):
         await pilot.press("ctrl+o")
         await until(pilot, lambda: isinstance(app.screen, PresetsScreen))
         await until(pilot, lambda: app.screen.query_one(Listing).items)
@@ -56,9 +68,7 @@ async def test_a_preset_is_found_and_taken_in_one_go(
 async def test_each_key_for_the_next_field_goes_on_by_one(
     home: object, until: Any, type_ahead: Any
 ) -> None:
-    app = DltuiApp("new")
-    async with app.run_test() as pilot:
-        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+    async with opened(until, "new") as (app, pilot):
         names = [row.view.spec.name for row in app.screen.query_one(Form).rows]
         type_ahead(pilot, "5", "down", "j", "down", "up")
         await until(pilot, lambda: field(app)[0] == names[names.index("train.epochs") + 2])
@@ -67,9 +77,7 @@ async def test_each_key_for_the_next_field_goes_on_by_one(
 async def test_each_key_for_the_next_value_goes_on_by_one(
     home: object, until: Any, type_ahead: Any
 ) -> None:
-    app = DltuiApp("new")
-    async with app.run_test() as pilot:
-        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+    async with opened(until, "new") as (app, pilot):
         app.screen.query_one(Form).go_to("compute.precision")
         await until(pilot, lambda: field(app) == ("compute.precision", "auto"))
         steps = list(app.screen.query_one(Form).current.view.options)
@@ -80,9 +88,7 @@ async def test_each_key_for_the_next_value_goes_on_by_one(
 async def test_a_screen_that_opens_gets_the_keys_behind_the_one_that_opened_it(
     home: object, until: Any, type_ahead: Any
 ) -> None:
-    app = DltuiApp()
-    async with app.run_test() as pilot:
-        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+    async with opened(until) as (app, pilot):
         type_ahead(pilot, "n", "5", "enter", "backspace", "backspace", *"17", "enter", "down")
         await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
         await until(pilot, lambda: app.screen.query_one(Form).current)
@@ -94,9 +100,7 @@ async def test_a_screen_that_opens_gets_the_keys_behind_the_one_that_opened_it(
 async def test_keys_behind_the_one_that_quits_are_dropped(
     home: object, until: Any, type_ahead: Any
 ) -> None:
-    app = DltuiApp()
-    async with app.run_test() as pilot:
-        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+    async with opened(until) as (app, pilot):
         type_ahead(pilot, "ctrl+q", *"nqnqnq")
         await until(pilot, lambda: not app.is_running)
     assert app.return_code == 0

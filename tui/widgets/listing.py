@@ -255,8 +255,8 @@ class Listing(SamePlace, Generic[T], can_focus=True):
         Most have no style of their own and are put together as texts, which takes less time.
         """
         text, widths = "", widths_of(self._columns, width)
-        for place, (cell, room) in enumerate(zip(cells, widths, strict=True)):
-            column = self._columns[place]
+        parts = zip(cells, widths, self._columns, strict=True)
+        for place, (cell, room, column) in enumerate(parts):
             text += " " * (place > 0)
             if not cell.spans:
                 text += _fit_text(cell.plain, room, column.right)

@@ -42,7 +42,6 @@ class ChoiceScreen(Dialog[str | None]):
         self._current = current
         self._free = free
         self._found: list[str] = []
-        self._typed: str | None = None
 
     def compose(self) -> ComposeResult:
         """A line to type in, above the list."""
@@ -78,9 +77,6 @@ class ChoiceScreen(Dialog[str | None]):
         getattr(self.query_one(OptionList), f"action_{'cursor_' * (how in ('up', 'down'))}{how}")()
 
     def _show(self, typed: str) -> None:
-        if typed == self._typed:
-            return
-        self._typed = typed
         self._found = list(self._matching(typed))
         values = self.query_one(OptionList)
         values.clear_options()
