@@ -39,6 +39,12 @@ KEYS = {
 }
 
 
+def _begin_in_terminal() -> None:
+    """Be what a shell in a terminal starts, even where the tests themselves run under nohup."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Terminal:
     """A pseudo-terminal with a program in it: keys go in, the screen can be read."""
 
@@ -64,7 +70,7 @@ class Terminal:
             stderr=self._slave,
             cwd=folder,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_begin_in_terminal,
             env=os.environ | {"TERM": "xterm-256color", "LANG": "C.UTF-8"},
         )
 
