@@ -32,7 +32,7 @@ from engine.launch import launch
 from engine.stream import stream
 
 if TYPE_CHECKING:
-    from engine.training.run import train
+    from engine.in_process import train
 
 __all__ = ["ConfigError", "RunConfig", "UserError", "launch", "stream", "train"]
 
@@ -40,7 +40,7 @@ __all__ = ["ConfigError", "RunConfig", "UserError", "launch", "stream", "train"]
 def __getattr__(name: str) -> Any:
     """Load ``train``, which needs torch, only when it is asked for."""
     if name == "train":
-        from engine.training.run import train
+        from engine.in_process import train
 
         return train
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

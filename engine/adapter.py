@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -94,24 +93,3 @@ class AdapterConfig(Section):
     def alpha(self) -> int:
         """The scale that is used."""
         return self.lora_alpha if self.lora_alpha is not None else 2 * self.r
-
-
-@dataclass(frozen=True, slots=True)
-class TargetGroup:
-    """Layers of one name that can get an adapter."""
-
-    name: str
-    """Last part of the layers' names: ``query``, ``q_proj``, ``conv1``."""
-    count: int
-    shapes: tuple[str, ...]
-    """Distinct shapes, inputs before outputs: ``384→384``, ``64→128 3×3``."""
-    parameters_per_rank: int
-    """What all layers of the group add for each unit of rank."""
-    outputs: int
-    """Of all layers of the group: DoRA trains a magnitude for each besides."""
-    preset: tuple[str, ...] = ()
-    """Which of :data:`TARGET_PRESETS` choose it."""
-
-    def record(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        return asdict(self)

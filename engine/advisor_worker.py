@@ -20,12 +20,12 @@ from engine.errors import ConfigError, UserError
 
 QUESTIONS = {
     "preview": "engine.data.preview:preview",
-    "estimate": "engine.training.costing:answer",
+    "estimate": "engine.service.estimate:answer",
     "predict": "engine.training.prediction:answer",
     "export": "engine.training.exporting:answer",
     "combine": "engine.training.combining:answer",
     "push": "engine.training.pushing:answer",
-    "targets": "engine.training.targets:answer",
+    "targets": "engine.service.layers:answer",
 }
 """By name: the function that answers, loaded when it is first asked for, so that a look at the
 data does not wait for torch."""

@@ -16,6 +16,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, field_validator, mo
 from pydantic_core import PydanticCustomError
 
 from engine.adapter import AdapterConfig
+from engine.compute_config import ComputeConfig
 from engine.data.registry import DATA
 from engine.data.section import DataConfig
 from engine.errors import ConfigError, Problem
@@ -27,7 +28,7 @@ from engine.overrides import Tree, apply_override, problems_of
 from engine.sections import Registry
 from engine.tasks.registry import TASKS
 from engine.tasks.section import TaskConfig
-from engine.training_config import ComputeConfig, TrainConfig
+from engine.training_config import TrainConfig
 
 REGISTRIES: Mapping[str, Registry[Any]] = {"task": TASKS, "data": DATA, "model": MODELS}
 """The sections whose class depends on their ``kind``, in the order in which a person chooses."""

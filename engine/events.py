@@ -14,7 +14,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -287,3 +287,6 @@ class EventLog:
             os.fsync(self._file)
         finally:
             os.close(self._file)
+
+
+Report = Callable[[Event], None]

@@ -25,10 +25,11 @@ from pathlib import Path
 
 from engine import atomic, json_text
 from engine.config import RunConfig
-from engine.detached import locked, spawn
+from engine.detached import spawn
 from engine.errors import RunError
 from engine.locations import queue_folder, runs_folder
 from engine.process import ProcessIdentity
+from engine.processes.lock import locked
 from engine.run_directory import RunDirectory, State
 
 _counter = count()

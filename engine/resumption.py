@@ -6,8 +6,8 @@ import contextlib
 from pathlib import Path
 
 from engine.config import RunConfig
-from engine.detached import locked
 from engine.errors import RunError
+from engine.processes.lock import locked
 from engine.run_directory import RunDirectory, State, each_run
 
 

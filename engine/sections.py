@@ -24,6 +24,8 @@ class TaggedSection(Section):
     kind: str
     title: ClassVar[str] = ""
     """A few words for lists and forms."""
+    implementation: ClassVar[str] = ""
+    """``package.module:name`` of what implements the section. Naming it loads nothing heavy."""
 
 
 S = TypeVar("S", bound=TaggedSection)
@@ -60,6 +62,12 @@ def find_plugins(group: str, taken: Container[str]) -> Plugins[Any]:
     return found
 
 
+def resolve(place: str) -> Any:
+    """Import and return what ``package.module:name`` names."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
 class Registry(Generic[S], Mapping[str, type[S]]):
     """The kinds of one section, each loaded from ``module:Class`` when first asked for.
 
@@ -77,8 +85,7 @@ class Registry(Generic[S], Mapping[str, type[S]]):
         if kind not in self._places:
             return self._plugins.sections[kind]
         if kind not in self._loaded:
-            module, _, name = self._places[kind].partition(":")
-            self._loaded[kind] = getattr(import_module(module), name)
+            self._loaded[kind] = resolve(self._places[kind])
         return self._loaded[kind]
 
     def __contains__(self, kind: object) -> bool:

@@ -45,7 +45,7 @@ def trained(trained_home: Path) -> Trained:
     made: dict[str, RunDirectory] = {}
 
     def once(name: str, values: dict[str, Any]) -> RunDirectory:
-        from engine.training.run import train
+        from engine.in_process import train
 
         if name not in made:
             common = {"compute": {"device": "cpu"}, "train": {"epochs": 12, "learning_rate": 0.01}}

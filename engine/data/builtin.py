@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import field_validator
 from pydantic_core import PydanticCustomError
 
 from engine.data.section import DataConfig
 from engine.fields import option
-
-if TYPE_CHECKING:
-    from engine.data.raw import RawData
 
 _CLASSES = ("tabular_classification",)
 
@@ -85,6 +81,7 @@ class BuiltinConfig(DataConfig):
 
     kind: Literal["builtin"] = "builtin"
     title = "built-in data"
+    implementation = "engine.data.generated:load_builtin"
 
     name: str = option("digits", "Which data set", suggestions=tuple(BUILTIN))
 
@@ -106,9 +103,3 @@ class BuiltinConfig(DataConfig):
     def label(self) -> str:
         """The name."""
         return self.name
-
-    def load(self) -> RawData:
-        """Make the data; it is the same every time."""
-        module, _, function = BUILTIN[self.name].place.partition(":")
-        make: Callable[[], RawData] = getattr(import_module(module), function)
-        return make()

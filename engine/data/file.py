@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from engine.data.section import DataConfig
 from engine.fields import option
 from engine.locations import anchored
-
-if TYPE_CHECKING:
-    from engine.data.raw import RawData
 
 
 class FileConfig(DataConfig):
@@ -18,6 +15,7 @@ class FileConfig(DataConfig):
 
     kind: Literal["file"] = "file"
     title = "local files"
+    implementation = "engine.data.files:load_files"
 
     path: str = option(
         "", "File, folder, or pattern such as data/*.parquet; names like train, test give splits"
@@ -51,9 +49,3 @@ class FileConfig(DataConfig):
     def label(self) -> str:
         """The last part of the path."""
         return Path(self.path).name
-
-    def load(self) -> RawData:
-        """Read all files; raises :class:`~engine.errors.DataError`."""
-        from engine.data.files import load_files
-
-        return load_files(self)

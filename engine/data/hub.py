@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from engine.data.section import DataConfig
 from engine.fields import option
-
-if TYPE_CHECKING:
-    from engine.data.raw import RawData
 
 SUGGESTED = (
     "stanfordnlp/imdb",
@@ -34,6 +31,7 @@ class HubConfig(DataConfig):
 
     kind: Literal["hub"] = "hub"
     title = "Hugging Face hub"
+    implementation = "engine.data.hub_download:load_from_hub"
 
     name: str = option("", "Name on the hub, as owner/name", suggestions=SUGGESTED, max_length=300)
     config: str = option("", "Which of its configurations; empty if there is only one")
@@ -50,9 +48,3 @@ class HubConfig(DataConfig):
     def label(self) -> str:
         """Name and configuration."""
         return f"{self.name} {self.config}".strip()
-
-    def load(self) -> RawData:
-        """Download what is not on this machine; raises :class:`~engine.errors.DataError`."""
-        from engine.data.hub_download import load_from_hub
-
-        return load_from_hub(self)

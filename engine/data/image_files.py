@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from engine.data.files import split_of
+from engine.data.image_folder import ImageFolderConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
 from engine.errors import DataError
 from engine.locations import expanded, is_folder
@@ -32,12 +33,12 @@ _SUFFIXES = frozenset(
 )
 
 
-def list_images(path: str) -> RawData:
+def load_images(config: ImageFolderConfig) -> RawData:
     """The images of each split with their classes, by the names of folders.
 
     Raises :class:`DataError`.
     """
-    root = _root(path)
+    root = _root(config.path)
     folders = {split: folder for folder in _folders(root) if (split := split_of(Path(folder.name)))}
     if TRAIN not in folders or not _folders(folders[TRAIN]):
         # A class may well be called "test" or "train".

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from engine.data.section import DataConfig
 from engine.fields import option
 from engine.locations import anchored
-
-if TYPE_CHECKING:
-    from engine.data.raw import RawData
 
 
 class ImageFolderConfig(DataConfig):
@@ -18,6 +15,7 @@ class ImageFolderConfig(DataConfig):
 
     kind: Literal["image_folder"] = "image_folder"
     title = "folder of images"
+    implementation = "engine.data.image_files:load_images"
     tasks: ClassVar[tuple[str, ...]] = ("image_classification",)
 
     path: str = option("", "Folder with a folder of images for each class")
@@ -30,9 +28,3 @@ class ImageFolderConfig(DataConfig):
     def label(self) -> str:
         """The folder's name."""
         return Path(self.path).name or self.path
-
-    def load(self) -> RawData:
-        """List the images; raises :class:`~engine.errors.DataError`."""
-        from engine.data.image_files import list_images
-
-        return list_images(self.path)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from engine.config import RunConfig
+from engine.data.fitted import Fitted
 from engine.data.raw import RawData
-from engine.tasks.task import Fitted, Task
+from engine.tasks.create import create_task
+from engine.tasks.task import Task
 
 T = TypeVar("T")
 
@@ -46,7 +48,7 @@ def loaded(config: RunConfig) -> tuple[Task[Any], RawData, Fitted]:
 
 def loaded_rows(config: RunConfig) -> tuple[Task[Any], RawData]:
     """The task of ``config`` and its data, whether it suits the task or not."""
-    task = config.task.create(config)
+    task = create_task(config)
     return task, _raw.get(json.dumps(_key(config)), task.load)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.config import RunConfig
+from engine.data.load import load_data
 from engine.data.loaded import loaded, loaded_rows
 from engine.data.raw import RawData
 from engine.errors import DataError
@@ -34,7 +35,7 @@ def _rows(config: RunConfig) -> RawData:
     try:
         return loaded_rows(config)[1]
     except DataError:  # of the task's own; when the data itself cannot be read, it is raised again
-        return config.data.load()
+        return load_data(config.data)
 
 
 def _judged(config: RunConfig) -> dict[str, Any]:

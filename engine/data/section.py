@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from engine.fields import option
 from engine.sections import TaggedSection
-
-if TYPE_CHECKING:
-    from engine.data.raw import RawData
 
 
 class DataConfig(TaggedSection):
@@ -45,8 +42,4 @@ class DataConfig(TaggedSection):
     @property
     def label(self) -> str:
         """A short name of the data for lists."""
-        raise NotImplementedError
-
-    def load(self) -> RawData:
-        """Read the data; raises :class:`~engine.errors.DataError`."""
         raise NotImplementedError

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.squad import answer_f1, exact_match
 from engine.plain import plain
-from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
 from engine.views import Cell, Table, Texts, View
 

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from engine.metrics.classification import evaluate_classes
-from engine.tasks.task import Evaluation
+from engine.metrics.evaluator import Evaluation
 
 ROWS = 20_000
 """More training rows than this change little and take long."""

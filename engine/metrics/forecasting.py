@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.tasks.task import Evaluation, Evaluator
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.training.batch import Batch
 from engine.views import Lines, Table, View
 

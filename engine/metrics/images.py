@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine.metrics.classification import ClassificationEvaluator
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.multilabel import MultiLabelEvaluator
-from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
 from engine.views import Table
 

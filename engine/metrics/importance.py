@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.tasks.task import Evaluation, Evaluator
+from engine.hardware.memory import out_of_memory
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.training.batch import Batch
-from engine.training.memory import out_of_memory
 from engine.views import Table
 
 Inputs = dict[str, Tensor]

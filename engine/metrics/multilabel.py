@@ -10,8 +10,8 @@ from sklearn import metrics as sk
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
-from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
 from engine.views import Cell, Table
 

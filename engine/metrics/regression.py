@@ -10,9 +10,9 @@ from sklearn import metrics as sk
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
 from engine.metrics.worst_rows import WorstRows
-from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
 from engine.views import Lines, Table, View
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.metrics.classification import ClassificationEvaluator
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.worst_rows import WorstRows
-from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
 from engine.views import Table
 

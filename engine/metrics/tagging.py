@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.metrics.entities import Entity, Score, entities_of, entity_scores, has_prefixes
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
-from engine.tasks.task import Evaluation, Evaluator
-from engine.tasks.text import logits_of
+from engine.metrics.logits import logits_of
 from engine.text.words import NOT_COUNTED, marked
 from engine.training.batch import Batch
 from engine.views import Cell, Table, Texts, View

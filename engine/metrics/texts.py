@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.metrics.classification import ClassificationEvaluator
+from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.logits import logits_of
 from engine.metrics.multilabel import MultiLabelEvaluator
-from engine.tasks.task import Evaluation, Evaluator
-from engine.tasks.text import logits_of
 from engine.training.batch import Batch
 from engine.views import Texts
 

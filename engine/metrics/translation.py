@@ -11,9 +11,9 @@ import torch
 from sacrebleu.metrics.bleu import BLEU
 from torch import Tensor, nn
 
+from engine.data.labels import IGNORED
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.networks.token_losses import summed_sequence_loss
-from engine.tasks.task import Evaluation, Evaluator
-from engine.text.instructions import IGNORED
 from engine.text.writing import sources_of
 from engine.training.batch import Batch
 from engine.views import Cell, Table, Texts, View

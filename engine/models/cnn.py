@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from engine.fields import option
 from engine.models.section import ModelConfig
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 class CnnConfig(ModelConfig):
@@ -16,14 +13,9 @@ class CnnConfig(ModelConfig):
 
     kind: Literal["cnn"] = "cnn"
     title = "small CNN"
+    implementation = "engine.networks.cnn:build"
 
     channels: tuple[int, ...] = option(
         (32, 64), "Channels of each stage", min_length=1, max_length=6
     )
     dropout: float = option(0.1, "Dropout before the last layer", ge=0, lt=1)
-
-    def build(self, shape: Any) -> nn.Module:
-        """Takes an :class:`~engine.models.shapes.ImageShape`."""
-        from engine.networks.cnn import Cnn
-
-        return Cnn(shape.channels, self.channels, shape.outputs, self.dropout)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from engine.fields import option
 from engine.models.section import ModelConfig
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 class DLinearConfig(ModelConfig):
@@ -16,12 +13,7 @@ class DLinearConfig(ModelConfig):
 
     kind: Literal["dlinear"] = "dlinear"
     title = "DLinear"
+    implementation = "engine.networks.dlinear:build"
 
     kernel_size: int = option(25, "Rows in the moving average that is the trend", ge=1, unit="rows")
     individual: bool = option(False, "Layers of its own for each target")
-
-    def build(self, shape: Any) -> nn.Module:
-        """Takes a :class:`~engine.models.shapes.SeriesShape`."""
-        from engine.networks.dlinear import DLinear
-
-        return DLinear(shape, self.kernel_size, self.individual)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from engine.fields import option
 from engine.models.section import ModelConfig
@@ -21,13 +21,12 @@ class Preprocessing:
 class ImageModelConfig(ModelConfig):
     """Which layers learn, for networks that may have been trained before."""
 
+    preprocessing: ClassVar[str]
+    """``package.module:name`` of a function that tells what pre-trained weights ask for."""
+
     trainable: Literal["all", "last_stage", "head"] = option(
         "all", "Layers that learn: all, those of the last stage and the head, or the head alone"
     )
     backbone_lr_scale: float = option(
         1.0, "Learning rate of the layers below the head, as a share of the head's", gt=0, le=1
     )
-
-    def preprocessing(self) -> Preprocessing | None:
-        """What pre-trained weights ask for; ``None`` from scratch."""
-        raise NotImplementedError

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from engine.fields import option
 from engine.models.section import ModelConfig
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 class MlpConfig(ModelConfig):
@@ -16,6 +13,7 @@ class MlpConfig(ModelConfig):
 
     kind: Literal["mlp"] = "mlp"
     title = "multi-layer perceptron"
+    implementation = "engine.networks.mlp:build"
 
     hidden: tuple[int, ...] = option(
         (256, 128), "Width of each hidden layer", min_length=0, max_length=32
@@ -41,20 +39,3 @@ class MlpConfig(ModelConfig):
     frequency_scale: float = option(
         0.1, "Spread of the waves' frequencies at the beginning", gt=0, le=100, advanced=True
     )
-
-    def build(self, shape: Any) -> nn.Module:
-        """Takes a :class:`~engine.models.shapes.TabularShape`."""
-        from engine.networks.mlp import Mlp
-
-        return Mlp(
-            numeric=shape.numeric,
-            cardinalities=shape.cardinalities,
-            outputs=shape.outputs,
-            hidden=self.hidden,
-            dropout=self.dropout,
-            activation=self.activation,
-            normalization=self.normalization,
-            embedding_size=self.embedding_size,
-            frequencies=self.frequencies,
-            frequency_scale=self.frequency_scale,
-        )

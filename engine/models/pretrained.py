@@ -18,6 +18,8 @@ PATH_HELP = "Name on the Hugging Face hub, a folder, or a finished run; empty be
 class PretrainedModelConfig(ModelConfig):
     """Where the weights come from; without a place, how large the network is."""
 
+    base_name = "engine.models.weights_path:base_of"
+
     path: str = option("", PATH_HELP)
     revision: str = option("main", "Branch, tag or commit on the hub", advanced=True)
     hidden_size: int = option(128, "Width of the network (from scratch)", ge=8, le=16_384)
@@ -52,17 +54,6 @@ class PretrainedModelConfig(ModelConfig):
     def from_scratch(self) -> bool:
         """Whether there are no weights to begin with."""
         return not self.path
-
-    @property
-    def base(self) -> str:
-        """The place of the weights, as transformers and peft find them.
-
-        Empty for an adapter as well: a further one on top of it could not name its base.
-        """
-        from engine.networks.transformer import base_of_adapter, source_of
-
-        place = source_of(self.path) if self.path else ""
-        return "" if base_of_adapter(place) else place
 
     def exported(self, folder: Path) -> Self:
         """The network as it lies in an exported folder."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from engine.fields import option
 from engine.models.section import ModelConfig
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 class RecurrentConfig(ModelConfig):
     """What all recurrent networks share."""
 
+    implementation = "engine.networks.recurrent:build"
     cell: ClassVar[Literal["lstm", "gru"]]
 
     hidden_size: int = option(64, "Width of the state", ge=1, le=8192)
@@ -31,19 +29,6 @@ class RecurrentConfig(ModelConfig):
     window_norm: Literal["none", "last", "standard"] = option(
         "last", "Measure each window against its last value, or its mean and deviation"
     )
-
-    def build(self, shape: Any) -> nn.Module:
-        """Takes a :class:`~engine.models.shapes.SeriesShape`."""
-        from engine.networks.recurrent import DirectRecurrent, EncoderDecoder
-        from engine.networks.window_norm import with_window_norm
-
-        size = (self.hidden_size, self.layers, self.dropout)
-        network: nn.Module
-        if self.decoder == "direct":
-            network = DirectRecurrent(self.cell, shape, *size)
-        else:
-            network = EncoderDecoder(self.cell, shape, *size, self.scheduled_sampling_steps)
-        return with_window_norm(network, self.window_norm, shape.channels, shape.targets)
 
 
 class LstmConfig(RecurrentConfig):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from engine.fields import option
-from engine.models.image import ImageModelConfig, Preprocessing
-
-if TYPE_CHECKING:
-    from torch import nn
+from engine.models.image import ImageModelConfig
 
 SUGGESTED = (
     "resnet18", "resnet34", "resnet50", "mobilenet_v3_small", "mobilenet_v3_large",
@@ -22,6 +19,9 @@ class TorchvisionConfig(ImageModelConfig):
 
     kind: Literal["torchvision"] = "torchvision"
     title = "torchvision"
+    implementation = "engine.networks.torchvision:build_torchvision"
+    preprocessing = "engine.networks.torchvision:preprocessing_of"
+    base_name = "engine.networks.torchvision:name_of_weights"
 
     name: str = option(
         "resnet18", "Name of a classifier in torchvision", suggestions=SUGGESTED, max_length=80
@@ -34,29 +34,6 @@ class TorchvisionConfig(ImageModelConfig):
     dropout: float | None = option(
         None, "Dropout before the last layer, where the network has one", ge=0, lt=1, advanced=True
     )
-
-    def preprocessing(self) -> Preprocessing | None:
-        """Size, mean and deviation of the images on which the weights were trained."""
-        if not self.pretrained:
-            return None
-        from engine.networks.torchvision import preprocessing_of
-
-        return preprocessing_of(self)
-
-    def build(self, shape: Any) -> nn.Module:
-        """Takes an :class:`~engine.models.shapes.ImageShape`."""
-        from engine.networks.torchvision import build_torchvision
-
-        return build_torchvision(self, shape)
-
-    @property
-    def base(self) -> str:
-        """What torchvision calls the weights; empty where the network is not as they know it."""
-        if not self.pretrained or self.small_stem == "yes":
-            return ""
-        from engine.networks.torchvision import name_of_weights
-
-        return name_of_weights(self)
 
     def exported(self, folder: Path) -> TorchvisionConfig:
         """Without a download: all weights lie in the folder."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from engine.fields import option
 from engine.models.pretrained import PATH_HELP, PretrainedModelConfig
-
-if TYPE_CHECKING:
-    from torch import nn
 
 SUGGESTED = (
     "distilbert/distilbert-base-uncased",
@@ -24,6 +21,7 @@ class TransformerConfig(PretrainedModelConfig):
 
     kind: Literal["transformer"] = "transformer"
     title = "transformer"
+    implementation = "engine.networks.transformer:build_transformer"
 
     path: str = option("", PATH_HELP, suggestions=SUGGESTED)
     intermediate_size: int = option(
@@ -33,9 +31,3 @@ class TransformerConfig(PretrainedModelConfig):
         8000, "Tokens of the tokenizer that is trained on the data", ge=100, le=500_000
     )
     lowercase: bool = option(True, "Whether that tokenizer makes all letters small")
-
-    def build(self, shape: Any) -> nn.Module:
-        """Takes a :class:`~engine.models.shapes.TextShape`."""
-        from engine.networks.transformer import build_transformer
-
-        return build_transformer(self, shape)

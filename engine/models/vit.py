@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from engine.fields import option
-from engine.models.image import ImageModelConfig, Preprocessing
+from engine.models.image import ImageModelConfig
 from engine.models.pretrained import PATH_HELP, PretrainedModelConfig
-
-if TYPE_CHECKING:
-    from torch import nn
 
 SUGGESTED = (
     "google/vit-base-patch16-224",
@@ -26,21 +23,9 @@ class ImageTransformerConfig(ImageModelConfig, PretrainedModelConfig):
 
     kind: Literal["image_transformer"] = "image_transformer"
     title = "transformer on images"
+    implementation = "engine.networks.image_transformer:build_image_transformer"
+    preprocessing = "engine.networks.image_transformer:preprocessing_of"
 
     path: str = option("", PATH_HELP, suggestions=SUGGESTED)
     num_hidden_layers: int = option(4, "Layers (from scratch)", ge=1, le=200)
     patch_size: int = option(4, "Side of a patch (from scratch)", ge=1, le=64, unit="px")
-
-    def preprocessing(self) -> Preprocessing | None:
-        """What the model's own image processor does."""
-        if self.from_scratch:
-            return None
-        from engine.networks.image_transformer import preprocessing_of
-
-        return preprocessing_of(self)
-
-    def build(self, shape: Any) -> nn.Module:
-        """Takes an :class:`~engine.models.shapes.ImageShape`."""
-        from engine.networks.image_transformer import build_image_transformer
-
-        return build_image_transformer(self, shape)

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from engine.models.cnn import CnnConfig
+from engine.models.shapes import ImageShape
+
 
 class Cnn(nn.Module):
     """Stages of two convolutions; between stages the resolution is halved.
@@ -41,3 +44,8 @@ def _convolution(before: int, after: int) -> list[nn.Module]:
         nn.BatchNorm2d(after),
         nn.ReLU(inplace=True),
     ]
+
+
+def build(config: CnnConfig, shape: ImageShape) -> Cnn:
+    """The network of a section for images of ``shape``."""
+    return Cnn(shape.channels, config.channels, shape.outputs, config.dropout)

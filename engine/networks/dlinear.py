@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.models.dlinear import DLinearConfig
 from engine.models.shapes import SeriesShape
 
 
@@ -49,3 +50,8 @@ def _each(layers: nn.ModuleList, series: Tensor) -> Tensor:
         shared: Tensor = layers[0](series)
         return shared
     return torch.stack([layer(series[:, i]) for i, layer in enumerate(layers)], 1)
+
+
+def build(config: DLinearConfig, shape: SeriesShape) -> DLinear:
+    """The network of a section for series of ``shape``."""
+    return DLinear(shape, config.kernel_size, config.individual)

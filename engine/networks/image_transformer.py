@@ -5,32 +5,24 @@ from __future__ import annotations
 import inspect
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import transformers
 from torch import Tensor, nn
 
-from engine import atomic
 from engine.errors import TrainingError
 from engine.models.image import Preprocessing
 from engine.models.shapes import ImageShape
+from engine.models.vit import ImageTransformerConfig
+from engine.models.weights_path import base_of_adapter, source_of
 from engine.networks.transfer import Transfer, check_size
-from engine.networks.transformer import (
-    base_of_adapter,
-    compute_twice,
-    merged_adapter,
-    readable,
-    source_of,
-)
+from engine.networks.transformer import compute_twice, merged_adapter, readable
 from engine.plain import plain
-
-if TYPE_CHECKING:
-    from engine.models.vit import ImageTransformerConfig
+from engine.vision.processor_file import PROCESSOR_FILE
 
 _AUTO: Any = transformers.AutoModelForImageClassification
 _HALF = (0.5, 0.5, 0.5)
-_PREPROCESSING = "preprocessor_config.json"
 
 
 class ImageTransformer(Transfer):
@@ -53,23 +45,6 @@ class ImageTransformer(Transfer):
         network.save_pretrained(folder)
 
 
-def save_companions(preprocessing: Preprocessing, folder: Path) -> None:
-    """What transformers reads beside the weights or an adapter. Raises ``OSError``."""
-    atomic.write_json(
-        folder / _PREPROCESSING,
-        {
-            "image_processor_type": "ViTImageProcessor",
-            "do_resize": True,
-            "size": {"height": preprocessing.size, "width": preprocessing.size},
-            "do_rescale": True,
-            "rescale_factor": 1 / 255,
-            "do_normalize": True,
-            "image_mean": list(preprocessing.mean),
-            "image_std": list(preprocessing.std),
-        },
-    )
-
-
 def build_image_transformer(config: ImageTransformerConfig, shape: ImageShape) -> nn.Module:
     """The network in float32 on torch's current default device; raises :class:`TrainingError`."""
     place = torch.get_default_device()
@@ -83,11 +58,13 @@ def build_image_transformer(config: ImageTransformerConfig, shape: ImageShape) -
     return made.to(place)
 
 
-def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing:
-    """Size, mean and deviation that the model's image processor notes.
+def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing | None:
+    """Size, mean and deviation that the model's image processor notes; ``None`` from scratch.
 
     Raises :class:`TrainingError` for a model that cannot be had.
     """
+    if config.from_scratch:
+        return None
     with readable(config):
         architecture = _architecture(config)
         noted = _noted(config, source_of(config.path))
@@ -106,7 +83,7 @@ def _noted(config: ImageTransformerConfig, place: str) -> str | None:
     """The file of the model's image processor, where it has one."""
     revision = {"revision": config.revision} if place == config.path else {}
     found: str | None = transformers.utils.hub.cached_file(
-        place, _PREPROCESSING, _raise_exceptions_for_missing_entries=False, **revision
+        place, PROCESSOR_FILE, _raise_exceptions_for_missing_entries=False, **revision
     )
     return found
 

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from engine.models.mlp import MlpConfig
+from engine.models.shapes import TabularShape
+
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "gelu": nn.GELU,
@@ -98,3 +101,19 @@ def _embedding(cardinality: int, width: int) -> nn.Embedding:
         # Unknown categories begin in the middle of the known ones.
         table.weight[0].zero_()
     return table
+
+
+def build(config: MlpConfig, shape: TabularShape) -> Mlp:
+    """The network of a section for tables of ``shape``."""
+    return Mlp(
+        numeric=shape.numeric,
+        cardinalities=shape.cardinalities,
+        outputs=shape.outputs,
+        hidden=config.hidden,
+        dropout=config.dropout,
+        activation=config.activation,
+        normalization=config.normalization,
+        embedding_size=config.embedding_size,
+        frequencies=config.frequencies,
+        frequency_scale=config.frequency_scale,
+    )

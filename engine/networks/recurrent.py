@@ -7,7 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from engine.models.recurrent import RecurrentConfig
 from engine.models.shapes import SeriesShape
+from engine.networks.window_norm import with_window_norm
 
 Cell = Literal["lstm", "gru"]
 _CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -99,3 +101,14 @@ class EncoderDecoder(nn.Module):
         share = 1.0 - self.updates / max(1, self.sampling_steps)
         self.updates += 1
         return torch.rand(self.horizon, len(past), 1, 1, device=past.device) < share
+
+
+def build(config: RecurrentConfig, shape: SeriesShape) -> nn.Module:
+    """The network of a section for series of ``shape``."""
+    size = (config.hidden_size, config.layers, config.dropout)
+    network: nn.Module
+    if config.decoder == "direct":
+        network = DirectRecurrent(config.cell, shape, *size)
+    else:
+        network = EncoderDecoder(config.cell, shape, *size, config.scheduled_sampling_steps)
+    return with_window_norm(network, config.window_norm, shape.channels, shape.targets)

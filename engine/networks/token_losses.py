@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from engine.text.instructions import IGNORED
+from engine.data.labels import IGNORED
 
 CHUNK_BYTES = 64 << 20
 """Logits of a chunk, in float32."""

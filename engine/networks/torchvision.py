@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import pickle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.error import URLError
 
 import torch
@@ -14,11 +14,9 @@ from torchvision import models
 from engine.errors import TrainingError
 from engine.models.image import Preprocessing
 from engine.models.shapes import ImageShape
+from engine.models.torchvision import TorchvisionConfig
 from engine.networks.transfer import Transfer, check_size, find_head
 from engine.plain import plain
-
-if TYPE_CHECKING:
-    from engine.models.torchvision import TorchvisionConfig
 
 _SMALL = 64
 """Images up to this side lose too much in a stem that was made for ImageNet."""
@@ -41,15 +39,23 @@ def build_torchvision(config: TorchvisionConfig, shape: ImageShape) -> nn.Module
     return made.to(place)
 
 
-def preprocessing_of(config: TorchvisionConfig) -> Preprocessing:
-    """What the weights of ImageNet ask for; raises :class:`TrainingError` for an unknown name."""
+def preprocessing_of(config: TorchvisionConfig) -> Preprocessing | None:
+    """Size, mean and deviation that the weights of ImageNet ask for; ``None`` from scratch.
+
+    Raises :class:`TrainingError` for an unknown name.
+    """
+    if not config.pretrained:
+        return None
     wanted = _weights(config).transforms()
     return Preprocessing(wanted.crop_size[0], tuple(wanted.mean), tuple(wanted.std))
 
 
 def name_of_weights(config: TorchvisionConfig) -> str:
-    """As ``torchvision.models.get_weight`` takes it; raises :class:`TrainingError`."""
-    return str(_weights(config))
+    """The weights' name as ``torchvision.models.get_weight`` takes it.
+
+    Empty where the network is not as torchvision knows it. Raises :class:`TrainingError`.
+    """
+    return str(_weights(config)) if config.pretrained and config.small_stem != "yes" else ""
 
 
 def _builder(name: str) -> Any:
@@ -110,7 +116,7 @@ def _load(network: nn.Module, config: TorchvisionConfig) -> None:
     if others:
         raise TrainingError(
             f"The weights of {config.name} do not fit images of this size: {others[0]} differs.",
-            f"Set task.image_size to {preprocessing_of(config).size}.",
+            f"Set task.image_size to {weights.transforms().crop_size[0]}.",
         )
 
 

@@ -6,11 +6,10 @@ Nothing that is loaded is executed: no code from the hub, no pickled weights.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import transformers
@@ -20,13 +19,11 @@ from torch import nn
 
 from engine.errors import TrainingError
 from engine.hub_reach import offline_where_unreachable
-from engine.locations import expanded, is_file, is_folder, runs_folder
+from engine.locations import is_file, is_folder
 from engine.models.shapes import TextHead, TextShape
-from engine.names import is_name
-
-if TYPE_CHECKING:
-    from engine.models.transformer import TransformerConfig
-    from engine.models.vit import ImageTransformerConfig
+from engine.models.transformer import TransformerConfig
+from engine.models.vit import ImageTransformerConfig
+from engine.models.weights_path import base_of_adapter, source_of
 
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 # A table of weights that were added for the task is news to nobody: the head is always new.
@@ -34,7 +31,6 @@ transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 # Batches are tokenised before training; the tokenizers' own threads only warn about forks.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-_ADAPTER = "adapter_config.json"
 _AUTO: dict[TextHead, Any] = {
     "sequence_classification": transformers.AutoModelForSequenceClassification,
     "token_classification": transformers.AutoModelForTokenClassification,
@@ -124,7 +120,7 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
 
 def merged_adapter(network: Any, adapter: str) -> Any:
     """The network with an adapter worked into its weights, to go on from there."""
-    import peft
+    import peft  # seconds, for an adapter alone
 
     if not is_file(Path(adapter) / "adapter_model.safetensors"):
         raise TrainingError(
@@ -132,16 +128,6 @@ def merged_adapter(network: Any, adapter: str) -> Any:
         )
     adapted = peft.PeftModel.from_pretrained(network, adapter)
     return adapted.merge_and_unload(safe_merge=True).requires_grad_(True)
-
-
-def base_of_adapter(place: str) -> str:
-    """The base that an adapter's folder names; empty where ``place`` is no adapter's folder."""
-    try:
-        record = json.loads((Path(place) / _ADAPTER).read_text())
-    except (OSError, ValueError):
-        return ""
-    base = record.get("base_model_name_or_path") if isinstance(record, dict) else None
-    return base if isinstance(base, str) else ""
 
 
 def pretrained_config(config: TransformerConfig) -> Any:
@@ -184,24 +170,6 @@ def longest_input(config: TransformerConfig, tokenizer: Any) -> int:
     architecture = pretrained_config(config)
     bound = getattr(architecture, "max_position_embeddings", None) or 1_000_000
     return int(min(bound, tokenizer.model_max_length, 1_000_000))
-
-
-def source_of(path: str) -> str:
-    """What transformers is asked for: a folder if ``path`` is one or a finished run, else a name.
-
-    Raises :class:`TrainingError` for a folder that holds no model.
-    """
-    given = expanded(path)
-    run = runs_folder() / path if is_name(path) else given
-    for folder in (given, given / "model", run / "model"):
-        if any(is_file(folder / name) for name in ("config.json", _ADAPTER)):
-            return str(folder)
-    if given.is_absolute() or path.startswith((".", "~")) or is_folder(given) or is_folder(run):
-        raise TrainingError(
-            f"model.path: {path[:200]} holds no transformers model (no config.json).",
-            "Give a folder that has one, a finished run, or a name on the hub.",
-        )
-    return path
 
 
 @contextlib.contextmanager

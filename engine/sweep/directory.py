@@ -22,10 +22,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine import atomic, json_text, toml
 from engine.config import RunConfig
-from engine.detached import locked, spawn
+from engine.detached import spawn
 from engine.errors import RunError
 from engine.names import NAME_PATTERN, is_name
 from engine.process import ProcessIdentity
+from engine.processes.lock import locked
 from engine.sweep.space import Dimension, read_space
 from engine.sweep.table import SweepTable
 

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, Literal
 
-from engine.events import Log
-from engine.fields import option
-from engine.metric import Metric
-from engine.tasks.generation import GenerationConfig, GenerationTask
-from engine.tasks.task import Evaluation, Evaluator, Report, Task
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from engine.data.labels import IGNORED
+from engine.data.load import load_data
+from engine.data.on_disk import in_windows, table_of
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
+from engine.data.splits import cut_splits
+from engine.errors import DataError
+from engine.events import Log, Report
+from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.language import LanguageEvaluator, frequency_metrics
+from engine.networks.token_losses import measured_sums, summed_loss
+from engine.summary import DataSummary
+from engine.tasks.causal_lm_config import CausalLmConfig
+from engine.tasks.generation import GenerationTask
 from engine.tasks.text import TextFitted
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-    import torch
-    from numpy.typing import NDArray
-    from torch import nn
-
-    from engine.config import RunConfig
-    from engine.data.raw import RawData
-    from engine.summary import DataSummary
-    from engine.text.continuation import Sampling
-    from engine.training.batch import Batch, Source
-    from engine.views import View
+from engine.text.blocks import BlockSource, are_lines, pieces, sizes_of, tail_rows, token_row
+from engine.text.cache import encoded
+from engine.text.columns import by_name, chosen, find_text, is_list
+from engine.text.continuation import Sampling, continued
+from engine.text.instructions import Instructions, chat, gap_between
+from engine.text.padding import padded
+from engine.text.rows import blank, some_of, texts_in, without_faults
+from engine.text.source import TokenSource, token_inputs
+from engine.text.summary import summary_of
+from engine.training.batch import Batch, Source
+from engine.views import Texts, View
 
 Form = Literal["text", "pairs", "messages"]
 
@@ -37,39 +49,6 @@ _AT_ONCE = 256
 """Pieces of text that are put on the disk together."""
 _SAMPLE_TOKENS = 64
 """Samples while it trains are no longer than this: writing is slow."""
-
-
-class CausalLmConfig(GenerationConfig):
-    """Columns, length of the blocks, and what is learned of instructions."""
-
-    kind: Literal["causal_lm"] = "causal_lm"
-    title = "Language modelling"
-    metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("loss", higher_is_better=False, help="cross-entropy in nats a token"),
-        Metric("perplexity", higher_is_better=False, help="e to the loss"),
-        Metric(
-            "nats_per_character",
-            higher_is_better=False,
-            help="cross-entropy a character, to hold different tokenizers against each other",
-        ),
-        Metric("accuracy", percent=True, help="share of tokens that were the likeliest"),
-    )
-
-    text: str = option("", "Column with plain texts; empty finds it", column=True)
-    prompt: str = option("", "Column with instructions; empty looks for one", column=True)
-    completion: str = option("", "Column with their answers; empty looks for one", column=True)
-    messages: str = option("", "Column with conversations; empty looks for one", column=True)
-    max_length: int = option(
-        128, "Tokens of a block; longer instructions are cut", ge=4, le=1_000_000, unit="tokens"
-    )
-    join: Literal["auto", "lines", "documents"] = option(
-        "auto", "Whether rows of plain text are lines of one text, or each is one", advanced=True
-    )
-    completions_only: bool = option(True, "Learn the answers and not the instructions")
-
-    def create(self, config: RunConfig) -> Task[Any]:
-        """The task."""
-        return CausalLm(config)
 
 
 class CausalLmFitted(TextFitted):
@@ -96,10 +75,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
 
     def load(self) -> RawData:
         """Plain text is cut at its end, instructions at random."""
-        from engine.data.splits import cut_splits
-        from engine.text.rows import blank, without_faults
-
-        raw = self.config.data.load()
+        raw = load_data(self.config.data)
         form, columns = self._columns(raw.train)
         if form == "text":
             return self._cut_text(raw, columns[0])
@@ -109,11 +85,6 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         )
 
     def _cut_text(self, raw: RawData, column: str) -> RawData:
-        from engine.data.raw import TEST, TRAIN, VALIDATION
-        from engine.errors import DataError
-        from engine.text.blocks import sizes_of, tail_rows
-        from engine.text.rows import texts_in
-
         data = self.config.data
         splits = dict(raw.splits)
         notes = []
@@ -136,8 +107,6 @@ class CausalLm(GenerationTask[CausalLmFitted]):
 
     def _columns(self, table: pa.Table) -> tuple[Form, list[str]]:
         """What the data holds, by the fields or by the names of the columns."""
-        from engine.text.columns import by_name, chosen, find_text, is_list
-
         section = self.section
         if section.text:
             return "text", [chosen(table, section.text, "task.text")]
@@ -153,9 +122,6 @@ class CausalLm(GenerationTask[CausalLmFitted]):
 
     def fit(self, raw: RawData) -> CausalLmFitted:
         """Train a tokenizer where the network is new."""
-        from engine.text.blocks import are_lines, pieces
-        from engine.text.rows import texts_in
-
         form, columns = self._columns(raw.train)
         lines = False
         texts: Iterable[str]
@@ -175,10 +141,6 @@ class CausalLm(GenerationTask[CausalLmFitted]):
 
     def summarize(self, raw: RawData, fitted: CausalLmFitted) -> DataSummary:
         """Columns, and how long the texts are."""
-        from engine.text.blocks import pieces
-        from engine.text.rows import some_of, texts_in
-        from engine.text.summary import summary_of
-
         names = {"text": ["text"], "pairs": ["prompt", "completion"], "messages": ["messages"]}
         roles = dict(zip(fitted.columns, names[fitted.form], strict=True))
         if fitted.form == "text":
@@ -202,11 +164,6 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         """Blocks of plain text, or padded instructions."""
         if fitted.form != "text":
             return self._instructions(table, fitted, device, report)
-        import torch
-
-        from engine.errors import DataError
-        from engine.text.blocks import BlockSource
-
         tokens, characters = self._tokens(table, fitted, report)
         if len(tokens) <= fitted.max_length:
             raise DataError(
@@ -221,13 +178,6 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         self, table: pa.Table, fitted: CausalLmFitted, report: Report
     ) -> tuple[NDArray[np.int32], int]:
         """All tokens of a split, and its number of characters."""
-        import pyarrow as pa
-
-        from engine.data.on_disk import table_of
-        from engine.text.blocks import pieces, token_row
-        from engine.text.cache import encoded
-        from engine.text.rows import texts_in
-
         tokenizer = self.tokenizer(fitted.tokenizer)
         end = [] if fitted.lines else [tokenizer.eos_token_id]
 
@@ -247,12 +197,6 @@ class CausalLm(GenerationTask[CausalLmFitted]):
     def _instructions(
         self, table: pa.Table, fitted: CausalLmFitted, device: torch.device, report: Report
     ) -> Source:
-        import pyarrow as pa
-
-        from engine.text.cache import encoded
-        from engine.text.instructions import Instructions
-        from engine.text.source import TokenSource
-
         names = ["prompt", "completion"] if fitted.form == "pairs" else ["messages"]
         columns = dict(zip(names, (table[name] for name in fitted.columns), strict=True))
         tokenizer = self.tokenizer(fitted.tokenizer)
@@ -276,11 +220,6 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         self, table: pa.Table, fitted: CausalLmFitted, device: torch.device, report: Report
     ) -> Source:
         """Beginnings to go on with, as tokens."""
-        import pyarrow as pa
-
-        from engine.text.cache import encoded
-        from engine.text.source import TokenSource
-
         del report
         tokenizer = self.tokenizer(fitted.tokenizer)
 
@@ -293,9 +232,6 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         return TokenSource(samples, _Collate(tokenizer.pad_token_id), device, table)
 
     def _beginnings(self, table: pa.Table, fitted: CausalLmFitted) -> list[str]:
-        from engine.text.columns import chosen
-        from engine.text.instructions import chat, gap_between
-
         rows = table[chosen(table, fitted.columns[0], "The data to predict from")].to_pylist()
         if fitted.form == "messages":
             tokenizer = self.tokenizer(fitted.tokenizer)
@@ -307,17 +243,12 @@ class CausalLm(GenerationTask[CausalLmFitted]):
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens that are learned."""
-        from engine.networks.token_losses import summed_loss
-
         return summed_loss(network, batch.inputs, batch.targets["labels"]) / batch.weight
 
     def evaluator(self, fitted: CausalLmFitted) -> Evaluator:
         """Loss, perplexity, and some texts that the network writes."""
-        from engine.metrics.language import LanguageEvaluator
 
         def views(network: nn.Module, batch: Batch) -> Sequence[View]:
-            from engine.views import Texts
-
             sampling = self._sampling(self.section.max_new_tokens)
             return [Texts("Continuations", self._continued(network, batch, fitted, sampling))]
 
@@ -327,8 +258,6 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         self, network: nn.Module, batch: Batch, fitted: CausalLmFitted
     ) -> list[dict[str, Any]]:
         """Each beginning, and how the network goes on."""
-        from engine.text.continuation import continued
-
         tokenizer = self.tokenizer(fitted.tokenizer)
         sampling = self._sampling(self.section.max_new_tokens)
         records = []
@@ -351,8 +280,6 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         self, network: nn.Module, batch: Batch, fitted: CausalLmFitted, sampling: Sampling
     ) -> list[dict[str, str]]:
         """Beginning, what the network writes, and what the data has there."""
-        from engine.text.continuation import continued
-
         tokenizer = self.tokenizer(fitted.tokenizer)
         shown = []
         for row in range(min(_SHOWN, len(batch.inputs["input_ids"]))):
@@ -369,8 +296,6 @@ class CausalLm(GenerationTask[CausalLmFitted]):
 
     def _known(self, batch: Batch, row: int, fitted: CausalLmFitted) -> int:
         """Tokens of a row that are shown to the network: a quarter, or all of an instruction."""
-        from engine.text.instructions import IGNORED
-
         tokens = len(_tokens_of(batch, row))
         if fitted.form == "text" or not self.section.completions_only:
             return max(1, tokens // 4)
@@ -378,16 +303,11 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         return int(learned[0]) + 1 if len(learned) else tokens
 
     def _sampling(self, tokens: int) -> Sampling:
-        from engine.text.continuation import Sampling
-
         section = self.section
         return Sampling(tokens, section.temperature, section.top_p, self.config.train.seed)
 
     def baseline(self, raw: RawData, fitted: CausalLmFitted) -> tuple[str, Evaluation] | None:
         """How well the mere frequency of each token foretells a text."""
-        from engine.data.raw import TEST, VALIDATION
-        from engine.metrics.language import frequency_metrics
-
         table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
         if fitted.form != "text" or table is None or not table.num_rows:
             return None
@@ -405,13 +325,6 @@ class _Collate:
         self._pad = pad_token_id
 
     def __call__(self, samples: pa.Table) -> Batch:
-        import pyarrow.compute as pc
-
-        from engine.text.instructions import IGNORED
-        from engine.text.padding import padded
-        from engine.text.source import token_inputs
-        from engine.training.batch import Batch
-
         inputs = token_inputs(samples, self._pad)
         if "labels" not in samples.column_names:
             return Batch(inputs, None, samples.num_rows)
@@ -422,8 +335,6 @@ class _Collate:
 
 
 def _sums(network: nn.Module, batch: Batch) -> torch.Tensor:
-    from engine.networks.token_losses import measured_sums
-
     return measured_sums(network, batch.inputs, batch.targets["labels"])
 
 
@@ -436,8 +347,6 @@ def _tokens_of(batch: Batch, row: int) -> list[int]:
 
 def _texts(table: pa.Table, form: Form, columns: Sequence[str]) -> Iterator[str]:
     """Each instruction with its answers, as one text."""
-    from engine.data.on_disk import in_windows
-
     for piece in in_windows(table.select(list(columns))):
         if form == "pairs":
             parts = (piece[name].to_pylist() for name in columns)
@@ -454,8 +363,6 @@ def _asked(turns: list[dict[str, str]]) -> list[dict[str, str]]:
 
 def _strange_messages(table: pa.Table, columns: Sequence[str]) -> list[str | None]:
     """A fault for rows that are no conversation with an answer."""
-    from engine.data.on_disk import in_windows
-
     pieces = in_windows(table.select(list(columns)))
     return [_strange(turns) for piece in pieces for turns in piece[columns[0]].to_pylist()]
 

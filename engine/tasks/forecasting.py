@@ -3,90 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any
 
-from pydantic import field_validator
-from pydantic_core import PydanticCustomError
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import nn
 
-from engine.fields import option
-from engine.metric import LOSS, Metric
-from engine.tasks.section import TaskConfig
-from engine.tasks.task import Evaluation, Evaluator, Fitted, Report, Task
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import torch
-    from torch import nn
-
-    from engine.config import RunConfig
-    from engine.data.frequency import Frequency
-    from engine.data.raw import RawData
-    from engine.data.series import Roles, Series
-    from engine.metrics.forecasting import Scales
-    from engine.summary import DataSummary
-    from engine.training.batch import Batch, Source
-
-
-def _error(name: str, help: str) -> Metric:
-    return Metric(name, higher_is_better=False, help=help)
-
-
-class ForecastingConfig(TaskConfig):
-    """Columns, window and horizon, and how gaps and scales are treated."""
-
-    kind: Literal["forecasting"] = "forecasting"
-    title = "Forecasting"
-    domain = "time series"
-    models = ("lstm", "gru", "dlinear")
-    metrics: ClassVar[tuple[Metric, ...]] = (
-        _error("mse_scaled", "mean squared error in standard deviations of the training rows"),
-        LOSS,
-        _error("mse", "mean squared error in the units of the data"),
-        _error("rmse", "root of the mean squared error, in the units of the data"),
-        _error("mae", "mean absolute error, in the units of the data"),
-        _error("mae_scaled", "mean absolute error in standard deviations of the training rows"),
-        _error("mase", "mean absolute error over that of repeating the last season in training"),
-        Metric("r2", help="share of the variance that the forecast explains"),
-    )
-
-    time: str = option("", "Column with the times; empty finds it", column=True)
-    targets: tuple[str, ...] = option(
-        (), "Columns to forecast; empty takes one by its name, else the last", column=True
-    )
-    inputs: tuple[str, ...] = option(
-        (), "Columns to look at beside the targets; empty takes all of numbers", column=True
-    )
-    window: int = option(96, "Rows of the past that are seen", ge=1, le=100_000, unit="rows")
-    horizon: int = option(24, "Rows that it forecasts", ge=1, le=100_000, unit="rows")
-    stride: int = option(
-        1, "Rows from the beginning of one window to the next", ge=1, unit="rows", advanced=True
-    )
-    split_rows: tuple[int, ...] = option(
-        (),
-        "Rows of training, validation and test from the beginning; empty goes by the fractions",
-        advanced=True,
-    )
-    fill: Literal["linear", "previous", "refuse"] = option(
-        "linear", "Gaps: draw a line, repeat the value before, or refuse the data"
-    )
-    calendar: bool = option(False, "Show hour, weekday and day of the year to the network")
-    season: int = option(0, "Rows in a season; 0 finds it", ge=0, le=100_000, unit="rows")
-    loss: Literal["mse", "mae", "huber"] = option(
-        "mse", "What the training makes small", advanced=True
-    )
-
-    @field_validator("split_rows")
-    @classmethod
-    def _three(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if value and (len(value) != 3 or value[0] < 1 or min(value) < 0):
-            raise PydanticCustomError(
-                "not_allowed", "must be three numbers of rows, such as [8640, 2880, 2880]"
-            )
-        return value
-
-    def create(self, config: RunConfig) -> Task[Any]:
-        """The task."""
-        return Forecasting(config)
+from engine.data.chronological import cut_in_time, same_step, series_note, series_table
+from engine.data.fitted import Fitted
+from engine.data.frequency import Frequency, calendar_features, calendar_names
+from engine.data.load import load_data
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
+from engine.data.seasonality import find_season
+from engine.data.series import Roles, Series, check_columns, find_roles, read_series, unused_columns
+from engine.data.windows import WindowSource
+from engine.errors import DataError
+from engine.events import Report
+from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.forecasting import ForecastEvaluator, Scales, forecast_loss
+from engine.models.shapes import SeriesShape
+from engine.networks.build import build_model
+from engine.networks.seasonal_naive import SeasonalNaive
+from engine.plain import plain
+from engine.summary import ColumnSummary, DataSummary
+from engine.tasks.forecasting_config import ForecastingConfig
+from engine.tasks.task import Task
+from engine.training.batch import Batch, Source
 
 
 class SeriesFitted(Fitted):
@@ -119,12 +62,8 @@ class Forecasting(Task[SeriesFitted]):
 
     def load(self) -> RawData:
         """Read the data, make it a regular series, and cut it in the order of time."""
-        from engine.data.chronological import cut_in_time, same_step, series_table
-        from engine.data.raw import TRAIN
-        from engine.data.series import find_roles, read_series, unused_columns
-
         section = self._section
-        raw = self.config.data.load()
+        raw = load_data(self.config.data)
         roles = find_roles(raw.train, section.time, section.targets, section.inputs)
         train = read_series(raw.train, roles, section.fill)
         parts = {TRAIN: train}
@@ -144,8 +83,6 @@ class Forecasting(Task[SeriesFitted]):
         return raw.with_splits(tables, *notes, *cuts)
 
     def _check_lengths(self, splits: Mapping[str, Series]) -> None:
-        from engine.errors import DataError
-
         window, horizon = self._section.window, self._section.horizon
         for name, series in splits.items():
             if 0 < len(series) < window + horizon:
@@ -156,18 +93,11 @@ class Forecasting(Task[SeriesFitted]):
                 )
 
     def _read(self, table: pa.Table, roles: Roles, frequency: Frequency) -> Series:
-        from engine.data.series import check_columns, read_series
-
         check_columns(table, roles)
         return read_series(table, roles, self._section.fill, frequency)
 
     def fit(self, raw: RawData) -> SeriesFitted:
         """Means, deviations and season of the training rows."""
-        import numpy as np
-
-        from engine.data.chronological import series_note
-        from engine.data.seasonality import find_season
-
         note = series_note(raw.train)
         roles, frequency = note.roles, note.frequency
         series = self._read(raw.train, roles, frequency)
@@ -194,9 +124,6 @@ class Forecasting(Task[SeriesFitted]):
         )
 
     def _check_targets(self, names: Sequence[str], constant: Sequence[bool]) -> None:
-        from engine.errors import DataError
-        from engine.plain import plain
-
         for name, same in zip(names, constant, strict=True):
             if same:
                 raise DataError(
@@ -206,9 +133,6 @@ class Forecasting(Task[SeriesFitted]):
 
     def summarize(self, raw: RawData, fitted: SeriesFitted) -> DataSummary:
         """Frequency, span, season and what was mended."""
-        from engine.data.chronological import series_note
-        from engine.summary import DataSummary
-
         rows = {
             name: table.num_rows - series_note(table).context for name, table in raw.splits.items()
         }
@@ -250,8 +174,6 @@ class Forecasting(Task[SeriesFitted]):
         return max(0, (rows - section.window - section.horizon) // section.stride + 1)
 
     def _columns(self, table: pa.Table, fitted: SeriesFitted) -> tuple[Any, ...]:
-        from engine.summary import ColumnSummary
-
         columns = []
         if fitted.time:
             dated = frequency_of(fitted).dated
@@ -281,11 +203,6 @@ class Forecasting(Task[SeriesFitted]):
         self, table: pa.Table, fitted: SeriesFitted, device: torch.device, report: Report
     ) -> Source:
         """The one window at the end of a table, whose future nobody knows."""
-        import numpy as np
-
-        from engine.data.series import Series
-        from engine.errors import DataError
-
         del report
         frequency = frequency_of(fitted)
         series = self._read(table, roles_of(fitted), frequency)
@@ -306,12 +223,6 @@ class Forecasting(Task[SeriesFitted]):
         return self._source(extended, fitted, device)
 
     def _source(self, series: Series, fitted: SeriesFitted, device: torch.device) -> Source:
-        import numpy as np
-        import torch
-
-        from engine.data.frequency import calendar_features
-        from engine.data.windows import WindowSource
-
         section = self._section
         scaled = ((series.values - fitted.mean) / fitted.std).astype(np.float32)
         if section.calendar:
@@ -329,29 +240,23 @@ class Forecasting(Task[SeriesFitted]):
 
     def build_network(self, fitted: SeriesFitted) -> nn.Module:
         """The model's network for these columns."""
-        from engine.data.frequency import calendar_names
-        from engine.models.shapes import SeriesShape
-
         section = self._section
         features = 2 * len(calendar_names(frequency_of(fitted))) if section.calendar else 0
-        return self.config.model.build(
+        return build_model(
+            self.config.model,
             SeriesShape(
                 len(fitted.mean), len(fitted.targets), section.window, section.horizon, features
-            )
+            ),
         )
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over windows, steps and targets, in standard deviations."""
-        from engine.metrics.forecasting import forecast_loss
-
         inputs = batch.inputs
         forecast = network(inputs["past"], inputs["future"], batch.targets)
         return forecast_loss(forecast, batch.targets, self._section.loss).mean()
 
     def evaluator(self, fitted: SeriesFitted) -> Evaluator:
         """Errors of all windows."""
-        from engine.metrics.forecasting import ForecastEvaluator
-
         text = frequency_of(fitted).text
         name = (lambda time: text(time)) if fitted.time else (lambda time: f"row {time + 1:,}")
         return ForecastEvaluator(_forward, scales_of(fitted), self._section.loss, name)
@@ -364,8 +269,6 @@ class Forecasting(Task[SeriesFitted]):
         self, network: nn.Module, batch: Batch, fitted: SeriesFitted
     ) -> list[dict[str, Any]]:
         """One record a step of the horizon: its time, and the value of each target."""
-        import numpy as np
-
         frequency = frequency_of(fitted)
         count = len(fitted.targets)
         forecasts = _forward(network, batch).float().cpu().double().numpy()
@@ -381,11 +284,6 @@ class Forecasting(Task[SeriesFitted]):
 
     def baseline(self, raw: RawData, fitted: SeriesFitted) -> tuple[str, Evaluation] | None:
         """What repeating the last season gives on the same windows."""
-        import torch
-
-        from engine.data.raw import TEST, VALIDATION
-        from engine.networks.seasonal_naive import SeasonalNaive
-
         tables = [raw.splits[name] for name in (TEST, VALIDATION) if name in raw.splits]
         table = next((table for table in tables if table.num_rows), None)
         if table is None:
@@ -404,8 +302,6 @@ class Forecasting(Task[SeriesFitted]):
         self, network: nn.Module, source: Source, fitted: SeriesFitted
     ) -> list[dict[str, str]]:
         """Three forecasts of the first target, drawn small beside the truth."""
-        import torch
-
         rows = torch.linspace(0, len(source) - 1, min(3, len(source))).long()
         batch = next(source.read([rows]))
         forecasts = _forward(network, batch).float()[..., 0].cpu()
@@ -431,22 +327,16 @@ def _forward(network: nn.Module, batch: Batch) -> torch.Tensor:
 
 def roles_of(fitted: SeriesFitted) -> Roles:
     """The columns that the network was trained with."""
-    from engine.data.series import Roles
-
     return Roles(fitted.time, tuple(fitted.targets), tuple(fitted.inputs))
 
 
 def frequency_of(fitted: SeriesFitted) -> Frequency:
     """The step of the training rows."""
-    from engine.data.frequency import Frequency
-
     return Frequency.of(fitted.unit, fitted.step, fitted.regular)
 
 
 def scales_of(fitted: SeriesFitted) -> Scales:
     """What turns standardised errors into others."""
-    from engine.metrics.forecasting import Scales
-
     count = len(fitted.targets)
     return Scales(fitted.targets, fitted.mean[:count], fitted.std[:count], fitted.naive_error)
 

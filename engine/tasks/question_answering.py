@@ -2,81 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any
 
-from pydantic import model_validator
-from pydantic_core import PydanticCustomError
+import pyarrow as pa
+import torch
+from torch import nn
 
-from engine.fields import option
-from engine.metric import LOSS, Metric
-from engine.tasks.section import TaskConfig
-from engine.tasks.task import Evaluator, Report, Task
+from engine.data.load import load_data
+from engine.data.raw import RawData
+from engine.data.splits import cut_groups
+from engine.events import Report
+from engine.metrics.answers import AnswerEvaluator, Answers, Asked, position_loss
+from engine.metrics.evaluator import Evaluator
+from engine.summary import DataSummary
+from engine.tasks.question_answering_config import _LARGEST_OVERLAP, QuestionAnsweringConfig
 from engine.tasks.text import TextFitted, TextTask
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pyarrow as pa
-    import torch
-    from torch import nn
-
-    from engine.config import RunConfig
-    from engine.data.raw import RawData
-    from engine.metrics.answers import Asked
-    from engine.summary import DataSummary
-    from engine.training.batch import Batch, Source
-
-_LARGEST_OVERLAP = 3
-"""Windows may share a third of their tokens, so that they always move on."""
-
-
-class QuestionAnsweringConfig(TaskConfig):
-    """Columns, windows and the longest answer."""
-
-    kind: Literal["question_answering"] = "question_answering"
-    title = "Question answering"
-    domain = "text"
-    models = ("transformer",)
-    metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("f1", percent=True, help="words in common with the reference, as SQuAD counts them"),
-        Metric("exact_match", percent=True, help="share of answers equal to a reference"),
-        LOSS,
-    )
-
-    question: str = option("", "Column with the questions; empty takes question", column=True)
-    context: str = option("", "Column with the texts; empty takes context", column=True)
-    answers: str = option(
-        "", "Column with the answers and where they begin; empty takes answers", column=True
-    )
-    max_length: int = option(
-        384, "Tokens of a question with a window of its text", ge=32, le=1_000_000, unit="tokens"
-    )
-    doc_stride: int = option(
-        128, "Tokens that neighbouring windows share", ge=0, unit="tokens", advanced=True
-    )
-    max_answer_length: int = option(
-        30, "Longest answer", ge=1, le=10_000, unit="tokens", advanced=True
-    )
-
-    @model_validator(mode="after")
-    def _windows_move_on(self) -> QuestionAnsweringConfig:
-        most = self.max_length // _LARGEST_OVERLAP
-        if self.doc_stride > most:
-            raise PydanticCustomError(
-                "mismatch",
-                "windows of {length} tokens can share {most} at most, not {stride}",
-                {
-                    "field": "doc_stride",
-                    "length": self.max_length,
-                    "most": most,
-                    "stride": self.doc_stride,
-                },
-            )
-        return self
-
-    def create(self, config: RunConfig) -> Task[Any]:
-        """The task."""
-        return QuestionAnswering(config)
+from engine.text.answers import answers_of, references_of
+from engine.text.cache import encoded
+from engine.text.columns import by_name, chosen
+from engine.text.lengths import windows_not_cut
+from engine.text.padding import padded
+from engine.text.rows import SOME, blank, without_faults
+from engine.text.source import token_inputs
+from engine.text.summary import summary_of
+from engine.text.windows import ContextWindows, WindowSource
+from engine.training.batch import Batch, Source
 
 
 class QuestionAnsweringFitted(TextFitted):
@@ -104,18 +55,13 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
 
     def load(self) -> RawData:
         """Questions whose answer is in their context; a context stays in one split."""
-        from engine.data.splits import cut_groups
-        from engine.text.rows import without_faults
-
-        raw = self.config.data.load()
+        raw = load_data(self.config.data)
         columns = self._columns(raw.train)
         raw = without_faults(raw, lambda table: _faults(table, *columns))
         return cut_groups(raw, self.config.data, columns[1])
 
     def fit(self, raw: RawData) -> QuestionAnsweringFitted:
         """See whether answers can lack; train a tokenizer where the network is new."""
-        from engine.text.answers import references_of
-
         question, context, answers = self._columns(raw.train)
         references = references_of(raw.train, context, answers)
         contexts = raw.train[context].unique().to_pylist()
@@ -133,11 +79,6 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
 
     def summarize(self, raw: RawData, fitted: QuestionAnsweringFitted) -> DataSummary:
         """Columns, lengths of contexts and of answers."""
-        from engine.text.answers import references_of
-        from engine.text.lengths import windows_not_cut
-        from engine.text.rows import SOME
-        from engine.text.summary import summary_of
-
         contexts = raw.train[fitted.context].unique().to_pylist()
         references = references_of(raw.train, fitted.context, fitted.answers)
         some = contexts[:: len(contexts) // SOME + 1]
@@ -156,12 +97,6 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
         report: Report,
     ) -> Source:
         """Windows with the tokens of the first answer."""
-        import pyarrow as pa
-
-        from engine.text.answers import references_of
-        from engine.text.cache import encoded
-        from engine.text.windows import ContextWindows, WindowSource
-
         references = references_of(table, fitted.context, fitted.answers)
         spans = [
             (answers[0][1], answers[0][1] + len(answers[0][0])) if answers else (-1, -1)
@@ -182,15 +117,11 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy of the first and of the last token, halved."""
-        from engine.metrics.answers import position_loss
-
         output = network(**batch.inputs)
         return position_loss(output.start_logits, output.end_logits, batch.targets)
 
     def evaluator(self, fitted: QuestionAnsweringFitted) -> Evaluator:
         """Exact match and F1."""
-        from engine.metrics.answers import AnswerEvaluator
-
         return AnswerEvaluator(
             self.section.max_answer_length, fitted.may_lack, lambda rows: _asked(rows, fitted)
         )
@@ -203,8 +134,6 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
         self, network: nn.Module, batch: Batch, fitted: QuestionAnsweringFitted
     ) -> list[dict[str, Any]]:
         """The answer, how sure the network is, and the characters where it stands."""
-        from engine.metrics.answers import Answers
-
         answers = Answers(self.section.max_answer_length, fitted.may_lack)
         output = network(**batch.inputs)
         answers.add(output.start_logits.float(), output.end_logits.float(), batch.targets)
@@ -233,8 +162,6 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
 
     def _columns(self, table: pa.Table) -> tuple[str, str, str]:
         """Question, context and answers: as chosen, else by their usual names."""
-        from engine.text.columns import chosen
-
         section = self.section
         return (
             chosen(table, section.question or "question", "task.question"),
@@ -250,12 +177,6 @@ class _Collate:
         self._pad = pad_token_id
 
     def __call__(self, samples: pa.Table) -> Batch:
-        import torch
-
-        from engine.text.padding import padded
-        from engine.text.source import token_inputs
-        from engine.training.batch import Batch
-
         targets = {name: padded(samples[name], -1) for name in ("starts", "ends")}
         targets |= {
             name: torch.tensor(samples[name].to_pylist()) for name in ("null", "first", "last")
@@ -264,15 +185,10 @@ class _Collate:
 
 
 def _answers(table: pa.Table) -> str:
-    from engine.text.columns import by_name
-
     return by_name(table, ("answers", "answer")) or "answers"
 
 
 def _asked(rows: pa.Table, fitted: QuestionAnsweringFitted) -> list[Asked]:
-    from engine.metrics.answers import Asked
-    from engine.text.answers import references_of
-
     references = references_of(rows, fitted.context, fitted.answers)
     return [
         Asked(question, context, [text for text, _ in answers])
@@ -286,9 +202,6 @@ def _asked(rows: pa.Table, fitted: QuestionAnsweringFitted) -> list[Asked]:
 
 
 def _faults(table: pa.Table, question: str, context: str, answers: str) -> Sequence[str | None]:
-    from engine.text.answers import answers_of
-    from engine.text.rows import blank
-
     if answers not in table.column_names:
         return ["there are no answers"] * table.num_rows
     faults = blank(table, [question, context])

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from engine.metric import Metric
 from engine.sections import TaggedSection
-
-if TYPE_CHECKING:
-    from engine.config import RunConfig
-    from engine.tasks.task import Task
 
 
 class TaskConfig(TaggedSection):
@@ -30,7 +26,3 @@ class TaskConfig(TaggedSection):
     def metric(self, name: str = "") -> Metric:
         """The metric called ``name``; the deciding one for an empty name."""
         return next((m for m in self.metrics if m.name == name), self.metrics[0])
-
-    def create(self, config: RunConfig) -> Task[Any]:
-        """The task itself, which needs torch."""
-        raise NotImplementedError

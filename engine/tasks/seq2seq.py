@@ -4,79 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any
 
-from engine.fields import option
-from engine.metric import Metric
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from engine.data.labels import IGNORED
+from engine.data.load import load_data
+from engine.data.raw import RawData
+from engine.data.splits import cut_splits
+from engine.events import Report
+from engine.metrics.evaluator import Evaluator
+from engine.metrics.translation import TranslationEvaluator, Written
+from engine.networks.token_losses import summed_sequence_loss
+from engine.networks.transformer import pretrained_config
+from engine.summary import DataSummary
 from engine.tasks.generation import GenerationTask
-from engine.tasks.section import TaskConfig
-from engine.tasks.task import Evaluator, Report, Task
+from engine.tasks.seq2seq_config import Seq2SeqConfig
 from engine.tasks.text import TextFitted
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import torch
-    from torch import Tensor, nn
-
-    from engine.config import RunConfig
-    from engine.data.raw import RawData
-    from engine.summary import DataSummary
-    from engine.text.writing import Writing
-    from engine.training.batch import Batch, Source
-
-
-class Seq2SeqConfig(TaskConfig):
-    """Columns, lengths, and how texts are written."""
-
-    kind: Literal["seq2seq"] = "seq2seq"
-    title = "Translation and summarisation"
-    domain = "generation"
-    models = ("transformer",)
-    metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("bleu", help="BLEU of the texts written, 0 to 100, by sacrebleu"),
-        Metric("chrf", help="chrF of the texts written, 0 to 100, by sacrebleu"),
-        Metric("exact_match", percent=True, help="share of texts that are the reference"),
-        Metric("loss", higher_is_better=False, help="cross-entropy in nats a token"),
-    )
-
-    source: str = option("", "Column to read; empty finds it", column=True)
-    target: str = option("", "Column to write; empty finds it", column=True)
-    prefix: str = option(
-        "", "Put before each source, as T5 has it: translate English to French:", max_length=1000
-    )
-    max_source_length: int = option(
-        128, "Longer sources are cut", ge=4, le=1_000_000, unit="tokens"
-    )
-    max_target_length: int = option(
-        128, "Longer targets are cut", ge=2, le=1_000_000, unit="tokens"
-    )
-    label_smoothing: float = option(
-        0.0, "Share of the target that is spread over all tokens", ge=0, lt=1
-    )
-    max_new_tokens: int = option(
-        128, "Longest text that is written", ge=1, le=100_000, unit="tokens"
-    )
-    num_beams: int = option(
-        1, "Beams for results and predictions; 1 takes the likeliest token", ge=1, le=100
-    )
-    length_penalty: float = option(
-        1.0, "With beams: the larger, the longer the texts", ge=-10, le=10, advanced=True
-    )
-    eval_rows: int = option(
-        200, "Rows that are written, without beams, in evaluations; 0 goes by the loss", ge=0
-    )
-    final_rows: int = option(2000, "Rows that are written for the end result", ge=0, advanced=True)
-    bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none"] = option(
-        "13a", "How sacrebleu cuts words for BLEU", advanced=True
-    )
-
-    def metric(self, name: str = "") -> Metric:
-        """As :meth:`TaskConfig.metric`; without written texts the loss decides."""
-        return super().metric(name or ("" if self.eval_rows else "loss"))
-
-    def create(self, config: RunConfig) -> Task[Any]:
-        """The task."""
-        return Seq2Seq(config)
+from engine.text.bpe import ending_texts
+from engine.text.cache import encoded
+from engine.text.columns import chosen
+from engine.text.padding import padded
+from engine.text.rows import blank, some_of, texts_in, without_faults
+from engine.text.sides import laid_open, sides, texts_of
+from engine.text.source import TokenSource, token_inputs
+from engine.text.summary import summary_of
+from engine.text.writing import Writing, sources_of, written
+from engine.training.batch import Batch, Source
 
 
 class Seq2SeqFitted(TextFitted):
@@ -103,11 +60,7 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
 
     def load(self) -> RawData:
         """Rows that have both sides; records of texts by language are laid open."""
-        from engine.data.splits import cut_splits
-        from engine.text.rows import blank, without_faults
-        from engine.text.sides import laid_open, sides
-
-        raw = laid_open(self.config.data.load())
+        raw = laid_open(load_data(self.config.data))
         columns = self._columns(raw.train)
         for table in raw.splits.values():
             sides(table, *columns)  # a split may lack what the training rows have
@@ -115,21 +68,15 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
         return cut_splits(raw, self.config.data)
 
     def _columns(self, table: pa.Table) -> tuple[str, str]:
-        from engine.text.sides import sides
-
         return sides(table, self.section.source, self.section.target)
 
     def learn_tokenizer(self, texts: Iterable[str]) -> str:
         """Train a byte-level tokenizer that ends each text, where the network is new."""
-        from engine.text.bpe import ending_texts
-
         trained = super().learn_tokenizer(texts)
         return ending_texts(trained) if trained else ""
 
     def fit(self, raw: RawData) -> Seq2SeqFitted:
         """Train one tokenizer for both sides where the network is new."""
-        from engine.text.rows import texts_in
-
         source, target = self._columns(raw.train)
         prefix = [self.section.prefix] if self.section.prefix else []
         trained = self.learn_tokenizer(chain(prefix, texts_in(raw.train, (source, target))))
@@ -147,17 +94,11 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
         pad: int = self.tokenizer(trained).pad_token_id
         if self.model.from_scratch:
             return pad
-        from engine.networks.transformer import pretrained_config
-
         start = getattr(pretrained_config(self.model), "decoder_start_token_id", None)
         return pad if start is None else int(start)
 
     def summarize(self, raw: RawData, fitted: Seq2SeqFitted) -> DataSummary:
         """Columns, and how long both sides are."""
-        from engine.text.rows import some_of
-        from engine.text.sides import texts_of
-        from engine.text.summary import summary_of
-
         some = some_of(raw.train)
         sources = self.measured(self._sources(some, fitted), fitted)
         # The same facts of the other side, held against its own limit.
@@ -170,22 +111,12 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
         return summary_of(self.config, raw, roles, facts)
 
     def _sources(self, table: pa.Table, fitted: Seq2SeqFitted) -> list[str]:
-        from engine.text.sides import texts_of
-
         return [self.section.prefix + text for text in texts_of(table, fitted.source)]
 
     def encode(
         self, table: pa.Table, fitted: Seq2SeqFitted, device: torch.device, report: Report
     ) -> Source:
         """Tokens of both sides; of sources alone where there is no target."""
-        import numpy as np
-        import pyarrow as pa
-
-        from engine.text.cache import encoded
-        from engine.text.columns import chosen
-        from engine.text.sides import texts_of
-        from engine.text.source import TokenSource
-
         chosen(table, fitted.source, "task.source")
         tokenizer = self.tokenizer(fitted.tokenizer)
         columns = {"source": pa.array(self._sources(table, fitted), pa.string())}
@@ -205,8 +136,6 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens of the targets, each foretold from the true ones before it."""
-        from engine.networks.token_losses import summed_sequence_loss
-
         labels = batch.targets["labels"]
         total = summed_sequence_loss(network, batch.inputs, labels, self.section.label_smoothing)
         return total / batch.weight
@@ -217,8 +146,6 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
 
     def evaluator(self, fitted: Seq2SeqFitted) -> Evaluator:
         """Loss, and BLEU, chrF and exact match of some texts that the network writes."""
-        from engine.metrics.translation import TranslationEvaluator
-        from engine.text.sides import texts_of
 
         def write(network: nn.Module, sources: Sequence[Tensor], final: bool) -> list[str]:
             return self._written(network, sources, fitted, self._writing(beams=final))
@@ -235,9 +162,6 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
         self, network: nn.Module, batch: Batch, fitted: Seq2SeqFitted
     ) -> list[dict[str, Any]]:
         """Each source, and what the network writes for it."""
-        from engine.text.sides import texts_of
-        from engine.text.writing import sources_of
-
         tokens = sources_of(batch.inputs)
         texts = self._written(network, tokens, fitted, self._writing(beams=True))
         sources = texts_of(batch.rows, fitted.source)
@@ -253,14 +177,10 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
         fitted: Seq2SeqFitted,
         writing: Writing,
     ) -> list[str]:
-        from engine.text.writing import written
-
         tokenizer = self.tokenizer(fitted.tokenizer)
         return written(network, tokenizer, sources, fitted.decoder_start_token_id, writing)
 
     def _writing(self, beams: bool) -> Writing:
-        from engine.text.writing import Writing
-
         section = self.section
         return Writing(
             section.max_new_tokens, section.num_beams if beams else 1, section.length_penalty
@@ -270,9 +190,6 @@ class Seq2Seq(GenerationTask[Seq2SeqFitted]):
         self, rows: pa.Table, records: list[dict[str, Any]], fitted: Seq2SeqFitted
     ) -> list[dict[str, str]]:
         """Source, what was written, and reference."""
-        from engine.metrics.translation import Written
-        from engine.text.sides import texts_of
-
         references = texts_of(rows, fitted.target)
         return [
             Written(record["source"], record["generated"], reference).record()
@@ -308,13 +225,6 @@ class _Collate:
         self._start = start
 
     def __call__(self, samples: pa.Table) -> Batch:
-        import torch
-
-        from engine.text.instructions import IGNORED
-        from engine.text.padding import padded
-        from engine.text.source import token_inputs
-        from engine.training.batch import Batch
-
         inputs = token_inputs(samples, self._pad)
         if "labels" not in samples.column_names:
             return Batch(inputs, None, samples.num_rows)

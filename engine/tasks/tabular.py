@@ -4,57 +4,42 @@ from __future__ import annotations
 
 import difflib
 from abc import abstractmethod
+from collections.abc import Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from engine.data.columns import detect_columns
+from engine.data.features import ENCODED, decode_row, encode_rows, encoded_bytes, fit_features
+from engine.data.fitted import Fitted
+from engine.data.load import load_data
+from engine.data.on_disk import evenly, filled, in_windows, selected
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
+from engine.data.splits import cut_splits
 from engine.data.table import Column, Features
 from engine.errors import DataError
-from engine.fields import option
+from engine.events import Report
+from engine.metrics.evaluator import Evaluator
+from engine.metrics.gradient_boosting import MAX_ROWS
+from engine.metrics.importance import Places, Score, WithImportance
+from engine.models.shapes import TabularShape
+from engine.networks.build import build_model
 from engine.plain import plain
 from engine.summary import ColumnSummary, DataSummary
-from engine.tasks.section import TaskConfig
-from engine.tasks.task import Evaluator, Fitted, Report, Task
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pyarrow as pa
-    import torch
-    from numpy.typing import NDArray
-    from torch import nn
-
-    from engine.data.raw import RawData
-    from engine.metrics.importance import Places, Score
-    from engine.training.batch import Batch, Source
+from engine.tasks.tabular_config import TabularConfig
+from engine.tasks.task import Task
+from engine.training.batch import Batch, Source
+from engine.training.mapped import DEVICE_BYTES, MANY_BYTES, MappedSource, RowSource
 
 _TARGET_NAMES = ("target", "label", "class", "y")
 _SHOWN_ROWS = 5
 _SHOWN_INPUTS = 160
 LEARNED_ROWS = 1_000_000
 """At most so many training rows, evenly spread, tell what columns hold and how they are scaled."""
-
-
-class TabularConfig(TaskConfig):
-    """Which columns mean what."""
-
-    domain = "tabular"
-    models = ("mlp",)
-
-    target: str = option(
-        "", "Column to predict; empty takes target, label, class, y or the last", column=True
-    )
-    ignore: tuple[str, ...] = option((), "Columns that are left out", column=True)
-    numeric: tuple[str, ...] = option(
-        (), "Columns that are numbers, whatever they look like", column=True, advanced=True
-    )
-    categorical: tuple[str, ...] = option(
-        (), "Columns that are categories, such as codes in digits", column=True, advanced=True
-    )
-    transform: Literal["auto", "standard", "quantile"] = option(
-        "auto",
-        "Scaling of numbers: by mean and deviation, or by rank; auto ranks those with outliers",
-        advanced=True,
-    )
 
 
 class TabularFitted(Fitted):
@@ -105,9 +90,7 @@ class TabularTask(Task[F]):
 
     def load(self) -> RawData:
         """Read the data, take rows without a target out, and cut the splits that are missing."""
-        from engine.data.splits import cut_splits
-
-        raw = self.config.data.load()
+        raw = load_data(self.config.data)
         target = find_target(raw.train, self.section.target)
         self._check_names(raw.train)
         raw = self._with_clean_targets(raw, target)
@@ -126,9 +109,6 @@ class TabularTask(Task[F]):
 
     def _with_clean_targets(self, raw: RawData, target: str) -> RawData:
         """Splits whose target is clean; rows and whole splits without one are reported."""
-        from engine.data.on_disk import selected
-        from engine.data.raw import TRAIN, Skip
-
         splits, skips, notes = {}, [], []
         for split, table in raw.splits.items():
             if target not in table.column_names:
@@ -153,10 +133,6 @@ class TabularTask(Task[F]):
 
     def fit_inputs(self, raw: RawData) -> tuple[str, list[Column], Features]:
         """Target, columns, and how they become inputs; raises ``DataError`` when none can."""
-        from engine.data.columns import detect_columns
-        from engine.data.features import fit_features
-        from engine.data.on_disk import evenly
-
         section = self.section
         target = find_target(raw.train, section.target)
         some = evenly(raw.train.drop_columns([target]), LEARNED_ROWS)
@@ -177,11 +153,6 @@ class TabularTask(Task[F]):
 
     def encode(self, table: pa.Table, fitted: F, device: torch.device, report: Report) -> Source:
         """Rows as tensors that stay on ``device``, or on the disk where they are many."""
-        import torch
-
-        from engine.data.features import encode_rows, encoded_bytes
-        from engine.training.mapped import DEVICE_BYTES, MANY_BYTES, MappedSource, RowSource
-
         del report
         size = encoded_bytes(fitted.features, table.num_rows)
         apart = size > MANY_BYTES
@@ -196,9 +167,6 @@ class TabularTask(Task[F]):
         return RowSource(placed, None if targets is None else torch.from_numpy(targets).to(device))
 
     def _targets(self, table: pa.Table, fitted: F, apart: bool) -> NDArray[Any]:
-        from engine.data.features import ENCODED
-        from engine.data.on_disk import filled, in_windows
-
         parts = (
             self.encode_target(self.clean_target(piece, fitted.target), fitted)
             for piece in in_windows(table.select([fitted.target]), ENCODED)
@@ -210,17 +178,13 @@ class TabularTask(Task[F]):
 
     def build_network(self, fitted: F) -> nn.Module:
         """The chosen model for these columns."""
-        from engine.models.shapes import TabularShape
-
         features = fitted.features
         cardinalities = tuple(feature.cardinality for feature in features.categorical)
         shape = TabularShape(len(features.numeric), cardinalities, self.outputs(fitted))
-        return self.config.model.build(shape)
+        return build_model(self.config.model, shape)
 
     def evaluator(self, fitted: F) -> Evaluator:
         """Metrics and, at the end, the importance of columns."""
-        from engine.metrics.importance import WithImportance
-
         inner = self.target_evaluator(fitted)
         return WithImportance(inner, column_places(fitted.features), self.score(fitted))
 
@@ -229,12 +193,6 @@ class TabularTask(Task[F]):
 
         Of many training rows, as many as something simple needs.
         """
-        import torch
-
-        from engine.data.on_disk import evenly
-        from engine.data.raw import TEST, TRAIN, VALIDATION
-        from engine.metrics.gradient_boosting import MAX_ROWS
-
         names = [name for name in (TEST, VALIDATION) if raw.splits.get(name)]
         if not names:
             return None
@@ -282,8 +240,6 @@ class TabularTask(Task[F]):
 
     def describe(self, batch: Batch, row: int, fitted: F) -> str:
         """A row's inputs in words."""
-        from engine.data.features import decode_row
-
         numbers = batch.inputs["numeric"][row].tolist()
         codes = batch.inputs["categorical"][row].tolist()
         values = decode_row(fitted.features, numbers, codes)

@@ -9,57 +9,24 @@ is all that a prediction needs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+import pyarrow as pa
+import torch
+from safetensors.torch import load_model, save_model
+from torch import nn
 
-from engine.events import Event
+from engine.config import RunConfig
+from engine.data.fitted import Fitted
+from engine.data.raw import RawData
+from engine.events import Report
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.summary import DataSummary
-from engine.views import View
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pyarrow as pa
-    import torch
-    from torch import nn
-
-    from engine.config import RunConfig
-    from engine.data.raw import RawData
-    from engine.training.batch import Batch, Source
-
-
-class Fitted(BaseModel):
-    """What was learned from the training rows; JSON, no code."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Metrics by name, and what there is to look at."""
-
-    metrics: dict[str, float]
-    views: Sequence[View] = ()
-
-
-class Evaluator(ABC):
-    """Collects what the network says, on the device; counts only at the end."""
-
-    @abstractmethod
-    def update(self, network: nn.Module, batch: Batch) -> None:
-        """Take in one batch, without waiting for the device."""
-
-    @abstractmethod
-    def compute(self, views: bool = False) -> Evaluation:
-        """The metrics over all batches; ``views`` asks for tables and pictures too."""
-
+from engine.training.batch import Batch, Source
 
 F = TypeVar("F", bound=Fitted)
 WEIGHTS = "network.safetensors"
-Report = Callable[[Event], None]
 
 
 class Task(ABC, Generic[F]):
@@ -107,8 +74,6 @@ class Task(ABC, Generic[F]):
 
     def save_network(self, network: nn.Module, fitted: F, folder: Path) -> None:
         """Write the weights into ``folder``, as others read them too. Raises ``OSError``."""
-        from safetensors.torch import save_model
-
         del fitted
         save_model(network, str(folder / WEIGHTS))
 
@@ -118,8 +83,6 @@ class Task(ABC, Generic[F]):
 
     def load_network(self, fitted: F, folder: Path) -> nn.Module:
         """The network with the weights that :meth:`save_network` wrote, on the default device."""
-        from safetensors.torch import load_model
-
         network = self.build_network(fitted)
         load_model(network, str(folder / WEIGHTS))
         return network

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
+import pyarrow as pa
+from torch import nn
+
+from engine.data.fitted import Fitted
 from engine.models.shapes import TextHead, TextShape
-from engine.tasks.task import Fitted, Task
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pyarrow as pa
-    import torch
-    from torch import nn
-
-    from engine.models.transformer import TransformerConfig
-    from engine.training.batch import Batch, Source
+from engine.models.transformer import TransformerConfig
+from engine.networks.build import build_model
+from engine.networks.transformer import load_tokenizer, longest_input
+from engine.tasks.task import Task
+from engine.text.lengths import length_facts
+from engine.text.spread import evenly_spread
+from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.training.batch import Batch, Source
 
 _SHOWN = 5
 """Samples for the monitor."""
@@ -44,8 +46,6 @@ class TextTask(Task[F]):
     @property
     def model(self) -> TransformerConfig:
         """The section of the model."""
-        from engine.models.transformer import TransformerConfig
-
         model = self.config.model
         assert isinstance(model, TransformerConfig)  # the only kind that tasks on text allow
         return model
@@ -70,9 +70,6 @@ class TextTask(Task[F]):
 
     def learn_tokenizer(self, texts: Iterable[str]) -> str:
         """Train a tokenizer, where the network begins from scratch; empty where it has its own."""
-        from engine.text.spread import evenly_spread
-        from engine.text.tokenizer import train_wordpiece
-
         if not self.model.from_scratch:
             return ""
         texts = evenly_spread(texts)
@@ -81,9 +78,6 @@ class TextTask(Task[F]):
     def tokenizer(self, trained: str) -> Any:
         """The tokenizer, made once; ``trained`` is what :meth:`learn_tokenizer` returned."""
         if self._tokenizer is None:
-            from engine.networks.transformer import load_tokenizer
-            from engine.text.tokenizer import wordpiece_from
-
             self._tokenizer = (
                 wordpiece_from(trained)
                 if self.model.from_scratch
@@ -95,8 +89,6 @@ class TextTask(Task[F]):
         """``wanted`` tokens, or as many as a trained model can take in."""
         if self.model.from_scratch:
             return wanted
-        from engine.networks.transformer import longest_input
-
         return min(wanted, longest_input(self.model, self.tokenizer(trained)))
 
     def cache_key(self, fitted: F) -> list[object]:
@@ -106,14 +98,12 @@ class TextTask(Task[F]):
 
     def measured(self, texts: Sequence[str], fitted: F) -> dict[str, str]:
         """Facts on the lengths in tokens of texts that stand for all."""
-        from engine.text.lengths import length_facts
-
         tokens = self.tokenizer(fitted.tokenizer)(list(texts), truncation=False)["input_ids"]
         return length_facts([len(ids) for ids in tokens], fitted.max_length)
 
     def build_network(self, fitted: F) -> nn.Module:
         """The network of the model section, with this task's head."""
-        return self.model.build(self.shape(fitted))
+        return build_model(self.model, self.shape(fitted))
 
     def save_network(self, network: nn.Module, fitted: F, folder: Path) -> None:
         """A folder as transformers writes it."""
@@ -147,9 +137,3 @@ class TextTask(Task[F]):
     ) -> list[dict[str, str]]:
         """Rows beside their predictions, as short texts."""
         raise NotImplementedError
-
-
-def logits_of(network: nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    """What the head says."""
-    logits: torch.Tensor = network(**inputs).logits
-    return logits

@@ -3,55 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Any
 
-from engine.fields import option
-from engine.metric import Metric
-from engine.tasks.classification import CLASS_METRICS, ClassificationConfig
-from engine.tasks.task import Evaluation, Evaluator, Report, Task
-from engine.tasks.text import TextFitted, TextTask, logits_of
+import pyarrow as pa
+import torch
+from torch import nn
+from torch.nn import functional
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import torch
-    from torch import nn
-
-    from engine.config import RunConfig
-    from engine.data.raw import RawData
-    from engine.models.shapes import TextShape
-    from engine.summary import DataSummary
-    from engine.text.labels import Label
-    from engine.training.batch import Batch, Source
-
-
-class TextClassificationConfig(ClassificationConfig):
-    """Columns and the longest text."""
-
-    kind: Literal["text_classification"] = "text_classification"
-    title = "Text classification"
-    domain = "text"
-    models = ("transformer",)
-    metrics: ClassVar[tuple[Metric, ...]] = (
-        *CLASS_METRICS,
-        Metric(
-            "f1_micro", percent=True, help="micro F1: over all labels, where texts have several"
-        ),
-    )
-
-    text: str = option("", "Column with the texts; empty finds it", column=True)
-    text_pair: str = option(
-        "", "Column with a second text, such as a hypothesis; empty looks for one", column=True
-    )
-    label: str = option(
-        "", "Column with the classes, or lists of classes; empty finds it", column=True
-    )
-    max_length: int = option(
-        256, "Longest text; what is beyond is cut off", ge=4, le=1_000_000, unit="tokens"
-    )
-
-    def create(self, config: RunConfig) -> Task[Any]:
-        """The task."""
-        return TextClassification(config)
+from engine.data.load import load_data
+from engine.data.on_disk import evenly, in_windows
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, class_names
+from engine.data.splits import cut_splits
+from engine.errors import DataError
+from engine.events import Report
+from engine.metrics.bag_of_words import ROWS, bag_of_words
+from engine.metrics.classification import balanced_weights, class_loss
+from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.logits import logits_of
+from engine.metrics.texts import LabelledTexts
+from engine.models.shapes import TextShape
+from engine.summary import DataSummary
+from engine.tasks.text import TextFitted, TextTask
+from engine.tasks.text_classification_config import TextClassificationConfig
+from engine.text import columns
+from engine.text.cache import encoded
+from engine.text.columns import chosen, is_list
+from engine.text.labels import Label, classes_of, flags_of, labels_of
+from engine.text.rows import blank, some_of, texts_in, without_faults
+from engine.text.source import TokenSource, token_inputs
+from engine.text.summary import summary_of
+from engine.training.batch import Batch, Source
 
 
 class TextClassificationFitted(TextFitted):
@@ -80,13 +62,7 @@ class TextClassification(TextTask[TextClassificationFitted]):
 
     def load(self) -> RawData:
         """Rows with a text and a label, in three splits."""
-        from engine.data.raw import TRAIN
-        from engine.data.splits import cut_splits
-        from engine.text.columns import is_list
-        from engine.text.labels import labels_of
-        from engine.text.rows import without_faults
-
-        raw = self.config.data.load()
+        raw = load_data(self.config.data)
         text, pair, label = self._columns(raw.train)
         raw = without_faults(raw, lambda table: _faults(table, [text, pair], label))
         raw = cut_splits(raw, self.config.data, None if is_list(raw.train, label) else label)
@@ -95,12 +71,6 @@ class TextClassification(TextTask[TextClassificationFitted]):
 
     def fit(self, raw: RawData) -> TextClassificationFitted:
         """Find the classes; train a tokenizer where the network is new."""
-        from engine.data.raw import class_names
-        from engine.errors import DataError
-        from engine.text.columns import is_list
-        from engine.text.labels import classes_of, labels_of
-        from engine.text.rows import texts_in
-
         text, pair, label = self._columns(raw.train)
         names = class_names(raw.train, label)
         classes, counts = classes_of(labels_of(raw.train, label), names)
@@ -120,9 +90,6 @@ class TextClassification(TextTask[TextClassificationFitted]):
 
     def summarize(self, raw: RawData, fitted: TextClassificationFitted) -> DataSummary:
         """Columns, class balance and lengths."""
-        from engine.text.rows import some_of
-        from engine.text.summary import summary_of
-
         roles = {fitted.text: "text", fitted.text_pair: "second text", fitted.label: "label"}
         classes = dict(zip(fitted.classes, fitted.counts, strict=True))
         facts = self.measured(_texts(some_of(raw.train), [fitted.text]), fitted)
@@ -138,12 +105,6 @@ class TextClassification(TextTask[TextClassificationFitted]):
         report: Report,
     ) -> Source:
         """Tokens and, where there is a label, the number of its class."""
-        import pyarrow as pa
-
-        from engine.text.cache import encoded
-        from engine.text.columns import chosen
-        from engine.text.source import TokenSource
-
         columns = {"text": table[chosen(table, fitted.text, "text")]}
         if fitted.text_pair:
             columns["pair"] = table[chosen(table, fitted.text_pair, "text_pair")]
@@ -167,16 +128,10 @@ class TextClassification(TextTask[TextClassificationFitted]):
 
     def shape(self, fitted: TextClassificationFitted) -> TextShape:
         """With a sigmoid a class where a text can have several."""
-        from dataclasses import replace
-
         return replace(super().shape(fitted), multi_label=fitted.multi_label)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy; over each class by itself where a text can have several."""
-        from torch.nn import functional
-
-        from engine.metrics.classification import class_loss
-
         logits = logits_of(network, batch.inputs)
         if batch.targets.ndim == 2:
             return functional.binary_cross_entropy_with_logits(logits, batch.targets.to(logits))
@@ -186,8 +141,6 @@ class TextClassification(TextTask[TextClassificationFitted]):
 
     def evaluator(self, fitted: TextClassificationFitted) -> Evaluator:
         """Metrics of classes, and the worst mistakes with their texts."""
-        from engine.metrics.texts import LabelledTexts
-
         return LabelledTexts(fitted.classes, fitted.multi_label, self._text_of(fitted))
 
     def predict(
@@ -216,10 +169,6 @@ class TextClassification(TextTask[TextClassificationFitted]):
         self, raw: RawData, fitted: TextClassificationFitted
     ) -> tuple[str, Evaluation] | None:
         """Logistic regression on weighted words and pairs of words."""
-        from engine.data.on_disk import evenly, in_windows
-        from engine.data.raw import TEST, VALIDATION
-        from engine.metrics.bag_of_words import ROWS, bag_of_words
-
         table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
         if fitted.multi_label or table is None or not table.num_rows:
             return None
@@ -237,23 +186,17 @@ class TextClassification(TextTask[TextClassificationFitted]):
 
     def build_network(self, fitted: TextClassificationFitted) -> nn.Module:
         """As every network on text; notes what each class weighs in the loss."""
-        from engine.metrics.classification import balanced_weights
-
         balanced = self.section.class_weights == "balanced" and not fitted.multi_label
         self._class_weights = balanced_weights(fitted.counts) if balanced else None
         return super().build_network(fitted)
 
     def _weights(self, device: torch.device) -> torch.Tensor | None:
-        import torch
-
         if self._class_weights is None:
             return None
         return torch.tensor(self._class_weights, device=device)
 
     def _columns(self, table: pa.Table) -> tuple[str, str, str]:
         """Text, second text (or nothing) and label."""
-        from engine.text import columns
-
         section = self.section
         pair = None if section.text or section.text_pair else columns.find_pair(table)
         if pair and section.label not in pair:
@@ -278,11 +221,6 @@ class _Collate:
         self._pad = pad_token_id
 
     def __call__(self, samples: pa.Table) -> Batch:
-        import torch
-
-        from engine.text.source import token_inputs
-        from engine.training.batch import Batch
-
         targets = None
         if "target" in samples.column_names:
             targets = torch.tensor(samples["target"].to_pylist())
@@ -296,8 +234,6 @@ def _texts(table: pa.Table, columns: Sequence[str]) -> list[str]:
 
 
 def _labels(table: pa.Table, fitted: TextClassificationFitted) -> list[Label]:
-    from engine.text.labels import labels_of
-
     if fitted.label not in table.column_names:
         return [None] * table.num_rows
     return labels_of(table, fitted.label)
@@ -305,10 +241,6 @@ def _labels(table: pa.Table, fitted: TextClassificationFitted) -> list[Label]:
 
 def _codes(table: pa.Table, fitted: TextClassificationFitted) -> pa.Array:
     """The number of each row's class, or a 0 or 1 for each class."""
-    import pyarrow as pa
-
-    from engine.text.labels import flags_of
-
     labels = _labels(table, fitted)
     if fitted.multi_label:
         return pa.array(flags_of(labels, fitted.classes), pa.list_(pa.int64()))
@@ -325,9 +257,6 @@ def _joined(names: Label) -> str:
 
 
 def _faults(table: pa.Table, texts: Sequence[str], label: str) -> list[str | None]:
-    from engine.text.labels import labels_of
-    from engine.text.rows import blank
-
     faults = blank(table, [name for name in texts if name])
     if label not in table.column_names:
         return ["there is no label"] * table.num_rows
@@ -339,8 +268,6 @@ def _faults(table: pa.Table, texts: Sequence[str], label: str) -> list[str | Non
 
 def _strangers(table: pa.Table, label: str, known: set[str]) -> list[str | None]:
     """A label that no training row has cannot be learned; among several it may just lack."""
-    from engine.text.labels import labels_of
-
     return [
         "its class is not in the training rows"
         if isinstance(name, str) and name not in known

@@ -4,56 +4,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from engine.fields import option
-from engine.metric import LOSS, Metric
-from engine.tasks.section import TaskConfig
-from engine.tasks.task import Evaluator, Report, Task
-from engine.tasks.text import TextFitted, TextTask, logits_of
+import pyarrow as pa
+import torch
+from torch import nn
+from torch.nn import functional
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import torch
-    from torch import nn
-
-    from engine.config import RunConfig
-    from engine.data.raw import RawData
-    from engine.summary import DataSummary
-    from engine.training.batch import Batch, Source
+from engine.data.load import load_data
+from engine.data.raw import RawData, class_names
+from engine.data.splits import cut_splits
+from engine.errors import DataError
+from engine.events import Report
+from engine.metrics.entities import entities_of, has_prefixes
+from engine.metrics.evaluator import Evaluator
+from engine.metrics.logits import logits_of
+from engine.metrics.tagging import TaggingEvaluator, tags_of
+from engine.summary import DataSummary
+from engine.tasks.text import TextFitted, TextTask
+from engine.tasks.token_classification_config import TokenClassificationConfig
+from engine.text.cache import encoded
+from engine.text.columns import by_name, chosen, is_list
+from engine.text.lengths import windows_not_cut
+from engine.text.padding import padded
+from engine.text.rows import SOME, without_faults
+from engine.text.source import token_inputs
+from engine.text.summary import summary_of
+from engine.text.windows import SentenceWindows, WindowSource
+from engine.text.words import NOT_COUNTED, marked, words_of
+from engine.training.batch import Batch, Source
 
 _TOKEN_NAMES = ("tokens", "words", "sentence", "text")
 _TAG_NAMES = ("ner_tags", "tags", "labels", "ner", "label")
-
-
-class TokenClassificationConfig(TaskConfig):
-    """Columns and the longest sentence."""
-
-    kind: Literal["token_classification"] = "token_classification"
-    title = "Named entities"
-    domain = "text"
-    models = ("transformer",)
-    metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("f1", percent=True, help="F1 over entities; type and borders must be right"),
-        Metric("precision", percent=True, help="share of the entities named that are right"),
-        Metric("recall", percent=True, help="share of the entities there that were found"),
-        Metric("accuracy", percent=True, help="share of words whose tag is right"),
-        LOSS,
-    )
-
-    tokens: str = option("", "Column with lists of words; empty finds it", column=True)
-    tags: str = option("", "Column with lists of tags; empty finds it", column=True)
-    max_length: int = option(
-        256,
-        "Longest window; longer sentences are read in several that overlap",
-        ge=4,
-        le=1_000_000,
-        unit="tokens",
-    )
-
-    def create(self, config: RunConfig) -> Task[Any]:
-        """The task."""
-        return TokenClassification(config)
 
 
 class TokenClassificationFitted(TextFitted):
@@ -81,19 +63,13 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
 
     def load(self) -> RawData:
         """Sentences with as many tags as words, in three splits."""
-        from engine.data.splits import cut_splits
-        from engine.text.rows import without_faults
-
-        raw = self.config.data.load()
+        raw = load_data(self.config.data)
         tokens, tags = self._columns(raw.train)
         raw = without_faults(raw, lambda table: _faults(table, tokens, tags))
         return cut_splits(raw, self.config.data)
 
     def fit(self, raw: RawData) -> TokenClassificationFitted:
         """Find the tags; train a tokenizer where the network is new."""
-        from engine.data.raw import class_names
-        from engine.errors import DataError
-
         tokens, tags = self._columns(raw.train)
         words, labels = sentences_of(raw.train, tokens, tags)
         present = {tag for sentence in labels for tag in sentence}
@@ -111,11 +87,6 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
 
     def summarize(self, raw: RawData, fitted: TokenClassificationFitted) -> DataSummary:
         """Columns, entities of each type and lengths."""
-        from engine.metrics.entities import entities_of, has_prefixes
-        from engine.text.lengths import windows_not_cut
-        from engine.text.rows import SOME
-        from engine.text.summary import summary_of
-
         words, labels = sentences_of(raw.train, fitted.tokens, fitted.tags)
         prefixes = has_prefixes(fitted.names)
         found = [entity for tags in labels for entity in entities_of(tags, prefixes)]
@@ -134,12 +105,6 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
         report: Report,
     ) -> Source:
         """Tokens, the words that begin at each, and the number of their tags."""
-        import pyarrow as pa
-
-        from engine.text.cache import encoded
-        from engine.text.windows import SentenceWindows, WindowSource
-        from engine.text.words import NOT_COUNTED
-
         words, labels = sentences_of(table, fitted.tokens, fitted.tags)
         numbers = {name: code for code, name in enumerate(fitted.names)}
         # A tag that no training row has cannot be learned; it counts in the metrics all the same.
@@ -160,10 +125,6 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy over the first tokens of all words."""
-        from torch.nn import functional
-
-        from engine.text.words import NOT_COUNTED
-
         logits = logits_of(network, batch.inputs).flatten(0, 1)
         targets = batch.targets["tags"].flatten()
         total = functional.cross_entropy(logits, targets, ignore_index=NOT_COUNTED, reduction="sum")
@@ -171,8 +132,6 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
 
     def evaluator(self, fitted: TokenClassificationFitted) -> Evaluator:
         """Entities, as seqeval counts them."""
-        from engine.metrics.tagging import TaggingEvaluator
-
         return TaggingEvaluator(
             fitted.names, lambda rows: sentences_of(rows, fitted.tokens, fitted.tags)
         )
@@ -185,9 +144,6 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
         self, network: nn.Module, batch: Batch, fitted: TokenClassificationFitted
     ) -> list[dict[str, Any]]:
         """Words, their tags, and the entities with the words where they begin and end."""
-        from engine.metrics.entities import entities_of, has_prefixes
-        from engine.metrics.tagging import tags_of
-
         words, _ = sentences_of(batch.rows, fitted.tokens, fitted.tags)
         codes = logits_of(network, batch.inputs).argmax(2)
         tagged = tags_of(codes, batch.targets, fitted.names, [len(w) for w in words])
@@ -213,9 +169,6 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
         self, rows: pa.Table, records: list[dict[str, Any]], fitted: TokenClassificationFitted
     ) -> list[dict[str, str]]:
         """Sentences with what was found in brackets, and what is there."""
-        from engine.metrics.entities import entities_of, has_prefixes
-        from engine.text.words import marked
-
         words, labels = sentences_of(rows, fitted.tokens, fitted.tags)
         prefixes = has_prefixes(fitted.names)
         return [
@@ -228,9 +181,6 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
 
     def _columns(self, table: pa.Table) -> tuple[str, str]:
         """Words and tags: as chosen, by name, else the first and the last list of texts."""
-        from engine.errors import DataError
-        from engine.text.columns import by_name, chosen, is_list
-
         lists = [name for name in table.column_names if is_list(table, name)]
         section = self.section
         others = table.select([name for name in lists if name != section.tokens])
@@ -251,11 +201,6 @@ class _Collate:
         self._pad = pad_token_id
 
     def __call__(self, samples: pa.Table) -> Batch:
-        from engine.text.padding import padded
-        from engine.text.source import token_inputs
-        from engine.text.words import NOT_COUNTED
-        from engine.training.batch import Batch
-
         tags = padded(samples["tags"], NOT_COUNTED)
         return Batch(
             token_inputs(samples, self._pad),
@@ -268,9 +213,6 @@ def sentences_of(
     table: pa.Table, tokens: str, tags: str
 ) -> tuple[list[list[str]], list[list[str]]]:
     """Words and tags of each row; rows without tags have ``O`` for every word."""
-    from engine.data.raw import class_names
-    from engine.text.words import words_of
-
     typed = tags not in table.column_names
     words = [words_of(value, typed) for value in table[tokens].to_pylist()]
     if typed:
@@ -283,8 +225,6 @@ def sentences_of(
 
 
 def _faults(table: pa.Table, tokens: str, tags: str) -> list[str | None]:
-    from engine.text.words import words_of
-
     def fault(words: Any, labels: Any) -> str | None:
         counted = len(words_of(words))
         if not counted or labels is None:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.data.labels import IGNORED
 from engine.errors import DataError
 from engine.text.bpe import CHAT_TEMPLATE
 
 Turn = Mapping[str, str]
-IGNORED = -100
-"""The label of a token that is not learned, as torch and transformers have it."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine.compute_config import Attention
 from engine.errors import TrainingError
 from engine.training.device import Compute
-from engine.training_config import Attention
 
 _FLASH = "flash_attention_2"
 

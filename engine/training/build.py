@@ -13,8 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine.data.fitted import Fitted
+from engine.networks.build import base_of
 from engine.run_directory import RunDirectory
-from engine.tasks.task import Fitted, Task
+from engine.tasks.task import Task
 from engine.training.attention import choose_attention
 from engine.training.device import Compute
 
@@ -31,13 +33,13 @@ def build_network(task: Task[Any], fitted: Fitted, compute: Compute) -> nn.Modul
 
     place = torch.get_default_device()
     if not config.quantized:
-        network = with_adapter(_plain(task, fitted, compute), config, task.config.model.base)
+        network = with_adapter(_plain(task, fitted, compute), config, base_of(task.config.model))
     else:
         # The device may have no room for the network as it is before.
         with torch.device("meta" if place.type == "meta" else "cpu"):
             with _brief():
                 network = _plain(task, fitted, compute)
-            network = with_adapter(network, config, task.config.model.base)
+            network = with_adapter(network, config, base_of(task.config.model))
     compress_frozen(network, config.quantized, compute)
     return network.to(place)
 
@@ -75,7 +77,7 @@ def save_network(
     if task.config.adapter.active:
         from engine.training.adapter import merged, save_adapter
 
-        if task.config.model.base:
+        if base_of(task.config.model):
             save_adapter(network, folder, initial)
             task.save_companions(fitted, folder)
             return

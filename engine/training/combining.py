@@ -22,11 +22,13 @@ from engine import atomic
 from engine.annotations import Annotations, write_annotations
 from engine.combination import BY_RANK, PRUNED, Combination
 from engine.config import RunConfig
+from engine.data.fitted import Fitted
 from engine.errors import RunError, TrainingError
 from engine.events import EventLog, Finished, Log
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory
-from engine.tasks.task import Fitted, Task
+from engine.tasks.create import create_task
+from engine.tasks.task import Task
 from engine.training.build import holds_adapter
 from engine.training.export import read_exported, write_exported
 from engine.training.model_card import class_names
@@ -63,7 +65,7 @@ def answer(**values: Any) -> dict[str, Any]:
     model: Any = _saved_config(adapters, rank)
     config = _experiment(first.task.config, wanted.name, rank)
     run = RunDirectory.create(runs_folder(), config)
-    task = config.task.create(config)
+    task = create_task(config)
 
     def save(folder: Path) -> None:
         save_file(weights | others, folder / "adapter_model.safetensors", {"format": "pt"})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,19 +12,19 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_iter
 
 from engine.config import RunConfig
-from engine.data.loaded import held_bytes, loaded
+from engine.data.fitted import Fitted
+from engine.data.loaded import held_bytes
 from engine.data.on_disk import LARGE
 from engine.data.raw import RawData
 from engine.errors import DataError
-from engine.estimate import TIGHT_SHARE, Estimate, Memory
-from engine.locations import runs_folder
-from engine.tasks.task import Fitted, Task
-from engine.training import device
+from engine.estimate import TIGHT_SHARE, Memory
+from engine.hardware.memory import out_of_memory
+from engine.networks.build import base_of
+from engine.tasks.task import Task
 from engine.training.batch import Source, split_rows
 from engine.training.build import build_network
 from engine.training.device import Compute
 from engine.training.footprint import Footprint, Template, UnknownFootprint
-from engine.training.memory import out_of_memory
 from engine.training.optimizer import state_bytes
 from engine.training.resources import gpus
 from engine.training.state import parameter_count, trained_weights
@@ -43,48 +41,6 @@ _CPU_SPARE = 0.2
 and gradients: measured, over the grid of tests/benchmarks/memory.py, between 0 and 0.3."""
 _CUDA_WORKSPACE = 40 << 20
 """What the kernels of cuBLAS and cuDNN take from the allocator."""
-
-
-def answer(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer ``estimate``; raises ``ConfigError``, ``DataError`` and ``TrainingError``."""
-    return estimate(RunConfig.parse(values)).record()
-
-
-def estimate(config: RunConfig) -> Estimate:
-    """Sizes, steps and memory of a run; reads its data, builds its network without weights."""
-    compute = device.choose(config.compute)
-    task, raw, fitted = loaded(config)
-    case = _case(task, raw, fitted, compute)
-    material, sizes, train = case.material, case.sizes, config.train
-    available = available_bytes(compute.device)
-    memory, largest, notes = case.memory(train, available)
-    if train.auto_batch_size and largest:
-        size = case.comfortable(train, available)
-        train = train.model_copy(update={"batch_size": size})
-        memory, largest, notes = case.memory(train, available)
-        notes = (f"batches of {size:,}", *notes)
-    folder = _existing(runs_folder())
-    per_epoch = -(-material.batches(train) // train.gradient_accumulation_steps)
-    steps = per_epoch * train.epochs
-    disk, free = sizes.disk(train), shutil.disk_usage(folder).free
-    if disk > free:
-        notes = (*notes, f"Checkpoints may fill the disk with {folder}.")
-    return Estimate(
-        parameters=sizes.parameters,
-        trainable=sizes.trainable,
-        steps=min(steps, train.max_steps or steps),
-        steps_per_epoch=per_epoch,
-        samples=material.samples,
-        device=str(compute.device),
-        precision=compute.precision,
-        memory=memory,
-        available=available,
-        largest_batch=largest,
-        adapter=sizes.adapter,
-        disk=disk,
-        disk_free=free,
-        notes=notes,
-    )
 
 
 def batch_that_fits(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute) -> int:
@@ -203,7 +159,7 @@ def _sizes(network: nn.Module, config: RunConfig) -> _Sizes:
 
 
 def _adapter_bytes(network: nn.Module, config: RunConfig) -> int:
-    if not config.adapter.active or not config.model.base:
+    if not config.adapter.active or not base_of(config.model):
         return 0
     twice = (".lora_A.", ".lora_B.") if config.adapter.init_lora_weights == "pissa" else ()
     return sum(
@@ -352,10 +308,6 @@ def _allowed_bytes(otherwise: int) -> int:
         return max(0, int(limit) - used)
     except (OSError, ValueError):  # none, or "max"
         return otherwise
-
-
-def _existing(folder: Path) -> Path:
-    return next(path for path in [folder, *folder.parents] if path.exists())
 
 
 def _bytes(tensors: Any) -> int:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
+from engine.compute_config import ComputeConfig
 from engine.errors import TrainingError
-from engine.training_config import ComputeConfig
 
 _USUAL_THREADS = torch.get_num_threads()
 """As many as there are cores for this process, or as ``OMP_NUM_THREADS`` says."""

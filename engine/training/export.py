@@ -26,8 +26,10 @@ from torch import nn
 
 from engine import atomic
 from engine.config import RunConfig
+from engine.data.fitted import Fitted
 from engine.errors import RunError
-from engine.tasks.task import Fitted, Task
+from engine.tasks.create import create_task
+from engine.tasks.task import Task
 from engine.training.build import holds_adapter, load_network, save_network
 from engine.training.model_card import Metrics, write_card
 
@@ -110,7 +112,7 @@ def _described(folder: Path) -> tuple[Task[Any], Fitted]:
     config = RunConfig.parse(tomllib.loads((folder / "config.toml").read_text()))
     if not holds_adapter(folder):
         config = config.model_copy(update={"model": config.model.exported(folder)})
-    task = config.task.create(config)
+    task = create_task(config)
     return task, task.fitted_type.model_validate_json((folder / "fitted.json").read_bytes())
 
 

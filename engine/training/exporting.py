@@ -19,11 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves, tree_map, tree_unflatten
 
+from engine.data.fitted import Fitted
 from engine.errors import DataError, RunError, TrainingError
 from engine.locations import expanded, is_file, is_folder, runs_folder
 from engine.plain import plain
 from engine.run_directory import RunDirectory
-from engine.tasks.task import Fitted, Task
+from engine.tasks.create import create_task
+from engine.tasks.task import Task
+from engine.training.adapter import load_adapter, merged
 from engine.training.batch import Batch
 from engine.training.build import holds_adapter
 from engine.training.export import load_exported
@@ -117,8 +120,6 @@ def _copy(finished: Finished, target: Path) -> float:
 
 def _adapter(finished: Finished, target: Path) -> float:
     """The adapter without the record of the run: what peft loads onto the base."""
-    from engine.training.adapter import load_adapter
-
     if not holds_adapter(finished.folder):
         raise TrainingError("This run has no adapter.", "Export it without --adapter.")
     target.mkdir()
@@ -131,8 +132,6 @@ def _adapter(finished: Finished, target: Path) -> float:
 
 def _merge(finished: Finished, target: Path) -> float:
     """The base with the adapter worked into its weights: no peft is needed to load it."""
-    from engine.training.adapter import merged
-
     if not holds_adapter(finished.folder):
         raise TrainingError("This run has no adapter to merge.", "Export it without --merge.")
     target.mkdir()
@@ -141,9 +140,7 @@ def _merge(finished: Finished, target: Path) -> float:
     finished.task.save_companions(finished.fitted, target)
     write_card(target, finished.task.config, finished.fitted, finished.metrics)
     model = finished.task.config.model.exported(target)
-    task = finished.task.config.task.create(
-        finished.task.config.model_copy(update={"model": model})
-    )
+    task = create_task(finished.task.config.model_copy(update={"model": model}))
     return _largest(finished, task.load_network(finished.fitted, target).eval())
 
 

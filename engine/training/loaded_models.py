@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine.data.fitted import Fitted
 from engine.errors import RunError
-from engine.tasks.task import Fitted, Task
+from engine.tasks.task import Task
 from engine.training.build import ADAPTER, holds_adapter, load_network
 from engine.training.export import load_exported
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 
 import torch
@@ -13,20 +12,6 @@ from engine.config import RunConfig
 from engine.errors import TrainingError
 from engine.training.device import Compute
 from engine.training.optimizer import state_bytes
-
-_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
-
-
-def out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch means that memory ran out; on the CPU only its words tell."""
-    return isinstance(error, torch.OutOfMemoryError) or any(w in str(error) for w in _WORDS)
-
-
-def release(device: torch.device) -> None:
-    """Give back what nobody needs any more."""
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
 
 
 def in_pieces(plan: Sequence[Tensor], pieces: int, least: int = 1) -> list[Tensor]:

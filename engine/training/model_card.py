@@ -11,9 +11,10 @@ from safetensors import safe_open
 
 from engine import atomic
 from engine.config import RunConfig
+from engine.data.fitted import Fitted
 from engine.models.torchvision import TorchvisionConfig
+from engine.networks.build import base_of
 from engine.plain import plain
-from engine.tasks.task import Fitted
 from engine.training.build import ADAPTER, holds_adapter
 
 Metrics = Mapping[str, Mapping[str, float | None]]
@@ -63,7 +64,7 @@ def _network(folder: Path) -> str:
 
 
 def _metadata(folder: Path, config: RunConfig, network: str, metrics: Metrics) -> str:
-    base, pipeline = config.model.base, _pipeline(network)
+    base, pipeline = base_of(config.model), _pipeline(network)
     results = [
         EvalResult(
             task_type=pipeline or config.task.kind.replace("_", "-"),
@@ -106,7 +107,7 @@ def _about(folder: Path, config: RunConfig) -> str:
     adapter = config.adapter
     return (
         f"{what} An adapter ({adapter.method}, rank {adapter.r}, alpha {adapter.alpha}) on "
-        f"{plain(config.model.base)}."
+        f"{plain(base_of(config.model))}."
     )
 
 
@@ -131,7 +132,7 @@ def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> lis
         return []
     code = [f"from transformers import {network}"]
     if holds_adapter(folder):
-        place = plain(config.model.base)
+        place = plain(base_of(config.model))
         code += [
             "from peft import PeftModel", "",
             *_loading(f'base = {network}.from_pretrained("{place}"', class_names(fitted)),
@@ -161,7 +162,7 @@ def _on_torchvision(folder: Path, model: TorchvisionConfig) -> list[str]:
     kind, size = ("Conv2d", f", {tuple(kernel)}") if kernel else ("Linear", "")
     return [
         "from peft import PeftModel", "from torch import nn", "from torchvision import models", "",
-        f'weights = models.get_weight("{model.base}")',
+        f'weights = models.get_weight("{base_of(model)}")',
         f'base = models.get_model("{plain(model.name)}", weights=weights)',
         f'base.set_submodule("{head}", nn.{kind}({inputs}, {outputs}{size}))',
         'model = PeftModel.from_pretrained(base, "path/to/this/folder")',

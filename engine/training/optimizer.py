@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.compute_config import Kernel
 from engine.errors import TrainingError
 from engine.training.fused_adamw import FusedAdamW, need_no_sorting
-from engine.training_config import Kernel, TrainConfig
+from engine.training_config import TrainConfig
 
 _EIGHT_BITS = ("adamw_8bit", "paged_adamw_8bit")
 _SMALL, _BLOCK = 4096, 256

@@ -11,13 +11,14 @@ import pyarrow as pa
 import torch
 from torch import nn
 
+from engine.data.fitted import Fitted
 from engine.data.readers import ReadOptions, read_file
 from engine.errors import DataError, RunError
 from engine.events import Event, Log
 from engine.locations import expanded, runs_folder
 from engine.plain import plain
 from engine.run_directory import RunDirectory
-from engine.tasks.task import Fitted, Task
+from engine.tasks.task import Task
 from engine.training.batch import Source
 from engine.training.loaded_models import LoadedModels
 

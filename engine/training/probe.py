@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from engine.compute_config import ComputeConfig
 from engine.training.device import choose
-from engine.training_config import ComputeConfig
 
 
 def probe() -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from engine import atomic, control
-from engine.attempt import attempt
 from engine.config import RunConfig
+from engine.data.fitted import Fitted
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import TrainingError
 from engine.events import (
@@ -29,16 +29,17 @@ from engine.events import (
     Stopped,
     finite_all,
 )
-from engine.locations import runs_folder
-from engine.ranks import train_in_ranks
+from engine.metrics.evaluator import Evaluation
 from engine.room import too_little_room
 from engine.run_directory import RunDirectory
-from engine.tasks.task import Evaluation, Fitted, Task
+from engine.tasks.create import create_task
+from engine.tasks.task import Task
 from engine.termination import Terminated, Termination
 from engine.training import checkpoint, device, sharded
 from engine.training.batch import Source
 from engine.training.build import build_network, keep_initial
 from engine.training.compiling import told_of_compiler
+from engine.training.costing import batch_that_fits
 from engine.training.device import Compute
 from engine.training.export import export
 from engine.training.group import Alone, Group
@@ -63,17 +64,6 @@ _OWN_STATISTICS = (
 )
 _SIGHT_SECONDS = 90.0
 """So long a file on a shared file system may stay unseen by another machine."""
-
-
-def train(config: RunConfig, run: RunDirectory | None = None) -> RunDirectory:
-    """Train here and now, in this process; returns the run's directory.
-
-    Raises :class:`~engine.errors.UserError` for what the user can mend; whatever is raised, the
-    run has its last event.
-    """
-    run = run or RunDirectory.create(runs_folder(), config)
-    attempt(run, train_in_ranks if run.config().train.processes > 1 else train_in)
-    return run
 
 
 def train_in(run: RunDirectory, events: EventLog, termination: Termination) -> Event:
@@ -120,7 +110,7 @@ def _train(
         events.write(Log(level="warning", message=text))
     try:
         with watch_resources(events.write), told_of_compiler():
-            task = config.task.create(config)
+            task = create_task(config)
             material = prepare(
                 task, compute, events.write, lambda raw: _fit_once(run, task, raw, group)
             )
@@ -293,8 +283,6 @@ def _settle_batch_size(
     train = task.config.train
     size = train.batch_size
     if train.auto_batch_size and group.leads:
-        from engine.training.costing import batch_that_fits
-
         fitting = batch_that_fits(task, material.raw, material.fitted, compute)
         # Processes on one CPU share its memory; each GPU has its own.
         size = fitting * (group.size if compute.device.type == "cuda" else 1) or size

@@ -25,13 +25,14 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from engine.compute_config import Kernel
 from engine.config import RunConfig
 from engine.errors import TrainingError
 from engine.training.device import Compute
 from engine.training.group import Group, T, among_peers
 from engine.training.guard import batch_statistics
 from engine.training.state import TrainingState, trained_weights
-from engine.training_config import Kernel, TrainConfig
+from engine.training_config import TrainConfig
 
 _WITHIN = "within"
 """A method that networks are given, which does what it is told while its weights are there."""

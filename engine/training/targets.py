@@ -4,58 +4,21 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import torch
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from engine.adapter import (
-    ALL_LINEAR,
-    ATTENTION,
-    PEFT_DEFAULT,
-    TARGET_PRESETS,
-    AdapterConfig,
-    TargetGroup,
-)
-from engine.config import RunConfig
-from engine.data.loaded import loaded
+from engine.adapter import ALL_LINEAR, ATTENTION, PEFT_DEFAULT, AdapterConfig
 from engine.errors import TrainingError
 from engine.networks.transfer import Transfer
+from engine.reports.layer_groups import TargetGroup
 
 _HEADS = ("classifier", "pre_classifier", "score", "qa_outputs", "fc", "head", "heads")
 """Names of outermost modules that are made anew for a task, in transformers and torchvision."""
 _IN_ATTENTION = re.compile(r"att|\b(q|k|v|o)(_proj|_lin)?\b|self", re.IGNORECASE)
-
-
-def answer(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer ``targets``: the groups of layers of the model that ``values`` describe.
-
-    ``presets`` tells what each takes of the whole model: it may take a part of a group. Weights are
-    not read: the network is built on the meta device.
-    """
-    config = RunConfig.parse(values)
-    task, _, fitted = loaded(config)
-    with torch.device("meta"):
-        network = plain_network(task.build_network(fitted))
-    return {
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "groups": [group.record() for group in target_groups(network)],
-        "presets": {preset: _cost(network, preset) for preset in TARGET_PRESETS},
-    }
-
-
-def _cost(network: nn.Module, preset: str) -> dict[str, int]:
-    """How many layers a preset takes, and what they add."""
-    layers = adaptable(network)
-    taken = [layers[name] for name in _matching(preset, layers, network)]
-    return {
-        "count": len(taken),
-        "parameters_per_rank": sum(map(_per_rank, taken)),
-        "outputs": sum(_sides(layer)[1] for layer in taken),
-    }
 
 
 def plain_network(network: nn.Module) -> nn.Module:

@@ -16,23 +16,19 @@ from torch import Tensor
 from engine.control import Request
 from engine.errors import TrainingError
 from engine.events import Evaluated, Event, Log, Progress, Samples, finite, finite_all
+from engine.hardware.memory import out_of_memory, release
 from engine.metric import Metric
-from engine.tasks.task import Evaluation, Task
+from engine.metrics.evaluator import Evaluation
+from engine.tasks.task import Task
 from engine.training.ahead import batches_of
 from engine.training.batch import Batch, Noise, Source, epoch_plan, mixed
 from engine.training.clipping import clip_gradients
 from engine.training.controls import Controls
+from engine.training.costing import update_bytes
 from engine.training.device import Compute
 from engine.training.group import Alone
 from engine.training.guard import Guard
-from engine.training.memory import (
-    in_pieces,
-    least_rows,
-    nothing_fits,
-    out_of_memory,
-    release,
-    too_large,
-)
+from engine.training.memory import in_pieces, least_rows, nothing_fits, too_large
 from engine.training.meter import Meter
 from engine.training.pace import Pace
 from engine.training.saver import SCHEDULE, not_finite
@@ -253,8 +249,6 @@ class Trainer:
         )
 
     def _nothing_fits(self) -> TrainingError:
-        from engine.training.costing import update_bytes
-
         least = self._least_rows
         update = update_bytes(self.task, self.fitted, self.train, self.compute, least)
         return nothing_fits(self.compute, self.state.network, self.task.config, update)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -11,17 +9,14 @@ from torch import Tensor
 from engine.data.images import decode_all
 from engine.data.raw import Skip
 from engine.errors import DataError
-from engine.events import Event, Log
+from engine.events import Event, Log, Report
 from engine.plain import plain
-from engine.tasks.task import Report
 from engine.text.columns import chosen
 from engine.text.labels import flags_of, labels_of
 from engine.training.batch import Source
 from engine.vision.column import Images, images_of
+from engine.vision.fitted import ImageFitted
 from engine.vision.source import RESIDENT_BYTES, Preparation, ResidentImages, StoredImages
-
-if TYPE_CHECKING:
-    from engine.tasks.image_classification import ImageFitted
 
 
 def encode_images(

@@ -10,9 +10,9 @@ import pyarrow as pa
 from engine.data.images import decode_all, look
 from engine.data.raw import class_names
 from engine.errors import DataError
-from engine.models.section import ModelConfig
+from engine.models.image import Preprocessing
 from engine.plain import plain
-from engine.tasks.image_classification import ImageClassificationConfig
+from engine.tasks.image_classification_config import ImageClassificationConfig
 from engine.text.columns import is_list
 from engine.text.labels import classes_of, labels_of
 from engine.vision.column import images_of
@@ -54,16 +54,15 @@ def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]
 
 
 def measure(
-    table: pa.Table, column: str, task: ImageClassificationConfig, model: ModelConfig
+    table: pa.Table, column: str, task: ImageClassificationConfig, wanted: Preprocessing | None
 ) -> dict[str, Any]:
     """``channels``, ``size``, ``mean``, ``std`` and ``sizes``, from some of the images.
 
-    What pre-trained weights ask for goes before what the images are.
+    What pre-trained weights ask for, ``wanted``, goes before what the images are.
     """
     images = images_of(table, column)
     some = [images[i] for i in _spread(len(images), _LOOKED_AT)]
     found = look(some, _LARGEST_SIDE)
-    wanted = model.preprocessing() if hasattr(model, "preprocessing") else None
     channels = 1 if found.grey and wanted is None else 3
     size = task.image_size or (wanted.size if wanted else found.side)
     mean, std = (

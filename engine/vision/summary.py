@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from engine.config import RunConfig
 from engine.data.raw import RawData
@@ -11,9 +10,7 @@ from engine.plain import plain
 from engine.summary import ColumnSummary, DataSummary
 from engine.text.summary import summary_of
 from engine.vision.column import images_of
-
-if TYPE_CHECKING:
-    from engine.tasks.image_classification import ImageFitted
+from engine.vision.fitted import ImageFitted
 
 
 def image_summary(config: RunConfig, raw: RawData, fitted: ImageFitted) -> DataSummary:

@@ -12,9 +12,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.config import RunConfig
+from engine.in_process import train
 from engine.run_directory import RunDirectory
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
-from engine.training.run import train
 from tui.app import DltuiApp
 from tui.screens.adapters import AdaptersScreen
 from tui.screens.ask_path import AskPathScreen

@@ -22,7 +22,6 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.adapter import TargetGroup
 from engine.advisor import Superseded
 from engine.annotations import Annotations, write_annotations
 from engine.config import RunConfig
@@ -31,6 +30,7 @@ from engine.events import Evaluated, Event, EventLog, Failed, Log, Resources, Sa
 from engine.locations import runs_folder
 from engine.presets import find_preset, load_preset
 from engine.process import ProcessIdentity
+from engine.reports.layer_groups import TargetGroup
 from engine.run_directory import RunDirectory
 from engine.trash import discard
 from engine.views import Lines, Matrix, Table, Texts

@@ -29,12 +29,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.adapter import AdapterConfig
+from engine.compute_config import ComputeConfig
 from engine.models.registry import MODELS
 from engine.models.shapes import ImageShape
+from engine.networks.build import build_model
 from engine.training.adapter import with_adapter
 from engine.training.device import Compute, choose
 from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training_config import ComputeConfig, TrainConfig
+from engine.training_config import TrainConfig
 
 RESULTS = Path(__file__).parent / "results"
 TOKENS = 128
@@ -74,7 +76,7 @@ def _language_model(config: Any) -> nn.Module:
 
 def _image_model(kind: str, size: int, **fields: Any) -> nn.Module:
     model = MODELS.parse({"kind": kind} | fields)
-    made: nn.Module = model.build(ImageShape(channels=3, size=size, outputs=10))
+    made: nn.Module = build_model(model, ImageShape(channels=3, size=size, outputs=10))
     return made
 
 

@@ -22,6 +22,7 @@ from engine import train
 from engine.config import RunConfig
 from engine.events import Progress, decode
 from engine.run_directory import RunDirectory
+from engine.tasks.create import create_task
 from engine.training.batch import Batch
 from engine.training.build import build_network
 from engine.training.device import choose
@@ -38,7 +39,7 @@ class Exercise:
         self.values = values
         self.config = RunConfig.parse(values)
         self.compute = choose(self.config.compute)
-        self.task = self.config.task.create(self.config)
+        self.task = create_task(self.config)
         material = prepare(self.task, self.compute, lambda event: None)
         self.fitted = material.fitted
         self.sources = material.sources

@@ -21,6 +21,7 @@ from torch import nn
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 from engine.adapter import AdapterConfig
+from engine.compute_config import ComputeConfig
 from engine.networks.token_losses import summed_loss
 from engine.training.adapter import with_adapter
 from engine.training.device import Compute, choose
@@ -28,7 +29,7 @@ from engine.training.four_bit import quantize
 from engine.training.frozen import compress_frozen
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.state import parameter_count
-from engine.training_config import ComputeConfig, TrainConfig
+from engine.training_config import TrainConfig
 
 pytestmark = [
     pytest.mark.slow,

@@ -24,7 +24,7 @@ from page import to_accuracy
 from speed import ROWS, configuration, keep
 
 from engine.events import Evaluated
-from engine.tasks.text import logits_of
+from engine.metrics.logits import logits_of
 
 ROW = "BERT, 2 × 128, SST-2, batch 32"
 

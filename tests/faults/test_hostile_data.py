@@ -26,8 +26,8 @@ from PIL import Image
 from engine.config import RunConfig
 from engine.data.preview import preview
 from engine.errors import UserError
+from engine.in_process import train
 from engine.run_directory import RunDirectory, State
-from engine.training.run import train
 
 QUICK, FULL = 1, 25
 MOST_MEMORY = 2 << 30

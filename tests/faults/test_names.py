@@ -22,6 +22,7 @@ from engine.annotations import (
     write_annotations,
 )
 from engine.config import RunConfig
+from engine.data.load import load_data
 from engine.errors import RunError, UserError
 from engine.locations import presets_folder, queue_folder, runs_folder, sweeps_folder
 from engine.names import is_name, to_name
@@ -210,7 +211,7 @@ def with_values(section: str, **values: Any) -> RunConfig:
 def load(made: RunConfig) -> None:
     """As in a run, whose paths are whole ones."""
     run = RunDirectory.create(runs_folder(), made)
-    run.config().data.load()
+    load_data(run.config().data)
 
 
 def load_files(path: str) -> None:

@@ -19,6 +19,7 @@ from engine.events import Failed
 from engine.follow import read_history
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory, State
+from engine.tasks.create import create_task
 from engine.training import checkpoint
 from engine.training.guard import Guard
 
@@ -67,7 +68,7 @@ Trained = tuple[RunDirectory, nn.Module]
 
 def trained(config: RunConfig, harm: Harm = lambda network: None) -> Trained:
     """A run in whose network ``harm`` hangs something, and the network as it is at the end."""
-    kind = type(config.task.create(config))
+    kind = type(create_task(config))
     build = kind.build_network
     made: list[nn.Module] = []
 

@@ -19,11 +19,12 @@ import torch
 import transformers
 
 from engine.config import RunConfig
+from engine.data.load import load_data
 from engine.errors import UserError
+from engine.in_process import train
 from engine.run_directory import RunDirectory
 from engine.training import checkpoint
 from engine.training.export import load_exported, write_manifest
-from engine.training.run import train
 
 HARM = "pickles that would run a program, at every door"
 CPU = torch.device("cpu")
@@ -239,7 +240,7 @@ def test_a_data_file(lay: Lay, struck: Path, tmp_path: Path) -> None:
     for name in ("rows.arrow", "rows.parquet"):
         values = text_config(tmp_path, tmp_path).values()
         values["data"] = {"kind": "file", "path": str(tmp_path / name)}
-        assert RunConfig.parse(values).data.load().train.num_rows == 40
+        assert load_data(RunConfig.parse(values).data).train.num_rows == 40
     assert not struck.exists()
 
 

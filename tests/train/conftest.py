@@ -12,6 +12,7 @@ import torch
 from engine import RunConfig
 from engine.control import Request
 from engine.events import Event
+from engine.tasks.create import create_task
 from engine.training.device import Compute
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.run import prepare
@@ -53,7 +54,7 @@ def make_bench(
 ) -> Bench:
     """A trainer for the configuration ``values``, fresh or gone on from ``saved``."""
     config = RunConfig.parse(values)
-    task = config.task.create(config)
+    task = create_task(config)
     material = prepare(task, COMPUTE, lambda event: None)
     seed_everything(config.train.seed)
     network = task.build_network(material.fitted)

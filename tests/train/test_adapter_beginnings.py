@@ -15,13 +15,13 @@ from torch import nn
 
 from engine.adapter import AdapterConfig
 from engine.config import RunConfig
+from engine.in_process import train
 from engine.run_directory import RunDirectory
+from engine.service.estimate import estimate
 from engine.text.bpe import bpe_from, train_bpe
 from engine.training import exporting
 from engine.training.adapter import with_adapter
-from engine.training.costing import estimate
 from engine.training.export import load_exported
-from engine.training.run import train
 
 CPU = torch.device("cpu")
 LINES = ["the owl and the cat", "went to sea in a boat", "they took some honey and money"] * 30

@@ -13,6 +13,7 @@ from torch import nn
 from engine.adapter import AdapterConfig
 from engine.models.registry import MODELS
 from engine.models.shapes import ImageShape
+from engine.networks.build import build_model
 from engine.training.adapter import with_adapter
 
 
@@ -61,7 +62,7 @@ def resnet50() -> nn.Module:
 
 def image_model(kind: str, **fields: Any) -> nn.Module:
     model = MODELS.parse({"kind": kind} | fields)
-    made: nn.Module = model.build(ImageShape(channels=3, size=224, outputs=10))
+    made: nn.Module = build_model(model, ImageShape(channels=3, size=224, outputs=10))
     return made
 
 

@@ -17,11 +17,11 @@ from torch import nn
 from engine.adapter import AdapterConfig
 from engine.config import RunConfig
 from engine.errors import TrainingError
+from engine.in_process import train
 from engine.run_directory import RunDirectory
 from engine.training import exporting
 from engine.training.adapter import merged, with_adapter
 from engine.training.export import load_exported
-from engine.training.run import train
 from engine.training.targets import adaptable, target_groups
 
 CPU = torch.device("cpu")

@@ -17,11 +17,12 @@ from engine.data import on_disk
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import DataError
 from engine.events import Samples, decode
+from engine.in_process import train
 from engine.presets import find_preset, load_preset
+from engine.tasks.create import create_task
 from engine.text import blocks as blocks_module
 from engine.training import checkpoint
 from engine.training.export import load_exported
-from engine.training.run import train
 
 CPU = torch.device("cpu")
 VERSE = ["The owl and the cat", "went to sea in a boat,", "", "and the boat was green.", ""]
@@ -82,7 +83,7 @@ def test_blocks_are_the_same_when_their_tokens_lie_on_the_disk(
     verse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = config(verse)
-    task = chosen.task.create(chosen)
+    task = create_task(chosen)
     raw = task.load()
     fitted = task.fit(raw)
 
@@ -106,7 +107,7 @@ def test_texts_are_written_while_it_trains(verse: Path) -> None:
 
 def test_plain_text_is_cut_at_its_end(verse: Path) -> None:
     chosen = config(verse, "data.test_fraction=0.2", "data.validation_fraction=0.1")
-    raw = chosen.task.create(chosen).load()
+    raw = create_task(chosen).load()
     rows = [raw.splits[name]["text"].to_pylist() for name in (TRAIN, VALIDATION, TEST)]
     assert [*rows[0], *rows[1], *rows[2]] == "\n".join(VERSE * 60).removesuffix("\n").split("\n")
     sizes = [sum(len(text) + 1 for text in part) for part in rows]
@@ -116,7 +117,7 @@ def test_plain_text_is_cut_at_its_end(verse: Path) -> None:
 
 def test_a_text_shorter_than_a_block_is_refused(verse: Path) -> None:
     chosen = config(verse, "task.max_length=5000")
-    task = chosen.task.create(chosen)
+    task = create_task(chosen)
     raw = task.load()
     with pytest.raises(DataError, match=r"has only .* tokens, where a block needs 5,001"):
         task.encode(raw.train, task.fit(raw), CPU, lambda event: None)
@@ -141,7 +142,7 @@ def test_conversations_are_learned(tmp_path: Path) -> None:
     broken = [{"messages": [{"role": "user", "content": "hello?"}]}]
     path = write_lines(tmp_path / "chat.jsonl", records + broken)
     chosen = config(path, "train.epochs=50", "task.max_length=64")
-    task = chosen.task.create(chosen)
+    task = create_task(chosen)
     assert [skip.reason for skip in task.load().skips] == ["nobody answers"]
     run = train(chosen)
     ask = [[{"role": "user", "content": "colour of coal?"}]]
@@ -152,7 +153,7 @@ def test_conversations_are_learned(tmp_path: Path) -> None:
 def test_answers_that_are_cut_off_are_counted(tmp_path: Path) -> None:
     records = [{"prompt": "long " * 40, "completion": "a"}, {"prompt": "b?", "completion": "c"}]
     chosen = config(write_lines(tmp_path / "pairs.jsonl", records * 5), "data.test_fraction=0")
-    task = chosen.task.create(chosen)
+    task = create_task(chosen)
     raw = task.load()
     said: list[Any] = []
     task.encode(raw.train, task.fit(raw), CPU, said.append)

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from engine.combination import BY_RANK, METHODS
 from engine.config import RunConfig
 from engine.errors import RunError, TrainingError, UserError
+from engine.in_process import train
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory, State, all_runs
 from engine.run_list import summarize
 from engine.text.bpe import bpe_from, train_bpe
 from engine.training import combining, exporting, prediction
 from engine.training.export import load_exported
-from engine.training.run import train
 
 CPU = torch.device("cpu")
 LINES = ["the owl and the cat", "went to sea in a boat", "they took some honey and money"] * 10

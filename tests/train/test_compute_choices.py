@@ -12,21 +12,23 @@ import torch
 from torch import nn
 
 from engine import RunConfig, train
+from engine.compute_config import Kernel
 from engine.errors import TrainingError
 from engine.events import Evaluated, Log
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory
+from engine.service.estimate import estimate
+from engine.tasks.create import create_task
 from engine.training import costing
 from engine.training.ahead import ahead
 from engine.training.attention import choose_attention
 from engine.training.batch import moved
 from engine.training.build import build_network
 from engine.training.compiling import told_of_compiler
-from engine.training.costing import estimate
 from engine.training.device import Compute
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.run import prepare
-from engine.training_config import Kernel, TrainConfig
+from engine.training_config import TrainConfig
 
 Words = Callable[..., RunConfig]
 CPU = torch.device("cpu")
@@ -66,7 +68,7 @@ def flowers(*changes: str) -> RunConfig:
 
 
 def built(config: RunConfig) -> nn.Module:
-    task = config.task.create(config)
+    task = create_task(config)
     return build_network(task, task.fit(task.load()), COMPUTE)
 
 
@@ -164,7 +166,7 @@ def test_a_run_is_the_same_whether_batches_are_read_ahead_or_not(words: Words) -
 @pytest.mark.parametrize("pinned", [True, False])
 def test_the_data_knows_whether_its_memory_may_be_paged_out(words: Words, pinned: bool) -> None:
     config = words(f"compute.pinned_memory={str(pinned).lower()}")
-    sources = prepare(config.task.create(config), COMPUTE, lambda event: None).sources
+    sources = prepare(create_task(config), COMPUTE, lambda event: None).sources
     assert [source.pinned for source in sources.values()] == [pinned] * 3
 
 

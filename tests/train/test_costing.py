@@ -17,9 +17,9 @@ from engine.events import Model, Progress
 from engine.launch import launch
 from engine.networks.token_losses import summed_loss
 from engine.run_directory import RunDirectory
+from engine.service.estimate import estimate
 from engine.training import costing
 from engine.training.batch import Batch
-from engine.training.costing import estimate
 from engine.training.device import Compute
 from engine.training.footprint import Footprint, Template, UnknownFootprint
 

@@ -10,9 +10,9 @@ import torch
 from torch.utils._pytree import tree_map
 
 from engine.config import RunConfig
+from engine.in_process import train
 from engine.run_directory import RunDirectory
 from engine.training import exporting
-from engine.training.run import train
 
 SMALL: dict[str, Any] = {
     "vocab_size": 200, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,

@@ -18,15 +18,16 @@ from engine.config import RunConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import DataError
 from engine.events import Data, Evaluated, Samples
+from engine.in_process import train
 from engine.models.shapes import SeriesShape
 from engine.networks.recurrent import EncoderDecoder
 from engine.presets import find_preset, load_preset
 from engine.run_directory import RunDirectory
+from engine.tasks.create import create_task
 from engine.tasks.task import Task
 from engine.training import checkpoint
 from engine.training.batch import Source
 from engine.training.export import load_exported
-from engine.training.run import train
 from engine.training.state import random_states, seed_everything, set_random_states
 
 CPU = torch.device("cpu")
@@ -124,7 +125,7 @@ def test_windows_of_training_never_reach_into_later_splits() -> None:
 
 def test_the_baseline_is_the_season_before_on_the_same_windows() -> None:
     chosen = config("data.test_fraction=0.05")
-    task = chosen.task.create(chosen)
+    task = create_task(chosen)
     raw, fitted, sources = encoded(task)
     baseline = task.baseline(raw, fitted)
     assert baseline is not None
@@ -141,7 +142,7 @@ def test_the_baseline_is_the_season_before_on_the_same_windows() -> None:
 
 def test_a_season_longer_than_the_window_gives_way_to_the_last_value() -> None:
     chosen = config("task.season=168")
-    task = chosen.task.create(chosen)
+    task = create_task(chosen)
     raw, fitted, _ = encoded(task)
     baseline = task.baseline(raw, fitted)
     assert baseline is not None
@@ -174,7 +175,7 @@ def test_an_exported_network_forecasts_what_comes_next(tmp_path: Path) -> None:
 
 def test_the_hours_to_come_are_shown_to_a_forecast(tmp_path: Path) -> None:
     chosen = file_config(tmp_path / "wave.csv", wave(), "task.calendar=true")
-    task = chosen.task.create(chosen)
+    task = create_task(chosen)
     _, fitted, _ = encoded(task)
     known = task.encode(wave(200), fitted, CPU, lambda event: None)
     unknown = task.encode_new(wave(188), fitted, CPU, lambda event: None)
@@ -187,7 +188,7 @@ def test_the_hours_to_come_are_shown_to_a_forecast(tmp_path: Path) -> None:
 
 def test_a_forecast_needs_a_whole_window(tmp_path: Path) -> None:
     chosen = file_config(tmp_path / "wave.csv", wave())
-    task = chosen.task.create(chosen)
+    task = create_task(chosen)
     _, fitted, _ = encoded(task)
     with pytest.raises(DataError, match="looks back at 48 rows; there are 20"):
         task.encode_new(wave(20), fitted, CPU, lambda event: None)
@@ -196,12 +197,12 @@ def test_a_forecast_needs_a_whole_window(tmp_path: Path) -> None:
 def test_data_that_is_no_series_is_refused(tmp_path: Path) -> None:
     table = wave().drop_columns("load").append_column("load", pa.array([3.0] * 400))
     constant = file_config(tmp_path / "constant.csv", table)
-    task = constant.task.create(constant)
+    task = create_task(constant)
     with pytest.raises(DataError, match="'load' is the same in all training rows"):
         task.fit(task.load())
     short = file_config(tmp_path / "short.csv", wave(70))
     with pytest.raises(DataError, match=r"train rows are too few: \d+, where a window of 48"):
-        short.task.create(short).load()
+        create_task(short).load()
 
 
 def test_source_splits_keep_their_step_and_look_back(tmp_path: Path) -> None:
@@ -209,7 +210,7 @@ def test_source_splits_keep_their_step_and_look_back(tmp_path: Path) -> None:
     pyarrow.csv.write_csv(wave(400).slice(300), tmp_path / "test.csv")
     values = config().values() | {"data": {"kind": "file", "path": str(tmp_path)}}
     chosen = RunConfig.parse(values)
-    task = chosen.task.create(chosen)
+    task = create_task(chosen)
     raw, fitted, sources = encoded(task)
     assert task.summarize(raw, fitted).rows == {TRAIN: 255, VALIDATION: 45, TEST: 100}
     assert len(sources[TEST]) == 100 - 12 + 1

@@ -19,13 +19,13 @@ from engine.adapter_list import list_adapters
 from engine.config import RunConfig
 from engine.errors import TrainingError
 from engine.events import Started
+from engine.in_process import train
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory
+from engine.service.estimate import estimate
 from engine.training import checkpoint, combining, exporting
-from engine.training.costing import estimate
 from engine.training.export import load_exported
 from engine.training.loaded_models import LoadedModels
-from engine.training.run import train
 
 CPU = torch.device("cpu")
 AUTO: Any = transformers.AutoModelForImageClassification

@@ -11,11 +11,11 @@ import torch
 import transformers
 
 from engine.config import RunConfig
+from engine.in_process import train
 from engine.run_directory import RunDirectory
 from engine.training import prediction
 from engine.training.export import load_exported
 from engine.training.loaded_models import LoadedModels
-from engine.training.run import train
 
 CPU = torch.device("cpu")
 WORDS = ("good", "bad", "fine", "dull")

@@ -18,15 +18,15 @@ from engine.adapter import AdapterConfig
 from engine.config import RunConfig
 from engine.errors import ConfigError, TrainingError
 from engine.events import Model, Progress
+from engine.in_process import train
 from engine.run_directory import RunDirectory
+from engine.service.estimate import estimate
 from engine.training import exporting
 from engine.training.adapter import merged, with_adapter
-from engine.training.costing import estimate
 from engine.training.device import Compute
 from engine.training.export import load_exported
 from engine.training.four_bit import Linear4bit
 from engine.training.frozen import compress_frozen
-from engine.training.run import train
 from engine.training.state import parameter_count, trained_weights
 
 pytest.importorskip("bitsandbytes")

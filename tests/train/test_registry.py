@@ -18,6 +18,7 @@ from engine.data.registry import DATA
 from engine.events import Finished
 from engine.follow import read_history
 from engine.models.registry import MODELS
+from engine.networks.build import base_of
 from engine.presets import Preset, list_presets, load_preset
 from engine.run_directory import RunDirectory, State
 from engine.tasks.registry import TASKS
@@ -148,6 +149,6 @@ def test_a_preset_trains_two_updates(preset: Preset) -> None:
     config = load_preset(preset, changes + rows)
     if config.data.kind not in LOCAL:
         pytest.skip(f"its data is not part of the program ({config.data.kind})")
-    if config.model.base:
-        pytest.skip(f"its weights are not part of the program ({config.model.base})")
+    if base_of(config.model):
+        pytest.skip(f"its weights are not part of the program ({base_of(config.model)})")
     assert_trained(train(config))

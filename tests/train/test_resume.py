@@ -24,6 +24,7 @@ from engine.follow import read_history
 from engine.launch import Handle, launch, start
 from engine.locations import runs_folder
 from engine.run_directory import RunDirectory, State
+from engine.tasks.create import create_task
 from engine.training import checkpoint
 
 Make = Callable[..., Any]
@@ -350,7 +351,7 @@ def test_a_run_goes_on_with_the_words_that_it_began_with(monkeypatch: pytest.Mon
     def fit(*_: object) -> None:
         raise AssertionError("fitted once more")
 
-    monkeypatch.setattr(config.task.create(config).__class__, "fit", fit)
+    monkeypatch.setattr(create_task(config).__class__, "fit", fit)
     train(config, run)
     assert run.state() is State.FINISHED
     assert run.fitted.read_text() == began

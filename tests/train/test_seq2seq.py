@@ -21,12 +21,13 @@ from engine.config import RunConfig
 from engine.data.raw import TEST, VALIDATION
 from engine.errors import DataError, TrainingError
 from engine.events import Data, Evaluated, Event, Samples, decode
+from engine.in_process import train
 from engine.presets import find_preset, load_preset
 from engine.run_directory import RunDirectory
+from engine.tasks.create import create_task
 from engine.text.bpe import bpe_from, ending_texts, train_bpe
 from engine.training import checkpoint, costing, exporting, prediction
 from engine.training.export import load_exported
-from engine.training.run import train
 
 CPU = torch.device("cpu")
 WORDS = {"one": "un", "two": "deux", "three": "trois", "four": "quatre", "five": "cinq"}
@@ -288,7 +289,7 @@ def test_data_without_two_sides_is_refused(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "one.jsonl", [{"text": "alone"}] * 9)
     chosen = config(path)
     with pytest.raises(DataError, match=r"Which columns hold .* Set task\.source"):
-        chosen.task.create(chosen).load()
+        create_task(chosen).load()
 
 
 @pytest.mark.slow

@@ -20,7 +20,8 @@ from transformers import (
 import engine.training.trainer
 from engine import RunConfig
 from engine.data.raw import TRAIN
-from engine.tasks.text import logits_of
+from engine.metrics.logits import logits_of
+from engine.tasks.create import create_task
 from engine.training.batch import Batch, Source, epoch_plan
 from engine.training.device import Compute
 from engine.training.optimizer import build_optimizer, trainable_groups
@@ -104,7 +105,7 @@ class Ours:
                  "lr_scheduler_type": "linear", "weight_decay": decay}  # fmt: skip
         config = RunConfig.parse(values | {"train": train})
         self.decay = decay
-        self.task: Any = config.task.create(config)
+        self.task: Any = create_task(config)
         raw = self.task.load()
         self.fitted = self.task.fit(raw)
         self.source: Source = self.task.encode(raw.splits[TRAIN], self.fitted, CPU, lambda _: None)

@@ -21,6 +21,7 @@ from engine.metrics.importance import permutation_importance
 from engine.networks.mlp import Mlp
 from engine.presets import find_preset, load_preset
 from engine.run_directory import RunDirectory
+from engine.tasks.create import create_task
 from engine.tasks.tabular_classification import TabularClassification
 from engine.tasks.tabular_regression import TabularRegression
 from engine.training.export import load_exported
@@ -62,7 +63,7 @@ def rows(count: int = 60) -> dict[str, list[Any]]:
 
 
 def summary_of(run: RunConfig) -> dict[str, Any]:
-    task = run.task.create(run)
+    task = create_task(run)
     raw = task.load()
     return task.summarize(raw, task.fit(raw)).record()
 

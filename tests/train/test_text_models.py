@@ -17,7 +17,8 @@ from tokenizers import ByteLevelBPETokenizer
 from engine import RunConfig, train
 from engine.errors import TrainingError
 from engine.models.transformer import TransformerConfig
-from engine.networks.transformer import build_transformer, load_tokenizer, source_of
+from engine.models.weights_path import source_of
+from engine.networks.transformer import build_transformer, load_tokenizer
 from engine.presets import find_preset, load_preset
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 

@@ -25,6 +25,7 @@ from engine.errors import DataError
 from engine.events import Data, Event, Samples, decode
 from engine.metrics.squad import exact_match
 from engine.run_directory import RunDirectory
+from engine.tasks.create import create_task
 from engine.training.export import load_exported
 
 CPU = torch.device("cpu")
@@ -202,7 +203,7 @@ def test_a_text_stays_in_one_split(real_data: Path) -> None:
         "data": {"kind": "file", "path": str(real_data / "xquad.en.json")},
         "model": TINY,
     })  # fmt: skip
-    splits = config.task.create(config).load().splits
+    splits = create_task(config).load().splits
     contexts = [set(table["context"].to_pylist()) for table in splits.values()]
     assert sum(map(len, contexts)) == len(set.union(*contexts)) == 240
 
@@ -215,6 +216,6 @@ def test_data_without_classes_is_refused_with_the_field(tmp_path: Path) -> None:
         "data": {"kind": "file", "path": str(path)},
         "model": TINY,
     })  # fmt: skip
-    task = config.task.create(config)
+    task = create_task(config)
     with pytest.raises(DataError, match=r"only one class\. Set task\.label"):
         task.fit(task.load())

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from engine import RunConfig
 from engine.metrics.answers import best_spans
+from engine.tasks.create import create_task
 from engine.text.windows import answer_tokens
 from engine.text.words import shares
 from engine.training.batch import Batch
@@ -46,7 +47,7 @@ def oracle_metrics(path: Path, max_length: int, stride: int) -> tuple[dict[str, 
         "data": {"kind": "file", "path": str(path), "validation_fraction": 0, "test_fraction": 0},
         "model": {"kind": "transformer", "vocab_size": 2000},
     })  # fmt: skip
-    task = config.task.create(config)
+    task = create_task(config)
     raw = task.load()
     fitted = task.fit(raw)
     source: Any = task.encode(raw.train, fitted, CPU, lambda event: None)
@@ -122,7 +123,7 @@ def test_windows_of_a_question_stay_together_in_order(real_data: Path) -> None:
         "data": {"kind": "file", "path": str(real_data / "xquad.en.json"), "max_samples": 300},
         "model": {"kind": "transformer", "vocab_size": 1000},
     })  # fmt: skip
-    task = config.task.create(config)
+    task = create_task(config)
     raw = task.load()
     source = task.encode(raw.train, task.fit(raw), CPU, lambda event: None)
     rows = [batch.rows for batch in source.read(source.plan(10))]
@@ -151,7 +152,7 @@ def test_every_word_of_a_long_sentence_is_tagged(max_length: int) -> None:
         "data": {"kind": "builtin", "name": "entities", "max_samples": 200},
         "model": {"kind": "transformer", "vocab_size": 300},
     })  # fmt: skip
-    task = config.task.create(config)
+    task = create_task(config)
     raw = task.load()
     fitted = task.fit(raw)
     source: Any = task.encode(raw.train, fitted, CPU, lambda event: None)

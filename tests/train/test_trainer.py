@@ -13,6 +13,7 @@ from torch import nn
 
 import engine.training.trainer as module
 from engine import RunConfig, train
+from engine.compute_config import ComputeConfig
 from engine.control import CHECKPOINT, EVALUATE, STOP, Request
 from engine.errors import TrainingError
 from engine.events import Controlled, Evaluated, EventLog, Failed, Finished, Progress
@@ -25,7 +26,7 @@ from engine.training.optimizer import build_optimizer, schedule, trainable_group
 from engine.training.saver import Saver
 from engine.training.state import TrainingState
 from engine.training.trainer import Ending
-from engine.training_config import ComputeConfig, TrainConfig
+from engine.training_config import TrainConfig
 
 Make = Callable[..., Any]
 

@@ -20,6 +20,7 @@ from engine.data.raw import TRAIN
 from engine.data.toy import with_class_names
 from engine.errors import DataError
 from engine.presets import find_preset, load_preset
+from engine.tasks.create import create_task
 from engine.training.batch import Noise, epoch_plan
 from engine.training.device import choose
 from engine.training.export import load_exported
@@ -72,7 +73,7 @@ def report_of(config: RunConfig) -> dict[str, Any]:
 
 def material_of(config: RunConfig, events: list[Any] | None = None) -> Any:
     kept = [] if events is None else events
-    return prepare(config.task.create(config), choose(config.compute), kept.append)
+    return prepare(create_task(config), choose(config.compute), kept.append)
 
 
 def summary_of(config: RunConfig) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from engine import RunConfig, train
 from engine.errors import ConfigError, TrainingError
 from engine.models.registry import MODELS
 from engine.models.shapes import ImageShape
+from engine.networks.build import build_model
 from engine.networks.transfer import find_head, last_stage
 from engine.training.export import load_exported
 from engine.training.optimizer import trainable_groups
@@ -26,7 +27,7 @@ COLOUR = ImageShape(channels=3, size=64, outputs=3, labels=("ant", "bee", "cat")
 
 def built(kind: str, shape: ImageShape = COLOUR, **fields: Any) -> Any:
     torch.manual_seed(0)
-    return MODELS.parse({"kind": kind} | fields).build(shape)
+    return build_model(MODELS.parse({"kind": kind} | fields), shape)
 
 
 def logits(network: nn.Module, shape: ImageShape) -> Tensor:
@@ -212,7 +213,7 @@ def test_a_trained_transformer_gets_a_new_head(tmp_path: Path, architecture: Any
     wanted = config.preprocessing()
     assert (wanted.size, wanted.mean, wanted.std) == (32, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
     shape = ImageShape(3, 32, 3, ("ant", "bee", "cat"))
-    network = config.build(shape)
+    network = build_model(config, shape)
     assert logits(network, shape).shape == (2, 3)
     assert network.network.config.id2label == {0: "ant", 1: "bee", 2: "cat"}
     trained = [name for name, p in network.named_parameters() if p.requires_grad]

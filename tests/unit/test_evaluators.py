@@ -13,11 +13,11 @@ from sklearn import metrics as sk
 from torch import Tensor, nn
 
 from engine.metrics.classification import evaluate_classes
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
 from engine.metrics.importance import WithImportance, number_scores
 from engine.metrics.texts import LabelledTexts
 from engine.metrics.worst_rows import WorstRows
-from engine.tasks.task import Evaluation, Evaluator
 from engine.training.batch import Batch
 from engine.views import Texts
 

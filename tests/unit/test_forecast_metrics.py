@@ -8,9 +8,9 @@ import torch
 from sklearn import metrics as sk
 from torch import nn
 
+from engine.metrics.evaluator import Evaluation
 from engine.metrics.forecasting import ForecastEvaluator, LossName, Scales, forecast_loss
 from engine.networks.seasonal_naive import SeasonalNaive
-from engine.tasks.task import Evaluation
 from engine.training.batch import Batch
 from engine.views import Lines, Table
 

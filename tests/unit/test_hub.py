@@ -15,6 +15,7 @@ import huggingface_hub.constants
 import pytest
 
 from engine.data.hub import HubConfig
+from engine.data.load import load_data
 from engine.data.raw import class_names
 from engine.errors import DataError
 
@@ -41,37 +42,37 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_splits_and_names_of_classes_are_kept(stand_in: Path) -> None:
-    raw = HubConfig(name=str(stand_in)).load()
+    raw = load_data(HubConfig(name=str(stand_in)))
     assert {split: table.num_rows for split, table in raw.splits.items()} == {"train": 4, "test": 2}
     assert class_names(raw.train, "label") == ["neg", "pos"]
 
 
 def test_a_test_split_can_be_left_alone(stand_in: Path) -> None:
-    raw = HubConfig(name=str(stand_in), test_split="none").load()
+    raw = load_data(HubConfig(name=str(stand_in), test_split="none"))
     assert list(raw.splits) == ["train"]
     assert raw.notes == ("the splits test are not used",)
 
 
 def test_an_unknown_split_says_which_there_are(stand_in: Path) -> None:
     with pytest.raises(DataError, match=r"data\.train_split.*no split 'all'.*There is train, test"):
-        HubConfig(name=str(stand_in), train_split="all").load()
+        load_data(HubConfig(name=str(stand_in), train_split="all"))
 
 
 def test_an_unknown_configuration_says_which_there_are(stand_in: Path) -> None:
     with pytest.raises(DataError, match=r"data\.config: .*'default'"):
-        HubConfig(name=str(stand_in), config="german").load()
+        load_data(HubConfig(name=str(stand_in), config="german"))
 
 
 def test_without_network_the_built_in_data_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     # The libraries read the variable only once, which may have been before this test.
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(DataError, match=r"not on this machine.*Built-in data needs no network"):
-        HubConfig(name="stanfordnlp/imdb").load()
+        load_data(HubConfig(name="stanfordnlp/imdb"))
 
 
 def test_no_name_says_so() -> None:
     with pytest.raises(DataError, match=r"data\.name: no data set is chosen"):
-        HubConfig().load()
+        load_data(HubConfig())
 
 
 ANSWERS = {
@@ -115,7 +116,7 @@ from engine.errors import DataError
 said = {}
 for name in sys.argv[1:]:
     try:
-        HubConfig(name=name).load()
+        load_data(HubConfig(name=name))
     except DataError as error:
         said[name] = str(error)
 print(json.dumps(said))

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from engine.data.image_folder import ImageFolderConfig
+from engine.data.load import load_data
 from engine.errors import DataError
 
 
@@ -24,7 +25,7 @@ def test_folders_are_classes(tmp_path: Path) -> None:
         tmp_path / "dogs" / "deep" / "2.JPG",
         tmp_path / "dogs" / "3.bmp",
     )
-    raw = ImageFolderConfig(path=str(tmp_path)).load()
+    raw = load_data(ImageFolderConfig(path=str(tmp_path)))
     assert raw.train["label"].to_pylist() == ["cats", "dogs", "dogs"]
     assert [Path(path).name for path in raw.train["image"].to_pylist()] == [
         "1.png",
@@ -36,7 +37,7 @@ def test_folders_are_classes(tmp_path: Path) -> None:
 def test_folders_above_the_classes_name_splits(tmp_path: Path) -> None:
     for split in ("train", "val", "test"):
         put(tmp_path / split / "cats" / "1.png", tmp_path / split / "dogs" / "1.png")
-    raw = ImageFolderConfig(path=str(tmp_path)).load()
+    raw = load_data(ImageFolderConfig(path=str(tmp_path)))
     assert {split: table.num_rows for split, table in raw.splits.items()} == {
         "train": 2,
         "validation": 2,
@@ -46,7 +47,7 @@ def test_folders_above_the_classes_name_splits(tmp_path: Path) -> None:
 
 def test_classes_may_be_called_train_and_test(tmp_path: Path) -> None:
     put(tmp_path / "train" / "1.png", tmp_path / "test" / "1.png")
-    raw = ImageFolderConfig(path=str(tmp_path)).load()
+    raw = load_data(ImageFolderConfig(path=str(tmp_path)))
     assert sorted(raw.train["label"].to_pylist()) == ["test", "train"]
 
 
@@ -54,7 +55,7 @@ def test_other_files_are_counted(tmp_path: Path) -> None:
     put(tmp_path / "cats" / "1.png")
     (tmp_path / "cats" / "notes.txt").write_text("no image")
     (tmp_path / "cats" / ".hidden.png").write_text("")
-    raw = ImageFolderConfig(path=str(tmp_path)).load()
+    raw = load_data(ImageFolderConfig(path=str(tmp_path)))
     assert [(skip.reason, skip.count) for skip in raw.skips] == [(".txt is no image", 1)]
 
 
@@ -66,7 +67,7 @@ def test_a_name_that_is_not_utf8_is_left_out(tmp_path: Path) -> None:
             file.write(b"")
     except OSError:
         pytest.skip("this file system knows only UTF-8")
-    raw = ImageFolderConfig(path=str(tmp_path)).load()
+    raw = load_data(ImageFolderConfig(path=str(tmp_path)))
     assert raw.train.num_rows == 1
     assert "not UTF-8" in raw.skips[0].reason
 
@@ -76,10 +77,10 @@ def test_a_name_that_is_not_utf8_is_left_out(tmp_path: Path) -> None:
 )
 def test_a_missing_folder_says_so(path: str, said: str) -> None:
     with pytest.raises(DataError, match=said):
-        ImageFolderConfig(path=path).load()
+        load_data(ImageFolderConfig(path=path))
 
 
 def test_images_without_folders_of_classes_say_what_is_needed(tmp_path: Path) -> None:
     put(tmp_path / "1.png")
     with pytest.raises(DataError, match="a folder for each class"):
-        ImageFolderConfig(path=str(tmp_path)).load()
+        load_data(ImageFolderConfig(path=str(tmp_path)))

@@ -15,6 +15,7 @@ from engine.data import on_disk, readers
 from engine.data.on_disk import Rows, end_to_end, mapped, table_of
 from engine.data.readers import ReadOptions, read_file
 from engine.errors import DataError
+from engine.tasks.create import create_task
 
 TABLE = pa.table({
     "text": [f"text {number}" for number in range(1000)],
@@ -102,9 +103,9 @@ def test_a_task_sees_the_same_rows_wherever_they_lie(
         "data": {"kind": "file", "path": str(tmp_path / "films.parquet")},
         "model": {"kind": "transformer"},
     })  # fmt: skip
-    in_memory = config.task.create(config).load()
+    in_memory = create_task(config).load()
     for module in (on_disk, readers):
         monkeypatch.setattr(module, "LARGE", 0)
-    on_the_disk = config.task.create(config).load()
+    on_the_disk = create_task(config).load()
     for split, table in in_memory.splits.items():
         assert on_the_disk.splits[split].to_pydict() == table.to_pydict()

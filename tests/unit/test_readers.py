@@ -12,6 +12,7 @@ import pytest
 
 from engine.data.file import FileConfig
 from engine.data.files import split_of
+from engine.data.load import load_data
 from engine.data.raw import RawData, class_names
 from engine.data.readers import unique_names
 from engine.data.toy import with_class_names
@@ -21,7 +22,7 @@ ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
 
 
 def load(path: Path, **fields: str) -> RawData:
-    return FileConfig(path=str(path), **fields).load()
+    return load_data(FileConfig(path=str(path), **fields))
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -170,7 +171,7 @@ def test_a_missing_file_suggests_the_nearest(tmp_path: Path) -> None:
 def test_a_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     write(tmp_path / "a.csv", "a,b\n1,x\n2,y\n")
-    assert FileConfig(path="~/a.csv").load().train.to_pylist() == ROWS
+    assert load_data(FileConfig(path="~/a.csv")).train.to_pylist() == ROWS
 
 
 @pytest.mark.parametrize(

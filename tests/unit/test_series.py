@@ -15,6 +15,7 @@ from engine.data import seasons
 from engine.data.builtin import BuiltinConfig
 from engine.data.chronological import cut_in_time, series_note, series_table
 from engine.data.frequency import DAY, HOUR, Frequency, calendar_features, find_frequency
+from engine.data.load import load_data
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.seasonality import find_season
 from engine.data.series import Fill, Roles, Series, find_roles, read_series
@@ -305,8 +306,8 @@ def test_series_that_are_too_short_have_no_windows() -> None:
 def test_made_up_series_are_the_same_each_time_and_have_a_season(
     name: str, frequency: str, season: int
 ) -> None:
-    table = BuiltinConfig(name=name).load().train
-    assert table.equals(BuiltinConfig(name=name).load().train)
+    table = load_data(BuiltinConfig(name=name)).train
+    assert table.equals(load_data(BuiltinConfig(name=name)).train)
     roles = find_roles(table)
     series = read_series(table, roles)
     assert series.frequency.name == frequency

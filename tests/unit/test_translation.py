@@ -15,12 +15,13 @@ from transformers.trainer_pt_utils import LabelSmoother
 
 from engine.config import RunConfig
 from engine.data.dates import dates, in_words
+from engine.data.labels import IGNORED
 from engine.data.raw import TRAIN, RawData
 from engine.errors import DataError
 from engine.metrics.translation import TranslationEvaluator, Written, text_metrics, text_views
-from engine.tasks.seq2seq import Seq2SeqConfig
+from engine.tasks.create import create_task
+from engine.tasks.seq2seq_config import Seq2SeqConfig
 from engine.text.bpe import bpe_from, ending_texts, train_bpe
-from engine.text.instructions import IGNORED
 from engine.text.sides import laid_open, sides
 from engine.text.writing import Writing, written
 from engine.training.batch import Batch
@@ -168,7 +169,7 @@ def config(**task: Any) -> RunConfig:
 
 
 def prepared(chosen: RunConfig) -> tuple[Any, Any, Batch]:
-    task: Any = chosen.task.create(chosen)
+    task: Any = create_task(chosen)
     rows = task.load().train.slice(0, 40)
     fitted = task.fit(RawData({TRAIN: rows}))
     source = task.encode(rows, fitted, CPU, lambda event: None)

@@ -14,7 +14,7 @@ from textual.widgets import Input, Label
 
 from engine.annotations import LONGEST_NOTE, Annotations, retagged, to_tags
 from engine.plain import plain
-from tui.screens.dialog import Dialog
+from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
 from tui.widgets.plain_input import PlainInput
 

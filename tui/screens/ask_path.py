@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from tui.screens.dialog import Dialog
 from tui.text import literal
+from tui.widgets.dialog import Dialog
 from tui.widgets.form.paths import PathSuggester
 from tui.widgets.hints import Hints
 from tui.widgets.plain_input import PlainInput

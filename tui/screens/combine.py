@@ -16,8 +16,8 @@ from textual.widgets import Input, Static
 from engine.combination import METHODS, PRUNED, Combination
 from engine.errors import UserError
 from engine.names import to_name
-from tui.screens.dialog import Dialog
 from tui.text import literal, shortened
+from tui.widgets.dialog import Dialog
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.hints import Hints
 from tui.widgets.plain_input import PlainInput

@@ -9,8 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Label
 
-from tui.screens.dialog import Dialog
 from tui.text import literal
+from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
 
 

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.text import literal
+from tui.widgets.dialog import Dialog
 from tui.widgets.scrolling import Scrolling
-
-T = TypeVar("T")
-
-
-class Dialog(ModalScreen[T]):
-    """A click beside the box is as ``escape``."""
-
-    def on_click(self, event: events.Click) -> None:
-        """Go back, unless the click was in the box."""
-        if event.widget is self:
-            self.app.simulate_key("escape")
 
 
 class ReadScreen(Dialog[None]):

@@ -16,8 +16,8 @@ from textual.widgets import Input, Label, Static
 from engine.errors import UserError
 from engine.sweep.compose import begin, compose
 from engine.sweep.directory import SweepDirectory
-from tui.screens.dialog import Dialog
 from tui.text import literal
+from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
 from tui.widgets.plain_input import PlainInput
 

@@ -16,8 +16,8 @@ from engine.locations import presets_folder
 from engine.names import NAME_RULE, is_name
 from engine.presets import Preset, save_preset
 from tui.screens.confirm import ConfirmScreen
-from tui.screens.dialog import Dialog
 from tui.text import literal
+from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
 from tui.widgets.plain_input import PlainInput
 

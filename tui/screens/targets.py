@@ -14,10 +14,11 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.adapter import ALL_LINEAR, ATTENTION, PEFT_DEFAULT, TargetGroup
+from engine.adapter import ALL_LINEAR, ATTENTION, PEFT_DEFAULT
 from engine.advisor import Superseded
 from engine.errors import UserError
 from engine.overrides import parse_value
+from engine.reports.layer_groups import TargetGroup
 from tui.draft import Draft
 from tui.figures import amount
 from tui.text import literal

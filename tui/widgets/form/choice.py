@@ -12,8 +12,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList
 
-from tui.screens.dialog import Dialog
 from tui.text import literal
+from tui.widgets.dialog import Dialog
 from tui.widgets.plain_input import PlainInput
 
 

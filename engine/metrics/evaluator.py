@@ -1,0 +1,32 @@
+"""Evaluators, which turn batches into metrics, and their result."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from engine.training.batch import Batch
+from engine.views import View
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics by name, and what there is to look at."""
+
+    metrics: dict[str, float]
+    views: Sequence[View] = ()
+
+
+class Evaluator(ABC):
+    """Collects what the network says, on the device; counts only at the end."""
+
+    @abstractmethod
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in one batch, without waiting for the device."""
+
+    @abstractmethod
+    def compute(self, views: bool = False) -> Evaluation:
+        """The metrics over all batches; ``views`` asks for tables and pictures too."""

@@ -1,0 +1,1 @@
+"""Plain records that people are shown."""

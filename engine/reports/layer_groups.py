@@ -1,0 +1,27 @@
+"""Groups of layers that can get an adapter."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class TargetGroup:
+    """Layers of one name that can get an adapter."""
+
+    name: str
+    """Last part of the layers' names: ``query``, ``q_proj``, ``conv1``."""
+    count: int
+    shapes: tuple[str, ...]
+    """Distinct shapes, inputs before outputs: ``384→384``, ``64→128 3×3``."""
+    parameters_per_rank: int
+    """What all layers of the group add for each unit of rank."""
+    outputs: int
+    """Of all layers of the group: DoRA trains a magnitude for each besides."""
+    preset: tuple[str, ...] = ()
+    """Which of :data:`TARGET_PRESETS` choose it."""
+
+    def record(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return asdict(self)

@@ -1,0 +1,61 @@
+"""The estimate of a configuration, answered in the helper process."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.config import RunConfig
+from engine.data.loaded import loaded
+from engine.estimate import Estimate
+from engine.locations import runs_folder
+from engine.training import device
+from engine.training.costing import _case, available_bytes
+
+
+def answer(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer ``estimate``; raises ``ConfigError``, ``DataError`` and ``TrainingError``."""
+    return estimate(RunConfig.parse(values)).record()
+
+
+def estimate(config: RunConfig) -> Estimate:
+    """Sizes, steps and memory of a run; reads its data, builds its network without weights."""
+    compute = device.choose(config.compute)
+    task, raw, fitted = loaded(config)
+    case = _case(task, raw, fitted, compute)
+    material, sizes, train = case.material, case.sizes, config.train
+    available = available_bytes(compute.device)
+    memory, largest, notes = case.memory(train, available)
+    if train.auto_batch_size and largest:
+        size = case.comfortable(train, available)
+        train = train.model_copy(update={"batch_size": size})
+        memory, largest, notes = case.memory(train, available)
+        notes = (f"batches of {size:,}", *notes)
+    folder = _existing(runs_folder())
+    per_epoch = -(-material.batches(train) // train.gradient_accumulation_steps)
+    steps = per_epoch * train.epochs
+    disk, free = sizes.disk(train), shutil.disk_usage(folder).free
+    if disk > free:
+        notes = (*notes, f"Checkpoints may fill the disk with {folder}.")
+    return Estimate(
+        parameters=sizes.parameters,
+        trainable=sizes.trainable,
+        steps=min(steps, train.max_steps or steps),
+        steps_per_epoch=per_epoch,
+        samples=material.samples,
+        device=str(compute.device),
+        precision=compute.precision,
+        memory=memory,
+        available=available,
+        largest_batch=largest,
+        adapter=sizes.adapter,
+        disk=disk,
+        disk_free=free,
+        notes=notes,
+    )
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in [folder, *folder.parents] if path.exists())

@@ -1,0 +1,49 @@
+"""The layers of a network that can get an adapter, answered in the helper process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.adapter import TARGET_PRESETS
+from engine.config import RunConfig
+from engine.data.loaded import loaded
+from engine.training.targets import (
+    _matching,
+    _per_rank,
+    _sides,
+    adaptable,
+    plain_network,
+    target_groups,
+)
+
+
+def answer(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer ``targets``: the groups of layers of the model that ``values`` describe.
+
+    ``presets`` tells what each takes of the whole model: it may take a part of a group. Weights are
+    not read: the network is built on the meta device.
+    """
+    config = RunConfig.parse(values)
+    task, _, fitted = loaded(config)
+    with torch.device("meta"):
+        network = plain_network(task.build_network(fitted))
+    return {
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "groups": [group.record() for group in target_groups(network)],
+        "presets": {preset: _cost(network, preset) for preset in TARGET_PRESETS},
+    }
+
+
+def _cost(network: nn.Module, preset: str) -> dict[str, int]:
+    """How many layers a preset takes, and what they add."""
+    layers = adaptable(network)
+    taken = [layers[name] for name in _matching(preset, layers, network)]
+    return {
+        "count": len(taken),
+        "parameters_per_rank": sum(map(_per_rank, taken)),
+        "outputs": sum(_sides(layer)[1] for layer in taken),
+    }

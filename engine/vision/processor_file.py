@@ -1,0 +1,27 @@
+"""The file of an image processor, as transformers reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine import atomic
+from engine.models.image import Preprocessing
+
+PROCESSOR_FILE = "preprocessor_config.json"
+
+
+def save_companions(preprocessing: Preprocessing, folder: Path) -> None:
+    """What transformers reads beside the weights or an adapter. Raises ``OSError``."""
+    atomic.write_json(
+        folder / PROCESSOR_FILE,
+        {
+            "image_processor_type": "ViTImageProcessor",
+            "do_resize": True,
+            "size": {"height": preprocessing.size, "width": preprocessing.size},
+            "do_rescale": True,
+            "rescale_factor": 1 / 255,
+            "do_normalize": True,
+            "image_mean": list(preprocessing.mean),
+            "image_std": list(preprocessing.std),
+        },
+    )
