@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from engine.data.table import Features
@@ -37,6 +36,9 @@ def boosted_classes(
     """Probabilities ``[rows, classes]`` and classes of the rows that were held out."""
     inputs, targets = _arrays(train, MAX_ROWS)
     fewest = int(np.unique(targets, return_counts=True)[1].min())
+    # A second or two of imports, only once the network is trained.
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     model = HistGradientBoostingClassifier(
         max_iter=max(10, min(_MAX_ROUNDS, _MAX_TREES // classes)),
         categorical_features=_categories(features),
@@ -62,6 +64,8 @@ def log_loss(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> 
 def boosted_numbers(train: Source, held_out: Source, features: Features) -> tuple[Floats, Floats]:
     """Predictions and truth of the rows that were held out, standardised."""
     inputs, targets = _arrays(train, MAX_ROWS)
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
     model = HistGradientBoostingRegressor(
         max_iter=_MAX_ROUNDS, categorical_features=_categories(features), random_state=0
     )
