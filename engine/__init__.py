@@ -13,7 +13,7 @@
 or in a process of its own, watched as it goes:
 
     from engine import launch, stream
-    from engine.events import Evaluated
+    from engine.runs.events import Evaluated
 
     for event in stream(launch(config).run):
         if isinstance(event, Evaluated):
@@ -26,13 +26,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.config import RunConfig
+from engine.config.run_config import RunConfig
 from engine.errors import ConfigError, UserError
-from engine.launch import launch
-from engine.stream import stream
+from engine.launch.start import launch
+from engine.runs.stream import stream
 
 if TYPE_CHECKING:
-    from engine.in_process import train
+    from engine.launch.in_process import train
 
 __all__ = ["ConfigError", "RunConfig", "UserError", "launch", "stream", "train"]
 
@@ -40,7 +40,7 @@ __all__ = ["ConfigError", "RunConfig", "UserError", "launch", "stream", "train"]
 def __getattr__(name: str) -> Any:
     """Load ``train``, which needs torch, only when it is asked for."""
     if name == "train":
-        from engine.in_process import train
+        from engine.launch.in_process import train
 
         return train
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,1 +1,1 @@
-"""Ready experiments, one TOML file each; read by :mod:`engine.presets`."""
+"""Ready experiments, one TOML file each; read by :mod:`engine.config.presets`."""

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.config import RunConfig
-from engine.environment import SPIN_COUNT
-from engine.run_directory import RunDirectory
+from engine.config.run_config import RunConfig
+from engine.processes.environment import SPIN_COUNT
+from engine.runs.directory import RunDirectory
 
 # Before anything imports torch: tests train beside each other on few cores.
 os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
@@ -45,7 +45,7 @@ def trained(trained_home: Path) -> Trained:
     made: dict[str, RunDirectory] = {}
 
     def once(name: str, values: dict[str, Any]) -> RunDirectory:
-        from engine.in_process import train
+        from engine.launch.in_process import train
 
         if name not in made:
             common = {"compute": {"device": "cpu"}, "train": {"epochs": 12, "learning_rate": 0.01}}

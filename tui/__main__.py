@@ -13,8 +13,8 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from tui.commands import COMMANDS, load
-from tui.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
+from tui.cli.commands import COMMANDS, load
+from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,7 +88,8 @@ def _open(choices: dict[str, object]) -> int:
 def guarded(action: Callable[[], int]) -> int:
     """Run ``action``; every error becomes a line and an exit status."""
     from engine.errors import UserError
-    from tui import console, crash
+    from tui.cli import console
+    from tui.terminal import crash
 
     try:
         status = action()

@@ -19,18 +19,18 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from engine.errors import UserError
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory
-from tui import crash, terminal
-from tui.abilities import knows_plain_only
-from tui.actions import actions_of
-from tui.exit_codes import INTERRUPTED, TERMINATED
-from tui.glyphs import PlainCharacters
-from tui.keyboard import KeysInOrder
-from tui.screens.runs import RunsScreen
+from engine.files.paths import runs_folder
+from engine.runs.directory import RunDirectory
+from tui.cli.exit_codes import INTERRUPTED, TERMINATED
+from tui.screens.dialogs.actions import actions_of
+from tui.screens.runs.screen import RunsScreen
 from tui.settings import Settings, read_settings, write_settings
-from tui.themes import DARK, HIGH_CONTRAST, THEMES
-from tui.toast import complain
+from tui.terminal import crash, output
+from tui.terminal.ascii import PlainCharacters
+from tui.terminal.capabilities import knows_plain_only
+from tui.terminal.keyboard import KeysInOrder
+from tui.terminal.themes import DARK, HIGH_CONTRAST, THEMES
+from tui.widgets.notify import complain
 
 _KEPT = "a setting; it is kept"
 _REPLACED = ("Keys", "Screenshot")
@@ -166,14 +166,14 @@ class DltuiApp(KeysInOrder):
 
     def action_keys(self) -> None:
         """Show all keys of the screen."""
-        from tui.screens.keys import KeysScreen
+        from tui.screens.dialogs.keys import KeysScreen
 
         if not isinstance(self.screen, KeysScreen):
             self.push_screen(KeysScreen(self))
 
     async def action_quit(self) -> None:
         """End, after a question where a screen holds something unsaved."""
-        from tui.screens.confirm import ConfirmScreen
+        from tui.screens.dialogs.confirm import ConfirmScreen
 
         if any(getattr(screen, "unsaved", False) for screen in self.screen_stack):
             question = "There are changes that are not saved. Quit and lose them?"
@@ -224,7 +224,7 @@ def run_app(first: str | None = None, choices: Mapping[str, object] | None = Non
     except UserError as error:
         problem = str(error)
     app = DltuiApp(first, settings.model_copy(update=choices or {}), problem)
-    with terminal.owned():
+    with output.owned():
         message = app.run()
         signal.alarm(0)
     if app.return_code:

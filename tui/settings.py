@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine import toml
 from engine.errors import UserError
-from engine.locations import settings_file
+from engine.files import safe_toml
+from engine.files.paths import settings_file
 
 Characters = Literal["auto", "plain", "all"]
 
@@ -35,7 +35,7 @@ def read_settings() -> Settings:
     """The settings as they were left, the usual ones at first. Raises :class:`SettingsError`."""
     path = settings_file()
     try:
-        return Settings.model_validate(toml.read(path))
+        return Settings.model_validate(safe_toml.read(path))
     except FileNotFoundError:
         return Settings()
     except OSError as error:
@@ -44,7 +44,7 @@ def read_settings() -> Settings:
         problem = error.errors()[0]
         field = ".".join(map(str, problem["loc"]))
         raise SettingsError(f"{path}, {field}: {problem['msg']}.") from error
-    except toml.TomlError as error:
+    except safe_toml.TomlError as error:
         raise SettingsError(f"{path} is not a TOML file: {error}.") from error
 
 
@@ -56,13 +56,13 @@ def write_settings(choices: Mapping[str, object]) -> None:
     import tomlkit
     from tomlkit.exceptions import ParseError
 
-    from engine import atomic
+    from engine.files import atomic
 
     path = settings_file()
     try:
-        toml.read(path)
+        safe_toml.read(path)
         document = tomlkit.parse(path.read_text(encoding="utf-8"))
-    except (OSError, toml.TomlError, ParseError):
+    except (OSError, safe_toml.TomlError, ParseError):
         document = tomlkit.document()
     document.update(choices)
     try:

@@ -1,1 +1,1 @@
-"""Where data comes from: one file a source, listed in :mod:`engine.data.registry`."""
+"""From a file or a name to rows and splits."""

@@ -13,11 +13,11 @@ import pyarrow as pa
 from huggingface_hub import get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-from engine.data.hub import HubConfig
+from engine.config.data.hub import HubConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import DataError
+from engine.files.sanitize import plain
 from engine.hub_reach import offline_where_unreachable
-from engine.plain import plain
 
 datasets.disable_progress_bars()
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from engine.data.files import split_of
-from engine.data.image_folder import ImageFolderConfig
+from engine.config.data.image_folder import ImageFolderConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
+from engine.data.readers.files import split_of
 from engine.errors import DataError
-from engine.locations import expanded, is_folder
-from engine.plain import plain
+from engine.files.paths import expanded, is_folder
+from engine.files.sanitize import plain
 
 _SUFFIXES = frozenset(
     f".{name}"

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from engine.plain import plain
+from engine.files.sanitize import plain
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from engine.config.data.base import DataConfig
+from engine.config.registry import implementation
 from engine.data.raw import RawData
-from engine.data.section import DataConfig
-from engine.sections import resolve
 
 
 def load_data(config: DataConfig) -> RawData:
     """Read the data; raises :class:`~engine.errors.DataError`."""
-    data: RawData = resolve(config.implementation)(config)
+    data: RawData = implementation(config, "load")(config)
     return data

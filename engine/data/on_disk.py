@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.errors import DataError
-from engine.locations import cache_folder
+from engine.files.paths import cache_folder
 
 N = TypeVar("N", bound=np.generic)
 

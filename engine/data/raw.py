@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine import json_text
+from engine.files import safe_json
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -68,7 +68,7 @@ def _features(table: pa.Table) -> dict[str, Any]:
     if noted is None:
         return {}
     try:
-        features = json_text.loads(noted)["info"]["features"]
+        features = safe_json.loads(noted)["info"]["features"]
     except (ValueError, KeyError, TypeError):
         return {}
     return features if isinstance(features, dict) else {}

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from engine.config.data.base import DataConfig
 from engine.data.on_disk import Rows, selected
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
-from engine.data.section import DataConfig
 from engine.errors import DataError
 
 _MANY = 2_000_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import tomlkit
 
-from engine.config import RunConfig
+from engine.config.run_config import RunConfig
 from engine.errors import UserError
 
 _SHELL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,:/@-]*")

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.batches.source import Batch
+from engine.files.sanitize import plain
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.squad import answer_f1, exact_match
-from engine.plain import plain
-from engine.training.batch import Batch
-from engine.views import Cell, Table, Texts, View
+from engine.reports.views import Cell, Table, Texts, View
 
 _SHOWN = 20
 _AROUND = 60

@@ -10,10 +10,10 @@ from sklearn import metrics as sk
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
-from engine.training.batch import Batch
-from engine.views import Cell, Matrix, Table, View
+from engine.reports.views import Cell, Matrix, Table, View
 
 _AT_ONCE = 1 << 18
 _MATRIX_CLASSES = 30

@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import nn
+from engine.reports.views import View
 
-from engine.training.batch import Batch
-from engine.views import View
+if TYPE_CHECKING:  # a preview of data loads no torch
+    from torch import nn
+
+    from engine.batches.source import Batch
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.training.batch import Batch
-from engine.views import Lines, Table, View
+from engine.reports.views import Lines, Table, View
 
 LossName = Literal["mse", "mae", "huber"]
 

@@ -9,11 +9,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from engine.batches.source import Batch
 from engine.metrics.classification import ClassificationEvaluator
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.multilabel import MultiLabelEvaluator
-from engine.training.batch import Batch
-from engine.views import Table
+from engine.reports.views import Table
 
 _WORST = 50
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.batches.source import Batch
 from engine.hardware.memory import out_of_memory
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.training.batch import Batch
-from engine.views import Table
+from engine.reports.views import Table
 
 Inputs = dict[str, Tensor]
 Places = Mapping[str, Sequence[int]]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.training.batch import Batch
-from engine.views import View
+from engine.reports.views import View
 
 
 class LanguageEvaluator(Evaluator):

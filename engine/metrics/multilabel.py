@@ -10,10 +10,10 @@ from sklearn import metrics as sk
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
-from engine.training.batch import Batch
-from engine.views import Cell, Table
+from engine.reports.views import Cell, Table
 
 _THRESHOLD = 0.5
 

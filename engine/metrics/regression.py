@@ -10,11 +10,11 @@ from sklearn import metrics as sk
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
 from engine.metrics.worst_rows import WorstRows
-from engine.training.batch import Batch
-from engine.views import Lines, Table, View
+from engine.reports.views import Lines, Table, View
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": functional.mse_loss,

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from engine.batches.source import Batch
 from engine.metrics.classification import ClassificationEvaluator
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.worst_rows import WorstRows
-from engine.training.batch import Batch
-from engine.views import Table
+from engine.reports.views import Table
 
 _WORST = 10
 

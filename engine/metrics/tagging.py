@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.batches.source import Batch
 from engine.metrics.entities import Entity, Score, entities_of, entity_scores, has_prefixes
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
 from engine.metrics.logits import logits_of
+from engine.reports.views import Cell, Table, Texts, View
 from engine.text.words import NOT_COUNTED, marked
-from engine.training.batch import Batch
-from engine.views import Cell, Table, Texts, View
 
 _SHOWN = 20
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
+from engine.batches.source import Batch
 from engine.metrics.classification import ClassificationEvaluator
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.logits import logits_of
 from engine.metrics.multilabel import MultiLabelEvaluator
-from engine.training.batch import Batch
-from engine.views import Texts
+from engine.reports.views import Texts
 
 _WORST = 20
 _PARTS = 64

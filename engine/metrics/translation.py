@@ -11,12 +11,12 @@ import torch
 from sacrebleu.metrics.bleu import BLEU
 from torch import Tensor, nn
 
+from engine.batches.source import Batch
 from engine.data.labels import IGNORED
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.networks.token_losses import summed_sequence_loss
+from engine.models.token_losses import summed_sequence_loss
+from engine.reports.views import Cell, Table, Texts, View
 from engine.text.writing import sources_of
-from engine.training.batch import Batch
-from engine.views import Cell, Table, Texts, View
 
 _SHOWN = 10
 _CELL = 300

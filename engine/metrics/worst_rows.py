@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from engine.training.batch import Batch
+from engine.batches.source import Batch
 
 _PARTS = 64
 """Batches that are kept before all of their rows but the worst are let go."""

@@ -1,1 +1,1 @@
-"""The networks that can be chosen: one file a section, listed in :mod:`engine.models.registry`."""
+"""The networks as torch modules, and how pre-trained ones are loaded."""

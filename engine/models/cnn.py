@@ -1,21 +1,51 @@
-"""A small convolutional network."""
+"""A small convolutional network for images of any size."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
-from engine.fields import option
-from engine.models.section import ModelConfig
+from torch import Tensor, nn
+
+from engine.config.models.cnn import CnnConfig
+from engine.models.shapes import ImageShape
 
 
-class CnnConfig(ModelConfig):
-    """Stages of two 3×3 convolutions with batch norm, each at half the resolution of the last."""
+class Cnn(nn.Module):
+    """Stages of two convolutions; between stages the resolution is halved.
 
-    kind: Literal["cnn"] = "cnn"
-    title = "small CNN"
-    implementation = "engine.networks.cnn:build"
+    Input ``[batch, channels, height, width]``, output logits ``[batch, outputs]``.
+    """
 
-    channels: tuple[int, ...] = option(
-        (32, 64), "Channels of each stage", min_length=1, max_length=6
-    )
-    dropout: float = option(0.1, "Dropout before the last layer", ge=0, lt=1)
+    def __init__(self, channels: int, stages: Sequence[int], outputs: int, dropout: float) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = channels
+        for index, width in enumerate(stages):
+            if index:
+                # ceil: a side of one pixel stays one.
+                layers.append(nn.MaxPool2d(2, ceil_mode=True))
+            layers += [*_convolution(before, width), *_convolution(width, width)]
+            before = width
+        self.features = nn.Sequential(*layers)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(before, outputs)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the classes."""
+        features: Tensor = self.pool(self.features(images)).flatten(1)
+        logits: Tensor = self.head(self.dropout(features))
+        return logits
+
+
+def _convolution(before: int, after: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(before, after, 3, padding=1, bias=False),
+        nn.BatchNorm2d(after),
+        nn.ReLU(inplace=True),
+    ]
+
+
+def build(config: CnnConfig, shape: ImageShape) -> Cnn:
+    """The network of a section for images of ``shape``."""
+    return Cnn(shape.channels, config.channels, shape.outputs, config.dropout)

@@ -1,19 +1,57 @@
-"""Linear layers over trend and season."""
+"""DLinear (Zeng et al. 2022, "Are Transformers Effective for Time Series Forecasting?")."""
 
 from __future__ import annotations
 
-from typing import Literal
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from engine.fields import option
-from engine.models.section import ModelConfig
+from engine.config.models.dlinear import DLinearConfig
+from engine.models.shapes import SeriesShape
 
 
-class DLinearConfig(ModelConfig):
-    """DLinear (Zeng et al. 2022): small and fast; looks at the targets' own past alone."""
+class DLinear(nn.Module):
+    """A moving average is the trend, what is left the season; a linear layer forecasts each.
 
-    kind: Literal["dlinear"] = "dlinear"
-    title = "DLinear"
-    implementation = "engine.networks.dlinear:build"
+    Every target is forecast from its own past alone, by layers of its own with ``individual``, by
+    shared ones without. ``past`` is ``[batch, window, channels]``, targets first; what is known of
+    the future adds to the forecast ``[batch, horizon, targets]``.
+    """
 
-    kernel_size: int = option(25, "Rows in the moving average that is the trend", ge=1, unit="rows")
-    individual: bool = option(False, "Layers of its own for each target")
+    def __init__(self, shape: SeriesShape, kernel_size: int, individual: bool) -> None:
+        super().__init__()
+        count = shape.targets if individual else 1
+        self.trend = nn.ModuleList(nn.Linear(shape.window, shape.horizon) for _ in range(count))
+        self.season = nn.ModuleList(nn.Linear(shape.window, shape.horizon) for _ in range(count))
+        self.calendar = (
+            nn.Linear(shape.features, shape.targets, bias=False) if shape.features else None
+        )
+        self.targets = shape.targets
+        self.kernel_size = kernel_size
+
+    def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:
+        """The forecast; ``truth`` is not looked at."""
+        del truth
+        series = past[..., : self.targets].transpose(1, 2)
+        trend = self._moving_average(series)
+        forecast = _each(self.trend, trend) + _each(self.season, series - trend)
+        forecast = forecast.transpose(1, 2)
+        return forecast if self.calendar is None else forecast + self.calendar(future)
+
+    def _moving_average(self, series: Tensor) -> Tensor:
+        """Over ``kernel_size`` rows of ``[batch, targets, window]``, the ends repeated."""
+        before = (self.kernel_size - 1) // 2
+        padded = F.pad(series, (before, self.kernel_size - 1 - before), mode="replicate")
+        return F.avg_pool1d(padded, self.kernel_size, stride=1)
+
+
+def _each(layers: nn.ModuleList, series: Tensor) -> Tensor:
+    if len(layers) == 1:
+        shared: Tensor = layers[0](series)
+        return shared
+    return torch.stack([layer(series[:, i]) for i, layer in enumerate(layers)], 1)
+
+
+def build(config: DLinearConfig, shape: SeriesShape) -> DLinear:
+    """The network of a section for series of ``shape``."""
+    return DLinear(shape, config.kernel_size, config.individual)

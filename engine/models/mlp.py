@@ -1,41 +1,119 @@
-"""A multi-layer perceptron over the columns of a table."""
+"""A multi-layer perceptron with embeddings for categories."""
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from collections.abc import Sequence
 
-from engine.fields import option
-from engine.models.section import ModelConfig
+import torch
+from torch import Tensor, nn
+
+from engine.config.models.mlp import MlpConfig
+from engine.models.shapes import TabularShape
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+_NORMALIZATIONS: dict[str, type[nn.Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 
 
-class MlpConfig(ModelConfig):
-    """Layers one after the other; each category is a vector that is learned."""
+class Mlp(nn.Module):
+    """Numbers and embedded categories side by side, then layers.
 
-    kind: Literal["mlp"] = "mlp"
-    title = "multi-layer perceptron"
-    implementation = "engine.networks.mlp:build"
+    Inputs: ``numeric`` float ``[batch, numeric]`` and ``categorical`` int64 ``[batch, columns]``;
+    output ``[batch, outputs]``.
+    """
 
-    hidden: tuple[int, ...] = option(
-        (256, 128), "Width of each hidden layer", min_length=0, max_length=32
-    )
-    dropout: float = option(0.1, "Dropout after each hidden layer", ge=0, lt=1)
-    activation: Literal["relu", "gelu", "silu", "tanh"] = option("relu", "What bends the lines")
-    normalization: Literal["none", "batch", "layer"] = option(
-        "none", "Normalisation before each activation", advanced=True
-    )
-    embedding_size: int = option(
-        0,
-        "Width of the vector of a category; 0 goes by the number of categories",
-        ge=0,
-        le=1024,
-        advanced=True,
-    )
-    frequencies: int = option(
-        0,
-        "Waves in which each number is shown, so that steps can be learned; 0 shows it as it is",
-        ge=0,
-        le=256,
-    )
-    frequency_scale: float = option(
-        0.1, "Spread of the waves' frequencies at the beginning", gt=0, le=100, advanced=True
+    def __init__(
+        self,
+        numeric: int,
+        cardinalities: Sequence[int],
+        outputs: int,
+        hidden: Sequence[int],
+        dropout: float = 0.0,
+        activation: str = "relu",
+        normalization: str = "none",
+        embedding_size: int = 0,
+        frequencies: int = 0,
+        frequency_scale: float = 0.1,
+    ) -> None:
+        """``frequencies`` above 0 shows each number to the layers as so many waves."""
+        super().__init__()
+        sizes = [embedding_size or embedding_width(count) for count in cardinalities]
+        self.embeddings = nn.ModuleList(map(_embedding, cardinalities, sizes))
+        self.waves = Waves(numeric, frequencies, frequency_scale) if frequencies else None
+        width = (self.waves.width if self.waves else numeric) + sum(sizes)
+        layers: list[nn.Module] = []
+        for size in hidden:
+            layers.append(nn.Linear(width, size))
+            if normalization != "none":
+                layers.append(_NORMALIZATIONS[normalization](size))
+            layers += [_ACTIVATIONS[activation](), nn.Dropout(dropout)]
+            width = size
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Linear(width, outputs)
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Logits, or values."""
+        codes = inputs["categorical"]
+        embedded = [table(codes[:, i]) for i, table in enumerate(self.embeddings)]
+        numbers = inputs["numeric"] if self.waves is None else self.waves(inputs["numeric"])
+        result: Tensor = self.head(self.layers(torch.cat([numbers, *embedded], dim=1)))
+        return result
+
+
+class Waves(nn.Module):
+    """Each number as a few features of sines and cosines of it, of frequencies that are learned.
+
+    The embedding "PLR" of Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep
+    Learning" (2022): with it a network can draw the steps that trees draw. Takes
+    ``[batch, numbers]``, gives ``[batch, width]``.
+    """
+
+    def __init__(self, numbers: int, frequencies: int, scale: float, features: int = 8) -> None:
+        super().__init__()
+        self.width = numbers * features
+        self.frequencies = nn.Parameter(torch.randn(numbers, frequencies) * scale)
+        bound = 1 / math.sqrt(2 * frequencies)
+        weight = torch.empty(numbers, 2 * frequencies, features)
+        self.weight = nn.Parameter(weight.uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(self.width))
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """The features of all numbers side by side."""
+        angles = 2 * math.pi * self.frequencies * numbers.unsqueeze(-1)
+        waves = torch.cat([angles.sin(), angles.cos()], dim=-1)
+        mixed = torch.einsum("bnf,nfd->bnd", waves, self.weight).flatten(1)
+        return torch.relu(mixed + self.bias)
+
+
+def embedding_width(cardinality: int) -> int:
+    """The rule of fastai's tabular learner: ``1.6 · n^0.56``, 50 at most here."""
+    return min(50, round(1.6 * math.pow(cardinality, 0.56)))
+
+
+def _embedding(cardinality: int, width: int) -> nn.Embedding:
+    table = nn.Embedding(cardinality, width)
+    with torch.no_grad():
+        # Unknown categories begin in the middle of the known ones.
+        table.weight[0].zero_()
+    return table
+
+
+def build(config: MlpConfig, shape: TabularShape) -> Mlp:
+    """The network of a section for tables of ``shape``."""
+    return Mlp(
+        numeric=shape.numeric,
+        cardinalities=shape.cardinalities,
+        outputs=shape.outputs,
+        hidden=config.hidden,
+        dropout=config.dropout,
+        activation=config.activation,
+        normalization=config.normalization,
+        embedding_size=config.embedding_size,
+        frequencies=config.frequencies,
+        frequency_scale=config.frequency_scale,
     )

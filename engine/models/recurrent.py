@@ -1,47 +1,114 @@
-"""LSTM and GRU for series."""
+"""Recurrent networks that forecast many steps: all at once, or one after the other."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from engine.fields import option
-from engine.models.section import ModelConfig
+import torch
+from torch import Tensor, nn
 
+from engine.config.models.recurrent import RecurrentConfig
+from engine.models.shapes import SeriesShape
+from engine.models.window_norm import with_window_norm
 
-class RecurrentConfig(ModelConfig):
-    """What all recurrent networks share."""
-
-    implementation = "engine.networks.recurrent:build"
-    cell: ClassVar[Literal["lstm", "gru"]]
-
-    hidden_size: int = option(64, "Width of the state", ge=1, le=8192)
-    layers: int = option(1, "Recurrent layers on top of each other", ge=1, le=16)
-    dropout: float = option(0.0, "Dropout between layers and before the forecast", ge=0, lt=1)
-    decoder: Literal["direct", "step_by_step"] = option(
-        "direct", "Forecast all steps at once, or by a decoder one after the other"
-    )
-    scheduled_sampling_steps: int = option(
-        1000,
-        "Batches until the decoder is fed only its own values; 0 from the beginning",
-        ge=0,
-        advanced=True,
-    )
-    window_norm: Literal["none", "last", "standard"] = option(
-        "last", "Measure each window against its last value, or its mean and deviation"
-    )
+Cell = Literal["lstm", "gru"]
+_CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
-class LstmConfig(RecurrentConfig):
-    """Long short-term memory (Hochreiter and Schmidhuber 1997)."""
-
-    kind: Literal["lstm"] = "lstm"
-    title = "LSTM"
-    cell = "lstm"
+def _recurrent(cell: Cell, inputs: int, hidden_size: int, layers: int, dropout: float) -> nn.Module:
+    between = dropout if layers > 1 else 0.0
+    return _CELLS[cell](inputs, hidden_size, layers, batch_first=True, dropout=between)
 
 
-class GruConfig(RecurrentConfig):
-    """Gated recurrent units (Cho et al. 2014)."""
+class DirectRecurrent(nn.Module):
+    """Reads the window and says all steps of the horizon from its last state.
 
-    kind: Literal["gru"] = "gru"
-    title = "GRU"
-    cell = "gru"
+    ``past`` is ``[batch, window, channels + features]``, ``future`` ``[batch, horizon, features]``,
+    the forecast ``[batch, horizon, targets]``. What is known of the future adds to it step by step.
+    """
+
+    def __init__(
+        self, cell: Cell, shape: SeriesShape, hidden_size: int, layers: int, dropout: float
+    ) -> None:
+        super().__init__()
+        inputs = shape.channels + shape.features
+        self.encoder = _recurrent(cell, inputs, hidden_size, layers, dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden_size, shape.horizon * shape.targets)
+        self.calendar = (
+            nn.Linear(shape.features, shape.targets, bias=False) if shape.features else None
+        )
+        self.targets = shape.targets
+
+    def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:
+        """The forecast; ``truth`` is not looked at."""
+        del truth
+        outputs, _ = self.encoder(past)
+        forecast: Tensor = self.head(self.dropout(outputs[:, -1])).unflatten(1, (-1, self.targets))
+        return forecast if self.calendar is None else forecast + self.calendar(future)
+
+
+class EncoderDecoder(nn.Module):
+    """One network reads the window, another goes on from its state, one step after the other.
+
+    The decoder is fed the last value and what is known of the step to come. In training it is fed
+    the true value rather than its own with a probability that falls from 1 to 0 over the first
+    ``sampling_steps`` batches (scheduled sampling with linear decay, Bengio et al. 2015), drawn
+    for each series of the batch from torch's global generator. The count of batches is a buffer,
+    so that a run that is resumed goes on with it.
+    """
+
+    updates: Tensor
+
+    def __init__(
+        self,
+        cell: Cell,
+        shape: SeriesShape,
+        hidden_size: int,
+        layers: int,
+        dropout: float,
+        sampling_steps: int,
+    ) -> None:
+        super().__init__()
+        inputs = shape.channels + shape.features
+        self.encoder = _recurrent(cell, inputs, hidden_size, layers, dropout)
+        inputs = shape.targets + shape.features
+        self.decoder = _recurrent(cell, inputs, hidden_size, layers, dropout)
+        self.head = nn.Linear(hidden_size, shape.targets)
+        self.horizon = shape.horizon
+        self.targets = shape.targets
+        self.sampling_steps = sampling_steps
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:
+        """The forecast; ``truth`` helps in training only."""
+        _, state = self.encoder(past)
+        value = past[:, -1:, : self.targets]
+        forecast = []
+        chances = self._chances(past) if self.training and truth is not None else None
+        for step in range(self.horizon):
+            known = torch.cat([value, future[:, step : step + 1]], 2)
+            output, state = self.decoder(known, state)
+            # Each step says how the value changes.
+            value = value + self.head(output)
+            forecast.append(value)
+            if chances is not None and truth is not None:
+                value = torch.where(chances[step], truth[:, step : step + 1], value)
+        return torch.cat(forecast, 1)
+
+    def _chances(self, past: Tensor) -> Tensor:
+        """For each step and series whether the true value is fed, ``[horizon, batch, 1, 1]``."""
+        share = 1.0 - self.updates / max(1, self.sampling_steps)
+        self.updates += 1
+        return torch.rand(self.horizon, len(past), 1, 1, device=past.device) < share
+
+
+def build(config: RecurrentConfig, shape: SeriesShape) -> nn.Module:
+    """The network of a section for series of ``shape``."""
+    size = (config.hidden_size, config.layers, config.dropout)
+    network: nn.Module
+    if config.decoder == "direct":
+        network = DirectRecurrent(config.cell, shape, *size)
+    else:
+        network = EncoderDecoder(config.cell, shape, *size, config.scheduled_sampling_steps)
+    return with_window_norm(network, config.window_norm, shape.channels, shape.targets)

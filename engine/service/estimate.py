@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.config import RunConfig
-from engine.data.loaded import loaded
-from engine.estimate import Estimate
-from engine.locations import runs_folder
-from engine.training import device
-from engine.training.costing import _case, available_bytes
+from engine.config.run_config import RunConfig
+from engine.files.paths import runs_folder
+from engine.hardware import device
+from engine.reports.estimate import Estimate
+from engine.service.data_cache import loaded
+from engine.training.memory_estimate import _case, available_bytes
 
 
 def answer(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine.adapter import TARGET_PRESETS
-from engine.config import RunConfig
-from engine.data.loaded import loaded
-from engine.training.targets import (
+from engine.adapters.targets import (
     _matching,
     _per_rank,
     _sides,
@@ -19,6 +16,9 @@ from engine.training.targets import (
     plain_network,
     target_groups,
 )
+from engine.config.adapter import TARGET_PRESETS
+from engine.config.run_config import RunConfig
+from engine.service.data_cache import loaded
 
 
 def answer(values: Mapping[str, Any]) -> dict[str, Any]:

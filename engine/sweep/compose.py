@@ -7,11 +7,11 @@ from importlib.util import find_spec
 from subprocess import Popen
 from typing import Any
 
-from engine.config import fields_of
+from engine.config.presets import find_preset, load_preset
+from engine.config.run_config import fields_of
 from engine.errors import UserError
-from engine.locations import sweeps_folder
-from engine.names import to_name
-from engine.presets import find_preset, load_preset
+from engine.files.paths import sweeps_folder
+from engine.files.slugs import to_name
 from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.space import is_space
 

@@ -20,13 +20,13 @@ from typing import Any, Literal
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine import atomic, json_text, toml
-from engine.config import RunConfig
-from engine.detached import spawn
+from engine.config.run_config import RunConfig
 from engine.errors import RunError
-from engine.names import NAME_PATTERN, is_name
-from engine.process import ProcessIdentity
+from engine.files import atomic, safe_json, safe_toml
+from engine.files.slugs import NAME_PATTERN, is_name
+from engine.processes.identity import ProcessIdentity
 from engine.processes.lock import locked
+from engine.processes.spawn import spawn
 from engine.sweep.space import Dimension, read_space
 from engine.sweep.table import SweepTable
 
@@ -107,14 +107,14 @@ class SweepDirectory:
     def config(self) -> SweepConfig:
         """What is searched; raises :class:`RunError` when it cannot be read."""
         try:
-            return SweepConfig.model_validate(toml.read(self._config))
+            return SweepConfig.model_validate(safe_toml.read(self._config))
         except (OSError, ValueError, ValidationError) as error:
             raise RunError(f"Cannot read {self._config}: {error}.") from error
 
     def table(self) -> SweepTable:
         """The trials so far; an empty table before there are any. Raises :class:`RunError`."""
         try:
-            return SweepTable.from_record(json_text.loads(self._table.read_bytes()))
+            return SweepTable.from_record(safe_json.loads(self._table.read_bytes()))
         except FileNotFoundError:
             return SweepTable()
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -127,7 +127,7 @@ class SweepDirectory:
     def running(self) -> bool:
         """Whether a process searches now."""
         try:
-            worker = ProcessIdentity.from_record(json_text.loads(self._worker.read_bytes()))
+            worker = ProcessIdentity.from_record(safe_json.loads(self._worker.read_bytes()))
         except (OSError, ValueError):
             return False
         return worker is not None and worker.alive()

@@ -24,14 +24,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from engine import control
-from engine.control import Request
 from engine.errors import ConfigError, Problem, RunError
-from engine.events import Evaluated
-from engine.follow import Follower
-from engine.history import History
-from engine.launch import start
-from engine.run_directory import RunDirectory, State
+from engine.launch.start import start
+from engine.runs import control
+from engine.runs.control import Request
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import Evaluated
+from engine.runs.follower import Follower
+from engine.runs.history import History
 from engine.sweep import table
 from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.space import Dimension, Range, as_texts, place

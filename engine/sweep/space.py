@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.config import RunConfig, fields_of
+from engine.config.fields import FieldSpec
+from engine.config.overrides import look_up, parse_value
+from engine.config.run_config import RunConfig, fields_of
 from engine.errors import ConfigError, Problem
-from engine.fields import FieldSpec
-from engine.overrides import look_up, parse_value
 
 _LOG = ":log"
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from engine.errors import ConfigError, RunError
-from engine.locations import runs_folder
+from engine.files.paths import runs_folder
 from engine.sweep.directory import SweepDirectory
 
 

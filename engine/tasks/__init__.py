@@ -1,1 +1,1 @@
-"""What can be learned: one file a task, listed in :mod:`engine.tasks.registry`."""
+"""What can be learned: one file a task, listed in :mod:`engine.config.tasks.registry`."""

@@ -13,18 +13,20 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from engine.batches.source import Batch, Source
+from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.labels import IGNORED
 from engine.data.load import load_data
 from engine.data.on_disk import in_windows, table_of
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.splits import cut_splits
 from engine.errors import DataError
-from engine.events import Log, Report
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.language import LanguageEvaluator, frequency_metrics
-from engine.networks.token_losses import measured_sums, summed_loss
-from engine.summary import DataSummary
-from engine.tasks.causal_lm_config import CausalLmConfig
+from engine.models.token_losses import measured_sums, summed_loss
+from engine.reports.data_summary import DataSummary
+from engine.reports.views import Texts, View
+from engine.runs.events import Log, Report
 from engine.tasks.generation import GenerationTask
 from engine.tasks.text import TextFitted
 from engine.text.blocks import BlockSource, are_lines, pieces, sizes_of, tail_rows, token_row
@@ -36,8 +38,6 @@ from engine.text.padding import padded
 from engine.text.rows import blank, some_of, texts_in, without_faults
 from engine.text.source import TokenSource, token_inputs
 from engine.text.summary import summary_of
-from engine.training.batch import Batch, Source
-from engine.views import Texts, View
 
 Form = Literal["text", "pairs", "messages"]
 

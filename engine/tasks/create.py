@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.config import RunConfig
-from engine.sections import resolve
+from engine.config.registry import implementation
+from engine.config.run_config import RunConfig
 from engine.tasks.task import Task
 
 
 def create_task(config: RunConfig) -> Task[Any]:
     """The task of ``config.task``, not yet fitted."""
-    task: Task[Any] = resolve(config.task.implementation)(config)
+    task: Task[Any] = implementation(config.task, "create")(config)
     return task

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-import torch
-from torch import nn
-
-from engine.data.chronological import cut_in_time, same_step, series_note, series_table
+from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.fitted import Fitted
-from engine.data.frequency import Frequency, calendar_features, calendar_names
 from engine.data.load import load_data
-from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
-from engine.data.seasonality import find_season
-from engine.data.series import Roles, Series, check_columns, find_roles, read_series, unused_columns
-from engine.data.windows import WindowSource
-from engine.errors import DataError
-from engine.events import Report
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.forecasting import ForecastEvaluator, Scales, forecast_loss
-from engine.models.shapes import SeriesShape
-from engine.networks.build import build_model
-from engine.networks.seasonal_naive import SeasonalNaive
-from engine.plain import plain
-from engine.summary import ColumnSummary, DataSummary
-from engine.tasks.forecasting_config import ForecastingConfig
+from engine.models.build import build_model
+from engine.runs.events import Report
 from engine.tasks.task import Task
-from engine.training.batch import Batch, Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import torch
+    from torch import nn
+
+    from engine.batches.source import Batch, Source
+    from engine.data.raw import RawData
+    from engine.data.series.frequency import Frequency
+    from engine.data.series.read import Roles, Series
+    from engine.metrics.forecasting import Scales
+    from engine.reports.data_summary import DataSummary
 
 
 class SeriesFitted(Fitted):
@@ -62,6 +56,10 @@ class Forecasting(Task[SeriesFitted]):
 
     def load(self) -> RawData:
         """Read the data, make it a regular series, and cut it in the order of time."""
+        from engine.data.raw import TRAIN
+        from engine.data.series.read import find_roles, read_series, unused_columns
+        from engine.data.series.splits import cut_in_time, same_step, series_table
+
         section = self._section
         raw = load_data(self.config.data)
         roles = find_roles(raw.train, section.time, section.targets, section.inputs)
@@ -83,6 +81,8 @@ class Forecasting(Task[SeriesFitted]):
         return raw.with_splits(tables, *notes, *cuts)
 
     def _check_lengths(self, splits: Mapping[str, Series]) -> None:
+        from engine.errors import DataError
+
         window, horizon = self._section.window, self._section.horizon
         for name, series in splits.items():
             if 0 < len(series) < window + horizon:
@@ -93,11 +93,18 @@ class Forecasting(Task[SeriesFitted]):
                 )
 
     def _read(self, table: pa.Table, roles: Roles, frequency: Frequency) -> Series:
+        from engine.data.series.read import check_columns, read_series
+
         check_columns(table, roles)
         return read_series(table, roles, self._section.fill, frequency)
 
     def fit(self, raw: RawData) -> SeriesFitted:
         """Means, deviations and season of the training rows."""
+        import numpy as np
+
+        from engine.data.series.seasonality import find_season
+        from engine.data.series.splits import series_note
+
         note = series_note(raw.train)
         roles, frequency = note.roles, note.frequency
         series = self._read(raw.train, roles, frequency)
@@ -124,6 +131,9 @@ class Forecasting(Task[SeriesFitted]):
         )
 
     def _check_targets(self, names: Sequence[str], constant: Sequence[bool]) -> None:
+        from engine.errors import DataError
+        from engine.files.sanitize import plain
+
         for name, same in zip(names, constant, strict=True):
             if same:
                 raise DataError(
@@ -133,6 +143,9 @@ class Forecasting(Task[SeriesFitted]):
 
     def summarize(self, raw: RawData, fitted: SeriesFitted) -> DataSummary:
         """Frequency, span, season and what was mended."""
+        from engine.data.series.splits import series_note
+        from engine.reports.data_summary import DataSummary
+
         rows = {
             name: table.num_rows - series_note(table).context for name, table in raw.splits.items()
         }
@@ -174,6 +187,8 @@ class Forecasting(Task[SeriesFitted]):
         return max(0, (rows - section.window - section.horizon) // section.stride + 1)
 
     def _columns(self, table: pa.Table, fitted: SeriesFitted) -> tuple[Any, ...]:
+        from engine.reports.data_summary import ColumnSummary
+
         columns = []
         if fitted.time:
             dated = frequency_of(fitted).dated
@@ -203,6 +218,11 @@ class Forecasting(Task[SeriesFitted]):
         self, table: pa.Table, fitted: SeriesFitted, device: torch.device, report: Report
     ) -> Source:
         """The one window at the end of a table, whose future nobody knows."""
+        import numpy as np
+
+        from engine.data.series.read import Series
+        from engine.errors import DataError
+
         del report
         frequency = frequency_of(fitted)
         series = self._read(table, roles_of(fitted), frequency)
@@ -223,6 +243,12 @@ class Forecasting(Task[SeriesFitted]):
         return self._source(extended, fitted, device)
 
     def _source(self, series: Series, fitted: SeriesFitted, device: torch.device) -> Source:
+        import numpy as np
+        import torch
+
+        from engine.data.series.frequency import calendar_features
+        from engine.data.series.windows import WindowSource
+
         section = self._section
         scaled = ((series.values - fitted.mean) / fitted.std).astype(np.float32)
         if section.calendar:
@@ -240,6 +266,9 @@ class Forecasting(Task[SeriesFitted]):
 
     def build_network(self, fitted: SeriesFitted) -> nn.Module:
         """The model's network for these columns."""
+        from engine.data.series.frequency import calendar_names
+        from engine.models.shapes import SeriesShape
+
         section = self._section
         features = 2 * len(calendar_names(frequency_of(fitted))) if section.calendar else 0
         return build_model(
@@ -251,12 +280,16 @@ class Forecasting(Task[SeriesFitted]):
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over windows, steps and targets, in standard deviations."""
+        from engine.metrics.forecasting import forecast_loss
+
         inputs = batch.inputs
         forecast = network(inputs["past"], inputs["future"], batch.targets)
         return forecast_loss(forecast, batch.targets, self._section.loss).mean()
 
     def evaluator(self, fitted: SeriesFitted) -> Evaluator:
         """Errors of all windows."""
+        from engine.metrics.forecasting import ForecastEvaluator
+
         text = frequency_of(fitted).text
         name = (lambda time: text(time)) if fitted.time else (lambda time: f"row {time + 1:,}")
         return ForecastEvaluator(_forward, scales_of(fitted), self._section.loss, name)
@@ -269,6 +302,8 @@ class Forecasting(Task[SeriesFitted]):
         self, network: nn.Module, batch: Batch, fitted: SeriesFitted
     ) -> list[dict[str, Any]]:
         """One record a step of the horizon: its time, and the value of each target."""
+        import numpy as np
+
         frequency = frequency_of(fitted)
         count = len(fitted.targets)
         forecasts = _forward(network, batch).float().cpu().double().numpy()
@@ -284,6 +319,11 @@ class Forecasting(Task[SeriesFitted]):
 
     def baseline(self, raw: RawData, fitted: SeriesFitted) -> tuple[str, Evaluation] | None:
         """What repeating the last season gives on the same windows."""
+        import torch
+
+        from engine.baselines.seasonal_naive import SeasonalNaive
+        from engine.data.raw import TEST, VALIDATION
+
         tables = [raw.splits[name] for name in (TEST, VALIDATION) if name in raw.splits]
         table = next((table for table in tables if table.num_rows), None)
         if table is None:
@@ -302,6 +342,8 @@ class Forecasting(Task[SeriesFitted]):
         self, network: nn.Module, source: Source, fitted: SeriesFitted
     ) -> list[dict[str, str]]:
         """Three forecasts of the first target, drawn small beside the truth."""
+        import torch
+
         rows = torch.linspace(0, len(source) - 1, min(3, len(source))).long()
         batch = next(source.read([rows]))
         forecasts = _forward(network, batch).float()[..., 0].cpu()
@@ -327,16 +369,22 @@ def _forward(network: nn.Module, batch: Batch) -> torch.Tensor:
 
 def roles_of(fitted: SeriesFitted) -> Roles:
     """The columns that the network was trained with."""
+    from engine.data.series.read import Roles
+
     return Roles(fitted.time, tuple(fitted.targets), tuple(fitted.inputs))
 
 
 def frequency_of(fitted: SeriesFitted) -> Frequency:
     """The step of the training rows."""
+    from engine.data.series.frequency import Frequency
+
     return Frequency.of(fitted.unit, fitted.step, fitted.regular)
 
 
 def scales_of(fitted: SeriesFitted) -> Scales:
     """What turns standardised errors into others."""
+    from engine.metrics.forecasting import Scales
+
     count = len(fitted.targets)
     return Scales(fitted.targets, fitted.mean[:count], fitted.std[:count], fitted.naive_error)
 

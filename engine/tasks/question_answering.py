@@ -9,14 +9,15 @@ import pyarrow as pa
 import torch
 from torch import nn
 
+from engine.batches.source import Batch, Source
+from engine.config.tasks.question_answering import _LARGEST_OVERLAP, QuestionAnsweringConfig
 from engine.data.load import load_data
 from engine.data.raw import RawData
 from engine.data.splits import cut_groups
-from engine.events import Report
 from engine.metrics.answers import AnswerEvaluator, Answers, Asked, position_loss
 from engine.metrics.evaluator import Evaluator
-from engine.summary import DataSummary
-from engine.tasks.question_answering_config import _LARGEST_OVERLAP, QuestionAnsweringConfig
+from engine.reports.data_summary import DataSummary
+from engine.runs.events import Report
 from engine.tasks.text import TextFitted, TextTask
 from engine.text.answers import answers_of, references_of
 from engine.text.cache import encoded
@@ -27,7 +28,6 @@ from engine.text.rows import SOME, blank, without_faults
 from engine.text.source import token_inputs
 from engine.text.summary import summary_of
 from engine.text.windows import ContextWindows, WindowSource
-from engine.training.batch import Batch, Source
 
 
 class QuestionAnsweringFitted(TextFitted):

@@ -11,18 +11,19 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
+from engine.batches.source import Batch, Source
+from engine.config.tasks.seq2seq import Seq2SeqConfig
 from engine.data.labels import IGNORED
 from engine.data.load import load_data
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
-from engine.events import Report
 from engine.metrics.evaluator import Evaluator
 from engine.metrics.translation import TranslationEvaluator, Written
-from engine.networks.token_losses import summed_sequence_loss
-from engine.networks.transformer import pretrained_config
-from engine.summary import DataSummary
+from engine.models.token_losses import summed_sequence_loss
+from engine.models.transformer import pretrained_config
+from engine.reports.data_summary import DataSummary
+from engine.runs.events import Report
 from engine.tasks.generation import GenerationTask
-from engine.tasks.seq2seq_config import Seq2SeqConfig
 from engine.tasks.text import TextFitted
 from engine.text.bpe import ending_texts
 from engine.text.cache import encoded
@@ -33,7 +34,6 @@ from engine.text.sides import laid_open, sides, texts_of
 from engine.text.source import TokenSource, token_inputs
 from engine.text.summary import summary_of
 from engine.text.writing import Writing, sources_of, written
-from engine.training.batch import Batch, Source
 
 
 class Seq2SeqFitted(TextFitted):

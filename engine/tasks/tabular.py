@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import difflib
 from abc import abstractmethod
-from collections.abc import Mapping
 from itertools import chain
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import pyarrow as pa
-import torch
-from numpy.typing import NDArray
-from torch import nn
-
-from engine.data.columns import detect_columns
-from engine.data.features import ENCODED, decode_row, encode_rows, encoded_bytes, fit_features
+from engine.config.tasks.tabular import TabularConfig
 from engine.data.fitted import Fitted
 from engine.data.load import load_data
-from engine.data.on_disk import evenly, filled, in_windows, selected
-from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
-from engine.data.splits import cut_splits
-from engine.data.table import Column, Features
+from engine.data.tables.schema import Column, Features
 from engine.errors import DataError
-from engine.events import Report
+from engine.files.sanitize import plain
 from engine.metrics.evaluator import Evaluator
-from engine.metrics.gradient_boosting import MAX_ROWS
-from engine.metrics.importance import Places, Score, WithImportance
-from engine.models.shapes import TabularShape
-from engine.networks.build import build_model
-from engine.plain import plain
-from engine.summary import ColumnSummary, DataSummary
-from engine.tasks.tabular_config import TabularConfig
+from engine.models.build import build_model
+from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.runs.events import Report
 from engine.tasks.task import Task
-from engine.training.batch import Batch, Source
-from engine.training.mapped import DEVICE_BYTES, MANY_BYTES, MappedSource, RowSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+    import torch
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from engine.batches.source import Batch, Source
+    from engine.data.raw import RawData
+    from engine.metrics.importance import Places, Score
 
 _TARGET_NAMES = ("target", "label", "class", "y")
 _SHOWN_ROWS = 5
@@ -90,6 +86,8 @@ class TabularTask(Task[F]):
 
     def load(self) -> RawData:
         """Read the data, take rows without a target out, and cut the splits that are missing."""
+        from engine.data.splits import cut_splits
+
         raw = load_data(self.config.data)
         target = find_target(raw.train, self.section.target)
         self._check_names(raw.train)
@@ -109,6 +107,9 @@ class TabularTask(Task[F]):
 
     def _with_clean_targets(self, raw: RawData, target: str) -> RawData:
         """Splits whose target is clean; rows and whole splits without one are reported."""
+        from engine.data.on_disk import selected
+        from engine.data.raw import TRAIN, Skip
+
         splits, skips, notes = {}, [], []
         for split, table in raw.splits.items():
             if target not in table.column_names:
@@ -133,6 +134,10 @@ class TabularTask(Task[F]):
 
     def fit_inputs(self, raw: RawData) -> tuple[str, list[Column], Features]:
         """Target, columns, and how they become inputs; raises ``DataError`` when none can."""
+        from engine.data.on_disk import evenly
+        from engine.data.tables.columns import detect_columns
+        from engine.data.tables.features import fit_features
+
         section = self.section
         target = find_target(raw.train, section.target)
         some = evenly(raw.train.drop_columns([target]), LEARNED_ROWS)
@@ -153,6 +158,11 @@ class TabularTask(Task[F]):
 
     def encode(self, table: pa.Table, fitted: F, device: torch.device, report: Report) -> Source:
         """Rows as tensors that stay on ``device``, or on the disk where they are many."""
+        import torch
+
+        from engine.batches.memory_mapped import DEVICE_BYTES, MANY_BYTES, MappedSource, RowSource
+        from engine.data.tables.features import encode_rows, encoded_bytes
+
         del report
         size = encoded_bytes(fitted.features, table.num_rows)
         apart = size > MANY_BYTES
@@ -167,6 +177,9 @@ class TabularTask(Task[F]):
         return RowSource(placed, None if targets is None else torch.from_numpy(targets).to(device))
 
     def _targets(self, table: pa.Table, fitted: F, apart: bool) -> NDArray[Any]:
+        from engine.data.on_disk import filled, in_windows
+        from engine.data.tables.features import ENCODED
+
         parts = (
             self.encode_target(self.clean_target(piece, fitted.target), fitted)
             for piece in in_windows(table.select([fitted.target]), ENCODED)
@@ -178,6 +191,8 @@ class TabularTask(Task[F]):
 
     def build_network(self, fitted: F) -> nn.Module:
         """The chosen model for these columns."""
+        from engine.models.shapes import TabularShape
+
         features = fitted.features
         cardinalities = tuple(feature.cardinality for feature in features.categorical)
         shape = TabularShape(len(features.numeric), cardinalities, self.outputs(fitted))
@@ -185,6 +200,8 @@ class TabularTask(Task[F]):
 
     def evaluator(self, fitted: F) -> Evaluator:
         """Metrics and, at the end, the importance of columns."""
+        from engine.metrics.importance import WithImportance
+
         inner = self.target_evaluator(fitted)
         return WithImportance(inner, column_places(fitted.features), self.score(fitted))
 
@@ -193,6 +210,12 @@ class TabularTask(Task[F]):
 
         Of many training rows, as many as something simple needs.
         """
+        import torch
+
+        from engine.baselines.gradient_boosting import MAX_ROWS
+        from engine.data.on_disk import evenly
+        from engine.data.raw import TEST, TRAIN, VALIDATION
+
         names = [name for name in (TEST, VALIDATION) if raw.splits.get(name)]
         if not names:
             return None
@@ -240,6 +263,8 @@ class TabularTask(Task[F]):
 
     def describe(self, batch: Batch, row: int, fitted: F) -> str:
         """A row's inputs in words."""
+        from engine.data.tables.features import decode_row
+
         numbers = batch.inputs["numeric"][row].tolist()
         codes = batch.inputs["categorical"][row].tolist()
         values = decode_row(fitted.features, numbers, codes)

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import torch
-from numpy.typing import NDArray
-from torch import nn
-
-from engine.data.on_disk import selected
-from engine.data.raw import TRAIN, RawData, Skip, class_names
+from engine.config.tasks.tabular_classification import TabularClassificationConfig
 from engine.errors import DataError
-from engine.metrics.classification import balanced_weights, class_loss, evaluate_classes
+from engine.files.sanitize import plain
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.gradient_boosting import NAME, boosted_classes, log_loss
-from engine.metrics.importance import Score, class_scores
-from engine.metrics.row_classes import RowClasses
-from engine.plain import plain
-from engine.summary import ColumnSummary, DataSummary
+from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.tasks.tabular import TabularFitted, TabularTask, find_target
-from engine.tasks.tabular_classification_config import TabularClassificationConfig
-from engine.text.labels import classes_among, named_column
-from engine.training.batch import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import pyarrow as pa
+    import torch
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from engine.batches.source import Batch
+    from engine.data.raw import RawData
+    from engine.metrics.importance import Score
 
 _MAX_CLASSES = 1000
 _FEW_CLASSES = 20
@@ -54,6 +51,10 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
         """Names of classes."""
+        import pyarrow as pa
+
+        from engine.text.labels import named_column
+
         if pa.types.is_nested(table.schema.field(target).type):
             raise DataError(f"The target {plain(target, 60)!r} has lists instead of classes.")
         return named_column(table, target)
@@ -69,6 +70,9 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
     def fit(self, raw: RawData) -> ClassesFitted:
         """Classes and features of the training rows."""
+        from engine.data.raw import class_names
+        from engine.text.labels import classes_among
+
         target, columns, features = self.fit_inputs(raw)
         counted = raw.train[target].value_counts().to_pylist()
         found = {entry["values"]: entry["counts"] for entry in counted}
@@ -106,30 +110,44 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
     def encode_target(self, values: pa.ChunkedArray, fitted: ClassesFitted) -> NDArray[np.int64]:
         """Numbers of classes, −1 for one that is not known."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         codes = pc.index_in(values, value_set=pa.array(fitted.classes, pa.string())).fill_null(-1)
         return np.array(codes, dtype=np.int64)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy."""
+        from engine.metrics.classification import class_loss
+
         section = self._section
         weights = self._class_weights(batch.targets.device)
         return class_loss(network(batch.inputs), batch.targets, weights, section.label_smoothing)
 
     def build_network(self, fitted: ClassesFitted) -> nn.Module:
         """As for all tables; notes what each class weighs in the loss."""
+        from engine.metrics.classification import balanced_weights
+
         balanced = self._section.class_weights == "balanced"
         self._balanced = balanced_weights(fitted.counts) if balanced else None
         return super().build_network(fitted)
 
     def _class_weights(self, device: torch.device) -> torch.Tensor | None:
+        import torch
+
         return None if self._balanced is None else torch.tensor(self._balanced, device=device)
 
     def target_evaluator(self, fitted: ClassesFitted) -> Evaluator:
         """Metrics of classes, and the worst mistakes."""
+        from engine.metrics.row_classes import RowClasses
+
         return RowClasses(fitted.classes, lambda batch, row: self.describe(batch, row, fitted))
 
     def score(self, fitted: ClassesFitted) -> Score:
         """Accuracy and loss."""
+        from engine.metrics.importance import class_scores
+
         del fitted
         return class_scores
 
@@ -142,6 +160,9 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
     def baseline(self, raw: RawData, fitted: ClassesFitted) -> tuple[str, Evaluation] | None:
         """Gradient boosting."""
+        from engine.baselines.gradient_boosting import NAME, boosted_classes, log_loss
+        from engine.metrics.classification import evaluate_classes
+
         sources = self.held_out(raw, fitted)
         if sources is None:
             return None
@@ -159,6 +180,11 @@ def _record(row: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:
 
 def _without_strangers(raw: RawData, target: str) -> RawData:
     """Validation and test rows whose class occurs in the training rows; the rest is reported."""
+    import pyarrow.compute as pc
+
+    from engine.data.on_disk import selected
+    from engine.data.raw import TRAIN, Skip
+
     known = raw.train[target].unique()
     splits, skips = dict(raw.splits), []
     for split, table in raw.splits.items():

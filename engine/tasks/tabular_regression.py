@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import torch
-from numpy.typing import NDArray
-from torch import nn
-
-from engine.data.columns import numbers, tidy
-from engine.data.on_disk import evenly
-from engine.data.raw import RawData
+from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.errors import DataError
+from engine.files.sanitize import plain
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.gradient_boosting import NAME, boosted_numbers
-from engine.metrics.importance import Score, number_scores
-from engine.metrics.regression import LOSSES, RegressionEvaluator, evaluate_numbers
-from engine.plain import plain
-from engine.summary import ColumnSummary, DataSummary
+from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.tasks.tabular import LEARNED_ROWS, TabularFitted, TabularTask
-from engine.tasks.tabular_regression_config import TabularRegressionConfig
-from engine.training.batch import Batch
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    import torch
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from engine.batches.source import Batch
+    from engine.data.raw import RawData
+    from engine.metrics.importance import Score
 
 
 class NumbersFitted(TabularFitted):
@@ -48,6 +45,11 @@ class TabularRegression(TabularTask[NumbersFitted]):
 
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
         """Finite numbers. Raises ``DataError`` for a column of something else."""
+        import numpy as np
+        import pyarrow as pa
+
+        from engine.data.tables.columns import numbers, tidy
+
         values = numbers(table[target])
         given = tidy(table[target]).is_valid().to_numpy()
         wrong = given & np.isnan(values)
@@ -62,6 +64,11 @@ class TabularRegression(TabularTask[NumbersFitted]):
 
     def fit(self, raw: RawData) -> NumbersFitted:
         """Features of the training rows and the scale of the target."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        from engine.data.on_disk import evenly
+
         target, columns, features = self.fit_inputs(raw)
         values = evenly(raw.train.select([target]), LEARNED_ROWS)[target].to_numpy()
         scale = float(np.abs(values).max()) or 1.0
@@ -80,6 +87,8 @@ class TabularRegression(TabularTask[NumbersFitted]):
 
     def summarize(self, raw: RawData, fitted: NumbersFitted) -> DataSummary:
         """Columns, range of the target and what was left out."""
+        from engine.data.on_disk import evenly
+
         values = evenly(raw.train.select([fitted.target]), LEARNED_ROWS)[fitted.target]
         target = ColumnSummary(
             name=fitted.target,
@@ -101,6 +110,8 @@ class TabularRegression(TabularTask[NumbersFitted]):
 
     def encode_target(self, values: pa.ChunkedArray, fitted: NumbersFitted) -> NDArray[np.float32]:
         """Standardised numbers."""
+        import numpy as np
+
         scaled = (np.asarray(values.fill_null(np.nan)) - fitted.mean) / fitted.std
         return scaled.astype(np.float32)
 
@@ -109,10 +120,14 @@ class TabularRegression(TabularTask[NumbersFitted]):
         return self._loss(_numbers(network, batch), batch.targets)
 
     def _loss(self, predicted: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        from engine.metrics.regression import LOSSES
+
         return LOSSES[self._section.loss](predicted, targets)
 
     def target_evaluator(self, fitted: NumbersFitted) -> Evaluator:
         """Errors in the target's units."""
+        from engine.metrics.regression import RegressionEvaluator
+
         return RegressionEvaluator(
             fitted.mean, fitted.std, _numbers, self._loss,
             lambda batch, row: self.describe(batch, row, fitted),
@@ -120,6 +135,8 @@ class TabularRegression(TabularTask[NumbersFitted]):
 
     def score(self, fitted: NumbersFitted) -> Score:
         """Root of the mean squared error and R²."""
+        from engine.metrics.importance import number_scores
+
         return number_scores(fitted.std)
 
     def predict(
@@ -131,6 +148,11 @@ class TabularRegression(TabularTask[NumbersFitted]):
 
     def baseline(self, raw: RawData, fitted: NumbersFitted) -> tuple[str, Evaluation] | None:
         """Gradient boosting."""
+        import torch
+
+        from engine.baselines.gradient_boosting import NAME, boosted_numbers
+        from engine.metrics.regression import evaluate_numbers
+
         sources = self.held_out(raw, fitted)
         if sources is None:
             return None

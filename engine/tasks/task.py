@@ -9,21 +9,24 @@ is all that a prediction needs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-import pyarrow as pa
-import torch
-from safetensors.torch import load_model, save_model
-from torch import nn
-
-from engine.config import RunConfig
 from engine.data.fitted import Fitted
-from engine.data.raw import RawData
-from engine.events import Report
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.summary import DataSummary
-from engine.training.batch import Batch, Source
+from engine.reports.data_summary import DataSummary
+from engine.runs.events import Report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+    import torch
+    from torch import nn
+
+    from engine.batches.source import Batch, Source
+    from engine.config.run_config import RunConfig
+    from engine.data.raw import RawData
+
 
 F = TypeVar("F", bound=Fitted)
 WEIGHTS = "network.safetensors"
@@ -74,6 +77,8 @@ class Task(ABC, Generic[F]):
 
     def save_network(self, network: nn.Module, fitted: F, folder: Path) -> None:
         """Write the weights into ``folder``, as others read them too. Raises ``OSError``."""
+        from safetensors.torch import save_model
+
         del fitted
         save_model(network, str(folder / WEIGHTS))
 
@@ -83,6 +88,8 @@ class Task(ABC, Generic[F]):
 
     def load_network(self, fitted: F, folder: Path) -> nn.Module:
         """The network with the weights that :meth:`save_network` wrote, on the default device."""
+        from safetensors.torch import load_model
+
         network = self.build_network(fitted)
         load_model(network, str(folder / WEIGHTS))
         return network

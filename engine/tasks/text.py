@@ -9,16 +9,16 @@ from typing import Any, ClassVar, TypeVar
 import pyarrow as pa
 from torch import nn
 
+from engine.batches.source import Batch, Source
+from engine.config.models.transformer import TransformerConfig
 from engine.data.fitted import Fitted
+from engine.models.build import build_model
 from engine.models.shapes import TextHead, TextShape
-from engine.models.transformer import TransformerConfig
-from engine.networks.build import build_model
-from engine.networks.transformer import load_tokenizer, longest_input
+from engine.models.transformer import load_tokenizer, longest_input
 from engine.tasks.task import Task
 from engine.text.lengths import length_facts
 from engine.text.spread import evenly_spread
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
-from engine.training.batch import Batch, Source
 
 _SHOWN = 5
 """Samples for the monitor."""

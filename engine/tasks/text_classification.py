@@ -11,21 +11,22 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from engine.baselines.bag_of_words import ROWS, bag_of_words
+from engine.batches.source import Batch, Source
+from engine.config.tasks.text_classification import TextClassificationConfig
 from engine.data.load import load_data
 from engine.data.on_disk import evenly, in_windows
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, class_names
 from engine.data.splits import cut_splits
 from engine.errors import DataError
-from engine.events import Report
-from engine.metrics.bag_of_words import ROWS, bag_of_words
 from engine.metrics.classification import balanced_weights, class_loss
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.logits import logits_of
 from engine.metrics.texts import LabelledTexts
 from engine.models.shapes import TextShape
-from engine.summary import DataSummary
+from engine.reports.data_summary import DataSummary
+from engine.runs.events import Report
 from engine.tasks.text import TextFitted, TextTask
-from engine.tasks.text_classification_config import TextClassificationConfig
 from engine.text import columns
 from engine.text.cache import encoded
 from engine.text.columns import chosen, is_list
@@ -33,7 +34,6 @@ from engine.text.labels import Label, classes_of, flags_of, labels_of
 from engine.text.rows import blank, some_of, texts_in, without_faults
 from engine.text.source import TokenSource, token_inputs
 from engine.text.summary import summary_of
-from engine.training.batch import Batch, Source
 
 
 class TextClassificationFitted(TextFitted):

@@ -11,18 +11,19 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from engine.batches.source import Batch, Source
+from engine.config.tasks.token_classification import TokenClassificationConfig
 from engine.data.load import load_data
 from engine.data.raw import RawData, class_names
 from engine.data.splits import cut_splits
 from engine.errors import DataError
-from engine.events import Report
 from engine.metrics.entities import entities_of, has_prefixes
 from engine.metrics.evaluator import Evaluator
 from engine.metrics.logits import logits_of
 from engine.metrics.tagging import TaggingEvaluator, tags_of
-from engine.summary import DataSummary
+from engine.reports.data_summary import DataSummary
+from engine.runs.events import Report
 from engine.tasks.text import TextFitted, TextTask
-from engine.tasks.token_classification_config import TokenClassificationConfig
 from engine.text.cache import encoded
 from engine.text.columns import by_name, chosen, is_list
 from engine.text.lengths import windows_not_cut
@@ -32,7 +33,6 @@ from engine.text.source import token_inputs
 from engine.text.summary import summary_of
 from engine.text.windows import SentenceWindows, WindowSource
 from engine.text.words import NOT_COUNTED, marked, words_of
-from engine.training.batch import Batch, Source
 
 _TOKEN_NAMES = ("tokens", "words", "sentence", "text")
 _TAG_NAMES = ("ner_tags", "tags", "labels", "ner", "label")

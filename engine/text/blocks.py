@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.batches.source import Batch, Noise, Source, mixed
 from engine.data.on_disk import LARGE, end_to_end
-from engine.training.batch import Batch, Noise, Source, mixed
 
 Join = Literal["auto", "lines", "documents"]
 

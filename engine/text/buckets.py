@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.training.batch import split_rows
+from engine.batches.source import split_rows
 
 _POOL = 50
 """So many batches are sorted by length together: random enough, and nearly no padding."""

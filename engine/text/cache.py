@@ -18,8 +18,8 @@ from datasets.table import InMemoryTable
 
 from engine.data.on_disk import in_windows
 from engine.errors import DataError
-from engine.events import Event, Log
-from engine.locations import cache_folder
+from engine.files.paths import cache_folder
+from engine.runs.events import Event, Log
 
 datasets.disable_progress_bars()
 

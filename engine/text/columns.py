@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from engine.data.raw import class_names
 from engine.errors import DataError
-from engine.plain import plain
+from engine.files.sanitize import plain
 
 TEXT_NAMES = ("text", "sentence", "content", "review", "tweet", "document", "body", "comment")
 LABEL_NAMES = (

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from engine.data.raw import RawData
 from engine.errors import DataError
-from engine.plain import plain
+from engine.files.sanitize import plain
 from engine.text.columns import by_name, chosen, is_text
 
 _SIDES = (

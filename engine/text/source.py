@@ -9,10 +9,10 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from engine.batches.source import Batch, Noise, Source, on_device
 from engine.data.on_disk import Rows
 from engine.text.buckets import shuffled_by_length, sorted_by_length
 from engine.text.padding import lengths_of, mask_of, padded
-from engine.training.batch import Batch, Noise, Source, on_device
 
 Collate = Callable[[pa.Table], Batch]
 """Some samples as a batch on the CPU."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.config import RunConfig
+from engine.config.run_config import RunConfig
 from engine.data.raw import RawData
-from engine.plain import plain
-from engine.summary import ColumnSummary, DataSummary
+from engine.files.sanitize import plain
+from engine.reports.data_summary import ColumnSummary, DataSummary
 
 
 def summary_of(

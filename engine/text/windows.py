@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.batches.source import Batch, Noise
 from engine.data.on_disk import Rows
 from engine.text.source import Collate, TokenSource
 from engine.text.words import first_tokens, shares, targets_of
-from engine.training.batch import Batch, Noise
 
 Columns = dict[str, list[Any]]
 _TOKENS = ("input_ids", "token_type_ids")

@@ -20,9 +20,9 @@ from typing import Any
 
 import torch
 
-from engine import atomic
 from engine.errors import TrainingError
-from engine.room import why_not_written
+from engine.files import atomic
+from engine.files.disk_space import why_not_written
 
 _NAME = re.compile(r"step-(\d{9,})|\.step-(\d{9,})\.before")
 _STATE, _MANIFEST = "state.pt", "manifest.json"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from engine.errors import TrainingError
-from engine.plain import plain
+from engine.files.sanitize import plain
 
 _COMPILER = ("torch._dynamo", "torch._inductor", "torch._functorch")
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from engine.control import (
+from engine.runs.control import (
     CHECKPOINT,
     CONTINUE,
     EPOCHS,
@@ -16,8 +16,8 @@ from engine.control import (
     STOP,
     Request,
 )
-from engine.events import Controlled
-from engine.training.pace import Pace
+from engine.runs.events import Controlled
+from engine.training.lr_schedule import Pace
 
 _HIGHEST_RATE = 100.0
 _MOST_EPOCHS = 100_000

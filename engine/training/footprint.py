@@ -22,8 +22,8 @@ from torch._subclasses.fake_tensor import (
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter, tree_map_only
 
-from engine.training.batch import Batch
-from engine.training.device import Compute
+from engine.batches.source import Batch
+from engine.hardware.device import Compute
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 

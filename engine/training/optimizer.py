@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.compute_config import Kernel
+from engine.config.compute import Kernel
+from engine.config.train import TrainConfig
 from engine.errors import TrainingError
 from engine.training.fused_adamw import FusedAdamW, need_no_sorting
-from engine.training_config import TrainConfig
 
 _EIGHT_BITS = ("adamw_8bit", "paged_adamw_8bit")
 _SMALL, _BLOCK = 4096, 256
@@ -65,7 +65,7 @@ def _eight_bits(
     parts: list[dict[str, Any]], config: TrainConfig, device: torch.device
 ) -> torch.optim.Optimizer:
     """AdamW with its state in blocks of eight bits (Dettmers et al. 2022)."""
-    from engine.training.four_bit import bitsandbytes
+    from engine.adapters.nf4 import bitsandbytes
 
     library = bitsandbytes(f"train.optimizer {config.optimizer}")
     paged = config.optimizer == "paged_adamw_8bit"

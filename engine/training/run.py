@@ -11,12 +11,24 @@ from typing import Any
 
 import torch
 
-from engine import atomic, control
-from engine.config import RunConfig
+from engine.artifacts.build import build_network, keep_initial
+from engine.artifacts.model_folder import export
+from engine.batches.source import Source
+from engine.config.run_config import RunConfig
 from engine.data.fitted import Fitted
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import TrainingError
-from engine.events import (
+from engine.files import atomic
+from engine.files.disk_space import too_little_room
+from engine.hardware import device
+from engine.hardware.allocator import keep_freed_memory
+from engine.hardware.device import Compute
+from engine.hardware.resources import watch_resources
+from engine.metrics.evaluator import Evaluation
+from engine.processes.signals import Terminated, Termination
+from engine.runs import control
+from engine.runs.directory import RunDirectory
+from engine.runs.events import (
     Data,
     Evaluated,
     Event,
@@ -29,26 +41,16 @@ from engine.events import (
     Stopped,
     finite_all,
 )
-from engine.metrics.evaluator import Evaluation
-from engine.room import too_little_room
-from engine.run_directory import RunDirectory
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
-from engine.termination import Terminated, Termination
-from engine.training import checkpoint, device, sharded
-from engine.training.batch import Source
-from engine.training.build import build_network, keep_initial
+from engine.training import checkpoint, fsdp
+from engine.training.checkpoint_writer import Saver
 from engine.training.compiling import told_of_compiler
-from engine.training.costing import batch_that_fits
-from engine.training.device import Compute
-from engine.training.export import export
-from engine.training.group import Alone, Group
-from engine.training.guard import batch_statistics
-from engine.training.heap import keep_freed_memory
+from engine.training.fsdp import Sharded, ShardedState
+from engine.training.memory_estimate import batch_that_fits
+from engine.training.non_finite import batch_statistics
 from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.resources import watch_resources
-from engine.training.saver import Saver
-from engine.training.sharded import Sharded, ShardedState
+from engine.training.process_group import Alone, Group
 from engine.training.state import (
     Position,
     TrainingState,
@@ -69,7 +71,7 @@ _SIGHT_SECONDS = 90.0
 def train_in(run: RunDirectory, events: EventLog, termination: Termination) -> Event:
     """Train what a run directory asks for, from its newest checkpoint if there is one.
 
-    Returns the event that ends the run, for :func:`~engine.attempt.attempt` to write.
+    Returns the event that ends the run, for :func:`~engine.launch.attempt.attempt` to write.
     """
     return _train(run, events, termination, device.choose(run.config().compute), Alone())
 
@@ -85,7 +87,7 @@ def train_beside(
     """As :func:`train_in`, one process of ``size`` that meet by ``meeting``.
 
     Only the first writes into the run's directory; ``events`` are this process's own. Raises
-    :class:`~engine.training.group.PeerLost`.
+    :class:`~engine.training.process_group.PeerLost`.
     """
     config = run.config()
     here = config.train.devices
@@ -99,7 +101,7 @@ def _train(
 ) -> Event:
     config = run.config()
     if group.sharded:
-        sharded.check(config, compute)
+        fsdp.check(config, compute)
     if compute.device.type == "cpu":
         keep_freed_memory()
     resumed, saved, damaged = _newest(run, group)
@@ -181,7 +183,7 @@ def _trainer(
         raise TrainingError("Nothing in this model is trained.", "Unfreeze a part of it.")
     kernel = config.compute.optimizer_kernel
     if group.sharded and kernel == "auto":
-        kernel = sharded.kernel(config.train)
+        kernel = fsdp.kernel(config.train)
     optimizer = build_optimizer(groups, config.train, compute.device, kernel)
     state = (
         ShardedState(network, optimizer, group=group)

@@ -13,27 +13,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.control import Request
+from engine.batches.prefetch import batches_of
+from engine.batches.source import Batch, Noise, Source, epoch_plan, mixed
+from engine.config.metric import Metric
+from engine.config.train import TrainConfig
 from engine.errors import TrainingError
-from engine.events import Evaluated, Event, Log, Progress, Samples, finite, finite_all
+from engine.hardware.device import Compute
 from engine.hardware.memory import out_of_memory, release
-from engine.metric import Metric
 from engine.metrics.evaluator import Evaluation
+from engine.runs.control import Request
+from engine.runs.events import Evaluated, Event, Log, Progress, Samples, finite, finite_all
 from engine.tasks.task import Task
-from engine.training.ahead import batches_of
-from engine.training.batch import Batch, Noise, Source, epoch_plan, mixed
+from engine.training.checkpoint_writer import SCHEDULE, not_finite
 from engine.training.clipping import clip_gradients
 from engine.training.controls import Controls
-from engine.training.costing import update_bytes
-from engine.training.device import Compute
-from engine.training.group import Alone
-from engine.training.guard import Guard
-from engine.training.memory import in_pieces, least_rows, nothing_fits, too_large
-from engine.training.meter import Meter
-from engine.training.pace import Pace
-from engine.training.saver import SCHEDULE, not_finite
+from engine.training.loss_meter import Meter
+from engine.training.lr_schedule import Pace
+from engine.training.memory_estimate import update_bytes
+from engine.training.non_finite import Guard
+from engine.training.out_of_memory import in_pieces, least_rows, nothing_fits, too_large
+from engine.training.process_group import Alone
 from engine.training.state import Best, TrainingState
-from engine.training_config import TrainConfig
 
 REPORT_SECONDS = 0.25
 """Events about progress come at most this often, and requests are looked for this often."""

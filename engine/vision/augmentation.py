@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from engine.tasks.augmentation import AugmentationConfig
+from engine.config.tasks.augmentation import AugmentationConfig
 
 _LUMA = (0.299, 0.587, 0.114)
 _ERASED = (0.02, 0.33)

@@ -6,14 +6,14 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from engine.batches.source import Source
 from engine.data.images import decode_all
 from engine.data.raw import Skip
 from engine.errors import DataError
-from engine.events import Event, Log, Report
-from engine.plain import plain
+from engine.files.sanitize import plain
+from engine.runs.events import Event, Log, Report
 from engine.text.columns import chosen
 from engine.text.labels import flags_of, labels_of
-from engine.training.batch import Source
 from engine.vision.column import Images, images_of
 from engine.vision.fitted import ImageFitted
 from engine.vision.source import RESIDENT_BYTES, Preparation, ResidentImages, StoredImages

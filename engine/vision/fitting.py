@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from engine.config.models.image import Preprocessing
+from engine.config.tasks.image_classification import ImageClassificationConfig
 from engine.data.images import decode_all, look
 from engine.data.raw import class_names
 from engine.errors import DataError
-from engine.models.image import Preprocessing
-from engine.plain import plain
-from engine.tasks.image_classification_config import ImageClassificationConfig
+from engine.files.sanitize import plain
 from engine.text.columns import is_list
 from engine.text.labels import classes_of, labels_of
 from engine.vision.column import images_of

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from engine.training.batch import Batch
+from engine.batches.source import Batch
 
 
 def class_record(row: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:

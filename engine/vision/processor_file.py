@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine import atomic
-from engine.models.image import Preprocessing
+from engine.config.models.image import Preprocessing
+from engine.files import atomic
 
 PROCESSOR_FILE = "preprocessor_config.json"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from engine.config.data.base import DataConfig
 from engine.data.images import ImageFault, in_threads, read_header
 from engine.data.raw import RawData
-from engine.data.section import DataConfig
 from engine.data.splits import cut_splits
-from engine.plain import plain
+from engine.files.sanitize import plain
 from engine.text.columns import is_list
 from engine.text.labels import Label, labels_of
 from engine.text.rows import without_faults

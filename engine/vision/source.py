@@ -12,10 +12,10 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from engine.batches.source import Batch, Noise, Source, TensorSource, moved
 from engine.data.images import Fit, ImageFault, Pixels, decode, threads
 from engine.errors import DataError
-from engine.plain import plain
-from engine.training.batch import Batch, Noise, Source, TensorSource, moved
+from engine.files.sanitize import plain
 from engine.vision.augmentation import Augmentation
 
 RESIDENT_BYTES = 1 << 30

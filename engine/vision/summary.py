@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.config import RunConfig
+from engine.config.run_config import RunConfig
 from engine.data.raw import RawData
-from engine.plain import plain
-from engine.summary import ColumnSummary, DataSummary
+from engine.files.sanitize import plain
+from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.text.summary import summary_of
 from engine.vision.column import images_of
 from engine.vision.fitted import ImageFitted

@@ -11,8 +11,10 @@ from textual.events import Key
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
-from engine.config import RunConfig
-from engine.events import (
+from engine.config.run_config import RunConfig
+from engine.files.paths import runs_folder
+from engine.runs.directory import RunDirectory
+from engine.runs.events import (
     Data,
     Evaluated,
     Event,
@@ -23,8 +25,6 @@ from engine.events import (
     Progress,
     Started,
 )
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory
 
 MakeRun = Callable[..., RunDirectory]
 TypeAhead = Callable[..., None]

@@ -11,15 +11,15 @@ import transformers
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.config import RunConfig
-from engine.in_process import train
-from engine.run_directory import RunDirectory
+from engine.config.run_config import RunConfig
+from engine.launch.in_process import train
+from engine.runs.directory import RunDirectory
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 from tui.app import DltuiApp
-from tui.screens.adapters import AdaptersScreen
-from tui.screens.ask_path import AskPathScreen
-from tui.screens.combine import CombineScreen
-from tui.screens.new_run import NewRunScreen
+from tui.screens.adapters.combine import CombineScreen
+from tui.screens.adapters.screen import AdaptersScreen
+from tui.screens.dialogs.ask_path import AskPathScreen
+from tui.screens.new_run.screen import NewRunScreen
 from tui.screens.try_it import Reply, TryItScreen
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.input_rows import RowInput

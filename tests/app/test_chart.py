@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
-from tui.plot import (
+from tui.charts.chart import Chart, Curve
+from tui.charts.plot import (
     MINIMUM,
     Line,
     Plot,
@@ -22,7 +23,6 @@ from tui.plot import (
     time_ticks,
     within,
 )
-from tui.widgets.chart import Chart, Curve
 
 _NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 _POINTS = st.lists(st.tuples(st.integers(0, 10**6), _NUMBERS), max_size=30).map(sorted)

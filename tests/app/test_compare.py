@@ -6,19 +6,19 @@ from pathlib import Path
 
 from textual.widgets import Input, TabbedContent
 
-from engine.annotations import Annotations, read_annotations, write_annotations
-from engine.locations import presets_folder, runs_folder
-from engine.process import ProcessIdentity
-from engine.run_directory import all_runs
+from engine.files.paths import presets_folder, runs_folder
+from engine.processes.identity import ProcessIdentity
+from engine.runs.annotations import Annotations, read_annotations, write_annotations
+from engine.runs.directory import all_runs
 from tui.app import DltuiApp
-from tui.screens.annotate import AnnotateScreen
-from tui.screens.ask_path import AskPathScreen
-from tui.screens.compare import CompareScreen
-from tui.screens.runs import RunsScreen
-from tui.screens.save_preset import SavePresetScreen
-from tui.screens.trash import TrashScreen
+from tui.charts.series_chart import SeriesChart
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.dialogs.ask_path import AskPathScreen
+from tui.screens.presets.save_preset import SavePresetScreen
+from tui.screens.runs.annotate import AnnotateScreen
+from tui.screens.runs.screen import RunsScreen
+from tui.screens.runs.trash import TrashScreen
 from tui.widgets.listing import Listing
-from tui.widgets.series_chart import SeriesChart
 
 
 def names(app: DltuiApp) -> list[str]:

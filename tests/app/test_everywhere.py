@@ -14,32 +14,32 @@ from textual.pilot import Pilot
 from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 
-from engine.advisor import Superseded
-from engine.config import RunConfig
-from engine.locations import presets_folder, sweeps_folder
-from engine.presets import find_preset, load_preset
-from engine.run_directory import RunDirectory
+from engine.config.presets import find_preset, load_preset
+from engine.config.run_config import RunConfig
+from engine.files.paths import presets_folder, sweeps_folder
+from engine.reports.views import Lines, Matrix, Table, Texts
+from engine.runs.directory import RunDirectory
+from engine.service.client import Superseded
 from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.table import SweepTable, TrialRow
-from engine.views import Lines, Matrix, Table, Texts
-from tui.actions import actions_of
 from tui.app import DltuiApp
-from tui.draft import Draft
-from tui.glyphs import plain_text
-from tui.screens.adapters import AdaptersScreen
-from tui.screens.ask_path import AskPathScreen
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.keys import KeysScreen
-from tui.screens.monitor import MonitorScreen
-from tui.screens.new_run import NewRunScreen
-from tui.screens.new_sweep import NewSweepScreen
-from tui.screens.presets import PresetsScreen
+from tui.screens.adapters.screen import AdaptersScreen
+from tui.screens.adapters.targets import TargetsScreen
+from tui.screens.dialogs.actions import actions_of
+from tui.screens.dialogs.ask_path import AskPathScreen
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.keys import KeysScreen
+from tui.screens.monitor.screen import MonitorScreen
+from tui.screens.new_run.draft import Draft
+from tui.screens.new_run.screen import NewRunScreen
+from tui.screens.presets.save_preset import SavePresetScreen
+from tui.screens.presets.screen import PresetsScreen
 from tui.screens.results import ResultsScreen
-from tui.screens.save_preset import SavePresetScreen
-from tui.screens.sweep import SweepScreen
-from tui.screens.sweeps import SweepsScreen
-from tui.screens.targets import TargetsScreen
+from tui.screens.sweeps.new_sweep import NewSweepScreen
+from tui.screens.sweeps.screen import SweepsScreen
+from tui.screens.sweeps.sweep import SweepScreen
 from tui.settings import Settings
+from tui.terminal.ascii import plain_text
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.form.several import SeveralScreen
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from textual.app import ComposeResult
 
-from engine.fields import FieldKind, FieldSpec
-from tui.keyboard import KeysInOrder
+from engine.config.fields import FieldKind, FieldSpec
+from tui.terminal.keyboard import KeysInOrder
 from tui.widgets.form.form import Form
 from tui.widgets.form.row import FieldRow
 from tui.widgets.form.view import FieldView, SectionView

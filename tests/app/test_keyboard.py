@@ -14,10 +14,10 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.app import DltuiApp
-from tui.keyboard import KeysInOrder
-from tui.screens.new_run import NewRunScreen
-from tui.screens.presets import PresetsScreen
-from tui.screens.runs import RunsScreen
+from tui.screens.new_run.screen import NewRunScreen
+from tui.screens.presets.screen import PresetsScreen
+from tui.screens.runs.screen import RunsScreen
+from tui.terminal.keyboard import KeysInOrder
 from tui.widgets.form.form import Form
 from tui.widgets.listing import Listing
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from textual.widgets import TabbedContent
 
-from engine.config import RunConfig
-from engine.control import CHECKPOINT, EVALUATE, STOP, take
-from engine.events import Evaluated, EventLog, Failed, Progress, Started
-from engine.launch import launch
-from engine.process import ProcessIdentity
-from engine.run_directory import State
+from engine.config.run_config import RunConfig
+from engine.launch.start import launch
+from engine.processes.identity import ProcessIdentity
+from engine.runs.control import CHECKPOINT, EVALUATE, STOP, take
+from engine.runs.directory import State
+from engine.runs.events import Evaluated, EventLog, Failed, Progress, Started
 from tui.app import DltuiApp
-from tui.screens.monitor import MonitorScreen
+from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.results import ResultsScreen
-from tui.screens.runs import RunsScreen
+from tui.screens.runs.screen import RunsScreen
 
 
 def append(run, *events) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 
-from engine.control import CONTINUE, EPOCHS, LEARNING_RATE, PAUSE, Request, take
-from engine.events import Controlled, Event, EventLog, Failed, Finished, Progress
-from engine.process import ProcessIdentity
-from engine.run_directory import RunDirectory
+from engine.processes.identity import ProcessIdentity
+from engine.runs.control import CONTINUE, EPOCHS, LEARNING_RATE, PAUSE, Request, take
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Controlled, Event, EventLog, Failed, Finished, Progress
 from tui.app import DltuiApp
-from tui.screens.ask_value import AskValueScreen
-from tui.screens.keys import KeysScreen
-from tui.screens.monitor import MonitorScreen
+from tui.screens.dialogs.ask_value import AskValueScreen
+from tui.screens.dialogs.keys import KeysScreen
+from tui.screens.monitor.screen import MonitorScreen
 
 
 def append(run: RunDirectory, *events: Event) -> None:

@@ -6,16 +6,16 @@ import threading
 
 import pytest
 
-from engine.config import RunConfig
-from engine.control import STOP, Request, send
-from engine.events import Evaluated, Event, EventLog, Log, Resources, Samples
-from engine.launch import launch
-from engine.process import ProcessIdentity
-from engine.run_directory import RunDirectory
+from engine.config.run_config import RunConfig
+from engine.launch.start import launch
+from engine.processes.identity import ProcessIdentity
+from engine.runs.control import STOP, Request, send
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Evaluated, Event, EventLog, Log, Resources, Samples
 from tui.app import DltuiApp
+from tui.charts import chart as chart_module
+from tui.charts.explorer import ChartExplorer
 from tui.settings import Settings
-from tui.widgets import chart as chart_module
-from tui.widgets.explorer import ChartExplorer
 from tui.widgets.log_panel import LogPanel
 
 _GPU = {

@@ -12,17 +12,17 @@ import pytest
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from engine import queue
-from engine.advisor import Superseded
-from engine.config import RunConfig
-from engine.locations import runs_folder
-from engine.presets import find_preset, load_preset
-from engine.run_directory import RunDirectory, State, all_runs
+from engine.config.presets import find_preset, load_preset
+from engine.config.run_config import RunConfig
+from engine.files.paths import runs_folder
+from engine.queue import entries
+from engine.runs.directory import RunDirectory, State, all_runs
+from engine.service.client import Superseded
 from tui.app import DltuiApp
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.monitor import MonitorScreen
-from tui.screens.new_run import NewRunScreen
-from tui.sections import heading_of
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.monitor.screen import MonitorScreen
+from tui.screens.new_run.screen import NewRunScreen
+from tui.screens.new_run.sections import heading_of
 from tui.widgets.form.paths import complete
 from tui.widgets.form.row import FieldRow
 from tui.widgets.preview import DataPreview
@@ -114,7 +114,7 @@ async def test_a_run_can_be_left_to_the_queue(until, text_of) -> None:
         await pilot.press("ctrl+l")
         await until(pilot, lambda: app.screen is home)
         await until(pilot, lambda: "waits for" in text_of(pilot))
-    assert [entry.run.state() for entry in queue.entries()] == [State.QUEUED]
+    assert [entry.run.state() for entry in entries.entries()] == [State.QUEUED]
 
 
 async def test_another_domain_brings_its_task_model_and_data(until) -> None:

@@ -6,15 +6,15 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from engine.advisor import Superseded
-from engine.config import RunConfig
-from engine.locations import presets_folder
-from engine.presets import Preset, find_preset, list_presets, load_preset, save_preset
+from engine.config.presets import Preset, find_preset, list_presets, load_preset, save_preset
+from engine.config.run_config import RunConfig
+from engine.files.paths import presets_folder
+from engine.service.client import Superseded
 from tui.app import DltuiApp
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.new_run import NewRunScreen
-from tui.screens.presets import PresetsScreen
-from tui.screens.save_preset import SavePresetScreen
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.new_run.screen import NewRunScreen
+from tui.screens.presets.save_preset import SavePresetScreen
+from tui.screens.presets.screen import PresetsScreen
 from tui.widgets.listing import Listing
 
 IRIS = RunConfig.parse(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from engine.views import Lines, Matrix, Table, Texts, read_view
+from engine.reports.views import Lines, Matrix, Table, Texts, read_view
 from tui.app import DltuiApp
 from tui.screens.results import ResultsScreen
 

@@ -9,18 +9,18 @@ import sys
 
 from textual.widgets import Input
 
-from engine.control import STOP, take
-from engine.events import EventLog, Failed
-from engine.locations import runs_folder
-from engine.process import ProcessIdentity
-from engine.run_directory import all_runs
+from engine.files.paths import runs_folder
+from engine.processes.identity import ProcessIdentity
+from engine.runs.control import STOP, take
+from engine.runs.directory import all_runs
+from engine.runs.events import EventLog, Failed
 from tui.app import DltuiApp, farewell
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.keys import KeysScreen
-from tui.screens.monitor import MonitorScreen
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.keys import KeysScreen
+from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.results import ResultsScreen
-from tui.screens.runs import RunsScreen
-from tui.screens.trash import TrashScreen
+from tui.screens.runs.screen import RunsScreen
+from tui.screens.runs.trash import TrashScreen
 from tui.widgets.listing import Column, Listing, widths_of
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.locations import settings_file
+from engine.files.paths import settings_file
 from tui.app import DltuiApp
 from tui.settings import Settings, SettingsError, read_settings, write_settings
-from tui.themes import THEMES
+from tui.terminal.themes import THEMES
 
 
 def test_what_was_chosen_is_read_again_and_the_rest_stays() -> None:

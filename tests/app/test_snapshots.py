@@ -22,36 +22,36 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.advisor import Superseded
-from engine.annotations import Annotations, write_annotations
-from engine.config import RunConfig
+from engine.config.presets import find_preset, load_preset
+from engine.config.run_config import RunConfig
 from engine.errors import UserError
-from engine.events import Evaluated, Event, EventLog, Failed, Log, Resources, Samples
-from engine.locations import runs_folder
-from engine.presets import find_preset, load_preset
-from engine.process import ProcessIdentity
+from engine.files.paths import runs_folder
+from engine.processes.identity import ProcessIdentity
 from engine.reports.layer_groups import TargetGroup
-from engine.run_directory import RunDirectory
-from engine.trash import discard
-from engine.views import Lines, Matrix, Table, Texts
+from engine.reports.views import Lines, Matrix, Table, Texts
+from engine.runs.annotations import Annotations, write_annotations
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Evaluated, Event, EventLog, Failed, Log, Resources, Samples
+from engine.runs.trash import discard
+from engine.service.client import Superseded
 from tui.app import DltuiApp
-from tui.asking import learning_rate
-from tui.draft import Draft
-from tui.screens.adapters import AdaptersScreen
-from tui.screens.annotate import AnnotateScreen
-from tui.screens.ask_path import AskPathScreen
-from tui.screens.ask_value import AskValueScreen
-from tui.screens.combine import CombineScreen
-from tui.screens.compare import CompareScreen
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.monitor import MonitorScreen
-from tui.screens.new_run import NewRunScreen
-from tui.screens.pick import PickScreen
-from tui.screens.presets import PresetsScreen
+from tui.screens.adapters.combine import CombineScreen
+from tui.screens.adapters.screen import AdaptersScreen
+from tui.screens.adapters.targets import TargetsScreen
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.dialogs.ask_path import AskPathScreen
+from tui.screens.dialogs.ask_value import AskValueScreen
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.pick import PickScreen
+from tui.screens.monitor.requests import learning_rate
+from tui.screens.monitor.screen import MonitorScreen
+from tui.screens.new_run.draft import Draft
+from tui.screens.new_run.screen import NewRunScreen
+from tui.screens.presets.save_preset import SavePresetScreen
+from tui.screens.presets.screen import PresetsScreen
 from tui.screens.results import ResultsScreen
-from tui.screens.save_preset import SavePresetScreen
-from tui.screens.targets import TargetsScreen
-from tui.screens.trash import TrashScreen
+from tui.screens.runs.annotate import AnnotateScreen
+from tui.screens.runs.trash import TrashScreen
 from tui.screens.try_it import TryItScreen
 from tui.settings import Settings
 from tui.widgets.form.choice import ChoiceScreen
@@ -354,7 +354,7 @@ def measured(*gpus: dict[str, Any]) -> list[Event]:
 def full_disk(monkeypatch) -> None:
     """A disk that looks the same on every machine."""
     usage = type(shutil.disk_usage("/"))(10**12, 95 * 10**10, 5 * 10**10)
-    monkeypatch.setattr("tui.watching.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("tui.screens.monitor.watcher.shutil.disk_usage", lambda path: usage)
 
 
 async def test_a_run_that_trains(looks, going) -> None:

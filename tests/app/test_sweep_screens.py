@@ -11,20 +11,20 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.locations import presets_folder, runs_folder, sweeps_folder
-from engine.presets import find_preset, load_preset
-from engine.run_directory import RunDirectory, all_runs
+from engine.config.presets import find_preset, load_preset
+from engine.files.paths import presets_folder, runs_folder, sweeps_folder
+from engine.runs.directory import RunDirectory, all_runs
 from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.space import Choice, Range
 from engine.sweep.table import SweepTable, TrialRow
 from tui.app import DltuiApp
-from tui.screens.monitor import MonitorScreen
-from tui.screens.new_sweep import NewSweepScreen
-from tui.screens.sweep import SweepScreen
-from tui.screens.sweeps import SweepsScreen
+from tui.charts.chart import Chart
+from tui.screens.monitor.screen import MonitorScreen
+from tui.screens.sweeps.new_sweep import NewSweepScreen
+from tui.screens.sweeps.scatter import scatter
+from tui.screens.sweeps.screen import SweepsScreen
+from tui.screens.sweeps.sweep import SweepScreen
 from tui.settings import Settings
-from tui.sweep_plot import scatter
-from tui.widgets.chart import Chart
 from tui.widgets.listing import Listing
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from engine.advisor import Advisor
+from engine.service.client import Advisor
 from tui.app import DltuiApp
-from tui.draft import Draft
-from tui.screens.new_run import NewRunScreen
-from tui.screens.targets import TargetsScreen
+from tui.screens.adapters.targets import TargetsScreen
+from tui.screens.new_run.draft import Draft
+from tui.screens.new_run.screen import NewRunScreen
 from tui.widgets.form.row import FieldRow
 
 

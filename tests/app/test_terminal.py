@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.locations import logs_folder
+from engine.files.paths import logs_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
 _CRASHING = """
 import sys
-from tui.screens.runs import RunsScreen
+from tui.screens.runs.screen import RunsScreen
 def boom(self):
     raise ValueError("boom [red]")
 RunsScreen.action_new = boom
@@ -91,7 +91,7 @@ def test_after_a_crash_the_screen_is_given_back_and_a_report_is_named(terminal) 
 RUNNING = "import sys; from tui.app import run_app; sys.exit(run_app())"
 _HANGING = """
 import sys, time
-from tui.screens.runs import RunsScreen
+from tui.screens.runs.screen import RunsScreen
 def hang(self):
     sys.__stdout__.write("hanging")
     sys.__stdout__.flush()

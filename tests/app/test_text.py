@@ -6,7 +6,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
-from tui.text import literal
+from tui.format.text import literal
 
 HOSTILE = [
     "[red]red[/red]",

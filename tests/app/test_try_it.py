@@ -10,12 +10,12 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from engine.errors import UserError
-from engine.run_directory import RunDirectory
-from engine.training.prediction import answer
+from engine.runs.directory import RunDirectory
+from engine.service.predict import answer
 from tui.app import DltuiApp
-from tui.figures import number
+from tui.charts.chart import Chart
+from tui.format.numbers import number
 from tui.screens.try_it import KEPT, Exchange, Reply, TryItScreen
-from tui.widgets.chart import Chart
 from tui.widgets.input_rows import RowInput
 
 SIZES = [(80, 24), (120, 40)]

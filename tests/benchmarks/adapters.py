@@ -28,15 +28,15 @@ import transformers
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.adapter import AdapterConfig
-from engine.compute_config import ComputeConfig
-from engine.models.registry import MODELS
+from engine.adapters.lora import with_adapter
+from engine.config.adapter import AdapterConfig
+from engine.config.compute import ComputeConfig
+from engine.config.models.registry import MODELS
+from engine.config.train import TrainConfig
+from engine.hardware.device import Compute, choose
+from engine.models.build import build_model
 from engine.models.shapes import ImageShape
-from engine.networks.build import build_model
-from engine.training.adapter import with_adapter
-from engine.training.device import Compute, choose
 from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training_config import TrainConfig
 
 RESULTS = Path(__file__).parent / "results"
 TOKENS = 128

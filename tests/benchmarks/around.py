@@ -29,10 +29,10 @@ from adapters import machine
 from speed import configuration, keep, prepare_process, turn, write_data
 from terminal import Terminal
 
-from engine.config import RunConfig
-from engine.events import Progress, decode
-from engine.launch import launch
-from engine.run_directory import RunDirectory
+from engine.config.run_config import RunConfig
+from engine.launch.start import launch
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Progress, decode
 
 WATCHED_SECONDS = 10
 _MLP, _CNN = "MLP, batch 128", "CNN, 8×8 digits, batch 64"
@@ -116,7 +116,7 @@ def evaluation(row: str, folder: Path, rounds: int) -> dict[str, float]:
     import torch
     from loops import Exercise
 
-    from engine.training.batch import Batch
+    from engine.batches.source import Batch
     from engine.training.optimizer import build_optimizer, trainable_groups
     from engine.training.run import prepare
     from engine.training.state import TrainingState

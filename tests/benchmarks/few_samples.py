@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from engine import train
-from engine.presets import find_preset, load_preset
+from engine.config.presets import find_preset, load_preset
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).parent / "results"

@@ -28,8 +28,9 @@ from textual.events import Key
 from textual.keys import _character_to_key as character_to_key
 from textual.widgets import Input
 
-from engine.config import RunConfig
-from engine.events import (
+from engine.config.run_config import RunConfig
+from engine.runs.directory import RunDirectory
+from engine.runs.events import (
     Evaluated,
     Event,
     Finished,
@@ -39,12 +40,11 @@ from engine.events import (
     Started,
     encode,
 )
-from engine.follow import read_history
-from engine.run_directory import RunDirectory
-from engine.run_index import _FILE as INDEX
-from engine.run_list import list_runs
+from engine.runs.follower import read_history
+from engine.runs.index import _FILE as INDEX
+from engine.runs.listing import list_runs
 from tui.app import DltuiApp
-from tui.screens.runs import RunsScreen
+from tui.screens.runs.screen import RunsScreen
 from tui.widgets.listing import Listing
 
 RESULTS = Path(__file__).parent / "results"

@@ -19,13 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from engine import train
-from engine.config import RunConfig
-from engine.events import Progress, decode
-from engine.run_directory import RunDirectory
+from engine.artifacts.build import build_network
+from engine.batches.source import Batch
+from engine.config.run_config import RunConfig
+from engine.hardware.device import choose
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Progress, decode
 from engine.tasks.create import create_task
-from engine.training.batch import Batch
-from engine.training.build import build_network
-from engine.training.device import choose
 from engine.training.run import prepare
 
 WARM = 10

@@ -24,11 +24,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from engine.advisor import Advisor
-from engine.config import RunConfig
-from engine.estimate import Estimate
-from engine.events import Progress
-from engine.launch import launch
+from engine.config.run_config import RunConfig
+from engine.launch.start import launch
+from engine.reports.estimate import Estimate
+from engine.runs.events import Progress
+from engine.service.client import Advisor
 
 RESULTS = Path(__file__).parent / "results"
 BOUNDS = {"cpu": 0.20, "cuda": 0.10}
@@ -85,7 +85,7 @@ def gpt2(folder: Path) -> None:
     """A quarter of GPT-2's layers with all of its vocabulary, and a tokenizer without padding."""
     import transformers
 
-    from engine.data.registry import DATA as SOURCES
+    from engine.config.data.registry import DATA as SOURCES
     from engine.text.bpe import bpe_from, train_bpe
 
     raw = SOURCES.parse({"kind": "builtin", "name": "docstrings"}).load()

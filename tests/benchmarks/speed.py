@@ -109,7 +109,7 @@ def write_data(folder: Path) -> None:
     import pyarrow.parquet as pq
     import transformers
 
-    from engine.data.docstrings import docstrings
+    from engine.data.builtin.docstrings import docstrings
 
     random = np.random.default_rng(0)
     numbers = random.normal(size=(20_000, 20)).astype(np.float32)

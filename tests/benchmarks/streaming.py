@@ -35,11 +35,11 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.config import RunConfig
+from engine.config.run_config import RunConfig
 from engine.data.on_disk import LARGE
-from engine.events import Finished, Progress
-from engine.launch import launch
-from engine.run_directory import RunDirectory
+from engine.launch.start import launch
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Finished, Progress
 
 RESULTS = Path(__file__).parent / "results"
 COLUMNS = {"table": 20, "wide": 200}

@@ -20,16 +20,16 @@ import transformers
 from torch import nn
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
-from engine.adapter import AdapterConfig
-from engine.compute_config import ComputeConfig
-from engine.networks.token_losses import summed_loss
-from engine.training.adapter import with_adapter
-from engine.training.device import Compute, choose
-from engine.training.four_bit import quantize
-from engine.training.frozen import compress_frozen
+from engine.adapters.frozen import compress_frozen
+from engine.adapters.lora import with_adapter
+from engine.adapters.nf4 import quantize
+from engine.config.adapter import AdapterConfig
+from engine.config.compute import ComputeConfig
+from engine.config.train import TrainConfig
+from engine.hardware.device import Compute, choose
+from engine.models.token_losses import summed_loss
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.state import parameter_count
-from engine.training_config import TrainConfig
 
 pytestmark = [
     pytest.mark.slow,

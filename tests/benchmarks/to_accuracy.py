@@ -23,8 +23,8 @@ from loops import Exercise, trained_by_engine, trained_by_trainer
 from page import to_accuracy
 from speed import ROWS, configuration, keep
 
-from engine.events import Evaluated
 from engine.metrics.logits import logits_of
+from engine.runs.events import Evaluated
 
 ROW = "BERT, 2 × 128, SST-2, batch 32"
 

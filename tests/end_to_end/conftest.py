@@ -163,7 +163,7 @@ def dltui() -> Callable[..., subprocess.CompletedProcess[str]]:
 @pytest.fixture(autouse=True)
 def no_run_is_left(home: Path) -> Iterator[None]:
     """End the workers that a test has left, so that none outlives it."""
-    from engine.run_directory import all_runs
+    from engine.runs.directory import all_runs
 
     yield
     for run in all_runs(home / "runs"):

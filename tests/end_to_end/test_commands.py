@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import Progress
-from engine.run_directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.events import Progress
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 SHORT = ("train.max_steps=5", "compute.threads=1")

@@ -17,8 +17,8 @@ import pytest
 import tomlkit
 from safetensors.torch import load_file
 
-from engine.config import RunConfig
-from engine.run_directory import RunDirectory, State, all_runs
+from engine.config.run_config import RunConfig
+from engine.runs.directory import RunDirectory, State, all_runs
 
 Open = Callable[..., Any]
 Call = Callable[..., subprocess.CompletedProcess[str]]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.run_directory import State, all_runs
+from engine.runs.directory import State, all_runs
 
 Open = Callable[..., Any]
 Call = Callable[..., subprocess.CompletedProcess[str]]

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import torch
 
-from engine.config import RunConfig
-from engine.run_directory import RunDirectory
-from engine.training.export import load_exported
+from engine.artifacts.model_folder import load_exported
+from engine.config.run_config import RunConfig
+from engine.runs.directory import RunDirectory
 
 TOKEN = "hf_of_nobody"
 Call = Callable[..., CompletedProcess[str]]

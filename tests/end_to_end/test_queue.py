@@ -15,12 +15,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import RunConfig, queue
+from engine import RunConfig
 from engine.errors import RunError
-from engine.events import Progress, Started
-from engine.locations import queue_folder
-from engine.queue_worker import QueueWorker
-from engine.run_directory import State
+from engine.files.paths import queue_folder
+from engine.queue import entries
+from engine.queue.worker import QueueWorker
+from engine.runs.directory import State
+from engine.runs.events import Progress, Started
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -45,8 +46,8 @@ def endless(name: str) -> RunConfig:
 @pytest.fixture(autouse=True)
 def no_queue_is_left(home: Path) -> Iterator[None]:
     yield
-    queue.stop()
-    wait_until(lambda: not queue.running())
+    entries.stop()
+    wait_until(lambda: not entries.running())
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -57,14 +58,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def names() -> list[str]:
-    return [entry.run.id for entry in queue.entries()]
+    return [entry.run.id for entry in entries.entries()]
 
 
 def test_runs_start_one_after_another_in_the_order_in_which_they_came() -> None:
-    runs = [queue.add(wine(name)) for name in ("zebra", "apple")]
+    runs = [entries.add(wine(name)) for name in ("zebra", "apple")]
     assert [run.state() for run in runs] == [State.QUEUED] * 2
     assert names() == [run.id for run in runs]
-    assert queue.start().wait() == 0
+    assert entries.start().wait() == 0
     assert [run.state() for run in runs] == [State.FINISHED] * 2
     first_ends, second_starts = runs[0].last_of(), runs[1].last_of(Started)
     assert first_ends is not None
@@ -74,9 +75,9 @@ def test_runs_start_one_after_another_in_the_order_in_which_they_came() -> None:
 
 
 def test_the_death_of_everything_is_made_up_for_when_the_queue_is_started_again() -> None:
-    run = queue.add(endless("long"))
-    after = queue.add(wine("after"))
-    process = queue.start()
+    run = entries.add(endless("long"))
+    after = entries.add(wine("after"))
+    process = entries.start()
     wait_until(lambda: any(run.checkpoints.glob("step-*")))
     process.kill()
     process.wait()
@@ -86,7 +87,7 @@ def test_the_death_of_everything_is_made_up_for_when_the_queue_is_started_again(
     os.kill(worker.pid, signal.SIGKILL)
     wait_until(lambda: run.state() is State.LOST)
     assert names() == [run.id, after.id]
-    queue.start()
+    entries.start()
     wait_until(lambda: run.state() is State.RUNNING)
     wait_until(lambda: len(list(run.newest(Started))) == 2)
     started = run.last_of(Started)
@@ -94,13 +95,13 @@ def test_the_death_of_everything_is_made_up_for_when_the_queue_is_started_again(
     assert started.resumed_step > 0
     assert after.state() is State.QUEUED
     with pytest.raises(RunError, match="has begun"):
-        queue.remove(run.id)
+        entries.remove(run.id)
     with pytest.raises(RunError, match="worked off already"):
-        queue.start()
+        entries.start()
 
 
 def test_each_gpu_gets_a_run_and_the_next_one_gets_the_gpu_that_is_free() -> None:
-    first, second, third = (queue.add(endless(f"run-{number}")) for number in range(3))
+    first, second, third = (entries.add(endless(f"run-{number}")) for number in range(3))
     over = False
     told: list[str] = []
     (queue_folder()).mkdir(exist_ok=True)
@@ -111,7 +112,7 @@ def test_each_gpu_gets_a_run_and_the_next_one_gets_the_gpu_that_is_free() -> Non
             over = True
         elif (worker := second.worker()) is not None and second.last_of(Progress) is not None:
             os.kill(worker.pid, signal.SIGKILL) if worker.alive() else None
-            for entry in queue.entries():  # as if it had been started too often
+            for entry in entries.entries():  # as if it had been started too often
                 if entry.run.path == second.path:
                     replace(entry, starts=99).write()
         return over
@@ -126,16 +127,16 @@ def test_each_gpu_gets_a_run_and_the_next_one_gets_the_gpu_that_is_free() -> Non
 
 
 def test_only_the_gpus_that_are_allowed_are_given_out() -> None:
-    assert queue.devices(None, ["0", "1"]) == ["0", "1"]
-    assert queue.devices("1", ["0", "1"]) == ["1"]
-    assert queue.devices("GPU-3a, 0", ["0"]) == ["GPU-3a", "0"]
-    assert queue.devices("", ["0"]) == queue.devices("-1", ["0"]) == []
+    assert entries.devices(None, ["0", "1"]) == ["0", "1"]
+    assert entries.devices("1", ["0", "1"]) == ["1"]
+    assert entries.devices("GPU-3a, 0", ["0"]) == ["GPU-3a", "0"]
+    assert entries.devices("", ["0"]) == entries.devices("-1", ["0"]) == []
 
 
 def test_of_two_who_work_the_queue_off_one_does() -> None:
-    queue.add(wine())
-    command = [sys.executable, "-m", "engine.queue_worker"]
-    with queue.held():
+    entries.add(wine())
+    command = [sys.executable, "-m", "engine.queue.worker"]
+    with entries.held():
         other = subprocess.run(command, capture_output=True, text=True)
     assert other.returncode == 1
     assert "Another process already works" in other.stderr
@@ -143,12 +144,12 @@ def test_of_two_who_work_the_queue_off_one_does() -> None:
 
 
 def test_what_is_unreadable_or_deleted_does_not_hold_the_queue_up() -> None:
-    gone, kept = queue.add(wine("gone")), queue.add(wine("kept"))
+    gone, kept = entries.add(wine("gone")), entries.add(wine("kept"))
     gone.delete()
     (queue_folder() / "waiting" / "0.json").write_text("{")
     assert names() == [kept.id]
-    queue.remove(kept.id)
-    assert queue.start().wait() == 0
+    entries.remove(kept.id)
+    assert entries.start().wait() == 0
     assert kept.state() is State.QUEUED
     assert list((queue_folder() / "waiting").iterdir()) == []
 

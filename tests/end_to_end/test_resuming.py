@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.events import Progress, Started
-from engine.follow import Follower
-from engine.presets import find_preset, load_preset
-from engine.run_directory import RunDirectory, State, all_runs
+from engine.config.presets import find_preset, load_preset
+from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.events import Progress, Started
+from engine.runs.follower import Follower
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 DLTUI = str(Path(sys.executable).parent / "dltui")

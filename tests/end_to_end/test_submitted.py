@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from engine import control
-from engine.control import Request
-from engine.events import Started
+from engine.config.presets import find_preset, load_preset
+from engine.files.paths import runs_folder
 from engine.jobs.job import Job
 from engine.jobs.slurm import script
-from engine.locations import runs_folder
-from engine.presets import find_preset, load_preset
-from engine.run_directory import State, all_runs
+from engine.runs import control
+from engine.runs.control import Request
+from engine.runs.directory import State, all_runs
+from engine.runs.events import Started
 from engine.training import checkpoint
 
 

@@ -17,11 +17,11 @@ import pytest
 import torch
 
 from engine import RunConfig, train
-from engine.environment import worker_environment
-from engine.events import Log, Started
-from engine.follow import read_history
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory, State
+from engine.files.paths import runs_folder
+from engine.processes.environment import worker_environment
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import Log, Started
+from engine.runs.follower import read_history
 from engine.training import checkpoint
 
 EVERY = 2

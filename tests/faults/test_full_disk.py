@@ -14,11 +14,11 @@ import pytest
 
 from engine import RunConfig, launch
 from engine.errors import RunError
-from engine.events import EventLog, Failed, Log, Progress, Started
-from engine.follow import Follower
-from engine.launch import Handle, start
-from engine.room import too_little_room
-from engine.run_directory import RunDirectory, State, all_runs
+from engine.files.disk_space import too_little_room
+from engine.launch.start import Handle, start
+from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.events import EventLog, Failed, Log, Progress, Started
+from engine.runs.follower import Follower
 from engine.training import checkpoint
 
 PATIENCE_SECONDS = 240

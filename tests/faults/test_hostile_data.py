@@ -23,11 +23,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from engine.config import RunConfig
-from engine.data.preview import preview
+from engine.config.run_config import RunConfig
 from engine.errors import UserError
-from engine.in_process import train
-from engine.run_directory import RunDirectory, State
+from engine.launch.in_process import train
+from engine.runs.directory import RunDirectory, State
+from engine.service.preview import preview
 
 QUICK, FULL = 1, 25
 MOST_MEMORY = 2 << 30

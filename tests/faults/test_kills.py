@@ -21,9 +21,13 @@ import pytest
 import torch
 
 from engine import RunConfig, train
-from engine.attempt import attempt
-from engine.environment import worker_environment
-from engine.events import (
+from engine.files.paths import runs_folder
+from engine.launch.attempt import attempt
+from engine.launch.start import Handle, start
+from engine.processes.environment import worker_environment
+from engine.processes.signals import Termination
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import (
     CheckpointSaved,
     Evaluated,
     Event,
@@ -33,11 +37,7 @@ from engine.events import (
     Samples,
     Started,
 )
-from engine.follow import Follower, read_history
-from engine.launch import Handle, start
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory, State
-from engine.termination import Termination
+from engine.runs.follower import Follower, read_history
 from engine.training import checkpoint, trainer
 from engine.training.run import train_in
 
@@ -181,8 +181,8 @@ class Nursery:
         return line.decode()
 
     def spawn(self, module: str, arguments: Sequence[str], log: Path, *_: object) -> Forked:
-        """As :func:`engine.detached.spawn`, only for workers."""
-        assert module == "engine.worker"
+        """As :func:`engine.processes.spawn.spawn`, only for workers."""
+        assert module == "engine.launch.worker"
         words = [*arguments, str(log), os.environ["DLTUI_HOME"]]
         assert self.process.stdin is not None
         self.process.stdin.write(("\t".join(words) + "\n").encode())
@@ -190,7 +190,7 @@ class Nursery:
         return Forked(self, int(self.answer(PATIENCE_SECONDS)))
 
     def start(self, run: RunDirectory) -> Handle:
-        """As :func:`engine.launch.start`."""
+        """As :func:`engine.launch.start.start`."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys.modules[start.__module__], "spawn", self.spawn)
             return start(run)

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from engine.config import RunConfig
-from engine.events import Event, encode
-from engine.run_directory import RunDirectory
+from engine.config.run_config import RunConfig
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Event, encode
 
 _HISTORY = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "history.py"))
 MOST_BYTES = 20 << 20
@@ -39,9 +39,9 @@ import asyncio, gc, json, sys, time
 from pathlib import Path
 import psutil
 from textual.widgets import TabbedContent
-from engine.run_directory import RunDirectory
+from engine.runs.directory import RunDirectory
 from tui.app import DltuiApp
-from tui.screens.monitor import MonitorScreen
+from tui.screens.monitor.screen import MonitorScreen
 
 PANELS = ["charts", "table", "samples", "resources", "facts", "log"]
 painted = [0.0]

@@ -12,8 +12,14 @@ from typing import Any
 
 import pytest
 
-from engine import queue
-from engine.annotations import (
+from engine.config.presets import delete_preset, find_preset, list_presets, load_preset, save_preset
+from engine.config.run_config import RunConfig
+from engine.data.load import load_data
+from engine.errors import RunError, UserError
+from engine.files.paths import presets_folder, queue_folder, runs_folder, sweeps_folder
+from engine.files.slugs import is_name, to_name
+from engine.queue import entries
+from engine.runs.annotations import (
     LONGEST_NOTE,
     LONGEST_TAG,
     Annotations,
@@ -21,16 +27,10 @@ from engine.annotations import (
     to_tags,
     write_annotations,
 )
-from engine.config import RunConfig
-from engine.data.load import load_data
-from engine.errors import RunError, UserError
-from engine.locations import presets_folder, queue_folder, runs_folder, sweeps_folder
-from engine.names import is_name, to_name
-from engine.presets import delete_preset, find_preset, list_presets, load_preset, save_preset
-from engine.run_directory import RunDirectory, all_runs
-from engine.run_list import list_runs
+from engine.runs.directory import RunDirectory, all_runs
+from engine.runs.listing import list_runs
+from engine.runs.trash import discard, empty, restore, trash_folder
 from engine.sweep.directory import SweepConfig, SweepDirectory, all_sweeps
-from engine.trash import discard, empty, restore, trash_folder
 from tui.__main__ import main
 
 HARM = "names that lead out of their folder"
@@ -142,9 +142,9 @@ def open_a_sweep(name: str) -> None:
 
 
 def leave_the_queue(name: str) -> None:
-    run = queue.add(config())
-    refused(lambda: queue.remove(name))
-    assert [entry.run.id for entry in queue.entries()] == [run.id]
+    run = entries.add(config())
+    refused(lambda: entries.remove(name))
+    assert [entry.run.id for entry in entries.entries()] == [run.id]
 
 
 def tag_a_run(name: str) -> None:
@@ -169,7 +169,7 @@ def lie_in_a_folder(name: str) -> None:
     assert not all_runs(runs_folder())
     assert not list_runs(runs_folder())
     assert all(preset.shipped for preset in list_presets())
-    assert not queue.entries()
+    assert not entries.entries()
 
 
 def status(*arguments: str) -> int | str | None:
@@ -232,7 +232,7 @@ def load_images(path: str) -> None:
 
 
 def begin_with_a_model(path: str) -> None:
-    from engine.networks.transformer import load_tokenizer
+    from engine.models.transformer import load_tokenizer
 
     values = with_values("file", path="x").values() | {
         "model": {"kind": "transformer", "path": path or "."}

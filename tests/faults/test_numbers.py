@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from engine import RunConfig, train
 from engine.errors import TrainingError
-from engine.events import Failed
-from engine.follow import read_history
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory, State
+from engine.files.paths import runs_folder
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import Failed
+from engine.runs.follower import read_history
 from engine.tasks.create import create_task
 from engine.training import checkpoint
-from engine.training.guard import Guard
+from engine.training.non_finite import Guard
 
 STEPS = 24
 KINDS: dict[str, dict[str, Any]] = {

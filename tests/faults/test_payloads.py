@@ -13,23 +13,23 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from engine.annotations import Annotations, to_tags, write_annotations
 from engine.errors import UserError
-from engine.events import Data, Evaluated, Failed, Log, Samples
-from engine.locations import presets_folder, sweeps_folder
-from engine.run_directory import RunDirectory
-from engine.trash import discard
+from engine.files.paths import presets_folder, sweeps_folder
+from engine.runs.annotations import Annotations, to_tags, write_annotations
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Data, Evaluated, Failed, Log, Samples
+from engine.runs.trash import discard
 from tui.app import DltuiApp
-from tui.asking import learning_rate
-from tui.screens.annotate import AnnotateScreen
-from tui.screens.ask_value import AskValueScreen
-from tui.screens.combine import CombineScreen
-from tui.screens.compare import CompareScreen
-from tui.screens.monitor import MonitorScreen
-from tui.screens.pick import PickScreen
-from tui.screens.trash import TrashScreen
+from tui.screens.adapters.combine import CombineScreen
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.dialogs.ask_value import AskValueScreen
+from tui.screens.dialogs.pick import PickScreen
+from tui.screens.monitor.requests import learning_rate
+from tui.screens.monitor.screen import MonitorScreen
+from tui.screens.runs.annotate import AnnotateScreen
+from tui.screens.runs.trash import TrashScreen
 from tui.screens.try_it import TryItScreen
-from tui.toast import complain
+from tui.widgets.notify import complain
 
 _TESTS = Path(__file__).parents[1]
 _SHARED = runpy.run_path(str(_TESTS / "app" / "conftest.py"))

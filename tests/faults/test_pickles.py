@@ -18,13 +18,13 @@ import pytest
 import torch
 import transformers
 
-from engine.config import RunConfig
+from engine.artifacts.model_folder import load_exported, write_manifest
+from engine.config.run_config import RunConfig
 from engine.data.load import load_data
 from engine.errors import UserError
-from engine.in_process import train
-from engine.run_directory import RunDirectory
+from engine.launch.in_process import train
+from engine.runs.directory import RunDirectory
 from engine.training import checkpoint
-from engine.training.export import load_exported, write_manifest
 
 HARM = "pickles that would run a program, at every door"
 CPU = torch.device("cpu")

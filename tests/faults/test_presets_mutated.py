@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.config import REGISTRIES, RunConfig, fields_of
+from engine.config.fields import FieldSpec
+from engine.config.presets import find_preset, list_presets, load_preset
+from engine.config.run_config import REGISTRIES, RunConfig, fields_of
 from engine.errors import ConfigError, PresetError, UserError
-from engine.fields import FieldSpec
-from engine.presets import find_preset, list_presets, load_preset
 
 QUICK_GENERATED, QUICK_MUTATED = 100, 100
 GENERATED, MUTATED = 8000, 2000

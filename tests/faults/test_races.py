@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from engine import RunConfig
-from engine.events import Event, Finished, Log
-from engine.follow import Follower
-from engine.launch import launch
-from engine.run_directory import RunDirectory, State, all_runs
+from engine.launch.start import launch
+from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.events import Event, Finished, Log
+from engine.runs.follower import Follower
 
 PATIENCE_SECONDS = 240
 CONFIG = RunConfig.parse(
@@ -33,11 +33,11 @@ WORDS = 200
 RUNNERS = """
 import os, select, sys, time
 from pathlib import Path
-from engine.attempt import attempt
-from engine.config import RunConfig
+from engine.launch.attempt import attempt
+from engine.config.run_config import RunConfig
 from engine.errors import RunError
-from engine.events import Finished, Log
-from engine.run_directory import RunDirectory
+from engine.runs.events import Finished, Log
+from engine.runs.directory import RunDirectory
 
 def work(run, events, termination):
     for number in range({words}):
@@ -101,7 +101,7 @@ print(*together(time.monotonic() + 0.2, make, int(sys.argv[3])))
 STARTERS = (
     RUNNERS
     + """
-from engine.launch import start
+from engine.launch.start import start
 
 def begin(run):
     try:

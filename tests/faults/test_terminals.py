@@ -17,8 +17,8 @@ import pytest
 import tomlkit
 
 from engine import RunConfig, launch
-from engine.events import Progress
-from engine.run_directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.events import Progress
 
 _CONFTEST = runpy.run_path(str(Path(__file__).parents[1] / "end_to_end" / "conftest.py"))
 Terminal: Any = _CONFTEST["Terminal"]
@@ -114,7 +114,7 @@ class Window(Terminal):  # type: ignore[misc]
 
 def trains(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
-        return "engine.worker" in process.cmdline()
+        return "engine.launch.worker" in process.cmdline()
     return False
 
 

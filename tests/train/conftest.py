@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from engine import RunConfig
-from engine.control import Request
-from engine.events import Event
+from engine.hardware.device import Compute
+from engine.runs.control import Request
+from engine.runs.events import Event
 from engine.tasks.create import create_task
-from engine.training.device import Compute
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.run import prepare
 from engine.training.state import TrainingState, seed_everything

@@ -13,15 +13,15 @@ import torch
 import transformers
 from torch import nn
 
-from engine.adapter import AdapterConfig
-from engine.config import RunConfig
-from engine.in_process import train
-from engine.run_directory import RunDirectory
+from engine.adapters.lora import with_adapter
+from engine.artifacts.model_folder import load_exported
+from engine.config.adapter import AdapterConfig
+from engine.config.run_config import RunConfig
+from engine.launch.in_process import train
+from engine.runs.directory import RunDirectory
+from engine.service import export
 from engine.service.estimate import estimate
 from engine.text.bpe import bpe_from, train_bpe
-from engine.training import exporting
-from engine.training.adapter import with_adapter
-from engine.training.export import load_exported
 
 CPU = torch.device("cpu")
 LINES = ["the owl and the cat", "went to sea in a boat", "they took some honey and money"] * 30
@@ -119,7 +119,7 @@ def test_added_tokens_are_trained_and_nothing_else_of_the_embedding(
     again = load_exported(run.model, CPU)[2]
     torch.testing.assert_close(logits(network), logits(again))
     target = tmp_path / "merged"
-    assert exporting.answer(run.id, str(target), "merged")["difference"] <= 1e-4
+    assert export.answer(run.id, str(target), "merged")["difference"] <= 1e-4
     merged = transformers.AutoModelForCausalLM.from_pretrained(target).get_input_embeddings()
     assert merged.weight.shape[0] == known.shape[0] + len(ADDED)
     torch.testing.assert_close(merged.weight[: len(known)], known)
@@ -139,7 +139,7 @@ def test_an_embedding_that_is_trained_whole_stays_tied_or_apart(
     run = train(experiment(base, tmp_path, adapter={"modules_to_save": [name]}))
     _, _, ours = load_exported(run.model, CPU)
     target = tmp_path / "merged"
-    assert exporting.answer(run.id, str(target), "merged")["difference"] <= 1e-4
+    assert export.answer(run.id, str(target), "merged")["difference"] <= 1e-4
     merged = transformers.AutoModelForCausalLM.from_pretrained(target).eval()
     torch.testing.assert_close(logits(merged), logits(ours), atol=1e-4, rtol=1e-4)
 
@@ -183,9 +183,9 @@ def below(network: nn.Module, name: str) -> list[str]:
 def test_frozen_layers_below_the_first_adapter_get_no_gradients(
     checkpointing: bool, tmp_path: Path
 ) -> None:
+    from engine.config.models.transformer import TransformerConfig
     from engine.models.shapes import TextShape
-    from engine.models.transformer import TransformerConfig
-    from engine.networks.transformer import build_transformer
+    from engine.models.transformer import build_transformer
 
     base = tmp_path / "base"
     architecture = gpt2(300)

@@ -10,11 +10,11 @@ import torch
 import transformers
 from torch import nn
 
-from engine.adapter import AdapterConfig
-from engine.models.registry import MODELS
+from engine.adapters.lora import with_adapter
+from engine.config.adapter import AdapterConfig
+from engine.config.models.registry import MODELS
+from engine.models.build import build_model
 from engine.models.shapes import ImageShape
-from engine.networks.build import build_model
-from engine.training.adapter import with_adapter
 
 
 def classifier(config: Any) -> nn.Module:

@@ -14,15 +14,15 @@ import transformers
 from safetensors.torch import load_file
 from torch import nn
 
-from engine.adapter import AdapterConfig
-from engine.config import RunConfig
+from engine.adapters.lora import merged, with_adapter
+from engine.adapters.targets import adaptable, target_groups
+from engine.artifacts.model_folder import load_exported
+from engine.config.adapter import AdapterConfig
+from engine.config.run_config import RunConfig
 from engine.errors import TrainingError
-from engine.in_process import train
-from engine.run_directory import RunDirectory
-from engine.training import exporting
-from engine.training.adapter import merged, with_adapter
-from engine.training.export import load_exported
-from engine.training.targets import adaptable, target_groups
+from engine.launch.in_process import train
+from engine.runs.directory import RunDirectory
+from engine.service import export
 
 CPU = torch.device("cpu")
 IMAGES = torch.linspace(-1, 1, 2 * 3 * 32 * 32).reshape(2, 3, 32, 32)
@@ -242,7 +242,7 @@ def test_layers_that_the_weights_of_the_base_lack_are_saved_with_the_adapter(
 
 def test_an_adapter_exports_merged_and_agrees(base: Path, tmp_path: Path) -> None:
     run = train(experiment(base, tmp_path))
-    answer = exporting.answer(run.id, str(tmp_path / "merged"), "merged")
+    answer = export.answer(run.id, str(tmp_path / "merged"), "merged")
     assert answer["difference"] <= 1e-4
     auto = transformers.AutoModelForSequenceClassification
     alone = auto.from_pretrained(tmp_path / "merged")

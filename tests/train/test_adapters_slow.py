@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine import train
-from engine.events import Model, decode
-from engine.presets import find_preset, load_preset
-from engine.run_directory import RunDirectory
+from engine.config.presets import find_preset, load_preset
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Model, decode
 
 pytestmark = [pytest.mark.slow, pytest.mark.data, pytest.mark.timeout(7200)]
 

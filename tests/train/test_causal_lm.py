@@ -12,17 +12,17 @@ import pyarrow as pa
 import pytest
 import torch
 
-from engine.config import RunConfig
+from engine.artifacts.model_folder import load_exported
+from engine.config.presets import find_preset, load_preset
+from engine.config.run_config import RunConfig
 from engine.data import on_disk
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import DataError
-from engine.events import Samples, decode
-from engine.in_process import train
-from engine.presets import find_preset, load_preset
+from engine.launch.in_process import train
+from engine.runs.events import Samples, decode
 from engine.tasks.create import create_task
 from engine.text import blocks as blocks_module
 from engine.training import checkpoint
-from engine.training.export import load_exported
 
 CPU = torch.device("cpu")
 VERSE = ["The owl and the cat", "went to sea in a boat,", "", "and the boat was green.", ""]

@@ -14,16 +14,16 @@ import transformers
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from engine.combination import BY_RANK, METHODS
-from engine.config import RunConfig
+from engine.artifacts.model_folder import load_exported
+from engine.config.combination import BY_RANK, METHODS
+from engine.config.run_config import RunConfig
 from engine.errors import RunError, TrainingError, UserError
-from engine.in_process import train
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory, State, all_runs
-from engine.run_list import summarize
+from engine.files.paths import runs_folder
+from engine.launch.in_process import train
+from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.listing import summarize
+from engine.service import export, merge, predict
 from engine.text.bpe import bpe_from, train_bpe
-from engine.training import combining, exporting, prediction
-from engine.training.export import load_exported
 
 CPU = torch.device("cpu")
 LINES = ["the owl and the cat", "went to sea in a boat", "they took some honey and money"] * 10
@@ -94,7 +94,7 @@ def writers(home: Path) -> list[RunDirectory]:
 
 def combined(runs: list[RunDirectory], weights: list[float], **options: Any) -> RunDirectory:
     values = {"name": "both", "runs": [run.id for run in runs], "weights": weights} | options
-    return RunDirectory(Path(combining.answer(**values)["path"]))
+    return RunDirectory(Path(merge.answer(**values)["path"]))
 
 
 def added(run: RunDirectory) -> dict[str, Tensor]:
@@ -137,7 +137,7 @@ def test_every_method_makes_a_run_that_says_something(
     writers: list[RunDirectory], method: str
 ) -> None:
     run = combined(writers, [0.5, 0.5], method=method)
-    answer = prediction.answer(run.id, rows=["the owl"])
+    answer = predict.answer(run.id, rows=["the owl"])
     assert answer["records"]
     assert all(value.isfinite().all() for value in load_file(weights_of(run)).values())
 
@@ -160,7 +160,7 @@ def test_it_is_exported_and_begun_from_as_others(
 ) -> None:
     run = combined(writers, [0.5, 0.5])
     for form in ("folder", "merged"):
-        told = exporting.answer(run.id, str(tmp_path / form), form)
+        told = export.answer(run.id, str(tmp_path / form), form)
         assert told["difference"] <= 1e-4
     values = writers[0].config().values()
     values["model"]["path"] = run.id
@@ -238,7 +238,7 @@ def test_other_ranks_are_refused_where_the_method_needs_one(
 def test_values_without_a_meaning_are_refused(change: Any, match: str) -> None:
     values = {"runs": ["a", "b"], "weights": [1, 1], "name": "both"} | change
     with pytest.raises(UserError, match=match):
-        combining.answer(**values)
+        merge.answer(**values)
 
 
 def test_runs_without_an_adapter_are_refused(home: Path, writers: list[RunDirectory]) -> None:

@@ -12,23 +12,23 @@ import torch
 from torch import nn
 
 from engine import RunConfig, train
-from engine.compute_config import Kernel
+from engine.artifacts.build import build_network
+from engine.batches.prefetch import ahead
+from engine.batches.source import moved
+from engine.config.compute import Kernel
+from engine.config.train import TrainConfig
 from engine.errors import TrainingError
-from engine.events import Evaluated, Log
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory
+from engine.files.paths import runs_folder
+from engine.hardware.device import Compute
+from engine.models.attention import choose_attention
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Evaluated, Log
 from engine.service.estimate import estimate
 from engine.tasks.create import create_task
-from engine.training import costing
-from engine.training.ahead import ahead
-from engine.training.attention import choose_attention
-from engine.training.batch import moved
-from engine.training.build import build_network
+from engine.training import memory_estimate
 from engine.training.compiling import told_of_compiler
-from engine.training.device import Compute
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.run import prepare
-from engine.training_config import TrainConfig
 
 Words = Callable[..., RunConfig]
 CPU = torch.device("cpu")
@@ -222,13 +222,13 @@ def test_the_batch_size_that_was_found_is_the_runs_from_then_on(
     assert (size, auto) == (8, False)
     assert any("Batches have 8 samples" in log.message for log in run.newest(Log)
                if isinstance(log, Log))  # fmt: skip
-    monkeypatch.setattr(costing, "available_bytes", lambda device: 1)
+    monkeypatch.setattr(memory_estimate, "available_bytes", lambda device: 1)
     train(run.config(), run)
     assert settled(run) == (8, False)
 
 
 def test_the_estimate_is_of_the_batches_that_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costing, "_libraries", lambda: 0)
+    monkeypatch.setattr(memory_estimate, "_libraries", lambda: 0)
     values = {
         "name": "cost",
         "task": {"kind": "image_classification"},
@@ -238,7 +238,7 @@ def test_the_estimate_is_of_the_batches_that_are_taken(monkeypatch: pytest.Monke
     }
     config = RunConfig.parse(values)
     tight = estimate(config.override(["train.batch_size=100"])).memory.total
-    monkeypatch.setattr(costing, "available_bytes", lambda device: int(tight / 0.85))
+    monkeypatch.setattr(memory_estimate, "available_bytes", lambda device: int(tight / 0.85))
     told = estimate(config.override(["train.auto_batch_size=true", "train.batch_size=7"]))
     assert told.verdict == "fits"
     assert told.notes[0].startswith("batches of ")

@@ -12,15 +12,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from engine import RunConfig
-from engine.estimate import Estimate
-from engine.events import Model, Progress
-from engine.launch import launch
-from engine.networks.token_losses import summed_loss
-from engine.run_directory import RunDirectory
+from engine.batches.source import Batch
+from engine.hardware.device import Compute
+from engine.launch.start import launch
+from engine.models.token_losses import summed_loss
+from engine.reports.estimate import Estimate
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Model, Progress
 from engine.service.estimate import estimate
-from engine.training import costing
-from engine.training.batch import Batch
-from engine.training.device import Compute
+from engine.training import memory_estimate
 from engine.training.footprint import Footprint, Template, UnknownFootprint
 
 COMPUTE = Compute(torch.device("cpu"), torch.float32, threads=1)
@@ -60,7 +60,7 @@ def run_of(config: RunConfig) -> RunDirectory:
 
 def estimated_in_a_process(config: RunConfig) -> Estimate:
     """As the terminal asks: libraries of other tests are not loaded there."""
-    from engine.advisor import Advisor
+    from engine.service.client import Advisor
 
     with Advisor() as advisor:
         return Estimate.from_record(advisor.ask("estimate", values=config.values()))
@@ -118,16 +118,16 @@ def test_frozen_weights_have_neither_gradients_nor_an_optimizer() -> None:
 
 def test_the_largest_batch_just_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     # This process grows and shrinks by megabytes meanwhile, which are dozens of these samples.
-    monkeypatch.setattr(costing, "_libraries", lambda: 900 << 20)
+    monkeypatch.setattr(memory_estimate, "_libraries", lambda: 900 << 20)
     total = estimate(cnn(batch_size=128)).memory.total
-    monkeypatch.setattr(costing, "available_bytes", lambda device: total)
+    monkeypatch.setattr(memory_estimate, "available_bytes", lambda device: total)
     told = estimate(cnn(batch_size=128))
     assert told.verdict == "tight"
     assert told.largest_batch == pytest.approx(128, abs=12)
     assert estimate(cnn(batch_size=1024)).verdict == "does not fit"
-    monkeypatch.setattr(costing, "available_bytes", lambda device: total * 2)
+    monkeypatch.setattr(memory_estimate, "available_bytes", lambda device: total * 2)
     assert estimate(cnn(batch_size=128)).verdict == "fits"
-    monkeypatch.setattr(costing, "available_bytes", lambda device: 1)
+    monkeypatch.setattr(memory_estimate, "available_bytes", lambda device: 1)
     assert estimate(cnn(batch_size=128)).largest_batch == 0
 
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.utils._pytree import tree_map
 
-from engine.config import RunConfig
-from engine.in_process import train
-from engine.run_directory import RunDirectory
-from engine.training import exporting
+from engine.config.run_config import RunConfig
+from engine.launch.in_process import train
+from engine.runs.directory import RunDirectory
+from engine.service import export
 
 SMALL: dict[str, Any] = {
     "vocab_size": 200, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
@@ -81,9 +81,9 @@ def finished(name: str) -> RunDirectory:
     return _made[name]
 
 
-def other_arguments(run: RunDirectory) -> tuple[exporting.Finished, Any, Any]:
+def other_arguments(run: RunDirectory) -> tuple[export.Finished, Any, Any]:
     """A batch of another size than the example's; where it is of texts, of another length too."""
-    done = exporting._finished(run)
+    done = export._finished(run)
     arguments, named = done.task.call_arguments(done.batch)
     shorter = {
         name: value[:3, :-2] if isinstance(value, torch.Tensor) else value
@@ -96,12 +96,12 @@ def other_arguments(run: RunDirectory) -> tuple[exporting.Finished, Any, Any]:
 def test_a_program_says_the_same_for_batches_of_any_size(name: str, tmp_path: Path) -> None:
     run = finished(name)
     path = tmp_path / "network.pt2"
-    assert exporting.answer(run.id, str(path), "program")["difference"] <= 1e-4
+    assert export.answer(run.id, str(path), "program")["difference"] <= 1e-4
     done, arguments, named = other_arguments(run)
     with torch.no_grad():
-        expected = exporting._tensors(done.network(*arguments, **named))
-        said = exporting._tensors(torch.export.load(path).module()(*arguments, **named))
-    assert exporting._distance(expected, said) <= 1e-4
+        expected = export._tensors(done.network(*arguments, **named))
+        said = export._tensors(torch.export.load(path).module()(*arguments, **named))
+    assert export._distance(expected, said) <= 1e-4
 
 
 @pytest.mark.parametrize("name", EACH)
@@ -110,7 +110,7 @@ def test_an_onnx_file_says_the_same_for_batches_of_any_size(name: str, tmp_path:
     pytest.importorskip("onnxscript", reason="needs dltui[onnx]")
     run = finished(name)
     path = tmp_path / "network.onnx"
-    assert exporting.answer(run.id, str(path), "onnx")["difference"] <= 1e-4
+    assert export.answer(run.id, str(path), "onnx")["difference"] <= 1e-4
     done, arguments, named = other_arguments(run)
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     inputs = arguments[0] if arguments and isinstance(arguments[0], dict) else named
@@ -118,6 +118,6 @@ def test_an_onnx_file_says_the_same_for_batches_of_any_size(name: str, tmp_path:
         inputs = dict(zip((one.name for one in session.get_inputs()), arguments, strict=True))
     feed = {name: value.numpy() for name, value in inputs.items() if torch.is_tensor(value)}
     with torch.no_grad():
-        expected = exporting._tensors(done.network(*arguments, **named))
+        expected = export._tensors(done.network(*arguments, **named))
     said = [torch.from_numpy(value) for value in session.run(None, feed)]
-    assert exporting._distance(expected, said) <= 1e-4
+    assert export._distance(expected, said) <= 1e-4

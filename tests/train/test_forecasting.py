@@ -14,20 +14,20 @@ import pytest
 import torch
 from torch import nn
 
-from engine.config import RunConfig
+from engine.artifacts.model_folder import load_exported
+from engine.batches.source import Source
+from engine.config.presets import find_preset, load_preset
+from engine.config.run_config import RunConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import DataError
-from engine.events import Data, Evaluated, Samples
-from engine.in_process import train
+from engine.launch.in_process import train
+from engine.models.recurrent import EncoderDecoder
 from engine.models.shapes import SeriesShape
-from engine.networks.recurrent import EncoderDecoder
-from engine.presets import find_preset, load_preset
-from engine.run_directory import RunDirectory
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Data, Evaluated, Samples
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
 from engine.training import checkpoint
-from engine.training.batch import Source
-from engine.training.export import load_exported
 from engine.training.state import random_states, seed_everything, set_random_states
 
 CPU = torch.device("cpu")
@@ -62,7 +62,7 @@ def encoded(task: Task[Any]) -> tuple[Any, Any, dict[str, Source]]:
 
 
 def events(run: RunDirectory, kind: type[Any]) -> list[Any]:
-    from engine.events import decode
+    from engine.runs.events import decode
 
     found = map(decode, run.events.read_bytes().splitlines())
     return [event for event in found if isinstance(event, kind)]

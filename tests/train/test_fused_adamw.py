@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from engine.config.train import TrainConfig
 from engine.training.fused_adamw import FusedAdamW
 from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training_config import TrainConfig
 
 CPU = torch.device("cpu")
 Optimizer = torch.optim.Optimizer

@@ -15,17 +15,18 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision import models
 
-from engine.adapter_list import list_adapters
-from engine.config import RunConfig
+from engine.artifacts.model_folder import load_exported
+from engine.config.run_config import RunConfig
 from engine.errors import TrainingError
-from engine.events import Started
-from engine.in_process import train
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory
+from engine.files.paths import runs_folder
+from engine.launch.in_process import train
+from engine.runs.adapters import list_adapters
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Started
+from engine.service import export, merge
 from engine.service.estimate import estimate
-from engine.training import checkpoint, combining, exporting
-from engine.training.export import load_exported
-from engine.training.loaded_models import LoadedModels
+from engine.service.loaded_models import LoadedModels
+from engine.training import checkpoint
 
 CPU = torch.device("cpu")
 AUTO: Any = transformers.AutoModelForImageClassification
@@ -214,7 +215,7 @@ def test_an_adapter_on_images_is_exported(
 ) -> None:
     run = train(experiment(request.getfixturevalue(kind)))
     target = tmp_path / "exported"
-    assert exporting.answer(run.id, str(target), form)["difference"] <= 1e-4
+    assert export.answer(run.id, str(target), form)["difference"] <= 1e-4
     if (form, kind) == ("merged", "vit"):
         merged = AUTO.from_pretrained(target)
         assert merged.config.id2label[3] == "3"
@@ -229,10 +230,10 @@ def test_adapters_on_images_are_combined(
     size = 16 if kind == "vit" else 32
     runs = [train(experiment(model, train={"seed": seed})) for seed in (1, 2)]
     names = [run.id for run in runs]
-    alone = combining.answer(runs=names, weights=[1.0, 0.0], name="alone")
+    alone = merge.answer(runs=names, weights=[1.0, 0.0], name="alone")
     run = RunDirectory.open(runs_folder(), alone["run"])
     same(ours(run, images(size)), ours(runs[0], images(size)))
-    assert exporting.answer(run.id, str(tmp_path / "merged"), "merged")["difference"] <= 1e-4
+    assert export.answer(run.id, str(tmp_path / "merged"), "merged")["difference"] <= 1e-4
     assert len(list_adapters(runs_folder())) == 3
 
 

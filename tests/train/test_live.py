@@ -15,17 +15,25 @@ from torch import Tensor, nn
 
 import engine.training.trainer as module
 from engine import RunConfig, train
-from engine.control import CONTINUE, EPOCHS, EVALUATE, LEARNING_RATE, PAUSE, STOP, Request
 from engine.errors import TrainingError
-from engine.events import CheckpointSaved, Controlled, Evaluated, Event, EventLog, Log, Progress
-from engine.follow import read_history
-from engine.run_directory import RunDirectory
+from engine.runs.control import CONTINUE, EPOCHS, EVALUATE, LEARNING_RATE, PAUSE, STOP, Request
+from engine.runs.directory import RunDirectory
+from engine.runs.events import (
+    CheckpointSaved,
+    Controlled,
+    Evaluated,
+    Event,
+    EventLog,
+    Log,
+    Progress,
+)
+from engine.runs.follower import read_history
 from engine.training import checkpoint
+from engine.training.checkpoint_writer import Saver
 from engine.training.clipping import clip_gradients
-from engine.training.guard import Guard
-from engine.training.memory import in_pieces
-from engine.training.meter import Meter
-from engine.training.saver import Saver
+from engine.training.loss_meter import Meter
+from engine.training.non_finite import Guard
+from engine.training.out_of_memory import in_pieces
 from engine.training.state import Position, TrainingState
 from engine.training.trainer import Ending
 
@@ -327,7 +335,7 @@ def test_a_run_goes_back_to_its_checkpoint_with_a_lower_rate_if_it_may(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from engine import train
-    from engine.follow import read_history
+    from engine.runs.follower import read_history
     from engine.tasks.tabular_classification import TabularClassification
 
     poison = Poison(6, 7, 8)

@@ -10,12 +10,12 @@ import pytest
 import torch
 import transformers
 
-from engine.config import RunConfig
-from engine.in_process import train
-from engine.run_directory import RunDirectory
-from engine.training import prediction
-from engine.training.export import load_exported
-from engine.training.loaded_models import LoadedModels
+from engine.artifacts.model_folder import load_exported
+from engine.config.run_config import RunConfig
+from engine.launch.in_process import train
+from engine.runs.directory import RunDirectory
+from engine.service import predict
+from engine.service.loaded_models import LoadedModels
 
 CPU = torch.device("cpu")
 WORDS = ("good", "bad", "fine", "dull")
@@ -76,18 +76,18 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return read(place, *arguments, **options)
 
     monkeypatch.setattr(auto, "from_pretrained", counted)
-    monkeypatch.setattr(prediction, "_models", LoadedModels())
+    monkeypatch.setattr(predict, "_models", LoadedModels())
     return places
 
 
 def scores(run: RunDirectory) -> list[list[float]]:
-    records = prediction.answer(run.id, rows=[f"{word} film" for word in WORDS])["records"]
+    records = predict.answer(run.id, rows=[f"{word} film" for word in WORDS])["records"]
     return [[record["scores"]["yes"], record["scores"]["no"]] for record in records]
 
 
 def alone(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
     with monkeypatch.context() as patch:
-        patch.setattr(prediction, "_models", LoadedModels())
+        patch.setattr(predict, "_models", LoadedModels())
         return scores(run)
 
 
@@ -109,7 +109,7 @@ def test_a_head_for_other_classes_needs_a_network_of_its_own(
     three = finished(home, "three", labels=("yes", "no", "perhaps", "never"))
     reads.clear()
     scores(runs[0])
-    records = prediction.answer(three.id, rows=["good film"])["records"]
+    records = predict.answer(three.id, rows=["good film"])["records"]
     assert len(records[0]["scores"]) == 4
     scores(runs[0])
     assert len(reads) == 2

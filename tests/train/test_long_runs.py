@@ -11,8 +11,8 @@ import pytest
 
 import engine.training.trainer as module
 from engine import RunConfig
-from engine.events import Progress
-from engine.launch import Handle, launch
+from engine.launch.start import Handle, launch
+from engine.runs.events import Progress
 
 Make = Callable[..., Any]
 

@@ -13,7 +13,7 @@ from peft.tuners import lora
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from engine.training.low_rank import fuse
+from engine.adapters.fused_lora import fuse
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "linear": (lambda: nn.Linear(6, 10), (2, 5, 6)),

@@ -10,7 +10,57 @@ from pathlib import Path
 
 import pytest
 
-MODULE = '''
+SECTIONS = '''
+"""A straight line through a table, and the median of its targets: what can be set."""
+
+from typing import Literal
+
+from engine.config.fields import option
+from engine.config.models.base import ModelConfig
+from engine.config.tasks.tabular_regression import TabularRegressionConfig
+
+
+class LineConfig(ModelConfig):
+    kind: Literal["line"] = "line"
+    title = "straight line"
+    tasks = ("tabular_regression", "median_regression")
+    implementation = "plugin_of_a_test_training:build_line"
+
+    bias: bool = option(True, "Whether the line may miss the origin")
+
+
+class MedianConfig(TabularRegressionConfig):
+    kind: Literal["median_regression"] = "median_regression"
+    title = "Regression to the median"
+    models = ("mlp",)
+    implementation = "plugin_of_a_test_training:Median"
+'''
+IMPLEMENTATION = '''
+"""What implements them; imported only where a model is trained."""
+
+from torch import nn
+
+from engine.tasks.tabular_regression import TabularRegression
+
+
+class Line(nn.Module):
+    def __init__(self, inputs, outputs, bias):
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs, bias=bias)
+
+    def forward(self, inputs):
+        return self.linear(inputs["numeric"])
+
+
+def build_line(config, shape):
+    return Line(shape.numeric, shape.outputs, config.bias)
+
+
+class Median(TabularRegression):
+    def loss(self, network, batch):
+        return (network(batch.inputs).squeeze(1) - batch.targets).abs().mean()
+'''
+OF_VERSION_0_1 = '''
 """A straight line through a table, the median of its targets, and a table of its own."""
 
 from typing import Any, Literal
@@ -65,13 +115,14 @@ median_regression = plugin_of_a_test:MedianConfig
 """
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(params=[SECTIONS, OF_VERSION_0_1], ids=["now", "written for 0.1"])
+def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """Variables with which a process finds the package."""
     folder = tmp_path / "site"
     metadata = folder / "plugin_of_a_test-1.0.dist-info"
     metadata.mkdir(parents=True)
-    (folder / "plugin_of_a_test.py").write_text(MODULE)
+    (folder / "plugin_of_a_test.py").write_text(request.param)
+    (folder / "plugin_of_a_test_training.py").write_text(IMPLEMENTATION)
     (metadata / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: plugin-of-a-test\nVersion: 1.0\n"
     )
@@ -109,7 +160,8 @@ def test_a_model_and_a_task_of_another_package_train_and_predict(
 
 def test_what_other_packages_offer_is_listed_where_ours_is(environment: dict[str, str]) -> None:
     code = (
-        "from tui.choices import kinds; from engine.models.registry import MODELS;"
+        "from tui.screens.new_run.choices import kinds;"
+        "from engine.config.models.registry import MODELS;"
         "print(*kinds('model', 'tabular_regression'), *MODELS.broken, sep='|')"
     )
     found = subprocess.run(

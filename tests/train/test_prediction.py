@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from engine.errors import DataError, RunError, TrainingError
-from engine.run_directory import RunDirectory
-from engine.training import exporting, prediction
+from engine.runs.directory import RunDirectory
+from engine.service import export, predict
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ ROW = {
 
 
 def test_a_row_given_by_hand_is_predicted(flowers: RunDirectory) -> None:
-    answer = prediction.answer(flowers.id, rows=[ROW])
+    answer = predict.answer(flowers.id, rows=[ROW])
     assert answer["inputs"] == list(ROW)
     assert [record["label"] for record in answer["records"]] == ["setosa"]
 
@@ -40,25 +40,25 @@ def test_a_file_of_many_gives_a_record_a_row_in_order(
     wide = ROW | {"petal length (cm)": 6.0, "petal width (cm)": 2.3}
     path = tmp_path / "new.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in (ROW, wide) * 70))
-    records = prediction.answer(flowers.id, file=str(path))["records"]
+    records = predict.answer(flowers.id, file=str(path))["records"]
     assert [record["label"] for record in records] == ["setosa", "virginica"] * 70
 
 
 def test_an_unknown_input_is_refused_with_the_nearest_name(flowers: RunDirectory) -> None:
     with pytest.raises(DataError, match=r"'petal lenght \(cm\)'.*petal length"):
-        prediction.answer(flowers.id, rows=[{"petal lenght (cm)": 1}])
+        predict.answer(flowers.id, rows=[{"petal lenght (cm)": 1}])
 
 
 def test_several_inputs_cannot_come_as_one_text(flowers: RunDirectory) -> None:
     with pytest.raises(DataError, match="takes 4 inputs"):
-        prediction.answer(flowers.id, rows=["5.1"])
+        predict.answer(flowers.id, rows=["5.1"])
 
 
 def test_a_file_that_lacks_a_column_is_refused(flowers: RunDirectory, tmp_path: Path) -> None:
     path = tmp_path / "short.csv"
     path.write_text("sepal length (cm),sepal width (cm)\n5,3\n")
     with pytest.raises(DataError, match="has no column petal length"):
-        prediction.answer(flowers.id, file=str(path))
+        predict.answer(flowers.id, file=str(path))
 
 
 def test_paths_in_a_file_begin_beside_that_file(
@@ -67,7 +67,7 @@ def test_paths_in_a_file_begin_beside_that_file(
     paths = [path for path, _ in digit_files]
     table = paths[0].parent / "some.csv"
     table.write_text("\n".join(["image", *(path.name for path in paths)]))
-    records = prediction.answer(digits.id, file=str(table))["records"]
+    records = predict.answer(digits.id, file=str(table))["records"]
     assert [record["image"] for record in records] == list(map(str, paths))
 
 
@@ -75,7 +75,7 @@ def test_an_image_file_is_predicted(
     digits: RunDirectory, digit_files: list[tuple[Path, str]]
 ) -> None:
     paths = [str(path) for path, _ in digit_files]
-    records = prediction.answer(digits.id, rows=paths)["records"]
+    records = predict.answer(digits.id, rows=paths)["records"]
     assert [record["image"] for record in records] == paths
     right = sum(r["label"] == digit for r, (_, digit) in zip(records, digit_files, strict=True))
     assert right >= 30
@@ -85,17 +85,17 @@ def test_an_image_that_is_left_out_is_named(
     digits: RunDirectory, digit_files: list[tuple[Path, str]]
 ) -> None:
     path = str(digit_files[0][0])
-    answer = prediction.answer(digits.id, rows=["none.png", path])
+    answer = predict.answer(digits.id, rows=["none.png", path])
     assert [record["image"] for record in answer["records"]] == [path]
     assert answer["notes"] == ["Left out: none.png: the image file does not exist."]
     with pytest.raises(DataError, match=r"^none\.png: the image file does not exist\.$"):
-        prediction.answer(digits.id, rows=["none.png"])
+        predict.answer(digits.id, rows=["none.png"])
 
 
 def test_a_run_without_a_model_says_so(flowers: RunDirectory, home: Path) -> None:
     unfinished = RunDirectory.create(home / "runs", flowers.config())
     with pytest.raises(RunError, match="no finished model"):
-        prediction.answer(unfinished.id, rows=[ROW])
+        predict.answer(unfinished.id, rows=[ROW])
 
 
 @pytest.mark.parametrize("form", ["folder", "program"])
@@ -103,7 +103,7 @@ def test_what_is_exported_says_the_same(
     flowers: RunDirectory, digits: RunDirectory, tmp_path: Path, form: str
 ) -> None:
     for run in (flowers, digits):
-        answer = exporting.answer(run.id, str(tmp_path / f"{run.id}-{form}"), form)
+        answer = export.answer(run.id, str(tmp_path / f"{run.id}-{form}"), form)
         assert answer["difference"] <= 1e-4
         assert answer["bytes"] > 0
 
@@ -112,32 +112,32 @@ def test_an_exported_program_takes_batches_of_another_size(
     digits: RunDirectory, tmp_path: Path
 ) -> None:
     path = tmp_path / "digits.pt2"
-    exporting.answer(digits.id, str(path), "program")
+    export.answer(digits.id, str(path), "program")
     program = torch.export.load(path).module()
     assert program(torch.zeros(3, 1, 8, 8))[0].shape == (3, 10)
 
 
 def test_an_export_never_replaces_what_is_there(digits: RunDirectory, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="exists already"):
-        exporting.answer(digits.id, str(tmp_path), "folder")
+        export.answer(digits.id, str(tmp_path), "folder")
 
 
 def test_an_export_that_says_something_else_is_thrown_away(
     digits: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = exporting.FORMS["folder"]
+    copy = export.FORMS["folder"]
 
-    def disturbed(finished: exporting.Finished, target: Path) -> float:
+    def disturbed(finished: export.Finished, target: Path) -> float:
         with torch.no_grad():
             next(finished.network.parameters()).add_(1.0)
         return copy(finished, target)
 
-    monkeypatch.setitem(exporting.FORMS, "folder", disturbed)
+    monkeypatch.setitem(export.FORMS, "folder", disturbed)
     with pytest.raises(TrainingError, match="thrown away"):
-        exporting.answer(digits.id, str(tmp_path / "out"), "folder")
+        export.answer(digits.id, str(tmp_path / "out"), "folder")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_only_an_adapter_can_be_merged(digits: RunDirectory, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no adapter"):
-        exporting.answer(digits.id, str(tmp_path / "out"), "merged")
+        export.answer(digits.id, str(tmp_path / "out"), "merged")

@@ -14,19 +14,19 @@ import transformers
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from engine.adapter import AdapterConfig
-from engine.config import RunConfig
+from engine.adapters.frozen import compress_frozen
+from engine.adapters.lora import merged, with_adapter
+from engine.adapters.nf4 import Linear4bit
+from engine.artifacts.model_folder import load_exported
+from engine.config.adapter import AdapterConfig
+from engine.config.run_config import RunConfig
 from engine.errors import ConfigError, TrainingError
-from engine.events import Model, Progress
-from engine.in_process import train
-from engine.run_directory import RunDirectory
+from engine.hardware.device import Compute
+from engine.launch.in_process import train
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Model, Progress
+from engine.service import export
 from engine.service.estimate import estimate
-from engine.training import exporting
-from engine.training.adapter import merged, with_adapter
-from engine.training.device import Compute
-from engine.training.export import load_exported
-from engine.training.four_bit import Linear4bit
-from engine.training.frozen import compress_frozen
 from engine.training.state import parameter_count, trained_weights
 
 pytest.importorskip("bitsandbytes")
@@ -197,7 +197,7 @@ def test_a_quantized_base_learns_and_its_adapter_suits_the_whole_base(
     _, _, ours = load_exported(run.model, CPU)
     with torch.no_grad():
         torch.testing.assert_close(logits(theirs), logits(ours))
-    answer = exporting.answer(run.id, str(tmp_path / "merged"), "merged")
+    answer = export.answer(run.id, str(tmp_path / "merged"), "merged")
     assert answer["difference"] <= 1e-4
 
 

@@ -12,17 +12,17 @@ import torch
 from PIL import Image
 
 from engine import train
-from engine.config import RunConfig, fields_of
-from engine.data.builtin import BUILTIN
-from engine.data.registry import DATA
-from engine.events import Finished
-from engine.follow import read_history
-from engine.models.registry import MODELS
-from engine.networks.build import base_of
-from engine.presets import Preset, list_presets, load_preset
-from engine.run_directory import RunDirectory, State
-from engine.tasks.registry import TASKS
-from engine.training.export import load_exported
+from engine.artifacts.model_folder import load_exported
+from engine.config.data.builtin import BUILTIN
+from engine.config.data.registry import DATA
+from engine.config.models.registry import MODELS
+from engine.config.presets import Preset, list_presets, load_preset
+from engine.config.run_config import RunConfig, fields_of
+from engine.config.tasks.registry import TASKS
+from engine.models.build import base_of
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import Finished
+from engine.runs.follower import read_history
 
 Make = Callable[..., Any]
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-import engine.reporting
+import engine.loggers.base
 from engine import RunConfig, train
 from engine.errors import TrainingError
-from engine.events import Evaluated, Event, Log, Progress
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory, State, all_runs
-from engine.tensorboard import FOLDER
+from engine.files.paths import runs_folder
+from engine.loggers.tensorboard import FOLDER
+from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.events import Evaluated, Event, Log, Progress
 
 TABLE = {
     "name": "table",
@@ -103,7 +103,7 @@ class Breaking:
 
 
 def test_a_destination_that_fails_does_not_harm_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.reporting, "DESTINATIONS", {"tensorboard": Breaking})
+    monkeypatch.setattr(engine.loggers.base, "DESTINATIONS", {"tensorboard": Breaking})
     run = train(RunConfig.parse(TABLE))
     assert run.state() is State.FINISHED
     warnings: list[Any] = [event.message for event in run.newest(Log)]

@@ -19,11 +19,11 @@ import torch
 
 from engine import RunConfig, train
 from engine.errors import RunError, TrainingError
-from engine.events import Evaluated, Interrupted, Log, Progress, Started
-from engine.follow import read_history
-from engine.launch import Handle, launch, start
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory, State
+from engine.files.paths import runs_folder
+from engine.launch.start import Handle, launch, start
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import Evaluated, Interrupted, Log, Progress, Started
+from engine.runs.follower import read_history
 from engine.tasks.create import create_task
 from engine.training import checkpoint
 
@@ -207,8 +207,8 @@ def test_a_run_that_goes_on_cannot_be_started_again() -> None:
 def test_of_several_who_start_a_run_at_once_one_does(home: Path) -> None:
     run = RunDirectory.create(runs_folder(), long())
     program = (
-        "import sys; from pathlib import Path; from engine.launch import start;"
-        "from engine.run_directory import RunDirectory;"
+        "import sys; from pathlib import Path; from engine.launch.start import start;"
+        "from engine.runs.directory import RunDirectory;"
         "sys.stdin.readline(); start(RunDirectory(Path(sys.argv[1])))"
     )
     starters = [

@@ -17,17 +17,18 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from engine.config import RunConfig
+from engine.artifacts.model_folder import load_exported
+from engine.config.presets import find_preset, load_preset
+from engine.config.run_config import RunConfig
 from engine.data.raw import TEST, VALIDATION
 from engine.errors import DataError, TrainingError
-from engine.events import Data, Evaluated, Event, Samples, decode
-from engine.in_process import train
-from engine.presets import find_preset, load_preset
-from engine.run_directory import RunDirectory
+from engine.launch.in_process import train
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Data, Evaluated, Event, Samples, decode
+from engine.service import export, predict
 from engine.tasks.create import create_task
 from engine.text.bpe import bpe_from, ending_texts, train_bpe
-from engine.training import checkpoint, costing, exporting, prediction
-from engine.training.export import load_exported
+from engine.training import checkpoint, memory_estimate
 
 CPU = torch.device("cpu")
 WORDS = {"one": "un", "two": "deux", "three": "trois", "four": "quatre", "five": "cinq"}
@@ -88,7 +89,7 @@ def test_words_are_translated(counting: Path) -> None:
     assert len(samples) == 20
     assert set(samples[-1].items[0]) == {"source", "generated", "reference"}
 
-    answer = prediction.answer(run.id, ["two five one five", "", "three three four one"])
+    answer = predict.answer(run.id, ["two five one five", "", "three three four one"])
     generated = [record["generated"] for record in answer["records"]]
     assert answer["inputs"] == ["en"]
     assert (generated[0], generated[2]) == ("deux cinq un cinq", "trois trois quatre un")
@@ -98,7 +99,7 @@ def test_the_result_is_what_sacrebleu_says_of_the_predictions(counting: Path) ->
     run = train(config(counting, "train.max_steps=100", "task.final_rows=1000"))
     task, _, _ = load_exported(run.model, CPU)
     rows = task.load().splits[TEST]
-    records = prediction.answer(run.id, rows["en"].to_pylist())["records"]
+    records = predict.answer(run.id, rows["en"].to_pylist())["records"]
     generated = [record["generated"] for record in records]
     references = rows["fr"].to_pylist()
     metrics = (run.read_report() or {})["metrics"][TEST]
@@ -111,7 +112,7 @@ def test_the_result_is_what_sacrebleu_says_of_the_predictions(counting: Path) ->
 def test_an_exported_folder_writes_the_same_with_transformers_alone(counting: Path) -> None:
     run = train(config(counting, "train.epochs=4"))
     sources = ["two five one", "four"]
-    ours = prediction.answer(run.id, sources)["records"]
+    ours = predict.answer(run.id, sources)["records"]
     network: Any = transformers.AutoModelForSeq2SeqLM.from_pretrained(run.model)
     tokenizer: Any = transformers.AutoTokenizer.from_pretrained(run.model)
     inputs = tokenizer(sources, padding=True, return_tensors="pt")
@@ -190,7 +191,7 @@ def test_a_trained_model_goes_on_learning(
     run = train(config(counting, "task.prefix='to French: '", "train.epochs=6", base=path))
     # To guess among all tokens costs 5.7 nats.
     assert (run.read_report() or {})["metrics"][TEST]["loss"] < 3
-    [record] = prediction.answer(run.id, ["one two three"])["records"]
+    [record] = predict.answer(run.id, ["one two three"])["records"]
     assert record["source"] == "one two three"
     assert record["generated"]
     _, fitted, _ = load_exported(run.model, CPU)
@@ -207,7 +208,7 @@ def test_lora_trains_queries_and_values_of_t5(counting: Path, tmp_path: Path) ->
     )
     adapter = json.loads((run.model / "adapter_config.json").read_text())
     assert set(adapter["target_modules"]) == {"q", "v"}
-    assert prediction.answer(run.id, ["one two"])["records"][0]["source"] == "one two"
+    assert predict.answer(run.id, ["one two"])["records"][0]["source"] == "one two"
 
 
 def t5_of_the_hub(folder: Path) -> Path:
@@ -253,19 +254,19 @@ def test_presets_for_the_hub_train_on_data_of_the_same_form(
     assert {"bleu", "chrf", "exact_match", "loss"} <= set(
         (run.read_report() or {})["metrics"][VALIDATION]
     )
-    [record] = prediction.answer(run.id, ["one two"])["records"]
+    [record] = predict.answer(run.id, ["one two"])["records"]
     assert set(record) == {"source", "generated"}
 
 
 def test_a_program_of_the_network_says_the_same(counting: Path, tmp_path: Path) -> None:
     run = train(config(counting, "train.max_steps=2"))
     for form in ("folder", "program"):
-        told = exporting.answer(run.id, str(tmp_path / form), form)
+        told = export.answer(run.id, str(tmp_path / form), form)
         assert told["difference"] < 1e-4
 
 
 def test_its_cost_is_told_beforehand(counting: Path) -> None:
-    estimate = costing.estimate(config(counting))
+    estimate = memory_estimate.estimate(config(counting))
     assert estimate.memory.activations > 0
     assert estimate.largest_batch > 0
     assert estimate.parameters == estimate.trainable

@@ -17,14 +17,14 @@ import pytest
 import tomlkit
 
 from engine import RunConfig, train
+from engine.config.train import TrainConfig
 from engine.errors import UserError
-from engine.events import Evaluated, Failed, Interrupted, Log, Started
-from engine.launch import launch
-from engine.locations import runs_folder
-from engine.machines import place_of
-from engine.run_directory import RunDirectory, State, all_runs
+from engine.files.paths import runs_folder
+from engine.launch.rendezvous import place_of
+from engine.launch.start import launch
+from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.events import Evaluated, Failed, Interrupted, Log, Started
 from engine.training import checkpoint
-from engine.training_config import TrainConfig
 
 TABLE = {
     "name": "table",
@@ -106,7 +106,7 @@ def processes(run: RunDirectory) -> dict[int, psutil.Process]:
             words = process.cmdline()
         except psutil.Error:
             continue
-        if "engine.rank" in words and str(run.path) in words:
+        if "engine.launch.rank_worker" in words and str(run.path) in words:
             found[int(words[-3])] = process
     return found
 

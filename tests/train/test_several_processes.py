@@ -15,15 +15,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine import RunConfig, control, train
-from engine.control import Request
-from engine.events import Evaluated, Failed, Finished, Interrupted, Log, Progress, Started
-from engine.launch import Handle, launch, start
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory, State
+from engine import RunConfig, train
+from engine.files.paths import runs_folder
+from engine.launch.start import Handle, launch, start
+from engine.runs import control
+from engine.runs.control import Request
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import Evaluated, Failed, Finished, Interrupted, Log, Progress, Started
 from engine.tasks.task import WEIGHTS
 from engine.training import checkpoint
-from engine.training.group import Group, lost_a_peer
+from engine.training.process_group import Group, lost_a_peer
 
 TABLE = {
     "name": "table",

@@ -16,15 +16,15 @@ from torch import nn
 
 from engine import RunConfig
 from engine.errors import TrainingError
-from engine.events import Evaluated, Log, Started
-from engine.launch import start
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory, State
+from engine.files.paths import runs_folder
+from engine.hardware.device import Compute
+from engine.launch.start import start
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import Evaluated, Log, Started
+from engine.service.predict import answer
 from engine.text.bpe import bpe_from, train_bpe
 from engine.training import checkpoint
-from engine.training.device import Compute
-from engine.training.prediction import answer
-from engine.training.sharded import Sharded, blocks, check
+from engine.training.fsdp import Sharded, blocks, check
 
 CPU = {"device": "cpu", "threads": 1}
 FULL = Compute(torch.device("cpu"), torch.float32, threads=1)

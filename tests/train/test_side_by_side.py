@@ -19,11 +19,11 @@ from transformers import (
 
 import engine.training.trainer
 from engine import RunConfig
+from engine.batches.source import Batch, Source, epoch_plan
 from engine.data.raw import TRAIN
+from engine.hardware.device import Compute
 from engine.metrics.logits import logits_of
 from engine.tasks.create import create_task
-from engine.training.batch import Batch, Source, epoch_plan
-from engine.training.device import Compute
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.state import TrainingState
 from engine.training.trainer import Outlets

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.presets import find_preset, load_preset
 from engine.errors import ConfigError, RunError
-from engine.presets import find_preset, load_preset
-from engine.run_directory import RunDirectory, all_runs
+from engine.runs.directory import RunDirectory, all_runs
 from engine.sweep.directory import SweepConfig, SweepDirectory, all_sweeps
 
 pytest.importorskip("optuna")

@@ -14,17 +14,17 @@ import torch
 from sklearn import metrics as sk
 
 from engine import RunConfig, train
+from engine.artifacts.model_folder import load_exported
+from engine.config.presets import find_preset, load_preset
 from engine.data.raw import TEST, VALIDATION
 from engine.errors import DataError
-from engine.events import Evaluated
 from engine.metrics.importance import permutation_importance
-from engine.networks.mlp import Mlp
-from engine.presets import find_preset, load_preset
-from engine.run_directory import RunDirectory
+from engine.models.mlp import Mlp
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Evaluated
 from engine.tasks.create import create_task
 from engine.tasks.tabular_classification import TabularClassification
 from engine.tasks.tabular_regression import TabularRegression
-from engine.training.export import load_exported
 
 CPU = torch.device("cpu")
 CLASSES = "tabular_classification"
@@ -379,9 +379,9 @@ def test_a_table_too_large_for_memory_is_learned_from_the_disk(
     columns = rows(400)
     run = config(write(tmp_path, columns), CLASSES, "train.epochs=6", "train.learning_rate=0.01")
     usual = report_of(train(run))
-    for module in ("engine.data.on_disk", "engine.data.files"):
+    for module in ("engine.data.on_disk", "engine.data.readers.files"):
         monkeypatch.setattr(f"{module}.LARGE", 1 << 10)
-    monkeypatch.setattr("engine.training.mapped.MANY_BYTES", 1 << 10)
+    monkeypatch.setattr("engine.batches.memory_mapped.MANY_BYTES", 1 << 10)
     whole = train(run)
     assert report_of(whole)["metrics"].keys() == usual["metrics"].keys()
     assert report_of(whole)["metrics"][TEST]["accuracy"] > 0.7

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from engine.errors import DataError
-from engine.events import Event
+from engine.runs.events import Event
 from engine.text.cache import digest_of, encoded
 
 TEXTS = pa.table({"text": [f"text {number}" for number in range(300)]})

@@ -15,11 +15,11 @@ import transformers
 from tokenizers import ByteLevelBPETokenizer
 
 from engine import RunConfig, train
+from engine.config.models.transformer import TransformerConfig
+from engine.config.models.weights_path import source_of
+from engine.config.presets import find_preset, load_preset
 from engine.errors import TrainingError
-from engine.models.transformer import TransformerConfig
-from engine.models.weights_path import source_of
-from engine.networks.transformer import build_transformer, load_tokenizer
-from engine.presets import find_preset, load_preset
+from engine.models.transformer import build_transformer, load_tokenizer
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 
 WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."

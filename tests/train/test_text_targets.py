@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine import train
-from engine.presets import find_preset, load_preset
+from engine.config.presets import find_preset, load_preset
 
 SEEDS = (0, 1, 2)
 pytestmark = [pytest.mark.slow, pytest.mark.data, pytest.mark.timeout(7200)]

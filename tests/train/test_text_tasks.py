@@ -20,13 +20,13 @@ from transformers import (
 )
 
 from engine import RunConfig, train
+from engine.artifacts.model_folder import load_exported
 from engine.data.raw import TEST
 from engine.errors import DataError
-from engine.events import Data, Event, Samples, decode
 from engine.metrics.squad import exact_match
-from engine.run_directory import RunDirectory
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Data, Event, Samples, decode
 from engine.tasks.create import create_task
-from engine.training.export import load_exported
 
 CPU = torch.device("cpu")
 TINY = {"kind": "transformer", "hidden_size": 32, "vocab_size": 300, "num_hidden_layers": 1}

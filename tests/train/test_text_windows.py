@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from engine import RunConfig
+from engine.batches.source import Batch
 from engine.metrics.answers import best_spans
 from engine.tasks.create import create_task
 from engine.text.windows import answer_tokens
 from engine.text.words import shares
-from engine.training.batch import Batch
 
 CPU = torch.device("cpu")
 

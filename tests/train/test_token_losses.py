@@ -9,15 +9,15 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from engine.adapter import AdapterConfig
-from engine.networks import token_losses
-from engine.networks.token_losses import (
+from engine.adapters.lora import with_adapter
+from engine.config.adapter import AdapterConfig
+from engine.models import token_losses
+from engine.models.token_losses import (
     measured_sums,
     summed_loss,
     summed_sequence_loss,
     token_sums,
 )
-from engine.training.adapter import with_adapter
 
 IGNORED = -100
 

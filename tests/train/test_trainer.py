@@ -13,20 +13,20 @@ from torch import nn
 
 import engine.training.trainer as module
 from engine import RunConfig, train
-from engine.compute_config import ComputeConfig
-from engine.control import CHECKPOINT, EVALUATE, STOP, Request
+from engine.config.compute import ComputeConfig
+from engine.config.train import TrainConfig
 from engine.errors import TrainingError
-from engine.events import Controlled, Evaluated, EventLog, Failed, Finished, Progress
-from engine.follow import read_history
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory, State, all_runs
+from engine.files.paths import runs_folder
+from engine.hardware.device import choose
+from engine.runs.control import CHECKPOINT, EVALUATE, STOP, Request
+from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.events import Controlled, Evaluated, EventLog, Failed, Finished, Progress
+from engine.runs.follower import read_history
 from engine.training import checkpoint
-from engine.training.device import choose
+from engine.training.checkpoint_writer import Saver
 from engine.training.optimizer import build_optimizer, schedule, trainable_groups
-from engine.training.saver import Saver
 from engine.training.state import TrainingState
 from engine.training.trainer import Ending
-from engine.training_config import TrainConfig
 
 Make = Callable[..., Any]
 

@@ -16,14 +16,14 @@ import torch
 from PIL import Image
 
 from engine import RunConfig, train
+from engine.artifacts.model_folder import load_exported
+from engine.batches.source import Noise, epoch_plan
+from engine.config.presets import find_preset, load_preset
+from engine.data.builtin.toy import with_class_names
 from engine.data.raw import TRAIN
-from engine.data.toy import with_class_names
 from engine.errors import DataError
-from engine.presets import find_preset, load_preset
+from engine.hardware.device import choose
 from engine.tasks.create import create_task
-from engine.training.batch import Noise, epoch_plan
-from engine.training.device import choose
-from engine.training.export import load_exported
 from engine.training.run import prepare
 from engine.vision import encoding
 

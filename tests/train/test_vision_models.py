@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torchvision import models
 
 from engine import RunConfig, train
+from engine.artifacts.model_folder import load_exported
+from engine.config.models.registry import MODELS
 from engine.errors import ConfigError, TrainingError
-from engine.models.registry import MODELS
+from engine.models.build import build_model
 from engine.models.shapes import ImageShape
-from engine.networks.build import build_model
-from engine.networks.transfer import find_head, last_stage
-from engine.training.export import load_exported
+from engine.models.transfer import find_head, last_stage
 from engine.training.optimizer import trainable_groups
 
 DIGITS = ImageShape(channels=1, size=8, outputs=10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.abilities import abilities
+from tui.terminal.capabilities import abilities
 
 
 @pytest.mark.parametrize(

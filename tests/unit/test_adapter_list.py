@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from engine.adapter_list import list_adapters
-from engine.config import RunConfig
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory
+from engine.config.run_config import RunConfig
+from engine.files.paths import runs_folder
+from engine.runs.adapters import list_adapters
+from engine.runs.directory import RunDirectory
 
 SAVED = {
     "base_model_name_or_path": "org/base",
@@ -88,7 +88,7 @@ def test_a_pattern_is_shown_as_the_only_target() -> None:
 
 def test_listing_needs_no_torch(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from engine.adapter_list import list_adapters; "
+        "import sys; from pathlib import Path; from engine.runs.adapters import list_adapters; "
         f"list_adapters(Path({str(tmp_path)!r})); "
         "sys.exit('torch' in sys.modules or 'peft' in sys.modules)"
     )

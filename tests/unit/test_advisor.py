@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from engine.advisor import Advisor, AdvisorError, Superseded
 from engine.errors import ConfigError, UserError
+from engine.service.client import Advisor, AdvisorError, Superseded
 
 IRIS: dict[str, Any] = {
     "name": "iris",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.annotations import (
+from engine.errors import RunError
+from engine.runs.annotations import (
     LONGEST_NOTE,
     LONGEST_TAG,
     MOST_TAGS,
@@ -17,8 +18,7 @@ from engine.annotations import (
     to_tags,
     write_annotations,
 )
-from engine.errors import RunError
-from engine.run_directory import RunDirectory
+from engine.runs.directory import RunDirectory
 
 
 def test_what_was_noted_is_read_back(tmp_path: Path) -> None:

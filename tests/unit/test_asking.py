@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.control import CHECKPOINT, EVALUATE, Request
 from engine.errors import UserError
-from engine.events import Controlled
-from tui.asking import SHOWN_SECONDS, Asking, epochs, learning_rate
+from engine.runs.control import CHECKPOINT, EVALUATE, Request
+from engine.runs.events import Controlled
+from tui.screens.monitor.requests import SHOWN_SECONDS, Asking, epochs, learning_rate
 
 
 def test_answers_go_to_the_requests_of_their_kind_in_order() -> None:

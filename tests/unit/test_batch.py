@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.training import batch as batches
-from engine.training.batch import Batch, Noise, TensorSource, epoch_plan, mixed, split_rows
+from engine.batches import source as batches
+from engine.batches.source import Batch, Noise, TensorSource, epoch_plan, mixed, split_rows
 
 
 class Noisy(TensorSource):

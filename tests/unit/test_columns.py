@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from engine.data.columns import dates, detect_columns, find_date_format, numbers, texts
-from engine.data.features import decode_row, encode_rows, fit_features
-from engine.data.table import Column
+from engine.data.tables.columns import dates, detect_columns, find_date_format, numbers, texts
+from engine.data.tables.features import decode_row, encode_rows, fit_features
+from engine.data.tables.schema import Column
 
 ROWS = 40
 DAY = date(2024, 2, 28)

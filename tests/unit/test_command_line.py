@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from engine import control
-from engine.config import RunConfig
-from engine.events import Evaluated, Event, EventLog, Failed, Finished, Progress, Started
-from engine.locations import logs_folder, presets_folder, runs_folder
-from engine.process import ProcessIdentity
-from engine.run_directory import RunDirectory
+from engine.config.run_config import RunConfig
+from engine.files.paths import logs_folder, presets_folder, runs_folder
+from engine.processes.identity import ProcessIdentity
+from engine.runs import control
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Evaluated, Event, EventLog, Failed, Finished, Progress, Started
 from tui.__main__ import guarded, main
-from tui.commands import COMMANDS, load
+from tui.cli.commands import COMMANDS, load
 
 CONFIG = {
     "name": "digits-cnn",

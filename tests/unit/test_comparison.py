@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from engine.comparison import Comparison, compare, write_comparison
-from engine.config import RunConfig
+from engine.config.run_config import RunConfig
 from engine.errors import RunError
-from engine.events import EventLog, Finished
-from engine.run_directory import RunDirectory
+from engine.runs.comparison import Comparison, compare, write_comparison
+from engine.runs.directory import RunDirectory
+from engine.runs.events import EventLog, Finished
 from tui.__main__ import main
 
 IMAGES = {"task": {"kind": "image_classification"}, "data": {"kind": "builtin"},
@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence(make: Any, tmp_path: Path, 
 def test_the_command_shows_writes_and_prints(
     make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("tui.commands.compare.runs_folder", lambda: tmp_path)
+    monkeypatch.setattr("tui.cli.commands.compare.runs_folder", lambda: tmp_path)
     runs = [make("a", accuracy=0.5).id, make("b", accuracy=0.75).id]
     assert main(["compare", *runs]) == 0
     shown = capsys.readouterr().out

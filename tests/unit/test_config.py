@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.config import REGISTRIES, RunConfig, fields_of
+from engine.config.run_config import REGISTRIES, RunConfig, fields_of
 from engine.errors import ConfigError
 
 DIGITS: dict[str, Any] = {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.data.conll import read_conll
-from engine.data.readers import ReadOptions, read_file
+from engine.data.readers.base import ReadOptions, read_file
+from engine.data.readers.conll import read_conll
 from engine.errors import DataError
 
 

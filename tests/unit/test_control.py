@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from engine.control import CHECKPOINT, STOP, Request, send, take
+from engine.runs.control import CHECKPOINT, STOP, Request, send, take
 
 
 def test_requests_come_in_the_order_in_which_they_were_sent(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.diagnosis import diagnose
-from engine.events import Evaluated
+from engine.runs.diagnosis import diagnose
+from engine.runs.events import Evaluated
 
 
 def evaluations(validation: Sequence[float], train: Sequence[float | None]) -> list[Evaluated]:

@@ -7,15 +7,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.config import RunConfig
-from engine.fields import FieldSpec
-from engine.overrides import parse_value, text_of
-from engine.presets import find_preset, list_presets, load_preset, save_preset, usable_presets
-from engine.tasks.registry import TASKS
-from tui import choices
-from tui.command_line import command_line
-from tui.draft import Draft
-from tui.sections import sections_of
+from engine.config.fields import FieldSpec
+from engine.config.overrides import parse_value, text_of
+from engine.config.presets import (
+    find_preset,
+    list_presets,
+    load_preset,
+    save_preset,
+    usable_presets,
+)
+from engine.config.run_config import RunConfig
+from engine.config.tasks.registry import TASKS
+from tui.screens.new_run import choices
+from tui.screens.new_run.command_line import command_line
+from tui.screens.new_run.draft import Draft
+from tui.screens.new_run.sections import sections_of
 
 
 def drafts() -> Iterator[Draft]:

@@ -12,14 +12,14 @@ import torch
 from sklearn import metrics as sk
 from torch import Tensor, nn
 
+from engine.batches.source import Batch
 from engine.metrics.classification import evaluate_classes
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
 from engine.metrics.importance import WithImportance, number_scores
 from engine.metrics.texts import LabelledTexts
 from engine.metrics.worst_rows import WorstRows
-from engine.training.batch import Batch
-from engine.views import Texts
+from engine.reports.views import Texts
 
 
 def batches(count: int) -> Iterator[Batch]:

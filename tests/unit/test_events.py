@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import (
+from engine.runs.events import (
     KINDS,
     EventLog,
     Failed,
@@ -18,7 +18,7 @@ from engine.events import (
     finite,
     finite_all,
 )
-from engine.follow import Follower
+from engine.runs.follower import Follower
 
 
 def log(message: str) -> Log:

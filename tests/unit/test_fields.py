@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from engine.fields import FieldSpec, Section, describe, option
+from engine.config.fields import FieldSpec, Section, describe, option
 
 
 class Inner(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.figures import amount, duration, number, size
+from tui.format.numbers import amount, duration, number, size
 
 
 @pytest.mark.parametrize(

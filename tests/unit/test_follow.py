@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import (
+from engine.runs.events import (
     Controlled,
     Evaluated,
     Event,
@@ -19,8 +19,8 @@ from engine.events import (
     Started,
     encode,
 )
-from engine.follow import Follower
-from engine.history import CURVE_POINTS, History
+from engine.runs.follower import Follower
+from engine.runs.history import CURVE_POINTS, History
 
 
 def progress(step: int, phase: str = "train") -> Progress:

@@ -8,11 +8,11 @@ import torch
 from sklearn import metrics as sk
 from torch import nn
 
+from engine.baselines.seasonal_naive import SeasonalNaive
+from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.forecasting import ForecastEvaluator, LossName, Scales, forecast_loss
-from engine.networks.seasonal_naive import SeasonalNaive
-from engine.training.batch import Batch
-from engine.views import Lines, Table
+from engine.reports.views import Lines, Table
 
 SCALES = Scales(("a", "b"), (10.0, -3.0), (2.0, 5.0), (1.5, 0.5))
 

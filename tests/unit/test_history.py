@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.events import (
+from engine.runs.events import (
     CheckpointSaved,
     Controlled,
     Evaluated,
@@ -15,7 +15,7 @@ from engine.events import (
     Samples,
     Started,
 )
-from engine.history import CURVE_POINTS, EVALUATIONS, LOG_LINES, Curve, History, Point
+from engine.runs.history import CURVE_POINTS, EVALUATIONS, LOG_LINES, Curve, History, Point
 
 
 def started(step: int = 0) -> Started:

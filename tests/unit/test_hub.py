@@ -14,7 +14,7 @@ import datasets
 import huggingface_hub.constants
 import pytest
 
-from engine.data.hub import HubConfig
+from engine.config.data.hub import HubConfig
 from engine.data.load import load_data
 from engine.data.raw import class_names
 from engine.errors import DataError
@@ -111,7 +111,8 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     code = """
 import json, sys
-from engine.data.hub import HubConfig
+from engine.config.data.hub import HubConfig
+from engine.data.load import load_data
 from engine.errors import DataError
 said = {}
 for name in sys.argv[1:]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.tasks.augmentation import AugmentationConfig
+from engine.config.tasks.augmentation import AugmentationConfig
 from engine.vision.augmentation import Augmentation
 
 ALL: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.data.image_folder import ImageFolderConfig
+from engine.config.data.image_folder import ImageFolderConfig
 from engine.data.load import load_data
 from engine.errors import DataError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.config import RunConfig
-from engine.presets import list_presets, load_preset
+from engine.config.presets import list_presets, load_preset
+from engine.config.run_config import RunConfig
 
 VISION = [preset for preset in list_presets() if preset.task == "image_classification"]
 

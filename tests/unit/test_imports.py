@@ -31,7 +31,7 @@ main(["runs"])
 main(["presets"])
 """
 CONFIGURATION = """
-from engine.config import REGISTRIES
+from engine.config.run_config import REGISTRIES
 for registry in REGISTRIES.values():
     for kind in registry:
         registry[kind]

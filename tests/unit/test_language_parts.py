@@ -11,15 +11,15 @@ import pytest
 import torch
 import transformers
 
+from engine.batches.source import Batch, Noise
 from engine.data.labels import IGNORED
 from engine.errors import DataError
 from engine.metrics.language import LanguageEvaluator, frequency_metrics
-from engine.networks.token_losses import token_losses, token_sums
+from engine.models.token_losses import token_losses, token_sums
 from engine.text.blocks import BlockSource, are_lines, pieces, sizes_of, tail_rows, token_row
 from engine.text.bpe import bpe_from, train_bpe
 from engine.text.continuation import Sampling, continued
 from engine.text.instructions import Instructions
-from engine.training.batch import Batch, Noise
 
 CPU = torch.device("cpu")
 

@@ -11,17 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from engine.data import files, on_disk, splits
-from engine.data.columns import detect_columns
-from engine.data.features import encode_rows, fit_features
-from engine.data.file import FileConfig
+from engine.batches import memory_mapped
+from engine.batches.memory_mapped import MappedSource
+from engine.batches.source import epoch_plan
+from engine.config.data.file import FileConfig
+from engine.data import on_disk, splits
 from engine.data.on_disk import evenly, filled, put_aside, selected
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
+from engine.data.readers import files
 from engine.data.splits import cut_splits
+from engine.data.tables.columns import detect_columns
+from engine.data.tables.features import encode_rows, fit_features
 from engine.text.labels import labels_of, named_column
-from engine.training import mapped
-from engine.training.batch import epoch_plan
-from engine.training.mapped import MappedSource
 
 CPU = torch.device("cpu")
 
@@ -43,8 +44,8 @@ def source(count: int) -> MappedSource:
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mapped, "_PIECE", 4)
-    monkeypatch.setattr(mapped, "_POOL", 3)
+    monkeypatch.setattr(memory_mapped, "_PIECE", 4)
+    monkeypatch.setattr(memory_mapped, "_POOL", 3)
 
 
 @pytest.mark.usefixtures("small_pieces")
@@ -76,12 +77,12 @@ def test_epochs_differ_and_each_can_be_gone_on_with_from_anywhere() -> None:
 
 
 def test_rows_that_lie_together_are_read_in_one_part_of_an_epoch() -> None:
-    count = 3 * mapped._PIECE * mapped._POOL
+    count = 3 * memory_mapped._PIECE * memory_mapped._POOL
     order = torch.cat(list(epoch_plan(source(count), 4096, seed=0, epoch=0)))
     place = torch.empty(count, dtype=torch.int64)
     place[order] = torch.arange(count)
-    parts = place // (mapped._PIECE * mapped._POOL)
-    pieces = parts.view(-1, mapped._PIECE)
+    parts = place // (memory_mapped._PIECE * memory_mapped._POOL)
+    pieces = parts.view(-1, memory_mapped._PIECE)
     assert (pieces == pieces[:, :1]).all()
     assert len(pieces[:, 0].unique()) == 3
     assert (order[1:] - order[:-1] == 1).float().mean() < 0.01
@@ -206,7 +207,7 @@ def test_rows_are_encoded_alike_in_windows_and_at_once(
     columns = detect_columns(table, categorical=["grade"])
     features = fit_features(table, columns, "auto")
     whole = encode_rows(features, table)
-    monkeypatch.setattr("engine.data.features.ENCODED", 7)
+    monkeypatch.setattr("engine.data.tables.features.ENCODED", 7)
     parts = encode_rows(features, table, apart)
     for one, other in zip(whole, parts, strict=True):
         assert np.array_equal(one, other)

@@ -9,7 +9,7 @@ from rich.style import Style
 from textual.content import Content
 from textual.strip import Strip
 
-from tui.widgets.canvas import difference
+from tui.charts.canvas import difference
 from tui.widgets.listing import _fit, _fit_text
 
 PIECES = st.lists(st.tuples(st.text("ab日", max_size=4), st.sampled_from(["", "bold"])), max_size=5)

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from engine.config import RunConfig
-from engine.data import on_disk, readers
+from engine.config.run_config import RunConfig
+from engine.data import on_disk
 from engine.data.on_disk import Rows, end_to_end, mapped, table_of
-from engine.data.readers import ReadOptions, read_file
+from engine.data.readers import base
+from engine.data.readers.base import ReadOptions, read_file
 from engine.errors import DataError
 from engine.tasks.create import create_task
 
@@ -78,7 +79,7 @@ def test_a_large_parquet_file_is_mapped_with_its_notes(
 ) -> None:
     noted = TABLE.replace_schema_metadata({"huggingface": "{}"})
     pq.write_table(noted, tmp_path / "rows.parquet", row_group_size=100)
-    monkeypatch.setattr(readers, "LARGE", 0)
+    monkeypatch.setattr(base, "LARGE", 0)
     before = held()
     table = read_file(tmp_path / "rows.parquet", ReadOptions()).table
     assert held() == before
@@ -104,7 +105,7 @@ def test_a_task_sees_the_same_rows_wherever_they_lie(
         "model": {"kind": "transformer"},
     })  # fmt: skip
     in_memory = create_task(config).load()
-    for module in (on_disk, readers):
+    for module in (on_disk, base):
         monkeypatch.setattr(module, "LARGE", 0)
     on_the_disk = create_task(config).load()
     for split, table in in_memory.splits.items():

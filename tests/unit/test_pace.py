@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.pace import Pace
+from tui.screens.monitor.throttle import Pace
 
 
 def times(part: str, slow: bool) -> int:

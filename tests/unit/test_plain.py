@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.plain import plain
+from engine.files.sanitize import plain
 
 PAYLOADS = [
     "\x1b[31mred\x1b[0m",

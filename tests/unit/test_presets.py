@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import RunConfig
-from engine.errors import ConfigError, PresetError
-from engine.presets import (
+from engine.config.presets import (
     Preset,
     delete_preset,
     find_preset,
@@ -16,7 +14,9 @@ from engine.presets import (
     load_preset,
     save_preset,
 )
-from engine.tasks.registry import TASKS
+from engine.config.run_config import RunConfig
+from engine.config.tasks.registry import TASKS
+from engine.errors import ConfigError, PresetError
 
 SHIPPED = [preset for preset in list_presets() if preset.shipped]
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from engine.data.file import FileConfig
-from engine.data.files import split_of
+from engine.config.data.file import FileConfig
+from engine.data.builtin.toy import with_class_names
 from engine.data.load import load_data
 from engine.data.raw import RawData, class_names
-from engine.data.readers import unique_names
-from engine.data.toy import with_class_names
+from engine.data.readers.base import unique_names
+from engine.data.readers.files import split_of
 from engine.errors import DataError
 
 ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]

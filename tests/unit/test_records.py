@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tui.records import AT_LENGTH, MOST, answer_lines, forecast, record_lines
+from tui.format.records import AT_LENGTH, MOST, answer_lines, forecast, record_lines
 
 
 def texts(record: dict[str, Any]) -> list[str]:

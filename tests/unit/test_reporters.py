@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.config import RunConfig
-from engine.events import (
+from engine.config.run_config import RunConfig
+from engine.files.paths import runs_folder
+from engine.runs.directory import RunDirectory
+from engine.runs.events import (
     Data,
     Evaluated,
     Event,
@@ -19,11 +21,9 @@ from engine.events import (
     Started,
     Stopped,
 )
-from engine.history import History
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory
-from tui.following import exit_status, follow
-from tui.reporters import JsonLines, MovingLine, PlainLines, describe, fitting, progress_parts
+from engine.runs.history import History
+from tui.cli.follow import exit_status, follow
+from tui.cli.reporters import JsonLines, MovingLine, PlainLines, describe, fitting, progress_parts
 
 STARTED = Started(device="cpu", precision="float32", threads=1)
 DATA = Data(summary={"source": "digits", "rows": {"train": 1257, "test": 270}})

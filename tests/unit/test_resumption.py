@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine import RunConfig
-from engine.events import Event, EventLog, Failed, Finished, Interrupted, Stopped
-from engine.presets import find_preset, load_preset
-from engine.resumption import newest_like
-from engine.run_directory import RunDirectory
+from engine.config.presets import find_preset, load_preset
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Event, EventLog, Failed, Finished, Interrupted, Stopped
+from engine.runs.resume import newest_like
 
 
 def wine(*assignments: str) -> RunConfig:

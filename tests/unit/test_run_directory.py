@@ -16,9 +16,12 @@ from pathlib import Path
 import pytest
 
 from engine import RunConfig
-from engine.attempt import attempt
 from engine.errors import RunError, TrainingError
-from engine.events import (
+from engine.launch.attempt import attempt
+from engine.processes.identity import ProcessIdentity
+from engine.processes.signals import Termination
+from engine.runs.directory import LOG_BYTES, RunDirectory, State, all_runs
+from engine.runs.events import (
     Event,
     EventLog,
     Failed,
@@ -29,10 +32,7 @@ from engine.events import (
     Started,
     Stopped,
 )
-from engine.follow import read_history
-from engine.process import ProcessIdentity
-from engine.run_directory import LOG_BYTES, RunDirectory, State, all_runs
-from engine.termination import Termination
+from engine.runs.follower import read_history
 
 CONFIG = RunConfig.parse(
     {
@@ -46,8 +46,8 @@ STARTED = {"device": "cpu", "precision": "float32", "threads": 1}
 HOLD = """
 import sys, time
 from pathlib import Path
-from engine.run_directory import RunDirectory
-from engine.process import ProcessIdentity
+from engine.runs.directory import RunDirectory
+from engine.processes.identity import ProcessIdentity
 run = RunDirectory(Path(sys.argv[1]))
 with run.locked():
     run.set_worker(ProcessIdentity.own())
@@ -59,7 +59,7 @@ MAKE = """
 import json, sys
 from pathlib import Path
 from engine import RunConfig
-from engine.run_directory import RunDirectory
+from engine.runs.directory import RunDirectory
 for _ in range(10):
     RunDirectory.create(Path(sys.argv[1]), RunConfig.parse(json.loads(sys.argv[2])))
 """

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from engine.annotations import Annotations
-from engine.run_directory import RunDirectory, State
-from engine.run_filter import FilterError, RunFilter
-from engine.run_summary import RunSummary
+from engine.runs.annotations import Annotations
+from engine.runs.directory import RunDirectory, State
+from engine.runs.filter import FilterError, RunFilter
+from engine.runs.summary import RunSummary
 
 CNN: dict[str, Any] = {
     "task": "image_classification", "data": "digits", "model": "cnn", "metric": "accuracy",

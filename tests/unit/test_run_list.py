@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from engine.annotations import Annotations, write_annotations
-from engine.config import RunConfig
+from engine.config.run_config import RunConfig
 from engine.errors import RunError
-from engine.events import Evaluated, Event, EventLog, Finished, Started
-from engine.process import ProcessIdentity
-from engine.run_directory import RunDirectory, State
-from engine.run_list import RunList, list_runs
-from engine.run_summary import RunSummary
-from engine.trash import discard, empty, restore, trash_folder
+from engine.processes.identity import ProcessIdentity
+from engine.runs.annotations import Annotations, write_annotations
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import Evaluated, Event, EventLog, Finished, Started
+from engine.runs.listing import RunList, list_runs
+from engine.runs.summary import RunSummary
+from engine.runs.trash import discard, empty, restore, trash_folder
 
 INDEX = ".index.json"
 TITLE = "title = '''\n[model]\nkind = \"resnet18\"\n'''"

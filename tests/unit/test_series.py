@@ -11,15 +11,15 @@ import pyarrow as pa
 import pytest
 import torch
 
-from engine.data import seasons
-from engine.data.builtin import BuiltinConfig
-from engine.data.chronological import cut_in_time, series_note, series_table
-from engine.data.frequency import DAY, HOUR, Frequency, calendar_features, find_frequency
+from engine.config.data.builtin import BuiltinConfig
+from engine.data.builtin import seasons
 from engine.data.load import load_data
 from engine.data.raw import TEST, TRAIN, VALIDATION
-from engine.data.seasonality import find_season
-from engine.data.series import Fill, Roles, Series, find_roles, read_series
-from engine.data.windows import WindowSource
+from engine.data.series.frequency import DAY, HOUR, Frequency, calendar_features, find_frequency
+from engine.data.series.read import Fill, Roles, Series, find_roles, read_series
+from engine.data.series.seasonality import find_season
+from engine.data.series.splits import cut_in_time, series_note, series_table
+from engine.data.series.windows import WindowSource
 from engine.errors import DataError
 
 

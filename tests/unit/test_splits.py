@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from engine.data.builtin import BuiltinConfig
+from engine.config.data.builtin import BuiltinConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.splits import cut_splits
 from engine.errors import DataError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.config import RunConfig, fields_of
+from engine.config.presets import find_preset, load_preset
+from engine.config.run_config import RunConfig, fields_of
 from engine.errors import ConfigError
-from engine.presets import find_preset, load_preset
 from engine.sweep.space import Choice, Range, as_texts, is_space, place, read_space
 
 CONFIG = load_preset(find_preset("wine-mlp"))

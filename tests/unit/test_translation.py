@@ -13,18 +13,18 @@ import transformers
 from sacrebleu.metrics import BLEU, CHRF
 from transformers.trainer_pt_utils import LabelSmoother
 
-from engine.config import RunConfig
-from engine.data.dates import dates, in_words
+from engine.batches.source import Batch
+from engine.config.run_config import RunConfig
+from engine.config.tasks.seq2seq import Seq2SeqConfig
+from engine.data.builtin.dates import dates, in_words
 from engine.data.labels import IGNORED
 from engine.data.raw import TRAIN, RawData
 from engine.errors import DataError
 from engine.metrics.translation import TranslationEvaluator, Written, text_metrics, text_views
 from engine.tasks.create import create_task
-from engine.tasks.seq2seq_config import Seq2SeqConfig
 from engine.text.bpe import bpe_from, ending_texts, train_bpe
 from engine.text.sides import laid_open, sides
 from engine.text.writing import Writing, written
-from engine.training.batch import Batch
 
 CPU = torch.device("cpu")
 PAIRS = [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.config import RunConfig
-from engine.locations import runs_folder
-from engine.run_directory import RunDirectory, all_runs
+from engine.config.run_config import RunConfig
+from engine.files.paths import runs_folder
+from engine.runs.directory import RunDirectory, all_runs
 from tui.__main__ import main
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from engine.plain import plain
+from engine.files.sanitize import plain
 from tui.report.page import Block, Diagram, Facts, Grid, Page, Passage
 from tui.report.svg import chart
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import cycle
 
-from engine.plain import plain
-from tui.plot import Line, Plot, draw
+from engine.files.sanitize import plain
+from tui.charts.plot import Line, Plot, draw
 from tui.report.page import Block, Diagram, Facts, Grid, Page, Passage
 
 _LONGEST = 20_000

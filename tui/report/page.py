@@ -9,13 +9,13 @@ from typing import Any
 import tomlkit
 
 from engine.errors import RunError
-from engine.follow import read_history
-from engine.history import History
-from engine.run_directory import RunDirectory
-from engine.run_list import RunSummary, summarize
-from engine.views import Lines, Matrix, Table, Texts, View, read_view
-from tui.facts import facts, metrics_table
-from tui.figures import number
+from engine.reports.views import Lines, Matrix, Table, Texts, View, read_view
+from engine.runs.directory import RunDirectory
+from engine.runs.follower import read_history
+from engine.runs.history import History
+from engine.runs.listing import RunSummary, summarize
+from tui.format.numbers import number
+from tui.format.run_facts import facts, metrics_table
 
 Point = tuple[float, float]
 

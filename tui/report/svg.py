@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from engine.plain import plain
-from tui.plot import drawable, limits, thin, ticks
+from engine.files.sanitize import plain
+from tui.charts.plot import drawable, limits, thin, ticks
 from tui.report.page import Point
 
 WIDTH, HEIGHT = 720, 300

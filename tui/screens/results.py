@@ -14,18 +14,18 @@ from textual.widget import Widget
 from textual.widgets import TabbedContent, TabPane
 
 from engine.errors import UserError
-from engine.follow import read_history
-from engine.history import History
-from engine.run_directory import RunDirectory
-from engine.views import View, read_view
-from tui import panels
-from tui.figures import duration, number
-from tui.states import STATES
-from tui.text import literal
-from tui.toast import complain
-from tui.widgets.canvas import Canvas
-from tui.widgets.chart import Chart
+from engine.reports.views import View, read_view
+from engine.runs.directory import RunDirectory
+from engine.runs.follower import read_history
+from engine.runs.history import History
+from tui.charts.canvas import Canvas
+from tui.charts.chart import Chart
+from tui.format.numbers import duration, number
+from tui.format.run_states import STATES
+from tui.format.text import literal
+from tui.screens.monitor import panels
 from tui.widgets.lines import Lines
+from tui.widgets.notify import complain
 from tui.widgets.steady_footer import SteadyFooter
 from tui.widgets.view import ViewPanel
 
@@ -84,13 +84,13 @@ class ResultsScreen(Screen[None]):
 
     def action_watch(self) -> None:
         """The curves and the log of the run."""
-        from tui.screens.monitor import MonitorScreen
+        from tui.screens.monitor.screen import MonitorScreen
 
         self.app.push_screen(MonitorScreen(self._run))
 
     def action_clone(self) -> None:
         """Compose a new run that begins as this one did."""
-        from tui.screens.new_run import NewRunScreen
+        from tui.screens.new_run.screen import NewRunScreen
 
         try:
             self.app.push_screen(NewRunScreen(self._run.config().values()))

@@ -15,12 +15,12 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.advisor import Advisor, Superseded
 from engine.errors import UserError
-from engine.run_directory import RunDirectory
-from tui.records import NARROW_BAR, WIDE_BAR, answer_lines, forecast
-from tui.text import literal
-from tui.widgets.canvas import Canvas
+from engine.runs.directory import RunDirectory
+from engine.service.client import Advisor, Superseded
+from tui.charts.canvas import Canvas
+from tui.format.records import NARROW_BAR, WIDE_BAR, answer_lines, forecast
+from tui.format.text import literal
 from tui.widgets.input_rows import InputRows
 from tui.widgets.question import Answer, Ask
 from tui.widgets.steady_footer import SteadyFooter

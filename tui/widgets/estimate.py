@@ -8,11 +8,11 @@ from textual import on
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.config.overrides import Tree
 from engine.errors import UserError
-from engine.estimate import Estimate
-from engine.overrides import Tree
-from tui.figures import amount, size
-from tui.text import literal
+from engine.reports.estimate import Estimate
+from tui.format.numbers import amount, size
+from tui.format.text import literal
 from tui.widgets.question import Answered, Ask, Question
 
 _COLORS = {"fits": "$text-success", "tight": "$text-warning", "does not fit": "$text-error"}

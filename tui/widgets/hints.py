@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from tui.text import literal
+from tui.format.text import literal
 
 
 class Hint(Static):

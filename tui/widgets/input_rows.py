@@ -13,7 +13,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from tui.text import literal
+from tui.format.text import literal
 from tui.widgets.form.paths import PathSuggester
 from tui.widgets.form.value_input import ValueInput
 

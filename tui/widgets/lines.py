@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.content import Content
 
-from tui.widgets.canvas import Canvas
+from tui.charts.canvas import Canvas
 from tui.widgets.scrolling import Scrolling
 
 

@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.style import Style
 
-from tui.widgets.canvas import difference
+from tui.charts.canvas import difference
 from tui.widgets.scrolling import SamePlace
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input
 
-from engine.plain import plain
+from engine.files.sanitize import plain
 from tui.widgets.listing import Column, Listing
 from tui.widgets.plain_input import PlainInput
 

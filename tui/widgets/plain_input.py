@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.widgets import Input
 
-from engine.plain import plain
+from engine.files.sanitize import plain
 from tui.widgets.scrolling import SamePlace
 
 _LONGEST = 10_000

@@ -12,9 +12,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from engine.config.overrides import Tree
 from engine.errors import UserError
-from engine.overrides import Tree
-from tui.text import literal
+from tui.format.text import literal
 from tui.widgets.question import Answer, Answered, Ask, Question
 from tui.widgets.scrolling import Scrolling
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui.widgets.canvas import Canvas
+from tui.charts.canvas import Canvas
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 

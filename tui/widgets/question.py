@@ -11,9 +11,9 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
-from engine.advisor import Superseded
+from engine.config.overrides import Tree
 from engine.errors import UserError
-from engine.overrides import Tree
+from engine.service.client import Superseded
 
 Answer = dict[str, Any]
 
@@ -22,7 +22,7 @@ QUIET = 0.3
 
 
 class Ask(Protocol):
-    """As :meth:`engine.advisor.Advisor.ask`: waits for the answer, raises ``UserError``."""
+    """As :meth:`engine.service.client.Advisor.ask`: waits for the answer, raises ``UserError``."""
 
     def __call__(self, question: str, **arguments: Any) -> Answer:
         """The answer."""

@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Static
 
-from tui.text import literal
+from tui.format.text import literal
 from tui.widgets.form.view import SectionView
 
 

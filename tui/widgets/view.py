@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
 
-from engine.views import Cell, Matrix, Table, Texts, View
-from engine.views import Lines as LinesView
-from tui.figures import number
-from tui.text import literal
-from tui.widgets.chart import STYLES, Chart, Curve
-from tui.widgets.heatmap import heatmap
+from engine.reports.views import Cell, Matrix, Table, Texts, View
+from engine.reports.views import Lines as LinesView
+from tui.charts.chart import STYLES, Chart, Curve
+from tui.charts.heatmap import heatmap
+from tui.format.numbers import number
+from tui.format.text import literal
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Column, Listing
 

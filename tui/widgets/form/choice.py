@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList
 
-from tui.text import literal
+from tui.format.text import literal
 from tui.widgets.dialog import Dialog
 from tui.widgets.plain_input import PlainInput
 

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.text import literal
+from tui.format.text import literal
 from tui.widgets.form.row import FieldRow
 from tui.widgets.form.view import FieldView, SectionView
 

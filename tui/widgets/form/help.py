@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.overrides import text_of
-from tui.text import literal
+from engine.config.overrides import text_of
+from tui.format.text import literal
 from tui.widgets.form.view import FieldView
 
 

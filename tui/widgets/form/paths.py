@@ -9,7 +9,7 @@ from pathlib import Path
 
 from textual.suggester import Suggester
 
-from engine.plain import plain
+from engine.files.sanitize import plain
 
 _ROOTS = ("/", "./", "../", "~/")
 _LOOKED_AT = 20_000

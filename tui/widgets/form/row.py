@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from engine.overrides import parse_value
-from tui.text import literal
+from engine.config.overrides import parse_value
+from tui.format.text import literal
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.form.paths import PathSuggester
 from tui.widgets.form.several import SeveralScreen

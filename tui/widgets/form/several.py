@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 
-from tui.text import literal
+from tui.format.text import literal
 from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
 from tui.widgets.listing import Column, Listing

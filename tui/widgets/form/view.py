@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.fields import FieldSpec
+from engine.config.fields import FieldSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Adapters (LoRA and its relatives), 4-bit weights, frozen layers."""

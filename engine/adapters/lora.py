@@ -1,0 +1,198 @@
+"""Put an adapter on a network, save it as peft does, and read it back."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import peft
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+from engine.adapters.fused_lora import fuse
+from engine.adapters.nf4 import dequantize
+from engine.adapters.targets import adaptable, heads, plain_network, resolve
+from engine.config.adapter import AdapterConfig
+from engine.errors import TrainingError
+from engine.models.transfer import Transfer
+
+_INITS: dict[str, Any] = {"default": True, "gaussian": "gaussian", "pissa": "pissa"}
+
+
+def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> nn.Module:
+    """``network`` with an adapter as ``config`` asks for: everything else is frozen.
+
+    ``base`` is the name of the weights that the network began with, for the adapter's record.
+    Without an adapter the network is returned as it is. Raises :class:`TrainingError`.
+    """
+    if not config.active:
+        return network
+    if isinstance(network, Transfer):
+        network.network = with_adapter(network.network, config, base)
+        if base:  # else all of the network is saved, statistics too
+            network.keep_statistics()
+        return network
+    targets = resolve(network, config)
+    _check_init(network, targets, config)
+    kept = _kept_whole(network, config)
+    lora = peft.LoraConfig(
+        r=config.r,
+        lora_alpha=config.alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=_shortest(network, targets),
+        bias=config.bias,
+        use_dora=config.method == "dora",
+        use_rslora=config.method == "rslora",
+        init_lora_weights=_INITS[config.init_lora_weights],
+        modules_to_save=kept or None,
+        trainable_token_indices=_added_tokens(network, kept),
+        inference_mode=False,
+    )
+    if any(isinstance(module, Conv1D) for module in network.modules()):
+        lora.fan_in_fan_out = True  # GPT-2 keeps its weights the other way round
+    try:
+        adapted: nn.Module = peft.get_peft_model(network, lora)
+    except (ValueError, NotImplementedError) as error:
+        raise TrainingError(f"adapter: {str(error).splitlines()[0]}") from error
+    if base:
+        # peft takes the name that the network itself claims, which may be a folder of the hub.
+        lora.base_model_name_or_path = base
+    fuse(adapted)
+    # With gradient checkpointing peft lets gradients down to the embeddings, see build_transformer.
+    getattr(network, "disable_input_require_grads", lambda: None)()
+    return adapted
+
+
+def peft_model(network: nn.Module) -> Any:
+    """The ``PeftModel`` that a network with an adapter is, or has inside."""
+    inside = plain_network(network)
+    assert isinstance(inside, peft.PeftModel)
+    return inside
+
+
+def merged(network: nn.Module) -> nn.Module:
+    """A copy of the network with the adapter worked into its weights, free of peft."""
+    apart = copy.deepcopy(network)
+    dequantize(apart)
+    # The sum needs the digits that frozen weights in half precision lack.
+    whole: nn.Module = peft_model(apart.float()).merge_and_unload(safe_merge=True)
+    return _inside(apart, whole).requires_grad_(True)
+
+
+def _inside(network: nn.Module, part: nn.Module) -> nn.Module:
+    """``part`` in the place of the plain network, with the same around it."""
+    if not isinstance(network, Transfer):
+        return part
+    network.network = part
+    return network
+
+
+def save_initial(network: nn.Module, config: AdapterConfig, path: Path) -> None:
+    """Keep what PiSSA's adapter was before training, without which it cannot be saved later.
+
+    PiSSA takes the largest part of each weight out of the network; what is saved in the end is
+    the difference, which fits the network as it was (Meng et al. 2024, appendix on conversion).
+    """
+    if config.init_lora_weights == "pissa" and not path.exists():
+        save_file(_adapter_weights(network), path)
+
+
+def save_adapter(network: nn.Module, folder: Path, initial: Path) -> None:
+    """Write ``adapter_config.json``, ``adapter_model.safetensors`` and a model card."""
+    model = peft_model(network)
+    config: Any = model.peft_config["default"]
+    if config.init_lora_weights != "pissa":
+        # Rows of added tokens are saved by themselves; peft would add the whole embedding.
+        model.save_pretrained(str(folder), save_embedding_layers=False)
+        return
+    weights = _difference(_adapter_weights(network), load_file(initial))
+    save_file(weights, folder / "adapter_model.safetensors", {"format": "pt"})
+    # Twice the rank at the same scale, alpha / r.
+    usual = dataclasses.replace(
+        config, r=2 * config.r, lora_alpha=2 * config.lora_alpha, init_lora_weights=True
+    )
+    usual.inference_mode = True
+    usual.save_pretrained(str(folder))
+    model.create_or_update_model_card(str(folder))
+
+
+def _adapter_weights(network: nn.Module) -> dict[str, Tensor]:
+    weights = peft.get_peft_model_state_dict(peft_model(network), save_embedding_layers=False)
+    return {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+
+
+def _difference(trained: dict[str, Tensor], initial: dict[str, Tensor]) -> dict[str, Tensor]:
+    """``B·A − B₀·A₀`` as one pair of matrices: ``[B, −B₀] · [A; A₀]``; the rest as it is."""
+    weights = dict(trained)
+    for name, before in initial.items():
+        if ".lora_A." in name:
+            weights[name] = torch.cat([trained[name], before], dim=0)
+        elif ".lora_B." in name:
+            weights[name] = torch.cat([trained[name], -before], dim=1)
+    return weights
+
+
+def check_weights(folder: Path) -> None:
+    """Raise ``FileNotFoundError`` where peft would read the weights from a pickle instead."""
+    (folder / "adapter_model.safetensors").stat()
+
+
+def load_adapter(network: nn.Module, folder: Path) -> nn.Module:
+    """``network`` with the adapter that lies in ``folder``; raises ``FileNotFoundError``."""
+    check_weights(folder)
+    adapted: nn.Module = peft.PeftModel.from_pretrained(plain_network(network), str(folder))
+    return _inside(network, adapted)
+
+
+def _check_init(network: nn.Module, targets: list[str], config: AdapterConfig) -> None:
+    layers = adaptable(network)
+    odd = [name for name in targets if not isinstance(layers[name], nn.Linear | Conv1D)]
+    if odd and config.init_lora_weights == "pissa":
+        raise TrainingError(
+            f"adapter.init_lora_weights: pissa is for linear layers, and {odd[0]} is none.",
+            "Choose default, or other adapter.target_modules.",
+        )
+
+
+def _kept_whole(network: nn.Module, config: AdapterConfig) -> list[str]:
+    names = [name for name, _ in network.named_modules()]
+    for wanted in config.modules_to_save:
+        if not any(name == wanted or name.endswith("." + wanted) for name in names):
+            raise TrainingError(
+                f"adapter.modules_to_save: no module of this model is called {wanted[:60]!r}."
+            )
+    return list(dict.fromkeys([*heads(network), *config.modules_to_save]))
+
+
+def _added_tokens(network: nn.Module, kept: list[str]) -> dict[str, list[int]] | None:
+    """New rows of the embedding, and of the output layer, by the name of the layer."""
+    model: Any = network
+    tokens = list(getattr(network, "added_tokens", ()))
+    if not tokens:
+        return None
+    layers = {model.get_input_embeddings()}
+    output = model.get_output_embeddings()
+    if output is not None and not model.config.tie_word_embeddings:
+        layers.add(output)
+    names = [name for name, module in network.named_modules() if module in layers]
+    whole = [name for name in names if any(f".{name}".endswith(f".{part}") for part in kept)]
+    return {name: tokens for name in names if name not in whole} or None
+
+
+def _shortest(network: nn.Module, targets: list[str]) -> list[str]:
+    """The last parts of the names where those mean the same layers, else the full names.
+
+    Short names keep the saved configuration readable and let it fit networks of another depth.
+    """
+    short = list(dict.fromkeys(name.rpartition(".")[2] for name in targets))
+    chosen = set(targets)
+    meant = {
+        name
+        for name, _ in network.named_modules()
+        if any(name == part or name.endswith("." + part) for part in short)
+    }
+    return short if meant == chosen and meant <= adaptable(network).keys() else targets

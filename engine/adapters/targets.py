@@ -1,0 +1,187 @@
+"""Which layers of a network can get an adapter, and which of them a configuration names."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from engine.config.adapter import ALL_LINEAR, ATTENTION, PEFT_DEFAULT, AdapterConfig
+from engine.errors import TrainingError
+from engine.models.transfer import Transfer
+from engine.reports.layer_groups import TargetGroup
+
+_HEADS = ("classifier", "pre_classifier", "score", "qa_outputs", "fc", "head", "heads")
+"""Names of outermost modules that are made anew for a task, in transformers and torchvision."""
+_IN_ATTENTION = re.compile(r"att|\b(q|k|v|o)(_proj|_lin)?\b|self", re.IGNORECASE)
+
+
+def plain_network(network: nn.Module) -> nn.Module:
+    """The network as others know it, by whose names an adapter is saved: without what is around."""
+    return network.network if isinstance(network, Transfer) else network
+
+
+def adaptable(network: nn.Module) -> dict[str, nn.Module]:
+    """Linear and convolution layers by full name, without the head and without tied outputs.
+
+    Grouped convolutions are left out: an adapter on them cannot be merged.
+    """
+    outside = [*heads(network), *_output_embeddings(network)]
+    return {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | Conv1D)
+        and not any(name == part or name.startswith(f"{part}.") for part in outside)
+        and getattr(module, "groups", 1) == 1
+    }
+
+
+def heads(network: nn.Module) -> list[str]:
+    """Names of the modules that are new for the task and so must be trained whole."""
+    told = getattr(network, "head_name", None)  # of a network on images
+    outermost = [told] if told else [n for n, _ in network.named_children() if n in _HEADS]
+    # Further in, such as a pooler that the weights of a language model lack.
+    inner = [
+        name
+        for name in getattr(network, "new_layers", ())
+        if not any(name == head or name.startswith(f"{head}.") for head in outermost)
+    ]
+    return [*outermost, *inner]
+
+
+def target_groups(network: nn.Module) -> list[TargetGroup]:
+    """The layers that can get an adapter, grouped by name, in the order of the network.
+
+    Works on the meta device: only shapes are looked at.
+    """
+    grouped: dict[str, dict[str, nn.Module]] = {}
+    for name, module in adaptable(network).items():
+        grouped.setdefault(_group_of(name), {})[name] = module
+    defaults = _peft_defaults(network)
+    linear = bool(_linear(adaptable(network)))
+    return [_group(name, members, defaults, linear) for name, members in grouped.items()]
+
+
+def resolve(network: nn.Module, config: AdapterConfig) -> list[str]:
+    """Full names of the layers that ``config`` targets.
+
+    Raises :class:`TrainingError` for a name that matches nothing, with the nearest names.
+    """
+    layers = adaptable(network)
+    if not layers:
+        raise TrainingError(
+            "adapter.method: this model has no linear or convolution layer for an adapter.",
+            "Choose adapter.method none.",
+        )
+    if config.target_pattern:
+        found = [name for name in layers if re.fullmatch(config.target_pattern, name)]
+        if not found:
+            raise TrainingError(
+                "adapter.target_pattern matches no whole layer name.",
+                f"Names look like {', '.join(list(layers)[:3])}.",
+            )
+        return found
+    chosen: list[str] = []
+    for target in config.target_modules:
+        matched = _matching(target, layers, network)
+        if not matched:
+            raise TrainingError(*_nothing_matches(target, layers))
+        chosen += [name for name in matched if name not in chosen]
+    return chosen
+
+
+def _matching(target: str, layers: dict[str, nn.Module], network: nn.Module) -> list[str]:
+    if target == ALL_LINEAR:
+        # A network of convolutions alone has nothing linear but its head.
+        return _linear(layers) or list(layers)
+    if target == ATTENTION:
+        return [name for name in layers if _in_attention(name)]
+    if target == PEFT_DEFAULT:
+        return [name for name in layers if _group_of(name) in _peft_defaults(network)]
+    return [name for name in layers if name == target or name.endswith("." + target)]
+
+
+def _linear(layers: dict[str, nn.Module]) -> list[str]:
+    return [name for name, module in layers.items() if isinstance(module, nn.Linear | Conv1D)]
+
+
+def _nothing_matches(target: str, layers: dict[str, nn.Module]) -> tuple[str, str]:
+    known = list(dict.fromkeys(_group_of(name) for name in layers))
+    if target in (ATTENTION, PEFT_DEFAULT):
+        message = f"adapter.target_modules: this model has no layers for {target}."
+        return message, f"Choose {ALL_LINEAR}, or some of {', '.join(known[:8])}."
+    near = difflib.get_close_matches(target, known, n=3, cutoff=0.3) or known[:5]
+    message = f"adapter.target_modules: no layer of this model is called {target[:60]!r}."
+    return message, f"The nearest are {', '.join(near)}."
+
+
+def _group_of(name: str) -> str:
+    """Last part of a name; a number says nothing, so the part before it comes along."""
+    before, _, last = name.rpartition(".")
+    return f"{before.rpartition('.')[2]}.{last}" if last.isdigit() and before else last
+
+
+def _group(
+    name: str, members: dict[str, nn.Module], defaults: Sequence[str], linear: bool
+) -> TargetGroup:
+    presets = {
+        ALL_LINEAR: not linear or bool(_linear(members)),
+        ATTENTION: all(map(_in_attention, members)),
+        PEFT_DEFAULT: name in defaults,
+    }
+    return TargetGroup(
+        name=name,
+        count=len(members),
+        shapes=tuple(dict.fromkeys(_shape(module) for module in members.values())),
+        parameters_per_rank=sum(_per_rank(module) for module in members.values()),
+        outputs=sum(_sides(module)[1] for module in members.values()),
+        preset=tuple(preset for preset, chosen in presets.items() if chosen),
+    )
+
+
+def _in_attention(name: str) -> bool:
+    """Whether a layer belongs to attention, by the modules around it or its own usual name."""
+    return _IN_ATTENTION.search(name.replace("_attn", ".attn")) is not None
+
+
+def _sides(module: nn.Module) -> tuple[int, int, Sequence[int]]:
+    """Inputs, outputs, kernel; inputs of a grouped convolution are those of one group."""
+    if isinstance(module, Conv1D):
+        return module.weight.shape[0], module.weight.shape[1], ()
+    if isinstance(module, nn.Linear):
+        return module.in_features, module.out_features, ()
+    assert isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+    return module.in_channels, module.out_channels, module.kernel_size
+
+
+def _shape(module: nn.Module) -> str:
+    inputs, outputs, kernel = _sides(module)
+    return f"{inputs}→{outputs}" + (" " + "×".join(map(str, kernel)) if kernel else "")
+
+
+def _per_rank(module: nn.Module) -> int:
+    """Parameters a unit of rank: a column of inputs (times the kernel) and a row of outputs."""
+    inputs, outputs, kernel = _sides(module)
+    size = 1
+    for side in kernel:
+        size *= side
+    return inputs // int(getattr(module, "groups", 1)) * size + outputs
+
+
+def _peft_defaults(network: nn.Module) -> list[str]:
+    config: Any = getattr(network, "config", None)
+    targets = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING.get(
+        getattr(config, "model_type", ""), []
+    )
+    return list(targets)
+
+
+def _output_embeddings(network: nn.Module) -> set[str]:
+    """The name of a language model's output layer, which shares its weights with the input."""
+    output = getattr(network, "get_output_embeddings", lambda: None)()
+    return {name for name, module in network.named_modules() if module is output and name}

@@ -1,0 +1,173 @@
+"""The page that goes with a model: what it is, how good, and how others load it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from huggingface_hub import EvalResult, ModelCardData
+from safetensors import safe_open
+
+from engine.artifacts.build import ADAPTER, holds_adapter
+from engine.config.models.torchvision import TorchvisionConfig
+from engine.config.run_config import RunConfig
+from engine.data.fitted import Fitted
+from engine.files import atomic
+from engine.files.sanitize import plain
+from engine.models.build import base_of
+
+Metrics = Mapping[str, Mapping[str, float | None]]
+"""By split, by name."""
+_PIPELINES = {
+    "ForSequenceClassification": "text-classification",
+    "ForTokenClassification": "token-classification",
+    "ForQuestionAnswering": "question-answering",
+    "ForCausalLM": "text-generation",
+    "LMHeadModel": "text-generation",
+    "ForConditionalGeneration": "text2text-generation",
+    "ForImageClassification": "image-classification",
+}
+"""What the hub calls the uses of transformers' classes, by how their names end."""
+_FEW_CLASSES = 30
+"""Up to so many are named in the code on the page."""
+
+
+def write_card(folder: Path, config: RunConfig, fitted: Fitted, metrics: Metrics) -> None:
+    """Write ``README.md`` into an exported folder, with metadata as the hub reads it."""
+    network = _network(folder)
+    lines = [
+        "---", _metadata(folder, config, network, metrics), "---", "",
+        f"# {config.name}", "", _about(folder, config), "",
+        *_table(metrics), *_usage(folder, config, network, fitted),
+        "The experiment is described in `config.toml`; it was trained with dltui.", "",
+    ]  # fmt: skip
+    atomic.write_text(folder / "README.md", "\n".join(lines))
+
+
+def class_names(fitted: Fitted) -> list[str]:
+    """What the outputs of a head mean, in their order, where they are classes."""
+    return list(getattr(fitted, "classes", ()) or getattr(fitted, "names", ()))
+
+
+def _network(folder: Path) -> str:
+    """The class of transformers that the weights are for; empty where it is none of its."""
+    for name, place in ((ADAPTER, "auto_mapping"), ("config.json", "architectures")):
+        if (folder / name).is_file():
+            noted = json.loads((folder / name).read_text()).get(place) or {}
+            if not isinstance(noted, dict):
+                return str(noted[0])
+            if str(noted.get("parent_library")).startswith("transformers."):
+                return str(noted.get("base_model_class") or "")
+            return ""
+    return ""
+
+
+def _metadata(folder: Path, config: RunConfig, network: str, metrics: Metrics) -> str:
+    base, pipeline = base_of(config.model), _pipeline(network)
+    results = [
+        EvalResult(
+            task_type=pipeline or config.task.kind.replace("_", "-"),
+            dataset_type=config.data.kind,
+            dataset_name=plain(config.data.label),
+            dataset_split=split,
+            metric_type=name,
+            metric_value=value,
+        )
+        for split, values in metrics.items()
+        for name, value in values.items()
+        if value is not None
+    ]
+    data = ModelCardData(
+        library_name=_library(folder),
+        # Of a folder or of torchvision's weights the hub knows nothing, and refuses their name.
+        base_model=base if base and network and not Path(base).is_absolute() else None,
+        pipeline_tag=pipeline,
+        tags=["dltui", *(["lora"] if holds_adapter(folder) else [])],
+        model_name=config.name if results else None,
+        eval_results=results or None,
+    )
+    return str(data.to_yaml())
+
+
+def _pipeline(network: str) -> str | None:
+    return next((use for end, use in _PIPELINES.items() if network.endswith(end)), None)
+
+
+def _library(folder: Path) -> str:
+    if holds_adapter(folder):
+        return "peft"
+    return "transformers" if (folder / "config.json").is_file() else "pytorch"
+
+
+def _about(folder: Path, config: RunConfig) -> str:
+    what = f"{plain(config.task.title)}, learned from {plain(config.data.label)}."
+    if not holds_adapter(folder):
+        return what
+    adapter = config.adapter
+    return (
+        f"{what} An adapter ({adapter.method}, rank {adapter.r}, alpha {adapter.alpha}) on "
+        f"{plain(base_of(config.model))}."
+    )
+
+
+def _table(metrics: Metrics) -> list[str]:
+    names = list(dict.fromkeys(name for values in metrics.values() for name in values))
+    if not names:
+        return []
+    rows = [[name, *(_number(values.get(name)) for values in metrics.values())] for name in names]
+    lines = [["metric", *metrics], ["---"] + ["---:"] * len(metrics), *rows]
+    return ["| " + " | ".join(cells) + " |" for cells in lines] + [""]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> list[str]:
+    """How it is loaded without this program, where others can."""
+    if isinstance(config.model, TorchvisionConfig) and holds_adapter(folder):
+        return _code(_on_torchvision(folder, config.model))
+    if not network:
+        return []
+    code = [f"from transformers import {network}"]
+    if holds_adapter(folder):
+        place = plain(base_of(config.model))
+        code += [
+            "from peft import PeftModel", "",
+            *_loading(f'base = {network}.from_pretrained("{place}"', class_names(fitted)),
+            'model = PeftModel.from_pretrained(base, "path/to/this/folder")',
+        ]  # fmt: skip
+    else:
+        code += ["", f'model = {network}.from_pretrained("path/to/this/folder")']
+    return _code(code)
+
+
+def _loading(call: str, classes: Sequence[str]) -> list[str]:
+    """A call with what the classes add: a head of their size, and their names if they are few."""
+    if not classes:
+        return [f"{call})"]
+    # A base for other classes has another head.
+    head = "ignore_mismatched_sizes=True"
+    if len(classes) > _FEW_CLASSES:
+        return [f"{call}, num_labels={len(classes)}, {head})"]
+    names = json.dumps([plain(name) for name in classes], ensure_ascii=False)
+    return [f"labels = {names}", f"{call}, id2label=dict(enumerate(labels)), {head})"]
+
+
+def _on_torchvision(folder: Path, model: TorchvisionConfig) -> list[str]:
+    head, *_ = json.loads((folder / ADAPTER).read_text())["modules_to_save"]
+    with safe_open(folder / "adapter_model.safetensors", "pt") as weights:
+        outputs, inputs, *kernel = weights.get_slice(f"base_model.model.{head}.weight").get_shape()
+    kind, size = ("Conv2d", f", {tuple(kernel)}") if kernel else ("Linear", "")
+    return [
+        "from peft import PeftModel", "from torch import nn", "from torchvision import models", "",
+        f'weights = models.get_weight("{base_of(model)}")',
+        f'base = models.get_model("{plain(model.name)}", weights=weights)',
+        f'base.set_submodule("{head}", nn.{kind}({inputs}, {outputs}{size}))',
+        'model = PeftModel.from_pretrained(base, "path/to/this/folder")',
+    ]  # fmt: skip
+
+
+def _code(lines: Sequence[str]) -> list[str]:
+    return ["```python", *lines, "```", ""]

@@ -1,0 +1,111 @@
+"""Gradient boosting of scikit-learn on the network's own inputs: something to be held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from engine.batches.source import Batch, Source
+from engine.data.tables.schema import Features
+
+NAME = "gradient boosting"
+
+MAX_ROWS = 50_000
+"""So many training rows are enough for it."""
+_AT_ONCE = 1 << 16
+_MAX_TREES = 1500
+"""All classes together; a tree for each class in every round."""
+_MAX_ROUNDS = 100
+_MAX_CODES = 255
+"""More categories in one column than this are taken as numbers, which scikit-learn asks for."""
+_HOLD_OUT_ROWS = 10_000
+"""From so many rows on, rounds end when rows that are held out show no gain."""
+_FEW_ROWS = 5000
+
+Floats = NDArray[np.float64]
+
+
+def boosted_classes(
+    train: Source, held_out: Source, features: Features, classes: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Probabilities ``[rows, classes]`` and classes of the rows that were held out."""
+    inputs, targets = _arrays(train, MAX_ROWS)
+    fewest = int(np.unique(targets, return_counts=True)[1].min())
+    # A second or two of imports, only once the network is trained.
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    model = HistGradientBoostingClassifier(
+        max_iter=max(10, min(_MAX_ROUNDS, _MAX_TREES // classes)),
+        categorical_features=_categories(features),
+        early_stopping=len(targets) > _HOLD_OUT_ROWS and fewest > 1,
+        random_state=0,
+    )
+    with _threads(len(targets)):
+        model.fit(inputs, targets)
+    parts = []
+    for unseen, truth in _pieces(held_out):
+        part = np.zeros((len(truth), classes), np.float32)
+        part[:, model.classes_] = model.predict_proba(unseen)
+        parts.append((part, truth))
+    return _joined(parts)
+
+
+def log_loss(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
+    """Mean cross-entropy of ``[rows, classes]`` probabilities."""
+    own = probabilities[np.arange(len(targets)), targets]
+    return float(-np.log(np.maximum(own, np.finfo(np.float32).tiny)).mean())
+
+
+def boosted_numbers(train: Source, held_out: Source, features: Features) -> tuple[Floats, Floats]:
+    """Predictions and truth of the rows that were held out, standardised."""
+    inputs, targets = _arrays(train, MAX_ROWS)
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    model = HistGradientBoostingRegressor(
+        max_iter=_MAX_ROUNDS, categorical_features=_categories(features), random_state=0
+    )
+    with _threads(len(targets)):
+        model.fit(inputs, targets)
+    return _joined(
+        [(np.asarray(model.predict(unseen)), true) for unseen, true in _pieces(held_out)]
+    )
+
+
+def _threads(rows: int) -> threadpool_limits:
+    """As many threads as torch was given; few rows are done sooner by one."""
+    return threadpool_limits(torch.get_num_threads() if rows > _FEW_ROWS else 1, "openmp")
+
+
+def _categories(features: Features) -> list[int]:
+    return [
+        len(features.numeric) + i
+        for i, feature in enumerate(features.categorical)
+        if feature.cardinality <= _MAX_CODES
+    ]
+
+
+def _arrays(source: Source, limit: int) -> tuple[Floats, NDArray[Any]]:
+    """Inputs ``[rows, numbers and then codes]`` and targets, at most ``limit`` rows of them."""
+    step = max(1, -(-len(source) // limit))
+    [batch] = source.read([torch.arange(0, len(source), step)])
+    return _of_batch(batch)
+
+
+def _pieces(source: Source) -> Iterator[tuple[Floats, NDArray[Any]]]:
+    """All rows of a source, a part at a time."""
+    yield from map(_of_batch, source.read(source.plan(_AT_ONCE)))
+
+
+def _of_batch(batch: Batch) -> tuple[Floats, NDArray[Any]]:
+    parts = [batch.inputs[name].numpy() for name in ("numeric", "categorical")]
+    return np.concatenate(parts, axis=1), batch.targets.numpy()
+
+
+def _joined(parts: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> tuple[Any, Any]:
+    said, true = zip(*parts, strict=True)
+    return np.concatenate(said), np.concatenate(true)

@@ -1,0 +1,1 @@
+"""Batches of tensors: sources, order, prefetch, memory maps."""

@@ -1,0 +1,1 @@
+"""What can be set in an experiment; loads nothing heavy."""

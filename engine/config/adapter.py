@@ -1,0 +1,95 @@
+"""The section about adapters (LoRA and its relatives, with peft's names) and what they target."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from engine.config.fields import Section, option
+
+ALL_LINEAR, ATTENTION, PEFT_DEFAULT = "all-linear", "attention", "peft-default"
+TARGET_PRESETS = (ALL_LINEAR, ATTENTION, PEFT_DEFAULT)
+
+
+class AdapterConfig(Section):
+    """Which small set of weights is trained in place of the whole network."""
+
+    method: Literal["none", "lora", "dora", "rslora"] = option(
+        "none", "none trains the network itself; the others train a small addition to it"
+    )
+    r: int = option(8, "Rank: the width of the added matrices", ge=1, le=4096)
+    lora_alpha: int | None = option(None, "Scale of the addition; empty takes 2·r", ge=1)
+    lora_dropout: float = option(0.0, "Dropout before the added matrices", ge=0, lt=1)
+    target_modules: tuple[str, ...] = option(
+        (ALL_LINEAR,),
+        "Layers that get an addition, by name; or all-linear, attention, peft-default",
+        suggestions=TARGET_PRESETS,
+        layers=True,
+        min_length=1,
+    )
+    target_pattern: str = option(
+        "", "Regular expression for whole layer names, in place of the names", advanced=True
+    )
+    quantization: Literal["none", "nf4"] = option(
+        "none", "nf4 keeps the frozen weights in four bits (QLoRA); needs dltui[quant]"
+    )
+    bias: Literal["none", "all", "lora_only"] = option(
+        "none", "Which biases are trained besides", advanced=True
+    )
+    init_lora_weights: Literal["default", "gaussian", "pissa"] = option(
+        "default", "How the addition begins", advanced=True
+    )
+    modules_to_save: tuple[str, ...] = option(
+        (), "Layers trained whole besides; a new head always is", advanced=True
+    )
+
+    @field_validator("target_pattern")
+    @classmethod
+    def _is_a_pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise PydanticCustomError(
+                "not_allowed", "is no regular expression: {why}", {"why": str(error)}
+            ) from None
+        return value
+
+    @model_validator(mode="after")
+    def _pissa_is_lora(self) -> AdapterConfig:
+        if self.init_lora_weights == "pissa" and self.method in ("dora", "rslora"):
+            raise PydanticCustomError(
+                "mismatch",
+                "pissa goes with the method lora, not with {method}",
+                {"field": "init_lora_weights", "method": self.method},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _quantized_is_frozen(self) -> AdapterConfig:
+        if self.quantized and not self.active:
+            raise PydanticCustomError(
+                "mismatch",
+                "{quantization} freezes the network in four bits, which only an adapter can train: "
+                "choose lora, or adapter.quantization none",
+                # The field that is always in sight.
+                {"field": "method", "quantization": self.quantization},
+            )
+        return self
+
+    @property
+    def quantized(self) -> bool:
+        """Whether frozen weights are kept in four bits."""
+        return self.quantization != "none"
+
+    @property
+    def active(self) -> bool:
+        """Whether there is an adapter."""
+        return self.method != "none"
+
+    @property
+    def alpha(self) -> int:
+        """The scale that is used."""
+        return self.lora_alpha if self.lora_alpha is not None else 2 * self.r

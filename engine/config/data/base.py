@@ -1,0 +1,45 @@
+"""The section that says where the data comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from engine.config.fields import option
+from engine.config.registry import TaggedSection
+
+
+class DataConfig(TaggedSection):
+    """A data source's fields. Splits that a source lacks are cut from the training rows."""
+
+    tasks: ClassVar[tuple[str, ...]] = ()
+    """Kinds of task that it can serve; empty for all."""
+
+    validation_fraction: float = option(
+        0.15, "Share of rows for validation, where the source has none", ge=0, lt=1
+    )
+    test_fraction: float = option(
+        0.15, "Share of rows for the final test, where the source has none", ge=0, lt=1
+    )
+    max_samples: int | None = option(
+        None, "Use at most so many training rows, drawn at random", ge=1, advanced=True
+    )
+    split_seed: int = option(0, "Number that fixes the splits", ge=0, advanced=True)
+
+    @classmethod
+    def offers(cls, task: str) -> dict[str, Mapping[str, str]]:
+        """Values that suit ``task``, each with a line about it, for fields that have a known few.
+
+        By the key of the field; the first value is the usual one.
+        """
+        del task
+        return {}
+
+    def anchored(self) -> DataConfig:
+        """The same with whole paths, for a run that may go on from another folder."""
+        return self
+
+    @property
+    def label(self) -> str:
+        """A short name of the data for lists."""
+        raise NotImplementedError

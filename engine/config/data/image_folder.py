@@ -1,0 +1,30 @@
+"""Images in folders that are called as their classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from engine.config.data.base import DataConfig
+from engine.config.fields import option
+from engine.files.paths import anchored
+
+
+class ImageFolderConfig(DataConfig):
+    """``folder/<class>/*.png``, or ``folder/train/<class>/…`` and ``folder/test/<class>/…``."""
+
+    kind: Literal["image_folder"] = "image_folder"
+    title = "folder of images"
+    implementation = "engine.data.image_files:load_images"
+    tasks: ClassVar[tuple[str, ...]] = ("image_classification",)
+
+    path: str = option("", "Folder with a folder of images for each class")
+
+    def anchored(self) -> ImageFolderConfig:
+        """The same with a whole path."""
+        return self.model_copy(update={"path": anchored(self.path)})
+
+    @property
+    def label(self) -> str:
+        """The folder's name."""
+        return Path(self.path).name or self.path

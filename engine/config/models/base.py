@@ -1,0 +1,26 @@
+"""The section that says which network learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from engine.config.registry import TaggedSection
+
+
+class ModelConfig(TaggedSection):
+    """A model's fields. ``implementation`` names a function of the section and a shape."""
+
+    tasks: ClassVar[tuple[str, ...]] = ()
+    """Kinds of task that a model of another package is for; ours are named by their tasks."""
+    base_name: ClassVar[str] = ""
+    """``package.module:name`` of a function that names the pre-trained weights of a section."""
+
+    def anchored(self) -> ModelConfig:
+        """The same with whole paths, for a run that may go on from another folder."""
+        return self
+
+    def exported(self, folder: Path) -> ModelConfig:
+        """The section for a network that was exported to ``folder``, with all it needs there."""
+        del folder
+        return self

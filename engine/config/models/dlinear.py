@@ -1,0 +1,19 @@
+"""Linear layers over trend and season."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from engine.config.fields import option
+from engine.config.models.base import ModelConfig
+
+
+class DLinearConfig(ModelConfig):
+    """DLinear (Zeng et al. 2022): small and fast; looks at the targets' own past alone."""
+
+    kind: Literal["dlinear"] = "dlinear"
+    title = "DLinear"
+    implementation = "engine.models.dlinear:build"
+
+    kernel_size: int = option(25, "Rows in the moving average that is the trend", ge=1, unit="rows")
+    individual: bool = option(False, "Layers of its own for each target")

@@ -1,0 +1,32 @@
+"""What the sections of models on images share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from engine.config.fields import option
+from engine.config.models.base import ModelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What the images looked like on which weights were trained before."""
+
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class ImageModelConfig(ModelConfig):
+    """Which layers learn, for networks that may have been trained before."""
+
+    preprocessing: ClassVar[str]
+    """``package.module:name`` of a function that tells what pre-trained weights ask for."""
+
+    trainable: Literal["all", "last_stage", "head"] = option(
+        "all", "Layers that learn: all, those of the last stage and the head, or the head alone"
+    )
+    backbone_lr_scale: float = option(
+        1.0, "Learning rate of the layers below the head, as a share of the head's", gt=0, le=1
+    )

@@ -1,0 +1,41 @@
+"""A multi-layer perceptron over the columns of a table."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from engine.config.fields import option
+from engine.config.models.base import ModelConfig
+
+
+class MlpConfig(ModelConfig):
+    """Layers one after the other; each category is a vector that is learned."""
+
+    kind: Literal["mlp"] = "mlp"
+    title = "multi-layer perceptron"
+    implementation = "engine.models.mlp:build"
+
+    hidden: tuple[int, ...] = option(
+        (256, 128), "Width of each hidden layer", min_length=0, max_length=32
+    )
+    dropout: float = option(0.1, "Dropout after each hidden layer", ge=0, lt=1)
+    activation: Literal["relu", "gelu", "silu", "tanh"] = option("relu", "What bends the lines")
+    normalization: Literal["none", "batch", "layer"] = option(
+        "none", "Normalisation before each activation", advanced=True
+    )
+    embedding_size: int = option(
+        0,
+        "Width of the vector of a category; 0 goes by the number of categories",
+        ge=0,
+        le=1024,
+        advanced=True,
+    )
+    frequencies: int = option(
+        0,
+        "Waves in which each number is shown, so that steps can be learned; 0 shows it as it is",
+        ge=0,
+        le=256,
+    )
+    frequency_scale: float = option(
+        0.1, "Spread of the waves' frequencies at the beginning", gt=0, le=100, advanced=True
+    )

@@ -1,0 +1,60 @@
+"""What the sections of transformers share: weights to begin with, or the size of a new network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from engine.config.fields import option
+from engine.config.models.base import ModelConfig
+from engine.files.paths import anchored, expanded, is_folder
+
+PATH_HELP = "Name on the Hugging Face hub, a folder, or a finished run; empty begins from scratch"
+
+
+class PretrainedModelConfig(ModelConfig):
+    """Where the weights come from; without a place, how large the network is."""
+
+    base_name = "engine.config.models.weights_path:base_of"
+
+    path: str = option("", PATH_HELP)
+    revision: str = option("main", "Branch, tag or commit on the hub", advanced=True)
+    hidden_size: int = option(128, "Width of the network (from scratch)", ge=8, le=16_384)
+    num_hidden_layers: int = option(2, "Layers (from scratch)", ge=1, le=200)
+    num_attention_heads: int = option(4, "Attention heads a layer (from scratch)", ge=1, le=256)
+    dropout: float = option(0.1, "Dropout (from scratch)", ge=0, lt=1)
+    gradient_checkpointing: bool = option(
+        False, "Compute layers twice to save memory", advanced=True
+    )
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Self:
+        if self.hidden_size % self.num_attention_heads:
+            raise PydanticCustomError(
+                "mismatch",
+                "{heads} heads do not divide the width {width}",
+                {
+                    "field": "num_attention_heads",
+                    "heads": self.num_attention_heads,
+                    "width": self.hidden_size,
+                },
+            )
+        return self
+
+    def anchored(self) -> Self:
+        """The same with a whole path, where it is a folder and not a name on the hub."""
+        if not self.path or not is_folder(expanded(self.path)):
+            return self
+        return self.model_copy(update={"path": anchored(self.path)})
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether there are no weights to begin with."""
+        return not self.path
+
+    def exported(self, folder: Path) -> Self:
+        """The network as it lies in an exported folder."""
+        return self.model_copy(update={"path": str(folder), "revision": "main"})

@@ -1,0 +1,47 @@
+"""LSTM and GRU for series."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from engine.config.fields import option
+from engine.config.models.base import ModelConfig
+
+
+class RecurrentConfig(ModelConfig):
+    """What all recurrent networks share."""
+
+    implementation = "engine.models.recurrent:build"
+    cell: ClassVar[Literal["lstm", "gru"]]
+
+    hidden_size: int = option(64, "Width of the state", ge=1, le=8192)
+    layers: int = option(1, "Recurrent layers on top of each other", ge=1, le=16)
+    dropout: float = option(0.0, "Dropout between layers and before the forecast", ge=0, lt=1)
+    decoder: Literal["direct", "step_by_step"] = option(
+        "direct", "Forecast all steps at once, or by a decoder one after the other"
+    )
+    scheduled_sampling_steps: int = option(
+        1000,
+        "Batches until the decoder is fed only its own values; 0 from the beginning",
+        ge=0,
+        advanced=True,
+    )
+    window_norm: Literal["none", "last", "standard"] = option(
+        "last", "Measure each window against its last value, or its mean and deviation"
+    )
+
+
+class LstmConfig(RecurrentConfig):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997)."""
+
+    kind: Literal["lstm"] = "lstm"
+    title = "LSTM"
+    cell = "lstm"
+
+
+class GruConfig(RecurrentConfig):
+    """Gated recurrent units (Cho et al. 2014)."""
+
+    kind: Literal["gru"] = "gru"
+    title = "GRU"
+    cell = "gru"

@@ -1,0 +1,42 @@
+"""The image classifiers of torchvision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from engine.config.fields import option
+from engine.config.models.image import ImageModelConfig
+
+SUGGESTED = (
+    "resnet18", "resnet34", "resnet50", "mobilenet_v3_small", "mobilenet_v3_large",
+    "efficientnet_b0", "convnext_tiny", "densenet121", "vit_b_16",
+)  # fmt: skip
+
+
+class TorchvisionConfig(ImageModelConfig):
+    """A network by its name in torchvision, new or with the weights of ImageNet."""
+
+    kind: Literal["torchvision"] = "torchvision"
+    title = "torchvision"
+    implementation = "engine.models.torchvision:build_torchvision"
+    preprocessing = "engine.models.torchvision:preprocessing_of"
+    base_name = "engine.models.torchvision:name_of_weights"
+
+    name: str = option(
+        "resnet18", "Name of a classifier in torchvision", suggestions=SUGGESTED, max_length=80
+    )
+    pretrained: bool = option(False, "Begin with weights that were trained on ImageNet")
+    small_stem: Literal["auto", "yes", "no"] = option(
+        "auto",
+        "First layer without loss of resolution; auto for new networks on images up to 64 px",
+    )
+    dropout: float | None = option(
+        None, "Dropout before the last layer, where the network has one", ge=0, lt=1, advanced=True
+    )
+
+    def exported(self, folder: Path) -> TorchvisionConfig:
+        """Without a download: all weights lie in the folder."""
+        del folder
+        stem = "no" if self.pretrained and self.small_stem == "auto" else self.small_stem
+        return self.model_copy(update={"pretrained": False, "small_stem": stem})

@@ -1,0 +1,33 @@
+"""A transformer: one that was trained before, or a small one from scratch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from engine.config.fields import option
+from engine.config.models.pretrained import PATH_HELP, PretrainedModelConfig
+
+SUGGESTED = (
+    "distilbert/distilbert-base-uncased",
+    "google-bert/bert-base-cased",
+    "FacebookAI/roberta-base",
+    "sentence-transformers/all-MiniLM-L6-v2",
+    "google-t5/t5-small",
+)
+
+
+class TransformerConfig(PretrainedModelConfig):
+    """Where the weights come from; without a place, the size of a network from scratch."""
+
+    kind: Literal["transformer"] = "transformer"
+    title = "transformer"
+    implementation = "engine.models.transformer:build_transformer"
+
+    path: str = option("", PATH_HELP, suggestions=SUGGESTED)
+    intermediate_size: int = option(
+        0, "Width inside the feed-forward part; 0 takes four times the width", ge=0, advanced=True
+    )
+    vocab_size: int = option(
+        8000, "Tokens of the tokenizer that is trained on the data", ge=100, le=500_000
+    )
+    lowercase: bool = option(True, "Whether that tokenizer makes all letters small")

@@ -1,0 +1,50 @@
+"""Where pre-trained weights are read from: a folder, a finished run, or a name on the hub."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from engine.config.models.pretrained import PretrainedModelConfig
+from engine.errors import TrainingError
+from engine.files.paths import expanded, is_file, is_folder, runs_folder
+from engine.files.slugs import is_name
+
+_ADAPTER = "adapter_config.json"
+
+
+def base_of_adapter(place: str) -> str:
+    """The base that an adapter's folder names; empty where ``place`` is no adapter's folder."""
+    try:
+        record = json.loads((Path(place) / _ADAPTER).read_text())
+    except (OSError, ValueError):
+        return ""
+    base = record.get("base_model_name_or_path") if isinstance(record, dict) else None
+    return base if isinstance(base, str) else ""
+
+
+def source_of(path: str) -> str:
+    """What transformers is asked for: a folder if ``path`` is one or a finished run, else a name.
+
+    Raises :class:`TrainingError` for a folder that holds no model.
+    """
+    given = expanded(path)
+    run = runs_folder() / path if is_name(path) else given
+    for folder in (given, given / "model", run / "model"):
+        if any(is_file(folder / name) for name in ("config.json", _ADAPTER)):
+            return str(folder)
+    if given.is_absolute() or path.startswith((".", "~")) or is_folder(given) or is_folder(run):
+        raise TrainingError(
+            f"model.path: {path[:200]} holds no transformers model (no config.json).",
+            "Give a folder that has one, a finished run, or a name on the hub.",
+        )
+    return path
+
+
+def base_of(config: PretrainedModelConfig) -> str:
+    """Where the pre-trained weights of a section are, as transformers and peft find them.
+
+    Empty for new weights, and for an adapter: a further one on top of it could not name its base.
+    """
+    place = source_of(config.path) if config.path else ""
+    return "" if base_of_adapter(place) else place

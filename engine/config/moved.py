@@ -1,0 +1,49 @@
+"""Module names of version 0.1, for plug-ins that still import them. Goes with the next release."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+MOVED = {
+    "engine.data.section": "engine.config.data.base",
+    "engine.fields": "engine.config.fields",
+    "engine.metric": "engine.config.metric",
+    "engine.models.section": "engine.config.models.base",
+    "engine.sections": "engine.config.registry",
+    "engine.summary": "engine.reports.data_summary",
+    "engine.tasks.section": "engine.config.tasks.base",
+    "engine.training.batch": "engine.batches.source",
+    "engine.views": "engine.reports.views",
+}
+"""What a plug-in needs: old name, new name."""
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Finds modules by their old names."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        """The module under its old name."""
+        del path, target
+        return ModuleSpec(fullname, self) if fullname in MOVED else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the old name all that the new one has."""
+        new = MOVED[module.__name__]
+        warnings.warn(f"{module.__name__} is now {new}.", DeprecationWarning, stacklevel=2)
+        content = vars(import_module(new))
+        module.__dict__.update({k: v for k, v in content.items() if not k.startswith("__")})
+
+
+_FINDER = _Finder()
+
+
+def find_moved() -> None:
+    """Let imports find the old names as well, after everything else."""
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.append(_FINDER)

@@ -1,0 +1,203 @@
+"""From texts to values and from validation errors to sentences."""
+
+from __future__ import annotations
+
+import difflib
+import reprlib
+from collections.abc import Mapping
+from typing import Any
+
+import tomlkit
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from engine.config.fields import FieldSpec
+from engine.errors import Problem
+from engine.files import safe_toml
+from engine.files.sanitize import plain
+from engine.files.slugs import NAME_PATTERN, NAME_RULE
+
+Tree = dict[str, Any]
+
+_COMPARED = 5
+"""Most fields that do not exist for which one that does is suggested."""
+
+
+def parse_value(text: str, spec: FieldSpec | None) -> Any:
+    """The value that ``text`` stands for: TOML where it is TOML, else the text itself.
+
+    Text fields keep what was typed (``data.path=2024`` is a path), lists also come as ``a,b``.
+    """
+    if spec is not None and spec.kind == "text" and not text.startswith(('"', "'")):
+        return text
+    if spec is not None and spec.kind == "list" and not text.lstrip().startswith("["):
+        return [_toml(part.strip()) for part in text.split(",") if part.strip()]
+    return _toml(text)
+
+
+def text_of(value: Any, spec: FieldSpec) -> str:
+    """The text that :func:`parse_value` reads as ``value``: short where possible, else TOML."""
+    if value is None:
+        return "none" if spec.optional else ""
+    short = _short(value)
+    if _same(parse_value(short, spec), value) and not (spec.optional and short in ("", "none")):
+        return short
+    return str(tomlkit.item(value).as_string())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ",".join(map(_short, value))
+    return str(value)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal in kind too: ``"1"``, ``1`` and ``True`` differ."""
+    if isinstance(one, list) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return type(one) is type(other) and bool(one == other)
+
+
+def assignments(
+    base: Mapping[str, Any], target: Mapping[str, Any], fields: Mapping[str, FieldSpec]
+) -> list[str]:
+    """The ``field=value`` texts that make ``target`` of ``base``, both with all their values.
+
+    ``fields`` are those of ``target``. A section of another kind starts afresh, so what differs
+    from its defaults is given.
+    """
+    fresh = {name for name in target if _kind(base, name) != _kind(target, name)}
+    given = []
+    for name, spec in fields.items():
+        new = look_up(target, name)
+        old = _plain_default(spec) if name.split(".")[0] in fresh else look_up(base, name)
+        if new != old:
+            given.append(f"{name}={text_of(new, spec)}")
+    return given
+
+
+def look_up(values: Mapping[str, Any], name: str) -> Any:
+    """The value at a dotted name, ``None`` where there is none."""
+    part: Any = values
+    for key in name.split("."):
+        part = part.get(key) if isinstance(part, Mapping) else None
+    return part
+
+
+def _kind(values: Mapping[str, Any], section: str) -> Any:
+    return look_up(values, f"{section}.kind")
+
+
+def _plain_default(spec: FieldSpec) -> Any:
+    return list(spec.default) if isinstance(spec.default, tuple) else spec.default
+
+
+def _toml(text: str) -> Any:
+    try:
+        return safe_toml.loads(f"value = {text}")["value"]
+    except (safe_toml.TomlError, KeyError):
+        return text
+
+
+def apply_override(
+    values: Tree, assignment: str, fields: Mapping[str, FieldSpec], problems: list[Problem]
+) -> None:
+    """Set one ``field=value`` in ``values``; what is wrong is added to ``problems``."""
+    name, equals, text = assignment.partition("=")
+    name = name.strip()
+    if not equals or not name:
+        problems.append(Problem("", f"{plain(assignment)!r} is not of the form field=value"))
+        return
+    spec = fields.get(name)
+    if spec is None:
+        problems.append(Problem(plain(name), _unknown(name, fields)))
+        return
+    *sections, key = name.split(".")
+    part = values
+    for section in sections:
+        part[section] = dict(part.get(section) or {})
+        part = part[section]
+    if key == "kind" and part.get("kind") != text:
+        part.clear()
+    if spec.optional and text in ("", "none"):
+        part.pop(key, None)
+    else:
+        part[key] = parse_value(text, spec)
+
+
+def problems_of(
+    error: ValidationError, values: Mapping[str, Any], fields: Mapping[str, FieldSpec]
+) -> list[Problem]:
+    """One problem for each field that pydantic refused, in the order of the fields."""
+    found: dict[str, Problem] = {}
+    for details in error.errors(include_url=False):
+        name = _name(details)
+        # To look for what is alike takes a millisecond or three each.
+        known = fields if len(found) < _COMPARED else {}
+        if name not in found:
+            found[name] = Problem(plain(name), _sentence(name, details, fields, known))
+    return list(found.values())
+
+
+def _name(details: ErrorDetails) -> str:
+    parts = [str(part) for part in details["loc"] if not isinstance(part, int)]
+    parts += [str(details.get("ctx", {}).get("field", ""))]
+    return ".".join(filter(None, parts))
+
+
+class _Given(reprlib.Repr):
+    """Values as they stand in a file: at most so many of them, and so much of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxdict = 60
+        self.maxstring = self.maxother = 500
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if x.bit_length() < 1000 else "a number of many digits"
+
+
+_given = _Given().repr
+
+
+def _sentence(
+    name: str,
+    details: ErrorDetails,
+    fields: Mapping[str, FieldSpec],
+    known: Mapping[str, FieldSpec],
+) -> str:
+    """What is wrong; of a field that does not exist, which of the ``known`` may be meant."""
+    if details["type"] == "extra_forbidden":
+        return _unknown(name, known)
+    spec = fields.get(name)
+    if details["type"] == "missing":
+        return f"is missing; {spec.allowed}" if spec else "is missing"
+    if details["type"] in ("section", "unknown_kind", "mismatch", "not_allowed"):
+        return details["msg"]
+    if details["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return f"must be a section, not {plain(_given(details['input']), 60)}"
+    given = plain(_given(details["input"]), 60)
+    if details.get("ctx", {}).get("pattern") == f"^{NAME_PATTERN}$":
+        return f"{given} is not allowed; {NAME_RULE}"
+    if spec is None or (spec.kind == "text" and isinstance(details["input"], str)):
+        return f"{given} is not allowed: {plain(details['msg'])}"
+    return f"{given} is not allowed; {spec.allowed} (default {_shown(spec.default)})"
+
+
+def _unknown(name: str, fields: Mapping[str, FieldSpec]) -> str:
+    """There is no such field; the nearest known one is named."""
+    near = difflib.get_close_matches(name, fields, n=1, cutoff=0.5)
+    if not near:
+        key = name.rpartition(".")[2]
+        near = [other for other in fields if other.rpartition(".")[2] == key][:1]
+    return "no such field" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _shown(value: Any) -> str:
+    return (
+        {True: "true", False: "false"}.get(value, str(value))
+        if isinstance(value, bool)
+        else str(value)
+    )

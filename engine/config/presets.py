@@ -1,0 +1,138 @@
+"""Presets: experiments that are kept by name, the shipped ones and the user's own.
+
+A preset is one TOML file with the fields of :class:`~engine.config.run_config.RunConfig` that
+differ from their defaults. A user's preset hides a shipped one of the same name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from engine.config.run_config import RunConfig, overridden
+from engine.errors import PresetError, UserError
+from engine.files import atomic, safe_toml
+from engine.files.paths import expanded, is_file, presets_folder
+from engine.files.slugs import NAME_RULE, is_name
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Preset:
+    """A preset's place, and for those of a list the few things that it shows of them."""
+
+    name: str
+    path: Path
+    shipped: bool
+    title: str = ""
+    task: str = ""
+    problem: str = ""
+    """Why it cannot be used, empty when it can be read."""
+
+
+def list_presets() -> list[Preset]:
+    """All presets by name; one that cannot be read carries its problem."""
+    return [_described(preset) for preset in _all_presets()]
+
+
+def find_preset(name: str) -> Preset:
+    """The preset called ``name``, or the file at that path, which is not looked into.
+
+    Raises :class:`PresetError`.
+    """
+    if name.endswith(".toml") or "/" in name:
+        path = expanded(name)
+        if not is_file(path):
+            raise PresetError(f"There is no file {name[:200]!r}.")
+        return Preset(path.stem, path, shipped=False)
+    for preset in _all_presets():
+        if preset.name == name:
+            return preset
+    raise PresetError(f"There is no preset {name[:80]!r}.", "`dltui presets` lists all.")
+
+
+def load_preset(preset: Preset, assignments: Sequence[str] = ()) -> RunConfig:
+    """The experiment of a preset, with ``field=value`` texts applied.
+
+    Raises :class:`PresetError` for the file, :class:`ConfigError` for what is in it.
+    """
+    values = {"name": preset.name if is_name(preset.name) else "run"} | _read(preset.path)
+    return RunConfig.parse(overridden(values, assignments))
+
+
+def usable_presets() -> dict[str, RunConfig]:
+    """The experiments of all presets that have no problem, by name."""
+    found = {}
+    for preset in _all_presets():
+        with contextlib.suppress(UserError):
+            found[preset.name] = load_preset(preset)
+    return found
+
+
+def save_preset(name: str, config: RunConfig, replace: bool = False) -> Preset:
+    """Keep an experiment under ``name`` among the user's presets. Raises :class:`PresetError`."""
+    if not is_name(name):
+        raise PresetError(f"{name[:80]!r} cannot name a preset:", NAME_RULE + ".")
+    path = presets_folder() / f"{name}.toml"
+    if path.exists() and not replace:
+        raise PresetError(f"There is a preset {name} already.")
+    values = config.changes()
+    values.pop("name", None)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        atomic.write_text(path, tomlkit.dumps(values))
+    except OSError as error:
+        raise PresetError(f"Cannot write {path}: {error.strerror}.") from error
+    return Preset(name, path, shipped=False)
+
+
+def delete_preset(preset: Preset) -> None:
+    """Delete one of the user's presets. Raises :class:`PresetError`."""
+    if preset.shipped:
+        raise PresetError(f"{preset.name} came with the program and stays.")
+    try:
+        preset.path.unlink()
+    except OSError as error:
+        raise PresetError(f"Cannot delete {preset.path}: {error.strerror}.") from error
+
+
+def _shipped_folder() -> Path:
+    return Path(str(files("presets")))
+
+
+def _toml_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.glob("*.toml") if is_name(path.stem))
+    except OSError:
+        return []
+
+
+def _all_presets() -> list[Preset]:
+    """Where the presets are, by name; one's own hide shipped ones."""
+    found: dict[str, Preset] = {}
+    for folder, shipped in ((_shipped_folder(), True), (presets_folder(), False)):
+        found |= {path.stem: Preset(path.stem, path, shipped) for path in _toml_files(folder)}
+    return [found[name] for name in sorted(found)]
+
+
+def _described(preset: Preset) -> Preset:
+    """With what is in it, or why that is no experiment."""
+    try:
+        config = load_preset(preset)
+    except UserError as error:
+        return dataclasses.replace(preset, problem=str(error))
+    return dataclasses.replace(preset, title=config.title, task=config.task.kind)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return safe_toml.read(path)
+    except OSError as error:
+        raise PresetError(f"Cannot read {path}: {error.strerror}.") from error
+    except safe_toml.TomlError as error:
+        raise PresetError(f"{path.name} is not a TOML file: {error}.") from error

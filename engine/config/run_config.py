@@ -1,0 +1,167 @@
+"""The one schema of an experiment: presets, forms, command lines and records are all this type.
+
+    config = RunConfig.parse({"data": {...}, "task": {...}, "model": {...}})
+    config.train.learning_rate
+    config = config.override(["train.learning_rate=3e-4", "model.kind=mlp"])
+
+Every wrong value becomes one :class:`~engine.errors.Problem` with the dotted name of its field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from engine.config.adapter import AdapterConfig
+from engine.config.compute import ComputeConfig
+from engine.config.data.base import DataConfig
+from engine.config.data.registry import DATA
+from engine.config.fields import FieldSpec, Section, describe, option, spec_of
+from engine.config.models.base import ModelConfig
+from engine.config.models.registry import MODELS, models_of
+from engine.config.overrides import Tree, apply_override, problems_of
+from engine.config.registry import Registry
+from engine.config.tasks.base import TaskConfig
+from engine.config.tasks.registry import TASKS
+from engine.config.train import TrainConfig
+from engine.errors import ConfigError, Problem
+from engine.files.slugs import NAME_PATTERN
+
+REGISTRIES: Mapping[str, Registry[Any]] = {"task": TASKS, "data": DATA, "model": MODELS}
+"""The sections whose class depends on their ``kind``, in the order in which a person chooses."""
+
+
+class RunConfig(Section):
+    """A whole experiment: what is learned, from what, by which network, and how."""
+
+    name: str = option("run", "Name of the run", pattern=f"^{NAME_PATTERN}$")
+    title: str = option("", "A line about the experiment, for lists", max_length=200)
+    task: SerializeAsAny[TaskConfig]
+    data: SerializeAsAny[DataConfig]
+    model: SerializeAsAny[ModelConfig]
+    adapter: AdapterConfig = Field(default_factory=AdapterConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+    compute: ComputeConfig = Field(default_factory=ComputeConfig)
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _task(cls, value: Any) -> Any:
+        return TASKS.parse(value)
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _data(cls, value: Any) -> Any:
+        return DATA.parse(value)
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _model(cls, value: Any) -> Any:
+        return MODELS.parse(value)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> RunConfig:
+        if self.model.kind not in self.task.models and self.task.kind not in self.model.tasks:
+            allowed = ", ".join(models_of(self.task.kind))
+            raise PydanticCustomError(
+                "mismatch",
+                "{kind} does not suit the task {task} (there is {allowed})",
+                {
+                    "field": "model.kind",
+                    "kind": self.model.kind,
+                    "task": self.task.kind,
+                    "allowed": allowed,
+                },
+            )
+        metric = self.train.metric_for_best_model
+        if metric and metric not in self.task.metric_names:
+            raise PydanticCustomError(
+                "mismatch",
+                "{metric} is no metric of the task {task} (there is {allowed})",
+                {
+                    "field": "train.metric_for_best_model",
+                    "metric": metric,
+                    "task": self.task.kind,
+                    "allowed": ", ".join(self.task.metric_names),
+                },
+            )
+        return self
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> RunConfig:
+        """Validate a nested mapping; raises :class:`ConfigError` with one problem a field."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(problems_of(error, values, fields_of(values))) from None
+
+    def anchored(self) -> RunConfig:
+        """The same with whole paths: a run goes on wherever it is resumed from."""
+        update = {"data": self.data.anchored(), "model": self.model.anchored()}
+        return self.model_copy(update=update)
+
+    def override(self, assignments: Sequence[str]) -> RunConfig:
+        """A new configuration with ``field=value`` texts applied in order.
+
+        Changing the ``kind`` of a section starts that section afresh. Raises
+        :class:`ConfigError`.
+        """
+        return RunConfig.parse(overridden(self.values(), assignments))
+
+    def values(self) -> Tree:
+        """The configuration as nested dictionaries; fields that are empty are left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def changes(self) -> Tree:
+        """As :meth:`values`, without what equals its default; kinds are always kept."""
+        changed = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        for section in REGISTRIES:
+            changed.setdefault(section, {})
+            changed[section] = {"kind": getattr(self, section).kind} | changed[section]
+        return changed
+
+
+def overridden(values: Mapping[str, Any], assignments: Sequence[str]) -> Tree:
+    """Nested dictionaries with ``field=value`` texts applied; nothing is validated yet."""
+    result: Tree = {
+        key: dict(part) if isinstance(part, Mapping) else part for key, part in values.items()
+    }
+    problems: list[Problem] = []
+    # Kinds first: they decide which other fields exist and how a value is read.
+    for text in sorted(assignments, key=lambda text: not text.partition("=")[0].endswith(".kind")):
+        apply_override(result, text, fields_of(result), problems)
+    if problems:
+        raise ConfigError(problems)
+    return result
+
+
+def fields_of(values: Mapping[str, Any]) -> dict[str, FieldSpec]:
+    """All fields that a configuration with these kinds has, by dotted name."""
+    return {spec.name: spec for spec in _fields(values)}
+
+
+def _fields(values: Mapping[str, Any]) -> Iterator[FieldSpec]:
+    for name, info in RunConfig.model_fields.items():
+        if name in REGISTRIES:
+            yield _kind_spec(name)
+            part = values.get(name)
+            kind = part.get("kind") if isinstance(part, Mapping) else None
+            if isinstance(kind, str) and kind in REGISTRIES[name]:
+                yield from describe(REGISTRIES[name][kind], name)
+        elif isinstance(info.annotation, type) and issubclass(info.annotation, Section):
+            yield from describe(info.annotation, name)
+        else:
+            yield spec_of(name, info)
+
+
+def _kind_spec(section: str) -> FieldSpec:
+    registry = REGISTRIES[section]
+    return FieldSpec(
+        name=f"{section}.kind",
+        kind="choice",
+        default=None,
+        help=f"Which {registry.noun}",
+        choices=tuple(registry),
+    )

@@ -1,0 +1,28 @@
+"""The section that says what is learned."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from engine.config.metric import Metric
+from engine.config.registry import TaggedSection
+
+
+class TaskConfig(TaggedSection):
+    """A task's fields, and what can be known of it without loading anything heavy."""
+
+    domain: ClassVar[str] = ""
+    """Where it is listed: vision, text, generation, time series or tabular."""
+    models: ClassVar[tuple[str, ...]] = ()
+    """Kinds of model that suit it; the first is the usual choice."""
+    metrics: ClassVar[tuple[Metric, ...]] = ()
+    """What an evaluation yields; the first decides which weights are best."""
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The names of :attr:`metrics`."""
+        return tuple(metric.name for metric in self.metrics)
+
+    def metric(self, name: str = "") -> Metric:
+        """The metric called ``name``; the deciding one for an empty name."""
+        return next((m for m in self.metrics if m.name == name), self.metrics[0])

@@ -1,0 +1,39 @@
+"""The fields of language modelling."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from engine.config.fields import option
+from engine.config.metric import Metric
+from engine.config.tasks.generation import GenerationConfig
+
+
+class CausalLmConfig(GenerationConfig):
+    """Columns, length of the blocks, and what is learned of instructions."""
+
+    kind: Literal["causal_lm"] = "causal_lm"
+    title = "Language modelling"
+    implementation = "engine.tasks.causal_lm:CausalLm"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("loss", higher_is_better=False, help="cross-entropy in nats a token"),
+        Metric("perplexity", higher_is_better=False, help="e to the loss"),
+        Metric(
+            "nats_per_character",
+            higher_is_better=False,
+            help="cross-entropy a character, to hold different tokenizers against each other",
+        ),
+        Metric("accuracy", percent=True, help="share of tokens that were the likeliest"),
+    )
+
+    text: str = option("", "Column with plain texts; empty finds it", column=True)
+    prompt: str = option("", "Column with instructions; empty looks for one", column=True)
+    completion: str = option("", "Column with their answers; empty looks for one", column=True)
+    messages: str = option("", "Column with conversations; empty looks for one", column=True)
+    max_length: int = option(
+        128, "Tokens of a block; longer instructions are cut", ge=4, le=1_000_000, unit="tokens"
+    )
+    join: Literal["auto", "lines", "documents"] = option(
+        "auto", "Whether rows of plain text are lines of one text, or each is one", advanced=True
+    )
+    completions_only: bool = option(True, "Learn the answers and not the instructions")

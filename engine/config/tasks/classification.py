@@ -1,0 +1,32 @@
+"""The fields that all tasks with one class a sample share."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from engine.config.fields import option
+from engine.config.metric import LOSS, Metric
+from engine.config.tasks.base import TaskConfig
+
+ACCURACY = Metric("accuracy", percent=True, help="share of samples whose class was found")
+CLASS_METRICS = (
+    ACCURACY,
+    LOSS,
+    Metric("f1", percent=True, help="macro F1: mean over the classes"),
+    Metric("precision", percent=True, help="macro precision: mean over the classes"),
+    Metric("recall", percent=True, help="macro recall: mean over the classes"),
+    Metric("roc_auc", help="area under the ROC curve, one class against the rest"),
+)
+
+
+class ClassificationConfig(TaskConfig):
+    """Weights of classes and smoothing of labels."""
+
+    metrics: ClassVar[tuple[Metric, ...]] = CLASS_METRICS
+
+    class_weights: Literal["none", "balanced"] = option(
+        "none", "balanced makes rare classes count as much as frequent ones"
+    )
+    label_smoothing: float = option(
+        0.0, "Share of certainty that is taken from the true class", ge=0, lt=1, advanced=True
+    )

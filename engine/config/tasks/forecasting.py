@@ -1,0 +1,71 @@
+"""The fields of forecasting."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import field_validator
+from pydantic_core import PydanticCustomError
+
+from engine.config.fields import option
+from engine.config.metric import LOSS, Metric
+from engine.config.tasks.base import TaskConfig
+
+
+def _error(name: str, help: str) -> Metric:
+    return Metric(name, higher_is_better=False, help=help)
+
+
+class ForecastingConfig(TaskConfig):
+    """Columns, window and horizon, and how gaps and scales are treated."""
+
+    kind: Literal["forecasting"] = "forecasting"
+    title = "Forecasting"
+    implementation = "engine.tasks.forecasting:Forecasting"
+    domain = "time series"
+    models = ("lstm", "gru", "dlinear")
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        _error("mse_scaled", "mean squared error in standard deviations of the training rows"),
+        LOSS,
+        _error("mse", "mean squared error in the units of the data"),
+        _error("rmse", "root of the mean squared error, in the units of the data"),
+        _error("mae", "mean absolute error, in the units of the data"),
+        _error("mae_scaled", "mean absolute error in standard deviations of the training rows"),
+        _error("mase", "mean absolute error over that of repeating the last season in training"),
+        Metric("r2", help="share of the variance that the forecast explains"),
+    )
+
+    time: str = option("", "Column with the times; empty finds it", column=True)
+    targets: tuple[str, ...] = option(
+        (), "Columns to forecast; empty takes one by its name, else the last", column=True
+    )
+    inputs: tuple[str, ...] = option(
+        (), "Columns to look at beside the targets; empty takes all of numbers", column=True
+    )
+    window: int = option(96, "Rows of the past that are seen", ge=1, le=100_000, unit="rows")
+    horizon: int = option(24, "Rows that it forecasts", ge=1, le=100_000, unit="rows")
+    stride: int = option(
+        1, "Rows from the beginning of one window to the next", ge=1, unit="rows", advanced=True
+    )
+    split_rows: tuple[int, ...] = option(
+        (),
+        "Rows of training, validation and test from the beginning; empty goes by the fractions",
+        advanced=True,
+    )
+    fill: Literal["linear", "previous", "refuse"] = option(
+        "linear", "Gaps: draw a line, repeat the value before, or refuse the data"
+    )
+    calendar: bool = option(False, "Show hour, weekday and day of the year to the network")
+    season: int = option(0, "Rows in a season; 0 finds it", ge=0, le=100_000, unit="rows")
+    loss: Literal["mse", "mae", "huber"] = option(
+        "mse", "What the training makes small", advanced=True
+    )
+
+    @field_validator("split_rows")
+    @classmethod
+    def _three(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if value and (len(value) != 3 or value[0] < 1 or min(value) < 0):
+            raise PydanticCustomError(
+                "not_allowed", "must be three numbers of rows, such as [8640, 2880, 2880]"
+            )
+        return value

@@ -1,0 +1,23 @@
+"""The fields that tasks which generate text share."""
+
+from __future__ import annotations
+
+from engine.config.fields import option
+from engine.config.tasks.base import TaskConfig
+
+
+class GenerationConfig(TaskConfig):
+    """How a text is written for samples and predictions."""
+
+    domain = "generation"
+    models = ("transformer",)
+
+    max_new_tokens: int = option(
+        64, "Longest text that is written", ge=1, le=100_000, unit="tokens"
+    )
+    temperature: float = option(
+        0.8, "How freely tokens are drawn; 0 takes the likeliest", ge=0, le=10
+    )
+    top_p: float = option(
+        0.95, "Share of the likeliest tokens that are drawn from", gt=0, le=1, advanced=True
+    )

@@ -1,0 +1,48 @@
+"""The fields of image classification."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from engine.config.fields import option
+from engine.config.metric import Metric
+from engine.config.tasks.augmentation import AugmentationConfig
+from engine.config.tasks.classification import CLASS_METRICS, ClassificationConfig
+
+
+class ImageClassificationConfig(ClassificationConfig):
+    """Columns, size of the images and augmentation."""
+
+    kind: Literal["image_classification"] = "image_classification"
+    title = "Image classification"
+    implementation = "engine.tasks.image_classification:ImageClassification"
+    domain = "vision"
+    models = ("cnn", "torchvision", "image_transformer")
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        *CLASS_METRICS,
+        Metric(
+            "top5", percent=True, help="share of images whose class was among the likeliest five"
+        ),
+        Metric(
+            "f1_micro", percent=True, help="micro F1: over all labels, where images have several"
+        ),
+    )
+
+    image: str = option("", "Column with the images; empty finds it", column=True)
+    label: str = option(
+        "", "Column with the classes, or lists of classes; empty finds it", column=True
+    )
+    image_size: int = option(
+        0,
+        "Side to which images are resized; 0 takes that of the pre-trained weights, else the most "
+        "frequent up to 224",
+        ge=0,
+        le=1024,
+        unit="px",
+    )
+    resize: Literal["crop", "stretch"] = option(
+        "crop", "Take the square in the middle, or press the whole image into one", advanced=True
+    )
+    augmentation: AugmentationConfig = Field(default_factory=AugmentationConfig)

@@ -1,0 +1,36 @@
+"""The fields of token classification."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from engine.config.fields import option
+from engine.config.metric import LOSS, Metric
+from engine.config.tasks.base import TaskConfig
+
+
+class TokenClassificationConfig(TaskConfig):
+    """Columns and the longest sentence."""
+
+    kind: Literal["token_classification"] = "token_classification"
+    title = "Named entities"
+    implementation = "engine.tasks.token_classification:TokenClassification"
+    domain = "text"
+    models = ("transformer",)
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("f1", percent=True, help="F1 over entities; type and borders must be right"),
+        Metric("precision", percent=True, help="share of the entities named that are right"),
+        Metric("recall", percent=True, help="share of the entities there that were found"),
+        Metric("accuracy", percent=True, help="share of words whose tag is right"),
+        LOSS,
+    )
+
+    tokens: str = option("", "Column with lists of words; empty finds it", column=True)
+    tags: str = option("", "Column with lists of tags; empty finds it", column=True)
+    max_length: int = option(
+        256,
+        "Longest window; longer sentences are read in several that overlap",
+        ge=4,
+        le=1_000_000,
+        unit="tokens",
+    )

@@ -1,0 +1,74 @@
+"""CoNLL files: a word and its tags a line, an empty line between sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from engine.errors import DataError
+from engine.files.sanitize import plain
+
+_NEW_DOCUMENT = "-DOCSTART-"
+
+Line = tuple[int, list[str]]
+"""A line's number, from 1, and its cells."""
+
+
+def read_conll(path: Path, text: str) -> pa.Table:
+    """One row a sentence: lists of texts ``tokens``, ``column_2``, ``column_3`` … by position.
+
+    Cells are separated by tabs, or by blanks in a file without tabs. Raises :class:`DataError`
+    that names the row of a line with too few cells.
+    """
+    sentences = list(_sentences(text))
+    width = _usual_width(sentences)
+    if width < 2:
+        raise DataError(
+            f"{plain(path.name)} holds no tagged words:", "a line should have a word and its tag."
+        )
+    columns: list[list[list[str]]] = [[] for _ in range(width)]
+    for sentence in sentences:
+        lines = [line for line in sentence if not _is_comment(line, width)]
+        for number, cells in lines:
+            if len(cells) < width:
+                raise DataError(
+                    f"{plain(path.name)}, row {number}: {len(cells)} of {width} columns.",
+                    "Each line should have a word and its tags, separated by tabs or blanks.",
+                )
+        if lines:
+            for index, column in enumerate(columns):
+                column.append([cells[index] for _, cells in lines])
+    names = ["tokens", *(f"column_{index}" for index in range(2, width + 1))]
+    kind = pa.list_(pa.string())
+    return pa.table(
+        {name: pa.array(column, kind) for name, column in zip(names, columns, strict=True)}
+    )
+
+
+def _sentences(text: str) -> Iterator[list[Line]]:
+    separator = "\t" if "\t" in text else None
+    sentence: list[Line] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            cells = [cell.strip() for cell in line.strip("\r").split(separator)]
+            if cells[0] != _NEW_DOCUMENT:
+                sentence.append((number, cells))
+        elif sentence:
+            yield sentence
+            sentence = []
+    if sentence:
+        yield sentence
+
+
+def _usual_width(sentences: list[list[Line]]) -> int:
+    counts = Counter(len(cells) for sentence in sentences for _, cells in sentence)
+    return counts.most_common(1)[0][0] if counts else 0
+
+
+def _is_comment(line: Line, width: int) -> bool:
+    """A line about the sentence, as CoNLL-U has them; ``#`` with a tag is a word like others."""
+    cells = line[1]
+    return cells[0].startswith("#") and len(cells) != width

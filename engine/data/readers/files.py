@@ -1,0 +1,180 @@
+"""Which files make up a data set, and which split each belongs to."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from engine.config.data.file import FileConfig
+from engine.data.on_disk import LARGE, put_aside
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
+from engine.data.readers.base import READERS, Reading, ReadOptions, read_file, suffix_of
+from engine.errors import DataError
+from engine.files.paths import expanded, is_file, is_folder
+from engine.files.sanitize import plain
+
+_WORDS = {
+    TRAIN: "train|training",
+    VALIDATION: "validation|valid|val|dev",
+    TEST: "test|testing",
+}
+_SPLIT_NAMES = {
+    split: re.compile(rf"(?:^|[^a-z])(?:{words})(?:$|[^a-z])") for split, words in _WORDS.items()
+}
+
+
+def load_files(config: FileConfig) -> RawData:
+    """Read the files of a configuration into splits. Raises :class:`DataError`."""
+    if not config.path.strip():
+        raise DataError("data.path: no file is chosen.", "Give a file, a folder or a pattern.")
+    groups, notes = _grouped(config)
+    for split, path in ((VALIDATION, config.validation_path), (TEST, config.test_path)):
+        if path:
+            groups[split] = _files(path, config.format)
+    options = ReadOptions(config.delimiter, config.header, config.encoding)
+    splits, skips = {}, []
+    for split, paths in groups.items():
+        readings = list(_read(paths, options, config.format))
+        splits[split] = _joined(paths, readings)
+        # The same few notes come with every shard.
+        notes += dict.fromkeys(note for reading in readings[:3] for note in reading.notes)
+        skips += [skip for reading in readings for skip in reading.skips]
+    return RawData(splits, tuple(notes), tuple(skips))
+
+
+def _read(paths: Sequence[Path], options: ReadOptions, format: str) -> Iterator[Reading]:
+    """The files one by one; those beyond what memory is meant for go to the disk."""
+    held = 0
+    for path in paths:
+        reading = read_file(path, options, format)
+        held += min(reading.table.nbytes, LARGE)  # larger ones lie there already
+        if held > LARGE:
+            reading = replace(reading, table=put_aside(reading.table))
+        yield reading
+
+
+def _grouped(config: FileConfig) -> tuple[dict[str, list[Path]], list[str]]:
+    """The files of ``data.path`` by split, and notes on those that are left out."""
+    files = _files(config.path, config.format)
+    if len(files) == 1:
+        return {TRAIN: files}, []
+    files, notes = (files, []) if config.format else _most_frequent_suffix(files)
+    root = _root(config.path)
+    groups: dict[str, list[Path]] = defaultdict(list)
+    for file in files:
+        groups[split_of(file.relative_to(root) if file.is_relative_to(root) else file)].append(file)
+    unnamed = groups.pop("", [])
+    if not groups:
+        return {TRAIN: unnamed}, notes
+    if TRAIN not in groups:
+        if not unnamed:
+            some = ", ".join(plain(file.name, 60) for file in files[:3])
+            raise DataError(f"{plain(config.path)} has no training files: {some}.")
+        groups[TRAIN], unnamed = unnamed, []
+    if unnamed:
+        notes.append(
+            f"{len(unnamed)} files name no split and are left out: {plain(unnamed[0].name, 60)} …"
+        )
+    return {split: groups[split] for split in _WORDS if split in groups}, notes
+
+
+def split_of(path: Path) -> str:
+    """The split that a file's name, or else a folder above it, names; empty where none does."""
+    for part in reversed(path.parts):
+        for split, pattern in _SPLIT_NAMES.items():
+            if pattern.search(part.lower()):
+                return split
+    return ""
+
+
+def _files(path: str, format: str) -> list[Path]:
+    """The files that a path, folder or pattern stands for, sorted by name."""
+    given = expanded(path)
+    if is_file(given):
+        return [given]
+    if is_folder(given):
+        found = [file for file in given.rglob("*") if not _hidden(file.relative_to(given))]
+    else:
+        found = [] if "\x00" in path else list(dict.fromkeys(_matching(given.parts, Path())))
+        if not found:
+            raise DataError(f"There is no file or folder {plain(path)!r}.", _nearest(given))
+    readable = [file for file in found if is_file(file) and (format or suffix_of(file) in READERS)]
+    if not readable:
+        known = ", ".join(READERS)
+        raise DataError(
+            f"{plain(path)} holds no data files.", f"Suffixes that can be read: {known}."
+        )
+    return sorted(readable)
+
+
+def _matching(parts: Sequence[str], folder: Path) -> Iterator[Path]:
+    """What a pattern stands for; below ``**`` no link to a folder is followed, as it may circle."""
+    if "**" not in parts:
+        names = glob.glob(os.path.join(*parts), root_dir=folder)  # noqa: PTH118, PTH207
+        yield from (folder / name for name in names)
+        return
+    start = parts.index("**")
+    for root in _matching(parts[:start], folder) if start else [folder]:
+        for place, below, _ in os.walk(root):
+            below[:] = [name for name in below if not name.startswith(".")]
+            yield from _matching(parts[start + 1 :] or ["*"], Path(place))
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith((".", "__")) for part in path.parts)
+
+
+def _root(path: str) -> Path:
+    """Names above this folder say nothing about splits."""
+    folder = expanded(path)
+    while not is_folder(folder):
+        folder = folder.parent
+    return folder
+
+
+def _nearest(place: Path) -> str:
+    if not is_folder(place.parent):
+        return f"The folder {plain(place.parent)} does not exist either."
+    near = difflib.get_close_matches(
+        place.name, [entry.name for entry in place.parent.iterdir()], 1
+    )
+    return (
+        f"Did you mean {plain(near[0])}?"
+        if near
+        else f"It is looked for in {plain(place.parent.resolve())}."
+    )
+
+
+def _most_frequent_suffix(files: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    counts = Counter(map(suffix_of, files))
+    if len(counts) == 1:
+        return list(files), []
+    # Data outweighs the small files about it: by bytes, not by number.
+    sizes: Counter[str] = Counter()
+    for file in files:
+        sizes[suffix_of(file)] += file.stat().st_size
+    kept = sizes.most_common(1)[0][0]
+    left_out = [file.name for file in files if suffix_of(file) != kept]
+    note = f"only {kept} files are read, not {', '.join(plain(name, 40) for name in left_out[:3])}"
+    return [file for file in files if suffix_of(file) == kept], [note]
+
+
+def _joined(paths: Sequence[Path], readings: Sequence[Reading]) -> pa.Table:
+    """One table of all files; a column that a file lacks is missing there."""
+    table = readings[0].table
+    if len(readings) == 1:
+        return table
+    try:
+        joined = pa.concat_tables([r.table for r in readings], promote_options="permissive")
+    except pa.ArrowException as error:
+        names = f"{plain(paths[0].name, 60)} … {plain(paths[-1].name, 60)}"
+        raise DataError(f"The files {names} do not fit together: {plain(error)}.") from error
+    return joined.replace_schema_metadata(table.schema.metadata)

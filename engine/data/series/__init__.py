@@ -1,0 +1,1 @@
+"""Time series: times, frequency, seasonality, windows."""

@@ -1,0 +1,153 @@
+"""Splits of a series: always the earlier rows for training, the later ones for judging.
+
+A later split begins with the last rows of the one before, which its first windows look back at.
+How many these are is noted in the schema of its table, beside what the columns are for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from engine.config.data.base import DataConfig
+from engine.data.raw import TEST, TRAIN, VALIDATION
+from engine.data.series.frequency import Frequency
+from engine.data.series.read import Roles, Series
+from engine.errors import DataError
+
+_KEY = b"series"
+
+
+def cut_in_time(
+    parts: Mapping[str, Series], config: DataConfig, rows: Sequence[int], context: int
+) -> tuple[dict[str, Series], dict[str, int], list[str]]:
+    """All splits, the rows of context in each, and notes.
+
+    ``rows`` are the lengths of training, validation and test from the beginning; without them the
+    fractions of ``config`` are cut from the end of the training rows for what ``parts`` lack.
+    Raises :class:`DataError`.
+    """
+    if rows:
+        splits, notes = _by_rows(parts, rows)
+    else:
+        splits, notes = _by_fractions(parts, config)
+    train = splits[TRAIN]
+    if config.max_samples is not None and len(train) > config.max_samples:
+        notes.append(f"the last {config.max_samples:,} of {len(train):,} training rows are used")
+        splits[TRAIN] = train.slice(len(train) - config.max_samples, len(train))
+    return *_with_context(splits, context), notes
+
+
+def _by_rows(
+    parts: Mapping[str, Series], rows: Sequence[int]
+) -> tuple[dict[str, Series], list[str]]:
+    whole = parts[TRAIN]
+    if len(parts) > 1:
+        raise DataError("task.split_rows: the data has splits of its own.", "Leave it empty.")
+    if sum(rows) > len(whole):
+        raise DataError(
+            f"task.split_rows asks for {sum(rows):,} rows; the data has {len(whole):,}.",
+            "Lower the numbers, or leave them out to go by data.test_fraction.",
+        )
+    ends = np.cumsum([0, *rows])
+    names = (TRAIN, VALIDATION, TEST)
+    splits = {
+        name: whole.slice(int(a), int(b)) for name, a, b in zip(names, ends, ends[1:], strict=False)
+    }
+    left = len(whole) - sum(rows)
+    return splits, [f"the last {left:,} rows are not used (task.split_rows)"] if left else []
+
+
+def _by_fractions(
+    parts: Mapping[str, Series], config: DataConfig
+) -> tuple[dict[str, Series], list[str]]:
+    splits = dict(parts)
+    notes = []
+    total = len(parts[TRAIN])
+    for name, fraction in ((TEST, config.test_fraction), (VALIDATION, config.validation_fraction)):
+        count = round(fraction * total)
+        train = splits[TRAIN]
+        if name in parts or not count:
+            continue
+        if count >= len(train):
+            raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
+        splits[TRAIN] = train.slice(0, len(train) - count)
+        splits[name] = train.slice(len(train) - count, len(train))
+        notes.append(f"the last {count:,} rows ({fraction:.0%}) were set aside for {name}")
+    return splits, notes
+
+
+def _with_context(
+    splits: Mapping[str, Series], count: int
+) -> tuple[dict[str, Series], dict[str, int]]:
+    """Put the last ``count`` rows before a split in front of it, where it goes on without a gap."""
+    before: Series | None = None
+    extended, lengths = {}, {}
+    for name in (TRAIN, VALIDATION, TEST):
+        if name not in splits:
+            continue
+        own = splits[name]
+        extended[name], lengths[name] = own, 0
+        if before is not None and before.precedes(own):
+            lengths[name] = min(count, len(before))
+            extended[name] = _joined(before.slice(len(before) - lengths[name], len(before)), own)
+            own = _joined(before, own)
+        before = own
+    return extended, lengths
+
+
+def _joined(first: Series, second: Series) -> Series:
+    return replace(
+        second,
+        times=np.concatenate([first.times, second.times]),
+        values=np.concatenate([first.values, second.values]),
+    )
+
+
+@dataclass(frozen=True)
+class SeriesNote:
+    """What the schema of a split's table says."""
+
+    roles: Roles
+    frequency: Frequency
+    context: int
+    """How many of the first rows belong to the split before."""
+
+
+def series_table(series: Series, roles: Roles, context: int) -> pa.Table:
+    """Time and channels as columns of a table, with a :class:`SeriesNote` in its schema."""
+    columns = {}
+    if roles.time:
+        kind = pa.timestamp("us") if series.frequency.dated else pa.int64()
+        columns[roles.time] = pa.array(series.times).cast(kind)
+    columns |= {name: pa.array(series.values[:, i]) for i, name in enumerate(roles.channels)}
+    note = asdict(SeriesNote(roles, series.frequency, context))
+    return pa.table(columns).replace_schema_metadata({_KEY: json.dumps(note).encode()})
+
+
+def series_note(table: pa.Table) -> SeriesNote:
+    """What :func:`series_table` noted."""
+    note = json.loads(table.schema.metadata[_KEY])
+    roles = note["roles"]
+    return SeriesNote(
+        Roles(roles["time"], tuple(roles["targets"]), tuple(roles["inputs"])),
+        Frequency(**note["frequency"]),
+        note["context"],
+    )
+
+
+def same_step(parts: Mapping[str, Series]) -> Frequency:
+    """The frequency that all splits share. Raises :class:`DataError` where they differ."""
+    train = parts[TRAIN].frequency
+    for name, part in parts.items():
+        if len(part) > 1 and (part.frequency.unit, part.frequency.step) != (train.unit, train.step):
+            raise DataError(
+                f"The training rows have steps of {train.name}, those of {name} "
+                f"{part.frequency.name}.",
+                "Give all splits the same step.",
+            )
+    return train

@@ -1,0 +1,239 @@
+"""What a column of a table holds, found out from its values, and its values as numbers or texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from engine.data.tables.schema import Column, ColumnType
+from engine.files.sanitize import plain
+
+_MISSING = pa.array(["", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none", "<na>"])
+_MOSTLY = 0.95
+"""A column of text is one of numbers or dates when this share of its values is."""
+_FEW_ROWS = 20
+"""In fewer rows, values that are all different mean nothing."""
+_WORDS = 5
+"""Longer values, nearly all different, are sentences."""
+_IDENTIFIER = re.compile(
+    r"(?i:id|idx|index|key|uuid|guid|nr|no|row|unnamed.*|.*[_ ]id)|column_1|.*[a-z](Id|ID)"
+)
+_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+_CODE = r"0\d+"
+_DATE = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?!\d)"
+    r"|\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|[A-Z][a-z]{2,8} \d{1,2}, \d{4}"
+)
+_DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m/%d/%y", "%d.%m.%y", "%d %b %Y",
+         "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")  # fmt: skip
+_DATE_FORMATS = ("ISO8601", *(day + time for day in _DAYS for time in ("", " %H:%M", " %H:%M:%S")))
+
+
+def detect_columns(
+    table: pa.Table,
+    numeric: Collection[str] = (),
+    categorical: Collection[str] = (),
+    apart: int = 1,
+) -> list[Column]:
+    """The type of each column; those named ``numeric`` and ``categorical`` are taken as such.
+
+    Between two rows of the table, ``apart`` - 1 were left out.
+    """
+    columns = []
+    for name in table.column_names:
+        forced = "numeric" if name in numeric else "categorical" if name in categorical else None
+        columns.append(_detect(name, tidy(table[name]), forced, apart))
+    if any(column.usable for column in columns):
+        return columns
+    # A table of nothing but a counter and a target has the counter as its input.
+    return [
+        column.model_copy(update={"type": "numeric", "reason": ""})
+        if column.reason == _COUNTER else column
+        for column in columns
+    ]  # fmt: skip
+
+
+def tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values as plain numbers, texts or times, with every way of being missing as null."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return tidy(column.cast(kind.value_type))
+    if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+        return tidy(column.cast(pa.float64()))
+    if pa.types.is_time(kind) or pa.types.is_duration(kind):
+        return column.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
+    if pa.types.is_floating(kind):
+        return pc.if_else(pc.is_finite(column), column, pa.scalar(None, kind))
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        column = column.cast(pa.string())
+    if pa.types.is_string(column.type):
+        text = pc.utf8_trim_whitespace(column)
+        missing = pc.is_in(pc.utf8_lower(text), value_set=_MISSING)
+        return pc.if_else(missing, pa.scalar(None, pa.string()), text)
+    return column
+
+
+def numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """A column as float64, NaN where there is no number."""
+    column = tidy(column)
+    if not pa.types.is_string(column.type):
+        if _is_number(column.type) or pa.types.is_boolean(column.type):
+            return _floats(column.cast(pa.float64(), safe=False))
+        return np.full(len(column), np.nan)
+    values, codes = _distinct(column)
+    parsed = np.append(_parsed_numbers(values), np.nan)
+    return parsed[codes]
+
+
+def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as names of categories, null where it is missing: 1 and 1.0 are the same."""
+    column = tidy(column)
+    if pa.types.is_floating(column.type):
+        whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2**53))
+        numbers = pc.if_else(whole, column, pa.scalar(None, column.type)).cast(pa.int64())
+        return pc.coalesce(numbers.cast(pa.string()), column.cast(pa.string()))
+    return column.cast(pa.string())
+
+
+def dates(column: pa.ChunkedArray, date_format: str = "") -> NDArray[np.datetime64]:
+    """A column as ``datetime64[s]``, NaT where there is no date."""
+    column = tidy(column)
+    if pa.types.is_temporal(column.type):
+        moments = column.cast(pa.timestamp("s"), safe=False).to_numpy()
+        return np.asarray(moments, dtype="datetime64[s]")
+    if not pa.types.is_string(column.type):
+        return np.full(len(column), np.datetime64("NaT", "s"))
+    values, codes = _distinct(column)
+    parsed = _parsed_dates(values, date_format or "ISO8601")
+    return np.append(parsed, np.datetime64("NaT", "s"))[codes]
+
+
+_COUNTER = "counts the rows"
+
+
+def _detect(name: str, column: pa.ChunkedArray, forced: str | None, apart: int) -> Column:
+    rows, missing = len(column), column.null_count
+    if missing == rows:
+        return Column(name=name, type="ignored", reason="empty", missing=missing)
+    example = plain(column.drop_null()[0].as_py(), 40)
+    nested = _nested_type(column.type)
+    if nested is not None:
+        return Column(name=name, type=nested, reason="no number, category or date",
+                      missing=missing, example=example)  # fmt: skip
+    distinct = pc.count_distinct(column).as_py()
+    type_, reason, date_format = _judge(name, column, distinct, forced, apart)
+    return Column(name=name, type=type_, reason=reason, missing=missing, distinct=distinct,
+                  example=example, date_format=date_format)  # fmt: skip
+
+
+def _nested_type(kind: pa.DataType) -> ColumnType | None:
+    if pa.types.is_struct(kind):
+        return "image" if {"bytes", "path"} <= {field.name for field in kind} else "ignored"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return "list"
+    plain_kind = pa.types.is_string(kind) or pa.types.is_temporal(kind) or _is_number(kind)
+    return None if plain_kind or pa.types.is_boolean(kind) else "ignored"
+
+
+def _judge(
+    name: str, column: pa.ChunkedArray, distinct: int, forced: str | None, apart: int
+) -> tuple[ColumnType, str, str]:
+    """Type, reason to leave it out, and format of dates."""
+    if distinct == 1 and not column.null_count:
+        return "ignored", "always the same", ""
+    if forced is not None:
+        return ("numeric" if forced == "numeric" else "categorical"), "", ""
+    if distinct == 1 or pa.types.is_boolean(column.type):
+        return "categorical", "", ""  # present or missing is all that it tells
+    if pa.types.is_temporal(column.type):
+        return "date", "", ""
+    if pa.types.is_string(column.type):
+        return _judge_texts(name, column, distinct)
+    if _is_counter(name, column, distinct, apart):
+        return "ignored", _COUNTER, ""
+    return "numeric", "", ""
+
+
+def _is_counter(name: str, column: pa.ChunkedArray, distinct: int, apart: int) -> bool:
+    """Whole numbers, all different: those of an id, or 1, 2, 3 … with a few left out."""
+    if not pa.types.is_integer(column.type) or distinct < len(column) or distinct < _FEW_ROWS:
+        return False
+    if _IDENTIFIER.fullmatch(name):
+        return True
+    values = column.to_numpy()
+    return bool(np.all(np.diff(values) > 0) and values[-1] - values[0] < 3 * apart * len(values))
+
+
+def _judge_texts(name: str, column: pa.ChunkedArray, distinct: int) -> tuple[ColumnType, str, str]:
+    values, _ = _distinct(column)
+    if np.isfinite(_parsed_numbers(values)).mean() >= _MOSTLY:
+        return "numeric", "", ""
+    date_format = find_date_format(values)
+    if date_format:
+        return "date", "", date_format
+    present = len(column) - column.null_count
+    if present < _FEW_ROWS or distinct <= present / 2:
+        return "categorical", "", ""
+    words = float(np.mean([value.count(" ") + 1 for value in values[:1000]]))
+    if words >= _WORDS:
+        return "text", "free text", ""
+    return "ignored", "nearly every row differs", ""
+
+
+def find_date_format(values: Sequence[str]) -> str:
+    """The format in which nearly all texts are dates, as pandas names it; empty if none is."""
+    some = list(values[:200])
+    if sum(_DATE.match(value) is not None for value in some) < _MOSTLY * len(some) or not some:
+        return ""
+    # The first of equals: 03/04/2020 is in March where nothing in the column speaks against it.
+    best = max(_DATE_FORMATS, key=lambda name: _share_of_dates(some, name))
+    return best if _share_of_dates(values, best) >= _MOSTLY else ""
+
+
+def _share_of_dates(values: Sequence[str], date_format: str) -> float:
+    return float(1 - np.isnat(_parsed_dates(values, date_format)).mean())
+
+
+def _parsed_dates(values: Sequence[str], date_format: str) -> NDArray[np.datetime64]:
+    series = pd.Series(values, dtype=object)
+    times = pd.to_datetime(series, format=date_format, errors="coerce", utc=True)
+    parsed: NDArray[np.datetime64] = times.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+    return parsed
+
+
+def _parsed_numbers(values: Sequence[str]) -> NDArray[np.float64]:
+    """Numbers with units of money or share and with commas at thousands; NaN for the rest.
+
+    Codes that begin with a zero, such as postal codes, are no numbers.
+    """
+    text = pa.array(values, pa.string())
+    text = pc.replace_substring_regex(text, r"^([-+]?)\s*[$€£]\s*|\s*[%$€£]$", r"\1")
+    grouped = pc.match_substring_regex(text, r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$")
+    text = pc.if_else(grouped, pc.replace_substring(text, ",", ""), text)
+    good = pc.and_not(
+        pc.match_substring_regex(text, f"^{_NUMBER}$"), pc.match_substring_regex(text, f"^{_CODE}$")
+    )
+    return _floats(pc.if_else(good, text, pa.scalar(None, pa.string())).cast(pa.float64()))
+
+
+def _distinct(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
+    """The different values, and for each row the number of its own (−1: missing)."""
+    encoded = column.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return encoded.dictionary.to_pylist(), codes.astype(np.int64)
+
+
+def _floats(column: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
+    return np.asarray(column.fill_null(np.nan), dtype=np.float64)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))

@@ -1,0 +1,68 @@
+"""What training rows tell of a table's columns: records only, so that importing them is cheap."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+ColumnType = Literal["numeric", "categorical", "date", "text", "image", "list", "ignored"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(_Record):
+    """A column as it was found in the training rows."""
+
+    name: str
+    type: ColumnType
+    reason: str = ""
+    """Why it is no input, empty when it can be one."""
+    missing: int = 0
+    distinct: int = 0
+    example: str = ""
+    date_format: str = ""
+    """How dates are written, where they are text."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether a network over tables can take it in."""
+        return self.type in ("numeric", "categorical", "date")
+
+
+class NumericFeature(_Record):
+    """A number that the network takes in: a column's value, or a part of its date."""
+
+    column: str
+    part: str
+    """``value``, ``missing``, or a part of a date."""
+    knots: list[float] = []
+    """Where given, values are first mapped piecewise linearly from these …"""
+    heights: list[float] = []
+    """… to these, which makes them normally distributed."""
+    mean: float
+    std: float
+
+
+class CategoricalFeature(_Record):
+    """A category that the network takes in: code 0 stands for all that are rare or unknown."""
+
+    column: str
+    categories: list[str | None]
+    """Category of each code from 1 on; ``None`` is a missing value."""
+
+    @property
+    def cardinality(self) -> int:
+        """Number of codes."""
+        return len(self.categories) + 1
+
+
+class Features(_Record):
+    """How rows become inputs of a network, by :mod:`engine.data.tables.features`."""
+
+    columns: list[Column]
+    """All columns that are used."""
+    numeric: list[NumericFeature]
+    categorical: list[CategoricalFeature]

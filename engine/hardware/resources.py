@@ -1,0 +1,81 @@
+"""What the machine is doing while a run goes on: CPU, memory, GPUs, every few seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import pynvml
+
+from engine.runs.events import Event, Resources
+
+INTERVAL_SECONDS = 5.0
+
+
+@contextmanager
+def watch_resources(report: Callable[[Event], None]) -> Iterator[None]:
+    """Report resources from a thread of its own while the block runs."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_watch, args=(report, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def measure() -> Resources:
+    """The machine's state now; the CPU's load is that since the call before."""
+    memory = psutil.virtual_memory()
+    return Resources(
+        cpu_percent=psutil.cpu_percent(),
+        memory=memory.total - memory.available,
+        memory_total=memory.total,
+        process_memory=psutil.Process().memory_info().rss,
+        gpus=gpus(),
+    )
+
+
+def gpus() -> list[dict[str, Any]]:
+    """Name, memory, load, temperature and power of each GPU; what NVML cannot tell is left out."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        return [_gpu(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    except pynvml.NVMLError:
+        return []
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _gpu(index: int) -> dict[str, Any]:
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    questions: dict[str, Callable[[], Any]] = {
+        "name": lambda: str(pynvml.nvmlDeviceGetName(handle)),
+        "memory": lambda: int(pynvml.nvmlDeviceGetMemoryInfo(handle).used),
+        "memory_total": lambda: int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+        "load_percent": lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu,
+        "temperature": lambda: pynvml.nvmlDeviceGetTemperature(handle, 0),
+        "power_watts": lambda: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000,
+    }
+    answers = {}
+    for name, ask in questions.items():
+        try:
+            answers[name] = ask()
+        except pynvml.NVMLError:
+            continue  # MIG slices and some cards do not tell everything
+    return answers
+
+
+def _watch(report: Callable[[Event], None], ended: threading.Event) -> None:
+    psutil.cpu_percent()
+    while not ended.wait(INTERVAL_SECONDS):
+        with contextlib.suppress(OSError):  # a full disk ends the run by its next word
+            report(measure())

@@ -1,0 +1,1 @@
+"""Start a worker and watch it, on one machine or several."""

@@ -1,0 +1,98 @@
+"""One process's attempt at a run: alone, with a beating heart, and with exactly one last word."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from engine.errors import RunError, TrainingError, UserError
+from engine.files.disk_space import why_not_written
+from engine.loggers.base import reported
+from engine.processes.identity import ProcessIdentity
+from engine.processes.signals import Terminated, Termination
+from engine.runs.directory import HEARTBEAT_SECONDS, RunDirectory
+from engine.runs.events import Event, EventLog, Failed, Interrupted
+
+Work = Callable[[RunDirectory, EventLog, Termination], Event]
+"""Trains; returns the event that ends the run, without writing it."""
+
+
+def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
+    """Do ``work`` on ``run`` and write its last event, which is returned.
+
+    Raises :class:`~engine.errors.RunError` when another process has the run for longer than
+    ``patience`` seconds. What ``work`` raises is raised on, after a :class:`Failed` was written.
+    """
+    with run.locked(patience):
+        termination = Termination()
+        # A signal that comes before the work is heard with it; one that comes after is too late.
+        with termination.deferred(), termination.handled(), _beating(run), _log_of(run) as events:
+            try:
+                with termination.heard():
+                    run.set_worker(ProcessIdentity.own())
+                    with reported(run, events):
+                        last = work(run, events, termination)
+            except UserError as error:
+                events.write(Failed(message=str(error)))
+                raise
+            except Terminated:
+                last = Interrupted(step=0, seconds=0.0)
+            except Exception as error:
+                if reason := why_not_written(error):
+                    full = _no_room(run, reason)
+                    events.write(Failed(message=str(full)))
+                    raise full from error
+                _note(run)
+                events.write(Failed(message=defect(error), report=str(run.log)))
+                raise
+            events.write(last)
+    return last
+
+
+def _log_of(run: RunDirectory) -> EventLog:
+    try:
+        return EventLog(run.events)
+    except OSError as error:
+        raise RunError(f"Cannot write to the run {run.id}: {error.strerror}.") from error
+
+
+def _no_room(run: RunDirectory, reason: str) -> TrainingError:
+    return TrainingError(
+        f"Cannot write to {run.path} any more: {reason}.",
+        "Its checkpoints are kept: make room, and let it go on from the last one.",
+    )
+
+
+def defect(error: Exception) -> str:
+    """What to say of an error that nobody foresaw."""
+    return f"The program made a mistake: {type(error).__name__}: {str(error)[:300]}"
+
+
+def _note(run: RunDirectory) -> None:
+    """The whole story goes into the log of the run."""
+    with contextlib.suppress(OSError), run.open_log() as log:
+        log.write(traceback.format_exc().encode(errors="replace"))
+
+
+@contextmanager
+def _beating(run: RunDirectory) -> Iterator[None]:
+    """Show that the process lives, and keep its log small."""
+    ended = threading.Event()
+    heart = threading.Thread(target=_beat, args=(run, ended), daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _beat(run: RunDirectory, ended: threading.Event) -> None:
+    while True:
+        with contextlib.suppress(OSError):  # a full or vanished disk ends the run by itself
+            run.beat()
+            run.trim_log()
+        if ended.wait(HEARTBEAT_SECONDS):
+            return

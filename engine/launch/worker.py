@@ -1,0 +1,58 @@
+"""The process that trains: ``python -m engine.launch.worker RUN_DIRECTORY``.
+
+Exit status: 0 finished or stopped, 1 failed, 143 ended by SIGTERM or SIGINT with a checkpoint.
+"""
+
+from __future__ import annotations
+
+import atexit
+import faulthandler
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from engine.errors import UserError
+from engine.launch.attempt import attempt
+from engine.launch.rank_supervisor import train_in_ranks
+from engine.processes.signals import Termination
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Event, EventLog, Interrupted
+
+_PATIENCE_SECONDS = 10.0
+"""Whoever started this process holds the run until it has noted so."""
+
+
+def main(arguments: list[str]) -> int:
+    """Work on the run directory that is named, to its end."""
+    os.umask(0o077)
+    faulthandler.enable()
+    try:
+        last = attempt(RunDirectory(Path(arguments[0])), _train, _PATIENCE_SECONDS)
+    except UserError as error:
+        print(error, file=sys.stderr)  # noqa: T201 — the log is all there is
+        return 1
+    except Exception:  # noqa: BLE001 — told in the last event and the log
+        return 1
+    return 143 if isinstance(last, Interrupted) else 0
+
+
+def _train(run: RunDirectory, events: EventLog, termination: Termination) -> Event:
+    """Load torch only here, where a failure of it finds its way into the run."""
+    if run.config().train.processes > 1:
+        return train_in_ranks(run, events, termination)
+    from engine.training.run import train_in
+
+    return train_in(run, events, termination)
+
+
+def leave(status: int) -> NoReturn:
+    """End this process: Python would take seconds more to clear away what the libraries made."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    leave(main(sys.argv[1:]))

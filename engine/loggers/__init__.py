@@ -1,0 +1,1 @@
+"""TensorBoard, Weights & Biases and their like."""

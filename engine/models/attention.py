@@ -1,0 +1,69 @@
+"""How the layers of transformers compute their attention."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.config.compute import Attention
+from engine.errors import TrainingError
+from engine.hardware.device import Compute
+
+_FLASH = "flash_attention_2"
+
+
+def choose_attention(network: nn.Module, wanted: Attention, compute: Compute) -> None:
+    """Let a network compute attention as ``wanted``; ``auto`` leaves it as transformers chose.
+
+    Raises :class:`TrainingError` for what the network, the device or the installation lacks.
+    """
+    if wanted == "auto":
+        return
+    model = next((m for m in network.modules() if hasattr(m, "set_attn_implementation")), None)
+    if model is None:
+        raise TrainingError(
+            "compute.attention: this network is none of transformers, and has one way only.",
+            "Choose auto.",
+        )
+    if wanted == _FLASH:
+        # Asked before transformers is, which would look for code on the hub.
+        _check_flash(compute)
+    _set(model, wanted)
+
+
+def _check_flash(compute: Compute) -> None:
+    if compute.device.type != "cuda":
+        raise TrainingError(
+            f"compute.attention: {_FLASH} needs CUDA, and this runs on {compute.device}.",
+            "Choose auto or sdpa.",
+        )
+    if compute.dtype == torch.float32:
+        raise TrainingError(
+            f"compute.attention: {_FLASH} does not compute in float32.",
+            "Choose compute.precision=bfloat16, or sdpa.",
+        )
+    if find_spec("flash_attn") is None:
+        raise TrainingError(
+            f"compute.attention: {_FLASH} needs the package flash-attn.",
+            "Install it (pip install flash-attn), or choose sdpa.",
+        )
+
+
+def _set(model: Any, wanted: Attention) -> None:
+    try:
+        model.set_attn_implementation(wanted)
+    except (ValueError, ImportError) as error:
+        raise _refused(model, wanted) from error
+    if model.config._attn_implementation != wanted:
+        raise _refused(model, wanted)
+
+
+def _refused(model: Any, wanted: Attention) -> TrainingError:
+    kind = model.config.model_type
+    return TrainingError(
+        f"compute.attention: networks of the kind {kind} do not compute attention by {wanted}.",
+        "Choose auto or eager.",
+    )

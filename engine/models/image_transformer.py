@@ -1,0 +1,177 @@
+"""Image classifiers of transformers, from the hub, a folder, a finished run, or a new ViT."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+
+from engine.config.models.image import Preprocessing
+from engine.config.models.image_transformer import ImageTransformerConfig
+from engine.config.models.weights_path import base_of_adapter, source_of
+from engine.errors import TrainingError
+from engine.files.sanitize import plain
+from engine.models.shapes import ImageShape
+from engine.models.transfer import Transfer, check_size
+from engine.models.transformer import compute_twice, merged_adapter, readable
+from engine.vision.processor_file import PROCESSOR_FILE
+
+_AUTO: Any = transformers.AutoModelForImageClassification
+_HALF = (0.5, 0.5, 0.5)
+
+
+class ImageTransformer(Transfer):
+    """A network of transformers; its positions are interpolated where images have another size."""
+
+    def __init__(self, network: Any, size: int, config: ImageTransformerConfig) -> None:
+        super().__init__(network, config.trainable, config.backbone_lr_scale)
+        accepts = "interpolate_pos_encoding" in inspect.signature(network.forward).parameters
+        differs = getattr(network.config, "image_size", size) not in (size, [size, size])
+        self._options = {"interpolate_pos_encoding": True} if accepts and differs else {}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the classes."""
+        logits: Tensor = self.network(pixel_values=images, **self._options).logits
+        return logits
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Weights and configuration as transformers reads them. Raises ``OSError``."""
+        network: Any = self.network
+        network.save_pretrained(folder)
+
+
+def build_image_transformer(config: ImageTransformerConfig, shape: ImageShape) -> nn.Module:
+    """The network in float32 on torch's current default device; raises :class:`TrainingError`."""
+    place = torch.get_default_device()
+    # New weights come from the CPU, so that they are the same whatever the device.
+    with torch.device("meta" if place.type == "meta" else "cpu"):
+        network = _from_scratch(config, shape) if config.from_scratch else _trained(config, shape)
+        made = ImageTransformer(network, shape.size, config)
+        _check(config, made, shape)
+    if config.gradient_checkpointing:
+        compute_twice(network)
+    return made.to(place)
+
+
+def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing | None:
+    """Size, mean and deviation that the model's image processor notes; ``None`` from scratch.
+
+    Raises :class:`TrainingError` for a model that cannot be had.
+    """
+    if config.from_scratch:
+        return None
+    with readable(config):
+        architecture = _architecture(config)
+        noted = _noted(config, source_of(config.path))
+        if noted is None and (base := base_of_adapter(source_of(config.path))):
+            noted = _noted(config, source_of(base))
+    notes = json.loads(Path(noted).read_text()) if noted else {}
+    size = _side(notes.get("crop_size")) or _side(notes.get("size"))
+    return Preprocessing(
+        size or _side(getattr(architecture, "image_size", None)) or 224,
+        tuple(notes.get("image_mean") or _HALF),
+        tuple(notes.get("image_std") or _HALF),
+    )
+
+
+def _noted(config: ImageTransformerConfig, place: str) -> str | None:
+    """The file of the model's image processor, where it has one."""
+    revision = {"revision": config.revision} if place == config.path else {}
+    found: str | None = transformers.utils.hub.cached_file(
+        place, PROCESSOR_FILE, _raise_exceptions_for_missing_entries=False, **revision
+    )
+    return found
+
+
+def _side(size: Any) -> int | None:
+    """The side in any of the ways in which image processors note it."""
+    if isinstance(size, dict):
+        return next((int(size[name]) for name in ("height", "shortest_edge") if name in size), None)
+    if isinstance(size, list | tuple):
+        return int(size[0])
+    return int(size) if size else None
+
+
+def _architecture(config: ImageTransformerConfig) -> Any:
+    place = source_of(config.path)
+    base = base_of_adapter(place)
+    return transformers.AutoConfig.from_pretrained(
+        source_of(base) if base else place, revision=config.revision, trust_remote_code=False
+    )
+
+
+def _from_scratch(config: ImageTransformerConfig, shape: ImageShape) -> Any:
+    if shape.size % config.patch_size:
+        raise TrainingError(
+            f"model.patch_size: patches of {config.patch_size} px do not divide images of "
+            f"{shape.size} px.",
+            "Change model.patch_size or task.image_size.",
+        )
+    architecture = transformers.ViTConfig(
+        image_size=shape.size,
+        num_channels=shape.channels,
+        patch_size=config.patch_size,
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
+        intermediate_size=4 * config.hidden_size,
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
+    )
+    _label(architecture, shape)
+    return _AUTO.from_config(architecture, dtype=torch.float32)
+
+
+def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
+    with readable(config):
+        architecture = _architecture(config)
+    if type(architecture) not in _AUTO._model_mapping:
+        raise TrainingError(
+            f"model.path: {plain(architecture.model_type)} networks such as {plain(config.path)} "
+            "do not classify images.",
+            "Choose another model.",
+        )
+    _label(architecture, shape)
+    if torch.get_default_device().type == "meta":
+        return _AUTO.from_config(architecture, dtype=torch.float32)
+    place = source_of(config.path)
+    base = base_of_adapter(place)
+    with readable(config):
+        network, told = _AUTO.from_pretrained(
+            source_of(base) if base else place,
+            revision=config.revision,
+            config=architecture,
+            dtype=torch.float32,
+            trust_remote_code=False,
+            use_safetensors=True,
+            # A head for other classes is replaced by a new one.
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+        if base:
+            network = merged_adapter(network, place)
+    # Begun anew, they must be trained and saved even where all else is frozen.
+    network.new_layers = sorted({name.rpartition(".")[0] for name in told["missing_keys"]})
+    return network
+
+
+def _label(architecture: Any, shape: ImageShape) -> None:
+    labels = shape.labels or tuple(map(str, range(shape.outputs)))
+    architecture.id2label = dict(enumerate(labels))
+    architecture.label2id = {label: index for index, label in enumerate(labels)}
+
+
+def _check(config: ImageTransformerConfig, network: nn.Module, shape: ImageShape) -> None:
+    try:
+        check_size(network, shape.channels, shape.size)
+    except (RuntimeError, ValueError) as error:
+        raise TrainingError(
+            f"The network {plain(config.path or 'ViT')} cannot take images of {shape.size} px with "
+            f"{shape.channels} channels: {plain(error)}.",
+            "Change task.image_size.",
+        ) from error

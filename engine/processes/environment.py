@@ -1,0 +1,35 @@
+"""What the processes that this program starts find in their environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SPIN_COUNT = "1000"
+"""How long an idle thread of a computation waits before it sleeps.
+
+By default it waits busily for about a millisecond: where several runs share the cores, each burns
+the time of the others (a small CNN on two cores that two more runs share: 186 s against 12 s).
+"""
+
+
+def worker_environment() -> dict[str, str]:
+    """This process's environment, for one that computes.
+
+    It finds this very copy of the engine wherever it is started from, prints at once, and its
+    libraries draw no progress bars.
+    """
+    root = str(Path(__file__).resolve().parents[2])
+    inherited = os.environ.get("PYTHONPATH", "")
+    path = os.pathsep.join(filter(None, [root, inherited]))
+    return (
+        {"GOMP_SPINCOUNT": SPIN_COUNT}
+        | os.environ
+        | {
+            "PYTHONPATH": path,
+            "PYTHONUNBUFFERED": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "TQDM_DISABLE": "1",
+        }
+    )

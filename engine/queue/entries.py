@@ -1,0 +1,184 @@
+"""Runs that wait for their turn: started by a process of its own, some at a time or one a GPU.
+
+waiting/         a file for each run of the queue, in the order in which they came
+worker.json      the process that starts them
+lock             held while it does
+log.txt          what it prints
+
+A run in the queue is an ordinary run, in the state *queued* until it is started. Everything is in
+files: whoever starts the queue again, after a crash or a restart of the machine, goes on with it,
+and runs that were ended by it go on from their checkpoints.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from engine.config.run_config import RunConfig
+from engine.errors import RunError
+from engine.files import atomic, safe_json
+from engine.files.paths import queue_folder, runs_folder
+from engine.processes.identity import ProcessIdentity
+from engine.processes.lock import locked
+from engine.processes.spawn import spawn
+from engine.runs.directory import RunDirectory, State
+
+_counter = count()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A run of the queue."""
+
+    path: Path
+    run: RunDirectory
+    starts: int = 0
+    """How often the queue has started it."""
+    device: str = ""
+    """The GPU that it was started on, if the queue chose one."""
+
+    def write(self) -> None:
+        """Put it into its file. Raises ``OSError``."""
+        record = {"run": str(self.run.path), "starts": self.starts, "device": self.device}
+        atomic.write_json(self.path, record)
+
+
+def add(config: RunConfig) -> RunDirectory:
+    """Make a run that waits at the end of the queue; raises :class:`RunError`.
+
+    It is started when the queue is (:func:`start`), and those before it are done.
+    """
+    run = RunDirectory.create(runs_folder(), config)
+    append(run)
+    return run
+
+
+def append(run: RunDirectory) -> None:
+    """Let a run that is not running wait at the end of the queue; raises :class:`RunError`."""
+    folder = _waiting()
+    name = f"{time.time_ns():020d}-{os.getpid()}-{next(_counter)}.json"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Entry(folder / name, RunDirectory(run.path.absolute())).write()
+    except OSError as error:
+        raise RunError(f"Cannot write to the queue {folder}: {error.strerror}.") from error
+
+
+def entries() -> list[Entry]:
+    """The queue from its head on; what cannot be read, or whose run is gone, is left out."""
+    return [entry for path in _files() if (entry := _read(path)) is not None]
+
+
+def _files() -> list[Path]:
+    return sorted(_waiting().glob("*.json"))
+
+
+def _read(path: Path) -> Entry | None:
+    try:
+        record = safe_json.loads(path.read_bytes())
+        run = RunDirectory(Path(record["run"]))
+        entry = Entry(path, run, int(record["starts"]), str(record["device"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return entry if run.path.is_dir() else None
+
+
+def remove(run_id: str) -> RunDirectory:
+    """Take a run out of the queue, the run itself stays; raises :class:`RunError`."""
+    with changing():
+        found = [entry for entry in entries() if entry.run.id == run_id]
+        found = found or [e for e in entries() if run_id and e.run.id.startswith(run_id)]
+        if len(found) != 1:
+            which = "no run" if not found else f"{len(found)} runs"
+            raise RunError(f"The queue has {which} called {run_id[:80]!r}.")
+        entry = found[0]
+        if entry.run.state() is State.RUNNING:
+            raise RunError(
+                f"The run {entry.run.id} has begun.", f"`dltui stop {entry.run.id}` stops it."
+            )
+        entry.path.unlink(missing_ok=True)
+    return entry.run
+
+
+def clean() -> None:
+    """Throw away files of the queue that tell of no run any more."""
+    for path in _files():
+        if _read(path) is None:
+            path.unlink(missing_ok=True)
+
+
+def start(parallel: int = 1, per_gpu: bool = False) -> subprocess.Popen[bytes]:
+    """Work the queue off in a process of its own, which goes on when this one is gone.
+
+    Raises :class:`RunError`, also where one works already.
+    """
+    if running():
+        raise RunError("The queue is worked off already.", "`dltui queue list` shows it.")
+    folder = queue_folder()
+    how = ["--per-gpu"] if per_gpu else ["--parallel", str(parallel)]
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return spawn("engine.queue.worker", how, folder / "log.txt")
+    except OSError as error:
+        raise RunError(f"Cannot start the queue: {error.strerror}.") from error
+
+
+def running() -> bool:
+    """Whether a process works the queue off."""
+    worker = _worker()
+    return worker is not None and worker.alive()
+
+
+def stop() -> bool:
+    """Let no other run begin, those of now go on; tells whether the queue was worked off."""
+    worker = _worker()
+    if worker is None or not worker.alive():
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(worker.pid, signal.SIGTERM)
+    return True
+
+
+def _worker() -> ProcessIdentity | None:
+    try:
+        record = safe_json.loads((queue_folder() / "worker.json").read_bytes())
+        return ProcessIdentity.from_record(record)
+    except (OSError, ValueError):
+        return None
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Be the one who works the queue off; raises :class:`RunError` where another does."""
+    with locked(queue_folder() / "lock", "Another process already works the queue off."):
+        noted = queue_folder() / "worker.json"
+        atomic.write_json(noted, ProcessIdentity.own().record())
+        try:
+            yield
+        finally:
+            noted.unlink(missing_ok=True)  # this process may live on and do something else
+
+
+def changing() -> contextlib.AbstractContextManager[None]:
+    """Keep others from starting or removing a run of the queue meanwhile."""
+    return locked(queue_folder() / "changes")
+
+
+def _waiting() -> Path:
+    return queue_folder() / "waiting"
+
+
+def devices(visible: str | None, cards: Sequence[str]) -> list[str]:
+    """The GPUs to give out, by what ``CUDA_VISIBLE_DEVICES`` allows of the machine's."""
+    if visible is None:
+        return list(cards)
+    return [name for part in visible.split(",") if (name := part.strip()) and name != "-1"]

@@ -1,0 +1,1 @@
+"""Run directories: events, history, lists, filters, trash."""

@@ -1,0 +1,167 @@
+"""Several runs side by side: where their configurations differ, and which is best at what."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.config.metric import LOSS, Metric
+from engine.config.run_config import RunConfig
+from engine.errors import RunError
+from engine.files import atomic
+from engine.files.sanitize import plain
+from engine.runs.directory import RunDirectory
+from engine.runs.listing import RunSummary, summarize
+
+_NAMES = ("name", "title")
+"""Fields that say what a run is called, not what it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A field of the configuration, or a metric, with its value in every run."""
+
+    name: str
+    values: tuple[Any, ...]
+    """In the order of the runs; ``None`` where a run has no such thing."""
+    best: frozenset[int] = frozenset()
+    """Places of the best values of a metric; none where all are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What sets runs apart."""
+
+    runs: tuple[RunSummary, ...]
+    differences: tuple[Row, ...]
+    """Fields whose values are not the same in all."""
+    metrics: tuple[Row, ...]
+    """Final metrics that all the tasks have, the deciding one first."""
+    common: tuple[str, ...] = ()
+    """Names of all metrics that all the tasks have."""
+    note: str = ""
+    """Says so where the runs solve different tasks."""
+
+    def rows(self) -> Iterator[Row]:
+        """Everything that a table shows, a row each."""
+        yield Row("run", tuple(run.id for run in self.runs))
+        yield Row("state", tuple(str(run.state) for run in self.runs))
+        yield from self.metrics
+        yield from self.differences
+
+    def as_csv(self) -> str:
+        """A row a run, numbers in full; for spreadsheets and programs."""
+        rows = list(self.rows())
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow([row.name for row in rows])
+        for place in range(len(self.runs)):
+            table.writerow([_harmless(row.values[place]) for row in rows])
+        return text.getvalue()
+
+    def as_markdown(self) -> str:
+        """A column a run, the best values in bold; for reports."""
+        runs = [_cell(run.name) for run in self.runs]
+        lines = [f"| | {' | '.join(runs)} |", "|---" * (len(runs) + 1) + "|"]
+        for row in self.rows():
+            cells = [
+                f"**{_cell(value)}**" if place in row.best else _cell(value)
+                for place, value in enumerate(row.values)
+            ]
+            lines.append(f"| {_cell(row.name)} | {' | '.join(cells)} |")
+        return "\n".join([*([f"{self.note}\n"] if self.note else []), *lines, ""])
+
+
+def compare(runs: Sequence[RunDirectory]) -> Comparison:
+    """Compare runs. Raises :class:`RunError` for one that cannot be read."""
+    summaries = tuple(map(summarize, runs))
+    configs = [run.config() for run in runs]
+    tasks = list(dict.fromkeys(config.task.kind for config in configs))
+    metrics = common_metrics(configs)
+    note = ""
+    if len(tasks) > 1:
+        shared = ", ".join(metric.name for metric in metrics)
+        note = f"The tasks differ ({', '.join(tasks)}); metrics that all have: {shared}."
+    return Comparison(
+        summaries,
+        tuple(differences(configs)),
+        tuple(row for metric in metrics if (row := _metric_row(metric, summaries)) is not None),
+        tuple(metric.name for metric in metrics),
+        note,
+    )
+
+
+def write_comparison(comparison: Comparison, path: Path) -> None:
+    """Write a file in the form that its ending names. Raises :class:`RunError`."""
+    forms = {".csv": comparison.as_csv, ".md": comparison.as_markdown}
+    if path.suffix not in forms:
+        raise RunError(f"{path.name!r} says no form.", "Let its name end in .csv or .md.")
+    try:
+        atomic.write_text(path, forms[path.suffix]())
+    except OSError as error:
+        raise RunError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def common_metrics(configs: Sequence[RunConfig]) -> list[Metric]:
+    """The metrics that all tasks have, in the order of the first; the loss is always among them."""
+    first, *others = (
+        {metric.name: metric for metric in (*config.task.metrics, LOSS)} for config in configs
+    )
+    return [metric for name, metric in first.items() if all(name in other for other in others)]
+
+
+def differences(configs: Sequence[RunConfig]) -> Iterator[Row]:
+    """The fields, by dotted name, whose values are not the same in all configurations."""
+    flat = [dict(_flat(config.values())) for config in configs]
+    for name in dict.fromkeys(name for fields in flat for name in fields):
+        values = tuple(fields.get(name) for fields in flat)
+        if name not in _NAMES and any(value != values[0] for value in values):
+            yield Row(name, values)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _metric_row(metric: Metric, runs: Sequence[RunSummary]) -> Row | None:
+    """The final values of a metric, ``None`` where no run has one."""
+    values = tuple(run.metrics.get(metric.name) for run in runs)
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    best = max(known) if metric.higher_is_better else min(known)
+    places = frozenset(place for place, value in enumerate(values) if value == best)
+    return Row(metric.name, values, places if len(places) < len(known) else frozenset())
+
+
+def text_of(value: Any) -> str:
+    """A value of a row for people."""
+    if value is None:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(map(text_of, value))
+    return f"{value:.6g}" if isinstance(value, float) else plain(value, 300)
+
+
+def _harmless(value: Any) -> Any:
+    """A cell of a spreadsheet: text is never taken for a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float):
+        return value
+    text = text_of(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
+def _cell(value: Any) -> str:
+    """A cell of a table in Markdown: nothing in it ends the cell or is taken for HTML."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text_of(value))

@@ -1,0 +1,80 @@
+"""Requests from those who watch to the one who trains: a file each, carried out once, in order.
+
+A request is written beside and renamed, so that it is never read in part; the trainer takes it by
+removing it, so that it is never carried out twice.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.files import atomic, safe_json
+
+STOP = "stop"
+"""End now, keep what was learned."""
+CHECKPOINT = "checkpoint"
+"""Write a checkpoint now."""
+EVALUATE = "evaluate"
+"""Evaluate now."""
+PAUSE = "pause"
+"""Make no update until :data:`CONTINUE`."""
+CONTINUE = "continue"
+"""Go on after :data:`PAUSE`."""
+LEARNING_RATE = "learning_rate"
+"""Take ``value`` as the highest learning rate from here on; the schedule keeps its shape."""
+EPOCHS = "epochs"
+"""Train ``value`` epochs in all."""
+
+_counter = iter(range(1 << 62))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something the trainer is asked to do."""
+
+    action: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+def send(folder: Path, request: Request) -> None:
+    """Leave a request in ``folder``. Raises ``OSError``."""
+    name = f"{time.time_ns():020d}-{os.getpid()}-{next(_counter)}.json"
+    atomic.write_json(folder / name, {"action": request.action, "arguments": request.arguments})
+
+
+def waits(folder: Path, action: str) -> bool:
+    """Whether a request for ``action`` waits to be taken."""
+    for path in folder.glob("*.json"):
+        try:
+            content = safe_json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(content, dict) and content.get("action") == action:
+            return True
+    return False
+
+
+def take(folder: Path) -> Iterator[Request]:
+    """Yield the requests in the order in which they came, each removed before it is yielded."""
+    try:
+        names = sorted(path.name for path in folder.glob("*.json"))
+    except OSError:
+        return
+    for name in names:
+        path = folder / name
+        try:
+            content = safe_json.loads(path.read_bytes())
+            path.unlink()
+        except FileNotFoundError:
+            continue
+        except ValueError:
+            path.unlink(missing_ok=True)
+            continue
+        if isinstance(content, dict) and isinstance(content.get("action"), str):
+            arguments = content.get("arguments")
+            yield Request(content["action"], arguments if isinstance(arguments, dict) else {})

@@ -1,0 +1,43 @@
+"""A plain word about how a training goes, from its evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.runs.events import Evaluated
+
+_LATEST = 3
+"""So many evaluations in a row must agree, so that noise is not taken for a trend."""
+_WORSE = 0.01
+"""Share by which the validation loss must be above its best."""
+
+
+def diagnose(evaluations: Sequence[Evaluated]) -> str:
+    """What a person should know: overfitting, or no learning at all; empty when nothing is amiss.
+
+    Overfitting: each of the last three validation losses lies above the best one, while each of
+    the training losses of the same evaluations lies below the one at the best.
+    """
+    rows = [
+        (row, loss, row.train_loss)
+        for row in evaluations
+        if (loss := row.metrics.get("loss")) is not None and row.train_loss is not None
+    ]
+    if len(rows) <= _LATEST:
+        return ""
+    best, lowest, trained = min(rows[:-_LATEST], key=lambda entry: entry[1])
+    latest = rows[-_LATEST:]
+    if all(loss > lowest + _WORSE * abs(lowest) and train < trained for _, loss, train in latest):
+        return _overfitting(best, lowest, latest[-1][1])
+    first = rows[0][2]
+    if all(train >= first for _, _, train in latest):
+        return "not learning: the training loss is no lower than at the first evaluation"
+    return ""
+
+
+def _overfitting(best: Evaluated, lowest: float, now: float) -> str:
+    above = f"{(now - lowest) / abs(lowest):.0%} above" if lowest else "above"
+    return (
+        f"overfitting: the validation loss is {above} its best (epoch {best.epoch:.3g}), "
+        "while the training loss still falls"
+    )

@@ -1,0 +1,149 @@
+"""Choose, among the lines of a long run, those that its state needs, before any is decoded.
+
+What is left out would not be seen: points of a curve that is longer than what is kept, all but
+the newest words on the machine and samples, and all but the newest checkpoint and evaluation of a
+split other than validation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+
+from engine.runs.history import CURVE_POINTS, LOG_LINES, MEASUREMENTS, SAMPLES
+
+_KEPT = 2 * CURVE_POINTS
+"""Most lines of a kind that are chosen."""
+_TAIL = 256
+"""Of the last so many lines about progress, one is about updates."""
+_STARTED, _PROGRESS = b'{"event":"started"', b'{"event":"progress"'
+_KIND = re.compile(rb'\{"event":"(\w+)"')
+_SPLIT = re.compile(rb'"split":"([^"]*)"')
+_LISTED = (b"log", b"controlled")
+_RECENT = {b"resources": MEASUREMENTS, b"samples": SAMPLES}
+
+Numbered = tuple[int, bytes]
+
+
+class _Sampled:
+    """Each n-th of a growing number of lines, with n doubled whenever they become too many."""
+
+    def __init__(self) -> None:
+        self.stride = 1
+        self._count = 0
+        self._kept: list[Numbered] = []
+        self._special: dict[str, Numbered] = {}
+
+    def extend(self, lines: Sequence[bytes]) -> None:
+        """Choose among these."""
+        if not lines:
+            return
+        first = -self._count % self.stride
+        places = range(self._count + first, self._count + len(lines), self.stride)
+        self._kept += zip(places, lines[first :: self.stride], strict=True)
+        self._special["last"] = (self._count + len(lines) - 1, lines[-1])
+        self._count += len(lines)
+        while len(self._kept) > _KEPT:
+            self._kept = self._kept[::2]
+            self.stride *= 2
+
+    def keep(self, reason: str, back: int, line: bytes) -> None:
+        """Choose a line, the ``back``-th from the end, until another comes for this reason."""
+        self._special[reason] = (self._count - back, line)
+
+    def take(self) -> list[bytes]:
+        """The lines that were chosen, in order; begin afresh."""
+        chosen = sorted({*self._kept, *self._special.values()})
+        self._kept, self._special, self._count = [], {}, 0
+        return [line for _, line in chosen]
+
+
+class Thinning:
+    """Takes the lines of ``events.jsonl`` block by block."""
+
+    def __init__(self) -> None:
+        self.last = b""
+        """The last line."""
+        self._progress, self._evaluated = _Sampled(), _Sampled()
+        self._tail: Sequence[bytes] = ()
+        self._listed: deque[bytes] = deque(maxlen=LOG_LINES)
+        self._recent = {kind: deque[bytes](maxlen=count) for kind, count in _RECENT.items()}
+        self._latest: dict[bytes, bytes] = {}
+        self._others: list[bytes] = []
+
+    @property
+    def strides(self) -> Mapping[str, int]:
+        """Of how many points one was chosen, by the split of the curve."""
+        return {"train": self._progress.stride, "validation": self._evaluated.stride}
+
+    def take(self, lines: Sequence[bytes]) -> Iterator[bytes]:
+        """Choose among these; yields lines as far as they are needed in their order.
+
+        That is up to the last start of a worker, since one that goes on from a checkpoint undoes
+        what came after that.
+        """
+        begin = 0
+        if not self.last and lines:  # the first event says when the run began
+            yield lines[0]
+            begin = 1
+        for start in (
+            i for i, line in enumerate(lines[begin:], begin) if line.startswith(_STARTED)
+        ):
+            self._sort(lines[begin:start])
+            yield from self.rest()
+            yield lines[start]
+            begin = start + 1
+        self._sort(lines[begin:])
+        self.last = lines[-1] if lines else self.last
+
+    def rest(self) -> Iterator[bytes]:
+        """What was chosen and not yielded yet."""
+        for back, line in enumerate(reversed(self._tail), 1):
+            if b'"phase":"train"' in line and b'"loss":null' not in line:
+                self._progress.keep("update", back, line)
+                break
+        yield from chain(
+            self._others, self._progress.take(), self._evaluated.take(),
+            self._listed, *self._recent.values(), self._latest.values(),
+        )  # fmt: skip
+        self._tail = ()
+        self._listed.clear()
+        for lines in self._recent.values():
+            lines.clear()
+        self._latest.clear()
+        self._others.clear()
+
+    def _sort(self, lines: Sequence[bytes]) -> None:
+        progress = [line for line in lines if line.startswith(_PROGRESS)]
+        self._progress.extend(progress)
+        self._tail = progress[-_TAIL:] or self._tail
+        if len(progress) < len(lines):
+            for line in lines:
+                if not line.startswith(_PROGRESS):
+                    self._put(line)
+
+    def _put(self, line: bytes) -> None:
+        """Choose a line that is not about progress."""
+        found = _KIND.match(line)
+        kind = found[1] if found else b""
+        if kind == b"evaluated":
+            self._put_evaluation(line)
+        elif kind == b"checkpoint":
+            self._latest[kind] = line
+        elif kind in self._recent:
+            self._recent[kind].append(line)
+        elif kind in _LISTED:
+            self._listed.append(line)
+        else:
+            self._others.append(line)
+
+    def _put_evaluation(self, line: bytes) -> None:
+        split = _SPLIT.search(line)
+        if split is not None and split[1] != b"validation":
+            self._latest[split[0]] = line
+            return
+        self._evaluated.extend([line])
+        if b'"best":true' in line:
+            self._evaluated.keep("best", 1, line)

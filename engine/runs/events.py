@@ -1,0 +1,292 @@
+"""What a run tells while it goes on: small records, one line of JSON each in ``events.jsonl``.
+
+Whoever trains appends them; whoever watches reads them. A line that cannot be read (cut off, or
+of a newer version) is passed over. The last of :data:`ENDINGS` ends a run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from engine.files import atomic, safe_json
+from engine.files.disk_space import size_limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened; ``time`` is in seconds since 1970."""
+
+    kind: ClassVar[str] = ""
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Event):
+    """The worker is up. ``resumed_step`` is where it goes on, 0 for a fresh start."""
+
+    kind: ClassVar[str] = "started"
+    device: str
+    precision: str
+    threads: int
+    versions: dict[str, str] = field(default_factory=dict)
+    resumed_step: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data(Event):
+    """The data is read; ``summary`` is that of :class:`engine.reports.data_summary.DataSummary`."""
+
+    kind: ClassVar[str] = "data"
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model(Event):
+    """The network is built."""
+
+    kind: ClassVar[str] = "model"
+    name: str
+    parameters: int
+    trainable: int
+    steps: int
+    """Updates that the whole run will make."""
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress(Event):
+    """The updates since the last record, at most four times a second."""
+
+    kind: ClassVar[str] = "progress"
+    step: int
+    steps: int
+    epoch: float
+    """Passes over the data so far, with the fraction of the running one."""
+    epochs: int
+    loss: float | None
+    """Mean over the updates since the last record."""
+    learning_rate: float
+    grad_norm: float | None = None
+    samples_per_second: float = 0.0
+    seconds: float = 0.0
+    """Time of training so far, that before an interruption included."""
+    phase: str = "train"
+    """``train``, or the split that is evaluated."""
+    memory: int = 0
+    """Peak memory in bytes: of the allocator on a GPU, of the process on the CPU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated(Event):
+    """Metrics of a split after an update."""
+
+    kind: ClassVar[str] = "evaluated"
+    step: int
+    epoch: float
+    split: str
+    metrics: dict[str, float | None]
+    train_loss: float | None = None
+    """Mean loss over the training batches since the evaluation before."""
+    best: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples(Event):
+    """What the network makes of a few inputs."""
+
+    kind: ClassVar[str] = "samples"
+    step: int
+    split: str
+    items: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSaved(Event):
+    """A checkpoint is complete on the disk."""
+
+    kind: ClassVar[str] = "checkpoint"
+    step: int
+    name: str
+    size: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources(Event):
+    """What the machine is doing; ``gpus`` has a dictionary a device."""
+
+    kind: ClassVar[str] = "resources"
+    cpu_percent: float
+    memory: int
+    memory_total: int
+    process_memory: int
+    gpus: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log(Event):
+    """A sentence for the person who watches."""
+
+    kind: ClassVar[str] = "log"
+    level: str
+    """``info``, ``warning`` or ``error``."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controlled(Event):
+    """A request was carried out, or why it was not."""
+
+    kind: ClassVar[str] = "controlled"
+    request: str
+    message: str
+    accepted: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished(Event):
+    """The run came to its end; ``reason`` says which: all epochs, or early stopping."""
+
+    kind: ClassVar[str] = "finished"
+    step: int
+    seconds: float
+    reason: str = "completed"
+    metrics: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped(Event):
+    """The run was asked to stop and did; what was learned is kept."""
+
+    kind: ClassVar[str] = "stopped"
+    step: int
+    seconds: float
+    metrics: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted(Event):
+    """The worker was told to end by the system; a checkpoint is written, the run can go on."""
+
+    kind: ClassVar[str] = "interrupted"
+    step: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(Event):
+    """The run could not go on; ``report`` names a file when the program is to blame."""
+
+    kind: ClassVar[str] = "failed"
+    message: str
+    report: str = ""
+
+
+KINDS: dict[str, type[Event]] = {
+    kind.kind: kind
+    for kind in (
+        Started, Data, Model, Progress, Evaluated, Samples, CheckpointSaved, Resources, Log,
+        Controlled, Finished, Stopped, Interrupted, Failed,
+    )
+}  # fmt: skip
+ENDINGS = (Finished, Stopped, Interrupted, Failed)
+_FIELDS = {
+    kind: frozenset(part.name for part in dataclasses.fields(kind)) for kind in KINDS.values()
+}
+
+
+def finite(value: float) -> float | None:
+    """``value``, or ``None`` where JSON has no number for it."""
+    return float(value) if math.isfinite(value) else None
+
+
+def finite_all(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """:func:`finite` for each value."""
+    return {name: finite(value) for name, value in metrics.items()}
+
+
+def encode(event: Event) -> str:
+    """One line of JSON without its end."""
+    record = {part.name: getattr(event, part.name) for part in dataclasses.fields(event)}
+    return json.dumps({"event": event.kind} | record, allow_nan=False, separators=(",", ":"))
+
+
+def decode(line: str | bytes) -> Event | None:
+    """The event in a line, or ``None`` where there is none that this version knows."""
+    try:
+        record = safe_json.loads(line)
+        kind = KINDS[record.pop("event")]
+        return kind(**{name: value for name, value in record.items() if name in _FIELDS[kind]})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+_ROOM = 4096
+"""Bytes that are kept free for the last word."""
+
+
+class EventLog:
+    """Appends events to a file; safe to use from several threads and after a torn last line.
+
+    Room for the event that ends a run is kept while it goes on: a file beside this one gives up
+    its place on a full disk, and a file of limited length is filled only so far.
+    """
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        self._file = os.open(path, flags, 0o600)
+        self._reserve = path.with_name(f".{path.name}.reserve")
+        self._writing = threading.Lock()
+        size = os.fstat(self._file).st_size
+        self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
+        with contextlib.suppress(OSError):  # whether there is room at all, the events will tell
+            atomic.write_bytes(self._reserve, os.urandom(_ROOM))
+
+    def __enter__(self) -> EventLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, event: Event) -> None:
+        """Append one event with a single write. Raises ``OSError`` when the disk is full."""
+        line = (encode(event) + "\n").encode()
+        with self._writing:
+            if isinstance(event, ENDINGS):
+                self._reserve.unlink(missing_ok=True)
+            else:
+                self._keep_room(len(line))
+            if self._torn:
+                line = b"\n" + line
+            written = os.write(self._file, line)
+            self._torn = written != len(line)
+        if written != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _keep_room(self, length: int) -> None:
+        limit = size_limit()
+        if limit is not None and os.fstat(self._file).st_size + length + _ROOM > limit:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+    def close(self) -> None:
+        """Close the file, its content on the disk."""
+        try:
+            self._reserve.unlink(missing_ok=True)
+            os.fsync(self._file)
+        finally:
+            os.close(self._file)
+
+
+Report = Callable[[Event], None]

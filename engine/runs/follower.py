@@ -1,0 +1,65 @@
+"""Read a growing ``events.jsonl``: whole lines only, each once.
+
+A long run has a million of them, which take many seconds to decode. :meth:`Follower.catch_up`
+passes over those that the state of the run would not show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.runs.directory import RunDirectory
+from engine.runs.downsampling import Thinning
+from engine.runs.events import Event, decode
+from engine.runs.history import History
+
+_BLOCK = 1 << 20
+
+
+class Follower:
+    """Remembers how far a file was read."""
+
+    def __init__(self, path: Path, begin: int = 0) -> None:
+        """What stands before the byte ``begin`` is not read."""
+        self._path = path
+        self._offset = begin
+        self._torn = b""
+
+    def new(self) -> Iterator[Event]:
+        """Yield the events that were written since the last call."""
+        for lines in self._blocks():
+            yield from filter(None, map(decode, lines))
+
+    def catch_up(self, history: History) -> None:
+        """Bring ``history``, a new one, to where the run is; :meth:`new` goes on from there.
+
+        A curve of a long run has fewer points then than if all had been added, as many as are
+        kept in the end.
+        """
+        thinning = Thinning()
+        for lines in self._blocks():
+            history.apply_all(filter(None, map(decode, thinning.take(lines))))
+        history.apply_all(filter(None, map(decode, thinning.rest())))
+        history.passed_over(thinning.strides)
+        if (last := decode(thinning.last)) is not None:
+            history.last_time = last.time
+
+    def _blocks(self) -> Iterator[list[bytes]]:
+        try:
+            file = self._path.open("rb", buffering=0)
+        except FileNotFoundError:
+            return
+        with file:
+            file.seek(self._offset)
+            while block := file.read(_BLOCK):
+                self._offset += len(block)
+                *lines, self._torn = (self._torn + block).split(b"\n")
+                yield lines
+
+
+def read_history(run: RunDirectory) -> History:
+    """The state of a run from its events so far, of a long one as in :meth:`Follower.catch_up`."""
+    history = History()
+    Follower(run.events).catch_up(history)
+    return history

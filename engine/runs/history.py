@@ -1,0 +1,233 @@
+"""From events to state: the one reducer behind every bar, table and chart, live or old."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.runs.events import (
+    ENDINGS,
+    CheckpointSaved,
+    Controlled,
+    Data,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Interrupted,
+    Log,
+    Model,
+    Progress,
+    Resources,
+    Samples,
+    Started,
+    Stopped,
+)
+
+CURVE_POINTS = 4096
+LOG_LINES = 1000
+EVALUATIONS = 2000
+MEASUREMENTS = 720
+"""An hour of them, at one in five seconds."""
+SAMPLES = 50
+_MEASURED = ("loss", "learning_rate", "grad_norm", "samples_per_second")
+"""What the updates tell that makes a curve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a curve."""
+
+    step: int
+    epoch: float
+    seconds: float
+    value: float
+
+
+@dataclass(slots=True)
+class Curve:
+    """A metric over the run, of bounded length: every second point goes when it is full.
+
+    The first and the newest point are always there.
+    """
+
+    points: list[Point] = field(default_factory=list)
+    _stride: int = 1
+    _added: int = 0
+    _passing: bool = False
+    """Whether the newest point only stays until the next comes."""
+
+    def add(self, point: Point) -> None:
+        """Append a point; of a thinned curve only each n-th stays."""
+        if self._passing:
+            self.points.pop()
+        self.points.append(point)
+        self._passing = self._added % self._stride != 0
+        self._added += 1
+        if len(self.points) > CURVE_POINTS and not self._passing:
+            self.points = self.points[::2]
+            self._stride *= 2
+
+    def cut(self, step: int) -> None:
+        """Forget what came after ``step``: the run went on from there again."""
+        while self.points and self.points[-1].step > step:
+            self.points.pop()
+        self._passing = False
+        self._added = len(self.points) * self._stride
+
+    def stands_for(self, count: int) -> None:
+        """Each point so far was chosen among so many: those that come are thinned alike."""
+        self._stride *= count
+        self._added *= count
+
+    @property
+    def last(self) -> float | None:
+        """The newest value."""
+        return self.points[-1].value if self.points else None
+
+
+@dataclass
+class History:
+    """Everything that the events of a run have said so far."""
+
+    started: Started | None = None
+    data: dict[str, Any] | None = None
+    model: Model | None = None
+    progress: Progress | None = None
+    trained: Progress | None = None
+    """The last word about updates, as opposed to evaluations."""
+    resources: Resources | None = None
+    samples: Samples | None = None
+    measured: deque[Resources] = field(default_factory=lambda: deque(maxlen=MEASUREMENTS))
+    """The newest words on the machine, in order."""
+    sampled: deque[Samples] = field(default_factory=lambda: deque(maxlen=SAMPLES))
+    """The newest samples, in order."""
+    ending: Event | None = None
+    first_time: float | None = None
+    last_time: float | None = None
+    best: Evaluated | None = None
+    evaluations: list[Evaluated] = field(default_factory=list)
+    """Those of the validation data: the newest, and before them those that were the best."""
+    final: dict[str, Evaluated] = field(default_factory=dict)
+    """The last evaluation of every other split."""
+    curves: dict[tuple[str, str], Curve] = field(default_factory=dict)
+    """By metric and split, as in ``("loss", "train")``."""
+    checkpoint: CheckpointSaved | None = None
+    controlled: Controlled | None = None
+    log: list[Log] = field(default_factory=list)
+    version: int = 0
+    """Grows with every event, so that a screen knows whether there is something new."""
+
+    def apply_all(self, events: Iterable[Event]) -> None:
+        """:meth:`apply` for each."""
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: Event) -> None:
+        """Take one event in."""
+        self.version += 1
+        self.first_time = self.first_time or event.time
+        self.last_time = event.time
+        match event:
+            case Progress():
+                self._progress(event)
+            case Evaluated():
+                self._evaluated(event)
+            case Started():
+                self._started(event)
+            case Data():
+                self.data = event.summary
+            case Model():
+                self.model = event
+            case Resources():
+                self.resources = event
+                self.measured.append(event)
+            case Samples():
+                self.samples = event
+                self.sampled.append(event)
+            case CheckpointSaved():
+                self.checkpoint = event
+            case Controlled():
+                self.controlled = event
+                self._log(event, "info" if event.accepted else "warning", event.message)
+            case Log():
+                self._log(event, event.level, event.message)
+            case Finished() | Stopped() | Interrupted() | Failed():
+                self.ending = event
+
+    def passed_over(self, strides: Mapping[str, int]) -> None:
+        """Of the curves of each split, only one point of so many was among the events so far."""
+        for (_, split), curve in self.curves.items():
+            curve.stands_for(strides.get(split, 1))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has said its last word."""
+        return isinstance(self.ending, ENDINGS)
+
+    @property
+    def seconds(self) -> float:
+        """Time from the first event to the last."""
+        return (self.last_time or 0.0) - (self.first_time or 0.0)
+
+    @property
+    def remaining(self) -> float | None:
+        """Estimated seconds to the end, from the mean pace so far."""
+        progress = self.progress
+        if progress is None or progress.step == 0 or self.ended:
+            return None
+        return progress.seconds / progress.step * (progress.steps - progress.step)
+
+    def curve(self, metric: str, split: str) -> Curve:
+        """The curve of a metric; an empty one where there is none."""
+        return self.curves.setdefault((metric, split), Curve())
+
+    def _started(self, event: Started) -> None:
+        """A worker begins, or goes on from a checkpoint: what came after that never was."""
+        self.started = event
+        self.ending = None
+        step = event.resumed_step
+        self.evaluations = [row for row in self.evaluations if row.step <= step]
+        self.best = next((row for row in reversed(self.evaluations) if row.best), None)
+        self.final = {}
+        if self.progress is not None and self.progress.step > step:
+            self.progress = None
+        while self.sampled and self.sampled[-1].step > step:
+            self.sampled.pop()
+        if self.samples is not None and self.samples.step > step:
+            self.samples = None
+        if self.checkpoint is not None and self.checkpoint.step > step:
+            self.checkpoint = None
+        for curve in self.curves.values():
+            curve.cut(step)
+
+    def _progress(self, event: Progress) -> None:
+        self.progress = event
+        if event.phase != "train" or event.loss is None:
+            return
+        self.trained = event
+        for name in _MEASURED:
+            if (value := getattr(event, name)) is not None:
+                point = Point(event.step, event.epoch, event.seconds, value)
+                self.curve(name, "train").add(point)
+
+    def _evaluated(self, event: Evaluated) -> None:
+        if event.split != "validation":
+            self.final[event.split] = event
+            return
+        self.evaluations.append(event)
+        if len(self.evaluations) > 2 * EVALUATIONS:
+            older = [row for row in self.evaluations[:-EVALUATIONS] if row.best]
+            self.evaluations = older[-EVALUATIONS // 2 :] + self.evaluations[-EVALUATIONS:]
+        if event.best:
+            self.best = event
+        for name, value in event.metrics.items():
+            if value is not None:
+                point = Point(event.step, event.epoch, event.seconds, value)
+                self.curve(name, "validation").add(point)
+
+    def _log(self, event: Event, level: str, message: str) -> None:
+        self.log.append(Log(time=event.time, level=level, message=message))
+        del self.log[:-LOG_LINES]

@@ -1,0 +1,70 @@
+"""The history of a folder of runs, the newest first.
+
+What was read of a run that does not train now is kept in an index beside the runs
+(:mod:`engine.runs.index`) and read again when its files change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.runs import index
+from engine.runs.directory import RunDirectory, each_run
+from engine.runs.index import Entry
+from engine.runs.summary import RunSummary, summarize
+
+__all__ = ["FIRST", "RunList", "RunSummary", "list_runs", "summarize"]
+
+FIRST = 50
+"""So many are read before the index, which takes longer: a screen shows them at once."""
+
+
+class RunList:
+    """The history of a folder, read again only where something may have changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, Entry] | None = None
+        self._unsaved = 0
+
+    def read(self) -> Iterator[RunSummary]:
+        """Yield all runs, the newest first.
+
+        Raises :class:`~engine.errors.RunError` for the folder only.
+        """
+        known: dict[str, Entry] = self._known or {}
+        now: dict[str, Entry] = {}
+        for place, run in enumerate(each_run(self._folder)):
+            if place == FIRST and self._known is None:
+                known = index.load(self._folder)
+            entry = now[run.id] = _entry(run, known.get(run.id))
+            if place >= FIRST and entry.settled and entry is not known.get(run.id):
+                self._unsaved += 1
+            yield entry.summary
+        self._unsaved += len(known.keys() - now.keys())
+        self._known = now
+
+    def save(self) -> None:
+        """Keep what was read for the next start; nothing happens where it cannot be written."""
+        if self._unsaved and self._known is not None and len(self._known) > FIRST:
+            index.save(self._folder, self._known)
+        self._unsaved = 0
+
+
+def list_runs(folder: Path) -> list[RunSummary]:
+    """All runs of a folder, the newest first.
+
+    Raises :class:`~engine.errors.RunError` for the folder only.
+    """
+    runs = RunList(folder)
+    found = list(runs.read())
+    runs.save()
+    return found
+
+
+def _entry(run: RunDirectory, known: Entry | None) -> Entry:
+    stamp = run.stamp()
+    if known is not None and known.stamp == stamp and known.settled:
+        return known
+    return Entry(stamp, summarize(run, known.summary if known is not None else None))

@@ -1,0 +1,216 @@
+"""What a list shows of a run, without reading all its events.
+
+Thousands of runs are listed at once, so of each the least is read: the parts of its configuration
+that are shown, the first event and the last.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from pydantic import ValidationError
+
+from engine.config.data.registry import DATA
+from engine.config.models.registry import MODELS
+from engine.config.run_config import RunConfig
+from engine.config.tasks.base import TaskConfig
+from engine.config.tasks.registry import TASKS
+from engine.errors import RunError
+from engine.files import safe_toml
+from engine.runs.annotations import NOTHING_NOTED, Annotations, read_annotations
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import Evaluated, Event, Finished, Progress, Stopped
+
+_OVERLAP = 64 * 1024
+"""Bytes that are looked through again, since a line may have been written half."""
+_LISTED = ("task", "data", "model")
+_NAME = re.compile(r'^name = "([a-z0-9._-]+)"$', re.MULTILINE)
+_DECIDES = re.compile(r'^metric_for_best_model = (?:"(\w*)")?', re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run as a list shows it."""
+
+    run: RunDirectory
+    name: str
+    state: State
+    started: float
+    """Seconds since 1970."""
+    seconds: float
+    """From the first event to the last."""
+    task: str = ""
+    data: str = ""
+    model: str = ""
+    metric: str = ""
+    """Name of the metric that decides which weights are best."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Final metrics, of the test data where there are any; before the end the best so far."""
+    done: float | None = None
+    """Share of the updates that a running one has made."""
+    problem: str = ""
+    """Why the configuration cannot be read, empty when it can."""
+    notes: Annotations = NOTHING_NOTED
+    scanned: int = 0
+    """Bytes of the events among which there was no better evaluation."""
+    id: str = field(init=False, repr=False, compare=False)
+    """The name of the run's directory; kept, since lists ask thousands for it at each key."""
+    text: str = field(init=False, repr=False, compare=False)
+    """All words that it is found by, in small letters."""
+
+    def __post_init__(self) -> None:
+        shown = (self.name, self.task, self.data, self.model, self.state, self.metric)
+        object.__setattr__(self, "id", self.run.id)
+        words = " ".join((self.id, *shown, *self.notes.tags, self.notes.note)).lower()
+        object.__setattr__(self, "text", words)
+
+    @property
+    def value(self) -> float | None:
+        """The value of :attr:`metric`."""
+        return self.metrics.get(self.metric)
+
+    def record(self) -> dict[str, Any]:
+        """As JSON takes it; ``started`` in UTC after ISO 8601."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "task": self.task,
+            "state": str(self.state),
+            "metric": self.metric,
+            "value": self.value,
+            "started": datetime.fromtimestamp(self.started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "seconds": round(self.seconds, 1),
+            "tags": list(self.notes.tags),
+            "note": self.notes.note,
+            "pinned": self.notes.pinned,
+        }
+
+
+def summarize(run: RunDirectory, before: RunSummary | None = None) -> RunSummary:
+    """What a list shows of ``run``; a run that cannot be read carries its problem.
+
+    ``before`` is what was read earlier: only newer events are looked through again.
+    """
+    size = _size(run)
+    first, (state, last) = run.first(), run.standing()
+    started = first.time if first is not None else _made(run)
+    shown = _shown(run)
+    return RunSummary(
+        run=run,
+        name=shown.name,
+        state=state,
+        started=started,
+        seconds=max(0.0, last.time - started) if last is not None else 0.0,
+        task=shown.task,
+        data=shown.data,
+        model=shown.model,
+        metric=shown.metric,
+        metrics=_metrics(run, last, before),
+        done=_done(run) if state is State.RUNNING else None,
+        problem=shown.problem,
+        notes=read_annotations(run),
+        scanned=size,
+    )
+
+
+def _size(run: RunDirectory) -> int:
+    try:
+        return os.stat(f"{run.path}/events.jsonl").st_size  # noqa: PTH116 — as in run_directory
+    except OSError:
+        return 0
+
+
+def _made(run: RunDirectory) -> float:
+    try:
+        return run.path.stat().st_mtime
+    except OSError:  # deleted while the list was made
+        return 0.0
+
+
+def _done(run: RunDirectory) -> float | None:
+    last = run.last_of(Progress)
+    return last.step / last.steps if isinstance(last, Progress) and last.steps else None
+
+
+def _metrics(
+    run: RunDirectory, last: Event | None, before: RunSummary | None
+) -> Mapping[str, float]:
+    """The final metrics, else those of the newest evaluation that was the best so far."""
+    if isinstance(last, Finished | Stopped) and last.metrics:
+        return _numbers(last.metrics)
+    after = max(0, before.scanned - _OVERLAP) if before is not None else 0
+    for event in run.newest(Evaluated, after=after):
+        if isinstance(event, Evaluated) and event.best:
+            return _numbers(event.metrics)
+    return before.metrics if before is not None else {}
+
+
+def _numbers(metrics: Mapping[str, object]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items() if isinstance(value, float | int)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The parts of a configuration that a list shows."""
+
+    name: str
+    task: str = ""
+    data: str = ""
+    model: str = ""
+    metric: str = ""
+    problem: str = ""
+
+
+def _shown(run: RunDirectory) -> _Shown:
+    """Read those parts.
+
+    Reading and checking whole files would take most of the time of a long list, and the sections
+    of most runs are the same: only what is shown is read, each different text once.
+    """
+    try:
+        text = run.read_config()
+        return _quickly(text) or _described(run.config())
+    except RunError as error:
+        return _Shown(run.id, problem=str(error))
+
+
+def _quickly(text: str) -> _Shown | None:
+    """What is shown of a file as the program writes it, ``None`` for any other."""
+    head, *sections = text.split("\n[")
+    name, decides = _NAME.search(head), _DECIDES.search(text)
+    if '"""' in text or "'''" in text or not name or (decides and decides[1] is None):
+        return None
+    wanted = "".join(f"[{part}" for part in sections if part.partition("]")[0] in _LISTED)
+    try:
+        task, data, model = _parsed(wanted)
+        return _Shown(
+            name[1], task.kind, data, model, task.metric(decides[1] if decides else "").name
+        )
+    except (ValidationError, ValueError, KeyError):
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> tuple[TaskConfig, str, str]:
+    values = safe_toml.loads(text)
+    return (
+        TASKS.parse(values["task"]),
+        DATA.parse(values["data"]).label,
+        MODELS.parse(values["model"]).kind,
+    )
+
+
+def _described(config: RunConfig) -> _Shown:
+    return _Shown(
+        config.name,
+        config.task.kind,
+        config.data.label,
+        config.model.kind,
+        config.task.metric(config.train.metric_for_best_model).name,
+    )

@@ -1,0 +1,62 @@
+"""Where deleted runs go first: a folder beside the others, from which they come back whole."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from pathlib import Path
+
+from engine.errors import RunError
+from engine.runs.directory import RunDirectory, State, all_runs
+
+_FOLDER = ".trash"
+
+
+def trash_folder(folder: Path) -> Path:
+    """The trash of a folder of runs. It lies in it, so that to move a run copies nothing."""
+    return folder / _FOLDER
+
+
+def discard(run: RunDirectory) -> RunDirectory:
+    """Move a run into the trash. Raises :class:`RunError`, above all for one that trains."""
+    if run.state() is State.RUNNING:
+        raise RunError(f"The run {run.id} goes on.", "Stop it before it is deleted.")
+    trash = trash_folder(run.path.parent)
+    with run.locked():
+        return _move(run, trash)
+
+
+def restore(run: RunDirectory) -> RunDirectory:
+    """Move a run from the trash back to the others. Raises :class:`RunError`."""
+    return _move(run, run.path.parent.parent)
+
+
+def empty(folder: Path) -> int:
+    """Remove all that is in the trash of ``folder``; returns how many runs there were.
+
+    Raises :class:`RunError`.
+    """
+    runs = all_runs(trash_folder(folder))
+    for run in runs:
+        run.delete()
+    # What an earlier call left that was killed in the middle.
+    for remains in trash_folder(folder).glob(".deleted-*"):
+        shutil.rmtree(remains, ignore_errors=True)
+    return len(runs)
+
+
+def _move(run: RunDirectory, folder: Path) -> RunDirectory:
+    """Move a run; where its name is taken, it gets a number behind."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for attempt in range(1, 1000):
+            target = folder / (run.id if attempt == 1 else f"{run.id[:60]}-{attempt}")
+            if target.exists():
+                continue
+            run.path.rename(target)
+            return RunDirectory(target)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            raise RunError(f"There is no run {run.id} any more.") from error
+        raise RunError(f"Cannot move {run.path}: {error.strerror}.") from error
+    raise RunError(f"Too many runs are called {run.id}.")

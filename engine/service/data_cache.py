@@ -1,0 +1,75 @@
+"""Data that was looked at before: read again only when its section or its file has changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from engine.config.run_config import RunConfig
+from engine.data.fitted import Fitted
+from engine.data.raw import RawData
+from engine.tasks.create import create_task
+from engine.tasks.task import Task
+
+T = TypeVar("T")
+
+
+class _Newest(Generic[T]):
+    """What was made last, by what it was made from."""
+
+    _LIMIT = 2
+
+    def __init__(self) -> None:
+        self._made: dict[str, T] = {}
+
+    def get(self, key: str, make: Callable[[], T]) -> T:
+        made = self._made.pop(key) if key in self._made else make()
+        self._made[key] = made
+        while len(self._made) > self._LIMIT:
+            del self._made[next(iter(self._made))]
+        return made
+
+    def kept(self) -> Iterable[T]:
+        return self._made.values()
+
+
+_raw: _Newest[RawData] = _Newest()
+_fitted: _Newest[Fitted] = _Newest()
+
+
+def loaded(config: RunConfig) -> tuple[Task[Any], RawData, Fitted]:
+    """The task of ``config``, its data and what the data taught; raises ``DataError``."""
+    task, raw = loaded_rows(config)
+    with_model = [*_key(config), config.model.model_dump(mode="json")]
+    return task, raw, _fitted.get(json.dumps(with_model), lambda: task.fit(raw))
+
+
+def loaded_rows(config: RunConfig) -> tuple[Task[Any], RawData]:
+    """The task of ``config`` and its data, whether it suits the task or not."""
+    task = create_task(config)
+    return task, _raw.get(json.dumps(_key(config)), task.load)
+
+
+def _key(config: RunConfig) -> list[Any]:
+    sections = [config.data.model_dump(mode="json"), config.task.model_dump(mode="json")]
+    return [*sections, _stamp(sections[0])]
+
+
+def held_bytes() -> int:
+    """Size of all tables that are kept."""
+    return sum(table.nbytes for raw in _raw.kept() for table in raw.splits.values())
+
+
+def _stamp(section: dict[str, Any]) -> list[tuple[str, int, int]]:
+    """When the files that the section names were changed last, and their sizes."""
+    stamps = []
+    for name, value in section.items():
+        if isinstance(value, str) and value and name != "kind":
+            try:
+                found = Path(value).expanduser().stat()
+            except (OSError, ValueError, RuntimeError):  # the name of something else
+                continue
+            stamps.append((name, found.st_mtime_ns, found.st_size))
+    return stamps

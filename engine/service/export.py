@@ -1,0 +1,310 @@
+"""Give a finished model away: in the form that others need, and only after it was tried.
+
+Whatever is written is loaded back and compared with the run's own model on a batch of its data
+before anybody is told that it is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten_with_path, tree_leaves, tree_map, tree_unflatten
+
+from engine.adapters.lora import load_adapter, merged
+from engine.artifacts.build import holds_adapter
+from engine.artifacts.model_card import Metrics, write_card
+from engine.artifacts.model_folder import load_exported
+from engine.batches.source import Batch
+from engine.data.fitted import Fitted
+from engine.errors import DataError, RunError, TrainingError
+from engine.files.paths import expanded, is_file, is_folder, runs_folder
+from engine.files.sanitize import plain
+from engine.runs.directory import RunDirectory
+from engine.tasks.create import create_task
+from engine.tasks.task import Task
+
+_ROWS = 8
+_TOLERANCE = 1e-4
+_CPU = torch.device("cpu")
+_PEFT = ("adapter_config.json", "adapter_model.safetensors", "README.md")
+_REFUSALS = (
+    RuntimeError, ValueError, TypeError, AttributeError, AssertionError, NameError,
+    torch.onnx.errors.OnnxExporterError,
+)  # fmt: skip
+"""What torch raises for models that it cannot trace, or whose trace does not run."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run's model, loaded, with a batch to try it on."""
+
+    folder: Path
+    task: Task[Any]
+    fitted: Fitted
+    network: nn.Module
+    batch: Batch
+    metrics: Metrics
+
+    def output(self, network: Callable[..., Any] | None = None) -> list[Tensor]:
+        """What a network (this one's own, if none is given) says to the batch."""
+        with torch.inference_mode():
+            arguments, named = self.arguments
+            return _tensors((network or self.network)(*arguments, **named))
+
+    @property
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """How the network is called with the batch."""
+        return self.task.call_arguments(self.batch)
+
+
+def answer(run: str, destination: str, form: str) -> dict[str, Any]:
+    """Write the model of ``run`` to ``destination`` in one of :data:`FORMS`; tells its size.
+
+    Raises :class:`~engine.errors.UserError`; then nothing is left at the destination.
+    """
+    directory = RunDirectory.open(runs_folder(), run)
+    target = expanded(destination).absolute()
+    if is_file(target) or is_folder(target):
+        raise RunError(f"{target} exists already.", "Give a name that is free.")
+    finished = _finished(directory)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as name:
+            written = Path(name) / target.name
+            difference = FORMS[form](finished, written)
+            _check(difference)
+            written.rename(target)
+    except OSError as error:
+        raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
+    return {"path": str(target), "bytes": _size(target), "difference": difference}
+
+
+def _finished(run: RunDirectory) -> Finished:
+    task, fitted, network = load_exported(run.model, _CPU)
+    batch = _some_batch(task, fitted)
+    metrics = (run.read_report() or {}).get("metrics") or {}
+    return Finished(run.model, task, fitted, network, batch, metrics)
+
+
+def _some_batch(task: Task[Any], fitted: Fitted) -> Batch:
+    """A batch of the training rows, of as few as make one: windows and blocks need many."""
+    table = task.load().train
+    rows = _ROWS
+    while True:
+        rows = min(rows, table.num_rows)
+        try:
+            source = task.encode(table.slice(0, rows), fitted, _CPU, lambda _: None)
+            if len(source):
+                return next(source.read(source.plan(_ROWS)))
+        except DataError:  # too few
+            if rows == table.num_rows:
+                raise
+        if rows == table.num_rows:
+            raise DataError("The training data has no row to try the model on.")
+        rows *= 8
+
+
+def _copy(finished: Finished, target: Path) -> float:
+    """The folder as it is: what transformers or peft load, with the record of the run."""
+    shutil.copytree(finished.folder, target)
+    return _difference_to(finished, target)
+
+
+def _adapter(finished: Finished, target: Path) -> float:
+    """The adapter without the record of the run: what peft loads onto the base."""
+    if not holds_adapter(finished.folder):
+        raise TrainingError("This run has no adapter.", "Export it without --adapter.")
+    target.mkdir()
+    for name in _PEFT:
+        if (finished.folder / name).is_file():
+            shutil.copy(finished.folder / name, target)
+    base = finished.task.build_network(finished.fitted)
+    return _largest(finished, load_adapter(base, target).eval())
+
+
+def _merge(finished: Finished, target: Path) -> float:
+    """The base with the adapter worked into its weights: no peft is needed to load it."""
+    if not holds_adapter(finished.folder):
+        raise TrainingError("This run has no adapter to merge.", "Export it without --merge.")
+    target.mkdir()
+    network = merged(finished.network)
+    finished.task.save_network(network, finished.fitted, target)
+    finished.task.save_companions(finished.fitted, target)
+    write_card(target, finished.task.config, finished.fitted, finished.metrics)
+    model = finished.task.config.model.exported(target)
+    task = create_task(finished.task.config.model_copy(update={"model": model}))
+    return _largest(finished, task.load_network(finished.fitted, target).eval())
+
+
+def _program(finished: Finished, target: Path) -> float:
+    """A program of ``torch.export``: runs without this package and without the model's code."""
+    arguments, named = finished.arguments
+    network = finished.network
+    with _supported("a program of torch.export"):
+        program = torch.export.export(
+            _Tensors(network, network, named), arguments, named, strict=False,
+            dynamic_shapes=_dynamic(arguments, named),
+        )  # fmt: skip
+        torch.export.save(program, target)
+        loaded = torch.export.load(target).module()
+        return _largest(finished, loaded)
+
+
+def _onnx(finished: Finished, target: Path) -> float:
+    """An ONNX file, tried in onnxruntime."""
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401 — the exporter needs it and would say so less clearly
+    except ImportError as error:
+        raise RunError(
+            f"ONNX needs the package {error.name}.", "Install it with `pip install 'dltui[onnx]'`."
+        ) from error
+    leaves, structure = tree_flatten_with_path(finished.arguments)
+    places = [number for number, (_, leaf) in enumerate(leaves) if _is(leaf)]
+    values = tuple(leaves[number][1] for number in places)
+    names = [_name_of(leaves[number][0], finished.network) for number in places]
+
+    def call(*tensors: Tensor) -> Any:
+        filled = [leaf for _, leaf in leaves]
+        for number, tensor in zip(places, tensors, strict=True):
+            filled[number] = tensor
+        arguments, named = tree_unflatten(filled, structure)
+        return finished.network(*arguments, **named)
+
+    with _supported("ONNX"), _plain_attention(finished.network):
+        torch.onnx.export(
+            _Tensors(finished.network, call), values, str(target), dynamo=True, input_names=names,
+            dynamic_shapes=_dynamic(values, {}), external_data=False, verbose=False,
+        )  # fmt: skip
+    session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+    feed = {name: value.numpy() for name, value in zip(names, values, strict=True)}
+    outputs = [torch.from_numpy(value) for value in session.run(None, feed)]
+    return _distance(finished.output(), outputs)
+
+
+def _name_of(path: tuple[Any, ...], network: nn.Module) -> str:
+    """What an input is called: as among those of the call, or in the network."""
+    last = path[-1]
+    parameters = list(inspect.signature(network.forward).parameters)
+    return str(last.key) if hasattr(last, "key") else parameters[last.idx]
+
+
+FORMS: dict[str, Callable[[Finished, Path], float]] = {
+    "folder": _copy,
+    "adapter": _adapter,
+    "merged": _merge,
+    "program": _program,
+    "onnx": _onnx,
+}
+"""By name: writes the form and returns its largest difference from the run's own output."""
+
+
+class _Tensors(nn.Module):
+    """A network that returns plain tensors, in place of transformers' records."""
+
+    def __init__(
+        self, network: nn.Module, call: Callable[..., Any], names: Iterable[str] = ()
+    ) -> None:
+        """``call`` calls the network, whose weights torch must know of.
+
+        ``names`` are those of its named arguments, which torch wants to know one by one.
+        """
+        super().__init__()
+        self.network = network
+
+        def forward(*arguments: Any, **named: Any) -> tuple[Tensor, ...]:
+            return tuple(_tensors(call(*arguments, **named)))
+
+        several = inspect.Parameter("arguments", inspect.Parameter.VAR_POSITIONAL)
+        others = (inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names)
+        forward.__signature__ = inspect.Signature([several, *others])  # type: ignore[attr-defined]
+        self.forward = forward
+
+
+def _dynamic(arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """Let every dimension vary that can: batches and lengths are not those of the example."""
+
+    def free(leaf: Any) -> Any:
+        return dict.fromkeys(range(leaf.ndim), torch.export.Dim.AUTO) if _is(leaf) else None
+
+    shapes = {"arguments": tree_map(free, arguments)} if arguments else {}
+    return shapes | tree_map(free, named)
+
+
+def _is(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor)
+
+
+@contextlib.contextmanager
+def _supported(what: str) -> Iterator[None]:
+    """Turn what torch says of a model that it cannot write into one sentence."""
+    try:
+        yield
+    except _REFUSALS as error:
+        raise TrainingError(f"This model cannot be written as {what}: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong at first, on one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return plain(lines[0], 300) if lines else type(error).__name__
+
+
+@contextlib.contextmanager
+def _plain_attention(network: Any) -> Iterator[None]:
+    """Let transformers compute attention step by step: its fused form has no place in ONNX."""
+    inner = network.get_base_model() if hasattr(network, "get_base_model") else network
+    inner = getattr(inner, "network", inner)
+    if not hasattr(inner, "set_attn_implementation"):
+        yield
+        return
+    before = inner.config._attn_implementation
+    inner.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        inner.set_attn_implementation(before)
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    """The tensors of a network's output, whichever form it has."""
+    if hasattr(output, "to_tuple"):
+        output = output.to_tuple()
+    return [leaf for leaf in tree_leaves(output) if _is(leaf)]
+
+
+def _difference_to(finished: Finished, folder: Path) -> float:
+    return _largest(finished, load_exported(folder, _CPU)[2])
+
+
+def _largest(finished: Finished, network: Callable[..., Any]) -> float:
+    return _distance(finished.output(), finished.output(network))
+
+
+def _distance(ours: list[Tensor], theirs: list[Tensor]) -> float:
+    """The largest difference of any number."""
+    pairs = zip(ours, theirs, strict=True)
+    return max(float((one.float() - other.float()).abs().max()) for one, other in pairs)
+
+
+def _check(difference: float) -> None:
+    if not difference <= _TOLERANCE:
+        raise TrainingError(
+            f"What was written says something else than the run's model (by {difference:.2g}), "
+            "so it was thrown away."
+        )
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [part for part in path.rglob("*") if part.is_file()]
+    return sum(part.stat().st_size for part in files)

@@ -1,0 +1,135 @@
+"""What a finished run says to new inputs: a few given by hand, or a file of many."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch import nn
+
+from engine.batches.source import Source
+from engine.data.fitted import Fitted
+from engine.data.readers.base import ReadOptions, read_file
+from engine.errors import DataError, RunError
+from engine.files.paths import expanded, runs_folder
+from engine.files.sanitize import plain
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Event, Log
+from engine.service.loaded_models import LoadedModels
+from engine.tasks.task import Task
+
+_BATCH = 64
+Row = str | Mapping[str, Any]
+_models = LoadedModels()
+
+
+def answer(
+    run: str, rows: Sequence[Row] | None = None, file: str = "", device: str = "cpu"
+) -> dict[str, Any]:
+    """Predict from ``rows`` (a text for the only input, or values by column) or a ``file``.
+
+    Without either, only the names of the columns are told. Returns ``inputs``, ``records`` (one
+    a row, or for a forecast one a step of the horizon) and ``notes``. Raises
+    :class:`~engine.errors.UserError`.
+    """
+    task, fitted, network = _models.get(_exported(run), torch.device(device))
+    inputs = task.inputs(fitted)
+    notes: list[str] = []
+    records: list[dict[str, Any]] = []
+    if file:
+        path = expanded(file)
+        table = task.from_file(_table_of_file(path, inputs), fitted, path.parent)
+        records = _predict(task, fitted, network, table, device, notes)
+    elif rows:
+        records = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
+    return {"inputs": list(inputs), "records": records, "notes": notes}
+
+
+def _exported(run: str) -> Path:
+    """The folder of a run's model."""
+    directory = RunDirectory.open(runs_folder(), run)
+    if not (directory.model / "manifest.json").is_file():
+        raise RunError(
+            f"The run {directory.id} has no finished model.", "Let it finish or stop it first."
+        )
+    return directory.model
+
+
+def _predict(
+    task: Task[Any],
+    fitted: Fitted,
+    network: nn.Module,
+    table: pa.Table,
+    device: str,
+    notes: list[str],
+) -> list[dict[str, Any]]:
+    def report(event: Event) -> None:
+        if isinstance(event, Log):
+            notes.append(event.message)
+
+    source = task.encode_new(table, fitted, torch.device(device), report)
+    with torch.inference_mode():
+        return _in_order(task, fitted, network, source)
+
+
+def _in_order(
+    task: Task[Any], fitted: Fitted, network: nn.Module, source: Source
+) -> list[dict[str, Any]]:
+    """Records in the order of the rows, in whatever order the source reads them best."""
+    plan = source.plan(_BATCH)
+    ordered: dict[int, list[dict[str, Any]]] = {}
+    for rows, batch in zip(plan, source.read(plan), strict=True):
+        records = task.predict(network, batch, fitted)
+        numbers = rows.tolist()
+        if len(records) == len(numbers):
+            ordered |= {number: [record] for number, record in zip(numbers, records, strict=True)}
+        else:
+            ordered[numbers[0]] = records
+    return [record for number in sorted(ordered) for record in ordered[number]]
+
+
+def _table_of(rows: Sequence[Row], inputs: Sequence[str]) -> pa.Table:
+    """Rows given by hand as a table with all inputs; what is not given is missing."""
+    values = [_by_column(row, inputs) for row in rows]
+    return pa.table({name: _column([row.get(name) for row in values]) for name in inputs})
+
+
+def _by_column(row: Row, inputs: Sequence[str]) -> Mapping[str, Any]:
+    if isinstance(row, str):
+        if len(inputs) > 1:
+            raise DataError(
+                f"This model takes {len(inputs)} inputs; give them by name.",
+                f"They are {', '.join(plain(name, 40) for name in inputs[:12])}.",
+            )
+        return {inputs[0]: row}
+    for name in row:
+        if name not in inputs:
+            near = difflib.get_close_matches(name, inputs, n=1)
+            hint = f"Did you mean {plain(near[0], 60)}?" if near else f"It has {', '.join(inputs)}."
+            raise DataError(f"This model has no input {plain(name, 60)!r}.", plain(hint, 400))
+    return row
+
+
+def _column(values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else str(value) for value in values])
+
+
+def _table_of_file(file: Path, inputs: Sequence[str]) -> pa.Table:
+    """The rows of a file; one column of another name serves where only one is needed."""
+    table = read_file(file, ReadOptions()).table
+    missing = [name for name in inputs if name not in table.column_names]
+    if missing and len(inputs) == 1 and table.num_columns == 1:
+        return table.rename_columns(list(inputs))
+    if missing:
+        raise DataError(
+            f"{plain(file)} has no column {', '.join(plain(name, 40) for name in missing[:5])}.",
+            f"It has {', '.join(plain(name, 40) for name in table.column_names[:12])}.",
+        )
+    return table.select(list(inputs))

@@ -1,0 +1,56 @@
+"""The first rows of a data set as texts, with what the task makes of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.config.run_config import RunConfig
+from engine.data.load import load_data
+from engine.data.raw import RawData
+from engine.errors import DataError
+from engine.service.data_cache import loaded, loaded_rows
+
+_CELL = 80
+
+
+def preview(values: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
+    """Answer ``preview``: the summary, and the first training rows of every column.
+
+    Where the rows can be read but do not suit the task, ``summary`` is ``None`` and ``problem``
+    says why. Raises ``ConfigError`` and ``DataError``.
+    """
+    config = RunConfig.parse(values)
+    table = _rows(config).train.slice(0, rows)
+    return _judged(config) | {
+        "columns": list(table.column_names),
+        "rows": [
+            [_text(cell) for cell in row]
+            for row in zip(*(column.to_pylist() for column in table.columns), strict=True)
+        ],
+    }
+
+
+def _rows(config: RunConfig) -> RawData:
+    try:
+        return loaded_rows(config)[1]
+    except DataError:  # of the task's own; when the data itself cannot be read, it is raised again
+        return load_data(config.data)
+
+
+def _judged(config: RunConfig) -> dict[str, Any]:
+    try:
+        task, raw, fitted = loaded(config)
+        return {"summary": task.summarize(raw, fitted).record(), "problem": ""}
+    except DataError as error:
+        return {"summary": None, "problem": str(error)}
+
+
+def _text(cell: Any) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, dict) and isinstance(cell.get("bytes"), bytes):
+        return f"{cell.get('path') or 'image'} ({len(cell['bytes']):,} bytes)"
+    if isinstance(cell, float):
+        return f"{cell:.6g}"
+    return str(cell)[:_CELL]

@@ -1,0 +1,87 @@
+"""When the memory is full: how to tell, and batches in pieces that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from engine.config.run_config import RunConfig
+from engine.errors import TrainingError
+from engine.hardware.device import Compute
+from engine.training.optimizer import state_bytes
+
+
+def in_pieces(plan: Sequence[Tensor], pieces: int, least: int = 1) -> list[Tensor]:
+    """Each batch of row numbers cut into ``pieces``, or fewer so that each has ``least`` rows."""
+    return [
+        piece
+        for rows in plan
+        for piece in torch.tensor_split(rows, max(1, min(pieces, len(rows) // least)))
+    ]
+
+
+def least_rows(network: nn.Module) -> int:
+    """Rows that the network needs at once to be trained: a batch norm cannot train on one."""
+    return 2 if any(isinstance(part, _BatchNorm) for part in network.modules()) else 1
+
+
+def nothing_fits(
+    compute: Compute, network: nn.Module, config: RunConfig, update: int | None
+) -> TrainingError:
+    """What to say when not even one sample fits.
+
+    ``update`` is what one is estimated to take at most beside the weights and the optimizer's
+    state; ``None`` where that is not known.
+    """
+    trained = [weight for weight in network.parameters() if weight.requires_grad]
+    weights = sum(part.nbytes for part in (*network.parameters(), *network.buffers()))
+    gradients = sum(weight.nbytes for weight in trained)
+    optimizer = sum(state_bytes(weight, config.train) for weight in trained)
+    parts = {"weights": weights, "gradients": gradients, "optimizer": optimizer}
+    if update is None:
+        estimate = "Before any sample there are"
+    else:
+        parts["the sample and what is computed of it"] = max(0, update - gradients)
+        estimate = f"With one, training takes an estimated {_megabytes(sum(parts.values()))}:"
+    told = ", ".join(f"{name} {_megabytes(size)}" for name, size in parts.items())
+    *ways, last = _savings(compute, config)
+    return TrainingError(
+        f"Out of memory: not even one sample at a time fits on {compute.device}. {estimate} "
+        f"{told}.",
+        f"Choose {', '.join(ways)} or {last}.",
+    )
+
+
+_LENGTHS = ("max_length", "max_source_length", "max_target_length", "image_size", "window")
+"""Fields of a task that say how large a sample is."""
+
+
+def _savings(compute: Compute, config: RunConfig) -> list[str]:
+    """What of a configuration could be changed for less memory."""
+    lengths = [name for name in _LENGTHS if name in type(config.task).model_fields]
+    ways = ["a smaller model", *(f"a smaller task.{name}" for name in lengths)]
+    if not lengths:
+        ways.append("smaller samples, as with fewer columns")
+    if not config.adapter.active:
+        ways.append("adapter.method=lora")
+    if getattr(config.model, "gradient_checkpointing", True) is False:
+        ways.append("model.gradient_checkpointing=true")
+    if compute.precision == "float32":
+        ways.append("compute.precision=bfloat16")
+    return ways
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def too_large(device: torch.device) -> TrainingError:
+    """What to say when a sharded network has no room for a batch."""
+    return TrainingError(
+        f"Out of memory: this process's share of a batch does not fit on {device}.",
+        "Choose a smaller train.batch_size with more train.gradient_accumulation_steps, more "
+        "train.devices, shorter texts or smaller images, or gradient checkpointing.",
+    )

@@ -1,0 +1,187 @@
+"""A chart of curves with its legend above; colours come from the theme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+
+from tui.charts.canvas import Canvas
+from tui.charts.plot import Color, Line, Pair, Plot, draw
+from tui.format.numbers import duration, number
+from tui.format.text import literal
+
+STYLES = ("train", "validation", "other", "third")
+"""The looks of a curve, each with a colour of the theme and a marker."""
+SERIES = tuple(f"series-{place}" for place in range(1, 13))
+"""Looks of curves of the same kind, as of several runs; each with a marker and a colour."""
+_MARKERS = {"train": "", "validation": "●", "other": "▲", "third": "■"} | dict(
+    zip(SERIES, "●▲■▼○△□▽+×*#", strict=True)
+)
+SMOOTHING = 0.9
+TIME = "time"
+"""The name of an axis of seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A named curve and one of :data:`STYLES`."""
+
+    name: str
+    style: str
+    points: Sequence[Pair]
+    joined: bool = True
+    """Whether a line goes through the points."""
+
+    def at(self, x: float) -> Pair | None:
+        """The point that is nearest to ``x``."""
+        return min(self.points, key=lambda point: abs(point[0] - x), default=None)
+
+
+def marker_of(style: str) -> str:
+    """The marker of a look, empty for none."""
+    return _MARKERS[style]
+
+
+class Chart(Canvas):
+    """Draws what it was given last, in a thread; again after a change of size or theme."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"chart--{style}" for style in (*STYLES, "best", "cursor")
+    }
+    DEFAULT_CSS = """
+    Chart {
+        height: 1fr;
+        color: $text-muted;
+        .chart--train { color: $primary; }
+        .chart--validation { color: $warning; }
+        .chart--other { color: $success; }
+        .chart--third { color: $error; }
+        .chart--best { color: $foreground; }
+        .chart--cursor { color: $accent; }
+    }
+    """
+
+    @dataclass
+    class Drawn(Message, bubble=False):
+        """The lines of the chart are made."""
+
+        lines: Sequence[Content]
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._title = ""
+        self._axis = ""
+        self._curves: Sequence[Curve] = ()
+        self._best: Pair | None = None
+        self._wanted: tuple[Plot, int, int] | None = None
+        self._drawing = False
+        self.sent = 0
+        """Cells of the picture before that the newest one has changed."""
+        self.log_scale = False
+        self.smooth = False
+        self.span: Pair | None = None
+        """The part of the x axis that is seen; ``None`` for all of it."""
+        self.cursor: float | None = None
+        """Where on the x axis the values are told."""
+
+    def plot(
+        self, title: str, curves: Sequence[Curve], best: Pair | None = None, axis: str = "epoch"
+    ) -> None:
+        """Show these curves; ``best`` is a point that is marked, ``axis`` the name of x, which is
+        empty where the title has it."""
+        self._title, self._curves, self._best, self._axis = title, curves, best, axis
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw again, as after ``log_scale`` or ``smooth`` was set."""
+        width, height = self.size
+        if not width:
+            return
+        self._wanted = (self._plot(), width, height - 1)
+        if not self._drawing:
+            self._draw_next()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit the new size."""
+        del event
+        self.redraw()
+
+    def notify_style_update(self) -> None:
+        """Take the colours of the new theme."""
+        super().notify_style_update()
+        if self._curves:
+            self.redraw()
+
+    def on_chart_drawn(self, event: Drawn) -> None:
+        """Show it, and draw what has been wanted meanwhile."""
+        self._drawing = False
+        self.sent = self.show(event.lines)
+        if self._wanted is not None:
+            self._draw_next()
+
+    def _draw_next(self) -> None:
+        """A large chart takes some 50 ms, for which no key should wait."""
+        if self._wanted is not None:
+            work = partial(self._work, self._legend(), *self._wanted)
+            self._wanted, self._drawing = None, True
+            self.run_worker(work, thread=True, group="chart")
+
+    def _work(self, legend: Content, plot: Plot, width: int, height: int) -> None:
+        self.post_message(self.Drawn([legend, *draw(plot, width, height)]))
+
+    def _plot(self) -> Plot:
+        return Plot(
+            [
+                Line(
+                    curve.name,
+                    curve.points,
+                    self._color(curve.style),
+                    _MARKERS[curve.style],
+                    curve.joined,
+                )
+                for curve in self._curves
+            ],
+            self._best,
+            self._color("best"),
+            self.log_scale,
+            SMOOTHING if self.smooth else 0.0,
+            self.span,
+            self.cursor,
+            self._color("cursor"),
+            self._axis == TIME,
+        )
+
+    def _color(self, style: str) -> Color:
+        return self.get_component_styles(f"chart--{style}").color.rgb
+
+    def _legend(self) -> Content:
+        """The title, the curves (with their values at the cursor), the axis and its settings."""
+        parts = [literal(self._title, 40).stylize("bold $foreground")]
+        if self.cursor is not None:
+            parts.append(Content(f"{self._axis} {self._x_text(self.cursor)}").stylize("$accent"))
+        for curve in self._curves:
+            marker = _MARKERS[curve.style]
+            sign = Content(f"━{marker}━".replace("━━", "━━━") if curve.joined else marker)
+            red, green, blue = self._color(curve.style)
+            entry = sign.stylize(f"rgb({red},{green},{blue})") + literal(f" {curve.name}", 40)
+            if self.cursor is not None and (point := curve.at(self.cursor)) is not None:
+                entry += Content(f" {number(point[1])}").stylize("bold $foreground")
+            parts.append(entry)
+        if self._best is not None:
+            parts.append(Content("◆ best"))
+        if self.cursor is None:
+            settings = [self._axis, *["log"] * self.log_scale, *["smoothed"] * self.smooth]
+            settings += ["zoomed"] * (self.span is not None)
+            parts += [literal("over " + ", ".join(settings))] * any(settings)
+        return Content("   ").join(parts)
+
+    def _x_text(self, x: float) -> str:
+        if self._axis == TIME:
+            return f"{x:.1f} s" if x < 60 else duration(x)
+        return f"{x:,.0f}" if self._axis == "step" else f"{x:.4g}"

@@ -1,0 +1,166 @@
+"""A chart with a cursor, to be looked at closely: zoom, pan, and values at any point."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+
+from tui.charts.chart import Chart
+from tui.charts.plot import Pair
+
+_ZOOM = 2.0
+_PAN = 0.25
+_CLOSEST = 1e-4
+"""Share of the whole axis below which nothing is zoomed into."""
+
+
+class ChartExplorer(Chart, can_focus=True):
+    """Keys move a cursor over the points, zoom about it and pan, and change how they are drawn."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "move(-1)", "Cursor left", show=False),
+        Binding("right,l", "move(1)", "Cursor right", show=False),
+        Binding("shift+left", "move(-10)", "Cursor far left", show=False),
+        Binding("shift+right", "move(10)", "Cursor far right", show=False),
+        Binding("home", "ends(0)", "Cursor to the first point", show=False),
+        Binding("end", "ends(-1)", "Cursor to the last point", show=False),
+        Binding("b", "best", "Cursor to the best", show=False),
+        Binding("plus,equals_sign", "zoom(1)", "Zoom in", show=False, key_display="+"),
+        Binding("minus", "zoom(-1)", "Zoom out", show=False, key_display="-"),
+        Binding("less_than_sign,comma", "pan(-1)", "Pan left", show=False, key_display="<"),
+        Binding("greater_than_sign,full_stop", "pan(1)", "Pan right", show=False, key_display=">"),
+        Binding("y", "log_scale", "Log scale", show=False),
+        Binding("w", "smooth", "Smooth", show=False),
+        Binding("0", "whole", "Whole curve", show=False),
+        Binding("escape", "whole", "Whole curve", show=False),
+    ]
+    DEFAULT_CSS = """
+    ChartExplorer:focus { background-tint: $foreground 0%; }
+    """
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Escape is left to the screen where there is nothing to take back."""
+        del parameters
+        return action != "whole" or self.span is not None or self.cursor is not None
+
+    def action_move(self, points: int) -> None:
+        """Move the cursor over points; where they lie closely, by a column at least."""
+        at = [x for x in self._places() if self.span is None or _inside(x, self.span)]
+        if not at:
+            return
+        if self.cursor is None:
+            self._point(at[-1])
+            return
+        self._point(self._next(at, self.cursor, points))
+
+    def action_ends(self, place: int) -> None:
+        """Put the cursor on the first or the last point."""
+        if at := self._places():
+            self._point(at[place])
+
+    def action_best(self) -> None:
+        """Put the cursor on the best evaluation."""
+        if self._best is not None:
+            self._point(self._best[0])
+
+    def action_zoom(self, step: int) -> None:
+        """See less, or more, of the axis about the cursor, or else about the newest points."""
+        whole = self._whole()
+        if whole is None:
+            return
+        low, high = self.span or whole
+        width = min((high - low) * _ZOOM**-step, whole[1] - whole[0])
+        if width < (whole[1] - whole[0]) * _CLOSEST:
+            return
+        centre = high if self.cursor is None else self.cursor
+        share = (centre - low) / (high - low) if high > low else 0.5
+        self._see(centre - share * width, width)
+
+    def action_pan(self, step: int) -> None:
+        """See what lies beside."""
+        if self.span is not None:
+            low, high = self.span
+            self._see(low + step * _PAN * (high - low), high - low)
+
+    def action_log_scale(self) -> None:
+        """Switch between a linear and a logarithmic scale."""
+        self.log_scale = not self.log_scale
+        self.redraw()
+
+    def action_smooth(self) -> None:
+        """Switch the smoothing of curves."""
+        self.smooth = not self.smooth
+        self.redraw()
+
+    def action_whole(self) -> None:
+        """See everything, without a cursor."""
+        self.span = self.cursor = None
+        self.redraw()
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse points."""
+        span, frame = self.span or self._whole(), self._frame()
+        if span is not None and frame is not None and frame[0] <= event.x <= frame[1]:
+            share = (event.x - frame[0]) / max(1, frame[1] - frame[0])
+            x = span[0] + share * (span[1] - span[0])
+            self._point(min(self._places(), key=lambda place: abs(place - x)))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Zoom in."""
+        event.stop()
+        self.action_zoom(1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Zoom out."""
+        event.stop()
+        self.action_zoom(-1)
+
+    def _places(self) -> list[float]:
+        """Where there are points, from left to right."""
+        return sorted({x for curve in self._curves for x, _ in curve.points if math.isfinite(x)})
+
+    def _whole(self) -> Pair | None:
+        at = self._places()
+        return (at[0], at[-1]) if at and at[-1] > at[0] else None
+
+    def _next(self, at: list[float], cursor: float, points: int) -> float:
+        """The place so many points on, each at least a column away from the one before."""
+        column = (at[-1] - at[0]) / max(1, self.size.width)
+        for _ in range(abs(points)):
+            if points > 0:
+                cursor = next((x for x in at if x > cursor and x >= cursor + column), at[-1])
+            else:
+                before = (x for x in reversed(at) if x < cursor and x <= cursor - column)
+                cursor = next(before, at[0])
+        return cursor
+
+    def _point(self, x: float) -> None:
+        self.cursor = x
+        if self.span is not None and not _inside(x, self.span):
+            width = self.span[1] - self.span[0]
+            self._see(x - width / 2, width)
+        else:
+            self.redraw()
+
+    def _see(self, low: float, width: float) -> None:
+        """Show a part of the axis, within what there is."""
+        whole = self._whole()
+        if whole is None or width >= whole[1] - whole[0]:
+            self.span = None
+        else:
+            low = max(whole[0], min(low, whole[1] - width))
+            self.span = (low, low + width)
+        self.redraw()
+
+    def _frame(self) -> tuple[int, int] | None:
+        """The columns between which the curves lie, read off the chart's upper edge."""
+        edge = self._lines[1].plain if len(self._lines) > 1 else ""
+        left, right = edge.find("┌"), edge.find("┐")
+        return (left + 1, right - 1) if 0 <= left < right else None
+
+
+def _inside(x: float, span: Pair) -> bool:
+    return span[0] <= x <= span[1]

@@ -1,0 +1,172 @@
+"""``dltui doctor``: what there is on this machine, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engine.files.paths import cache_folder, logs_folder, presets_folder, runs_folder
+from engine.hardware.resources import gpus
+from engine.processes.environment import worker_environment
+from tui.cli import console
+from tui.cli.exit_codes import DONE, FAILED
+from tui.format.numbers import size
+from tui.terminal.capabilities import abilities
+
+_PACKAGES = (
+    "dltui", "textual", "plotext", "torch", "torchvision", "transformers", "datasets", "peft",
+    "scikit-learn", "pandas", "pyarrow",
+)  # fmt: skip
+_FOLDERS = {
+    "runs": runs_folder,
+    "presets": presets_folder,
+    "logs": logs_folder,
+    "cache": cache_folder,
+}
+_PROBE_SECONDS = 300
+_ENOUGH_DISK = 2 * 10**9
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--json", action="store_true", help="one object, for programs")
+
+
+def execute(options: Namespace) -> int:
+    """Look at everything; the exit status is 1 when something is wrong."""
+    findings = examine()
+    if options.json:
+        console.as_json(findings)
+    else:
+        _tell(findings)
+    return FAILED if findings["problems"] else DONE
+
+
+def examine() -> dict[str, Any]:
+    """Everything that there is to know, as JSON takes it."""
+    torch, problem = _probe()
+    findings: dict[str, Any] = {
+        "versions": {"python": platform.python_version()} | {p: _version(p) for p in _PACKAGES},
+        "system": platform.platform(),
+        "devices": torch.get("devices", []),
+        "chosen": torch.get("chosen"),
+        "gpus": gpus(),
+        "cores": os.cpu_count(),
+        "memory": _memory(),
+        "disk": _disk(runs_folder()),
+        "terminal": _terminal(),
+        "folders": {name: str(folder()) for name, folder in _FOLDERS.items()},
+    }
+    return findings | {"problems": [*filter(None, [problem]), *_problems(findings)]}
+
+
+def _probe() -> tuple[dict[str, Any], str]:
+    """What torch says of the devices, and what went wrong with asking it."""
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-P", "-m", "engine.hardware.probe"],
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_SECONDS,
+            env=worker_environment(),
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return {}, f"torch did not answer within {_PROBE_SECONDS} s."
+    if answer.returncode:
+        last = (answer.stderr.strip().splitlines() or [f"exit status {answer.returncode}"])[-1]
+        return {}, f"torch cannot be loaded: {last}"
+    return json.loads(answer.stdout.splitlines()[-1]), ""
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _memory() -> dict[str, int]:
+    memory = psutil.virtual_memory()
+    return {"total": memory.total, "available": memory.available}
+
+
+def _disk(folder: Path) -> dict[str, int]:
+    """Of the disk that ``folder`` lies on, or will lie on."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    usage = shutil.disk_usage(there)
+    return {"total": usage.total, "free": usage.free}
+
+
+def _terminal() -> dict[str, Any]:
+    can = abilities(os.environ)
+    columns, rows = shutil.get_terminal_size()
+    return {
+        "is_terminal": sys.stdout.isatty(),
+        "kind": can.kind,
+        "columns": columns,
+        "rows": rows,
+        "colours": can.colours,
+        "unicode": (sys.stdout.encoding or "").lower().startswith("utf"),
+        "inside": list(can.inside),
+        "clipboard": can.clipboard,
+    }
+
+
+def _problems(findings: dict[str, Any]) -> Iterator[str]:
+    missing = [name for name, found in findings["versions"].items() if found is None]
+    if missing:
+        yield f"Not installed: {', '.join(missing)}."
+    if findings["gpus"] and all(device["device"] == "cpu" for device in findings["devices"]):
+        yield "There is an NVIDIA GPU, but torch does not reach it: it needs a build for CUDA."
+    if findings["disk"]["free"] < _ENOUGH_DISK:
+        yield f"Only {size(findings['disk']['free'])} are free where runs are kept."
+    terminal = findings["terminal"]
+    if terminal["is_terminal"] and (terminal["columns"] < 80 or terminal["rows"] < 24):
+        yield "The terminal is smaller than 80×24; the screens need that much."
+
+
+def _tell(findings: dict[str, Any]) -> None:
+    """Everything on a page for people."""
+    memory, disk, terminal = findings["memory"], findings["disk"], findings["terminal"]
+    console.facts({name: found or "–" for name, found in findings["versions"].items()})
+    console.line()
+    console.facts(
+        {"system": f"{findings['system']}, {findings['cores']} cores"}
+        | {device["device"]: _device(device) for device in findings["devices"]}
+        | {"auto takes": findings["chosen"]}
+        | {"memory": f"{size(memory['available'])} of {size(memory['total'])} free"}
+        | {"disk": f"{size(disk['free'])} of {size(disk['total'])} free"}
+    )
+    console.line()
+    console.facts(
+        {
+            "terminal": f"{terminal['kind']}, {terminal['columns']}×{terminal['rows']}"
+            + ("" if terminal["is_terminal"] else " (output is not a terminal)"),
+            "inside": ", ".join(terminal["inside"]),
+            "colours": f"{terminal['colours']:,}",
+            "unicode": "yes" if terminal["unicode"] else "no, plain characters are used",
+            "clipboard": terminal["clipboard"],
+        }
+    )
+    console.line()
+    console.facts(findings["folders"])
+    console.line()
+    for problem in findings["problems"] or ["Nothing is wrong."]:
+        console.line(problem)
+
+
+def _device(device: dict[str, Any]) -> str:
+    memory = device["memory"]
+    return device["name"] if memory is None else f"{device['name']}, {size(memory)}"

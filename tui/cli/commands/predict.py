@@ -1,0 +1,89 @@
+"""``dltui predict RUN …``: what a finished run says to new inputs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from engine.config.overrides import parse_value
+from engine.errors import UserError
+from engine.files.sanitize import plain
+from engine.service.client import Advisor
+from tui.cli import console
+from tui.cli.exit_codes import DONE
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("run", metavar="RUN", help="the run, or the only one that starts so")
+    parser.add_argument(
+        "values",
+        metavar="VALUE",
+        nargs="*",
+        help="a text, an image file, or column=value for each input; - or nothing reads lines "
+        "(texts or JSON objects) from standard input",
+    )
+    parser.add_argument(
+        "--file", default="", help="a file of many rows (CSV, JSON lines, Parquet …)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
+
+
+def execute(options: Namespace) -> int:
+    """Predict and print one line a record."""
+    with Advisor() as advisor:
+        inputs = advisor.ask("predict", run=options.run)["inputs"]
+        rows = [] if options.file else _rows(options.values, inputs)
+        answer = advisor.ask("predict", run=options.run, rows=rows, file=options.file)
+    for note in answer["notes"]:
+        console.complain(note)
+    for record in answer["records"]:
+        if options.json:
+            console.as_json_line(record)
+        else:
+            console.line(_shown(record))
+    return DONE
+
+
+def _rows(values: list[str], inputs: list[str]) -> list[Any]:
+    """The rows that were typed, or those on standard input."""
+    if not values or values == ["-"]:
+        return [_row(line) for line in map(str.strip, sys.stdin) if line]
+    if len(inputs) == 1:
+        return values
+    row = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(
+                f"{plain(text, 60)!r} is not of the form column=value.",
+                f"The inputs are {plain(', '.join(inputs), 400)}.",
+            )
+        row[name] = parse_value(value, None)
+    return [row]
+
+
+def _row(line: str) -> Any:
+    """A line of standard input: a JSON object, or else a text."""
+    if not line.startswith("{"):
+        return line
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise UserError(f"{plain(line, 60)!r} is not a JSON object: {error}.") from error
+
+
+def _shown(record: dict[str, Any]) -> str:
+    return "  ".join(f"{name} {_value(value)}" for name, value in record.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return " ".join(f"{plain(name, 60)}:{_value(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(part) for part in value) + "]"
+    return plain(value, 2000)

@@ -1,0 +1,299 @@
+"""``dltui run PRESET [field=value …]``: train without a screen."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.config.presets import find_preset, load_preset
+from engine.config.run_config import RunConfig
+from engine.errors import RunError, TrainingError, UserError
+from engine.files.paths import runs_folder
+from engine.launch.rank_supervisor import join
+from engine.launch.rendezvous import Place, find, place_of
+from engine.launch.start import Handle, start
+from engine.runs import control, resume
+from engine.runs.control import Request
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import Failed
+from engine.runs.history import History
+from tui.cli import console
+from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, TERMINATED
+from tui.cli.follow import Interrupts, Reading, exit_status, follow
+from tui.cli.reporters import JsonLines, MovingLine, PlainLines, Reporter
+
+_EXAMPLES = """
+examples:
+  dltui run digits-cnn
+  dltui run digits-cnn train.epochs=30 train.learning_rate=3e-4
+  dltui run ./mine.toml name=second-try --detach
+  dltui run ./mine.toml --resume auto      (in a job that may be started again)
+  dltui run --resume digits-cnn            (go on with this run)
+
+The run is a process of its own. ctrl+c asks it to stop and to keep what it has learned. SIGTERM
+is passed on to it: it writes a checkpoint and ends. If this command ends in any other way, the
+run goes on.
+
+With train.nodes above 1 the same command is given on every machine, with NODE_RANK from 0 on: the
+run belongs to machine 0, and the others, which see the same folder of runs, train along.
+
+--resume auto takes the newest run of exactly this configuration: one that was interrupted, lost,
+or failed after a checkpoint goes on; one that runs is followed; one that has finished or was
+stopped is left alone. Where there is none, a new one begins.
+
+exit status: 0 finished or stopped, 1 failed, 2 wrong usage or configuration, 130 ended by ctrl+c,
+143 ended by SIGTERM with a checkpoint
+"""
+_AUTO = "auto"
+_ENOUGH = 2
+_WAIT_SECONDS = 10
+_POLL_SECONDS = 0.2
+_TERMINATION_SECONDS = 90.0
+"""So long the first machine has for a last checkpoint, which needs the others."""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument(
+        "preset", metavar="PRESET", nargs="?", help="name of a preset, or a TOML file"
+    )
+    parser.add_argument(
+        "assignments", metavar="field=value", nargs="*", help="what differs from the preset"
+    )
+    parser.add_argument(
+        "--resume", metavar="auto|RUN", help="go on with a run; auto: with the one like this"
+    )
+    parser.add_argument("--json", action="store_true", help="events as lines of JSON, for programs")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--detach", action="store_true", help="start the run, print its name, leave")
+    how.add_argument(
+        "--in-process", action="store_true", help="train in this very process, for debugging"
+    )
+
+
+def execute(options: Namespace) -> int:
+    """Train a preset or go on with a run; the exit status says how it ended."""
+    if options.in_process:
+        return _train_here(options)
+    if (place := _elsewhere(options)) is not None:
+        return _join_others(place)
+    auto = options.resume == _AUTO
+    with Interrupts(signal.SIGTERM) as terminations:
+        with resume.alone(runs_folder()) if auto else contextlib.nullcontext():
+            run = _chosen(options)
+            joined = None if _is_over(run, auto) else _join(run)
+        if joined is None:
+            console.complain(f"The run {run.id} is {run.state()} already.")
+        if joined is None or options.detach:
+            return _leave(run, options.json)
+        return _follow(joined, _reporter(run.config(), options.json), terminations)
+
+
+def _elsewhere(options: Namespace) -> Place | None:
+    """Which machine this is, where the run belongs to another one."""
+    if options.resume not in (None, _AUTO):
+        train = RunDirectory.open(runs_folder(), options.resume).config().train
+    elif options.preset and ("=" not in options.preset or Path(options.preset).exists()):
+        train = load_preset(find_preset(options.preset), options.assignments).train
+    else:
+        return None
+    place = place_of(train) if train.machines > 1 else None
+    return place if place is not None and place.node else None
+
+
+def _join_others(place: Place) -> int:
+    """Train beside the first machine until it is through; SIGTERM is its to answer first."""
+    with Interrupts(signal.SIGTERM) as terminations, Interrupts() as interrupts:
+        told = 0.0
+
+        def wanted() -> bool:
+            nonlocal told
+            told = told or (time.monotonic() if terminations.count else 0.0)
+            return not interrupts.count and not (
+                told and time.monotonic() - told > _TERMINATION_SECONDS
+            )
+
+        console.complain(f"Looking for the run of {place.rendezvous} in {runs_folder()}.")
+        run = find(runs_folder(), place, wanted)
+        if run is not None:
+            console.complain(f"Machine {place.node + 1} trains along: run {run.id}")
+            try:
+                join(run, place.node, wanted)
+            except TrainingError as error:
+                console.complain(f"{error}")
+                return FAILED
+    if interrupts.count:
+        return INTERRUPTED
+    if run is None or (state := _end_of(run)) is State.INTERRUPTED:
+        return TERMINATED
+    return FAILED if state in (State.FAILED, State.LOST) else DONE
+
+
+def _end_of(run: RunDirectory) -> State:
+    """How a run ended whose first machine is through, but may not have said its last word."""
+    give_up = time.monotonic() + _WAIT_SECONDS
+    while (state := run.state()) is State.RUNNING and time.monotonic() < give_up:
+        time.sleep(_POLL_SECONDS)
+    return state
+
+
+def _chosen(options: Namespace) -> RunDirectory:
+    """The run to go on with, or a new one."""
+    if options.resume not in (None, _AUTO):
+        if options.preset:
+            raise UserError(
+                "A run goes on with its own configuration.",
+                "Leave the preset out, or let --resume auto find the run.",
+            )
+        return RunDirectory.open(runs_folder(), options.resume)
+    if not options.preset or ("=" in options.preset and not Path(options.preset).exists()):
+        raise UserError(
+            "Name a preset to train, and behind it what differs.", "`dltui presets` lists all."
+        )
+    config = load_preset(find_preset(options.preset), options.assignments)
+    found = resume.newest_like(runs_folder(), config) if options.resume else None
+    return found or RunDirectory.create(runs_folder(), config)
+
+
+def _is_over(run: RunDirectory, auto: bool) -> bool:
+    """Whether there is nothing to do; what a person stopped, no script takes up again."""
+    state = run.state()
+    return state is State.FINISHED or (auto and state is State.STOPPED)
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """A run that goes on, here or by whoever started it."""
+
+    run: RunDirectory
+    handle: Handle | None
+    reading: Reading
+
+    def alive(self) -> bool:
+        """Whether its worker is."""
+        if self.handle is not None:
+            return self.handle.process.poll() is None
+        return self.run.state() is State.RUNNING
+
+    def stop(self) -> None:
+        """Ask it to stop and keep what it has learned."""
+        control.send(self.run.control, Request(control.STOP))
+
+    def terminate(self) -> None:
+        """Let the worker write a checkpoint and end."""
+        worker = self.run.worker()
+        if worker is not None and worker.here and worker.alive():
+            os.kill(worker.pid, signal.SIGTERM)
+
+
+def _join(run: RunDirectory) -> _Joined:
+    """Start the worker of a run, or follow the one that it has."""
+    reading = Reading.so_far(run)
+    handle = None
+    try:
+        handle = start(run)
+    except RunError:
+        if run.state() is not State.RUNNING:
+            raise
+    reading.go_on()
+    return _Joined(run, handle, reading)
+
+
+def _leave(run: RunDirectory, json: bool) -> int:
+    if json:
+        console.as_json({"id": run.id, "path": str(run.path)})
+    else:
+        console.line(run.id)
+    return DONE
+
+
+def _follow(joined: _Joined, reporter: Reporter, terminations: Interrupts) -> int:
+    """Follow a run of its own process.
+
+    The first ctrl+c stops the run, the second leaves; SIGTERM is passed on.
+    """
+    reporter.note(f"run {joined.run.id}")
+    asked = passed_on = False
+    with Interrupts() as interrupts:
+
+        def enough() -> bool:
+            nonlocal asked, passed_on
+            if interrupts.count and not asked:
+                asked = True
+                joined.stop()
+                reporter.note("Stopping; what was learned is kept. ctrl+c again leaves at once.")
+            if terminations.count and not passed_on:
+                passed_on = True
+                joined.terminate()
+            return interrupts.count >= _ENOUGH
+
+        try:
+            history = follow(joined.run, reporter, joined.alive, enough, joined.reading)
+        finally:
+            reporter.close()
+    if interrupts.count < _ENOUGH:
+        _await_exit(joined.handle)
+        _complain_of_failure(joined.run, history)
+    return exit_status(history, asked, passed_on)
+
+
+def _await_exit(handle: Handle | None) -> None:
+    """Give the worker a moment to leave after its last word."""
+    # Its work is done by then; what keeps it does not matter to the one who waits.
+    if handle is not None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            handle.wait(_WAIT_SECONDS)
+
+
+def _train_here(options: Namespace) -> int:
+    """Train in the main thread, so that a debugger works; a thread reports."""
+    from engine.launch import worker
+
+    if options.resume:
+        raise UserError("--in-process begins a new run.", "Leave it out to go on with one.")
+    run = _chosen(options)
+    reporter = _reporter(run.config(), options.json)
+    reporter.note(f"run {run.id}")
+    ended = threading.Event()
+    histories: list[History] = []
+
+    def report() -> None:
+        histories.append(follow(run, reporter, lambda: not ended.is_set()))
+        reporter.close()
+
+    thread = threading.Thread(target=report)
+    thread.start()
+    try:
+        worker.main([str(run.path)])
+    finally:
+        ended.set()
+        thread.join()
+    _complain_of_failure(run, histories[0])
+    return exit_status(histories[0], asked_to_stop=False)
+
+
+def _complain_of_failure(run: RunDirectory, history: History) -> None:
+    if isinstance(history.ending, Failed):
+        console.complain(history.ending.message)
+        if history.ending.report:
+            console.complain(f"The whole story is in {history.ending.report}")
+    elif history.ending is None:
+        console.complain(f"The process of the run is gone without a word; see {run.log}")
+
+
+def _reporter(config: RunConfig, json: bool) -> Reporter:
+    metric = config.task.metric(config.train.metric_for_best_model).name
+    if json:
+        return JsonLines()
+    if sys.stdout.isatty():
+        return MovingLine(config.name, metric)
+    return PlainLines(metric)

@@ -1,0 +1,134 @@
+"""``dltui sweep PRESET field=space …``: search for better values."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, Namespace
+from subprocess import Popen
+
+from engine.errors import UserError
+from engine.files.paths import sweeps_folder
+from engine.sweep.compose import begin, compose, require_optuna
+from engine.sweep.directory import SweepConfig, SweepDirectory
+from engine.sweep.table import SweepTable, TrialRow
+from tui.cli import console
+from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED
+from tui.cli.follow import POLL_SECONDS, Interrupts
+from tui.format.numbers import number
+
+_EXAMPLES = """
+what may be tried:
+  field=1e-5..1e-3:log     a range; with :log each factor is as likely as another
+  field=8..64              whole numbers where the field has whole numbers
+  field=4,8,16             one of these; for a field that is a list, 64,64|128,128
+  field=value              the same in all trials
+
+examples:
+  dltui sweep digits-cnn train.learning_rate=1e-4..1e-1:log train.batch_size=16,32,64 --trials 30
+  dltui sweep digits-cnn train.optimizer=adamw,sgd train.epochs=5 --sampler grid
+  dltui sweep --resume digits-cnn-sweep
+
+Trials are ordinary runs, chosen by the validation data. ctrl+c asks the sweep to stop; if this
+command ends in any other way, the sweep goes on. `dltui sweeps` shows what was found.
+"""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument("preset", metavar="PRESET", nargs="?", help="a preset, or a TOML file")
+    parser.add_argument("assignments", metavar="field=space", nargs="*", help="what may be tried")
+    parser.add_argument("--resume", metavar="SWEEP", help="go on with a sweep")
+    parser.add_argument("--name", help="name of the sweep (the preset's with -sweep)")
+    parser.add_argument("--trials", type=int, default=30, help="runs in all (30)")
+    parser.add_argument("--parallel", type=int, default=1, help="runs at the same time (1)")
+    parser.add_argument("--sampler", choices=("tpe", "random", "grid"), default="tpe")
+    parser.add_argument("--pruner", choices=("none", "median", "hyperband"), default="median")
+    parser.add_argument("--seed", type=int, default=0, help="fixes what is proposed (0)")
+    parser.add_argument("--detach", action="store_true", help="start it, print its name, leave")
+
+
+def execute(options: Namespace) -> int:
+    """Search, and say what was found."""
+    if options.resume:
+        require_optuna()
+        sweep = SweepDirectory.open(sweeps_folder(), options.resume)
+        process = sweep.start()
+    else:
+        sweep, process = begin(_config(options))
+    if options.detach:
+        console.line(sweep.name)
+        return DONE
+    return _follow(sweep, process)
+
+
+def _config(options: Namespace) -> SweepConfig:
+    if not options.preset:
+        raise UserError("A sweep needs a preset or --resume.", "`dltui presets` lists all presets.")
+    return compose(
+        options.preset,
+        options.assignments,
+        options.name or "",
+        sampler=options.sampler,
+        pruner=options.pruner,
+        trials=options.trials,
+        parallel=options.parallel,
+        seed=options.seed,
+    )
+
+
+def _follow(sweep: SweepDirectory, process: Popen[bytes]) -> int:
+    """Tell each trial that ends; the first ctrl+c stops the sweep, the second leaves."""
+    console.line(f"sweep {sweep.name}")
+    told: set[int] = set()
+    with Interrupts() as interrupts:
+        going = True
+        while going and interrupts.count < 2:
+            going = process.poll() is None
+            if interrupts.count and not sweep.asked_to_stop():
+                sweep.ask_to_stop()
+                console.line("Stopping; ctrl+c again leaves at once.")
+            table = sweep.table()
+            for row in table.trials:
+                if row.state != "running" and row.number not in told:
+                    told.add(row.number)
+                    console.line(describe(row, table))
+            time.sleep(POLL_SECONDS if going else 0)
+    return _conclude(sweep, process, bool(interrupts.count))
+
+
+def _conclude(sweep: SweepDirectory, process: Popen[bytes], interrupted: bool) -> int:
+    table = sweep.table()
+    for sentence in conclusion(table):
+        console.line(sentence)
+    if interrupted:
+        return INTERRUPTED
+    if process.returncode != 0:
+        console.complain(table.problem or f"The search ended without a word; see {sweep.log}")
+        return FAILED
+    return DONE
+
+
+def describe(row: TrialRow, table: SweepTable) -> str:
+    """A trial on a line."""
+    values = ", ".join(f"{name}={text}" for name, text in row.values.items())
+    preset = " (the preset as it is)" if row.preset else ""
+    return f"trial {row.number}: {row.state}, {table.metric} {number(row.value)}, {values}{preset}"
+
+
+def conclusion(table: SweepTable) -> list[str]:
+    """What the sweep has shown, said honestly."""
+    best, preset = table.best, table.preset
+    if best is None:
+        return ["No trial went to its end."]
+    sentences = [f"best: {describe(best, table)}"]
+    if best.run:
+        sentences.append(f"its run: {best.run}")
+    if preset is not None and preset.value is not None:
+        better = best.value != preset.value and not best.preset
+        sentences.append(
+            f"the preset as it is: {table.metric} {number(preset.value)}"
+            + ("" if better else "; no trial did better")
+        )
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in table.importance.items())
+    return [*sentences, f"what made the difference: {shares}"] if shares else sentences

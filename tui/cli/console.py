@@ -1,0 +1,68 @@
+"""How commands speak: lines, tables and JSON on standard output, complaints on standard error.
+
+All text from outside passes here, and nothing in it reaches the terminal as a command.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.files.sanitize import plain
+
+_LONGEST = 2000
+_GAP = "  "
+_WIDEST = 8
+"""Characters that one may become, to be visible."""
+
+
+def line(text: object = "") -> None:
+    """One line, out at once."""
+    print(plain(text, _LONGEST), flush=True)
+
+
+def text(content: str) -> None:
+    """A whole text, as it is where a file or a program takes it."""
+    if sys.stdout.isatty():
+        for part in content.splitlines():
+            print(plain(part, len(part) * _WIDEST))
+    else:
+        sys.stdout.write(content)
+    sys.stdout.flush()
+
+
+def complain(error: object) -> None:
+    """What is wrong, each line of it marked as ours."""
+    for part in str(error).splitlines():
+        print(f"dltui: {plain(part, _LONGEST)}", file=sys.stderr, flush=True)
+
+
+def as_json(value: Any) -> None:
+    """A value for programs."""
+    print(json.dumps(value, indent=2, allow_nan=False), flush=True)
+
+
+def as_json_line(value: Any) -> None:
+    """A record on a line of its own, for programs; nothing in it can move a cursor."""
+    print(json.dumps(value, allow_nan=False), flush=True)
+
+
+def facts(pairs: Mapping[str, object]) -> None:
+    """Names and values, one pair a line; what is empty is left out."""
+    kept = {name: value for name, value in pairs.items() if value not in ("", None)}
+    width = max(map(len, kept), default=0)
+    for name, value in kept.items():
+        line(f"{name:<{width}}{_GAP}{value}")
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Columns under their headings; on a terminal, lines are cut at its edge."""
+    cells = [[plain(cell, _LONGEST) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else _LONGEST
+    for row in [[heading.upper() for heading in headings], *cells]:
+        padded = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        line(plain(_GAP.join(padded).rstrip(), limit))

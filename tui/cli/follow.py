@@ -1,0 +1,100 @@
+"""Follow a run from the command line until it ends, or until the person has seen enough."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Finished, Interrupted, Stopped
+from engine.runs.follower import Follower
+from engine.runs.history import History
+from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, TERMINATED
+from tui.cli.reporters import Reporter
+
+POLL_SECONDS = 0.2
+
+
+class Interrupts:
+    """While it is entered, a signal (ctrl+c by default) is counted and does not end the program."""
+
+    def __init__(self, number: signal.Signals = signal.SIGINT) -> None:
+        self.count = 0
+        self._number = number
+
+    def __enter__(self) -> Interrupts:
+        self._old: Any = signal.signal(self._number, self._note)
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(self._number, self._old)
+
+
+class Reading:
+    """How far the events of a run were read, and what they said; at first nothing was."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self.history = History()
+        self.follower = Follower(run.events)
+
+    @classmethod
+    def so_far(cls, run: RunDirectory) -> Reading:
+        """All that happened until now is known, and will not be told again."""
+        reading = cls(run)
+        reading.follower.catch_up(reading.history)
+        return reading
+
+    def go_on(self) -> None:
+        """Let the last word of an earlier worker count no more."""
+        self.history.ending = None
+
+
+def follow(
+    run: RunDirectory,
+    reporter: Reporter,
+    alive: Callable[[], bool],
+    enough: Callable[[], bool] = lambda: False,
+    reading: Reading | None = None,
+) -> History:
+    """Report what happens in ``run`` until its last event, or until ``enough`` says so.
+
+    ``alive`` tells whether whoever trains still does: one who is gone says nothing more.
+    ``reading`` is what is known already.
+    """
+    reading = reading or Reading(run)
+    history, follower = reading.history, reading.follower
+    living = True
+    while living and not history.ended and not enough():
+        living = alive()  # asked before reading, so that no last word is missed
+        for event in follower.new():
+            history.apply(event)
+            reporter.event(event, history)
+        reporter.show(history)
+        if living and not history.ended:
+            time.sleep(POLL_SECONDS)
+    return history
+
+
+def exit_status(history: History, asked_to_stop: bool, terminated: bool = False) -> int:
+    """What the end of a run means for whoever started it.
+
+    ``terminated`` is whether the system wanted it to end.
+    """
+    match history.ending:
+        case Finished():
+            return DONE
+        case Stopped():
+            return INTERRUPTED if asked_to_stop else DONE
+        case Interrupted():
+            return TERMINATED
+        case None if terminated:
+            return TERMINATED
+        case None if asked_to_stop:
+            return INTERRUPTED
+    return FAILED

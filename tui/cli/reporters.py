@@ -1,0 +1,195 @@
+"""What a followed run looks like: one moving line on a terminal, plain lines, or JSON."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from typing import Protocol
+
+from engine.files.sanitize import plain
+from engine.runs.events import Data, Evaluated, Event, Finished, Log, Model, Stopped, encode
+from engine.runs.history import History
+from tui.cli import console
+from tui.format.numbers import amount, duration, number
+
+_BAR_CELLS = 12
+
+
+class Reporter(Protocol):
+    """Tells a person or a program what happens in a run."""
+
+    def event(self, event: Event, history: History) -> None:
+        """Something happened; ``history`` knows it already."""
+
+    def show(self, history: History) -> None:
+        """Some time has passed."""
+
+    def note(self, text: str) -> None:
+        """Say something that is not from the run."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class JsonLines:
+    """Every event as it stands in the run's file, a line each; notes go to standard error."""
+
+    def event(self, event: Event, history: History) -> None:
+        """The event."""
+        print(encode(event), flush=True)
+
+    def show(self, history: History) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """A line on standard error."""
+        console.complain(text)
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class PlainLines:
+    """A line for each thing worth keeping: for log files and pipes."""
+
+    def __init__(self, metric: str) -> None:
+        self._metric = metric
+
+    def event(self, event: Event, history: History) -> None:
+        """A line, if the event is worth one."""
+        text = describe(event, self._metric)
+        if text:
+            self.note(text)
+
+    def show(self, history: History) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """A line."""
+        console.line(text)
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class MovingLine:
+    """One line at the bottom that is drawn anew; warnings and results stay above it."""
+
+    def __init__(self, name: str, metric: str) -> None:
+        self._name = name
+        self._metric = metric
+        self._shown = ""
+
+    def event(self, event: Event, history: History) -> None:
+        """A lasting line for a message or the end; the moving line tells the rest."""
+        if isinstance(event, Log | Finished | Stopped):
+            self.note(describe(event, self._metric))
+
+    def show(self, history: History) -> None:
+        """Draw the line anew if it says something else."""
+        width = shutil.get_terminal_size().columns - 1
+        text = fitting(progress_parts(self._name, self._metric, history), width)
+        if text != self._shown and not history.ended:
+            self._shown = text
+            sys.stdout.write(f"\r{text}\x1b[K")
+            sys.stdout.flush()
+
+    def note(self, text: str) -> None:
+        """A line above."""
+        self.close()
+        console.line(text)
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stdout.write("\r\x1b[K")
+            sys.stdout.flush()
+        self._shown = ""
+
+
+def describe(event: Event, metric: str) -> str:
+    """A sentence about an event; empty for those that only move the bar."""
+    match event:
+        case Data():
+            rows = ", ".join(f"{n:,} {split}" for split, n in event.summary["rows"].items())
+            return f"data: {event.summary['source']}, rows: {rows}"
+        case Model():
+            return (
+                f"model: {event.name}, {amount(event.parameters)} parameters, "
+                f"{amount(event.trainable)} trained, {event.steps:,} updates"
+            )
+        case Evaluated() if event.split == "validation":
+            parts = [f"epoch {event.epoch:g}", f"training loss {number(event.train_loss)}"]
+            best = " (best)" if event.best else ""
+            return ", ".join([*parts, *_metrics(event.metrics, metric)]) + best
+        case Log():
+            return event.message if event.level == "info" else f"{event.level}: {event.message}"
+        case Finished():
+            reason = "" if event.reason == "completed" else f" by {event.reason}"
+            return _ending(f"finished{reason}", event.seconds, event.metrics, metric)
+        case Stopped():
+            return _ending("stopped", event.seconds, event.metrics, metric)
+    return ""
+
+
+def _ending(word: str, seconds: float, metrics: dict[str, float | None], metric: str) -> str:
+    return ", ".join([f"{word} after {duration(seconds)}", *_metrics(metrics, metric)])
+
+
+def _metrics(metrics: dict[str, float | None], metric: str) -> Iterator[str]:
+    """The loss and the metric that decides."""
+    for name in dict.fromkeys(("loss", metric)):
+        if name in metrics:
+            yield f"{name} {number(metrics[name])}"
+
+
+def progress_parts(name: str, metric: str, history: History) -> Iterator[str]:
+    """The parts of the moving line, the most important first."""
+    yield name
+    progress = history.progress
+    if progress is None:
+        yield _preparing(history)
+        return
+    share = progress.step / max(1, progress.steps)
+    yield f"epoch {min(int(progress.epoch) + 1, progress.epochs)}/{progress.epochs}"
+    yield f"{bar(share)} {share:4.0%}"
+    if history.remaining is not None:
+        yield f"{duration(history.remaining)} left"
+    if progress.phase != "train":
+        yield f"evaluating on {progress.phase}"
+    loss = history.curve("loss", "train").last
+    yield f"loss {number(loss)}"
+    value = history.curve(metric, "validation").last
+    if value is not None:
+        yield f"{metric} {number(value)}"
+    if progress.samples_per_second:
+        yield f"{amount(progress.samples_per_second)}/s"
+
+
+def _preparing(history: History) -> str:
+    if history.started is None:
+        return "starting"
+    if history.data is None:
+        return "reading the data"
+    return "building the network" if history.model is None else "training begins"
+
+
+def bar(share: float) -> str:
+    """A bar of progress, in plain characters where the stream has no others."""
+    full, empty = (
+        ("█", "░") if (sys.stdout.encoding or "").lower().startswith("utf") else ("#", "-")
+    )
+    cells = round(min(1.0, share) * _BAR_CELLS)
+    return full * cells + empty * (_BAR_CELLS - cells)
+
+
+def fitting(parts: Iterator[str], width: int) -> str:
+    """As many parts as fit into ``width``, two spaces between them."""
+    text = ""
+    for part in parts:
+        longer = f"{text}  {plain(part)}" if text else plain(part)
+        if len(longer) > width:
+            break
+        text = longer
+    return text

@@ -1,0 +1,146 @@
+"""What a model answered, as text to read: written by the form of its records, whatever the task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from textual.content import Content
+
+from engine.reports.views import Lines
+from tui.format.numbers import number
+from tui.format.text import literal
+
+Record = Mapping[str, Any]
+
+AT_LENGTH = 3
+"""Up to so many records are shown with all that is in them, more with a line each."""
+MOST = 50
+"""More lines than these are counted only."""
+
+WIDE_BAR, NARROW_BAR = 24, 8
+"""Cells of the bar of a score that is one."""
+
+_MUTED = "$foreground 60%"
+_NAME = 24
+_TEXT = 5000
+
+
+def answer_lines(records: Sequence[Record], bar: int = WIDE_BAR) -> list[Content]:
+    """Records one below the other: a few at length, many with a line each."""
+    if not records:
+        return [Content.styled("no answer", _MUTED)]
+    if len(records) <= AT_LENGTH:
+        return [line for record in records for line in record_lines(record, bar)]
+    width = len(str(len(records)))
+    lines = [
+        Content.styled(f"{place:>{width}}  ", _MUTED) + _brief(record)
+        for place, record in enumerate(records[:MOST], 1)
+    ]
+    if len(records) > MOST:
+        lines.append(Content.styled(f"… and {len(records) - MOST:,} more", _MUTED))
+    return lines
+
+
+def record_lines(record: Record, bar: int = WIDE_BAR) -> list[Content]:
+    """All that is in one record: scores as bars, entities in their sentence, else by name."""
+    match record:
+        case {"tokens": [*words], "entities": [*entities]}:
+            return [_sentence(words, entities)]
+        case {"scores": dict()}:
+            head = _chosen(record).stylize("bold") + _of_what(record).stylize(_MUTED)
+            return [head, *_bars(record["scores"], bar)]
+        case _:
+            return list(_by_name(record))
+
+
+def forecast(records: Sequence[Record]) -> Lines | None:
+    """The curves of records that are steps in time: a moment, then nothing but numbers."""
+    if len(records) < 2:
+        return None
+    moment, *names = records[0]
+    if not names or isinstance(records[0][moment], float):
+        return None
+    series: dict[str, Sequence[float | None]] = {
+        name: [record.get(name) for record in records] for name in names
+    }
+    if not all(isinstance(value, float) for values in series.values() for value in values):
+        return None
+    return Lines(
+        f"{records[0][moment]} … {records[-1][moment]}", list(range(1, len(records) + 1)), series
+    )
+
+
+def _chosen(record: Record) -> Content:
+    """The class, or all the classes, that were found."""
+    labels = record["labels"] if "labels" in record else [record.get("label")]
+    return literal(", ".join(map(str, labels)) or "—")
+
+
+def _of_what(record: Record) -> Content:
+    """What was judged, where the record says it."""
+    known = [text for name, text in record.items() if name != "label" and isinstance(text, str)]
+    return literal("".join(f"   {text}" for text in known), _TEXT)
+
+
+def _bars(scores: Mapping[str, float], most: int) -> Iterator[Content]:
+    width = min(_NAME, max(map(len, scores), default=0))
+    for name, score in scores.items():
+        cells = max(0.0, min(1.0, score)) * most
+        bar = "█" * int(cells) + ("▌" if cells % 1 >= 0.5 else "")
+        yield (
+            Content("  ") + _padded(name, width) + Content(f"  {score:6.1%}  ")
+            + Content(bar).stylize("$primary")
+        )  # fmt: skip
+
+
+def _padded(name: str, width: int) -> Content:
+    cut = literal(name, width)
+    return cut.pad_right(max(0, width - cut.cell_length))
+
+
+def _sentence(words: Sequence[str], entities: Sequence[Mapping[str, Any]]) -> Content:
+    """The words, those of an entity together in bold with its type behind."""
+    parts: list[Content] = []
+    done = 0
+    for entity in sorted(entities, key=lambda entity: entity["start"]):
+        parts += [literal(word) for word in words[done : entity["start"]]]
+        found = literal(" ".join(words[entity["start"] : entity["end"]]), _TEXT)
+        parts.append(found.stylize("bold underline"))
+        parts.append(literal(f"[{entity['type']}]", 40).stylize("$primary"))
+        done = entity["end"]
+    parts += [literal(word) for word in words[done:]]
+    return Content(" ").join(parts)
+
+
+def _by_name(record: Record) -> Iterator[Content]:
+    """Each value behind its name; where there is only one, the value alone."""
+    width = 0 if len(record) == 1 else min(_NAME, max(map(len, record), default=0))
+    for name, value in record.items():
+        caption = _padded(name, width) + Content("  ") if width else Content("")
+        for line in _text_lines(value):
+            yield caption.stylize(_MUTED) + line.stylize("" if width else "bold")
+            caption = Content(" " * caption.cell_length)
+
+
+def _text_lines(value: Any) -> list[Content]:
+    lines = _text(value)[:_TEXT].splitlines() or ["—"]
+    return [literal(line, _TEXT) for line in lines]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return str(value)
+
+
+def _brief(record: Record) -> Content:
+    """One line of a record: what was found, without the ways it might have been."""
+    match record:
+        case {"tokens": [*words], "entities": [*entities]}:
+            return _sentence(words, entities)
+        case _:
+            told = [_text(value) for value in record.values() if not isinstance(value, dict)]
+            return literal("  ".join(text or "—" for text in told), _TEXT)

@@ -1,0 +1,17 @@
+"""How the state of a run is shown: a sign, a word and a colour."""
+
+from __future__ import annotations
+
+from engine.runs.directory import State
+
+STATES: dict[State, tuple[str, str]] = {
+    State.QUEUED: ("… queued", "$foreground 60%"),
+    State.RUNNING: ("▶ running", "bold $success"),
+    State.FINISHED: ("✓ finished", "$success"),
+    State.STOPPED: ("■ stopped", "$warning"),
+    State.FAILED: ("✗ failed", "$error"),
+    State.INTERRUPTED: ("‖ interrupted", "$warning"),
+    State.LOST: ("? lost", "$error"),
+}
+RESUMABLE = (State.LOST, State.INTERRUPTED, State.STOPPED, State.FAILED)
+"""States from which a run can go on."""

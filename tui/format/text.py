@@ -1,0 +1,24 @@
+"""The one door through which text from outside reaches the screen.
+
+Names, file names, log lines, data and messages of errors are shown as they are: markup in them is
+not interpreted, escape sequences are made visible and harmless.
+"""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from engine.files.sanitize import plain
+
+
+def literal(text: object, limit: int = 200) -> Content:
+    """``text`` on one line as it is, at most ``limit`` characters long."""
+    return Content(plain(text, limit))
+
+
+def shortened(name: str, room: int) -> str:
+    """Cut in the middle to ``room`` characters: what tells names apart is often at their ends."""
+    if len(name) <= room:
+        return name
+    end = room // 2
+    return f"{name[: room - end - 1]}…{name[-end:]}"

@@ -1,0 +1,1 @@
+"""Adapters, and how they are combined."""

@@ -1,0 +1,242 @@
+"""Choose the layers that get an adapter among those that the model has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from engine.config.adapter import ALL_LINEAR, ATTENTION, PEFT_DEFAULT
+from engine.config.overrides import parse_value
+from engine.errors import UserError
+from engine.reports.layer_groups import TargetGroup
+from engine.service.client import Superseded
+from tui.charts.canvas import Canvas
+from tui.format.numbers import amount
+from tui.format.text import literal
+from tui.screens.new_run.draft import Draft
+from tui.widgets.form.several import list_text
+from tui.widgets.listing import Column, Listing
+from tui.widgets.notify import complain, tell
+from tui.widgets.question import Answer, Ask
+from tui.widgets.steady_footer import SteadyFooter
+
+_NAME = "adapter.target_modules"
+_MODEL = ("task", "data", "model")
+"""The sections on which the layers depend; others may be wrong."""
+_COLUMNS = (
+    Column("", 3, 3),
+    Column("Layers", 12, 32),
+    Column("Count", 5, 5, right=True),
+    Column("Shape", 12, 34),
+    Column("Adds", 8, 9, right=True),
+    Column("Of model", 8, 8, right=True),
+    Column("Chosen by", 8, 34),
+)
+
+
+@dataclass
+class Layers:
+    """The groups of a model, which of them are chosen, and what that adds."""
+
+    groups: Sequence[TargetGroup] = ()
+    presets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """``count``, ``parameters_per_rank`` and ``outputs`` of each; it may take a part of a group."""
+    parameters: int = 1
+    """Of the model without an adapter."""
+    names: set[str] = field(default_factory=set)
+    preset: str = ""
+    """The preset that chose them, until one is changed by hand."""
+
+    def choose(self, wanted: Sequence[str]) -> list[str]:
+        """Choose by names and presets; returns those that choose nothing."""
+        found = {one: [g.name for g in self.groups if one in (g.name, *g.preset)] for one in wanted}
+        self.names = {name for names in found.values() for name in names}
+        alone = wanted[0] if len(wanted) == 1 else ""
+        self.preset = alone if self.takes(alone) else ""
+        return [one for one, names in found.items() if not names and not self.takes(one)]
+
+    def takes(self, preset: str) -> int:
+        """How many layers a preset takes."""
+        return self.presets.get(preset, {}).get("count", 0)
+
+    def toggle(self, name: str) -> None:
+        """Choose a group, or leave it out."""
+        self.names ^= {name}
+        self.preset = ""
+
+    @property
+    def targets(self) -> list[str]:
+        """The choice as the configuration takes it: a preset suits other models too."""
+        if self.preset:
+            return [self.preset]
+        return [group.name for group in self.groups if group.name in self.names]
+
+    @property
+    def count(self) -> int:
+        """How many layers are chosen."""
+        chosen = (group.count for group in self.groups if group.name in self.names)
+        return self.takes(self.preset) or sum(chosen)
+
+    def adds(self, rank: int, magnitudes: bool) -> int:
+        """Parameters that all that is chosen adds; with DoRA's ``magnitudes`` or without."""
+        if self.preset:
+            cost = self.presets[self.preset]
+            return rank * cost["parameters_per_rank"] + magnitudes * cost["outputs"]
+        chosen = [group for group in self.groups if group.name in self.names]
+        return sum(_adds(group, rank, magnitudes) for group in chosen)
+
+
+def _adds(group: TargetGroup, rank: int, magnitudes: bool) -> int:
+    return rank * group.parameters_per_rank + magnitudes * group.outputs
+
+
+class TargetsScreen(Screen[str | None]):
+    """Dismisses the chosen layers as TOML takes them, ``None`` for no change."""
+
+    CSS_PATH = "targets.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "Take"),
+        Binding("space", "tick", "Choose"),
+        Binding("a", f"preset('{ATTENTION}')", "Attention"),
+        Binding("l", f"preset('{ALL_LINEAR}')", "All linear"),
+        Binding("p", f"preset('{PEFT_DEFAULT}')", "peft's"),
+        Binding("escape,q", "dismiss(None)", "Back"),
+    ]
+
+    @dataclass
+    class Found(Message):
+        """The layers of the model, or why they cannot be told."""
+
+        answer: Answer | UserError
+
+    def __init__(self, draft: Draft, ask: Ask) -> None:
+        super().__init__()
+        self._draft = draft
+        self._ask = ask
+        self._rank = _rank(draft)
+        self._magnitudes = draft.value("adapter.method") == "dora"
+        self._layers = Layers()
+
+    def compose(self) -> ComposeResult:
+        """A list between what is said of it and what it comes to."""
+        yield Canvas(id="head")
+        yield Listing[TargetGroup](_COLUMNS, self._cells, lambda group: group.name, choosable=False)
+        yield Static(id="problem")
+        yield Canvas(id="total")
+        yield SteadyFooter()
+
+    def on_mount(self) -> None:
+        """Build the model meanwhile, without weights."""
+        self._say("looking at the model …")
+        self._listing.focus()
+        values = self._draft.values
+        self._find({section: values[section] for section in _MODEL})
+
+    @property
+    def _listing(self) -> Listing[TargetGroup]:
+        return self.query_one(Listing)
+
+    def _say(self, text: str, style: str = "$text-muted") -> None:
+        title = Content.styled("Layers for the adapter   ", "bold $primary")
+        self.query_one("#head", Canvas).show([title + literal(text, 300).stylize(style)])
+
+    @work(thread=True, exit_on_error=False)
+    def _find(self, values: Answer) -> None:
+        try:
+            self.post_message(self.Found(self._ask("targets", values=values)))
+        except Superseded:
+            return
+        except UserError as error:
+            self.post_message(self.Found(error))
+
+    @on(Found)
+    def _found(self, event: Found) -> None:
+        if isinstance(event.answer, UserError):
+            self._say("")
+            self.query_one("#problem", Static).update(literal(event.answer, 1000))
+            return
+        groups = [_group(record) for record in event.answer["groups"]]
+        self._layers = Layers(groups, event.answer["presets"], event.answer["parameters"])
+        strangers = self._layers.choose(_wanted(self._draft))
+        self._show()
+        if strangers:
+            self._say(f"this model has no {', '.join(strangers)}", "$text-warning")
+
+    def _show(self) -> None:
+        layers = self._layers
+        if self._draft.text("adapter.target_pattern"):
+            self._say("adapter.target_pattern is set and goes before these", "$text-warning")
+        else:
+            self._say(f"{amount(layers.parameters)} parameters in the model")
+        self._listing.set_items(layers.groups)
+        adds, share = self._written(layers.adds(self._rank, self._magnitudes))
+        total = Content(f"{adds} trained").stylize("bold") + literal(
+            f"  {share} of the model  r {self._rank}"
+            f"  {layers.count} layers  {', '.join(layers.targets)}", 300
+        )  # fmt: skip
+        self.query_one("#total", Canvas).show([total])
+
+    def _written(self, count: int) -> tuple[str, str]:
+        """Trainable parameters, and how many that is of a hundred of the model."""
+        return amount(count), f"{100 * count / self._layers.parameters:.3g} %"
+
+    def _cells(self, group: TargetGroup) -> list[Content]:
+        ticked = group.name in self._layers.names
+        adds, share = self._written(_adds(group, self._rank, self._magnitudes))
+        return [
+            Content.styled("[x]", "bold $success") if ticked else Content.styled("[ ]", "dim"),
+            literal(group.name).stylize("bold" if ticked else ""),
+            Content(str(group.count)),
+            literal(", ".join(group.shapes)),
+            Content(adds),
+            Content(share),
+            literal(", ".join(group.preset)).stylize("$foreground 60%"),
+        ]
+
+    def action_tick(self) -> None:
+        """Choose the group with the cursor, or leave it out."""
+        group = self._listing.current
+        if group is not None:
+            self._layers.toggle(group.name)
+            self._show()
+
+    def action_preset(self, preset: str) -> None:
+        """Choose what a preset chooses in this model."""
+        if not self._layers.takes(preset):
+            tell(self, f"This model has no layers for {preset}.")
+            return
+        self._layers.choose([preset])
+        self._show()
+
+    def action_take(self) -> None:
+        """Close with what is chosen."""
+        if self._layers.targets:
+            self.dismiss(list_text(self._layers.targets))
+        elif self._layers.groups:
+            complain(self, UserError("An adapter needs at least one kind of layer."))
+
+
+def _group(record: Answer) -> TargetGroup:
+    """The record as it was before it became JSON."""
+    lists = {name: tuple(record[name]) for name in ("shapes", "preset")}
+    return TargetGroup(**record | lists)
+
+
+def _rank(draft: Draft) -> int:
+    """The chosen rank, the usual one where it is none."""
+    rank = draft.value("adapter.r")
+    fits = isinstance(rank, int) and not isinstance(rank, bool) and rank > 0
+    return rank if fits else int(draft.fields["adapter.r"].default)
+
+
+def _wanted(draft: Draft) -> list[str]:
+    return list(map(str, parse_value(draft.text(_NAME), draft.fields[_NAME])))

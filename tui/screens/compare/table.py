@@ -1,0 +1,45 @@
+"""The tables of a comparison as text: a row a field or metric, a column a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from engine.runs.comparison import Row, text_of
+from tui.format.text import literal
+
+_WIDEST = 32
+_MUTED = "$foreground 60%"
+
+
+def table(heads: Sequence[Content], rows: Sequence[Row]) -> list[Content]:
+    """The rows under a heading for each run; the best values are marked."""
+    names = [literal(row.name, 60) for row in rows]
+    columns = [[head, *(_cell(row, place) for row in rows)] for place, head in enumerate(heads)]
+    captions = _fitted([Content(""), *names])
+    fitted = [_fitted(column) for column in columns]
+    return [
+        Content("  ").join([caption.stylize(_MUTED), *(column[place] for column in fitted)])
+        for place, caption in enumerate(captions)
+    ]
+
+
+def padded(content: Content, width: int) -> Content:
+    """Exactly as wide."""
+    cut = content.truncate(width, ellipsis=True)
+    return cut.pad_right(max(0, width - cut.cell_length))
+
+
+def _fitted(cells: Sequence[Content]) -> list[Content]:
+    """All as wide as the widest, within reason."""
+    width = min(_WIDEST, max(cell.cell_length for cell in cells))
+    return [padded(cell, width) for cell in cells]
+
+
+def _cell(row: Row, place: int) -> Content:
+    value = row.values[place]
+    if place in row.best:
+        return Content.styled(f"{text_of(value)} ◆", "bold $success")
+    text = text_of(value) or "(empty)"
+    return literal(text, _WIDEST).stylize(_MUTED if value in (None, "", []) else "")

@@ -1,0 +1,307 @@
+"""What the monitor's lines say, made from the state of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from textual.content import Content
+
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import (
+    Evaluated,
+    Failed,
+    Finished,
+    Interrupted,
+    Progress,
+    Resources,
+    Samples,
+    Stopped,
+)
+from engine.runs.history import History
+from tui.charts.chart import TIME, Curve
+from tui.charts.plot import Pair
+from tui.format.numbers import duration, number, size
+from tui.format.run_states import STATES
+from tui.format.text import literal
+from tui.widgets.log_panel import LogLine, printed_level
+from tui.widgets.progress import bar
+
+_MUTED = "$foreground 60%"
+
+
+def paused(history: History) -> bool:
+    """Whether the run waits to be told to go on."""
+    progress = history.progress
+    return progress is not None and progress.phase == "paused" and not history.ended
+
+
+def head(name: str, state: State, history: History) -> Content:
+    """Name, state, device."""
+    word, style = STATES[state]
+    if state is State.RUNNING and paused(history):
+        word, style = "‖ paused", "bold $warning"
+    parts = [literal(name, 64).stylize("bold $primary"), Content.styled(word, style)]
+    if (started := history.started) is not None:
+        threads = f"{started.threads} thread{'s' * (started.threads != 1)}"
+        where = f"{started.device}, {started.precision}, {threads}"
+        parts.append(literal(where).stylize(_MUTED))
+    return Content("   ").join(parts)
+
+
+def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, str]]:
+    """Captions, shares and texts of the bars of the epoch and of the whole run."""
+    progress = history.progress
+    if progress is None:
+        return ("Epoch", 0.0, ""), ("Run", 0.0, "preparing")
+    total = progress.step / progress.steps if progress.steps else 0.0
+    done = min(progress.epoch, float(progress.epochs))
+    current = min(int(done) + 1, progress.epochs)
+    share = done - (current - 1)
+    per_step = progress.seconds / progress.step if progress.step else 0.0
+    left = per_step * progress.steps / max(1, progress.epochs) * (1 - share)
+    epoch_text = f"{duration(left)} left"
+    if history.ended or progress.phase == "paused":
+        epoch_text = ""
+    elif progress.phase != "train":
+        epoch_text = f"evaluating {progress.phase}"
+    remaining = history.remaining
+    run_text = f"took {duration(progress.seconds)}"
+    if remaining is not None:
+        run_text = f"{duration(remaining)} left of {duration(progress.seconds + remaining)}"
+    return (
+        (f"Epoch {current}/{progress.epochs}", share, epoch_text),
+        (f"Step {progress.step}/{progress.steps}", total, run_text),
+    )
+
+
+def numbers(progress: Progress) -> Content:
+    """Loss, learning rate, gradient, throughput, memory."""
+    pairs = [
+        ("loss", number(progress.loss)),
+        ("lr", f"{progress.learning_rate:.2e}"),
+        ("grad", number(progress.grad_norm)),
+        (
+            "samples/s",
+            f"{progress.samples_per_second:,.0f}" if progress.samples_per_second else "–",
+        ),
+        ("memory", size(progress.memory) if progress.memory else "–"),
+    ]
+    return Content("  ").join(
+        Content.assemble((name + " ", _MUTED), f"{value:<7}") for name, value in pairs
+    )
+
+
+AXES = ("epoch", "step", TIME)
+
+
+def curves(history: History, metric: str, axis: str = "epoch") -> tuple[list[Curve], Pair | None]:
+    """The curves of a metric against one of :data:`AXES`, and the best evaluation's point."""
+    place = attrgetter("seconds" if axis == TIME else axis)
+    shown = [
+        Curve(split, split, [(place(point), point.value) for point in curve.points])
+        for split in ("train", "validation")
+        if (curve := history.curves.get((metric, split))) is not None and curve.points
+    ]
+    best = history.best
+    value = best.metrics.get(metric) if best is not None else None
+    if best is None or value is None:
+        return shown, None
+    return shown, (place(best), value)
+
+
+def row_key(row: Evaluated) -> int:
+    """Which evaluation a row of the table is."""
+    return row.step
+
+
+def row_cells(
+    metrics: Sequence[str], best: Evaluated | None = None
+) -> Callable[[Evaluated], list[Content]]:
+    """Makes the cells of a row with these metrics; the best evaluation has a mark."""
+
+    def cells(row: Evaluated) -> list[Content]:
+        is_best = best is not None and row.step == best.step
+        style = "bold $success" if is_best else ""
+        texts = [
+            "◆" if is_best else "",
+            f"{row.epoch:.2f}",
+            f"{row.step:,}",
+            number(row.train_loss),
+            *(number(row.metrics.get(name)) for name in metrics),
+        ]
+        return [Content.styled(text, style) for text in texts]
+
+    return cells
+
+
+def samples(shown: Sequence[Samples], back: int = 0) -> list[Content]:
+    """A few inputs with what the network makes of them; ``back`` counts from the newest."""
+    if not shown:
+        return [Content.styled("Samples come with the first evaluation.", _MUTED)]
+    event = shown[-1 - back]
+    place = "the newest" if not back else f"{back} before the newest"
+    more = ",  ← → show others" if len(shown) > 1 else ""
+    lines = [Content.styled(f"at step {event.step:,}, {place}{more}", _MUTED), Content("")]
+    for item in event.items:
+        for name, text in item.items():
+            lines.append(_pair(name, text, 2000))
+        lines.append(Content(""))
+    return lines
+
+
+def resources(
+    measured: Sequence[Resources], disk: tuple[int, int] | None, width: int
+) -> list[Content]:
+    """The machine and its GPUs: what is used now, and how that came."""
+    if not measured:
+        return [Content.styled("Measured every few seconds while the run goes on.", _MUTED)]
+    now = measured[-1]
+    lines = [gauge("CPU", f"{now.cpu_percent:.0f} %", [m.cpu_percent for m in measured], width)]
+    used = [100 * m.memory / (m.memory_total or 1) for m in measured]
+    lines.append(gauge("memory", f"{size(now.memory)} of {size(now.memory_total)}", used, width))
+    own = [100 * m.process_memory / (m.memory_total or 1) for m in measured]
+    lines.append(gauge("this run", size(now.process_memory), own, width))
+    if disk is not None:
+        free = f"{size(disk[1] - disk[0])} free"
+        lines.append(gauge("disk", free, [100 * disk[0] / (disk[1] or 1)], width))
+    for index, gpu in enumerate(now.gpus):
+        before = [m.gpus[index] for m in measured if index < len(m.gpus)]
+        lines += [Content(""), literal(gpu.get("name", "GPU"), 60).stylize("bold")]
+        lines += _gpu(gpu, before, width)
+    if not now.gpus:
+        lines.append(_pair("GPU", "none"))
+    first = measured[-max(1, marks(width)) :][0]
+    since = duration(now.time - first.time)
+    return [*lines, Content(""), Content.styled(f"The marks show the last {since}.", _MUTED)]
+
+
+def _gpu(
+    gpu: Mapping[str, Any], before: Sequence[Mapping[str, Any]], width: int
+) -> Iterator[Content]:
+    """What a GPU tells; what it does not is left out."""
+    if "load_percent" in gpu:
+        loads = [float(m.get("load_percent", 0)) for m in before]
+        yield gauge("load", f"{gpu['load_percent']} %", loads, width)
+    if total := gpu.get("memory_total"):
+        text = f"{size(gpu.get('memory', 0))} of {size(total)}"
+        yield gauge("memory", text, [100 * m.get("memory", 0) / total for m in before], width)
+    if "temperature" in gpu:
+        degrees = [float(m.get("temperature", 0)) for m in before]
+        yield gauge("temperature", f"{gpu['temperature']} °C", degrees, width)
+    if "power_watts" in gpu:
+        watts = [float(m.get("power_watts", 0)) for m in before]
+        most = max(watts) or 1.0
+        shares = [100 * value / most for value in watts]
+        yield gauge("power", f"{gpu['power_watts']:.0f} W, most {most:.0f} W", shares, width)
+
+
+_SPARKS = "▁▂▃▄▅▆▇█"
+_BAR = 20
+_GAUGE = 12 + 1 + 24 + 1 + _BAR + 2
+_FULL = 90.0
+"""Per cent from which a gauge warns."""
+
+
+def marks(width: int) -> int:
+    """How many measurements a line shows."""
+    return max(0, width - _GAUGE)
+
+
+def gauge(name: str, text: str, percents: Sequence[float], width: int) -> Content:
+    """A value, a bar of the newest of ``percents``, and a mark for each before it."""
+    style = "$warning" if percents[-1] >= _FULL else "$primary"
+    filled = bar(percents[-1] / 100, _BAR)
+    line = literal(f"{name:<12} ", 40).stylize(_MUTED) + literal(f"{text:<24} ")
+    line += Content.styled(filled, style) + Content.styled("·" * (_BAR - len(filled)), _MUTED)
+    room = marks(width)
+    newest = percents[-room:] if room else []
+    return line + Content.styled("  " + "".join(map(_spark, newest)), _MUTED)
+
+
+def _spark(percent: float) -> str:
+    return _SPARKS[max(0, min(len(_SPARKS) - 1, int(percent / 100 * len(_SPARKS))))]
+
+
+def facts(history: History, run: RunDirectory) -> list[Content]:
+    """The data, the model, and where the files are."""
+    return [*data_facts(history), Content(""), *model_facts(history), Content(""), *places(run)]
+
+
+def data_facts(history: History) -> list[Content]:
+    """What is known of the data."""
+    data = history.data or {}
+    rows = ", ".join(f"{rows:,} {split}" for split, rows in (data.get("rows") or {}).items())
+    lines = [_title("Data"), _pair("source", data.get("source", "–")), _pair("rows", rows or "–")]
+    lines += [_pair(name, value) for name, value in (data.get("facts") or {}).items()]
+    if classes := data.get("classes"):
+        shown = ", ".join(f"{name} {number:,}" for name, number in list(classes.items())[:12])
+        more = f" … of {len(classes)}" if len(classes) > 12 else ""
+        lines.append(_pair("classes", shown + more, 600))
+    lines += [_pair("note", note, 400) for note in data.get("notes") or ()]
+    for skip in data.get("skips") or ():
+        lines.append(_pair("left out", f"{skip.get('count')}: {skip.get('reason')}", 400))
+    return lines
+
+
+def model_facts(history: History) -> list[Content]:
+    """What is known of the network and where it computes."""
+    lines = [_title("Model")]
+    if (model := history.model) is not None:
+        trained = f"{model.trainable:,} of {model.parameters:,}"
+        lines += [_pair("kind", model.name), _pair("trained", trained + " parameters")]
+    if (started := history.started) is not None:
+        lines.append(_pair("device", f"{started.device}, {started.precision}"))
+        versions = ", ".join(f"{name} {version}" for name, version in started.versions.items())
+        lines.append(_pair("versions", versions))
+    if (saved := history.checkpoint) is not None:
+        lines.append(_pair("checkpoint", f"{saved.name}, {size(saved.size)}"))
+    return lines
+
+
+def places(run: RunDirectory) -> list[Content]:
+    """Where the files of a run are."""
+    found = [_title("Files"), _pair("run", run.path, 400)]
+    for name, path in (("model", run.model), ("report", run.report), ("log", run.log)):
+        if path.exists():
+            found.append(_pair(name, path, 400))
+    return found
+
+
+def log(history: History, printed: Sequence[str]) -> list[LogLine]:
+    """What the run says, after what the libraries printed."""
+    lines = [LogLine(None, printed_level(text), text) for text in printed]
+    return lines + [LogLine(entry.time, entry.level, entry.message) for entry in history.log]
+
+
+def ending(name: str, history: History, state: State) -> str:
+    """A sentence on how the run ended."""
+    match history.ending:
+        case Finished(reason=reason, metrics=metrics):
+            shown = [f"{key} {number(value)}" for key, value in list(metrics.items())[:2]]
+            return ": ".join(filter(None, [f"{name} finished ({reason})", ", ".join(shown)])) + "."
+        case Stopped():
+            return f"{name} stopped; what it learned is kept."
+        case Interrupted():
+            return f"{name} was interrupted; it can go on from its checkpoint."
+        case Failed(message=message):
+            return f"{name} failed: {message}"
+    return f"{name} is {state}: its process is gone without a last word."
+
+
+def title(name: str, history: History, state: State) -> str:
+    """The window's title: a sign, how far, which run."""
+    sign = "‖" if paused(history) else STATES[state][0][:1]
+    progress = history.progress
+    if state.ended or progress is None or not progress.steps:
+        return f"{sign} {name}"
+    return f"{sign} {progress.step / progress.steps:.0%} {name}"
+
+
+def _title(text: str) -> Content:
+    return Content.styled(text, "bold $primary")
+
+
+def _pair(name: str, value: object, limit: int = 200) -> Content:
+    return literal(f"{name:<12} ", 40).stylize(_MUTED) + literal(value, limit)

@@ -1,0 +1,97 @@
+"""What a run was asked to do, until the run itself says that it did or will not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from engine.config.train import TrainConfig
+from engine.errors import UserError
+from engine.runs.control import Request
+from engine.runs.events import Controlled
+
+SHOWN_SECONDS = 15.0
+"""So long an answer stays in sight."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request and, as soon as there is one, its answer."""
+
+    request: Request
+    text: str
+    """What it says to a person, as in ``checkpoint``."""
+    moment: float
+    answer: Controlled | None = None
+    answered: float = 0.0
+
+
+@dataclass
+class Asking:
+    """All requests of a screen, in order; times are of any one clock."""
+
+    asked: list[Asked] = field(default_factory=list)
+    _read: int = 0
+    """Answers that were looked at."""
+
+    def ask(self, request: Request, text: str, now: float) -> None:
+        """Note that something was asked."""
+        self.asked.append(Asked(request, text, now))
+
+    def read(self, answers: Sequence[Controlled], now: float) -> list[tuple[Request, Controlled]]:
+        """Match what the run has said so far with what was asked; returns what is new.
+
+        A run answers requests of a kind in the order in which they came.
+        """
+        matched = []
+        for answer in answers[self._read :]:
+            for asked in self.asked:
+                if asked.answer is None and asked.request.action == answer.request:
+                    asked.answer, asked.answered = answer, now
+                    matched.append((asked.request, answer))
+                    break
+        self._read = len(answers)
+        return matched
+
+    def current(self, now: float) -> list[Asked]:
+        """What waits for an answer, and what got one last, for a while; the rest is forgotten."""
+        last = max((asked.answered for asked in self.asked if asked.answer), default=0.0)
+        shown = now - last < SHOWN_SECONDS
+        self.asked = [
+            asked
+            for asked in self.asked
+            if asked.answer is None or (shown and asked.answered == last)
+        ]
+        return self.asked
+
+    def give_up(self) -> list[str]:
+        """The run has ended: returns what it did not answer."""
+        unanswered = [asked.text for asked in self.asked if asked.answer is None]
+        self.asked = [asked for asked in self.asked if asked.answer is not None]
+        return unanswered
+
+
+def learning_rate(text: str) -> float:
+    """A learning rate as it is typed. Raises :class:`UserError`."""
+    return float(_checked("learning_rate", text, "a number above 0 and at most 100, as in 3e-4"))
+
+
+def epochs(text: str, done: float) -> int:
+    """A number of epochs as it is typed, not less than were begun. Raises :class:`UserError`."""
+    begun = math.ceil(done)
+    value = int(_checked("epochs", text, "a whole number, as in 20"))
+    if value < begun:
+        raise UserError(f"The run is in epoch {begun}: it cannot have fewer.")
+    return value
+
+
+def _checked(field: str, text: str, wanted: str) -> float:
+    """The value by the rules of the configuration's field."""
+    try:
+        value: float = getattr(TrainConfig.model_validate({field: text}), field)
+    except ValidationError as error:
+        raise UserError(f"Type {wanted}.") from error
+    return value

@@ -1,0 +1,92 @@
+"""Follow a run in a thread, so that a screen finds its newest state whenever it paints."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from itertools import islice
+
+from engine.runs.directory import RunDirectory, State
+from engine.runs.events import Controlled, Progress
+from engine.runs.follower import Follower
+from engine.runs.history import History
+
+READ_SECONDS = 0.25
+_STATE_SECONDS = 1.0
+_CHUNK = 500
+_LOG_BYTES = 64 * 1024
+_LOG_LINES = 400
+
+
+class Watch:
+    """The state of one run; whoever reads ``history`` holds ``lock`` meanwhile."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self.run = run
+        self.lock = threading.Lock()
+        self.history = History()
+        self.state = State.QUEUED
+        self.log_lines: list[str] = []
+        """The end of what the libraries printed."""
+        self.answers: list[Controlled] = []
+        """What the run has said to requests since it is watched."""
+        self.disk: tuple[int, int] | None = None
+        """Bytes used and bytes in all, where the run's files are."""
+        self.caught_up = False
+        """Whether all that had been written before was read once."""
+        self._log_size = -1
+        self._ended = threading.Event()
+
+    @property
+    def trained(self) -> Progress | None:
+        """The last word about updates, as opposed to evaluations."""
+        return self.history.trained
+
+    def end(self) -> None:
+        """Let :meth:`follow` return at once."""
+        self._ended.set()
+
+    def follow(self) -> None:
+        """Read what is new until :meth:`end`; meant for a thread of its own."""
+        events = Follower(self.run.events)
+        history = History()
+        events.catch_up(history)
+        with self.lock:
+            self.history = history
+        looked = 0.0
+        while not self._ended.is_set():
+            stream = events.new()
+            while chunk := list(islice(stream, _CHUNK)):
+                with self.lock:
+                    self.history.apply_all(chunk)
+                    self.answers += [event for event in chunk if isinstance(event, Controlled)]
+                looked = 0.0 if self.history.ended else looked
+            if time.monotonic() - looked >= _STATE_SECONDS:
+                self.state = self.run.state()
+                self._read_log()
+                self._read_disk()
+                looked = time.monotonic()
+            self.caught_up = True
+            self._ended.wait(READ_SECONDS)
+
+    def _read_disk(self) -> None:
+        try:
+            usage = shutil.disk_usage(self.run.path)
+        except OSError:
+            return
+        self.disk = (usage.used, usage.total)
+
+    def _read_log(self) -> None:
+        try:
+            with self.run.log.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                if size == self._log_size:
+                    return
+                self._log_size = size
+                file.seek(max(0, size - _LOG_BYTES))
+                text = file.read(_LOG_BYTES).decode(errors="replace")
+        except OSError:
+            return
+        self.log_lines = text.splitlines()[-_LOG_LINES:]

@@ -1,0 +1,86 @@
+"""Which fields of a draft stand under which heading of the form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from engine.config.fields import FieldSpec
+from tui.screens.new_run import choices
+from tui.screens.new_run.draft import Draft
+from tui.widgets.form.view import FieldView, SectionView
+
+DOMAIN = FieldSpec("domain", "choice", None, "What kind of data the network learns from")
+"""Not a field of the configuration: it narrows the tasks down."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A section of the form: its title and the first parts of its fields' names."""
+
+    title: str
+    sections: tuple[str, ...]
+
+
+HEADINGS = (
+    Heading("Domain", (DOMAIN.name,)),
+    Heading("Task", ("task",)),
+    Heading("Data", ("data",)),
+    Heading("Model", ("model", "adapter")),
+    Heading("Training", ("train",)),
+    Heading("Run", ("name", "title", "compute")),
+)
+
+
+def sections_of(
+    draft: Draft, advanced: bool, columns: Mapping[str, str], shown: str = ""
+) -> list[SectionView]:
+    """The form for a draft.
+
+    ``advanced`` unfolds all fields; one that was changed or is wrong is always shown, and so is
+    ``shown``. ``columns`` are those of the data, each with a line about it.
+    """
+    return [_section(heading, draft, advanced, columns, shown) for heading in HEADINGS]
+
+
+def heading_of(name: str) -> int:
+    """Index of the heading under which a field stands."""
+    first = name.partition(".")[0]
+    known = (i for i, heading in enumerate(HEADINGS) if first in heading.sections)
+    return next(known, len(HEADINGS) - 1)
+
+
+def _section(
+    heading: Heading, draft: Draft, advanced: bool, columns: Mapping[str, str], shown: str
+) -> SectionView:
+    views = list(_views(heading, draft, columns))
+    kept = [view for view in views if advanced or view.spec.name == shown or not _folds(view)]
+    return SectionView(heading.title, kept, len(views) - len(kept))
+
+
+def _folds(view: FieldView) -> bool:
+    return view.spec.advanced and not view.changed and not view.problem
+
+
+def _views(heading: Heading, draft: Draft, columns: Mapping[str, str]) -> Iterator[FieldView]:
+    if DOMAIN.name in heading.sections:
+        yield FieldView(DOMAIN, draft.domain, choices.domains())
+    index = HEADINGS.index(heading)
+    for name, spec in sorted(draft.fields.items(), key=lambda item: draft.inherited(item[0])):
+        if heading_of(name) == index and draft.applies(name):
+            yield FieldView(
+                spec,
+                draft.text(name),
+                _options(draft, spec, columns),
+                draft.changed(name),
+                draft.text_before(name) if draft.changed(name) else "",
+                draft.checked.problems.get(name, ""),
+            )
+
+
+def _options(draft: Draft, spec: FieldSpec, columns: Mapping[str, str]) -> Mapping[str, str]:
+    if not spec.column:
+        return draft.options(spec.name)
+    if not columns:
+        return {}
+    return dict(columns) if spec.kind == "list" else {"": "let the program find it", **columns}

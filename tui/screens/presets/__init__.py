@@ -1,0 +1,1 @@
+"""Presets, and how one is saved."""

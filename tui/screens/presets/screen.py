@@ -1,0 +1,154 @@
+"""Ready experiments to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from engine.config.presets import Preset, delete_preset, list_presets
+from engine.errors import UserError
+from tui.format.text import literal
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.widgets.listing import Column, Listing
+from tui.widgets.notify import complain, tell
+from tui.widgets.plain_input import PlainInput
+from tui.widgets.steady_footer import SteadyFooter
+
+_COLUMNS = (
+    Column("Name", 16, 30),
+    Column("Task", 14, 24),
+    Column("Whose", 7, 7),
+    Column("What it does", 20, 200),
+)
+
+
+class PresetsScreen(Screen[Preset | None]):
+    """Dismisses the chosen preset, ``None`` for none; typing narrows the list down."""
+
+    CSS_PATH = "presets.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "Choose"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("d,delete", "delete", "Delete"),
+        Binding("escape,q", "leave", "Back"),
+    ]
+
+    @dataclass
+    class Read(Message):
+        """The presets as they are on the disk."""
+
+        presets: Sequence[Preset]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._all: Sequence[Preset] = ()
+
+    def compose(self) -> ComposeResult:
+        """A list, with a line to type in below."""
+        yield Static("Presets · enter takes the one with the cursor", id="heading")
+        yield Listing[Preset](_COLUMNS, _cells, lambda preset: preset.name)
+        yield PlainInput(placeholder="words that name, task or title contain", compact=True)
+        yield SteadyFooter()
+
+    def on_mount(self) -> None:
+        """Read the presets beside the screen."""
+        self._listing.focus()
+        self._read()
+
+    @property
+    def _listing(self) -> Listing[Preset]:
+        return self.query_one(Listing)
+
+    @property
+    def _filter(self) -> Input:
+        return self.query_one(Input)
+
+    @work(thread=True, exit_on_error=False)
+    def _read(self) -> None:
+        self.post_message(self.Read(list_presets()))
+
+    @on(Read)
+    def _show(self, event: Read) -> None:
+        # One's own first: those that came along are many.
+        self._all = sorted(event.presets, key=lambda preset: preset.shipped)
+        self._narrow()
+
+    @on(Input.Changed)
+    def _narrow(self) -> None:
+        words = self._filter.value.lower().split()
+        self._listing.set_items([preset for preset in self._all if _has(preset, words)])
+
+    @on(Input.Submitted)
+    def _narrowed(self) -> None:
+        self._listing.focus()
+
+    @on(Listing.Selected)
+    def action_choose(self) -> None:
+        """Take the preset with the cursor."""
+        preset = self._listing.current
+        if preset is None:
+            return
+        if preset.problem:
+            complain(self, UserError(f"{preset.name} cannot be used. {preset.problem}"))
+        else:
+            self.dismiss(preset)
+
+    def action_filter(self) -> None:
+        """Type words to narrow the list down."""
+        self._filter.add_class("-open")
+        self._filter.focus()
+
+    def action_delete(self) -> None:
+        """Delete a preset of one's own, after a question."""
+        preset = self._listing.current
+        if preset is None:
+            return
+        if preset.shipped:
+            tell(self, f"{preset.name} came with the program and stays.")
+            return
+        self.app.push_screen(
+            ConfirmScreen(f"Delete the preset {preset.name}?"),
+            lambda yes: self._delete(preset) if yes else None,
+        )
+
+    def _delete(self, preset: Preset) -> None:
+        try:
+            delete_preset(preset)
+        except UserError as error:
+            complain(self, error)
+        self._read()
+
+    def action_leave(self) -> None:
+        """Close the filter, then the screen."""
+        if self._filter.has_class("-open"):
+            self._filter.value = ""
+            self._filter.remove_class("-open")
+            self._listing.focus()
+        else:
+            self.dismiss(None)
+
+
+def _has(preset: Preset, words: Sequence[str]) -> bool:
+    text = f"{preset.name} {preset.task} {preset.title} {_whose(preset)}".lower()
+    return all(word in text for word in words)
+
+
+def _whose(preset: Preset) -> str:
+    return "shipped" if preset.shipped else "own"
+
+
+def _cells(preset: Preset) -> list[Content]:
+    last = literal(preset.title)
+    if preset.problem:
+        last = literal(f"! {preset.problem}").stylize("$text-error")
+    whose = literal(_whose(preset)).stylize("$text-muted" if preset.shipped else "$text-accent")
+    return [literal(preset.name), literal(preset.task), whose, last]

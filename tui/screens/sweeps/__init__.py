@@ -1,0 +1,1 @@
+"""Sweeps, one sweep, and a new sweep."""

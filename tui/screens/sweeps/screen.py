@@ -1,0 +1,143 @@
+"""All sweeps, the newest first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from engine.errors import UserError
+from engine.files.paths import sweeps_folder
+from engine.sweep.directory import SweepDirectory, all_sweeps
+from engine.sweep.table import SweepTable
+from tui.charts.canvas import Canvas
+from tui.format.numbers import number
+from tui.format.text import literal
+from tui.screens.sweeps.new_sweep import NewSweepScreen
+from tui.screens.sweeps.sweep import SweepScreen
+from tui.widgets.listing import Column, Listing
+from tui.widgets.notify import complain
+from tui.widgets.steady_footer import SteadyFooter
+
+POLL_SECONDS = 2.0
+_COLUMNS = (
+    Column("Sweep", 16, 48),
+    Column("State", 9, 9),
+    Column("Trials", 6, 6, right=True),
+    Column("Metric", 9, 16, right=True),
+    Column("Best", 8, 10, right=True),
+    Column("As it is", 8, 10, right=True),
+)
+_EMPTY = """\
+There are no sweeps yet.
+
+Press  n  to search for better values of a preset by many runs."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A sweep as the list shows it."""
+
+    sweep: SweepDirectory
+    table: SweepTable
+    running: bool
+    problem: str = ""
+
+    @classmethod
+    def of(cls, sweep: SweepDirectory) -> Row:
+        """As it is now; one that is damaged is shown with its problem."""
+        try:
+            return cls(sweep, sweep.table(), sweep.running())
+        except UserError as error:
+            return cls(sweep, SweepTable(), False, str(error))
+
+
+class SweepsScreen(Screen[None]):
+    """Open one, or begin another."""
+
+    CSS_PATH = "sweeps.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", "New sweep"),
+        Binding("escape,q", "dismiss(None)", "Back"),
+    ]
+
+    @dataclass
+    class Read(Message):
+        """The sweeps as they are on the disk."""
+
+        rows: Sequence[Row]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ended = threading.Event()
+
+    def compose(self) -> ComposeResult:
+        """A list, or a word about its emptiness."""
+        yield Canvas(id="heading")
+        yield Listing[Row](_COLUMNS, _cells, lambda row: row.sweep.name)
+        yield Static(_EMPTY, id="empty", markup=False)
+        yield SteadyFooter()
+
+    def on_mount(self) -> None:
+        """Read beside the screen."""
+        self.query_one(Listing).focus()
+        self.query_one("#heading", Canvas).show([Content.styled("Sweeps", "bold $primary")])
+        self._follow()
+
+    def on_unmount(self) -> None:
+        """Let the thread end at once."""
+        self._ended.set()
+
+    @work(thread=True, exit_on_error=False)
+    def _follow(self) -> None:
+        while not self._ended.is_set():
+            self.post_message(self.Read([Row.of(sweep) for sweep in all_sweeps(sweeps_folder())]))
+            self._ended.wait(POLL_SECONDS)
+
+    @on(Read)
+    def _show(self, event: Read) -> None:
+        self.query_one(Listing).set_items(event.rows)
+        self.query_one(Listing).display = bool(event.rows)
+        self.query_one("#empty").display = not event.rows
+
+    @on(Listing.Selected)
+    def _open(self) -> None:
+        row: Row | None = self.query_one(Listing).current
+        if row is None:
+            return
+        if row.problem:
+            complain(self, UserError(row.problem))
+        else:
+            self.app.push_screen(SweepScreen(row.sweep))
+
+    def action_new(self) -> None:
+        """Say what is to be searched, and begin."""
+
+        def begun(sweep: SweepDirectory | None) -> None:
+            if sweep is not None:
+                self.app.push_screen(SweepScreen(sweep))
+
+        self.app.push_screen(NewSweepScreen(), begun)
+
+
+def _cells(row: Row) -> list[Content]:
+    table = row.table
+    state = "! damaged" if row.problem else "searching" if row.running else "ended"
+    preset = table.preset
+    return [
+        literal(row.sweep.name),
+        Content(state),
+        Content(f"{len(table.trials)}"),
+        literal(table.metric),
+        Content(number(table.best.value if table.best else None)),
+        Content(number(preset.value if preset else None)),
+    ]
