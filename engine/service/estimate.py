@@ -11,8 +11,8 @@ from engine.config.run_config import RunConfig
 from engine.files.paths import runs_folder
 from engine.hardware import device
 from engine.reports.estimate import Estimate
-from engine.service.data_cache import loaded
-from engine.training.memory_estimate import _case, available_bytes
+from engine.service.data_cache import held_bytes, loaded
+from engine.training.memory_estimate import available_bytes, case_of
 
 
 def answer(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def estimate(config: RunConfig) -> Estimate:
     """Sizes, steps and memory of a run; reads its data, builds its network without weights."""
     compute = device.choose(config.compute)
     task, raw, fitted = loaded(config)
-    case = _case(task, raw, fitted, compute)
+    case = case_of(task, raw, fitted, compute, held_bytes())
     material, sizes, train = case.material, case.sizes, config.train
     available = available_bytes(compute.device)
     memory, largest, notes = case.memory(train, available)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from engine.hardware.memory import out_of_memory
 from engine.hardware.resources import gpus
 from engine.models.build import base_of
 from engine.reports.estimate import TIGHT_SHARE, Memory
-from engine.service.data_cache import held_bytes
 from engine.tasks.task import Task
 from engine.training.footprint import Footprint, Template, UnknownFootprint
 from engine.training.optimizer import state_bytes
@@ -53,7 +52,7 @@ def batch_that_fits(task: Task[Any], raw: RawData, fitted: Fitted, compute: Comp
         if compute.device.type == "cuda"
         else int(psutil.Process().memory_info().rss)
     )
-    case = _case(task, raw, fitted, compute)
+    case = case_of(task, raw, fitted, compute)
     return case.comfortable(task.config.train, available_bytes(compute.device) + held)
 
 
@@ -77,7 +76,7 @@ def update_bytes(
 
 
 @dataclass(frozen=True)
-class _Case:
+class Case:
     """What the memory of a run depends on, whatever its batches."""
 
     compute: Compute
@@ -108,12 +107,13 @@ class _Case:
         return size - size % 8 if size > 8 else size
 
 
-def _case(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute) -> _Case:
-    material = _material(task, raw, fitted)
+def case_of(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute, held: int = 0) -> Case:
+    """What the memory of a run depends on; ``held`` bytes of data are in this process only."""
+    material = replace(_material(task, raw, fitted), held=held)
     with torch.device("meta"):
         network = build_network(task, fitted, compute)
     sizes = _sizes(network, task.config)
-    return _Case(compute, Footprint(network, task.loss, compute), sizes, material)
+    return Case(compute, Footprint(network, task.loss, compute), sizes, material)
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,8 @@ class _Material:
     tables: int
     """Bytes of what was read, in the memory of the machine; large tables lie on the disk."""
     source: Source
+    held: int = 0
+    """Bytes of data that this process holds and a worker would not."""
 
     def batches(self, train: TrainConfig) -> int:
         """Batches of an epoch."""
@@ -268,7 +270,7 @@ def _overhead(sizes: _Sizes, material: _Material, compute: Compute) -> int:
         return material.resident + _CUDA_WORKSPACE
     # The best weights so far lie there too.
     data = material.resident + material.tables
-    return _libraries() + _CPU_WORKSPACE + data + sizes.saved
+    return _libraries() - material.held + _CPU_WORKSPACE + data + sizes.saved
 
 
 def _beyond(sizes: _Sizes, peak: int, compute: Compute) -> int:
@@ -284,7 +286,7 @@ def _beyond(sizes: _Sizes, peak: int, compute: Compute) -> int:
 def _libraries() -> int:
     """What Python and the libraries take: what this process has, which loaded the same ones."""
     torch.optim.SGD([torch.zeros(1)])  # the first optimizer loads what a run loads, too
-    return int(psutil.Process().memory_info().rss) - held_bytes()
+    return int(psutil.Process().memory_info().rss)
 
 
 def available_bytes(place: torch.device) -> int:

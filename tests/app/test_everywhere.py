@@ -24,7 +24,6 @@ from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.table import SweepTable, TrialRow
 from tui.app import DltuiApp
 from tui.screens.adapters.screen import AdaptersScreen
-from tui.screens.adapters.targets import TargetsScreen
 from tui.screens.dialogs.actions import actions_of
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.dialogs.confirm import ConfirmScreen
@@ -32,6 +31,7 @@ from tui.screens.dialogs.keys import KeysScreen
 from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.screen import NewRunScreen
+from tui.screens.new_run.targets import TargetsScreen
 from tui.screens.presets.save_preset import SavePresetScreen
 from tui.screens.presets.screen import PresetsScreen
 from tui.screens.results import ResultsScreen

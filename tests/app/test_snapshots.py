@@ -37,7 +37,6 @@ from engine.service.client import Superseded
 from tui.app import DltuiApp
 from tui.screens.adapters.combine import CombineScreen
 from tui.screens.adapters.screen import AdaptersScreen
-from tui.screens.adapters.targets import TargetsScreen
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.dialogs.ask_value import AskValueScreen
@@ -47,6 +46,7 @@ from tui.screens.monitor.requests import learning_rate
 from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.screen import NewRunScreen
+from tui.screens.new_run.targets import TargetsScreen
 from tui.screens.presets.save_preset import SavePresetScreen
 from tui.screens.presets.screen import PresetsScreen
 from tui.screens.results import ResultsScreen

@@ -10,9 +10,9 @@ from textual.pilot import Pilot
 
 from engine.service.client import Advisor
 from tui.app import DltuiApp
-from tui.screens.adapters.targets import TargetsScreen
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.screen import NewRunScreen
+from tui.screens.new_run.targets import TargetsScreen
 from tui.widgets.form.row import FieldRow
 
 

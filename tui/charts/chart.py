@@ -20,6 +20,8 @@ STYLES = ("train", "validation", "other", "third")
 """The looks of a curve, each with a colour of the theme and a marker."""
 SERIES = tuple(f"series-{place}" for place in range(1, 13))
 """Looks of curves of the same kind, as of several runs; each with a marker and a colour."""
+MOST_SERIES = len(SERIES)
+"""Curves that can be told apart."""
 _MARKERS = {"train": "", "validation": "●", "other": "▲", "third": "■"} | dict(
     zip(SERIES, "●▲■▼○△□▽+×*#", strict=True)
 )

@@ -23,7 +23,8 @@ from tui.charts.chart import Chart
 from tui.format.numbers import duration, number
 from tui.format.run_states import STATES
 from tui.format.text import literal
-from tui.screens.monitor import panels
+from tui.screens.registry import make_screen
+from tui.widgets import run_panels as panels
 from tui.widgets.lines import Lines
 from tui.widgets.notify import complain
 from tui.widgets.steady_footer import SteadyFooter
@@ -78,22 +79,16 @@ class ResultsScreen(Screen[None]):
 
     def action_try_it(self) -> None:
         """Ask the model about something new."""
-        from tui.screens.try_it import TryItScreen
-
-        self.app.push_screen(TryItScreen(self._run))
+        self.app.push_screen(make_screen("try it", self._run))
 
     def action_watch(self) -> None:
         """The curves and the log of the run."""
-        from tui.screens.monitor.screen import MonitorScreen
-
-        self.app.push_screen(MonitorScreen(self._run))
+        self.app.push_screen(make_screen("monitor", self._run))
 
     def action_clone(self) -> None:
         """Compose a new run that begins as this one did."""
-        from tui.screens.new_run.screen import NewRunScreen
-
         try:
-            self.app.push_screen(NewRunScreen(self._run.config().values()))
+            self.app.push_screen(make_screen("new run", self._run.config().values()))
         except UserError as error:
             complain(self, error)
 

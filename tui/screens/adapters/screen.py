@@ -26,6 +26,7 @@ from tui.format.numbers import number, size
 from tui.format.text import literal
 from tui.screens.adapters.combine import CombineScreen
 from tui.screens.dialogs.ask_path import AskPathScreen
+from tui.screens.registry import make_screen
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.listing import Column, Listing
 from tui.widgets.notify import complain, tell
@@ -155,12 +156,10 @@ class AdaptersScreen(Screen[None]):
 
     def action_try_it(self) -> None:
         """Ask the marked adapters the same, or the one with the cursor."""
-        from tui.screens.try_it import TryItScreen
-
         if rows := self._chosen():
             first, *others = [row.adapter.run.run for row in rows]
             # The process of this screen: it keeps the base loaded for the next that is tried.
-            self.app.push_screen(TryItScreen(first, self._ask, others))
+            self.app.push_screen(make_screen("try it", first, self._ask, others))
 
     def _chosen(self) -> list[Row]:
         """The marked adapters, or the one with the cursor."""
@@ -169,8 +168,6 @@ class AdaptersScreen(Screen[None]):
 
     def action_new(self) -> None:
         """Compose a run that begins with the adapter's model."""
-        from tui.screens.new_run.screen import NewRunScreen
-
         row = self._listing.current
         if row is None:
             return
@@ -181,7 +178,7 @@ class AdaptersScreen(Screen[None]):
             complain(self, error)
             return
         values["model"]["path"] = run.id
-        self.app.push_screen(NewRunScreen(values))
+        self.app.push_screen(make_screen("new run", values))
 
     def action_merge(self) -> None:
         """Write the base with the adapter worked into it, to a place that is asked for."""

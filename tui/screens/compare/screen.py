@@ -31,7 +31,6 @@ from tui.widgets.lines import Lines
 from tui.widgets.notify import complain, tell
 from tui.widgets.steady_footer import SteadyFooter
 
-MOST_RUNS = len(SERIES)
 POLL_SECONDS = 1.0
 _AXES = ("epoch", "step", TIME)
 _SPLITS = ("validation", "train")
@@ -84,7 +83,7 @@ class CompareScreen(Screen[None]):
     ]
 
     def __init__(self, runs: Sequence[RunDirectory]) -> None:
-        """At most :data:`MOST_RUNS` can be told apart."""
+        """At most :data:`~tui.charts.chart.MOST_SERIES` runs can be told apart."""
         super().__init__()
         self._followed = [_Followed(*pair) for pair in zip(runs, SERIES, strict=False)]
         self._comparison: Comparison | None = None

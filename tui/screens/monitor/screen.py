@@ -36,11 +36,12 @@ from tui.format.text import literal
 from tui.screens.dialogs.ask_value import AskValueScreen
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.pick import PickScreen
-from tui.screens.monitor import panels
 from tui.screens.monitor.requests import Asked, Asking, epochs, learning_rate
 from tui.screens.monitor.throttle import Pace
 from tui.screens.monitor.watcher import Watch
+from tui.screens.registry import make_screen
 from tui.terminal.title import Title
+from tui.widgets import run_panels as panels
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Column, Listing
 from tui.widgets.log_panel import LogPanel
@@ -260,9 +261,7 @@ class MonitorScreen(Screen[None]):
 
     def action_results(self) -> None:
         """Show what came out."""
-        from tui.screens.results import ResultsScreen
-
-        self.app.switch_screen(ResultsScreen(self._run))
+        self.app.switch_screen(make_screen("results", self._run))
 
     def action_leave(self) -> None:
         """Back to the list; the run is not touched."""

@@ -35,6 +35,7 @@ from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.sections import DOMAIN, HEADINGS, heading_of, sections_of
 from tui.screens.presets.save_preset import SavePresetScreen
 from tui.screens.presets.screen import PresetsScreen
+from tui.screens.registry import make_screen
 from tui.terminal.capabilities import abilities
 from tui.widgets.estimate import EstimateBar
 from tui.widgets.form.form import Form
@@ -199,13 +200,11 @@ class NewRunScreen(Screen[None]):
 
     @on(FieldRow.LayersWanted)
     def _layers_wanted(self, event: FieldRow.LayersWanted) -> None:
-        from tui.screens.adapters.targets import TargetsScreen
-
         async def chosen(text: str | None) -> None:
             if text is not None:
                 await self._edited(FieldRow.Edited(event.name, text))
 
-        self.app.push_screen(TargetsScreen(self._draft, self._ask), chosen)
+        self.app.push_screen(make_screen("targets", self._draft, self._ask), chosen)
 
     @on(SectionTab.Chosen)
     def _section_chosen(self, event: SectionTab.Chosen) -> None:
@@ -355,9 +354,7 @@ class NewRunScreen(Screen[None]):
 
     @on(Started)
     def _started(self, event: Started) -> None:
-        from tui.screens.monitor.screen import MonitorScreen
-
-        self.app.switch_screen(MonitorScreen(event.run))
+        self.app.switch_screen(make_screen("monitor", event.run))
 
     @on(Queued)
     def _queued(self, event: Queued) -> None:

@@ -25,9 +25,11 @@ from engine.runs.filter import RunFilter
 from engine.runs.listing import RunSummary
 from engine.runs.trash import discard
 from tui.charts.canvas import Canvas
+from tui.charts.chart import MOST_SERIES
 from tui.format.run_states import RESUMABLE
 from tui.format.text import literal
 from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.registry import make_screen
 from tui.screens.runs.poller import Reading
 from tui.screens.runs.rows import COLUMNS, STARTED, cells, detail, ordered, when
 from tui.widgets.listing import Listing
@@ -118,19 +120,13 @@ class RunsScreen(Screen[None]):
     def open_run(self, run: RunDirectory) -> None:
         """Show what there is to see of a run: its results, or how it goes."""
         if run.state().ended and run.report.exists():
-            from tui.screens.results import ResultsScreen
-
-            self.app.push_screen(ResultsScreen(run))
+            self.app.push_screen(make_screen("results", run))
         else:
-            from tui.screens.monitor.screen import MonitorScreen
-
-            self.app.push_screen(MonitorScreen(run))
+            self.app.push_screen(make_screen("monitor", run))
 
     def action_new(self, values: Tree | None = None, preset: str = "") -> None:
         """Compose a new run; ``preset`` names where ``values`` come from."""
-        from tui.screens.new_run.screen import NewRunScreen
-
-        self.app.push_screen(NewRunScreen(values, preset))
+        self.app.push_screen(make_screen("new run", values, preset))
 
     def action_presets(self) -> None:
         """Choose a preset and go on with it as a new run."""
@@ -162,15 +158,11 @@ class RunsScreen(Screen[None]):
 
     def action_adapters(self) -> None:
         """All adapters that were learned on this machine."""
-        from tui.screens.adapters.screen import AdaptersScreen
-
-        self.app.push_screen(AdaptersScreen())
+        self.app.push_screen(make_screen("adapters"))
 
     def action_sweeps(self) -> None:
         """Searches for better values by many runs."""
-        from tui.screens.sweeps.screen import SweepsScreen
-
-        self.app.push_screen(SweepsScreen())
+        self.app.push_screen(make_screen("sweeps"))
 
     def action_try_it(self) -> None:
         """Ask the model of the run about something new."""
@@ -180,9 +172,7 @@ class RunsScreen(Screen[None]):
         if not row.state.ended or not row.run.model.exists():
             tell(self, f"{row.name} has no finished model.")
             return
-        from tui.screens.try_it import TryItScreen
-
-        self.app.push_screen(TryItScreen(row.run))
+        self.app.push_screen(make_screen("try it", row.run))
 
     def action_stop(self) -> None:
         """Ask the run to stop."""
@@ -222,9 +212,7 @@ class RunsScreen(Screen[None]):
 
     def action_trash(self) -> None:
         """The deleted runs."""
-        from tui.screens.runs.trash import TrashScreen
-
-        self.app.push_screen(TrashScreen())
+        self.app.push_screen(make_screen("trash"))
 
     def action_select(self) -> None:
         """Take the run among the selected ones, or out of them, and go on to the next."""
@@ -243,15 +231,13 @@ class RunsScreen(Screen[None]):
 
     def action_compare(self) -> None:
         """Put the selected runs side by side."""
-        from tui.screens.compare.screen import MOST_RUNS, CompareScreen
-
         rows = self._chosen()
         if len(rows) < 2:
             tell(self, "Select at least two runs with space, then compare them.")
-        elif len(rows) > MOST_RUNS:
-            tell(self, f"Up to {MOST_RUNS} runs can be told apart; {len(rows)} are selected.")
+        elif len(rows) > MOST_SERIES:
+            tell(self, f"Up to {MOST_SERIES} runs can be told apart; {len(rows)} are selected.")
         else:
-            self.app.push_screen(CompareScreen([row.run for row in rows]))
+            self.app.push_screen(make_screen("compare", [row.run for row in rows]))
 
     def action_pin(self) -> None:
         """Keep runs on top of the list, or let them go."""
@@ -274,8 +260,6 @@ class RunsScreen(Screen[None]):
 
     def action_save_preset(self) -> None:
         """Keep the experiment of the run under a name."""
-        from tui.screens.presets.save_preset import SavePresetScreen
-
         if row := self._current():
             try:
                 config = row.run.config()
@@ -283,7 +267,7 @@ class RunsScreen(Screen[None]):
                 complain(self, error)
             else:
                 self.app.push_screen(
-                    SavePresetScreen(config),
+                    make_screen("save preset", config),
                     lambda preset: tell(self, f"Saved as {preset.name}.") if preset else None,
                 )
 

@@ -26,6 +26,7 @@ from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
 from tui.format.numbers import number
 from tui.format.text import literal
+from tui.screens.registry import make_screen
 from tui.screens.sweeps.scatter import scatter
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Column, Listing
@@ -200,14 +201,10 @@ class SweepScreen(Screen[None]):
         row: TrialRow | None = self.query_one(Listing).current
         if row is None or not row.run:
             return
-        from tui.screens.monitor.screen import MonitorScreen
-
-        self.app.push_screen(MonitorScreen(RunDirectory(runs_folder() / row.run)))
+        self.app.push_screen(make_screen("monitor", RunDirectory(runs_folder() / row.run)))
 
     def action_save_best(self) -> None:
         """Keep the experiment of the best trial under a name."""
-        from tui.screens.presets.save_preset import SavePresetScreen
-
         best = self._table.best
         if best is None:
             tell(self, "No trial went to its end so far.")
@@ -218,7 +215,7 @@ class SweepScreen(Screen[None]):
             complain(self, error)
             return
         self.app.push_screen(
-            SavePresetScreen(config),
+            make_screen("save preset", config),
             lambda preset: tell(self, f"Saved as {preset.name}.") if preset else None,
         )
 

@@ -1,0 +1,100 @@
+"""The structure of the code: who imports whom, and that every module named in a text exists.
+
+The direction of imports between rooms is held by import-linter (``make lint``); here are circles
+between single files, and names in strings, which no linter follows.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in ("engine", "tui")
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+_NAME = re.compile(r"(?:engine|tui)(?:\.\w+)+(?::\w+)?")
+_REFERENCE = re.compile(r":(?:mod|class|func|data|meth|attr):`~?((?:engine|tui)\.[\w.]+)`")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Modules that a file imports anywhere: also in functions, and for type checkers alone."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else str(node.module)
+
+
+def strings(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def exists(dotted: str) -> bool:
+    """Whether a dotted name leads to something, as ``package.module.Class.method``."""
+    parts = dotted.split(".")
+    for count in range(len(parts), 0, -1):
+        if (name := ".".join(parts[:count])) in MODULES:
+            found: object = import_module(name)
+            for part in parts[count:]:
+                fields = getattr(found, "__annotations__", {})
+                if not hasattr(found, part) and part not in fields:
+                    return False
+                found = getattr(found, part, None)
+            return True
+    return False
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    graph = {name: {n for n in imported(path) if n in MODULES} for name, path in MODULES.items()}
+    assert sum(map(len, graph.values())) > 1000
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_every_module_that_a_string_names_exists() -> None:
+    old = ROOT / "engine/config/moved.py"  # names that are gone
+    named = {
+        text
+        for path in MODULES.values()
+        if path != old
+        for text in strings(path)
+        if _NAME.fullmatch(text)
+    }
+    assert len(named) > 40
+    assert not [name for name in sorted(named) if not exists(name.replace(":", "."))]
+
+
+def test_every_reference_in_a_docstring_leads_somewhere() -> None:
+    named = {
+        (name, found)
+        for name, path in MODULES.items()
+        for text in strings(path)
+        for found in _REFERENCE.findall(text)
+    }
+    assert len(named) > 30
+    assert not [(name, found) for name, found in sorted(named) if not exists(found)]
+
+
+def test_rooms_hold_the_modules() -> None:
+    loose = {
+        package: [n for n in MODULES if n.startswith(f"{package}.") and n.count(".") == 1
+                  and MODULES[n].name != "__init__.py"]
+        for package in ("engine", "tui")
+    }  # fmt: skip
+    assert len(loose["engine"]) <= 3, loose
+    assert len(loose["tui"]) <= 4, loose
