@@ -18,32 +18,38 @@ class AdapterConfig(Section):
     """Which small set of weights is trained in place of the whole network."""
 
     method: Literal["none", "lora", "dora", "rslora"] = option(
-        "none", "none trains the network itself; the others train a small addition to it"
+        "none", "Fine-tuning method; none trains the network itself"
     )
-    r: int = option(8, "Rank: the width of the added matrices", ge=1, le=4096)
-    lora_alpha: int | None = option(None, "Scale of the addition; empty takes 2·r", ge=1)
-    lora_dropout: float = option(0.0, "Dropout before the added matrices", ge=0, lt=1)
+    r: int = option(8, "LoRA rank: width of the adapter matrices", ge=1, le=4096)
+    lora_alpha: int | None = option(
+        None, "LoRA alpha: the adapter is scaled by alpha / r; empty takes 2·r", ge=1
+    )
+    lora_dropout: float = option(0.0, "Dropout on the inputs of the adapter", ge=0, lt=1)
     target_modules: tuple[str, ...] = option(
         (ALL_LINEAR,),
-        "Layers that get an addition, by name; or all-linear, attention, peft-default",
+        "Layers that get an adapter, by name; or all-linear, attention, peft-default",
         suggestions=TARGET_PRESETS,
         layers=True,
         min_length=1,
     )
     target_pattern: str = option(
-        "", "Regular expression for whole layer names, in place of the names", advanced=True
+        "",
+        "Regular expression that full layer names must match, instead of target_modules",
+        advanced=True,
     )
     quantization: Literal["none", "nf4"] = option(
-        "none", "nf4 keeps the frozen weights in four bits (QLoRA); needs dltui[quant]"
+        "none", "Quantization of the frozen weights; nf4 (4-bit, QLoRA) needs dltui[quant]"
     )
     bias: Literal["none", "all", "lora_only"] = option(
-        "none", "Which biases are trained besides", advanced=True
+        "none", "Biases that are trained in addition to the adapter", advanced=True
     )
     init_lora_weights: Literal["default", "gaussian", "pissa"] = option(
-        "default", "How the addition begins", advanced=True
+        "default", "Initialization of the adapter", advanced=True
     )
     modules_to_save: tuple[str, ...] = option(
-        (), "Layers trained whole besides; a new head always is", advanced=True
+        (),
+        "Layers that are trained in full beside the adapter; a new head always is",
+        advanced=True,
     )
 
     @field_validator("target_pattern")

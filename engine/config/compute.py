@@ -16,37 +16,41 @@ class ComputeConfig(Section):
     """Where and in which number format the run computes."""
 
     device: Literal["auto", "cuda", "mps", "cpu"] = option(
-        "auto", "auto takes CUDA, then MPS, then the CPU"
+        "auto", "Device; auto takes CUDA, then MPS, then the CPU"
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = option(
-        "auto", "auto takes bfloat16 where the device computes in it"
+        "auto",
+        "Precision of the computation; auto takes bfloat16 mixed precision where the "
+        "device supports it",
     )
     threads: int = option(
-        0, "CPU threads; 0 takes as many as there are cores", ge=0, le=1024, advanced=True
+        0, "CPU threads; 0 takes the number of cores", ge=0, le=1024, advanced=True
     )
-    compile: bool = option(False, "Compile the network before training", advanced=True)
+    compile: bool = option(
+        False, "Compile the network with torch.compile before training", advanced=True
+    )
     attention: Attention = option(
         "auto",
-        "How transformers compute attention; auto takes sdpa where the network has it, "
-        "flash_attention_2 needs CUDA, half precision and the package flash-attn",
+        "Attention implementation of transformers; auto takes sdpa where the network "
+        "supports it, flash_attention_2 needs CUDA, half precision and the package "
+        "flash-attn",
         advanced=True,
     )
     optimizer_kernel: Kernel = option(
         "auto",
-        "How AdamW and SGD pass over the weights; auto takes fused on CPUs and CUDA, the fastest",
+        "Optimizer implementation of AdamW and SGD; auto takes fused on CPUs and CUDA, the fastest",
         advanced=True,
     )
     loader_threads: int | None = option(
         None,
-        "Threads that read batches ahead of the network; 0 reads each when it is needed, empty "
-        "decides by data and device",
+        "Data loader threads that prefetch batches; 0 disables prefetching, empty decides "
+        "by data and device",
         ge=0,
         le=256,
         advanced=True,
     )
     pinned_memory: bool = option(
         True,
-        "Hand batches to a GPU in memory that cannot be paged out, so that it fetches them by "
-        "itself",
+        "Copy batches to the GPU from pinned (page-locked) memory",
         advanced=True,
     )

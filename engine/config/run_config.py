@@ -38,7 +38,7 @@ class RunConfig(Section):
     """A whole experiment: what is learned, from what, by which network, and how."""
 
     name: str = option("run", "Name of the run", pattern=f"^{NAME_PATTERN}$")
-    title: str = option("", "A line about the experiment, for lists", max_length=200)
+    title: str = option("", "Title: a line about the experiment, for lists", max_length=200)
     task: SerializeAsAny[TaskConfig]
     data: SerializeAsAny[DataConfig]
     model: SerializeAsAny[ModelConfig]

@@ -10,77 +10,89 @@ from engine.config.fields import Section, option
 class TrainConfig(Section):
     """How the weights are updated, and when the run evaluates, saves and ends."""
 
-    epochs: int = option(10, "Passes over the training data", ge=1, le=100_000)
+    epochs: int = option(10, "Epochs: passes over the training data", ge=1, le=100_000)
     max_steps: int | None = option(
-        None, "End after this many updates, whatever the epochs", ge=1, advanced=True
+        None, "Maximum number of updates, whatever the epochs", ge=1, advanced=True
     )
-    batch_size: int = option(64, "Samples that go through the network at once", ge=1, le=1_000_000)
+    batch_size: int = option(
+        64, "Batch size of a forward pass, over all processes", ge=1, le=1_000_000
+    )
     auto_batch_size: bool = option(
         False,
-        "Take as many as the memory holds in place of batch_size; the run keeps to what it began "
-        "with",
+        "Use the largest batch size that fits the memory, instead of batch_size; the run keeps it",
         advanced=True,
     )
     gradient_accumulation_steps: int = option(
-        1, "Batches whose gradients make one update", ge=1, le=100_000, advanced=True
+        1, "Gradient accumulation: batches per update", ge=1, le=100_000, advanced=True
     )
-    learning_rate: float = option(1e-3, "Step size at its highest", gt=0, le=100)
+    learning_rate: float = option(1e-3, "Peak learning rate", gt=0, le=100)
     optimizer: Literal["adamw", "sgd", "adamw_8bit", "paged_adamw_8bit"] = option(
         "adamw",
-        "How gradients become updates; 8bit keeps a quarter of AdamW's state, needs dltui[quant]",
+        "Optimizer; the 8-bit variants keep a quarter of the state of AdamW and need dltui[quant]",
     )
-    weight_decay: float = option(0.01, "Pull of weights to zero, but for norms and biases", ge=0)
+    weight_decay: float = option(0.01, "Weight decay, except for norms and biases", ge=0)
     momentum: float = option(0.9, "Momentum of SGD", ge=0, lt=1, advanced=True)
-    adam_beta1: float = option(0.9, "AdamW's decay of the mean", ge=0, lt=1, advanced=True)
-    adam_beta2: float = option(0.999, "AdamW's decay of the variance", ge=0, lt=1, advanced=True)
-    lr_scheduler_type: Literal["constant", "linear", "cosine"] = option(
-        "cosine", "How the learning rate falls after the warm-up"
+    adam_beta1: float = option(
+        0.9, "Beta 1 of AdamW: decay of the mean of the gradients", ge=0, lt=1, advanced=True
     )
-    warmup_ratio: float = option(0.0, "Share of the updates in which the rate rises", ge=0, lt=1)
+    adam_beta2: float = option(
+        0.999, "Beta 2 of AdamW: decay of the variance of the gradients", ge=0, lt=1, advanced=True
+    )
+    lr_scheduler_type: Literal["constant", "linear", "cosine"] = option(
+        "cosine", "Learning rate schedule after the warm-up"
+    )
+    warmup_ratio: float = option(
+        0.0, "Warm-up: fraction of the updates in which the learning rate rises", ge=0, lt=1
+    )
     max_grad_norm: float = option(
-        1.0, "Longest gradient; longer ones are shortened, 0 switches it off", ge=0, advanced=True
+        1.0, "Gradient clipping: maximum norm; 0 disables it", ge=0, advanced=True
     )
     strategy: Literal["auto", "single", "ddp", "fsdp"] = option(
         "auto",
-        "ddp trains in several processes, each with its share of every batch; fsdp shares out the "
-        "weights too, for models that do not fit one GPU; auto is ddp where train.devices is "
-        "above 1",
+        "Distributed strategy: ddp trains in several processes with a share of each "
+        "batch; fsdp also shards the weights, for models that do not fit one GPU; auto "
+        "takes ddp if train.devices is above 1",
         advanced=True,
     )
     devices: int = option(
         1,
-        "Processes that train together, each on a GPU of its own; batch norms see the rows of "
-        "their process",
+        "Processes on each node, each on its own GPU; batch norms see the rows of their process",
         ge=1,
         le=64,
         advanced=True,
     )
     nodes: int = option(
         1,
-        "Machines that train together, each with so many devices; the run is started on each",
+        "Nodes (machines) that train together, each with train.devices processes; start "
+        "the run on each",
         ge=1,
         le=256,
         advanced=True,
     )
     rendezvous: str = option(
         "",
-        "host:port of the first machine, in a network that strangers do not reach; empty takes "
-        "MASTER_ADDR and MASTER_PORT",
+        "Rendezvous: host:port of the main node, in a network that strangers cannot "
+        "reach; empty takes MASTER_ADDR and MASTER_PORT",
         advanced=True,
     )
     max_restarts: int = option(
         3,
-        "Times that they go on from the last checkpoint after one of them died",
+        "Maximum number of restarts from the last checkpoint after a process failed",
         ge=0,
         le=1000,
         advanced=True,
     )
-    seed: int = option(0, "Number that fixes everything random", ge=0, le=2**31 - 1)
+    seed: int = option(0, "Random seed", ge=0, le=2**31 - 1)
     metric_for_best_model: str = option(
-        "", "Metric of the validation data that decides; empty takes the task's own", advanced=True
+        "",
+        "Metric on the validation split that selects the best model; empty takes the "
+        "default of the task",
+        advanced=True,
     )
     early_stopping_patience: int = option(
-        0, "Evaluations without improvement before the run ends; 0 never", ge=0
+        0,
+        "Early stopping: evaluations without improvement before the run ends; 0 disables it",
+        ge=0,
     )
     eval_steps: int = option(
         0, "Updates between evaluations; 0 evaluates after each epoch", ge=0, advanced=True
@@ -88,30 +100,32 @@ class TrainConfig(Section):
     save_steps: int = option(
         0, "Updates between checkpoints; 0 goes by the time alone", ge=0, advanced=True
     )
-    save_minutes: float = option(5.0, "Time between checkpoints", gt=0, unit="min", advanced=True)
-    save_total_limit: int = option(2, "Newest checkpoints that are kept", ge=1, advanced=True)
+    save_minutes: float = option(
+        5.0, "Minutes between checkpoints", gt=0, unit="min", advanced=True
+    )
+    save_total_limit: int = option(2, "Number of checkpoints to keep", ge=1, advanced=True)
     report_to: tuple[Literal["tensorboard", "wandb"], ...] = option(
         (),
-        "Where else the run reports to while it trains; needs dltui[tensorboard] or dltui[wandb]",
+        "Loggers to report to; needs dltui[tensorboard] or dltui[wandb]",
         advanced=True,
     )
     max_bad_steps: int = option(
         10,
-        "Updates in a row that are left out because their loss or gradient is not finite, before "
-        "the run gives up or goes back",
+        "Updates in a row that are skipped for a loss or gradient that is not finite, "
+        "before the run fails or rolls back",
         ge=0,
         le=100_000,
         advanced=True,
     )
     max_rollbacks: int = option(
         0,
-        "Times that the run then goes back to its last checkpoint, with a lower learning rate",
+        "Maximum number of rollbacks to the last checkpoint, with a lower learning rate",
         ge=0,
         le=100,
         advanced=True,
     )
     rollback_lr_factor: float = option(
-        0.5, "What the learning rate is multiplied with then", gt=0, lt=1, advanced=True
+        0.5, "Factor of the learning rate after a rollback", gt=0, lt=1, advanced=True
     )
 
     @property

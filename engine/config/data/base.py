@@ -16,15 +16,15 @@ class DataConfig(TaggedSection):
     """Kinds of task that it can serve; empty for all."""
 
     validation_fraction: float = option(
-        0.15, "Share of rows for validation, where the source has none", ge=0, lt=1
+        0.15, "Fraction of the rows for the validation split, where the source has none", ge=0, lt=1
     )
     test_fraction: float = option(
-        0.15, "Share of rows for the final test, where the source has none", ge=0, lt=1
+        0.15, "Fraction of the rows for the test split, where the source has none", ge=0, lt=1
     )
     max_samples: int | None = option(
-        None, "Use at most so many training rows, drawn at random", ge=1, advanced=True
+        None, "Maximum number of training rows, drawn at random", ge=1, advanced=True
     )
-    split_seed: int = option(0, "Number that fixes the splits", ge=0, advanced=True)
+    split_seed: int = option(0, "Random seed of the splits", ge=0, advanced=True)
 
     @classmethod
     def offers(cls, task: str) -> dict[str, Mapping[str, str]]:

@@ -87,7 +87,7 @@ class BuiltinConfig(DataConfig):
     title = "built-in data"
     implementation = "engine.data.builtin.load:load_builtin"
 
-    name: str = option("digits", "Which data set", suggestions=tuple(BUILTIN))
+    name: str = option("digits", "Built-in data set", suggestions=tuple(BUILTIN))
 
     @field_validator("name")
     @classmethod

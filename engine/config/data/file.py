@@ -18,26 +18,32 @@ class FileConfig(DataConfig):
     implementation = "engine.data.readers.files:load_files"
 
     path: str = option(
-        "", "File, folder, or pattern such as data/*.parquet; names like train, test give splits"
+        "",
+        "File, folder, or pattern such as data/*.parquet; names like train and test assign splits",
     )
-    validation_path: str = option("", "Validation files, where they lie elsewhere", advanced=True)
-    test_path: str = option("", "Test files, where they lie elsewhere", advanced=True)
+    validation_path: str = option(
+        "", "Validation files, if they are stored elsewhere", advanced=True
+    )
+    test_path: str = option("", "Test files, if they are stored elsewhere", advanced=True)
     format: str = option(
         "",
-        "How to read them; empty goes by the suffix",
+        "File format; empty goes by the suffix",
         suggestions=("csv", "tsv", "parquet", "json", "jsonl", "conll", "txt"),
     )
     delimiter: str = option(
         "",
-        "What separates cells of a CSV; empty finds it",
+        "Delimiter of a CSV file; empty detects it",
         suggestions=(",", ";", "tab", "|"),
         advanced=True,
     )
     header: Literal["auto", "yes", "no"] = option(
-        "auto", "Whether the first row of a CSV names the columns", advanced=True
+        "auto", "Whether the first row of a CSV file holds the column names", advanced=True
     )
     encoding: str = option(
-        "utf-8", "Encoding of text files", suggestions=("utf-8", "latin-1", "cp1252"), advanced=True
+        "utf-8",
+        "Character encoding of text files",
+        suggestions=("utf-8", "latin-1", "cp1252"),
+        advanced=True,
     )
 
     def anchored(self) -> FileConfig:

@@ -34,14 +34,18 @@ class HubConfig(DataConfig):
     implementation = "engine.data.hub_download:load_from_hub"
 
     name: str = option("", "Name on the hub, as owner/name", suggestions=SUGGESTED, max_length=300)
-    config: str = option("", "Which of its configurations; empty if there is only one")
+    config: str = option("", "Configuration (subset) of the data set; empty if there is only one")
     revision: str = option("main", "Branch, tag or commit", advanced=True)
-    train_split: str = option("train", "Name of the split to train on", advanced=True)
+    train_split: str = option("train", "Name of the training split", advanced=True)
     validation_split: str = option(
-        "", "Name of the split for validation; empty finds it, none cuts one", advanced=True
+        "",
+        "Name of the validation split; empty finds it, none cuts one from the training split",
+        advanced=True,
     )
     test_split: str = option(
-        "", "Name of the split for the final test; empty finds it, none cuts one", advanced=True
+        "",
+        "Name of the test split; empty finds it, none cuts one from the training split",
+        advanced=True,
     )
 
     @property

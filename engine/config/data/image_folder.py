@@ -18,7 +18,7 @@ class ImageFolderConfig(DataConfig):
     implementation = "engine.data.image_files:load_images"
     tasks: ClassVar[tuple[str, ...]] = ("image_classification",)
 
-    path: str = option("", "Folder with a folder of images for each class")
+    path: str = option("", "Folder with one subfolder of images for each class")
 
     def anchored(self) -> ImageFolderConfig:
         """The same with a whole path."""

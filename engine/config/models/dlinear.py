@@ -15,5 +15,7 @@ class DLinearConfig(ModelConfig):
     title = "DLinear"
     implementation = "engine.models.dlinear:build"
 
-    kernel_size: int = option(25, "Rows in the moving average that is the trend", ge=1, unit="rows")
-    individual: bool = option(False, "Layers of its own for each target")
+    kernel_size: int = option(
+        25, "Kernel size of the moving average that separates the trend", ge=1, unit="rows"
+    )
+    individual: bool = option(False, "Train separate layers for each target")

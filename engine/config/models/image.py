@@ -25,8 +25,8 @@ class ImageModelConfig(ModelConfig):
     """``package.module:name`` of a function that tells what pre-trained weights ask for."""
 
     trainable: Literal["all", "last_stage", "head"] = option(
-        "all", "Layers that learn: all, those of the last stage and the head, or the head alone"
+        "all", "Layers that are trained: all, the last stage and the head, or the head alone"
     )
     backbone_lr_scale: float = option(
-        1.0, "Learning rate of the layers below the head, as a share of the head's", gt=0, le=1
+        1.0, "Learning rate of the backbone, as a multiple of that of the head", gt=0, le=1
     )

@@ -19,23 +19,23 @@ class MlpConfig(ModelConfig):
         (256, 128), "Width of each hidden layer", min_length=0, max_length=32
     )
     dropout: float = option(0.1, "Dropout after each hidden layer", ge=0, lt=1)
-    activation: Literal["relu", "gelu", "silu", "tanh"] = option("relu", "What bends the lines")
+    activation: Literal["relu", "gelu", "silu", "tanh"] = option("relu", "Activation function")
     normalization: Literal["none", "batch", "layer"] = option(
-        "none", "Normalisation before each activation", advanced=True
+        "none", "Normalization before each activation", advanced=True
     )
     embedding_size: int = option(
         0,
-        "Width of the vector of a category; 0 goes by the number of categories",
+        "Embedding size of categories; 0 goes by the number of categories",
         ge=0,
         le=1024,
         advanced=True,
     )
     frequencies: int = option(
         0,
-        "Waves in which each number is shown, so that steps can be learned; 0 shows it as it is",
+        "Frequencies of the periodic embedding of each number (PLR); 0 uses the number itself",
         ge=0,
         le=256,
     )
     frequency_scale: float = option(
-        0.1, "Spread of the waves' frequencies at the beginning", gt=0, le=100, advanced=True
+        0.1, "Standard deviation of the initial frequencies", gt=0, le=100, advanced=True
     )

@@ -12,7 +12,7 @@ from engine.config.fields import option
 from engine.config.models.base import ModelConfig
 from engine.files.paths import anchored, expanded, is_folder
 
-PATH_HELP = "Name on the Hugging Face hub, a folder, or a finished run; empty begins from scratch"
+PATH_HELP = "Name on the Hugging Face hub, a folder, or a finished run; empty trains from scratch"
 
 
 class PretrainedModelConfig(ModelConfig):
@@ -22,12 +22,14 @@ class PretrainedModelConfig(ModelConfig):
 
     path: str = option("", PATH_HELP)
     revision: str = option("main", "Branch, tag or commit on the hub", advanced=True)
-    hidden_size: int = option(128, "Width of the network (from scratch)", ge=8, le=16_384)
-    num_hidden_layers: int = option(2, "Layers (from scratch)", ge=1, le=200)
-    num_attention_heads: int = option(4, "Attention heads a layer (from scratch)", ge=1, le=256)
+    hidden_size: int = option(128, "Hidden size (from scratch)", ge=8, le=16_384)
+    num_hidden_layers: int = option(2, "Number of layers (from scratch)", ge=1, le=200)
+    num_attention_heads: int = option(4, "Attention heads per layer (from scratch)", ge=1, le=256)
     dropout: float = option(0.1, "Dropout (from scratch)", ge=0, lt=1)
     gradient_checkpointing: bool = option(
-        False, "Compute layers twice to save memory", advanced=True
+        False,
+        "Gradient checkpointing: recompute activations in the backward pass to save memory",
+        advanced=True,
     )
 
     @model_validator(mode="after")

@@ -14,20 +14,21 @@ class RecurrentConfig(ModelConfig):
     implementation = "engine.models.recurrent:build"
     cell: ClassVar[Literal["lstm", "gru"]]
 
-    hidden_size: int = option(64, "Width of the state", ge=1, le=8192)
-    layers: int = option(1, "Recurrent layers on top of each other", ge=1, le=16)
-    dropout: float = option(0.0, "Dropout between layers and before the forecast", ge=0, lt=1)
+    hidden_size: int = option(64, "Hidden size", ge=1, le=8192)
+    layers: int = option(1, "Number of recurrent layers", ge=1, le=16)
+    dropout: float = option(0.0, "Dropout between layers and before the output", ge=0, lt=1)
     decoder: Literal["direct", "step_by_step"] = option(
-        "direct", "Forecast all steps at once, or by a decoder one after the other"
+        "direct", "Forecast all steps at once (direct), or one after another with a decoder"
     )
     scheduled_sampling_steps: int = option(
         1000,
-        "Batches until the decoder is fed only its own values; 0 from the beginning",
+        "Scheduled sampling: batches until the decoder only gets its own outputs; 0 from the start",
         ge=0,
         advanced=True,
     )
     window_norm: Literal["none", "last", "standard"] = option(
-        "last", "Measure each window against its last value, or its mean and deviation"
+        "last",
+        "Normalization of each window: by its last value, or by its mean and standard deviation",
     )
 
 

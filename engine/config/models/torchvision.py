@@ -26,10 +26,10 @@ class TorchvisionConfig(ImageModelConfig):
     name: str = option(
         "resnet18", "Name of a classifier in torchvision", suggestions=SUGGESTED, max_length=80
     )
-    pretrained: bool = option(False, "Begin with weights that were trained on ImageNet")
+    pretrained: bool = option(False, "Start from weights pre-trained on ImageNet")
     small_stem: Literal["auto", "yes", "no"] = option(
         "auto",
-        "First layer without loss of resolution; auto for new networks on images up to 64 px",
+        "Stem without downsampling; auto uses it for new networks on images up to 64 px",
     )
     dropout: float | None = option(
         None, "Dropout before the last layer, where the network has one", ge=0, lt=1, advanced=True

@@ -25,9 +25,12 @@ class TransformerConfig(PretrainedModelConfig):
 
     path: str = option("", PATH_HELP, suggestions=SUGGESTED)
     intermediate_size: int = option(
-        0, "Width inside the feed-forward part; 0 takes four times the width", ge=0, advanced=True
+        0,
+        "Width of the feed-forward layers; 0 takes four times the hidden size",
+        ge=0,
+        advanced=True,
     )
     vocab_size: int = option(
-        8000, "Tokens of the tokenizer that is trained on the data", ge=100, le=500_000
+        8000, "Vocabulary size of the tokenizer that is trained on the data", ge=100, le=500_000
     )
-    lowercase: bool = option(True, "Whether that tokenizer makes all letters small")
+    lowercase: bool = option(True, "Lowercase all text in that tokenizer")

@@ -26,14 +26,20 @@ class CausalLmConfig(GenerationConfig):
         Metric("accuracy", percent=True, help="share of tokens that were the likeliest"),
     )
 
-    text: str = option("", "Column with plain texts; empty finds it", column=True)
-    prompt: str = option("", "Column with instructions; empty looks for one", column=True)
-    completion: str = option("", "Column with their answers; empty looks for one", column=True)
+    text: str = option("", "Column with plain text; empty finds it", column=True)
+    prompt: str = option("", "Column with prompts; empty looks for one", column=True)
+    completion: str = option("", "Column with completions; empty looks for one", column=True)
     messages: str = option("", "Column with conversations; empty looks for one", column=True)
     max_length: int = option(
-        128, "Tokens of a block; longer instructions are cut", ge=4, le=1_000_000, unit="tokens"
+        128,
+        "Maximum length of a block; longer conversations are truncated",
+        ge=4,
+        le=1_000_000,
+        unit="tokens",
     )
     join: Literal["auto", "lines", "documents"] = option(
-        "auto", "Whether rows of plain text are lines of one text, or each is one", advanced=True
+        "auto",
+        "Treat rows of plain text as lines of one text, or each as a document",
+        advanced=True,
     )
-    completions_only: bool = option(True, "Learn the answers and not the instructions")
+    completions_only: bool = option(True, "Compute the loss on completions only, not on prompts")

@@ -25,8 +25,12 @@ class ClassificationConfig(TaskConfig):
     metrics: ClassVar[tuple[Metric, ...]] = CLASS_METRICS
 
     class_weights: Literal["none", "balanced"] = option(
-        "none", "balanced makes rare classes count as much as frequent ones"
+        "none", "Class weights in the loss; balanced weighs classes by inverse frequency"
     )
     label_smoothing: float = option(
-        0.0, "Share of certainty that is taken from the true class", ge=0, lt=1, advanced=True
+        0.0,
+        "Label smoothing: probability that is spread over all classes",
+        ge=0,
+        lt=1,
+        advanced=True,
     )

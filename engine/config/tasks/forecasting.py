@@ -35,31 +35,32 @@ class ForecastingConfig(TaskConfig):
         Metric("r2", help="share of the variance that the forecast explains"),
     )
 
-    time: str = option("", "Column with the times; empty finds it", column=True)
+    time: str = option("", "Column with timestamps; empty finds it", column=True)
     targets: tuple[str, ...] = option(
         (), "Columns to forecast; empty takes one by its name, else the last", column=True
     )
     inputs: tuple[str, ...] = option(
-        (), "Columns to look at beside the targets; empty takes all of numbers", column=True
+        (), "Input columns beside the targets; empty takes all numeric columns", column=True
     )
-    window: int = option(96, "Rows of the past that are seen", ge=1, le=100_000, unit="rows")
-    horizon: int = option(24, "Rows that it forecasts", ge=1, le=100_000, unit="rows")
+    window: int = option(
+        96, "Window: past rows that the network sees", ge=1, le=100_000, unit="rows"
+    )
+    horizon: int = option(24, "Horizon: rows to forecast", ge=1, le=100_000, unit="rows")
     stride: int = option(
-        1, "Rows from the beginning of one window to the next", ge=1, unit="rows", advanced=True
+        1, "Stride between the starts of windows", ge=1, unit="rows", advanced=True
     )
     split_rows: tuple[int, ...] = option(
         (),
-        "Rows of training, validation and test from the beginning; empty goes by the fractions",
+        "Rows of the training, validation and test split, from the start; empty uses the fractions",
         advanced=True,
     )
     fill: Literal["linear", "previous", "refuse"] = option(
-        "linear", "Gaps: draw a line, repeat the value before, or refuse the data"
+        "linear",
+        "Missing values: interpolate linearly, repeat the previous value, or refuse the data",
     )
-    calendar: bool = option(False, "Show hour, weekday and day of the year to the network")
-    season: int = option(0, "Rows in a season; 0 finds it", ge=0, le=100_000, unit="rows")
-    loss: Literal["mse", "mae", "huber"] = option(
-        "mse", "What the training makes small", advanced=True
-    )
+    calendar: bool = option(False, "Add calendar features: hour, weekday and day of the year")
+    season: int = option(0, "Season length; 0 detects it", ge=0, le=100_000, unit="rows")
+    loss: Literal["mse", "mae", "huber"] = option("mse", "Loss function", advanced=True)
 
     @field_validator("split_rows")
     @classmethod

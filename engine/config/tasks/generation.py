@@ -13,11 +13,13 @@ class GenerationConfig(TaskConfig):
     models = ("transformer",)
 
     max_new_tokens: int = option(
-        64, "Longest text that is written", ge=1, le=100_000, unit="tokens"
+        64, "Maximum number of generated tokens", ge=1, le=100_000, unit="tokens"
     )
-    temperature: float = option(
-        0.8, "How freely tokens are drawn; 0 takes the likeliest", ge=0, le=10
-    )
+    temperature: float = option(0.8, "Sampling temperature; 0 is greedy decoding", ge=0, le=10)
     top_p: float = option(
-        0.95, "Share of the likeliest tokens that are drawn from", gt=0, le=1, advanced=True
+        0.95,
+        "Top-p (nucleus) sampling: cumulative probability of the tokens to sample from",
+        gt=0,
+        le=1,
+        advanced=True,
     )

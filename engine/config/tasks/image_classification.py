@@ -36,13 +36,13 @@ class ImageClassificationConfig(ClassificationConfig):
     )
     image_size: int = option(
         0,
-        "Side to which images are resized; 0 takes that of the pre-trained weights, else the most "
-        "frequent up to 224",
+        "Image size after resizing; 0 takes that of the pre-trained weights, else the "
+        "most frequent one up to 224",
         ge=0,
         le=1024,
         unit="px",
     )
     resize: Literal["crop", "stretch"] = option(
-        "crop", "Take the square in the middle, or press the whole image into one", advanced=True
+        "crop", "Resizing: crop the central square, or stretch the whole image", advanced=True
     )
     augmentation: AugmentationConfig = Field(default_factory=AugmentationConfig)

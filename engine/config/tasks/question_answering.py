@@ -30,18 +30,22 @@ class QuestionAnsweringConfig(TaskConfig):
     )
 
     question: str = option("", "Column with the questions; empty takes question", column=True)
-    context: str = option("", "Column with the texts; empty takes context", column=True)
+    context: str = option("", "Column with the contexts; empty takes context", column=True)
     answers: str = option(
-        "", "Column with the answers and where they begin; empty takes answers", column=True
+        "", "Column with the answers and their start positions; empty takes answers", column=True
     )
     max_length: int = option(
-        384, "Tokens of a question with a window of its text", ge=32, le=1_000_000, unit="tokens"
+        384,
+        "Maximum length of a question with a window of its context",
+        ge=32,
+        le=1_000_000,
+        unit="tokens",
     )
     doc_stride: int = option(
-        128, "Tokens that neighbouring windows share", ge=0, unit="tokens", advanced=True
+        128, "Overlap of neighbouring windows", ge=0, unit="tokens", advanced=True
     )
     max_answer_length: int = option(
-        30, "Longest answer", ge=1, le=10_000, unit="tokens", advanced=True
+        30, "Maximum length of an answer", ge=1, le=10_000, unit="tokens", advanced=True
     )
 
     @model_validator(mode="after")

@@ -24,35 +24,39 @@ class Seq2SeqConfig(TaskConfig):
         Metric("loss", higher_is_better=False, help="cross-entropy in nats a token"),
     )
 
-    source: str = option("", "Column to read; empty finds it", column=True)
-    target: str = option("", "Column to write; empty finds it", column=True)
+    source: str = option("", "Source column; empty finds it", column=True)
+    target: str = option("", "Target column; empty finds it", column=True)
     prefix: str = option(
-        "", "Put before each source, as T5 has it: translate English to French:", max_length=1000
+        "", "Prefix of each source, as in T5: translate English to French:", max_length=1000
     )
     max_source_length: int = option(
-        128, "Longer sources are cut", ge=4, le=1_000_000, unit="tokens"
+        128, "Maximum source length; longer ones are truncated", ge=4, le=1_000_000, unit="tokens"
     )
     max_target_length: int = option(
-        128, "Longer targets are cut", ge=2, le=1_000_000, unit="tokens"
+        128, "Maximum target length; longer ones are truncated", ge=2, le=1_000_000, unit="tokens"
     )
     label_smoothing: float = option(
-        0.0, "Share of the target that is spread over all tokens", ge=0, lt=1
+        0.0, "Label smoothing: probability that is spread over all tokens", ge=0, lt=1
     )
     max_new_tokens: int = option(
-        128, "Longest text that is written", ge=1, le=100_000, unit="tokens"
+        128, "Maximum number of generated tokens", ge=1, le=100_000, unit="tokens"
     )
     num_beams: int = option(
-        1, "Beams for results and predictions; 1 takes the likeliest token", ge=1, le=100
+        1, "Beams of beam search, for results and predictions; 1 is greedy decoding", ge=1, le=100
     )
     length_penalty: float = option(
-        1.0, "With beams: the larger, the longer the texts", ge=-10, le=10, advanced=True
+        1.0,
+        "Length penalty of beam search: larger values give longer texts",
+        ge=-10,
+        le=10,
+        advanced=True,
     )
     eval_rows: int = option(
-        200, "Rows that are written, without beams, in evaluations; 0 goes by the loss", ge=0
+        200, "Rows to generate in evaluations, by greedy decoding; 0 evaluates the loss only", ge=0
     )
-    final_rows: int = option(2000, "Rows that are written for the end result", ge=0, advanced=True)
+    final_rows: int = option(2000, "Rows to generate for the final result", ge=0, advanced=True)
     bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none"] = option(
-        "13a", "How sacrebleu cuts words for BLEU", advanced=True
+        "13a", "Tokenizer of sacrebleu for BLEU", advanced=True
     )
 
     def metric(self, name: str = "") -> Metric:

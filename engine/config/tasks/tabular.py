@@ -15,17 +15,18 @@ class TabularConfig(TaskConfig):
     models = ("mlp",)
 
     target: str = option(
-        "", "Column to predict; empty takes target, label, class, y or the last", column=True
+        "", "Target column; empty takes target, label, class, y or the last", column=True
     )
-    ignore: tuple[str, ...] = option((), "Columns that are left out", column=True)
+    ignore: tuple[str, ...] = option((), "Columns to leave out", column=True)
     numeric: tuple[str, ...] = option(
-        (), "Columns that are numbers, whatever they look like", column=True, advanced=True
+        (), "Columns to treat as numeric, whatever they look like", column=True, advanced=True
     )
     categorical: tuple[str, ...] = option(
-        (), "Columns that are categories, such as codes in digits", column=True, advanced=True
+        (), "Columns to treat as categorical, such as numeric codes", column=True, advanced=True
     )
     transform: Literal["auto", "standard", "quantile"] = option(
         "auto",
-        "Scaling of numbers: by mean and deviation, or by rank; auto ranks those with outliers",
+        "Scaling of numeric columns: standardize, or quantile transform; auto uses "
+        "quantiles for columns with outliers",
         advanced=True,
     )

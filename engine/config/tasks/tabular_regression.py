@@ -23,6 +23,4 @@ class TabularRegressionConfig(TabularConfig):
         LOSS,
     )
 
-    loss: Literal["mse", "mae", "huber"] = option(
-        "mse", "What the training makes small", advanced=True
-    )
+    loss: Literal["mse", "mae", "huber"] = option("mse", "Loss function", advanced=True)

@@ -32,5 +32,5 @@ class TextClassificationConfig(ClassificationConfig):
         "", "Column with the classes, or lists of classes; empty finds it", column=True
     )
     max_length: int = option(
-        256, "Longest text; what is beyond is cut off", ge=4, le=1_000_000, unit="tokens"
+        256, "Maximum length; longer texts are truncated", ge=4, le=1_000_000, unit="tokens"
     )

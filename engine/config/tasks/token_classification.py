@@ -29,7 +29,7 @@ class TokenClassificationConfig(TaskConfig):
     tags: str = option("", "Column with lists of tags; empty finds it", column=True)
     max_length: int = option(
         256,
-        "Longest window; longer sentences are read in several that overlap",
+        "Maximum length of a window; longer sentences are split into overlapping windows",
         ge=4,
         le=1_000_000,
         unit="tokens",
