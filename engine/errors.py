@@ -58,4 +58,4 @@ class RunError(UserError):
 
 
 class TrainingError(UserError):
-    """The training cannot go on."""
+    """The training cannot be resumed."""

@@ -229,7 +229,7 @@ def run_app(first: str | None = None, choices: Mapping[str, object] | None = Non
         signal.alarm(0)
     if app.return_code:
         where = app.crash_report or "nowhere (the folder for logs cannot be written)"
-        message = f"dltui ended by a mistake of its own; the report is at {where}."
+        message = f"dltui crashed; the report is at {where}."
     if message:
         print(message, file=sys.stderr)  # noqa: T201 — the screens are gone
     if app.ended_by:

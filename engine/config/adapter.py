@@ -59,7 +59,7 @@ class AdapterConfig(Section):
             re.compile(value)
         except re.error as error:
             raise PydanticCustomError(
-                "not_allowed", "is no regular expression: {why}", {"why": str(error)}
+                "not_allowed", "is not a regular expression: {why}", {"why": str(error)}
             ) from None
         return value
 

@@ -31,7 +31,7 @@ class Section(BaseModel):
         """Python counts ``True`` among the numbers; a configuration does not."""
         field = cls.model_fields[info.field_name or ""]
         if isinstance(value, bool) and _without_none(field.annotation)[0] in (int, float):
-            raise PydanticCustomError("boolean", "true and false are no numbers")
+            raise PydanticCustomError("boolean", "true and false are not numbers")
         return value
 
     @field_validator("*")
@@ -43,7 +43,7 @@ class Section(BaseModel):
                 try:
                     text.encode()
                 except UnicodeEncodeError:
-                    raise PydanticCustomError("unicode", "it is no text in UTF-8") from None
+                    raise PydanticCustomError("unicode", "it is not valid UTF-8") from None
         return value
 
 

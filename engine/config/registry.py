@@ -61,7 +61,7 @@ def find_plugins(group: str, taken: Container[str]) -> Plugins[Any]:
         if isinstance(section, type) and issubclass(section, TaggedSection):
             found.sections[entry.name] = section
         else:
-            found.problems[entry.name] = f"{entry.value} of {package} is no section"
+            found.problems[entry.name] = f"{entry.value} of {package} is not a section"
     return found
 
 

@@ -79,7 +79,7 @@ class RunConfig(Section):
         if metric and metric not in self.task.metric_names:
             raise PydanticCustomError(
                 "mismatch",
-                "{metric} is no metric of the task {task} (there is {allowed})",
+                "{metric} is not a metric of the task {task} (there is {allowed})",
                 {
                     "field": "train.metric_for_best_model",
                     "metric": metric,

@@ -69,7 +69,7 @@ def _reason(config: HubConfig, error: BaseException) -> tuple[str, str]:
             "Accept them on its page and set HF_TOKEN.",
         )
     if ("invalid" in text and "token" in text) or "invalid username or password" in text:
-        return f"The hub refuses HF_TOKEN while {name} is asked for.", "Set it anew, or unset it."
+        return f"The hub rejects HF_TOKEN for {name}.", "Set it anew, or unset it."
     if isinstance(error, HFValidationError):
         return f"data.name: {name!r} cannot be a name on the hub: {plain(said[0])}", ""
     if "builderconfig" in text or "config name is missing" in text:
@@ -87,7 +87,7 @@ def _reason(config: HubConfig, error: BaseException) -> tuple[str, str]:
             "Look for a slip in the name (owner/name), or set HF_TOKEN.",
         )
     if "dataset scripts" in text:
-        return f"data.name: {name} needs code of its own, which is never run here.", ""
+        return f"data.name: {name} needs custom code, which is never run here.", ""
     return f"data.name: {name} cannot be loaded: {plain(said[-1], 300)}", ""
 
 

@@ -90,7 +90,7 @@ def _table(folder: Path, others: Counter[str]) -> pa.Table:
                 paths.append(str(file))
                 labels.append(place.name)
             else:
-                others[f"{plain(file.suffix.lower() or file.name, 20)} is no image"] += 1
+                others[f"{plain(file.suffix.lower() or file.name, 20)} is not an image"] += 1
     return pa.table({"image": pa.array(paths, pa.string()), "label": pa.array(labels, pa.string())})
 
 

@@ -22,7 +22,7 @@ def read(path: Path) -> dict[str, Any]:
         return loads(data.decode())
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise TomlError(f"byte 0x{data[error.start]:02X} is no UTF-8 (at line {line})") from error
+        raise TomlError(f"byte 0x{data[error.start]:02X} is not UTF-8 (at line {line})") from error
 
 
 def loads(text: str) -> dict[str, Any]:

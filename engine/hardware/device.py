@@ -76,7 +76,7 @@ def _of_several(kind: str, rank: int, processes: int) -> torch.device:
     there = torch.cuda.device_count() if kind == "cuda" else 1
     if there < processes:
         raise TrainingError(
-            f"train.devices: {processes} {kind.upper()} devices are asked for, but here is "
+            f"train.devices: {processes} {kind.upper()} devices are requested, but this machine has "
             f"{there}.",
             "Ask for fewer, or choose compute.device=cpu.",
         )

@@ -62,13 +62,13 @@ def _log_of(run: RunDirectory) -> EventLog:
 def _no_room(run: RunDirectory, reason: str) -> TrainingError:
     return TrainingError(
         f"Cannot write to {run.path} any more: {reason}.",
-        "Its checkpoints are kept: make room, and let it go on from the last one.",
+        "Its checkpoints are kept: free disk space, then resume the run.",
     )
 
 
 def defect(error: Exception) -> str:
     """What to say of an error that nobody foresaw."""
-    return f"The program made a mistake: {type(error).__name__}: {str(error)[:300]}"
+    return f"Internal error: {type(error).__name__}: {str(error)[:300]}"
 
 
 def _note(run: RunDirectory) -> None:

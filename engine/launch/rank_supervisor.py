@@ -89,7 +89,7 @@ def train_in_ranks(run: RunDirectory, events: EventLog, termination: Termination
                     raise Terminated from death
                 if restarts == train.max_restarts:
                     raise TrainingError(f"{death}") from death
-                text = f"{death} Going on from the last checkpoint ({restarts + 1} of "
+                text = f"{death} Resuming from the last checkpoint ({restarts + 1} of "
                 events.write(Log(level="warning", message=f"{text}{train.max_restarts} times)."))
     raise AssertionError
 
@@ -118,7 +118,7 @@ def _beside(crew: _Crew, first: rendezvous.Other, wanted: Callable[[], bool]) ->
                 return
             if not wanted():
                 first.tell(
-                    f"Machine {crew.ranks.start // len(crew.ranks) + 1} was told to end.", False
+                    f"Machine {crew.ranks.start // len(crew.ranks) + 1} was asked to stop.", False
                 )
                 return
             time.sleep(_POLL_SECONDS)
@@ -179,7 +179,7 @@ def _together(crew: _Crew, others: rendezvous.Alone, termination: Termination) -
             time.sleep(_POLL_SECONDS)
     last = _last_of(crew.run, 0)
     if last is None:
-        raise _Died(f"Process 1 of {crew.size} ended without a word.")
+        raise _Died(f"Process 1 of {crew.size} exited without an error message.")
     return last
 
 

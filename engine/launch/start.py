@@ -30,7 +30,7 @@ class Handle:
         return self.process.wait(timeout)
 
     def stop(self) -> None:
-        """Ask the run to stop and keep what it has learned."""
+        """Ask the run to stop and keep its model."""
         control.send(self.run.control, Request(control.STOP))
 
 

@@ -99,7 +99,7 @@ def _load(network: nn.Module, config: TorchvisionConfig) -> None:
         state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise TrainingError(
-            f"The weights of {config.name} are not on this machine and cannot be had from "
+            f"The weights of {config.name} are not on this machine and cannot be downloaded from "
             f"{weights.url}: {plain(getattr(error, 'reason', error))}.",
             f"Put that file into {torch.hub.get_dir()}/checkpoints, or set model.pretrained to "
             "false.",

@@ -124,7 +124,7 @@ def merged_adapter(network: Any, adapter: str) -> Any:
 
     if not is_file(Path(adapter) / "adapter_model.safetensors"):
         raise TrainingError(
-            f"model.path: the adapter in {adapter[:200]} has no weights in safetensors form."
+            f"model.path: the adapter in {adapter[:200]} has no weights in safetensors format."
         )
     adapted = peft.PeftModel.from_pretrained(network, adapter)
     return adapted.merge_and_unload(safe_merge=True).requires_grad_(True)
@@ -155,7 +155,7 @@ def load_tokenizer(config: TransformerConfig, **options: Any) -> Any:
         )
     if not tokenizer.is_fast:
         raise TrainingError(
-            f"model.path: the tokenizer of {config.path} has no fast form, which is needed here.",
+            f"model.path: the tokenizer of {config.path} has no fast version, which is needed here.",
             "Choose another model.",
         )
     if tokenizer.pad_token is None:
@@ -207,12 +207,12 @@ def _reason(
         why = "HF_HUB_OFFLINE is set" if offline else "the hub cannot be reached"
         return (
             f"model.path: {name} is not on this machine, and {why}.",
-            "Give a local folder, or leave model.path empty to begin from scratch.",
+            "Give a local folder, or leave model.path empty to train from scratch.",
         )
     if "trust_remote_code" in str(error):
-        return f"model.path: {name} needs code of its own, which is never run here.", ""
+        return f"model.path: {name} needs custom code, which is never run here.", ""
     if "safetensors" in str(error):
-        return f"model.path: {name} has no weights in safetensors form.", "Choose another model."
+        return f"model.path: {name} has no weights in safetensors format.", "Choose another model."
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return f"model.path: {name} cannot be loaded: {first[:300]}", ""
 

@@ -122,7 +122,7 @@ def start(parallel: int = 1, per_gpu: bool = False) -> subprocess.Popen[bytes]:
     Raises :class:`RunError`, also where one works already.
     """
     if running():
-        raise RunError("The queue is worked off already.", "`dltui queue list` shows it.")
+        raise RunError("The queue is already running.", "`dltui queue list` shows it.")
     folder = queue_folder()
     how = ["--per-gpu"] if per_gpu else ["--parallel", str(parallel)]
     try:

@@ -100,7 +100,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
     """Write a file in the form that its ending names. Raises :class:`RunError`."""
     forms = {".csv": comparison.as_csv, ".md": comparison.as_markdown}
     if path.suffix not in forms:
-        raise RunError(f"{path.name!r} says no form.", "Let its name end in .csv or .md.")
+        raise RunError(f"{path.name!r} has no known format.", "Let its name end in .csv or .md.")
     try:
         atomic.write_text(path, forms[path.suffix]())
     except OSError as error:

@@ -58,7 +58,7 @@ class State(StrEnum):
     STOPPED = "stopped"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
-    """The system ended its process; it can go on from its checkpoint."""
+    """The system ended its process; it can be resumed from its checkpoint."""
     LOST = "lost"
     """Its process is gone and said no last word."""
 
@@ -242,7 +242,7 @@ class RunDirectory:
     def delete(self) -> None:
         """Remove the directory with all that is in it; raises :class:`RunError`."""
         if not self.state().ended and self.worker() is not None:
-            raise RunError(f"The run {self.id} goes on.", "Stop it before it is deleted.")
+            raise RunError(f"The run {self.id} is still running.", "Stop it before it is deleted.")
         hidden = self.path.with_name(f".deleted-{self.id}")
         try:
             self.path.rename(hidden)

@@ -20,7 +20,7 @@ def trash_folder(folder: Path) -> Path:
 def discard(run: RunDirectory) -> RunDirectory:
     """Move a run into the trash. Raises :class:`RunError`, above all for one that trains."""
     if run.state() is State.RUNNING:
-        raise RunError(f"The run {run.id} goes on.", "Stop it before it is deleted.")
+        raise RunError(f"The run {run.id} is still running.", "Stop it before it is deleted.")
     trash = trash_folder(run.path.parent)
     with run.locked():
         return _move(run, trash)

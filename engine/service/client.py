@@ -88,7 +88,7 @@ class Advisor:
             if answer.get("id") == number:
                 return answer
         raise AdvisorError(
-            f"The process that looks at the data ended (exit status {process.wait()}).",
+            f"The helper process ended (exit status {process.wait()}).",
             f"Its log is {logs_folder() / 'advisor.log'}.",
         )
 
@@ -113,7 +113,7 @@ def _start() -> subprocess.Popen[bytes]:
                 env=worker_environment(),
             )
         except OSError as error:
-            text = f"Cannot start a process to look at the data: {error.strerror}."
+            text = f"Cannot start the helper process: {error.strerror}."
             raise AdvisorError(text) from error
 
 
@@ -132,7 +132,7 @@ def _log() -> Iterator[IO[bytes]]:
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     if process.stdin is None or process.stdout is None:
-        raise AdvisorError("The process that looks at the data has no pipes.")
+        raise AdvisorError("The helper process has no pipes.")
     return process.stdin, process.stdout
 
 

@@ -74,7 +74,7 @@ def _check_base(run: RunDirectory) -> None:
         return
     if Path(str(base)).is_absolute():
         raise RunError(
-            f"The base of this adapter is a folder that nobody else has: {plain(base)}.",
+            f"The base of this adapter is a local folder, which others do not have: {plain(base)}.",
             "Push it with --merge, or train on the base by its name on the hub.",
         )
 
@@ -109,7 +109,7 @@ def _understood(repository: str) -> Iterator[None]:
         yield
     except HFValidationError as error:
         raise UserError(
-            f"{plain(repository, 100)!r} is no name of a repository.", "Give OWNER/NAME."
+            f"{plain(repository, 100)!r} is not a repository name.", "Give OWNER/NAME."
         ) from error
     except OfflineModeIsEnabled as error:
         raise UserError("HF_HUB_OFFLINE is set, so nothing is pushed.", "Unset it.") from error

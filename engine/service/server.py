@@ -69,7 +69,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"id": number, "error": {"message": str(error)}}
     except Exception as error:  # noqa: BLE001 — told to the one who asked, the whole story in the log
         traceback.print_exc()
-        text = f"The program made a mistake: {type(error).__name__}: {str(error)[:300]}."
+        text = f"Internal error: {type(error).__name__}: {str(error)[:300]}."
         return {"id": number, "error": {"message": text, "defect": True}}
 
 

@@ -83,7 +83,7 @@ class SweepDirectory:
         except FileExistsError as error:
             raise RunError(
                 f"There is a sweep {config.name} already.",
-                "Give another --name, or go on with it by --resume.",
+                "Give another --name, or resume it by --resume.",
             ) from error
         except OSError as error:
             raise RunError(f"Cannot make a sweep in {folder}: {error.strerror}.") from error

@@ -104,7 +104,7 @@ def _range(name: str, text: str, spec: FieldSpec) -> Range | Problem:
     try:
         found = Range(name, float(low), float(high), log, spec.kind == "int")
     except ValueError:
-        return Problem(name, f"{text[:40]!r} is no range; write it as 1e-5..1e-3 or 8..64:log")
+        return Problem(name, f"{text[:40]!r} is not a range; write it as 1e-5..1e-3 or 8..64:log")
     if found.low >= found.high:
         return Problem(name, f"the range {text[:40]!r} does not rise")
     if log and found.low <= 0:

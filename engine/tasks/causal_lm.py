@@ -207,7 +207,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         if lost:
             text = (
                 f"{lost:,} of {len(samples):,} answers begin beyond task.max_length "
-                f"({fitted.max_length:,} tokens) and teach nothing."
+                f"({fitted.max_length:,} tokens) and are not trained on."
             )
             report(Log(level="warning", message=text))
         return TokenSource(samples, _Collate(tokenizer.pad_token_id), device, table)
@@ -375,7 +375,7 @@ def _strange(turns: Any) -> str | None:
             return "a turn has no role or content"
         if turn["content"] is None:
             return "a turn is empty"
-    return None if any(turn["role"] == "assistant" for turn in turns) else "nobody answers"
+    return None if any(turn["role"] == "assistant" for turn in turns) else "there is no answer"
 
 
 _silent: Report = lambda event: None  # noqa: E731

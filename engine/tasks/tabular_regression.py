@@ -56,7 +56,7 @@ class TabularRegression(TabularTask[NumbersFitted]):
         if wrong.sum() > given.sum() / 2:
             example = table[target][int(wrong.argmax())].as_py()
             raise DataError(
-                f"The target {plain(target, 60)!r} is no column of numbers: "
+                f"The target {plain(target, 60)!r} is not numeric: "
                 f"{plain(example, 40)!r} in row {wrong.argmax() + 1:,}.",
                 "Choose another task.target, or the task tabular_classification.",
             )

@@ -40,7 +40,7 @@ class Controls:
         match request.action:
             case "stop":
                 self.stop = True
-                return Controlled(request=STOP, message="Stopping; what was learned is kept.")
+                return Controlled(request=STOP, message="Stopping; the model is kept as it is now.")
             case "checkpoint":
                 self.checkpoint = True
                 return None

@@ -34,7 +34,7 @@ def build_optimizer(
     if config.optimizer in _EIGHT_BITS:
         if kernel != "auto":
             raise TrainingError(
-                f"compute.optimizer_kernel: {config.optimizer} has kernels of its own.",
+                f"compute.optimizer_kernel: {config.optimizer} has its own kernels.",
                 "Choose auto, or train.optimizer=adamw.",
             )
         return _eight_bits(parts, config, device)

@@ -238,7 +238,7 @@ def _store(rank: int, size: int, meeting: str) -> Any:
     except OSError as error:
         raise TrainingError(
             f"train.rendezvous: cannot listen at {meeting}: {error.strerror}.",
-            "Give an address of the first machine, and a port that nobody uses.",
+            "Give an address of the main node, and a free port.",
         ) from error
     return TCPStore(
         str(address[0]), port, size, is_master=True, wait_for_workers=False,

@@ -385,7 +385,7 @@ class Trainer:
         self._meter = Meter(position)
         self._begin = time.perf_counter() - position.seconds
         self._tell(
-            f"The numbers of update {step:,} are not finite; going on from update "
+            f"The numbers of update {step:,} are not finite; resuming from update "
             f"{position.step:,} with {position.lr_scale:.3g} of the learning rate "
             f"({rollbacks} of {self.config.max_rollbacks} times)."
         )

@@ -522,7 +522,7 @@ async def test_a_metric_is_picked(looks) -> None:
 
 
 async def test_a_learning_rate_that_is_none(looks) -> None:
-    screen = AskValueScreen("Learning rate at its highest, from here on", "0.001", learning_rate)
+    screen = AskValueScreen("Peak learning rate from now on", "0.001", learning_rate)
     await looks(screen, "x", shown="a number above 0")
 
 

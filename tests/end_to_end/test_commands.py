@@ -131,7 +131,7 @@ def test_ctrl_c_asks_the_run_to_stop_and_a_second_one_leaves(
         terminal.press("ctrl+c")
 
     assert terminal.wait_for_exit() == 130
-    assert "Stopping; what was learned is kept." in terminal.text
+    assert "Stopping; the model is kept as it is now." in terminal.text
     wait_until(lambda: only_run(home).state() is State.STOPPED)
 
 

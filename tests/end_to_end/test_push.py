@@ -178,4 +178,4 @@ def test_what_stands_in_the_way_is_said_in_a_sentence(
 
 def test_a_name_that_is_none_is_refused(run: RunDirectory, hub: Hub, dltui: Call) -> None:
     refused = dltui("push", run.id, "no name!", "--yes")
-    assert "is no name of a repository. Give OWNER/NAME." in refused.stderr
+    assert "is not a repository name. Give OWNER/NAME." in refused.stderr

@@ -96,7 +96,7 @@ def test_the_death_of_everything_is_made_up_for_when_the_queue_is_started_again(
     assert after.state() is State.QUEUED
     with pytest.raises(RunError, match="has begun"):
         entries.remove(run.id)
-    with pytest.raises(RunError, match="worked off already"):
+    with pytest.raises(RunError, match="already running"):
         entries.start()
 
 

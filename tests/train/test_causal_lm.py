@@ -143,7 +143,7 @@ def test_conversations_are_learned(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "chat.jsonl", records + broken)
     chosen = config(path, "train.epochs=50", "task.max_length=64")
     task = create_task(chosen)
-    assert [skip.reason for skip in task.load().skips] == ["nobody answers"]
+    assert [skip.reason for skip in task.load().skips] == ["there is no answer"]
     run = train(chosen)
     ask = [[{"role": "user", "content": "colour of coal?"}]]
     [record] = written(run.model, pa.table({"messages": ask}))

@@ -190,7 +190,7 @@ def test_what_cannot_be_classified_is_refused_in_words(
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        (["low", "high"] * 30, "is no column of numbers: 'low' in row 1"),
+        (["low", "high"] * 30, "is not numeric: 'low' in row 1"),
         ([5] * 60, "is 5 in all training rows"),
         ([None] * 60, "no value in any row"),
     ],

@@ -232,7 +232,7 @@ def test_pickled_weights_are_refused(trained: Callable[[str], Path]) -> None:
     network = transformers.AutoModelForMaskedLM.from_pretrained(folder)
     (folder / "model.safetensors").unlink()
     torch.save(network.state_dict(), folder / "pytorch_model.bin")
-    with pytest.raises(TrainingError, match="no weights in safetensors form"):
+    with pytest.raises(TrainingError, match="no weights in safetensors format"):
         _built(folder)
 
 
@@ -242,7 +242,7 @@ def test_code_of_a_model_is_not_run(trained: Callable[[str], Path]) -> None:
     config |= {"model_type": "own", "auto_map": {"AutoConfig": "code.Config"}}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "code.py").write_text("raise SystemExit('it was run')")
-    with pytest.raises(TrainingError, match="needs code of its own, which is never run here"):
+    with pytest.raises(TrainingError, match="needs custom code, which is never run here"):
         _built(folder)
 
 

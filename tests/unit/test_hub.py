@@ -143,7 +143,7 @@ print(json.dumps(said))
         ("a/missing", "there is no data set a/missing on the hub"),
         ("a/private", "there is no data set a/private on the hub, or it is private"),
         ("a/gated", "only to those who accepted its terms"),
-        ("a/token", "The hub refuses HF_TOKEN"),
+        ("a/token", "The hub rejects HF_TOKEN"),
     ],
 )
 def test_what_the_hub_answers_becomes_one_sentence(

@@ -321,7 +321,7 @@ def test_an_attempt_ends_with_what_the_work_returns(run: RunDirectory) -> None:
     ("error", "message"),
     [
         (TrainingError("Too hot.", "Cool it."), "Too hot. Cool it."),
-        (KeyError("x"), "The program made a mistake: KeyError: 'x'"),
+        (KeyError("x"), "Internal error: KeyError: 'x'"),
     ],
 )
 def test_whatever_is_raised_there_is_one_last_event(

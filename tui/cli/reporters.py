@@ -172,7 +172,7 @@ def _preparing(history: History) -> str:
         return "starting"
     if history.data is None:
         return "reading the data"
-    return "building the network" if history.model is None else "training begins"
+    return "building the network" if history.model is None else "training starts"
 
 
 def bar(share: float) -> str:

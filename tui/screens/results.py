@@ -39,7 +39,7 @@ class ResultsScreen(Screen[None]):
     CSS_PATH = "results.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket,n", "tab(1)", "Next view", key_display="]"),
-        Binding("left_square_bracket,N", "tab(-1)", "View before", key_display="["),
+        Binding("left_square_bracket,N", "tab(-1)", "Previous view", key_display="["),
         *(
             Binding(str(number), f"show_tab({number})", f"View {number}", show=False)
             for number in range(1, 10)

@@ -16,10 +16,7 @@ from engine.files.paths import logs_folder
 def describe(error: BaseException) -> str:
     """Write a report about ``error``; returns one line that says what happened and where it is."""
     where = write_report(error) or "nowhere (the folder for logs cannot be written)"
-    return (
-        f"The program made a mistake: {type(error).__name__}: {str(error)[:300]}. "
-        f"The report is at {where}"
-    )
+    return f"Internal error: {type(error).__name__}: {str(error)[:300]}. The report is at {where}"
 
 
 def write_report(error: BaseException) -> Path | None:

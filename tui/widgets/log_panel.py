@@ -165,7 +165,7 @@ class LogPanel(Vertical):
 
     def _heading(self, found: int) -> str:
         if not self._lines:
-            return "nothing was printed so far"
+            return "no output yet"
         count = f"{len(self._lines):,} line{'s' * (len(self._lines) != 1)}"
         if found != len(self._lines):
             count = f"{found:,} of {count}"

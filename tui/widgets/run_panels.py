@@ -156,7 +156,7 @@ def resources(
 ) -> list[Content]:
     """The machine and its GPUs: what is used now, and how that came."""
     if not measured:
-        return [Content.styled("Measured every few seconds while the run goes on.", _MUTED)]
+        return [Content.styled("Measured every few seconds during the run.", _MUTED)]
     now = measured[-1]
     lines = [gauge("CPU", f"{now.cpu_percent:.0f} %", [m.cpu_percent for m in measured], width)]
     used = [100 * m.memory / (m.memory_total or 1) for m in measured]
@@ -282,12 +282,12 @@ def ending(name: str, history: History, state: State) -> str:
             shown = [f"{key} {number(value)}" for key, value in list(metrics.items())[:2]]
             return ": ".join(filter(None, [f"{name} finished ({reason})", ", ".join(shown)])) + "."
         case Stopped():
-            return f"{name} stopped; what it learned is kept."
+            return f"{name} stopped; its model is kept."
         case Interrupted():
-            return f"{name} was interrupted; it can go on from its checkpoint."
+            return f"{name} was interrupted; it can be resumed from its checkpoint."
         case Failed(message=message):
             return f"{name} failed: {message}"
-    return f"{name} is {state}: its process is gone without a last word."
+    return f"{name} is {state}: its process exited without an error message."
 
 
 def title(name: str, history: History, state: State) -> str:

@@ -130,7 +130,7 @@ def _read_parquet(path: Path, options: ReadOptions) -> Reading:
                 return Reading(file.read())
             return Reading(mapped(file.iter_batches(WINDOW), file.schema_arrow))
     except pa.ArrowException as error:
-        raise DataError(f"{plain(path)} is no readable Parquet file: {plain(error)}.") from error
+        raise DataError(f"{plain(path)} is not a readable Parquet file: {plain(error)}.") from error
 
 
 def _read_arrow(path: Path, options: ReadOptions) -> Reading:
@@ -143,7 +143,7 @@ def _read_arrow(path: Path, options: ReadOptions) -> Reading:
                 file.seek(0)
                 return Reading(pa.ipc.open_stream(file).read_all())
     except pa.ArrowException as error:
-        raise DataError(f"{plain(path)} is no readable Arrow file: {plain(error)}.") from error
+        raise DataError(f"{plain(path)} is not a readable Arrow file: {plain(error)}.") from error
 
 
 def _read_json(path: Path, options: ReadOptions) -> Reading:
@@ -218,7 +218,9 @@ def table_of_records(path: Path, records: Iterable[Any]) -> pa.Table:
     count = 0
     for count, record in enumerate(records, 1):
         if not isinstance(record, Mapping):
-            raise DataError(f"{plain(path.name)}, row {count}: {plain(record, 40)!r} is no object.")
+            raise DataError(
+                f"{plain(path.name)}, row {count}: {plain(record, 40)!r} is not an object."
+            )
         for name, value in record.items():
             column = columns.setdefault(str(name), [])
             column.extend([None] * (count - 1 - len(column)))

@@ -131,7 +131,7 @@ def _parse(path: Path, text: str, dialect: Dialect) -> pa.Table:
 
 def _explained(path: Path, error: pa.ArrowException, bad: Sequence[pa.csv.InvalidRow]) -> DataError:
     if not bad:
-        return DataError(f"{plain(path.name)} is no readable CSV: {plain(error)}.")
+        return DataError(f"{plain(path.name)} is not a readable CSV file: {plain(error)}.")
     row = bad[0]
     number = f"row {row.number}" if row.number is not None else f"the row {plain(row.text, 60)!r}"
     return DataError(

@@ -184,7 +184,7 @@ def _column_of_numbers(table: pa.Table, name: str) -> Values:
         row = int(wrong.argmax())
         raise DataError(
             f"The column {plain(name, 60)!r} holds {plain(texts.iloc[row], 40)!r} in row "
-            f"{row + 1:,}, which is no number.",
+            f"{row + 1:,}, which is not a number.",
             "Mend the row or choose another column.",
         )
     return numbers.to_numpy(np.float64)
@@ -209,7 +209,7 @@ def _in_order(times: Times, values: Values, name: str) -> tuple[Times, Values, l
         raise DataError(
             f"The column {plain(name, 60)!r} repeats each time about {len(times) // len(first)} "
             "times: the data seems to hold several series.",
-            "Keep the rows of one of them, or give each a column of its own.",
+            "Keep the rows of one of them, or put each into a separate column.",
         )
     notes.append(f"{repeated:,} rows repeat a time of {plain(name, 60)}; their mean is taken")
     return times[first], _means(values, first), notes

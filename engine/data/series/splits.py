@@ -47,7 +47,7 @@ def _by_rows(
 ) -> tuple[dict[str, Series], list[str]]:
     whole = parts[TRAIN]
     if len(parts) > 1:
-        raise DataError("task.split_rows: the data has splits of its own.", "Leave it empty.")
+        raise DataError("task.split_rows: the data already has splits.", "Leave it empty.")
     if sum(rows) > len(whole):
         raise DataError(
             f"task.split_rows asks for {sum(rows):,} rows; the data has {len(whole):,}.",

@@ -64,7 +64,7 @@ def read_times(table: pa.Table, name: str, counted: bool = False) -> TimeColumn:
     if _is_text(column.type):
         return _from_texts(name, column.to_pandas())
     raise DataError(
-        f"The column {plain(name, 60)!r} cannot say the time: it holds {column.type}.",
+        f"The column {plain(name, 60)!r} cannot hold times: its type is {column.type}.",
         "Set task.time to a column of dates or whole numbers.",
     )
 
@@ -140,6 +140,6 @@ def _utc(index: pd.DatetimeIndex) -> Times:
 
 def _unreadable(name: str, row: int, what: str) -> DataError:
     return DataError(
-        f"The time column {plain(name, 60)!r} holds {what} in row {row + 1:,}, which is no date.",
-        "Mend or remove the row, or set task.time to another column.",
+        f"The time column {plain(name, 60)!r} has {what} in row {row + 1:,}, which is not a date.",
+        "Correct or remove the row, or set task.time to another column.",
     )

@@ -1,4 +1,4 @@
-"""``dltui export RUN DESTINATION``: a finished model in a form that others need."""
+"""``dltui export RUN DESTINATION``: a finished model in another format."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "action",
         choices=("add", "list", "remove", "start", "run", "stop"),
-        help="add a preset at the end; list what waits; remove a run; start working it off in the "
+        help="add a preset at the end; list what waits; remove a run; start it in the "
         "background; run it here; stop: begin no other run",
     )
     parser.add_argument(
@@ -86,7 +86,7 @@ def _remove(options: Namespace) -> None:
 
 def _start(options: Namespace) -> None:
     entries.start(options.parallel, options.per_gpu)
-    console.line(f"The queue is worked off: {len(entries.entries())} runs.")
+    console.line(f"The queue is running: {len(entries.entries())} runs.")
 
 
 def _run(options: Namespace) -> None:
@@ -96,7 +96,9 @@ def _run(options: Namespace) -> None:
 def _stop(_: Namespace) -> None:
     working = entries.stop()
     console.line(
-        "No other run begins; those of now go on." if working else "Nobody works the queue off."
+        "No further run starts; running ones continue."
+        if working
+        else "Nobody works the queue off."
     )
 
 

@@ -40,7 +40,7 @@ def execute(options: Namespace) -> int:
     for path in paths:
         if path.suffix not in _FORMATS:
             raise UserError(
-                f"A page is written as HTML or Markdown, and {path.name!r} says neither.",
+                f"A page is written as HTML or Markdown, and {path.name!r} ends in neither.",
                 "Give the file a name that ends in .html or .md.",
             )
     content = page(run)

@@ -40,7 +40,7 @@ examples:
 
 The run is a process of its own. ctrl+c asks it to stop and to keep what it has learned. SIGTERM
 is passed on to it: it writes a checkpoint and ends. If this command ends in any other way, the
-run goes on.
+run continues.
 
 With train.nodes above 1 the same command is given on every machine, with NODE_RANK from 0 on: the
 run belongs to machine 0, and the others, which see the same folder of runs, train along.
@@ -70,7 +70,9 @@ def arguments(parser: ArgumentParser) -> None:
         "assignments", metavar="field=value", nargs="*", help="what differs from the preset"
     )
     parser.add_argument(
-        "--resume", metavar="auto|RUN", help="go on with a run; auto: with the one like this"
+        "--resume",
+        metavar="auto|RUN",
+        help="resume a run; auto: the newest with this configuration",
     )
     parser.add_argument("--json", action="store_true", help="events as lines of JSON, for programs")
     how = parser.add_mutually_exclusive_group()
@@ -151,7 +153,7 @@ def _chosen(options: Namespace) -> RunDirectory:
     if options.resume not in (None, _AUTO):
         if options.preset:
             raise UserError(
-                "A run goes on with its own configuration.",
+                "A run is resumed with its own configuration.",
                 "Leave the preset out, or let --resume auto find the run.",
             )
         return RunDirectory.open(runs_folder(), options.resume)
@@ -185,7 +187,7 @@ class _Joined:
         return self.run.state() is State.RUNNING
 
     def stop(self) -> None:
-        """Ask it to stop and keep what it has learned."""
+        """Ask it to stop and keep its model."""
         control.send(self.run.control, Request(control.STOP))
 
     def terminate(self) -> None:
@@ -230,7 +232,9 @@ def _follow(joined: _Joined, reporter: Reporter, terminations: Interrupts) -> in
             if interrupts.count and not asked:
                 asked = True
                 joined.stop()
-                reporter.note("Stopping; what was learned is kept. ctrl+c again leaves at once.")
+                reporter.note(
+                    "Stopping; the model is kept as it is now. ctrl+c again leaves at once."
+                )
             if terminations.count and not passed_on:
                 passed_on = True
                 joined.terminate()
@@ -259,7 +263,7 @@ def _train_here(options: Namespace) -> int:
     from engine.launch import worker
 
     if options.resume:
-        raise UserError("--in-process begins a new run.", "Leave it out to go on with one.")
+        raise UserError("--in-process starts a new run.", "Leave it out to resume one.")
     run = _chosen(options)
     reporter = _reporter(run.config(), options.json)
     reporter.note(f"run {run.id}")
@@ -287,7 +291,7 @@ def _complain_of_failure(run: RunDirectory, history: History) -> None:
         if history.ending.report:
             console.complain(f"The whole story is in {history.ending.report}")
     elif history.ending is None:
-        console.complain(f"The process of the run is gone without a word; see {run.log}")
+        console.complain(f"The process of the run exited without an error message; see {run.log}")
 
 
 def _reporter(config: RunConfig, json: bool) -> Reporter:

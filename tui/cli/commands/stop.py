@@ -29,5 +29,5 @@ def execute(options: Namespace) -> int:
         control.send(run.control, Request(control.STOP))
     except OSError as error:
         raise RunError(f"Cannot write to {run.control}: {error.strerror}.") from error
-    console.line(f"{run.id} was asked to stop; what it has learned is kept.")
+    console.line(f"{run.id} was asked to stop; its model is kept as it is now.")
     return DONE

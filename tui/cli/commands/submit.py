@@ -61,7 +61,7 @@ def execute(options: Namespace) -> int:
     text = cluster.text(job)
     used = config.train.processes // config.train.machines
     if job.gpus > used:
-        console.complain(f"{job.gpus} GPUs are asked for, and train.devices={used} uses {used}.")
+        console.complain(f"{job.gpus} GPUs are requested, and train.devices={used} uses {used}.")
     if options.submit:
         console.line(submit(cluster, text))
     else:

@@ -29,7 +29,7 @@ examples:
   dltui sweep --resume digits-cnn-sweep
 
 Trials are ordinary runs, chosen by the validation data. ctrl+c asks the sweep to stop; if this
-command ends in any other way, the sweep goes on. `dltui sweeps` shows what was found.
+command ends in any other way, the sweep continues. `dltui sweeps` shows what was found.
 """
 
 
@@ -38,7 +38,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     parser.add_argument("preset", metavar="PRESET", nargs="?", help="a preset, or a TOML file")
     parser.add_argument("assignments", metavar="field=space", nargs="*", help="what may be tried")
-    parser.add_argument("--resume", metavar="SWEEP", help="go on with a sweep")
+    parser.add_argument("--resume", metavar="SWEEP", help="resume a sweep")
     parser.add_argument("--name", help="name of the sweep (the preset's with -sweep)")
     parser.add_argument("--trials", type=int, default=30, help="runs in all (30)")
     parser.add_argument("--parallel", type=int, default=1, help="runs at the same time (1)")
@@ -104,7 +104,9 @@ def _conclude(sweep: SweepDirectory, process: Popen[bytes], interrupted: bool) -
     if interrupted:
         return INTERRUPTED
     if process.returncode != 0:
-        console.complain(table.problem or f"The search ended without a word; see {sweep.log}")
+        console.complain(
+            table.problem or f"The search exited without an error message; see {sweep.log}"
+        )
         return FAILED
     return DONE
 

@@ -233,7 +233,7 @@ class AdaptersScreen(Screen[None]):
         if isinstance(event.answer, UserError):
             complain(self, event.answer)
             return
-        tell(self, f"{event.answer['run']} is there: try it, or go on from it.")
+        tell(self, f"{event.answer['run']} is there: try it, or continue from it.")
         self._read()
 
     @work(thread=True, exit_on_error=False)

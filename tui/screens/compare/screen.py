@@ -74,7 +74,7 @@ class CompareScreen(Screen[None]):
         Binding("v", "next_split", "Split"),
         Binding("e", "export", "Export"),
         Binding("right_square_bracket", "tab(1)", "Next panel", show=False, key_display="]"),
-        Binding("left_square_bracket", "tab(-1)", "Panel before", show=False, key_display="["),
+        Binding("left_square_bracket", "tab(-1)", "Previous panel", show=False, key_display="["),
         *(
             Binding(str(place), f"show_tab('{id}')", f"Panel {title}", show=False)
             for place, (id, title) in enumerate(_TABS.items(), 1)

@@ -81,7 +81,7 @@ class MonitorScreen(Screen[None]):
         Binding("enter", "results", "Results"),
         Binding("r", "resume", "Resume"),
         Binding("right_square_bracket", "tab(1)", "Next panel", show=False, key_display="]"),
-        Binding("left_square_bracket", "tab(-1)", "Panel before", show=False, key_display="["),
+        Binding("left_square_bracket", "tab(-1)", "Previous panel", show=False, key_display="["),
         *(
             Binding(str(number), f"show_tab('{id}')", f"Panel {title}", show=False)
             for number, (id, title) in enumerate(_TABS.items(), 1)
@@ -214,7 +214,7 @@ class MonitorScreen(Screen[None]):
                 self._ask(Request(STOP), "stop")
 
         name = self._run_name
-        question = f"Stop {name}? It stops within one update and keeps what it has learned."
+        question = f"Stop {name}? It stops within one update and keeps its model."
         self.app.push_screen(ConfirmScreen(question), answered)
 
     def action_request(self, request: str) -> None:
@@ -229,7 +229,7 @@ class MonitorScreen(Screen[None]):
                 value = learning_rate(text)
                 self._ask(Request(LEARNING_RATE, {"value": value}), f"learning rate {value:g}")
 
-        title = "Learning rate at its highest, from here on"
+        title = "Peak learning rate from now on"
         self.app.push_screen(AskValueScreen(title, f"{self._rate:g}", learning_rate), answered)
 
     def action_epochs(self) -> None:
@@ -266,7 +266,7 @@ class MonitorScreen(Screen[None]):
     def action_leave(self) -> None:
         """Back to the list; the run is not touched."""
         if not self._watch.state.ended:
-            tell(self, f"{self._run_name} goes on.")
+            tell(self, f"{self._run_name} was resumed.")
         self.dismiss()
 
     def _ask(self, request: Request, text: str) -> None:
@@ -350,13 +350,13 @@ class MonitorScreen(Screen[None]):
         if isinstance(ending, Failed):
             return literal(f"{ending.message}  Its log: {self._run.log}", 600).stylize("$error")
         if self._watch.state is State.LOST:
-            text = f"The process is gone without a last word; its log: {self._run.log}"
+            text = f"The process exited without an error message; its log: {self._run.log}"
             return literal(text, 400).stylize("$error")
         if isinstance(ending, Finished | Stopped) and self._run.report.exists():
             how = "Stopped" if isinstance(ending, Stopped) else f"Finished: {ending.reason}"
             return literal(f"{how}. Enter shows the results.").stylize("bold $success")
         if isinstance(ending, Interrupted):
-            return literal("Interrupted; r goes on from the last checkpoint.").stylize("$warning")
+            return literal("Interrupted; r resumes from the last checkpoint.").stylize("$warning")
         return literal(diagnose(history.evaluations)).stylize("bold $warning")
 
     def _paint_panel(self, history: History) -> None:

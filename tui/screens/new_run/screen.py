@@ -359,7 +359,7 @@ class NewRunScreen(Screen[None]):
     @on(Queued)
     def _queued(self, event: Queued) -> None:
         rest = "" if event.worked_off else " Nothing starts before `dltui queue start`."
-        tell(self, f"{event.run.id} waits for its turn.{rest}")
+        tell(self, f"{event.run.id} waits in the queue.{rest}")
         self.dismiss()
 
     @on(StartFailed)

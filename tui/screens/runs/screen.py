@@ -183,7 +183,7 @@ class RunsScreen(Screen[None]):
             tell(self, f"{row.name} has ended.")
             return
         self._confirmed(
-            f"Stop {row.name}? What it has learned is kept.",
+            f"Stop {row.name}? Its model is kept as it is now.",
             lambda: control.send(row.run.control, Request(control.STOP)),
             "Asked to stop.",
         )
@@ -194,11 +194,11 @@ class RunsScreen(Screen[None]):
         if row is None:
             return
         if row.state not in RESUMABLE:
-            tell(self, f"A run that is {row.state} cannot go on.")
+            tell(self, f"A run that is {row.state} cannot be resumed.")
             return
         from engine.launch.start import start
 
-        self._do(lambda: start(row.run), f"{row.name} goes on.")
+        self._do(lambda: start(row.run), f"{row.name} was resumed.")
 
     def action_delete(self) -> None:
         """Put runs into the trash."""
@@ -235,7 +235,10 @@ class RunsScreen(Screen[None]):
         if len(rows) < 2:
             tell(self, "Select at least two runs with space, then compare them.")
         elif len(rows) > MOST_SERIES:
-            tell(self, f"Up to {MOST_SERIES} runs can be told apart; {len(rows)} are selected.")
+            tell(
+                self,
+                f"Up to {MOST_SERIES} runs can be told apart at once; {len(rows)} are selected.",
+            )
         else:
             self.app.push_screen(make_screen("compare", [row.run for row in rows]))
 

@@ -222,15 +222,15 @@ class SweepScreen(Screen[None]):
     def action_stop(self) -> None:
         """Let the runs of now stop and no other begin."""
         if not self._running:
-            tell(self, "The sweep has ended; r goes on with it.")
+            tell(self, "The sweep has ended; r resumes it.")
             return
         self._sweep.ask_to_stop()
-        tell(self, "Asked to stop; runs keep what they have learned.")
+        tell(self, "Asked to stop; runs keep their models.")
 
     def action_go_on(self) -> None:
         """Search on, up to the number of trials."""
         if self._running:
-            tell(self, "The sweep goes on already.")
+            tell(self, "The sweep is already running.")
         else:
             self._start()
 
@@ -242,4 +242,4 @@ class SweepScreen(Screen[None]):
         except UserError as error:
             self.app.call_from_thread(complain, self, error)
         else:
-            self.app.call_from_thread(tell, self, "The sweep goes on.")
+            self.app.call_from_thread(tell, self, "The sweep was resumed.")
