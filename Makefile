@@ -27,7 +27,7 @@ WHEELS := --no-deps --only-binary=:all: --implementation cp --python-version 3.1
 	--platform manylinux_2_28_x86_64 --platform manylinux_2_24_x86_64 \
 	--platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64
 GPU_PACKAGES := datasets dill multiprocess fsspec pydantic pydantic-core annotated-types \
-	typing-inspection typing-extensions tomlkit platformdirs
+	typing-inspection typing-extensions tomlkit platformdirs xxhash
 
 .PHONY: run test test-slow test-faults bench gpu gpu-wheels gpu-wheels-bitsandbytes lint format \
 	audit clean
