@@ -37,7 +37,7 @@ WHEELS = (ROOT / ".wheels", ROOT / ".wheels-bitsandbytes")
 GRACE = 10.0
 """Seconds over its budget that a part has to end by itself."""
 SMOKE_FACTOR = 10.0
-"""More time on a CPU, which may be busy: whoever tries the script does not measure."""
+"""More time in a smoke test, which measures nothing: the CPU may be slow and busy."""
 
 Results = dict[str, Any]
 
@@ -147,10 +147,10 @@ def table(results: Results) -> str:
 
 
 def _environment(packages: Path) -> dict[str, str]:
-    """The environment of the parts: packages from wheels importable, the hub never asked."""
+    """The environment of the parts: packages from wheels importable, no requests to the hub."""
     unpacked = unpack_missing(WHEELS, packages)
     print(f"from wheels: {', '.join(unpacked) or 'nothing'}", flush=True)
-    path = [str(packages)] * bool(unpacked) + [str(ROOT)] + os.environ.get("PYTHONPATH", "").split()
+    path = filter(None, (str(packages), str(ROOT), os.environ.get("PYTHONPATH")))
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "HF_HUB_OFFLINE": "1"}
 
 

@@ -1,7 +1,7 @@
 """Are the bits the same? Interrupted and resumed against undisturbed, for each task.
 
-Two undisturbed runs are held against each other as well: where they differ, the device itself does
-not compute the same twice. All of it with ``compute.deterministic`` off and on, each in a process
+Two undisturbed runs are compared as well: where they differ, the device itself is not
+deterministic. All of it with ``compute.deterministic`` off and on, each in a process
 of its own, since cuBLAS takes its workspace once; both at the same time. Runs have no directory
 here: trainer, state and checkpoint are the engine's.
 """

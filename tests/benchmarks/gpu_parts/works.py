@@ -1,8 +1,8 @@
 """Does everything work on this device? A tiny run of each task, from training to predictions.
 
 Each run is interrupted as a signal would, resumed from its checkpoint, evaluated, exported, loaded
-again, and asked for predictions; everything in bfloat16. Besides: LoRA, QLoRA, memory that runs
-out for real, and the load of the card as the runs told it.
+again, and used for predictions; everything in bfloat16. Besides: LoRA, QLoRA, a real out of
+memory, and the load of the card as the runs reported it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def interrupted(run: RunDirectory, updates: int) -> int:
 
 
 def whole_run(values: dict[str, Any], row: dict[str, Any], device: str) -> RunDirectory:
-    """Train, interrupt, resume, export, load and predict; the row tells what was seen."""
+    """Train, interrupt, resume, export, load and predict; fill in the row."""
     run = RunDirectory.create(runs_folder(), RunConfig.parse(values))
     stopped = interrupted(run, updates=UPDATES // 2)
     train(run.config(), run)
@@ -102,7 +102,7 @@ def predicted(run: RunDirectory, device: str) -> list[dict[str, Any]]:
 
 
 def home() -> Path:
-    """The folder of everything that the runs leave."""
+    """The folder of all runs and their data."""
     return Path(os.environ["DLTUI_HOME"])
 
 
@@ -192,7 +192,7 @@ def memory(part: Part) -> None:
 
 
 def card(part: Part) -> None:
-    """What NVML said in the events of all runs so far."""
+    """What NVML reported in the events of all runs so far."""
     with part.measured("NVML") as row:
         if not part.cuda:
             raise Skipped("no CUDA device")
@@ -203,7 +203,7 @@ def card(part: Part) -> None:
             row[name] = max(values, default=None)
         row["events"] = len(seen)
         if row["load_percent"] is None or not row["memory"]:
-            raise AssertionError("NVML told neither load nor memory")
+            raise AssertionError("NVML reported neither load nor memory")
         row["ok"] = True
 
 
