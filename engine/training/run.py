@@ -39,6 +39,7 @@ from engine.training import checkpoint, device, sharded
 from engine.training.batch import Source
 from engine.training.build import build_network, keep_initial
 from engine.training.compiling import told_of_compiler
+from engine.training.determinism import told_of_determinism
 from engine.training.device import Compute
 from engine.training.export import export
 from engine.training.group import Alone, Group
@@ -119,7 +120,7 @@ def _train(
         text = f"The checkpoint {bad.path.name} is damaged; the one before it is used."
         events.write(Log(level="warning", message=text))
     try:
-        with watch_resources(events.write), told_of_compiler():
+        with watch_resources(events.write), told_of_compiler(), told_of_determinism():
             task = config.task.create(config)
             material = prepare(
                 task, compute, events.write, lambda raw: _fit_once(run, task, raw, group)
