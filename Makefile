@@ -1,10 +1,17 @@
 # make run     install on the first call, then open dltui
 # make test    all tests that take no more than a few seconds each
 # make bench   times and memory, against other libraries too; an hour on a quiet machine
+# make gpu     what only a GPU shows, in eight minutes; SMOKE=1 tries the script on any machine
 # make lint    style, types and the direction of imports
 # make audit   known weaknesses of the pinned versions; asks the network
 #
 # PYTHON=python3.12 names another interpreter for a new .venv.
+#
+# `make gpu` installs nothing: it takes .venv if that is there, or PYTHON with whatever it has (at
+# least torch, torchvision, transformers, peft, pandas, pyarrow, scikit-learn). For a machine
+# without a network, `make gpu-wheels` and `make gpu-wheels-bitsandbytes` gather the other packages
+# here, to be copied there with the rest. ONLY=works,bits chooses parts, OUT=folder says where the
+# results go.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,7 +20,17 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint con
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 PROJECT := pyproject.toml constraints.txt
 
-.PHONY: run test test-slow test-faults bench lint format audit clean
+# The interpreter that was named, else that of .venv, else python3.
+GPU_PYTHON := $(if $(filter command environment,$(firstword $(origin PYTHON))),$(PYTHON),$\
+	$(firstword $(wildcard $(BIN)/python) $(PYTHON)))
+WHEELS := --no-deps --only-binary=:all: --implementation cp --python-version 3.12 \
+	--platform manylinux_2_28_x86_64 --platform manylinux_2_24_x86_64 \
+	--platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64
+GPU_PACKAGES := datasets dill multiprocess fsspec pydantic pydantic-core annotated-types \
+	typing-inspection typing-extensions tomlkit platformdirs xxhash
+
+.PHONY: run test test-slow test-faults bench gpu gpu-wheels gpu-wheels-bitsandbytes lint format \
+	audit clean
 
 run: .venv/installed
 	@$(BIN)/dltui
@@ -36,7 +53,21 @@ bench: .venv/installed-bench
 	$(BIN)/python tests/benchmarks/streaming.py
 	$(BIN)/python tests/benchmarks/history.py
 	$(BIN)/python tests/benchmarks/terminal.py
-	$(BIN)/python -m pytest tests/benchmarks/test_llama_cuda.py -s -rs
+
+gpu:
+	$(GPU_PYTHON) tests/benchmarks/gpu.py $(if $(SMOKE),--smoke) $(if $(ONLY),--only $(ONLY)) \
+		$(if $(OUT),--out $(OUT)/gpu.json)
+
+gpu-wheels: | $(BIN)/python
+	rm -rf .wheels
+	$(BIN)/python -m pip download --disable-pip-version-check --quiet \
+		--constraint constraints.txt $(WHEELS) --dest .wheels $(GPU_PACKAGES)
+
+# Apart, since it is ten times as large; only QLoRA and the optimizers of eight bits need it.
+gpu-wheels-bitsandbytes: | $(BIN)/python
+	rm -rf .wheels-bitsandbytes
+	$(BIN)/python -m pip download --disable-pip-version-check --quiet \
+		--constraint constraints.txt $(WHEELS) --dest .wheels-bitsandbytes bitsandbytes
 
 lint: .venv/installed-lint
 	$(BIN)/ruff check .

@@ -13,7 +13,19 @@ Kernel = Literal["auto", "fused", "foreach", "forloop"]
 
 
 class ComputeConfig(Section):
-    """Where and in which number format the run computes."""
+    """Where and in which number format the run computes.
+
+    ``tf32`` is on by default. It matters for ``precision=float32`` only, for ``auto`` is bfloat16
+    on the GPUs that have TF32. It keeps the range of float32 and more mantissa than bfloat16 (10
+    bits against 7), and torch uses it for convolutions anyway; off means float32 for these as well.
+
+    ``cudnn_benchmark`` is off by default, as in torch: the algorithm that is the fastest now need
+    not be the fastest after a resume, so the bits may differ, and its trials take memory that the
+    estimate does not count.
+
+    ``deterministic`` takes precedence over ``cudnn_benchmark``, and leaves ``tf32`` alone, which
+    rounds the same way every time.
+    """
 
     device: Literal["auto", "cuda", "mps", "cpu"] = option(
         "auto", "Device; auto takes CUDA, then MPS, then the CPU"
@@ -25,6 +37,24 @@ class ComputeConfig(Section):
     )
     threads: int = option(
         0, "CPU threads; 0 takes the number of cores", ge=0, le=1024, advanced=True
+    )
+    tf32: bool = option(
+        True,
+        "TF32 for float32 matrix products and convolutions on NVIDIA GPUs since Ampere: faster, "
+        "with a mantissa of 10 bits",
+        advanced=True,
+    )
+    cudnn_benchmark: bool = option(
+        False,
+        "cuDNN benchmark mode: time the algorithms for each input shape and take the fastest; for "
+        "images of one size, slow where shapes vary",
+        advanced=True,
+    )
+    deterministic: bool = option(
+        False,
+        "Deterministic algorithms only, so that the same run gives the same bits: slower, and "
+        "operations without one fail",
+        advanced=True,
     )
     compile: bool = option(
         False, "Compile the network with torch.compile before training", advanced=True

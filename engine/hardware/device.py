@@ -13,6 +13,7 @@ import torch
 
 from engine.config.compute import ComputeConfig
 from engine.errors import TrainingError
+from engine.hardware.determinism import use_deterministic_algorithms
 
 _USUAL_THREADS = torch.get_num_threads()
 """As many as there are cores for this process, or as ``OMP_NUM_THREADS`` says."""
@@ -63,8 +64,11 @@ def _peak_of_process() -> int:
 def choose(config: ComputeConfig, rank: int = 0, processes: int = 1) -> Compute:
     """Pick device and precision; raises :class:`TrainingError` for a device that is not there.
 
-    Of several ``processes``, each takes the GPU of its ``rank``, or its part of the cores.
+    Of several ``processes``, each takes the GPU of its ``rank``, or its part of the cores. What is
+    set for the whole process (threads, TF32, cuDNN, deterministic algorithms) is set anew each
+    time, so that no run inherits it from the one before.
     """
+    _set_switches(config)
     torch.set_num_threads(config.threads or max(1, _USUAL_THREADS // processes))
     device = torch.device(_device(config.device))
     if processes > 1 and device.type != "cpu":
@@ -72,11 +76,21 @@ def choose(config: ComputeConfig, rank: int = 0, processes: int = 1) -> Compute:
     return Compute(device, _dtype(config.precision, device), torch.get_num_threads())
 
 
+def _set_switches(config: ComputeConfig) -> None:
+    # The older of torch's two interfaces: it sets the state of both, the newer one only its own,
+    # and reading the older one then fails. CPUs and the compiler go by the newer one.
+    torch.backends.cuda.matmul.allow_tf32 = config.tf32
+    torch.backends.cudnn.allow_tf32 = config.tf32
+    # Deterministic algorithms too differ in their bits, and a resumed run may choose another.
+    torch.backends.cudnn.benchmark = config.cudnn_benchmark and not config.deterministic
+    use_deterministic_algorithms(config.deterministic)
+
+
 def _of_several(kind: str, rank: int, processes: int) -> torch.device:
     there = torch.cuda.device_count() if kind == "cuda" else 1
     if there < processes:
         raise TrainingError(
-            f"train.devices: {processes} {kind.upper()} devices are requested, but this machine has "
+            f"train.devices: {processes} {kind.upper()} devices are requested, this machine has "
             f"{there}.",
             "Ask for fewer, or choose compute.device=cpu.",
         )

@@ -155,7 +155,7 @@ def load_tokenizer(config: TransformerConfig, **options: Any) -> Any:
         )
     if not tokenizer.is_fast:
         raise TrainingError(
-            f"model.path: the tokenizer of {config.path} has no fast version, which is needed here.",
+            f"model.path: the tokenizer of {config.path} has no fast version, which dltui needs.",
             "Choose another model.",
         )
     if tokenizer.pad_token is None:

@@ -22,7 +22,8 @@ def answer(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def estimate(config: RunConfig) -> Estimate:
     """Sizes, steps and memory of a run; reads its data, builds its network without weights."""
-    compute = device.choose(config.compute)
+    # Nothing is trained, and other questions to this process must not inherit it.
+    compute = device.choose(config.compute.model_copy(update={"deterministic": False}))
     task, raw, fitted = loaded(config)
     case = case_of(task, raw, fitted, compute, held_bytes())
     material, sizes, train = case.material, case.sizes, config.train

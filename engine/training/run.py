@@ -22,6 +22,7 @@ from engine.files import atomic
 from engine.files.disk_space import too_little_room
 from engine.hardware import device
 from engine.hardware.allocator import keep_freed_memory
+from engine.hardware.determinism import told_of_determinism
 from engine.hardware.device import Compute
 from engine.hardware.resources import watch_resources
 from engine.metrics.evaluator import Evaluation
@@ -111,7 +112,7 @@ def _train(
         text = f"The checkpoint {bad.path.name} is damaged; the one before it is used."
         events.write(Log(level="warning", message=text))
     try:
-        with watch_resources(events.write), told_of_compiler():
+        with watch_resources(events.write), told_of_compiler(), told_of_determinism():
             task = create_task(config)
             material = prepare(
                 task, compute, events.write, lambda raw: _fit_once(run, task, raw, group)

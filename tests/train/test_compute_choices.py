@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -9,23 +10,26 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from engine import RunConfig, train
 from engine.artifacts.build import build_network
 from engine.batches.prefetch import ahead
 from engine.batches.source import moved
-from engine.config.compute import Kernel
+from engine.config.compute import ComputeConfig, Kernel
 from engine.config.train import TrainConfig
 from engine.errors import TrainingError
 from engine.files.paths import runs_folder
-from engine.hardware.device import Compute
+from engine.hardware.determinism import told_of_determinism
+from engine.hardware.device import Compute, choose
 from engine.models.attention import choose_attention
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Log
 from engine.service.estimate import estimate
 from engine.tasks.create import create_task
 from engine.training import memory_estimate
+from engine.training import run as training
 from engine.training.compiling import told_of_compiler
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.run import prepare
@@ -259,6 +263,118 @@ def test_a_network_that_cannot_be_compiled_is_told_of() -> None:
 def test_other_errors_are_not_the_compilers() -> None:
     with pytest.raises(RuntimeError, match="shapes"), told_of_compiler():
         raise RuntimeError("shapes")
+
+
+@pytest.fixture
+def switches() -> Iterator[None]:
+    """The switches of the whole process, as other tests expect them."""
+    yield
+    choose(ComputeConfig(threads=1))
+
+
+def state_of_switches() -> dict[str, Any]:
+    """Those that torch reads, its compiler's view of TF32 among them."""
+    return {
+        "tf32": (
+            torch.backends.cuda.matmul.allow_tf32,
+            torch.backends.cudnn.allow_tf32,
+            torch.backends.cuda.matmul.fp32_precision == "tf32",
+        ),
+        "benchmark": torch.backends.cudnn.benchmark,
+        "deterministic": (
+            torch.are_deterministic_algorithms_enabled(),
+            torch.backends.cudnn.deterministic,
+            os.environ.get("CUBLAS_WORKSPACE_CONFIG") == ":4096:8",
+            os.environ.get("FLASH_ATTENTION_DETERMINISTIC") == "1",
+        ),
+    }
+
+
+@pytest.mark.usefixtures("switches")
+def test_no_run_inherits_switches_from_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CUBLAS_WORKSPACE_CONFIG", "FLASH_ATTENTION_DETERMINISTIC"):
+        monkeypatch.delenv(name, raising=False)
+    usual = {"tf32": (True,) * 3, "benchmark": False, "deterministic": (False,) * 4}
+    others = {"tf32": (False,) * 3, "benchmark": True, "deterministic": (False,) * 4}
+    strict = {"tf32": (True,) * 3, "benchmark": False, "deterministic": (True,) * 4}
+    changed = ("compute.tf32=false", "compute.cudnn_benchmark=true")
+    for changes, expected in (
+        ((), usual),
+        (changed, others),
+        (("compute.deterministic=true", "compute.cudnn_benchmark=true"), strict),
+        (changed, others),
+        ((), usual),
+    ):
+        train(flowers("train.max_steps=1", *changes))
+        assert state_of_switches() == expected
+
+
+@pytest.mark.usefixtures("switches")
+def test_switches_are_set_without_warnings(recwarn: pytest.WarningsRecorder) -> None:
+    for wanted in (True, False):
+        choose(ComputeConfig(tf32=wanted, cudnn_benchmark=wanted, deterministic=wanted))
+        state_of_switches()
+    assert not [str(warning.message) for warning in recwarn]
+
+
+@pytest.mark.usefixtures("switches")
+def test_tf32_leaves_the_cpu_alone() -> None:
+    choose(ComputeConfig(tf32=True))
+    assert torch.backends.mkldnn.matmul.fp32_precision == "none"
+
+
+def test_a_variable_that_the_user_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    for wanted in (True, False):
+        choose(ComputeConfig(deterministic=wanted))
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
+
+
+@pytest.mark.usefixtures("switches")
+def test_deterministic_runs_give_the_same_bits() -> None:
+    weights = []
+    for _ in range(2):
+        run = train(flowers("compute.deterministic=true"))
+        weights.append(load_file(run.model / "network.safetensors"))
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.usefixtures("switches")
+def test_an_operation_that_is_not_deterministic_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def put(network: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        flat = torch.arange(output.numel(), device=output.device)
+        return torch.zeros_like(output).put_(flat, output)
+
+    def built(*arguments: Any) -> nn.Module:
+        network = build_network(*arguments)
+        network.register_forward_hook(put)
+        return network
+
+    monkeypatch.setattr(training, "build_network", built)
+    train(flowers("train.max_steps=1"))
+    with pytest.raises(TrainingError, match=r"compute\.deterministic: the operation put_ has no"):
+        train(flowers("train.max_steps=1", "compute.deterministic=true"))
+
+
+def test_a_workspace_of_cublas_that_comes_too_late_is_told_of() -> None:
+    said = (
+        "Deterministic behavior was enabled with `torch.use_deterministic_algorithms(True)`, but "
+        "this operation is not deterministic because it uses CuBLAS and you have CUDA >= 10.2."
+    )
+    with pytest.raises(TrainingError, match="before Python starts"), told_of_determinism():
+        raise RuntimeError(said)
+
+
+def test_other_errors_are_not_of_determinism() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), told_of_determinism():
+        raise RuntimeError("shapes")
+
+
+@pytest.mark.usefixtures("switches")
+def test_an_estimate_leaves_no_deterministic_algorithms_behind() -> None:
+    estimate(flowers("compute.deterministic=true"))
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import psutil
 
 from engine.files.paths import cache_folder, logs_folder, presets_folder, runs_folder
+from engine.hardware.driver import Driver, DriverReport, compare, installed_driver
 from engine.hardware.resources import gpus
 from engine.processes.environment import worker_environment
 from tui.cli import console
@@ -56,19 +58,32 @@ def execute(options: Namespace) -> int:
 def examine() -> dict[str, Any]:
     """Everything that there is to know, as JSON takes it."""
     torch, problem = _probe()
+    driver = installed_driver()
     findings: dict[str, Any] = {
         "versions": {"python": platform.python_version()} | {p: _version(p) for p in _PACKAGES},
         "system": platform.platform(),
         "devices": torch.get("devices", []),
         "chosen": torch.get("chosen"),
         "gpus": gpus(),
+        "nvidia_driver": asdict(driver) if driver else None,
+        "torch_cuda": torch.get("cuda"),
         "cores": os.cpu_count(),
         "memory": _memory(),
         "disk": _disk(runs_folder()),
         "terminal": _terminal(),
         "folders": {name: str(folder()) for name, folder in _FOLDERS.items()},
     }
-    return findings | {"problems": [*filter(None, [problem]), *_problems(findings)]}
+    report = _compared(driver if findings["gpus"] else None, torch)
+    problems = [*filter(None, [problem, report.problem]), *_problems(findings)]
+    return findings | {"problems": problems, "notes": [*filter(None, [report.note])]}
+
+
+def _compared(driver: Driver | None, torch: dict[str, Any]) -> DriverReport:
+    """The driver beside torch's build; nothing where torch did not answer."""
+    if not torch:
+        return DriverReport()
+    reached = any(device["device"].startswith("cuda") for device in torch["devices"])
+    return compare(driver, torch["cuda"], reached)
 
 
 def _probe() -> tuple[dict[str, Any], str]:
@@ -128,8 +143,6 @@ def _problems(findings: dict[str, Any]) -> Iterator[str]:
     missing = [name for name, found in findings["versions"].items() if found is None]
     if missing:
         yield f"Not installed: {', '.join(missing)}."
-    if findings["gpus"] and all(device["device"] == "cpu" for device in findings["devices"]):
-        yield "There is an NVIDIA GPU, but torch does not reach it: it needs a build for CUDA."
     if findings["disk"]["free"] < _ENOUGH_DISK:
         yield f"Only {size(findings['disk']['free'])} are free where runs are kept."
     terminal = findings["terminal"]
@@ -145,6 +158,7 @@ def _tell(findings: dict[str, Any]) -> None:
     console.facts(
         {"system": f"{findings['system']}, {findings['cores']} cores"}
         | {device["device"]: _device(device) for device in findings["devices"]}
+        | {"NVIDIA driver": _driver(findings)}
         | {"auto takes": findings["chosen"]}
         | {"memory": f"{size(memory['available'])} of {size(memory['total'])} free"}
         | {"disk": f"{size(disk['free'])} of {size(disk['total'])} free"}
@@ -163,8 +177,18 @@ def _tell(findings: dict[str, Any]) -> None:
     console.line()
     console.facts(findings["folders"])
     console.line()
+    for note in findings["notes"]:
+        console.line(note)
     for problem in findings["problems"] or ["Nothing is wrong."]:
         console.line(problem)
+
+
+def _driver(findings: dict[str, Any]) -> str:
+    driver, built_for = findings["nvidia_driver"], findings["torch_cuda"]
+    if driver is None:
+        return ""
+    build = f"for CUDA {built_for}" if built_for else "without CUDA"
+    return f"{driver['version']}, CUDA up to {driver['cuda']}; torch is built {build}"
 
 
 def _device(device: dict[str, Any]) -> str:
