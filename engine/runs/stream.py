@@ -15,7 +15,7 @@ _POLL_SECONDS = 0.2
 def stream(run: RunDirectory) -> Iterator[Event]:
     """Yield the events of ``run`` from its first to its last, waiting for those to come.
 
-    It ends with the run, also with one whose process exited without an error message. Whoever leaves it
+    It ends with the run, also with one whose process exited without an error message. Leaving it
     early does not touch the run.
     """
     follower = Follower(run.events)
