@@ -211,8 +211,8 @@ def test_the_terminal_is_given_back_after_stray_output(home) -> None:
     """Everything printed inside goes to the log, by whatever way; then the streams are back."""
     code = (
         "import os, sys, subprocess\n"
-        "from tui import terminal\n"
-        "with terminal.owned():\n"
+        "from tui.terminal import output\n"
+        "with output.owned():\n"
         "    print('stray print'); os.write(2, b'stray write')\n"
         "    subprocess.run(['echo', 'stray child'])\n"
         "    sys.__stderr__.write('drawn'); sys.__stderr__.flush()\n"

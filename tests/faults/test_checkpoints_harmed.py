@@ -47,7 +47,7 @@ import io, json, os, random, shutil, signal, sys
 from pathlib import Path
 import sklearn.datasets, torch
 import engine.training.run
-from engine import worker
+from engine.launch import worker
 from engine.training import checkpoint
 
 def forked(work):

@@ -135,7 +135,7 @@ KILLED = pytest.mark.harm("kill -9 of the worker, at random moments", len(KILLS)
 NURSERY = """
 import importlib, os, sys
 import engine.training.run
-from engine import worker
+from engine.launch import worker
 
 for name in sys.argv[1:]:
     importlib.import_module(name)

@@ -56,7 +56,7 @@ def test_other_files_are_counted(tmp_path: Path) -> None:
     (tmp_path / "cats" / "notes.txt").write_text("no image")
     (tmp_path / "cats" / ".hidden.png").write_text("")
     raw = load_data(ImageFolderConfig(path=str(tmp_path)))
-    assert [(skip.reason, skip.count) for skip in raw.skips] == [(".txt is no image", 1)]
+    assert [(skip.reason, skip.count) for skip in raw.skips] == [(".txt is not an image", 1)]
 
 
 def test_a_name_that_is_not_utf8_is_left_out(tmp_path: Path) -> None:

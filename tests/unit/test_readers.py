@@ -145,7 +145,7 @@ def test_records_need_not_have_the_same_keys(tmp_path: Path) -> None:
         ("a.json", "{", "a.json is not JSON"),
         ("a.json", '{"a": 1}', "a.json holds no table"),
         ("a.json", '[{"a": [1]}, {"a": 2}]', "'a' have different shapes"),
-        ("a.parquet", "PAR1", "no readable Parquet file"),
+        ("a.parquet", "PAR1", "not a readable Parquet file"),
         ("a.xlsx", "x", "no way to read the file a.xlsx"),
         ("a.csv.gz", "x", "Cannot read"),
     ],

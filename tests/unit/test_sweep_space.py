@@ -35,7 +35,7 @@ def test_texts_become_ranges_and_choices() -> None:
         ("train.learning_rat", "1,2", "did you mean train.learning_rate"),
         ("train.learning_rate", "1e-3..1e-5", "does not rise"),
         ("train.learning_rate", "0..1:log", "above zero"),
-        ("train.learning_rate", "a..b", "is no range"),
+        ("train.learning_rate", "a..b", "is not a range"),
         ("train.learning_rate", "-1..1", "is not allowed"),
         ("train.optimizer", "adamw,adam", "'adam' is not allowed"),
         ("train.epochs", "1,many", "'many' is not allowed"),
