@@ -1,4 +1,4 @@
-"""A trainer on small data without a run directory, whose outlets are lists."""
+"""What trainings share: a trainer whose outlets are lists, one thread, versions that fall short."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import peft
 import pytest
 import torch
+import transformers
+from packaging.version import Version
 
 from engine import RunConfig
 from engine.hardware.device import Compute
@@ -89,3 +92,25 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def bench() -> Make:
     return make_bench
+
+
+@pytest.fixture
+def transformers_alone(request: pytest.FixtureRequest) -> None:
+    """For tests that read the folder of an adapter by transformers' ``from_pretrained`` alone.
+
+    Older ones leave weights out and only warn: with peft 0.19 all of an adapter's, unless the
+    network's layers lie in ``model``; with transformers 5.17 a head that is saved whole. Through
+    ``PeftModel``, and so in this program, the folder is read in full with these versions too
+    (findings/adapter-weights-left-out.sh).
+    """
+    short = Version(peft.__version__) < Version("0.20") or (
+        Version(transformers.__version__) < Version("5.18")
+    )
+    request.applymarker(
+        pytest.mark.xfail(
+            short,
+            reason="transformers reads adapters in full from 5.18 on, with peft 0.20 or later",
+            raises=AssertionError,
+            strict=True,
+        )
+    )

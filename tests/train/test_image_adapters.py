@@ -160,10 +160,15 @@ def test_the_code_on_its_page_loads_it_with_the_names_of_the_classes(vit: Path) 
     same(said(model, images()), ours(run, images()))
 
 
-def test_transformers_alone_reads_it_with_its_preprocessing(vit: Path) -> None:
+@pytest.mark.usefixtures("transformers_alone")
+def test_it_says_the_same_through_transformers_alone(vit: Path) -> None:
     run = train(experiment(vit))
     theirs = AUTO.from_pretrained(run.model, num_labels=10, ignore_mismatched_sizes=True)
     same(said(theirs, images()), ours(run, images()))
+
+
+def test_its_preprocessing_is_saved_with_it(vit: Path) -> None:
+    run = train(experiment(vit))
     processor = json.loads((run.model / "preprocessor_config.json").read_text())
     assert processor["size"] == {"height": 16, "width": 16}
 

@@ -124,7 +124,10 @@ def compared(values: dict[str, Any], row: dict[str, Any]) -> None:
     told, bench.evaluations = bench.evaluations, []
     again = bench.trained()
     bench.evaluations = []
-    resumed = bench.trained(saved=bench.trained(until=INTERRUPTED_AT))
+    half = bench.trained(until=INTERRUPTED_AT)
+    if half["position"]["step"] != INTERRUPTED_AT or difference(whole, half) == 0:
+        raise AssertionError("the run was not interrupted, so there is nothing to compare")
+    resumed = bench.trained(saved=half)
     row["repeated_difference"] = difference(whole, again)
     row["resumed_difference"] = difference(whole, resumed)
     row["repeated_same"] = row["repeated_difference"] == 0
