@@ -36,6 +36,7 @@ def written(folder: Path, parts: dict[str, list[dict[str, Any]]]) -> None:
 
 def test_the_readme_has_the_tables_of_the_results(page: Any) -> None:
     text = page.README.read_text()
+    assert text.count("<!-- results/") > 3
     assert page.page(text) == text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 import tomllib
 from pathlib import Path
 
@@ -48,10 +47,3 @@ def test_the_bounds_admit_what_is_promised(package: str, version: str) -> None:
     lines = [*PROJECT["dependencies"], f"python{PROJECT['requires-python']}"]
     (requirement,) = (r for r in map(Requirement, lines) if r.name == package)
     assert version in requirement.specifier
-
-
-def test_the_tables_of_the_benchmarks_are_those_that_were_measured() -> None:
-    page = runpy.run_path(str(ROOT / "tests" / "benchmarks" / "page.py"))
-    text = page["README"].read_text()
-    assert "<!-- results/" in text
-    assert page["page"](text) == text
