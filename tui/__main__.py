@@ -40,7 +40,7 @@ def _parse_top(given: list[str]) -> dict[str, object]:
         description="Train neural networks from a terminal. Without a command, the program opens.",
         epilog="commands:\n" + "\n".join(lines) + "\n\n`dltui COMMAND --help` shows more.\n"
         "exit status: 0 done, 1 a run failed, 2 wrong usage or configuration, 130 ctrl+c,\n"
-        "143 ended by the system (SIGTERM), `dltui run PRESET --resume auto` goes on",
+        "143 ended by the system (SIGTERM), `dltui run PRESET --resume auto` resumes",
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"dltui {version('dltui')}")

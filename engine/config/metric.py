@@ -25,4 +25,4 @@ class Metric:
         return value > on if self.higher_is_better else value < on
 
 
-LOSS = Metric("loss", higher_is_better=False, help="what the training makes small")
+LOSS = Metric("loss", higher_is_better=False, help="value of the loss function")

@@ -23,7 +23,7 @@ if [ -n "$going_on" ]; then
   status=$?
 fi
 rm -f "$experiment"
-# Ended by the cluster with a checkpoint: wait for another turn, and go on from there.
+# Ended by the cluster with a checkpoint: wait in the queue, and resume from there.
 if [ "$status" -eq 143 ]; then
   scontrol requeue "$SLURM_JOB_ID"
 fi

@@ -72,7 +72,7 @@ class Controls:
         if not self.paused:
             return _refused(CONTINUE, "The run is not paused.")
         self.paused = False
-        return Controlled(request=CONTINUE, message="Going on.")
+        return Controlled(request=CONTINUE, message="Continuing.")
 
     def _learning_rate(self, value: Any) -> Controlled:
         if not _is_number(value) or not 0 < value <= _HIGHEST_RATE:

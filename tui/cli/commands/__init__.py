@@ -24,7 +24,7 @@ class Command(Protocol):
 
 COMMANDS = {
     "run": "train a preset without opening the program",
-    "queue": "let runs wait for their turn, and start them one after another",
+    "queue": "put runs into a queue, and start them one after another",
     "runs": "list all runs, the newest first",
     "presets": "list all presets",
     "show": "show what is known of a run",

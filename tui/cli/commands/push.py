@@ -51,7 +51,7 @@ def execute(options: Namespace) -> int:
 
 def _confirmed(run: str, repository: str, private: bool) -> bool:
     if not sys.stdin.isatty():
-        raise UserError("Nobody can be asked here whether this is meant so.", "Add --yes.")
+        raise UserError("A push must be confirmed, and this is not a terminal.", "Add --yes.")
     whose = "only you and those you let" if private else "everybody"
     console.line(f"The model of {run} will be on the hub as {plain(repository, 100)},")
     console.line(f"where {whose} can read it. Type yes to push it:")

@@ -19,7 +19,7 @@ examples:
   dltui queue list
 
 A run that waits is an ordinary run in the state queued. The queue outlives the terminal; after a
-restart of the machine, `dltui queue start` goes on with it, and so do the runs that were cut off.
+restart of the machine, `dltui queue start` resumes it, and so do the runs that were cut off.
 """
 _MOST_PARALLEL = 64
 
@@ -55,7 +55,7 @@ def _add(options: Namespace) -> None:
     run = entries.add(load_preset(find_preset(name), assignments))
     console.line(run.id)
     if not entries.running():
-        console.complain("It waits; `dltui queue start` works the queue off.")
+        console.complain("It waits; `dltui queue start` starts the queue.")
 
 
 def _list(options: Namespace) -> None:
@@ -73,7 +73,7 @@ def _list(options: Namespace) -> None:
     if not rows:
         console.line("The queue is empty.")
     elif not entries.running():
-        console.line("Nobody works it off; `dltui queue start` does.")
+        console.line("It is not running; `dltui queue start` starts it.")
 
 
 def _remove(options: Namespace) -> None:
@@ -98,7 +98,7 @@ def _stop(_: Namespace) -> None:
     console.line(
         "No further run starts; running ones continue."
         if working
-        else "Nobody works the queue off."
+        else "The queue is not running."
     )
 
 

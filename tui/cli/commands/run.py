@@ -36,7 +36,7 @@ examples:
   dltui run digits-cnn train.epochs=30 train.learning_rate=3e-4
   dltui run ./mine.toml name=second-try --detach
   dltui run ./mine.toml --resume auto      (in a job that may be started again)
-  dltui run --resume digits-cnn            (go on with this run)
+  dltui run --resume digits-cnn            (resume this run)
 
 The run is a process of its own. ctrl+c asks it to stop and to keep what it has learned. SIGTERM
 is passed on to it: it writes a checkpoint and ends. If this command ends in any other way, the
@@ -46,7 +46,7 @@ With train.nodes above 1 the same command is given on every machine, with NODE_R
 run belongs to machine 0, and the others, which see the same folder of runs, train along.
 
 --resume auto takes the newest run of exactly this configuration: one that was interrupted, lost,
-or failed after a checkpoint goes on; one that runs is followed; one that has finished or was
+or failed after a checkpoint is resumed; one that runs is followed; one that has finished or was
 stopped is left alone. Where there is none, a new one begins.
 
 exit status: 0 finished or stopped, 1 failed, 2 wrong usage or configuration, 130 ended by ctrl+c,

@@ -24,7 +24,7 @@ examples:
 
 Without --submit the job is printed exactly as it would be submitted, and nothing else happens.
 The job carries its whole configuration. It runs `dltui run --resume auto`: started again after its
-machine was taken away or its time was over, it goes on from its last checkpoint. With Slurm, runs
+machine was taken away or its time was over, it resumes from its last checkpoint. With Slurm, runs
 are kept in the folder of DLTUI_HOME, or --home, which must be on a shared file system.
 """
 _TEXTS = ("partition", "account", "gpu_type", "image", "storage")

@@ -49,7 +49,7 @@ _EMPTY = """\
 There are no adapters yet.
 
 A run whose adapter.method is lora, dora or rslora leaves one
-when its model was trained before."""
+when its base model was pre-trained."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class SweepScreen(Screen[None]):
         Binding("M", "next_parameter(-1)", "Parameter before", show=False),
         Binding("S", "save_best", "Make the best a preset"),
         Binding("s", "stop", "Stop"),
-        Binding("r", "go_on", "Go on"),
+        Binding("r", "go_on", "Resume"),
         Binding("escape,q", "dismiss(None)", "Back"),
     ]
 
