@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import pynvml
+
+from engine.hardware.resources import gpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,16 @@ def installed_driver() -> Driver | None:
     finally:
         pynvml.nvmlShutdown()
     return Driver(version, f"{number // 1000}.{number % 1000 // 10}")
+
+
+def why_unused(built_for: str | None) -> str:
+    """Return why torch, which finds no GPU, does not use the one of this machine.
+
+    Empty where there is none, or where ``CUDA_VISIBLE_DEVICES`` hides it.
+    """
+    if "CUDA_VISIBLE_DEVICES" in os.environ or not gpus():
+        return ""
+    return compare(installed_driver(), built_for, reached=False).problem
 
 
 def compare(driver: Driver | None, built_for: str | None, reached: bool) -> DriverReport:

@@ -24,6 +24,7 @@ from engine.hardware import device
 from engine.hardware.allocator import keep_freed_memory
 from engine.hardware.determinism import told_of_determinism
 from engine.hardware.device import Compute
+from engine.hardware.driver import why_unused
 from engine.hardware.resources import watch_resources
 from engine.metrics.evaluator import Evaluation
 from engine.processes.signals import Terminated, Termination
@@ -108,6 +109,9 @@ def _train(
     resumed, saved, damaged = _newest(run, group)
     position = Position(**saved["position"]) if saved else Position()
     events.write(_started(compute, resumed.step if resumed else 0))
+    by_default = config.compute.device == "auto" and compute.device.type == "cpu"
+    if by_default and (reason := why_unused(torch.version.cuda)):
+        events.write(Log(level="warning", message=f"{reason} This run trains on the CPU."))
     for bad in damaged:
         text = f"The checkpoint {bad.path.name} is damaged; the one before it is used."
         events.write(Log(level="warning", message=text))

@@ -21,6 +21,7 @@ from engine.config.compute import ComputeConfig, Kernel
 from engine.config.train import TrainConfig
 from engine.errors import TrainingError
 from engine.files.paths import runs_folder
+from engine.hardware import driver
 from engine.hardware.determinism import told_of_determinism
 from engine.hardware.device import Compute, choose
 from engine.models.attention import choose_attention
@@ -385,3 +386,22 @@ def test_a_compiled_network_learns_the_same(words: Words, changes: list[str]) ->
         *[words(*steps, f"compute.compile={wanted}") for wanted in ("false", "true")]
     )
     assert losses(compiled) == pytest.approx(losses(plain), rel=1e-3)
+
+
+def test_a_run_that_cannot_use_the_gpu_says_so_and_why(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(driver, "gpus", lambda: [{"name": "A GPU"}])
+    monkeypatch.setattr(driver, "installed_driver", lambda: driver.Driver("470.82.01", "11.4"))
+    values = {
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "builtin", "name": "iris"},
+        "model": {"kind": "mlp"},
+        "train": {"max_steps": 1},
+    }
+    for device, told in (("auto", 1), ("cpu", 0)):
+        run = train(RunConfig.parse(values | {"compute": {"device": device}}))
+        said = [e.message for e in run.newest(Log) if isinstance(e, Log) and "GPU" in e.message]
+        assert len(said) == told
+        assert all("This run trains on the CPU." in message for message in said)
