@@ -1,0 +1,211 @@
+"""Large language models: QLoRA at 7 billion in 8 GB, and LoRA against full fine-tuning at 1.
+
+Weights are random and made on the device, for nothing here depends on their values. Updates are
+made of the engine's parts: adapter, quantization, loss in chunks, optimizer, autocast.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from statistics import median
+from typing import Any
+
+import torch
+from part import Part, Skipped, main
+from torch import nn
+
+from engine.adapters.frozen import compress_frozen
+from engine.adapters.lora import with_adapter
+from engine.adapters.nf4 import quantize
+from engine.config.adapter import AdapterConfig
+from engine.config.compute import ComputeConfig
+from engine.config.train import TrainConfig
+from engine.hardware.device import Compute, choose
+from engine.models.token_losses import summed_loss
+from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training.state import parameter_count
+
+CAP = 8 * 10**9
+"""Bytes of the device within which 7 billion parameters are to be fine-tuned."""
+WARM = 2
+"""Updates that are not counted."""
+ADAPTER = AdapterConfig(method="lora", r=16)
+SEVEN = {
+    "vocab_size": 32_000, "hidden_size": 4096, "intermediate_size": 11_008,
+    "num_hidden_layers": 32, "num_attention_heads": 32,
+}  # fmt: skip
+"""Llama 2 7B."""
+ONE = {
+    "vocab_size": 128_256, "hidden_size": 2048, "intermediate_size": 8192,
+    "num_hidden_layers": 16, "num_attention_heads": 32, "num_key_value_heads": 8,
+    "tie_word_embeddings": True,
+}  # fmt: skip
+"""Llama 3.2 1B."""
+TINY = {
+    "vocab_size": 1000, "hidden_size": 128, "intermediate_size": 256,
+    "num_hidden_layers": 2, "num_attention_heads": 4,
+}  # fmt: skip
+"""For a smoke test."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of an update."""
+
+    seconds: float
+    peak: int | None
+    """Bytes, at most; ``None`` where the device does not tell."""
+
+
+def language_model(shape: dict[str, Any], adapter: AdapterConfig, compute: Compute) -> nn.Module:
+    """A Llama with random weights, made on the device; frozen ones in the computed precision."""
+    import transformers
+
+    torch.manual_seed(0)
+    with compute.device:
+        made = transformers.AutoModelForCausalLM.from_config(transformers.LlamaConfig(**shape))
+    network = with_adapter(made, adapter)
+    if adapter.active:
+        compress_frozen(network, four_bits=False, compute=compute)
+    return network.to(compute.device).train()
+
+
+def grown_in_four_bits(shape: dict[str, Any], place: torch.device) -> Any:
+    """A Llama with an adapter, made on the device layer by layer, each packed before the next.
+
+    So the device never holds more than one layer that has not been quantized.
+    """
+    import transformers
+    from transformers.models.llama.modeling_llama import LlamaDecoderLayer
+
+    config = transformers.LlamaConfig(**shape)
+    layers, config.num_hidden_layers = config.num_hidden_layers, 0
+    with place:
+        network: Any = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+        network.requires_grad_(False)
+        for number in range(layers):
+            layer: Any = with_adapter(LlamaDecoderLayer(config, number).bfloat16(), ADAPTER)
+            quantize(layer, place, keep=set())
+            network.model.layers.append(layer.get_base_model())
+    config.num_hidden_layers = layers
+    return network
+
+
+def updates(
+    network: nn.Module, compute: Compute, texts: int, tokens: int, train: TrainConfig, count: int
+) -> Cost:
+    """Median time of some updates as the engine makes them, and the allocator's peak."""
+    optimizer = build_optimizer(trainable_groups(network), train, compute.device)
+    trained = [p for p in network.parameters() if p.requires_grad]
+    ids = torch.randint(0, 1000, (texts, tokens), device=compute.device)
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    network.train()
+    times = []
+    for _ in range(WARM + count):
+        _synchronize(compute)
+        begin = time.perf_counter()
+        with compute.autocast():
+            loss = summed_loss(network, inputs, ids) / ids.numel()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        _synchronize(compute)
+        times.append(time.perf_counter() - begin)
+        if not torch.isfinite(loss.detach()):
+            raise AssertionError("the loss is not finite")
+    on_gpu = compute.device.type == "cuda"
+    return Cost(median(times[WARM:]), compute.peak_memory() if on_gpu else None)
+
+
+def _synchronize(compute: Compute) -> None:
+    if compute.device.type == "cuda":
+        torch.cuda.synchronize(compute.device)
+
+
+@contextmanager
+def capped(compute: Compute) -> Iterator[None]:
+    """At most :data:`CAP` bytes for torch's allocator, where the device is a GPU."""
+    if compute.device.type != "cuda":
+        yield
+        return
+    total = torch.cuda.get_device_properties(compute.device).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, CAP / total))
+    try:
+        yield
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+def clear(compute: Compute) -> None:
+    """Release what nothing refers to, and measure peaks anew."""
+    gc.collect()
+    if compute.device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(compute.device)
+
+
+def within_a_cap(part: Part, compute: Compute) -> None:
+    """QLoRA of 7 billion parameters, with gradient checkpointing and a paged 8-bit optimizer."""
+    with part.measured("7 billion parameters, QLoRA within 8 GB") as row:
+        if not (part.cuda or part.smoke):
+            raise Skipped("no CUDA device")
+        if find_spec("bitsandbytes") is None:
+            raise Skipped("bitsandbytes is missing: make gpu-wheels-bitsandbytes")
+        shape, tokens = (TINY, 32) if part.smoke else (SEVEN, 512)
+        clear(compute)
+        with capped(compute):
+            network: Any = grown_in_four_bits(shape, compute.device)
+            network.gradient_checkpointing_enable()
+            network.disable_input_require_grads()
+            compress_frozen(network, four_bits=False, compute=compute)
+            row |= {"parameters": parameter_count(network), "tokens": tokens, "batch_size": 1}
+            optimizer = "paged_adamw_8bit" if part.cuda else "adamw_8bit"
+            train = TrainConfig(optimizer=optimizer)  # type: ignore[arg-type]
+            cost = updates(network, compute, 1, tokens, train, 2 if part.smoke else 10)
+        row |= {"updates_per_second": 1 / cost.seconds, "tokens_per_second": tokens / cost.seconds}
+        if cost.peak is not None:
+            row |= {"peak_gb": cost.peak / 1e9, "within_cap": cost.peak < CAP}
+
+
+def against_full(part: Part, compute: Compute) -> None:
+    """LoRA in bfloat16 against full fine-tuning: step times, memory, and their ratios."""
+    with part.measured("1 billion, LoRA against full fine-tuning") as row:
+        if not (part.cuda or part.smoke):
+            raise Skipped("no CUDA device")
+        shape, texts, tokens = (TINY, 2, 32) if part.smoke else (ONE, 4, 512)
+        row |= {"tokens": tokens, "batch_size": texts}
+        costs = {}
+        for name, adapter in {"full": AdapterConfig(), "lora": ADAPTER}.items():
+            clear(compute)
+            network = language_model(shape, adapter, compute)
+            row["parameters"] = parameter_count(network)
+            count = 2 if part.smoke else 20
+            costs[name] = updates(network, compute, texts, tokens, TrainConfig(), count)
+            row[f"{name}_step_seconds"] = costs[name].seconds
+            if costs[name].peak is not None:
+                row[f"{name}_peak_gb"] = costs[name].peak / 1e9
+            del network
+        full, lora = costs["full"], costs["lora"]
+        row["lora_time_ratio"] = lora.seconds / full.seconds
+        if full.peak and lora.peak:
+            row["lora_memory_ratio"] = lora.peak / full.peak
+
+
+def rows(part: Part) -> None:
+    """First what needs the device empty."""
+    device: Any = part.device
+    compute = choose(
+        ComputeConfig(device=device, precision="bfloat16", threads=0 if part.cuda else 1)
+    )
+    within_a_cap(part, compute)
+    against_full(part, compute)
+
+
+if __name__ == "__main__":
+    main(rows)
