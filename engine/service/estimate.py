@@ -12,7 +12,7 @@ from engine.files.paths import runs_folder
 from engine.hardware import device
 from engine.reports.estimate import Estimate
 from engine.service.data_cache import held_bytes, loaded
-from engine.training.memory_estimate import available_bytes, case_of
+from engine.training import memory_estimate
 
 
 def answer(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,9 +25,9 @@ def estimate(config: RunConfig) -> Estimate:
     # Nothing is trained, and other questions to this process must not inherit it.
     compute = device.choose(config.compute.model_copy(update={"deterministic": False}))
     task, raw, fitted = loaded(config)
-    case = case_of(task, raw, fitted, compute, held_bytes())
+    case = memory_estimate.case_of(task, raw, fitted, compute, held_bytes())
     material, sizes, train = case.material, case.sizes, config.train
-    available = available_bytes(compute.device)
+    available = memory_estimate.available_bytes(compute.device)
     memory, largest, notes = case.memory(train, available)
     if train.auto_batch_size and largest:
         size = case.comfortable(train, available)

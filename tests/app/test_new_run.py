@@ -113,7 +113,7 @@ async def test_a_run_can_be_left_to_the_queue(until, text_of) -> None:
         await opened(pilot, NewRunScreen(ask=silent), until)
         await pilot.press("ctrl+l")
         await until(pilot, lambda: app.screen is home)
-        await until(pilot, lambda: "waits in the queue" in text_of(pilot))
+        await until(pilot, lambda: "waits in" in text_of(pilot))
     assert [entry.run.state() for entry in entries.entries()] == [State.QUEUED]
 
 

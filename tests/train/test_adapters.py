@@ -11,11 +11,11 @@ import pytest
 import torch
 import torchvision
 import transformers
-from engine.new_run.targets import adaptable, target_groups
 from safetensors.torch import load_file
 from torch import nn
 
 from engine.adapters.lora import merged, with_adapter
+from engine.adapters.targets import adaptable, target_groups
 from engine.artifacts.model_folder import load_exported
 from engine.config.adapter import AdapterConfig
 from engine.config.run_config import RunConfig

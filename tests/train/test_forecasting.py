@@ -18,9 +18,11 @@ from engine.artifacts.model_folder import load_exported
 from engine.batches.source import Source
 from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import RunConfig
+from engine.data.load import load_data
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import DataError
 from engine.launch.in_process import train
+from engine.models.build import build_model
 from engine.models.recurrent import EncoderDecoder
 from engine.models.shapes import SeriesShape
 from engine.runs.directory import RunDirectory
@@ -98,12 +100,12 @@ def test_a_run_tells_frequency_season_and_samples() -> None:
 
 
 def test_scaling_is_learned_from_the_training_rows_alone() -> None:
-    task = config("task.targets=load").task.create(config("task.targets=load"))
+    task = create_task(config("task.targets=load"))
     raw, fitted, sources = encoded(task)
     values = raw.train["load"].to_numpy()
     assert fitted.mean[0] == pytest.approx(values.mean())
     assert fitted.std[0] == pytest.approx(values.std())
-    everything = task.config.data.load().train["load"].to_numpy()
+    everything = load_data(task.config.data).train["load"].to_numpy()
     assert len(values) < len(everything)
     last = len(sources[TEST]) - 1
     [batch] = sources[TEST].read([torch.tensor([last])])
@@ -112,7 +114,7 @@ def test_scaling_is_learned_from_the_training_rows_alone() -> None:
 
 
 def test_windows_of_training_never_reach_into_later_splits() -> None:
-    task = config().task.create(config())
+    task = create_task(config())
     raw, _, sources = encoded(task)
     [last] = sources[TRAIN].read([torch.tensor([len(sources[TRAIN]) - 1])])
     [first] = sources[VALIDATION].read([torch.tensor([0])])
@@ -270,7 +272,9 @@ def test_scheduled_sampling_draws_from_the_saved_generator() -> None:
 @pytest.mark.parametrize("decoder", ["direct", "step_by_step"])
 def test_a_normalized_window_moves_the_forecast_with_the_series(norm: str, decoder: str) -> None:
     chosen = config(f"model.window_norm={norm}", f"model.decoder={decoder}", kind="lstm")
-    network: nn.Module = chosen.model.build(SeriesShape(3, 2, window=9, horizon=4, features=2))
+    network: nn.Module = build_model(
+        chosen.model, SeriesShape(3, 2, window=9, horizon=4, features=2)
+    )
     past, future = torch.randn(5, 9, 5), torch.randn(5, 4, 2)
     moved = past.clone()
     moved[..., :3] += 7.0

@@ -353,7 +353,7 @@ def test_a_run_goes_back_to_its_checkpoint_with_a_lower_rate_if_it_may(
     )  # fmt: skip
     run = train(RunConfig.parse(values))
     history = read_history(run)
-    (told,) = [log.message for log in history.log if "going on from update 4" in log.message]
+    (told,) = [log.message for log in history.log if "resuming from update 4" in log.message]
     assert "(1 of 1 times)" in told
     assert history.progress is not None
     assert history.progress.learning_rate == pytest.approx(0.005)

@@ -26,9 +26,10 @@ from engine.launch.in_process import train
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Data, Evaluated, Event, Samples, decode
 from engine.service import export, predict
+from engine.service.estimate import estimate as estimate_of
 from engine.tasks.create import create_task
 from engine.text.bpe import bpe_from, ending_texts, train_bpe
-from engine.training import checkpoint, memory_estimate
+from engine.training import checkpoint
 
 CPU = torch.device("cpu")
 WORDS = {"one": "un", "two": "deux", "three": "trois", "four": "quatre", "five": "cinq"}
@@ -266,7 +267,7 @@ def test_a_program_of_the_network_says_the_same(counting: Path, tmp_path: Path) 
 
 
 def test_its_cost_is_told_beforehand(counting: Path) -> None:
-    estimate = memory_estimate.estimate(config(counting))
+    estimate = estimate_of(config(counting))
     assert estimate.memory.activations > 0
     assert estimate.largest_batch > 0
     assert estimate.parameters == estimate.trainable

@@ -16,7 +16,7 @@ from engine import RunConfig, train
 from engine.artifacts.model_folder import load_exported
 from engine.config.models.registry import MODELS
 from engine.errors import ConfigError, TrainingError
-from engine.models.build import build_model
+from engine.models.build import build_model, preprocessing_of
 from engine.models.shapes import ImageShape
 from engine.models.transfer import find_head, last_stage
 from engine.training.optimizer import trainable_groups
@@ -91,9 +91,9 @@ def test_weights_of_imagenet_are_taken_except_those_of_the_head(
 
 
 def test_weights_of_imagenet_bring_size_mean_and_deviation() -> None:
-    wanted = MODELS.parse({"kind": "torchvision", "pretrained": True}).preprocessing()
+    wanted = preprocessing_of(MODELS.parse({"kind": "torchvision", "pretrained": True}))
     assert (wanted.size, wanted.mean[0], wanted.std[2]) == (224, 0.485, 0.225)
-    assert MODELS.parse({"kind": "torchvision"}).preprocessing() is None
+    assert preprocessing_of(MODELS.parse({"kind": "torchvision"})) is None
 
 
 @pytest.mark.parametrize("damage", ["absent", "cut off"])
@@ -210,7 +210,7 @@ RESNET = transformers.ResNetConfig(
 def test_a_trained_transformer_gets_a_new_head(tmp_path: Path, architecture: Any) -> None:
     folder = stand_in(tmp_path / "model", architecture)
     config = MODELS.parse({"kind": "image_transformer", "path": str(folder), "trainable": "head"})
-    wanted = config.preprocessing()
+    wanted = preprocessing_of(config)
     assert (wanted.size, wanted.mean, wanted.std) == (32, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
     shape = ImageShape(3, 32, 3, ("ant", "bee", "cat"))
     network = build_model(config, shape)
@@ -240,7 +240,7 @@ def test_a_model_that_cannot_be_had_says_so(
     # The library reads the variable only once, which may have been before this test.
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(TrainingError, match=said):
-        MODELS.parse({"kind": "image_transformer", "path": path}).preprocessing()
+        preprocessing_of(MODELS.parse({"kind": "image_transformer", "path": path}))
 
 
 def test_an_exported_vit_is_read_by_transformers_too(tmp_path: Path) -> None:

@@ -140,6 +140,7 @@ def _utc(index: pd.DatetimeIndex) -> Times:
 
 def _unreadable(name: str, row: int, what: str) -> DataError:
     return DataError(
-        f"The time column {plain(name, 60)!r} has {what} in row {row + 1:,}, which is not a date.",
+        f"The time column {plain(name, 60)!r} holds {what} in row {row + 1:,}, which is not a "
+        "date.",
         "Correct or remove the row, or set task.time to another column.",
     )
