@@ -3,7 +3,9 @@
 Each takes an :class:`Exercise` and a number of updates, and returns updates a second, without the
 first few. All do the same mathematics: AdamW, gradients clipped at a norm of 1, a linear rate. The
 bare loop, the engine and the Trainer spare biases and norms the decay; the bare loop has the
-weights laid out in memory as the engine has them, the others as torch does.
+weights laid out in memory as the engine has them, the others as torch does. The
+bare loop, the engine and the Trainer compute on the configuration's device; the others on a CPU.
+Where the configuration asks for it, all have the network compiled.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ class Exercise:
         source = material.sources["train"]
         [batch] = source.read([torch.arange(len(source))])
         self._shapes = batch.inputs, batch.targets
-        self.tensors = {f"{i}": t for i, t in enumerate(_leaves([batch.inputs, batch.targets]))}
+        leaves = _leaves([batch.inputs, batch.targets])
+        self.tensors = {f"{i}": tensor.cpu() for i, tensor in enumerate(leaves)}
+        self._ragged = _ragged(batch.inputs)
         self.samples = len(source)
         self.batch_size = self.config.train.batch_size
         self.rate = self.config.train.learning_rate
@@ -54,18 +58,43 @@ class Exercise:
     def network(self) -> nn.Module:
         """As it is at the beginning."""
         torch.manual_seed(self.config.train.seed)
-        return build_network(self.task, self.fitted, self.compute).train()
+        with self.compute.device:
+            network = build_network(self.task, self.fitted, self.compute).train()
+        return self.compiled(network)
+
+    def compiled(self, network: nn.Module) -> nn.Module:
+        """The network, to be compiled when it is first called, if the configuration says so."""
+        if self.config.compute.compile:
+            network.compile()
+        return network
+
+    def synchronize(self) -> None:
+        """Wait until a GPU has done what it was asked for, before a clock is read."""
+        if self.compute.device.type == "cuda":
+            torch.cuda.synchronize(self.compute.device)
 
     def loss(self, network: nn.Module, tensors: dict[str, Tensor]) -> Tensor:
         """The task's loss over some rows of :attr:`tensors`, cut to the longest of them."""
         leaves = iter(tensors.values())
         inputs, targets = _filled(list(self._shapes), leaves)
-        if isinstance(inputs, dict) and "attention_mask" in inputs:
+        if self._ragged:
             longest = int(inputs["attention_mask"].sum(1).max())
             inputs = {name: tensor[:, :longest] for name, tensor in inputs.items()}
             if isinstance(targets, dict):
                 targets = targets | {"labels": targets["labels"][:, :longest]}
-        return self.task.loss(network, Batch(inputs, targets, len(tensors["0"])))
+        with self.compute.autocast():
+            return self.task.loss(network, Batch(inputs, targets, self.weight(tensors)))
+
+    def weight(self, tensors: dict[str, Tensor]) -> float:
+        """Terms in the loss of some rows."""
+        return len(tensors["0"])
+
+
+def _ragged(inputs: Any) -> bool:
+    """Whether there are texts of several lengths, so that batches are to be cut."""
+    if not isinstance(inputs, dict) or "attention_mask" not in inputs:
+        return False
+    return not bool(inputs["attention_mask"].all())
 
 
 def _leaves(value: Any) -> Iterator[Tensor]:
@@ -110,10 +139,12 @@ def bare(exercise: Exercise, steps: int) -> float:
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=exercise.rate, fused=True)
+    device = exercise.compute.device
+    tensors = {name: tensor.to(device) for name, tensor in exercise.tensors.items()}
     step, begin = 0, 0.0
     while True:
-        order = torch.randperm(exercise.samples)
-        ordered = {name: tensor[order] for name, tensor in exercise.tensors.items()}
+        order = torch.randperm(exercise.samples).to(device)
+        ordered = {name: tensor[order] for name, tensor in tensors.items()}
         for first in range(0, exercise.samples, exercise.batch_size):
             last = first + exercise.batch_size
             part = {name: tensor[first:last] for name, tensor in ordered.items()}
@@ -124,6 +155,8 @@ def bare(exercise: Exercise, steps: int) -> float:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             step += 1
+            if step in (WARM, steps):
+                exercise.synchronize()
             if step == WARM:
                 begin = time.perf_counter()
             if step == steps:
@@ -188,11 +221,14 @@ class Watch:
     """Times from the end of the warm-up to the last update."""
 
     steps: int
+    synchronize: Callable[[], None]
     begin: float = 0.0
     end: float = 0.0
 
     def at(self, step: int) -> None:
         """An update was made; it is the ``step``-th."""
+        if step in (WARM, self.steps):
+            self.synchronize()
         if step == WARM:
             self.begin = time.perf_counter()
         if step == self.steps:
@@ -215,7 +251,7 @@ def trained_by_trainer(exercise: Exercise, steps: int) -> tuple[float, nn.Module
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
-    watch = Watch(steps)
+    watch = Watch(steps, exercise.synchronize)
 
     class Watching(transformers.TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
@@ -233,8 +269,8 @@ def trained_by_trainer(exercise: Exercise, steps: int) -> tuple[float, nn.Module
             args=transformers.TrainingArguments(
                 output_dir=folder, max_steps=steps, report_to="none", save_strategy="no",
                 per_device_train_batch_size=exercise.batch_size, learning_rate=exercise.rate,
-                remove_unused_columns=False, disable_tqdm=True, use_cpu=True, logging_steps=10**6,
-                seed=exercise.config.train.seed,
+                remove_unused_columns=False, disable_tqdm=True, logging_steps=10**6,
+                use_cpu=exercise.compute.device.type == "cpu", seed=exercise.config.train.seed,
             ),
             train_dataset=Rows(exercise),
             callbacks=[Watching()],
@@ -247,7 +283,7 @@ def lightning(exercise: Exercise, steps: int) -> float:
     import lightning
 
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    watch = Watch(steps)
+    watch = Watch(steps, exercise.synchronize)
 
     class Module(lightning.LightningModule):
         def __init__(self) -> None:
@@ -284,7 +320,7 @@ def skorch(exercise: Exercise, steps: int) -> float:
     """``skorch.NeuralNet`` with clipping and a schedule."""
     from skorch import NeuralNet, callbacks
 
-    watch = Watch(steps)
+    watch = Watch(steps, exercise.synchronize)
 
     class Enough(callbacks.Callback):  # type: ignore[misc]
         done = 0
