@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engine.config.moved import find_moved
 from engine.config.run_config import RunConfig
 from engine.errors import ConfigError, UserError
 from engine.launch.start import launch
@@ -33,6 +34,8 @@ from engine.runs.stream import stream
 
 if TYPE_CHECKING:
     from engine.launch.in_process import train
+
+find_moved()
 
 __all__ = ["ConfigError", "RunConfig", "UserError", "launch", "stream", "train"]
 

@@ -1,4 +1,4 @@
-"""Module names of version 0.1, for plug-ins that still import them. Goes with the next release."""
+"""Module names of version 0.1, for programs that still import them. Goes with the next release."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from typing import Any
 
 MOVED = {
     "engine.data.section": "engine.config.data.base",
+    "engine.events": "engine.runs.events",
     "engine.fields": "engine.config.fields",
     "engine.metric": "engine.config.metric",
     "engine.models.section": "engine.config.models.base",
+    "engine.run_directory": "engine.runs.directory",
     "engine.sections": "engine.config.registry",
     "engine.summary": "engine.reports.data_summary",
     "engine.tasks.section": "engine.config.tasks.base",
     "engine.training.batch": "engine.batches.source",
     "engine.views": "engine.reports.views",
 }
-"""What a plug-in needs: old name, new name."""
+"""What a plug-in or a program around runs needs: old name, new name."""
 
 
 class _Finder(MetaPathFinder, Loader):

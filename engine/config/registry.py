@@ -17,7 +17,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic_core import PydanticCustomError
 
 from engine.config.fields import Section
-from engine.config.moved import find_moved
 
 
 class TaggedSection(Section):
@@ -46,7 +45,6 @@ def find_plugins(group: str, taken: Container[str]) -> Plugins[Any]:
     """Load the entry points of ``group``; one that cannot be loaded does not harm the others."""
     from importlib.metadata import entry_points  # 20 ms, which most commands do without
 
-    find_moved()
     found: Plugins[Any] = Plugins()
     for entry in entry_points(group=group):
         package = entry.dist.name if entry.dist else "an unknown package"

@@ -155,7 +155,7 @@ def test_all_kernels_make_the_same_updates(optimizer: Any) -> None:
 
 
 def test_eight_bits_have_kernels_of_their_own() -> None:
-    with pytest.raises(TrainingError, match=r"compute\.optimizer_kernel: adamw_8bit has its own kernels"):
+    with pytest.raises(TrainingError, match="adamw_8bit has its own kernels"):
         train(flowers("train.optimizer=adamw_8bit", "compute.optimizer_kernel=fused"))
 
 

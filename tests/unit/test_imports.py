@@ -63,5 +63,24 @@ def test_help_loads_neither_the_engine_nor_the_screens() -> None:
     assert not packages(loaded_by(HELP)) & (HEAVY | {"engine", "textual", "pydantic"})
 
 
+def test_module_names_of_version_0_1_still_work_and_say_where_the_module_is() -> None:
+    program = """
+import warnings
+warnings.simplefilter("error")
+try:
+    import engine.events
+except DeprecationWarning as warning:
+    assert "engine.runs.events" in str(warning)
+else:
+    raise AssertionError("no warning")
+warnings.simplefilter("ignore")
+from engine.events import Evaluated
+from engine.fields import option
+from engine.runs import events
+assert Evaluated is events.Evaluated
+"""
+    assert "engine.runs.events" in loaded_by(program)
+
+
 def test_lists_load_no_screens() -> None:
     assert not packages(loaded_by(RUNS)) & (HEAVY | {"textual", "rich"})
