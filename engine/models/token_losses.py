@@ -145,6 +145,14 @@ def _outputs(head: nn.Module) -> int:
     return int(head.weight.shape[0])  # type: ignore[index]
 
 
+def body_of(network: nn.Module) -> nn.Module | None:
+    """The part that :func:`summed_loss` may call by itself; ``None`` for other networks."""
+    if not hasattr(_plain(network), "get_decoder"):
+        return None
+    parts = _body_and_head(network)
+    return None if parts is None else parts[0]
+
+
 def _body_and_head(network: nn.Module) -> tuple[nn.Module, nn.Module] | None:
     """The decoder and its last layer; ``None`` where more than that layer makes the logits."""
     inner = _plain(network)

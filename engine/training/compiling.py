@@ -1,4 +1,4 @@
-"""What is said where a network cannot be compiled, which shows with its first batch."""
+"""Compile a network, and say why where it cannot be compiled, which shows with its first batch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
 
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
+from engine.models.token_losses import body_of
 
 _COMPILER = ("torch._dynamo", "torch._inductor", "torch._functorch")
+
+
+def compile_network(network: nn.Module, **options: Any) -> None:
+    """Let torch compile the network, in place, when it is first called; ``options`` are torch's.
+
+    Also the part of a language model that the loss calls by itself where logits come in chunks.
+    """
+    network.compile(**options)
+    body = body_of(network)
+    if body is not None:
+        body.compile(**options)
 
 
 @contextmanager

@@ -47,7 +47,7 @@ from engine.tasks.create import create_task
 from engine.tasks.task import Task
 from engine.training import checkpoint, fsdp
 from engine.training.checkpoint_writer import Saver
-from engine.training.compiling import told_of_compiler
+from engine.training.compiling import compile_network, told_of_compiler
 from engine.training.fsdp import Sharded, ShardedState
 from engine.training.memory_estimate import batch_that_fits
 from engine.training.non_finite import batch_statistics
@@ -223,7 +223,7 @@ def _trainer(
     )  # fmt: skip
     events.write(_model(config, network, trainer))
     if config.compute.compile:
-        network.compile()
+        compile_network(network)
     return trainer, saver
 
 
