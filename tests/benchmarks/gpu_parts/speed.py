@@ -151,8 +151,46 @@ def matrix_product(part: Part, row: dict[str, Any]) -> None:
     used(row, part, 2 * size**3 * count / (time.perf_counter() - begun))
 
 
+class Tokens(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
+    """Rows of random tokens, which are their own targets."""
+
+    def __init__(self, count: int, length: int) -> None:
+        self._ids = torch.randint(0, 1000, (count, length))
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, row: int) -> dict[str, torch.Tensor]:
+        return {"input_ids": self._ids[row], "labels": self._ids[row]}
+
+
+def by_trainer(network: Any, part: Part, tokens: int, compiled: bool, count: int) -> float:
+    """Rows a second of transformers' Trainer."""
+    import transformers
+
+    loops = script("loops")
+    wait = torch.cuda.synchronize if part.cuda else lambda: None
+    watch = loops.Watch(loops.WARM + count, wait)
+
+    class Watching(transformers.TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            del args, control, rest
+            watch.at(state.global_step)
+
+    arguments = transformers.TrainingArguments(
+        output_dir=os.environ["DLTUI_HOME"], max_steps=watch.steps, report_to="none",
+        save_strategy="no", per_device_train_batch_size=4, bf16=part.cuda, use_cpu=not part.cuda,
+        torch_compile=compiled, disable_tqdm=True, logging_steps=10**6,
+    )  # fmt: skip
+    rows = Tokens(4 * watch.steps, tokens)
+    transformers.Trainer(
+        model=network, args=arguments, train_dataset=rows, callbacks=[Watching()]
+    ).train()
+    return float(4 * watch.rate())
+
+
 def llama(part: Part, compiled: bool, row: dict[str, Any]) -> None:
-    """LoRA on a Llama: the engine's adapter against peft's own layers, in the same loop."""
+    """LoRA on a Llama: the engine's adapter against peft's own layers, in a loop and by Trainer."""
     import peft
     import transformers
 
@@ -169,15 +207,24 @@ def llama(part: Part, compiled: bool, row: dict[str, Any]) -> None:
 
     made = language_model(shape, AdapterConfig(), compute)
     lora = peft.LoraConfig(r=ADAPTER.r, lora_alpha=ADAPTER.alpha, target_modules="all-linear")
-    bare = rate(peft.get_peft_model(made.to(compute.dtype), lora))
-    del made
+    adapted = peft.get_peft_model(made.to(compute.dtype), lora)
+    bare = rate(adapted)
+    trainer = by_trainer(adapted, part, tokens, compiled, count)
+    del made, adapted
     clear(compute)
     network = language_model(shape, ADAPTER, compute)
     frozen = sum(p.numel() for p in network.parameters() if not p.requires_grad)
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
     ours = rate(network)
-    row |= {"updates_per_second": {"peft": round(bare / 4, 3), "dltui": round(ours / 4, 3)}}
-    row["against_peft"] = round(ours / bare, 3)
+    row |= {
+        "updates_per_second": {
+            "bare, peft": round(bare / 4, 3),
+            "dltui": round(ours / 4, 3),
+            "Trainer": round(trainer / 4, 3),
+        }
+    }
+    row["against_bare"] = round(ours / bare, 3)
+    row["against_trainer"] = round(ours / trainer, 3)
     row["transformers"] = transformers.__version__
     attention = 12 * shape["num_hidden_layers"] * shape["hidden_size"] * tokens
     used(row, part, ours * tokens * (4 * frozen + 6 * trained + attention))
