@@ -96,9 +96,7 @@ def _run(options: Namespace) -> None:
 def _stop(_: Namespace) -> None:
     working = entries.stop()
     console.line(
-        "No further run starts; running ones continue."
-        if working
-        else "The queue is not running."
+        "No further run starts; running ones continue." if working else "The queue is not running."
     )
 
 
