@@ -27,7 +27,7 @@ class UserError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one field of a configuration."""
+    """An error in one field of a configuration."""
 
     field: str
     """Dotted name, as in ``train.learning_rate``; empty for the whole."""

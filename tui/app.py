@@ -17,6 +17,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
 from textual.theme import Theme
+from typing_extensions import override
 
 from engine.errors import UserError
 from engine.files.paths import runs_folder
@@ -36,7 +37,7 @@ _KEPT = "a setting; it is kept"
 _REPLACED = ("Keys", "Screenshot")
 """Commands of Textual's: the first shows a part of what ``?`` does."""
 _LEAVE_SECONDS = 5
-"""How long it may take to end after a signal."""
+"""Time to exit after a signal."""
 
 
 class DltuiApp(KeysInOrder):
@@ -75,8 +76,9 @@ class DltuiApp(KeysInOrder):
         """Whether as little as possible is to be sent to the terminal."""
         return self.settings.slow_link
 
+    @override
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What lies between the screens and the terminal."""
+        """Return Textual's filters with those for terminals without colour or Unicode."""
         ours = (self._colourless, self._plain)
         return [*super().get_line_filters(), *(each for each in ours if each.enabled)]
 
@@ -202,7 +204,7 @@ class DltuiApp(KeysInOrder):
 
 
 def farewell(going_on: int) -> str:
-    """What is said at the end about runs that go on; nothing where none does."""
+    """Return the message on exit about runs still training; empty where there are none."""
     if not going_on:
         return ""
     runs = "1 run goes" if going_on == 1 else f"{going_on} runs go"

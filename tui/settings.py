@@ -1,4 +1,4 @@
-"""What a person has chosen once for all: a small file of its own, read when the program opens."""
+"""The user's settings: a small file, read when the program starts."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _PIPELINES = {
     "ForConditionalGeneration": "text2text-generation",
     "ForImageClassification": "image-classification",
 }
-"""What the hub calls the uses of transformers' classes, by how their names end."""
+"""The hub's pipeline tags for transformers' classes, by the end of the class name."""
 _FEW_CLASSES = 30
 """Up to so many are named in the code on the page."""
 
@@ -46,7 +46,7 @@ def write_card(folder: Path, config: RunConfig, fitted: Fitted, metrics: Metrics
 
 
 def class_names(fitted: Fitted) -> list[str]:
-    """What the outputs of a head mean, in their order, where they are classes."""
+    """Return the class names of a head's outputs, in order; empty for other outputs."""
     return list(getattr(fitted, "classes", ()) or getattr(fitted, "names", ()))
 
 
@@ -125,7 +125,7 @@ def _number(value: float | None) -> str:
 
 
 def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> list[str]:
-    """How it is loaded without this program, where others can."""
+    """Return the lines that load the model without this program; none where nothing else can."""
     if isinstance(config.model, TorchvisionConfig) and holds_adapter(folder):
         return _code(_on_torchvision(folder, config.model))
     if not network:

@@ -1,9 +1,9 @@
-"""What is kept for use: weights, what the data taught, and the configuration, without any code.
+"""The exported model: weights, what was fitted on the data, and the configuration; no code.
 
 model/config.toml           the experiment
 model/fitted.json           class names, means, codes
 model/network.safetensors   the weights, unless the task saves them in another form
-model/README.md             what it is, how good, how others load it
+model/README.md             model card: description, metrics, how to load it elsewhere
 model/manifest.json         SHA-256 of the others
 """
 
@@ -66,7 +66,7 @@ def write_exported(
     save: Callable[[Path], None],
     metrics: Metrics = MappingProxyType({}),
 ) -> None:
-    """As :func:`export`, with whatever weights ``save`` writes."""
+    """Export like :func:`export`, with the weights that ``save`` writes."""
     writing = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir(mode=0o700)

@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Fitted(BaseModel):
-    """What was learned from the training rows; JSON, no code."""
+    """State that a task fitted on the training rows; JSON, no code."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

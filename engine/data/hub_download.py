@@ -56,7 +56,7 @@ def _download(config: HubConfig) -> datasets.DatasetDict:
 
 
 def _reason(config: HubConfig, error: BaseException) -> tuple[str, str]:
-    """What went wrong and what to do."""
+    """Return the error message and the advice for a failed download."""
     name = plain(config.label)
     said = [_one_line(cause) for cause in _causes(error)]
     text = " ".join(said).lower()

@@ -39,19 +39,19 @@ _BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError,
     struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
-"""What PIL's decoders raise for damaged files."""
+"""Exceptions that PIL's decoders raise for damaged files."""
 
 # Sizes are checked here, before any pixel is decoded.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class ImageFault(Exception):
-    """Why an image cannot be used; the same words for the same kind of fault."""
+    """The reason why an image cannot be used; the same words for the same kind of fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is known of an image before it is decoded."""
+    """Properties of an image that are known before it is decoded."""
 
     width: int
     height: int
@@ -137,10 +137,10 @@ def _resized(image: Image.Image, size: int, fit: Fit) -> Image.Image:
 
 @dataclass(frozen=True)
 class Sample:
-    """What a look at some images tells about all."""
+    """Properties of a data set's images, estimated from a sample."""
 
     sizes: Mapping[str, int]
-    """How many images have each size, the most frequent first."""
+    """Number of images by size, the most frequent size first."""
     grey: bool
     """Whether all of them are grey."""
     side: int

@@ -20,7 +20,7 @@ class Skip:
     reason: str
     count: int
     example: str = ""
-    """Which row, file or column it was, for the first of them."""
+    """Row, file or column of the first of them."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class RawData:
 
     splits: Mapping[str, pa.Table]
     notes: tuple[str, ...] = ()
-    """What a person should know: splits that were made, columns that were renamed."""
+    """Notes for the user: splits that were made, columns that were renamed."""
     skips: tuple[Skip, ...] = field(default=())
 
     @property

@@ -66,9 +66,9 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
 
 
 def _cut_many(raw: RawData, config: DataConfig, wanted: Mapping[str, float]) -> RawData:
-    """As :func:`cut_splits`, in one pass and with a byte a row.
+    """Cut the splits of a large table, in one pass and with one byte a row.
 
-    Each row's split is drawn by itself: of so many, classes keep their shares.
+    Each row's split is drawn independently: in so many rows, classes keep their shares.
     """
     count = raw.train.num_rows
     random = np.random.default_rng(config.split_seed)
@@ -101,7 +101,7 @@ def _cut_many(raw: RawData, config: DataConfig, wanted: Mapping[str, float]) -> 
 
 
 def cut_groups(raw: RawData, config: DataConfig, column: str) -> RawData:
-    """As :func:`cut_splits`, but rows with the same value in ``column`` stay in one split."""
+    """Cut the splits like :func:`cut_splits`; rows with the same ``column`` stay in one split."""
     groups = raw.train[column].combine_chunks().dictionary_encode()
     numbers = pa.table({"group": pa.array(range(len(groups.dictionary)), pa.int64())})
     all_groups = config.model_copy(update={"max_samples": None})

@@ -24,10 +24,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """As :func:`write_bytes`, in UTF-8."""
+    """Write UTF-8 text atomically, like :func:`write_bytes`."""
     write_bytes(path, content.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
-    """As :func:`write_text`; NaN and infinity are refused, since JSON has neither."""
+    """Write JSON atomically, like :func:`write_text`; raises for NaN and infinity."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")

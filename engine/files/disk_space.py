@@ -11,7 +11,7 @@ from pathlib import Path
 
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
 _RUST = re.compile(r"\(os error (\d+)\)")
-"""How libraries that are written in Rust (safetensors, tokenizers) tell of a system's error."""
+"""The error number in messages of libraries that are written in Rust (safetensors, tokenizers)."""
 
 
 def why_not_written(error: BaseException) -> str | None:

@@ -1,6 +1,6 @@
-"""Where the program keeps what it keeps.
+"""The folders of the program.
 
-``DLTUI_HOME`` moves everything into one folder; without it the places are those of the platform.
+``DLTUI_HOME`` moves all of them into one folder; without it they are the platform's usual ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def _home() -> Path | None:
 
 
 def expanded(path: str) -> Path:
-    """Where ``path`` is, with the home for ``~``; one of nobody, such as ``~nobody``, stays."""
+    """Return ``path`` with ``~`` expanded; the home of an unknown user, ``~name``, stays."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -25,12 +25,12 @@ def expanded(path: str) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """As ``Path.is_file``, which raises for a name that is too long for any file."""
+    """Return whether ``path`` is a file; ``False`` for a name too long, where ``Path`` raises."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
 def is_folder(path: Path) -> bool:
-    """As ``Path.is_dir``, which raises for a name that is too long for any folder."""
+    """Return whether ``path`` is a folder; ``False`` for a name too long, where ``Path`` raises."""
     return os.path.isdir(path)  # noqa: PTH112
 
 

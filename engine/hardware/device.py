@@ -1,4 +1,4 @@
-"""Where a run computes, and in which number format."""
+"""The device and the number format of a run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Compute:
 
     device: torch.device
     dtype: torch.dtype
-    """What matrix products are computed in; weights stay in float32."""
+    """Number format of matrix products; weights stay in float32."""
     threads: int
 
     @property
@@ -41,7 +41,7 @@ class Compute:
         return torch.autocast(self.device.type, dtype=self.dtype)
 
     def scaler(self) -> torch.amp.GradScaler | None:
-        """What keeps small gradients alive in float16; other formats need none."""
+        """Return the gradient scaler for float16; ``None`` for other formats, which need none."""
         return torch.amp.GradScaler(self.device.type) if self.dtype == torch.float16 else None
 
     def peak_memory(self) -> int:

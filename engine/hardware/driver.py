@@ -15,7 +15,7 @@ class Driver:
     """An NVIDIA driver."""
 
     version: str
-    """As in ``550.54.15``."""
+    """Version number, such as ``550.54.15``."""
     cuda: str
     """The newest CUDA version that it supports, as in ``12.4``."""
 

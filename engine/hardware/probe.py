@@ -1,4 +1,4 @@
-"""What torch can do here, asked in a process of its own: ``python -m engine.hardware.probe``."""
+"""torch's devices on this machine, in a process of its own: ``python -m engine.hardware.probe``."""
 
 from __future__ import annotations
 

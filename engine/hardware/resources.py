@@ -1,4 +1,4 @@
-"""What the machine is doing while a run goes on: CPU, memory, GPUs, every few seconds."""
+"""Resource use of the machine during a run: CPU, memory and GPUs, every few seconds."""
 
 from __future__ import annotations
 

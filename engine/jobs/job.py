@@ -19,7 +19,7 @@ _MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is trained, and on what; empty and 0 leave a choice to the cluster."""
+    """A training job and the resources it asks for; empty and 0 leave a choice to the cluster."""
 
     config: RunConfig
     gpus: int = 0
@@ -31,7 +31,7 @@ class Job:
     partition: str = ""
     account: str = ""
     home: str = ""
-    """Where runs are kept: a folder that the machine of the job sees."""
+    """Folder of the runs, on a file system that the job's machine sees."""
     image: str = ""
     """Container with ``dltui``."""
     storage: str = ""

@@ -10,7 +10,7 @@ from engine.jobs.job import Job, single_machine
 from engine.jobs.yaml_text import documents
 
 HOME = "/dltui"
-"""Where the volume with the runs is mounted."""
+"""Mount point of the volume with the runs."""
 _EXPERIMENT = "/etc/dltui"
 _FILE = "experiment.toml"
 GRACE_SECONDS = 120

@@ -9,7 +9,7 @@ from engine.jobs.job import Job, here_document, single_machine
 from engine.jobs.yaml_text import documents
 
 HOME = "/dltui"
-"""Where runs are kept on the machine of the job."""
+"""Folder of the runs on the job's machine."""
 
 
 def task(job: Job) -> str:

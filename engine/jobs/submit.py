@@ -15,7 +15,7 @@ from engine.jobs.job import Job
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """How a kind of cluster takes jobs."""
+    """The interface of one kind of cluster."""
 
     text: Callable[[Job], str]
     command: tuple[str, ...]

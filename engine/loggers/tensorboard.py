@@ -1,4 +1,4 @@
-"""What a run tells, as curves of TensorBoard: ``tensorboard --logdir`` the folder of all runs."""
+"""Curves of a run in TensorBoard: ``tensorboard --logdir`` the folder of all runs."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class TensorBoard:
         return self._open()  # what goes wrong here is no reason not to train
 
     def report(self, event: Event) -> None:
-        """As :meth:`~engine.loggers.base.Destination.report`."""
+        """Add the event to the curves."""
         self._step = getattr(event, "step", self._step)
         for tag, value in scalars(event):
             if value is not None:
                 self._writer.add_scalar(tag, value, step=self._step, wall_time=event.time)
 
     def flush(self) -> None:
-        """As :meth:`~engine.loggers.base.Destination.flush`."""
+        """Write what is buffered."""
         self._writer.flush()
 
     def close(self) -> None:
-        """As :meth:`~engine.loggers.base.Destination.close`."""
+        """Write what is buffered and close."""
         self._writer.close()
 
 

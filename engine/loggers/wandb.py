@@ -1,9 +1,8 @@
-"""What a run tells, as curves of Weights & Biases.
+"""Curves of a run in Weights & Biases.
 
-Who reports there, and whether at all (``WANDB_MODE=offline``), wandb finds out by itself: from its
-environment or from what ``wandb login`` left. Nothing of that passes through here. What is sent is
-the run's configuration and the curves that TensorBoard would show: no code, no console, no list of
-packages.
+wandb itself finds the account and its mode (``WANDB_MODE=offline``), from its environment or from
+what ``wandb login`` left. No credential passes through here. The run's configuration and the curves
+that TensorBoard would show are sent: no code, no console, no list of packages.
 """
 
 from __future__ import annotations
@@ -50,15 +49,15 @@ class Wandb:
         return there
 
     def report(self, event: Event) -> None:
-        """As :meth:`~engine.loggers.base.Destination.report`."""
+        """Add the event to the curves."""
         self._step = getattr(event, "step", self._step)
         values = {tag: value for tag, value in scalars(event) if value is not None}
         if values:
             self._there.log({_STEP: self._step, **values})
 
     def flush(self) -> None:
-        """As :meth:`~engine.loggers.base.Destination.flush`: it goes on by itself."""
+        """Do nothing: wandb sends by itself."""
 
     def close(self) -> None:
-        """As :meth:`~engine.loggers.base.Destination.close`."""
+        """Write what is buffered and close."""
         self._there.finish()

@@ -59,7 +59,7 @@ class ClassificationEvaluator(Evaluator):
         self.see(network, batch)
 
     def see(self, network: nn.Module, batch: Batch) -> Tensor:
-        """As :meth:`update`; returns the logits of the batch."""
+        """Take in a batch like :meth:`update`; returns its logits."""
         logits = self._forward(network, batch).float()
         self._logits.add(logits)
         self._targets.add(batch.targets)
@@ -120,9 +120,9 @@ def _roc_auc(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> 
 
 
 def _area(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> float:
-    """How often a positive sample has the higher score than another; equal ones count half.
+    """Return the area under the ROC curve, in a tenth of the memory that scikit-learn takes.
 
-    The area under the curve, in a tenth of the memory in which scikit-learn draws it.
+    This is the share of pairs in which the positive sample has the higher score; ties count half.
     """
     if np.isnan(scores).any():
         return float("nan")

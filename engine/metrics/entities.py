@@ -52,7 +52,7 @@ def _parts(tag: str, prefixes: bool) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How well entities of one type, or of all, were found."""
+    """Precision, recall and F1 of one type of entity, or of all."""
 
     precision: float
     recall: float

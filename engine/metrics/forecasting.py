@@ -36,7 +36,7 @@ def forecast_loss(forecast: Tensor, targets: Tensor, name: LossName) -> Tensor:
 
 @dataclass(frozen=True)
 class Scales:
-    """What turns standardised errors of each target into others."""
+    """Scales that turn standardised errors of each target into other errors."""
 
     targets: Sequence[str]
     mean: Sequence[float]

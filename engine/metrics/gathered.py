@@ -1,4 +1,4 @@
-"""What a network says of many batches, collected where there is room."""
+"""A network's outputs for many batches, collected where there is room."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How much each column of a table counts: what is lost when its values are shuffled among rows.
+"""Permutation importance of a table's columns: the loss of score when a column is shuffled.
 
-Permutation importance after Breiman, "Random Forests" (2001), over a bounded number of rows.
+After Breiman, "Random Forests" (2001), over a bounded number of rows.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def permutation_importance(
 
 
 def _output(network: nn.Module, inputs: Inputs) -> Tensor:
-    """What the network makes of all rows, in halves where the memory is not enough for them."""
+    """Return the network's output for all rows, in halves where memory does not suffice."""
     try:
         output: Tensor = network(inputs)
     except RuntimeError as error:

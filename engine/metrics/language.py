@@ -1,4 +1,4 @@
-"""How well a network foresees the next token."""
+"""Metrics of next-token prediction."""
 
 from __future__ import annotations
 

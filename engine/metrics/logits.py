@@ -7,6 +7,6 @@ from torch import nn
 
 
 def logits_of(network: nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    """What the head says."""
+    """Return the logits of the head."""
     logits: torch.Tensor = network(**inputs).logits
     return logits

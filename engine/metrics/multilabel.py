@@ -33,7 +33,7 @@ class MultiLabelEvaluator(Evaluator):
         self.see(network, batch)
 
     def see(self, network: nn.Module, batch: Batch) -> Tensor:
-        """As :meth:`update`; returns the logits of the batch."""
+        """Take in a batch like :meth:`update`; returns its logits."""
         logits = self._forward(network, batch).float()
         self._logits.add(logits)
         self._targets.add(batch.targets)

@@ -50,6 +50,6 @@ class RowClasses(Evaluator):
 
 
 def _misled(logits: Tensor, targets: Tensor) -> Tensor:
-    """How certain of a wrong class; −1 where the class is right."""
+    """Return the probability of the predicted class where it is wrong, −1 where it is right."""
     certainty, predicted = logits.softmax(1).max(1)
     return torch.where(predicted == targets, -1.0, certainty)

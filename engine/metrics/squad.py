@@ -17,7 +17,7 @@ _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 
 def normalized(answer: str) -> str:
-    """What is left of an answer for the comparison."""
+    """Return the answer in lower case, without punctuation, articles and extra spaces."""
     bare = answer.lower().translate(_PUNCTUATION)
     return " ".join(_ARTICLES.sub(" ", bare).split())
 

@@ -25,7 +25,7 @@ _PARTS = 64
 @dataclass(frozen=True, slots=True)
 class _Mistake:
     distance: float
-    """How far the least expected of the true and false classes is from what was said of it."""
+    """Largest difference between a class's label (0 or 1) and its predicted probability."""
     text: str
     label: str
     predicted: str

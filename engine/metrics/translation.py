@@ -1,4 +1,4 @@
-"""How close written texts come to their references: BLEU and chrF by sacrebleu, exact match."""
+"""Metrics of generated texts against references: BLEU and chrF by sacrebleu, exact match."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class WorstRows:
             self._parts = [self.worst()]
 
     def worst(self) -> tuple[Tensor, Batch]:
-        """What was said of them, and the rows."""
+        """Return the outputs of the worst rows, and the rows."""
         batches = [batch for _, batch in self._parts]
         output = torch.cat([output for output, _ in self._parts])
         targets = torch.cat([batch.targets for batch in batches])

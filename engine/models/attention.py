@@ -1,4 +1,4 @@
-"""How the layers of transformers compute their attention."""
+"""The attention implementation of transformers' layers."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def base_of(config: ModelConfig) -> str:
 
 
 def preprocessing_of(config: ModelConfig) -> Preprocessing | None:
-    """What the pre-trained weights of a model on images ask for; ``None`` from scratch.
+    """Return the preprocessing of a pre-trained image model; ``None`` from scratch.
 
     Raises :class:`~engine.errors.TrainingError` for weights that cannot be read.
     """

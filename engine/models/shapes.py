@@ -1,4 +1,4 @@
-"""What a network must take in and give out, as the data asks for it."""
+"""Shapes of a network's inputs and outputs, as the data requires them."""
 
 from __future__ import annotations
 

@@ -45,9 +45,9 @@ def summed_loss(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -
 def summed_sequence_loss(
     network: nn.Module, inputs: dict[str, Tensor], labels: Tensor, smoothing: float = 0.0
 ) -> Tensor:
-    """As :func:`summed_loss` for a network with an encoder, also without gradient.
+    """Return the summed loss of an encoder-decoder network, with or without gradient.
 
-    ``smoothing`` is the share of each target that is spread over all tokens.
+    ``smoothing`` is the share of label smoothing: the part of each target spread over all tokens.
     """
     inner = _plain(network)
     head = None if _changes_logits(inner) else inner.get_output_embeddings()
@@ -89,7 +89,7 @@ class _Reached(Exception):
 
 
 def _before(layer: nn.Module, network: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
-    """What comes into a layer when the network is called, which goes no further."""
+    """Return the input of ``layer`` in a forward pass, which ends there."""
 
     def stop(_: nn.Module, arguments: tuple[Tensor, ...]) -> None:
         raise _Reached(arguments[0])

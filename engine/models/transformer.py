@@ -249,7 +249,7 @@ def _make_room(network: Any, shape: TextShape) -> None:
 
 
 def _size(config: TransformerConfig, shape: TextShape) -> dict[str, Any]:
-    """What most architectures call alike."""
+    """Return the sizes, under the names that most architectures share."""
     return {
         "vocab_size": shape.vocabulary,
         "hidden_size": config.hidden_size,
@@ -308,4 +308,4 @@ _NEW: dict[TextHead, Callable[[TransformerConfig, TextShape], Any]] = {
     "causal_lm": _new_llama,
     "seq2seq_lm": _new_t5,
 }
-"""What is built from scratch for each head."""
+"""The configuration to build from scratch for each head."""

@@ -29,7 +29,7 @@ class Normalized(nn.Module):
         self.targets = targets
 
     def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:
-        """As the network inside."""
+        """Normalise the inputs, call the network inside, and undo the normalisation."""
         values, features = past.tensor_split([self.channels], dim=2)
         shift, scale = self._statistics(values)
         past = torch.cat([(values - shift) / scale, features], 2)

@@ -1,4 +1,4 @@
-"""What the processes that this program starts find in their environment."""
+"""Environment variables of the processes that this program starts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 SPIN_COUNT = "1000"
-"""How long an idle thread of a computation waits before it sleeps.
+"""Number of spins of OpenMP's idle threads before they sleep.
 
-By default it waits busily for about a millisecond: where several runs share the cores, each burns
+By default they spin for about a millisecond. Where several runs share the cores, each then takes
 the time of the others (a small CNN on two cores that two more runs share: 186 s against 12 s).
 """
 

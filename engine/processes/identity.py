@@ -1,7 +1,7 @@
-"""Which process works on a run, and whether it still lives.
+"""The identity of a run's process, and whether it is still running.
 
-A process is known by its number, its start time and the boot of the machine: a number alone is
-used again by others.
+A process is identified by its number, its start time and the boot of the machine: numbers alone are
+reused.
 """
 
 from __future__ import annotations

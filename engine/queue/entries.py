@@ -42,7 +42,7 @@ class Entry:
     path: Path
     run: RunDirectory
     starts: int = 0
-    """How often the queue has started it."""
+    """Number of times the queue has started it."""
     device: str = ""
     """The GPU that it was started on, if the queue chose one."""
 

@@ -1,4 +1,4 @@
-"""What a person should know of the data before and during a run."""
+"""Summary of the data for the user, before and during a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ColumnSummary:
     type: str
     """As detected: numeric, categorical, date, text, image, list or ignored."""
     role: str
-    """What the task does with it: input, target, text, time …; or why it is left out."""
+    """Role in the task: input, target, text, time …; or the reason why it is left out."""
     missing: int = 0
     distinct: int = 0
     example: str = ""

@@ -1,4 +1,4 @@
-"""What a run will cost, as it is shown before the start; computed by the advisor."""
+"""Estimated cost of a run, shown before the start; computed by the advisor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Memory:
     gradients: int
     optimizer: int
     activations: int
-    """What the layers keep for the backward pass, with what is computed on the way."""
+    """Bytes kept by the layers for the backward pass, with temporaries of the forward pass."""
     overhead: int
     """The data, the libraries and their workspaces."""
 

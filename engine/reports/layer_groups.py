@@ -16,11 +16,11 @@ class TargetGroup:
     shapes: tuple[str, ...]
     """Distinct shapes, inputs before outputs: ``384→384``, ``64→128 3×3``."""
     parameters_per_rank: int
-    """What all layers of the group add for each unit of rank."""
+    """Parameters that all layers of the group add for each unit of rank."""
     outputs: int
     """Of all layers of the group: DoRA trains a magnitude for each besides."""
     preset: tuple[str, ...] = ()
-    """Which of :data:`TARGET_PRESETS` choose it."""
+    """Those of :data:`TARGET_PRESETS` that contain the group."""
 
     def record(self) -> dict[str, Any]:
         """As JSON takes it."""

@@ -1,7 +1,7 @@
-"""What there is to look at after a run, in forms that any screen can draw.
+"""Views of a run's results, in forms that any screen can draw.
 
-A task says what it has to show as tables, matrices, lines and texts; the report keeps them as
-JSON, and the results screen draws each by its form without knowing the task.
+A task returns its results as tables, matrices, lines and texts; the report keeps them as JSON. The
+results screen draws each by its form, independently of the task.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Lines(View):
     x: Sequence[float]
     series: dict[str, Sequence[float | None]]
     axis: str = "step"
-    """What is counted by ``x``."""
+    """Name of the quantity in ``x``."""
 
 
 @dataclass(frozen=True, slots=True)

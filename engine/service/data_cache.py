@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class _Newest(Generic[T]):
-    """What was made last, by what it was made from."""
+    """The most recently made objects, by key."""
 
     _LIMIT = 2
 
@@ -63,7 +63,7 @@ def held_bytes() -> int:
 
 
 def _stamp(section: dict[str, Any]) -> list[tuple[str, int, int]]:
-    """When the files that the section names were changed last, and their sizes."""
+    """Return field, modification time in ns and size in bytes of each file in the section."""
     stamps = []
     for name, value in section.items():
         if isinstance(value, str) and value and name != "kind":

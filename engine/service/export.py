@@ -40,7 +40,7 @@ _REFUSALS = (
     RuntimeError, ValueError, TypeError, AttributeError, AssertionError, NameError,
     torch.onnx.errors.OnnxExporterError,
 )  # fmt: skip
-"""What torch raises for models that it cannot trace, or whose trace does not run."""
+"""Exceptions that torch raises for models that it cannot trace, or whose trace does not run."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class Finished:
     metrics: Metrics
 
     def output(self, network: Callable[..., Any] | None = None) -> list[Tensor]:
-        """What a network (this one's own, if none is given) says to the batch."""
+        """Return the outputs of ``network`` (this one's own, if none is given) for the batch."""
         with torch.inference_mode():
             arguments, named = self.arguments
             return _tensors((network or self.network)(*arguments, **named))
 
     @property
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """How the network is called with the batch."""
+        """Positional and named arguments that call the network with the batch."""
         return self.task.call_arguments(self.batch)
 
 
@@ -191,7 +191,7 @@ def _onnx(finished: Finished, target: Path) -> float:
 
 
 def _name_of(path: tuple[Any, ...], network: nn.Module) -> str:
-    """What an input is called: as among those of the call, or in the network."""
+    """Return an input's name: its key in the call, or its parameter's name in the network."""
     last = path[-1]
     parameters = list(inspect.signature(network.forward).parameters)
     return str(last.key) if hasattr(last, "key") else parameters[last.idx]
@@ -253,7 +253,7 @@ def _supported(what: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong at first, on one line."""
+    """Return the first error in the chain of causes, on one line."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = str(error).strip().splitlines()

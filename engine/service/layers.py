@@ -39,7 +39,7 @@ def answer(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cost(network: nn.Module, preset: str) -> dict[str, int]:
-    """How many layers a preset takes, and what they add."""
+    """Return the number of layers that a preset selects, and what they add."""
     layers = adaptable(network)
     taken = [layers[name] for name in _matching(preset, layers, network)]
     return {

@@ -39,7 +39,7 @@ class _Network:
 
 @dataclass(frozen=True)
 class _Model:
-    """What belongs to one finished model, and under which key its network is kept."""
+    """A finished model, and the key under which its network is kept."""
 
     task: Task[Any]
     fitted: Fitted
@@ -106,9 +106,9 @@ def _written(folder: Path) -> int:
 
 
 def _base(task: Task[Any], fitted: Fitted, folder: Path, device: torch.device) -> Hashable:
-    """What two adapters have in common that can share a network: all that lies below them.
+    """Return a key that is equal for two adapters whose base network can be shared.
 
-    The network is built without weights, so that its layers tell what the task makes of the base.
+    The network is built without weights, so that its layers show what the task makes of the base.
     """
     record = json.loads((folder / ADAPTER).read_text())
     base = Path(str(record.get("base_model_name_or_path")))

@@ -184,7 +184,7 @@ def _padded(name: str, value: Tensor, rank: int) -> Tensor:
 
 
 def _mean(adapters: Sequence[_Adapter], weights: Sequence[float]) -> dict[str, Tensor]:
-    """What is trained as it is, such as heads, as the weighted mean of those who have it."""
+    """Return the weighted mean of what is trained in full, such as heads, where present."""
     names = dict.fromkeys(name for adapter in adapters for name in adapter.others)
     return {name: _mean_of(name, adapters, weights) for name in names}
 
@@ -215,7 +215,7 @@ def _mean_of(name: str, adapters: Sequence[_Adapter], weights: Sequence[float]) 
 
 
 def _saved_config(adapters: Sequence[_Adapter], rank: int) -> Any:
-    """What peft needs to load the result; its matrices are at their final scale."""
+    """Return the peft configuration of the result; its matrices are at their final scale."""
     first = adapters[0].config
     config = copy.deepcopy(first)
     config.r = config.lora_alpha = rank

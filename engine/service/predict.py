@@ -1,4 +1,4 @@
-"""What a finished run says to new inputs: a few given by hand, or a file of many."""
+"""Predictions of a finished run: for a few inputs given by hand, or for a file."""
 
 from __future__ import annotations
 

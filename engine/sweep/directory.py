@@ -32,7 +32,7 @@ from engine.sweep.table import SweepTable
 
 
 class SweepConfig(BaseModel):
-    """What is searched, from where, and how."""
+    """A sweep's configuration: base, search space and search strategy."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -105,7 +105,7 @@ class SweepDirectory:
         return self.path.name
 
     def config(self) -> SweepConfig:
-        """What is searched; raises :class:`RunError` when it cannot be read."""
+        """The sweep's configuration; raises :class:`RunError` when it cannot be read."""
         try:
             return SweepConfig.model_validate(safe_toml.read(self._config))
         except (OSError, ValueError, ValidationError) as error:

@@ -42,7 +42,7 @@ _RESTARTS = 3
 _WARM_UP = 4
 """Trials that go to their end before one is pruned."""
 _WHOLE = 100
-"""What a pruner takes for the length of a run …"""
+"""Length of a run as a pruner counts it …"""
 _SPARED = 25
 """… and the part of it in which none is pruned: who begins slowly may be the best in the end."""
 _SOON_WEIGHED = 200

@@ -1,4 +1,4 @@
-"""What a sweep may vary, from texts such as ``1e-5..1e-3:log`` and ``4,8,16``."""
+"""The search space of a sweep, from texts such as ``1e-5..1e-3:log`` and ``4,8,16``."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def is_space(text: str, spec: FieldSpec | None) -> bool:
 
 
 def place(config: RunConfig, dimensions: Sequence[Dimension]) -> dict[str, str | float] | None:
-    """Where the configuration itself lies in the space; ``None`` where it lies outside."""
+    """Return the configuration's own point in the space; ``None`` where it lies outside."""
     values = config.values()
     fields = fields_of(values)
     found: dict[str, str | float] = {}

@@ -1,4 +1,4 @@
-"""What a sweep has found so far."""
+"""The results of a sweep so far."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SweepTable:
     importance: dict[str, float] = field(default_factory=dict)
     """By field, its share in what made the values differ; empty before it can be told."""
     problem: str = ""
-    """Why the search ended before its time."""
+    """Reason why the search ended early."""
 
     def ranked(self) -> list[TrialRow]:
         """The best first; those without a value last, in their order."""

@@ -1,1 +1,1 @@
-"""What can be learned: one file a task, listed in :mod:`engine.config.tasks.registry`."""
+"""The tasks: one file each, listed in :mod:`engine.config.tasks.registry`."""

@@ -52,7 +52,7 @@ _SAMPLE_TOKENS = 64
 
 
 class CausalLmFitted(TextFitted):
-    """What the columns are for."""
+    """The format of the data, and its columns."""
 
     form: Form
     columns: list[str]
@@ -106,7 +106,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         return raw.with_splits(splits, *notes)
 
     def _columns(self, table: pa.Table) -> tuple[Form, list[str]]:
-        """What the data holds, by the fields or by the names of the columns."""
+        """Return format and columns of the data, from the fields or from the columns' names."""
         section = self.section
         if section.text:
             return "text", [chosen(table, section.text, "task.text")]
@@ -307,7 +307,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         return Sampling(tokens, section.temperature, section.top_p, self.config.train.seed)
 
     def baseline(self, raw: RawData, fitted: CausalLmFitted) -> tuple[str, Evaluation] | None:
-        """How well the mere frequency of each token foretells a text."""
+        """Evaluate a unigram model, which predicts by token frequency alone."""
         table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
         if fitted.form != "text" or table is None or not table.num_rows:
             return None

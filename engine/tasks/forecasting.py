@@ -1,4 +1,4 @@
-"""What comes next in a series, from a window of its past."""
+"""Forecasting: the next steps of a series, from a window of its past."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class SeriesFitted(Fitted):
-    """What was learned from the training rows."""
+    """Series properties fitted on the training rows."""
 
     time: str
     targets: list[str]
@@ -318,7 +318,7 @@ class Forecasting(Task[SeriesFitted]):
         return records
 
     def baseline(self, raw: RawData, fitted: SeriesFitted) -> tuple[str, Evaluation] | None:
-        """What repeating the last season gives on the same windows."""
+        """Evaluate the seasonal naive forecast (the last season repeated) on the same windows."""
         import torch
 
         from engine.baselines.seasonal_naive import SeasonalNaive
@@ -382,7 +382,7 @@ def frequency_of(fitted: SeriesFitted) -> Frequency:
 
 
 def scales_of(fitted: SeriesFitted) -> Scales:
-    """What turns standardised errors into others."""
+    """Return the scales that turn standardised errors into others."""
     from engine.metrics.forecasting import Scales
 
     count = len(fitted.targets)

@@ -1,4 +1,4 @@
-"""What the tasks that write text share: a byte-level tokenizer, and how tokens are chosen."""
+"""Shared base of tasks that generate text: byte-level tokenizer and sampling."""
 
 from __future__ import annotations
 

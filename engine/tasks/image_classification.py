@@ -1,8 +1,10 @@
-"""Which of several classes an image shows; or which several."""
+"""Image classification: one of several classes, or several labels."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
 
 from engine.config.models.image_transformer import ImageTransformerConfig
 from engine.config.tasks.image_classification import ImageClassificationConfig
@@ -120,8 +122,9 @@ class ImageClassification(Task[ImageFitted]):
         saved.save_pretrained(folder)
         return None
 
+    @override
     def save_companions(self, fitted: ImageFitted, folder: Path) -> None:
-        """What becomes of an image before the network, as transformers reads it."""
+        """Write the image preprocessing in the format that transformers reads."""
         if isinstance(self.config.model, ImageTransformerConfig):
             from engine.config.models.image import Preprocessing
             from engine.vision.processor_file import save_companions
@@ -201,7 +204,7 @@ class ImageClassification(Task[ImageFitted]):
         return image, chosen(table, label, "task.label")
 
     def _folder(self) -> Path | None:
-        """Where paths in a table of a local file begin: beside that file."""
+        """Return the folder that relative paths in a local table start from: the table's own."""
         from engine.files.paths import expanded, is_folder
 
         path = expanded(getattr(self.config.data, "path", ""))

@@ -1,4 +1,4 @@
-"""Where in a text the answer to a question stands, if it does."""
+"""Extractive question answering: the span of a text that answers a question, if any."""
 
 from __future__ import annotations
 

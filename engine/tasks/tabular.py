@@ -1,4 +1,4 @@
-"""What the tasks over rows of a table share: columns, inputs, network, baseline."""
+"""Shared base of tasks on tables: columns, inputs, network, baseline."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LEARNED_ROWS = 1_000_000
 
 
 class TabularFitted(Fitted):
-    """What was learned from the training rows."""
+    """Features fitted on the training rows."""
 
     target: str
     columns: list[Column]
@@ -82,7 +82,7 @@ class TabularTask(Task[F]):
 
     @abstractmethod
     def score(self, fitted: F) -> Score:
-        """What a column's importance is measured by."""
+        """Return the score that measures a column's importance."""
 
     def load(self) -> RawData:
         """Read the data, take rows without a target out, and cut the splits that are missing."""
@@ -234,7 +234,7 @@ class TabularTask(Task[F]):
         facts: Mapping[str, str],
         classes: Mapping[str, int] | None = None,
     ) -> DataSummary:
-        """What a person should know of the data, with what the kind of target adds."""
+        """Summarise the data for the user, with what the kind of target adds."""
         used = {column.name for column in fitted.features.columns}
         columns = [
             ColumnSummary(
@@ -303,7 +303,7 @@ def no_column(field: str, wanted: str, names: list[str]) -> str:
 
 
 def column_places(features: Features) -> dict[str, Places]:
-    """Where each column lies among the network's inputs."""
+    """Return each column's positions among the network's inputs."""
     places: dict[str, dict[str, list[int]]] = {}
     for kind, names in (
         ("numeric", [feature.column for feature in features.numeric]),

@@ -1,4 +1,4 @@
-"""Which of several classes a row of a table belongs to."""
+"""Classification of table rows: one of several classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which number belongs to a row of a table."""
+"""Regression on table rows: one number a row."""
 
 from __future__ import annotations
 

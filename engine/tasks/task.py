@@ -1,4 +1,4 @@
-"""What a task must be able to do: the only place where domains differ.
+"""The interface of a task: the only place where domains differ.
 
 Data goes through three steps, so that each can be done alone: ``load`` reads tables, ``fit`` learns
 from the training rows what is needed to treat any row (names of classes, means, codes), and
@@ -50,7 +50,7 @@ class Task(ABC, Generic[F]):
 
     @abstractmethod
     def summarize(self, raw: RawData, fitted: F) -> DataSummary:
-        """What a person should know of the data."""
+        """Summarise the data for the user."""
 
     @abstractmethod
     def encode(self, table: pa.Table, fitted: F, device: torch.device, report: Report) -> Source:
@@ -104,10 +104,10 @@ class Task(ABC, Generic[F]):
 
     @abstractmethod
     def predict(self, network: nn.Module, batch: Batch, fitted: F) -> list[dict[str, Any]]:
-        """What a person asks for, one JSON record a row."""
+        """Return the predictions for a batch, one JSON record a row."""
 
     def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """How the network is called with a batch: positional and named arguments."""
+        """Return the positional and named arguments that call the network with a batch."""
         return (batch.inputs,), {}
 
     def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]] | None:

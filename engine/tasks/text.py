@@ -1,4 +1,4 @@
-"""What the tasks on text share: a tokenizer, a transformer, and how both are kept."""
+"""Shared base of tasks on text: tokenizer, transformer, and how both are saved."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHOWN = 5
 
 
 class TextFitted(Fitted):
-    """What is needed to turn any text into numbers of tokens."""
+    """The fitted tokenizer: everything that turns a text into token ids."""
 
     tokenizer: str = ""
     """The tokenizer that was trained on the data, as JSON; empty where the model brings its own."""
@@ -40,7 +40,7 @@ class TextTask(Task[F]):
 
     head: ClassVar[TextHead]
     tokenizer_options: ClassVar[dict[str, Any]] = {}
-    """What ``AutoTokenizer`` is asked for besides."""
+    """Further arguments for ``AutoTokenizer``."""
     _tokenizer: Any = None
 
     @property
@@ -56,7 +56,7 @@ class TextTask(Task[F]):
         return ()
 
     def shape(self, fitted: F) -> TextShape:
-        """What the network must take in and give out."""
+        """Return the shapes of the network's inputs and outputs."""
         tokenizer = self.tokenizer(fitted.tokenizer)
         return TextShape(
             head=self.head,
@@ -92,7 +92,7 @@ class TextTask(Task[F]):
         return min(wanted, longest_input(self.model, self.tokenizer(trained)))
 
     def cache_key(self, fitted: F) -> list[object]:
-        """What tokenised data depends on besides the rows."""
+        """Return what tokenised data depends on besides the rows."""
         backend = self.tokenizer(fitted.tokenizer).backend_tokenizer
         return [self.head, fitted.max_length, backend.to_str()]
 

@@ -1,4 +1,4 @@
-"""Which of several classes a text, or a pair of texts, belongs to; or which several."""
+"""Text classification: one class, or several labels, of a text or a pair of texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which words of a sentence name a person, a place …: a tag for each word."""
+"""Token classification: a tag for each word of a sentence, such as a person or a place."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source, mixed
 from engine.data.on_disk import LARGE, end_to_end
@@ -43,10 +44,11 @@ class BlockSource(Source):
     def __len__(self) -> int:
         return max(0, (len(self._tokens) - 1) // self._length)
 
+    @override
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:
-        """As :meth:`Source.read`; with noise, from the place of its epoch on."""
+        """Yield the batches; with noise, from the epoch's offset on."""
         shift = 0 if noise is None else mixed(noise.seed, noise.epoch) % self._length
         last = len(self._tokens) - 1 - self._length
         places = torch.arange(self._length + 1, device=self._tokens.device)
@@ -94,7 +96,7 @@ def sizes_of(texts: Iterable[str]) -> NDArray[np.int64]:
 
 
 def tail_rows(sizes: NDArray[np.int64], share: float) -> int:
-    """How many of the last rows hold a share of all characters."""
+    """Return the number of last rows that hold a share of all characters."""
     if not share:
         return 0
     return int(np.searchsorted(np.cumsum(sizes[::-1]), share * sizes.sum()) + 1)

@@ -36,7 +36,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> str:
 
 
 def ending_texts(trained: str) -> str:
-    """What :func:`train_bpe` returned, with the token for the end put after each text."""
+    """Return the tokenizer of :func:`train_bpe`, which now appends the end token to each text."""
     tokenizer = Tokenizer.from_str(trained)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"$A {END}", special_tokens=[(END, tokenizer.token_to_id(END))]
@@ -45,7 +45,7 @@ def ending_texts(trained: str) -> str:
 
 
 def bpe_from(trained: str) -> Any:
-    """What :func:`train_bpe` returned, as transformers uses tokenizers."""
+    """Load the tokenizer of :func:`train_bpe` for use with transformers."""
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=Tokenizer.from_str(trained),
         bos_token=END,

@@ -1,4 +1,4 @@
-"""Which column is the text, which the label: as the user says, or by name and content."""
+"""Choice of the text and label columns: by the user's fields, or by name and content."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen."""
+    """Decoding parameters: the choice of the next token."""
 
     max_new_tokens: int
     temperature: float
@@ -24,10 +24,11 @@ class Sampling:
 def continued(
     network: nn.Module, tokenizer: Any, prompt: Sequence[int], sampling: Sampling, longest: int
 ) -> str:
-    """What ``network`` writes after some tokens, of which it sees at most the last few.
+    """Return the text that ``network`` generates after a prompt, cut to its last tokens if too
+    long.
 
-    Random numbers come from ``sampling.seed`` and leave the global generators as they were, so
-    that looking at a run does not change it.
+    Random numbers come from ``sampling.seed`` and leave the global generators unchanged, so that
+    sampling during a run does not change the run.
     """
     model: Any = network
     device = next(network.parameters()).device

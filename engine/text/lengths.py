@@ -1,4 +1,4 @@
-"""How long texts are, in words for a person."""
+"""Lengths of texts, formatted for the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which column is the source and which the target, as the user says or by name and content."""
+"""Choice of the source and target columns: by the user's fields, or by name and content."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import datasets
 import pyarrow as pa
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source, on_device
 from engine.data.on_disk import Rows
@@ -40,10 +41,11 @@ class TokenSource(Source):
     def __len__(self) -> int:
         return len(self._samples)
 
+    @override
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:
-        """As :meth:`Source.read`; outside of training, batches carry their rows."""
+        """Yield the batches; outside of training, they carry their rows."""
         for numbers in plan[start:]:
             batch = self._collate(self._samples[numbers.tolist()])
             if noise is None and self._rows is not None:
@@ -62,7 +64,7 @@ class TokenSource(Source):
 
 
 def token_inputs(samples: pa.Table, pad_token_id: int) -> dict[str, Tensor]:
-    """What every transformer takes in: tokens, their mask and, if there are any, segments."""
+    """Return a transformer's inputs: token ids, their mask and, if there are any, segments."""
     inputs = {
         "input_ids": padded(samples["input_ids"], pad_token_id),
         "attention_mask": mask_of(samples["input_ids"]),

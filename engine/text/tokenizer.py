@@ -47,7 +47,7 @@ def train_wordpiece(texts: Iterable[str], vocab_size: int, lowercase: bool) -> s
 
 
 def wordpiece_from(trained: str) -> Any:
-    """What :func:`train_wordpiece` returned, as transformers uses tokenizers."""
+    """Load the tokenizer of :func:`train_wordpiece` for use with transformers."""
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=Tokenizer.from_str(trained),
         pad_token=PAD,

@@ -13,6 +13,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from engine.batches.source import Batch, Noise
 from engine.data.on_disk import Rows
@@ -134,10 +135,10 @@ class WindowSource(TokenSource):
         self._count = rows.num_rows
         self._owners = torch.from_numpy(np.array(samples.data.column("row").to_numpy()))
 
+    @override
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:
-        """As :meth:`TokenSource.read`."""
         for numbers, batch in zip(plan[start:], super().read(plan, start, noise), strict=True):
             if noise is None:
                 owners = self._owners[numbers]

@@ -1,4 +1,4 @@
-"""What an encoder-decoder writes for some sources."""
+"""Texts that an encoder-decoder generates for some sources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Writing:
-    """How texts are written."""
+    """Decoding parameters of generated texts."""
 
     max_new_tokens: int
     num_beams: int = 1

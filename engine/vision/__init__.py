@@ -1,1 +1,1 @@
-"""What the tasks on images share: columns, augmentation, sources."""
+"""Shared parts of tasks on images: columns, augmentation, sources."""

@@ -121,7 +121,7 @@ def _erase(images: Tensor, config: AugmentationConfig, generator: Generator) -> 
 
 
 def _strip(length: int, share: Tensor, place: Tensor) -> Tensor:
-    """Which of ``length`` lines lie in a strip of that share, for each image."""
+    """Return, for each image, a mask of the ``length`` lines that lie in a strip of that share."""
     share = share.clamp(max=1)
     begin = place * (1 - share)
     lines = (torch.arange(length, device=share.device) + 0.5) / length

@@ -8,7 +8,7 @@ from engine.data.fitted import Fitted
 
 
 class ImageFitted(Fitted):
-    """What was learned from the training images."""
+    """Image properties fitted on the training images."""
 
     image: str
     label: str
@@ -21,4 +21,4 @@ class ImageFitted(Fitted):
     mean: list[float]
     std: list[float]
     sizes: dict[str, int]
-    """How many of the images that were looked at had each size."""
+    """Number of sampled images by size."""

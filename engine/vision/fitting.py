@@ -1,4 +1,4 @@
-"""What training images teach: classes, size, colour, mean and deviation."""
+"""Fitting on training images: classes, size, colour, mean and deviation."""
 
 from __future__ import annotations
 

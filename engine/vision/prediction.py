@@ -1,4 +1,4 @@
-"""What a network says of images, for people."""
+"""A network's predictions for images, formatted for the user."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ PROCESSOR_FILE = "preprocessor_config.json"
 
 
 def save_companions(preprocessing: Preprocessing, folder: Path) -> None:
-    """What transformers reads beside the weights or an adapter. Raises ``OSError``."""
+    """Write the file that transformers reads beside the weights. Raises ``OSError``."""
     atomic.write_json(
         folder / PROCESSOR_FILE,
         {

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source, TensorSource, moved
 from engine.data.images import Fit, ImageFault, Pixels, decode, threads
@@ -61,16 +62,18 @@ class ResidentImages(TensorSource):
         self._preparation = preparation
         self._names = names
 
+    @override
     def resident_bytes(self, count: int) -> int:
-        """As :meth:`Source.resident_bytes`; more than fits is decoded batch by batch."""
+        """Return the bytes; 0 for more than fits, which is decoded batch by batch."""
         if self._images.nbytes * count // max(1, len(self)) > RESIDENT_BYTES:
             return 0
         return super().resident_bytes(count)
 
+    @override
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:
-        """As :meth:`Source.read`; outside of training, batches carry the names of their images."""
+        """Yield the batches; outside of training, they carry their images' names."""
         for position, batch in enumerate(super().read(plan, start), start):
             batch.inputs = self._preparation(batch.inputs, noise.at(position) if noise else None)
             if noise is None:
@@ -106,10 +109,11 @@ class StoredImages(Source):
     def __len__(self) -> int:
         return len(self._names)
 
+    @override
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:
-        """As :meth:`Source.read`; images that cannot be decoded are left out of their batch."""
+        """Yield the batches; images that cannot be decoded are left out."""
         with ThreadPoolExecutor(self.threads or threads()) as pool:
             for position, (images, rows) in enumerate(self._decoded(pool, plan[start:]), start):
                 inputs = self._preparation(

@@ -87,7 +87,7 @@ def _mirrored(parts: Sequence[Part]) -> list[Part]:
 
 
 def _alike(one: Sequence[Part], other: Sequence[Part]) -> int:
-    """How many cells are the same until something differs."""
+    """Return the number of equal cells at the start."""
     cells = 0
     for (text, style), (other_text, other_style) in zip(one, other, strict=False):
         if style != other_style:
@@ -99,6 +99,6 @@ def _alike(one: Sequence[Part], other: Sequence[Part]) -> int:
 
 
 def _same(one: str, other: str) -> int:
-    """How many characters are the same from the first on."""
+    """Return the number of equal characters at the start."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))

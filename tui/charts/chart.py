@@ -90,7 +90,7 @@ class Chart(Canvas):
         self.span: Pair | None = None
         """The part of the x axis that is seen; ``None`` for all of it."""
         self.cursor: float | None = None
-        """Where on the x axis the values are told."""
+        """The x coordinate whose values are shown."""
 
     def plot(
         self, title: str, curves: Sequence[Curve], best: Pair | None = None, axis: str = "epoch"

@@ -119,7 +119,7 @@ class ChartExplorer(Chart, can_focus=True):
         self.action_zoom(-1)
 
     def _places(self) -> list[float]:
-        """Where there are points, from left to right."""
+        """Return the x coordinates of the points, from left to right."""
         return sorted({x for curve in self._curves for x, _ in curve.points if math.isfinite(x)})
 
     def _whole(self) -> Pair | None:

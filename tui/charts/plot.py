@@ -49,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """What one chart shows."""
+    """The content of one chart."""
 
     lines: Sequence[Line]
     best: Pair | None = None
@@ -60,7 +60,7 @@ class Plot:
     span: Pair | None = None
     """The part of the x axis that is seen; ``None`` for all of it."""
     cursor: float | None = None
-    """Where on the x axis a line is drawn from top to bottom."""
+    """The x coordinate of a vertical line."""
     cursor_color: Color = (128, 128, 128)
     time: bool = False
     """Whether x is in seconds."""
@@ -95,8 +95,10 @@ def draw(plot: Plot, width: int, height: int) -> list[Content]:
 
 
 def _prepared(line: Line, plot: Plot, span: Pair, columns: int) -> _Drawn | None:
-    """What is to be drawn of a line, ``None`` where nothing is. Smoothed is the line, not its
-    markers: they stay on what was measured."""
+    """Return what is drawn of a line; ``None`` where nothing is.
+
+    Smoothing changes the line, not its markers: they stay on the measured values.
+    """
     segments = segments_of(line.points, plot.log)
     raw = _seen(segments, plot, span, columns)
     if not raw:
@@ -151,7 +153,7 @@ def within(points: Sequence[Pair], span: Pair) -> Segment:
 
 
 def _crossing(before: Pair, after: Pair, x: float) -> Pair:
-    """Where the line between two points, the second further right, passes ``x``."""
+    """Return the point at ``x`` on the line between two points, the second further right."""
     share = (x - before[0]) / (after[0] - before[0])
     return x, before[1] + share * (after[1] - before[1])
 
@@ -306,7 +308,7 @@ def ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
 
 
 def time_ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
-    """As :func:`ticks`, for seconds: whole minutes, hours and days."""
+    """Return ticks like :func:`ticks`, for seconds: whole minutes, hours and days."""
     rough = (high - low) / count
     if rough < _TIMES[0]:
         values, texts = ticks(low, high, count)

@@ -49,7 +49,7 @@ class SeriesChart(ChartExplorer):
         self.post_message(self.Redrawn())
 
     def sign(self, style: str) -> Content:
-        """How a curve looks: a piece of its line with its marker."""
+        """Return a curve's sign in the legend: a piece of its line with its marker."""
         red, green, blue = self._color(style)
         return Content.styled(f"━{marker_of(style)}━", f"rgb({red},{green},{blue})")
 

@@ -1,4 +1,4 @@
-"""How commands speak: lines, tables and JSON on standard output, complaints on standard error.
+"""Output of the commands: lines, tables and JSON on standard output, errors on standard error.
 
 All text from outside passes here, and nothing in it reaches the terminal as a command.
 """
@@ -35,7 +35,7 @@ def text(content: str) -> None:
 
 
 def complain(error: object) -> None:
-    """What is wrong, each line of it marked as ours."""
+    """Print an error, each line of it with the program's name in front."""
     for part in str(error).splitlines():
         print(f"dltui: {plain(part, _LONGEST)}", file=sys.stderr, flush=True)
 

@@ -1,4 +1,4 @@
-"""What the exit status of ``dltui`` says."""
+"""Exit status of ``dltui``."""
 
 DONE = 0
 FAILED = 1

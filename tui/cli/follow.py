@@ -37,7 +37,7 @@ class Interrupts:
 
 
 class Reading:
-    """How far the events of a run were read, and what they said; at first nothing was."""
+    """The position in a run's events, and the history up to it; empty at first."""
 
     def __init__(self, run: RunDirectory) -> None:
         self.history = History()
@@ -82,9 +82,9 @@ def follow(
 
 
 def exit_status(history: History, asked_to_stop: bool, terminated: bool = False) -> int:
-    """What the end of a run means for whoever started it.
+    """Return the exit status for the end of a run.
 
-    ``terminated`` is whether the system wanted it to end.
+    ``terminated`` is whether the system asked this process to end.
     """
     match history.ending:
         case Finished():

@@ -1,4 +1,4 @@
-"""What a followed run looks like: one moving line on a terminal, plain lines, or JSON."""
+"""Output formats of a followed run: one moving line on a terminal, plain lines, or JSON."""
 
 from __future__ import annotations
 

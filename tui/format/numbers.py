@@ -1,4 +1,4 @@
-"""How numbers are written for people, on screens and on the command line."""
+"""Number formats for people, on screens and on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model answered, as text to read: written by the form of its records, whatever the task."""
+"""Predictions as text to read, formatted by the form of their records, whatever the task."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _chosen(record: Record) -> Content:
 
 
 def _of_what(record: Record) -> Content:
-    """What was judged, where the record says it."""
+    """Return the input of a prediction, where the record has it."""
     known = [text for name, text in record.items() if name != "label" and isinstance(text, str)]
     return literal("".join(f"   {text}" for text in known), _TEXT)
 

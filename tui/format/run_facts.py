@@ -34,7 +34,7 @@ def facts(summary: RunSummary, history: History) -> dict[str, str]:
 
 
 def error(history: History) -> str:
-    """Why the run failed; empty where it did not."""
+    """Return the error message of a failed run; empty for any other."""
     return history.ending.message if isinstance(history.ending, Failed) else ""
 
 

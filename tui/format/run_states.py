@@ -1,4 +1,4 @@
-"""How the state of a run is shown: a sign, a word and a colour."""
+"""The state of a run as a sign, a word and a colour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page about a run says, in blocks that any format can write."""
+"""The content of a page about a run, in blocks that any format can write."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What goes around Textual: output, keys, capabilities of the terminal."""
+"""The terminal around Textual: output, keys, capabilities."""

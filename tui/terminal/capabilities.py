@@ -1,4 +1,4 @@
-"""What the terminal can do, as far as its environment tells."""
+"""Capabilities of the terminal, as far as its environment shows them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _REFUSE_CLIPBOARD = ("apple_terminal",)
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What may be expected of a terminal."""
+    """Capabilities of a terminal."""
 
     kind: str
     colours: int
-    """How many it shows; 0 where none are wanted."""
+    """Number of colours; 0 where none are wanted."""
     inside: tuple[str, ...]
-    """What stands between: tmux, screen, ssh."""
+    """Programs between the application and the terminal: tmux, screen, ssh."""
     clipboard: str
     """Whether text that is copied here reaches the clipboard (the sequence OSC 52)."""
 

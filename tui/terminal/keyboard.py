@@ -11,9 +11,9 @@ from textual.app import App
 from textual.message_pump import MessagePump
 
 _PATIENCE_SECONDS = 1.0
-"""How long a key waits for the one before it: what hangs does not take the keyboard along."""
+"""Time-out for the key before; without it, a hanging handler would block the keyboard."""
 _PASSES = 10
-"""How often what a key caused may cause something else until the next key has its turn."""
+"""Rounds of messages that a key may cause before the next key is handled."""
 
 Typed = events.Key | events.Paste
 
@@ -72,7 +72,7 @@ class KeysInOrder(App[str]):
                 self.screen.call_later(self.screen._on_timer_update)
 
     def _asked(self) -> Sequence[MessagePump]:
-        """Who is asked what a key means, one after the other: up from where the focus is."""
+        """Return the nodes that handle a key, in order: from the focused widget upwards."""
         line = (self.focused or self.screen).ancestors_with_self if self.screen_stack else [self]
         return list(line)
 

@@ -46,7 +46,7 @@ _UNPACK: dict[str, Callable[[bytes], bytes]] = {
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What a person may say about how to read a file."""
+    """The user's options for reading a file."""
 
     delimiter: str = ""
     """Of a CSV; empty finds it."""

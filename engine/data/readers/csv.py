@@ -26,7 +26,7 @@ _DECIMAL_POINT = re.compile(r"[-+]?\d+\.\d+")
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a file writes its rows."""
+    """The format of a CSV file."""
 
     delimiter: str
     header: bool

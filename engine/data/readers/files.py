@@ -1,4 +1,4 @@
-"""Which files make up a data set, and which split each belongs to."""
+"""The files of a data set, and the split of each."""
 
 from __future__ import annotations
 
@@ -116,7 +116,10 @@ def _files(path: str, format: str) -> list[Path]:
 
 
 def _matching(parts: Sequence[str], folder: Path) -> Iterator[Path]:
-    """What a pattern stands for; below ``**`` no link to a folder is followed, as it may circle."""
+    """Yield the paths that a pattern matches.
+
+    Below ``**`` no symbolic link to a folder is followed, as it may lead back to itself.
+    """
     if "**" not in parts:
         names = glob.glob(os.path.join(*parts), root_dir=folder)  # noqa: PTH118, PTH207
         yield from (folder / name for name in names)

@@ -11,7 +11,7 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 
 ANSWERS = pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(pa.int64()))])
-"""As ``datasets`` keeps answers; empty lists where a question has none."""
+"""The type in which ``datasets`` keeps answers; empty lists where a question has none."""
 
 
 def is_squad(content: Any) -> bool:

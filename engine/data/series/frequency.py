@@ -28,7 +28,7 @@ _ON_GRID = 0.99
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """How far apart neighbouring rows are."""
+    """The time step between neighbouring rows."""
 
     unit: Unit
     step: int

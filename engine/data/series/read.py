@@ -31,7 +31,7 @@ _LONGEST_GRID = 4
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """What the columns of a table are for."""
+    """The roles of a table's columns: time, targets, inputs."""
 
     time: str
     """Empty where no column says the time and rows just follow each other."""

@@ -1,4 +1,4 @@
-"""How many steps it takes until a series repeats itself."""
+"""The season length of a series: number of steps until it repeats itself."""
 
 from __future__ import annotations
 

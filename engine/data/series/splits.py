@@ -110,12 +110,12 @@ def _joined(first: Series, second: Series) -> Series:
 
 @dataclass(frozen=True)
 class SeriesNote:
-    """What the schema of a split's table says."""
+    """The note in the schema of a split's table."""
 
     roles: Roles
     frequency: Frequency
     context: int
-    """How many of the first rows belong to the split before."""
+    """Number of leading rows that belong to the split before."""
 
 
 def series_table(series: Series, roles: Roles, context: int) -> pa.Table:
@@ -130,7 +130,7 @@ def series_table(series: Series, roles: Roles, context: int) -> pa.Table:
 
 
 def series_note(table: pa.Table) -> SeriesNote:
-    """What :func:`series_table` noted."""
+    """Read the note that :func:`series_table` wrote."""
     note = json.loads(table.schema.metadata[_KEY])
     roles = note["roles"]
     return SeriesNote(

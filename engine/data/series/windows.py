@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from torch import Tensor
+from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source
 
@@ -42,10 +43,11 @@ class WindowSource(Source):
     def __len__(self) -> int:
         return len(self._windows)
 
+    @override
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:
-        """As :meth:`Source.read`; nothing is augmented."""
+        """Yield the batches; nothing is augmented."""
         del noise
         for rows in plan[start:]:
             samples = rows.to(self._windows.device)

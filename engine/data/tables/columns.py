@@ -1,4 +1,4 @@
-"""What a column of a table holds, found out from its values, and its values as numbers or texts."""
+"""Types of table columns, inferred from their values; values as numbers or texts."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def encode_rows(features: Features, table: pa.Table, apart: bool = False) -> tup
 
 
 def encoded_bytes(features: Features, rows: int) -> int:
-    """What :func:`encode_rows` makes of so many rows."""
+    """Return the size in bytes of what :func:`encode_rows` returns for ``rows`` rows."""
     return rows * (4 * len(features.numeric) + 8 * len(features.categorical))
 
 

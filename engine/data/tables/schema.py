@@ -1,4 +1,4 @@
-"""What training rows tell of a table's columns: records only, so that importing them is cheap."""
+"""The columns of a table as fitted on training rows: records only, so that imports are cheap."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Column(_Record):
     name: str
     type: ColumnType
     reason: str = ""
-    """Why it is no input, empty when it can be one."""
+    """Reason why the column is no input; empty when it can be one."""
     missing: int = 0
     distinct: int = 0
     example: str = ""
     date_format: str = ""
-    """How dates are written, where they are text."""
+    """Format of the dates, where they are text."""
 
     @property
     def usable(self) -> bool:
@@ -39,9 +39,9 @@ class NumericFeature(_Record):
     part: str
     """``value``, ``missing``, or a part of a date."""
     knots: list[float] = []
-    """Where given, values are first mapped piecewise linearly from these …"""
+    """Inputs of a piecewise linear map that is applied to the values first; empty for none."""
     heights: list[float] = []
-    """… to these, which makes them normally distributed."""
+    """Outputs of that map at the knots: they make the values normally distributed."""
     mean: float
     std: float
 
@@ -60,7 +60,7 @@ class CategoricalFeature(_Record):
 
 
 class Features(_Record):
-    """How rows become inputs of a network, by :mod:`engine.data.tables.features`."""
+    """The mapping of rows to a network's inputs, for :mod:`engine.data.tables.features`."""
 
     columns: list[Column]
     """All columns that are used."""

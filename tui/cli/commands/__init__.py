@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 
 class Command(Protocol):
-    """What a module of this folder offers."""
+    """The interface of a module in this folder."""
 
     def arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -87,7 +87,7 @@ def _compared(driver: Driver | None, torch: dict[str, Any]) -> DriverReport:
 
 
 def _probe() -> tuple[dict[str, Any], str]:
-    """What torch says of the devices, and what went wrong with asking it."""
+    """Return torch's report on the devices, and the error message where there is none."""
     try:
         answer = subprocess.run(
             [sys.executable, "-P", "-m", "engine.hardware.probe"],

@@ -101,7 +101,7 @@ def execute(options: Namespace) -> int:
 
 
 def _elsewhere(options: Namespace) -> Place | None:
-    """Which machine this is, where the run belongs to another one."""
+    """Return this machine's node where the run belongs to another node; else ``None``."""
     if options.resume not in (None, _AUTO):
         train = RunDirectory.open(runs_folder(), options.resume).config().train
     elif options.preset and ("=" not in options.preset or Path(options.preset).exists()):
@@ -141,7 +141,7 @@ def _join_others(place: Place) -> int:
 
 
 def _end_of(run: RunDirectory) -> State:
-    """How a run ended whose first machine is through, but may not have said its last word."""
+    """Return the final state of a run whose main node may not have written its last event yet."""
     give_up = time.monotonic() + _WAIT_SECONDS
     while (state := run.state()) is State.RUNNING and time.monotonic() < give_up:
         time.sleep(_POLL_SECONDS)

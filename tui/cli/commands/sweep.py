@@ -119,7 +119,7 @@ def describe(row: TrialRow, table: SweepTable) -> str:
 
 
 def conclusion(table: SweepTable) -> list[str]:
-    """What the sweep has shown, said honestly."""
+    """Return sentences that sum up the sweep, whether or not it found an improvement."""
     best, preset = table.best, table.preset
     if best is None:
         return ["No trial went to its end."]
