@@ -1,8 +1,8 @@
-"""How the weights are kept that are not trained: in the fewest bytes that serve.
+"""The number format of frozen weights: the smallest that serves.
 
-Those of linear layers and convolutions are kept in the format that they are computed in. Autocast
-would bring them there in every step; so this takes half the memory, and gives the same numbers.
-With quantisation linear layers take four bits a weight instead.
+Linear layers and convolutions are kept in the format that they are computed in. Autocast would
+convert them in every step, so this halves the memory and returns the same numbers. With
+quantisation, linear layers take four bits a weight instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _AUTOCAST = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, Conv1D)
 
 
 def compress_frozen(network: nn.Module, four_bits: bool, compute: Compute) -> None:
-    """Bring what is frozen into its form, in place; raises :class:`TrainingError`.
+    """Convert frozen weights to their format, in place; raises :class:`TrainingError`.
 
     All other weights are in float32 afterwards: norms and embeddings, adapters and heads.
     """
@@ -42,7 +42,7 @@ def compress_frozen(network: nn.Module, four_bits: bool, compute: Compute) -> No
 
 
 def _outputs(network: nn.Module) -> set[nn.Module]:
-    """Layers that stay whole: what makes the logits, and heads that a trained copy stands for."""
+    """Return layers that are not quantised: the output layer, and originals of trained copies."""
     inner: Any = network
     base = inner.get_base_model() if hasattr(inner, "get_base_model") else inner
     output: nn.Module | None = getattr(base, "get_output_embeddings", lambda: None)()
@@ -55,7 +55,7 @@ def _outputs(network: nn.Module) -> set[nn.Module]:
 
 
 def _shared(network: nn.Module) -> set[nn.Parameter]:
-    """Weights that are an embedding's as well, which is not computed in half precision."""
+    """Return weights that are tied to an embedding, which is not computed in half precision."""
     return {
         parameter
         for module in network.modules()

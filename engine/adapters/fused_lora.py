@@ -1,9 +1,9 @@
-"""Peft's layers with fewer passes over memory.
+"""Peft's LoRA layers with fewer passes over memory.
 
-Peft computes ``base(x) + B(A(x)) * scale``: three passes over tensors as wide as the layer, and
-one more on the way back. On a CPU they take as long as the two narrow products themselves. Here
-the scale meets the narrow tensor and the sum is taken where the base's output lies, which neither
-a linear layer nor a convolution needs for its gradients.
+Peft computes ``base(x) + B(A(x)) * scale``: three passes over tensors as wide as the layer, and one
+more in the backward pass. On a CPU they take as long as the two narrow products themselves. Here
+the scale is applied to the narrow tensor, and the sum is computed in place in the base's output.
+Neither a linear layer nor a convolution needs that output for its gradients.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 
 def fuse(adapted: nn.Module) -> None:
-    """Let the plain LoRA layers of a network compute as above; names and weights stay."""
+    """Make the plain LoRA layers of a network compute as above; names and weights stay."""
     for module in adapted.modules():
         # Exactly these: layers of four bits and the like derive from them.
         if type(module) in _FASTER:
@@ -49,7 +49,7 @@ _FASTER: dict[type[nn.Module], type[nn.Module]] = {lora.Linear: _Linear, lora.Co
 
 
 def _only_adapter(layer: Any, x: Tensor) -> str | None:
-    """The adapter of a layer that has one in use, of the plain kind and in the input's format."""
+    """Return the adapter of a layer with one active adapter, plain and in the input's format."""
     if layer.disable_adapters or layer.merged or len(layer.active_adapters) != 1:
         return None
     (name,) = layer.active_adapters

@@ -1,4 +1,4 @@
-"""Put an adapter on a network, save it as peft does, and read it back."""
+"""LoRA adapters by peft: add to a network, save and load."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _INITS: dict[str, Any] = {"default": True, "gaussian": "gaussian", "pissa": "pis
 
 
 def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> nn.Module:
-    """``network`` with an adapter as ``config`` asks for: everything else is frozen.
+    """Return ``network`` with an adapter after ``config``; everything else is frozen.
 
-    ``base`` is the name of the weights that the network began with, for the adapter's record.
-    Without an adapter the network is returned as it is. Raises :class:`TrainingError`.
+    ``base`` is the name of the base model's weights, for the adapter's record. Without an adapter
+    the network is returned as it is. Raises :class:`TrainingError`.
     """
     if not config.active:
         return network
@@ -53,38 +53,38 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
         inference_mode=False,
     )
     if any(isinstance(module, Conv1D) for module in network.modules()):
-        lora.fan_in_fan_out = True  # GPT-2 keeps its weights the other way round
+        lora.fan_in_fan_out = True  # GPT-2 stores its weights transposed
     try:
         adapted: nn.Module = peft.get_peft_model(network, lora)
     except (ValueError, NotImplementedError) as error:
         raise TrainingError(f"adapter: {str(error).splitlines()[0]}") from error
     if base:
-        # peft takes the name that the network itself claims, which may be a folder of the hub.
+        # peft takes the name in the network's configuration, which may be a folder of the hub.
         lora.base_model_name_or_path = base
     fuse(adapted)
-    # With gradient checkpointing peft lets gradients down to the embeddings, see build_transformer.
+    # With gradient checkpointing peft lets gradients reach the embeddings, see build_transformer.
     getattr(network, "disable_input_require_grads", lambda: None)()
     return adapted
 
 
 def peft_model(network: nn.Module) -> Any:
-    """The ``PeftModel`` that a network with an adapter is, or has inside."""
+    """Return the ``PeftModel`` that a network with an adapter is, or contains."""
     inside = plain_network(network)
     assert isinstance(inside, peft.PeftModel)
     return inside
 
 
 def merged(network: nn.Module) -> nn.Module:
-    """A copy of the network with the adapter worked into its weights, free of peft."""
+    """Return a copy of the network with the adapter merged into its weights, free of peft."""
     apart = copy.deepcopy(network)
     dequantize(apart)
-    # The sum needs the digits that frozen weights in half precision lack.
+    # The sum needs the precision that frozen weights in half precision lack.
     whole: nn.Module = peft_model(apart.float()).merge_and_unload(safe_merge=True)
     return _inside(apart, whole).requires_grad_(True)
 
 
 def _inside(network: nn.Module, part: nn.Module) -> nn.Module:
-    """``part`` in the place of the plain network, with the same around it."""
+    """Return the network with ``part`` in place of the plain network inside."""
     if not isinstance(network, Transfer):
         return part
     network.network = part
@@ -92,10 +92,10 @@ def _inside(network: nn.Module, part: nn.Module) -> nn.Module:
 
 
 def save_initial(network: nn.Module, config: AdapterConfig, path: Path) -> None:
-    """Keep what PiSSA's adapter was before training, without which it cannot be saved later.
+    """Save PiSSA's adapter as initialised; without it the trained one cannot be saved.
 
-    PiSSA takes the largest part of each weight out of the network; what is saved in the end is
-    the difference, which fits the network as it was (Meng et al. 2024, appendix on conversion).
+    PiSSA takes the largest part of each weight out of the base model. The adapter that is saved is
+    the difference, which fits the original base model (Meng et al. 2024, appendix on conversion).
     """
     if config.init_lora_weights == "pissa" and not path.exists():
         save_file(_adapter_weights(network), path)
@@ -106,7 +106,7 @@ def save_adapter(network: nn.Module, folder: Path, initial: Path) -> None:
     model = peft_model(network)
     config: Any = model.peft_config["default"]
     if config.init_lora_weights != "pissa":
-        # Rows of added tokens are saved by themselves; peft would add the whole embedding.
+        # Rows of added tokens are saved separately; peft would add the whole embedding.
         model.save_pretrained(str(folder), save_embedding_layers=False)
         return
     weights = _difference(_adapter_weights(network), load_file(initial))
@@ -126,7 +126,7 @@ def _adapter_weights(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _difference(trained: dict[str, Tensor], initial: dict[str, Tensor]) -> dict[str, Tensor]:
-    """``B·A − B₀·A₀`` as one pair of matrices: ``[B, −B₀] · [A; A₀]``; the rest as it is."""
+    """Return ``B·A − B₀·A₀`` as one pair of matrices: ``[B, −B₀] · [A; A₀]``; the rest as it is."""
     weights = dict(trained)
     for name, before in initial.items():
         if ".lora_A." in name:
@@ -142,7 +142,7 @@ def check_weights(folder: Path) -> None:
 
 
 def load_adapter(network: nn.Module, folder: Path) -> nn.Module:
-    """``network`` with the adapter that lies in ``folder``; raises ``FileNotFoundError``."""
+    """Return ``network`` with the adapter in ``folder``; raises ``FileNotFoundError``."""
     check_weights(folder)
     adapted: nn.Module = peft.PeftModel.from_pretrained(plain_network(network), str(folder))
     return _inside(network, adapted)
@@ -169,7 +169,7 @@ def _kept_whole(network: nn.Module, config: AdapterConfig) -> list[str]:
 
 
 def _added_tokens(network: nn.Module, kept: list[str]) -> dict[str, list[int]] | None:
-    """New rows of the embedding, and of the output layer, by the name of the layer."""
+    """Return the added rows of the embedding and of the output layer, by the name of the layer."""
     model: Any = network
     tokens = list(getattr(network, "added_tokens", ()))
     if not tokens:
@@ -184,7 +184,7 @@ def _added_tokens(network: nn.Module, kept: list[str]) -> dict[str, list[int]] |
 
 
 def _shortest(network: nn.Module, targets: list[str]) -> list[str]:
-    """The last parts of the names where those mean the same layers, else the full names.
+    """Return the last parts of the names if they match the same layers, else the full names.
 
     Short names keep the saved configuration readable and let it fit networks of another depth.
     """

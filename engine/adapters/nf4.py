@@ -1,8 +1,8 @@
-"""Linear layers whose weights take four bits each (NF4 of QLoRA, Dettmers et al. 2023).
+"""Linear layers with 4-bit weights (NF4 of QLoRA, Dettmers et al. 2023).
 
-The arithmetic is bitsandbytes'. The layer around it is our own, because bitsandbytes' own one
-writes its weights into every checkpoint, changes the type of a bias that is trained, and on some
-CPUs repacks its weights in an evaluation, after which it has no gradients.
+The arithmetic is bitsandbytes'. The layer around it is our own: bitsandbytes' layer writes its
+weights into every checkpoint and changes the type of a trained bias. On some CPUs it repacks its
+weights in an evaluation, after which it has no gradients.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
+from typing_extensions import override
 
 from engine.errors import TrainingError
 
 _BLOCK = 64
 """Weights that share a scale."""
 _SCALES = 256
-"""Scales, of eight bits themselves, that share one in float32."""
+"""Scales, quantised to eight bits themselves, that share one scale in float32."""
 
 
 def bitsandbytes(field: str) -> ModuleType:
-    """The library; raises :class:`TrainingError` where it is missing, for ``field`` needs it."""
+    """Return the library, which ``field`` needs; raises :class:`TrainingError` if it is missing."""
     try:
         import bitsandbytes as library
     except ImportError as error:
@@ -40,8 +41,8 @@ class Linear4bit(nn.Module):
     """A frozen linear layer: inputs ``[..., in_features]``, outputs ``[..., out_features]``.
 
     It computes in the type of its input, or of autocast where that is on. Its weights are no
-    parameters and not part of a checkpoint: whoever goes on quantises the same base again. On the
-    device ``meta`` it takes the room of a real one, and computes shapes without bitsandbytes.
+    parameters and not part of a checkpoint: a resumed run quantises the same base model again. On
+    the device ``meta`` it has the size of a real one, and computes shapes without bitsandbytes.
     """
 
     packed: Tensor
@@ -69,8 +70,9 @@ class Linear4bit(nn.Module):
         self.register_buffer("packed", packed, persistent=False)
         self.register_buffer("scales", scales, persistent=False)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
-        """As :class:`torch.nn.Linear`; gradients go to the input and to the bias."""
+        """Return the layer's output; gradients flow to the input and to the bias."""
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
         bias = None if self.bias is None else self.bias.to(x.dtype)
@@ -83,9 +85,9 @@ class Linear4bit(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The weights that are computed with, ``[outputs, inputs]``, made anew at each call.
+        """Dequantise the weights, ``[outputs, inputs]``, anew at each call.
 
-        DoRA needs them. Of a layer that was transposed they are so again.
+        DoRA needs them. If the original layer was transposed, so are they.
         """
         if self._state is None:
             made = self.packed.new_empty(self.out_features, self.in_features, dtype=torch.float32)
@@ -96,11 +98,11 @@ class Linear4bit(nn.Module):
 
     @property
     def packed_weights(self) -> int:
-        """Number of its weights."""
+        """Return the number of weights."""
         return self.in_features * self.out_features
 
     def plain(self) -> nn.Module:
-        """The layer that it stood for, with the weights that it computes with."""
+        """Return a plain layer with the dequantised weights."""
         layer: Any
         if self.transposed:
             layer = Conv1D(self.out_features, self.in_features)  # type: ignore[no-untyped-call]
@@ -119,7 +121,7 @@ class Linear4bit(nn.Module):
 
 
 class _Imagined(torch.autograd.Function):
-    """What a layer of four bits takes: all its weights for a moment, on the way there and back."""
+    """Stand-in with the memory of a 4-bit layer: all weights for a moment, forward and backward."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, shape: tuple[int, int], bias: Tensor | None) -> Tensor:
@@ -135,10 +137,10 @@ class _Imagined(torch.autograd.Function):
 
 
 def quantize(network: nn.Module, place: torch.device, keep: set[nn.Module]) -> int:
-    """Give the frozen linear layers but those to ``keep`` four bits a weight, one after another.
+    """Quantise the frozen linear layers except ``keep`` to four bits, one after another.
 
-    Layer by layer they come to ``place``, so that it never holds the whole network as it was.
-    Returns how many there were.
+    Layers move to ``place`` one by one, so that it never holds the whole unquantised network.
+    Returns their number.
     """
     count = 0
     for parent in list(network.modules()):
@@ -150,9 +152,9 @@ def quantize(network: nn.Module, place: torch.device, keep: set[nn.Module]) -> i
 
 
 def _fits(layer: nn.Module) -> TypeGuard[nn.Linear | Conv1D]:
-    """Whether it is frozen and linear, and its rows are whole blocks.
+    """Return whether it is frozen and linear, with rows of whole blocks.
 
-    With other rows bitsandbytes' kernel for the CPU mistakes the scales.
+    For other rows bitsandbytes' CPU kernel uses the wrong scales.
     """
     if not isinstance(layer, nn.Linear | Conv1D) or layer.weight.requires_grad:
         return False
@@ -160,7 +162,7 @@ def _fits(layer: nn.Module) -> TypeGuard[nn.Linear | Conv1D]:
 
 
 def dequantize(network: nn.Module) -> None:
-    """Put plain layers back in the place of those with four bits."""
+    """Replace 4-bit layers by plain ones."""
     for parent in list(network.modules()):
         for name, layer in list(parent.named_children()):
             if isinstance(layer, Linear4bit):

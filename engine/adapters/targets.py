@@ -1,4 +1,4 @@
-"""Which layers of a network can get an adapter, and which of them a configuration names."""
+"""Target modules of adapters: the layers of a network, and those that a configuration names."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from engine.models.transfer import Transfer
 from engine.reports.layer_groups import TargetGroup
 
 _HEADS = ("classifier", "pre_classifier", "score", "qa_outputs", "fc", "head", "heads")
-"""Names of outermost modules that are made anew for a task, in transformers and torchvision."""
+"""Names of outermost modules that are new for a task, in transformers and torchvision."""
 _IN_ATTENTION = re.compile(r"att|\b(q|k|v|o)(_proj|_lin)?\b|self", re.IGNORECASE)
 
 
 def plain_network(network: nn.Module) -> nn.Module:
-    """The network as others know it, by whose names an adapter is saved: without what is around."""
+    """Return the network without our own wrapper; adapters are saved with its layers' names."""
     return network.network if isinstance(network, Transfer) else network
 
 
 def adaptable(network: nn.Module) -> dict[str, nn.Module]:
-    """Linear and convolution layers by full name, without the head and without tied outputs.
+    """Return linear and convolution layers by full name, except the head and tied outputs.
 
     Grouped convolutions are left out: an adapter on them cannot be merged.
     """
@@ -42,10 +42,10 @@ def adaptable(network: nn.Module) -> dict[str, nn.Module]:
 
 
 def heads(network: nn.Module) -> list[str]:
-    """Names of the modules that are new for the task and so must be trained whole."""
+    """Return the names of modules that are new for the task and must be trained in full."""
     told = getattr(network, "head_name", None)  # of a network on images
     outermost = [told] if told else [n for n, _ in network.named_children() if n in _HEADS]
-    # Further in, such as a pooler that the weights of a language model lack.
+    # Further in, such as a pooler that is missing in the weights of a language model.
     inner = [
         name
         for name in getattr(network, "new_layers", ())
@@ -55,9 +55,9 @@ def heads(network: nn.Module) -> list[str]:
 
 
 def target_groups(network: nn.Module) -> list[TargetGroup]:
-    """The layers that can get an adapter, grouped by name, in the order of the network.
+    """Return the layers that can get an adapter, grouped by name, in the order of the network.
 
-    Works on the meta device: only shapes are looked at.
+    Works on the meta device: only shapes are used.
     """
     grouped: dict[str, dict[str, nn.Module]] = {}
     for name, module in adaptable(network).items():
@@ -68,7 +68,7 @@ def target_groups(network: nn.Module) -> list[TargetGroup]:
 
 
 def resolve(network: nn.Module, config: AdapterConfig) -> list[str]:
-    """Full names of the layers that ``config`` targets.
+    """Return the full names of the layers that ``config`` targets.
 
     Raises :class:`TrainingError` for a name that matches nothing, with the nearest names.
     """
@@ -97,7 +97,7 @@ def resolve(network: nn.Module, config: AdapterConfig) -> list[str]:
 
 def _matching(target: str, layers: dict[str, nn.Module], network: nn.Module) -> list[str]:
     if target == ALL_LINEAR:
-        # A network of convolutions alone has nothing linear but its head.
+        # A network of convolutions alone has no linear layer except its head.
         return _linear(layers) or list(layers)
     if target == ATTENTION:
         return [name for name in layers if _in_attention(name)]
@@ -121,7 +121,7 @@ def _nothing_matches(target: str, layers: dict[str, nn.Module]) -> tuple[str, st
 
 
 def _group_of(name: str) -> str:
-    """Last part of a name; a number says nothing, so the part before it comes along."""
+    """Return the last part of a name, with the part before it if it is a number."""
     before, _, last = name.rpartition(".")
     return f"{before.rpartition('.')[2]}.{last}" if last.isdigit() and before else last
 
@@ -145,12 +145,12 @@ def _group(
 
 
 def _in_attention(name: str) -> bool:
-    """Whether a layer belongs to attention, by the modules around it or its own usual name."""
+    """Return whether a layer belongs to attention, by its name or the modules around it."""
     return _IN_ATTENTION.search(name.replace("_attn", ".attn")) is not None
 
 
 def _sides(module: nn.Module) -> tuple[int, int, Sequence[int]]:
-    """Inputs, outputs, kernel; inputs of a grouped convolution are those of one group."""
+    """Return inputs, outputs and kernel; for a grouped convolution the inputs of one group."""
     if isinstance(module, Conv1D):
         return module.weight.shape[0], module.weight.shape[1], ()
     if isinstance(module, nn.Linear):
@@ -165,7 +165,7 @@ def _shape(module: nn.Module) -> str:
 
 
 def _per_rank(module: nn.Module) -> int:
-    """Parameters a unit of rank: a column of inputs (times the kernel) and a row of outputs."""
+    """Return parameters for each unit of rank: a column of inputs × kernel, a row of outputs."""
     inputs, outputs, kernel = _sides(module)
     size = 1
     for side in kernel:
@@ -182,6 +182,6 @@ def _peft_defaults(network: nn.Module) -> list[str]:
 
 
 def _output_embeddings(network: nn.Module) -> set[str]:
-    """The name of a language model's output layer, which shares its weights with the input."""
+    """Return the name of a language model's output layer if its weights are tied to the input."""
     output = getattr(network, "get_output_embeddings", lambda: None)()
     return {name for name, module in network.named_modules() if module is output and name}

@@ -1,7 +1,7 @@
-"""Samples that lie on the disk as rows of numbers, and batches of them in a random order.
+"""Memory-mapped samples: rows of numbers in a file, read in random order.
 
-What is held in memory does not grow with the rows. Their order is random among some hundred
-thousand rows that lie in pieces all over the data, so each part of the file is read but once an
+Memory use does not grow with the number of rows. Rows are shuffled in pools of some hundred
+thousand rows, whose chunks lie all over the data. So each part of the file is read only once an
 epoch.
 """
 
@@ -16,24 +16,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source, TensorSource, mixed, on_device
 
 MANY_BYTES = 1 << 25
-"""More than this of a split lies on the disk rather than in memory …"""
+"""Splits larger than this are memory-mapped rather than held in memory …"""
 DEVICE_BYTES = 1 << 30
-"""… and up to this on a GPU all the same."""
+"""… and on a GPU, splits larger than this."""
 _PIECE = 1024
-"""Neighbours that are read in the same part of an epoch."""
+"""Neighbouring rows that are read in the same part of an epoch."""
 _POOL = 256
-"""So many pieces are mixed with each other."""
+"""Number of chunks that are shuffled together."""
 
 
 class RowSource(TensorSource):
-    """Samples that are held on the device, since they are few enough."""
+    """Samples that are few enough to be held on the device."""
 
+    @override
     def resident_bytes(self, count: int) -> int:
-        """As :meth:`Source.resident_bytes`; more than a few lie on the disk."""
+        """Return the bytes; 0 where the samples are memory-mapped."""
         held = super().resident_bytes(count)
         most = MANY_BYTES if self._all[0].device.type == "cpu" else DEVICE_BYTES
         return held if held <= 2 * most else 0
@@ -56,10 +58,11 @@ class MappedSource(Source):
     def __len__(self) -> int:
         return len(next(iter(self._inputs.values())))
 
+    @override
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:
-        """As :meth:`Source.read`; nothing is augmented."""
+        """Yield the batches; nothing is augmented."""
         del noise
         for number in range(start, len(plan)):
             rows = plan[number].numpy()
@@ -67,15 +70,16 @@ class MappedSource(Source):
             targets = None if self._targets is None else _taken(self._targets, rows)
             yield on_device(Batch(inputs, targets, len(rows)), self._device, self.pinned)
 
+    @override
     def plan(self, batch_size: int, generator: torch.Generator | None = None) -> Sequence[Tensor]:
-        """As :meth:`Source.plan`, made piece by piece while it is read."""
+        """Return the row numbers of each batch, computed lazily."""
         if generator is None:
             return _Plan(_InOrder(len(self)), batch_size)
         return _Plan(_Mixed(len(self), generator), batch_size)
 
 
 def _taken(array: NDArray[Any], rows: NDArray[np.int64]) -> Tensor:
-    """Some rows, copied by one thread: torch would start others for so little."""
+    """Copy rows with one thread: torch would start more threads for so little."""
     return torch.from_numpy(array.take(rows, axis=0))
 
 
@@ -88,7 +92,7 @@ class _InOrder:
 
 
 class _Mixed:
-    """All numbers below ``count`` in a random order, of which any part can be asked for."""
+    """A lazy random permutation of all numbers below ``count``."""
 
     def __init__(self, count: int, generator: torch.Generator) -> None:
         self.count = count
@@ -96,7 +100,7 @@ class _Mixed:
         self._pools = torch.split(pieces, _POOL)
         self._seed = int(torch.randint(2**62, (1,), generator=generator))
         sizes = [len(pool) * _PIECE for pool in self._pools]
-        if count:  # the last piece may be short, wherever it came to be
+        if count:  # the last chunk may be shorter, wherever it was shuffled to
             last = int((pieces == len(pieces) - 1).nonzero()) // _POOL
             sizes[last] -= len(pieces) * _PIECE - count
         self._ends = list(accumulate(sizes))
@@ -123,7 +127,7 @@ class _Mixed:
 
 
 class _Plan(Sequence[Tensor]):
-    """The batches of an order; as ever, a single left-over sample joins the batch before it."""
+    """The batches of an order; a single left-over sample joins the batch before it."""
 
     def __init__(
         self, order: _InOrder | _Mixed, batch_size: int, part: range | None = None

@@ -1,6 +1,6 @@
-"""Batches that a thread reads while the network is busy with those before.
+"""Prefetching: a thread reads batches while the network is computing.
 
-Their order and content are those of the source, so a run is the same with and without.
+Their order and content are those of the source, so a run is the same with and without it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.batches.source import Batch, Noise, Source
 T = TypeVar("T")
 
 _AHEAD = 2
-"""So many batches wait at most."""
+"""Number of prefetched batches, at most."""
 
 
 def batches_of(
@@ -29,14 +29,14 @@ def batches_of(
     start: int = 0,
     noise: Noise | None = None,
 ) -> Iterator[Batch]:
-    """As :meth:`Source.read`, ahead of the network where the source says that it pays."""
+    """Yield the batches of :meth:`Source.read`, prefetched where the source says that it pays."""
     batches = source.read(plan, start, noise)
     wanted = source.threads if source.threads is not None else int(device.type != "cpu")
     return ahead(batches, device) if source.slow and wanted else batches
 
 
 def ahead(items: Iterator[T], device: torch.device | None = None) -> Generator[T]:
-    """The same items in the same order, made by a thread; what it raises is raised here.
+    """Yield the same items in the same order, prefetched by a thread; re-raises its exceptions.
 
     The thread ends with the generator.
     """
@@ -51,7 +51,7 @@ def ahead(items: Iterator[T], device: torch.device | None = None) -> Generator[T
             yield made[0]
     finally:
         ended.set()
-        with contextlib.suppress(queue.Empty):  # it may be waiting for a place
+        with contextlib.suppress(queue.Empty):  # it may be waiting for room in the queue
             while True:
                 ready.get_nowait()
         thread.join()

@@ -1,7 +1,7 @@
-"""Batches, where they come from, and their order.
+"""Sources of batches, and the order of their samples.
 
-The order is a pure function of seed and epoch, noise a pure function of seed, epoch and position:
-whoever knows these three numbers can go on in the middle of an epoch.
+The order is a pure function of seed and epoch; noise is a pure function of seed, epoch and
+position. So these three numbers suffice to resume in the middle of an epoch.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 _RESIDENT_BYTES = 1 << 28
-"""Data up to this size is copied into the order of an epoch at once; larger is read by batch."""
+"""Data up to this size is copied in the order of an epoch at once; larger data batch by batch."""
 
 
 @dataclass(slots=True)
@@ -26,9 +27,9 @@ class Batch:
     """A tensor, or a dictionary of tensors, as the task's network takes them."""
     targets: Any = None
     weight: float = 1.0
-    """Terms in the loss (samples or tokens): how much this batch counts beside others."""
+    """Terms in the loss (samples or tokens): this batch's weight in a sum over batches."""
     rows: Any = None
-    """The samples as they were read (an Arrow table), where a task wants to show them."""
+    """The samples as they were read (an Arrow table), for tasks that show them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,10 @@ class Noise:
     epoch: int
     device: torch.device
     rank: int = 0
-    """Which of several processes reads the batches: each has noise of its own."""
+    """Rank of the process that reads the batches; each rank has its own noise."""
 
     def at(self, position: int) -> torch.Generator:
-        """The generator for the batch at ``position``; the same whenever it is asked for."""
+        """Return the generator for the batch at ``position``; the same at each call."""
         generator = torch.Generator(self.device)
         return generator.manual_seed(
             mixed(self.seed, self.epoch, position, *[self.rank] * bool(self.rank))
@@ -50,7 +51,7 @@ class Noise:
 
 
 def mixed(*numbers: int) -> int:
-    """One 63-bit seed from several numbers (splitmix64's finaliser, Steele et al. 2014)."""
+    """Return a 63-bit seed from several numbers (splitmix64's finaliser, Steele et al. 2014)."""
     state = 0
     for number in numbers:
         state = (state + number + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
@@ -64,15 +65,15 @@ class Source(ABC):
     """A split that is ready for the network."""
 
     slow = False
-    """Whether its batches must be gathered or decoded first, so that a thread may do it ahead."""
+    """Whether batches must be gathered or decoded first, so that prefetching pays."""
     threads: int | None = None
-    """Threads that read, as the configuration has it: ``None`` leaves it to the source."""
+    """Number of threads that read; ``None`` leaves it to the source."""
     pinned = True
-    """Whether batches go to a GPU from memory that cannot be paged out."""
+    """Whether batches are copied to a GPU from pinned memory."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """Number of samples."""
+        """Return the number of samples."""
 
     @abstractmethod
     def read(
@@ -84,7 +85,7 @@ class Source(ABC):
         """
 
     def plan(self, batch_size: int, generator: torch.Generator | None = None) -> Sequence[Tensor]:
-        """Row numbers of each batch: shuffled with a generator, in order without one.
+        """Return the row numbers of each batch: shuffled with a generator, in order without one.
 
         A single left-over sample joins the batch before it, since batch norm cannot train on one.
         """
@@ -93,17 +94,17 @@ class Source(ABC):
         return split_rows(torch.randperm(len(self), generator=generator), batch_size)
 
     def evaluation_plan(self, batch_size: int) -> Sequence[Tensor]:
-        """As :meth:`plan` without a generator, in whatever order is fastest."""
+        """Return batches like :meth:`plan` without a generator, in the order that is fastest."""
         return self.plan(batch_size)
 
     def resident_bytes(self, count: int) -> int:
-        """What ``count`` samples like these would hold of the device's memory all the time."""
+        """Return the bytes of device memory that ``count`` such samples would hold permanently."""
         del count
         return 0
 
 
 def split_rows(rows: Tensor, batch_size: int) -> list[Tensor]:
-    """``rows`` in pieces of ``batch_size``; a last piece of one joins the piece before."""
+    """Split ``rows`` by ``batch_size``; a last batch of one joins the batch before."""
     pieces = list(torch.split(rows, batch_size))
     if len(pieces) > 1 and len(pieces[-1]) == 1:
         last = pieces.pop()
@@ -112,12 +113,12 @@ def split_rows(rows: Tensor, batch_size: int) -> list[Tensor]:
 
 
 def epoch_plan(source: Source, batch_size: int, seed: int, epoch: int) -> Sequence[Tensor]:
-    """The batches of an epoch, the same for the same seed and epoch."""
+    """Return the batches of an epoch, the same for the same seed and epoch."""
     return source.plan(batch_size, torch.Generator().manual_seed(mixed(seed, epoch)))
 
 
 def on_device(batch: Batch, device: torch.device, pinned: bool) -> Batch:
-    """The batch with its tensors on ``device``; if ``pinned``, without waiting for the copy."""
+    """Move a batch's tensors to ``device``; if ``pinned``, without waiting for the copy."""
     if device.type == "cpu":
         return batch
     return Batch(
@@ -127,9 +128,9 @@ def on_device(batch: Batch, device: torch.device, pinned: bool) -> Batch:
 
 
 def moved(part: Any, device: torch.device, pinned: bool) -> Any:
-    """Tensors, also within dictionaries, on ``device``; the rest as it is."""
+    """Return tensors, also within dictionaries, on ``device``; the rest as it is."""
     if isinstance(part, Tensor):
-        # From memory that stays where it is, a GPU fetches it by itself.
+        # From pinned memory, a GPU copies by itself.
         ready = part.pin_memory() if pinned and device.type == "cuda" else part
         return ready.to(device, non_blocking=True)
     if isinstance(part, dict):
@@ -138,7 +139,7 @@ def moved(part: Any, device: torch.device, pinned: bool) -> Any:
 
 
 class TensorSource(Source):
-    """Samples that lie on the device as tensors whose first dimension counts them."""
+    """Samples on the device, as tensors whose first dimension counts them."""
 
     def __init__(self, inputs: dict[str, Tensor] | Tensor, targets: Tensor | None = None) -> None:
         self.inputs = inputs
@@ -149,16 +150,18 @@ class TensorSource(Source):
     def __len__(self) -> int:
         return len(self._all[0])
 
+    @override
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:
-        """As :meth:`Source.read`; small data is permuted once and then only sliced."""
+        """Yield the batches; small data is permuted once and then only sliced."""
         for position, (inputs, targets, count) in enumerate(self._pieces(plan[start:]), start):
             batch = Batch(inputs, targets, count)
             yield self.augment(batch, noise.at(position)) if noise and self.augments else batch
 
+    @override
     def resident_bytes(self, count: int) -> int:
-        """As :meth:`Source.resident_bytes`; small data lies there twice, the second in order."""
+        """Return the bytes; small data is held twice, the second time in the epoch's order."""
         held: int = sum(tensor.nbytes for tensor in self._all)
         once = held * count // max(1, len(self))
         return once * 2 if once <= _RESIDENT_BYTES else once
@@ -167,7 +170,7 @@ class TensorSource(Source):
     """Whether :meth:`augment` does anything."""
 
     def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """The batch with noise from ``generator``."""
+        """Return the batch with noise from ``generator``."""
         del generator
         return batch
 

@@ -1,1 +1,1 @@
-"""Start a worker and watch it, on one machine or several."""
+"""Start and supervise workers, on one node or several."""

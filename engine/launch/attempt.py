@@ -1,4 +1,4 @@
-"""One process's attempt at a run: alone, with a beating heart, and with exactly one last word."""
+"""One attempt at a run: locked, with a heartbeat, and with exactly one final event."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Work = Callable[[RunDirectory, EventLog, Termination], Event]
 
 
 def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
-    """Do ``work`` on ``run`` and write its last event, which is returned.
+    """Do ``work`` on ``run``; write its final event and return it.
 
-    Raises :class:`~engine.errors.RunError` when another process has the run for longer than
-    ``patience`` seconds. What ``work`` raises is raised on, after a :class:`Failed` was written.
+    Raises :class:`~engine.errors.RunError` when another process holds the run for longer than
+    ``patience`` seconds. Exceptions of ``work`` are re-raised after a :class:`Failed` was written.
     """
     with run.locked(patience):
         termination = Termination()
-        # A signal that comes before the work is heard with it; one that comes after is too late.
+        # A signal before the work is handled in it; one that comes after is too late.
         with termination.deferred(), termination.handled(), _beating(run), _log_of(run) as events:
             try:
                 with termination.heard():
@@ -67,19 +67,19 @@ def _no_room(run: RunDirectory, reason: str) -> TrainingError:
 
 
 def defect(error: Exception) -> str:
-    """What to say of an error that nobody foresaw."""
+    """Return the message for an unexpected error."""
     return f"Internal error: {type(error).__name__}: {str(error)[:300]}"
 
 
 def _note(run: RunDirectory) -> None:
-    """The whole story goes into the log of the run."""
+    """Write the traceback to the run's log."""
     with contextlib.suppress(OSError), run.open_log() as log:
         log.write(traceback.format_exc().encode(errors="replace"))
 
 
 @contextmanager
 def _beating(run: RunDirectory) -> Iterator[None]:
-    """Show that the process lives, and keep its log small."""
+    """Write the heartbeat while the process is running, and trim its log."""
     ended = threading.Event()
     heart = threading.Thread(target=_beat, args=(run, ended), daemon=True)
     heart.start()

@@ -11,10 +11,10 @@ from engine.training.run import train_in
 
 
 def train(config: RunConfig, run: RunDirectory | None = None) -> RunDirectory:
-    """Train here and now, in this process; returns the run's directory.
+    """Train in this process; returns the run's directory.
 
-    Raises :class:`~engine.errors.UserError` for what the user can mend; whatever is raised, the
-    run has its last event.
+    Raises :class:`~engine.errors.UserError` for what the user can correct; whatever is raised, the
+    run has its final event.
     """
     run = run or RunDirectory.create(runs_folder(), config)
     attempt(run, train_in_ranks if run.config().train.processes > 1 else train_in)

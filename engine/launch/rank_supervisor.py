@@ -1,9 +1,9 @@
-"""A run whose network several processes train: this one watches over them.
+"""The supervisor of a run with several training processes.
 
-``ranks/`` in the run's directory has what each of them prints and reports beside the run itself,
-and its last word. One that dies ends all; they start again from the newest checkpoint, but not
-where a person has to mend something first. Of several machines each has such a process; that of
-the first one decides, see :mod:`engine.launch.rendezvous`.
+``ranks/`` in the run's directory has the output and the events of each process except the main one,
+and the final event of each. One process that fails ends all. They restart from the newest
+checkpoint, unless the user has to correct something first. With several nodes, each has a
+supervisor; that of the main node decides, see :mod:`engine.launch.rendezvous`.
 """
 
 from __future__ import annotations
@@ -31,49 +31,49 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, EventLog, Failed, Log, decode, encode
 
 MENDABLE, DEFECT, PEER_LOST = 1, 2, 3
-"""Exit status of a process that failed: for a reason a person can mend, by a mistake of the
-program, because another one was gone."""
+"""Exit status of a failed process: an error that the user can correct, a defect of the program, the
+loss of another process."""
 _POLL_SECONDS = 0.1
 _LAST_WORDS_SECONDS = 5.0
-"""Time for the one that died to be found, after another has noticed."""
+"""Time-out for finding the failed process, after another has noticed."""
 _TAIL = 2000
 _LOOPBACK = "lo" if sys.platform == "linux" else "lo0"
 
 
 class _Died(Exception):
-    """A process of the group ended, though the training had not."""
+    """A process of the group exited before the end of training."""
 
 
 class _Unconnected(_Died):
-    """None of this machine's processes is the one to blame."""
+    """The cause is none of this node's processes."""
 
 
 @dataclass(frozen=True)
 class _Crew:
-    """The processes of this machine."""
+    """The processes of this node."""
 
     run: RunDirectory
     size: int
-    """Those of all machines."""
+    """World size: number of processes on all nodes."""
     ranks: range
     meeting: str
     environment: Mapping[str, str]
     members: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def failed(self) -> bool:
-        """Whether one of them ended otherwise than well."""
+        """Return whether one of them exited with an error."""
         return any(member.poll() for member in self.members)
 
 
 def train_in_ranks(run: RunDirectory, events: EventLog, termination: Termination) -> Event:
-    """Train as :func:`engine.training.run.train_in` does, in as many processes as are asked for.
+    """Train like :func:`engine.training.run.train_in`, in as many processes as are asked for.
 
-    Raises :class:`TrainingError` with the words of the process that failed.
+    Raises :class:`TrainingError` with the message of the process that failed.
     """
     train = run.config().train
 
     def asked() -> bool:
-        # Nobody trains yet who could stop and keep something.
+        # No process is training yet that could stop and save something.
         return termination.asked() or control.waits(run.control, control.STOP)
 
     with rendezvous.gathered(run, train) as others:
@@ -95,10 +95,10 @@ def train_in_ranks(run: RunDirectory, events: EventLog, termination: Termination
 
 
 def join(run: RunDirectory, node: int, wanted: Callable[[], bool]) -> None:
-    """Train beside the first machine as the ``node``-th after it, for as long as it goes on.
+    """Train as node ``node`` of a run that belongs to the main node, until the run ends.
 
-    When it is not ``wanted`` any more, its processes are ended, and the first machine told so.
-    Raises :class:`TrainingError` with what failed here, or when the first machine is gone.
+    When ``wanted`` turns false, this node's processes are ended and the main node is notified.
+    Raises :class:`TrainingError` for an error here, or when the main node is lost.
     """
     train = run.config().train
     first = rendezvous.Other(run, node)
@@ -110,7 +110,7 @@ def join(run: RunDirectory, node: int, wanted: Callable[[], bool]) -> None:
 
 
 def _beside(crew: _Crew, first: rendezvous.Other, wanted: Callable[[], bool]) -> None:
-    """One attempt on another machine than the first."""
+    """Run one attempt on a node other than the main node."""
     with _started(crew):
         while any(member.poll() is None for member in crew.members) and not crew.failed():
             if not first.goes_on():
@@ -131,14 +131,14 @@ def _beside(crew: _Crew, first: rendezvous.Other, wanted: Callable[[], bool]) ->
 
 
 def _leave_time(crew: _Crew) -> None:
-    """The first machine is through; these are about to be."""
+    """Wait for the processes to exit: the main node has finished."""
     give_up = time.monotonic() + _LAST_WORDS_SECONDS
     while any(member.poll() is None for member in crew.members) and time.monotonic() < give_up:
         time.sleep(_POLL_SECONDS)
 
 
 def _crew(run: RunDirectory, train: TrainConfig, node: int) -> _Crew:
-    """The processes of the ``node``-th machine, not yet started."""
+    """Return the processes of node ``node``, not yet started."""
     ranks = range(node * train.devices, (node + 1) * train.devices)
     if train.machines == 1:
         meeting = run.ranks / f"meeting-{time.time_ns()}"
@@ -148,12 +148,12 @@ def _crew(run: RunDirectory, train: TrainConfig, node: int) -> _Crew:
 
 
 def report_file(run: RunDirectory, rank: int) -> Path:
-    """Where a process's events go: the first one's are those of the run."""
+    """Return the file of a process's events: for rank 0 the run's own."""
     return run.events if rank == 0 else run.ranks / f"{rank}.jsonl"
 
 
 def say_last(run: RunDirectory, rank: int, event: Event) -> None:
-    """Leave the event with which a process ends. Raises ``OSError``."""
+    """Write the final event of a process. Raises ``OSError``."""
     atomic.write_text(_last_file(run, rank), encode(event))
 
 
@@ -208,7 +208,7 @@ def _started(crew: _Crew) -> Iterator[None]:
 
 
 def _network(name: str) -> dict[str, str]:
-    """They talk by one network: within a machine, by the one that no other machine hears."""
+    """Return the network interfaces: within one node, the one that no other node can reach."""
     return {
         "GLOO_SOCKET_IFNAME": os.environ.get("GLOO_SOCKET_IFNAME", name),
         "NCCL_SOCKET_IFNAME": os.environ.get("NCCL_SOCKET_IFNAME", f"={name}"),
@@ -216,7 +216,7 @@ def _network(name: str) -> dict[str, str]:
 
 
 def _cause(crew: _Crew, others: rendezvous.Alone | None = None) -> Exception:
-    """The error of the process that ended first, not of those that noticed."""
+    """Return the error of the process that failed first, not of those that noticed."""
     give_up = time.monotonic() + _LAST_WORDS_SECONDS
     while time.monotonic() < give_up:
         for rank, member in zip(crew.ranks, crew.members, strict=True):

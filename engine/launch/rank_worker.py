@@ -1,8 +1,8 @@
-"""One of the processes that train a network together.
+"""One training process of several.
 
 ``python -m engine.launch.rank_worker RUN_DIRECTORY RANK SIZE MEETING``, as
-:mod:`engine.launch.rank_supervisor` starts it: the last is a file by which they meet, or
-``host:port`` where the first one listens.
+:mod:`engine.launch.rank_supervisor` starts it. MEETING is the rendezvous: a file, or ``host:port``
+where rank 0 listens.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from engine.runs.events import Event, EventLog, Failed, Interrupted
 
 _POLL_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0
-"""Whoever lost another leaves it the time to be the first that is seen to have ended."""
+"""Delay before a process that lost another exits, so that the failed one is found first."""
 
 
 def main(arguments: list[str]) -> int:
-    """Train beside the others; returns the exit status."""
+    """Train with the other processes; returns the exit status."""
     os.umask(0o077)
     faulthandler.enable()
     run, rank, size = RunDirectory(Path(arguments[0])), int(arguments[1]), int(arguments[2])
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     termination = Termination()
     if rank:
-        # The first one hears of it, and the others from that one.
+        # Rank 0 handles the signal, and the others follow it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
     with EventLog(report_file(run, rank)) as events:
@@ -57,7 +57,7 @@ def _train(
     events: EventLog,
     termination: Termination,
 ) -> tuple[int, Event | None]:
-    """Exit status and last event; loads torch only here, where its failure is told."""
+    """Return exit status and final event; imports torch only here, where a failure is reported."""
     if rank == 0:
         with termination.handled():
             return _trained(run, rank, size, meeting, events, termination)
@@ -88,7 +88,7 @@ def _trained(
 
 
 def _end_with(parent: int) -> None:
-    """Nobody would watch over this process without the one that started it."""
+    """Exit when the parent has exited, as no process would supervise this one."""
     while os.getppid() == parent:
         time.sleep(_POLL_SECONDS)
     os._exit(PEER_LOST)
@@ -97,4 +97,4 @@ def _end_with(parent: int) -> None:
 if __name__ == "__main__":
     status = main(sys.argv[1:])
     sys.stdout.flush()
-    os._exit(status)  # a connection to one that is gone is not waited for
+    os._exit(status)  # do not wait for a connection to a process that is gone

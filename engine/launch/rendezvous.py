@@ -1,15 +1,14 @@
-"""Several machines that train one network: how they find each other and what they tell.
+"""Rendezvous of several nodes that train one network.
 
-They share the folder of the runs. The first one, whose run it is, writes ``ranks/group.json`` and
-lets its count grow as long as it lives; the others look for the run whose group is at the
-rendezvous that they were given, and answer in ``ranks/machine-2.json``. So whether one lives, and
-of what one died, all read in files; over the network only torch talks. For each attempt the first
-machine waits until all others are ready, and what an attempt is has a number that never comes
-again.
+They share the folder of the runs. The main node, whose run it is, writes ``ranks/group.json`` and
+increases its count as a heartbeat. The others search for the run whose group has their rendezvous,
+and answer in ``ranks/machine-2.json``. So heartbeats and errors go through files; only torch uses
+the network. For each attempt the main node waits until all others are ready. Each attempt has a
+unique number.
 
-The rendezvous is an address of the first machine with a port. torch asks nobody there who he is:
-it listens at this address alone, and its further connections go by the network that the address
-belongs to, so that a network between the machines, closed to others, is the one to give.
+The rendezvous is an address of the main node with a port. torch has no authentication. It listens
+at this address alone, and its further connections use the same network. So the address should
+belong to a network between the nodes that is closed to others.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from typing_extensions import override
 
 from engine.config.train import TrainConfig
 from engine.errors import TrainingError, UserError
@@ -35,22 +35,22 @@ from engine.processes.signals import Terminated
 from engine.runs.directory import RunDirectory, each_run
 
 _NODE = ("NODE_RANK", "GROUP_RANK", "SLURM_NODEID")
-"""Of PyTorch Lightning and others, of torchrun, of Slurm."""
+"""Node rank set by PyTorch Lightning and others, by torchrun, by Slurm."""
 _BEAT_SECONDS = 1.0
 _SILENCE_SECONDS = 60.0
-"""A machine that is not heard of for so long is lost."""
+"""Time without heartbeat after which a node counts as lost."""
 _BACK_SECONDS = 120.0
-"""So long the others have to come back before the next attempt."""
+"""Time-out for the other nodes to return before the next attempt."""
 _POLL_SECONDS = 0.2
 
 
 class MachineLost(Exception):
-    """Something happened on another machine, or to it: the attempt is over."""
+    """An error on another node, or its loss: the attempt is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which of several machines this one is, counted from 0, and where the first one is."""
+    """This node's rank, counted from 0, and the address of the main node."""
 
     node: int
     host: str
@@ -58,12 +58,12 @@ class Place:
 
     @property
     def rendezvous(self) -> str:
-        """As in ``train.rendezvous``."""
+        """The address as in ``train.rendezvous``."""
         return f"{self.host}:{self.port}"
 
     @property
     def interface(self) -> str:
-        """The network by which this machine reaches the first one; raises :class:`UserError`."""
+        """Return the network interface to the main node; raises :class:`UserError`."""
         try:
             family, kind, _, _, address = socket.getaddrinfo(
                 self.host, self.port, type=socket.SOCK_DGRAM
@@ -83,7 +83,7 @@ class Place:
 
 
 def place_of(train: TrainConfig, environment: Mapping[str, str] = os.environ) -> Place:
-    """What configuration and environment say; raises :class:`UserError`."""
+    """Return the place from configuration and environment; raises :class:`UserError`."""
     text = train.rendezvous or ":".join(
         environment.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT")
     )
@@ -104,7 +104,7 @@ def place_of(train: TrainConfig, environment: Mapping[str, str] = os.environ) ->
 
 
 class _Pulse:
-    """A file that another machine writes again and again for as long as it lives."""
+    """The heartbeat of another node: a file that it keeps rewriting."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -112,7 +112,7 @@ class _Pulse:
         self._heard = time.monotonic()
 
     def read(self) -> dict[str, Any]:
-        """What it says; empty where it says nothing."""
+        """Read the content; empty where it cannot be read."""
         content = ""
         with contextlib.suppress(OSError):
             content = self._path.read_text()
@@ -126,12 +126,12 @@ class _Pulse:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing has changed for long."""
+        """Whether the heartbeat has timed out."""
         return time.monotonic() - self._heard > _SILENCE_SECONDS
 
 
 class _Voice:
-    """What this machine says, and that it lives."""
+    """This node's state and heartbeat."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -140,14 +140,14 @@ class _Voice:
         self._last = 0.0
 
     def say(self, **said: Any) -> None:
-        """Say something new at once. Raises ``OSError``."""
+        """Write a new state at once. Raises ``OSError``."""
         self._said = said
         self._last = time.monotonic()
         self._count += 1
         atomic.write_json(self._path, {**said, "count": self._count})
 
     def beat(self) -> bool:
-        """Say it again, if it is time; whether it was."""
+        """Write the state again if it is due; returns whether it was."""
         if time.monotonic() - self._last < _BEAT_SECONDS:
             return False
         self.say(**self._said)
@@ -155,20 +155,21 @@ class _Voice:
 
 
 class Alone:
-    """There is no other machine."""
+    """A single node."""
 
     def gather(self, asked: Callable[[], bool]) -> None:
-        """Wait for the others; raises :class:`Terminated` when ``asked`` becomes true."""
+        """Wait for the other nodes; raises :class:`Terminated` when ``asked`` returns true."""
 
     def attend(self) -> None:
-        """Look after the others, and show that this one lives.
+        """Check the other nodes' heartbeats and write this node's.
 
-        Raises :class:`MachineLost`, or :class:`TrainingError` where a person must mend something.
+        Raises :class:`MachineLost`, or :class:`TrainingError` where the user must correct
+        something.
         """
 
 
 class First(Alone):
-    """The other machines, seen from the first one."""
+    """The other nodes, as the main node sees them."""
 
     def __init__(self, run: RunDirectory, place: Place, nodes: int) -> None:
         self._others = [_Pulse(_file(run, node)) for node in range(1, nodes)]
@@ -177,8 +178,9 @@ class First(Alone):
         self._attempt = 0
         self._before = 0
 
+    @override
     def gather(self, asked: Callable[[], bool]) -> None:
-        """As :meth:`Alone.gather`; the first time without end."""
+        """Wait for the other nodes; the first time without time-out."""
         self._before, self._attempt = self._attempt, time.time_ns()
         self._say("gathering")
         began = time.monotonic()
@@ -191,8 +193,8 @@ class First(Alone):
             self._voice.beat()
         self._say("training")
 
+    @override
     def attend(self) -> None:
-        """As :meth:`Alone.attend`."""
         if not self._voice.beat():
             return
         self.look()
@@ -201,13 +203,13 @@ class First(Alone):
                 raise MachineLost(f"Machine {number} is not heard of any more.")
 
     def look(self) -> None:
-        """Raise what another machine said that it died of."""
+        """Raise the error that another node reported."""
         for _, said in self._read():
             if said.get("state") == "died" and said.get("message"):
                 raise (TrainingError if said.get("mendable") else MachineLost)(said["message"])
 
     def _read(self) -> list[tuple[int, dict[str, Any]]]:
-        """What each other machine says of this attempt, by the number that people know it by."""
+        """Return each other node's state in this attempt, by its number in messages (from 2 on)."""
         all_said = ((number, other.read()) for number, other in enumerate(self._others, 2))
         return [(n, said if said.get("attempt") == self._attempt else {}) for n, said in all_said]
 
@@ -215,13 +217,13 @@ class First(Alone):
         self._voice.say(rendezvous=self._place.rendezvous, attempt=self._attempt, stage=stage)
 
     def close(self) -> None:
-        """Nothing more will be tried. Raises ``OSError``."""
+        """Tell the other nodes that there are no more attempts. Raises ``OSError``."""
         self._say("over")
 
 
 @contextmanager
 def gathered(run: RunDirectory, train: TrainConfig) -> Iterator[Alone]:
-    """The other machines of a run, for as long as it lasts on the first one.
+    """Yield the other nodes of a run, on the main node, for as long as the run lasts.
 
     Raises :class:`~engine.errors.UserError`.
     """
@@ -245,11 +247,11 @@ def gathered(run: RunDirectory, train: TrainConfig) -> Iterator[Alone]:
 
 
 def _check(place: Place) -> None:
-    """Other machines would look for themselves where a name means the machine that asks."""
+    """Reject a host name that is a loopback address here, as the other nodes could not reach it."""
     try:
         address = ipaddress.ip_address(socket.gethostbyname(place.host))
     except (OSError, ValueError):
-        return  # said better by whoever listens there
+        return  # the process that listens there has a better message
     named = not place.host.startswith(("localhost", "127."))
     if address.is_loopback and named:
         raise UserError(
@@ -259,7 +261,7 @@ def _check(place: Place) -> None:
 
 
 class Other:
-    """The first machine, seen from another one."""
+    """The main node, as another node sees it."""
 
     def __init__(self, run: RunDirectory, node: int) -> None:
         self._first = _Pulse(_group(run))
@@ -267,7 +269,7 @@ class Other:
         self._attempt = 0
 
     def next_attempt(self, wanted: Callable[[], bool]) -> bool:
-        """Be ready for the next one and wait until it begins; ``False`` if there will be none.
+        """Report ready and wait for the next attempt; returns ``False`` if there will be none.
 
         Raises :class:`MachineLost`.
         """
@@ -287,14 +289,14 @@ class Other:
         return False
 
     def goes_on(self) -> bool:
-        """Whether the first machine still is at this attempt. Raises :class:`MachineLost`."""
+        """Return whether the main node still runs this attempt. Raises :class:`MachineLost`."""
         if not self._voice.beat():
             return True
         said = self._said()
         return bool(said.get("attempt") == self._attempt and said.get("stage") == "training")
 
     def tell(self, message: str, mendable: bool) -> None:
-        """Say of what the attempt died here; empty if that happened elsewhere."""
+        """Report the error that ended the attempt here; empty if it happened elsewhere."""
         self._voice.say(attempt=self._attempt, state="died", message=message, mendable=mendable)
 
     def _said(self) -> dict[str, Any]:
@@ -305,7 +307,7 @@ class Other:
 
 
 def find(folder: Path, place: Place, wanted: Callable[[], bool]) -> RunDirectory | None:
-    """The run whose first machine is at the rendezvous now; ``None`` when it is not ``wanted``.
+    """Return the run at the rendezvous; ``None`` when ``wanted`` turns false.
 
     Raises :class:`~engine.errors.RunError` where the folder cannot be read.
     """
@@ -315,7 +317,7 @@ def find(folder: Path, place: Place, wanted: Callable[[], bool]) -> RunDirectory
             said = _Pulse(_group(run)).read()
             if said.get("rendezvous") != place.rendezvous or said.get("stage") == "over":
                 continue
-            # What an earlier one left behind does not change.
+            # The file of an earlier run does not change.
             if seen.setdefault(run.id, said["count"]) != said["count"]:
                 return run
         time.sleep(_BEAT_SECONDS)

@@ -1,4 +1,4 @@
-"""Start a run as a process of its own, which goes on when the one who started it is gone."""
+"""Start a run as a process of its own, which continues when its parent exits."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from engine.runs.directory import RunDirectory, State
 
 @dataclass(frozen=True)
 class Handle:
-    """A run that was started here."""
+    """A run that was started from here."""
 
     run: RunDirectory
     process: subprocess.Popen[bytes]
 
     def wait(self, timeout: float | None = None) -> int:
-        """The worker's exit status; raises ``subprocess.TimeoutExpired``."""
+        """Return the worker's exit status; raises ``subprocess.TimeoutExpired``."""
         return self.process.wait(timeout)
 
     def stop(self) -> None:
@@ -35,22 +35,22 @@ class Handle:
 
 
 def launch(config: RunConfig, folder: Path | None = None) -> Handle:
-    """Make a run directory and start its worker; raises :class:`RunError`."""
+    """Create a run directory and start its worker; raises :class:`RunError`."""
     return start(RunDirectory.create(folder or runs_folder(), config))
 
 
 def start(run: RunDirectory, environment: Mapping[str, str] | None = None) -> Handle:
-    """Start a worker for a run that exists: a queued one, or one to go on with.
+    """Start a worker for an existing run: a queued one, or one to resume.
 
-    It goes on when this process is gone, and gets ``environment`` on top of this process's own.
-    Raises :class:`RunError`, also when somebody works on the run already.
+    It continues when this process exits. It gets ``environment`` on top of this process's own.
+    Raises :class:`RunError`, also when another process works on the run already.
     """
-    # Held until the worker is noted: of several who start it at once, one does.
+    # Held until the worker is recorded: of several that start it at once, only one succeeds.
     with run.locked():
         if run.state() is State.RUNNING:
             raise RunError(f"Another process already works on the run {run.id}.")
         for request in control.take(run.control):
-            del request  # what was asked of an earlier worker is not meant for this one
+            del request  # requests to an earlier worker are not meant for this one
         try:
             path = str(run.path.absolute())
             with held_back():
@@ -60,7 +60,7 @@ def start(run: RunDirectory, environment: Mapping[str, str] | None = None) -> Ha
         try:
             run.set_worker(ProcessIdentity.of(process.pid))
         except OSError as error:
-            process.kill()  # nobody would know of it
+            process.kill()  # no record of it would exist
             process.wait()
             raise RunError(f"Cannot write to the run {run.id}: {error.strerror}.") from error
     return Handle(run, process)

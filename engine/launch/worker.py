@@ -20,11 +20,11 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, EventLog, Interrupted
 
 _PATIENCE_SECONDS = 10.0
-"""Whoever started this process holds the run until it has noted so."""
+"""Time-out for the lock, which the parent process holds until this worker is recorded."""
 
 
 def main(arguments: list[str]) -> int:
-    """Work on the run directory that is named, to its end."""
+    """Train in the given run directory until the run ends."""
     os.umask(0o077)
     faulthandler.enable()
     try:
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _train(run: RunDirectory, events: EventLog, termination: Termination) -> Event:
-    """Load torch only here, where a failure of it finds its way into the run."""
+    """Import torch only here, where an import error is reported in the run."""
     if run.config().train.processes > 1:
         return train_in_ranks(run, events, termination)
     from engine.training.run import train_in
@@ -47,7 +47,7 @@ def _train(run: RunDirectory, events: EventLog, termination: Termination) -> Eve
 
 
 def leave(status: int) -> NoReturn:
-    """End this process: Python would take seconds more to clear away what the libraries made."""
+    """Exit at once: Python's own exit would take seconds to free the libraries' objects."""
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

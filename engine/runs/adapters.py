@@ -1,4 +1,4 @@
-"""The adapters of finished runs, as a list shows them: read from small files, without weights."""
+"""The adapters of finished runs for lists, read from small files without their weights."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class AdapterSummary:
-    """One adapter with the run that learned it."""
+    """One adapter and the run that trained it."""
 
     run: RunSummary
     base: str = ""
-    """The weights that it was learned on: a name on the hub or a folder."""
+    """Base model: a name on the hub or a folder."""
     method: str = ""
     r: int = 0
     targets: tuple[str, ...] = ()
-    """Names of the layers that it is added to."""
+    """Names of the target modules."""
     size: int = 0
-    """Bytes of its weights on the disk."""
+    """Size of its weights on disk in bytes."""
     problem: str = ""
-    """Why it cannot be used, empty when it can."""
+    """Reason why it cannot be used; empty when it can."""
 
 
 def list_adapters(folder: Path) -> list[AdapterSummary]:
-    """All adapters of a folder of runs: by base, the newest of each first.
+    """Return all adapters of a folder of runs: by base model, the newest of each first.
 
     Raises :class:`~engine.errors.RunError` for the folder only.
     """
     runs = [run for run in all_runs(folder) if (run.model / CONFIG).is_file()]
-    # By when they were written: the names of runs tell no more than the second of their start.
+    # Sorted by the time they were written: names of runs have only the second of their start.
     newest = sorted(map(_summary, runs), key=lambda adapter: -_ended(adapter.run.run))
     return sorted(newest, key=lambda adapter: adapter.base)
 
 
 def _ended(run: RunDirectory) -> float:
-    """When the adapter was written."""
+    """Return the time when the adapter was written."""
     try:
         return (run.model / CONFIG).stat().st_mtime
     except OSError:

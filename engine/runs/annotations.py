@@ -1,6 +1,6 @@
-"""What people note about a run: tags, a line of text, and whether it stays on top of the list.
+"""Annotations of a run by the user: tags, a note, and whether it is pinned.
 
-Kept beside the run in ``annotations.json``, so that they move and go with it.
+Kept with the run in ``annotations.json``, so that they are moved and deleted with it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LONGEST_NOTE = 500
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """Everything that was noted about one run."""
+    """The annotations of one run."""
 
     tags: tuple[str, ...] = ()
     note: str = ""
@@ -33,8 +33,8 @@ NOTHING_NOTED = Annotations()
 
 
 def read_annotations(run: RunDirectory) -> Annotations:
-    """What was noted; nothing where the file is missing or damaged."""
-    if not changed(f"{run.path}/annotations.json"):  # as of most runs of a long list
+    """Read the annotations; empty where the file is missing or damaged."""
+    if not changed(f"{run.path}/annotations.json"):  # as for most runs of a long list
         return NOTHING_NOTED
     try:
         record = safe_json.loads(run.annotations.read_bytes())
@@ -48,7 +48,7 @@ def read_annotations(run: RunDirectory) -> Annotations:
 
 
 def write_annotations(run: RunDirectory, annotations: Annotations) -> None:
-    """Keep them; no file where there is nothing to keep. Raises :class:`RunError`."""
+    """Write the annotations; no file where there are none. Raises :class:`RunError`."""
     record: dict[str, Any] = {
         "tags": list(annotations.tags),
         "note": annotations.note,
@@ -64,13 +64,13 @@ def write_annotations(run: RunDirectory, annotations: Annotations) -> None:
 
 
 def to_tags(words: Iterable[str]) -> tuple[str, ...]:
-    """Words as tags: without spaces, commas and repetitions, none too long, not too many."""
+    """Return words as tags: no spaces, commas, repetitions; limited in length and number."""
     cleaned = (plain(part, LONGEST_TAG) for word in words for part in re.split(r"[\s,]+", word))
     return tuple(dict.fromkeys(tag for tag in cleaned if tag))[:MOST_TAGS]
 
 
 def retagged(tags: Iterable[str], words: str) -> tuple[str, ...]:
-    """Tags after words were added; a word after a minus takes its tag away."""
+    """Return the tags with words added; a word after a minus removes its tag."""
     changes = to_tags([words])
     removed = {word[1:] for word in changes if word.startswith("-")}
     added = [word for word in changes if not word.startswith("-")]

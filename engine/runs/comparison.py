@@ -1,4 +1,4 @@
-"""Several runs side by side: where their configurations differ, and which is best at what."""
+"""Comparison of several runs: differing fields of their configurations, and the best metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.runs.directory import RunDirectory
 from engine.runs.listing import RunSummary, summarize
 
 _NAMES = ("name", "title")
-"""Fields that say what a run is called, not what it does."""
+"""Fields that only name a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class Row:
 
     name: str
     values: tuple[Any, ...]
-    """In the order of the runs; ``None`` where a run has no such thing."""
+    """In the order of the runs; ``None`` where a run has no such value."""
     best: frozenset[int] = frozenset()
     """Places of the best values of a metric; none where all are the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What sets runs apart."""
+    """The differences between runs."""
 
     runs: tuple[RunSummary, ...]
     differences: tuple[Row, ...]
@@ -45,17 +45,17 @@ class Comparison:
     common: tuple[str, ...] = ()
     """Names of all metrics that all the tasks have."""
     note: str = ""
-    """Says so where the runs solve different tasks."""
+    """A note where the runs have different tasks."""
 
     def rows(self) -> Iterator[Row]:
-        """Everything that a table shows, a row each."""
+        """Yield all rows of the table."""
         yield Row("run", tuple(run.id for run in self.runs))
         yield Row("state", tuple(str(run.state) for run in self.runs))
         yield from self.metrics
         yield from self.differences
 
     def as_csv(self) -> str:
-        """A row a run, numbers in full; for spreadsheets and programs."""
+        """Return one row a run, numbers in full; for spreadsheets and programs."""
         rows = list(self.rows())
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
@@ -65,7 +65,7 @@ class Comparison:
         return text.getvalue()
 
     def as_markdown(self) -> str:
-        """A column a run, the best values in bold; for reports."""
+        """Return one column a run, the best values in bold; for reports."""
         runs = [_cell(run.name) for run in self.runs]
         lines = [f"| | {' | '.join(runs)} |", "|---" * (len(runs) + 1) + "|"]
         for row in self.rows():
@@ -97,7 +97,7 @@ def compare(runs: Sequence[RunDirectory]) -> Comparison:
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
-    """Write a file in the form that its ending names. Raises :class:`RunError`."""
+    """Write a file in the format of its suffix. Raises :class:`RunError`."""
     forms = {".csv": comparison.as_csv, ".md": comparison.as_markdown}
     if path.suffix not in forms:
         raise RunError(f"{path.name!r} has no known format.", "Let its name end in .csv or .md.")
@@ -108,7 +108,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
 
 
 def common_metrics(configs: Sequence[RunConfig]) -> list[Metric]:
-    """The metrics that all tasks have, in the order of the first; the loss is always among them."""
+    """Return the metrics that all tasks have, in the order of the first; always with the loss."""
     first, *others = (
         {metric.name: metric for metric in (*config.task.metrics, LOSS)} for config in configs
     )
@@ -116,7 +116,7 @@ def common_metrics(configs: Sequence[RunConfig]) -> list[Metric]:
 
 
 def differences(configs: Sequence[RunConfig]) -> Iterator[Row]:
-    """The fields, by dotted name, whose values are not the same in all configurations."""
+    """Yield the fields, by dotted name, whose values differ between configurations."""
     flat = [dict(_flat(config.values())) for config in configs]
     for name in dict.fromkeys(name for fields in flat for name in fields):
         values = tuple(fields.get(name) for fields in flat)
@@ -133,7 +133,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def _metric_row(metric: Metric, runs: Sequence[RunSummary]) -> Row | None:
-    """The final values of a metric, ``None`` where no run has one."""
+    """Return the final values of a metric; ``None`` where no run has one."""
     values = tuple(run.metrics.get(metric.name) for run in runs)
     known = [value for value in values if value is not None]
     if not known:
@@ -144,7 +144,7 @@ def _metric_row(metric: Metric, runs: Sequence[RunSummary]) -> Row | None:
 
 
 def text_of(value: Any) -> str:
-    """A value of a row for people."""
+    """Return a value of a row, formatted for people."""
     if value is None:
         return "–"
     if isinstance(value, list):
@@ -153,7 +153,7 @@ def text_of(value: Any) -> str:
 
 
 def _harmless(value: Any) -> Any:
-    """A cell of a spreadsheet: text is never taken for a formula."""
+    """Escape a cell of a spreadsheet: text is never taken for a formula."""
     if value is None:
         return ""
     if isinstance(value, bool | int | float):
@@ -163,5 +163,5 @@ def _harmless(value: Any) -> Any:
 
 
 def _cell(value: Any) -> str:
-    """A cell of a table in Markdown: nothing in it ends the cell or is taken for HTML."""
+    """Escape a cell of a Markdown table: nothing in it ends the cell or is taken for HTML."""
     return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text_of(value))

@@ -1,7 +1,7 @@
-"""Requests from those who watch to the one who trains: a file each, carried out once, in order.
+"""Requests to the process that trains: one file each, carried out once, in order.
 
-A request is written beside and renamed, so that it is never read in part; the trainer takes it by
-removing it, so that it is never carried out twice.
+A request is written under another name and renamed, so that it is never read in part. The trainer
+takes it by removing it, so that it is never carried out twice.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from typing import Any
 from engine.files import atomic, safe_json
 
 STOP = "stop"
-"""End now, keep what was learned."""
+"""Stop now and keep the model."""
 CHECKPOINT = "checkpoint"
 """Write a checkpoint now."""
 EVALUATE = "evaluate"
 """Evaluate now."""
 PAUSE = "pause"
-"""Make no update until :data:`CONTINUE`."""
+"""Pause: no update until :data:`CONTINUE`."""
 CONTINUE = "continue"
-"""Go on after :data:`PAUSE`."""
+"""Continue after :data:`PAUSE`."""
 LEARNING_RATE = "learning_rate"
-"""Take ``value`` as the highest learning rate from here on; the schedule keeps its shape."""
+"""Use ``value`` as the highest learning rate from here on; the schedule keeps its shape."""
 EPOCHS = "epochs"
-"""Train ``value`` epochs in all."""
+"""Train for ``value`` epochs in all."""
 
 _counter = iter(range(1 << 62))
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Something the trainer is asked to do."""
+    """A request to the trainer."""
 
     action: str
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
 def send(folder: Path, request: Request) -> None:
-    """Leave a request in ``folder``. Raises ``OSError``."""
+    """Write a request to ``folder``. Raises ``OSError``."""
     name = f"{time.time_ns():020d}-{os.getpid()}-{next(_counter)}.json"
     atomic.write_json(folder / name, {"action": request.action, "arguments": request.arguments})
 
 
 def waits(folder: Path, action: str) -> bool:
-    """Whether a request for ``action`` waits to be taken."""
+    """Return whether a request for ``action`` is pending."""
     for path in folder.glob("*.json"):
         try:
             content = safe_json.loads(path.read_bytes())
@@ -60,7 +60,7 @@ def waits(folder: Path, action: str) -> bool:
 
 
 def take(folder: Path) -> Iterator[Request]:
-    """Yield the requests in the order in which they came, each removed before it is yielded."""
+    """Yield the requests in their order, each removed before it is yielded."""
     try:
         names = sorted(path.name for path in folder.glob("*.json"))
     except OSError:

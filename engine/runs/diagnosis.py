@@ -1,4 +1,4 @@
-"""A plain word about how a training goes, from its evaluations."""
+"""A diagnosis of a training from its evaluations."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from engine.runs.events import Evaluated
 
 _LATEST = 3
-"""So many evaluations in a row must agree, so that noise is not taken for a trend."""
+"""Number of evaluations in a row that must agree, so that noise is not taken for a trend."""
 _WORSE = 0.01
-"""Share by which the validation loss must be above its best."""
+"""Relative amount by which the validation loss must be above its best."""
 
 
 def diagnose(evaluations: Sequence[Evaluated]) -> str:
-    """What a person should know: overfitting, or no learning at all; empty when nothing is amiss.
+    """Return a warning about overfitting, or about no learning at all; empty if all is well.
 
-    Overfitting: each of the last three validation losses lies above the best one, while each of
-    the training losses of the same evaluations lies below the one at the best.
+    Overfitting: each of the last three validation losses is above the best one, while each training
+    loss of the same evaluations is below the one at the best.
     """
     rows = [
         (row, loss, row.train_loss)

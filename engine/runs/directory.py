@@ -1,18 +1,18 @@
-"""The directory of a run: the protocol between who trains and who watches.
+"""The directory of a run: the protocol between the process that trains and those that watch.
 
 config.toml      the resolved configuration
-events.jsonl     what happened, appended to (engine.runs.events)
-control/         requests to the one who trains (engine.runs.control)
+events.jsonl     the events, appended (engine.runs.events)
+control/         requests to the process that trains (engine.runs.control)
 worker.json      the process that trains (engine.processes.identity)
-heartbeat        touched every two seconds while it does
-lock             held while it does, so that no second one starts
-log.txt          whatever the libraries print
-checkpoints/     states to go on from (engine.training.checkpoint)
-model/           what was learned, for use (engine.artifacts.model_folder)
+heartbeat        touched every two seconds while it is running
+lock             held while it is running, so that no second one starts
+log.txt          output of the libraries
+checkpoints/     states to resume from (engine.training.checkpoint)
+model/           the exported model (engine.artifacts.model_folder)
 report.json      final metrics and views
-fitted.json      what was learned of the data before the training, for those who go on
-ranks/           of several processes that train together: what each but the first prints and says
-annotations.json tags and a note of the people who look at it (engine.runs.annotations)
+fitted.json      state fitted on the data before the training, for resuming
+ranks/           output and events of the processes other than the main one
+annotations.json tags and a note of the user (engine.runs.annotations)
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ HEARTBEAT_SECONDS = 2.0
 _STALE_SECONDS = 30.0
 _TAIL = 256 * 1024
 LOG_BYTES = 8 << 20
-"""Longest ``log.txt``; a longer one loses all but its last quarter of this."""
+"""Largest ``log.txt``; a larger one is cut to its last quarter of this."""
 _CUT = b"[what was printed before is left out]\n"
 _STAMPED = ("events.jsonl", "worker.json", "annotations.json", "config.toml")
 _HEAD = 4096
 
 
 class State(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -60,7 +60,7 @@ class State(StrEnum):
     INTERRUPTED = "interrupted"
     """The system ended its process; it can be resumed from its checkpoint."""
     LOST = "lost"
-    """Its process is gone and said no last word."""
+    """Its process is gone without a final event."""
 
     @property
     def ended(self) -> bool:
@@ -77,7 +77,7 @@ _STATE_OF: dict[type[Event], State] = {
 
 
 class RunDirectory:
-    """Paths of a run's files and the questions that they answer; holds no state of its own."""
+    """The paths of a run's files and queries on them; holds no state of its own."""
 
     __slots__ = ("path",)
 
@@ -94,27 +94,27 @@ class RunDirectory:
 
     @property
     def events(self) -> Path:
-        """What happened, appended to."""
+        """The events, appended."""
         return self.path / "events.jsonl"
 
     @property
     def control(self) -> Path:
-        """Requests to the one who trains."""
+        """Requests to the process that trains."""
         return self.path / "control"
 
     @property
     def log(self) -> Path:
-        """Whatever the libraries print."""
+        """Output of the libraries."""
         return self.path / "log.txt"
 
     @property
     def checkpoints(self) -> Path:
-        """States to go on from."""
+        """States to resume from."""
         return self.path / "checkpoints"
 
     @property
     def model(self) -> Path:
-        """What was learned, for use."""
+        """The exported model."""
         return self.path / "model"
 
     @property
@@ -129,17 +129,17 @@ class RunDirectory:
 
     @property
     def fitted(self) -> Path:
-        """What was learned of the data before the training."""
+        """State fitted on the data before the training."""
         return self.path / "fitted.json"
 
     @property
     def ranks(self) -> Path:
-        """What processes that train together leave beside the run's own files."""
+        """Files of training processes beside the run's own files."""
         return self.path / "ranks"
 
     @property
     def annotations(self) -> Path:
-        """What people noted about the run."""
+        """The user's annotations."""
         return self.path / "annotations.json"
 
     @property
@@ -160,10 +160,10 @@ class RunDirectory:
 
     @classmethod
     def create(cls, folder: Path, config: RunConfig) -> RunDirectory:
-        """Make a new directory in ``folder``; its name has the time and the run's name.
+        """Create a new directory in ``folder``; its name has the time and the run's name.
 
-        Paths are kept whole, so that the run can go on from another folder. Raises
-        :class:`RunError` where nothing can be written.
+        Paths are stored as absolute ones, so that the run can be resumed from another folder.
+        Raises :class:`RunError` where nothing can be written.
         """
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
         try:
@@ -181,7 +181,7 @@ class RunDirectory:
 
     @classmethod
     def open(cls, folder: Path, run_id: str) -> RunDirectory:
-        """The run called ``run_id``, or the only one whose name starts or ends so.
+        """Return the run called ``run_id``, or the only one whose name starts or ends so.
 
         Raises :class:`RunError` when there is none, or more than one.
         """
@@ -202,7 +202,7 @@ class RunDirectory:
         raise RunError(f"{len(found)} runs match {run_id!r}: {some} …", "Give more of the name.")
 
     def config(self) -> RunConfig:
-        """The configuration; raises :class:`RunError` when it cannot be read."""
+        """Read the configuration; raises :class:`RunError` when it cannot be read."""
         try:
             return RunConfig.parse(safe_toml.loads(self.read_config()))
         except ValueError as error:
@@ -211,21 +211,21 @@ class RunDirectory:
             raise RunError(f"{self._config} does not suit this version:\n{error}") from error
 
     def rewrite(self, config: RunConfig) -> None:
-        """Put what was settled when the run began in the place of what was asked for.
+        """Replace the configuration by the one with values settled at the start of the run.
 
         Raises ``OSError``.
         """
         atomic.write_text(self._config, tomlkit.dumps(config.values()))
 
     def read_config(self) -> str:
-        """The text of the configuration. Raises :class:`RunError`."""
+        """Return the text of the configuration. Raises :class:`RunError`."""
         try:
             return _content(f"{self.path}/config.toml").decode()
         except (OSError, ValueError) as error:
             raise RunError(f"Cannot read {self._config}: {error}.") from error
 
     def read_report(self) -> dict[str, Any] | None:
-        """The final report; ``None`` before there is one. Raises :class:`RunError`."""
+        """Return the final report; ``None`` before there is one. Raises :class:`RunError`."""
         try:
             report = safe_json.loads(self.report.read_bytes())
         except FileNotFoundError:
@@ -235,7 +235,7 @@ class RunDirectory:
         return report if isinstance(report, dict) else None
 
     def stamp(self) -> tuple[int, ...]:
-        """Changes when the run has said something, got another worker, or was written about."""
+        """Return numbers that change with new events, another worker or new annotations."""
         path = str(self.path)
         return tuple(changed(f"{path}/{name}") for name in _STAMPED)
 
@@ -251,11 +251,11 @@ class RunDirectory:
             raise RunError(f"Cannot delete {self.path}: {error.strerror}.") from error
 
     def set_worker(self, worker: ProcessIdentity) -> None:
-        """Note who works on the run from now on."""
+        """Record the process that works on the run from now on."""
         atomic.write_json(self._worker, worker.record() | {"noted": time.time()})
 
     def worker(self) -> ProcessIdentity | None:
-        """Who works on the run, or did last; ``None`` before anybody has."""
+        """Return the current or last worker; ``None`` before there was one."""
         return ProcessIdentity.from_record(self._worker_record())
 
     def _worker_record(self) -> dict[str, Any]:
@@ -266,15 +266,15 @@ class RunDirectory:
         return record if isinstance(record, dict) else {}
 
     def beat(self) -> None:
-        """Show that the worker lives, to those who cannot see its process."""
+        """Touch the heartbeat, for those who cannot see the worker's process."""
         self._heartbeat.touch(mode=0o600)
 
     def state(self) -> State:
-        """Where the run stands now, from its last word and the life of its worker."""
+        """Return the current state, from the last event and the worker's process."""
         return self.standing()[0]
 
     def standing(self) -> tuple[State, Event | None]:
-        """:meth:`state` with the newest event, from which it was told."""
+        """Return :meth:`state` and the newest event that it was derived from."""
         record, last = self._worker_record(), self.last_of()
         if (ended := _ended(record, last)) is not None:
             return ended, last
@@ -283,7 +283,7 @@ class RunDirectory:
             return State.QUEUED, last
         if worker.alive() if worker.here else self._beats():
             return State.RUNNING, last
-        # The last word may have been written between the two looks.
+        # The final event may have been written between the two reads.
         last = self.last_of()
         return _ended(record, last) or State.LOST, last
 
@@ -294,7 +294,7 @@ class RunDirectory:
             return False
 
     def first(self) -> Event | None:
-        """The oldest event that can be read, unless it is very long."""
+        """Return the oldest event that can be read, unless it is very long."""
         try:
             lines = _content(f"{self.path}/events.jsonl", _HEAD).split(b"\n")
         except OSError:
@@ -302,13 +302,13 @@ class RunDirectory:
         return next(filter(None, map(decode, lines)), None)
 
     def last_of(self, *kinds: type[Event]) -> Event | None:
-        """The newest event of these kinds (of all, if none is named)."""
+        """Return the newest event of these kinds (of all, if none is named)."""
         return next(self.newest(*kinds), None)
 
     def newest(self, *kinds: type[Event], after: int = 0) -> Iterator[Event]:
-        """The events of these kinds (of all, if none is named), the newest first.
+        """Yield the events of these kinds (of all, if none is named), the newest first.
 
-        Those that begin before the byte ``after`` of the file are not looked at.
+        Those that begin before the byte ``after`` of the file are skipped.
         """
         starts = tuple(f'{{"event":"{kind.kind}"'.encode() for kind in kinds) or (b"{",)
         for line in _lines_backwards(f"{self.path}/events.jsonl", after):
@@ -317,13 +317,13 @@ class RunDirectory:
                 yield event
 
     def open_log(self) -> BinaryIO:
-        """``log.txt``, for appending."""
+        """Open ``log.txt`` for appending."""
         return open_log(self.log)
 
     def trim_log(self) -> None:
-        """Leave only the end of a log that has grown too long. Raises ``OSError``.
+        """Cut a log that is too large to its end. Raises ``OSError``.
 
-        It is shortened in place, since those who append hold it open.
+        It is shortened in place, since processes that append hold it open.
         """
         with self.log.open("r+b") as log:
             size = log.seek(0, os.SEEK_END)
@@ -337,10 +337,11 @@ class RunDirectory:
 
     @contextmanager
     def locked(self, patience: float = 0.0) -> Iterator[None]:
-        """Hold the run; raises :class:`RunError` when it is held for ``patience`` more seconds.
+        """Hold the lock; raises :class:`RunError` when it is taken for ``patience`` more seconds.
 
-        A lock of the kind ``lockf`` belongs to this process alone: a forked loader does not keep
-        it when the process is killed. Within one process it stops nobody, hence :data:`_held`.
+        A lock of the kind ``lockf`` belongs to this process alone: a forked data loader does not
+        keep it when the process is killed. Within one process it excludes nothing, hence
+        :data:`_held`.
         """
         give_up = time.monotonic() + patience
         while not self._acquire():
@@ -356,7 +357,7 @@ class RunDirectory:
     def _acquire(self) -> bool:
         path = self._lock.absolute()
         with _holding:
-            # To open and close the file once more would give up a lock that this process has.
+            # Closing another handle of the file would release a lock that this process holds.
             if path in _held:
                 return False
             try:
@@ -377,12 +378,12 @@ _holding = threading.Lock()
 
 
 def all_runs(folder: Path) -> list[RunDirectory]:
-    """All runs of a folder, the newest first; what is no run, or a link, is passed over."""
+    """Return all runs of a folder, the newest first; other entries and links are skipped."""
     return list(each_run(folder))
 
 
 def each_run(folder: Path) -> Iterator[RunDirectory]:
-    """:func:`all_runs` one by one, so that the first need not wait for many thousand others."""
+    """Yield :func:`all_runs` one by one: the first need not wait for thousands of others."""
     for name in _names(folder):
         if _is_run(folder, name):
             yield RunDirectory(folder / name)
@@ -391,7 +392,7 @@ def each_run(folder: Path) -> Iterator[RunDirectory]:
 def _names(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            # Who follows a link writes into the folder of someone else.
+            # A link may lead into another user's folder.
             names = [
                 entry.name for entry in entries if is_name(entry.name) and not entry.is_symlink()
             ]
@@ -407,13 +408,13 @@ def _is_run(folder: Path, name: str) -> bool:
 
 
 def _content(path: str, most: int = -1) -> bytes:
-    """A file's bytes; a list reads many thousand files, and paths as objects take longer."""
+    """Return a file's bytes; plain paths, as ``Path`` is slower for lists of thousands of files."""
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         return file.read(most)
 
 
 def changed(path: str) -> int:
-    """When a file was written last, in nanoseconds; 0 where there is none."""
+    """Return a file's modification time in nanoseconds; 0 where there is no file."""
     try:
         return os.stat(path).st_mtime_ns  # noqa: PTH116 — of many thousand files at once
     except OSError:
@@ -421,7 +422,7 @@ def changed(path: str) -> int:
 
 
 def _ended(worker: dict[str, Any], last: Event | None) -> State | None:
-    """The state that the last event tells, if it ends a run and no later worker took over."""
+    """Return the state of the last event, if it ends a run and no later worker took over."""
     noted = worker.get("noted")
     taken_over = isinstance(noted, float) and isinstance(last, Event) and last.time < noted
     if not isinstance(last, ENDINGS) or taken_over:
@@ -442,9 +443,9 @@ def _new_folder(folder: Path, name: str) -> Path:
 
 
 def _lines_backwards(path: str, after: int = 0) -> Iterator[bytes]:
-    """The complete lines of a file from the last to the first, read in blocks; none before a byte.
+    """Yield the complete lines of a file from last to first, read in blocks.
 
-    ``after`` must be where a line begins.
+    Lines before the byte ``after``, which must begin a line, are left out.
     """
     try:
         file = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 — as in _content

@@ -1,8 +1,8 @@
-"""Choose, among the lines of a long run, those that its state needs, before any is decoded.
+"""Downsampling of a long run's events: select the lines that matter before decoding any.
 
-What is left out would not be seen: points of a curve that is longer than what is kept, all but
-the newest words on the machine and samples, and all but the newest checkpoint and evaluation of a
-split other than validation.
+Lines are left out that would not be shown: surplus points of a curve, older resource records and
+samples, and all but the newest checkpoint and the newest evaluation of splits other than
+validation.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from itertools import chain
 from engine.runs.history import CURVE_POINTS, LOG_LINES, MEASUREMENTS, SAMPLES
 
 _KEPT = 2 * CURVE_POINTS
-"""Most lines of a kind that are chosen."""
+"""Largest number of selected lines of a kind."""
 _TAIL = 256
-"""Of the last so many lines about progress, one is about updates."""
+"""One of the last so many lines about progress is about updates."""
 _STARTED, _PROGRESS = b'{"event":"started"', b'{"event":"progress"'
 _KIND = re.compile(rb'\{"event":"(\w+)"')
 _SPLIT = re.compile(rb'"split":"([^"]*)"')
@@ -28,7 +28,7 @@ Numbered = tuple[int, bytes]
 
 
 class _Sampled:
-    """Each n-th of a growing number of lines, with n doubled whenever they become too many."""
+    """Each n-th of a growing number of lines; n doubles whenever they become too many."""
 
     def __init__(self) -> None:
         self.stride = 1
@@ -37,7 +37,7 @@ class _Sampled:
         self._special: dict[str, Numbered] = {}
 
     def extend(self, lines: Sequence[bytes]) -> None:
-        """Choose among these."""
+        """Select among these."""
         if not lines:
             return
         first = -self._count % self.stride
@@ -50,18 +50,18 @@ class _Sampled:
             self.stride *= 2
 
     def keep(self, reason: str, back: int, line: bytes) -> None:
-        """Choose a line, the ``back``-th from the end, until another comes for this reason."""
+        """Keep the line at ``back`` from the end, until another one comes for this reason."""
         self._special[reason] = (self._count - back, line)
 
     def take(self) -> list[bytes]:
-        """The lines that were chosen, in order; begin afresh."""
+        """Return the selected lines in order, and start afresh."""
         chosen = sorted({*self._kept, *self._special.values()})
         self._kept, self._special, self._count = [], {}, 0
         return [line for _, line in chosen]
 
 
 class Thinning:
-    """Takes the lines of ``events.jsonl`` block by block."""
+    """Downsamples the lines of ``events.jsonl`` block by block."""
 
     def __init__(self) -> None:
         self.last = b""
@@ -75,17 +75,16 @@ class Thinning:
 
     @property
     def strides(self) -> Mapping[str, int]:
-        """Of how many points one was chosen, by the split of the curve."""
+        """Number of points for each one selected, by the split of the curve."""
         return {"train": self._progress.stride, "validation": self._evaluated.stride}
 
     def take(self, lines: Sequence[bytes]) -> Iterator[bytes]:
-        """Choose among these; yields lines as far as they are needed in their order.
+        """Select among these lines; yields those up to the last start of a worker.
 
-        That is up to the last start of a worker, since one that goes on from a checkpoint undoes
-        what came after that.
+        A worker that resumes from a checkpoint undoes what came after that.
         """
         begin = 0
-        if not self.last and lines:  # the first event says when the run began
+        if not self.last and lines:  # the first event has the start of the run
             yield lines[0]
             begin = 1
         for start in (
@@ -99,7 +98,7 @@ class Thinning:
         self.last = lines[-1] if lines else self.last
 
     def rest(self) -> Iterator[bytes]:
-        """What was chosen and not yielded yet."""
+        """Yield the selected lines that were not yielded yet."""
         for back, line in enumerate(reversed(self._tail), 1):
             if b'"phase":"train"' in line and b'"loss":null' not in line:
                 self._progress.keep("update", back, line)
@@ -125,7 +124,7 @@ class Thinning:
                     self._put(line)
 
     def _put(self, line: bytes) -> None:
-        """Choose a line that is not about progress."""
+        """Select a line that is not about progress."""
         found = _KIND.match(line)
         kind = found[1] if found else b""
         if kind == b"evaluated":

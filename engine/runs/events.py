@@ -1,7 +1,7 @@
-"""What a run tells while it goes on: small records, one line of JSON each in ``events.jsonl``.
+"""The events of a run: small records, one line of JSON each in ``events.jsonl``.
 
-Whoever trains appends them; whoever watches reads them. A line that cannot be read (cut off, or
-of a newer version) is passed over. The last of :data:`ENDINGS` ends a run.
+The process that trains appends them; those that watch read them. A line that cannot be read
+(truncated, or of a newer version) is skipped. The last of :data:`ENDINGS` ends a run.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.files.disk_space import size_limit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened; ``time`` is in seconds since 1970."""
+    """An event; ``time`` is in seconds since 1970."""
 
     kind: ClassVar[str] = ""
     time: float = field(default_factory=time.time)
@@ -33,7 +33,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Event):
-    """The worker is up. ``resumed_step`` is where it goes on, 0 for a fresh start."""
+    """The worker has started. ``resumed_step`` is the step it resumes from, 0 for a fresh start."""
 
     kind: ClassVar[str] = "started"
     device: str
@@ -72,7 +72,7 @@ class Progress(Event):
     step: int
     steps: int
     epoch: float
-    """Passes over the data so far, with the fraction of the running one."""
+    """Passes over the data so far, with the fraction of the current one."""
     epochs: int
     loss: float | None
     """Mean over the updates since the last record."""
@@ -80,9 +80,9 @@ class Progress(Event):
     grad_norm: float | None = None
     samples_per_second: float = 0.0
     seconds: float = 0.0
-    """Time of training so far, that before an interruption included."""
+    """Time of training so far in seconds, including that before an interruption."""
     phase: str = "train"
-    """``train``, or the split that is evaluated."""
+    """``train``, or the split that is being evaluated."""
     memory: int = 0
     """Peak memory in bytes: of the allocator on a GPU, of the process on the CPU."""
 
@@ -97,14 +97,14 @@ class Evaluated(Event):
     split: str
     metrics: dict[str, float | None]
     train_loss: float | None = None
-    """Mean loss over the training batches since the evaluation before."""
+    """Mean loss over the training batches since the previous evaluation."""
     best: bool = False
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples(Event):
-    """What the network makes of a few inputs."""
+    """Outputs of the network for a few inputs."""
 
     kind: ClassVar[str] = "samples"
     step: int
@@ -114,7 +114,7 @@ class Samples(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointSaved(Event):
-    """A checkpoint is complete on the disk."""
+    """A checkpoint is complete on disk."""
 
     kind: ClassVar[str] = "checkpoint"
     step: int
@@ -125,7 +125,7 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources(Event):
-    """What the machine is doing; ``gpus`` has a dictionary a device."""
+    """Resource use of the machine; ``gpus`` has a dictionary a device."""
 
     kind: ClassVar[str] = "resources"
     cpu_percent: float
@@ -137,7 +137,7 @@ class Resources(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log(Event):
-    """A sentence for the person who watches."""
+    """A message to the user."""
 
     kind: ClassVar[str] = "log"
     level: str
@@ -147,7 +147,7 @@ class Log(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controlled(Event):
-    """A request was carried out, or why it was not."""
+    """The answer to a request: carried out, or the reason why not."""
 
     kind: ClassVar[str] = "controlled"
     request: str
@@ -157,7 +157,7 @@ class Controlled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished(Event):
-    """The run came to its end; ``reason`` says which: all epochs, or early stopping."""
+    """The run has finished; ``reason`` says why: all epochs, or early stopping."""
 
     kind: ClassVar[str] = "finished"
     step: int
@@ -168,7 +168,7 @@ class Finished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(Event):
-    """The run was asked to stop and did; what was learned is kept."""
+    """The run was stopped by a request; the model is kept."""
 
     kind: ClassVar[str] = "stopped"
     step: int
@@ -178,7 +178,7 @@ class Stopped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interrupted(Event):
-    """The worker was told to end by the system; a checkpoint is written, the run can go on."""
+    """The system ended the worker; a checkpoint is written, the run can be resumed."""
 
     kind: ClassVar[str] = "interrupted"
     step: int
@@ -187,7 +187,7 @@ class Interrupted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(Event):
-    """The run could not go on; ``report`` names a file when the program is to blame."""
+    """The run failed; ``report`` names a file in case of a defect of the program."""
 
     kind: ClassVar[str] = "failed"
     message: str
@@ -208,23 +208,23 @@ _FIELDS = {
 
 
 def finite(value: float) -> float | None:
-    """``value``, or ``None`` where JSON has no number for it."""
+    """Return ``value``, or ``None`` where JSON has no number for it."""
     return float(value) if math.isfinite(value) else None
 
 
 def finite_all(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    """:func:`finite` for each value."""
+    """Return :func:`finite` of each value."""
     return {name: finite(value) for name, value in metrics.items()}
 
 
 def encode(event: Event) -> str:
-    """One line of JSON without its end."""
+    """Return one line of JSON, without line end."""
     record = {part.name: getattr(event, part.name) for part in dataclasses.fields(event)}
     return json.dumps({"event": event.kind} | record, allow_nan=False, separators=(",", ":"))
 
 
 def decode(line: str | bytes) -> Event | None:
-    """The event in a line, or ``None`` where there is none that this version knows."""
+    """Return the event in a line; ``None`` where this version knows no such event."""
     try:
         record = safe_json.loads(line)
         kind = KINDS[record.pop("event")]
@@ -234,14 +234,14 @@ def decode(line: str | bytes) -> Event | None:
 
 
 _ROOM = 4096
-"""Bytes that are kept free for the last word."""
+"""Bytes reserved for the final event."""
 
 
 class EventLog:
-    """Appends events to a file; safe to use from several threads and after a torn last line.
+    """Appends events to a file; thread-safe, and safe after a truncated last line.
 
-    Room for the event that ends a run is kept while it goes on: a file beside this one gives up
-    its place on a full disk, and a file of limited length is filled only so far.
+    Space for the final event is reserved during the run. On a full disk, a file beside this one is
+    given up for it; a file of limited length is filled only up to that reserve.
     """
 
     def __init__(self, path: Path) -> None:
@@ -251,7 +251,7 @@ class EventLog:
         self._writing = threading.Lock()
         size = os.fstat(self._file).st_size
         self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
-        with contextlib.suppress(OSError):  # whether there is room at all, the events will tell
+        with contextlib.suppress(OSError):  # writing events shows whether there is room
             atomic.write_bytes(self._reserve, os.urandom(_ROOM))
 
     def __enter__(self) -> EventLog:
@@ -281,7 +281,7 @@ class EventLog:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
     def close(self) -> None:
-        """Close the file, its content on the disk."""
+        """Close the file, its content synced to disk."""
         try:
             self._reserve.unlink(missing_ok=True)
             os.fsync(self._file)

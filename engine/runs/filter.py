@@ -1,9 +1,9 @@
-"""A filter of runs as people type it: parts with spaces between them, all of which must hold.
+"""A filter of runs as users type it: parts with spaces between them, all of which must match.
 
 digits              a word of the name, task, data, model, state, deciding metric, tags or note
 task:image          a field that contains the text; ``state:``, ``tag:``, ``data:``, …
 accuracy>=0.9       a metric of the run; ``metric`` is the one that decides
--tag:old            none of those
+-tag:old            not matching
 is:pinned
 """
 
@@ -44,7 +44,7 @@ _COMPARISON = re.compile(r"([^<>=!:]+)(>=|<=|!=|>|<|=)(.*)", re.DOTALL)
 
 
 class FilterError(UserError):
-    """A part of a filter means nothing."""
+    """A part of a filter cannot be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ class RunFilter:
 
     @classmethod
     def parse(cls, text: str) -> RunFilter:
-        """Read what was typed; raises :class:`FilterError` with a short sentence."""
+        """Parse a filter; raises :class:`FilterError` with a short sentence."""
         return cls(tuple(map(_test, text.lower().split())))
 
     @classmethod
     def typed(cls, text: str) -> tuple[RunFilter, str]:
-        """Read what is not typed to its end: a part that means nothing is left out, and told."""
+        """Parse a filter that is still being typed; invalid parts are left out and reported."""
         tests, problem = [], ""
         for part in text.lower().split():
             try:
@@ -70,7 +70,7 @@ class RunFilter:
         return cls(tuple(tests)), problem
 
     def among(self, rows: Iterable[RunSummary]) -> list[RunSummary]:
-        """Those that are shown."""
+        """Return the runs that pass."""
         found = list(rows)
         for test in self.tests:
             found = [row for row in found if test(row)]
@@ -97,7 +97,7 @@ def _test(part: str) -> Test:
 
 
 def _comparison(name: str, relation: str, text: str) -> Test:
-    """Runs without the number do not pass, whatever the relation."""
+    """Return the test of a metric; runs without that number never pass."""
     try:
         bound = float(text)
     except ValueError:

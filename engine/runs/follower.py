@@ -1,7 +1,7 @@
-"""Read a growing ``events.jsonl``: whole lines only, each once.
+"""Follow a growing ``events.jsonl``: whole lines only, each once.
 
-A long run has a million of them, which take many seconds to decode. :meth:`Follower.catch_up`
-passes over those that the state of the run would not show.
+A long run has a million of them, which take many seconds to decode. :meth:`Follower.catch_up` skips
+those that the state of the run would not show.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _BLOCK = 1 << 20
 
 
 class Follower:
-    """Remembers how far a file was read."""
+    """A position in a file of events."""
 
     def __init__(self, path: Path, begin: int = 0) -> None:
-        """What stands before the byte ``begin`` is not read."""
+        """Start at the byte ``begin``; what is before it is not read."""
         self._path = path
         self._offset = begin
         self._torn = b""
@@ -32,10 +32,10 @@ class Follower:
             yield from filter(None, map(decode, lines))
 
     def catch_up(self, history: History) -> None:
-        """Bring ``history``, a new one, to where the run is; :meth:`new` goes on from there.
+        """Bring ``history``, a new one, up to date; :meth:`new` continues from there.
 
-        A curve of a long run has fewer points then than if all had been added, as many as are
-        kept in the end.
+        A curve of a long run then has fewer points than if all had been added, as many as are kept
+        in the end.
         """
         thinning = Thinning()
         for lines in self._blocks():
@@ -59,7 +59,7 @@ class Follower:
 
 
 def read_history(run: RunDirectory) -> History:
-    """The state of a run from its events so far, of a long one as in :meth:`Follower.catch_up`."""
+    """Return a run's history so far; a long run is downsampled as in :meth:`Follower.catch_up`."""
     history = History()
     Follower(run.events).catch_up(history)
     return history

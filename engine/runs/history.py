@@ -30,10 +30,10 @@ CURVE_POINTS = 4096
 LOG_LINES = 1000
 EVALUATIONS = 2000
 MEASUREMENTS = 720
-"""An hour of them, at one in five seconds."""
+"""One hour of them, at one in five seconds."""
 SAMPLES = 50
 _MEASURED = ("loss", "learning_rate", "grad_norm", "samples_per_second")
-"""What the updates tell that makes a curve."""
+"""Values of an update that make a curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,19 @@ class Point:
 
 @dataclass(slots=True)
 class Curve:
-    """A metric over the run, of bounded length: every second point goes when it is full.
+    """A metric over the run, downsampled: every second point is dropped when it is full.
 
-    The first and the newest point are always there.
+    The first and the newest point are always kept.
     """
 
     points: list[Point] = field(default_factory=list)
     _stride: int = 1
     _added: int = 0
     _passing: bool = False
-    """Whether the newest point only stays until the next comes."""
+    """Whether the newest point is dropped when the next comes."""
 
     def add(self, point: Point) -> None:
-        """Append a point; of a thinned curve only each n-th stays."""
+        """Append a point; of a downsampled curve only each n-th stays."""
         if self._passing:
             self.points.pop()
         self.points.append(point)
@@ -71,14 +71,14 @@ class Curve:
             self._stride *= 2
 
     def cut(self, step: int) -> None:
-        """Forget what came after ``step``: the run went on from there again."""
+        """Drop the points after ``step``: the run resumed from there."""
         while self.points and self.points[-1].step > step:
             self.points.pop()
         self._passing = False
         self._added = len(self.points) * self._stride
 
     def stands_for(self, count: int) -> None:
-        """Each point so far was chosen among so many: those that come are thinned alike."""
+        """Note that each point so far stands for ``count``: new ones are downsampled alike."""
         self._stride *= count
         self._added *= count
 
@@ -90,18 +90,18 @@ class Curve:
 
 @dataclass
 class History:
-    """Everything that the events of a run have said so far."""
+    """The state of a run after its events so far."""
 
     started: Started | None = None
     data: dict[str, Any] | None = None
     model: Model | None = None
     progress: Progress | None = None
     trained: Progress | None = None
-    """The last word about updates, as opposed to evaluations."""
+    """The newest progress of updates, as opposed to evaluations."""
     resources: Resources | None = None
     samples: Samples | None = None
     measured: deque[Resources] = field(default_factory=lambda: deque(maxlen=MEASUREMENTS))
-    """The newest words on the machine, in order."""
+    """The newest resource records of the machine, in order."""
     sampled: deque[Samples] = field(default_factory=lambda: deque(maxlen=SAMPLES))
     """The newest samples, in order."""
     ending: Event | None = None
@@ -109,7 +109,7 @@ class History:
     last_time: float | None = None
     best: Evaluated | None = None
     evaluations: list[Evaluated] = field(default_factory=list)
-    """Those of the validation data: the newest, and before them those that were the best."""
+    """Evaluations on validation data: the newest, and before them those that were the best."""
     final: dict[str, Evaluated] = field(default_factory=dict)
     """The last evaluation of every other split."""
     curves: dict[tuple[str, str], Curve] = field(default_factory=dict)
@@ -118,15 +118,15 @@ class History:
     controlled: Controlled | None = None
     log: list[Log] = field(default_factory=list)
     version: int = 0
-    """Grows with every event, so that a screen knows whether there is something new."""
+    """Increases with every event, so that a screen can tell whether to redraw."""
 
     def apply_all(self, events: Iterable[Event]) -> None:
-        """:meth:`apply` for each."""
+        """Call :meth:`apply` for each."""
         for event in events:
             self.apply(event)
 
     def apply(self, event: Event) -> None:
-        """Take one event in."""
+        """Apply one event."""
         self.version += 1
         self.first_time = self.first_time or event.time
         self.last_time = event.time
@@ -158,13 +158,13 @@ class History:
                 self.ending = event
 
     def passed_over(self, strides: Mapping[str, int]) -> None:
-        """Of the curves of each split, only one point of so many was among the events so far."""
+        """Note that only one of ``strides`` points, by split, was among the events so far."""
         for (_, split), curve in self.curves.items():
             curve.stands_for(strides.get(split, 1))
 
     @property
     def ended(self) -> bool:
-        """Whether the run has said its last word."""
+        """Whether the run has its final event."""
         return isinstance(self.ending, ENDINGS)
 
     @property
@@ -174,18 +174,18 @@ class History:
 
     @property
     def remaining(self) -> float | None:
-        """Estimated seconds to the end, from the mean pace so far."""
+        """Estimated seconds to the end, from the mean speed so far."""
         progress = self.progress
         if progress is None or progress.step == 0 or self.ended:
             return None
         return progress.seconds / progress.step * (progress.steps - progress.step)
 
     def curve(self, metric: str, split: str) -> Curve:
-        """The curve of a metric; an empty one where there is none."""
+        """Return the curve of a metric; an empty one where there is none."""
         return self.curves.setdefault((metric, split), Curve())
 
     def _started(self, event: Started) -> None:
-        """A worker begins, or goes on from a checkpoint: what came after that never was."""
+        """Reset to the step that a worker starts or resumes from; later events are undone."""
         self.started = event
         self.ending = None
         step = event.resumed_step

@@ -1,7 +1,7 @@
-"""What was read of many runs, kept in one file so that the next list need not read it again.
+"""An index of the summaries of many runs, so that the next list need not read them again.
 
-``.index.json`` lies in the folder of the runs. It is only a copy: a damaged one, or one of another
-version, is passed over and written anew.
+``.index.json`` lies in the folder of the runs. It is only a cache: a damaged one, or one of another
+version, is ignored and rewritten.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _TEXTS = ("name", "task", "data", "model", "metric", "problem")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A run as it was when its files had this stamp."""
+    """A run's summary for this stamp of its files."""
 
     stamp: tuple[int, ...]
     summary: RunSummary
 
     @property
     def settled(self) -> bool:
-        """Whether all that is shown follows from the files of the stamp."""
+        """Whether all that is shown follows from the stamped files."""
         return self.summary.state is not State.RUNNING
 
 
 def load(folder: Path) -> dict[str, Entry]:
-    """The entries by the id of their run; none where the file is missing or damaged."""
+    """Load the entries by run id; none where the file is missing or damaged."""
     try:
         content = safe_json.loads((folder / _FILE).read_bytes())
         if content["version"] != _VERSION:
@@ -48,7 +48,7 @@ def load(folder: Path) -> dict[str, Entry]:
 
 
 def save(folder: Path, entries: Mapping[str, Entry]) -> None:
-    """Write the entries; without it the next list only takes longer, so failing is no error."""
+    """Save the entries; a failure is no error, as the next list only takes longer."""
     runs = {id: _record(entry) for id, entry in entries.items() if entry.settled}
     content = {"version": _VERSION, "runs": runs}
     with contextlib.suppress(OSError):

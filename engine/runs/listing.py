@@ -1,7 +1,7 @@
-"""The history of a folder of runs, the newest first.
+"""The list of a folder of runs, the newest first.
 
-What was read of a run that does not train now is kept in an index beside the runs
-(:mod:`engine.runs.index`) and read again when its files change.
+The summary of a run that is not training is kept in an index beside the runs
+(:mod:`engine.runs.index`). It is read again when the run's files change.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from engine.runs.summary import RunSummary, summarize
 __all__ = ["FIRST", "RunList", "RunSummary", "list_runs", "summarize"]
 
 FIRST = 50
-"""So many are read before the index, which takes longer: a screen shows them at once."""
+"""Number of runs read before the index, which takes longer: a screen shows them at once."""
 
 
 class RunList:
-    """The history of a folder, read again only where something may have changed."""
+    """The list of a folder, read again only where something may have changed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -46,14 +46,14 @@ class RunList:
         self._known = now
 
     def save(self) -> None:
-        """Keep what was read for the next start; nothing happens where it cannot be written."""
+        """Save the index for the next start; a failure is ignored."""
         if self._unsaved and self._known is not None and len(self._known) > FIRST:
             index.save(self._folder, self._known)
         self._unsaved = 0
 
 
 def list_runs(folder: Path) -> list[RunSummary]:
-    """All runs of a folder, the newest first.
+    """Return all runs of a folder, the newest first.
 
     Raises :class:`~engine.errors.RunError` for the folder only.
     """

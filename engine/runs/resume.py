@@ -1,4 +1,4 @@
-"""Which run a job goes on with, that is started again and again until its run is done."""
+"""The run that a job resumes, when it is started again and again until its run is done."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from engine.runs.directory import RunDirectory, State, each_run
 
 
 def newest_like(folder: Path, config: RunConfig) -> RunDirectory | None:
-    """The newest run of the same configuration, ``None`` where a new one must begin.
+    """Return the newest run of the same configuration; ``None`` where a new one must start.
 
-    One that failed before its first checkpoint is passed over: there is nothing to go on from.
+    One that failed before its first checkpoint is skipped: there is nothing to resume from.
     """
     wanted = config.anchored().values()
     return next((run for run in each_run(folder) if _is_like(run, wanted) and _counts(run)), None)
 
 
 def alone(folder: Path) -> contextlib.AbstractContextManager[None]:
-    """Keep others who look for a run to go on with waiting, until it is started.
+    """Lock out others that search for a run to resume, until it is started.
 
     Raises :class:`RunError` where nothing can be written.
     """
@@ -29,7 +29,7 @@ def alone(folder: Path) -> contextlib.AbstractContextManager[None]:
 
 
 def _is_like(run: RunDirectory, wanted: dict[str, object]) -> bool:
-    # A run that another version wrote, or that is damaged, is none to go on with.
+    # A run of another version, or a damaged one, cannot be resumed.
     with contextlib.suppress(RunError):
         # The name first: of thousands of runs, few are read as a whole.
         return f'name = "{wanted["name"]}"' in run.read_config() and run.config().values() == wanted

@@ -1,4 +1,4 @@
-"""What a run says, as it says it: for programs that train and watch."""
+"""The events of a run as they are written, for programs that train and watch."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a list shows of a run, without reading all its events.
+"""Summaries of runs for lists, without reading all events.
 
-Thousands of runs are listed at once, so of each the least is read: the parts of its configuration
-that are shown, the first event and the last.
+Thousands of runs are listed at once, so only a minimum is read of each: the parts of its
+configuration that are shown, the first event and the last.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from engine.runs.directory import RunDirectory, State
 from engine.runs.events import Evaluated, Event, Finished, Progress, Stopped
 
 _OVERLAP = 64 * 1024
-"""Bytes that are looked through again, since a line may have been written half."""
+"""Bytes that are read again, since the last line may have been incomplete."""
 _LISTED = ("task", "data", "model")
 _NAME = re.compile(r'^name = "([a-z0-9._-]+)"$', re.MULTILINE)
 _DECIDES = re.compile(r'^metric_for_best_model = (?:"(\w*)")?', re.MULTILINE)
@@ -36,7 +36,7 @@ _DECIDES = re.compile(r'^metric_for_best_model = (?:"(\w*)")?', re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One run as a list shows it."""
+    """The summary of one run for lists."""
 
     run: RunDirectory
     name: str
@@ -44,25 +44,25 @@ class RunSummary:
     started: float
     """Seconds since 1970."""
     seconds: float
-    """From the first event to the last."""
+    """Seconds from the first event to the last."""
     task: str = ""
     data: str = ""
     model: str = ""
     metric: str = ""
     """Name of the metric that decides which weights are best."""
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """Final metrics, of the test data where there are any; before the end the best so far."""
+    """Final metrics, on the test split where there is one; before the end the best so far."""
     done: float | None = None
-    """Share of the updates that a running one has made."""
+    """Share of the updates that a running run has made."""
     problem: str = ""
-    """Why the configuration cannot be read, empty when it can."""
+    """Reason why the configuration cannot be read; empty when it can."""
     notes: Annotations = NOTHING_NOTED
     scanned: int = 0
-    """Bytes of the events among which there was no better evaluation."""
+    """Bytes of the events that hold no better evaluation."""
     id: str = field(init=False, repr=False, compare=False)
-    """The name of the run's directory; kept, since lists ask thousands for it at each key."""
+    """The name of the run's directory; stored, since lists need thousands of them at each key."""
     text: str = field(init=False, repr=False, compare=False)
-    """All words that it is found by, in small letters."""
+    """All text that it is found by, in lower case."""
 
     def __post_init__(self) -> None:
         shown = (self.name, self.task, self.data, self.model, self.state, self.metric)
@@ -76,7 +76,7 @@ class RunSummary:
         return self.metrics.get(self.metric)
 
     def record(self) -> dict[str, Any]:
-        """As JSON takes it; ``started`` in UTC after ISO 8601."""
+        """Return the summary as JSON takes it; ``started`` in UTC after ISO 8601."""
         return {
             "id": self.id,
             "name": self.name,
@@ -93,9 +93,9 @@ class RunSummary:
 
 
 def summarize(run: RunDirectory, before: RunSummary | None = None) -> RunSummary:
-    """What a list shows of ``run``; a run that cannot be read carries its problem.
+    """Return the summary of ``run``; if it cannot be read, the summary carries the problem.
 
-    ``before`` is what was read earlier: only newer events are looked through again.
+    ``before`` is an earlier summary: only newer events are read.
     """
     size = _size(run)
     first, (state, last) = run.first(), run.standing()
@@ -129,7 +129,7 @@ def _size(run: RunDirectory) -> int:
 def _made(run: RunDirectory) -> float:
     try:
         return run.path.stat().st_mtime
-    except OSError:  # deleted while the list was made
+    except OSError:  # deleted while the list was being read
         return 0.0
 
 
@@ -141,7 +141,7 @@ def _done(run: RunDirectory) -> float | None:
 def _metrics(
     run: RunDirectory, last: Event | None, before: RunSummary | None
 ) -> Mapping[str, float]:
-    """The final metrics, else those of the newest evaluation that was the best so far."""
+    """Return the final metrics, else those of the newest evaluation that was the best so far."""
     if isinstance(last, Finished | Stopped) and last.metrics:
         return _numbers(last.metrics)
     after = max(0, before.scanned - _OVERLAP) if before is not None else 0
@@ -170,8 +170,8 @@ class _Shown:
 def _shown(run: RunDirectory) -> _Shown:
     """Read those parts.
 
-    Reading and checking whole files would take most of the time of a long list, and the sections
-    of most runs are the same: only what is shown is read, each different text once.
+    Reading and validating whole files would take most of the time of a long list, and the sections
+    of most runs are the same. So only what is shown is read, each different text once.
     """
     try:
         text = run.read_config()
@@ -181,7 +181,7 @@ def _shown(run: RunDirectory) -> _Shown:
 
 
 def _quickly(text: str) -> _Shown | None:
-    """What is shown of a file as the program writes it, ``None`` for any other."""
+    """Parse a file as the program writes it; ``None`` for any other."""
     head, *sections = text.split("\n[")
     name, decides = _NAME.search(head), _DECIDES.search(text)
     if '"""' in text or "'''" in text or not name or (decides and decides[1] is None):

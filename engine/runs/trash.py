@@ -1,4 +1,4 @@
-"""Where deleted runs go first: a folder beside the others, from which they come back whole."""
+"""The trash: a folder beside the other runs, from which deleted runs can be restored."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _FOLDER = ".trash"
 
 
 def trash_folder(folder: Path) -> Path:
-    """The trash of a folder of runs. It lies in it, so that to move a run copies nothing."""
+    """Return the trash of a folder of runs. It lies inside, so that moving a run copies nothing."""
     return folder / _FOLDER
 
 
 def discard(run: RunDirectory) -> RunDirectory:
-    """Move a run into the trash. Raises :class:`RunError`, above all for one that trains."""
+    """Move a run into the trash. Raises :class:`RunError`, for example while it is training."""
     if run.state() is State.RUNNING:
         raise RunError(f"The run {run.id} is still running.", "Stop it before it is deleted.")
     trash = trash_folder(run.path.parent)
@@ -32,21 +32,21 @@ def restore(run: RunDirectory) -> RunDirectory:
 
 
 def empty(folder: Path) -> int:
-    """Remove all that is in the trash of ``folder``; returns how many runs there were.
+    """Delete all runs in the trash of ``folder``; returns their number.
 
     Raises :class:`RunError`.
     """
     runs = all_runs(trash_folder(folder))
     for run in runs:
         run.delete()
-    # What an earlier call left that was killed in the middle.
+    # Left by an earlier call that was killed.
     for remains in trash_folder(folder).glob(".deleted-*"):
         shutil.rmtree(remains, ignore_errors=True)
     return len(runs)
 
 
 def _move(run: RunDirectory, folder: Path) -> RunDirectory:
-    """Move a run; where its name is taken, it gets a number behind."""
+    """Move a run; if its name is taken, a number is appended."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for attempt in range(1, 1000):
