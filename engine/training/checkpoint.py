@@ -1,8 +1,8 @@
-"""Checkpoints: states on the disk, complete or not there.
+"""Checkpoints: states on disk, each complete or absent.
 
 ``checkpoints/step-000000120/`` holds ``state.pt`` and ``manifest.json`` with its SHA-256. It is
-written under another name, flushed and renamed; the newest few are kept. One that is damaged is
-passed over for the one before it.
+written under another name, synced and renamed; the newest few are kept. A damaged checkpoint is
+skipped for the one before it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Checkpoint:
 
 
 def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> Checkpoint:
-    """Write a checkpoint; leave it and the newest before it, ``keep`` in all.
+    """Save a checkpoint; keep it and the newest before it, ``keep`` in all.
 
     Raises :class:`TrainingError`.
     """
@@ -49,28 +49,28 @@ def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> Checkpoin
         writing.mkdir(mode=0o700)
         size = _write(writing, step, state)
         if path.exists():
-            # It counts under this name too, should the process end here.
+            # It is also valid under this name, should the process end here.
             shutil.rmtree(before, ignore_errors=True)
             path.rename(before)
         writing.rename(path)
         _flush(folder)
     except (OSError, RuntimeError) as error:
         shutil.rmtree(writing, ignore_errors=True)
-        # torch may make a RuntimeError of a full disk, which names a position in the file.
+        # torch may raise RuntimeError for a full disk, with a position in the file as its message.
         reason = why_not_written(error) or getattr(error, "strerror", None) or "is the disk full?"
         raise TrainingError(f"Cannot write a checkpoint to {folder}: {reason}.") from error
-    # Later ones are of a future that will not come: this run went on from before them.
+    # Later checkpoints are void: this run was resumed from before them.
     visible = [other for other in found(folder) if not other.path.name.startswith(".")]
     kept = [other.path for other in visible if other.step <= step][:keep]
     for other in list(folder.iterdir()):
-        # Also what is left of one, where the process ended while it was removed.
+        # Also what is left of one, where the process exited while removing it.
         if _NAME.fullmatch(other.name) and other not in kept:
             shutil.rmtree(other, ignore_errors=True)
     return Checkpoint(path, step, size)
 
 
 def found(folder: Path) -> list[Checkpoint]:
-    """The checkpoints of a folder, the newest first."""
+    """Return the checkpoints of a folder, the newest first."""
     checkpoints = []
     try:
         entries = list(folder.iterdir())
@@ -85,7 +85,7 @@ def found(folder: Path) -> list[Checkpoint]:
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """What a process left that was ended while it wrote."""
+    """Remove what an interrupted save left."""
     for path in folder.glob(".step-*.writing"):
         shutil.rmtree(path, ignore_errors=True)
 
@@ -93,15 +93,15 @@ def _remove_unfinished(folder: Path) -> None:
 def load_newest(
     folder: Path, mapped: bool = False
 ) -> tuple[Checkpoint | None, dict[str, Any], list[Checkpoint]]:
-    """The newest undamaged checkpoint, its state, and the damaged ones that were passed over.
+    """Load the newest intact checkpoint; returns it, its state, and the damaged ones skipped.
 
-    ``mapped`` leaves the tensors on the disk until they are looked at: several processes that each
-    need a part do not all hold everything.
+    With ``mapped`` the tensors are memory-mapped. Then several processes that each need a part do
+    not all hold everything.
     """
     damaged: list[Checkpoint] = []
     for checkpoint in found(folder):
         if _intact(checkpoint):
-            # Only tensors and plain values: nothing in the file is executed, whoever wrote it.
+            # Only tensors and plain values: no code in the file is executed, whatever its origin.
             with contextlib.suppress(pickle.UnpicklingError):
                 state = torch.load(
                     checkpoint.path / _STATE, map_location="cpu", weights_only=True, mmap=mapped
@@ -122,7 +122,7 @@ def _write(folder: Path, step: int, state: dict[str, Any]) -> int:
 
 
 def _manifest(folder: Path, step: int) -> dict[str, Any]:
-    """What is known of a checkpoint by its files. Raises ``OSError``."""
+    """Compute a checkpoint's manifest from its files. Raises ``OSError``."""
     path = folder / _STATE
     return {
         "step": step,
@@ -131,7 +131,7 @@ def _manifest(folder: Path, step: int) -> dict[str, Any]:
 
 
 def _intact(checkpoint: Checkpoint) -> bool:
-    """Whether everything in the manifest is so: one wrong bit in it tells of a bad disk, too."""
+    """Return whether the files match the manifest; a wrong bit in the manifest is damage, too."""
     try:
         told = json.loads((checkpoint.path / _MANIFEST).read_text())
         return bool(told == _manifest(checkpoint.path, checkpoint.step))

@@ -1,4 +1,4 @@
-"""Checkpoints while the training goes on: copied at once, written by a thread."""
+"""Asynchronous checkpoints: the state is copied at once and written by a thread."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from engine.training import checkpoint
 from engine.training.state import TrainingState, finite_weights, trained_weights
 
 SCHEDULE = "schedule"
-"""The reason of checkpoints that nobody waits for."""
+"""The reason of checkpoints that no one waits for."""
 _SHARE = 0.25
-"""Of the free memory: a larger state is written as it lies, while the training waits."""
+"""Share of the free memory: a larger state is written uncopied, while the training waits."""
 
 
 class Saver:
     """Writes checkpoints of one state, none twice, one at a time.
 
-    Entered as a context, it has written everything when it is left.
+    As a context manager, it has written everything on exit.
     """
 
     def __init__(
@@ -41,20 +41,20 @@ class Saver:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._thread.shutdown()  # what was begun is written, whatever happened here
+        self._thread.shutdown()  # finishes pending writes, whatever happened here
         if kind is None:
             self.wait()
 
     def expected_size(self) -> int:
-        """Bytes of a checkpoint: the weights, the best ones, and the optimizer's state.
+        """Return the bytes of a checkpoint: weights, best weights, and the optimizer's state.
 
-        That of an optimizer which has made no update yet is taken for AdamW's.
+        If the optimizer has made no update yet, AdamW's state is assumed.
         """
         weights = _size(trained_weights(self._state.network))
         return 2 * weights + (_size(self._state.optimizer.state_dict()) or 2 * weights)
 
     def save(self, reason: str) -> None:
-        """Write the state as it is now, raising what went wrong with the one before.
+        """Write the current state; re-raises the error of the previous write.
 
         Raises :class:`TrainingError`.
         """
@@ -76,7 +76,7 @@ class Saver:
             self._writing = self._thread.submit(self._write, step, state, reason)
 
     def wait(self) -> None:
-        """Until the checkpoint under way is on the disk; raises :class:`TrainingError`."""
+        """Wait until the pending checkpoint is on disk; raises :class:`TrainingError`."""
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.result()
@@ -89,7 +89,7 @@ class Saver:
 
 
 def not_finite(step: int) -> TrainingError:
-    """What to say when NaN or infinity came up."""
+    """Return the error for NaN or infinity."""
     return TrainingError(
         f"The loss, its gradient or a weight is no longer a finite number (at update {step:,}).",
         "Try a lower train.learning_rate, a smaller train.max_grad_norm or more "
@@ -99,7 +99,7 @@ def not_finite(step: int) -> TrainingError:
 
 
 def _copied(value: Any) -> Any:
-    """The same with tensors that nobody writes to."""
+    """Return a copy on the CPU, whose tensors nothing else writes to."""
     if isinstance(value, torch.Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, dict):
@@ -110,7 +110,7 @@ def _copied(value: Any) -> Any:
 
 
 def _size(value: Any) -> int:
-    """Bytes of all tensors in a state."""
+    """Return the bytes of all tensors in a state."""
     if isinstance(value, torch.Tensor):
         return value.nbytes
     parts = value.values() if isinstance(value, dict) else value

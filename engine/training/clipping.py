@@ -1,4 +1,4 @@
-"""Gradients no longer than a limit."""
+"""Gradient clipping by norm."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from torch import Tensor, nn
 from engine.training.fused_adamw import need_no_sorting
 
 _TORCH_ADDS = 1e-6
-"""What torch adds to a norm before it divides the limit by it."""
+"""Added by torch to the norm before it divides the maximum norm by it."""
 
 
 def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> Tensor:
-    """Shorten all gradients together to ``limit``; returns how long they were.
+    """Clip all gradients together to the maximum norm ``limit``; returns their norm.
 
-    To the same bits as ``nn.utils.clip_grad_norm_``, which multiplies with 1 where nothing is to
-    be shortened. A look at the norm is free on the CPU and spares that: of a small MLP's update
-    it was a fifteenth.
+    Bit for bit like ``nn.utils.clip_grad_norm_``, which multiplies by 1 where nothing is clipped.
+    On the CPU, reading the norm is free and spares that: a fifteenth of a small MLP's update.
     """
     norm = _norm([p.grad for p in parameters if p.grad is not None])
     if norm.device.type != "cpu" or not norm + _TORCH_ADDS <= limit:
@@ -27,7 +26,7 @@ def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> Tensor:
 
 
 def _norm(gradients: list[Tensor]) -> Tensor:
-    """As ``nn.utils.get_total_norm``, which sorts them by device and type first."""
+    """Return the norm of all, like ``nn.utils.get_total_norm`` without sorting by device."""
     if not gradients or not need_no_sorting(gradients):
         return nn.utils.get_total_norm(gradients)
     norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))

@@ -1,4 +1,4 @@
-"""Compile a network, and say why where it cannot be compiled, which shows with its first batch."""
+"""Compile a network, and report why it cannot be compiled, which shows with its first batch."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _COMPILER = ("torch._dynamo", "torch._inductor", "torch._functorch")
 
 
 def compile_network(network: nn.Module, **options: Any) -> None:
-    """Let torch compile the network, in place, when it is first called; ``options`` are torch's.
+    """Compile the network in place, at its first call; ``options`` are torch's.
 
-    Also the part of a language model that the loss calls by itself where logits come in chunks.
+    Also the part of a language model that the loss calls directly where logits come in chunks.
     """
     network.compile(**options)
     body = body_of(network)
@@ -30,7 +30,7 @@ def compile_network(network: nn.Module, **options: Any) -> None:
 
 @contextmanager
 def told_of_compiler() -> Iterator[None]:
-    """Turn what torch's compiler raises into a sentence: a :class:`TrainingError`."""
+    """Convert the exceptions of torch's compiler to :class:`TrainingError`."""
     try:
         yield
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""What those who watch ask of a run while it trains."""
+"""Requests to a run during training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_EPOCHS = 100_000
 
 @dataclass
 class Controls:
-    """What was asked for and is still to be done; changes of the pace are made at once."""
+    """Pending requests; changes of the schedule are applied at once."""
 
     pace: Pace
     stop: bool = False
@@ -33,10 +33,10 @@ class Controls:
     evaluate: bool = False
     paused: bool = False
     changed: bool = False
-    """Whether the pace was changed, which no checkpoint holds so far."""
+    """Whether the schedule was changed since the last checkpoint."""
 
     def take(self, request: Request) -> Controlled | None:
-        """Take a request in; returns the answer, unless it comes when the request is done."""
+        """Accept a request; returns the answer, unless it comes when the request is carried out."""
         match request.action:
             case "stop":
                 self.stop = True
@@ -58,7 +58,7 @@ class Controls:
         return _refused(request.action[:40], f"Unknown request {request.action[:40]!r}.")
 
     def checkpoint_written(self) -> Controlled:
-        """The answer to a request for a checkpoint, once it is written."""
+        """Return the answer to a request for a checkpoint, once it is written."""
         self.checkpoint = False
         return Controlled(request=CHECKPOINT, message="Checkpoint written.")
 

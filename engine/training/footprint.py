@@ -1,8 +1,8 @@
-"""Follow the memory of an update without doing it: on tensors that have shapes, but no content.
+"""Memory of an update, computed without executing it: on tensors with shapes but no content.
 
 Torch's fake tensors go through the same operators, layer by layer, as real ones would; every
-storage that comes and goes is counted. So what is told is what the loop itself will hold, whatever
-the network: saved activations, gradients, and what is needed on the way.
+storage that is allocated and freed is counted. So the result is what the training loop itself will
+hold, for any network: saved activations, gradients and temporary tensors.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Loss = Callable[[nn.Module, Batch], Tensor]
 
 @dataclass(frozen=True)
 class Template:
-    """A small real batch, from which one of any size is imagined."""
+    """A small real batch, from which fake ones of any size are made."""
 
     batch: Batch
     count: int
-    """Its samples: the first dimension of every tensor in it."""
+    """Number of its samples: the first dimension of every tensor in it."""
 
     def of(self, count: int, device: torch.device) -> Batch:
-        """A batch of ``count`` samples like these, without content."""
+        """Return a fake batch of ``count`` such samples."""
 
         def stretched(tensor: Tensor) -> Tensor:
             shape = tensor.shape
@@ -50,10 +50,10 @@ class Template:
 
 
 class Footprint:
-    """What updates of one network hold beside its weights and the optimizer's state."""
+    """The memory of one network's updates beside its weights and the optimizer's state."""
 
     def __init__(self, network: nn.Module, loss: Loss, compute: Compute) -> None:
-        """``network`` was built on the meta device; it cannot be used for anything else after."""
+        """Use ``network``, built on the meta device; it is unusable for anything else after."""
         self._network = network.train()
         self._loss = loss
         self._compute = compute
@@ -62,9 +62,9 @@ class Footprint:
             _imagine(network, compute.device)
 
     def peak(self, template: Template, count: int, rounds: int) -> int:
-        """Most bytes while ``rounds`` batches of ``count`` samples make one update.
+        """Return the peak bytes of an update of ``rounds`` batches of ``count`` samples.
 
-        Raises :class:`UnknownFootprint` for a network whose shapes depend on what it computes.
+        Raises :class:`UnknownFootprint` for a network whose shapes depend on computed values.
         """
         self._network.zero_grad(set_to_none=True)
         with self._fakes:
@@ -86,17 +86,17 @@ class Footprint:
 
 
 class UnknownFootprint(Exception):
-    """The memory cannot be told without computing."""
+    """The memory cannot be estimated without computing."""
 
 
 _LSTM_KEPT, _LSTM_SCRATCH = 20, 30
-"""Bytes of oneDNN's workspace for each value of an LSTM's states that are written on the way there,
-and on the way back besides. Measured at widths from 128 to 1,024: 20 to 21, and 29 to 35."""
+"""Bytes of oneDNN's workspace for each value of an LSTM's states: from the forward pass, and
+temporary in the backward pass. Measured at widths from 128 to 1,024: 20 to 21, and 29 to 35."""
 _UNKNOWN = (DataDependentOutputException, DynamicOutputShapeException, NotImplementedError)
 
 
 def _imagine(network: nn.Module, device: torch.device) -> None:
-    """Put a tensor without content in the place of every weight; tied ones stay tied."""
+    """Replace every weight by a fake tensor; tied weights stay tied."""
     made: dict[int, Tensor] = {}
     for module in list(network.modules()):
         weights = [
@@ -115,7 +115,7 @@ def _imagined(weight: Tensor, device: torch.device) -> Tensor:
 
 
 class _Storages(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the storages that live, and how many bytes they had at most."""
+    """Counts the live storages and their peak bytes."""
 
     def __init__(self, known: list[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -124,7 +124,7 @@ class _Storages(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.peak = 0
 
     def add(self, tensors: Any) -> None:
-        """Count the storages of ``tensors`` that are not known yet."""
+        """Count the storages of ``tensors`` that are not yet known."""
         for tensor in tree_iter(tensors):
             if not isinstance(tensor, Tensor):
                 continue
@@ -152,7 +152,7 @@ class _Storages(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _with_workspace(result: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """What an LSTM on a CPU keeps for the way back, which its fake leaves out."""
+    """Return the result with the workspace that a CPU's LSTM saves and its fake leaves out."""
     states, *last, workspace = result
     if workspace.numel():
         return result
@@ -160,6 +160,6 @@ def _with_workspace(result: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def _scratch(arguments: tuple[Any, ...]) -> Tensor:
-    """What the way back writes for a moment; the workspace is the last tensor of its arguments."""
+    """Return the backward pass's temporary memory, from its last argument, the workspace."""
     *_, workspace = (value for value in arguments if isinstance(value, Tensor))
     return workspace.new_empty(workspace.numel() * _LSTM_SCRATCH // _LSTM_KEPT)

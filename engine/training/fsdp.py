@@ -1,15 +1,16 @@
-"""A network that no process has as a whole: each keeps a share of every weight, of its gradient
-and of the optimizer's state (fully sharded data parallel; Rajbhandari et al. 2020, Zhao et al.
-2023). Its repeated blocks are put together one by one, each for as long as it computes.
+"""Fully sharded data parallel (FSDP; Rajbhandari et al. 2020, Zhao et al. 2023).
 
-As any pass through such a network needs all processes, all evaluate, each the same samples; what
-the leading one finds counts.
+Each process holds a shard of every weight, of its gradient and of the optimizer's state. The
+network's repeated blocks are gathered one by one, each for as long as it computes.
 
-Checkpoints are those of any other run: weights and optimizer state are put together one tensor
-after another, the leading process writes them, and whoever loads takes its share of what it reads.
-Files of torch.distributed.checkpoint, one a process, would be written by all at once; but then
-there were two formats with two sets of promises. This way a checkpoint is whole or not there, has
-its checksum, and is gone on from with any number of processes, sharded or not.
+As any forward pass of such a network needs all processes, all evaluate, each on the same samples;
+the results of the main process count.
+
+Checkpoints are those of any other run. Weights and optimizer state are gathered one tensor after
+another, the main process writes them, and each process loads its shard. Files of
+torch.distributed.checkpoint, one a process, would be written in parallel; but then there would be
+two formats with two sets of guarantees. This way a checkpoint is complete or absent and has its
+checksum. It can be resumed with any number of processes, sharded or not.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
+from typing_extensions import override
 
 from engine.config.compute import Kernel
 from engine.config.run_config import RunConfig
@@ -35,16 +37,16 @@ from engine.training.process_group import Group, T, among_peers
 from engine.training.state import TrainingState, trained_weights
 
 _WITHIN = "within"
-"""A method that networks are given, which does what it is told while its weights are there."""
+"""A method added to networks that calls a function while the weights are gathered."""
 
 
 class Sharded(Group):
-    """A process among several that share one network between them."""
+    """A process of several that share one sharded network."""
 
     sharded = True
 
     def shard(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """Keep this process's share of ``network``, on ``device``; it lies on the CPU before.
+        """Shard ``network``, which is on the CPU, and move this process's shard to ``device``.
 
         Raises :class:`TrainingError`.
         """
@@ -59,45 +61,49 @@ class Sharded(Group):
         mesh = init_device_mesh(device.type, (self.size,))
         for part in (*blocks(network), network):
             fully_shard(part, mesh=mesh)
-        # What is left: buffers that belong to no block.
+        # The rest: buffers that belong to no block.
         network.to(device)
         for part in network.modules():
             if isinstance(part, FSDPModule):
-                # The losses are weighted already, so that gradients only add up.
+                # The losses are weighted already, so gradients are summed, not averaged.
                 part.set_gradient_divide_factor(1.0)
                 part.set_force_sum_reduction_for_comms(True)
         setattr(network, _WITHIN, _done)
         register_fsdp_forward_method(network, _WITHIN)
         return network
 
+    @override
     def within(self, network: nn.Module, deed: Callable[[], T]) -> T:
-        """As :meth:`Alone.within`: the weights outside of all blocks are there, and in training
-        until their gradients are.
+        """Call ``deed`` with the weights outside of all blocks gathered.
+
+        In training they stay so until their gradients are computed.
         """
         done: T = getattr(network, _WITHIN)(deed)
         return done
 
     def _part(self, rows: Tensor, least: int) -> Tensor:
-        """As of a :class:`Group`, but the network needs a pass of every process."""
+        """Return rows as in :class:`Group`, but never none: the network needs all processes."""
         return rows[:least] if self.idle(rows, least) else super()._part(rows, least)
 
+    @override
     def idle(self, rows: Tensor, least: int) -> bool:
-        """As :meth:`Alone.idle`."""
         return self.rank >= max(1, len(rows) // least)
 
+    @override
     def total(self, weight: float) -> float:
-        """As :meth:`Alone.total`."""
         known = torch.tensor(weight, dtype=torch.float64)
         self._sum(known)
         return float(known)
 
+    @override
     def align(self, network: nn.Module) -> None:
-        """They were aligned as a whole; what was loaded since, all read from one file."""
+        """Do nothing: weights were equal before sharding, and all processes load the same file."""
 
+    @override
     def reduce(
         self, network: nn.Module, losses: Sequence[Tensor], weights: Sequence[float]
     ) -> tuple[Sequence[Tensor], Sequence[float]]:
-        """As :meth:`Alone.reduce`; the gradients are so already."""
+        """Sum losses and statistics; the gradients are reduced already."""
         sums = [loss.double() * weight for loss, weight in zip(losses, weights, strict=True)]
         own = torch.stack(sums).sum()
         known = torch.stack([own, torch.full_like(own, sum(weights))])
@@ -108,24 +114,24 @@ class Sharded(Group):
             self._sum_together(statistics)
         return [(known[0] / known[1]).float()], [float(known[1])]
 
+    @override
     def entire(self, value: Tensor) -> Tensor:
-        """As :meth:`Alone.entire`."""
         return value.full_tensor() if isinstance(value, DTensor) else value
 
+    @override
     def decided(self, here: bool) -> bool:
-        """As :meth:`Alone.decided`."""
         return bool(self.told({"yes": here})["yes"])
 
+    @override
     def call(self, deed: str) -> None:
-        """As :meth:`Alone.call`."""
         if self.leads:
             self.told({"do": deed})
 
     def gathered(self, value: Any) -> Any:
-        """``value`` with whole tensors on the CPU; the leading process alone keeps them."""
+        """Return ``value`` with whole tensors on the CPU, in the main process alone."""
         if isinstance(value, Tensor):
             whole = self.entire(value.detach())
-            # What is not shared out is the network's own, which goes on changing.
+            # What is not sharded is the network's own, which continues to change.
             return whole.to("cpu", copy=not isinstance(value, DTensor)) if self.leads else None
         if isinstance(value, dict):
             return {key: self.gathered(part) for key, part in value.items()}
@@ -136,7 +142,7 @@ class Sharded(Group):
 
 @dataclass
 class ShardedState(TrainingState):
-    """As a :class:`TrainingState`, saved and loaded as a whole; only the leader has ``best``."""
+    """A training state that is saved and loaded unsharded; only the main process has ``best``."""
 
     group: Sharded | None = None
     owned = True
@@ -146,18 +152,18 @@ class ShardedState(TrainingState):
         assert self.group is not None
         return self.group
 
+    @override
     def state_dict(self) -> dict[str, Any]:
-        """As :meth:`TrainingState.state_dict`; complete in the leading process, which calls the
-        others to help.
-        """
+        """Return the state, complete in the main process, which calls the others to help."""
         self._group.call("state")
         state = super().state_dict()
         return state | {
             part: self._group.gathered(state[part]) for part in ("network", "optimizer")
         }
 
+    @override
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Become this process's share of what was saved as a whole."""
+        """Load this process's shard of an unsharded state."""
         optimizer = saved["optimizer"]
         weights = [part for group in self.optimizer.param_groups for part in group["params"]]
         numbers = [number for group in optimizer["param_groups"] for number in group["params"]]
@@ -169,18 +175,19 @@ class ShardedState(TrainingState):
             if number in optimizer["state"]
         }
         super().load_state_dict(saved | {"optimizer": optimizer | {"state": shares}})
-        # Pieces of a batch are as many in each process, and none knows of another's memory.
+        # Each process has the same number of micro-batches and does not know the others' memory.
         self.position.pieces = 1
         if not self._group.leads:
             self.best = None
 
+    @override
     def weights(self) -> dict[str, Tensor]:
-        """As :meth:`TrainingState.weights`, by all processes at once."""
+        """Return the unsharded weights; all processes call it at once."""
         whole: dict[str, Tensor] = self._group.gathered(trained_weights(self.network))
         return whole
 
+    @override
     def load_weights(self, weights: dict[str, Tensor]) -> None:
-        """As :meth:`TrainingState.load_weights`."""
         _put_away(self.network)
         own = self.network.state_dict()
         super().load_weights(
@@ -190,8 +197,9 @@ class ShardedState(TrainingState):
             }
         )
 
+    @override
     def take_best(self) -> None:
-        """As :meth:`TrainingState.take_best`: the leader sends them."""
+        """Load the best weights, broadcast by the main process."""
         if not self._group.decided(self.best is not None):
             return
         best = self.best.weights if self.best is not None and self._group.leads else {}
@@ -209,7 +217,7 @@ def _done(deed: Callable[[], T]) -> T:
 
 
 def blocks(network: nn.Module) -> list[nn.Module]:
-    """The parts that a network repeats: of its outermost lists, what has weights of its own."""
+    """Return the repeated blocks of a network: parts of its outermost lists with own weights."""
     return [part for part in _listed(network) if _apart(part, network)]
 
 
@@ -224,7 +232,7 @@ def _listed(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _apart(part: nn.Module, network: nn.Module) -> bool:
-    """Whether it has weights, and none of them is used elsewhere too."""
+    """Return whether it has weights, none of them shared with other parts."""
     own = {name for name, _ in part.named_parameters(remove_duplicate=False)}
     weights = {id(weight) for weight in part.parameters()}
     everywhere = [weight for _, weight in network.named_parameters(remove_duplicate=False)]
@@ -232,30 +240,30 @@ def _apart(part: nn.Module, network: nn.Module) -> bool:
 
 
 def _share(value: Any, like: Any) -> Any:
-    """This process's share of a whole tensor, if ``like`` is one of a tensor of this shape."""
+    """Return this process's shard of a whole tensor, if ``like`` is sharded in that shape."""
     if not isinstance(like, DTensor) or not isinstance(value, Tensor):
         return value
     if isinstance(value, DTensor) or value.shape != like.shape:
         return value
     whole = value.to(like.device)
-    # Nobody sends anything: each has the whole and takes its share.
+    # No communication: each process has the whole tensor and takes its shard.
     return distribute_tensor(whole, like.device_mesh, like.placements, src_data_rank=None)
 
 
 def _put_away(network: nn.Module) -> None:
-    """After an evaluation, the outermost weights are still there as a whole."""
+    """Reshard: after an evaluation, the outermost weights are still gathered."""
     for part in network.modules():
         if isinstance(part, FSDPModule):
             part.reshard()
 
 
 def kernel(train: TrainConfig) -> Kernel:
-    """The fastest way over weights that torch knows to go share by share."""
+    """Return the fastest optimizer kernel of torch that works on shards."""
     return "foreach" if train.optimizer == "sgd" else "auto"
 
 
 def check(config: RunConfig, compute: Compute) -> None:
-    """Whether a network can be sharded as a run asks for; raises :class:`TrainingError`."""
+    """Check that a network can be sharded for this run; raises :class:`TrainingError`."""
     train = config.train
     refused = {
         "adapter.quantization: packed weights cannot be": config.adapter.quantized,

@@ -1,4 +1,4 @@
-"""AdamW on the CPU without what torch does in Python before its kernel."""
+"""AdamW on the CPU, without torch's Python overhead before its kernel."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 
 def need_no_sorting(tensors: Iterable[Tensor]) -> bool:
-    """Whether all are in float32 on the CPU and no more than tensors (not sharded, …)."""
+    """Return whether all are plain tensors in float32 on the CPU (not sharded, …)."""
     kinds = {(type(t), t.device.type, t.dtype) for t in tensors}
     return kinds <= {(kind, "cpu", torch.float32) for kind in (Tensor, nn.Parameter)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Tensors:
-    """What the kernel updates of one group."""
+    """The tensors of one group that the kernel updates."""
 
     group: dict[str, Any]
     means: list[Tensor]
@@ -29,19 +29,19 @@ class _Tensors:
 class FusedAdamW(torch.optim.AdamW):
     """``torch.optim.AdamW(…, fused=True)``: the same updates to the last bit, the same state.
 
-    Torch collects the tensors of an update each time anew and sorts them by device and type, which
+    Torch collects the tensors of an update each time anew and sorts them by device and type. That
     was a tenth of a small MLP's update; here they are collected once. Where a parameter has no
     gradient or no state yet, and with ``found_inf``, the update is left to torch.
     """
 
     def __init__(self, groups: list[dict[str, Any]], lr: float, betas: tuple[float, float]) -> None:
-        """As torch's, for parameters that :func:`need_no_sorting`."""
+        """Take torch's arguments, for parameters that :func:`need_no_sorting`."""
         self._collected: list[_Tensors] = []
         super().__init__(groups, lr=lr, betas=betas, fused=True)
         self._count = sum(len(group["params"]) for group in self.param_groups)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """The state was loaded, so its tensors are others."""
+        """Drop the collected tensors, as the state was loaded."""
         super().__setstate__(state)
         self._collected = []
 

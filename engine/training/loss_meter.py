@@ -1,4 +1,4 @@
-"""Losses on their way from the device to the events: kept there, fetched a few times a second."""
+"""Losses from the device to the events: kept on the device, fetched a few times a second."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from engine.training.state import Position
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The updates since the reading before."""
+    """The updates since the previous reading."""
 
     loss: float | None
     """Mean loss, ``None`` where there was no update."""
     grad_norm: float | None
-    """That of the last update."""
+    """Gradient norm of the last update."""
     rate: float
     """Terms of the loss (samples or tokens) a second."""
 
@@ -28,8 +28,8 @@ class Reading:
 class Meter:
     """Collects each update's loss without waiting for the device.
 
-    Sums go into the position in the order of the updates, so they do not depend on when they
-    are fetched.
+    Sums are added to the position in the order of the updates, so they do not depend on the time
+    when they are fetched.
     """
 
     def __init__(self, position: Position) -> None:
@@ -40,17 +40,17 @@ class Meter:
         self._since = time.perf_counter()
 
     def add(self, losses: Sequence[Tensor], weights: Sequence[float], norm: Tensor | None) -> None:
-        """Take in an update: the losses of its batches, and the norm of its gradient if known.
+        """Add an update: the losses of its batches, and its gradient norm if known.
 
         All are scalars on the device, without their graph.
         """
         self._updates.append((losses, weights, norm))
 
     def fetch(self) -> tuple[int, int]:
-        """Add up what came since the last call; waits for the device.
+        """Fetch what was added since the last call; waits for the device.
 
-        Counts the updates whose loss or gradient is not finite, in all and at most in a row, and
-        notes in the position how many of them came last; their losses are not added.
+        Returns the number of updates whose loss or gradient is not finite, and the longest such
+        streak. The position counts how many of them came last. Their losses are not added.
         """
         tensors = [
             tensor
@@ -84,7 +84,7 @@ class Meter:
             self._position.loss_weight += weight
 
     def read(self) -> Reading:
-        """What was fetched since the last reading."""
+        """Return the reading since the last one."""
         reading = Reading(
             loss=self._sum / self._weight if self._weight else None,
             grad_norm=self._last_norm,
@@ -94,5 +94,5 @@ class Meter:
         return reading
 
     def restart_clock(self) -> None:
-        """Do not count the time since the last fetch: it went into something else."""
+        """Exclude the time since the last fetch: it was not spent on training."""
         self._since = time.perf_counter()

@@ -1,4 +1,4 @@
-"""How the learning rate goes over a run whose length may change while it runs."""
+"""The learning-rate schedule of a run whose length may change during training."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from engine.training.state import Position
 
 @dataclass
 class Pace:
-    """Number of updates, and the rate's factor for each.
+    """The number of updates, and the learning-rate factor of each.
 
-    Where a person changes the number of epochs, the schedule goes on from where it is: what is
-    left of it is spread over the updates that are left.
+    If the user changes the number of epochs, the schedule continues from its current point. The
+    rest of it is spread over the remaining updates.
     """
 
     config: TrainConfig
     position: Position
     per_epoch: int
-    """Updates of an epoch."""
+    """Updates per epoch."""
 
     def __post_init__(self) -> None:
         self._planned = self.limited(self.per_epoch * self.config.epochs)
@@ -29,31 +29,31 @@ class Pace:
 
     @property
     def epochs(self) -> int:
-        """Epochs in all, as asked for last."""
+        """Total number of epochs, as last requested."""
         return self.position.epochs or self.config.epochs
 
     @property
     def steps(self) -> int:
-        """Updates in all."""
+        """Total number of updates."""
         return self.limited(self.per_epoch * self.epochs)
 
     def limited(self, steps: int) -> int:
-        """``steps``, or what ``train.max_steps`` leaves of them."""
+        """Return ``steps``, limited by ``train.max_steps``."""
         most = self.config.max_steps
         return steps if most is None else min(steps, most)
 
     def factor(self, step: int) -> float:
-        """What the highest learning rate is multiplied with for update ``step``."""
+        """Return the factor on the highest learning rate for update ``step``."""
         return self._factor(self._planned_step(step)) * self.position.lr_scale
 
     def change_epochs(self, epochs: int) -> None:
-        """Train ``epochs`` in all from here on."""
+        """Change the total number of epochs from here on."""
         position = self.position
         position.bent_at, position.bent_to = position.step, self._planned_step(position.step)
         position.epochs = epochs
 
     def _planned_step(self, step: int) -> float:
-        """The update of the schedule as planned whose factor ``step`` has."""
+        """Return the step of the original schedule whose factor ``step`` has."""
         position = self.position
         if position.epochs is None:
             return step

@@ -1,4 +1,4 @@
-"""What a run will cost, told from its configuration before anything is trained."""
+"""Estimated memory of a run, from its configuration before training."""
 
 from __future__ import annotations
 
@@ -34,18 +34,20 @@ _TEMPLATE_SAMPLES = 4
 _FEWEST_UPDATES = 10
 _ROUNDS = 4
 _CPU_WORKSPACE = 32 << 20
-"""Threads, and kernels that are compiled when first used."""
+"""Memory of threads, and of kernels that are compiled when first used."""
 _CPU_SPARE = 0.2
-"""What the C library keeps of freed tensors and what kernels copy, as a share of the activations
-and gradients: measured, over the grid of tests/benchmarks/memory.py, between 0 and 0.3."""
+"""Memory for freed tensors and copies by kernels, as a share of activations and gradients.
+
+Measured, over the grid of tests/benchmarks/memory.py, between 0 and 0.3.
+"""
 _CUDA_WORKSPACE = 40 << 20
-"""What the kernels of cuBLAS and cuDNN take from the allocator."""
+"""Workspaces of cuBLAS and cuDNN from the allocator."""
 
 
 def batch_that_fits(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute) -> int:
-    """Samples of the largest batch that this process, which holds the data, has room for.
+    """Return the largest batch size that fits, for this process, which holds the data.
 
-    0 where that cannot be told beforehand.
+    0 where that cannot be estimated.
     """
     held = (
         torch.cuda.memory_reserved(compute.device)
@@ -59,9 +61,9 @@ def batch_that_fits(task: Task[Any], raw: RawData, fitted: Fitted, compute: Comp
 def update_bytes(
     task: Task[Any], fitted: Fitted, source: Source, compute: Compute, samples: int
 ) -> int | None:
-    """What an update of a few samples holds at most beside the weights and the optimizer's state.
+    """Return the peak bytes of an update of a few samples, beside weights and optimizer state.
 
-    ``None`` where that cannot be told.
+    ``None`` where that cannot be estimated.
     """
     with torch.device("meta"):
         network = build_network(task, fitted, compute)
@@ -77,7 +79,7 @@ def update_bytes(
 
 @dataclass(frozen=True)
 class Case:
-    """What the memory of a run depends on, whatever its batches."""
+    """The memory of a run as a function of its batches."""
 
     compute: Compute
     footprint: Footprint
@@ -85,18 +87,18 @@ class Case:
     material: _Material
 
     def memory(self, train: TrainConfig, available: int) -> tuple[Memory, int, tuple[str, ...]]:
-        """By part, the largest batch that fits, and what should be known about both."""
+        """Return memory by part, the largest batch size that fits, and notes on both."""
         return _memory(self.footprint, self.sizes, self.material, train, self.compute, available)
 
     def comfortable(self, train: TrainConfig, available: int) -> int:
-        """The largest batch with which a run is not called tight; 0 where it cannot be told.
+        """Return the largest batch size for which memory is not tight; 0 where it is unknown.
 
-        An epoch is left some updates, for with fewer a network learns nothing, however fast.
+        The size leaves a minimum of updates an epoch, as with fewer a network learns nothing.
         """
         room = int(TIGHT_SHARE * available)
         most = self.material.samples // (_FEWEST_UPDATES * train.gradient_accumulation_steps)
         size = train.batch_size
-        for _ in range(_ROUNDS):  # memory is not quite a straight line over the batch
+        for _ in range(_ROUNDS):  # memory is not quite linear in the batch size
             tried = train.model_copy(update={"batch_size": max(1, size)})
             memory, largest, _ = self.memory(tried, room)
             if memory.activations == 0 and not largest:
@@ -108,7 +110,7 @@ class Case:
 
 
 def case_of(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute, held: int = 0) -> Case:
-    """What the memory of a run depends on; ``held`` bytes of data are in this process only."""
+    """Return the case of a run; ``held`` bytes of data are in this process only."""
     material = replace(_material(task, raw, fitted), held=held)
     with torch.device("meta"):
         network = build_network(task, fitted, compute)
@@ -118,26 +120,26 @@ def case_of(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute, hel
 
 @dataclass(frozen=True)
 class _Sizes:
-    """What follows from the network alone; bytes unless the name says otherwise."""
+    """Sizes that follow from the network alone; in bytes unless the name says otherwise."""
 
     parameters: int
-    """A number."""
+    """Number of parameters."""
     trainable: int
-    """A number."""
+    """Number of trainable parameters."""
     weights: int
-    """As they are kept: frozen ones may be packed."""
+    """Weights in their stored format: frozen ones may be quantised."""
     gradients: int
     optimizer: int
     saved: int
-    """Trainable weights and buffers, as checkpoints hold them."""
+    """Trainable weights and buffers, as saved in checkpoints."""
     loading: int
-    """What the network takes for a moment before its frozen weights are packed."""
+    """Peak of loading the network, before its frozen weights are quantised."""
     adapter: int
     """The adapter as a file; 0 where the whole network is saved."""
 
     def disk(self, train: TrainConfig) -> int:
-        """All checkpoints, one more while it is written, and the export."""
-        checkpoint = 2 * self.saved + self.optimizer  # its weights, and the best ones
+        """Return the bytes of all checkpoints, one more while it is written, and the export."""
+        checkpoint = 2 * self.saved + self.optimizer  # the weights, and the best ones
         export = self.adapter or self.parameters * 4
         return (train.save_total_limit + 1) * checkpoint + export
 
@@ -171,27 +173,27 @@ def _adapter_bytes(network: nn.Module, config: RunConfig) -> int:
 
 @dataclass(frozen=True)
 class _Material:
-    """What follows from the data alone."""
+    """Properties that follow from the data alone."""
 
     samples: int
     template: Template
     resident: int
     """Bytes of all splits on the device."""
     tables: int
-    """Bytes of what was read, in the memory of the machine; large tables lie on the disk."""
+    """Bytes of the tables in main memory; large tables are memory-mapped."""
     source: Source
     held: int = 0
     """Bytes of data that this process holds and a worker would not."""
 
     def batches(self, train: TrainConfig) -> int:
-        """Batches of an epoch."""
+        """Return the number of batches in an epoch."""
         if len(self.source) == self.samples:
             return len(self.source.plan(train.batch_size, torch.Generator()))
         return len(split_rows(torch.arange(self.samples), train.batch_size))
 
 
 def _material(task: Task[Any], raw: RawData, fitted: Fitted) -> _Material:
-    """Look at a part of the training rows; at all where a sample is not just a row."""
+    """Encode a part of the training rows; all rows where a sample is not just a row."""
     rows = raw.train.num_rows
     part = min(rows, _SAMPLE_ROWS)
     source = _encoded(task, raw, fitted, part)
@@ -222,7 +224,7 @@ def _encoded(task: Task[Any], raw: RawData, fitted: Fitted, rows: int) -> Source
 
 
 def _template(source: Source) -> Template:
-    """The largest of a few batches: texts differ in length."""
+    """Return the largest of a few batches: texts differ in length."""
     count = min(_TEMPLATE_SAMPLES, len(source))
     plan = [rows for rows in source.evaluation_plan(count) if len(rows) == count]
     batches = list(source.read([plan[0], plan[-1]]))
@@ -238,7 +240,7 @@ def _memory(
     compute: Compute,
     available: int,
 ) -> tuple[Memory, int, tuple[str, ...]]:
-    """Memory by part, the largest batch that fits, and what should be known about both."""
+    """Return memory by part, the largest batch size that fits, and notes on both."""
     spare = _CPU_SPARE if compute.device.type == "cpu" else 0.0
     rounds = min(2, train.gradient_accumulation_steps)
     count = min(train.batch_size, material.samples)
@@ -268,15 +270,15 @@ def _memory(
 def _overhead(sizes: _Sizes, material: _Material, compute: Compute) -> int:
     if compute.device.type == "cuda":
         return material.resident + _CUDA_WORKSPACE
-    # The best weights so far lie there too.
+    # The best weights so far are held there too.
     data = material.resident + material.tables
     return _libraries() - material.held + _CPU_WORKSPACE + data + sizes.saved
 
 
 def _beyond(sizes: _Sizes, peak: int, compute: Compute) -> int:
-    """What the network takes while it is read, where that is more than training it takes.
+    """Return the bytes by which loading the network exceeds training it.
 
-    Weights are packed in the memory of the machine, whatever the device.
+    Weights are quantised in main memory, whatever the device.
     """
     if compute.device.type != "cpu":
         return 0
@@ -284,13 +286,13 @@ def _beyond(sizes: _Sizes, peak: int, compute: Compute) -> int:
 
 
 def _libraries() -> int:
-    """What Python and the libraries take: what this process has, which loaded the same ones."""
-    torch.optim.SGD([torch.zeros(1)])  # the first optimizer loads what a run loads, too
+    """Return the bytes of Python and the libraries, as measured in this process."""
+    torch.optim.SGD([torch.zeros(1)])  # the first optimizer imports what a run imports, too
     return int(psutil.Process().memory_info().rss)
 
 
 def available_bytes(place: torch.device) -> int:
-    """Memory of a device that a run could take now."""
+    """Return the memory of a device that is available to a run now."""
     if place.type == "cuda":
         cards = [card for card in gpus() if {"memory", "memory_total"} <= card.keys()]
         if (place.index or 0) < len(cards):
@@ -302,7 +304,7 @@ def available_bytes(place: torch.device) -> int:
 
 
 def _allowed_bytes(otherwise: int) -> int:
-    """What a control group still allows, where the process is in one with a limit."""
+    """Return the bytes left in the control group's limit; ``otherwise`` if there is none."""
     group = Path("/sys/fs/cgroup")
     try:
         limit = (group / "memory.max").read_text().strip()

@@ -1,6 +1,6 @@
-"""Updates from numbers that are not finite are left out, whatever they would do to the weights.
+"""Skip updates whose loss or gradient is not finite.
 
-So are those whose memory was not enough: nothing of them stays in the statistics of a batch norm.
+Updates that ran out of memory are skipped as well: the statistics of batch norms are restored.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ class Guard:
         device: torch.device,
         on_device: bool | None = None,
     ) -> None:
-        """``on_device``: decide without waiting for the device; ``None`` takes what costs least."""
+        """Check on the device without waiting if ``on_device``; ``None`` is the cheapest way."""
         self._optimizer = optimizer
-        # A look at a number is free on the CPU; elsewhere, a fused optimizer can do without.
+        # Reading a number is free on the CPU; elsewhere, a fused optimizer does not need it.
         fused = all(group.get("fused") for group in optimizer.param_groups)
         self._on_device = (device.type == "cuda" and fused) if on_device is None else on_device
         self._statistics = batch_statistics(network)
         self._kept: list[Tensor] = [torch.empty_like(part) for part in self._statistics]
 
     def keep(self) -> None:
-        """Remember what a forward pass changes, before the first one of an update."""
+        """Save what a forward pass changes, before the first one of an update."""
         if self._statistics:
             torch._foreach_copy_(self._kept, self._statistics)
 
     def undo(self) -> None:
-        """Let it be as it was when :meth:`keep` was called."""
+        """Restore what :meth:`keep` saved."""
         if self._statistics:
             torch._foreach_copy_(self._statistics, self._kept)
 
     def step(self, losses: Sequence[Tensor], norm: Tensor | None) -> None:
-        """Update the weights if the losses and the norm of the gradient (if known) are finite."""
+        """Update the weights if the losses and the gradient norm (if known) are finite."""
         numbers = list(losses) if norm is None else [*losses, norm]
         if not self._on_device:
             if all(math.isfinite(number.item()) for number in numbers):
@@ -50,7 +50,7 @@ class Guard:
             elif self._statistics:
                 torch._foreach_copy_(self._statistics, self._kept)
             return
-        # As torch's GradScaler tells a fused optimizer: 1 leaves the update out.
+        # Like torch's GradScaler for a fused optimizer: 1 skips the update.
         bad = torch.stack(numbers).isfinite().all().logical_not()
         self._optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
         self._optimizer.grad_scale = None  # type: ignore[attr-defined]
@@ -59,7 +59,7 @@ class Guard:
             self._restore_where(bad)
 
     def _restore_where(self, bad: Tensor) -> None:
-        """As :meth:`undo` for the statistics, decided on the device, by few kernels."""
+        """Restore the statistics where ``bad`` is true, decided on the device, with few kernels."""
         now, kept = (
             torch.cat([part.flatten() for part in parts])
             for parts in (self._statistics, self._kept)
@@ -70,7 +70,7 @@ class Guard:
 
 
 def batch_statistics(network: nn.Module) -> list[Tensor]:
-    """What batch norms keep of the batches that they have seen."""
+    """Return the running statistics of batch norms."""
     norms = [part for part in network.modules() if isinstance(part, _BatchNorm)]
     kept = [part for norm in norms for part in (norm.running_mean, norm.running_var)]
     return [part for part in kept if part is not None]

@@ -16,7 +16,7 @@ from engine.training.fused_adamw import FusedAdamW, need_no_sorting
 
 _EIGHT_BITS = ("adamw_8bit", "paged_adamw_8bit")
 _SMALL, _BLOCK = 4096, 256
-"""In bitsandbytes: parameters below that size keep 32 bits, and blocks of that share a scale."""
+"""bitsandbytes keeps smaller parameters in 32 bits; blocks of this many values share a scale."""
 
 
 def build_optimizer(
@@ -25,10 +25,10 @@ def build_optimizer(
     device: torch.device,
     kernel: Kernel = "auto",
 ) -> torch.optim.Optimizer:
-    """AdamW or SGD over groups of parameters; those of one dimension are not decayed.
+    """Build AdamW or SGD over groups of parameters, without weight decay for one-dimensional ones.
 
-    Norm weights and biases are what has one dimension. ``lr_scale`` of a group is kept in it.
-    Raises :class:`TrainingError`.
+    Norm weights and biases have one dimension. ``lr_scale`` of a group is kept in it. Raises
+    :class:`TrainingError`.
     """
     parts = [part for group in groups for part in _by_decay(group, config.weight_decay)]
     if config.optimizer in _EIGHT_BITS:
@@ -51,10 +51,10 @@ def build_optimizer(
 
 
 def _kernel(wanted: Kernel, device: torch.device) -> dict[str, bool]:
-    """How torch is told.
+    """Return torch's arguments for the kernel.
 
-    The fused kernels are taken where they exist: on one thread of a CPU they halved the time of a
-    small MLP's update.
+    Fused kernels are used where they exist: on one thread of a CPU they halved the time of a small
+    MLP's update.
     """
     if wanted == "auto":
         return {"fused": device.type in ("cpu", "cuda")}
@@ -64,7 +64,7 @@ def _kernel(wanted: Kernel, device: torch.device) -> dict[str, bool]:
 def _eight_bits(
     parts: list[dict[str, Any]], config: TrainConfig, device: torch.device
 ) -> torch.optim.Optimizer:
-    """AdamW with its state in blocks of eight bits (Dettmers et al. 2022)."""
+    """Build AdamW with its state in blocks of eight bits (Dettmers et al. 2022)."""
     from engine.adapters.nf4 import bitsandbytes
 
     library = bitsandbytes(f"train.optimizer {config.optimizer}")
@@ -82,7 +82,7 @@ def _eight_bits(
 
 
 def state_bytes(parameter: Tensor, config: TrainConfig) -> int:
-    """What the optimizer keeps of a parameter in float32."""
+    """Return the bytes of the optimizer's state for a parameter in float32."""
     if config.optimizer == "sgd":
         return parameter.nbytes if config.momentum > 0 else 0
     if config.optimizer not in _EIGHT_BITS or parameter.numel() < _SMALL:
@@ -91,7 +91,7 @@ def state_bytes(parameter: Tensor, config: TrainConfig) -> int:
 
 
 def trainable_groups(network: nn.Module) -> list[dict[str, Any]]:
-    """All trainable parameters of a network in one group."""
+    """Return all trainable parameters of a network in one group."""
     return [{"params": [p for p in network.parameters() if p.requires_grad], "lr_scale": 1.0}]
 
 
@@ -108,7 +108,7 @@ def _by_decay(group: dict[str, Any], weight_decay: float) -> list[dict[str, Any]
 
 
 def schedule(config: TrainConfig, steps: int) -> Callable[[float], float]:
-    """The factor on the learning rate for update ``0 … steps-1``: warm-up, then the chosen fall."""
+    """Return the learning-rate factor for update ``0 … steps-1``: warm-up, then decay."""
     warmup = math.ceil(config.warmup_ratio * steps)
     falling = max(1, steps - warmup)
 

@@ -1,4 +1,4 @@
-"""When the memory is full: how to tell, and batches in pieces that fit."""
+"""Out-of-memory errors: detection, and micro-batches that fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.training.optimizer import state_bytes
 
 
 def in_pieces(plan: Sequence[Tensor], pieces: int, least: int = 1) -> list[Tensor]:
-    """Each batch of row numbers cut into ``pieces``, or fewer so that each has ``least`` rows."""
+    """Split each batch of row numbers into ``pieces``, or fewer so that each has ``least`` rows."""
     return [
         piece
         for rows in plan
@@ -24,17 +24,17 @@ def in_pieces(plan: Sequence[Tensor], pieces: int, least: int = 1) -> list[Tenso
 
 
 def least_rows(network: nn.Module) -> int:
-    """Rows that the network needs at once to be trained: a batch norm cannot train on one."""
+    """Return the fewest rows that the network can be trained on: two with batch norm."""
     return 2 if any(isinstance(part, _BatchNorm) for part in network.modules()) else 1
 
 
 def nothing_fits(
     compute: Compute, network: nn.Module, config: RunConfig, update: int | None
 ) -> TrainingError:
-    """What to say when not even one sample fits.
+    """Return the error for a run in which not even one sample fits.
 
-    ``update`` is what one is estimated to take at most beside the weights and the optimizer's
-    state; ``None`` where that is not known.
+    ``update`` is the estimated peak of one sample in bytes, beside weights and optimizer state;
+    ``None`` where that is unknown.
     """
     trained = [weight for weight in network.parameters() if weight.requires_grad]
     weights = sum(part.nbytes for part in (*network.parameters(), *network.buffers()))
@@ -56,11 +56,11 @@ def nothing_fits(
 
 
 _LENGTHS = ("max_length", "max_source_length", "max_target_length", "image_size", "window")
-"""Fields of a task that say how large a sample is."""
+"""Fields of a task that set the size of a sample."""
 
 
 def _savings(compute: Compute, config: RunConfig) -> list[str]:
-    """What of a configuration could be changed for less memory."""
+    """Return the changes of a configuration that would save memory."""
     lengths = [name for name in _LENGTHS if name in type(config.task).model_fields]
     ways = ["a smaller model", *(f"a smaller task.{name}" for name in lengths)]
     if not lengths:
@@ -79,7 +79,7 @@ def _megabytes(size: int) -> str:
 
 
 def too_large(device: torch.device) -> TrainingError:
-    """What to say when a sharded network has no room for a batch."""
+    """Return the error for a sharded network that runs out of memory."""
     return TrainingError(
         f"Out of memory: this process's share of a batch does not fit on {device}.",
         "Choose a smaller train.batch_size with more train.gradient_accumulation_steps, more "

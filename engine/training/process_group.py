@@ -1,6 +1,6 @@
-"""Several processes that train one network: each a share of every batch.
+"""Data-parallel training (DDP) in several processes, each with a share of every batch.
 
-One leads: it alone looks at the clock, listens, evaluates and saves, and the others do as it says.
+The main process alone uses the clock, reads requests, evaluates and saves; the others follow it.
 All make the same updates from the same gradients, so their weights stay equal.
 """
 
@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed import FileStore, TCPStore  # type: ignore[attr-defined]
+from typing_extensions import override
 
 from engine.batches.source import mixed
 from engine.errors import TrainingError
@@ -25,17 +26,17 @@ from engine.training.state import trained_weights
 
 T = TypeVar("T")
 _BUCKET_BYTES = 1 << 25
-"""Gradients travel together up to this size."""
+"""Largest bucket of gradients in one all-reduce, in bytes."""
 _GLOO = "gloo/transport"
-"""In what gloo says of a connection that broke."""
+"""Part of gloo's message about a broken connection."""
 _PATIENCE = timedelta(days=30)
-"""The others wait while the leader evaluates; whether it lives, the process above looks at."""
+"""Time-out of collectives: long, as others wait for evaluations; the supervisor watches."""
 _MEETING = timedelta(minutes=5)
-"""Time for all processes to start."""
+"""Time-out for all processes to start."""
 
 
 class PeerLost(Exception):
-    """Another process of the group is gone, and tells itself why."""
+    """Another process of the group is gone; it reports the error itself."""
 
 
 class Alone:
@@ -45,79 +46,81 @@ class Alone:
     size = 1
 
     sharded = False
-    """Whether the network is shared out, so that each pass through it needs all processes."""
+    """Whether the network is sharded, so that each forward pass needs all processes."""
 
     @property
     def leads(self) -> bool:
-        """Whether this process decides and writes."""
+        """Whether this is the main process, which decides and writes."""
         return self.rank == 0
 
     def share(self, plan: Sequence[Tensor], least: int) -> Sequence[Tensor]:
-        """This process's rows of each batch: none, where others have but ``least`` each."""
+        """Return this process's rows of each batch; none if the others have only ``least`` each."""
         del least
         return plan
 
     def idle(self, rows: Tensor, least: int) -> bool:
-        """Whether its share of a batch is of no weight: it keeps others company only."""
+        """Return whether this process's share has weight 0: its pass only serves the others."""
         del rows, least
         return False
 
     def reseed(self, seed: int, step: int) -> None:
-        """Make dropout another one in each process, as a function of the update."""
+        """Seed dropout differently in each process, as a function of the update."""
 
     def any(self, here: bool) -> bool:
-        """Whether it holds in at least one process."""
+        """Return whether ``here`` is true in at least one process."""
         return here
 
     def total(self, weight: float) -> float:
-        """What a backward pass weighs its losses by: the terms of the update that it knows of."""
+        """Return the weight that a backward pass divides by: the terms of the update known here."""
         return weight
 
     def align(self, network: nn.Module) -> None:
-        """Give all processes the leader's weights."""
+        """Broadcast the main process's weights."""
 
     def reduce(
         self, network: nn.Module, losses: Sequence[Tensor], weights: Sequence[float]
     ) -> tuple[Sequence[Tensor], Sequence[float]]:
-        """Make each gradient that of the whole batch; returns its losses and their weights."""
+        """Reduce gradients to those of the whole batch; returns its losses and their weights."""
         del network
         return losses, weights
 
     def within(self, network: nn.Module, deed: Callable[[], T]) -> T:
-        """Do something for which weights of ``network`` are used otherwise than by calling it."""
+        """Call ``deed``, which uses weights of ``network`` other than by calling it."""
         del network
         return deed()
 
     def entire(self, value: Tensor) -> Tensor:
-        """A tensor as a whole, of which each process may have a share."""
+        """Return the whole of a tensor that may be sharded."""
         return value
 
     def decided(self, here: bool) -> bool:
-        """What the leader says where all do the same; otherwise what this process says itself."""
+        """Return the main process's decision where all need the same one; else ``here``."""
         return here
 
     def call(self, deed: str) -> None:
-        """Let the others join in what the leader begins with, where it cannot do it alone."""
+        """Call the other processes to join in an operation of the main process."""
 
     def told(self, message: dict[str, Any]) -> dict[str, Any]:
-        """The leader's message, in every process."""
+        """Broadcast the main process's message."""
         return message
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait for all processes (barrier)."""
 
 
 class Group(Alone):
     """A process among several. Every method raises :class:`PeerLost`."""
 
     def __init__(self, rank: int, size: int, meeting: str, device: torch.device) -> None:
-        """``meeting`` is a file that all processes of the group name, and no earlier group did, or
-        ``host:port`` where the first one can listen. Raises :class:`TrainingError`.
+        """Join the group. Raises :class:`TrainingError`.
+
+        ``meeting`` is the rendezvous: a file that all processes of the group name, and no earlier
+        group did, or ``host:port`` where rank 0 can listen.
         """
         self.rank = rank
         self.size = size
         store = _store(rank, size, meeting)
-        # What processes agree on lies in the memory of the CPU, whatever they compute with.
+        # Decisions are exchanged in CPU memory, on whatever device the network computes.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         with among_peers():
             dist.init_process_group(
@@ -128,36 +131,39 @@ class Group(Alone):
                 timeout=_PATIENCE,
             )
 
+    @override
     def share(self, plan: Sequence[Tensor], least: int) -> Sequence[Tensor]:
-        """As :meth:`Alone.share`; the shares of a batch differ by one row at most."""
+        """Return this process's rows of each batch; shares differ by one row at most."""
         return [self._part(rows, least) for rows in plan]
 
     def _part(self, rows: Tensor, least: int) -> Tensor:
         parts = max(1, min(self.size, len(rows) // least))
         return torch.tensor_split(rows, parts)[self.rank] if self.rank < parts else rows[:0]
 
+    @override
     def reseed(self, seed: int, step: int) -> None:
-        """As :meth:`Alone.reseed`: a checkpoint of one process then suits all."""
+        """Seed by rank and step: so one process's checkpoint suits all."""
         torch.manual_seed(mixed(seed, self.rank, step))
 
+    @override
     def any(self, here: bool) -> bool:
-        """As :meth:`Alone.any`."""
         flag = torch.tensor(float(here))
         self._sum(flag)
         return bool(flag.item())
 
+    @override
     def align(self, network: nn.Module) -> None:
-        """As :meth:`Alone.align`."""
         with torch.no_grad(), among_peers():
             for value in trained_weights(network).values():
                 dist.broadcast(value, 0)
 
+    @override
     def reduce(
         self, network: nn.Module, losses: Sequence[Tensor], weights: Sequence[float]
     ) -> tuple[Sequence[Tensor], Sequence[float]]:
-        """As :meth:`Alone.reduce`; each process counts by its weight, as if there were but one.
+        """Reduce the gradients, each process weighted, as if there were only one.
 
-        The statistics of batch norms, which see the rows of their process only, become the mean.
+        The statistics of batch norms, which see the rows of their process only, are averaged.
         """
         trained = [part for part in network.parameters() if part.requires_grad]
         gradients, own, total = self._gradients(trained, sum(weights))
@@ -178,7 +184,7 @@ class Group(Alone):
     def _gradients(
         self, trained: Sequence[nn.Parameter], own: float
     ) -> tuple[list[Tensor], float, float]:
-        """The gradients that any process has, this process's weight, and that of all."""
+        """Return gradients present in any process, this process's weight, and the total weight."""
         flags = [float(part.grad is not None) for part in trained]
         known = torch.tensor([own, *flags], dtype=torch.float64)
         self._sum(known)
@@ -205,8 +211,9 @@ class Group(Alone):
         with among_peers():
             dist.all_reduce(tensor)
 
+    @override
     def told(self, message: dict[str, Any]) -> dict[str, Any]:
-        """As :meth:`Alone.told`; the message is what JSON takes."""
+        """Broadcast the main process's message, which JSON can represent."""
         text = json.dumps(message).encode() if self.leads else b""
         length = torch.tensor(len(text))
         with among_peers():
@@ -216,13 +223,13 @@ class Group(Alone):
         said: dict[str, Any] = json.loads(content.numpy().tobytes())
         return said
 
+    @override
     def wait(self) -> None:
-        """As :meth:`Alone.wait`."""
         self.any(False)
 
 
 def _store(rank: int, size: int, meeting: str) -> Any:
-    """Where the processes write down for each other how they are reached."""
+    """Return the key-value store through which the processes find each other."""
     if meeting.startswith("/"):
         return FileStore(meeting, size)
     host, _, text = meeting.rpartition(":")
@@ -247,7 +254,7 @@ def _store(rank: int, size: int, meeting: str) -> Any:
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """Tensors of one type each, in pieces that are not too large to be copied."""
+    """Yield buckets of tensors of one type each, small enough to be copied."""
     for kind in dict.fromkeys(tensor.dtype for tensor in tensors):
         bucket: list[Tensor] = []
         for tensor in (tensor for tensor in tensors if tensor.dtype == kind):
@@ -260,7 +267,7 @@ def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
 
 @contextmanager
 def among_peers() -> Iterator[None]:
-    """Whatever fails in a conversation fails because another one is gone."""
+    """Convert errors of communication to :class:`PeerLost`."""
     try:
         yield
     except RuntimeError as error:
@@ -268,5 +275,5 @@ def among_peers() -> Iterator[None]:
 
 
 def lost_a_peer(error: Exception) -> bool:
-    """Whether an error means that another process is gone, in whatever pass it came up."""
+    """Return whether an error, of whatever pass, means that another process is gone."""
     return isinstance(error, PeerLost | dist.DistError) or _GLOO in str(error)

@@ -67,11 +67,11 @@ _OWN_STATISTICS = (
     "losses differ a little from those of one process."
 )
 _SIGHT_SECONDS = 90.0
-"""So long a file on a shared file system may stay unseen by another machine."""
+"""Time-out for a file on a shared file system to become visible on another node."""
 
 
 def train_in(run: RunDirectory, events: EventLog, termination: Termination) -> Event:
-    """Train what a run directory asks for, from its newest checkpoint if there is one.
+    """Train the run of a directory, from its newest checkpoint if there is one.
 
     Returns the event that ends the run, for :func:`~engine.launch.attempt.attempt` to write.
     """
@@ -86,9 +86,9 @@ def train_beside(
     size: int,
     meeting: str,
 ) -> Event:
-    """As :func:`train_in`, one process of ``size`` that meet by ``meeting``.
+    """Train like :func:`train_in`, as process ``rank`` of ``size`` with ``meeting`` as rendezvous.
 
-    Only the first writes into the run's directory; ``events`` are this process's own. Raises
+    Only the main process writes into the run's directory; ``events`` are this process's own. Raises
     :class:`~engine.training.process_group.PeerLost`.
     """
     config = run.config()
@@ -144,7 +144,10 @@ def _train(
 def _newest(
     run: RunDirectory, group: Alone
 ) -> tuple[checkpoint.Checkpoint | None, dict[str, Any], list[checkpoint.Checkpoint]]:
-    """What the run goes on from, the same in all processes: another machine may see it later."""
+    """Return the checkpoint to resume from, the same in all processes.
+
+    On another node its files may become visible later.
+    """
     give_up = time.monotonic() + _SIGHT_SECONDS
     step = None
     while True:
@@ -171,10 +174,10 @@ def _trainer(
     interrupted: Callable[[], bool],
     group: Alone,
 ) -> tuple[Trainer, Saver]:
-    """Network, optimizer and trainer, as fresh or as they were saved, and what saves them."""
+    """Build network, optimizer and trainer, new or from ``saved``, and the checkpoint writer."""
     config = task.config
     seed_everything(config.train.seed)
-    # What is shared out may be too large for any single device.
+    # A network to be sharded may be too large for any single device.
     with torch.device("cpu") if group.sharded else compute.device:
         network = build_network(task, material.fitted, compute)
     if group.leads:
@@ -242,9 +245,9 @@ def prepare(
     report: Any,
     fit: Callable[[RawData], Fitted] | None = None,
 ) -> Material:
-    """Load, fit and encode; reports the data and what it had to leave out.
+    """Load, fit and encode the data; reports it and the rows left out.
 
-    ``fit`` is asked instead of the task's own.
+    ``fit`` is called instead of the task's own.
     """
     raw = task.load()
     fitted = (fit or task.fit)(raw)
@@ -260,9 +263,9 @@ def prepare(
 
 
 def _fit_once(run: RunDirectory, task: Task[Any], raw: RawData, group: Alone) -> Fitted:
-    """What the data was fitted to when the run began, the same in all processes and for ever.
+    """Return the state fitted at the start of the run, the same in all processes and on resume.
 
-    To fit once more may give something else: a tokenizer's training is not the same every time.
+    Fitting once more may give a different result: training a tokenizer is not deterministic.
     """
     fitted: Fitted | None = None
     if group.leads:
@@ -283,9 +286,9 @@ def _settle_batch_size(
     events: EventLog,
     group: Alone,
 ) -> None:
-    """Where it was asked for, take the largest batch that fits, and write it down.
+    """Find the largest batch size that fits, if configured, and save it.
 
-    From then on the run's configuration has that number: it goes on with it on any machine.
+    From then on the run's configuration has that number: it is the same on any machine.
     """
     train = task.config.train
     size = train.batch_size
@@ -316,7 +319,7 @@ def _go_on(state: TrainingState, saved: dict[str, Any]) -> None:
 def _conclude(
     run: RunDirectory, trainer: Trainer, material: Material, ending: Ending, events: EventLog
 ) -> Event:
-    """Take the best weights, measure them once more on what was kept back, export, report."""
+    """Load the best weights, evaluate them on the held-out splits, export, report."""
     state = trainer.state
     state.take_best()
     evaluations = _final_evaluations(trainer, material, events)
@@ -340,7 +343,7 @@ def _conclude(
 
 
 def _whole_network(trainer: Trainer, material: Material) -> torch.nn.Module:
-    """The network that is exported: one that was shared out is built once more, on the CPU."""
+    """Return the network to export: a sharded one is rebuilt on the CPU."""
     state, task = trainer.state, trainer.task
     if not trainer.group.sharded:
         return state.network

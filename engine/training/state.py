@@ -1,6 +1,6 @@
-"""Everything that a run is, in one object: saved, loaded and gone on with.
+"""The training state of a run in one object: saved, loaded and resumed from.
 
-Two runs with equal states go on equally, to the last bit on one machine's CPU.
+Two runs with equal states continue equally, to the last bit on one machine's CPU.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ class Best:
 
 @dataclass
 class Position:
-    """Where in the run it stands. All counts begin at 0."""
+    """The position in the run. All counts start at 0."""
 
     step: int = 0
     """Updates made."""
     epoch: int = 0
     """Epochs completed."""
     batch: int = 0
-    """Batches of the running epoch that are used up."""
+    """Batches of the current epoch already used."""
     seconds: float = 0.0
-    """Time of training so far, over all workers."""
+    """Seconds of training so far, over all workers."""
     stale: int = 0
     """Evaluations since the last improvement."""
     evaluated_step: int = -1
-    """The update after which it was evaluated last."""
+    """The update of the last evaluation."""
     lr_scale: float = 1.0
-    """What was made of the learning rate while it ran."""
+    """Factor on the learning rate from requests and roll-backs."""
     epochs: int | None = None
-    """Epochs in all, where a person changed them while it ran."""
+    """Total number of epochs, if the user changed it during training."""
     bent_at: int = 0
-    """The update at which they were changed …"""
+    """The update at which it was changed …"""
     bent_to: float = 0.0
-    """… and the one of the schedule as planned that it went on from."""
+    """… and the step of the original schedule that it continued from."""
     pieces: int = 1
-    """Parts in which each batch goes through the network, since it does not fit as a whole."""
+    """Number of micro-batches of each batch that does not fit in memory as a whole."""
     bad_updates: int = 0
-    """Updates in a row that were left out, since their numbers were not finite."""
+    """Updates skipped in a row, since their numbers were not finite."""
     rollbacks: int = 0
-    """Times that it went back to a checkpoint because of that."""
+    """Number of roll-backs to a checkpoint because of that."""
     loss_sum: float = 0.0
-    """Loss since the last evaluation, times its weight."""
+    """Sum of the loss since the last evaluation, times its weight."""
     loss_weight: float = 0.0
 
 
 @dataclass
 class TrainingState:
-    """Network, optimizer, position, best weights; random states are read when it is saved."""
+    """Network, optimizer, position and best weights; random states are read when it is saved."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
@@ -69,10 +69,10 @@ class TrainingState:
     position: Position = field(default_factory=Position)
     best: Best | None = None
     owned: ClassVar[bool] = False
-    """Whether nobody writes to the tensors that :meth:`state_dict` returned."""
+    """Whether nothing else writes to the tensors that :meth:`state_dict` returned."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors and plain values only, so that ``torch.load(weights_only=True)`` reads it."""
+        """Return tensors and plain values only, for ``torch.load(weights_only=True)``."""
         return {
             "network": trained_weights(self.network),
             "optimizer": self.optimizer.state_dict(),
@@ -83,7 +83,7 @@ class TrainingState:
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Become the state that was saved."""
+        """Load a saved state."""
         self.load_weights(saved["network"])
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.scaler is not None and saved["scaler"] is not None:
@@ -93,21 +93,21 @@ class TrainingState:
         set_random_states(saved["random"])
 
     def weights(self) -> dict[str, Tensor]:
-        """Copies of the trained weights, on the CPU."""
+        """Return copies of the trained weights, on the CPU."""
         return on_cpu(trained_weights(self.network))
 
     def load_weights(self, weights: dict[str, Tensor]) -> None:
-        """Put back what :meth:`weights` returned; ``RuntimeError`` if it does not fit."""
+        """Load what :meth:`weights` returned; ``RuntimeError`` if it does not fit."""
         load_trained_weights(self.network, weights)
 
     def take_best(self) -> None:
-        """Let the network have the best weights, if there are any."""
+        """Load the best weights, if there are any."""
         if self.best is not None:
             self.load_weights(self.best.weights)
 
 
 def trained_weights(network: nn.Module) -> dict[str, Tensor]:
-    """Parameters that are trained, and buffers: what a checkpoint must hold.
+    """Return trained parameters and buffers: what a checkpoint must hold.
 
     Frozen parameters are those that the network is built with, and are left out.
     """
@@ -120,19 +120,19 @@ def trained_weights(network: nn.Module) -> dict[str, Tensor]:
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Number of weights, also of those that are packed and so no parameters."""
+    """Return the number of weights, including quantised ones, which are no parameters."""
     packed = sum(int(getattr(module, "packed_weights", 0)) for module in network.modules())
     return packed + sum(parameter.numel() for parameter in network.parameters())
 
 
 def finite_weights(weights: dict[str, Tensor]) -> bool:
-    """Whether weights hold neither NaN nor infinity; waits for the device."""
+    """Return whether all weights are finite; waits for the device."""
     numbers = [value for value in weights.values() if value.is_floating_point()]
     return not numbers or bool(torch.stack([value.isfinite().all() for value in numbers]).all())
 
 
 def load_trained_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Put back what :func:`trained_weights` returned; ``RuntimeError`` if it does not fit."""
+    """Load what :func:`trained_weights` returned; ``RuntimeError`` if it does not fit."""
     missing, unexpected = network.load_state_dict(weights, strict=False)
     absent = set(missing) & set(trained_weights(network))
     if absent or unexpected:
@@ -142,12 +142,12 @@ def load_trained_weights(network: nn.Module, weights: dict[str, Tensor]) -> None
 
 
 def on_cpu(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copies on the CPU."""
+    """Return copies on the CPU."""
     return {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}
 
 
 def random_states() -> dict[str, Any]:
-    """The states of Python's, NumPy's and torch's generators."""
+    """Return the states of Python's, NumPy's and torch's random generators."""
     version, numbers, gauss = random.getstate()
     numpy_state = np.random.get_state(legacy=False)
     return {
@@ -161,7 +161,7 @@ def random_states() -> dict[str, Any]:
 
 
 def set_random_states(saved: dict[str, Any]) -> None:
-    """Put back what :func:`random_states` returned."""
+    """Restore what :func:`random_states` returned."""
     version, numbers, gauss = saved["python"]
     random.setstate((version, tuple(numbers), gauss))
     key, pos, has_gauss, cached = saved["numpy"]
@@ -172,7 +172,7 @@ def set_random_states(saved: dict[str, Any]) -> None:
 
 
 def seed_everything(seed: int) -> None:
-    """Start all generators from one number."""
+    """Seed all random generators."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""The loop: from batches to weights. It knows no task by name."""
+"""The training loop: from batches to weights, independent of the task."""
 
 from __future__ import annotations
 
@@ -36,18 +36,17 @@ from engine.training.process_group import Alone
 from engine.training.state import Best, TrainingState
 
 REPORT_SECONDS = 0.25
-"""Events about progress come at most this often, and requests are looked for this often."""
+"""Minimum interval of progress events and of checks for requests, in seconds."""
 _LONGER_PAUSES = ((86_400.0, 5.0), (3_600.0, 1.0))
-"""After so many seconds of training, events about progress come at most this often: those of a
-month are less than a million."""
+"""Intervals of progress events after so many seconds: a month has less than a million."""
 _PAUSE_SECONDS = 0.2
 _PAUSED_REPORT_SECONDS = 30.0
 SAVING_SHARE = 0.02
-"""Of the time, at most so much goes into checkpoints that come by the clock."""
+"""Share of the time that timed checkpoints take at most."""
 
 
 class Ending(Enum):
-    """Why the loop ended."""
+    """The reason why training ended."""
 
     COMPLETED = "completed"
     EARLY = "early stopping"
@@ -56,28 +55,28 @@ class Ending(Enum):
 
 
 class _Abandoned(Exception):
-    """The run is to end, so an evaluation on the way is given up."""
+    """The run is ending, so a running evaluation is aborted."""
 
 
 class _Hopeless(Exception):
-    """Too many updates in a row had to be left out."""
+    """Too many updates in a row had to be skipped."""
 
 
 @dataclass(frozen=True)
 class Outlets:
-    """Where the trainer reports to, asks, and saves: functions, so that it needs no directory."""
+    """The trainer's connections to its run: functions, so that it needs no directory."""
 
     report: Callable[[Event], None]
     requests: Callable[[], Iterator[Request]]
     save: Callable[[str], None]
-    """Write a checkpoint of the state; the argument says why."""
+    """Save a checkpoint of the state; the argument is the reason."""
     interrupted: Callable[[], bool]
     go_back: Callable[[], dict[str, Any]] = dict
-    """The newest checkpoint's state, from which the run starts once more; empty without one."""
+    """Return the newest checkpoint's state to roll back to; empty without one."""
 
 
 class Trainer:
-    """Trains one network on one source until something ends it."""
+    """Trains one network on one source until the run ends."""
 
     def __init__(
         self,
@@ -104,7 +103,7 @@ class Trainer:
         per_epoch = -(-self._batches // self.config.gradient_accumulation_steps)
         self.pace = Pace(self.config, state.position, per_epoch)
         self.controls = Controls(self.pace)
-        # A number on the device would not reach the shares of a weight.
+        # A number on the device would not reach the shards of a weight.
         on_device = False if self.group.sharded else None
         self._guard = Guard(state.network, state.optimizer, compute.device, on_device)
         self._least_rows = least_rows(state.network)
@@ -124,7 +123,7 @@ class Trainer:
         return self.pace.steps
 
     def run(self) -> Ending:
-        """Train to the end; the state's position says where to begin.
+        """Train to the end, from the state's position on.
 
         Raises :class:`TrainingError` when the numbers stay infinite, or nothing fits the memory.
         """
@@ -144,7 +143,7 @@ class Trainer:
                 return self._ending or Ending.COMPLETED
 
     def _begin_or_go_on(self) -> None:
-        """What is to be done before the first update from here."""
+        """Carry out what is due before the first update from here."""
         position = self.state.position
         if self._out_of_patience():
             self._ending = Ending.EARLY
@@ -154,11 +153,11 @@ class Trainer:
             self.save("start")
 
     def save_last(self, ending: Ending) -> None:
-        """Write the checkpoint with which the training ends; in all processes of the group."""
+        """Save the final checkpoint of the training; called by all processes of the group."""
         self._lead(lambda: self.save(ending.value))
 
     def save(self, reason: str) -> None:
-        """Write a checkpoint, all losses up to here reported."""
+        """Save a checkpoint, after reporting all losses so far."""
         self._report()
         begin = time.perf_counter()
         self.outlets.save(reason)
@@ -190,7 +189,7 @@ class Trainer:
                 return
 
     def _read(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
-        """The batches of an epoch from the position on, each in as many pieces as it needs."""
+        """Return the batches of an epoch from the position on, in micro-batches where needed."""
         position = self.state.position
         noise = Noise(self.config.seed, position.epoch, self.compute.device, self.group.rank)
         if position.pieces == self.group.size == 1:
@@ -205,7 +204,7 @@ class Trainer:
         return [rows for rows in pieces if len(rows)]
 
     def _fits(self, plan: Sequence[Tensor], batches: Iterator[Batch], count: int) -> bool:
-        """Make an update of the next ``count`` batches of the plan, unless memory runs out."""
+        """Make an update of the next ``count`` batches; returns ``False`` when out of memory."""
         position = self.state.position
         now = plan[position.batch : position.batch + count]
         if not position.pieces == self.group.size == 1:
@@ -231,11 +230,11 @@ class Trainer:
         return True
 
     def _cut_batches(self, plan: Sequence[Tensor]) -> None:
-        """Let each batch go through the network in twice as many pieces as before."""
+        """Double the number of micro-batches of each batch."""
         position = self.state.position
         self.state.optimizer.zero_grad(set_to_none=True)
         self._guard.undo()
-        # What dropout has drawn depends on where memory ended; what it draws next must not.
+        # The random state of dropout depends on where memory ran out; reseed it.
         torch.manual_seed(mixed(self.config.seed, position.step))
         release(self.compute.device)
         size = -(-max(map(len, plan)) // self.group.size)
@@ -254,7 +253,7 @@ class Trainer:
         return nothing_fits(self.compute, self.state.network, self.task.config, update)
 
     def _gradients(self, batches: Sequence[Batch]) -> list[Tensor]:
-        """Add up the gradients of all ``batches``, each by its weight; returns their losses."""
+        """Accumulate the gradients of all ``batches``, each by its weight; returns their losses."""
         state = self.state
         own = sum(batch.weight for batch in batches)
         total = self.group.total(own)
@@ -269,7 +268,7 @@ class Trainer:
         return losses
 
     def _update(self, losses: Sequence[Tensor], weights: Sequence[float]) -> None:
-        """One update from the gradients that were added up, if they are finite."""
+        """Make one update from the accumulated gradients, if they are finite."""
         state = self.state
         losses, weights = self.group.reduce(state.network, losses, weights)
         factor = self.pace.factor(state.position.step)
@@ -282,7 +281,7 @@ class Trainer:
             norm = clip_gradients(self._parameters, self.config.max_grad_norm)
             norm = self.group.entire(norm)
         if state.scaler is not None:
-            # In float16 gradients may overflow now and then; the scaler leaves such updates out.
+            # In float16 gradients may overflow now and then; the scaler skips such updates.
             state.scaler.step(state.optimizer)
             state.scaler.update()
             norm = None if norm is None else norm.nan_to_num()
@@ -293,11 +292,11 @@ class Trainer:
         state.optimizer.zero_grad(set_to_none=True)
 
     def _between_updates(self) -> None:
-        """One process of the group decides what is due and does it; the others learn of it."""
+        """Let the main process decide what is due and do it; the others follow."""
         self._lead(self._attend)
 
     def _lead(self, deed: Callable[[], None]) -> None:
-        """Do it where this process leads; the others help where needed, and end where it did."""
+        """Call ``deed`` in the main process; the others help where needed and end where it does."""
         try:
             if self.group.leads:
                 deed()
@@ -307,7 +306,7 @@ class Trainer:
         self._agree()
 
     def _agree(self, hopeless: bool = False) -> None:
-        """Let all processes stand where the leading one does, and do what it called them for."""
+        """Synchronise all processes with the main one; join the operations that it calls."""
         if self.group.size == 1:
             return
         ending = self._ending and self._ending.value
@@ -324,7 +323,7 @@ class Trainer:
             raise _Hopeless
 
     def _attend(self) -> None:
-        """Evaluate, save, report and listen, when it is time for each."""
+        """Evaluate, save, report and read requests, when each is due."""
         now = time.perf_counter()
         self.state.position.seconds = now - self._begin
         if now - self._heard >= REPORT_SECONDS:
@@ -340,7 +339,7 @@ class Trainer:
             self.save(SCHEDULE)
 
     def _carry_out(self, evaluation_is_due: bool = False) -> None:
-        """Do what was asked for, in an order in which whoever goes on from here has it all."""
+        """Carry out requests, in an order in which a resume from here loses none of them."""
         if self.controls.evaluate or evaluation_is_due:
             self._evaluate()
         if self.outlets.interrupted():
@@ -350,14 +349,14 @@ class Trainer:
             self.outlets.report(self.controls.checkpoint_written())
         elif self.controls.changed:
             self.controls.changed = False
-            self.save(SCHEDULE)  # or the death of the process would take the change back
+            self.save(SCHEDULE)  # else a crash of the process would undo the change
 
     def _report_pause(self) -> float:
         seconds = self.state.position.seconds
         return next((pause for after, pause in _LONGER_PAUSES if seconds > after), REPORT_SECONDS)
 
     def _pause(self) -> None:
-        """Make no update until somebody says so; what else is asked for is done."""
+        """Pause until a request to continue; other requests are carried out."""
         begin = told = time.perf_counter()
         self._report()
         self.outlets.report(self._progress(None, None, 0.0, phase="paused"))
@@ -373,7 +372,7 @@ class Trainer:
         self._meter.restart_clock()
 
     def _roll_back(self) -> None:
-        """Go on from the newest checkpoint with a lower rate; raises :class:`TrainingError`."""
+        """Roll back to the newest checkpoint with a lower rate; raises :class:`TrainingError`."""
         position = self.state.position
         step, rollbacks = position.step, position.rollbacks + 1
         saved = self.outlets.go_back() if rollbacks <= self.config.max_rollbacks else {}
@@ -404,7 +403,7 @@ class Trainer:
         every = self.config.save_steps
         if every and self.state.position.step % every == 0:
             return True
-        # A state that takes long to write is written less often.
+        # A state that takes long to save is saved less often.
         pause = max(self.config.save_minutes * 60, self._saving_seconds / SAVING_SHARE)
         return time.perf_counter() - self._saved >= pause
 
@@ -413,7 +412,7 @@ class Trainer:
         return patience > 0 and self.state.position.stale >= patience
 
     def _check(self) -> None:
-        """Fetch what the meter holds; tells of bad numbers, and gives up if there are too many."""
+        """Fetch the meter's losses; reports non-finite ones and raises if there are too many."""
         position = self.state.position
         bad, in_a_row = self._meter.fetch()
         if bad and in_a_row <= self.config.max_bad_steps:
@@ -427,7 +426,7 @@ class Trainer:
             raise not_finite(position.step)  # not one of all updates was made
 
     def _report(self) -> None:
-        """Tell what happened since the last report, if anything did."""
+        """Report the progress since the last report, if any."""
         self._check()
         self._reported = time.perf_counter()
         if self._reported_step != self.state.position.step:
@@ -457,7 +456,7 @@ class Trainer:
         return self.state.position.epoch + self.state.position.batch / self._batches
 
     def _listen(self) -> None:
-        """Take in what was asked for; what is not known is answered too."""
+        """Read requests; unknown ones are answered too."""
         for request in self.outlets.requests():
             answer = self.controls.take(request)
             if answer is not None:
@@ -466,7 +465,7 @@ class Trainer:
             self._ending = Ending.STOPPED
 
     def _evaluate(self) -> None:
-        """Measure on the validation data, keep the best weights, count what did not improve."""
+        """Evaluate on the validation split, keep the best weights, count lack of improvement."""
         position = self.state.position
         self._check()
         self.group.call("evaluate")
@@ -512,14 +511,14 @@ class Trainer:
     def evaluate(
         self, source: Source, split: str, views: bool = False, to_the_end: bool = True
     ) -> Evaluation:
-        """Run a whole split through the network; leaves it in training mode."""
+        """Evaluate a whole split; leaves the network in training mode."""
         network, position = self.state.network, self.state.position
         network.eval()
         try:
             while True:
                 size = max(1, self.config.batch_size // position.pieces)
                 if self.group.sharded:
-                    size = -(-size // self.group.size)  # there is room for so much
+                    size = -(-size // self.group.size)  # there is room for that many
                 try:
                     return self._measure(source, size, split, views, to_the_end)
                 except RuntimeError as error:
@@ -548,16 +547,17 @@ class Trainer:
 
     @contextmanager
     def _watched(self, split: str, to_the_end: bool) -> Iterator[Callable[..., None]]:
-        """Look now and then whether the run is to end: between batches by the function that is
-        yielded, and before each pass through a network that writes a text token by token.
+        """Yield a function to call between batches: it reports progress and checks for the run's
+        end.
 
-        Unless it goes ``to_the_end``, :class:`_Abandoned` is raised then.
+        It is also called before each forward pass of a network that generates text token by token.
+        Unless ``to_the_end``, it raises :class:`_Abandoned` when the run is to end.
         """
         network, shown = self.state.network, time.perf_counter()
 
         def look(*_: Any) -> None:
             nonlocal shown
-            # Where a pass needs all processes, all must give up at the same one.
+            # Where a forward pass needs all processes, all must abort at the same one.
             if not self.group.decided(time.perf_counter() - shown > REPORT_SECONDS):
                 return
             shown = time.perf_counter()
@@ -570,10 +570,10 @@ class Trainer:
                     raise _Abandoned
 
         writers = [part for part in network.modules() if hasattr(part, "generate")]
-        # Weights that are put together in inference mode could not be trained on afterwards.
+        # Weights gathered in inference mode could not be trained on afterwards.
         without = torch.no_grad() if self.group.sharded else torch.inference_mode()
         with ExitStack() as hooks, without, self.compute.autocast():
-            # A compiled network would be compiled anew with the hook.
+            # A compiled network would be recompiled with the hook.
             for part in () if self.task.config.compute.compile else writers:
                 hooks.callback(part.register_forward_pre_hook(look).remove)
             yield look
@@ -604,5 +604,5 @@ class Trainer:
 
 
 def deciding_metric(task: Task[Any]) -> Metric:
-    """The metric that says which weights are best."""
+    """Return the metric that decides on the best weights."""
     return task.config.task.metric(task.config.train.metric_for_best_model)
