@@ -98,7 +98,7 @@ class Linear4bit(nn.Module):
 
     @property
     def packed_weights(self) -> int:
-        """Return the number of weights."""
+        """The number of weights."""
         return self.in_features * self.out_features
 
     def plain(self) -> nn.Module:

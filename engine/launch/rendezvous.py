@@ -63,7 +63,7 @@ class Place:
 
     @property
     def interface(self) -> str:
-        """Return the network interface to the main node; raises :class:`UserError`."""
+        """The network interface to the main node; raises :class:`UserError`."""
         try:
             family, kind, _, _, address = socket.getaddrinfo(
                 self.host, self.port, type=socket.SOCK_DGRAM

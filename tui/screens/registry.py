@@ -1,4 +1,4 @@
-"""The screens that others open, by name: screens do not import each other."""
+"""The screens that other screens open, by name: screens do not import each other."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SCREENS = {
     "trash": "tui.screens.runs.trash:TrashScreen",
     "try it": "tui.screens.try_it:TryItScreen",
 }
-"""Each is loaded when it is first opened."""
+"""Import path of each screen; it is imported when it is first opened."""
 
 
 def make_screen(name: str, *arguments: Any) -> Screen[Any]:
-    """A new screen, with the arguments of its class."""
+    """Create a screen with the arguments of its class."""
     screen: Screen[Any] = resolve(SCREENS[name])(*arguments)
     return screen

@@ -1,4 +1,4 @@
-"""What came out of a run."""
+"""The results of a run."""
 
 from __future__ import annotations
 
@@ -55,49 +55,49 @@ class ResultsScreen(Screen[None]):
         self._run = run
 
     def compose(self) -> ComposeResult:
-        """Head and tabs; the tabs come when the report is read."""
+        """Yield head and tabs; the tabs come when the report has been read."""
         yield Canvas(id="head")
         yield TabbedContent(id="tabs")
         yield SteadyFooter()
 
     def on_mount(self) -> None:
-        """Read beside the screen."""
+        """Read the report in a thread."""
         self.run_worker(self._read, thread=True)
 
     def action_tab(self, step: int) -> None:
-        """The next view, or the one before."""
+        """Show the next or the previous view."""
         ids = [pane.id for pane in self.query(TabPane)]
         tabs = self.query_one(TabbedContent)
         if tabs.active in ids:
             tabs.active = ids[(ids.index(tabs.active) + step) % len(ids)] or ""
 
     def action_show_tab(self, number: int) -> None:
-        """The view with this number."""
+        """Show the view with this number."""
         panes = list(self.query(TabPane))
         if number <= len(panes):
             self.query_one(TabbedContent).active = panes[number - 1].id or ""
 
     def action_try_it(self) -> None:
-        """Ask the model about something new."""
+        """Try the model on new inputs."""
         self.app.push_screen(make_screen("try it", self._run))
 
     def action_watch(self) -> None:
-        """The curves and the log of the run."""
+        """Show the curves and the log of the run."""
         self.app.push_screen(make_screen("monitor", self._run))
 
     def action_clone(self) -> None:
-        """Compose a new run that begins as this one did."""
+        """Create a new run with this run's configuration."""
         try:
             self.app.push_screen(make_screen("new run", self._run.config().values()))
         except UserError as error:
             complain(self, error)
 
     def action_leave(self) -> None:
-        """Back to the list."""
+        """Close the screen."""
         self.dismiss()
 
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
-        """Let the arrow keys move what is seen."""
+        """Focus the visible view for the arrow keys."""
         self.set_focus(next(iter(event.pane.query("Listing, Lines")), None))
 
     def _read(self) -> None:
@@ -130,12 +130,12 @@ class ResultsScreen(Screen[None]):
 
 
 def views_of(report: Mapping[str, Any]) -> list[View]:
-    """The views of a report that this version can draw."""
+    """Return the views of a report that this version can draw."""
     return [view for record in report.get("views") or () if (view := read_view(record))]
 
 
 def summary_lines(report: Mapping[str, Any], history: History) -> list[Content]:
-    """Metrics of each split beside the baseline's, then what was learned, from what."""
+    """Return metrics of each split beside the baseline's, then model and data."""
     return [
         *metric_lines(report),
         Content(""),
@@ -149,7 +149,7 @@ def summary_lines(report: Mapping[str, Any], history: History) -> list[Content]:
 
 
 def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
-    """A row a metric, a column a split, and the baseline in the last; the deciding one in bold."""
+    """Yield a row a metric, a column a split, the baseline last; the deciding metric in bold."""
     columns: dict[str, Mapping[str, float | None]] = dict(
         reversed((report.get("metrics") or {}).items())
     )

@@ -1,4 +1,4 @@
-"""Ask a finished model about something new."""
+"""Try a finished model on new inputs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from tui.widgets.steady_footer import SteadyFooter
 from tui.widgets.view import ViewPanel
 
 KEPT = 20
-"""How many answers stay to be read."""
+"""Number of answers that stay on the screen."""
 
 
 class Reply(Vertical):
-    """What one model answered."""
+    """One model's answer."""
 
     def __init__(self, title: Content) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Reply(Vertical):
         self._answer = Static(Content.styled("…", "$text-muted"))
 
     def compose(self) -> ComposeResult:
-        """The answer is still to come."""
+        """Yield a placeholder until the answer comes."""
         if self._title:
             yield Static(self._title)
         yield self._answer
@@ -59,7 +59,7 @@ class Reply(Vertical):
 
 
 class Exchange(Vertical):
-    """What was asked, and below it what was answered, side by side where several were asked."""
+    """An input, and below it the models' answers side by side."""
 
     def __init__(self, asked: Content, runs: Sequence[str]) -> None:
         super().__init__()
@@ -68,13 +68,13 @@ class Exchange(Vertical):
         self.replies = [Reply(title) for title in titles] or [Reply(Content(""))]
 
     def compose(self) -> ComposeResult:
-        """A reply each."""
+        """Yield one reply a model."""
         yield Static(self._asked)
         yield Horizontal(*self.replies)
 
 
 class TryItScreen(Screen[None]):
-    """Lines to type in, and above them what was asked before."""
+    """Input lines and, above them, the earlier inputs and answers."""
 
     CSS_PATH = "try_it.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,23 +85,23 @@ class TryItScreen(Screen[None]):
 
     @dataclass
     class Loaded(Message):
-        """The columns that the model needs, or why it cannot be asked."""
+        """The columns that the model needs, or the error."""
 
         columns: Sequence[str] | UserError
 
     @dataclass
     class Answered(Message):
-        """What a model says, or why it says nothing."""
+        """A model's answer, or its error."""
 
         exchange: Exchange
         place: int
-        """Which of the models."""
+        """Index of the model."""
         answer: Answer | UserError
 
     def __init__(
         self, run: RunDirectory, ask: Ask | None = None, others: Sequence[RunDirectory] = ()
     ) -> None:
-        """``others`` are asked the same; ``ask`` answers instead of an advisor."""
+        """Send the same input to ``others``; use ``ask`` instead of an advisor."""
         super().__init__()
         self._ids = [run.id, *(other.id for other in others)]
         self._advisor = Advisor()
@@ -109,18 +109,18 @@ class TryItScreen(Screen[None]):
         self._waiting = 0
 
     def compose(self) -> ComposeResult:
-        """The lines to type in come when it is known which there are."""
+        """Yield the screen; input lines come when the columns are known."""
         yield Canvas(id="head")
         yield VerticalScroll(id="answers", can_focus=False)
         yield SteadyFooter()
 
     def on_mount(self) -> None:
-        """Load the model meanwhile."""
+        """Load the model in a thread."""
         self._show_head("loading the model …")
         self._load()
 
     def on_unmount(self) -> None:
-        """Nobody waits for answers any more."""
+        """Discard pending requests, as no one waits for the answers."""
         self._advisor.close()
 
     def _show_head(self, text: str, style: str = "$text-muted") -> None:
@@ -155,7 +155,7 @@ class TryItScreen(Screen[None]):
 
     @on(InputRows.Asked)
     async def _asked(self, event: InputRows.Asked) -> None:
-        """Put the question, unless one is still open or nothing was typed."""
+        """Send the input, unless an answer is pending or nothing was typed."""
         if self._waiting or not (event.row or event.file):
             return
         self._waiting = len(self._ids)
@@ -185,23 +185,23 @@ class TryItScreen(Screen[None]):
         self._go_to(event.exchange)
 
     def _go_to(self, exchange: Exchange) -> None:
-        """Show its beginning, and as much of what was before as there is room for."""
+        """Scroll to its start, with as much of the earlier exchanges as there is room for."""
         scroll = self._answers.scroll_to_widget
         self.call_after_refresh(scroll, exchange, top=True, animate=False)
 
     def action_scroll(self, pages: int) -> None:
-        """Read what was answered before."""
+        """Scroll through earlier answers."""
         page = self._answers.size.height - 1
         self._answers.scroll_relative(y=pages * page, animate=False)
 
     @on(InputRows.Left)
     def action_leave(self) -> None:
-        """Back to where one came from."""
+        """Close the screen."""
         self.dismiss()
 
 
 def _question(event: InputRows.Asked) -> Content:
-    """What was asked on one line: the text where there is only one, else names and values."""
+    """Return the input on one line: the text if there is only one, else names and values."""
     if event.file:
         return Content.styled("› ", "$primary") + literal(f"the rows of {event.file}", 500)
     texts = list(event.row.values())

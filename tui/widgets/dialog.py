@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 class Dialog(ModalScreen[T]):
-    """A click beside the box is as ``escape``."""
+    """A modal dialog; a click outside the box is like ``escape``."""
 
     def on_click(self, event: events.Click) -> None:
-        """Go back, unless the click was in the box."""
+        """Close the dialog, unless the click was in the box."""
         if event.widget is self:
             self.app.simulate_key("escape")

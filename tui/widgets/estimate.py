@@ -1,4 +1,4 @@
-"""What the run will cost, in two lines that are always in sight."""
+"""The estimated cost of a run, in two lines that are always visible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLORS = {"fits": "$text-success", "tight": "$text-warning", "does not fit": "$
 
 
 class EstimateBar(Static):
-    """Asks the advisor whenever the values change."""
+    """Requests an estimate from the advisor whenever the values change."""
 
     def __init__(self, ask: Ask) -> None:
         super().__init__(Content("…"))

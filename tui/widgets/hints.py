@@ -1,4 +1,4 @@
-"""Keys of a dialog with what they do, in a line; a click on one is as the key."""
+"""Key hints of a dialog in one line; a click on one presses the key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Hint(Static):
 
 
 class Hints(Horizontal):
-    """Several, each given as its key and what is shown of it."""
+    """Several hints, each given as its key and its label."""
 
     DEFAULT_CSS = """
     Hints {
@@ -38,6 +38,6 @@ class Hints(Horizontal):
         self._hints = hints
 
     def compose(self) -> ComposeResult:
-        """The keys."""
+        """Yield the keys."""
         for key, text in self._hints:
             yield Hint(key, text)

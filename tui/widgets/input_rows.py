@@ -1,4 +1,4 @@
-"""Lines to type what a model is asked about, one for each column that it needs, and a file."""
+"""Input lines for a model, one for each column that it needs, and one for a file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.widgets import Input, Static
+from typing_extensions import override
 
 from tui.format.text import literal
 from tui.widgets.form.paths import PathSuggester
@@ -19,7 +20,7 @@ from tui.widgets.form.value_input import ValueInput
 
 
 class RowInput(ValueInput):
-    """One line; text of several lines that is pasted becomes one."""
+    """One input line; pasted text of several lines is joined to one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Ask"),
@@ -30,23 +31,24 @@ class RowInput(ValueInput):
     ]
 
     async def action_submit(self) -> None:
-        """Ask; what is typed next replaces what was asked."""
+        """Submit; the next typed text replaces the submitted one."""
         await super().action_submit()
         self.select_all()
 
+    @override
     def action_step(self, step: int) -> None:
-        """Go to another line."""
+        """Move to another line."""
         next(node for node in self.ancestors if isinstance(node, InputRows)).go(self, step)
 
     def on_paste(self, event: events.Paste) -> None:
-        """Textual takes the first line only."""
+        """Handle a paste here, as Textual takes the first line only."""
         event.prevent_default()
         event.stop()
         self.replace(" ".join(event.text.splitlines()), *sorted(self.selection))
 
 
 class InputRows(VerticalScroll, can_focus=False):
-    """Says what is asked by :class:`Asked`; the file is in the last line."""
+    """Posts the input as :class:`Asked`; the last line is for a file."""
 
     DEFAULT_CSS = """
     InputRows {
@@ -68,7 +70,7 @@ class InputRows(VerticalScroll, can_focus=False):
         file: str = ""
 
     class Left(Message):
-        """Nothing more is to be asked."""
+        """Input has ended."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         super().__init__()
@@ -77,18 +79,18 @@ class InputRows(VerticalScroll, can_focus=False):
         self._file = _line(PathSuggester(), "CSV, JSON lines, Parquet …: many rows at once")
 
     def compose(self) -> ComposeResult:
-        """A name and a line for each column."""
+        """Yield a name and a line for each column."""
         for name, line in zip(self._columns, self._inputs, strict=True):
             yield Horizontal(Static(literal(name)), line)
         yield Horizontal(Static("or a file"), self._file)
 
     def on_mount(self) -> None:
-        """Type at once."""
+        """Focus the first line."""
         self._inputs[0].focus()
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        """Ask what the line belongs to; in it there may be the next thing by now."""
+        """Submit the row that the line belongs to; it may hold newer text by now."""
         event.stop()
         values = [
             (event.value if line is event.input else line.value).strip() for line in self._inputs
@@ -101,12 +103,12 @@ class InputRows(VerticalScroll, can_focus=False):
 
     @on(ValueInput.Left)
     def _left(self, event: ValueInput.Left) -> None:
-        """Nothing is kept by leaving."""
+        """End the input; nothing is kept."""
         event.stop()
         self.post_message(self.Left())
 
     def go(self, line: RowInput, step: int) -> None:
-        """Go on to the line above or below, round at the ends."""
+        """Move to the line above or below, wrapping at the ends."""
         lines = [*self._inputs, self._file]
         self.screen.set_focus(lines[(lines.index(line) + step) % len(lines)])
 

@@ -1,4 +1,4 @@
-"""Text that is read by scrolling; only what changed is sent to the terminal."""
+"""Scrollable text; only what changed is sent to the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.widgets.scrolling import Scrolling
 
 
 class Lines(Scrolling):
-    """Scrolls a canvas that is as high as its text; may stay at the end as a log does."""
+    """Scrolls a canvas as high as its text; can stay at the end, like a log."""
 
     DEFAULT_CSS = """
     Lines {
@@ -32,11 +32,11 @@ class Lines(Scrolling):
         self._canvas = Canvas()
 
     def compose(self) -> ComposeResult:
-        """The canvas."""
+        """Yield the canvas."""
         yield self._canvas
 
     def show_lines(self, lines: Sequence[Content], wrap: bool = True) -> None:
-        """Show these lines; long ones are wrapped, or else reached by scrolling."""
+        """Show these lines; long ones are wrapped, or else scrolled horizontally."""
         self._given, self._wrap = lines, wrap
         self._lay_out()
 

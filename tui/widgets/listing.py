@@ -1,4 +1,4 @@
-"""A list of rows of which only those on the screen are made, however many there are."""
+"""A virtual list: only the rows on the screen are rendered, however many there are."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.style import Style
+from typing_extensions import override
 
 from tui.charts.canvas import difference
 from tui.widgets.scrolling import SamePlace
@@ -26,17 +27,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading and the cells it takes: at least, and at most where there is room."""
+    """A column's heading, and its minimum and maximum width in cells."""
 
     title: str
     least: int
     most: int
     right: bool = False
-    """Whether it is set to the right, as numbers are."""
+    """Whether it is right-aligned, like numbers."""
 
 
 class Listing(SamePlace, Generic[T], can_focus=True):
-    """Rows under a heading; one of them has the cursor, which stays on its row when others come."""
+    """Rows under a heading; the cursor stays on its row when rows are added."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"listing--cursor", "listing--heading"}
     DEFAULT_CSS = """
@@ -60,10 +61,10 @@ class Listing(SamePlace, Generic[T], can_focus=True):
     ]
 
     class Selected(Message):
-        """The row with the cursor is chosen, by enter or a second click."""
+        """The row at the cursor was selected, by enter or a second click."""
 
     class Moved(Message):
-        """Another row has the cursor."""
+        """The cursor moved to another row."""
 
     @dataclass
     class HeadingClicked(Message):
@@ -73,7 +74,7 @@ class Listing(SamePlace, Generic[T], can_focus=True):
 
     @dataclass
     class CellClicked(Message):
-        """A cell of the row with the cursor was clicked."""
+        """A cell of the row at the cursor was clicked."""
 
         column: int
 
@@ -86,9 +87,9 @@ class Listing(SamePlace, Generic[T], can_focus=True):
         choosable: bool = True,
         id: str | None = None,
     ) -> None:
-        """``cells`` makes what a row shows; ``key`` says which row it is.
+        """Show rows with ``cells`` as the cells of a row and ``key`` as its identity.
 
-        Rows that are not ``choosable`` are only to be read.
+        If not ``choosable``, rows cannot be selected.
         """
         super().__init__(id=id)
         self._columns = tuple(columns)
@@ -109,13 +110,13 @@ class Listing(SamePlace, Generic[T], can_focus=True):
 
     @property
     def current(self) -> T | None:
-        """The row with the cursor."""
+        """The row at the cursor."""
         return self._items[self.cursor] if self.cursor < len(self._items) else None
 
     def set_columns(
         self, columns: Sequence[Column], cells: Callable[[T], Sequence[Content]]
     ) -> None:
-        """Show other columns."""
+        """Change the columns."""
         self._cells = cells
         self._made.clear()
         if tuple(columns) != self._columns:
@@ -123,12 +124,12 @@ class Listing(SamePlace, Generic[T], can_focus=True):
             self.refresh()
 
     def show_order(self, column: int, descending: bool) -> None:
-        """Mark the column by which the rows are sorted."""
+        """Mark the column that the rows are sorted by."""
         self._order = column, descending
         self._refresh_changed()
 
     def set_items(self, items: Sequence[T]) -> None:
-        """Show other rows; only the cells that differ are sent to the terminal."""
+        """Change the rows; only the cells that differ are sent to the terminal."""
         current = self.current
         self._items = items
         if current is not None:
@@ -140,11 +141,12 @@ class Listing(SamePlace, Generic[T], can_focus=True):
         self._tell_if_moved(current)
 
     def refresh_rows(self) -> None:
-        """Show what the cells say now."""
+        """Redraw the rows with their current cells."""
         self._refresh_changed()
 
+    @override
     def render_line(self, y: int) -> Strip:
-        """A line on the screen; the first is the heading."""
+        """Return a line on the screen; the first is the heading."""
         made = self._made.pop(y, None) if self._view == self._seen() else None
         strip = self._drawn[y] = made or self._line(y)
         return strip
@@ -157,21 +159,22 @@ class Listing(SamePlace, Generic[T], can_focus=True):
         self._tell_if_moved(before)
 
     def action_page(self, pages: float) -> None:
-        """Move the cursor by what fits on the screen."""
+        """Move the cursor by screen pages."""
         self.action_move(int(pages * max(2, self.size.height - 2)))
 
     def action_select(self) -> None:
-        """Choose the row with the cursor."""
+        """Select the row at the cursor."""
         if self.current is not None:
             self.post_message(self.Selected())
 
+    @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether enter means the row, or is left to the screen."""
+        """Return whether enter selects the row, or is left to the screen."""
         del parameters
         return self._choosable if action == "select" else True
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor where the mouse points; a second click chooses."""
+        """Move the cursor to the mouse; a second click selects."""
         at = event.get_content_offset(self)
         if at is None:
             return
@@ -186,14 +189,15 @@ class Listing(SamePlace, Generic[T], can_focus=True):
             else:
                 self.post_message(self.CellClicked(column))
 
+    @override
     def notify_style_update(self) -> None:
-        """Forget what was drawn in other colours."""
+        """Drop what was drawn in other colours."""
         super().notify_style_update()
         self._drawn.clear()
         self._made.clear()
 
     def _column_at(self, x: int) -> int:
-        """Which column has the cell; the gap behind one belongs to it."""
+        """Return the column at a cell; the gap behind a column belongs to it."""
         room = self.scrollable_content_region.width
         ends = accumulate(width + 1 for width in widths_of(self._columns, room))
         return next((i for i, end in enumerate(ends) if x < end), len(self._columns) - 1)
@@ -211,7 +215,7 @@ class Listing(SamePlace, Generic[T], can_focus=True):
         self._refresh_changed()
 
     def _refresh_changed(self) -> None:
-        """Have the lines painted that differ; what was made to compare them is kept for that."""
+        """Redraw the lines that differ; lines rendered for the comparison are kept."""
         self._view, self._made = self._seen(), {}
         for y in range(self.size.height):
             old, new = self._drawn.get(y), self._line(y)
@@ -219,11 +223,11 @@ class Listing(SamePlace, Generic[T], can_focus=True):
                 whole = Region(0, y, self.size.width, 1)
                 self.refresh(whole if old is None else difference(y, old, new))
                 self._made[y] = new
-        # Told to the screen now, not when this widget is idle: that may be after it has painted.
+        # Checked now, not when this widget is idle: that may be after the screen has painted.
         self._check_refresh()
 
     def _seen(self) -> tuple[int, int]:
-        """What of the rows is seen: from which on, and how wide."""
+        """Return the visible part: the first row and the width."""
         return self.scroll_offset.y, self.scrollable_content_region.width
 
     def _line(self, y: int) -> Strip:
@@ -250,9 +254,9 @@ class Listing(SamePlace, Generic[T], can_focus=True):
         return list(map(Content, titles))
 
     def _segments(self, cells: Sequence[Content], width: int, style: Style) -> Iterator[Segment]:
-        """The cells side by side.
+        """Yield the segments of the cells side by side.
 
-        Most have no style of their own and are put together as texts, which takes less time.
+        Most have no style of their own and are joined as text, which is faster.
         """
         text, widths = "", widths_of(self._columns, width)
         parts = zip(cells, widths, self._columns, strict=True)
@@ -284,7 +288,7 @@ def _fit(cell: Content, width: int, right: bool) -> Content:
 
 @lru_cache
 def widths_of(columns: tuple[Column, ...], width: int) -> tuple[int, ...]:
-    """Share ``width`` among the columns, a cell apart, none below its least or above its most."""
+    """Distribute ``width`` over the columns, one cell apart, within their minimum and maximum."""
     widths = [column.least for column in columns]
     spare = width - sum(widths) - (len(columns) - 1)
     while spare > 0:

@@ -1,4 +1,4 @@
-"""A log that is searched and sifted by level while it grows."""
+"""A log that is searched and filtered by level while it grows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input
+from typing_extensions import override
 
 from engine.files.sanitize import plain
 from tui.widgets.listing import Column, Listing
@@ -37,7 +38,7 @@ _DOUBT = re.compile(r"Warning\b|\bWARN(?:ING)?\b")
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line of a log; ``moment`` is in seconds since 1970, ``None`` where it is not known."""
+    """A line of a log; ``moment`` is in seconds since 1970, ``None`` where unknown."""
 
     moment: float | None
     level: str
@@ -46,7 +47,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A part of a line that is as wide as the panel."""
+    """A part of a line, wrapped to the width of the panel."""
 
     number: int
     part: int
@@ -55,14 +56,14 @@ class _Row:
 
 
 def printed_level(text: str) -> str:
-    """The level of what a library printed, as far as its words tell."""
+    """Return the level of a line printed by a library, by its words."""
     if _TROUBLE.search(text):
         return ERROR
     return WARNING if _DOUBT.search(text) else PRINTED
 
 
 class LogPanel(Vertical):
-    """Shows the lines of a level or above that contain all words; stays at the end."""
+    """Shows the lines at or above a level that contain all words; follows the end."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "search", "Search the log", show=False, key_display="/"),
@@ -82,32 +83,33 @@ class LogPanel(Vertical):
         self._least = PRINTED
         self._words: list[str] = []
         self._moving = False
-        """Whether the end is about to be shown."""
+        """Whether it is about to scroll to the end."""
         self._listing = Listing[_Row](
             [_column("")], self._cells, lambda row: (row.number, row.part), choosable=False
         )
 
     def compose(self) -> ComposeResult:
-        """The lines under what is shown of them, and the words that are searched."""
+        """Yield the lines below the current filter, and the search input."""
         yield self._listing
         yield PlainInput(placeholder="words that a line has", compact=True)
 
+    @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Escape is left to the screen where there is nothing to take back."""
+        """Leave escape to the screen where there is no filter to clear."""
         del parameters
         return action != "clear" or self.query_one(PlainInput).display
 
     def show_log(self, lines: Sequence[LogLine]) -> None:
-        """Show these lines; who reads at the end stays there."""
+        """Show these lines; at the end, the view follows new ones."""
         self._lines = lines
         self._sift()
 
     def on_resize(self) -> None:
-        """Break the lines for the new width."""
+        """Wrap the lines for the new width."""
         self._sift()
 
     def action_search(self) -> None:
-        """Type words; only lines with all of them are shown."""
+        """Search: only lines with all words are shown."""
         box = self.query_one(PlainInput)
         box.display = True
         box.focus()
@@ -120,7 +122,7 @@ class LogPanel(Vertical):
         self._listing.focus()
 
     def action_level(self) -> None:
-        """Show only what is more important, or everything again."""
+        """Show only a higher level, or all levels again."""
         self._least = _ORDER[(_ORDER.index(self._least) + 1) % len(_ORDER)]
         self._sift()
 
@@ -149,7 +151,7 @@ class LogPanel(Vertical):
             self.call_after_refresh(self._to_end)
 
     def _to_end(self) -> None:
-        """Follow the newest line; a list that has just grown can be scrolled a little later."""
+        """Scroll to the newest line; a list that has just grown can be scrolled a little later."""
         listing = self._listing
         listing.action_move(len(listing.items))
         seen = listing.scroll_offset.y + max(1, listing.size.height - 1)
@@ -187,7 +189,7 @@ def _column(title: str) -> Column:
 
 
 def _numbered(lines: Sequence[LogLine]) -> Iterator[tuple[int, LogLine]]:
-    """Each line with a number that it keeps when lines of either kind come: with a time, or not."""
+    """Yield each line with a number that stays when lines with or without a time are added."""
     timed = timeless = 0
     for line in lines:
         if line.moment is None:

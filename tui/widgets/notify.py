@@ -8,10 +8,10 @@ from tui.format.text import literal
 
 
 def tell(widget: Widget, text: object) -> None:
-    """Say that something was done."""
+    """Show a message that something was done."""
     widget.app.notify(literal(text, 300).plain, markup=False)
 
 
 def complain(widget: Widget, error: Exception) -> None:
-    """Say what a person can mend; the sign tells it from other messages where colours do not."""
+    """Show an error; its sign tells it from other messages where colours do not."""
     widget.app.notify(literal(f"! {error}", 500).plain, severity="error", timeout=10, markup=False)

@@ -1,4 +1,4 @@
-"""A line to type in that shows harmless text only."""
+"""An input that shows sanitized text only."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _LONGEST = 10_000
 
 
 class PlainInput(Input):
-    """Whatever is pasted, no control characters get into the value, nor so to the terminal."""
+    """An input that keeps control characters out of its value, even pasted ones."""
 
-    # No base, for Textual takes the styles of one base only.
+    # Not a base class, as Textual takes the styles of one base only.
     virtual_size = SamePlace.virtual_size
     watch_virtual_size = SamePlace.watch_virtual_size
 
     def validate_value(self, value: str) -> str:
-        """The value with such characters made visible."""
+        """Return the value with control characters made visible."""
         return plain(value, _LONGEST)

@@ -1,4 +1,4 @@
-"""What is in the data: columns, balance of the classes, the first rows."""
+"""Preview of the data: columns, balance of the classes, the first rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BAR = 16
 
 
 class DataPreview(Scrolling):
-    """Asks the advisor whenever data or task change, and passes on which columns there are."""
+    """Requests a preview from the advisor when data or task change; posts the columns."""
 
     @dataclass
     class Columns(Message):
@@ -40,15 +40,15 @@ class DataPreview(Scrolling):
         self._question = Question(self, ask, "preview")
         self._asked: Tree | None = None
         self.problem = ""
-        """Why the data cannot be shown."""
+        """Reason why the data cannot be shown."""
 
     def compose(self) -> ComposeResult:
-        """One text, as wide and as long as it needs to be."""
+        """Yield one text, as wide and as long as it needs to be."""
         self.border_title = "Data"
         yield Static()
 
     def show(self, values: Tree | None) -> None:
-        """Look at the data of another configuration; ``None`` leaves what is shown."""
+        """Show the data of another configuration; ``None`` leaves what is shown."""
         if values is None:
             return
         asked = {section: values[section] for section in ("task", "data")}

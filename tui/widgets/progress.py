@@ -1,4 +1,4 @@
-"""How far a run is: a bar each for the epoch and for the whole, on one line each."""
+"""Progress bars of a run: for the epoch and for the whole, on one line each."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 class ProgressLine(Canvas):
     """A caption, a text, and a bar that fills the rest of the width.
 
-    The bar comes last: of a line, what lies behind its last change is not sent to the terminal.
+    The bar comes last: the part of a line after its last change is not sent to the terminal.
     """
 
     def show_progress(self, caption: str, done: float, after: str) -> None:
-        """``done`` is a share from 0 to 1."""
+        """Show ``done``, a share from 0 to 1."""
         head = f"{caption:<18.18} "
         text = f"{done:4.0%}  {after:<24.24} "
         room = max(0, self.size.width - len(head) - len(text))
@@ -28,7 +28,7 @@ class ProgressLine(Canvas):
 
 
 def bar(share: float, width: int) -> str:
-    """The filled part of a bar of ``width`` cells, to an eighth of a cell."""
+    """Return the filled part of a bar of ``width`` cells, to an eighth of a cell."""
     eighths = round(max(0.0, min(1.0, share)) * width * 8)
     whole, part = divmod(eighths, 8)
     return "█" * whole + (_EIGHTHS[part] if part else "")

@@ -1,4 +1,4 @@
-"""A question to the advisor, put when things have been quiet for a moment."""
+"""A request to the advisor, sent after a moment without changes (debounced)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from engine.service.client import Superseded
 Answer = dict[str, Any]
 
 QUIET = 0.3
-"""Seconds without a change before a question is put."""
+"""Seconds without a change before a request is sent."""
 
 
 class Ask(Protocol):
-    """As :meth:`engine.service.client.Advisor.ask`: waits for the answer, raises ``UserError``."""
+    """A function like :meth:`engine.service.client.Advisor.ask`.
+
+    It waits for the answer and raises ``UserError``.
+    """
 
     def __call__(self, question: str, **arguments: Any) -> Answer:
-        """The answer."""
+        """Return the answer."""
 
 
 @dataclass
@@ -37,7 +40,7 @@ class Answered(Message):
 
 
 class Question:
-    """One kind of question for one widget, which receives :class:`Answered`."""
+    """One kind of request for one widget, which receives :class:`Answered`."""
 
     def __init__(self, widget: Widget, ask: Ask, question: str) -> None:
         self._widget = widget
@@ -47,19 +50,19 @@ class Question:
         self._timer: Timer | None = None
 
     def put(self, values: Tree) -> None:
-        """Ask about ``values`` soon, instead of what was asked before."""
+        """Send ``values`` soon, instead of the previous request."""
         self.drop()
         start = partial(self._start, self._number, values)
         self._timer = self._widget.set_timer(QUIET, start)
 
     def drop(self) -> None:
-        """Want no answer any more to what was asked."""
+        """Discard the answer to the previous request."""
         self._number += 1
         if self._timer is not None:
             self._timer.stop()
 
     def newest(self, event: Answered) -> bool:
-        """Whether the answer belongs to what was asked last."""
+        """Return whether the answer belongs to the newest request."""
         return event.number == self._number
 
     def _start(self, number: int, values: Tree) -> None:
@@ -67,7 +70,7 @@ class Question:
         self._widget.run_worker(work, thread=True, group=self._question, exit_on_error=False)
 
     def _work(self, number: int, values: Tree) -> None:
-        """In a thread: wait for the answer."""
+        """Wait for the answer, in a thread."""
         try:
             answer: Answer | UserError = self._ask(self._question, values=values)
         except Superseded:

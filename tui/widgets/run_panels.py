@@ -1,4 +1,4 @@
-"""What the monitor's lines say, made from the state of a run."""
+"""The monitor's lines, from the state of a run."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _MUTED = "$foreground 60%"
 
 
 def paused(history: History) -> bool:
-    """Whether the run waits to be told to go on."""
+    """Return whether the run is paused."""
     progress = history.progress
     return progress is not None and progress.phase == "paused" and not history.ended
 
 
 def head(name: str, state: State, history: History) -> Content:
-    """Name, state, device."""
+    """Return name, state and device."""
     word, style = STATES[state]
     if state is State.RUNNING and paused(history):
         word, style = "‖ paused", "bold $warning"
@@ -51,7 +51,7 @@ def head(name: str, state: State, history: History) -> Content:
 
 
 def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, str]]:
-    """Captions, shares and texts of the bars of the epoch and of the whole run."""
+    """Return captions, shares and texts of the progress bars: epoch and whole run."""
     progress = history.progress
     if progress is None:
         return ("Epoch", 0.0, ""), ("Run", 0.0, "preparing")
@@ -77,7 +77,7 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
 
 
 def numbers(progress: Progress) -> Content:
-    """Loss, learning rate, gradient, throughput, memory."""
+    """Return loss, learning rate, gradient norm, throughput and memory."""
     pairs = [
         ("loss", number(progress.loss)),
         ("lr", f"{progress.learning_rate:.2e}"),
@@ -97,7 +97,7 @@ AXES = ("epoch", "step", TIME)
 
 
 def curves(history: History, metric: str, axis: str = "epoch") -> tuple[list[Curve], Pair | None]:
-    """The curves of a metric against one of :data:`AXES`, and the best evaluation's point."""
+    """Return a metric's curves against one of :data:`AXES`, and the best evaluation's point."""
     place = attrgetter("seconds" if axis == TIME else axis)
     shown = [
         Curve(split, split, [(place(point), point.value) for point in curve.points])
@@ -112,14 +112,14 @@ def curves(history: History, metric: str, axis: str = "epoch") -> tuple[list[Cur
 
 
 def row_key(row: Evaluated) -> int:
-    """Which evaluation a row of the table is."""
+    """Return the key of an evaluation's row: its step."""
     return row.step
 
 
 def row_cells(
     metrics: Sequence[str], best: Evaluated | None = None
 ) -> Callable[[Evaluated], list[Content]]:
-    """Makes the cells of a row with these metrics; the best evaluation has a mark."""
+    """Return a function that makes the cells of a row; the best evaluation is marked."""
 
     def cells(row: Evaluated) -> list[Content]:
         is_best = best is not None and row.step == best.step
@@ -137,7 +137,7 @@ def row_cells(
 
 
 def samples(shown: Sequence[Samples], back: int = 0) -> list[Content]:
-    """A few inputs with what the network makes of them; ``back`` counts from the newest."""
+    """Return a few inputs with the network's outputs; ``back`` counts from the newest."""
     if not shown:
         return [Content.styled("Samples come with the first evaluation.", _MUTED)]
     event = shown[-1 - back]
@@ -154,7 +154,7 @@ def samples(shown: Sequence[Samples], back: int = 0) -> list[Content]:
 def resources(
     measured: Sequence[Resources], disk: tuple[int, int] | None, width: int
 ) -> list[Content]:
-    """The machine and its GPUs: what is used now, and how that came."""
+    """Return the use of the machine and its GPUs, now and over time."""
     if not measured:
         return [Content.styled("Measured every few seconds during the run.", _MUTED)]
     now = measured[-1]
@@ -180,7 +180,7 @@ def resources(
 def _gpu(
     gpu: Mapping[str, Any], before: Sequence[Mapping[str, Any]], width: int
 ) -> Iterator[Content]:
-    """What a GPU tells; what it does not is left out."""
+    """Yield the gauges of a GPU; values that it does not report are left out."""
     if "load_percent" in gpu:
         loads = [float(m.get("load_percent", 0)) for m in before]
         yield gauge("load", f"{gpu['load_percent']} %", loads, width)
@@ -201,16 +201,16 @@ _SPARKS = "▁▂▃▄▅▆▇█"
 _BAR = 20
 _GAUGE = 12 + 1 + 24 + 1 + _BAR + 2
 _FULL = 90.0
-"""Per cent from which a gauge warns."""
+"""Per cent at which a gauge turns to its warning colour."""
 
 
 def marks(width: int) -> int:
-    """How many measurements a line shows."""
+    """Return the number of measurements that fit in a line."""
     return max(0, width - _GAUGE)
 
 
 def gauge(name: str, text: str, percents: Sequence[float], width: int) -> Content:
-    """A value, a bar of the newest of ``percents``, and a mark for each before it."""
+    """Return a value, a bar of the newest of ``percents``, and a mark for each before it."""
     style = "$warning" if percents[-1] >= _FULL else "$primary"
     filled = bar(percents[-1] / 100, _BAR)
     line = literal(f"{name:<12} ", 40).stylize(_MUTED) + literal(f"{text:<24} ")
@@ -225,12 +225,12 @@ def _spark(percent: float) -> str:
 
 
 def facts(history: History, run: RunDirectory) -> list[Content]:
-    """The data, the model, and where the files are."""
+    """Return the data, the model, and the paths of the files."""
     return [*data_facts(history), Content(""), *model_facts(history), Content(""), *places(run)]
 
 
 def data_facts(history: History) -> list[Content]:
-    """What is known of the data."""
+    """Return the properties of the data."""
     data = history.data or {}
     rows = ", ".join(f"{rows:,} {split}" for split, rows in (data.get("rows") or {}).items())
     lines = [_title("Data"), _pair("source", data.get("source", "–")), _pair("rows", rows or "–")]
@@ -246,7 +246,7 @@ def data_facts(history: History) -> list[Content]:
 
 
 def model_facts(history: History) -> list[Content]:
-    """What is known of the network and where it computes."""
+    """Return the properties of the network, its device and precision."""
     lines = [_title("Model")]
     if (model := history.model) is not None:
         trained = f"{model.trainable:,} of {model.parameters:,}"
@@ -261,7 +261,7 @@ def model_facts(history: History) -> list[Content]:
 
 
 def places(run: RunDirectory) -> list[Content]:
-    """Where the files of a run are."""
+    """Return the paths of a run's files."""
     found = [_title("Files"), _pair("run", run.path, 400)]
     for name, path in (("model", run.model), ("report", run.report), ("log", run.log)):
         if path.exists():
@@ -270,13 +270,13 @@ def places(run: RunDirectory) -> list[Content]:
 
 
 def log(history: History, printed: Sequence[str]) -> list[LogLine]:
-    """What the run says, after what the libraries printed."""
+    """Return the run's messages, after the output of the libraries."""
     lines = [LogLine(None, printed_level(text), text) for text in printed]
     return lines + [LogLine(entry.time, entry.level, entry.message) for entry in history.log]
 
 
 def ending(name: str, history: History, state: State) -> str:
-    """A sentence on how the run ended."""
+    """Return a sentence on the end of the run."""
     match history.ending:
         case Finished(reason=reason, metrics=metrics):
             shown = [f"{key} {number(value)}" for key, value in list(metrics.items())[:2]]
@@ -291,7 +291,7 @@ def ending(name: str, history: History, state: State) -> str:
 
 
 def title(name: str, history: History, state: State) -> str:
-    """The window's title: a sign, how far, which run."""
+    """Return the window's title: a sign, the progress, the run."""
     sign = "‖" if paused(history) else STATES[state][0][:1]
     progress = history.progress
     if state.ended or progress is None or not progress.steps:

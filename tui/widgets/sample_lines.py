@@ -1,4 +1,4 @@
-"""Samples that are read by scrolling; keys to the side ask for earlier and later ones."""
+"""Scrollable samples; the left and right keys request earlier and later ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.widgets.lines import Lines
 
 
 class SampleLines(Lines):
-    """Asks by :class:`Other` for samples before or after those that are shown."""
+    """Posts :class:`Other` to request samples before or after the current ones."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "other(1)", "Earlier samples", show=False),
@@ -21,10 +21,10 @@ class SampleLines(Lines):
 
     @dataclass
     class Other(Message):
-        """Samples so many steps further back are wanted."""
+        """Samples ``back`` steps earlier are requested."""
 
         back: int
 
     def action_other(self, back: int) -> None:
-        """Ask for others."""
+        """Request other samples."""
         self.post_message(self.Other(back))

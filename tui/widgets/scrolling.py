@@ -1,4 +1,4 @@
-"""What is read by scrolling: with the arrow keys, with those of vim, with the wheel."""
+"""Scrollable widgets: by the arrow keys, by those of vim, by the wheel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.scroll_view import ScrollView
 
 
 class Scrolling(ScrollableContainer, can_focus=True):
-    """Scrolls at once, which costs the terminal least."""
+    """Scrolls without animation, which costs the terminal least."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", "Scroll down", show=False),
@@ -26,20 +26,21 @@ class Scrolling(ScrollableContainer, can_focus=True):
     ]
 
     def action_half_page(self, pages: int) -> None:
-        """Scroll by half of what is seen."""
+        """Scroll by half a page."""
         self.scroll_relative(y=pages * max(1, self.size.height // 2), animate=False)
 
 
 class SamePlace(ScrollView):
-    """Shows lines in a place that stays as large, whatever there is to scroll through.
+    """A scroll view that keeps its size, whatever its content.
 
-    Textual would lay out the whole screen whenever that changes: here at each key of a filter.
+    Textual would lay out the whole screen whenever the content's size changes: here at each key of
+    a filter.
     """
 
     virtual_size = Reactive(Size(0, 0))
 
     def watch_virtual_size(self, size: Size) -> None:
-        """Have the scroll bars fit."""
+        """Update the scroll bars."""
         if self.styles.auto_dimensions:
             self.refresh(layout=True)
         else:

@@ -1,4 +1,4 @@
-"""The headings of the form in one line: where one is, and where something is wrong."""
+"""The headings of the form in one line, with the current one and those with errors marked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SectionTab(Static):
 
     @dataclass
     class Chosen(Message):
-        """Go to this section."""
+        """The section was selected."""
 
         index: int
 
@@ -28,14 +28,14 @@ class SectionTab(Static):
         self._index = index
 
     def show(self, view: SectionView) -> None:
-        """Show number, title, and a mark for something wrong."""
+        """Show number, title, and a mark for errors."""
         text = literal(f"{self._index + 1} {view.title}{' !' if view.problems else ''}")
         self.set_class(bool(view.problems), "-wrong")
         if text != self.content:
             self.update(text)
 
     def on_click(self) -> None:
-        """Choose the section."""
+        """Select the section."""
         self.post_message(self.Chosen(self._index))
 
 
@@ -47,7 +47,7 @@ class SectionTabs(Horizontal):
         self._tabs = [SectionTab(index) for index in range(sections)]
 
     def compose(self) -> ComposeResult:
-        """The headings."""
+        """Yield the headings."""
         yield from self._tabs
 
     def show(self, views: Sequence[SectionView]) -> None:
@@ -56,6 +56,6 @@ class SectionTabs(Horizontal):
             tab.show(view)
 
     def mark(self, current: int) -> None:
-        """Mark the section in which the focus is."""
+        """Mark the section that has the focus."""
         for index, tab in enumerate(self._tabs):
             tab.set_class(index == current, "-current")

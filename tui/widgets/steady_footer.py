@@ -7,9 +7,9 @@ from textual.widgets import Footer
 
 
 class SteadyFooter(Footer):
-    """Textual's footer, made anew only when other keys are to be shown.
+    """Textual's footer, rebuilt only when its keys change.
 
-    Textual makes it anew whenever the focus moves, which on a form is with every key.
+    Textual rebuilds it whenever the focus moves, which on a form is with every key.
     """
 
     def __init__(self) -> None:
@@ -17,7 +17,7 @@ class SteadyFooter(Footer):
         self._keys: list[tuple[str, str, bool]] = []
 
     def bindings_changed(self, screen: Screen[object]) -> None:
-        """Look whether the keys are others."""
+        """Rebuild if the keys have changed."""
         keys = [
             (active.binding.key, active.binding.description, active.enabled)
             for active in screen.active_bindings.values()

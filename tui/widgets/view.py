@@ -1,4 +1,4 @@
-"""Draws anything that a task has to show, by its form alone."""
+"""Draws the views of a report by their form, independently of the task."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WIDEST = 40
 
 
 class ViewPanel(Container):
-    """One view of a report, as large as there is room."""
+    """One view of a report, as large as the available space."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"view--low", "view--high"}
     DEFAULT_CSS = """
@@ -38,7 +38,7 @@ class ViewPanel(Container):
         self._view = view
 
     def compose(self) -> ComposeResult:
-        """The widget for the view's form."""
+        """Yield the widget for the view's form."""
         match self._view:
             case Table():
                 yield _listing(self._view)
@@ -48,7 +48,7 @@ class ViewPanel(Container):
                 yield Lines()
 
     def on_mount(self) -> None:
-        """Fill it, once its size is known."""
+        """Show the content, once the size is known."""
         self.call_after_refresh(self.fill)
 
     def on_resize(self) -> None:
@@ -74,7 +74,7 @@ class ViewPanel(Container):
 
 
 def curves(view: LinesView) -> list[Curve]:
-    """The series, each in a look of its own; gaps are left out."""
+    """Return the series, each in its own style; gaps are left out."""
     return [
         Curve(
             name,
@@ -86,7 +86,7 @@ def curves(view: LinesView) -> list[Curve]:
 
 
 def texts(view: Texts) -> list[Content]:
-    """The items, a caption and its text a line."""
+    """Return the items, a caption and its text a line."""
     lines: list[Content] = []
     for item in view.items:
         width = max(map(len, item), default=0)
@@ -112,7 +112,7 @@ def _listing(table: Table) -> Listing[tuple[int, Sequence[Cell]]]:
 
 
 def _widths(title: str, values: Sequence[Cell]) -> tuple[int, int]:
-    """A width at which most is seen, and one at which all is."""
+    """Return a width at which most is visible, and one at which all is."""
     longest = max([len(title), *(_cell(value).cell_length for value in values)])
     return min(longest, 16), min(longest + 2, _WIDEST)
 

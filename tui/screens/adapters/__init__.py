@@ -1,1 +1,1 @@
-"""Adapters, and how they are combined."""
+"""The list of adapters, and the dialog that combines them."""

@@ -1,4 +1,4 @@
-"""Ask how much of each adapter goes into a new one, and how they are put together."""
+"""A dialog for the weights and the method of a combination of adapters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tui.widgets.plain_input import PlainInput
 
 
 class MethodLine(Static, can_focus=True):
-    """The method, which is chosen from a list."""
+    """The combination method, chosen from a list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "choose", "Choose the method"),
@@ -36,7 +36,7 @@ class MethodLine(Static, can_focus=True):
         self.method = next(iter(METHODS))
 
     def on_mount(self) -> None:
-        """Show the usual one."""
+        """Show the default."""
         self._take(self.method)
 
     def action_choose(self) -> None:
@@ -44,7 +44,7 @@ class MethodLine(Static, can_focus=True):
         self.app.push_screen(ChoiceScreen("Method", METHODS, self.method), self._take)
 
     def on_click(self) -> None:
-        """As the key."""
+        """Open the list, like the key."""
         self.action_choose()
 
     def _take(self, method: str | None) -> None:
@@ -59,7 +59,7 @@ class MethodLine(Static, can_focus=True):
 
 
 class CombineScreen(Dialog[Combination | None]):
-    """Dismisses what is to be combined, ``None`` for nothing."""
+    """Dismisses the combination, ``None`` for none."""
 
     CSS_PATH = "combine.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,7 +70,7 @@ class CombineScreen(Dialog[Combination | None]):
     ]
 
     def __init__(self, runs: Sequence[tuple[str, str]]) -> None:
-        """``runs`` are ids and names."""
+        """Take ids and names as ``runs``."""
         super().__init__()
         self._runs = [run for run, _ in runs]
         share = f"{1 / len(runs):.3g}"
@@ -82,7 +82,7 @@ class CombineScreen(Dialog[Combination | None]):
         self._method = MethodLine()
 
     def compose(self) -> ComposeResult:
-        """A line for each weight, then how they are put together, and under which name."""
+        """Yield a line for each weight, then the method and the new name."""
         with Vertical(id="box") as box:
             box.border_title = "Combine adapters"
             with VerticalScroll(can_focus=False):
@@ -100,12 +100,12 @@ class CombineScreen(Dialog[Combination | None]):
             )
 
     def on_mount(self) -> None:
-        """Type the first weight at once."""
+        """Focus the first weight."""
         self._weights[0].focus()
 
     @on(Input.Submitted)
     def action_take(self) -> None:
-        """Close with what was typed, or say what is wrong with it."""
+        """Close with the input, or show its error."""
         try:
             self.dismiss(self._combination().checked())
         except UserError as error:

@@ -1,4 +1,4 @@
-"""All adapters on this machine, by the model that they were learned on."""
+"""All adapters on this machine, by base model."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ when its base model was pre-trained."""
 
 @dataclass(frozen=True)
 class Row:
-    """An adapter, and whether it is the first of its base."""
+    """An adapter, and whether it is the first of its base model."""
 
     adapter: AdapterSummary
     first: bool
@@ -62,7 +62,7 @@ class Row:
 
 
 class AdaptersScreen(Screen[None]):
-    """Try, compare, merge, or go on from them."""
+    """Lists adapters to try, compare, merge, or start new runs from."""
 
     CSS_PATH = "adapters.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -77,42 +77,42 @@ class AdaptersScreen(Screen[None]):
 
     @dataclass
     class Read(Message):
-        """The adapters as they are on the disk, or why they cannot be read."""
+        """The adapters as read from disk, or the error."""
 
         adapters: Sequence[AdapterSummary] | UserError
 
     @dataclass
     class Written(Message):
-        """A model was written elsewhere, or why not."""
+        """A model was exported, or the error."""
 
         answer: Answer | UserError
 
     @dataclass
     class Combined(Message):
-        """There is a new adapter, or why not."""
+        """An adapter was created by combination, or the error."""
 
         answer: Answer | UserError
 
     def __init__(self, ask: Ask | None = None) -> None:
-        """``ask`` answers instead of an advisor."""
+        """Use ``ask`` instead of an advisor."""
         super().__init__()
         self._advisor = Advisor()
         self._ask: Ask = ask or self._advisor.ask
 
     def compose(self) -> ComposeResult:
-        """A list, or a word about its emptiness."""
+        """Yield a list, or a message that it is empty."""
         yield Canvas(id="head")
         yield Listing[Row](_COLUMNS, _cells, lambda row: row.adapter.run.id, choosable=False)
         yield Static(_EMPTY, id="empty", markup=False)
         yield SteadyFooter()
 
     def on_mount(self) -> None:
-        """Read beside the screen."""
+        """Read the adapters in a thread."""
         self.query_one(Listing).focus()
         self._read()
 
     def on_unmount(self) -> None:
-        """Nobody waits for a merge any more."""
+        """Cancel a running merge, as no one waits for it."""
         self._advisor.close()
 
     @property
@@ -148,26 +148,26 @@ class AdaptersScreen(Screen[None]):
         self.query_one("#head", Canvas).show([head])
 
     def action_mark(self) -> None:
-        """Take the adapter among those to be compared, or out of them."""
+        """Select the adapter for a comparison, or deselect it."""
         current = self._listing.current
         self._listing.set_items(
             [replace(r, marked=not r.marked) if r is current else r for r in self._listing.items]
         )
 
     def action_try_it(self) -> None:
-        """Ask the marked adapters the same, or the one with the cursor."""
+        """Send the same input to the selected adapters, or to the one at the cursor."""
         if rows := self._chosen():
             first, *others = [row.adapter.run.run for row in rows]
-            # The process of this screen: it keeps the base loaded for the next that is tried.
+            # In the process of this screen: it keeps the base model loaded for the next request.
             self.app.push_screen(make_screen("try it", first, self._ask, others))
 
     def _chosen(self) -> list[Row]:
-        """The marked adapters, or the one with the cursor."""
+        """Return the selected adapters, or the one at the cursor."""
         marked = [row for row in self._listing.items if row.marked]
         return marked or [row for row in [self._listing.current] if row]
 
     def action_new(self) -> None:
-        """Compose a run that begins with the adapter's model."""
+        """Create a run that starts from the adapter's model."""
         row = self._listing.current
         if row is None:
             return
@@ -181,11 +181,11 @@ class AdaptersScreen(Screen[None]):
         self.app.push_screen(make_screen("new run", values))
 
     def action_merge(self) -> None:
-        """Write the base with the adapter worked into it, to a place that is asked for."""
+        """Merge the adapter into its base model and write that to a path from the user."""
         self._export_as("merged")
 
     def action_export(self) -> None:
-        """Write the model in a form that is chosen, to a place that is asked for."""
+        """Export the model in a chosen format, to a path from the user."""
         if self._listing.current is not None:
             choice = ChoiceScreen("Export as", FORMS, "adapter")
             self.app.push_screen(choice, lambda form: self._export_as(form) if form else None)
@@ -215,7 +215,7 @@ class AdaptersScreen(Screen[None]):
         tell(self, f"{path}: {size(count)}, loaded back and agrees to {difference:.1g}.")
 
     def action_combine(self) -> None:
-        """Make a new adapter of those that are marked."""
+        """Combine the selected adapters to a new one."""
         rows = self._chosen()
         if len(rows) < 2:
             complain(self, UserError("Mark two or more adapters of one base with space first."))
@@ -246,7 +246,7 @@ class AdaptersScreen(Screen[None]):
             self.post_message(message(error))
 
     def action_leave(self) -> None:
-        """Back to where one came from."""
+        """Close the screen."""
         self.dismiss()
 
 

@@ -1,4 +1,4 @@
-"""Several runs side by side: their curves in one chart, what differs, and which is best."""
+"""Comparison of several runs: their curves in one chart, differences, and best metrics."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _MUTED = "$foreground 60%"
 
 
 class _Followed:
-    """A run with its state so far; whoever reads ``history`` holds the screen's lock."""
+    """A run with its state so far; hold the screen's lock to read ``history``."""
 
     def __init__(self, run: RunDirectory, style: str) -> None:
         self.run = run
@@ -50,7 +50,7 @@ class _Followed:
         self._events = Follower(run.events)
 
     def read(self, lock: threading.Lock) -> bool:
-        """Read what is new; whether there was anything."""
+        """Read new events; returns whether there were any."""
         if not self.history.version:
             history = History()
             self._events.catch_up(history)
@@ -64,7 +64,7 @@ class _Followed:
 
 
 class CompareScreen(Screen[None]):
-    """Follows all of the runs; those that go on are drawn as they go."""
+    """Follows all of the runs; charts of running ones are updated."""
 
     CSS_PATH = "compare.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -83,7 +83,7 @@ class CompareScreen(Screen[None]):
     ]
 
     def __init__(self, runs: Sequence[RunDirectory]) -> None:
-        """At most :data:`~tui.charts.chart.MOST_SERIES` runs can be told apart."""
+        """Compare at most :data:`~tui.charts.chart.MOST_SERIES` runs: more cannot be told apart."""
         super().__init__()
         self._followed = [_Followed(*pair) for pair in zip(runs, SERIES, strict=False)]
         self._comparison: Comparison | None = None
@@ -93,7 +93,7 @@ class CompareScreen(Screen[None]):
         self._ended = threading.Event()
 
     def compose(self) -> ComposeResult:
-        """A heading above the panels."""
+        """Yield a heading above the panels."""
         yield Canvas(id="heading")
         yield Canvas(id="note")
         with TabbedContent(id="tabs"):
@@ -107,7 +107,7 @@ class CompareScreen(Screen[None]):
         yield SteadyFooter()
 
     def on_mount(self) -> None:
-        """Read beside the screen."""
+        """Follow the runs in a thread."""
         self._show_heading()
         self._follow()
 
@@ -116,12 +116,12 @@ class CompareScreen(Screen[None]):
         self._ended.set()
 
     def on_resize(self) -> None:
-        """The legend has other columns, the note other lines."""
+        """Lay out legend and note for the new width."""
         self._show_heading()
         self._show_legend()
 
     def on_tabbed_content_tab_activated(self) -> None:
-        """The keys belong to what is seen."""
+        """Focus the visible panel."""
         self.call_after_refresh(self._enter_panel)
 
     def _enter_panel(self) -> None:
@@ -129,7 +129,7 @@ class CompareScreen(Screen[None]):
         self.set_focus(next(iter(self.query(f"{panel} Lines, {panel} SeriesChart")), None))
 
     def on_series_chart_redrawn(self) -> None:
-        """The cursor may have moved."""
+        """Update the legend, as the cursor may have moved."""
         self._show_legend()
 
     def action_show_tab(self, tab: str) -> None:
@@ -137,7 +137,7 @@ class CompareScreen(Screen[None]):
         self.query_one(TabbedContent).active = tab
 
     def action_tab(self, step: int) -> None:
-        """Show the next panel, or the one before."""
+        """Show the next or the previous panel."""
         tabs = list(_TABS)
         at = tabs.index(self.query_one(TabbedContent).active)
         self.action_show_tab(tabs[(at + step) % len(tabs)])
@@ -157,7 +157,7 @@ class CompareScreen(Screen[None]):
         self._draw()
 
     def action_next_split(self) -> None:
-        """Draw the values of the training or of the validation data."""
+        """Draw the values of the training or the validation split."""
         self._split = _SPLITS[1 - _SPLITS.index(self._split)]
         self._draw()
 
@@ -182,7 +182,7 @@ class CompareScreen(Screen[None]):
 
     @work(thread=True, exit_on_error=False)
     def _follow(self) -> None:
-        """Read the runs again and again; each is shown as soon as it is read."""
+        """Read the runs repeatedly; each is shown as soon as it is read."""
         while not self._ended.is_set():
             changed = False
             for followed in self._followed:
@@ -213,7 +213,7 @@ class CompareScreen(Screen[None]):
         self._draw()
 
     def _metrics(self) -> list[str]:
-        """All metrics that can be drawn: those that all tasks have."""
+        """Return all metrics that can be drawn: those that all tasks have."""
         return list(self._comparison.common) if self._comparison else []
 
     def _show_heading(self) -> None:
@@ -251,7 +251,7 @@ class CompareScreen(Screen[None]):
         canvas.show(lines)
 
     def _entries(self) -> Iterator[Content]:
-        """Each run with its look and its value: at the cursor, or else the final one."""
+        """Yield each run with its style and its value: at the cursor, or else the final one."""
         chart = self.query_one(SeriesChart)
         values, best = self._values(chart.cursor)
         for place, (followed, name) in enumerate(zip(self._followed, self._names(), strict=True)):
@@ -271,7 +271,7 @@ class CompareScreen(Screen[None]):
         return (row.values, row.best) if row else ([None] * len(self._followed), frozenset())
 
     def _names(self) -> list[str]:
-        """The names of the runs; where two have the same, what tells the directories apart."""
+        """Return the names of the runs; the ids where names are equal."""
         if self._comparison is None:
             return [followed.run.id for followed in self._followed]
         names = [run.name for run in self._comparison.runs]

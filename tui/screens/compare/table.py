@@ -14,7 +14,7 @@ _MUTED = "$foreground 60%"
 
 
 def table(heads: Sequence[Content], rows: Sequence[Row]) -> list[Content]:
-    """The rows under a heading for each run; the best values are marked."""
+    """Return the rows under a heading for each run; the best values are marked."""
     names = [literal(row.name, 60) for row in rows]
     columns = [[head, *(_cell(row, place) for row in rows)] for place, head in enumerate(heads)]
     captions = _fitted([Content(""), *names])
@@ -26,13 +26,13 @@ def table(heads: Sequence[Content], rows: Sequence[Row]) -> list[Content]:
 
 
 def padded(content: Content, width: int) -> Content:
-    """Exactly as wide."""
+    """Return the content padded or truncated to exactly ``width`` cells."""
     cut = content.truncate(width, ellipsis=True)
     return cut.pad_right(max(0, width - cut.cell_length))
 
 
 def _fitted(cells: Sequence[Content]) -> list[Content]:
-    """All as wide as the widest, within reason."""
+    """Return all cells padded to the widest, up to a limit."""
     width = min(_WIDEST, max(cell.cell_length for cell in cells))
     return [padded(cell, width) for cell in cells]
 

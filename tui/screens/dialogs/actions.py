@@ -1,4 +1,4 @@
-"""What can be done on a screen, from its bindings: the list of keys and the command palette."""
+"""The actions of a screen, from its bindings: for the list of keys and the command palette."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _TEXTUAL = {"tab", "shift+tab", "ctrl+c", "super+c"}
 
 
 def actions_of(screen: Screen[object]) -> dict[str, list[ActiveBinding]]:
-    """The bindings that mean something now, by what they do; the screen's own come first."""
+    """Return the active bindings by their description; the screen's own come first."""
     found: dict[str, list[ActiveBinding]] = {}
     bindings = screen.active_bindings.values()
     for active in sorted(bindings, key=lambda active: active.node is not screen):

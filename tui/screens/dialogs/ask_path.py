@@ -1,4 +1,4 @@
-"""Ask where something is to be written."""
+"""A dialog for an output path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui.widgets.plain_input import PlainInput
 
 
 class AskPathScreen(Dialog[str | None]):
-    """Dismisses the path that was typed, ``None`` for none."""
+    """Dismisses the typed path, ``None`` for none."""
 
     CSS_PATH = "ask_path.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
@@ -29,7 +29,7 @@ class AskPathScreen(Dialog[str | None]):
         self._path = path
 
     def compose(self) -> ComposeResult:
-        """A line that completes names of files."""
+        """Yield an input that completes file names."""
         with Vertical(id="box") as box:
             box.border_title = literal(self._title)
             yield PlainInput(self._path, suggester=PathSuggester(), compact=True)

@@ -1,4 +1,4 @@
-"""Ask for one value, which is checked while it is typed."""
+"""A dialog for one value, which is validated while it is typed."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _HINT = "enter asks for it · esc goes back"
 
 
 class AskValueScreen(ModalScreen[str | None]):
-    """Dismisses the text that was typed, if ``check`` lets it pass; ``None`` for none."""
+    """Dismisses the typed text, if ``check`` accepts it; ``None`` for none."""
 
     CSS_PATH = "ask_value.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
 
     def __init__(self, title: str, value: str, check: Callable[[str], object]) -> None:
-        """``check`` raises :class:`UserError` for a text that will not do."""
+        """Validate with ``check``, which raises :class:`UserError` for an invalid text."""
         super().__init__()
         self._title = title
         self._value = value
         self._check = check
 
     def compose(self) -> ComposeResult:
-        """The line and, below, how to leave it or what is wrong."""
+        """Yield the input and, below it, the key hints or the error."""
         with Vertical(id="box") as box:
             box.border_title = literal(self._title)
             yield PlainInput(self._value, compact=True)

@@ -1,4 +1,4 @@
-"""A box over a screen, and one that is only read."""
+"""A dialog with text to read."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class ReadScreen(Dialog[None]):
         self._lines = lines
 
     def compose(self) -> ComposeResult:
-        """The text."""
+        """Yield the text."""
         with Scrolling(id="box") as box:
             box.border_title = literal(self._title)
             box.border_subtitle = "esc closes"
             yield Static(Content("\n").join(self._lines), id="text")
 
     def on_mount(self) -> None:
-        """Let the arrow keys scroll."""
+        """Focus the text, so that the arrow keys scroll."""
         self.query_one("#box").focus()

@@ -1,4 +1,4 @@
-"""A question that is answered with yes or no."""
+"""A dialog with a yes-or-no question."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ConfirmScreen(Dialog[bool]):
         self._question = question
 
     def compose(self) -> ComposeResult:
-        """The question in a box."""
+        """Yield the question in a box."""
         with Vertical(id="box"):
             yield Label(literal(self._question, 500), id="question")
             yield Hints(("y", "y  yes"), ("n", "n  no"))

@@ -16,7 +16,7 @@ _KEYS_WIDTH = 24
 
 
 class KeysScreen(ReadScreen):
-    """The keys come from the bindings themselves."""
+    """A list of keys, from the bindings themselves."""
 
     def __init__(self, app: App[Any]) -> None:
         super().__init__("Keys", list(_lines(app)))

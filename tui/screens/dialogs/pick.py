@@ -1,4 +1,4 @@
-"""Choose one of many names by typing a part of it."""
+"""A dialog to choose one of many names by a part of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tui.widgets.plain_input import PlainInput
 
 
 class PickScreen(ModalScreen[str | None]):
-    """Dismisses the name that was chosen, ``None`` for none."""
+    """Dismisses the chosen name, ``None`` for none."""
 
     CSS_PATH = "pick.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -35,14 +35,14 @@ class PickScreen(ModalScreen[str | None]):
         self._current = current
 
     def compose(self) -> ComposeResult:
-        """A line to type in, and below it the names with all that was typed."""
+        """Yield an input and, below it, the names that match it."""
         with Vertical(id="box") as box:
             box.border_title = literal(self._title)
             yield PlainInput(placeholder="a part of the name", compact=True)
             yield Listing[str]([Column("", 20, 200)], self._cells, lambda name: name)
 
     def on_mount(self) -> None:
-        """The cursor begins where one was."""
+        """Move the cursor to the current name."""
         listing = self.query_one(Listing)
         listing.set_items(self._names)
         if self._current in self._names:
@@ -50,7 +50,7 @@ class PickScreen(ModalScreen[str | None]):
         self.query_one(PlainInput).focus()
 
     def action_move(self, rows: int) -> None:
-        """Move among the names while the line is typed in."""
+        """Move the cursor among the names while the input has the focus."""
         self.query_one(Listing).action_move(rows)
 
     @on(Input.Changed)

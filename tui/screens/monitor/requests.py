@@ -1,4 +1,4 @@
-"""What a run was asked to do, until the run itself says that it did or will not."""
+"""Requests to a run, pending until the run confirms or refuses them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.runs.control import Request
 from engine.runs.events import Controlled
 
 SHOWN_SECONDS = 15.0
-"""So long an answer stays in sight."""
+"""Time for which an answer stays visible."""
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class Asked:
 
     request: Request
     text: str
-    """What it says to a person, as in ``checkpoint``."""
+    """Name of the request in messages, such as ``checkpoint``."""
     moment: float
     answer: Controlled | None = None
     answered: float = 0.0
@@ -35,14 +35,14 @@ class Asking:
 
     asked: list[Asked] = field(default_factory=list)
     _read: int = 0
-    """Answers that were looked at."""
+    """Number of answers already read."""
 
     def ask(self, request: Request, text: str, now: float) -> None:
-        """Note that something was asked."""
+        """Record a request."""
         self.asked.append(Asked(request, text, now))
 
     def read(self, answers: Sequence[Controlled], now: float) -> list[tuple[Request, Controlled]]:
-        """Match what the run has said so far with what was asked; returns what is new.
+        """Match the run's answers so far with the requests; returns the new matches.
 
         A run answers requests of a kind in the order in which they came.
         """
@@ -57,7 +57,7 @@ class Asking:
         return matched
 
     def current(self, now: float) -> list[Asked]:
-        """What waits for an answer, and what got one last, for a while; the rest is forgotten."""
+        """Return pending requests and, for a while, the ones answered last; drop the rest."""
         last = max((asked.answered for asked in self.asked if asked.answer), default=0.0)
         shown = now - last < SHOWN_SECONDS
         self.asked = [
@@ -68,19 +68,19 @@ class Asking:
         return self.asked
 
     def give_up(self) -> list[str]:
-        """The run has ended: returns what it did not answer."""
+        """Return the unanswered requests of a run that has ended, and drop them."""
         unanswered = [asked.text for asked in self.asked if asked.answer is None]
         self.asked = [asked for asked in self.asked if asked.answer is not None]
         return unanswered
 
 
 def learning_rate(text: str) -> float:
-    """A learning rate as it is typed. Raises :class:`UserError`."""
+    """Parse a learning rate. Raises :class:`UserError`."""
     return float(_checked("learning_rate", text, "a number above 0 and at most 100, as in 3e-4"))
 
 
 def epochs(text: str, done: float) -> int:
-    """A number of epochs as it is typed, not less than were begun. Raises :class:`UserError`."""
+    """Parse a number of epochs, not less than were started. Raises :class:`UserError`."""
     begun = math.ceil(done)
     value = int(_checked("epochs", text, "a whole number, as in 20"))
     if value < begun:
@@ -89,7 +89,7 @@ def epochs(text: str, done: float) -> int:
 
 
 def _checked(field: str, text: str, wanted: str) -> float:
-    """The value by the rules of the configuration's field."""
+    """Validate the value by the rules of the configuration's field."""
     try:
         value: float = getattr(TrainConfig.model_validate({field: text}), field)
     except ValidationError as error:

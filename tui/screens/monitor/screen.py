@@ -1,4 +1,4 @@
-"""A run as it goes: how far, how well, how fast."""
+"""The monitor of a run: progress, metrics, speed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import TabbedContent, TabPane
+from typing_extensions import override
 
 from engine.errors import UserError
 from engine.runs import control
@@ -63,7 +64,7 @@ _TABS = {
 
 
 class MonitorScreen(Screen[None]):
-    """Follows a run; leaving it leaves the run alone."""
+    """Follows a run; closing it does not affect the run."""
 
     CSS_PATH = "monitor.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -100,7 +101,7 @@ class MonitorScreen(Screen[None]):
         self._samples_back = 0
         self._pace = Pace()
         self._painted: dict[str, object] = {}
-        """By part of the screen, what it was painted from last."""
+        """The state that each part of the screen was last painted from."""
         self._seen_going = False
         self._shown: tuple[State, bool] = (State.QUEUED, False)
         try:
@@ -111,7 +112,7 @@ class MonitorScreen(Screen[None]):
             self._run_name, self._order, self._rate = run.id, (), 1e-3
 
     def compose(self) -> ComposeResult:
-        """Head, bars and numbers above, panels below."""
+        """Yield head, bars and numbers above, panels below."""
         yield Canvas(id="head")
         yield ProgressLine(id="epoch")
         yield ProgressLine(id="total")
@@ -135,19 +136,20 @@ class MonitorScreen(Screen[None]):
         yield SteadyFooter()
 
     def on_mount(self) -> None:
-        """Begin to follow, beside the screen."""
+        """Follow the run in a thread."""
         self._title = Title(self.app)
         self.run_worker(self._watch.follow, thread=True, group="follow")
         self.set_interval(0.5, self._tick)
         self.set_timer(0.1, self._paint)
 
     def on_unmount(self) -> None:
-        """Let the thread end at once; the terminal gets its title back."""
+        """Stop the thread at once; restore the terminal's title."""
         self._watch.end()
         self._title.restore()
 
+    @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something depends on whether the run goes on."""
+        """Return whether an action applies to the run's current state."""
         state, paused = self._shown
         if action == "request" and parameters[0] in (PAUSE, CONTINUE):
             return not state.ended and (parameters[0] == CONTINUE) == paused
@@ -158,7 +160,7 @@ class MonitorScreen(Screen[None]):
         return state in RESUMABLE if action == "resume" else True
 
     def on_tabbed_content_tab_activated(self) -> None:
-        """A panel is seen that was not painted meanwhile; the arrow keys scroll it."""
+        """Paint the newly visible panel and focus it, so that the arrow keys scroll it."""
         self.call_after_refresh(self._enter_panel)
 
     def _enter_panel(self) -> None:
@@ -173,7 +175,7 @@ class MonitorScreen(Screen[None]):
         self.query_one(TabbedContent).active = tab
 
     def action_tab(self, step: int) -> None:
-        """Show the next panel, or the one before."""
+        """Show the next or the previous panel."""
         tabs = list(_TABS)
         at = tabs.index(self.query_one(TabbedContent).active)
         self.action_show_tab(tabs[(at + step) % len(tabs)])
@@ -218,11 +220,11 @@ class MonitorScreen(Screen[None]):
         self.app.push_screen(ConfirmScreen(question), answered)
 
     def action_request(self, request: str) -> None:
-        """Ask the run for what needs no more words: a checkpoint, an evaluation, a pause."""
+        """Send a request without arguments: a checkpoint, an evaluation, a pause."""
         self._ask(Request(request), request)
 
     def action_learning_rate(self) -> None:
-        """Ask the run for another learning rate."""
+        """Send a request for another learning rate."""
 
         def answered(text: str | None) -> None:
             if text is not None:
@@ -233,7 +235,7 @@ class MonitorScreen(Screen[None]):
         self.app.push_screen(AskValueScreen(title, f"{self._rate:g}", learning_rate), answered)
 
     def action_epochs(self) -> None:
-        """Ask the run to train more epochs, or fewer."""
+        """Send a request for more or fewer epochs."""
         progress = self._watch.history.progress
         done, total = (progress.epoch, progress.epochs) if progress is not None else (0.0, 1)
 
@@ -248,7 +250,7 @@ class MonitorScreen(Screen[None]):
         self.app.push_screen(AskValueScreen("Epochs in all", str(total), check), answered)
 
     def action_resume(self) -> None:
-        """Go on from the last checkpoint."""
+        """Resume from the last checkpoint."""
         from engine.launch.start import start
 
         def work() -> None:
@@ -260,23 +262,23 @@ class MonitorScreen(Screen[None]):
         self.run_worker(work, thread=True, group="resume")
 
     def action_results(self) -> None:
-        """Show what came out."""
+        """Show the results."""
         self.app.switch_screen(make_screen("results", self._run))
 
     def action_leave(self) -> None:
-        """Back to the list; the run is not touched."""
+        """Close the screen; the run continues."""
         if not self._watch.state.ended:
             tell(self, f"{self._run_name} was resumed.")
         self.dismiss()
 
     def _ask(self, request: Request, text: str) -> None:
-        """Show at once that it was asked; the run answers by an event."""
+        """Show the request at once; the run answers by an event."""
         self._asking.ask(request, text, time.monotonic())
         self.run_worker(self._send(request), group="requests")
         self._redraw()
 
     async def _send(self, request: Request) -> None:
-        """Leave the request, which waits for the disk; one after the other."""
+        """Write the request to disk in a thread, one after the other."""
         async with self._sending:
             try:
                 await asyncio.to_thread(control.send, self._run.control, request)
@@ -284,19 +286,19 @@ class MonitorScreen(Screen[None]):
                 complain(self, error)
 
     def _redraw(self) -> None:
-        """A key was pressed: everything is shown at once."""
+        """Redraw everything at once, as a key was pressed."""
         self._painted.clear()
         self._pace.hurry()
         self._paint()
 
     def _tick(self) -> None:
-        """Show what is new, as often as the connection bears."""
+        """Show what is new, at a rate that suits the connection."""
         now, slow = time.monotonic(), getattr(self.app, "slow_link", False)
         if self._pace.due("numbers", now, slow):
             self._paint()
 
     def _paint(self) -> None:
-        """Show what is new; what is not seen costs nothing."""
+        """Paint what is new and visible."""
         watch = self._watch
         with watch.lock:
             history = watch.history
@@ -308,7 +310,7 @@ class MonitorScreen(Screen[None]):
             self._paint_panel(history)
 
     def _new(self, part: str, *source: object) -> bool:
-        """Whether a part of the screen is to be painted from something else than before."""
+        """Return whether a part of the screen must be repainted, from ``source``."""
         new = self._painted.get(part) != source
         self._painted[part] = source
         return new
@@ -330,7 +332,7 @@ class MonitorScreen(Screen[None]):
         self._say(Content("   ").join(asked) if asked else self._word(history))
 
     def _read_answers(self, answers: Sequence[Controlled]) -> None:
-        """What the run has confirmed or refused."""
+        """Process the run's answers to requests."""
         for request, answer in self._asking.read(answers, time.monotonic()):
             if not answer.accepted:
                 complain(self, UserError(answer.message))
@@ -338,14 +340,14 @@ class MonitorScreen(Screen[None]):
                 self._rate = request.arguments["value"]
 
     def _say(self, word: Content) -> None:
-        """Show the word on as many lines as it needs."""
+        """Show the message on as many lines as it needs."""
         canvas = self.query_one("#word", Canvas)
         lines = word.wrap(max(20, self.size.width - 2))[:_WORD_LINES]
         canvas.styles.height = max(1, len(lines))
         canvas.show(lines)
 
     def _word(self, history: History) -> Content:
-        """The line that says in words what a person should know."""
+        """Return the message about the run's state."""
         ending = history.ending
         if isinstance(ending, Failed):
             return literal(f"{ending.message}  Its log: {self._run.log}", 600).stylize("$error")
@@ -421,13 +423,13 @@ class MonitorScreen(Screen[None]):
         listing.set_items(list(reversed(history.evaluations)))
 
     def _metrics(self, history: History) -> list[str]:
-        """All metrics that have a curve: the loss, then in the order of the task."""
+        """Return all metrics that have a curve: the loss, then in the order of the task."""
         names = {name for name, _ in history.curves} - {"loss"}
         known = [name for name in self._order if name in names]
         return ["loss", *known, *sorted(names.difference(known))]
 
     def _announce(self, history: History) -> None:
-        """Tell the terminal's title how far it is, and everybody once that the run has ended."""
+        """Show the progress in the terminal's title; notify once when the run has ended."""
         state = self._watch.state
         slow = getattr(self.app, "slow_link", False)
         if self._watch.caught_up and self._pace.due("title", time.monotonic(), slow):
@@ -447,7 +449,7 @@ class MonitorScreen(Screen[None]):
 
 
 def _asked(asked: Asked) -> Content:
-    """A request, and what the run has said to it."""
+    """Return a request with the run's answer."""
     if asked.answer is None:
         return literal(f"… {asked.text}: asked").stylize("$foreground 60%")
     sign, style = ("✓", "$success") if asked.answer.accepted else ("✗", "$error")

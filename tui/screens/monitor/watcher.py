@@ -1,4 +1,4 @@
-"""Follow a run in a thread, so that a screen finds its newest state whenever it paints."""
+"""A thread that follows a run, so that a screen has its newest state whenever it paints."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOG_LINES = 400
 
 
 class Watch:
-    """The state of one run; whoever reads ``history`` holds ``lock`` meanwhile."""
+    """The state of one run; hold ``lock`` to read ``history``."""
 
     def __init__(self, run: RunDirectory) -> None:
         self.run = run
@@ -29,27 +29,27 @@ class Watch:
         self.history = History()
         self.state = State.QUEUED
         self.log_lines: list[str] = []
-        """The end of what the libraries printed."""
+        """The last lines of the libraries' output."""
         self.answers: list[Controlled] = []
-        """What the run has said to requests since it is watched."""
+        """The run's answers to requests since the watch started."""
         self.disk: tuple[int, int] | None = None
-        """Bytes used and bytes in all, where the run's files are."""
+        """Used and total bytes of the disk with the run's files."""
         self.caught_up = False
-        """Whether all that had been written before was read once."""
+        """Whether all earlier events have been read."""
         self._log_size = -1
         self._ended = threading.Event()
 
     @property
     def trained(self) -> Progress | None:
-        """The last word about updates, as opposed to evaluations."""
+        """The newest progress of updates, as opposed to evaluations."""
         return self.history.trained
 
     def end(self) -> None:
-        """Let :meth:`follow` return at once."""
+        """Make :meth:`follow` return at once."""
         self._ended.set()
 
     def follow(self) -> None:
-        """Read what is new until :meth:`end`; meant for a thread of its own."""
+        """Read new events until :meth:`end`; meant for a thread of its own."""
         events = Follower(self.run.events)
         history = History()
         events.catch_up(history)

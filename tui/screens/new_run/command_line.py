@@ -11,10 +11,10 @@ from engine.files.sanitize import plain
 
 
 def command_line(config: RunConfig, presets: Mapping[str, RunConfig], preset: str = "") -> str:
-    """What to type for the same run: a preset, and what differs from it.
+    """Return the command for the same run: a preset, and the differences from it.
 
-    The preset is ``preset`` if it is among ``presets``, else the one with the least to change,
-    one for the same task before others. Empty when there is none at all.
+    The preset is ``preset`` if it is among ``presets``, else the one with the fewest differences,
+    preferably for the same task. Empty when there is none at all.
     """
     target = config.values()
     fields = fields_of(target)
@@ -31,9 +31,9 @@ def command_line(config: RunConfig, presets: Mapping[str, RunConfig], preset: st
 
 
 def quoted(word: str) -> str:
-    """``word`` as a shell takes it, without any character that could act when it is pasted.
+    """Return ``word`` quoted for a shell, safe to paste.
 
-    Such characters are written as ``$'…'`` knows them: bash, zsh, ksh.
+    Unsafe characters are escaped as ``$'…'``, which bash, zsh and ksh support.
     """
     if plain(word, len(word)) == word:
         return shlex.quote(word)

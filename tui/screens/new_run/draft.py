@@ -1,4 +1,4 @@
-"""The experiment that is being composed: what was chosen so far, what is wrong, what changed."""
+"""The draft of an experiment: values, errors and changes."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from engine.files.slugs import to_name
 from tui.screens.new_run import choices
 
 _NAMING = ("task.kind", "data.kind", "data.name", "data.path", "model.kind")
-"""When one of these changes, a run is no longer called like its preset."""
+"""Fields after whose change a run is no longer named after its preset."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A configuration, or what stands in its way."""
+    """A configuration, or its errors."""
 
     config: RunConfig | None
     problems: Mapping[str, str]
-    """By the dotted name of the field; what belongs to no field stands under its own name."""
+    """Errors by the dotted name of the field; those of no field under their own name."""
 
 
 class Draft:
-    """A configuration in the making, compared with what it was made of.
+    """A configuration that is being edited, compared with its original.
 
-    Values may be wrong at any time; :attr:`checked` says what is.
+    Values may be invalid at any time; :attr:`checked` has the errors.
     """
 
     def __init__(self, values: Mapping[str, Any] | None = None, preset: str = "") -> None:
         self._values: Tree = copy.deepcopy(dict(values)) if values else {}
         self.preset = preset
-        """Name of the preset that it came from, if any."""
+        """Name of its original preset, if any."""
         for section in REGISTRIES:
             if look_up(self._values, f"{section}.kind") not in REGISTRIES[section]:
                 self._values.pop(section, None)
@@ -49,7 +49,7 @@ class Draft:
 
     @property
     def values(self) -> Tree:
-        """What was chosen, as nested dictionaries; a copy."""
+        """The chosen values, as nested dictionaries; a copy."""
         values = copy.deepcopy(self._values)
         return {"name": self._usual_name()} | values
 
@@ -60,7 +60,7 @@ class Draft:
 
     @cached_property
     def checked(self) -> Checked:
-        """The configuration, or the problems of its fields."""
+        """The configuration, or the errors of its fields."""
         try:
             return Checked(RunConfig.parse(self.values), {})
         except ConfigError as error:
@@ -68,23 +68,23 @@ class Draft:
 
     @property
     def stray_problems(self) -> list[str]:
-        """Problems of no field that there is."""
+        """Errors of fields that do not exist."""
         problems = self.checked.problems.items()
         return [f"{name}: {text}" for name, text in problems if name not in self.fields]
 
     def value(self, name: str) -> Any:
-        """What is chosen for a field, its default where nothing was."""
+        """Return the value of a field, its default where none was chosen."""
         if name == "name" and "name" not in self._values:
             return self._usual_name()
         return _value(self._values, self.fields[name])
 
     def text(self, name: str) -> str:
-        """The value of a field as it is edited; empty for none."""
+        """Return the value of a field as edited; empty for none."""
         value = self.value(name)
         return "" if value is None else text_of(value, self.fields[name])
 
     def set(self, name: str, text: str) -> None:
-        """Choose a value; an emptied number takes its default again."""
+        """Set a value; an emptied number is reset to its default."""
         spec = self.fields[name]
         if text == "" and spec.kind not in ("text", "list"):
             self._remove(name)
@@ -99,7 +99,7 @@ class Draft:
         self._forget()
 
     def reset(self, name: str) -> None:
-        """Give a field the value again that it had in the beginning."""
+        """Reset a field to its original value."""
         base = look_up(self._base, name)
         self._remove(name)
         if base is not None:
@@ -112,12 +112,12 @@ class Draft:
         return choices.domain_of(self._kind("task"))
 
     def set_domain(self, domain: str) -> None:
-        """Go to the first task of another domain."""
+        """Choose the first task of another domain."""
         if domain != self.domain:
             self.set("task.kind", choices.tasks_of(domain)[0])
 
     def options(self, name: str) -> dict[str, str]:
-        """Values that suit the field now, each with a line about it; empty where any may."""
+        """Return the values that suit the field now, each with a line about it; empty for any."""
         section, _, key = name.rpartition(".")
         if key == "kind":
             return choices.kinds(section, self._kind("task"))
@@ -127,28 +127,28 @@ class Draft:
         return dict.fromkeys(spec.choices or spec.suggestions, "")
 
     def inherited(self, name: str) -> bool:
-        """Whether all kinds of a section have the field; what is special comes before it."""
+        """Return whether all kinds of a section have the field; special fields come before it."""
         section, _, key = name.partition(".")
         if section not in REGISTRIES or key == "kind":
             return False
         return key.partition(".")[0] not in REGISTRIES[section][self._kind(section)].__annotations__
 
     def applies(self, name: str) -> bool:
-        """Whether the field has a meaning: those of an adapter have none without one."""
+        """Return whether the field applies: those of an adapter do only with an adapter."""
         section, _, key = name.partition(".")
         return section != "adapter" or key == "method" or self.text("adapter.method") != "none"
 
     def changed(self, name: str) -> bool:
-        """Whether a field has another value than in the beginning.
+        """Return whether a field differs from its original value.
 
-        In a section of another kind that is another value than its default.
+        In a section of another kind, from its default.
         """
         if name == "name" and "name" not in self._values:
             return False
         return bool(self.value(name) != self._value_before(name))
 
     def text_before(self, name: str) -> str:
-        """The value of a field in the beginning, as it is edited; empty for none."""
+        """Return the original value of a field as edited; empty for none."""
         value = self._value_before(name)
         return "" if value is None else text_of(value, self.fields[name])
 
@@ -159,18 +159,18 @@ class Draft:
 
     @property
     def changes(self) -> list[str]:
-        """The names of the fields that are not as in the beginning."""
+        """The names of the changed fields."""
         return [name for name in self.fields if self.changed(name)]
 
     def saved_as(self, preset: str) -> None:
-        """From here on the draft is compared with what it is now."""
+        """Compare the draft with its present values from here on."""
         self.preset = preset
         self._values = self.values | {"name": preset}
         self._base = self.values
         self._forget()
 
     def _follow_task(self) -> None:
-        """Keep model and data where they suit the task, else take its usual ones."""
+        """Keep model and data if they suit the task, else choose the defaults."""
         for section in ("model", "data"):
             kinds = list(choices.kinds(section, self._kind("task")))
             if look_up(self._values, f"{section}.kind") not in kinds:
@@ -195,7 +195,7 @@ class Draft:
         return str(self._values[section]["kind"])
 
     def _usual_name(self) -> str:
-        """The name of a run that was given none: after its data and model."""
+        """Return the default name of a run: after its data and model."""
         data = look_up(self._values, "data.name") or look_up(self._values, "data.path") or "data"
         stem = str(data).rstrip("/").rpartition("/")[2].partition(".")[0]
         return to_name(f"{stem}-{self._kind('model')}".replace("_", "-"))

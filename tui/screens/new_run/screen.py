@@ -1,4 +1,4 @@
-"""Compose an experiment: domain, task, data, model, training; see what it costs; start it."""
+"""The form of a new run: domain, task, data, model, training; its cost; start."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
+from typing_extensions import override
 
 from engine.config.overrides import Tree
 from engine.config.presets import Preset, load_preset, usable_presets
@@ -51,7 +52,7 @@ _LONGEST_COMMAND = 20_000
 
 
 class NewRunScreen(Screen[None]):
-    """Shows a draft; everything that is known of the experiment is in there."""
+    """Shows a draft, which holds the whole state of the experiment."""
 
     CSS_PATH = "new_run.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
@@ -71,38 +72,38 @@ class NewRunScreen(Screen[None]):
         Binding("escape,q", "leave", "Back"),
     ]
 
-    # Textual paints the whole screen again whenever the focus moves: here with each key.
+    # Textual repaints the whole screen whenever the focus moves: here with each key.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     @dataclass
     class Started(Message):
-        """The worker of the run has been started."""
+        """The worker of the run has started."""
 
         run: RunDirectory
 
     @dataclass
     class Queued(Message):
-        """The run waits for its turn, for which somebody cares or nobody does."""
+        """The run is in the queue, with or without a worker."""
 
         run: RunDirectory
         worked_off: bool
 
     @dataclass
     class StartFailed(Message):
-        """There is no run."""
+        """The run could not be started."""
 
         error: UserError
 
     @dataclass
     class PresetsRead(Message):
-        """The presets of which a command line may start."""
+        """The presets that a command line can use."""
 
         presets: Mapping[str, RunConfig]
 
     def __init__(
         self, values: Tree | None = None, preset: str = "", ask: Ask | None = None
     ) -> None:
-        """``preset`` names where ``values`` come from; ``ask`` answers instead of an advisor."""
+        """Show ``values`` of the preset ``preset``; use ``ask`` instead of an advisor."""
         super().__init__()
         self._draft = Draft(values, preset)
         self._advisor = Advisor()
@@ -114,7 +115,7 @@ class NewRunScreen(Screen[None]):
         self._left_at = DOMAIN.name
 
     def compose(self) -> ComposeResult:
-        """The form beside the data, above what is known of the run."""
+        """Yield the form beside the data, above what is known of the run."""
         with Horizontal(id="top"):
             yield SectionTabs(len(HEADINGS))
             yield Static(id="origin")
@@ -128,22 +129,22 @@ class NewRunScreen(Screen[None]):
         yield SteadyFooter()
 
     async def on_mount(self) -> None:
-        """Show the draft, and look for presets meanwhile."""
+        """Show the draft, and read the presets in a thread."""
         self._read_presets()
         await self._show()
         self.query_one(Form).go_to_section(0)
 
     def on_unmount(self) -> None:
-        """Nobody waits for answers any more."""
+        """Discard pending requests, as no one waits for the answers."""
         self._advisor.close()
 
     @property
     def unsaved(self) -> bool:
-        """Whether something was changed that no preset holds."""
+        """Whether there are changes that no preset holds."""
         return bool(self._draft.changes)
 
     async def _show(self) -> None:
-        """Bring everything on the screen in line with the draft."""
+        """Update the whole screen from the draft."""
         form = self.query_one(Form)
         current = form.current.view.spec.name if form.current else ""
         views = sections_of(self._draft, self._advanced, self._columns, current)
@@ -180,7 +181,7 @@ class NewRunScreen(Screen[None]):
             self.query_one(SectionTabs).mark(heading_of(row.view.spec.name))
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Explain the field that is looked at."""
+        """Show the help of the focused field."""
         del event
         self._show_help()
 
@@ -216,17 +217,17 @@ class NewRunScreen(Screen[None]):
         await self._show()
 
     def action_section(self, number: int) -> None:
-        """Go to a section."""
+        """Focus a section."""
         self.remove_class("-data")
         self.query_one(Form).go_to_section(number - 1)
 
     async def action_advanced(self) -> None:
-        """Show the advanced fields too, or fold them."""
+        """Show or hide the advanced fields."""
         self._advanced = not self._advanced
         await self._show()
 
     def action_data(self) -> None:
-        """Go to the data, or back to the form."""
+        """Focus the data, or the form again."""
         preview, form = self.query_one(DataPreview), self.query_one(Form)
         if preview.has_focus:
             self.remove_class("-data")
@@ -237,13 +238,13 @@ class NewRunScreen(Screen[None]):
             preview.focus()
 
     def action_explain(self) -> None:
-        """Say at length what the field means."""
+        """Show the full help of the field."""
         row = self.query_one(Form).current
         if row is not None:
             self.app.push_screen(ReadScreen(row.view.spec.name, explanation(row.view)))
 
     def action_copy(self) -> None:
-        """Copy the command line for this run, and show it where a terminal copies nothing."""
+        """Copy the command line of this run; show it as well, as not every terminal copies."""
         line = self._command()
         if line:
             self.app.copy_to_clipboard(line)
@@ -254,7 +255,7 @@ class NewRunScreen(Screen[None]):
             self._point_at_problem()
 
     def action_save(self) -> None:
-        """Keep the experiment as a preset."""
+        """Save the experiment as a preset."""
         config = self._draft.checked.config
         if config is None:
             self._point_at_problem()
@@ -269,7 +270,7 @@ class NewRunScreen(Screen[None]):
             tell(self, f"Saved as {preset.name}.")
 
     def action_load(self) -> None:
-        """Choose a preset to go on with."""
+        """Load a preset."""
         self.app.push_screen(PresetsScreen(), self._chosen)
 
     def _chosen(self, preset: Preset | None) -> None:
@@ -286,7 +287,7 @@ class NewRunScreen(Screen[None]):
         await self._show()
 
     def action_leave(self) -> None:
-        """Go back to where one came from."""
+        """Return from the data to the form, or close the screen."""
         if self.query_one(DataPreview).has_focus:
             self.action_data()
         elif not self._starting:
@@ -296,7 +297,7 @@ class NewRunScreen(Screen[None]):
         self.dismiss()
 
     def _unless_unsaved(self, then: Callable[[], object], what: str) -> None:
-        """Do something that loses the draft, after a question if it is worth one."""
+        """Call ``then``, which loses the draft; confirm first if there are unsaved changes."""
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -311,7 +312,7 @@ class NewRunScreen(Screen[None]):
         self.app.push_screen(ConfirmScreen(question), answered)
 
     def action_start(self, later: bool = False) -> None:
-        """Start the run, now or ``later``, after a question when its data cannot be used."""
+        """Start the run, now or ``later``; confirm first when its data cannot be used."""
         config = self._draft.checked.config
         problem = self.query_one(DataPreview).problem
         if config is None:
@@ -332,8 +333,9 @@ class NewRunScreen(Screen[None]):
             return
         tell(self, "There is no preset from which a command could start; save this one first.")
 
+    @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """One start at a time."""
+        """Disable the start while one is in progress."""
         del parameters
         return None if action == "start" and self._starting else True
 

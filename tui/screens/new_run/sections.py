@@ -1,4 +1,4 @@
-"""Which fields of a draft stand under which heading of the form."""
+"""Sections of the form: the fields under each heading."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.screens.new_run.draft import Draft
 from tui.widgets.form.view import FieldView, SectionView
 
 DOMAIN = FieldSpec("domain", "choice", None, "What kind of data the network learns from")
-"""Not a field of the configuration: it narrows the tasks down."""
+"""Not a field of the configuration: it filters the tasks."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ HEADINGS = (
 def sections_of(
     draft: Draft, advanced: bool, columns: Mapping[str, str], shown: str = ""
 ) -> list[SectionView]:
-    """The form for a draft.
+    """Return the form's sections for a draft.
 
-    ``advanced`` unfolds all fields; one that was changed or is wrong is always shown, and so is
-    ``shown``. ``columns`` are those of the data, each with a line about it.
+    ``advanced`` shows all fields. Changed fields, fields with errors and ``shown`` are always
+    visible. ``columns`` are those of the data, each with a line about it.
     """
     return [_section(heading, draft, advanced, columns, shown) for heading in HEADINGS]
 
 
 def heading_of(name: str) -> int:
-    """Index of the heading under which a field stands."""
+    """Return the index of a field's heading."""
     first = name.partition(".")[0]
     known = (i for i, heading in enumerate(HEADINGS) if first in heading.sections)
     return next(known, len(HEADINGS) - 1)

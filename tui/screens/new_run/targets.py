@@ -1,4 +1,4 @@
-"""Choose the layers that get an adapter among those that the model has."""
+"""Selection of an adapter's target modules among the layers of the model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tui.widgets.steady_footer import SteadyFooter
 
 _NAME = "adapter.target_modules"
 _MODEL = ("task", "data", "model")
-"""The sections on which the layers depend; others may be wrong."""
+"""The sections on which the layers depend; others may be invalid."""
 _COLUMNS = (
     Column("", 3, 3),
     Column("Layers", 12, 32),
@@ -45,19 +45,19 @@ _COLUMNS = (
 
 @dataclass
 class Layers:
-    """The groups of a model, which of them are chosen, and what that adds."""
+    """The layer groups of a model, those selected, and the parameters that they add."""
 
     groups: Sequence[TargetGroup] = ()
     presets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """``count``, ``parameters_per_rank`` and ``outputs`` of each; it may take a part of a group."""
+    """``count``, ``parameters_per_rank`` and ``outputs`` by preset, which may split a group."""
     parameters: int = 1
-    """Of the model without an adapter."""
+    """Number of parameters of the model without an adapter."""
     names: set[str] = field(default_factory=set)
     preset: str = ""
-    """The preset that chose them, until one is changed by hand."""
+    """The preset that selected them, until one is changed by hand."""
 
     def choose(self, wanted: Sequence[str]) -> list[str]:
-        """Choose by names and presets; returns those that choose nothing."""
+        """Select by names and presets; returns those that match nothing."""
         found = {one: [g.name for g in self.groups if one in (g.name, *g.preset)] for one in wanted}
         self.names = {name for names in found.values() for name in names}
         alone = wanted[0] if len(wanted) == 1 else ""
@@ -65,29 +65,29 @@ class Layers:
         return [one for one, names in found.items() if not names and not self.takes(one)]
 
     def takes(self, preset: str) -> int:
-        """How many layers a preset takes."""
+        """Return the number of layers that a preset selects."""
         return self.presets.get(preset, {}).get("count", 0)
 
     def toggle(self, name: str) -> None:
-        """Choose a group, or leave it out."""
+        """Select or deselect a group."""
         self.names ^= {name}
         self.preset = ""
 
     @property
     def targets(self) -> list[str]:
-        """The choice as the configuration takes it: a preset suits other models too."""
+        """The selection as the configuration takes it: a preset suits other models too."""
         if self.preset:
             return [self.preset]
         return [group.name for group in self.groups if group.name in self.names]
 
     @property
     def count(self) -> int:
-        """How many layers are chosen."""
+        """Number of selected layers."""
         chosen = (group.count for group in self.groups if group.name in self.names)
         return self.takes(self.preset) or sum(chosen)
 
     def adds(self, rank: int, magnitudes: bool) -> int:
-        """Parameters that all that is chosen adds; with DoRA's ``magnitudes`` or without."""
+        """Return the parameters that the selection adds, with or without DoRA's ``magnitudes``."""
         if self.preset:
             cost = self.presets[self.preset]
             return rank * cost["parameters_per_rank"] + magnitudes * cost["outputs"]
@@ -100,7 +100,7 @@ def _adds(group: TargetGroup, rank: int, magnitudes: bool) -> int:
 
 
 class TargetsScreen(Screen[str | None]):
-    """Dismisses the chosen layers as TOML takes them, ``None`` for no change."""
+    """Dismisses the selected layers as TOML takes them, ``None`` for no change."""
 
     CSS_PATH = "targets.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -114,7 +114,7 @@ class TargetsScreen(Screen[str | None]):
 
     @dataclass
     class Found(Message):
-        """The layers of the model, or why they cannot be told."""
+        """The layers of the model, or the error."""
 
         answer: Answer | UserError
 
@@ -127,7 +127,7 @@ class TargetsScreen(Screen[str | None]):
         self._layers = Layers()
 
     def compose(self) -> ComposeResult:
-        """A list between what is said of it and what it comes to."""
+        """Yield a list between its caption and its sum."""
         yield Canvas(id="head")
         yield Listing[TargetGroup](_COLUMNS, self._cells, lambda group: group.name, choosable=False)
         yield Static(id="problem")
@@ -135,7 +135,7 @@ class TargetsScreen(Screen[str | None]):
         yield SteadyFooter()
 
     def on_mount(self) -> None:
-        """Build the model meanwhile, without weights."""
+        """Build the model in the advisor meanwhile, without weights."""
         self._say("looking at the model …")
         self._listing.focus()
         values = self._draft.values
@@ -186,7 +186,7 @@ class TargetsScreen(Screen[str | None]):
         self.query_one("#total", Canvas).show([total])
 
     def _written(self, count: int) -> tuple[str, str]:
-        """Trainable parameters, and how many that is of a hundred of the model."""
+        """Return the trainable parameters, and their percentage of the model's."""
         return amount(count), f"{100 * count / self._layers.parameters:.3g} %"
 
     def _cells(self, group: TargetGroup) -> list[Content]:
@@ -203,14 +203,14 @@ class TargetsScreen(Screen[str | None]):
         ]
 
     def action_tick(self) -> None:
-        """Choose the group with the cursor, or leave it out."""
+        """Select or deselect the group at the cursor."""
         group = self._listing.current
         if group is not None:
             self._layers.toggle(group.name)
             self._show()
 
     def action_preset(self, preset: str) -> None:
-        """Choose what a preset chooses in this model."""
+        """Select the layers of a preset in this model."""
         if not self._layers.takes(preset):
             tell(self, f"This model has no layers for {preset}.")
             return
@@ -218,7 +218,7 @@ class TargetsScreen(Screen[str | None]):
         self._show()
 
     def action_take(self) -> None:
-        """Close with what is chosen."""
+        """Close with the selection."""
         if self._layers.targets:
             self.dismiss(list_text(self._layers.targets))
         elif self._layers.groups:
@@ -226,13 +226,13 @@ class TargetsScreen(Screen[str | None]):
 
 
 def _group(record: Answer) -> TargetGroup:
-    """The record as it was before it became JSON."""
+    """Rebuild the record from JSON."""
     lists = {name: tuple(record[name]) for name in ("shapes", "preset")}
     return TargetGroup(**record | lists)
 
 
 def _rank(draft: Draft) -> int:
-    """The chosen rank, the usual one where it is none."""
+    """Return the chosen rank; the default if it is invalid."""
     rank = draft.value("adapter.r")
     fits = isinstance(rank, int) and not isinstance(rank, bool) and rank > 0
     return rank if fits else int(draft.fields["adapter.r"].default)

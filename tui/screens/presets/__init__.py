@@ -1,1 +1,1 @@
-"""Presets, and how one is saved."""
+"""The list of presets, and the dialog that saves one."""

@@ -1,4 +1,4 @@
-"""Ask for a name and keep the experiment under it."""
+"""A dialog to save the experiment under a name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui.widgets.plain_input import PlainInput
 
 
 class SavePresetScreen(Dialog[Preset | None]):
-    """Dismisses the preset that was saved, ``None`` if none was."""
+    """Dismisses the saved preset, ``None`` if none was saved."""
 
     CSS_PATH = "save_preset.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
@@ -33,7 +33,7 @@ class SavePresetScreen(Dialog[Preset | None]):
         self._config = config
 
     def compose(self) -> ComposeResult:
-        """A name and a title to type."""
+        """Yield inputs for a name and a title."""
         with Vertical(id="box") as box:
             box.border_title = "Save as preset"
             yield Label("Name")

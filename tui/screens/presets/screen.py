@@ -1,4 +1,4 @@
-"""Ready experiments to choose from."""
+"""The list of presets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COLUMNS = (
 
 
 class PresetsScreen(Screen[Preset | None]):
-    """Dismisses the chosen preset, ``None`` for none; typing narrows the list down."""
+    """Dismisses the chosen preset, ``None`` for none; typing filters the list."""
 
     CSS_PATH = "presets.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,7 +44,7 @@ class PresetsScreen(Screen[Preset | None]):
 
     @dataclass
     class Read(Message):
-        """The presets as they are on the disk."""
+        """The presets as read from disk."""
 
         presets: Sequence[Preset]
 
@@ -53,14 +53,14 @@ class PresetsScreen(Screen[Preset | None]):
         self._all: Sequence[Preset] = ()
 
     def compose(self) -> ComposeResult:
-        """A list, with a line to type in below."""
+        """Yield a list and, below it, the filter."""
         yield Static("Presets · enter takes the one with the cursor", id="heading")
         yield Listing[Preset](_COLUMNS, _cells, lambda preset: preset.name)
         yield PlainInput(placeholder="words that name, task or title contain", compact=True)
         yield SteadyFooter()
 
     def on_mount(self) -> None:
-        """Read the presets beside the screen."""
+        """Read the presets in a thread."""
         self._listing.focus()
         self._read()
 
@@ -78,7 +78,7 @@ class PresetsScreen(Screen[Preset | None]):
 
     @on(Read)
     def _show(self, event: Read) -> None:
-        # One's own first: those that came along are many.
+        # The user's own first: there are many built-in ones.
         self._all = sorted(event.presets, key=lambda preset: preset.shipped)
         self._narrow()
 
@@ -93,7 +93,7 @@ class PresetsScreen(Screen[Preset | None]):
 
     @on(Listing.Selected)
     def action_choose(self) -> None:
-        """Take the preset with the cursor."""
+        """Choose the preset at the cursor."""
         preset = self._listing.current
         if preset is None:
             return
@@ -103,12 +103,12 @@ class PresetsScreen(Screen[Preset | None]):
             self.dismiss(preset)
 
     def action_filter(self) -> None:
-        """Type words to narrow the list down."""
+        """Focus the filter."""
         self._filter.add_class("-open")
         self._filter.focus()
 
     def action_delete(self) -> None:
-        """Delete a preset of one's own, after a question."""
+        """Delete one of the user's own presets, after a confirmation."""
         preset = self._listing.current
         if preset is None:
             return

@@ -1,1 +1,1 @@
-"""The list of runs, and what belongs to it."""
+"""The list of runs, and its dialogs."""

@@ -1,4 +1,4 @@
-"""Write tags and a note of one run, or give several runs a tag."""
+"""A dialog for tags and note of one run, or for a tag of several runs."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Change = Callable[[Annotations], Annotations]
 
 
 class AnnotateScreen(Dialog[Change | None]):
-    """Dismisses what is to be done with the annotations of each run, ``None`` for nothing."""
+    """Dismisses the change to the annotations of each run, ``None`` for none."""
 
     CSS_PATH = "annotate.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
 
     def __init__(self, notes: Sequence[Annotations]) -> None:
-        """``notes`` are those of the runs so far."""
+        """Take the runs' present annotations as ``notes``."""
         super().__init__()
         self._notes = notes
 
     def compose(self) -> ComposeResult:
-        """The tags and, of one run, the note."""
+        """Yield the tags and, for one run, the note."""
         with Vertical(id="box") as box:
             if len(self._notes) == 1:
                 (notes,) = self._notes

@@ -1,4 +1,4 @@
-"""Read the history in a thread, so that a screen of thousands of runs opens and stays quick."""
+"""A thread that polls the history, so that a screen of thousands of runs stays responsive."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ from engine.runs.listing import FIRST, RunList, RunSummary
 
 REFRESH_SECONDS = 1.0
 _PAINT_SECONDS = 0.5
-"""Longest time for which reading waits until the first rows are seen."""
+"""Longest time that reading waits for the first rows to be painted."""
 _BREATH, _BREATH_SECONDS = 100, 0.001
-"""After so many rows the thread that reads lets the screen have its turn."""
+"""The reading thread yields to the screen for this time after this many rows."""
 
 Show = Callable[[Sequence[RunSummary]], None]
 
 
 class Reading:
-    """The runs of a folder, read again and again while somebody looks at them."""
+    """The runs of a folder, polled while the list is visible."""
 
     def __init__(self, folder: Path) -> None:
         self._list = RunList(folder)
         self._rows: Sequence[RunSummary] = ()
         self.complete = False
-        """Whether all runs were read once."""
+        """Whether all runs have been read once."""
         self._looking = threading.Event()
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._painted = threading.Event()
 
     def pause(self) -> None:
-        """Nobody looks: nothing needs to be read."""
+        """Stop polling, as the list is hidden."""
         self._looking.clear()
 
     def go_on(self) -> None:
-        """Somebody looks."""
+        """Continue polling, as the list is visible."""
         self._looking.set()
         self._wake.set()
 
     def hurry(self) -> None:
-        """Something was changed: read at once, if somebody looks."""
+        """Read at once after a change, if the list is visible."""
         self._wake.set()
 
     def end(self) -> None:
-        """Let :meth:`follow` return at once."""
+        """Make :meth:`follow` return at once."""
         self._ended.set()
         self.go_on()
 
     def painted(self) -> None:
-        """The first rows are seen: the rest is read."""
+        """Read the rest, as the first rows are painted."""
         self._painted.set()
 
     def follow(self, show: Show) -> None:
-        """Give ``show`` the rows whenever they have changed, until :meth:`end`.
+        """Call ``show`` with the rows whenever they change, until :meth:`end`.
 
         Meant for a thread of its own. Raises :class:`~engine.errors.RunError` for the folder only.
         """
@@ -80,8 +80,8 @@ class Reading:
                 return
         changed = not self.complete or rows != self._rows
         if not self.complete and len(rows) > FIRST:
-            # What thousands of rows are made of stays: looking through it for garbage, again and
-            # again, would let a key wait for a tenth of a second.
+            # The objects of thousands of rows are long-lived: scanning them in each garbage
+            # collection would delay keys by a tenth of a second.
             gc.freeze()
         self.complete, self._rows = True, rows
         if changed:

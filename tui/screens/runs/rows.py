@@ -1,4 +1,4 @@
-"""How a list shows runs: its columns, what is in their cells, and by what it is sorted."""
+"""The columns of the list of runs, their cells and their sort order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLUMNS = (
     Column("Took", 7, 9, right=True),
 )
 STARTED = 7
-"""The column by which a list is sorted at first."""
+"""The column of the initial sort order."""
 
 _MUTED = "$foreground 60%"
 _STATES = {state: place for place, state in enumerate(State)}
@@ -45,7 +45,7 @@ _KEYS: Sequence[Callable[[RunSummary], Any]] = (
 
 
 def ordered(rows: Sequence[RunSummary], column: int, descending: bool) -> list[RunSummary]:
-    """Sorted by a column; those with a pin come first, those without a value last."""
+    """Return the rows sorted by a column; pinned ones first, those without a value last."""
     key = _KEYS[column]
     known = sorted((r for r in rows if key(r) is not None), key=key, reverse=descending)
     unknown = [row for row in rows if key(row) is None]
@@ -53,7 +53,7 @@ def ordered(rows: Sequence[RunSummary], column: int, descending: bool) -> list[R
 
 
 def cells(marked: Collection[str]) -> Callable[[RunSummary], list[Content]]:
-    """Makes the cells of a row; the runs with these ids are selected."""
+    """Return a function that makes the cells of a row; the runs ``marked`` are selected."""
 
     def make(row: RunSummary) -> list[Content]:
         word, style = STATES[row.state]
@@ -75,7 +75,7 @@ def cells(marked: Collection[str]) -> Callable[[RunSummary], list[Content]]:
 
 
 def detail(row: RunSummary | None) -> Content:
-    """A line about the run with the cursor: its directory, tags and note."""
+    """Return a line about the run at the cursor: its directory, tags and note."""
     if row is None:
         return Content("")
     parts = [literal(row.id).stylize(_MUTED), *map(_tag, row.notes.tags)]
@@ -87,7 +87,7 @@ def detail(row: RunSummary | None) -> Content:
 
 
 def when(seconds: float) -> str:
-    """The hour of today, the day of this year, or the year and month."""
+    """Return the hour of today, the day of this year, or the year and month."""
     moment, now = datetime.fromtimestamp(seconds), datetime.now()
     if moment.date() == now.date():
         return f"{moment:%H:%M}"

@@ -1,4 +1,4 @@
-"""Home: the history of runs, live."""
+"""The home screen: the history of runs, updated live."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
+from typing_extensions import override
 
 from engine.config.overrides import Tree
 from engine.errors import UserError
@@ -79,7 +80,7 @@ class RunsScreen(Screen[None]):
         self._reading = Reading(runs_folder())
         self._all: Sequence[RunSummary] = ()
         self.going_on = 0
-        """How many runs train now."""
+        """Number of runs that are training now."""
         self._sorted: Sequence[RunSummary] = ()
         self._order = (STARTED, True)
         self._filter = RunFilter()
@@ -87,7 +88,7 @@ class RunsScreen(Screen[None]):
         self._selected: set[str] = set()
 
     def compose(self) -> ComposeResult:
-        """A heading, the list or a word about its emptiness, and the filter."""
+        """Yield a heading, the list or a message that it is empty, and the filter."""
         yield Canvas(id="heading")
         yield Listing(COLUMNS, cells(self._selected), lambda row: row.id, id="runs")
         yield Static(_EMPTY, id="empty", markup=False)
@@ -98,7 +99,7 @@ class RunsScreen(Screen[None]):
         yield SteadyFooter()
 
     def on_mount(self) -> None:
-        """Begin to read, beside the screen."""
+        """Start to read in a thread."""
         listing = self.query_one(Listing)
         listing.show_order(*self._order)
         listing.focus()
@@ -106,30 +107,30 @@ class RunsScreen(Screen[None]):
         self.run_worker(self._follow, thread=True, group="history")
 
     def on_unmount(self) -> None:
-        """Let the thread end at once."""
+        """Stop the thread at once."""
         self._reading.end()
 
     def on_screen_suspend(self) -> None:
-        """Another screen is on top: nothing needs to be read."""
+        """Pause reading while another screen is on top."""
         self._reading.pause()
 
     def on_screen_resume(self) -> None:
-        """The list is seen, for the first time or again."""
+        """Read while the list is visible."""
         self._reading.go_on()
 
     def open_run(self, run: RunDirectory) -> None:
-        """Show what there is to see of a run: its results, or how it goes."""
+        """Open a run's results, or its monitor while it is running."""
         if run.state().ended and run.report.exists():
             self.app.push_screen(make_screen("results", run))
         else:
             self.app.push_screen(make_screen("monitor", run))
 
     def action_new(self, values: Tree | None = None, preset: str = "") -> None:
-        """Compose a new run; ``preset`` names where ``values`` come from."""
+        """Create a new run; ``preset`` is the name of the origin of ``values``."""
         self.app.push_screen(make_screen("new run", values, preset))
 
     def action_presets(self) -> None:
-        """Choose a preset and go on with it as a new run."""
+        """Choose a preset and create a new run from it."""
         from engine.config.presets import Preset, load_preset
         from tui.screens.presets.screen import PresetsScreen
 
@@ -144,12 +145,12 @@ class RunsScreen(Screen[None]):
         self.app.push_screen(PresetsScreen(), chosen)
 
     def action_open(self) -> None:
-        """Open the run with the cursor."""
+        """Open the run at the cursor."""
         if row := self._current():
             self.open_run(row.run)
 
     def action_clone(self) -> None:
-        """Compose a new run that begins as this one did."""
+        """Create a new run with this run's configuration."""
         if row := self._current():
             try:
                 self.action_new(row.run.config().values())
@@ -157,15 +158,15 @@ class RunsScreen(Screen[None]):
                 complain(self, error)
 
     def action_adapters(self) -> None:
-        """All adapters that were learned on this machine."""
+        """Open the list of all adapters on this machine."""
         self.app.push_screen(make_screen("adapters"))
 
     def action_sweeps(self) -> None:
-        """Searches for better values by many runs."""
+        """Open the list of hyperparameter sweeps."""
         self.app.push_screen(make_screen("sweeps"))
 
     def action_try_it(self) -> None:
-        """Ask the model of the run about something new."""
+        """Try the run's model on new inputs."""
         row = self._current()
         if row is None:
             return
@@ -189,7 +190,7 @@ class RunsScreen(Screen[None]):
         )
 
     def action_resume(self) -> None:
-        """Go on with a run from its last checkpoint."""
+        """Resume a run from its last checkpoint."""
         row = self._current()
         if row is None:
             return
@@ -201,7 +202,7 @@ class RunsScreen(Screen[None]):
         self._do(lambda: start(row.run), f"{row.name} was resumed.")
 
     def action_delete(self) -> None:
-        """Put runs into the trash."""
+        """Move runs to the trash."""
         rows = self._chosen()
         if not rows:
             return
@@ -211,18 +212,18 @@ class RunsScreen(Screen[None]):
         )
 
     def action_trash(self) -> None:
-        """The deleted runs."""
+        """Open the trash."""
         self.app.push_screen(make_screen("trash"))
 
     def action_select(self) -> None:
-        """Take the run among the selected ones, or out of them, and go on to the next."""
+        """Select or deselect the run, and move to the next."""
         if row := self._current():
             self._selected ^= {row.id}
             self._show_selection()
             self.query_one(Listing).action_move(1)
 
     def action_select_all(self) -> None:
-        """Select all runs that are shown, or none where all were."""
+        """Select all visible runs, or none where all were selected."""
         shown = {row.id for row in self.query_one(Listing).items}
         chosen = set() if shown <= self._selected else shown
         self._selected.clear()
@@ -230,7 +231,7 @@ class RunsScreen(Screen[None]):
         self._show_selection()
 
     def action_compare(self) -> None:
-        """Put the selected runs side by side."""
+        """Compare the selected runs."""
         rows = self._chosen()
         if len(rows) < 2:
             tell(self, "Select at least two runs with space, then compare them.")
@@ -243,13 +244,13 @@ class RunsScreen(Screen[None]):
             self.app.push_screen(make_screen("compare", [row.run for row in rows]))
 
     def action_pin(self) -> None:
-        """Keep runs on top of the list, or let them go."""
+        """Pin or unpin runs."""
         rows = self._chosen()
         pinned = not all(row.notes.pinned for row in rows)
         self._note(rows, lambda notes: replace(notes, pinned=pinned))
 
     def action_annotate(self) -> None:
-        """Write tags and a note."""
+        """Edit tags and note."""
         from tui.screens.runs.annotate import AnnotateScreen, Change
 
         rows = self._chosen()
@@ -262,7 +263,7 @@ class RunsScreen(Screen[None]):
             self.app.push_screen(AnnotateScreen([row.notes for row in rows]), answered)
 
     def action_save_preset(self) -> None:
-        """Keep the experiment of the run under a name."""
+        """Save the experiment of the run as a preset."""
         if row := self._current():
             try:
                 config = row.run.config()
@@ -279,37 +280,38 @@ class RunsScreen(Screen[None]):
         self._sort_by((self._order[0] + step) % len(COLUMNS))
 
     def action_reverse(self) -> None:
-        """Turn the order around."""
+        """Reverse the sort order."""
         self._sort_by(self._order[0])
 
     def on_listing_heading_clicked(self, event: Listing.HeadingClicked) -> None:
-        """Sort by the column; by one that is sorted already, the other way round."""
+        """Sort by the column; a second click reverses the order."""
         self._sort_by(event.column)
 
     def on_listing_cell_clicked(self, event: Listing.CellClicked) -> None:
-        """The first cell of a row selects it."""
+        """Select the row, if its first cell was clicked."""
         if event.column == 0 and (row := self._current()):
             self._selected ^= {row.id}
             self._show_selection()
 
     def on_listing_moved(self) -> None:
-        """Tell about the run that has the cursor now."""
+        """Show the details of the run at the cursor."""
         self._show_detail()
 
+    @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that have a meaning only while the filter is typed, or only while it is not."""
+        """Return whether an action applies: some only while the filter is typed, some only else."""
         del parameters
         typing = isinstance(self.focused, Input)
         return {"show_all": typing, "filter": not typing}.get(action, True)
 
     def action_filter(self) -> None:
-        """Type what the runs that are shown must have."""
+        """Focus the filter."""
         box = self.query_one("#filter", Input)
         box.display = True
         box.focus()
 
     def action_clear(self) -> None:
-        """Select none; where none was selected, show all rows again."""
+        """Deselect all; where none was selected, clear the filter."""
         if self._selected:
             self._selected.clear()
             self._show_selection()
@@ -317,28 +319,28 @@ class RunsScreen(Screen[None]):
             self.action_show_all()
 
     def action_show_all(self) -> None:
-        """Filter no more."""
+        """Clear the filter."""
         box = self.query_one("#filter", Input)
         box.value = ""
         box.display = False
         self.query_one(Listing).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while it is typed."""
+        """Filter while typing."""
         self._filter, self._problem = RunFilter.typed(event.value)
         self._show()
 
     def on_input_submitted(self) -> None:
-        """Back to the rows, the filter stays."""
+        """Focus the rows; the filter stays."""
         self.query_one(Listing).focus()
 
     def on_key(self, event: events.Key) -> None:
-        """From the filter down into the rows."""
+        """Move from the filter to the rows."""
         if event.key == "down" and isinstance(self.focused, Input):
             self.query_one(Listing).focus()
 
     def on_listing_selected(self) -> None:
-        """Enter or a second click on a row."""
+        """Open the run on enter or a second click."""
         self.action_open()
 
     def _current(self) -> RunSummary | None:
@@ -346,7 +348,7 @@ class RunsScreen(Screen[None]):
         return row
 
     def _chosen(self) -> list[RunSummary]:
-        """The selected runs; where there are none, the one with the cursor."""
+        """Return the selected runs; the one at the cursor if there are none."""
         if self._selected:
             return [row for row in self._sorted if row.id in self._selected]
         return [row for row in [self._current()] if row is not None]
@@ -368,7 +370,7 @@ class RunsScreen(Screen[None]):
         self.app.push_screen(ConfirmScreen(question), answered)
 
     def _do(self, action: Callable[[], object], done: str) -> None:
-        """Act in a thread, since files may be slow; say what came of it."""
+        """Run ``action`` in a thread, since files may be slow; show its result."""
 
         def work() -> None:
             try:
@@ -383,7 +385,7 @@ class RunsScreen(Screen[None]):
         self.run_worker(work, thread=True, group="actions")
 
     def _follow(self) -> None:
-        """Read the history again and again, in a thread."""
+        """Poll the history in a thread."""
         try:
             self._reading.follow(partial(self.app.call_from_thread, self._take))
         except UserError as error:
@@ -398,7 +400,7 @@ class RunsScreen(Screen[None]):
         self.call_after_refresh(self._reading.painted)
 
     def _sort_by(self, column: int) -> None:
-        """Numbers and times begin with the largest, texts with the first letter."""
+        """Sort by a column: numbers and times from the largest, texts from the first letter."""
         same = column == self._order[0]
         descending = not self._order[1] if same else COLUMNS[column].right or column == STARTED
         self._order = column, descending

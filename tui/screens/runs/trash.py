@@ -1,4 +1,4 @@
-"""The runs that were deleted: to take back, or to be rid of."""
+"""The deleted runs, to restore or delete for good."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tui.widgets.steady_footer import SteadyFooter
 
 
 class TrashScreen(Screen[None]):
-    """Restore runs, or empty the trash."""
+    """Restores runs, or empties the trash."""
 
     CSS_PATH = "trash.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,32 +39,32 @@ class TrashScreen(Screen[None]):
 
     @dataclass
     class Read(Message):
-        """The runs in the trash as they are on the disk, and what was done before."""
+        """The runs in the trash as read from disk, and the last action."""
 
         rows: Sequence[RunSummary]
         done: str = ""
 
     @dataclass
     class Failed(Message):
-        """Something could not be done."""
+        """An action failed."""
 
         error: UserError
 
     def compose(self) -> ComposeResult:
-        """A list, or a word about its emptiness."""
+        """Yield a list, or a message that it is empty."""
         yield Canvas(id="heading")
         yield Listing[RunSummary](COLUMNS, cells(()), lambda row: row.id, choosable=False)
         yield Static("The trash is empty.", id="empty", markup=False)
         yield SteadyFooter()
 
     def on_mount(self) -> None:
-        """Read beside the screen."""
+        """Read the trash in a thread."""
         self.query_one(Listing).focus()
         self._do(lambda: None, "")
 
     @work(thread=True, exit_on_error=False)
     def _do(self, action: Callable[[], object], done: str) -> None:
-        """Act, then read what is left."""
+        """Run ``action``, then read the rest."""
         try:
             action()
         except UserError as error:
@@ -92,13 +92,13 @@ class TrashScreen(Screen[None]):
         complain(self, event.error)
 
     def action_restore(self) -> None:
-        """Put the run back among the others."""
+        """Restore the run."""
         row = self._current
         if row is not None:
             self._do(lambda: restore(row.run), f"{row.name} is back.")
 
     def action_delete(self) -> None:
-        """Remove the run with all its files."""
+        """Delete the run with all its files."""
         row = self._current
         if row is None:
             return
@@ -106,7 +106,7 @@ class TrashScreen(Screen[None]):
         self._confirmed(question, row.run.delete, "Deleted.")
 
     def action_empty(self) -> None:
-        """Remove all of them with all their files."""
+        """Delete all of them with all their files."""
         count = len(self.query_one(Listing).items)
         if count:
             runs = "the run" if count == 1 else f"all {count:,} runs"

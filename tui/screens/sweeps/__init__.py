@@ -1,1 +1,1 @@
-"""Sweeps, one sweep, and a new sweep."""
+"""The list of sweeps, one sweep, and the dialog for a new sweep."""

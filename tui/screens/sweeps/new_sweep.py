@@ -1,4 +1,4 @@
-"""Ask what is to be searched, and begin."""
+"""A dialog for the search space of a new sweep."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _EXAMPLE = "train.learning_rate=1e-4..1e-1:log train.batch_size=16,32,64"
 
 
 class NewSweepScreen(Dialog[SweepDirectory | None]):
-    """Dismisses the sweep that was begun, ``None`` for none."""
+    """Dismisses the new sweep, ``None`` for none."""
 
     CSS_PATH = "new_sweep.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
 
     @dataclass
     class Answer(Message):
-        """The sweep that was begun, or why there is none."""
+        """The new sweep, or the error."""
 
         answer: SweepDirectory | UserError
 
     def compose(self) -> ComposeResult:
-        """As on the command line, a line for each part."""
+        """Yield a line for each part, as on the command line."""
         with Vertical(id="box") as box:
             box.border_title = "New sweep"
             yield Label("Preset, or a TOML file")

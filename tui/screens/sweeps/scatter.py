@@ -1,4 +1,4 @@
-"""Where the trials of a sweep lie: a parameter to the right, the metric upward."""
+"""A scatter plot of a sweep's trials: a parameter on the x axis, the metric on the y axis."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from tui.charts.chart import Curve
 from tui.charts.plot import Pair
 
 _LOOKS = {"complete": "validation", "pruned": "other", "running": "third"}
-"""By state; a trial that failed has no place."""
+"""Style by state; failed trials are not drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """What is drawn of one parameter."""
+    """The plot of one parameter."""
 
     curves: Sequence[Curve]
     best: Pair | None
     axis: str
-    """What the numbers to the right are."""
+    """Label of the x axis."""
 
 
 def scatter(table: SweepTable, dimension: Dimension) -> Scatter:
-    """The trials by their values of ``dimension``."""
+    """Return the trials by their values of ``dimension``."""
     curves = []
     for state, look in _LOOKS.items():
         rows = [row for row in table.trials if row.state == state]
@@ -47,7 +47,7 @@ def _point(row: TrialRow, dimension: Dimension) -> Pair | None:
     try:
         value = math.log10(float(text)) if dimension.log else float(text)
     except ValueError:
-        return None  # a table that somebody has damaged
+        return None  # a damaged table
     return value, row.value
 
 

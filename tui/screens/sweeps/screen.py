@@ -45,7 +45,7 @@ Press  n  to search for better values of a preset by many runs."""
 
 @dataclass(frozen=True)
 class Row:
-    """A sweep as the list shows it."""
+    """A sweep as a row of the list."""
 
     sweep: SweepDirectory
     table: SweepTable
@@ -54,7 +54,7 @@ class Row:
 
     @classmethod
     def of(cls, sweep: SweepDirectory) -> Row:
-        """As it is now; one that is damaged is shown with its problem."""
+        """Read a sweep's current state; a damaged one is shown with its error."""
         try:
             return cls(sweep, sweep.table(), sweep.running())
         except UserError as error:
@@ -62,7 +62,7 @@ class Row:
 
 
 class SweepsScreen(Screen[None]):
-    """Open one, or begin another."""
+    """Lists sweeps; opens one, or starts a new one."""
 
     CSS_PATH = "sweeps.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -72,7 +72,7 @@ class SweepsScreen(Screen[None]):
 
     @dataclass
     class Read(Message):
-        """The sweeps as they are on the disk."""
+        """The sweeps as read from disk."""
 
         rows: Sequence[Row]
 
@@ -81,20 +81,20 @@ class SweepsScreen(Screen[None]):
         self._ended = threading.Event()
 
     def compose(self) -> ComposeResult:
-        """A list, or a word about its emptiness."""
+        """Yield a list, or a message that it is empty."""
         yield Canvas(id="heading")
         yield Listing[Row](_COLUMNS, _cells, lambda row: row.sweep.name)
         yield Static(_EMPTY, id="empty", markup=False)
         yield SteadyFooter()
 
     def on_mount(self) -> None:
-        """Read beside the screen."""
+        """Read the sweeps in a thread."""
         self.query_one(Listing).focus()
         self.query_one("#heading", Canvas).show([Content.styled("Sweeps", "bold $primary")])
         self._follow()
 
     def on_unmount(self) -> None:
-        """Let the thread end at once."""
+        """Stop the thread at once."""
         self._ended.set()
 
     @work(thread=True, exit_on_error=False)
@@ -120,7 +120,7 @@ class SweepsScreen(Screen[None]):
             self.app.push_screen(SweepScreen(row.sweep))
 
     def action_new(self) -> None:
-        """Say what is to be searched, and begin."""
+        """Open the dialog for a new sweep."""
 
         def begun(sweep: SweepDirectory | None) -> None:
             if sweep is not None:

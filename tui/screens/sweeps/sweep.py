@@ -1,4 +1,4 @@
-"""One sweep: its trials by rank, as they come, and what made the difference."""
+"""One sweep: its trials by rank, live, and the importance of parameters."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _COLORS = {"complete": "$success", "failed": "$text-error", "running": "$warning
 
 
 class SweepScreen(Screen[None]):
-    """Follows a sweep, whoever has started it."""
+    """Follows a sweep, wherever it was started."""
 
     CSS_PATH = "sweep.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,14 +54,14 @@ class SweepScreen(Screen[None]):
 
     @dataclass
     class Read(Message):
-        """The sweep as it is on the disk."""
+        """The sweep's state as read from disk."""
 
         table: SweepTable
         running: bool
 
     @dataclass
     class Opened(Message):
-        """What is searched."""
+        """The configuration of the sweep, and the dimensions of its search space."""
 
         config: SweepConfig
         dimensions: Sequence[Dimension]
@@ -77,7 +77,7 @@ class SweepScreen(Screen[None]):
         self._ended = threading.Event()
 
     def compose(self) -> ComposeResult:
-        """The trials above the chart and the importance of parameters."""
+        """Yield the trials above the chart and the importance of parameters."""
         yield Canvas(id="heading")
         yield Listing[TrialRow]((), lambda row: (), lambda row: row.number, id="trials")
         yield Canvas(id="problem")
@@ -87,23 +87,23 @@ class SweepScreen(Screen[None]):
         yield SteadyFooter()
 
     def on_mount(self) -> None:
-        """Read beside the screen."""
+        """Read the sweep in a thread."""
         self.query_one(Listing).focus()
         self._follow()
 
     def on_unmount(self) -> None:
-        """Let the thread end at once."""
+        """Stop the thread at once."""
         self._ended.set()
 
     @work(thread=True, exit_on_error=False)
     def _follow(self) -> None:
-        """Read the sweep again and again."""
+        """Poll the sweep."""
         try:
             config = self._sweep.config()
             self.post_message(self.Opened(config, config.dimensions()))
             shown: tuple[SweepTable, bool] | None = None
             while not self._ended.is_set():
-                running = self._sweep.running()  # asked before reading, so that no end is missed
+                running = self._sweep.running()  # checked before reading, to see the end
                 now = (self._sweep.table(), running)
                 if now != shown:
                     self.post_message(self.Read(*now))
@@ -130,7 +130,7 @@ class SweepScreen(Screen[None]):
         self._draw()
 
     def _show_columns(self) -> None:
-        """A column for each parameter, under the last part of its name."""
+        """Show a column for each parameter, under the last part of its name."""
         columns = [
             Column("", 2, 2),
             Column("Trial", 5, 6, right=True),
@@ -204,7 +204,7 @@ class SweepScreen(Screen[None]):
         self.app.push_screen(make_screen("monitor", RunDirectory(runs_folder() / row.run)))
 
     def action_save_best(self) -> None:
-        """Keep the experiment of the best trial under a name."""
+        """Save the experiment of the best trial as a preset."""
         best = self._table.best
         if best is None:
             tell(self, "No trial went to its end so far.")
@@ -220,7 +220,7 @@ class SweepScreen(Screen[None]):
         )
 
     def action_stop(self) -> None:
-        """Let the runs of now stop and no other begin."""
+        """Stop the current runs and start no more."""
         if not self._running:
             tell(self, "The sweep has ended; r resumes it.")
             return
@@ -228,7 +228,7 @@ class SweepScreen(Screen[None]):
         tell(self, "Asked to stop; runs keep their models.")
 
     def action_go_on(self) -> None:
-        """Search on, up to the number of trials."""
+        """Continue the search up to the number of trials."""
         if self._running:
             tell(self, "The sweep is already running.")
         else:

@@ -1,4 +1,4 @@
-"""Choosing one of several values."""
+"""A dialog to choose one of several values."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tui.widgets.plain_input import PlainInput
 
 
 class ChoiceScreen(Dialog[str | None]):
-    """A list that narrows down while typing; dismisses the value, ``None`` for none chosen.
+    """A list filtered while typing; dismisses the value, ``None`` for none chosen.
 
-    With ``free``, what was typed may be taken even when it is none of the values.
+    With ``free``, the typed text may be taken even when it is none of the values.
     """
 
     CSS_PATH = "choice.tcss"
@@ -44,7 +44,7 @@ class ChoiceScreen(Dialog[str | None]):
         self._found: list[str] = []
 
     def compose(self) -> ComposeResult:
-        """A line to type in, above the list."""
+        """Yield an input line above the list."""
         with Vertical(id="box") as box:
             box.border_title = literal(self._title)
             hint = "type another value, or to narrow down" if self._free else "type to narrow down"
@@ -52,7 +52,7 @@ class ChoiceScreen(Dialog[str | None]):
             yield OptionList(compact=True)
 
     def on_mount(self) -> None:
-        """Show all, the current one marked; type at once."""
+        """Show all values, the current one marked; focus the input."""
         self.set_focus(self.query_one(PlainInput))
         self._show("")
         if self._current in self._found:

@@ -1,4 +1,4 @@
-"""The form: sections of fields, one below the other, gone through with the keyboard."""
+"""The form: sections of fields, one below the other, navigated with the keyboard."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FormSection(Vertical):
         self._head = Static()
 
     def compose(self) -> list[Static]:
-        """The heading; rows come with the first state that is shown."""
+        """Yield the heading; rows come with the first state that is shown."""
         return [self._head]
 
     @property
@@ -35,7 +35,7 @@ class FormSection(Vertical):
         return list(self.query_children(FieldRow))
 
     async def show(self, view: SectionView) -> None:
-        """Show another state; rows of fields that stay keep their focus."""
+        """Show another state; rows of remaining fields keep their focus."""
         self._head.update(_heading(self._number, view), layout=False)
         rows = {row.view.spec.name: row for row in self.rows}
         wanted = [field.spec.name for field in view.fields]
@@ -47,7 +47,7 @@ class FormSection(Vertical):
             before = await self._place(rows.get(field.spec.name), field, before)
 
     async def _place(self, row: FieldRow | None, field: FieldView, before: Widget) -> FieldRow:
-        """Show a field in its row, or in a row made behind ``before``."""
+        """Show a field in its row, or in a new row after ``before``."""
         if row is None:
             row = FieldRow(field)
             await self.mount(row, after=before)
@@ -77,7 +77,7 @@ class Form(VerticalScroll, can_focus=False):
 
     @property
     def rows(self) -> list[FieldRow]:
-        """All fields that are shown, in order."""
+        """All visible fields, in order."""
         return [row for section in self._sections for row in section.rows]
 
     @property
@@ -98,13 +98,13 @@ class Form(VerticalScroll, can_focus=False):
             self.scroll_to_widget(section, top=True, animate=False)
 
     def go_to(self, name: str) -> None:
-        """Go to a field, if it is shown."""
+        """Focus a field, if it is visible."""
         for row in self.rows:
             if row.view.spec.name == name:
                 row.focus()
 
     def action_move(self, step: int) -> None:
-        """Go to a field near the current one."""
+        """Focus a field near the current one."""
         rows = self.rows
         current = self.current
         at = rows.index(current) + step if current else 0
@@ -112,13 +112,13 @@ class Form(VerticalScroll, can_focus=False):
             rows[at].focus()
 
     def action_half_page(self, pages: int) -> None:
-        """Go on by as many fields as half of the screen shows."""
+        """Move by as many fields as half of the screen shows."""
         rows = self.rows
         at = rows.index(self.current) if self.current else 0
         rows[max(0, min(at + pages * self.size.height // 2, len(rows) - 1))].focus()
 
     def action_end(self, index: int) -> None:
-        """Go to the first or the last field."""
+        """Focus the first or the last field."""
         self.rows[index].focus()
 
     @on(FieldRow.Stepped)

@@ -1,4 +1,4 @@
-"""What a field means: in two lines for the one that has the focus, and at length."""
+"""The help of a field: in two lines for the focused one, and in full."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.widgets.form.view import FieldView
 
 
 class FieldHelp(Static):
-    """The field with its meaning, and what may be given; what is wrong instead, if anything is."""
+    """The field with its meaning and allowed values; its error instead, if there is one."""
 
     def show(self, view: FieldView | None) -> None:
         """Explain a field."""
@@ -36,7 +36,7 @@ def _text(view: FieldView) -> Content:
 
 
 def explanation(view: FieldView) -> list[Content]:
-    """All that is to be said of a field, to be read in a box."""
+    """Return the full help of a field, to be read in a box."""
     facts = {
         "takes": view.spec.allowed,
         "unit": view.spec.unit,
@@ -48,7 +48,7 @@ def explanation(view: FieldView) -> list[Content]:
     lines = [literal(view.spec.help, 2000), Content("")]
     lines += [_fact(name, fact) for name, fact in facts.items() if fact]
     if not any(view.options.values()):
-        return lines  # what it takes was told
+        return lines  # the allowed values are listed already
     lines.append(Content(""))
     for value, about in view.options.items():
         lines.append(literal(_shown(value)).stylize("bold") + literal(f"  {about}", 400))

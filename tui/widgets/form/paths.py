@@ -1,4 +1,4 @@
-"""Completes names of files while they are typed."""
+"""Completion of file names while they are typed."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from engine.files.sanitize import plain
 
 _ROOTS = ("/", "./", "../", "~/")
 _LOOKED_AT = 20_000
-"""Entries of a folder that are looked at."""
+"""Entries of a folder that are read, at most."""
 
 
 class PathSuggester(Suggester):
-    """Suggests the first file or folder that begins as typed; the disk is read in a thread."""
+    """Suggests the first file or folder with the typed prefix; the disk is read in a thread."""
 
     def __init__(self, *, rooted: bool = False) -> None:
-        """``rooted`` completes only what begins as a path does, and so is no other text."""
+        """Complete only what begins as a path does if ``rooted``."""
         super().__init__(use_cache=False, case_sensitive=True)
         self._rooted = rooted
 
     async def get_suggestion(self, value: str) -> str | None:
-        """``value`` with the rest of a name, ``None`` where nothing begins so."""
+        """Return ``value`` completed to a name; ``None`` where no name has this prefix."""
         if self._rooted and not value.startswith(_ROOTS):
             return None
         return await asyncio.to_thread(complete, value)
 
 
 def complete(text: str) -> str | None:
-    """``text`` completed to the first entry in order of names; folders end with a slash."""
+    """Return ``text`` completed to the first entry in order of names; folders end with a slash."""
     folder, slash, begun = text.rpartition("/")
     try:
         with os.scandir(Path(folder + slash or ".").expanduser()) as entries:
@@ -48,6 +48,6 @@ def _name(entry: os.DirEntry[str]) -> str:
 
 
 def _suits(name: str, begun: str) -> bool:
-    """Hidden entries only when asked for; names that would harm the terminal never."""
+    """Return whether to offer a name: hidden ones only on request, unsafe ones never."""
     hidden = name.startswith(".") and not begun.startswith(".")
     return name.startswith(begun) and name != begun and not hidden and plain(name, 1000) == name

@@ -1,4 +1,4 @@
-"""One field of the form: a line with its name and value, and a line when it is wrong."""
+"""One field of the form: a line with its name and value, and a line for its error."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
+from typing_extensions import override
 
 from engine.config.overrides import parse_value
 from tui.format.text import literal
@@ -24,7 +25,7 @@ LABEL_WIDTH = 30
 
 
 class FieldRow(Widget, can_focus=True):
-    """Shows a field and lets it be changed; what is chosen leaves as a message."""
+    """Shows and edits a field; changes are posted as messages."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "edit", "Change", key_display="enter"),
@@ -36,26 +37,26 @@ class FieldRow(Widget, can_focus=True):
 
     @dataclass
     class Edited(Message):
-        """A value was typed or chosen; it may be wrong."""
+        """A value was typed or chosen; it may be invalid."""
 
         name: str
         text: str
 
     @dataclass
     class Reset(Message):
-        """The field is to have its first value again."""
+        """The field is to be reset to its initial value."""
 
         name: str
 
     @dataclass
     class LayersWanted(Message):
-        """Layers of the model are to be chosen."""
+        """Layers of the model are to be selected."""
 
         name: str
 
     @dataclass
     class Stepped(Message):
-        """The field after or before is to be looked at."""
+        """The next or the previous field is to be focused."""
 
         row: FieldRow
         step: int
@@ -78,11 +79,12 @@ class FieldRow(Widget, can_focus=True):
             self.refresh()
 
     def on_mount(self) -> None:
-        """Take up room for a problem that is there from the start."""
+        """Make room for an initial error."""
         self.set_class(bool(self.view.problem), "-wrong")
 
+    @override
     def render(self) -> Content:
-        """Name, value, unit; below it what is wrong."""
+        """Return name, value and unit; below them the error."""
         view = self.view
         line = self._head() + (Content("") if self.editing else self._value())
         if not view.problem:
@@ -109,7 +111,7 @@ class FieldRow(Widget, can_focus=True):
 
     @property
     def _steps(self) -> list[str]:
-        """The values among which the left and right keys go."""
+        """The values that the left and right keys step through."""
         if self.view.spec.kind == "bool":
             return ["false", "true"]
         return list(self.view.options) if self.view.closed else []
@@ -123,13 +125,13 @@ class FieldRow(Widget, can_focus=True):
         self.refresh()
 
     async def on_click(self, event: events.Click) -> None:
-        """A second click changes the value."""
+        """Edit the value on a second click."""
         event.stop()
         if self.has_focus and not self.editing and event.chain == 2:
             await self.action_edit()
 
     async def action_edit(self) -> None:
-        """Switch, choose or type, whichever the field asks for."""
+        """Toggle, choose or type, depending on the field."""
         view = self.view
         if view.spec.kind == "bool":
             self.action_step(1)
@@ -144,7 +146,7 @@ class FieldRow(Widget, can_focus=True):
             await self._type()
 
     def action_step(self, step: int) -> None:
-        """Choose the value after or before."""
+        """Choose the next or the previous value."""
         steps = self._steps
         if steps:
             at = steps.index(self.view.text) + step if self.view.text in steps else 0
@@ -155,7 +157,7 @@ class FieldRow(Widget, can_focus=True):
         self.post_message(self.Reset(self.view.spec.name))
 
     async def _ask(self, screen: ChoiceScreen | SeveralScreen) -> None:
-        """Wait until the list is there to take the next keys."""
+        """Open the list and wait until it can take the next keys."""
         await self.app.push_screen(screen, self._choose)
 
     def _choose(self, text: str | None) -> None:
@@ -184,7 +186,7 @@ class FieldRow(Widget, can_focus=True):
 
     @on(Input.Blurred)
     def _blurred(self, event: Input.Blurred) -> None:
-        """Another field was gone to; when the whole terminal lost the focus, typing goes on."""
+        """End editing when another field is focused; not when the terminal loses the focus."""
         event.stop()
         self.call_after_refresh(self._stop_typing_elsewhere)
 

@@ -1,4 +1,4 @@
-"""Choosing any number of values."""
+"""A dialog to choose any number of values."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SeveralScreen(Dialog[str | None]):
         self._ticked = set(chosen)
 
     def compose(self) -> ComposeResult:
-        """The list."""
+        """Yield the list."""
         with Vertical(id="box") as box:
             box.border_title = literal(self._title)
             listing = Listing[str](_COLUMNS, self._cells, lambda value: value, choosable=False)
@@ -47,7 +47,7 @@ class SeveralScreen(Dialog[str | None]):
             )
 
     def on_mount(self) -> None:
-        """Show what there is to tick."""
+        """Show the values."""
         self._listing.set_items(list(self._options))
         self._listing.focus()
 
@@ -64,17 +64,17 @@ class SeveralScreen(Dialog[str | None]):
         ]
 
     def action_tick(self) -> None:
-        """Tick the value with the cursor, or take its tick away."""
+        """Toggle the value at the cursor."""
         value = self._listing.current
         if value is not None:
             self._ticked ^= {value}
             self._listing.set_items(self._listing.items)
 
     def action_take(self) -> None:
-        """Take what is ticked."""
+        """Close with the ticked values."""
         self.dismiss(list_text([value for value in self._options if value in self._ticked]))
 
 
 def list_text(values: Sequence[str]) -> str:
-    """Values as a list that is read back as it was, whatever is in them."""
+    """Return values as a list that parses back unchanged, whatever is in them."""
     return str(tomlkit.item(list(values)).as_string())

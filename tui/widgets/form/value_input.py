@@ -1,4 +1,4 @@
-"""The line in which a value is typed."""
+"""The input line of a value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.widgets.plain_input import PlainInput
 
 
 class ValueInput(PlainInput):
-    """An input without frame; ``tab`` takes a suggestion or goes on to the next field."""
+    """An input without frame; ``tab`` takes a suggestion or moves to the next field."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave(False)", "Undo typing"),
@@ -26,18 +26,18 @@ class ValueInput(PlainInput):
 
         keep: bool
         step: int = 0
-        """Where to go: 1 to the next field, -1 to the one before."""
+        """Step to the next focus: 1 for the next field, -1 for the previous one."""
 
     def action_leave(self, keep: bool) -> None:
         """Stop editing."""
         self.post_message(self.Left(keep))
 
     def action_step(self, step: int) -> None:
-        """Keep the value and go to another field."""
+        """Keep the value and move to another field."""
         self.post_message(self.Left(True, step))
 
     async def action_complete(self) -> None:
-        """Take what completes the value, if anything does."""
+        """Take the suggestion, if there is one."""
         completed = None
         if self.suggester and self.value:
             completed = await self.suggester.get_suggestion(self.value)

@@ -1,4 +1,4 @@
-"""What the form shows: plain data, made anew whenever something changes."""
+"""The state of the form: plain data, rebuilt on every change."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ class FieldView:
 
     spec: FieldSpec
     text: str
-    """The value as it is edited."""
+    """The value as edited."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Values to choose from, each with a line about it; empty where there are none."""
     changed: bool = False
     """Whether it differs from the preset."""
     before: str = ""
-    """The preset's value, as it is edited, of a field that differs."""
+    """The preset's value as edited, for a field that differs."""
     problem: str = ""
 
     @property
     def label(self) -> str:
-        """The name without the section that the heading says."""
+        """The name without the section, which the heading shows."""
         section, _, rest = self.spec.name.partition(".")
         return self.spec.name if not rest or section == "adapter" else rest
 
     @property
     def closed(self) -> bool:
-        """Whether only the options may be chosen."""
+        """Whether only the options are allowed."""
         return self.spec.kind == "choice"
 
     @property
     def several(self) -> bool:
-        """Whether any number of the options may be chosen."""
+        """Whether any number of the options may be selected."""
         return self.spec.kind == "list" and bool(self.options)
 
     @property
@@ -57,9 +57,9 @@ class SectionView:
     title: str
     fields: Sequence[FieldView]
     folded: int = 0
-    """How many advanced fields are not shown."""
+    """Number of advanced fields that are hidden."""
 
     @property
     def problems(self) -> int:
-        """How many of its fields are wrong."""
+        """Number of its fields with errors."""
         return sum(bool(field.problem) for field in self.fields)
