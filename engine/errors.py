@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 
 class UserError(Exception):
-    """A mistake or circumstance that the user can mend; its text is shown as it is."""
+    """An error that the user can correct; its text is shown as it is."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message if not hint else f"{message} {hint}")

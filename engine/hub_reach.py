@@ -1,7 +1,7 @@
 """Whether the Hugging Face hub can be reached at all.
 
-Its library tries again for half a minute where there is no network. One question without patience
-shows that beforehand; then what is asked for is looked for on this machine only.
+Its library tries again for half a minute where there is no network. One request with a short
+time-out shows that beforehand; then only local files are used.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from huggingface_hub import constants, get_session
 from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
 _SECONDS = 60
-"""So long an answer holds."""
+"""Time for which the result is cached."""
 _asked: dict[str, tuple[float, bool]] = {}
 
 
 @contextmanager
 def offline_where_unreachable() -> Iterator[None]:
-    """The hub's library behaves inside as if ``HF_HUB_OFFLINE`` was set, where nobody answers."""
+    """Act as if ``HF_HUB_OFFLINE`` was set inside the block, if the hub does not answer."""
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = before or not _answers(constants.ENDPOINT)
     try:

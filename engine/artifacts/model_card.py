@@ -30,7 +30,7 @@ _PIPELINES = {
 }
 """The hub's pipeline tags for transformers' classes, by the end of the class name."""
 _FEW_CLASSES = 30
-"""Up to so many are named in the code on the page."""
+"""Up to this number, all are listed in the code on the page."""
 
 
 def write_card(folder: Path, config: RunConfig, fitted: Fitted, metrics: Metrics) -> None:
@@ -80,7 +80,7 @@ def _metadata(folder: Path, config: RunConfig, network: str, metrics: Metrics) -
     ]
     data = ModelCardData(
         library_name=_library(folder),
-        # Of a folder or of torchvision's weights the hub knows nothing, and refuses their name.
+        # The hub rejects the name of a folder or of torchvision's weights, as they are not there.
         base_model=base if base and network and not Path(base).is_absolute() else None,
         pipeline_tag=pipeline,
         tags=["dltui", *(["lora"] if holds_adapter(folder) else [])],

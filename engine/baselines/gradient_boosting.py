@@ -16,7 +16,7 @@ from engine.data.tables.schema import Features
 NAME = "gradient boosting"
 
 MAX_ROWS = 50_000
-"""So many training rows are enough for it."""
+"""Number of training rows used at most."""
 _AT_ONCE = 1 << 16
 _MAX_TREES = 1500
 """All classes together; a tree for each class in every round."""
@@ -24,7 +24,7 @@ _MAX_ROUNDS = 100
 _MAX_CODES = 255
 """More categories in one column than this are taken as numbers, which scikit-learn asks for."""
 _HOLD_OUT_ROWS = 10_000
-"""From so many rows on, rounds end when rows that are held out show no gain."""
+"""Number of rows from which early stopping on held-out rows is used."""
 _FEW_ROWS = 5000
 
 Floats = NDArray[np.float64]

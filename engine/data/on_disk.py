@@ -1,7 +1,7 @@
 """Tables that are too large for memory: written to a file without a name, and mapped from it.
 
-Such a file vanishes with the process that made it. What was mapped takes part in the machine's
-memory only as long as nobody else needs it.
+Such a file is deleted with the process that created it. Mapped pages stay in memory only as long as
+no other process needs it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from engine.files.paths import cache_folder
 N = TypeVar("N", bound=np.generic)
 
 LARGE = 1 << 27
-"""Tables of more bytes than this lie on the disk."""
+"""Tables of more bytes than this are memory-mapped."""
 WINDOW = 8192
 """Rows that are in memory at a time while others are written."""
 _GATHERED = 1 << 25
@@ -31,7 +31,7 @@ _GATHERED = 1 << 25
 
 
 def mapped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    """All batches as one table that lies on the disk; raises :class:`DataError` if it is full."""
+    """Write all batches to one memory-mapped table; raises :class:`DataError` for a full disk."""
     with _file_without_name() as name:
         with pa.OSFile(name, "wb") as out, pa.ipc.new_stream(out, schema) as stream:
             for batch in batches:
@@ -52,7 +52,7 @@ def table_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
 
 
 def put_aside(table: pa.Table) -> pa.Table:
-    """The same table from the disk, unless it is large and lies there already."""
+    """Return the table memory-mapped, unless it is large and mapped already."""
     return table if table.nbytes > LARGE else mapped(table.to_batches(), table.schema)
 
 
@@ -70,7 +70,7 @@ def end_to_end(arrays: Sequence[NDArray[N]]) -> NDArray[N]:
 def filled(
     shape: tuple[int, ...], kind: type[N], pieces: Iterable[NDArray[N]], apart: bool
 ) -> NDArray[N]:
-    """An array whose rows come in ``pieces``; ``apart`` puts it on the disk."""
+    """Return an array of the rows in ``pieces``; ``apart`` memory-maps it."""
     if not apart or 0 in shape:
         result = np.empty(shape, kind)
         end = 0
@@ -101,7 +101,7 @@ def selected(table: pa.Table, chosen: NDArray[np.bool_]) -> pa.Table:
 
 
 def evenly(table: pa.Table, most: int) -> pa.Table:
-    """At most so many rows, evenly spread."""
+    """Return at most ``most`` rows, evenly spread."""
     if table.num_rows <= most:
         return table
     return Rows(table).take(np.arange(0, table.num_rows, -(-table.num_rows // most)))
@@ -164,6 +164,6 @@ class Rows:
 
 
 def in_windows(table: pa.Table, rows: int = WINDOW) -> Iterator[pa.Table]:
-    """Pieces of a table that are small enough to be made Python objects of."""
+    """Yield slices of a table that are small enough to be converted to Python objects."""
     for begin in range(0, table.num_rows, rows):
         yield table.slice(begin, rows)

@@ -55,7 +55,7 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
     if len(rows) == 0:
         raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
     if len(rows) < raw.train.num_rows:
-        # In their old order: rows that lay together stay together on the disk.
+        # In their old order: neighbouring rows stay together on disk.
         splits[TRAIN] = whole.take(np.sort(rows))
     notes += [
         f"figures on {name} are rough: it has only {splits[name].num_rows:,} rows"
@@ -68,7 +68,7 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
 def _cut_many(raw: RawData, config: DataConfig, wanted: Mapping[str, float]) -> RawData:
     """Cut the splits of a large table, in one pass and with one byte a row.
 
-    Each row's split is drawn independently: in so many rows, classes keep their shares.
+    Each row's split is drawn independently: with so large a table, classes keep their shares.
     """
     count = raw.train.num_rows
     random = np.random.default_rng(config.split_seed)

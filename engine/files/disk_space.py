@@ -17,7 +17,7 @@ _RUST = re.compile(r"\(os error (\d+)\)")
 def why_not_written(error: BaseException) -> str | None:
     """The system's word for a disk that is full, limited or read-only; ``None`` if that is not it.
 
-    Libraries wrap such an error in ones of their own, so its causes are looked at too.
+    Libraries wrap such an error in ones of their own, so its causes are checked too.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -39,7 +39,7 @@ def size_limit() -> int | None:
 def too_little_room(folder: Path, size: int, count: int) -> str | None:
     """A warning when ``count`` files of ``size`` bytes each have no room in ``folder``.
 
-    ``None`` when they have, or nobody can tell.
+    ``None`` when they have, or when that is unknown.
     """
     limit = size_limit()
     if limit is not None and size > limit:

@@ -12,7 +12,7 @@ _END = "(at end of document)"
 
 
 class TomlError(ValueError):
-    """A text is no TOML; says why, and in which line."""
+    """A text is not TOML; the message has the reason and the line."""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def loads(text: str) -> dict[str, Any]:
         raise TomlError(reason.replace(_END, f"(at line {lines}, the end)")) from error
     except RecursionError as error:
         raise TomlError(f"values are nested too deeply (at line {_deepest(text)})") from error
-    except ValueError as error:  # Python makes no number of so many digits
+    except ValueError as error:  # Python limits the digits of an integer
         found = _MANY_DIGITS.search(text)
         line = text.count("\n", 0, found.start() if found else 0) + 1
         raise TomlError(f"a number has too many digits (at line {line})") from error

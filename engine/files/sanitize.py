@@ -1,4 +1,4 @@
-"""Make text from outside harmless: nothing in it may reach a terminal as a command.
+"""Sanitize text from outside: nothing in it may reach a terminal as a command.
 
 Every label, file name, log line and cell of data goes through :func:`plain` before it is shown.
 """

@@ -14,9 +14,9 @@ _NEVER = 2**31 - 1
 def keep_freed_memory() -> None:
     """Let this process keep what it frees, for the next update needs the same again.
 
-    Else glibc gives activations back to the system and gets them anew, page by page and filled
-    with zeros: a tenth of the time of a small Llama's updates on the CPU. The peak stays as it is.
-    Where the C library knows no such thing, nothing happens.
+    Else glibc gives activations back to the system and gets them anew, page by page and filled with
+    zeros: a tenth of the time of a small Llama's updates on the CPU. The peak stays as it is. Does
+    nothing where the C library has no such option.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

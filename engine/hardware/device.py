@@ -16,7 +16,7 @@ from engine.errors import TrainingError
 from engine.hardware.determinism import use_deterministic_algorithms
 
 _USUAL_THREADS = torch.get_num_threads()
-"""As many as there are cores for this process, or as ``OMP_NUM_THREADS`` says."""
+"""Number of cores for this process, or ``OMP_NUM_THREADS``."""
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -53,7 +53,7 @@ class Compute:
 
 def _peak_of_process() -> int:
     try:
-        # getrusage would tell the peak of the process that started this one, if it was higher.
+        # getrusage would return the parent process's peak, if it was higher.
         status = Path("/proc/self/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
     except (OSError, IndexError):
@@ -62,7 +62,7 @@ def _peak_of_process() -> int:
 
 
 def choose(config: ComputeConfig, rank: int = 0, processes: int = 1) -> Compute:
-    """Pick device and precision; raises :class:`TrainingError` for a device that is not there.
+    """Pick device and precision; raises :class:`TrainingError` for a missing device.
 
     Of several ``processes``, each takes the GPU of its ``rank``, or its part of the cores. What is
     set for the whole process (threads, TF32, cuDNN, deterministic algorithms) is set anew each

@@ -22,7 +22,7 @@ class Driver:
 
 @dataclass(frozen=True, slots=True)
 class DriverReport:
-    """A sentence, empty where there is nothing to say, about driver and build."""
+    """A sentence about driver and build; empty where all is well."""
 
     problem: str = ""
     """The GPU cannot be used."""
@@ -31,7 +31,7 @@ class DriverReport:
 
 
 def installed_driver() -> Driver | None:
-    """The driver of this machine, from NVML; ``None`` where there is none."""
+    """Return this machine's driver, from NVML; ``None`` where there is none."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
@@ -59,10 +59,9 @@ def why_unused(built_for: str | None) -> str:
 def compare(driver: Driver | None, built_for: str | None, reached: bool) -> DriverReport:
     """Compare a driver with the CUDA version that torch is ``built_for`` (``None``: without CUDA).
 
-    ``reached`` says whether torch finds a GPU; without a ``driver`` there is nothing to compare.
-    Within one major version CUDA runs on an older driver, with restrictions; across major versions
-    only where NVIDIA's package for forward compatibility is installed, and torch then finds the
-    GPU.
+    ``reached``: whether torch finds a GPU; without a ``driver`` there is nothing to compare. Within
+    one major version CUDA runs on an older driver, with restrictions; across major versions only
+    where NVIDIA's package for forward compatibility is installed, and torch then finds the GPU.
     """
     if driver is None:
         return DriverReport()

@@ -30,7 +30,7 @@ def watch_resources(report: Callable[[Event], None]) -> Iterator[None]:
 
 
 def measure() -> Resources:
-    """The machine's state now; the CPU's load is that since the call before."""
+    """Measure the current use; the CPU's load is that since the previous call."""
     memory = psutil.virtual_memory()
     return Resources(
         cpu_percent=psutil.cpu_percent(),
@@ -42,7 +42,8 @@ def measure() -> Resources:
 
 
 def gpus() -> list[dict[str, Any]]:
-    """Name, memory, load, temperature and power of each GPU; what NVML cannot tell is left out."""
+    """Name, memory, load, temperature and power of each GPU; values that NVML lacks are left
+    out."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
@@ -70,7 +71,7 @@ def _gpu(index: int) -> dict[str, Any]:
         try:
             answers[name] = ask()
         except pynvml.NVMLError:
-            continue  # MIG slices and some cards do not tell everything
+            continue  # MIG slices and some cards do not report all values
     return answers
 
 

@@ -1,1 +1,1 @@
-"""Experiments as jobs for those who hand out machines: texts, and how they are submitted."""
+"""Experiments as jobs on clusters: job files, and their submission."""

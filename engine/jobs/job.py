@@ -1,4 +1,4 @@
-"""A job: an experiment with the machine that it asks for."""
+"""A job: an experiment with the resources that it requests."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def gigabytes(text: str) -> int:
 
 
 def single_machine(job: Job, cluster: str) -> None:
-    """Raises :class:`UserError` for a job of several machines."""
+    """Raise :class:`UserError` for a job of several nodes."""
     if job.config.train.machines > 1:
         raise UserError(
             f"train.nodes={job.config.train.nodes}: jobs for {cluster} have one machine.",

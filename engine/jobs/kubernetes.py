@@ -47,7 +47,7 @@ def _spec(job: Job, name: str) -> dict[str, Any]:
     return {
         "backoffLimit": _MOST_TRIES,
         **limit,
-        # A run that failed would fail again; one whose machine was taken away goes on.
+        # A run that failed would fail again; one whose node was taken away is resumed.
         "podFailurePolicy": {
             "rules": [
                 {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},

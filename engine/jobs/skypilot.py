@@ -28,7 +28,7 @@ def task(job: Job) -> str:
         content["resources"] = {name: value for name, value in asked.items() if value}
     content["envs"] = {"DLTUI_HOME": HOME}
     if job.storage:
-        # Whoever takes over after a machine was taken away finds the checkpoints there.
+        # After a preemption, the next machine finds the checkpoints there.
         content["file_mounts"] = {HOME: {"source": job.storage, "mode": "MOUNT"}}
     if not job.image:
         content["setup"] = "pip install dltui"

@@ -8,9 +8,9 @@ from engine.errors import UserError
 from engine.jobs.job import Job, here_document, quoted
 
 GRACE_SECONDS = 120
-"""So long before its time is over, a job is told to write a checkpoint."""
+"""Time before the end of a job at which it gets the signal to save a checkpoint."""
 
-# `wait` comes back early from a signal that is trapped; only the second one knows the status.
+# `wait` comes back early from a signal that is trapped; only the second one returns the status.
 _RUN = """\
 going_on=
 trap 'going_on=yes; kill -TERM "$run"' TERM

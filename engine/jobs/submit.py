@@ -30,7 +30,7 @@ CLUSTERS: Mapping[str, Cluster] = {
 
 
 def submit(cluster: Cluster, text: str) -> str:
-    """Submit ``text``; returns what the cluster's program said. Raises :class:`UserError`."""
+    """Submit ``text``; returns the output of the cluster's program. Raises :class:`UserError`."""
     name = cluster.command[0]
     with tempfile.TemporaryDirectory(prefix="dltui-job-") as folder:
         path = Path(folder) / "job"

@@ -1,7 +1,7 @@
 """The supervisor of a run with several training processes.
 
-``ranks/`` in the run's directory has the output and the events of each process except the main one,
-and the final event of each. One process that fails ends all. They restart from the newest
+``ranks/`` in the run's directory has the final event of each process. It has the output and the
+events of each except the main one. One process that fails ends all. They restart from the newest
 checkpoint, unless the user has to correct something first. With several nodes, each has a
 supervisor; that of the main node decides, see :mod:`engine.launch.rendezvous`.
 """

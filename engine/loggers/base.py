@@ -1,4 +1,4 @@
-"""Reports elsewhere: what a run tells, passed on while it trains.
+"""Loggers: the events of a run, forwarded to other services while it trains.
 
 A thread follows the run's own events, so whatever happens elsewhere, the training does not wait for
 it and does not fail by it.
@@ -19,11 +19,11 @@ from engine.runs.follower import Follower
 
 _POLL_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0
-"""So long the end of a run waits for the last reports."""
+"""Time-out for the last reports at the end of a run."""
 
 
 class Destination(Protocol):
-    """Somewhere else that is reported to. Whatever its methods raise ends the reports only."""
+    """A service that events are forwarded to. Exceptions of its methods end the reports only."""
 
     def report(self, event: Event) -> None:
         """Take in an event."""

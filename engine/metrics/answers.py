@@ -1,4 +1,4 @@
-"""From what a network says of windows to answers, and how good these are."""
+"""Answers from a network's outputs for windows, and their metrics."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def best_spans(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The pair of tokens with the largest sum of logits in each window: sum, first, last.
 
-    ``start``, ``end`` are ``[windows, tokens]``, ``allowed`` says which tokens an answer may
-    have. All pairs are looked at, not only those of a few likeliest tokens.
+    ``start``, ``end`` are ``[windows, tokens]``, ``allowed`` says which tokens an answer may have.
+    All pairs are considered, not only those of a few likeliest tokens.
     """
     width = start.shape[1]
     sums = start.unsqueeze(2) + end.unsqueeze(1)

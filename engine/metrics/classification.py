@@ -17,7 +17,7 @@ from engine.reports.views import Cell, Matrix, Table, View
 
 _AT_ONCE = 1 << 18
 _MATRIX_CLASSES = 30
-"""More classes than this make no picture that a terminal can show."""
+"""Largest confusion matrix that a terminal can show, in classes."""
 
 
 def class_loss(
@@ -26,7 +26,7 @@ def class_loss(
     """Mean cross-entropy over ``[batch, classes]`` logits and ``[batch]`` int64 targets.
 
     ``weights`` have mean 1 over the training rows, so the mean is over rows and not over weights:
-    batches that are accumulated add up to the same as one large batch.
+    batches that are accumulated give the same sum as one large batch.
     """
     if weights is None:
         return F.cross_entropy(logits, targets, label_smoothing=smoothing)

@@ -15,7 +15,7 @@ _PREFIXES = frozenset(_BEGINS + _ENDS + _INSIDE)
 
 
 def has_prefixes(tags: Sequence[str]) -> bool:
-    """Whether tags say where entities begin, as ``B-person`` does; parts of speech do not."""
+    """Return whether tags mark the start of entities, like ``B-person``; parts of speech do not."""
     marked = [tag for tag in tags if tag != OUTSIDE]
     return bool(marked) and all(tag[:1] in _PREFIXES and tag[1:2] == "-" for tag in marked)
 
@@ -41,7 +41,7 @@ def entities_of(tags: Sequence[str], prefixes: bool = True) -> list[Entity]:
 
 
 def _parts(tag: str, prefixes: bool) -> tuple[str, str]:
-    """Prefix and type; both tell nothing outside of entities."""
+    """Return prefix and type; outside of entities they have no meaning."""
     if tag == OUTSIDE:
         return OUTSIDE, ""
     if not prefixes:

@@ -17,14 +17,14 @@ if TYPE_CHECKING:  # a preview of data loads no torch
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics by name, and what there is to look at."""
+    """Metrics by name, and views of the results."""
 
     metrics: dict[str, float]
     views: Sequence[View] = ()
 
 
 class Evaluator(ABC):
-    """Collects what the network says, on the device; counts only at the end."""
+    """Collects the network's outputs on the device; computes metrics at the end."""
 
     @abstractmethod
     def update(self, network: nn.Module, batch: Batch) -> None:

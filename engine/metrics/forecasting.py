@@ -57,7 +57,7 @@ class _Shown:
 
 
 class ForecastEvaluator(Evaluator):
-    """Adds up errors by step and target on the device; keeps two windows of each batch to show."""
+    """Sums errors by step and target on the device; keeps two windows of each batch to show."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ _WORSE = 0.01
 def diagnose(evaluations: Sequence[Evaluated]) -> str:
     """Return a warning about overfitting, or about no learning at all; empty if all is well.
 
-    Overfitting: each of the last three validation losses is above the best one, while each training
+    Overfitting: each of the last three validation losses is above the best one. Each training
     loss of the same evaluations is below the one at the best.
     """
     rows = [

@@ -17,7 +17,7 @@ from engine.runs.history import CURVE_POINTS, LOG_LINES, MEASUREMENTS, SAMPLES
 _KEPT = 2 * CURVE_POINTS
 """Largest number of selected lines of a kind."""
 _TAIL = 256
-"""One of the last so many lines about progress is about updates."""
+"""Number of last progress lines that are searched for the newest update."""
 _STARTED, _PROGRESS = b'{"event":"started"', b'{"event":"progress"'
 _KIND = re.compile(rb'\{"event":"(\w+)"')
 _SPLIT = re.compile(rb'"split":"([^"]*)"')

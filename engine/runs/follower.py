@@ -34,8 +34,8 @@ class Follower:
     def catch_up(self, history: History) -> None:
         """Bring ``history``, a new one, up to date; :meth:`new` continues from there.
 
-        A curve of a long run then has fewer points than if all had been added, as many as are kept
-        in the end.
+        A curve of a long run then has fewer points than if all had been added: as many as the end
+        keeps.
         """
         thinning = Thinning()
         for lines in self._blocks():

@@ -170,8 +170,8 @@ class _Shown:
 def _shown(run: RunDirectory) -> _Shown:
     """Read those parts.
 
-    Reading and validating whole files would take most of the time of a long list, and the sections
-    of most runs are the same. So only what is shown is read, each different text once.
+    Reading and validating whole files would take most of the time of a long list. The sections of
+    most runs are the same. So only what is shown is read, each different text once.
     """
     try:
         text = run.read_config()

@@ -27,7 +27,7 @@ def continued(
     """Return the text that ``network`` generates after a prompt, cut to its last tokens if too
     long.
 
-    Random numbers come from ``sampling.seed`` and leave the global generators unchanged, so that
+    Random numbers come from ``sampling.seed`` and leave the global generators unchanged. So
     sampling during a run does not change the run.
     """
     model: Any = network

@@ -7,7 +7,7 @@ As any forward pass of such a network needs all processes, all evaluate, each on
 the results of the main process count.
 
 Checkpoints are those of any other run. Weights and optimizer state are gathered one tensor after
-another, the main process writes them, and each process loads its shard. Files of
+another and written by the main process. Each process loads its shard. Files of
 torch.distributed.checkpoint, one a process, would be written in parallel; but then there would be
 two formats with two sets of guarantees. This way a checkpoint is complete or absent and has its
 checksum. It can be resumed with any number of processes, sharded or not.

@@ -28,8 +28,7 @@ class Reading:
 class Meter:
     """Collects each update's loss without waiting for the device.
 
-    Sums are added to the position in the order of the updates, so they do not depend on the time
-    when they are fetched.
+    Sums are added to the position in the order of the updates, whenever they are fetched.
     """
 
     def __init__(self, position: Position) -> None:

@@ -53,7 +53,7 @@ def build_optimizer(
 def _kernel(wanted: Kernel, device: torch.device) -> dict[str, bool]:
     """Return torch's arguments for the kernel.
 
-    Fused kernels are used where they exist: on one thread of a CPU they halved the time of a small
+    Fused kernels are used where they exist: on one CPU thread they halved the time of a small
     MLP's update.
     """
     if wanted == "auto":

@@ -114,8 +114,8 @@ class Group(Alone):
     def __init__(self, rank: int, size: int, meeting: str, device: torch.device) -> None:
         """Join the group. Raises :class:`TrainingError`.
 
-        ``meeting`` is the rendezvous: a file that all processes of the group name, and no earlier
-        group did, or ``host:port`` where rank 0 can listen.
+        ``meeting`` is the rendezvous: a file, the same for all processes of the group and
+        for no earlier group, or ``host:port`` where rank 0 can listen.
         """
         self.rank = rank
         self.size = size

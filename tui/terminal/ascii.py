@@ -1,8 +1,8 @@
 """ASCII replacements for the characters that a plain terminal cannot show.
 
 The screens draw as if every terminal could show everything. For those that cannot, one filter
-between the screens and the terminal replaces each character by a plain one, or by as many as it is
-cells wide: frames, bars, curves, signs, and letters of data as well.
+between the screens and the terminal replaces each character by plain ones of the same width:
+frames, bars, curves, signs, and letters of data as well.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from engine.data.raw import TRAIN, RawData
 
 _LEFT_OUT = {"test", "tests", "idle_test", "site-packages", "dist-packages", "lib2to3"}
 _SHORTEST = 30
-"""Shorter docstrings say too little to tell their package."""
+"""Shorter docstrings have too little content to identify their package."""
 _ENOUGH = 90
 """Packages with fewer docstrings are no class of their own."""
 _DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

@@ -57,7 +57,7 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Reading:
-    """A file's table, and what a person should know of how it was read."""
+    """A file's table, and notes for the user on how it was read."""
 
     table: pa.Table
     notes: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ def read_file(path: Path, options: ReadOptions, format: str = "") -> Reading:
 
 
 def suffix_of(path: Path) -> str:
-    """The suffix that tells the format: ``.csv`` of ``rows.csv.gz``."""
+    """Return the suffix of the format: ``.csv`` of ``rows.csv.gz``."""
     name = path.name.lower()
     for packed in _UNPACK:
         name = name.removesuffix(packed)
@@ -191,7 +191,9 @@ def _read_json_lines(path: Path, options: ReadOptions) -> Reading:
         block = pa.json.ReadOptions(block_size=min(len(text) * 4 + 16, 2**31 - 1))
         return Reading(pa.json.read_json(pa.BufferReader(text.encode()), read_options=block))
     except pa.ArrowException:
-        return Reading(table_of_records(path, _json_lines(path, text)))  # says which row is wrong
+        return Reading(
+            table_of_records(path, _json_lines(path, text))
+        )  # its message has the wrong row
 
 
 def _is_deep(text: str) -> bool:

@@ -55,7 +55,7 @@ def _read(paths: Sequence[Path], options: ReadOptions, format: str) -> Iterator[
     held = 0
     for path in paths:
         reading = read_file(path, options, format)
-        held += min(reading.table.nbytes, LARGE)  # larger ones lie there already
+        held += min(reading.table.nbytes, LARGE)  # larger ones are mapped already
         if held > LARGE:
             reading = replace(reading, table=put_aside(reading.table))
         yield reading
@@ -136,7 +136,7 @@ def _hidden(path: Path) -> bool:
 
 
 def _root(path: str) -> Path:
-    """Names above this folder say nothing about splits."""
+    """Return the folder below which names may refer to splits."""
     folder = expanded(path)
     while not is_folder(folder):
         folder = folder.parent

@@ -1,4 +1,4 @@
-"""The step of a series in time: found from its times, said in words, counted along.
+"""The time step of a series: inferred from its times, named, and used to count along.
 
 Times are int64: microseconds since 1970 where they are dates, else the numbers themselves.
 """
@@ -23,7 +23,7 @@ YEAR = 365 * DAY + DAY // 4
 _NAMES = {WEEK: "week", DAY: "day", HOUR: "hour", 60 * SECOND: "minute", SECOND: "second",
           1000: "millisecond", 1: "microsecond"}  # fmt: skip
 _ON_GRID = 0.99
-"""Times are regular when at least this share of them lies on the grid of the most frequent step."""
+"""Times are regular when at least this share is on the grid of the most frequent step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Frequency:
         return nearest
 
     def along(self, start: int, steps: NDArray[np.int64]) -> Times:
-        """The times that lie so many steps after ``start``."""
+        """Return the times at ``steps`` steps after ``start``."""
         if self.unit == "month":
             return _months_after(start, steps * self.step)
         if self.unit == "business day":
@@ -89,7 +89,7 @@ class Frequency:
             return str(time)
         moment = np.datetime64(time, "us")
         if self.unit != "time" or self.step % DAY == 0:
-            # Daily values may be taken at noon; their date says it all.
+            # Daily values may be taken at noon; their date is enough.
             return str(moment.astype("M8[D]"))
         unit = "m" if self.step % (60 * SECOND) == 0 else "s" if self.step % SECOND == 0 else "us"
         return str(moment.astype(f"M8[{unit}]")).replace("T", " ")
@@ -132,7 +132,7 @@ def find_frequency(times: Times, dated: bool) -> Frequency:
 
 
 def _months_between(times: Times, differences: Times) -> int:
-    """Months from row to row where all lie on one day of the month, or on its last; else 0."""
+    """Return months from row to row if all have one day of the month, or its last; else 0."""
     if differences.min() < 28 * DAY:
         return 0
     moments = times.astype("M8[us]")

@@ -1,7 +1,7 @@
 """From a table to a regular series: rows in the order of time, one a step, without gaps.
 
-What has to be mended on the way (order, repetitions, gaps, missing values) is counted and said.
-Row numbers in messages begin at 1 and do not count a header.
+Repairs (order, repetitions, gaps, missing values) are counted and reported. Row numbers in messages
+begin at 1 and do not count a header.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Values = NDArray[np.float64]
 
 _TARGET_NAMES = ("target", "y", "value", "ot")
 _LONGEST_GRID = 4
-"""A grid with more than so many steps for each row has a wrong date in it rather than gaps."""
+"""A grid with more steps than this for each row has a wrong date in it rather than gaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Roles:
     """The roles of a table's columns: time, targets, inputs."""
 
     time: str
-    """Empty where no column says the time and rows just follow each other."""
+    """Empty where no column has the time and rows are just in order."""
     targets: tuple[str, ...]
     inputs: tuple[str, ...]
     """Columns that are seen beside the targets."""
@@ -64,7 +64,7 @@ class Series:
         return replace(self, times=self.times[start:end], values=self.values[start:end])
 
     def precedes(self, other: Series) -> bool:
-        """Whether ``other`` goes on just where this one ends."""
+        """Return whether ``other`` starts one step after this one ends."""
         if not len(self) or not len(other):
             return False
         if not self.frequency.regular:
@@ -80,7 +80,7 @@ def find_roles(
     """The columns that were named, and for those that were not, the likeliest.
 
     Without ``targets`` a column with a usual name is taken, else the last one of numbers; without
-    ``inputs`` all columns of numbers. Raises :class:`DataError` for a column that is not there.
+    ``inputs`` all columns of numbers. Raises :class:`DataError` for a missing column.
     """
     check_columns(table, Roles(time, tuple(targets), tuple(inputs)))
     time = time or find_time_column(table)
@@ -127,7 +127,7 @@ def _is_number(type: pa.DataType) -> bool:
 def read_series(
     table: pa.Table, roles: Roles, fill: Fill = "linear", frequency: Frequency | None = None
 ) -> Series:
-    """A regular series of the columns in ``roles``; a known ``frequency`` is kept to.
+    """Read a regular series of the columns in ``roles``; a given ``frequency`` is used.
 
     Raises :class:`DataError` that names the column and, where it is one, the row.
     """
@@ -138,7 +138,7 @@ def read_series(
         times: Times = np.arange(table.num_rows)
         series = Series(times, values, Frequency("number", 1), tuple(notes))
         return _without_holes(series, fill)
-    # A count that began at 0 looks like dates where it has become large.
+    # A large count that started at 0 looks like dates.
     column = read_times(table, roles.time, frequency is not None and not frequency.dated)
     if frequency is not None and frequency.dated != column.dated:
         kinds = ("dates", "numbers") if frequency.dated else ("numbers", "dates")
@@ -239,7 +239,7 @@ def _on_grid(series: Series, name: str, fill: Fill) -> Series:
     gaps = jumps > 1
     _check_gaps(series, name, jumps, fill)
     notes = list(series.notes)
-    # Times between two steps may have come to lie on one.
+    # Times between two steps may have been rounded to the same one.
     first = np.flatnonzero(np.diff(positions, prepend=positions[0] - 1) > 0)
     if len(first) < len(positions):
         notes.append(f"{len(positions) - len(first):,} rows between two steps are merged")

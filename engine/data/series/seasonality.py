@@ -17,7 +17,7 @@ _CLEAR_FOR_CANDIDATES = 0.1
 def find_season(values: NDArray[np.float64], candidates: Sequence[int] = ()) -> int:
     """The length of the strongest season in steps; 1 where there is none.
 
-    Looks at the autocorrelation of the changes from step to step, which no trend disturbs.
+    Uses the autocorrelation of the changes from step to step, which no trend disturbs.
     ``candidates`` (a day, a week … in steps) come first; a longer one must be clearly stronger.
     """
     changes = np.diff(values)

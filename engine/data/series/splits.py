@@ -1,7 +1,7 @@
 """Splits of a series: always the earlier rows for training, the later ones for judging.
 
-A later split begins with the last rows of the one before, which its first windows look back at.
-How many these are is noted in the schema of its table, beside what the columns are for.
+A later split begins with the last rows of the one before, as context for its first windows. How
+many these are is noted in the schema of its table, beside what the columns are for.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _by_fractions(
 def _with_context(
     splits: Mapping[str, Series], count: int
 ) -> tuple[dict[str, Series], dict[str, int]]:
-    """Put the last ``count`` rows before a split in front of it, where it goes on without a gap."""
+    """Prepend the last ``count`` rows before a split, if there is no gap."""
     before: Series | None = None
     extended, lengths = {}, {}
     for name in (TRAIN, VALIDATION, TEST):

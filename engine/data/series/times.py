@@ -40,7 +40,7 @@ class TimeColumn:
 
 
 def find_time_column(table: pa.Table) -> str:
-    """The column that says when a row was: one of dates, else one whose name says so; or empty."""
+    """Return the time column: one of dates, else one with such a name; or empty."""
     columns = dict(zip(map(str, table.column_names), table.columns, strict=True))
     dates = [name for name, column in columns.items() if _is_date(column.type)]
     dates += [name for name, column in columns.items() if _looks_like_dates(column)]
@@ -49,7 +49,7 @@ def find_time_column(table: pa.Table) -> str:
 
 
 def read_times(table: pa.Table, name: str, counted: bool = False) -> TimeColumn:
-    """The times of a column; whole numbers only count where they are known to (``counted``).
+    """Read the times of a column; whole numbers are valid only if ``counted``.
 
     Raises :class:`DataError` with the first row that has no time.
     """

@@ -1,4 +1,4 @@
-"""Windows of one series: numbers of rows that look at it where it lies, without copies."""
+"""Windows of one series, as row numbers into it, without copies."""
 
 from __future__ import annotations
 

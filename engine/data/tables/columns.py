@@ -150,7 +150,7 @@ def _judge(
     if forced is not None:
         return ("numeric" if forced == "numeric" else "categorical"), "", ""
     if distinct == 1 or pa.types.is_boolean(column.type):
-        return "categorical", "", ""  # present or missing is all that it tells
+        return "categorical", "", ""  # it only distinguishes present from missing
     if pa.types.is_temporal(column.type):
         return "date", "", ""
     if pa.types.is_string(column.type):
@@ -191,7 +191,7 @@ def find_date_format(values: Sequence[str]) -> str:
     some = list(values[:200])
     if sum(_DATE.match(value) is not None for value in some) < _MOSTLY * len(some) or not some:
         return ""
-    # The first of equals: 03/04/2020 is in March where nothing in the column speaks against it.
+    # The first of equals: 03/04/2020 is in March unless another value in the column contradicts it.
     best = max(_DATE_FORMATS, key=lambda name: _share_of_dates(some, name))
     return best if _share_of_dates(values, best) >= _MOSTLY else ""
 

@@ -38,7 +38,7 @@ _RARE = 2
 def encode_rows(features: Features, table: pa.Table, apart: bool = False) -> tuple[Numbers, Codes]:
     """Numbers ``[rows, numeric]`` and codes ``[rows, categorical]`` of a table.
 
-    ``apart`` puts them on the disk. Raises :class:`DataError` when a column is not there.
+    ``apart`` memory-maps them. Raises :class:`DataError` for a missing column.
     """
     for column in features.columns:
         if column.name not in table.column_names:
@@ -91,7 +91,7 @@ def encode_category(feature: CategoricalFeature, column: pa.ChunkedArray) -> Cod
 
 
 def decode_row(features: Features, scaled: Sequence[float], codes: Sequence[int]) -> dict[str, str]:
-    """A row's values by column for a person to read, as nearly as can be told."""
+    """Return a row's values by column for the user, as precisely as they can be decoded."""
     values = {
         (feature.column, feature.part): _decoded(feature, number)
         for feature, number in zip(features.numeric, scaled, strict=True)

@@ -13,8 +13,8 @@ class Pace:
     """Decides when each part is due; times are of any one clock, in seconds.
 
     Over a slow connection the numbers are painted every two seconds. The chart, which is most of
-    what is sent, is painted every ten. After a key, everything is painted at once. After a frame in
-    which most cells changed, as with a new scale of an axis, the next interval is longer.
+    what is sent, is painted every ten. After a key, everything is painted at once. The interval is
+    longer after a frame in which most cells changed, as with a new scale of an axis.
     """
 
     _SECONDS: ClassVar[dict[str, tuple[float, float]]] = {

@@ -13,8 +13,8 @@ from engine.files.sanitize import plain
 def command_line(config: RunConfig, presets: Mapping[str, RunConfig], preset: str = "") -> str:
     """Return the command for the same run: a preset, and the differences from it.
 
-    The preset is ``preset`` if it is among ``presets``, else the one with the fewest differences,
-    preferably for the same task. Empty when there is none at all.
+    The preset is ``preset`` if it is among ``presets``, else the one with the fewest differences.
+    Those for the same task are preferred. Empty when there is none at all.
     """
     target = config.values()
     fields = fields_of(target)
