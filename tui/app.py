@@ -57,7 +57,7 @@ class DltuiApp(KeysInOrder):
     ) -> None:
         """``first`` is the id of a run to open at once, or ``new`` for a new run.
 
-        ``problem`` says why the settings are not those of the person.
+        ``problem`` is the reason why the user's settings were not loaded.
         """
         super().__init__()
         self._first = first
@@ -83,7 +83,7 @@ class DltuiApp(KeysInOrder):
         return [*super().get_line_filters(), *(each for each in ours if each.enabled)]
 
     def _take(self, settings: Settings) -> None:
-        """Look and behave as the settings say."""
+        """Apply the settings."""
         self.settings = settings
         few = self.console.color_system == "standard"
         known = settings.theme in self.available_themes
@@ -102,7 +102,7 @@ class DltuiApp(KeysInOrder):
         self.run_worker(partial(self._keep, choices), thread=True, group="settings")
 
     def _keep(self, choices: Mapping[str, object]) -> None:
-        """In a thread: write down what was chosen."""
+        """Save the choices, in a thread."""
         try:
             write_settings(choices)
         except UserError as error:
@@ -115,7 +115,7 @@ class DltuiApp(KeysInOrder):
             # program; on SIGTERM the system would end it and leave the terminal as it is.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, partial(self._end, asyncio.get_running_loop()))
-            # What was loaded stays: to look through it for garbage would let a key wait.
+            # Loaded objects are long-lived: scanning them in garbage collections would delay keys.
             gc.freeze()
         self.theme_changed_signal.subscribe(self, self._theme_changed)
         home = RunsScreen()
@@ -191,7 +191,7 @@ class DltuiApp(KeysInOrder):
         loop.call_soon_threadsafe(self._leave)
 
     def _leave(self) -> None:
-        """End; runs go on, and the terminal is told so."""
+        """Exit; runs continue, and a message on the terminal says so."""
         going_on = next(
             (screen.going_on for screen in self.screen_stack if isinstance(screen, RunsScreen)), 0
         )

@@ -42,8 +42,7 @@ def measure() -> Resources:
 
 
 def gpus() -> list[dict[str, Any]]:
-    """Name, memory, load, temperature and power of each GPU; values that NVML lacks are left
-    out."""
+    """Read name, memory, load, temperature and power of each GPU, as far as NVML has them."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:

@@ -130,7 +130,7 @@ class ForecastEvaluator(Evaluator):
 def _picture(
     title: str, past: NDArray[np.float64], truth: NDArray[np.float64], forecast: NDArray[np.float64]
 ) -> Lines:
-    """The last of the past, then truth and forecast; the first step ahead is at 1."""
+    """Return the end of the past, then truth and forecast; the first forecast step is at 1."""
     past = past[-_SHOWN_PAST * len(truth) :]
     nothing: list[float | None] = [None] * len(past)
     return Lines(

@@ -25,7 +25,7 @@ Score = Callable[[Tensor, Tensor], dict[str, Tensor]]
 _ROWS_OF_A_BATCH = 64
 _MAX_ROWS = 2000
 _MOST_KEPT = 4 * _MAX_ROWS
-"""Rows that are remembered at most until it is known of how many batches they are."""
+"""Rows that are kept at most until the number of their batches is known."""
 _MAX_COLUMNS = 200
 _REPEATS = 3
 

@@ -15,7 +15,7 @@ from engine.reports.views import View
 
 
 class LanguageEvaluator(Evaluator):
-    """Adds up nats, hits, tokens and characters on the device."""
+    """Sums nats, hits, tokens and characters on the device."""
 
     def __init__(
         self,

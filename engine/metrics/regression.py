@@ -40,7 +40,7 @@ class RegressionEvaluator(Evaluator):
     ) -> None:
         """``forward`` gives ``[batch]`` standardised values, ``loss`` compares such.
 
-        ``describe`` says in words what row ``i`` of a batch was, for the worst mistakes.
+        ``describe`` returns row ``i`` of a batch in words, for the worst mistakes.
         """
         self._mean, self._std = mean, std
         self._forward, self._loss, self._describe = forward, loss, describe
@@ -91,7 +91,7 @@ def evaluate_numbers(predicted: Floats, truth: Floats, loss: float) -> Evaluatio
 
 
 def predicted_and_true(predicted: Floats, truth: Floats) -> View:
-    """Both as curves over the rows, in the order of the truth; many are thinned evenly."""
+    """Return both as curves over the rows, sorted by the truth; many are downsampled evenly."""
     order = np.argsort(truth, kind="stable")
     kept = order[np.unique(np.linspace(0, len(order) - 1, min(_POINTS, len(order))).astype(int))]
     series: dict[str, Sequence[float | None]] = {

@@ -20,7 +20,7 @@ class RowClasses(Evaluator):
     """One class a row."""
 
     def __init__(self, names: Sequence[str], describe: Callable[[Batch, int], str]) -> None:
-        """``describe`` says in words what row ``i`` of a batch was."""
+        """``describe`` returns row ``i`` of a batch in words."""
         self._names = list(names)
         self._classes = ClassificationEvaluator(names, lambda net, batch: net(batch.inputs))
         self._describe = describe

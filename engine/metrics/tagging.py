@@ -94,7 +94,7 @@ class TaggingEvaluator(Evaluator):
 def tags_of(
     codes: Tensor, targets: Mapping[str, Any], names: Sequence[str], lengths: Sequence[int]
 ) -> list[list[str]]:
-    """The tag of every word of some sentences, which have as many words as ``lengths`` says.
+    """Return the tag of every word of some sentences, with ``lengths`` in words.
 
     ``codes`` are ``[windows, tokens]``; ``targets`` has the ``words`` that begin there, and the
     ``row`` of each window. Words without a token of their own have the tag ``O``.

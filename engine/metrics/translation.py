@@ -64,7 +64,7 @@ def _bleu(references: Sequence[str], tokenize: str) -> BLEU:
     With four, texts that are all shorter have 0 however right they are, and no network would be
     better than another.
     """
-    # ``force`` only keeps it from remarking that texts look tokenised.
+    # ``force`` only suppresses the warning that texts look tokenised.
     bleu = BLEU(tokenize=tokenize, force=True)
     longest = max(len(bleu.tokenizer(reference).split()) for reference in references)
     return BLEU(tokenize=tokenize, force=True, max_ngram_order=min(4, max(1, longest)))
@@ -95,11 +95,11 @@ class Held:
 
 
 Write = Callable[[nn.Module, Sequence[Tensor], bool], list[str]]
-"""Texts for the tokens of some sources; the flag says that it is the end result."""
+"""Generates texts for the tokens of some sources; the flag marks the final evaluation."""
 
 
 class TranslationEvaluator(Evaluator):
-    """Adds up nats while the targets are given, then lets the network write for some rows."""
+    """Sums nats with given targets (teacher forcing), then generates texts for some rows."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class TranslationEvaluator(Evaluator):
     ) -> None:
         """``pairs`` has sources and references of rows.
 
-        ``rows`` says for how many texts are written: while it trains, and for the end result.
+        ``rows`` is the number of generated texts: during training, and in the final evaluation.
         """
         self._write = write
         self._pairs = pairs

@@ -17,7 +17,7 @@ class WorstRows:
     """Up to ``count`` rows, the worst first."""
 
     def __init__(self, count: int, wrongness: Callable[[Tensor, Tensor], Tensor]) -> None:
-        """``wrongness`` says of ``[rows, …]`` outputs and targets how wrong each row is.
+        """``wrongness`` returns the error of each row, from ``[rows, …]`` outputs and targets.
 
         It is below zero where there is nothing wrong.
         """
@@ -26,7 +26,7 @@ class WorstRows:
         self._parts: list[tuple[Tensor, Batch]] = []
 
     def add(self, output: Tensor, batch: Batch) -> None:
-        """Take in a batch, whose inputs are a dictionary, and what was said of its rows."""
+        """Take in a batch, whose inputs are a dictionary, and the outputs for its rows."""
         self._parts.append((output, batch))
         if len(self._parts) > _PARTS:
             self._parts = [self.worst()]

@@ -29,7 +29,7 @@ def choose_attention(network: nn.Module, wanted: Attention, compute: Compute) ->
             "Choose auto.",
         )
     if wanted == _FLASH:
-        # Asked before transformers is, which would look for code on the hub.
+        # Checked before transformers is called, which would search the hub for code.
         _check_flash(compute)
     _set(model, wanted)
 

@@ -30,7 +30,7 @@ class DLinear(nn.Module):
         self.kernel_size = kernel_size
 
     def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:
-        """The forecast; ``truth`` is not looked at."""
+        """Return the forecast; ``truth`` is ignored."""
         del truth
         series = past[..., : self.targets].transpose(1, 2)
         trend = self._moving_average(series)

@@ -155,7 +155,7 @@ def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
         )
         if base:
             network = merged_adapter(network, place)
-    # Begun anew, they must be trained and saved even where all else is frozen.
+    # Newly initialised, they must be trained and saved even where all else is frozen.
     network.new_layers = sorted({name.rpartition(".")[0] for name in told["missing_keys"]})
     return network
 

@@ -40,7 +40,7 @@ class Mlp(nn.Module):
         frequencies: int = 0,
         frequency_scale: float = 0.1,
     ) -> None:
-        """``frequencies`` above 0 shows each number to the layers as so many waves."""
+        """``frequencies`` above 0 is the number of waves that encode each number for the layers."""
         super().__init__()
         sizes = [embedding_size or embedding_width(count) for count in cardinalities]
         self.embeddings = nn.ModuleList(map(_embedding, cardinalities, sizes))
@@ -98,7 +98,7 @@ def embedding_width(cardinality: int) -> int:
 def _embedding(cardinality: int, width: int) -> nn.Embedding:
     table = nn.Embedding(cardinality, width)
     with torch.no_grad():
-        # Unknown categories begin in the middle of the known ones.
+        # Unknown categories start at zero, the mean of the initialisation.
         table.weight[0].zero_()
     return table
 

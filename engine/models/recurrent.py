@@ -21,7 +21,7 @@ def _recurrent(cell: Cell, inputs: int, hidden_size: int, layers: int, dropout: 
 
 
 class DirectRecurrent(nn.Module):
-    """Reads the window and says all steps of the horizon from its last state.
+    """Reads the window and forecasts all steps of the horizon from its last state.
 
     ``past`` is ``[batch, window, channels + features]``, ``future`` ``[batch, horizon, features]``,
     the forecast ``[batch, horizon, targets]``. What is known of the future adds to it step by step.
@@ -41,7 +41,7 @@ class DirectRecurrent(nn.Module):
         self.targets = shape.targets
 
     def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:
-        """The forecast; ``truth`` is not looked at."""
+        """Return the forecast; ``truth`` is ignored."""
         del truth
         outputs, _ = self.encoder(past)
         forecast: Tensor = self.head(self.dropout(outputs[:, -1])).unflatten(1, (-1, self.targets))
@@ -49,13 +49,13 @@ class DirectRecurrent(nn.Module):
 
 
 class EncoderDecoder(nn.Module):
-    """One network reads the window, another goes on from its state, one step after the other.
+    """One network encodes the window, another decodes from its state, step by step.
 
     The decoder is fed the last value and what is known of the step to come. In training it is fed
     the true value rather than its own with a probability that falls from 1 to 0 over the first
-    ``sampling_steps`` batches (scheduled sampling with linear decay, Bengio et al. 2015), drawn
-    for each series of the batch from torch's global generator. The count of batches is a buffer,
-    so that a run that is resumed goes on with it.
+    ``sampling_steps`` batches (scheduled sampling with linear decay, Bengio et al. 2015), drawn for
+    each series of the batch from torch's global generator. The count of batches is a buffer, so
+    that a resumed run continues with it.
     """
 
     updates: Tensor
@@ -89,7 +89,7 @@ class EncoderDecoder(nn.Module):
         for step in range(self.horizon):
             known = torch.cat([value, future[:, step : step + 1]], 2)
             output, state = self.decoder(known, state)
-            # Each step says how the value changes.
+            # Each step forecasts the change of the value.
             value = value + self.head(output)
             forecast.append(value)
             if chances is not None and truth is not None:

@@ -43,7 +43,7 @@ class TextShape:
 
     head: TextHead
     vocabulary: int
-    """Number of tokens that the tokenizer knows."""
+    """Vocabulary size of the tokenizer."""
     max_length: int
     """Longest input in tokens."""
     pad_token_id: int
@@ -61,7 +61,7 @@ class SeriesShape:
     channels: int
     """Columns, targets first: ``past`` is ``[batch, window, channels + features]``."""
     targets: int
-    """The first so many channels are forecast: ``[batch, horizon, targets]``."""
+    """Number of leading channels that are forecast: ``[batch, horizon, targets]``."""
     window: int
     horizon: int
     features: int = 0

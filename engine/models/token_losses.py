@@ -114,7 +114,7 @@ def token_sums(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def measured_sums(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -> Tensor:
-    """:func:`token_sums` of what the network says, as :func:`summed_loss` without gradient."""
+    """Return :func:`token_sums` of the outputs, as :func:`summed_loss` without gradient."""
     parts = _body_and_head(network)
     if parts is None or labels.numel() * _outputs(parts[1]) * 4 <= 2 * CHUNK_BYTES:
         return token_sums(network(**inputs, use_cache=False).logits, labels)

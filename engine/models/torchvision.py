@@ -53,7 +53,7 @@ def preprocessing_of(config: TorchvisionConfig) -> Preprocessing | None:
 def name_of_weights(config: TorchvisionConfig) -> str:
     """The weights' name as ``torchvision.models.get_weight`` takes it.
 
-    Empty where the network is not as torchvision knows it. Raises :class:`TrainingError`.
+    Empty where the network is not as in torchvision. Raises :class:`TrainingError`.
     """
     return str(_weights(config)) if config.pretrained and config.small_stem != "yes" else ""
 

@@ -26,7 +26,7 @@ from engine.hub_reach import offline_where_unreachable
 from engine.models.shapes import TextHead, TextShape
 
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-# A table of weights that were added for the task is news to nobody: the head is always new.
+# Do not log a table of new weights: the head is always new.
 transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 # Batches are tokenised before training; the tokenizers' own threads only warn about forks.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -43,7 +43,7 @@ _AUTO: dict[TextHead, Any] = {
 def build_transformer(config: TransformerConfig, shape: TextShape) -> nn.Module:
     """The network of torch's current default type and device; raises :class:`TrainingError`.
 
-    On the device ``meta`` no weights are read, so that its size can be told beforehand.
+    On the device ``meta`` no weights are read, so that its size can be estimated beforehand.
     """
     place = torch.get_default_device()
     network: Any
@@ -112,14 +112,14 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
         )
         if base:
             network = merged_adapter(network, place)
-    # Begun anew, they must be trained and saved even where all else is frozen.
+    # Newly initialised, they must be trained and saved even where all else is frozen.
     network.new_layers = sorted({name.rpartition(".")[0] for name in told["missing_keys"]})
     _make_room(network, shape)
     return network
 
 
 def merged_adapter(network: Any, adapter: str) -> Any:
-    """The network with an adapter worked into its weights, to go on from there."""
+    """Return the network with an adapter merged into its weights, to continue from there."""
     import peft  # seconds, for an adapter alone
 
     if not is_file(Path(adapter) / "adapter_model.safetensors"):
@@ -142,7 +142,7 @@ def pretrained_config(config: TransformerConfig) -> Any:
 def load_tokenizer(config: TransformerConfig, **options: Any) -> Any:
     """The tokenizer of a trained model, with a token for padding.
 
-    Raises :class:`TrainingError`, also for tokenizers that do not tell where tokens come from.
+    Raises :class:`TrainingError`, also for tokenizers without character offsets of tokens.
     """
     architecture = pretrained_config(config)
     with readable(config):
@@ -174,9 +174,9 @@ def longest_input(config: TransformerConfig, tokenizer: Any) -> int:
 
 @contextlib.contextmanager
 def readable(config: TransformerConfig | ImageTransformerConfig) -> Iterator[None]:
-    """Turn what transformers says of a model that cannot be had into one sentence.
+    """Convert transformers' error for an unavailable model to one sentence.
 
-    A model of the hub is looked for on this machine only, where the hub cannot be reached.
+    Where the hub cannot be reached, a model of the hub is searched in the local cache only.
     """
     place = source_of(config.path)
     here = is_folder(Path(base_of_adapter(place) or place))

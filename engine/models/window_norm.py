@@ -1,4 +1,4 @@
-"""Each window measured against itself, so that a network need not know the level of a series."""
+"""Normalisation of each window by itself, so that the network is independent of a series' level."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """One process on one machine, never mistaken for a later one."""
+    """One process on one machine, distinct from any later one."""
 
     pid: int
     started: float
@@ -49,11 +49,11 @@ class ProcessIdentity:
 
     @property
     def here(self) -> bool:
-        """Whether it ran on this machine, so that :meth:`alive` can tell."""
+        """Whether it ran on this machine, so that :meth:`alive` is meaningful."""
         return self.host == socket.gethostname()
 
     def alive(self) -> bool:
-        """Whether the process lives; a zombie does not."""
+        """Return whether the process is running; a zombie is not."""
         if self.boot != boot_id():
             return False
         try:
@@ -70,7 +70,7 @@ class ProcessIdentity:
 
 @cache
 def boot_id() -> str:
-    """A text that is another one after each start of the machine."""
+    """Return a text that changes with each boot of the machine."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

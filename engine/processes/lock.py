@@ -15,8 +15,8 @@ from engine.errors import RunError
 def locked(path: Path, taken: str = "") -> Iterator[None]:
     """Hold the file ``path`` against other processes.
 
-    Waits for another that has it, unless ``taken`` says what to tell then by :class:`RunError`,
-    which is raised too where the file cannot be made.
+    Waits for another that holds it, unless ``taken`` is the message of a :class:`RunError` to
+    raise, which is raised too where the file cannot be made.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ class Termination:
 
     @contextmanager
     def handled(self) -> Iterator[None]:
-        """Take the signals over; other threads than the main one get none and go on as before.
+        """Handle the signals; threads other than the main one get none and continue as before.
 
         One that was held back by :func:`held_back` comes now.
         """
@@ -44,7 +44,7 @@ class Termination:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Within the block a signal interrupts nothing: the block looks at :meth:`asked` itself."""
+        """Let no signal interrupt the block: it checks :meth:`asked` itself."""
         self._deferred = True
         try:
             yield

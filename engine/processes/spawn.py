@@ -1,4 +1,4 @@
-"""Processes that go on when the one who started them is gone, and locks that they hold."""
+"""Processes that continue when their parent exits, and locks that they hold."""
 
 from __future__ import annotations
 

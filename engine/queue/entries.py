@@ -110,14 +110,14 @@ def remove(run_id: str) -> RunDirectory:
 
 
 def clean() -> None:
-    """Throw away files of the queue that tell of no run any more."""
+    """Delete files of the queue that belong to no run any more."""
     for path in _files():
         if _read(path) is None:
             path.unlink(missing_ok=True)
 
 
 def start(parallel: int = 1, per_gpu: bool = False) -> subprocess.Popen[bytes]:
-    """Work the queue off in a process of its own, which goes on when this one is gone.
+    """Start a worker process for the queue, which continues when this one exits.
 
     Raises :class:`RunError`, also where one works already.
     """
@@ -139,7 +139,7 @@ def running() -> bool:
 
 
 def stop() -> bool:
-    """Let no other run begin, those of now go on; tells whether the queue was worked off."""
+    """Start no more runs, current ones continue; returns whether the queue had a worker."""
     worker = _worker()
     if worker is None or not worker.alive():
         return False
@@ -165,7 +165,7 @@ def held() -> Iterator[None]:
         try:
             yield
         finally:
-            noted.unlink(missing_ok=True)  # this process may live on and do something else
+            noted.unlink(missing_ok=True)  # this process may continue and do something else
 
 
 def changing() -> contextlib.AbstractContextManager[None]:
@@ -178,7 +178,7 @@ def _waiting() -> Path:
 
 
 def devices(visible: str | None, cards: Sequence[str]) -> list[str]:
-    """The GPUs to give out, by what ``CUDA_VISIBLE_DEVICES`` allows of the machine's."""
+    """Return the GPUs to assign: those of the machine that ``CUDA_VISIBLE_DEVICES`` allows."""
     if visible is None:
         return list(cards)
     return [name for part in visible.split(",") if (name := part.strip()) and name != "-1"]

@@ -22,7 +22,7 @@ from engine.runs.directory import State
 
 _POLL_SECONDS = 0.5
 _MOST_STARTS = 5
-"""A run whose process ends without a last word, or is interrupted, is started so often at most."""
+"""Most starts of a run whose process exits without a final event, or is interrupted."""
 _WAITS = (State.QUEUED, State.LOST, State.INTERRUPTED)
 
 Tell = Callable[[str], None]
@@ -32,7 +32,7 @@ class QueueWorker:
     """Starts the runs of the queue, as many at once as there are places."""
 
     def __init__(self, places: Sequence[str], tell: Tell) -> None:
-        """A place is a GPU's name, or empty where the run sees all that there is."""
+        """Assign runs to ``places``: names of GPUs, or empty for a run that sees all devices."""
         self._places = places
         self._tell = tell
         self._started: list[Handle] = []
@@ -45,7 +45,7 @@ class QueueWorker:
             with queue.changing():
                 left = [entry for entry in queue.entries() if not self._done(entry)]
                 self._fill(left)
-            # Whoever has ended is only gone when it was asked for.
+            # A child that has exited is only reaped when it is polled.
             self._started = [handle for handle in self._started if handle.process.poll() is None]
             if not left:
                 return
@@ -72,7 +72,7 @@ class QueueWorker:
                 self._start(replace(entry, starts=entry.starts + 1, device=free.pop(0)))
 
     def _start(self, entry: Entry) -> None:
-        entry.write()  # before it runs: a run that kills the machine is not started for ever
+        entry.write()  # before it runs: a run that crashes the machine is not restarted forever
         chosen = {"CUDA_VISIBLE_DEVICES": entry.device} if entry.device else {}
         try:
             self._started.append(start(entry.run, chosen))

@@ -49,7 +49,7 @@ class Estimate:
     adapter: int
     """Bytes of the adapter that is saved at the end; 0 where the whole network is."""
     disk: int
-    """Bytes of checkpoints and export when most of them lie there."""
+    """Peak bytes of checkpoints and export on disk."""
     disk_free: int
     notes: tuple[str, ...] = ()
 

@@ -15,7 +15,7 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Something to look at."""
+    """A view of a result."""
 
     form: ClassVar[str] = ""
     title: str
@@ -66,7 +66,7 @@ _FORMS: dict[str, type[View]] = {kind.form: kind for kind in (Table, Matrix, Lin
 
 
 def read_view(record: Any) -> View | None:
-    """Read back what :meth:`View.record` wrote; ``None`` for a form that is not known."""
+    """Read back what :meth:`View.record` wrote; ``None`` for an unknown form."""
     try:
         values = dict(record)
         return _FORMS[values.pop("form")](**values)

@@ -4,7 +4,7 @@
         answer = advisor.ask("estimate", values=config.values())
 
 :meth:`Advisor.ask` waits for its answer and may be called from several threads; the process
-(:mod:`engine.service.server`) is started by the first question and again after it has died.
+(:mod:`engine.service.server`) is started by the first request and again after a crash.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Advisor:
     def _exchange(self, line: bytes, number: int) -> dict[str, Any]:
         process = self._running()
         questions, answers = _pipes(process)
-        with contextlib.suppress(BrokenPipeError):  # it ended; reading says so too
+        with contextlib.suppress(BrokenPipeError):  # it exited; reading fails too
             questions.write(line)
             questions.flush()
         for text in answers:

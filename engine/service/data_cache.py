@@ -1,4 +1,4 @@
-"""Data that was looked at before: read again only when its section or its file has changed."""
+"""A cache of data: read again only when its section or its file has changed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Give a finished model away: in the form that others need, and only after it was tried.
 
 Whatever is written is loaded back and compared with the run's own model on a batch of its data
-before anybody is told that it is there.
+before it is reported as complete.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Finished:
 
 
 def answer(run: str, destination: str, form: str) -> dict[str, Any]:
-    """Write the model of ``run`` to ``destination`` in one of :data:`FORMS`; tells its size.
+    """Write the model of ``run`` to ``destination`` in one of :data:`FORMS`; returns its size.
 
     Raises :class:`~engine.errors.UserError`; then nothing is left at the destination.
     """
@@ -213,9 +213,9 @@ class _Tensors(nn.Module):
     def __init__(
         self, network: nn.Module, call: Callable[..., Any], names: Iterable[str] = ()
     ) -> None:
-        """``call`` calls the network, whose weights torch must know of.
+        """``call`` calls the network, whose weights torch must see.
 
-        ``names`` are those of its named arguments, which torch wants to know one by one.
+        ``names`` are those of its named arguments, which torch needs one by one.
         """
         super().__init__()
         self.network = network
@@ -245,7 +245,7 @@ def _is(leaf: Any) -> bool:
 
 @contextlib.contextmanager
 def _supported(what: str) -> Iterator[None]:
-    """Turn what torch says of a model that it cannot write into one sentence."""
+    """Convert torch's error for a model that it cannot export to one sentence."""
     try:
         yield
     except _REFUSALS as error:
@@ -277,7 +277,7 @@ def _plain_attention(network: Any) -> Iterator[None]:
 
 
 def _tensors(output: Any) -> list[Tensor]:
-    """The tensors of a network's output, whichever form it has."""
+    """Return the tensors of a network's output, in any structure."""
     if hasattr(output, "to_tuple"):
         output = output.to_tuple()
     return [leaf for leaf in tree_leaves(output) if _is(leaf)]

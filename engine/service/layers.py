@@ -24,8 +24,8 @@ from engine.service.data_cache import loaded
 def answer(values: Mapping[str, Any]) -> dict[str, Any]:
     """Answer ``targets``: the groups of layers of the model that ``values`` describe.
 
-    ``presets`` tells what each takes of the whole model: it may take a part of a group. Weights are
-    not read: the network is built on the meta device.
+    ``presets`` has what each selects of the whole model: it may select a part of a group. Weights
+    are not read: the network is built on the meta device.
     """
     config = RunConfig.parse(values)
     task, _, fitted = loaded(config)

@@ -1,7 +1,7 @@
 """Finished models that stay loaded: adapters on the same base share one network.
 
 The base is read once. Every further adapter on it adds its own few weights, and another one is
-chosen in no time; each says what it would say alone.
+chosen in no time; each gives the outputs that it would give alone.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from engine.errors import RunError
 from engine.tasks.task import Task
 
 _NETWORKS = 2
-"""So many whole networks are kept, the ones that were used last."""
+"""Number of most recently used networks that are kept."""
 _ADAPTERS = 16
-"""So many adapters are kept on each."""
+"""Number of adapters that are kept on each."""
 Place = tuple[str, int]
 """A folder, and when it was written: what was written anew is loaded anew."""
 
@@ -152,7 +152,7 @@ def _number(name: str) -> int:
 
 
 def _choose(network: _Network, place: Place) -> None:
-    """Let one of the adapters speak, and count it as used last."""
+    """Activate one of the adapters, and mark it as most recently used."""
     from engine.adapters.lora import peft_model
 
     network.names[place] = network.names.pop(place)

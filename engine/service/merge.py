@@ -241,7 +241,7 @@ def _experiment(config: RunConfig, name: str, rank: int) -> RunConfig:
 
 
 def _tell(run: RunDirectory, wanted: Combination, runs: Sequence[str]) -> None:
-    """Write down what the run is made of, where runs are listed and shown."""
+    """Record the run's origin where runs are listed and shown."""
     parts = [f"{name} × {weight:g}" for name, weight in zip(runs, wanted.weights, strict=True)]
     text = f"Combined by {wanted.method}: {', '.join(parts)}."
     with EventLog(run.events) as events:

@@ -32,7 +32,7 @@ def answer(
 ) -> dict[str, Any]:
     """Predict from ``rows`` (a text for the only input, or values by column) or a ``file``.
 
-    Without either, only the names of the columns are told. Returns ``inputs``, ``records`` (one
+    Without either, only the names of the columns are returned. Returns ``inputs``, ``records`` (one
     a row, or for a forecast one a step of the horizon) and ``notes``. Raises
     :class:`~engine.errors.UserError`.
     """

@@ -1,7 +1,7 @@
-"""Give a finished model to everybody: push it to the Hugging Face hub, when told so explicitly.
+"""Publish a finished model: push it to the Hugging Face hub, on explicit request only.
 
-The token is that of the hub's own library (``HF_TOKEN``, or its login); it is written nowhere.
-What is pushed was loaded back and compared first, and names no place of this machine.
+The token is that of the hub's own library (``HF_TOKEN``, or its login); it is written nowhere. The
+pushed model was loaded back and compared first, and contains no path of this machine.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _token() -> str:
 
 
 def _check_base(run: RunDirectory) -> None:
-    """An adapter on a folder of this machine is of no use to others."""
+    """Reject an adapter whose base model is a local folder, as it is of no use to others."""
     try:
         base = json.loads((run.model / CONFIG).read_text())["base_model_name_or_path"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -104,7 +104,7 @@ def _shortened(value: Any) -> Any:
 
 @contextlib.contextmanager
 def _understood(repository: str) -> Iterator[None]:
-    """Turn what the hub or the way to it says into one sentence."""
+    """Convert errors of the hub or of the connection to one sentence."""
     try:
         yield
     except HFValidationError as error:

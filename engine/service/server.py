@@ -51,7 +51,7 @@ def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _read(questions: BinaryIO, lines: queue.Queue[bytes]) -> None:
-    """Pass the questions on; whoever asked is gone when they end, so nothing is left to do."""
+    """Forward the requests; their end means that the client has exited."""
     for line in questions:
         lines.put(line)
     os._exit(0)

@@ -44,7 +44,7 @@ def compose(
         space=space,
         **settings,
     )
-    sweep.dimensions()  # a wrong space is told here, not in a log
+    sweep.dimensions()  # an invalid space raises here, not in a log
     return sweep
 
 

@@ -137,7 +137,7 @@ class SweepDirectory:
         self._stop.touch(mode=0o600)
 
     def asked_to_stop(self) -> bool:
-        """Whether somebody asked for it."""
+        """Return whether a stop was requested."""
         return self._stop.exists()
 
     @contextmanager
@@ -149,7 +149,7 @@ class SweepDirectory:
             yield
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Search in a process of its own, which goes on when this one is gone."""
+        """Start the search in a process of its own, which continues when this one exits."""
         return spawn("engine.sweep.worker", [str(self.path.absolute())], self.log)
 
 

@@ -83,7 +83,7 @@ class Search:
         self._importance = sweep.table().importance
 
     def run(self) -> None:
-        """Search until all trials are made or somebody asks to stop."""
+        """Search until all trials are done or a stop is requested."""
         self._begin()
         self._show()
         while self._going or self._another():
@@ -142,8 +142,8 @@ class Search:
         self._going.append(_Going(trial.number, run, trial, Follower(run.events)))
 
     def _over(self, going: _Going) -> bool:
-        """Take in what the run has said; whether it is over, and told to the study."""
-        ended = going.run.state()  # before reading, so that no last word is missed
+        """Read the run's events; returns whether it is over and reported to the study."""
+        ended = going.run.state()  # before reading, so that no final event is missed
         for event in going.follower.new():
             going.history.apply(event)
             if isinstance(event, Evaluated) and event.split == "validation":
@@ -165,7 +165,7 @@ class Search:
         return True
 
     def _report(self, going: _Going, event: Evaluated) -> None:
-        """Tell the pruner; stop the run if it says so."""
+        """Report to the pruner; stop the run if it decides so."""
         value = event.metrics.get(self._metric.name)
         trained = going.history.trained
         if going.trial is None or going.pruned or value is None or trained is None:
@@ -216,7 +216,7 @@ def _study(sweep: SweepDirectory, spec: SweepConfig, higher_is_better: bool) -> 
         direction="maximize" if higher_is_better else "minimize",
         load_if_exists=True,
     )
-    # A search that goes on must not propose again what the one before it began with.
+    # A continued search must not propose the same first trials again.
     study.sampler = _sampler(spec, spec.seed + len(study.trials))
     study.pruner = _PRUNERS[spec.pruner]()
     return study
@@ -261,7 +261,7 @@ def _distribution(dimension: Dimension) -> tuple[str, BaseDistribution]:
 
 
 def _importance(study: optuna.Study) -> dict[str, float]:
-    """By fANOVA (Hutter et al. 2014); empty where the trials cannot tell."""
+    """By fANOVA (Hutter et al. 2014); empty where there are too few trials."""
     complete = study.get_trials(states=(TrialState.COMPLETE,))
     if len(complete) < _WARM_UP or len({trial.value for trial in complete}) < 2:
         return {}

@@ -25,13 +25,13 @@ class TrialRow:
 
 @dataclass(frozen=True, slots=True)
 class SweepTable:
-    """All trials, and what they say together."""
+    """All trials, and their joint results."""
 
     metric: str = ""
     higher_is_better: bool = True
     trials: tuple[TrialRow, ...] = ()
     importance: dict[str, float] = field(default_factory=dict)
-    """By field, its share in what made the values differ; empty before it can be told."""
+    """Importance by field: its share of the variance; empty until it can be computed."""
     problem: str = ""
     """Reason why the search ended early."""
 

@@ -1,6 +1,6 @@
 """The process that searches: ``python -m engine.sweep.worker SWEEP_DIRECTORY``.
 
-Exit status: 0 searched to its end or stopped, 1 failed. Its death does not touch the runs.
+Exit status: 0 searched to its end or stopped, 1 failed. A crash does not affect the runs.
 """
 
 from __future__ import annotations

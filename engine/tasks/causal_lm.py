@@ -46,7 +46,7 @@ _COMPLETIONS = ("completion", "response", "output", "answer", "target")
 _MESSAGES = ("messages", "conversations", "conversation")
 _SHOWN = 3
 _AT_ONCE = 256
-"""Pieces of text that are put on the disk together."""
+"""Texts that are written to disk together."""
 _SAMPLE_TOKENS = 64
 """Samples while it trains are no longer than this: writing is slow."""
 
@@ -213,13 +213,13 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         return TokenSource(samples, _Collate(tokenizer.pad_token_id), device, table)
 
     def inputs(self, fitted: CausalLmFitted) -> tuple[str, ...]:
-        """The text to go on with, the instruction, or the conversation."""
+        """Return the column to continue: the text, the instruction, or the conversation."""
         return (fitted.columns[0],)
 
     def encode_new(
         self, table: pa.Table, fitted: CausalLmFitted, device: torch.device, report: Report
     ) -> Source:
-        """Beginnings to go on with, as tokens."""
+        """Encode prompts to continue, as tokens."""
         del report
         tokenizer = self.tokenizer(fitted.tokenizer)
 
@@ -257,7 +257,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
     def predict(
         self, network: nn.Module, batch: Batch, fitted: CausalLmFitted
     ) -> list[dict[str, Any]]:
-        """Each beginning, and how the network goes on."""
+        """Return each prompt and the network's continuation."""
         tokenizer = self.tokenizer(fitted.tokenizer)
         sampling = self._sampling(self.section.max_new_tokens)
         records = []
@@ -357,7 +357,7 @@ def _texts(table: pa.Table, form: Form, columns: Sequence[str]) -> Iterator[str]
 
 
 def _asked(turns: list[dict[str, str]]) -> list[dict[str, str]]:
-    """A conversation up to where the assistant is to speak."""
+    """Return a conversation up to the assistant's next turn."""
     return turns[:-1] if turns and turns[-1]["role"] == "assistant" else turns
 
 

@@ -121,7 +121,7 @@ class Forecasting(Task[SeriesFitted]):
             targets=list(roles.targets),
             inputs=list(roles.inputs),
             mean=mean.tolist(),
-            # A constant input says nothing, and must not become infinite.
+            # A constant input has no information, and must not become infinite.
             std=np.where(constant, 1.0, std).tolist(),
             unit=frequency.unit,
             step=frequency.step,
@@ -142,7 +142,7 @@ class Forecasting(Task[SeriesFitted]):
                 )
 
     def summarize(self, raw: RawData, fitted: SeriesFitted) -> DataSummary:
-        """Frequency, span, season and what was mended."""
+        """Summarise frequency, span, season and repairs."""
         from engine.data.series.splits import series_note
         from engine.reports.data_summary import DataSummary
 
@@ -217,7 +217,7 @@ class Forecasting(Task[SeriesFitted]):
     def encode_new(
         self, table: pa.Table, fitted: SeriesFitted, device: torch.device, report: Report
     ) -> Source:
-        """The one window at the end of a table, whose future nobody knows."""
+        """Encode the window at the end of a table, whose future is unknown."""
         import numpy as np
 
         from engine.data.series.read import Series
@@ -295,7 +295,7 @@ class Forecasting(Task[SeriesFitted]):
         return ForecastEvaluator(_forward, scales_of(fitted), self._section.loss, name)
 
     def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The window, and what is known of the steps to come."""
+        """Return the window, and the known inputs of future steps."""
         return (batch.inputs["past"], batch.inputs["future"]), {}
 
     def predict(

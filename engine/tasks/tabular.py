@@ -35,7 +35,7 @@ _TARGET_NAMES = ("target", "label", "class", "y")
 _SHOWN_ROWS = 5
 _SHOWN_INPUTS = 160
 LEARNED_ROWS = 1_000_000
-"""At most so many training rows, evenly spread, tell what columns hold and how they are scaled."""
+"""Training rows, evenly spread, that types and scales of columns are fitted on at most."""
 
 
 class TabularFitted(Fitted):
@@ -295,7 +295,7 @@ def find_target(table: pa.Table, wanted: str) -> str:
 
 
 def no_column(field: str, wanted: str, names: list[str]) -> str:
-    """The sentence that a column is not there, with the nearest name or all of them."""
+    """Return the message for a missing column, with the nearest name or all of them."""
     near = difflib.get_close_matches(wanted, names, 1)
     some = ", ".join(plain(name, 40) for name in names[:20])
     hint = f"did you mean {plain(near[0], 60)}?" if near else f"there is {some}."

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _MAX_CLASSES = 1000
 _FEW_CLASSES = 20
-"""So many are never too many for the number of rows."""
+"""Number of classes that is never too large for the number of rows."""
 _SHOWN = 5
 
 
@@ -109,7 +109,7 @@ class TabularClassification(TabularTask[ClassesFitted]):
         return len(fitted.classes)
 
     def encode_target(self, values: pa.ChunkedArray, fitted: ClassesFitted) -> NDArray[np.int64]:
-        """Numbers of classes, −1 for one that is not known."""
+        """Encode classes as numbers, −1 for an unknown one."""
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc

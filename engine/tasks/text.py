@@ -36,7 +36,7 @@ F = TypeVar("F", bound=TextFitted)
 
 
 class TextTask(Task[F]):
-    """A task on a transformer. Subclasses say which head it has, and what the classes are."""
+    """A task on a transformer. Subclasses define its head and its classes."""
 
     head: ClassVar[TextHead]
     tokenizer_options: ClassVar[dict[str, Any]] = {}

@@ -168,7 +168,7 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
     def shown(
         self, rows: pa.Table, records: list[dict[str, Any]], fitted: TokenClassificationFitted
     ) -> list[dict[str, str]]:
-        """Sentences with what was found in brackets, and what is there."""
+        """Return sentences with the predicted entities in brackets, and with the true ones."""
         words, labels = sentences_of(rows, fitted.tokens, fitted.tags)
         prefixes = has_prefixes(fitted.names)
         return [

@@ -14,7 +14,7 @@ def answers_of(value: Any, context: str) -> list[Answer] | None:
     """The answers in a cell; none for a question without an answer.
 
     ``value`` is ``{"text": [...], "answer_start": [...]}`` as on the hub, a list of such pairs, or
-    plain text. An answer that is not where it is said to be is looked for. ``None`` if no answer
+    plain text. An answer that is not at its given position is searched for. ``None`` if no answer
     can be found in the context.
     """
     given = _pairs(value)

@@ -18,7 +18,7 @@ from engine.data.on_disk import LARGE, end_to_end
 Join = Literal["auto", "lines", "documents"]
 
 _PIECE = 1 << 16
-"""Lines are put together to about so many characters before they are tokenised."""
+"""Number of characters, about, up to which lines are joined before tokenisation."""
 
 
 class BlockSource(Source):
@@ -61,14 +61,14 @@ class BlockSource(Source):
 
 
 def are_lines(texts: Iterable[str], join: Join) -> bool:
-    """Whether rows are the lines of one text: as was said, else where some of them are blank."""
+    """Return whether rows are the lines of one text: as configured, else if some are blank."""
     if join != "auto":
         return join == "lines"
     return any(not text.strip() for text in texts)
 
 
 def pieces(texts: Iterable[str], lines: bool) -> Iterator[str]:
-    """Texts to tokenise: lines put together to larger pieces, documents as they are."""
+    """Yield texts to tokenise: lines joined to larger texts, documents as they are."""
     if not lines:
         yield from (text for text in texts if text.strip())
         return

@@ -8,7 +8,7 @@ from torch import Tensor
 from engine.batches.source import split_rows
 
 _POOL = 50
-"""So many batches are sorted by length together: random enough, and nearly no padding."""
+"""Number of batches sorted by length together: random enough, and nearly no padding."""
 
 
 def shuffled_by_length(

@@ -24,7 +24,7 @@ from engine.runs.events import Event, Log
 datasets.disable_progress_bars()
 
 _SMALL = 256
-"""So few rows (a prediction, say) are not worth a file."""
+"""Up to this number of rows (a prediction, say), no file is written."""
 
 _FORMAT = 1
 """To be raised when the tasks encode otherwise than before, so that old files are not taken."""
@@ -75,7 +75,7 @@ def encoded(
 
 
 def _forget_old(folder: Path) -> None:
-    """Remove what nobody has asked for in a long time."""
+    """Remove entries that have not been used for a long time."""
     for path in folder.glob("*.arrow"):
         if time.time() - path.stat().st_mtime > _KEPT_SECONDS:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Texts that a network goes on with."""
+"""Continuations of texts by a network."""
 
 from __future__ import annotations
 

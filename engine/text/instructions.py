@@ -35,12 +35,12 @@ class Instructions:
         return {name: [sample[i] for sample in samples] for i, name in enumerate(names)}
 
     def of_pair(self, prompt: str, completion: str) -> tuple[str, list[tuple[int, int]]]:
-        """The whole text, and where in it the completion lies."""
+        """Return the whole text, and the span of the completion in it."""
         text = prompt + gap_between(prompt, completion)
         return text + completion + self.tokenizer.eos_token, [(len(text), len(text + completion))]
 
     def of_messages(self, turns: Sequence[Turn]) -> tuple[str, list[tuple[int, int]]]:
-        """The conversation by the tokenizer's template, and where the assistant speaks."""
+        """Return the conversation in the tokenizer's chat template, and the assistant's spans."""
         text = chat(self.tokenizer, turns)
         spans = []
         for number, turn in enumerate(turns):
@@ -87,7 +87,7 @@ def gap_between(prompt: str, completion: str) -> str:
 
 
 def chat(tokenizer: Any, turns: Sequence[Turn], ask: bool = False) -> str:
-    """A conversation as text; with ``ask``, up to where the assistant is to speak."""
+    """A conversation as text; with ``ask``, up to the assistant's next turn."""
     template = None if tokenizer.chat_template else CHAT_TEMPLATE
     text: str = tokenizer.apply_chat_template(
         [dict(turn) for turn in turns], chat_template=template, tokenize=False,

@@ -43,7 +43,7 @@ def named_column(table: pa.Table, column: str) -> pa.ChunkedArray:
 def _encoded(
     values: pa.ChunkedArray, names: Sequence[str] | None
 ) -> Iterator[tuple[list[str | None], pa.Array]]:
-    """Of each piece of a column the names of its values, and for each row the place of its own."""
+    """Yield, for each chunk of a column, its distinct values and the index of each row's value."""
     for piece in in_windows(pa.table({"label": values}), _AT_ONCE):
         encoded = piece["label"].combine_chunks().dictionary_encode()
         known = [_named(value, names) for value in encoded.dictionary.to_pylist()]

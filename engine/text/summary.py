@@ -21,7 +21,7 @@ def summary_of(
     facts: Mapping[str, str],
     classes: Mapping[str, int] | None = None,
 ) -> DataSummary:
-    """Columns with their ``roles`` (others are ignored), and what a task knows besides."""
+    """Columns with their ``roles`` (others are ignored), and further facts of the task."""
     ordered = None
     if classes is not None:
         ordered = dict(sorted(classes.items(), key=lambda item: -item[1]))

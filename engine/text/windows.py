@@ -123,7 +123,7 @@ def answer_tokens(
 class WindowSource(TokenSource):
     """Windows with a column ``row``; outside of training, those of one row come in one batch.
 
-    There, ``batch.rows`` holds the rows, and ``targets["row"]`` says which of them each window
+    There, ``batch.rows`` holds the rows, and ``targets["row"]`` is the one of them that each window
     belongs to.
     """
 

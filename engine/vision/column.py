@@ -1,4 +1,4 @@
-"""The column with the images, whichever way the data holds them.
+"""The column with the images, in any of the supported formats.
 
 While rows are chosen, numbers stand for the images; afterwards each chunk of the column is a
 dictionary of the images as they were read. So nothing is copied, and what is mapped from the disk

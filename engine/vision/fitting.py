@@ -28,7 +28,7 @@ _LARGEST_SIDE = 224
 def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]:
     """Classes, how often each occurs, and whether an image can have several.
 
-    Raises :class:`DataError` for a column that tells nothing.
+    Raises :class:`DataError` for a column with too few classes.
     """
     multi_label = is_list(table, label)
     names, counts = classes_of(labels_of(table, label), class_names(table, label))

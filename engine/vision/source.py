@@ -45,7 +45,7 @@ class Preparation:
 
 
 class ResidentImages(TensorSource):
-    """Decoded images that lie on the device as ``uint8``."""
+    """Decoded images on the device, as ``uint8``."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ResidentImages(TensorSource):
         device: torch.device,
         names: Sequence[str],
     ) -> None:
-        """``pixels`` are ``[rows, size, size, channels]``, ``names`` say which image is which."""
+        """``pixels`` are ``[rows, size, size, channels]``, ``names`` identify the images."""
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)
         super().__init__(images, None if targets is None else targets.to(device))
         self._images = images
@@ -82,7 +82,7 @@ class ResidentImages(TensorSource):
 
 
 class StoredImages(Source):
-    """Images that are decoded by threads, a few batches ahead of the device."""
+    """Images that are decoded by threads and prefetched a few batches ahead."""
 
     def __init__(
         self,

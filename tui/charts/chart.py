@@ -17,11 +17,11 @@ from tui.format.numbers import duration, number
 from tui.format.text import literal
 
 STYLES = ("train", "validation", "other", "third")
-"""The looks of a curve, each with a colour of the theme and a marker."""
+"""Styles of a curve, each with a colour of the theme and a marker."""
 SERIES = tuple(f"series-{place}" for place in range(1, 13))
-"""Looks of curves of the same kind, as of several runs; each with a marker and a colour."""
+"""Styles of curves of the same kind, as of several runs; each with a marker and a colour."""
 MOST_SERIES = len(SERIES)
-"""Curves that can be told apart."""
+"""Number of curves that can be distinguished."""
 _MARKERS = {"train": "", "validation": "●", "other": "▲", "third": "■"} | dict(
     zip(SERIES, "●▲■▼○△□▽+×*#", strict=True)
 )
@@ -46,7 +46,7 @@ class Curve:
 
 
 def marker_of(style: str) -> str:
-    """The marker of a look, empty for none."""
+    """Return the marker of a style, empty for none."""
     return _MARKERS[style]
 
 
@@ -84,7 +84,7 @@ class Chart(Canvas):
         self._wanted: tuple[Plot, int, int] | None = None
         self._drawing = False
         self.sent = 0
-        """Cells of the picture before that the newest one has changed."""
+        """Cells that changed from the previous frame to the newest."""
         self.log_scale = False
         self.smooth = False
         self.span: Pair | None = None

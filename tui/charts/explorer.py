@@ -1,4 +1,4 @@
-"""A chart with a cursor, to be looked at closely: zoom, pan, and values at any point."""
+"""A chart to explore with a cursor: zoom, pan, and values at any point."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ChartExplorer(Chart, can_focus=True):
         return action != "whole" or self.span is not None or self.cursor is not None
 
     def action_move(self, points: int) -> None:
-        """Move the cursor over points; where they lie closely, by a column at least."""
+        """Move the cursor over points; where they are dense, by a column at least."""
         at = [x for x in self._places() if self.span is None or _inside(x, self.span)]
         if not at:
             return
@@ -80,7 +80,7 @@ class ChartExplorer(Chart, can_focus=True):
         self._see(centre - share * width, width)
 
     def action_pan(self, step: int) -> None:
-        """See what lies beside."""
+        """Pan to the left or to the right."""
         if self.span is not None:
             low, high = self.span
             self._see(low + step * _PAN * (high - low), high - low)
@@ -127,7 +127,7 @@ class ChartExplorer(Chart, can_focus=True):
         return (at[0], at[-1]) if at and at[-1] > at[0] else None
 
     def _next(self, at: list[float], cursor: float, points: int) -> float:
-        """The place so many points on, each at least a column away from the one before."""
+        """Return the x of the ``points``-th next point, counting one for each column."""
         column = (at[-1] - at[0]) / max(1, self.size.width)
         for _ in range(abs(points)):
             if points > 0:
@@ -156,7 +156,7 @@ class ChartExplorer(Chart, can_focus=True):
         self.redraw()
 
     def _frame(self) -> tuple[int, int] | None:
-        """The columns between which the curves lie, read off the chart's upper edge."""
+        """Return the columns that bound the curves, from the chart's upper edge."""
         edge = self._lines[1].plain if len(self._lines) > 1 else ""
         left, right = edge.find("┌"), edge.find("┐")
         return (left + 1, right - 1) if 0 <= left < right else None

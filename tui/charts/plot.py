@@ -1,4 +1,4 @@
-"""Charts as text: curves are thinned to what a terminal can show and drawn by plotext."""
+"""Charts as text: curves are downsampled to what a terminal can show and drawn by plotext."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Segment = list[Pair]
 _LIMIT = 1e30
 _FAINT = 0.45
 _PARTS = 20
-"""A mean goes over no more than so large a part of a curve, lest it lags far behind."""
+"""A smoothing window covers at most one in this many parts of a curve, to bound its lag."""
 _MARKER_CELLS = 8
 """Between markers where there are many points."""
 _TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 """Seconds between ticks on an axis of time; whole days beyond."""
 _building = threading.Lock()
-"""plotext has one figure, whoever draws."""
+"""A lock, as plotext has one global figure."""
 
 MINIMUM = (16, 4)
 """Columns and rows below which nothing can be drawn."""
@@ -125,7 +125,7 @@ def _apart(points: Sequence[Pair], span: Pair, columns: int) -> list[Pair]:
 
 
 def _seen(segments: Sequence[Segment], plot: Plot, span: Pair, columns: int) -> list[Segment]:
-    """The segments as they are drawn: on their scale, the part in the span, thinned."""
+    """Return the segments as drawn: on their scale, the part in the span, downsampled."""
     parts = [within(on_scale(segment, plot.log), span) for segment in segments]
     return [thin(part, columns, span) for part in parts if part]
 
@@ -139,7 +139,7 @@ def segments_of(points: Sequence[Pair], log: bool) -> list[Segment]:
 def within(points: Sequence[Pair], span: Pair) -> Segment:
     """The points in a part of the x axis, and where lines from them cross its ends.
 
-    plotext ends the process at a line that leads too far out of the picture.
+    plotext crashes the process at a line that leads too far out of the chart.
     """
     low, high = span
     first = next((i for i, (x, _) in enumerate(points) if x >= low), len(points))

@@ -1,4 +1,4 @@
-"""A chart of up to twelve curves of the same kind, told apart by colour and by marker."""
+"""A chart of up to twelve curves of the same kind, distinguished by colour and by marker."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class SeriesChart(ChartExplorer):
         """The cursor, or what is drawn, may be another one."""
 
     def redraw(self) -> None:
-        """Draw again, and say so."""
+        """Redraw, and post a message."""
         super().redraw()
         self.post_message(self.Redrawn())
 

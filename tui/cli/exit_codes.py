@@ -8,4 +8,4 @@ USAGE = 2
 INTERRUPTED = 130
 """Ended by ctrl+c."""
 TERMINATED = 143
-"""Ended by the system (SIGTERM); a run goes on from its checkpoint by ``--resume``."""
+"""Ended by the system (SIGTERM); a run is resumed from its checkpoint by ``--resume``."""

@@ -45,13 +45,13 @@ class Reading:
 
     @classmethod
     def so_far(cls, run: RunDirectory) -> Reading:
-        """All that happened until now is known, and will not be told again."""
+        """Start after all events so far, which are not reported again."""
         reading = cls(run)
         reading.follower.catch_up(reading.history)
         return reading
 
     def go_on(self) -> None:
-        """Let the last word of an earlier worker count no more."""
+        """Ignore the final event of an earlier worker."""
         self.history.ending = None
 
 
@@ -64,14 +64,14 @@ def follow(
 ) -> History:
     """Report what happens in ``run`` until its last event, or until ``enough`` says so.
 
-    ``alive`` tells whether whoever trains still does: one who is gone says nothing more.
-    ``reading`` is what is known already.
+    ``alive`` returns whether the worker is running: one that has exited writes no more events.
+    ``reading`` has the events read already.
     """
     reading = reading or Reading(run)
     history, follower = reading.history, reading.follower
     living = True
     while living and not history.ended and not enough():
-        living = alive()  # asked before reading, so that no last word is missed
+        living = alive()  # checked before reading, so that no final event is missed
         for event in follower.new():
             history.apply(event)
             reporter.event(event, history)

@@ -17,16 +17,16 @@ _BAR_CELLS = 12
 
 
 class Reporter(Protocol):
-    """Tells a person or a program what happens in a run."""
+    """Reports the events of a run to the user or to a program."""
 
     def event(self, event: Event, history: History) -> None:
-        """Something happened; ``history`` knows it already."""
+        """Report an event, which ``history`` already includes."""
 
     def show(self, history: History) -> None:
         """Some time has passed."""
 
     def note(self, text: str) -> None:
-        """Say something that is not from the run."""
+        """Print a message that is not from the run."""
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -82,12 +82,12 @@ class MovingLine:
         self._shown = ""
 
     def event(self, event: Event, history: History) -> None:
-        """A lasting line for a message or the end; the moving line tells the rest."""
+        """Print a permanent line for a message or the end; the moving line has the rest."""
         if isinstance(event, Log | Finished | Stopped):
             self.note(describe(event, self._metric))
 
     def show(self, history: History) -> None:
-        """Draw the line anew if it says something else."""
+        """Redraw the line if its text has changed."""
         width = shutil.get_terminal_size().columns - 1
         text = fitting(progress_parts(self._name, self._metric, history), width)
         if text != self._shown and not history.ended:

@@ -14,7 +14,7 @@ from tui.format.text import literal
 Record = Mapping[str, Any]
 
 AT_LENGTH = 3
-"""Up to so many records are shown with all that is in them, more with a line each."""
+"""Up to this number, records are shown in full, more with a line each."""
 MOST = 50
 """More lines than these are counted only."""
 

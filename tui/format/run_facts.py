@@ -12,7 +12,7 @@ from tui.format.numbers import amount, duration, number
 
 
 def facts(summary: RunSummary, history: History) -> dict[str, str]:
-    """Names and values: what, where, how far, how good; what is not known is left out."""
+    """Names and values: what, where, how far, how good; unknown values are left out."""
     started, model, progress = history.started, history.model, history.progress
     known = {
         "run": summary.id,

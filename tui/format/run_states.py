@@ -14,4 +14,4 @@ STATES: dict[State, tuple[str, str]] = {
     State.LOST: ("? lost", "$error"),
 }
 RESUMABLE = (State.LOST, State.INTERRUPTED, State.STOPPED, State.FAILED)
-"""States from which a run can go on."""
+"""States from which a run can be resumed."""

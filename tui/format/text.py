@@ -1,7 +1,7 @@
 """The one door through which text from outside reaches the screen.
 
 Names, file names, log lines, data and messages of errors are shown as they are: markup in them is
-not interpreted, escape sequences are made visible and harmless.
+not interpreted, escape sequences are made visible (sanitized).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from tui.report.page import Point
 WIDTH, HEIGHT = 720, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 10, 40
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Told apart by colour-blind eyes too (Okabe and Ito)."""
+"""A palette for colour-blind users too (Okabe and Ito)."""
 _DASHES = ("none", "7 3", "2 3", "9 3 2 3")
 
 

@@ -34,7 +34,7 @@ def abilities(environ: Mapping[str, str]) -> Abilities:
 def knows_plain_only(environ: Mapping[str, str]) -> bool:
     """Whether the terminal shows ASCII only, by its kind or by the locale that was set for it.
 
-    Where no locale is set, as in most containers, that says nothing of the terminal.
+    Where no locale is set, as in most containers, that is no information about the terminal.
     """
     if environ.get("TERM", "").partition("-")[0] in _PLAIN_TERMINALS:
         return True

@@ -14,7 +14,7 @@ from engine.files.paths import logs_folder
 
 
 def describe(error: BaseException) -> str:
-    """Write a report about ``error``; returns one line that says what happened and where it is."""
+    """Write a report about ``error``; returns one line with the error and the report's path."""
     where = write_report(error) or "nowhere (the folder for logs cannot be written)"
     return f"Internal error: {type(error).__name__}: {str(error)[:300]}. The report is at {where}"
 

@@ -1,4 +1,4 @@
-"""An application that answers each key before it looks at the next one."""
+"""An application that handles each key before the next one."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class KeysInOrder(App[str]):
     """Holds back what was typed until that which was typed before has done its work.
 
     Textual gives a key at once to the widget that has the focus, where it takes its turn. Over a
-    slow line, or when somebody types ahead, many come together: then the *d* of "/digits" would
-    not be a part of what is searched for, it would delete.
+    slow line, or when the user types ahead, many come together: then the *d* of "/digits" would not
+    be a part of what is searched for, it would delete.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class KeysInOrder(App[str]):
 
 
 async def _pass(asked: Sequence[MessagePump]) -> None:
-    """Wait until each has done what it was told before now, and what the one before told it."""
+    """Wait until each has handled its earlier messages, and those from the one before."""
     for node in asked:
         done = asyncio.Event()
         if node.call_later(done.set):

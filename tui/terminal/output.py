@@ -46,7 +46,7 @@ def owned() -> Iterator[None]:
 
 
 def _end_with_terminal() -> None:
-    """Let the program end when its terminal is closed, also where the system would not tell it.
+    """End the program when its terminal is closed, even where the system sends no signal.
 
     Without a terminal nothing could end it, and Textual would read its end over and over.
     """
@@ -57,7 +57,7 @@ def _end_with_terminal() -> None:
 
 def _await_hangup() -> None:
     terminal = select.poll()
-    terminal.register(0, 0)  # a hang-up is told unasked
+    terminal.register(0, 0)  # a hang-up is reported without a request
     if any(event & select.POLLHUP for _, event in terminal.poll()):
         os.kill(os.getpid(), signal.SIGHUP)
 

@@ -1,4 +1,4 @@
-"""The themes: light, dark, one of highest contrast, one for eyes that do not tell all colours."""
+"""The themes: light, dark, one of highest contrast, one for colour-blind users."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Title:
         self._shown: str | None = None
 
     def show(self, text: object) -> None:
-        """Show ``text``, harmless and on one line; the same text again costs nothing."""
+        """Show ``text``, sanitized and on one line; the same text again costs nothing."""
         title = plain(text, _LIMIT)
         if not self._possible or title == self._shown:
             return

@@ -49,7 +49,7 @@ def find_time_column(table: pa.Table) -> str:
 
 
 def read_times(table: pa.Table, name: str, counted: bool = False) -> TimeColumn:
-    """Read the times of a column; whole numbers are valid only if ``counted``.
+    """Read the times of a column; with ``counted``, whole numbers are counts, not dates.
 
     Raises :class:`DataError` with the first row that has no time.
     """

@@ -1,4 +1,4 @@
-"""``dltui doctor``: what there is on this machine, and what is wrong with it."""
+"""``dltui doctor``: the hardware and software of this machine, and problems with them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def execute(options: Namespace) -> int:
-    """Look at everything; the exit status is 1 when something is wrong."""
+    """Check everything; the exit status is 1 when something is wrong."""
     findings = examine()
     if options.json:
         console.as_json(findings)
@@ -56,7 +56,7 @@ def execute(options: Namespace) -> int:
 
 
 def examine() -> dict[str, Any]:
-    """Everything that there is to know, as JSON takes it."""
+    """Return all results as JSON takes them."""
     torch, problem = _probe()
     driver = installed_driver()
     findings: dict[str, Any] = {
@@ -118,7 +118,7 @@ def _memory() -> dict[str, int]:
 
 
 def _disk(folder: Path) -> dict[str, int]:
-    """Of the disk that ``folder`` lies on, or will lie on."""
+    """Return sizes of the disk that ``folder`` is on, or will be on."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     usage = shutil.disk_usage(there)
     return {"total": usage.total, "free": usage.free}

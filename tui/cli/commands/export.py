@@ -27,7 +27,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def execute(options: Namespace) -> int:
-    """Export, load back, compare; say so only when it agrees."""
+    """Export, load back, compare; report success only when both agree."""
     with Advisor() as advisor:
         answer = advisor.ask(
             "export", run=options.run, destination=options.destination, form=options.form

@@ -1,4 +1,4 @@
-"""``dltui predict RUN …``: what a finished run says to new inputs."""
+"""``dltui predict RUN …``: predictions of a finished run for new inputs."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def execute(options: Namespace) -> int:
-    """Push, after it was said what goes where, and answered with yes."""
+    """Push, after showing what is uploaded where, and a confirmation."""
     run = RunDirectory.open(runs_folder(), options.run)
     if not options.yes and not _confirmed(run.id, options.repository, options.private):
         console.line("Nothing was pushed.")

@@ -1,4 +1,4 @@
-"""``dltui queue``: runs one after another, or one on each GPU, while nobody is there."""
+"""``dltui queue``: runs one after another, or one on each GPU, unattended."""
 
 from __future__ import annotations
 

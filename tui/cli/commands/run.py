@@ -57,7 +57,7 @@ _ENOUGH = 2
 _WAIT_SECONDS = 10
 _POLL_SECONDS = 0.2
 _TERMINATION_SECONDS = 90.0
-"""So long the first machine has for a last checkpoint, which needs the others."""
+"""Time-out for the main node's last checkpoint, which needs the others."""
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -83,7 +83,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def execute(options: Namespace) -> int:
-    """Train a preset or go on with a run; the exit status says how it ended."""
+    """Train a preset or resume a run; returns the exit status."""
     if options.in_process:
         return _train_here(options)
     if (place := _elsewhere(options)) is not None:
@@ -113,7 +113,7 @@ def _elsewhere(options: Namespace) -> Place | None:
 
 
 def _join_others(place: Place) -> int:
-    """Train beside the first machine until it is through; SIGTERM is its to answer first."""
+    """Train with the main node until it has finished; it handles SIGTERM first."""
     with Interrupts(signal.SIGTERM) as terminations, Interrupts() as interrupts:
         told = 0.0
 
@@ -149,7 +149,7 @@ def _end_of(run: RunDirectory) -> State:
 
 
 def _chosen(options: Namespace) -> RunDirectory:
-    """The run to go on with, or a new one."""
+    """Return the run to resume, or a new one."""
     if options.resume not in (None, _AUTO):
         if options.preset:
             raise UserError(
@@ -174,7 +174,7 @@ def _is_over(run: RunDirectory, auto: bool) -> bool:
 
 @dataclass(frozen=True)
 class _Joined:
-    """A run that goes on, here or by whoever started it."""
+    """A running run, started here or elsewhere."""
 
     run: RunDirectory
     handle: Handle | None
@@ -251,7 +251,7 @@ def _follow(joined: _Joined, reporter: Reporter, terminations: Interrupts) -> in
 
 
 def _await_exit(handle: Handle | None) -> None:
-    """Give the worker a moment to leave after its last word."""
+    """Wait briefly for the worker to exit after its final event."""
     # Its work is done by then; what keeps it does not matter to the one who waits.
     if handle is not None:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""``dltui show RUN``: what is known of one run."""
+"""``dltui show RUN``: the details of one run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def execute(options: Namespace) -> int:
 
 
 def _record(summary: RunSummary, history: History, report: dict[str, Any] | None) -> dict[str, Any]:
-    """The row of ``dltui runs`` with the configuration, the last words and the report."""
+    """Return the row of ``dltui runs`` with the configuration, the last events and the report."""
     progress = history.progress
     return summary.record() | {
         "path": str(summary.run.path),

@@ -1,4 +1,4 @@
-"""``dltui submit PRESET --to CLUSTER``: train on a machine that a cluster hands out."""
+"""``dltui submit PRESET --to CLUSTER``: train on a cluster."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def execute(options: Namespace) -> int:
-    """Search, and say what was found."""
+    """Search, and print the results."""
     if options.resume:
         require_optuna()
         sweep = SweepDirectory.open(sweeps_folder(), options.resume)
@@ -78,7 +78,7 @@ def _config(options: Namespace) -> SweepConfig:
 
 
 def _follow(sweep: SweepDirectory, process: Popen[bytes]) -> int:
-    """Tell each trial that ends; the first ctrl+c stops the sweep, the second leaves."""
+    """Print each trial that ends; the first ctrl+c stops the sweep, the second leaves."""
     console.line(f"sweep {sweep.name}")
     told: set[int] = set()
     with Interrupts() as interrupts:
