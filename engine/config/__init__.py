@@ -1,1 +1,1 @@
-"""What can be set in an experiment; loads nothing heavy."""
+"""The configuration of an experiment; imports nothing heavy."""

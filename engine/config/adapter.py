@@ -15,7 +15,7 @@ TARGET_PRESETS = (ALL_LINEAR, ATTENTION, PEFT_DEFAULT)
 
 
 class AdapterConfig(Section):
-    """Which small set of weights is trained in place of the whole network."""
+    """The fine-tuning method and the layers that it adapts."""
 
     method: Literal["none", "lora", "dora", "rslora"] = option(
         "none", "Fine-tuning method; none trains the network itself"

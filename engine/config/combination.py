@@ -1,4 +1,4 @@
-"""How several adapters become one: peft's ways of weighted merging, by its names."""
+"""Merging of several adapters into one: peft's weighted methods, by peft's names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BY_RANK = tuple(name for name in METHODS if name != "cat" and not name.endswith(
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """Which adapters, how much of each, and how."""
+    """The adapters to merge, their weights, and the method."""
 
     runs: Sequence[str]
     weights: Sequence[float]

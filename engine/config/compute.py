@@ -13,7 +13,7 @@ Kernel = Literal["auto", "fused", "foreach", "forloop"]
 
 
 class ComputeConfig(Section):
-    """Where and in which number format the run computes.
+    """Device, precision and implementation of the computation.
 
     ``tf32`` is on by default. It matters for ``precision=float32`` only, for ``auto`` is bfloat16
     on the GPUs that have TF32. It keeps the range of float32 and more mantissa than bfloat16 (10

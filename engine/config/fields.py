@@ -1,4 +1,4 @@
-"""What a field of a configuration tells about itself: type, bounds, unit, help.
+"""Fields of a configuration and their description: type, bounds, unit, help.
 
 :func:`option` declares a field; :func:`describe` reads all fields of a section back. The form, the
 error messages and the command line know fields only through :class:`FieldSpec`, so a new
@@ -105,7 +105,7 @@ class FieldSpec:
 
     @property
     def allowed(self) -> str:
-        """What may be given, in words: ``a whole number from 1 to 64``."""
+        """The allowed values in words: ``a whole number from 1 to 64``."""
         if self.kind == "choice":
             return "one of " + ", ".join(self.choices)
         if self.kind == "list" and self.choices:
@@ -150,7 +150,7 @@ def describe(section: type[BaseModel], prefix: str = "") -> Iterator[FieldSpec]:
 
 
 def spec_of(name: str, info: FieldInfo) -> FieldSpec:
-    """What one field tells about itself; ``name`` is its dotted name."""
+    """Describe one field; ``name`` is its dotted name."""
     inner, optional = _without_none(info.annotation)
     kind, choices, item = _kind(inner)
     bounds = {

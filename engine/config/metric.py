@@ -1,4 +1,4 @@
-"""What a metric is called, and which direction is better."""
+"""Metrics: their names, and which direction is better."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Metric:
     """A number that tells how good a network is."""
 
     name: str
-    """As in events and files: ``accuracy``."""
+    """The name in events and files: ``accuracy``."""
     higher_is_better: bool = True
     percent: bool = False
     """Whether it is a share that people read in percent."""

@@ -23,7 +23,7 @@ MOVED = {
     "engine.training.batch": "engine.batches.source",
     "engine.views": "engine.reports.views",
 }
-"""What a plug-in or a program around runs needs: old name, new name."""
+"""New names by the old ones, of modules that plug-ins and programs around runs import."""
 
 
 class _Finder(MetaPathFinder, Loader):

@@ -168,7 +168,7 @@ def _sentence(
     fields: Mapping[str, FieldSpec],
     known: Mapping[str, FieldSpec],
 ) -> str:
-    """What is wrong; of a field that does not exist, which of the ``known`` may be meant."""
+    """Return the problem; for an unknown field, with the nearest of the ``known``."""
     if details["type"] == "extra_forbidden":
         return _unknown(name, known)
     spec = fields.get(name)

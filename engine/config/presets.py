@@ -113,7 +113,7 @@ def _toml_files(folder: Path) -> list[Path]:
 
 
 def _all_presets() -> list[Preset]:
-    """Where the presets are, by name; one's own hide shipped ones."""
+    """Return the files of the presets by name; the user's own hide shipped ones."""
     found: dict[str, Preset] = {}
     for folder, shipped in ((_shipped_folder(), True), (presets_folder(), False)):
         found |= {path.stem: Preset(path.stem, path, shipped) for path in _toml_files(folder)}

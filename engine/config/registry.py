@@ -34,7 +34,7 @@ S = TypeVar("S", bound=TaggedSection)
 
 @dataclass
 class Plugins(Generic[S]):
-    """What the installed packages offer for one registry."""
+    """The sections that installed packages add to one registry."""
 
     sections: dict[str, type[S]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
@@ -115,12 +115,12 @@ class Registry(Generic[S], Mapping[str, type[S]]):
 
     @property
     def plugins(self) -> Mapping[str, type[S]]:
-        """What other packages have added."""
+        """The sections that other packages have added."""
         return self._plugins.sections
 
     @property
     def broken(self) -> Mapping[str, str]:
-        """What other packages would add but cannot, and why not."""
+        """The additions of other packages that failed, and why."""
         return self._plugins.problems
 
     @cached_property

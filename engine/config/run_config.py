@@ -115,7 +115,7 @@ class RunConfig(Section):
         return self.model_dump(mode="json", exclude_none=True)
 
     def changes(self) -> Tree:
-        """As :meth:`values`, without what equals its default; kinds are always kept."""
+        """Return :meth:`values` without fields at their defaults; kinds are always kept."""
         changed = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
         for section in REGISTRIES:
             changed.setdefault(section, {})

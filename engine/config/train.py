@@ -8,7 +8,7 @@ from engine.config.fields import Section, option
 
 
 class TrainConfig(Section):
-    """How the weights are updated, and when the run evaluates, saves and ends."""
+    """Optimization of the weights, and when the run evaluates, saves and ends."""
 
     epochs: int = option(10, "Epochs: passes over the training data", ge=1, le=100_000)
     max_steps: int | None = option(

@@ -17,7 +17,7 @@ _CLASSES = ("tabular_classification",)
 
 @dataclass(frozen=True, slots=True)
 class BuiltinData:
-    """What is known of a built-in data set before it is made."""
+    """The description of a built-in data set, known before it is made."""
 
     place: str
     """``module:function`` of what makes it."""

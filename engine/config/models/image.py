@@ -1,4 +1,4 @@
-"""What the sections of models on images share."""
+"""The fields that image models share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.config.models.base import ModelConfig
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """What the images looked like on which weights were trained before."""
+    """Size and normalization of the images on which weights were pre-trained."""
 
     size: int
     mean: tuple[float, ...]
@@ -19,7 +19,7 @@ class Preprocessing:
 
 
 class ImageModelConfig(ModelConfig):
-    """Which layers learn, for networks that may have been trained before."""
+    """Trained layers and their learning rates, for networks that may be pre-trained."""
 
     preprocessing: ClassVar[str]
     """``package.module:name`` of a function that tells what pre-trained weights ask for."""

@@ -19,7 +19,7 @@ SUGGESTED = (
 
 
 class ImageTransformerConfig(ImageModelConfig, PretrainedModelConfig):
-    """Where the weights come from; without a place, the size of a ViT from scratch."""
+    """The pre-trained weights, or the size of a ViT from scratch."""
 
     kind: Literal["image_transformer"] = "image_transformer"
     title = "transformer on images"

@@ -1,4 +1,4 @@
-"""What the sections of transformers share: weights to begin with, or the size of a new network."""
+"""The fields that transformers share: pre-trained weights, or the size of a new network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATH_HELP = "Name on the Hugging Face hub, a folder, or a finished run; empty tr
 
 
 class PretrainedModelConfig(ModelConfig):
-    """Where the weights come from; without a place, how large the network is."""
+    """The pre-trained weights, or the size of a network from scratch."""
 
     base_name = "engine.config.models.weights_path:base_of"
 
@@ -54,7 +54,7 @@ class PretrainedModelConfig(ModelConfig):
 
     @property
     def from_scratch(self) -> bool:
-        """Whether there are no weights to begin with."""
+        """Whether there are no pre-trained weights."""
         return not self.path
 
     def exported(self, folder: Path) -> Self:

@@ -9,7 +9,7 @@ from engine.config.models.base import ModelConfig
 
 
 class RecurrentConfig(ModelConfig):
-    """What all recurrent networks share."""
+    """The fields that all recurrent networks share."""
 
     implementation = "engine.models.recurrent:build"
     cell: ClassVar[Literal["lstm", "gru"]]

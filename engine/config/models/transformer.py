@@ -17,7 +17,7 @@ SUGGESTED = (
 
 
 class TransformerConfig(PretrainedModelConfig):
-    """Where the weights come from; without a place, the size of a network from scratch."""
+    """The pre-trained weights, or the size of a network from scratch."""
 
     kind: Literal["transformer"] = "transformer"
     title = "transformer"

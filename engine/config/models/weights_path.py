@@ -1,4 +1,4 @@
-"""Where pre-trained weights are read from: a folder, a finished run, or a name on the hub."""
+"""The source of pre-trained weights: a folder, a finished run, or a name on the hub."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def base_of_adapter(place: str) -> str:
 
 
 def source_of(path: str) -> str:
-    """What transformers is asked for: a folder if ``path`` is one or a finished run, else a name.
+    """Return the argument for transformers: a folder if ``path`` is one or a run, else a name.
 
     Raises :class:`TrainingError` for a folder that holds no model.
     """
@@ -42,7 +42,7 @@ def source_of(path: str) -> str:
 
 
 def base_of(config: PretrainedModelConfig) -> str:
-    """Where the pre-trained weights of a section are, as transformers and peft find them.
+    """Return the source of the pre-trained weights, as transformers and peft find it.
 
     Empty for new weights, and for an adapter: a further one on top of it could not name its base.
     """

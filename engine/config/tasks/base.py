@@ -12,11 +12,11 @@ class TaskConfig(TaggedSection):
     """A task's fields, and what can be known of it without loading anything heavy."""
 
     domain: ClassVar[str] = ""
-    """Where it is listed: vision, text, generation, time series or tabular."""
+    """The list that shows it: vision, text, generation, time series or tabular."""
     models: ClassVar[tuple[str, ...]] = ()
     """Kinds of model that suit it; the first is the usual choice."""
     metrics: ClassVar[tuple[Metric, ...]] = ()
-    """What an evaluation yields; the first decides which weights are best."""
+    """The metrics of an evaluation; the first decides which weights are best."""
 
     @property
     def metric_names(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from engine.config.tasks.base import TaskConfig
 
 
 class GenerationConfig(TaskConfig):
-    """How a text is written for samples and predictions."""
+    """Sampling of generated texts, for samples and predictions."""
 
     domain = "generation"
     models = ("transformer",)

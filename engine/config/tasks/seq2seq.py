@@ -60,5 +60,5 @@ class Seq2SeqConfig(TaskConfig):
     )
 
     def metric(self, name: str = "") -> Metric:
-        """As :meth:`TaskConfig.metric`; without written texts the loss decides."""
+        """Return the metric of this name; without generated texts the loss decides."""
         return super().metric(name or ("" if self.eval_rows else "loss"))

@@ -9,7 +9,7 @@ from engine.config.tasks.base import TaskConfig
 
 
 class TabularConfig(TaskConfig):
-    """Which columns mean what."""
+    """The roles of the columns."""
 
     domain = "tabular"
     models = ("mlp",)
