@@ -102,6 +102,33 @@ if SST2.is_file():
     }
 
 
+WORDS = [f"word{i}" for i in range(500)]
+
+
+def write_rows(folder: Path, random: Any) -> None:
+    """``rows.parquet``: numbers of two classes, drawn by a generator of numpy."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    numbers = random.normal(size=(20_000, 20)).astype(np.float32)
+    columns = {f"x{i}": numbers[:, i] for i in range(20)}
+    labels = (numbers[:, :3].sum(axis=1) > 0).astype(np.int64)
+    pq.write_table(pa.table(columns | {"label": labels}), folder / "rows.parquet")
+
+
+def write_texts(folder: Path, random: Any, count: int, length: int) -> None:
+    """``texts.parquet``: ``count`` texts of ``length`` words, in two classes."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    words = np.array(WORDS)
+    texts = [" ".join(words[random.integers(0, len(words), length)]) for _ in range(count)]
+    table = pa.table({"text": texts, "label": random.integers(0, 2, count)})
+    pq.write_table(table, folder / "texts.parquet")
+
+
 def write_data(folder: Path) -> None:
     """Numbers of two classes, texts of one length, and a small BERT."""
     import numpy as np
@@ -112,19 +139,13 @@ def write_data(folder: Path) -> None:
     from engine.data.builtin.docstrings import docstrings
 
     random = np.random.default_rng(0)
-    numbers = random.normal(size=(20_000, 20)).astype(np.float32)
-    columns = {f"x{i}": numbers[:, i] for i in range(20)}
-    labels = (numbers[:, :3].sum(axis=1) > 0).astype(np.int64)
-    pq.write_table(pa.table(columns | {"label": labels}), folder / "rows.parquet")
-    words = np.array([f"word{i}" for i in range(500)])
-    texts = [" ".join(words[random.integers(0, 500, 60)]) for _ in range(2000)]
-    marks = random.integers(0, 2, 2000)
-    pq.write_table(pa.table({"text": texts, "label": marks}), folder / "texts.parquet")
+    write_rows(folder, random)
+    write_texts(folder, random, count=2000, length=60)
     documented = docstrings().train.slice(0, 1500)
     questions = [f"What is in {package}?" for package in documented["package"].to_pylist()]
     answers = pa.table({"prompt": questions, "completion": documented["text"]})
     pq.write_table(answers, folder / "answers.parquet")
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
     (folder / "vocab.txt").write_text("\n".join(vocabulary))
     transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder / "bert")
     transformers.BertForSequenceClassification(

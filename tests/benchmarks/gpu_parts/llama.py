@@ -1,19 +1,22 @@
 """Large language models: QLoRA at 7 billion in 8 GB, and LoRA against full fine-tuning at 1.
 
 Weights are random and made on the device, for nothing here depends on their values. Updates are
-made of the engine's parts: adapter, quantization, loss in chunks, optimizer, autocast.
+made of the engine's parts: adapter, quantization, loss in chunks, optimizer, autocast. Other parts
+of the benchmark take such networks as a model of a plug-in.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from part import Part, Skipped, main
@@ -24,6 +27,8 @@ from engine.adapters.lora import with_adapter
 from engine.adapters.nf4 import quantize
 from engine.config.adapter import AdapterConfig
 from engine.config.compute import ComputeConfig
+from engine.config.fields import option
+from engine.config.models.transformer import TransformerConfig
 from engine.config.train import TrainConfig
 from engine.hardware.device import Compute, choose
 from engine.models.token_losses import summed_loss
@@ -51,6 +56,59 @@ TINY = {
     "num_hidden_layers": 2, "num_attention_heads": 4,
 }  # fmt: skip
 """For a smoke test."""
+
+
+class RandomTransformer(TransformerConfig):
+    """A BERT or a Llama with random weights, made on the device, with a vocabulary of any size."""
+
+    kind: Literal["random_transformer"] = "random_transformer"  # type: ignore[assignment]
+    title = "transformer with random weights"
+    tasks = ("causal_lm", "text_classification")
+    implementation = "llama:build_random"
+    base_name = "llama:base_of_random"
+
+    num_key_value_heads: int = option(0, "Heads of keys and values; 0 takes as many as of queries")
+
+
+def base_of_random(config: RandomTransformer) -> str:
+    """A name, as pre-trained weights have one, so that an adapter is saved without its base."""
+    del config
+    return "random weights"
+
+
+def build_random(config: RandomTransformer, shape: Any) -> nn.Module:
+    """The network of a section, on the default device: in seconds, where a CPU takes minutes."""
+    import transformers
+
+    size = {
+        "vocab_size": max(config.vocab_size, shape.vocabulary),
+        "hidden_size": config.hidden_size,
+        "intermediate_size": config.intermediate_size or 4 * config.hidden_size,
+        "num_hidden_layers": config.num_hidden_layers,
+        "num_attention_heads": config.num_attention_heads,
+        "max_position_embeddings": max(512, shape.max_length),
+        "pad_token_id": shape.pad_token_id,
+    }
+    if shape.head == "causal_lm":
+        heads = config.num_key_value_heads or config.num_attention_heads
+        made = transformers.LlamaConfig(
+            **size, num_key_value_heads=heads, tie_word_embeddings=True,
+            bos_token_id=shape.bos_token_id, eos_token_id=shape.eos_token_id,
+        )  # fmt: skip
+        return transformers.AutoModelForCausalLM.from_config(made)
+    bert = transformers.BertConfig(**size, num_labels=len(shape.labels))
+    return transformers.AutoModelForSequenceClassification.from_config(bert)
+
+
+def offer_random_transformers(folder: Path) -> None:
+    """Let the engine find :class:`RandomTransformer` as it finds the models of other packages."""
+    about = folder / "dltui_random_transformers-1.dist-info"
+    about.mkdir(parents=True)
+    lines = "Metadata-Version: 2.1", "Name: dltui-random-transformers", "Version: 1", ""
+    (about / "METADATA").write_text("\n".join(lines))
+    entry = "[dltui.models]\nrandom_transformer = llama:RandomTransformer\n"
+    (about / "entry_points.txt").write_text(entry)
+    sys.path.append(str(folder))
 
 
 @dataclass(frozen=True)

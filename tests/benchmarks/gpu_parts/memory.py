@@ -7,15 +7,13 @@ is the one up to the end of training, as there.
 from __future__ import annotations
 
 import gc
-import importlib.util
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
-from part import ROOT, Part, Skipped, main
+from part import Part, Skipped, main, script
 
 from engine import train
 from engine.runs.events import Progress
@@ -26,19 +24,6 @@ BOUND = 0.10
 SHAPES = ("CNN", "ResNet-18", "ViT", "BERT", "GPT-2, LoRA, 1,024 tokens", "MLP")
 SMALLEST = "ViT"
 """The shape that takes the least time, tried where nothing can be measured."""
-
-
-def shapes() -> dict[str, Any]:
-    """Those of the script of the same name in the folder above, which has names in common."""
-    path = ROOT / "tests" / "benchmarks" / "memory.py"
-    spec = importlib.util.spec_from_file_location("memory_shapes", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"cannot import {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where its dataclass looks for it
-    spec.loader.exec_module(module)
-    found: dict[str, Any] = module.SHAPES
-    return found
 
 
 def clear() -> None:
@@ -72,7 +57,7 @@ def told_and_trained(shape: Any, part: Part, row: dict[str, Any], home: Path) ->
 
 def rows(part: Part) -> None:
     """A row for each run; the smallest alone where peaks are not measured."""
-    known = shapes()
+    known = script("memory").SHAPES
     for name in SHAPES if part.cuda and not part.smoke else (SMALLEST,):
         with part.measured(name) as row, tempfile.TemporaryDirectory() as home:
             os.environ["DLTUI_HOME"] = home

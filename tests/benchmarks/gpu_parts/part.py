@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib.util
 import json
 import platform
 import sys
@@ -97,6 +98,19 @@ class Part:
         figures.setdefault("seconds", round(time.perf_counter() - begun, 3))
         self.row(name, **figures)
         _release()
+
+
+def script(name: str) -> Any:
+    """Import a script of ``tests/benchmarks``, which may have the name of a part."""
+    spec = importlib.util.spec_from_file_location(
+        f"benchmark_{name}", ROOT / "tests" / "benchmarks" / f"{name}.py"
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot import {name}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where its dataclasses look for it
+    spec.loader.exec_module(module)
+    return module
 
 
 def describe(error: BaseException) -> str:

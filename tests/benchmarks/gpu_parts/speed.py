@@ -1,56 +1,82 @@
 """Updates a second: the engine against the bare loop and transformers' Trainer; the card's use.
 
+All loops are those of ``tests/benchmarks/loops.py``; ``dltui`` is a whole run of the engine with a
+directory, events and a checkpoint. BERT-base and the Llama (the shape of Llama 3.2 1B) have random
+weights made on the device, whose values do not matter here. What lies before the updates that count
+(ten of them, compiling, in the engine also reading data) and after them (its checkpoint and export)
+is in ``seconds_beside_updates``.
+
 Model FLOPs utilization is the arithmetic that an update needs, whatever is computed for it, as a
-share of the card's dense bfloat16 peak (Chowdhery et al. 2022, "PaLM", appendix B): for a token,
-six operations for each weight of the matrix products (two forward, four backward), four where the
-weight is frozen, and twelve times layers × width × tokens for attention.
+share of the card's dense bfloat16 peak (Chowdhery et al. 2022, "PaLM", appendix B). For a token:
+six operations for each weight of a matrix product (two forward, two for the gradient of its input,
+two for that of the weight), four where the weight is frozen, which has no gradient of its own; and
+for attention ``12 · layers · hidden size · tokens``, as if each token saw all. Embeddings are
+looked up and count nothing; the output layer counts, also where it shares their weights.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
+import shutil
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
-from llama import ADAPTER, ONE, TINY, clear, language_model, updates
-from part import ROOT, Part, Skipped, main
+from llama import ONE, TINY, clear, offer_random_transformers
+from part import Part, Skipped, describe, main, script
+from torch import nn
 
 import engine.training.trainer
-from engine.config.adapter import AdapterConfig
-from engine.config.compute import ComputeConfig
-from engine.config.train import TrainConfig
-from engine.hardware.device import choose
 
-BENCHMARKS = ROOT / "tests" / "benchmarks"
 LOOPS = ("bare", "dltui", "Trainer")
-PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L4": 121e12, "RTX 4090": 165e12}
-"""Dense bfloat16 operations a second by the vendor's data sheets; H100 as SXM."""
-BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}
-SMALL = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
-LEAST_SECONDS = 6.0
-"""Time that a row takes at least on a GPU."""
-
-
-def script(name: str) -> Any:
-    """A script of the folder above; it may have the name of one here."""
-    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
-    if spec is None or spec.loader is None:
-        raise ImportError(f"cannot import {name}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+PEAKS = {
+    "H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "H200 NVL": 835e12, "H200": 989e12,
+    "A100": 312e12, "L40S": 362e12, "L40": 181e12, "L4": 121e12, "RTX 4090": 165e12,
+}  # fmt: skip
+"""Dense bfloat16 operations a second by the vendor's data sheets, with accumulation in float32; the
+first name that a card's name contains."""
+BERT, LLAMA = "BERT-base, 128 tokens", "Llama, 1 billion, LoRA, 1,024 tokens"
+TURN_SECONDS = 1.5
+"""Of updates that count, in each turn; several events of a run fall into it."""
+FIRST_UPDATES = 30
+"""Of the bare loop or the Trainer, to know how many make a turn."""
+ROUNDS = {"MLP": 2, "CNN": 2}
+"""Others take one turn of each loop."""
+EXPECTED = {"MLP": (4.0, 15.0), "CNN": (4.0, 20.0), BERT: (8.0, 35.0), LLAMA: (10.0, 45.0)}
+"""Seconds of a first turn, plain and compiled, for which there must be time."""
+IN_MEMORY = Path("/dev/shm")
+ROOM = 16 << 30
+"""Bytes that checkpoints may take."""
+_BERT_BASE = {
+    "vocab_size": 30_522, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+}  # fmt: skip
 
 
 def experiments(part: Part, folder: Path) -> dict[str, dict[str, Any]]:
-    """By row: the sections of a run without an end of its own."""
-    size = SMALL if part.smoke else BASE
+    """By row, the most important first: the sections of a run without an end of its own."""
+    random = {"kind": "random_transformer"}
+    llama = TINY if part.smoke else {n: v for n, v in ONE.items() if n != "tie_word_embeddings"}
     return {
+        BERT: {
+            "task": {"kind": "text_classification", "max_length": 16 if part.smoke else 128,
+                     "text": "text", "label": "label"},
+            "data": {"kind": "file", "path": str(folder / "texts.parquet")},
+            "model": random | (TINY if part.smoke else _BERT_BASE),
+            "train": {"batch_size": 4 if part.smoke else 64},
+        },
+        LLAMA: {
+            "task": {"kind": "causal_lm", "max_length": 32 if part.smoke else 1024, "text": "text"},
+            "data": {"kind": "file", "path": str(folder / "texts.parquet")},
+            "model": random | llama | {"dropout": 0.0},
+            "adapter": {"method": "lora", "r": 16},
+            "train": {"batch_size": 4},
+        },
         "MLP": {
             "task": {"kind": "tabular_classification"},
             "data": {"kind": "file", "path": str(folder / "rows.parquet")},
@@ -58,18 +84,12 @@ def experiments(part: Part, folder: Path) -> dict[str, dict[str, Any]]:
             "train": {"batch_size": 128},
         },
         "CNN": {
-            "task": {"kind": "image_classification"},
+            "task": {"kind": "image_classification", "image_size": 8 if part.smoke else 32},
             "data": {"kind": "builtin", "name": "digits"},
             "model": {"kind": "cnn", "channels": [8] if part.smoke else [64, 128, 256]},
             "train": {"batch_size": 64},
         },
-        "BERT-base, 128 tokens": {
-            "task": {"kind": "text_classification", "max_length": 16 if part.smoke else 128},
-            "data": {"kind": "file", "path": str(folder / "texts.parquet")},
-            "model": {"kind": "transformer", "vocab_size": 2000, **size},
-            "train": {"batch_size": 4 if part.smoke else 64},
-        },
-    }
+    }  # fmt: skip
 
 
 def configuration(values: dict[str, Any], part: Part, compiled: bool) -> dict[str, Any]:
@@ -81,56 +101,127 @@ def configuration(values: dict[str, Any], part: Part, compiled: bool) -> dict[st
         "learning_rate": 1e-4, "eval_steps": 1_000_000,
     }  # fmt: skip
     precision = "bfloat16" if part.cuda else "float32"
-    made["compute"] = {"device": part.device, "precision": precision, "compile": compiled}
+    threads = 0 if part.cuda else 1
+    made["compute"] = {
+        "device": part.device, "precision": precision, "compile": compiled, "threads": threads,
+    }  # fmt: skip
     return made
 
 
-def write_texts(folder: Path) -> None:
-    """Texts that are longer than any window, so that all are cut to the same length."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+@dataclass
+class Comparison:
+    """The turns of all loops over one network and its data.
 
-    words = [f"word{number}" for number in range(500)]
-    texts = [" ".join(words[(row * 7 + i * i) % 500] for i in range(200)) for row in range(1024)]
-    table = pa.table({"text": texts, "label": [row % 2 for row in range(1024)]})
-    pq.write_table(table, folder / "texts.parquet")
+    Attributes:
+        title: the row.
+        steps: updates of each loop's turn, once known; plain turns tell those of compiled ones.
+    """
+
+    part: Part
+    loops: Any
+    title: str
+    values: dict[str, Any]
+    steps: dict[str, int] = field(default_factory=dict)
+
+    def fill(self, compiled: bool, row: dict[str, Any]) -> None:
+        """Take turns as long as there is time, and note the rates of the loops in the row."""
+        expected = EXPECTED[self.title][compiled]
+        self._wait_for(expected)
+        exercise = self.loops.Exercise(configuration(self.values, self.part, compiled))
+        rates: dict[str, list[float]] = {name: [] for name in LOOPS}
+        beside: dict[str, float] = {}
+        failed: dict[str, str] = {}
+        rounds = 1 if self.part.smoke or compiled else ROUNDS.get(self.title, 1)
+        for name in LOOPS * rounds:
+            if name in failed:
+                continue
+            try:
+                self._wait_for(beside[name] + TURN_SECONDS if name in beside else expected)
+                rate, seconds = self._turn(name, exercise, compiled)
+            except Exception as error:  # noqa: BLE001 - the other loops are measured all the same
+                failed[name] = str(error) if isinstance(error, Skipped) else describe(error)
+                continue
+            rates[name].append(rate)
+            beside.setdefault(name, seconds)
+            expected = min(expected, seconds + 2 * TURN_SECONDS)
+        self._note(row, exercise, rates, beside)
+        if failed:
+            row["not_measured"] = failed
+        if not any(rates.values()):
+            raise Skipped("; ".join(failed.values()))
+
+    def _wait_for(self, seconds: float) -> None:
+        if not self.part.smoke and self.part.seconds_left() < seconds:
+            raise Skipped("no time left in this part's budget")
+
+    def _turn(self, name: str, exercise: Any, compiled: bool) -> tuple[float, float]:
+        """Updates a second of one loop, and the seconds that it took beside these updates."""
+        loop = self.loops.LOOPS[name]
+        steps = self._steps(name, loop, exercise)
+        if compiled:
+            torch.compiler.reset()  # torch compiles one function a few times only
+        clear(exercise.compute)
+        begun = time.perf_counter()
+        rate = loop(exercise, steps)
+        whole = time.perf_counter() - begun
+        return rate, whole - (steps - self.loops.WARM) / rate
+
+    def _steps(self, name: str, loop: Any, exercise: Any) -> int:
+        if self.part.smoke:
+            return 12
+        if name not in self.steps:
+            # The engine tells of its updates four times a second; it is about as fast as the
+            # bare loop.
+            known = self.steps.get("bare") if name == "dltui" else None
+            rate = 0.0 if known else loop(exercise, FIRST_UPDATES)
+            least = self.loops.WARM + 20
+            self.steps[name] = known or max(least, self.loops.WARM + int(rate * TURN_SECONDS))
+        return self.steps[name]
+
+    def _note(
+        self, row: dict[str, Any], exercise: Any, rates: dict[str, Any], beside: dict[str, float]
+    ) -> None:
+        found = {name: median(turns) for name, turns in rates.items() if turns}
+        row["updates_per_second"] = {name: round(rate, 2) for name, rate in found.items()}
+        row["seconds_beside_updates"] = {name: round(value, 1) for name, value in beside.items()}
+        row["batch_size"] = exercise.batch_size
+        for other in ("bare", "Trainer"):
+            pairs = list(zip(rates["dltui"], rates[other], strict=False))
+            if pairs:
+                against = median(ours / theirs for ours, theirs in pairs)
+                row[f"against_{other.lower()}"] = round(against, 3)
+        if "dltui" in found and self.title in (BERT, LLAMA):
+            used(row, self.part, found["dltui"] * exercise.batch_size * self._operations(exercise))
+
+    def _operations(self, exercise: Any) -> float:
+        """Operations that the update needs for each text."""
+        from engine.artifacts.build import build_network
+
+        with torch.device("meta"):
+            network = build_network(exercise.task, exercise.fitted, exercise.compute)
+        frozen = trained = 0
+        for name, layer in network.named_modules():
+            if isinstance(layer, nn.Linear) and not name.endswith(("pooler.dense", "classifier")):
+                trained += layer.weight.numel() * layer.weight.requires_grad
+                frozen += layer.weight.numel() * (not layer.weight.requires_grad)
+        model, tokens = self.values["model"], self.values["task"]["max_length"]
+        attention = 12 * model["num_hidden_layers"] * model["hidden_size"] * tokens
+        return float(tokens * (6 * trained + 4 * frozen + attention))
 
 
-def compare(values: dict[str, Any], part: Part, share: float, row: dict[str, Any]) -> None:
-    """Rates of all loops, each for a third of ``share`` seconds, in turns of two rounds."""
-    loops = script("loops")
-    exercise = loops.Exercise(values)
-    steps = 12 if part.smoke else 40
-    rates: dict[str, list[float]] = {name: [] for name in LOOPS}
-    begun = time.monotonic()
-    for number in range(1 if part.smoke else 3):
-        for name in LOOPS[number % 3 :] + LOOPS[: number % 3]:
-            rates[name].append(loops.LOOPS[name](exercise, steps))
-            if number == 0 and not part.smoke:
-                enough = int(rates[name][0] * share / 9)
-                steps = max(40, min(steps, enough)) if name != "bare" else max(40, enough)
-        if time.monotonic() - begun > share:
-            break
-    best = {name: max(found) for name, found in rates.items() if found}
-    row["updates_per_second"] = {name: round(rate, 2) for name, rate in best.items()}
-    row["against_bare"] = round(best["dltui"] / best["bare"], 3)
-    row["against_trainer"] = round(best["dltui"] / best["Trainer"], 3)
-    row["rounds"] = len(rates["bare"])
-    weights = sum(p.numel() for p in exercise.network().parameters() if p.ndim > 1)
-    length = values["task"].get("max_length")
-    if length:
-        model, batch = values["model"], values["train"]["batch_size"]
-        attention = 12 * model["num_hidden_layers"] * model["hidden_size"] * length
-        used(row, part, best["dltui"] * batch * length * (6 * weights + attention))
+_reached: list[float] = []
+"""Operations a second of the matrix product, once measured."""
 
 
 def used(row: dict[str, Any], part: Part, operations: float) -> None:
-    """Note the operations a second that updates need, and their share of the card's peak."""
+    """Note the operations a second that updates need, and their share of what the card can do."""
     row["teraflops"] = round(operations / 1e12, 3)
     if part.cuda:
         name = torch.cuda.get_device_name()
         peak = next((peak for card, peak in PEAKS.items() if card in name), None)
         row["of_peak"] = round(operations / peak, 3) if peak else "peak unknown"
+        if _reached:
+            row["of_matrix_product"] = round(operations / _reached[0], 3)
 
 
 def matrix_product(part: Part, row: dict[str, Any]) -> None:
@@ -138,8 +229,8 @@ def matrix_product(part: Part, row: dict[str, Any]) -> None:
     size = 256 if part.smoke else 8192
     kind = torch.bfloat16 if part.cuda else torch.float32
     left, right = (torch.randn(size, size, device=part.device, dtype=kind) for _ in range(2))
-    count = 20
-    for _ in range(3):
+    count = 50
+    for _ in range(5):
         left @ right
     if part.cuda:
         torch.cuda.synchronize()
@@ -148,117 +239,41 @@ def matrix_product(part: Part, row: dict[str, Any]) -> None:
         left @ right
     if part.cuda:
         torch.cuda.synchronize()
-    used(row, part, 2 * size**3 * count / (time.perf_counter() - begun))
-
-
-class Tokens(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
-    """Rows of random tokens, which are their own targets."""
-
-    def __init__(self, count: int, length: int) -> None:
-        self._ids = torch.randint(0, 1000, (count, length))
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def __getitem__(self, row: int) -> dict[str, torch.Tensor]:
-        return {"input_ids": self._ids[row], "labels": self._ids[row]}
-
-
-def by_trainer(network: Any, part: Part, tokens: int, compiled: bool, count: int) -> float:
-    """Rows a second of transformers' Trainer."""
-    import transformers
-
-    loops = script("loops")
-    wait = torch.cuda.synchronize if part.cuda else lambda: None
-    watch = loops.Watch(loops.WARM + count, wait)
-
-    class Watching(transformers.TrainerCallback):  # type: ignore[misc]
-        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            del args, control, rest
-            watch.at(state.global_step)
-
-    arguments = transformers.TrainingArguments(
-        output_dir=os.environ["DLTUI_HOME"], max_steps=watch.steps, report_to="none",
-        save_strategy="no", per_device_train_batch_size=4, bf16=part.cuda, use_cpu=not part.cuda,
-        torch_compile=compiled, disable_tqdm=True, logging_steps=10**6,
-    )  # fmt: skip
-    rows = Tokens(4 * watch.steps, tokens)
-    transformers.Trainer(
-        model=network, args=arguments, train_dataset=rows, callbacks=[Watching()]
-    ).train()
-    return float(4 * watch.rate())
-
-
-def llama(part: Part, compiled: bool, row: dict[str, Any]) -> None:
-    """LoRA on a Llama: the engine's adapter against peft's own layers, in a loop and by Trainer."""
-    import peft
-    import transformers
-
-    shape, tokens = (TINY, 32) if part.smoke else (ONE, 1024)
-    precision = "bfloat16" if part.cuda else "float32"
-    compute = choose(ComputeConfig(device=part.device, precision=precision))  # type: ignore[arg-type]
-    count = 2 if part.smoke else 8
-
-    def rate(network: Any) -> float:
-        if compiled:
-            network.compile()
-        cost = updates(network, compute, 4, tokens, TrainConfig(), count)
-        return 4 / cost.seconds
-
-    made = language_model(shape, AdapterConfig(), compute)
-    lora = peft.LoraConfig(r=ADAPTER.r, lora_alpha=ADAPTER.alpha, target_modules="all-linear")
-    adapted = peft.get_peft_model(made.to(compute.dtype), lora)
-    bare = rate(adapted)
-    trainer = by_trainer(adapted, part, tokens, compiled, count)
-    del made, adapted
-    clear(compute)
-    network = language_model(shape, ADAPTER, compute)
-    frozen = sum(p.numel() for p in network.parameters() if not p.requires_grad)
-    trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    ours = rate(network)
-    row |= {
-        "updates_per_second": {
-            "bare, peft": round(bare / 4, 3),
-            "dltui": round(ours / 4, 3),
-            "Trainer": round(trainer / 4, 3),
-        }
-    }
-    row["against_bare"] = round(ours / bare, 3)
-    row["against_trainer"] = round(ours / trainer, 3)
-    row["transformers"] = transformers.__version__
-    attention = 12 * shape["num_hidden_layers"] * shape["hidden_size"] * tokens
-    used(row, part, ours * tokens * (4 * frozen + 6 * trained + attention))
+    operations = 2 * size**3 * count / (time.perf_counter() - begun)
+    row["size"] = size
+    used(row, part, operations)
+    _reached.append(operations)
 
 
 def rows(part: Part) -> None:
     """Plain rows first, then compiled ones, as long as the time lasts."""
-    with tempfile.TemporaryDirectory() as name:
+    # In memory, checkpoints cost no time of a disk.
+    roomy = part.cuda and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if roomy else None) as name:
         folder = Path(name)
         os.environ["DLTUI_HOME"] = name
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        sys.path.append(str(BENCHMARKS))
+        offer_random_transformers(folder / "plugin")
         if part.smoke:
             engine.training.trainer.REPORT_SECONDS = 0.0  # short runs report every update
-        script("speed").write_data(folder)
-        write_texts(folder)
         with part.measured("matrix product, 8192³, bfloat16") as row:
             matrix_product(part, row)
-        known = experiments(part, folder)
-        left = 2 * (len(known) + 1)
+        random, data = np.random.default_rng(0), script("speed")
+        data.write_rows(folder, random)
+        # Longer than any window of the classifier.
+        data.write_texts(folder, random, count=1024, length=200)
+        loops = script("loops")
+        compared = [
+            Comparison(part, loops, title, values)
+            for title, values in experiments(part, folder).items()
+        ]
         for compiled in (False, True):
-            for title in (*known, "Llama, 1 billion, LoRA, 1,024 tokens"):
-                share = part.seconds_left() / left
-                left -= 1
-                with part.measured(f"{title}, compiled" if compiled else title) as row:
-                    if share < LEAST_SECONDS and not part.smoke:
-                        raise Skipped("no time left in this part's budget")
-                    if compiled and part.smoke and title != "MLP":
+            for one in compared:
+                title = f"{one.title}, compiled" if compiled else one.title
+                with part.measured(title) as row:
+                    if compiled and part.smoke and one.title != "MLP":
                         raise Skipped("compiling takes too long for a smoke test")
-                    if title in known:
-                        values = configuration(known[title], part, compiled)
-                        compare(values, part, 0.8 * share, row)
-                    else:
-                        llama(part, compiled, row)
+                    one.fill(compiled, row)
 
 
 if __name__ == "__main__":
