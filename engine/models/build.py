@@ -32,6 +32,7 @@ def preprocessing_of(config: ModelConfig) -> Preprocessing | None:
 
     Raises :class:`~engine.errors.TrainingError` for weights that cannot be read.
     """
-    place = getattr(config, "preprocessing", "")
-    wanted: Preprocessing | None = resolve(place)(config) if place else None
+    if not config.preprocessing:
+        return None
+    wanted: Preprocessing | None = resolve(config.preprocessing)(config)
     return wanted

@@ -13,6 +13,7 @@ SCREENS = {
     "compare": "tui.screens.compare.screen:CompareScreen",
     "monitor": "tui.screens.monitor.screen:MonitorScreen",
     "new run": "tui.screens.new_run.screen:NewRunScreen",
+    "presets": "tui.screens.presets.screen:PresetsScreen",
     "results": "tui.screens.results:ResultsScreen",
     "save preset": "tui.screens.presets.save_preset:SavePresetScreen",
     "sweeps": "tui.screens.sweeps.screen:SweepsScreen",

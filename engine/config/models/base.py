@@ -15,6 +15,8 @@ class ModelConfig(TaggedSection):
     """Kinds of task that a model of another package is for; ours are named by their tasks."""
     base_name: ClassVar[str] = ""
     """``package.module:name`` of a function that names the pre-trained weights of a section."""
+    preprocessing: ClassVar[str] = ""
+    """``package.module:name`` of a function that returns the preprocessing of images."""
 
     def anchored(self) -> ModelConfig:
         """The same with whole paths, for a run that may go on from another folder."""

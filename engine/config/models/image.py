@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from engine.config.fields import option
 from engine.config.models.base import ModelConfig
@@ -20,9 +20,6 @@ class Preprocessing:
 
 class ImageModelConfig(ModelConfig):
     """Trained layers and their learning rates, for networks that may be pre-trained."""
-
-    preprocessing: ClassVar[str]
-    """``package.module:name`` of a function that tells what pre-trained weights ask for."""
 
     trainable: Literal["all", "last_stage", "head"] = option(
         "all", "Layers that are trained: all, the last stage and the head, or the head alone"

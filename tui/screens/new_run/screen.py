@@ -34,8 +34,6 @@ from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.new_run.command_line import command_line
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.sections import DOMAIN, HEADINGS, heading_of, sections_of
-from tui.screens.presets.save_preset import SavePresetScreen
-from tui.screens.presets.screen import PresetsScreen
 from tui.screens.registry import make_screen
 from tui.terminal.capabilities import abilities
 from tui.widgets.estimate import EstimateBar
@@ -260,7 +258,7 @@ class NewRunScreen(Screen[None]):
         if config is None:
             self._point_at_problem()
         else:
-            self.app.push_screen(SavePresetScreen(config), self._saved)
+            self.app.push_screen(make_screen("save preset", config), self._saved)
 
     async def _saved(self, preset: Preset | None) -> None:
         if preset is not None:
@@ -271,7 +269,7 @@ class NewRunScreen(Screen[None]):
 
     def action_load(self) -> None:
         """Load a preset."""
-        self.app.push_screen(PresetsScreen(), self._chosen)
+        self.app.push_screen(make_screen("presets"), self._chosen)
 
     def _chosen(self, preset: Preset | None) -> None:
         if preset is not None:

@@ -132,7 +132,6 @@ class RunsScreen(Screen[None]):
     def action_presets(self) -> None:
         """Choose a preset and create a new run from it."""
         from engine.config.presets import Preset, load_preset
-        from tui.screens.presets.screen import PresetsScreen
 
         def chosen(preset: Preset | None) -> None:
             if preset is None:
@@ -142,7 +141,7 @@ class RunsScreen(Screen[None]):
             except UserError as error:
                 complain(self, error)
 
-        self.app.push_screen(PresetsScreen(), chosen)
+        self.app.push_screen(make_screen("presets"), chosen)
 
     def action_open(self) -> None:
         """Open the run at the cursor."""
