@@ -1,13 +1,10 @@
-"""The simple thing that a network on text is held against: words and logistic regression."""
+"""The baseline of text classification: a bag of words and logistic regression."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 
 from engine.metrics.classification import evaluate_classes
 from engine.metrics.evaluator import Evaluation
@@ -20,6 +17,11 @@ Labelled = tuple[Sequence[str], Sequence[int]]
 
 def bag_of_words(train: Labelled, test: Iterable[Labelled], classes: Sequence[str]) -> Evaluation:
     """Metrics on ``test``, which comes in parts, of a regression over words and pairs of words."""
+    # A second of imports, only once the network is trained.
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\S+"),
         LogisticRegression(C=10.0, max_iter=300),
