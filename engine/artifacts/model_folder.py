@@ -113,7 +113,8 @@ def _described(folder: Path) -> tuple[Task[Any], Fitted]:
     if not holds_adapter(folder):
         config = config.model_copy(update={"model": config.model.exported(folder)})
     task = create_task(config)
-    return task, task.fitted_type.model_validate_json((folder / "fitted.json").read_bytes())
+    written = (folder / "fitted.json").read_bytes()
+    return task, task.pipeline.fitted_type.model_validate_json(written)
 
 
 @contextlib.contextmanager

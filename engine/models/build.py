@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from torch import nn
 
 from engine.config.models.base import ModelConfig
-from engine.config.models.image import Preprocessing
 from engine.config.registry import implementation, resolve
-
-if TYPE_CHECKING:  # a preview of data loads no torch
-    from torch import nn
 
 
 def build_model(config: ModelConfig, shape: Any) -> nn.Module:
@@ -25,14 +23,3 @@ def build_model(config: ModelConfig, shape: Any) -> nn.Module:
 def base_of(config: ModelConfig) -> str:
     """Name or folder of the pre-trained weights; empty for new weights."""
     return str(resolve(config.base_name)(config)) if config.base_name else ""
-
-
-def preprocessing_of(config: ModelConfig) -> Preprocessing | None:
-    """Return the preprocessing of a pre-trained image model; ``None`` from scratch.
-
-    Raises :class:`~engine.errors.TrainingError` for weights that cannot be read.
-    """
-    if not config.preprocessing:
-        return None
-    wanted: Preprocessing | None = resolve(config.preprocessing)(config)
-    return wanted

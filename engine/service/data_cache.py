@@ -10,8 +10,7 @@ from typing import Any, Generic, TypeVar
 from engine.config.run_config import RunConfig
 from engine.data.fitted import Fitted
 from engine.data.raw import RawData
-from engine.tasks.create import create_task
-from engine.tasks.task import Task
+from engine.pipelines.pipeline import DataPipeline
 
 T = TypeVar("T")
 
@@ -39,17 +38,16 @@ _raw: _Newest[RawData] = _Newest()
 _fitted: _Newest[Fitted] = _Newest()
 
 
-def loaded(config: RunConfig) -> tuple[Task[Any], RawData, Fitted]:
-    """The task of ``config``, its data and what the data taught; raises ``DataError``."""
-    task, raw = loaded_rows(config)
-    with_model = [*_key(config), config.model.model_dump(mode="json")]
-    return task, raw, _fitted.get(json.dumps(with_model), lambda: task.fit(raw))
+def loaded(pipeline: DataPipeline[Any]) -> tuple[RawData, Fitted]:
+    """The data of a pipeline and what was fitted on it; raises ``DataError``."""
+    raw = loaded_rows(pipeline)
+    with_model = [*_key(pipeline.config), pipeline.config.model.model_dump(mode="json")]
+    return raw, _fitted.get(json.dumps(with_model), lambda: pipeline.fit(raw))
 
 
-def loaded_rows(config: RunConfig) -> tuple[Task[Any], RawData]:
-    """The task of ``config`` and its data, whether it suits the task or not."""
-    task = create_task(config)
-    return task, _raw.get(json.dumps(_key(config)), task.load)
+def loaded_rows(pipeline: DataPipeline[Any]) -> RawData:
+    """The data of a pipeline, whether it suits the task or not."""
+    return _raw.get(json.dumps(_key(pipeline.config)), pipeline.load)
 
 
 def _key(config: RunConfig) -> list[Any]:

@@ -12,6 +12,7 @@ from engine.files.paths import runs_folder
 from engine.hardware import device
 from engine.reports.estimate import Estimate
 from engine.service.data_cache import held_bytes, loaded
+from engine.tasks.create import create_task
 from engine.training import memory_estimate
 
 
@@ -24,7 +25,8 @@ def estimate(config: RunConfig) -> Estimate:
     """Sizes, steps and memory of a run; reads its data, builds its network without weights."""
     # Nothing is trained, and other questions to this process must not inherit it.
     compute = device.choose(config.compute.model_copy(update={"deterministic": False}))
-    task, raw, fitted = loaded(config)
+    task = create_task(config)
+    raw, fitted = loaded(task.pipeline)
     case = memory_estimate.case_of(task, raw, fitted, compute, held_bytes())
     material, sizes, train = case.material, case.sizes, config.train
     available = memory_estimate.available_bytes(compute.device)

@@ -96,7 +96,7 @@ def _finished(run: RunDirectory) -> Finished:
 
 def _some_batch(task: Task[Any], fitted: Fitted) -> Batch:
     """A batch of the training rows, of as few as make one: windows and blocks need many."""
-    table = task.load().train
+    table = task.pipeline.load().train
     rows = _ROWS
     while True:
         rows = min(rows, table.num_rows)

@@ -19,6 +19,7 @@ from engine.adapters.targets import (
 from engine.config.adapter import TARGET_PRESETS
 from engine.config.run_config import RunConfig
 from engine.service.data_cache import loaded
+from engine.tasks.create import create_task
 
 
 def answer(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,8 +28,8 @@ def answer(values: Mapping[str, Any]) -> dict[str, Any]:
     ``presets`` has what each selects of the whole model: it may select a part of a group. Weights
     are not read: the network is built on the meta device.
     """
-    config = RunConfig.parse(values)
-    task, _, fitted = loaded(config)
+    task = create_task(RunConfig.parse(values))
+    _, fitted = loaded(task.pipeline)
     with torch.device("meta"):
         network = plain_network(task.build_network(fitted))
     return {

@@ -37,12 +37,12 @@ def answer(
     :class:`~engine.errors.UserError`.
     """
     task, fitted, network = _models.get(_exported(run), torch.device(device))
-    inputs = task.inputs(fitted)
+    inputs = task.pipeline.inputs(fitted)
     notes: list[str] = []
     records: list[dict[str, Any]] = []
     if file:
         path = expanded(file)
-        table = task.from_file(_table_of_file(path, inputs), fitted, path.parent)
+        table = task.pipeline.from_file(_table_of_file(path, inputs), fitted, path.parent)
         records = _predict(task, fitted, network, table, device, notes)
     elif rows:
         records = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)

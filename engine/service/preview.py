@@ -9,6 +9,8 @@ from engine.config.run_config import RunConfig
 from engine.data.load import load_data
 from engine.data.raw import RawData
 from engine.errors import DataError
+from engine.pipelines.create import create_pipeline
+from engine.pipelines.pipeline import DataPipeline
 from engine.service.data_cache import loaded, loaded_rows
 
 _CELL = 80
@@ -20,9 +22,9 @@ def preview(values: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
     Where the rows can be read but do not suit the task, ``summary`` is ``None`` and ``problem``
     says why. Raises ``ConfigError`` and ``DataError``.
     """
-    config = RunConfig.parse(values)
-    table = _rows(config).train.slice(0, rows)
-    return _judged(config) | {
+    pipeline = create_pipeline(RunConfig.parse(values))
+    table = _rows(pipeline).train.slice(0, rows)
+    return _judged(pipeline) | {
         "columns": list(table.column_names),
         "rows": [
             [_text(cell) for cell in row]
@@ -31,17 +33,17 @@ def preview(values: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
     }
 
 
-def _rows(config: RunConfig) -> RawData:
+def _rows(pipeline: DataPipeline[Any]) -> RawData:
     try:
-        return loaded_rows(config)[1]
+        return loaded_rows(pipeline)
     except DataError:  # of the task's own; when the data itself cannot be read, it is raised again
-        return load_data(config.data)
+        return load_data(pipeline.config.data)
 
 
-def _judged(config: RunConfig) -> dict[str, Any]:
+def _judged(pipeline: DataPipeline[Any]) -> dict[str, Any]:
     try:
-        task, raw, fitted = loaded(config)
-        return {"summary": task.summarize(raw, fitted).record(), "problem": ""}
+        raw, fitted = loaded(pipeline)
+        return {"summary": pipeline.summarize(raw, fitted).record(), "problem": ""}
     except DataError as error:
         return {"summary": None, "problem": str(error)}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,34 +16,25 @@ from torch import nn
 from engine.batches.source import Batch, Source
 from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.labels import IGNORED
-from engine.data.load import load_data
-from engine.data.on_disk import in_windows, table_of
-from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
-from engine.data.splits import cut_splits
+from engine.data.on_disk import table_of
+from engine.data.raw import TEST, VALIDATION, RawData
 from engine.errors import DataError
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.language import LanguageEvaluator, frequency_metrics
 from engine.models.token_losses import measured_sums, summed_loss
-from engine.reports.data_summary import DataSummary
+from engine.pipelines.causal_lm import CausalLmFitted, CausalLmPipeline
 from engine.reports.views import Texts, View
 from engine.runs.events import Log, Report
-from engine.tasks.generation import GenerationTask
-from engine.tasks.text import TextFitted
-from engine.text.blocks import BlockSource, are_lines, pieces, sizes_of, tail_rows, token_row
+from engine.tasks.text import TextTask
+from engine.text.blocks import BlockSource, pieces, token_row
 from engine.text.cache import encoded
-from engine.text.columns import by_name, chosen, find_text, is_list
+from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
 from engine.text.instructions import Instructions, chat, gap_between
 from engine.text.padding import padded
-from engine.text.rows import blank, some_of, texts_in, without_faults
+from engine.text.rows import texts_in
 from engine.text.source import TokenSource, token_inputs
-from engine.text.summary import summary_of
 
-Form = Literal["text", "pairs", "messages"]
-
-_PROMPTS = ("prompt", "instruction", "question", "input", "query")
-_COMPLETIONS = ("completion", "response", "output", "answer", "target")
-_MESSAGES = ("messages", "conversations", "conversation")
 _SHOWN = 3
 _AT_ONCE = 256
 """Texts that are written to disk together."""
@@ -51,112 +42,13 @@ _SAMPLE_TOKENS = 64
 """Samples while it trains are no longer than this: writing is slow."""
 
 
-class CausalLmFitted(TextFitted):
-    """The format of the data, and its columns."""
-
-    form: Form
-    columns: list[str]
-    """The text, prompt and completion, or messages."""
-    lines: bool
-
-
-class CausalLm(GenerationTask[CausalLmFitted]):
+class CausalLm(TextTask[CausalLmFitted]):
     """The next token, from all before it."""
 
-    fitted_type = CausalLmFitted
+    pipeline: CausalLmPipeline
+    section: CausalLmConfig
+
     head = "causal_lm"
-
-    @property
-    def section(self) -> CausalLmConfig:
-        """The task's own fields."""
-        section = self.config.task
-        assert isinstance(section, CausalLmConfig)
-        return section
-
-    def load(self) -> RawData:
-        """Plain text is cut at its end, instructions at random."""
-        raw = load_data(self.config.data)
-        form, columns = self._columns(raw.train)
-        if form == "text":
-            return self._cut_text(raw, columns[0])
-        faults = blank if form == "pairs" else _strange_messages
-        return cut_splits(
-            without_faults(raw, lambda table: faults(table, columns)), self.config.data
-        )
-
-    def _cut_text(self, raw: RawData, column: str) -> RawData:
-        data = self.config.data
-        splits = dict(raw.splits)
-        notes = []
-        sizes = sizes_of(texts_in(raw.train, [column]))
-        left = len(sizes)
-        for name, share in ((TEST, data.test_fraction), (VALIDATION, data.validation_fraction)):
-            if name in raw.splits or not share:
-                continue
-            count = tail_rows(sizes[:left], share * sizes.sum() / max(1, sizes[:left].sum()))
-            splits[name] = raw.train.slice(max(0, left - count), count)
-            left -= count
-            notes.append(f"the last {share:.0%} of the text, {count:,} rows, are kept for {name}")
-        if left < 1:
-            raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
-        if data.max_samples is not None and data.max_samples < left:
-            notes.append(f"the first {data.max_samples:,} of {left:,} training rows are used")
-            left = data.max_samples
-        splits[TRAIN] = raw.train.slice(0, left)
-        return raw.with_splits(splits, *notes)
-
-    def _columns(self, table: pa.Table) -> tuple[Form, list[str]]:
-        """Return format and columns of the data, from the fields or from the columns' names."""
-        section = self.section
-        if section.text:
-            return "text", [chosen(table, section.text, "task.text")]
-        messages = section.messages or by_name(table, _MESSAGES)
-        if section.messages or (messages and is_list(table, messages)):
-            return "messages", [chosen(table, messages or "", "task.messages")]
-        prompt = section.prompt or by_name(table, _PROMPTS)
-        completion = section.completion or by_name(table, _COMPLETIONS)
-        if section.prompt or section.completion or (prompt and completion):
-            chosen_prompt = chosen(table, prompt or "", "task.prompt")
-            return "pairs", [chosen_prompt, chosen(table, completion or "", "task.completion")]
-        return "text", [find_text(table)]
-
-    def fit(self, raw: RawData) -> CausalLmFitted:
-        """Train a tokenizer where the network is new."""
-        form, columns = self._columns(raw.train)
-        lines = False
-        texts: Iterable[str]
-        if form == "text":
-            lines = are_lines(texts_in(raw.train, columns), self.section.join)
-            texts = pieces(texts_in(raw.train, columns), lines)
-        else:
-            texts = _texts(raw.train, form, columns)
-        trained = self.learn_tokenizer(texts)
-        return CausalLmFitted(
-            tokenizer=trained,
-            max_length=self.limit(self.section.max_length, trained),
-            form=form,
-            columns=columns,
-            lines=lines,
-        )
-
-    def summarize(self, raw: RawData, fitted: CausalLmFitted) -> DataSummary:
-        """Columns, and how long the texts are."""
-        names = {"text": ["text"], "pairs": ["prompt", "completion"], "messages": ["messages"]}
-        roles = dict(zip(fitted.columns, names[fitted.form], strict=True))
-        if fitted.form == "text":
-            texts = pieces(texts_in(raw.train, fitted.columns), fitted.lines)
-            facts = {
-                "rows": "lines of one text" if fitted.lines else "documents",
-                "characters": f"{sum(map(len, texts)):,} in the training rows",
-                "blocks": f"of {fitted.max_length:,} tokens, without padding",
-            }
-        else:
-            some = _texts(some_of(raw.train), fitted.form, fitted.columns)
-            facts = self.measured(list(some), fitted)
-            learned = "answers" if self.section.completions_only else "instructions and answers"
-            facts["learned"] = learned
-        facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
-        return summary_of(self.config, raw, roles, facts)
 
     def encode(
         self, table: pa.Table, fitted: CausalLmFitted, device: torch.device, report: Report
@@ -178,7 +70,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         self, table: pa.Table, fitted: CausalLmFitted, report: Report
     ) -> tuple[NDArray[np.int32], int]:
         """All tokens of a split, and its number of characters."""
-        tokenizer = self.tokenizer(fitted.tokenizer)
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         end = [] if fitted.lines else [tokenizer.eos_token_id]
 
         def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -199,7 +91,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
     ) -> Source:
         names = ["prompt", "completion"] if fitted.form == "pairs" else ["messages"]
         columns = dict(zip(names, (table[name] for name in fitted.columns), strict=True))
-        tokenizer = self.tokenizer(fitted.tokenizer)
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         tokenise = Instructions(tokenizer, fitted.max_length, self.section.completions_only)
         key = [*self.cache_key(fitted), tokenise.completions_only, tokenizer.chat_template]
         samples = encoded(pa.table(columns), tokenise, key, report)
@@ -212,16 +104,12 @@ class CausalLm(GenerationTask[CausalLmFitted]):
             report(Log(level="warning", message=text))
         return TokenSource(samples, _Collate(tokenizer.pad_token_id), device, table)
 
-    def inputs(self, fitted: CausalLmFitted) -> tuple[str, ...]:
-        """Return the column to continue: the text, the instruction, or the conversation."""
-        return (fitted.columns[0],)
-
     def encode_new(
         self, table: pa.Table, fitted: CausalLmFitted, device: torch.device, report: Report
     ) -> Source:
         """Encode prompts to continue, as tokens."""
         del report
-        tokenizer = self.tokenizer(fitted.tokenizer)
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
 
         def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
             tokens = tokenizer(rows["text"], add_special_tokens=False, return_attention_mask=False)
@@ -234,7 +122,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
     def _beginnings(self, table: pa.Table, fitted: CausalLmFitted) -> list[str]:
         rows = table[chosen(table, fitted.columns[0], "The data to predict from")].to_pylist()
         if fitted.form == "messages":
-            tokenizer = self.tokenizer(fitted.tokenizer)
+            tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
             return [chat(tokenizer, _asked(turns), ask=True) for turns in rows]
         texts = [text or "" for text in rows]
         if fitted.form == "pairs":
@@ -258,7 +146,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         self, network: nn.Module, batch: Batch, fitted: CausalLmFitted
     ) -> list[dict[str, Any]]:
         """Return each prompt and the network's continuation."""
-        tokenizer = self.tokenizer(fitted.tokenizer)
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         sampling = self._sampling(self.section.max_new_tokens)
         records = []
         for row in range(len(batch.inputs["input_ids"])):
@@ -280,7 +168,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
         self, network: nn.Module, batch: Batch, fitted: CausalLmFitted, sampling: Sampling
     ) -> list[dict[str, str]]:
         """Beginning, what the network writes, and what the data has there."""
-        tokenizer = self.tokenizer(fitted.tokenizer)
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         shown = []
         for row in range(min(_SHOWN, len(batch.inputs["input_ids"]))):
             tokens = _tokens_of(batch, row)
@@ -313,7 +201,7 @@ class CausalLm(GenerationTask[CausalLmFitted]):
             return None
         seen, _ = self._tokens(raw.train, fitted, _silent)
         tokens, characters = self._tokens(table, fitted, _silent)
-        vocabulary = len(self.tokenizer(fitted.tokenizer))
+        vocabulary = len(self.pipeline.tokenizer(fitted.tokenizer))
         metrics = frequency_metrics(seen, tokens, vocabulary, characters)
         return "frequency of tokens", Evaluation(metrics)
 
@@ -345,37 +233,9 @@ def _tokens_of(batch: Batch, row: int) -> list[int]:
     return ids if mask is None else ids[: int(mask[row].sum())]
 
 
-def _texts(table: pa.Table, form: Form, columns: Sequence[str]) -> Iterator[str]:
-    """Each instruction with its answers, as one text."""
-    for piece in in_windows(table.select(list(columns))):
-        if form == "pairs":
-            parts = (piece[name].to_pylist() for name in columns)
-            yield from ("\n".join(map(str, texts)) for texts in zip(*parts, strict=True))
-        else:
-            for turns in piece[columns[0]].to_pylist():
-                yield "\n".join(f"<|{turn['role']}|>\n{turn['content']}" for turn in turns)
-
-
 def _asked(turns: list[dict[str, str]]) -> list[dict[str, str]]:
     """Return a conversation up to the assistant's next turn."""
     return turns[:-1] if turns and turns[-1]["role"] == "assistant" else turns
-
-
-def _strange_messages(table: pa.Table, columns: Sequence[str]) -> list[str | None]:
-    """A fault for rows that are no conversation with an answer."""
-    pieces = in_windows(table.select(list(columns)))
-    return [_strange(turns) for piece in pieces for turns in piece[columns[0]].to_pylist()]
-
-
-def _strange(turns: Any) -> str | None:
-    if not turns:
-        return "the conversation is empty"
-    for turn in turns:
-        if not isinstance(turn, dict) or not {"role", "content"} <= turn.keys():
-            return "a turn has no role or content"
-        if turn["content"] is None:
-            return "a turn is empty"
-    return None if any(turn["role"] == "assistant" for turn in turns) else "there is no answer"
 
 
 _silent: Report = lambda event: None  # noqa: E731

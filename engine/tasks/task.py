@@ -1,32 +1,29 @@
 """The interface of a task: the only place where domains differ.
 
-Data goes through three steps, so that each can be done alone: ``load`` reads tables, ``fit`` learns
-from the training rows what is needed to treat any row (names of classes, means, codes), and
-``encode`` turns rows into tensors. What ``fit`` returns is plain data; saved beside the weights, it
-is all that a prediction needs.
+Its data pipeline reads rows and fits on them; ``encode`` turns rows into tensors, and the rest says
+what is learned from them: the network, the loss, the metrics, and predictions.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
 
+import pyarrow as pa
+import torch
+from safetensors.torch import load_model, save_model
+from torch import nn
+
+from engine.batches.source import Batch, Source
+from engine.config.run_config import RunConfig
+from engine.config.tasks.base import TaskConfig
 from engine.data.fitted import Fitted
+from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.reports.data_summary import DataSummary
+from engine.pipelines.create import create_pipeline
+from engine.pipelines.pipeline import DataPipeline
 from engine.runs.events import Report
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pyarrow as pa
-    import torch
-    from torch import nn
-
-    from engine.batches.source import Batch, Source
-    from engine.config.run_config import RunConfig
-    from engine.data.raw import RawData
-
 
 F = TypeVar("F", bound=Fitted)
 WEIGHTS = "network.safetensors"
@@ -35,35 +32,20 @@ WEIGHTS = "network.safetensors"
 class Task(ABC, Generic[F]):
     """One way of learning, for one experiment."""
 
-    fitted_type: ClassVar[type[Fitted]]
+    pipeline: DataPipeline[F]
+    section: TaskConfig
+    """The task's own fields; each task says which kind."""
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
-
-    @abstractmethod
-    def load(self) -> RawData:
-        """Read the data and cut the splits that are missing; raises ``DataError``."""
-
-    @abstractmethod
-    def fit(self, raw: RawData) -> F:
-        """Learn from the training rows how to treat any row; raises ``DataError``."""
-
-    @abstractmethod
-    def summarize(self, raw: RawData, fitted: F) -> DataSummary:
-        """Summarise the data for the user."""
+        self.section = config.task
+        # The task of a plug-in for version 0.1 has the methods of a pipeline, and is its own.
+        own = cast("DataPipeline[F]", self)
+        self.pipeline = create_pipeline(config) if config.task.pipeline else own
 
     @abstractmethod
     def encode(self, table: pa.Table, fitted: F, device: torch.device, report: Report) -> Source:
         """Rows as batches of tensors on ``device``. Rows without a target serve predictions."""
-
-    @abstractmethod
-    def inputs(self, fitted: F) -> tuple[str, ...]:
-        """The columns that a row to predict from has."""
-
-    def from_file(self, table: pa.Table, fitted: F, folder: Path) -> pa.Table:
-        """Rows to predict from as they stood in a file in ``folder``, where paths in them begin."""
-        del fitted, folder
-        return table
 
     def encode_new(
         self, table: pa.Table, fitted: F, device: torch.device, report: Report
@@ -77,8 +59,6 @@ class Task(ABC, Generic[F]):
 
     def save_network(self, network: nn.Module, fitted: F, folder: Path) -> None:
         """Write the weights into ``folder``, as others read them too. Raises ``OSError``."""
-        from safetensors.torch import save_model
-
         del fitted
         save_model(network, str(folder / WEIGHTS))
 
@@ -88,8 +68,6 @@ class Task(ABC, Generic[F]):
 
     def load_network(self, fitted: F, folder: Path) -> nn.Module:
         """The network with the weights that :meth:`save_network` wrote, on the default device."""
-        from safetensors.torch import load_model
-
         network = self.build_network(fitted)
         load_model(network, str(folder / WEIGHTS))
         return network

@@ -14,88 +14,33 @@ from torch.nn import functional
 from engine.baselines.bag_of_words import ROWS, bag_of_words
 from engine.batches.source import Batch, Source
 from engine.config.tasks.text_classification import TextClassificationConfig
-from engine.data.load import load_data
 from engine.data.on_disk import evenly, in_windows
-from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, class_names
-from engine.data.splits import cut_splits
-from engine.errors import DataError
+from engine.data.raw import TEST, VALIDATION, RawData
 from engine.metrics.classification import balanced_weights, class_loss
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.logits import logits_of
 from engine.metrics.texts import LabelledTexts
 from engine.models.shapes import TextShape
-from engine.reports.data_summary import DataSummary
+from engine.pipelines.text_classification import (
+    TextClassificationFitted,
+    TextClassificationPipeline,
+)
 from engine.runs.events import Report
-from engine.tasks.text import TextFitted, TextTask
-from engine.text import columns
+from engine.tasks.text import TextTask
 from engine.text.cache import encoded
-from engine.text.columns import chosen, is_list
-from engine.text.labels import Label, classes_of, flags_of, labels_of
-from engine.text.rows import blank, some_of, texts_in, without_faults
+from engine.text.columns import chosen
+from engine.text.labels import Label, flags_of, labels_of, names_in
+from engine.text.rows import joined_texts
 from engine.text.source import TokenSource, token_inputs
-from engine.text.summary import summary_of
-
-
-class TextClassificationFitted(TextFitted):
-    """Columns and classes of the training rows."""
-
-    text: str
-    text_pair: str
-    label: str
-    classes: list[str]
-    counts: list[int]
-    multi_label: bool
 
 
 class TextClassification(TextTask[TextClassificationFitted]):
     """One class a text, or several at once where the label is a list."""
 
-    fitted_type = TextClassificationFitted
+    pipeline: TextClassificationPipeline
+    section: TextClassificationConfig
+
     head = "sequence_classification"
-
-    @property
-    def section(self) -> TextClassificationConfig:
-        """The task's own fields."""
-        section = self.config.task
-        assert isinstance(section, TextClassificationConfig)
-        return section
-
-    def load(self) -> RawData:
-        """Rows with a text and a label, in three splits."""
-        raw = load_data(self.config.data)
-        text, pair, label = self._columns(raw.train)
-        raw = without_faults(raw, lambda table: _faults(table, [text, pair], label))
-        raw = cut_splits(raw, self.config.data, None if is_list(raw.train, label) else label)
-        known = {name for entry in labels_of(raw.splits[TRAIN], label) for name in _names(entry)}
-        return without_faults(raw, lambda table: _strangers(table, label, known))
-
-    def fit(self, raw: RawData) -> TextClassificationFitted:
-        """Find the classes; train a tokenizer where the network is new."""
-        text, pair, label = self._columns(raw.train)
-        names = class_names(raw.train, label)
-        classes, counts = classes_of(labels_of(raw.train, label), names)
-        if len(classes) < 2:
-            raise DataError(f"The column {label} has only one class.", "Set task.label.")
-        trained = self.learn_tokenizer(texts_in(raw.train, list(filter(None, (text, pair)))))
-        return TextClassificationFitted(
-            tokenizer=trained,
-            max_length=self.limit(self.section.max_length, trained),
-            text=text,
-            text_pair=pair,
-            label=label,
-            classes=classes,
-            counts=counts,
-            multi_label=is_list(raw.train, label),
-        )
-
-    def summarize(self, raw: RawData, fitted: TextClassificationFitted) -> DataSummary:
-        """Columns, class balance and lengths."""
-        roles = {fitted.text: "text", fitted.text_pair: "second text", fitted.label: "label"}
-        classes = dict(zip(fitted.classes, fitted.counts, strict=True))
-        facts = self.measured(_texts(some_of(raw.train), [fitted.text]), fitted)
-        if fitted.multi_label:
-            facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} a text on average"
-        return summary_of(self.config, raw, roles, facts, classes)
 
     def encode(
         self,
@@ -110,7 +55,7 @@ class TextClassification(TextTask[TextClassificationFitted]):
             columns["pair"] = table[chosen(table, fitted.text_pair, "text_pair")]
         if fitted.label in table.column_names:
             columns["target"] = pa.chunked_array([_codes(table, fitted)])
-        tokenizer = self.tokenizer(fitted.tokenizer)
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
 
         def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
             tokens = tokenizer(
@@ -175,14 +120,13 @@ class TextClassification(TextTask[TextClassificationFitted]):
         columns = [fitted.text, fitted.text_pair]
         some = evenly(raw.train, ROWS)
         return "words and logistic regression", bag_of_words(
-            (_texts(some, columns), _codes(some, fitted).tolist()),
-            ((_texts(part, columns), _codes(part, fitted).tolist()) for part in in_windows(table)),
+            (joined_texts(some, columns), _codes(some, fitted).tolist()),
+            (
+                (joined_texts(part, columns), _codes(part, fitted).tolist())
+                for part in in_windows(table)
+            ),
             fitted.classes,
         )
-
-    def inputs(self, fitted: TextClassificationFitted) -> tuple[str, ...]:
-        """The text, or both."""
-        return tuple(filter(None, (fitted.text, fitted.text_pair)))
 
     def build_network(self, fitted: TextClassificationFitted) -> nn.Module:
         """As every network on text; notes what each class weighs in the loss."""
@@ -195,23 +139,8 @@ class TextClassification(TextTask[TextClassificationFitted]):
             return None
         return torch.tensor(self._class_weights, device=device)
 
-    def _columns(self, table: pa.Table) -> tuple[str, str, str]:
-        """Text, second text (or nothing) and label."""
-        section = self.section
-        pair = None if section.text or section.text_pair else columns.find_pair(table)
-        if pair and section.label not in pair:
-            text, second = pair
-        else:
-            without = [name for name in (section.label, section.text_pair) if name]
-            text, second = section.text or columns.find_text(table, without), section.text_pair
-        text = columns.chosen(table, text, "task.text")
-        if second:
-            columns.chosen(table, second, "task.text_pair")
-        label = section.label or columns.find_label(table, [text, second])
-        return text, second, columns.chosen(table, label, "task.label")
-
     def _text_of(self, fitted: TextClassificationFitted) -> Callable[[pa.Table], list[str]]:
-        return lambda table: _texts(table, [fitted.text, fitted.text_pair])
+        return lambda table: joined_texts(table, [fitted.text, fitted.text_pair])
 
 
 class _Collate:
@@ -225,12 +154,6 @@ class _Collate:
         if "target" in samples.column_names:
             targets = torch.tensor(samples["target"].to_pylist())
         return Batch(token_inputs(samples, self._pad), targets, samples.num_rows)
-
-
-def _texts(table: pa.Table, columns: Sequence[str]) -> list[str]:
-    """The texts of each row; two are joined by a bar."""
-    parts = [map(str, table[name].to_pylist()) for name in columns if name]
-    return [" | ".join(texts) for texts in zip(*parts, strict=True)]
 
 
 def _labels(table: pa.Table, fitted: TextClassificationFitted) -> list[Label]:
@@ -248,32 +171,8 @@ def _codes(table: pa.Table, fitted: TextClassificationFitted) -> pa.Array:
     return pa.array([codes[str(label)] for label in labels], pa.int64())
 
 
-def _names(label: Label) -> list[str]:
-    return [label] if isinstance(label, str) else label or []
-
-
 def _joined(names: Label) -> str:
-    return ", ".join(_names(names)) or "—"
-
-
-def _faults(table: pa.Table, texts: Sequence[str], label: str) -> list[str | None]:
-    faults = blank(table, [name for name in texts if name])
-    if label not in table.column_names:
-        return ["there is no label"] * table.num_rows
-    return [
-        fault or (f"{label} is empty" if value is None else None)
-        for fault, value in zip(faults, labels_of(table, label), strict=True)
-    ]
-
-
-def _strangers(table: pa.Table, label: str, known: set[str]) -> list[str | None]:
-    """A label that no training row has cannot be learned; among several it may just lack."""
-    return [
-        "its class is not in the training rows"
-        if isinstance(name, str) and name not in known
-        else None
-        for name in labels_of(table, label)
-    ]
+    return ", ".join(names_in(names)) or "—"
 
 
 def _class_record(row: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:

@@ -64,11 +64,16 @@ def _named(value: Any, names: Sequence[str] | None) -> Label:
     return str(value).strip() or None
 
 
+def names_in(label: Label) -> list[str]:
+    """The classes that a row has."""
+    return [label] if isinstance(label, str) else label or []
+
+
 def classes_of(labels: Sequence[Label], names: Sequence[str] | None) -> tuple[list[str], list[int]]:
     """All classes, in their own order or sorted, and how often each occurs."""
     counts: Counter[str] = Counter()
     for label in labels:
-        counts.update([label] if isinstance(label, str) else label or [])
+        counts.update(names_in(label))
     return classes_among(counts, names)
 
 

@@ -67,3 +67,9 @@ def texts_in(table: pa.Table, columns: Sequence[str]) -> Iterator[str]:
 def some_of(table: pa.Table) -> pa.Table:
     """A few thousand rows at most, evenly spread, that stand for all."""
     return Rows(table).take(np.arange(0, table.num_rows, table.num_rows // SOME + 1))
+
+
+def joined_texts(table: pa.Table, columns: Sequence[str]) -> list[str]:
+    """The texts of each row; two are joined by a bar."""
+    parts = [map(str, table[name].to_pylist()) for name in columns if name]
+    return [" | ".join(texts) for texts in zip(*parts, strict=True)]

@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import pyarrow as pa
+
+from engine.data.raw import class_names
+
 NOT_COUNTED = -100
 """The target of tokens that have none, as torch's losses take it."""
 
@@ -21,6 +25,21 @@ def words_of(value: Any, typed: bool = False) -> list[str]:
     if isinstance(value, str):
         return _WORD.findall(value) if typed else value.split()
     return [str(word) for word in value or []]
+
+
+def sentences_of(
+    table: pa.Table, tokens: str, tags: str
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Words and tags of each row; rows without tags have ``O`` for every word."""
+    typed = tags not in table.column_names
+    words = [words_of(value, typed) for value in table[tokens].to_pylist()]
+    if typed:
+        return words, [["O"] * len(sentence) for sentence in words]
+    names = class_names(table, tags)
+    labels = [words_of(value) for value in table[tags].to_pylist()]
+    if names is not None:
+        labels = [[names[int(code)] for code in sentence] for sentence in labels]
+    return words, labels
 
 
 def first_tokens(word_ids: Sequence[int | None]) -> list[int]:

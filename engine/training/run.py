@@ -249,8 +249,8 @@ def prepare(
 
     ``fit`` is called instead of the task's own.
     """
-    raw = task.load()
-    fitted = (fit or task.fit)(raw)
+    raw = task.pipeline.load()
+    fitted = (fit or task.pipeline.fit)(raw)
     material = Material(raw, fitted)
     for split, table in raw.splits.items():
         if table.num_rows:
@@ -258,7 +258,7 @@ def prepare(
             source.threads = task.config.compute.loader_threads
             source.pinned = task.config.compute.pinned_memory
             material.sources[split] = source
-    report(Data(summary=task.summarize(raw, fitted).record()))
+    report(Data(summary=task.pipeline.summarize(raw, fitted).record()))
     return material
 
 
@@ -270,12 +270,12 @@ def _fit_once(run: RunDirectory, task: Task[Any], raw: RawData, group: Alone) ->
     fitted: Fitted | None = None
     if group.leads:
         with contextlib.suppress(FileNotFoundError, ValueError):
-            fitted = task.fitted_type.model_validate_json(run.fitted.read_bytes())
+            fitted = task.pipeline.fitted_type.model_validate_json(run.fitted.read_bytes())
         if fitted is None:
-            fitted = task.fit(raw)
+            fitted = task.pipeline.fit(raw)
             atomic.write_text(run.fitted, fitted.model_dump_json())
     told = group.told({"fitted": fitted and fitted.model_dump_json()})
-    return fitted or task.fitted_type.model_validate_json(told["fitted"])
+    return fitted or task.pipeline.fitted_type.model_validate_json(told["fitted"])
 
 
 def _settle_batch_size(

@@ -19,6 +19,7 @@ from engine.data import on_disk
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import DataError
 from engine.launch.in_process import train
+from engine.pipelines.create import create_pipeline
 from engine.runs.events import Samples, decode
 from engine.tasks.create import create_task
 from engine.text import blocks as blocks_module
@@ -84,8 +85,8 @@ def test_blocks_are_the_same_when_their_tokens_lie_on_the_disk(
 ) -> None:
     chosen = config(verse)
     task = create_task(chosen)
-    raw = task.load()
-    fitted = task.fit(raw)
+    raw = task.pipeline.load()
+    fitted = task.pipeline.fit(raw)
 
     def blocks() -> torch.Tensor:
         source = task.encode(raw.train, fitted, CPU, lambda event: None)
@@ -107,7 +108,7 @@ def test_texts_are_written_while_it_trains(verse: Path) -> None:
 
 def test_plain_text_is_cut_at_its_end(verse: Path) -> None:
     chosen = config(verse, "data.test_fraction=0.2", "data.validation_fraction=0.1")
-    raw = create_task(chosen).load()
+    raw = create_pipeline(chosen).load()
     rows = [raw.splits[name]["text"].to_pylist() for name in (TRAIN, VALIDATION, TEST)]
     assert [*rows[0], *rows[1], *rows[2]] == "\n".join(VERSE * 60).removesuffix("\n").split("\n")
     sizes = [sum(len(text) + 1 for text in part) for part in rows]
@@ -118,9 +119,9 @@ def test_plain_text_is_cut_at_its_end(verse: Path) -> None:
 def test_a_text_shorter_than_a_block_is_refused(verse: Path) -> None:
     chosen = config(verse, "task.max_length=5000")
     task = create_task(chosen)
-    raw = task.load()
+    raw = task.pipeline.load()
     with pytest.raises(DataError, match=r"has only .* tokens, where a block needs 5,001"):
-        task.encode(raw.train, task.fit(raw), CPU, lambda event: None)
+        task.encode(raw.train, task.pipeline.fit(raw), CPU, lambda event: None)
 
 
 def test_answers_to_instructions_are_learned(tmp_path: Path) -> None:
@@ -143,7 +144,7 @@ def test_conversations_are_learned(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "chat.jsonl", records + broken)
     chosen = config(path, "train.epochs=50", "task.max_length=64")
     task = create_task(chosen)
-    assert [skip.reason for skip in task.load().skips] == ["there is no answer"]
+    assert [skip.reason for skip in task.pipeline.load().skips] == ["there is no answer"]
     run = train(chosen)
     ask = [[{"role": "user", "content": "colour of coal?"}]]
     [record] = written(run.model, pa.table({"messages": ask}))
@@ -154,9 +155,9 @@ def test_answers_that_are_cut_off_are_counted(tmp_path: Path) -> None:
     records = [{"prompt": "long " * 40, "completion": "a"}, {"prompt": "b?", "completion": "c"}]
     chosen = config(write_lines(tmp_path / "pairs.jsonl", records * 5), "data.test_fraction=0")
     task = create_task(chosen)
-    raw = task.load()
+    raw = task.pipeline.load()
     said: list[Any] = []
-    task.encode(raw.train, task.fit(raw), CPU, said.append)
+    task.encode(raw.train, task.pipeline.fit(raw), CPU, said.append)
     assert "answers begin beyond" in said[-1].message
 
 

@@ -74,7 +74,7 @@ def flowers(*changes: str) -> RunConfig:
 
 def built(config: RunConfig) -> nn.Module:
     task = create_task(config)
-    return build_network(task, task.fit(task.load()), COMPUTE)
+    return build_network(task, task.pipeline.fit(task.pipeline.load()), COMPUTE)
 
 
 def trained_alike(*configs: RunConfig) -> Iterator[RunDirectory]:

@@ -25,6 +25,7 @@ from engine.launch.in_process import train
 from engine.models.build import build_model
 from engine.models.recurrent import EncoderDecoder
 from engine.models.shapes import SeriesShape
+from engine.pipelines.create import create_pipeline
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Data, Evaluated, Samples
 from engine.tasks.create import create_task
@@ -54,8 +55,8 @@ def file_config(path: Path, table: pa.Table, *changes: str) -> RunConfig:
 
 
 def encoded(task: Task[Any]) -> tuple[Any, Any, dict[str, Source]]:
-    raw = task.load()
-    fitted = task.fit(raw)
+    raw = task.pipeline.load()
+    fitted = task.pipeline.fit(raw)
     sources = {
         name: task.encode(table, fitted, CPU, lambda event: None)
         for name, table in raw.splits.items()
@@ -201,10 +202,10 @@ def test_data_that_is_no_series_is_refused(tmp_path: Path) -> None:
     constant = file_config(tmp_path / "constant.csv", table)
     task = create_task(constant)
     with pytest.raises(DataError, match="'load' is the same in all training rows"):
-        task.fit(task.load())
+        task.pipeline.fit(task.pipeline.load())
     short = file_config(tmp_path / "short.csv", wave(70))
     with pytest.raises(DataError, match=r"train rows are too few: \d+, where a window of 48"):
-        create_task(short).load()
+        create_pipeline(short).load()
 
 
 def test_source_splits_keep_their_step_and_look_back(tmp_path: Path) -> None:
@@ -214,7 +215,7 @@ def test_source_splits_keep_their_step_and_look_back(tmp_path: Path) -> None:
     chosen = RunConfig.parse(values)
     task = create_task(chosen)
     raw, fitted, sources = encoded(task)
-    assert task.summarize(raw, fitted).rows == {TRAIN: 255, VALIDATION: 45, TEST: 100}
+    assert task.pipeline.summarize(raw, fitted).rows == {TRAIN: 255, VALIDATION: 45, TEST: 100}
     assert len(sources[TEST]) == 100 - 12 + 1
 
 

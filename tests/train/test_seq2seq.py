@@ -23,11 +23,11 @@ from engine.config.run_config import RunConfig
 from engine.data.raw import TEST, VALIDATION
 from engine.errors import DataError, TrainingError
 from engine.launch.in_process import train
+from engine.pipelines.create import create_pipeline
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Data, Evaluated, Event, Samples, decode
 from engine.service import export, predict
 from engine.service.estimate import estimate as estimate_of
-from engine.tasks.create import create_task
 from engine.text.bpe import bpe_from, ending_texts, train_bpe
 from engine.training import checkpoint
 
@@ -99,7 +99,7 @@ def test_words_are_translated(counting: Path) -> None:
 def test_the_result_is_what_sacrebleu_says_of_the_predictions(counting: Path) -> None:
     run = train(config(counting, "train.max_steps=100", "task.final_rows=1000"))
     task, _, _ = load_exported(run.model, CPU)
-    rows = task.load().splits[TEST]
+    rows = task.pipeline.load().splits[TEST]
     records = predict.answer(run.id, rows["en"].to_pylist())["records"]
     generated = [record["generated"] for record in records]
     references = rows["fr"].to_pylist()
@@ -291,7 +291,7 @@ def test_data_without_two_sides_is_refused(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "one.jsonl", [{"text": "alone"}] * 9)
     chosen = config(path)
     with pytest.raises(DataError, match=r"Which columns hold .* Set task\.source"):
-        create_task(chosen).load()
+        create_pipeline(chosen).load()
 
 
 @pytest.mark.slow

@@ -106,8 +106,8 @@ class Ours:
         config = RunConfig.parse(values | {"train": train})
         self.decay = decay
         self.task: Any = create_task(config)
-        raw = self.task.load()
-        self.fitted = self.task.fit(raw)
+        raw = self.task.pipeline.load()
+        self.fitted = self.task.pipeline.fit(raw)
         self.source: Source = self.task.encode(raw.splits[TRAIN], self.fitted, CPU, lambda _: None)
         torch.manual_seed(0)
         self.network: Any = self.task.build_network(self.fitted)

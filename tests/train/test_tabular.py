@@ -64,8 +64,8 @@ def rows(count: int = 60) -> dict[str, list[Any]]:
 
 def summary_of(run: RunConfig) -> dict[str, Any]:
     task = create_task(run)
-    raw = task.load()
-    return task.summarize(raw, task.fit(raw)).record()
+    raw = task.pipeline.load()
+    return task.pipeline.summarize(raw, task.pipeline.fit(raw)).record()
 
 
 def report_of(run: RunDirectory) -> dict[str, Any]:
@@ -289,7 +289,7 @@ def test_metrics_of_numbers_are_those_of_scikit_learn(tmp_path: Path) -> None:
     columns = rows() | {"y": [i * 37 % 100 / 10 for i in range(60)]}
     run = train(config(write(tmp_path, columns), NUMBERS))
     task, fitted, network = load_exported(run.model, CPU)
-    table = task.load().splits[TEST]
+    table = task.pipeline.load().splits[TEST]
     source = task.encode(table, fitted, CPU, lambda event: None)
     [batch] = source.read(source.plan(100))
     guess = [record["value"] for record in task.predict(network, batch, fitted)]

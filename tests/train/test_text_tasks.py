@@ -24,6 +24,7 @@ from engine.artifacts.model_folder import load_exported
 from engine.data.raw import TEST
 from engine.errors import DataError
 from engine.metrics.squad import exact_match
+from engine.pipelines.create import create_pipeline
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Data, Event, Samples, decode
 from engine.tasks.create import create_task
@@ -155,7 +156,7 @@ def test_entities_are_found_and_counted_as_seqeval_does() -> None:
         train={"epochs": 4},
     )
     task, _, _ = load_exported(run.model, CPU)
-    rows = task.load().splits[TEST]
+    rows = task.pipeline.load().splits[TEST]
     records = predictions(run, rows)
     theirs = f1_score(rows["tags"].to_pylist(), [record["tags"] for record in records])
     report = run.read_report() or {}
@@ -184,7 +185,7 @@ def test_questions_are_answered_from_their_texts() -> None:
     assert after["f1"] > before["f1"] + 0.1
 
     task, _, _ = load_exported(run.model, CPU)
-    rows = task.load().splits[TEST]
+    rows = task.pipeline.load().splits[TEST]
     records = predictions(run, rows)
     for record, context in zip(records, rows["context"].to_pylist(), strict=True):
         assert context[record["start"] : record["end"]] == record["answer"]
@@ -203,7 +204,7 @@ def test_a_text_stays_in_one_split(real_data: Path) -> None:
         "data": {"kind": "file", "path": str(real_data / "xquad.en.json")},
         "model": TINY,
     })  # fmt: skip
-    splits = create_task(config).load().splits
+    splits = create_pipeline(config).load().splits
     contexts = [set(table["context"].to_pylist()) for table in splits.values()]
     assert sum(map(len, contexts)) == len(set.union(*contexts)) == 240
 
@@ -218,4 +219,4 @@ def test_data_without_classes_is_refused_with_the_field(tmp_path: Path) -> None:
     })  # fmt: skip
     task = create_task(config)
     with pytest.raises(DataError, match=r"only one class\. Set task\.label"):
-        task.fit(task.load())
+        task.pipeline.fit(task.pipeline.load())

@@ -48,8 +48,8 @@ def oracle_metrics(path: Path, max_length: int, stride: int) -> tuple[dict[str, 
         "model": {"kind": "transformer", "vocab_size": 2000},
     })  # fmt: skip
     task = create_task(config)
-    raw = task.load()
-    fitted = task.fit(raw)
+    raw = task.pipeline.load()
+    fitted = task.pipeline.fit(raw)
     source: Any = task.encode(raw.train, fitted, CPU, lambda event: None)
     evaluator = task.evaluator(fitted)
     for batch in source.read(source.evaluation_plan(16)):
@@ -124,8 +124,8 @@ def test_windows_of_a_question_stay_together_in_order(real_data: Path) -> None:
         "model": {"kind": "transformer", "vocab_size": 1000},
     })  # fmt: skip
     task = create_task(config)
-    raw = task.load()
-    source = task.encode(raw.train, task.fit(raw), CPU, lambda event: None)
+    raw = task.pipeline.load()
+    source = task.encode(raw.train, task.pipeline.fit(raw), CPU, lambda event: None)
     rows = [batch.rows for batch in source.read(source.plan(10))]
     assert pa.concat_tables(rows).select(["id"]).equals(raw.train.select(["id"]))
     asked = [batch.rows for batch in source.read(source.evaluation_plan(10))]
@@ -153,8 +153,8 @@ def test_every_word_of_a_long_sentence_is_tagged(max_length: int) -> None:
         "model": {"kind": "transformer", "vocab_size": 300},
     })  # fmt: skip
     task = create_task(config)
-    raw = task.load()
-    fitted = task.fit(raw)
+    raw = task.pipeline.load()
+    fitted = task.pipeline.fit(raw)
     source: Any = task.encode(raw.train, fitted, CPU, lambda event: None)
     assert (len(source) > raw.train.num_rows) == (max_length < 256)
     evaluator = task.evaluator(fitted)

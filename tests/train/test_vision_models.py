@@ -16,7 +16,8 @@ from engine import RunConfig, train
 from engine.artifacts.model_folder import load_exported
 from engine.config.models.registry import MODELS
 from engine.errors import ConfigError, TrainingError
-from engine.models.build import build_model, preprocessing_of
+from engine.models.build import build_model
+from engine.models.preprocessing import preprocessing_of
 from engine.models.shapes import ImageShape
 from engine.models.transfer import find_head, last_stage
 from engine.training.optimizer import trainable_groups

@@ -46,8 +46,22 @@ def test_a_preview_has_rows_columns_and_a_summary(advisor: Advisor) -> None:
     assert all(isinstance(cell, str) for row in answer["rows"] for cell in row)
 
 
-def test_a_preview_does_not_wait_for_torch(advisor: Advisor) -> None:
-    advisor.ask("preview", values=IRIS)
+@pytest.mark.parametrize(
+    ("task", "data", "model"),
+    [
+        ("tabular_classification", "iris", "mlp"),
+        ("tabular_regression", "diabetes", "mlp"),
+        ("forecasting", "seasons", "dlinear"),
+        ("image_classification", "digits", "cnn"),
+    ],
+)
+def test_a_preview_does_not_wait_for_torch(
+    advisor: Advisor, task: str, data: str, model: str
+) -> None:
+    sections = {"task": task, "model": model}
+    values = {"data": {"kind": "builtin", "name": data}}
+    values |= {name: {"kind": kind} for name, kind in sections.items()}
+    assert advisor.ask("preview", values=values)["summary"] is not None
     assert not any("libtorch" in mapped.path for mapped in child(advisor).memory_maps())
 
 

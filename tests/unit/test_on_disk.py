@@ -16,7 +16,7 @@ from engine.data.on_disk import Rows, end_to_end, mapped, table_of
 from engine.data.readers import base
 from engine.data.readers.base import ReadOptions, read_file
 from engine.errors import DataError
-from engine.tasks.create import create_task
+from engine.pipelines.create import create_pipeline
 
 TABLE = pa.table({
     "text": [f"text {number}" for number in range(1000)],
@@ -104,9 +104,9 @@ def test_a_task_sees_the_same_rows_wherever_they_lie(
         "data": {"kind": "file", "path": str(tmp_path / "films.parquet")},
         "model": {"kind": "transformer"},
     })  # fmt: skip
-    in_memory = create_task(config).load()
+    in_memory = create_pipeline(config).load()
     for module in (on_disk, base):
         monkeypatch.setattr(module, "LARGE", 0)
-    on_the_disk = create_task(config).load()
+    on_the_disk = create_pipeline(config).load()
     for split, table in in_memory.splits.items():
         assert on_the_disk.splits[split].to_pydict() == table.to_pydict()

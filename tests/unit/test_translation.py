@@ -170,15 +170,15 @@ def config(**task: Any) -> RunConfig:
 
 def prepared(chosen: RunConfig) -> tuple[Any, Any, Batch]:
     task: Any = create_task(chosen)
-    rows = task.load().train.slice(0, 40)
-    fitted = task.fit(RawData({TRAIN: rows}))
+    rows = task.pipeline.load().train.slice(0, 40)
+    fitted = task.pipeline.fit(RawData({TRAIN: rows}))
     source = task.encode(rows, fitted, CPU, lambda event: None)
     return task, fitted, next(source.read(source.evaluation_plan(40)))
 
 
 def test_the_decoder_sees_each_target_one_place_late() -> None:
     task, fitted, batch = prepared(config(prefix="in words: "))
-    tokenizer = task.tokenizer(fitted.tokenizer)
+    tokenizer = task.pipeline.tokenizer(fitted.tokenizer)
     labels, seen = batch.targets["labels"], batch.inputs["decoder_input_ids"]
     words = batch.rows["words"].to_pylist()
     assert batch.weight == sum(len(tokenizer(text)["input_ids"]) for text in words)

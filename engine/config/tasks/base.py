@@ -11,6 +11,8 @@ from engine.config.registry import TaggedSection
 class TaskConfig(TaggedSection):
     """A task's fields, and what can be known of it without loading anything heavy."""
 
+    pipeline: ClassVar[str] = ""
+    """``package.module:name`` of its data pipeline, which a preview needs without the network."""
     domain: ClassVar[str] = ""
     """The list that shows it: vision, text, generation, time series or tabular."""
     models: ClassVar[tuple[str, ...]] = ()

@@ -15,6 +15,7 @@ class CausalLmConfig(GenerationConfig):
     kind: Literal["causal_lm"] = "causal_lm"
     title = "Language modelling"
     implementation = "engine.tasks.causal_lm:CausalLm"
+    pipeline = "engine.pipelines.causal_lm:CausalLmPipeline"
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("loss", higher_is_better=False, help="cross-entropy in nats a token"),
         Metric("perplexity", higher_is_better=False, help="e to the loss"),

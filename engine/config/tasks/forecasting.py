@@ -22,6 +22,7 @@ class ForecastingConfig(TaskConfig):
     kind: Literal["forecasting"] = "forecasting"
     title = "Forecasting"
     implementation = "engine.tasks.forecasting:Forecasting"
+    pipeline = "engine.pipelines.forecasting:ForecastingPipeline"
     domain = "time series"
     models = ("lstm", "gru", "dlinear")
     metrics: ClassVar[tuple[Metric, ...]] = (

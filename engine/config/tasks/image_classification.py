@@ -18,6 +18,7 @@ class ImageClassificationConfig(ClassificationConfig):
     kind: Literal["image_classification"] = "image_classification"
     title = "Image classification"
     implementation = "engine.tasks.image_classification:ImageClassification"
+    pipeline = "engine.pipelines.image_classification:ImageClassificationPipeline"
     domain = "vision"
     models = ("cnn", "torchvision", "image_transformer")
     metrics: ClassVar[tuple[Metric, ...]] = (

@@ -11,7 +11,7 @@ from engine.config.fields import option
 from engine.config.metric import LOSS, Metric
 from engine.config.tasks.base import TaskConfig
 
-_LARGEST_OVERLAP = 3
+LARGEST_OVERLAP = 3
 """Windows may share a third of their tokens, so that they always move on."""
 
 
@@ -21,6 +21,7 @@ class QuestionAnsweringConfig(TaskConfig):
     kind: Literal["question_answering"] = "question_answering"
     title = "Question answering"
     implementation = "engine.tasks.question_answering:QuestionAnswering"
+    pipeline = "engine.pipelines.question_answering:QuestionAnsweringPipeline"
     domain = "text"
     models = ("transformer",)
     metrics: ClassVar[tuple[Metric, ...]] = (
@@ -50,7 +51,7 @@ class QuestionAnsweringConfig(TaskConfig):
 
     @model_validator(mode="after")
     def _windows_move_on(self) -> QuestionAnsweringConfig:
-        most = self.max_length // _LARGEST_OVERLAP
+        most = self.max_length // LARGEST_OVERLAP
         if self.doc_stride > most:
             raise PydanticCustomError(
                 "mismatch",

@@ -15,6 +15,7 @@ class Seq2SeqConfig(TaskConfig):
     kind: Literal["seq2seq"] = "seq2seq"
     title = "Translation and summarisation"
     implementation = "engine.tasks.seq2seq:Seq2Seq"
+    pipeline = "engine.pipelines.seq2seq:Seq2SeqPipeline"
     domain = "generation"
     models = ("transformer",)
     metrics: ClassVar[tuple[Metric, ...]] = (

@@ -14,4 +14,5 @@ class TabularClassificationConfig(TabularConfig, ClassificationConfig):
     kind: Literal["tabular_classification"] = "tabular_classification"
     title = "Classification of rows"
     implementation = "engine.tasks.tabular_classification:TabularClassification"
+    pipeline = "engine.pipelines.tabular_classification:TabularClassificationPipeline"
     metrics = ClassificationConfig.metrics

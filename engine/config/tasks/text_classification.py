@@ -15,6 +15,7 @@ class TextClassificationConfig(ClassificationConfig):
     kind: Literal["text_classification"] = "text_classification"
     title = "Text classification"
     implementation = "engine.tasks.text_classification:TextClassification"
+    pipeline = "engine.pipelines.text_classification:TextClassificationPipeline"
     domain = "text"
     models = ("transformer",)
     metrics: ClassVar[tuple[Metric, ...]] = (

@@ -15,6 +15,7 @@ class TokenClassificationConfig(TaskConfig):
     kind: Literal["token_classification"] = "token_classification"
     title = "Named entities"
     implementation = "engine.tasks.token_classification:TokenClassification"
+    pipeline = "engine.pipelines.token_classification:TokenClassificationPipeline"
     domain = "text"
     models = ("transformer",)
     metrics: ClassVar[tuple[Metric, ...]] = (

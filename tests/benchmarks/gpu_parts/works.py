@@ -26,11 +26,11 @@ from engine import RunConfig, train
 from engine.files.paths import runs_folder
 from engine.hardware import resources
 from engine.launch.attempt import attempt
+from engine.pipelines.create import create_pipeline
 from engine.processes.signals import Termination
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import EventLog, Finished, Interrupted, Log, Resources, Started
 from engine.service import predict
-from engine.tasks.create import create_task
 from engine.training.run import train_in
 
 UPDATES = 12
@@ -93,7 +93,7 @@ def predicted(run: RunDirectory, device: str) -> list[dict[str, Any]]:
     """What the exported model says to some test rows; the model is loaded anew for it."""
     inputs = predict.answer(run.id, device=device)["inputs"]
     config = run.config()
-    table = create_task(config).load().splits["test"].select(inputs)
+    table = create_pipeline(config).load().splits["test"].select(inputs)
     few = table if config.task.kind == "forecasting" else table.slice(0, 3)
     records: list[dict[str, Any]] = predict.answer(run.id, few.to_pylist(), device=device)[
         "records"

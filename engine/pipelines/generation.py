@@ -1,19 +1,19 @@
-"""Shared base of tasks that generate text: byte-level tokenizer and sampling."""
+"""Shared base of the pipelines of tasks that write: a byte-level tokenizer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from engine.tasks.text import TextFitted, TextTask
+from engine.pipelines.text import TextFitted, TextPipeline
 from engine.text.bpe import bpe_from, train_bpe
 from engine.text.spread import evenly_spread
 
 F = TypeVar("F", bound=TextFitted)
 
 
-class GenerationTask(TextTask[F]):
-    """A task on a transformer that writes."""
+class GenerationPipeline(TextPipeline[F]):
+    """Texts and their byte-level tokenizer."""
 
     def learn_tokenizer(self, texts: Iterable[str]) -> str:
         """Train a byte-level tokenizer, where the network begins from scratch."""

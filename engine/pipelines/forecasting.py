@@ -1,0 +1,194 @@
+"""Data of forecasting: one regular series, its scale, step and season."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from engine.config.tasks.forecasting import ForecastingConfig
+from engine.data.fitted import Fitted
+from engine.data.load import load_data
+from engine.data.raw import TRAIN, RawData
+from engine.data.series.frequency import Frequency
+from engine.data.series.read import (
+    Roles,
+    Series,
+    check_columns,
+    find_roles,
+    read_series,
+    unused_columns,
+)
+from engine.data.series.seasonality import find_season
+from engine.data.series.splits import cut_in_time, same_step, series_note, series_table
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.pipelines.pipeline import DataPipeline
+from engine.reports.data_summary import ColumnSummary, DataSummary
+
+
+class SeriesFitted(Fitted):
+    """Series properties fitted on the training rows."""
+
+    time: str
+    targets: list[str]
+    inputs: list[str]
+    mean: list[float]
+    """Of each channel, targets first."""
+    std: list[float]
+    unit: str
+    step: int
+    regular: bool
+    season: int
+    naive_error: list[float]
+    """For each target, the mean change over one season: what MASE divides by."""
+
+
+class ForecastingPipeline(DataPipeline[SeriesFitted]):
+    """Tables as series of one step, without gaps."""
+
+    section: ForecastingConfig
+    fitted_type = SeriesFitted
+
+    def load(self) -> RawData:
+        """Read the data, make it a regular series, and cut it in the order of time."""
+        section = self.section
+        raw = load_data(self.config.data)
+        roles = find_roles(raw.train, section.time, section.targets, section.inputs)
+        train = read_series(raw.train, roles, section.fill)
+        parts = {TRAIN: train}
+        notes = list(train.notes)
+        for name, table in raw.splits.items():
+            if name != TRAIN and table.num_rows:
+                parts[name] = self.read(table, roles, train.frequency)
+                notes += [f"{name}: {note}" for note in parts[name].notes]
+        same_step(parts)
+        if unused := unused_columns(raw.train, roles):
+            notes.append("not used: " + ", ".join(unused))
+        splits, context, cuts = cut_in_time(
+            parts, self.config.data, section.split_rows, section.window
+        )
+        self._check_lengths(splits)
+        tables = {name: series_table(part, roles, context[name]) for name, part in splits.items()}
+        return raw.with_splits(tables, *notes, *cuts)
+
+    def _check_lengths(self, splits: Mapping[str, Series]) -> None:
+        window, horizon = self.section.window, self.section.horizon
+        for name, series in splits.items():
+            if 0 < len(series) < window + horizon:
+                raise DataError(
+                    f"The {name} rows are too few: {len(series):,}, where a window of {window:,} "
+                    f"and a horizon of {horizon:,} need {window + horizon:,}.",
+                    "Lower task.window or task.horizon, or give the split more rows.",
+                )
+
+    def read(self, table: pa.Table, roles: Roles, frequency: Frequency) -> Series:
+        """A table as a series of the step that is known; raises ``DataError``."""
+        check_columns(table, roles)
+        return read_series(table, roles, self.section.fill, frequency)
+
+    def fit(self, raw: RawData) -> SeriesFitted:
+        """Means, deviations and season of the training rows."""
+        note = series_note(raw.train)
+        roles, frequency = note.roles, note.frequency
+        series = self.read(raw.train, roles, frequency)
+        count = len(roles.targets)
+        targets = series.values[:, :count]
+        mean, std = series.values.mean(0), series.values.std(0)
+        constant = std <= 1e-12 * np.abs(mean)
+        self._check_targets(roles.targets, constant[:count])
+        season = self.section.season or find_season(targets[:, 0], frequency.seasons)
+        changes = np.abs(targets[season:] - targets[:-season])
+        naive = changes.mean(0) if len(changes) else np.zeros(count)
+        return SeriesFitted(
+            time=roles.time,
+            targets=list(roles.targets),
+            inputs=list(roles.inputs),
+            mean=mean.tolist(),
+            # A constant input has no information, and must not become infinite.
+            std=np.where(constant, 1.0, std).tolist(),
+            unit=frequency.unit,
+            step=frequency.step,
+            regular=frequency.regular,
+            season=season,
+            naive_error=naive.tolist(),
+        )
+
+    def _check_targets(self, names: Sequence[str], constant: Sequence[bool]) -> None:
+        for name, same in zip(names, constant, strict=True):
+            if same:
+                raise DataError(
+                    f"The target {plain(name, 60)!r} is the same in all training rows.",
+                    "Set task.targets to a column that changes.",
+                )
+
+    def summarize(self, raw: RawData, fitted: SeriesFitted) -> DataSummary:
+        """Summarise frequency, span, season and repairs."""
+        rows = {
+            name: table.num_rows - series_note(table).context for name, table in raw.splits.items()
+        }
+        return DataSummary(
+            source=self.config.data.label,
+            rows=rows,
+            columns=self._columns(raw.train, fitted),
+            facts=self._facts(raw, fitted),
+            notes=raw.notes,
+            skips=tuple(
+                {"reason": skip.reason, "count": skip.count, "example": skip.example}
+                for skip in raw.skips
+            ),
+        )
+
+    def _facts(self, raw: RawData, fitted: SeriesFitted) -> dict[str, str]:
+        section = self.section
+        frequency = frequency_of(fitted)
+        facts = {
+            "frequency": frequency.name + ("" if frequency.regular else " (median; irregular)"),
+            "season": f"{fitted.season:,} rows" if fitted.season > 1 else "none found",
+            "windows": ", ".join(
+                f"{name} {self._windows(table.num_rows):,}" for name, table in raw.splits.items()
+            ),
+            "window → horizon": f"{section.window:,} → {section.horizon:,} rows",
+        }
+        if fitted.time:
+            times = [self._span(table, fitted) for table in raw.splits.values() if table.num_rows]
+            facts["from"], facts["to"] = times[0][0], times[-1][1]
+        return facts
+
+    def _span(self, table: pa.Table, fitted: SeriesFitted) -> tuple[str, str]:
+        column = table[fitted.time].cast("int64")
+        text = frequency_of(fitted).text
+        return text(column[0].as_py()), text(column[-1].as_py())
+
+    def _windows(self, rows: int) -> int:
+        section = self.section
+        return max(0, (rows - section.window - section.horizon) // section.stride + 1)
+
+    def _columns(self, table: pa.Table, fitted: SeriesFitted) -> tuple[Any, ...]:
+        columns = []
+        if fitted.time:
+            dated = frequency_of(fitted).dated
+            example = self._span(table, fitted)[0]
+            kind = "date" if dated else "numeric"
+            columns.append(ColumnSummary(fitted.time, kind, "time", example=example))
+        for name in (*fitted.targets, *fitted.inputs):
+            role = "target" if name in fitted.targets else "input"
+            example = f"{table[name][0].as_py():.6g}"
+            columns.append(ColumnSummary(name, "numeric", role, example=example))
+        return tuple(columns)
+
+    def inputs(self, fitted: SeriesFitted) -> tuple[str, ...]:
+        """Time, targets and other inputs; rows are the past, in order."""
+        return tuple(filter(None, (fitted.time, *fitted.targets, *fitted.inputs)))
+
+
+def roles_of(fitted: SeriesFitted) -> Roles:
+    """The columns that the network was trained with."""
+    return Roles(fitted.time, tuple(fitted.targets), tuple(fitted.inputs))
+
+
+def frequency_of(fitted: SeriesFitted) -> Frequency:
+    """The step of the training rows."""
+    return Frequency.of(fitted.unit, fitted.step, fitted.regular)

@@ -1,0 +1,74 @@
+"""Data of image classification: images with a class, their size and colour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from engine.config.run_config import RunConfig
+from engine.config.tasks.image_classification import ImageClassificationConfig
+from engine.data.load import load_data
+from engine.data.raw import RawData, Skip
+from engine.files.paths import expanded, is_folder
+from engine.models.preprocessing import preprocessing_of
+from engine.pipelines.pipeline import DataPipeline
+from engine.reports.data_summary import DataSummary
+from engine.text.columns import chosen, find_label
+from engine.vision.column import RECORD, find_image, images_of
+from engine.vision.fitted import ImageFitted
+from engine.vision.fitting import classes_in, measure
+from engine.vision.rows import usable_rows
+from engine.vision.summary import image_summary
+
+
+class ImageClassificationPipeline(DataPipeline[ImageFitted]):
+    """Images of files or of a data set, each with a class or several labels."""
+
+    section: ImageClassificationConfig
+    fitted_type = ImageFitted
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self.undecoded: list[Skip] = []
+        """Images left out when they were encoded, since they cannot be decoded."""
+
+    def load(self) -> RawData:
+        """Rows with an image and a class, in three splits."""
+        raw = load_data(self.config.data)
+        image, label = self._columns(raw.train)
+        return usable_rows(raw, self.config.data, image, label, self._folder())
+
+    def fit(self, raw: RawData) -> ImageFitted:
+        """Find the classes, and size, colour and mean of the images."""
+        image, label = self._columns(raw.train)
+        classes, counts, multi_label = classes_in(raw.train, label)
+        wanted = preprocessing_of(self.config.model)
+        measured = measure(raw.train, image, self.section, wanted)
+        return ImageFitted(
+            image=image, label=label, classes=classes, counts=counts, multi_label=multi_label,
+            resize=self.section.resize, **measured,
+        )  # fmt: skip
+
+    def summarize(self, raw: RawData, fitted: ImageFitted) -> DataSummary:
+        """Columns, class balance, sizes."""
+        return image_summary(self.config, raw.with_skips(*self.undecoded), fitted)
+
+    def inputs(self, fitted: ImageFitted) -> tuple[str, ...]:
+        """The image: a file's path."""
+        return (fitted.image,)
+
+    def from_file(self, table: pa.Table, fitted: ImageFitted, folder: Path) -> pa.Table:
+        """As for training, paths begin beside the file."""
+        images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
+        return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
+
+    def _columns(self, table: pa.Table) -> tuple[str, str]:
+        image = chosen(table, self.section.image or find_image(table), "task.image")
+        label = self.section.label or find_label(table, [image])
+        return image, chosen(table, label, "task.label")
+
+    def _folder(self) -> Path | None:
+        """Return the folder that relative paths in a local table start from: the table's own."""
+        path = expanded(getattr(self.config.data, "path", ""))
+        return path if is_folder(path) else path.parent

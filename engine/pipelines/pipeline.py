@@ -1,0 +1,57 @@
+"""The interface of a data pipeline: the part of a task that needs no network.
+
+Data goes through two steps here: ``load`` reads tables, and ``fit`` learns from the training rows
+what is needed to treat any row (names of classes, means, codes). What ``fit`` returns is plain
+data; saved beside the weights, it is all that a prediction needs. The task encodes rows from there.
+
+Pipelines of tables, series and images import no torch: a preview must not wait for it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+import pyarrow as pa
+
+from engine.config.run_config import RunConfig
+from engine.config.tasks.base import TaskConfig
+from engine.data.fitted import Fitted
+from engine.data.raw import RawData
+from engine.reports.data_summary import DataSummary
+
+F = TypeVar("F", bound=Fitted)
+
+
+class DataPipeline(ABC, Generic[F]):
+    """The data of one experiment, until it is encoded."""
+
+    fitted_type: ClassVar[type[Fitted]]
+    section: TaskConfig
+    """The task's fields; each pipeline says which kind."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.section = config.task
+
+    @abstractmethod
+    def load(self) -> RawData:
+        """Read the data and cut the splits that are missing; raises ``DataError``."""
+
+    @abstractmethod
+    def fit(self, raw: RawData) -> F:
+        """Learn from the training rows how to treat any row; raises ``DataError``."""
+
+    @abstractmethod
+    def summarize(self, raw: RawData, fitted: F) -> DataSummary:
+        """Summarise the data for the user."""
+
+    @abstractmethod
+    def inputs(self, fitted: F) -> tuple[str, ...]:
+        """The columns that a row to predict from has."""
+
+    def from_file(self, table: pa.Table, fitted: F, folder: Path) -> pa.Table:
+        """Rows to predict from as they stood in a file in ``folder``, where paths in them begin."""
+        del fitted, folder
+        return table

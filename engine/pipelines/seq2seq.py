@@ -1,0 +1,97 @@
+"""Data of translation and summarisation: a source and a target in each row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+
+import pyarrow as pa
+
+from engine.config.tasks.seq2seq import Seq2SeqConfig
+from engine.data.load import load_data
+from engine.data.raw import RawData
+from engine.data.splits import cut_splits
+from engine.models.transformer import pretrained_config
+from engine.pipelines.generation import GenerationPipeline
+from engine.pipelines.text import TextFitted
+from engine.reports.data_summary import DataSummary
+from engine.text.bpe import ending_texts
+from engine.text.rows import blank, some_of, texts_in, without_faults
+from engine.text.sides import laid_open, sides, texts_of
+from engine.text.summary import summary_of
+
+
+class Seq2SeqFitted(TextFitted):
+    """The columns, and what the decoder needs."""
+
+    source: str
+    target: str
+    max_target_length: int
+    decoder_start_token_id: int
+
+
+class Seq2SeqPipeline(GenerationPipeline[Seq2SeqFitted]):
+    """Rows with a source and a target."""
+
+    section: Seq2SeqConfig
+    fitted_type = Seq2SeqFitted
+
+    def load(self) -> RawData:
+        """Rows that have both sides; records of texts by language are laid open."""
+        raw = laid_open(load_data(self.config.data))
+        columns = self._columns(raw.train)
+        for table in raw.splits.values():
+            sides(table, *columns)  # a split may lack what the training rows have
+        raw = without_faults(raw, lambda table: blank(table, columns))
+        return cut_splits(raw, self.config.data)
+
+    def _columns(self, table: pa.Table) -> tuple[str, str]:
+        return sides(table, self.section.source, self.section.target)
+
+    def learn_tokenizer(self, texts: Iterable[str]) -> str:
+        """Train a byte-level tokenizer that ends each text, where the network is new."""
+        trained = super().learn_tokenizer(texts)
+        return ending_texts(trained) if trained else ""
+
+    def fit(self, raw: RawData) -> Seq2SeqFitted:
+        """Train one tokenizer for both sides where the network is new."""
+        source, target = self._columns(raw.train)
+        prefix = [self.section.prefix] if self.section.prefix else []
+        trained = self.learn_tokenizer(chain(prefix, texts_in(raw.train, (source, target))))
+        return Seq2SeqFitted(
+            tokenizer=trained,
+            max_length=self.limit(self.section.max_source_length, trained),
+            source=source,
+            target=target,
+            max_target_length=self.limit(self.section.max_target_length, trained),
+            decoder_start_token_id=self._start(trained),
+        )
+
+    def _start(self, trained: str) -> int:
+        """The token that a decoder begins with: padding, unless the model has its own."""
+        pad: int = self.tokenizer(trained).pad_token_id
+        if self.model.from_scratch:
+            return pad
+        start = getattr(pretrained_config(self.model), "decoder_start_token_id", None)
+        return pad if start is None else int(start)
+
+    def summarize(self, raw: RawData, fitted: Seq2SeqFitted) -> DataSummary:
+        """Columns, and how long both sides are."""
+        some = some_of(raw.train)
+        sources = self.measured(self.sources(some, fitted), fitted)
+        # The same facts of the other side, held against its own limit.
+        other = fitted.model_copy(update={"max_length": fitted.max_target_length})
+        targets = self.measured(texts_of(some, fitted.target), other)
+        facts = {f"source {name}": fact for name, fact in sources.items()}
+        facts |= {f"target {name}": fact for name, fact in targets.items()}
+        facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
+        roles = {fitted.source: "source", fitted.target: "target"}
+        return summary_of(self.config, raw, roles, facts)
+
+    def sources(self, table: pa.Table, fitted: Seq2SeqFitted) -> list[str]:
+        """The source texts, each behind the prefix."""
+        return [self.section.prefix + text for text in texts_of(table, fitted.source)]
+
+    def inputs(self, fitted: Seq2SeqFitted) -> tuple[str, ...]:
+        """The source."""
+        return (fitted.source,)

@@ -1,0 +1,96 @@
+"""Data of the classification of table rows: the classes, and the rows that have one."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engine.config.tasks.tabular_classification import TabularClassificationConfig
+from engine.data.on_disk import selected
+from engine.data.raw import TRAIN, RawData, Skip, class_names
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.pipelines.tabular import TabularFitted, TabularPipeline, find_target
+from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.text.labels import classes_among, named_column
+
+_MAX_CLASSES = 1000
+_FEW_CLASSES = 20
+"""Number of classes that is never too large for the number of rows."""
+
+
+class ClassesFitted(TabularFitted):
+    """With the classes and how many training rows each has."""
+
+    classes: list[str]
+    counts: list[int]
+
+
+class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
+    """Rows whose target is the name of a class."""
+
+    section: TabularClassificationConfig
+    fitted_type = ClassesFitted
+
+    def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
+        """Names of classes."""
+        if pa.types.is_nested(table.schema.field(target).type):
+            raise DataError(f"The target {plain(target, 60)!r} has lists instead of classes.")
+        return named_column(table, target)
+
+    def stratify_by(self, target: str) -> str:
+        """Classes keep their shares."""
+        return target
+
+    def load(self) -> RawData:
+        """As for all tables; rows of classes that the training rows lack are left out."""
+        raw = super().load()
+        return _without_strangers(raw, find_target(raw.train, self.section.target))
+
+    def fit(self, raw: RawData) -> ClassesFitted:
+        """Classes and features of the training rows."""
+        target, columns, features = self.fit_inputs(raw)
+        counted = raw.train[target].value_counts().to_pylist()
+        found = {entry["values"]: entry["counts"] for entry in counted}
+        classes, counts = classes_among(found, class_names(raw.train, target))
+        present = [name for name, count in zip(classes, counts, strict=True) if count]
+        if len(present) == 1:
+            raise DataError(
+                f"All training rows have the same {plain(target, 60)}, {plain(present[0], 60)!r}.",
+                "Choose another task.target.",
+            )
+        if len(present) > min(_MAX_CLASSES, max(_FEW_CLASSES, raw.train.num_rows // 2)):
+            raise DataError(
+                f"The target {plain(target, 60)!r} has {len(present):,} different values.",
+                "Choose another task.target, or the task tabular_regression for numbers.",
+            )
+        return ClassesFitted(
+            target=target, columns=columns, features=features, classes=classes, counts=counts
+        )
+
+    def summarize(self, raw: RawData, fitted: ClassesFitted) -> DataSummary:
+        """Columns, classes and what was left out."""
+        counted = sorted(zip(fitted.classes, fitted.counts, strict=True), key=lambda item: -item[1])
+        target = ColumnSummary(
+            name=fitted.target,
+            type="categorical",
+            role="target",
+            distinct=sum(count > 0 for count in fitted.counts),
+            example=counted[0][0],
+        )
+        return self.summary(raw, fitted, target, {}, dict(counted))
+
+
+def _without_strangers(raw: RawData, target: str) -> RawData:
+    """Validation and test rows whose class occurs in the training rows; the rest is reported."""
+    known = raw.train[target].unique()
+    splits, skips = dict(raw.splits), []
+    for split, table in raw.splits.items():
+        strange = pc.invert(pc.is_in(table[target], value_set=known))
+        count = pc.sum(strange).as_py() or 0
+        if split != TRAIN and count:
+            first = table[target].filter(strange)[0].as_py()
+            reason = f"{plain(target, 60)} that no training row has"
+            skips.append(Skip(reason, count, f"{plain(first, 40)!r} in {split}"))
+            splits[split] = selected(table, ~strange.to_numpy())
+    return raw.with_splits(splits).with_skips(*skips)

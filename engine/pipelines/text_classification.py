@@ -1,0 +1,114 @@
+"""Data of text classification: texts, or pairs of them, with one class or several labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from engine.config.tasks.text_classification import TextClassificationConfig
+from engine.data.load import load_data
+from engine.data.raw import TRAIN, RawData, class_names
+from engine.data.splits import cut_splits
+from engine.errors import DataError
+from engine.pipelines.text import TextFitted, TextPipeline
+from engine.reports.data_summary import DataSummary
+from engine.text import columns
+from engine.text.columns import is_list
+from engine.text.labels import classes_of, labels_of, names_in
+from engine.text.rows import blank, joined_texts, some_of, texts_in, without_faults
+from engine.text.summary import summary_of
+
+
+class TextClassificationFitted(TextFitted):
+    """Columns and classes of the training rows."""
+
+    text: str
+    text_pair: str
+    label: str
+    classes: list[str]
+    counts: list[int]
+    multi_label: bool
+
+
+class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
+    """Texts with a class, or several labels where the label is a list."""
+
+    section: TextClassificationConfig
+    fitted_type = TextClassificationFitted
+
+    def load(self) -> RawData:
+        """Rows with a text and a label, in three splits."""
+        raw = load_data(self.config.data)
+        text, pair, label = self._columns(raw.train)
+        raw = without_faults(raw, lambda table: _faults(table, [text, pair], label))
+        raw = cut_splits(raw, self.config.data, None if is_list(raw.train, label) else label)
+        known = {name for entry in labels_of(raw.splits[TRAIN], label) for name in names_in(entry)}
+        return without_faults(raw, lambda table: _strangers(table, label, known))
+
+    def fit(self, raw: RawData) -> TextClassificationFitted:
+        """Find the classes; train a tokenizer where the network is new."""
+        text, pair, label = self._columns(raw.train)
+        names = class_names(raw.train, label)
+        classes, counts = classes_of(labels_of(raw.train, label), names)
+        if len(classes) < 2:
+            raise DataError(f"The column {label} has only one class.", "Set task.label.")
+        trained = self.learn_tokenizer(texts_in(raw.train, list(filter(None, (text, pair)))))
+        return TextClassificationFitted(
+            tokenizer=trained,
+            max_length=self.limit(self.section.max_length, trained),
+            text=text,
+            text_pair=pair,
+            label=label,
+            classes=classes,
+            counts=counts,
+            multi_label=is_list(raw.train, label),
+        )
+
+    def summarize(self, raw: RawData, fitted: TextClassificationFitted) -> DataSummary:
+        """Columns, class balance and lengths."""
+        roles = {fitted.text: "text", fitted.text_pair: "second text", fitted.label: "label"}
+        classes = dict(zip(fitted.classes, fitted.counts, strict=True))
+        facts = self.measured(joined_texts(some_of(raw.train), [fitted.text]), fitted)
+        if fitted.multi_label:
+            facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} a text on average"
+        return summary_of(self.config, raw, roles, facts, classes)
+
+    def inputs(self, fitted: TextClassificationFitted) -> tuple[str, ...]:
+        """The text, or both."""
+        return tuple(filter(None, (fitted.text, fitted.text_pair)))
+
+    def _columns(self, table: pa.Table) -> tuple[str, str, str]:
+        """Text, second text (or nothing) and label."""
+        section = self.section
+        pair = None if section.text or section.text_pair else columns.find_pair(table)
+        if pair and section.label not in pair:
+            text, second = pair
+        else:
+            without = [name for name in (section.label, section.text_pair) if name]
+            text, second = section.text or columns.find_text(table, without), section.text_pair
+        text = columns.chosen(table, text, "task.text")
+        if second:
+            columns.chosen(table, second, "task.text_pair")
+        label = section.label or columns.find_label(table, [text, second])
+        return text, second, columns.chosen(table, label, "task.label")
+
+
+def _faults(table: pa.Table, texts: Sequence[str], label: str) -> list[str | None]:
+    faults = blank(table, [name for name in texts if name])
+    if label not in table.column_names:
+        return ["there is no label"] * table.num_rows
+    return [
+        fault or (f"{label} is empty" if value is None else None)
+        for fault, value in zip(faults, labels_of(table, label), strict=True)
+    ]
+
+
+def _strangers(table: pa.Table, label: str, known: set[str]) -> list[str | None]:
+    """A label that no training row has cannot be learned; among several it may just lack."""
+    return [
+        "its class is not in the training rows"
+        if isinstance(name, str) and name not in known
+        else None
+        for name in labels_of(table, label)
+    ]
