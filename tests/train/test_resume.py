@@ -21,10 +21,10 @@ from engine import RunConfig, train
 from engine.errors import RunError, TrainingError
 from engine.files.paths import runs_folder
 from engine.launch.start import Handle, launch, start
+from engine.pipelines.create import create_pipeline
 from engine.runs.directory import RunDirectory, State
 from engine.runs.events import Evaluated, Interrupted, Log, Progress, Started
 from engine.runs.follower import read_history
-from engine.tasks.create import create_task
 from engine.training import checkpoint
 
 Make = Callable[..., Any]
@@ -351,7 +351,7 @@ def test_a_run_goes_on_with_the_words_that_it_began_with(monkeypatch: pytest.Mon
     def fit(*_: object) -> None:
         raise AssertionError("fitted once more")
 
-    monkeypatch.setattr(create_task(config).__class__, "fit", fit)
+    monkeypatch.setattr(create_pipeline(config).__class__, "fit", fit)
     train(config, run)
     assert run.state() is State.FINISHED
     assert run.fitted.read_text() == began
