@@ -34,6 +34,11 @@ def choose_attention(network: nn.Module, wanted: Attention, compute: Compute) ->
     _set(model, wanted)
 
 
+def attention_of(model: Any) -> str:
+    """The implementation that a model of transformers uses. Transformers has no public name."""
+    return str(model.config._attn_implementation)
+
+
 def _check_flash(compute: Compute) -> None:
     if compute.device.type != "cuda":
         raise TrainingError(
@@ -57,7 +62,7 @@ def _set(model: Any, wanted: Attention) -> None:
         model.set_attn_implementation(wanted)
     except (ValueError, ImportError) as error:
         raise _refused(model, wanted) from error
-    if model.config._attn_implementation != wanted:
+    if attention_of(model) != wanted:
         raise _refused(model, wanted)
 
 

@@ -130,7 +130,7 @@ def _from_scratch(config: ImageTransformerConfig, shape: ImageShape) -> Any:
 def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
     with readable(config):
         architecture = _architecture(config)
-    if type(architecture) not in _AUTO._model_mapping:
+    if type(architecture) not in transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
         raise TrainingError(
             f"model.path: {plain(architecture.model_type)} networks such as {plain(config.path)} "
             "do not classify images.",

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+
+from engine.torch_private import BatchNorm
 
 _CONTAINERS = ("features", "encoder", "layers", "layer", "stages", "blocks", "classifier")
 """Names of modules that hold the stages of a network rather than being one."""
@@ -56,7 +57,7 @@ class Transfer(nn.Module):
         self._frozen += [
             module
             for name, module in self.network.named_modules()
-            if isinstance(module, _BatchNorm) and ".modules_to_save." not in name
+            if isinstance(module, BatchNorm) and ".modules_to_save." not in name
         ]
 
     def parameter_groups(self) -> list[dict[str, Any]]:

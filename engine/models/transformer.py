@@ -39,6 +39,15 @@ _AUTO: dict[TextHead, Any] = {
     "seq2seq_lm": transformers.AutoModelForSeq2SeqLM,
 }
 
+_KNOWN: dict[TextHead, Any] = {
+    "sequence_classification": transformers.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    "token_classification": transformers.MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+    "question_answering": transformers.MODEL_FOR_QUESTION_ANSWERING_MAPPING,
+    "causal_lm": transformers.MODEL_FOR_CAUSAL_LM_MAPPING,
+    "seq2seq_lm": transformers.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+}
+"""The architectures that have each head."""
+
 
 def build_transformer(config: TransformerConfig, shape: TextShape) -> nn.Module:
     """The network of torch's current default type and device; raises :class:`TrainingError`.
@@ -85,7 +94,7 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
     architecture = pretrained_config(config)
     _label(architecture, shape)
     auto = _AUTO[shape.head]
-    if type(architecture) not in auto._model_mapping:
+    if type(architecture) not in _KNOWN[shape.head]:
         suits = shape.head.replace("_", " ")
         raise TrainingError(
             f"model.path: {architecture.model_type} networks such as {config.path} are not made "

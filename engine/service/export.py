@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten_with_path, tree_leaves, tree_map, tree_unflatten
 
 from engine.adapters.lora import load_adapter, merged
 from engine.artifacts.build import holds_adapter
@@ -28,9 +27,11 @@ from engine.data.fitted import Fitted
 from engine.errors import DataError, RunError, TrainingError
 from engine.files.paths import expanded, is_file, is_folder, runs_folder
 from engine.files.sanitize import plain
+from engine.models.attention import attention_of
 from engine.runs.directory import RunDirectory
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
+from engine.torch_private import tree_flatten_with_path, tree_leaves, tree_map, tree_unflatten
 
 _ROWS = 8
 _TOLERANCE = 1e-4
@@ -268,7 +269,7 @@ def _plain_attention(network: Any) -> Iterator[None]:
     if not hasattr(inner, "set_attn_implementation"):
         yield
         return
-    before = inner.config._attn_implementation
+    before = attention_of(inner)
     inner.set_attn_implementation("eager")
     try:
         yield

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from engine.torch_private import foreach_norm
 from engine.training.fused_adamw import need_no_sorting
 
 _TORCH_ADDS = 1e-6
@@ -29,5 +30,5 @@ def _norm(gradients: list[Tensor]) -> Tensor:
     """Return the norm of all, like ``nn.utils.get_total_norm`` without sorting by device."""
     if not gradients or not need_no_sorting(gradients):
         return nn.utils.get_total_norm(gradients)
-    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(foreach_norm(gradients)))
     return norm

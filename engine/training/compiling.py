@@ -13,8 +13,7 @@ from torch import nn
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
 from engine.models.token_losses import body_of
-
-_COMPILER = ("torch._dynamo", "torch._inductor", "torch._functorch")
+from engine.torch_private import COMPILER
 
 
 def compile_network(network: nn.Module, **options: Any) -> None:
@@ -34,7 +33,7 @@ def told_of_compiler() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not type(error).__module__.startswith(_COMPILER):
+        if not type(error).__module__.startswith(COMPILER):
             raise
         raise TrainingError(
             f"compute.compile: the network cannot be compiled here: {_reason(error)}.",

@@ -14,16 +14,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import (
-    DataDependentOutputException,
-    DynamicOutputShapeException,
-    FakeTensorMode,
-)
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_iter, tree_map_only
 
 from engine.batches.source import Batch
 from engine.hardware.device import Compute
+from engine.torch_private import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+    TorchDispatchMode,
+    tree_iter,
+    tree_map_only,
+)
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 

@@ -32,6 +32,7 @@ from engine.config.run_config import RunConfig
 from engine.config.train import TrainConfig
 from engine.errors import TrainingError
 from engine.hardware.device import Compute
+from engine.torch_private import foreach_div_
 from engine.training.non_finite import batch_statistics
 from engine.training.process_group import Group, T, among_peers
 from engine.training.state import TrainingState, trained_weights
@@ -110,7 +111,7 @@ class Sharded(Group):
         self._sum(known)
         statistics = batch_statistics(network)
         if statistics:
-            torch._foreach_div_(statistics, self.size)
+            foreach_div_(statistics, self.size)
             self._sum_together(statistics)
         return [(known[0] / known[1]).float()], [float(known[1])]
 

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.torch_private import AdamW, foreach_add_, fused_adamw_
+
 
 def need_no_sorting(tensors: Iterable[Tensor]) -> bool:
     """Return whether all are plain tensors in float32 on the CPU (not sharded, …)."""
@@ -26,7 +28,7 @@ class _Tensors:
     steps: list[Tensor]
 
 
-class FusedAdamW(torch.optim.AdamW):
+class FusedAdamW(AdamW):
     """``torch.optim.AdamW(…, fused=True)``: the same updates to the last bit, the same state.
 
     Torch collects the tensors of an update each time anew and sorts them by device and type. That
@@ -80,8 +82,8 @@ class FusedAdamW(torch.optim.AdamW):
 
 def _update(part: _Tensors, gradients: list[Tensor]) -> None:
     group = part.group
-    torch._foreach_add_(part.steps, 1)
-    torch._fused_adamw_(
+    foreach_add_(part.steps, 1)
+    fused_adamw_(
         group["params"], gradients, part.means, part.squares, [], part.steps,
         lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1],
         weight_decay=group["weight_decay"], eps=group["eps"],

@@ -9,7 +9,6 @@ from typing import Any
 import psutil
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_iter
 
 from engine.artifacts.build import build_network
 from engine.batches.source import Source, split_rows
@@ -25,6 +24,7 @@ from engine.hardware.resources import gpus
 from engine.models.build import base_of
 from engine.reports.estimate import TIGHT_SHARE, Memory
 from engine.tasks.task import Task
+from engine.torch_private import tree_iter
 from engine.training.footprint import Footprint, Template, UnknownFootprint
 from engine.training.optimizer import state_bytes
 from engine.training.state import parameter_count, trained_weights

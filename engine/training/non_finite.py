@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+
+from engine.torch_private import BatchNorm, foreach_copy_
 
 
 class Guard:
@@ -34,12 +35,12 @@ class Guard:
     def keep(self) -> None:
         """Save what a forward pass changes, before the first one of an update."""
         if self._statistics:
-            torch._foreach_copy_(self._kept, self._statistics)
+            foreach_copy_(self._kept, self._statistics)
 
     def undo(self) -> None:
         """Restore what :meth:`keep` saved."""
         if self._statistics:
-            torch._foreach_copy_(self._statistics, self._kept)
+            foreach_copy_(self._statistics, self._kept)
 
     def step(self, losses: Sequence[Tensor], norm: Tensor | None) -> None:
         """Update the weights if the losses and the gradient norm (if known) are finite."""
@@ -48,7 +49,7 @@ class Guard:
             if all(math.isfinite(number.item()) for number in numbers):
                 self._optimizer.step()
             elif self._statistics:
-                torch._foreach_copy_(self._statistics, self._kept)
+                foreach_copy_(self._statistics, self._kept)
             return
         # Like torch's GradScaler for a fused optimizer: 1 skips the update.
         bad = torch.stack(numbers).isfinite().all().logical_not()
@@ -66,11 +67,11 @@ class Guard:
         )
         sizes = [part.numel() for part in self._statistics]
         chosen = torch.split(torch.where(bad, kept, now), sizes)
-        torch._foreach_copy_([part.flatten() for part in self._statistics], list(chosen))
+        foreach_copy_([part.flatten() for part in self._statistics], list(chosen))
 
 
 def batch_statistics(network: nn.Module) -> list[Tensor]:
     """Return the running statistics of batch norms."""
-    norms = [part for part in network.modules() if isinstance(part, _BatchNorm)]
+    norms = [part for part in network.modules() if isinstance(part, BatchNorm)]
     kept = [part for norm in norms for part in (norm.running_mean, norm.running_var)]
     return [part for part in kept if part is not None]

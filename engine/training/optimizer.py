@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from engine.config.compute import Kernel
 from engine.config.train import TrainConfig
 from engine.errors import TrainingError
+from engine.torch_private import SGD, AdamW
 from engine.training.fused_adamw import FusedAdamW, need_no_sorting
 
 _EIGHT_BITS = ("adamw_8bit", "paged_adamw_8bit")
@@ -40,14 +41,12 @@ def build_optimizer(
         return _eight_bits(parts, config, device)
     common: dict[str, Any] = {"lr": config.learning_rate, **_kernel(kernel, device)}
     if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            parts, momentum=config.momentum, nesterov=config.momentum > 0, **common
-        )
+        return SGD(parts, momentum=config.momentum, nesterov=config.momentum > 0, **common)
     betas = (config.adam_beta1, config.adam_beta2)
     parameters = [p for part in parts for p in part["params"]]
     if device.type == "cpu" and common["fused"] and need_no_sorting(parameters):
         return FusedAdamW(parts, config.learning_rate, betas)
-    return torch.optim.AdamW(parts, betas=betas, **common)
+    return AdamW(parts, betas=betas, **common)
 
 
 def _kernel(wanted: Kernel, device: torch.device) -> dict[str, bool]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from engine.config.run_config import RunConfig
 from engine.errors import TrainingError
 from engine.hardware.device import Compute
+from engine.torch_private import BatchNorm
 from engine.training.optimizer import state_bytes
 
 
@@ -25,7 +25,7 @@ def in_pieces(plan: Sequence[Tensor], pieces: int, least: int = 1) -> list[Tenso
 
 def least_rows(network: nn.Module) -> int:
     """Return the fewest rows that the network can be trained on: two with batch norm."""
-    return 2 if any(isinstance(part, _BatchNorm) for part in network.modules()) else 1
+    return 2 if any(isinstance(part, BatchNorm) for part in network.modules()) else 1
 
 
 def nothing_fits(

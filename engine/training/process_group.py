@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from engine.batches.source import mixed
 from engine.errors import TrainingError
+from engine.torch_private import foreach_copy_, foreach_div_, foreach_mul_
 from engine.training.non_finite import batch_statistics
 from engine.training.state import trained_weights
 
@@ -173,10 +174,10 @@ class Group(Alone):
         )
         self._sum(mean)
         if gradients:
-            torch._foreach_mul_(gradients, own / total)
+            foreach_mul_(gradients, own / total)
         statistics = batch_statistics(network)
         if statistics:
-            torch._foreach_div_(statistics, self.size)
+            foreach_div_(statistics, self.size)
         for bucket in _buckets([*gradients, *statistics]):
             self._sum_together(bucket)
         return [mean], [total]
@@ -205,7 +206,7 @@ class Group(Alone):
             part.view_as(tensor)
             for part, tensor in zip(torch.split(flat, sizes), tensors, strict=True)
         ]
-        torch._foreach_copy_(list(tensors), parts)
+        foreach_copy_(list(tensors), parts)
 
     def _sum(self, tensor: Tensor) -> None:
         with among_peers():

@@ -1,0 +1,91 @@
+"""The private names of torch that this package uses; ``tests/unit/test_private_names.py`` holds
+that they are there and do what is expected of them."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+)
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import (
+    tree_flatten_with_path,
+    tree_iter,
+    tree_leaves,
+    tree_map,
+    tree_map_only,
+    tree_unflatten,
+)
+
+__all__ = [
+    "COMPILER",
+    "SGD",
+    "AdamW",
+    "BatchNorm",
+    "DataDependentOutputException",
+    "DynamicOutputShapeException",
+    "FakeTensorMode",
+    "TorchDispatchMode",
+    "foreach_add_",
+    "foreach_copy_",
+    "foreach_div_",
+    "foreach_mul_",
+    "foreach_norm",
+    "fused_adamw_",
+    "tree_flatten_with_path",
+    "tree_iter",
+    "tree_leaves",
+    "tree_map",
+    "tree_map_only",
+    "tree_unflatten",
+]
+
+COMPILER = ("torch._dynamo", "torch._inductor", "torch._functorch")
+"""Modules whose exceptions are those of the compiler."""
+
+foreach_add_ = torch._foreach_add_
+foreach_copy_ = torch._foreach_copy_
+foreach_div_ = torch._foreach_div_
+foreach_mul_ = torch._foreach_mul_
+foreach_norm = torch._foreach_norm
+fused_adamw_ = torch._fused_adamw_
+
+
+def _without_compiler(step: Any) -> Any:
+    """An optimizer's step as it stands in torch's source, without what surrounds it.
+
+    Torch surrounds it by breaks in compiled code, for which it imports its compiler: more than a
+    second, longer than torch itself takes. No optimizer is called from compiled code here.
+    """
+    return torch.no_grad()(inspect.unwrap(step))
+
+
+def _spare_compiler(method: Any) -> None:
+    """Mark a method of all optimizers as one that is not compiled, which torch would do at its
+    first call, by importing its compiler."""
+    plain = getattr(method, "__wrapped__", None)
+    if plain is not None and "torch._dynamo" not in sys.modules:
+        vars(plain).setdefault("__dynamo_disable", plain)
+
+
+class SGD(torch.optim.SGD):
+    """Torch's SGD, which makes its updates without importing the compiler."""
+
+    step = _without_compiler(torch.optim.SGD.step)
+
+
+class AdamW(torch.optim.AdamW):
+    """Torch's AdamW, which makes its updates without importing the compiler."""
+
+    step = _without_compiler(torch.optim.AdamW.step)
+
+
+for _name in ("add_param_group", "state_dict", "load_state_dict"):
+    _spare_compiler(getattr(torch.optim.Optimizer, _name))

@@ -1,0 +1,145 @@
+"""The private names of other packages stand in one module each, and are what we take them for."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from engine import torch_private
+
+ROOT = Path(__file__).parents[2]
+HOMES = {"torch": "engine/torch_private.py", "peft": "", "transformers": ""}
+"""By package, the one module that may use its private names."""
+NAME = re.compile(r"[\w.]+")
+
+
+def private_names(path: Path) -> Iterator[tuple[str, str]]:
+    """Package and private name, for every use of one by its package's name or by an import."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Attribute) and NAME.fullmatch(text := ast.unparse(node)):
+            names = [text]
+        else:
+            continue
+        for name in names:
+            package, *rest = name.split(".")
+            if any(part.startswith("_") and not part.startswith("__") for part in rest):
+                yield package, name
+
+
+@pytest.mark.parametrize("package", HOMES)
+def test_private_names_of_a_package_stand_in_one_module(package: str) -> None:
+    elsewhere = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for folder in ("engine", "tui")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if str(path.relative_to(ROOT)) != HOMES[package]
+        for owner, name in private_names(path)
+        if owner == package
+    ]
+    assert not elsewhere
+
+
+@pytest.mark.parametrize("made", ["AdamW([weight], fused=True)", "SGD([weight], 0.1)"])
+def test_an_optimizer_is_made_used_and_saved_without_torch_s_compiler(made: str) -> None:
+    """Importing it takes longer than importing torch."""
+    program = (
+        "import sys, torch\n"
+        "from engine.torch_private import SGD, AdamW\n"
+        "weight = torch.nn.Parameter(torch.ones(2))\n"
+        f"made = {made}\n"
+        "weight.sum().backward(); made.step()\n"
+        "made.load_state_dict(made.state_dict()); made.step()\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("ours", "torchs", "options"),
+    [
+        (torch_private.AdamW, torch.optim.AdamW, {"fused": True, "weight_decay": 0.3}),
+        (torch_private.AdamW, torch.optim.AdamW, {"foreach": True}),
+        (torch_private.SGD, torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
+    ],
+)
+def test_updates_are_those_of_torch_to_the_last_bit(
+    ours: Any, torchs: Any, options: dict[str, Any]
+) -> None:
+    def trained(kind: Any) -> torch.Tensor:
+        weight = nn.Parameter(torch.linspace(-1, 1, 7))
+        optimizer = kind([weight], lr=0.1, **options)
+        for power in (1, 2, 3):
+            optimizer.zero_grad()
+            (weight**power).sum().backward()
+            optimizer.step()
+        return weight.detach()
+
+    assert torch.equal(trained(ours), trained(torchs))
+
+
+def test_the_functions_over_many_tensors_do_what_their_names_say() -> None:
+    def tensors() -> list[torch.Tensor]:
+        return [torch.tensor([3.0, 4.0]), torch.tensor([6.0])]
+
+    changed = tensors()
+    torch_private.foreach_mul_(changed, 2.0)
+    torch_private.foreach_div_(changed, 4.0)
+    torch_private.foreach_add_(changed, 1)
+    assert [t.tolist() for t in changed] == [[2.5, 3.0], [4.0]]
+    torch_private.foreach_copy_(changed, tensors())
+    assert [float(norm) for norm in torch_private.foreach_norm(changed)] == [5.0, 6.0]
+
+
+def test_the_fused_kernel_makes_the_update_of_adamw() -> None:
+    weight, mean, square = torch.tensor([1.0]), torch.zeros(1), torch.zeros(1)
+    torch_private.fused_adamw_(
+        [weight], [torch.tensor([0.5])], [mean], [square], [], [torch.tensor(1.0)],
+        lr=0.1, beta1=0.9, beta2=0.99, weight_decay=0.5, eps=0.0,
+        amsgrad=False, maximize=False, grad_scale=None, found_inf=None,
+    )  # fmt: skip
+    # Decay by lr x weight_decay, then a first step of the size of the rate (Loshchilov & Hutter).
+    assert weight.item() == pytest.approx(1 - 0.1 * 0.5 - 0.1)
+    assert (mean.item(), square.item()) == (pytest.approx(0.05), pytest.approx(0.0025))
+
+
+def test_all_batch_norms_have_one_base() -> None:
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+    assert all(issubclass(kind, torch_private.BatchNorm) for kind in kinds)
+    assert not issubclass(nn.LayerNorm, torch_private.BatchNorm)
+
+
+def test_fake_tensors_have_shapes_and_take_no_memory() -> None:
+    seen = []
+
+    class Watch(torch_private.TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            seen.append(function)
+            return function(*args, **(kwargs or {}))
+
+    with torch_private.FakeTensorMode(), Watch():
+        product = torch.empty(1 << 30, 4) @ torch.empty(4, 8)
+    assert product.shape == (1 << 30, 8)
+    assert torch.ops.aten.mm.default in seen
+
+
+def test_trees_are_walked_mapped_and_put_together_again() -> None:
+    tree = {"a": [1, 2], "b": (3,)}
+    assert list(torch_private.tree_iter(tree)) == torch_private.tree_leaves(tree) == [1, 2, 3]
+    assert torch_private.tree_map(lambda n: n + 1, tree) == {"a": [2, 3], "b": (4,)}
+    assert torch_private.tree_map_only(int, str, tree)["b"] == ("3",)
+    leaves, shape = torch_private.tree_flatten_with_path(tree)
+    assert torch_private.tree_unflatten([leaf for _, leaf in leaves], shape) == tree
