@@ -77,7 +77,7 @@ def boosted_numbers(train: Source, held_out: Source, features: Features) -> tupl
 
 
 def _threads(rows: int) -> threadpool_limits:
-    """As many threads as torch was given; few rows are done sooner by one."""
+    """Use torch's number of threads; a single one for few rows, which is faster."""
     return threadpool_limits(torch.get_num_threads() if rows > _FEW_ROWS else 1, "openmp")
 
 

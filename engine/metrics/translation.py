@@ -36,7 +36,7 @@ class Written:
         return float(sacrebleu.sentence_chrf(self.generated, [self.reference]).score)
 
     def record(self) -> dict[str, str]:
-        """As samples and views show it."""
+        """Return the record that samples and views show."""
         shown = {"source": self.source, "generated": self.generated, "reference": self.reference}
         return {name: text[:_CELL] or "—" for name, text in shown.items()}
 

@@ -46,7 +46,7 @@ class Transfer(nn.Module):
         return logits
 
     def train(self, mode: bool = True) -> Transfer:
-        """As of every module; but what is frozen stays as in use, its batch norms above all."""
+        """Set the training mode of all but frozen parts, whose batch norms keep their statistics."""
         super().train(mode)
         for module in self._frozen:
             module.eval()

@@ -59,7 +59,7 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
         return (fitted.image,)
 
     def from_file(self, table: pa.Table, fitted: ImageFitted, folder: Path) -> pa.Table:
-        """As for training, paths begin beside the file."""
+        """Rows whose images are read; relative paths begin at the file's folder, as in training."""
         images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
         return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
 

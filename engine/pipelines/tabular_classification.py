@@ -43,7 +43,7 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
         return target
 
     def load(self) -> RawData:
-        """As for all tables; rows of classes that the training rows lack are left out."""
+        """Read and split the data; leave out rows of classes that the training rows lack."""
         raw = super().load()
         return _without_strangers(raw, find_target(raw.train, self.section.target))
 

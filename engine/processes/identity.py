@@ -44,7 +44,7 @@ class ProcessIdentity:
             return None
 
     def record(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """Return the identity as JSON values."""
         return asdict(self)
 
     @property

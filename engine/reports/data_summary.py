@@ -13,7 +13,7 @@ class ColumnSummary:
 
     name: str
     type: str
-    """As detected: numeric, categorical, date, text, image, list or ignored."""
+    """The detected type: numeric, categorical, date, text, image, list or ignored."""
     role: str
     """Role in the task: input, target, text, time …; or the reason why it is left out."""
     missing: int = 0
@@ -38,5 +38,5 @@ class DataSummary:
     """Rows left out: ``reason``, ``count``, ``example``."""
 
     def record(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """Return the summary as JSON values."""
         return asdict(self)

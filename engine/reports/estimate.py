@@ -66,7 +66,7 @@ class Estimate:
         return "tight" if self.memory.total > TIGHT_SHARE * self.available else "fits"
 
     def record(self) -> dict[str, Any]:
-        """As JSON takes it, with what follows from the fields."""
+        """Return the estimate as JSON values, derived ones included."""
         record = asdict(self)
         record["memory"]["total"] = self.memory.total
         return record | {"percent": self.percent, "verdict": self.verdict}

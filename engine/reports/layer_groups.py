@@ -23,5 +23,5 @@ class TargetGroup:
     """Those of :data:`TARGET_PRESETS` that contain the group."""
 
     def record(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """Return the group as JSON values."""
         return asdict(self)

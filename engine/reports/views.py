@@ -21,7 +21,7 @@ class View:
     title: str
 
     def record(self) -> dict[str, Any]:
-        """As JSON takes it, with the form."""
+        """Return the view as JSON values, with its form."""
         return {"form": self.form} | asdict(self)
 
 

@@ -54,7 +54,7 @@ class SweepTable:
         return next((row for row in self.trials if row.preset), None)
 
     def record(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """Return the table as JSON values."""
         return asdict(self)
 
     @classmethod

@@ -65,7 +65,7 @@ class ImageClassification(Task[ImageFitted]):
         return network.to(memory_format=torch.channels_last)
 
     def save_network(self, network: nn.Module, fitted: ImageFitted, folder: Path) -> None:
-        """As transformers does for its networks, so that they can be loaded by it again."""
+        """Write the weights, those of transformers' networks in its own format."""
         if not isinstance(self.config.model, ImageTransformerConfig):
             return super().save_network(network, fitted, folder)
         saved: Any = network

@@ -50,7 +50,7 @@ class TabularClassification(TabularTask[ClassesFitted]):
         return class_loss(network(batch.inputs), batch.targets, weights, section.label_smoothing)
 
     def build_network(self, fitted: ClassesFitted) -> nn.Module:
-        """As for all tables; notes what each class weighs in the loss."""
+        """The chosen model for these columns; keeps the weight of each class in the loss."""
         balanced = self.section.class_weights == "balanced"
         self._balanced = balanced_weights(fitted.counts) if balanced else None
         return super().build_network(fitted)

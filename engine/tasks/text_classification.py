@@ -129,7 +129,7 @@ class TextClassification(TextTask[TextClassificationFitted]):
         )
 
     def build_network(self, fitted: TextClassificationFitted) -> nn.Module:
-        """As every network on text; notes what each class weighs in the loss."""
+        """The network with this task's head; keeps the weight of each class in the loss."""
         balanced = self.section.class_weights == "balanced" and not fitted.multi_label
         self._class_weights = balanced_weights(fitted.counts) if balanced else None
         return super().build_network(fitted)

@@ -185,7 +185,7 @@ def bar(share: float) -> str:
 
 
 def fitting(parts: Iterator[str], width: int) -> str:
-    """As many parts as fit into ``width``, two spaces between them."""
+    """Join the parts that fit into ``width``, with two spaces between them."""
     text = ""
     for part in parts:
         longer = f"{text}  {plain(part)}" if text else plain(part)
