@@ -46,7 +46,7 @@ class Transfer(nn.Module):
         return logits
 
     def train(self, mode: bool = True) -> Transfer:
-        """Set the training mode of all but frozen parts, whose batch norms keep their statistics."""
+        """Set the mode of all but frozen parts, whose batch norms keep their statistics."""
         super().train(mode)
         for module in self._frozen:
             module.eval()
