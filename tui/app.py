@@ -197,10 +197,9 @@ class DltuiApp(KeysInOrder):
         )
         self.exit(farewell(going_on))
 
-    def _handle_exception(self, error: Exception) -> None:
-        """Keep a report of a defect before Textual ends the application."""
+    @override
+    def report(self, error: Exception) -> None:
         self.crash_report = self.crash_report or crash.write_report(error)
-        super()._handle_exception(error)
 
 
 def farewell(going_on: int) -> str:

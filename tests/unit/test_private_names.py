@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import inspect
+import pkgutil
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from textual.app import App, ComposeResult
+from textual.containers import VerticalScroll
+from textual.drivers.headless_driver import HeadlessDriver
+from textual.geometry import Size
+from textual.widgets import Label
 from torch import nn
 
+import tui
 from engine import torch_private
+from tui.terminal import textual_private
 
 ROOT = Path(__file__).parents[2]
-HOMES = {"torch": "engine/torch_private.py", "peft": "", "transformers": ""}
+HOMES = {
+    "torch": "engine/torch_private.py",
+    "peft": "",
+    "transformers": "",
+    "textual": "tui/terminal/textual_private.py",
+}
 """By package, the one module that may use its private names."""
 NAME = re.compile(r"[\w.]+")
 
@@ -50,6 +67,97 @@ def test_private_names_of_a_package_stand_in_one_module(package: str) -> None:
         if owner == package
     ]
     assert not elsewhere
+
+
+def own_private_names(kind: type) -> set[str]:
+    """Private names in the source of a class: its methods, and attributes of ``self``."""
+    names = set()
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(kind)))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self":
+            names.add(node.attr)
+    return {name for name in names if re.match("_[a-z]", name)}
+
+
+def classes_on_textual() -> Iterator[type]:
+    """All classes of the user interface that are derived from one of Textual's."""
+    for found in pkgutil.walk_packages(tui.__path__, "tui."):
+        if found.name != "tui.__main__":
+            for kind in vars(import_module(found.name)).values():
+                if inspect.isclass(kind) and kind.__module__ == found.name:
+                    yield kind
+
+
+def test_no_class_uses_or_hides_a_private_name_of_textual() -> None:
+    """Hidden by accident, such a name breaks a widget in ways that only some versions show."""
+    clashes = []
+    for kind in classes_on_textual():
+        if kind.__module__ != textual_private.__name__:
+            bases = [base for base in kind.__mro__ if base.__module__.startswith("textual.")]
+            foreign = {name for base in bases for name in own_private_names(base)}
+            clashes += [f"{kind.__name__}.{n}" for n in own_private_names(kind) & foreign]
+    assert not clashes
+
+
+def test_a_change_is_painted_when_it_is_asked_for() -> None:
+    class Counter(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Label("0")
+
+    async def run() -> None:
+        app = Counter()
+        async with app.run_test(size=(20, 3)) as pilot:
+            await pilot.pause()
+            label = app.query_one(Label)
+            label.update("1")
+            textual_private.request_paint(label)
+            textual_private.paint(app.screen)
+            first = app.screen._compositor.render_strips()[0]
+            assert first.text.startswith("1")
+
+    asyncio.run(run())
+
+
+def test_scroll_bars_follow_a_size() -> None:
+    class Lines(App[None]):
+        def compose(self) -> ComposeResult:
+            yield VerticalScroll(Label("a line\n" * 20))
+
+    async def run() -> None:
+        app = Lines()
+        async with app.run_test(size=(20, 5)) as pilot:
+            await pilot.pause()
+            box = app.query_one(VerticalScroll)
+            textual_private.update_scroll_bars(box, Size(10, 100))
+            assert box.vertical_scrollbar.window_virtual_size == 100
+
+    asyncio.run(run())
+
+
+def test_sequences_reach_the_terminal_and_exceptions_the_report(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(HeadlessDriver, "write", lambda driver, data: written.append(data))
+    reported: list[Exception] = []
+
+    class Failing(textual_private.ReportingApp[None]):
+        def report(self, error: Exception) -> None:
+            reported.append(error)
+
+        def on_mount(self) -> None:
+            textual_private.write_sequence(self, "\x1b[22;0t")
+            raise ZeroDivisionError
+
+    async def run() -> None:
+        with pytest.raises(ZeroDivisionError):
+            async with Failing().run_test():
+                pass
+
+    asyncio.run(run())
+    assert "\x1b[22;0t" in written
+    assert [type(error) for error in reported] == [ZeroDivisionError]
 
 
 @pytest.mark.parametrize("made", ["AdamW([weight], fused=True)", "SGD([weight], 0.1)"])

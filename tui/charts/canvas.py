@@ -12,6 +12,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.terminal.textual_private import request_paint
+
 Part = tuple[str, object]
 """A text and its style."""
 
@@ -44,7 +46,7 @@ class Canvas(Widget):
                 region = difference(y, old, new)
                 sent += region.right  # Textual begins at the widget's left edge
                 self.refresh(region)
-        self._check_refresh()  # at once: when it is idle, the screen may have painted already
+        request_paint(self)  # at once: when it is idle, the screen may have painted already
         return sent
 
     def render_line(self, y: int) -> Strip:

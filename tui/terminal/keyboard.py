@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Sequence
 
 from textual import events
-from textual.app import App
 from textual.message_pump import MessagePump
+
+from tui.terminal.textual_private import ReportingApp, paint
 
 _PATIENCE_SECONDS = 1.0
 """Time-out for the key before; without it, a hanging handler would block the keyboard."""
@@ -18,7 +19,7 @@ _PASSES = 10
 Typed = events.Key | events.Paste
 
 
-class KeysInOrder(App[str]):
+class KeysInOrder(ReportingApp[str]):
     """Holds back what was typed until that which was typed before has done its work.
 
     Textual gives a key at once to the widget that has the focus, where it takes its turn. Over a
@@ -69,7 +70,7 @@ class KeysInOrder(App[str]):
             self._at_work = None
             if self.screen_stack:  # else the program ends
                 # Textual would paint at the next tick of its clock only.
-                self.screen.call_later(self.screen._on_timer_update)
+                self.screen.call_later(paint, self.screen)
 
     def _asked(self) -> Sequence[MessagePump]:
         """Return the nodes that handle a key, in order: from the focused widget upwards."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from textual.app import App
 
 from engine.files.sanitize import plain
+from tui.terminal.textual_private import write_sequence
 
 _UNTITLED = ("", "dumb", "linux", "ansi", "cons25", "vt52", "vt100", "vt102", "vt220", "vt320")
 _LIMIT = 80
@@ -36,17 +37,11 @@ class Title:
         if not self._possible or title == self._shown:
             return
         before = "\x1b[22;0t" if self._shown is None else ""
-        self._write(f"{before}\x1b]0;{title}\x07")
+        write_sequence(self._app, f"{before}\x1b]0;{title}\x07")
         self._shown = title
 
     def restore(self) -> None:
         """Bring back the title that was there before."""
         if self._shown is not None:
-            self._write("\x1b]0;\x07\x1b[23;0t")
+            write_sequence(self._app, "\x1b]0;\x07\x1b[23;0t")
             self._shown = None
-
-    def _write(self, sequence: str) -> None:
-        driver = self._app._driver
-        if driver is not None:
-            driver.write(sequence)
-            driver.flush()

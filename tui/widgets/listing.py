@@ -20,6 +20,7 @@ from textual.style import Style
 from typing_extensions import override
 
 from tui.charts.canvas import difference
+from tui.terminal.textual_private import request_paint
 from tui.widgets.scrolling import SamePlace
 
 T = TypeVar("T")
@@ -224,7 +225,7 @@ class Listing(SamePlace, Generic[T], can_focus=True):
                 self.refresh(whole if old is None else difference(y, old, new))
                 self._made[y] = new
         # Checked now, not when this widget is idle: that may be after the screen has painted.
-        self._check_refresh()
+        request_paint(self)
 
     def _seen(self) -> tuple[int, int]:
         """Return the visible part: the first row and the width."""

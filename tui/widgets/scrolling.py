@@ -10,6 +10,8 @@ from textual.geometry import Size
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 
+from tui.terminal.textual_private import update_scroll_bars
+
 
 class Scrolling(ScrollableContainer, can_focus=True):
     """Scrolls without animation, which costs the terminal least."""
@@ -44,4 +46,4 @@ class SamePlace(ScrollView):
         if self.styles.auto_dimensions:
             self.refresh(layout=True)
         else:
-            self._scroll_update(size)
+            update_scroll_bars(self, size)
