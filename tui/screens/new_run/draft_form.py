@@ -70,7 +70,7 @@ class DraftForm(Form):
 
     def point_at_problem(self) -> None:
         """Focus the first field with an error and notify the user of the error."""
-        name, text = next(iter(self.draft.checked.problems.items()))
+        name, text = next(iter(self.draft.values.checked.problems.items()))
         self.go_to(name)
         complain(self, UserError(f"{name}: {text}"))
 
