@@ -21,7 +21,8 @@ from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.results import ResultsScreen
 from tui.screens.runs.screen import RunsScreen
 from tui.screens.runs.trash import TrashScreen
-from tui.widgets.listing import Column, Listing, widths_of
+from tui.widgets.columns import Column, widths_of
+from tui.widgets.listing import Listing
 
 
 def names(app: DltuiApp) -> list[str]:

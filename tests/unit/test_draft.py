@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -21,7 +22,7 @@ from engine.config.tasks.registry import TASKS
 from tui.screens.new_run import choices
 from tui.screens.new_run.command_line import command_line
 from tui.screens.new_run.draft import Draft
-from tui.screens.new_run.sections import sections_of
+from tui.screens.new_run.sections import applies, sections_of
 
 
 def drafts() -> Iterator[Draft]:
@@ -43,7 +44,7 @@ def iris(*changes: str) -> RunConfig:
 
 def test_an_empty_draft_can_be_started_as_it_is() -> None:
     draft = Draft()
-    assert draft.checked.config is not None
+    assert draft.values.checked.config is not None
     assert not draft.changes
 
 
@@ -52,38 +53,38 @@ def test_every_task_begins_with_its_usual_model_and_data_that_suit_it(task: str)
     draft = Draft()
     draft.set_domain(TASKS[task].domain)
     draft.set("task.kind", task)
-    assert draft.text("model.kind") == TASKS[task].models[0]
-    assert draft.text("data.kind") in choices.kinds("data", task)
-    assert draft.checked.problems == {}
+    assert draft.values.text("model.kind") == TASKS[task].models[0]
+    assert draft.values.text("data.kind") in choices.kinds("data", task)
+    assert draft.values.checked.problems == {}
 
 
 def test_built_in_data_is_offered_to_the_tasks_that_it_serves() -> None:
     draft = Draft()
     draft.set("task.kind", "tabular_regression")
-    assert draft.text("data.name") == "diabetes"
-    assert "digits" not in draft.options("data.name")
+    assert draft.values.text("data.name") == "diabetes"
+    assert "digits" not in choices.options(draft.values, "data.name")
 
 
 def test_another_task_keeps_data_that_suits_it_too() -> None:
     draft = Draft({"task": {"kind": "tabular_classification"}, "data": {"kind": "file"}})
     draft.set("data.path", "mine.csv")
     draft.set("task.kind", "tabular_regression")
-    assert draft.text("data.path") == "mine.csv"
+    assert draft.values.text("data.path") == "mine.csv"
 
 
 def test_a_wrong_value_is_a_problem_of_its_field_and_is_kept() -> None:
     draft = Draft()
     draft.set("train.epochs", "many")
-    assert draft.checked.config is None
-    assert "whole number" in draft.checked.problems["train.epochs"]
-    assert draft.text("train.epochs") == "many"
+    assert draft.values.checked.config is None
+    assert "whole number" in draft.values.checked.problems["train.epochs"]
+    assert draft.values.text("train.epochs") == "many"
 
 
 def test_an_emptied_number_takes_its_default() -> None:
     draft = Draft()
     draft.set("train.epochs", "3")
     draft.set("train.epochs", "")
-    assert draft.value("train.epochs") == 10
+    assert draft.values.value("train.epochs") == 10
     assert not draft.changes
 
 
@@ -92,7 +93,7 @@ def test_a_change_is_known_and_undone() -> None:
     draft.set("train.epochs", "9")
     assert draft.changes == ["train.epochs"]
     draft.reset("train.epochs")
-    assert draft.value("train.epochs") == 7
+    assert draft.values.value("train.epochs") == 7
     assert not draft.changes
 
 
@@ -101,16 +102,16 @@ def test_saving_makes_the_draft_the_measure_of_changes() -> None:
     draft.set("train.epochs", "9")
     draft.saved_as("mine")
     assert not draft.changes
-    assert draft.preset == draft.text("name") == "mine"
+    assert draft.preset == draft.values.text("name") == "mine"
 
 
 def test_a_run_is_called_after_its_data_and_model_until_it_is_given_a_name() -> None:
     draft = Draft(iris("name=iris-mlp").values(), "iris-mlp")
     draft.set("data.name", "wine")
-    assert draft.text("name") == "wine-mlp"
+    assert draft.values.text("name") == "wine-mlp"
     draft.set("name", "mine")
     draft.set("data.name", "iris")
-    assert draft.text("name") == "mine"
+    assert draft.values.text("name") == "mine"
 
 
 def test_every_field_of_every_kind_stands_once_in_the_form() -> None:
@@ -118,7 +119,8 @@ def test_every_field_of_every_kind_stands_once_in_the_form() -> None:
     for draft in drafts():
         sections = sections_of(draft, advanced=True, columns={})
         shown = [view.spec.name for section in sections for view in section.fields]
-        assert sorted(shown) == sorted(["domain", *filter(draft.applies, draft.fields)])
+        wanted = filter(partial(applies, draft.values), draft.values.fields)
+        assert sorted(shown) == sorted(["domain", *wanted])
         fields += len(shown)
     assert fields > 500
 
@@ -126,18 +128,18 @@ def test_every_field_of_every_kind_stands_once_in_the_form() -> None:
 def test_every_field_of_every_kind_is_read_back_from_its_text() -> None:
     fields = 0
     for draft in drafts():
-        before = draft.checked
-        for name in draft.fields:
+        before = draft.values.checked
+        for name in draft.values.fields:
             if not name.endswith(".kind"):
-                draft.set(name, draft.text(name))
+                draft.set(name, draft.values.text(name))
                 fields += 1
-        assert draft.checked == before
+        assert draft.values.checked == before
     assert fields > 500
 
 
 def test_of_a_kind_that_was_changed_it_is_told_what_it_was() -> None:
     draft = Draft()
-    before = draft.text("data.kind")
+    before = draft.values.text("data.kind")
     draft.set("data.kind", "file")
     assert draft.changed("data.kind")
     assert draft.text_before("data.kind") == before

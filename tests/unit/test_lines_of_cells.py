@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.strip import Strip
 
 from tui.charts.canvas import difference
-from tui.widgets.listing import _fit, _fit_text
+from tui.widgets.columns import _fit, _fit_text
 
 PIECES = st.lists(st.tuples(st.text("ab日", max_size=4), st.sampled_from(["", "bold"])), max_size=5)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 
 from tui.charts.chart import Chart
-from tui.charts.plot import Pair
+from tui.charts.places import Places, inside
 
 _ZOOM = 2.0
 _PAN = 0.25
@@ -48,18 +47,18 @@ class ChartExplorer(Chart, can_focus=True):
 
     def action_move(self, points: int) -> None:
         """Move the cursor over points; where they are dense, by a column at least."""
-        at = [x for x in self._places() if self.span is None or _inside(x, self.span)]
-        if not at:
+        places = Places.of(self._curves).within(self.span)
+        if not places.xs:
             return
         if self.cursor is None:
-            self._point(at[-1])
-            return
-        self._point(self._next(at, self.cursor, points))
+            self._point(places.xs[-1])
+        else:
+            self._point(places.step(self.cursor, points, self.size.width))
 
     def action_ends(self, place: int) -> None:
         """Put the cursor on the first or the last point."""
-        if at := self._places():
-            self._point(at[place])
+        if xs := Places.of(self._curves).xs:
+            self._point(xs[place])
 
     def action_best(self) -> None:
         """Put the cursor on the best evaluation."""
@@ -68,7 +67,7 @@ class ChartExplorer(Chart, can_focus=True):
 
     def action_zoom(self, step: int) -> None:
         """See less, or more, of the axis about the cursor, or else about the newest points."""
-        whole = self._whole()
+        whole = Places.of(self._curves).whole
         if whole is None:
             return
         low, high = self.span or whole
@@ -102,11 +101,12 @@ class ChartExplorer(Chart, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse points."""
-        span, frame = self.span or self._whole(), self._frame()
+        places = Places.of(self._curves)
+        span, frame = self.span or places.whole, self._frame()
         if span is not None and frame is not None and frame[0] <= event.x <= frame[1]:
             share = (event.x - frame[0]) / max(1, frame[1] - frame[0])
             x = span[0] + share * (span[1] - span[0])
-            self._point(min(self._places(), key=lambda place: abs(place - x)))
+            self._point(places.nearest(x))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Zoom in."""
@@ -118,28 +118,9 @@ class ChartExplorer(Chart, can_focus=True):
         event.stop()
         self.action_zoom(-1)
 
-    def _places(self) -> list[float]:
-        """Return the x coordinates of the points, from left to right."""
-        return sorted({x for curve in self._curves for x, _ in curve.points if math.isfinite(x)})
-
-    def _whole(self) -> Pair | None:
-        at = self._places()
-        return (at[0], at[-1]) if at and at[-1] > at[0] else None
-
-    def _next(self, at: list[float], cursor: float, points: int) -> float:
-        """Return the x of the ``points``-th next point, counting one for each column."""
-        column = (at[-1] - at[0]) / max(1, self.size.width)
-        for _ in range(abs(points)):
-            if points > 0:
-                cursor = next((x for x in at if x > cursor and x >= cursor + column), at[-1])
-            else:
-                before = (x for x in reversed(at) if x < cursor and x <= cursor - column)
-                cursor = next(before, at[0])
-        return cursor
-
     def _point(self, x: float) -> None:
         self.cursor = x
-        if self.span is not None and not _inside(x, self.span):
+        if self.span is not None and not inside(x, self.span):
             width = self.span[1] - self.span[0]
             self._see(x - width / 2, width)
         else:
@@ -147,12 +128,7 @@ class ChartExplorer(Chart, can_focus=True):
 
     def _see(self, low: float, width: float) -> None:
         """Show a part of the axis, within what there is."""
-        whole = self._whole()
-        if whole is None or width >= whole[1] - whole[0]:
-            self.span = None
-        else:
-            low = max(whole[0], min(low, whole[1] - width))
-            self.span = (low, low + width)
+        self.span = Places.of(self._curves).span(low, width)
         self.redraw()
 
     def _frame(self) -> tuple[int, int] | None:
@@ -160,7 +136,3 @@ class ChartExplorer(Chart, can_focus=True):
         edge = self._lines[1].plain if len(self._lines) > 1 else ""
         left, right = edge.find("┌"), edge.find("┐")
         return (left + 1, right - 1) if 0 <= left < right else None
-
-
-def _inside(x: float, span: Pair) -> bool:
-    return span[0] <= x <= span[1]

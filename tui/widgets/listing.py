@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import accumulate
 from typing import ClassVar, Generic, TypeVar
 
-from rich.cells import cell_len, set_cell_size
-from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.style import Style
 from typing_extensions import override
 
-from tui.charts.canvas import difference
 from tui.terminal.textual_private import request_paint
+from tui.widgets.columns import Column, column_at, headings, row_strip
+from tui.widgets.drawn_lines import DrawnLines
 from tui.widgets.scrolling import SamePlace
 
+__all__ = ["Column", "Listing"]
+
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column's heading, and its minimum and maximum width in cells."""
-
-    title: str
-    least: int
-    most: int
-    right: bool = False
-    """Whether it is right-aligned, like numbers."""
 
 
 class Listing(SamePlace, Generic[T], can_focus=True):
@@ -97,29 +84,23 @@ class Listing(SamePlace, Generic[T], can_focus=True):
         self._cells = cells
         self._key = key
         self._choosable = choosable
-        self._items: Sequence[T] = ()
-        self._drawn: dict[int, Strip] = {}
-        self._made: dict[int, Strip] = {}
-        self._view = (0, 0)
+        self._lines = DrawnLines(self, self._line)
         self._order: tuple[int, bool] | None = None
+        self.items: Sequence[T] = ()
+        """The rows, changed by :meth:`set_items` only."""
         self.cursor = 0
-
-    @property
-    def items(self) -> Sequence[T]:
-        """The rows."""
-        return self._items
 
     @property
     def current(self) -> T | None:
         """The row at the cursor."""
-        return self._items[self.cursor] if self.cursor < len(self._items) else None
+        return self.items[self.cursor] if self.cursor < len(self.items) else None
 
     def set_columns(
         self, columns: Sequence[Column], cells: Callable[[T], Sequence[Content]]
     ) -> None:
         """Change the columns."""
         self._cells = cells
-        self._made.clear()
+        self._lines.drop_made()
         if tuple(columns) != self._columns:
             self._columns = tuple(columns)
             self.refresh()
@@ -127,36 +108,40 @@ class Listing(SamePlace, Generic[T], can_focus=True):
     def show_order(self, column: int, descending: bool) -> None:
         """Mark the column that the rows are sorted by."""
         self._order = column, descending
-        self._refresh_changed()
+        self.refresh_rows()
 
     def set_items(self, items: Sequence[T]) -> None:
         """Change the rows; only the cells that differ are sent to the terminal."""
         current = self.current
-        self._items = items
+        self.items = items
         if current is not None:
             key = self._key(current)
             place = next((i for i, item in enumerate(items) if self._key(item) == key), self.cursor)
             self.cursor = max(0, min(place, len(items) - 1))
         self.virtual_size = Size(0, len(items) + 1)
-        self._refresh_changed()
+        self.refresh_rows()
         self._tell_if_moved(current)
 
     def refresh_rows(self) -> None:
         """Redraw the rows with their current cells."""
-        self._refresh_changed()
+        self._lines.refresh()
+        # Checked now, not when this widget is idle: that may be after the screen has painted.
+        request_paint(self)
 
     @override
     def render_line(self, y: int) -> Strip:
         """Return a line on the screen; the first is the heading."""
-        made = self._made.pop(y, None) if self._view == self._seen() else None
-        strip = self._drawn[y] = made or self._line(y)
-        return strip
+        return self._lines.draw(y)
 
     def action_move(self, rows: int) -> None:
-        """Move the cursor."""
+        """Move the cursor, and scroll to it."""
         before = self.current
-        self.cursor = max(0, min(self.cursor + rows, len(self._items) - 1))
-        self._follow_cursor()
+        self.cursor = max(0, min(self.cursor + rows, len(self.items) - 1))
+        top, room = self.scroll_offset.y, max(1, self.size.height - 1)
+        if not top <= self.cursor < top + room:
+            target = self.cursor if self.cursor < top else self.cursor - room + 1
+            self.scroll_to(y=target, animate=False, immediate=True)
+        self.refresh_rows()
         self._tell_if_moved(before)
 
     def action_page(self, pages: float) -> None:
@@ -179,11 +164,11 @@ class Listing(SamePlace, Generic[T], can_focus=True):
         at = event.get_content_offset(self)
         if at is None:
             return
-        column = self._column_at(at.x)
+        column = column_at(self._columns, at.x, self.scrollable_content_region.width)
         row = at.y - 1 + self.scroll_offset.y
         if at.y == 0:
             self.post_message(self.HeadingClicked(column))
-        elif row < len(self._items):
+        elif row < len(self.items):
             self.action_move(row - self.cursor)
             if event.chain == 2 and self._choosable:
                 self.action_select()
@@ -194,109 +179,23 @@ class Listing(SamePlace, Generic[T], can_focus=True):
     def notify_style_update(self) -> None:
         """Drop what was drawn in other colours."""
         super().notify_style_update()
-        self._drawn.clear()
-        self._made.clear()
-
-    def _column_at(self, x: int) -> int:
-        """Return the column at a cell; the gap behind a column belongs to it."""
-        room = self.scrollable_content_region.width
-        ends = accumulate(width + 1 for width in widths_of(self._columns, room))
-        return next((i for i, end in enumerate(ends) if x < end), len(self._columns) - 1)
+        self._lines.forget()
 
     def _tell_if_moved(self, before: T | None) -> None:
         now = self.current
         if (before and self._key(before)) != (now and self._key(now)):
             self.post_message(self.Moved())
 
-    def _follow_cursor(self) -> None:
-        top, room = self.scroll_offset.y, max(1, self.size.height - 1)
-        if not top <= self.cursor < top + room:
-            target = self.cursor if self.cursor < top else self.cursor - room + 1
-            self.scroll_to(y=target, animate=False, immediate=True)
-        self._refresh_changed()
-
-    def _refresh_changed(self) -> None:
-        """Redraw the lines that differ; lines rendered for the comparison are kept."""
-        self._view, self._made = self._seen(), {}
-        for y in range(self.size.height):
-            old, new = self._drawn.get(y), self._line(y)
-            if old != new:
-                whole = Region(0, y, self.size.width, 1)
-                self.refresh(whole if old is None else difference(y, old, new))
-                self._made[y] = new
-        # Checked now, not when this widget is idle: that may be after the screen has painted.
-        request_paint(self)
-
-    def _seen(self) -> tuple[int, int]:
-        """Return the visible part: the first row and the width."""
-        return self.scroll_offset.y, self.scrollable_content_region.width
-
     def _line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         row = y - 1 + self.scroll_offset.y
         if y == 0:
             style = self.get_visual_style("listing--heading")
-            cells: Sequence[Content] = self._headings(width)
-        elif row < len(self._items):
+            cells: Sequence[Content] = headings(self._columns, width, self._order)
+        elif row < len(self.items):
             at_cursor = row == self.cursor
             style = self.get_visual_style("listing--cursor") if at_cursor else self.visual_style
-            cells = self._cells(self._items[row])
+            cells = self._cells(self.items[row])
         else:
             return Strip.blank(width, self.visual_style.rich_style)
-        strip = Strip(filter(None, self._segments(cells, width, style))).simplify()
-        return strip.crop_extend(0, width, style.rich_style)
-
-    def _headings(self, width: int) -> list[Content]:
-        titles = [column.title for column in self._columns]
-        if self._order is not None:
-            place, descending = self._order
-            room = widths_of(self._columns, width)[place]
-            titles[place] = titles[place][: room - 1] + ("▼" if descending else "▲")
-        return list(map(Content, titles))
-
-    def _segments(self, cells: Sequence[Content], width: int, style: Style) -> Iterator[Segment]:
-        """Yield the segments of the cells side by side.
-
-        Most have no style of their own and are joined as text, which is faster.
-        """
-        text, widths = "", widths_of(self._columns, width)
-        parts = zip(cells, widths, self._columns, strict=True)
-        for place, (cell, room, column) in enumerate(parts):
-            text += " " * (place > 0)
-            if not cell.spans:
-                text += _fit_text(cell.plain, room, column.right)
-                continue
-            yield Segment(text, style.rich_style)
-            text = ""
-            fitted = _fit(cell, room, column.right)
-            for part, own in fitted.render(style, "", self.app.stylesheet.parse_style):
-                yield Segment(part, own.rich_style)
-        yield Segment(text, style.rich_style)
-
-
-def _fit_text(text: str, width: int, right: bool) -> str:
-    room = width - cell_len(text)
-    if room < 0:
-        return set_cell_size(text, width - 1) + "…"
-    return " " * room + text if right else text + " " * room
-
-
-def _fit(cell: Content, width: int, right: bool) -> Content:
-    cut = cell.truncate(width, ellipsis=True)
-    room = width - cut.cell_length
-    return cut.pad_left(room) if right else cut.pad_right(room)
-
-
-@lru_cache
-def widths_of(columns: tuple[Column, ...], width: int) -> tuple[int, ...]:
-    """Distribute ``width`` over the columns, one cell apart, within their minimum and maximum."""
-    widths = [column.least for column in columns]
-    spare = width - sum(widths) - (len(columns) - 1)
-    while spare > 0:
-        growing = [i for i, column in enumerate(columns) if widths[i] < column.most][:spare]
-        if not growing:
-            break
-        for i in growing:
-            widths[i] += 1
-        spare -= len(growing)
-    return tuple(widths)
+        return row_strip(self._columns, cells, width, style, self.app.stylesheet.parse_style)

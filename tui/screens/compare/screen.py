@@ -3,41 +3,38 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import TabbedContent, TabPane
+from textual.widgets import TabPane
 
 from engine.errors import UserError
 from engine.files.paths import expanded
-from engine.runs.comparison import Comparison, Row, compare, write_comparison
+from engine.runs.comparison import Comparison, compare
 from engine.runs.directory import RunDirectory
 from engine.runs.follower import Follower
-from engine.runs.history import History, Point
+from engine.runs.history import History
 from tui.charts.canvas import Canvas
-from tui.charts.chart import SERIES, TIME, Curve
+from tui.charts.chart import SERIES, Curve
 from tui.charts.series_chart import SeriesChart
-from tui.format.numbers import number
-from tui.format.text import literal, shortened
-from tui.screens.compare.table import padded, table
+from tui.format.text import literal
+from tui.screens.compare.drawing import Drawing
+from tui.screens.compare.export import export
+from tui.screens.compare.legend import Entry, Legend, final_row, row_at
+from tui.screens.compare.table import names_of, table
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.widgets.lines import Lines
-from tui.widgets.notify import complain, tell
+from tui.widgets.notify import complain
+from tui.widgets.panel_tabs import PanelTabs
 from tui.widgets.steady_footer import SteadyFooter
 
 POLL_SECONDS = 1.0
-_AXES = ("epoch", "step", TIME)
-_SPLITS = ("validation", "train")
 _TABS = {"charts": "Charts", "metrics": "Metrics", "settings": "Differences"}
-_ENTRY = 34
-"""Cells of one run in the legend."""
-_MUTED = "$foreground 60%"
 
 
 class _Followed:
@@ -87,8 +84,7 @@ class CompareScreen(Screen[None]):
         super().__init__()
         self._followed = [_Followed(*pair) for pair in zip(runs, SERIES, strict=False)]
         self._comparison: Comparison | None = None
-        self._metric = ""
-        self._axis, self._split = _AXES[0], _SPLITS[0]
+        self._drawing = Drawing()
         self._lock = threading.Lock()
         self._ended = threading.Event()
 
@@ -96,9 +92,9 @@ class CompareScreen(Screen[None]):
         """Yield a heading above the panels."""
         yield Canvas(id="heading")
         yield Canvas(id="note")
-        with TabbedContent(id="tabs"):
+        with PanelTabs(id="tabs"):
             with TabPane(_TABS["charts"], id="charts"):
-                yield Canvas(id="legend")
+                yield Legend(id="legend")
                 yield SeriesChart(id="chart")
             with TabPane(_TABS["metrics"], id="metrics"):
                 yield Lines(id="metric-lines")
@@ -120,65 +116,40 @@ class CompareScreen(Screen[None]):
         self._show_heading()
         self._show_legend()
 
-    def on_tabbed_content_tab_activated(self) -> None:
-        """Focus the visible panel."""
-        self.call_after_refresh(self._enter_panel)
-
-    def _enter_panel(self) -> None:
-        panel = f"#{self.query_one(TabbedContent).active}"
-        self.set_focus(next(iter(self.query(f"{panel} Lines, {panel} SeriesChart")), None))
-
-    def on_series_chart_redrawn(self) -> None:
-        """Update the legend, as the cursor may have moved."""
-        self._show_legend()
-
     def action_show_tab(self, tab: str) -> None:
         """Show a panel."""
-        self.query_one(TabbedContent).active = tab
+        self.query_one(PanelTabs).active = tab
 
     def action_tab(self, step: int) -> None:
         """Show the next or the previous panel."""
-        tabs = list(_TABS)
-        at = tabs.index(self.query_one(TabbedContent).active)
-        self.action_show_tab(tabs[(at + step) % len(tabs)])
+        self.query_one(PanelTabs).step(step)
 
     def action_next_metric(self, step: int) -> None:
         """Draw another metric."""
-        names = self._metrics()
-        if names:
-            at = names.index(self._metric) if self._metric in names else 0
-            self._metric = names[(at + step) % len(names)]
-            self._draw()
+        self._drawing.next_metric(step)
+        self._draw()
 
     def action_next_axis(self) -> None:
         """Draw against the epoch, the step or the time."""
-        self._axis = _AXES[(_AXES.index(self._axis) + 1) % len(_AXES)]
+        self._drawing.next_axis()
         self.query_one(SeriesChart).action_whole()
         self._draw()
 
     def action_next_split(self) -> None:
         """Draw the values of the training or the validation split."""
-        self._split = _SPLITS[1 - _SPLITS.index(self._split)]
+        self._drawing.next_split()
         self._draw()
 
     def action_export(self) -> None:
         """Write the tables to a file."""
+
+        def write(path: str | None) -> None:
+            if path is not None and self._comparison is not None:
+                export(self, self._comparison, expanded(path))
+
         if self._comparison is not None:
             title = "Write as .csv or .md to"
-            self.app.push_screen(AskPathScreen(title, "./comparison.csv"), self._write_to)
-
-    def _write_to(self, path: str | None) -> None:
-        if path is not None and self._comparison is not None:
-            self._export(self._comparison, expanded(path))
-
-    @work(thread=True, exit_on_error=False)
-    def _export(self, comparison: Comparison, path: Path) -> None:
-        try:
-            write_comparison(comparison, path)
-        except UserError as error:
-            self.app.call_from_thread(complain, self, error)
-        else:
-            self.app.call_from_thread(tell, self, f"Written to {path}.")
+            self.app.push_screen(AskPathScreen(title, "./comparison.csv"), write)
 
     @work(thread=True, exit_on_error=False)
     def _follow(self) -> None:
@@ -204,17 +175,10 @@ class CompareScreen(Screen[None]):
 
     def _take(self, comparison: Comparison) -> None:
         self._comparison = comparison
-        if not self._metric:
-            names, decides = self._metrics(), comparison.runs[0].metric
-            self._metric = decides if decides in names else names[0]
+        self._drawing.offer(comparison)
         self._show_heading()
-        self._show_table("#metric-lines", comparison.metrics, "No run has a final metric yet.")
-        self._show_table("#setting-lines", comparison.differences, "Nothing differs but the name.")
+        self._show_tables(comparison)
         self._draw()
-
-    def _metrics(self) -> list[str]:
-        """Return all metrics that can be drawn: those that all tasks have."""
-        return list(self._comparison.common) if self._comparison else []
 
     def _show_heading(self) -> None:
         heading = Content.styled(f"Compare   {len(self._followed)} runs", "bold $primary")
@@ -226,68 +190,37 @@ class CompareScreen(Screen[None]):
         canvas.styles.height = len(lines)
         canvas.show(lines)
 
+    def _show_tables(self, comparison: Comparison) -> None:
+        names, sign = names_of(comparison), self.query_one(SeriesChart).sign
+        pairs = zip(self._followed, names, strict=True)
+        heads = [sign(followed.style) + literal(f" {name}") for followed, name in pairs]
+        metrics = table(heads, comparison.metrics, "No run has a final metric yet.")
+        self.query_one("#metric-lines", Lines).show_lines(metrics, wrap=False)
+        settings = table(heads, comparison.differences, "Nothing differs but the name.")
+        self.query_one("#setting-lines", Lines).show_lines(settings, wrap=False)
+
     def _draw(self) -> None:
-        if not self._metric:
-            return
+        drawing = self._drawing
+        if drawing.metric:
+            shown = [curve for curve in self._curves() if curve.points]
+            self.query_one(SeriesChart).plot(drawing.title, shown, axis=drawing.axis)
+
+    def _curves(self) -> list[Curve]:
         with self._lock:
-            curves = [self._curve(followed) for followed in self._followed]
-        shown = [curve for curve in curves if curve.points]
-        title = f"{self._metric} ({self._split})"
-        self.query_one(SeriesChart).plot(title, shown, axis=self._axis)
+            return [self._drawing.curve(f.run.id, f.style, f.history) for f in self._followed]
 
-    def _curve(self, followed: _Followed) -> Curve:
-        curve = followed.history.curves.get((self._metric, self._split))
-        points = curve.points if curve is not None else []
-        pairs = [(_x(point, self._axis), point.value) for point in points]
-        return Curve(followed.run.id, followed.style, pairs)
-
+    @on(SeriesChart.Redrawn)
     def _show_legend(self) -> None:
-        canvas = self.query_one("#legend", Canvas)
-        columns = max(1, (self.size.width - 2) // _ENTRY)
-        entries = list(self._entries())
-        starts = range(0, len(entries), columns)
-        lines = [Content("").join(entries[start : start + columns]) for start in starts]
-        canvas.styles.height = max(1, len(lines))
-        canvas.show(lines)
-
-    def _entries(self) -> Iterator[Content]:
-        """Yield each run with its style and its value: at the cursor, or else the final one."""
+        """Show each run with its style and its value: at the cursor, or else the final one."""
         chart = self.query_one(SeriesChart)
-        values, best = self._values(chart.cursor)
-        for place, (followed, name) in enumerate(zip(self._followed, self._names(), strict=True)):
-            value = number(values[place]) + " ◆" * (place in best)
-            room = _ENTRY - 6 - len(value)
-            told = Content.styled(value, "bold" if place in best else _MUTED)
-            named = padded(literal(shortened(name, room)), room)
-            yield Content(" ").join([chart.sign(followed.style), named, told, Content("")])
-
-    def _values(self, cursor: float | None) -> tuple[Sequence[float | None], frozenset[int]]:
-        if cursor is not None:
-            with self._lock:
-                points = [self._curve(followed).at(cursor) for followed in self._followed]
-            return [point and point[1] for point in points], frozenset()
-        rows = self._comparison.metrics if self._comparison else ()
-        row = next((row for row in rows if row.name == self._metric), None)
-        return (row.values, row.best) if row else ([None] * len(self._followed), frozenset())
-
-    def _names(self) -> list[str]:
-        """Return the names of the runs; the ids where names are equal."""
-        if self._comparison is None:
-            return [followed.run.id for followed in self._followed]
-        names = [run.name for run in self._comparison.runs]
-        return [run.name if names.count(run.name) == 1 else run.id for run in self._comparison.runs]
-
-    def _show_table(self, id: str, rows: Sequence[Row], nothing: str) -> None:
-        chart = self.query_one(SeriesChart)
-        heads = [
-            chart.sign(followed.style) + literal(f" {name}")
-            for followed, name in zip(self._followed, self._names(), strict=True)
+        if chart.cursor is None:
+            row = final_row(self._comparison, self._drawing.metric, len(self._followed))
+        else:
+            row = row_at(chart.cursor, self._curves())
+        ids = [followed.run.id for followed in self._followed]
+        names = names_of(self._comparison) if self._comparison else ids
+        entries = [
+            Entry(chart.sign(followed.style), names[place], row.values[place], place in row.best)
+            for place, followed in enumerate(self._followed)
         ]
-        lines = table(heads, rows) if rows else [Content.styled(nothing, _MUTED)]
-        self.query_one(id, Lines).show_lines(lines, wrap=False)
-
-
-def _x(point: Point, axis: str) -> float:
-    if axis == TIME:
-        return point.seconds
-    return point.epoch if axis == "epoch" else float(point.step)
+        self.query_one(Legend).show_entries(entries, self.size.width - 2)

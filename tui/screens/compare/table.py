@@ -6,15 +6,26 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from engine.runs.comparison import Row, text_of
+from engine.runs.comparison import Comparison, Row, text_of
 from tui.format.text import literal
 
 _WIDEST = 32
 _MUTED = "$foreground 60%"
 
 
-def table(heads: Sequence[Content], rows: Sequence[Row]) -> list[Content]:
-    """Return the rows under a heading for each run; the best values are marked."""
+def names_of(comparison: Comparison) -> list[str]:
+    """Return the names of the runs; the ids where names are equal."""
+    names = [run.name for run in comparison.runs]
+    return [run.name if names.count(run.name) == 1 else run.id for run in comparison.runs]
+
+
+def table(heads: Sequence[Content], rows: Sequence[Row], nothing: str) -> list[Content]:
+    """Return the rows under a heading for each run; the best values are marked.
+
+    ``nothing`` is the text where there are no rows.
+    """
+    if not rows:
+        return [Content.styled(nothing, _MUTED)]
     names = [literal(row.name, 60) for row in rows]
     columns = [[head, *(_cell(row, place) for row in rows)] for place, head in enumerate(heads)]
     captions = _fitted([Content(""), *names])

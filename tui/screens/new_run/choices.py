@@ -8,6 +8,7 @@ from engine.config.data.registry import DATA
 from engine.config.models.registry import models_of
 from engine.config.run_config import REGISTRIES
 from engine.config.tasks.registry import TASKS
+from tui.screens.new_run.values import Values
 
 
 def domains() -> dict[str, str]:
@@ -34,6 +35,19 @@ def kinds(section: str, task: str) -> dict[str, str]:
 def offers(data: str, task: str) -> Mapping[str, Mapping[str, str]]:
     """Return the values that a data source offers for a task, by the field's key."""
     return DATA[data].offers(task)
+
+
+def options(values: Values, name: str) -> dict[str, str]:
+    """Return the values that suit a field now, each with a line about it; empty for any."""
+    section, _, key = name.rpartition(".")
+    task = values.kind("task")
+    if key == "kind":
+        return kinds(section, task)
+    offered = offers(values.kind("data"), task).get(key) if section == "data" else None
+    if offered is not None:
+        return dict(offered)
+    spec = values.fields[name]
+    return dict.fromkeys(spec.choices or spec.suggestions, "")
 
 
 def _suitable(section: str, task: str) -> Sequence[str]:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.config.fields import FieldSpec
+from engine.config.run_config import REGISTRIES
 from tui.screens.new_run import choices
 from tui.screens.new_run.draft import Draft
+from tui.screens.new_run.values import Values
 from tui.widgets.form.view import FieldView, SectionView
 
 DOMAIN = FieldSpec("domain", "choice", None, "What kind of data the network learns from")
@@ -50,6 +52,12 @@ def heading_of(name: str) -> int:
     return next(known, len(HEADINGS) - 1)
 
 
+def applies(values: Values, name: str) -> bool:
+    """Return whether the field applies: those of an adapter do only with an adapter."""
+    section, _, key = name.partition(".")
+    return section != "adapter" or key == "method" or values.text("adapter.method") != "none"
+
+
 def _section(
     heading: Heading, draft: Draft, advanced: bool, columns: Mapping[str, str], shown: str
 ) -> SectionView:
@@ -65,22 +73,30 @@ def _folds(view: FieldView) -> bool:
 def _views(heading: Heading, draft: Draft, columns: Mapping[str, str]) -> Iterator[FieldView]:
     if DOMAIN.name in heading.sections:
         yield FieldView(DOMAIN, draft.domain, choices.domains())
-    index = HEADINGS.index(heading)
-    for name, spec in sorted(draft.fields.items(), key=lambda item: draft.inherited(item[0])):
-        if heading_of(name) == index and draft.applies(name):
+    index, values = HEADINGS.index(heading), draft.values
+    for name, spec in sorted(values.fields.items(), key=lambda item: _inherited(values, item[0])):
+        if heading_of(name) == index and applies(values, name):
             yield FieldView(
                 spec,
-                draft.text(name),
-                _options(draft, spec, columns),
+                values.text(name),
+                _options(values, spec, columns),
                 draft.changed(name),
                 draft.text_before(name) if draft.changed(name) else "",
-                draft.checked.problems.get(name, ""),
+                values.checked.problems.get(name, ""),
             )
 
 
-def _options(draft: Draft, spec: FieldSpec, columns: Mapping[str, str]) -> Mapping[str, str]:
+def _inherited(values: Values, name: str) -> bool:
+    """Return whether all kinds of a section have the field; special fields come before it."""
+    section, _, key = name.partition(".")
+    if section not in REGISTRIES or key == "kind":
+        return False
+    return key.partition(".")[0] not in REGISTRIES[section][values.kind(section)].__annotations__
+
+
+def _options(values: Values, spec: FieldSpec, columns: Mapping[str, str]) -> Mapping[str, str]:
     if not spec.column:
-        return draft.options(spec.name)
+        return choices.options(values, spec.name)
     if not columns:
         return {}
     return dict(columns) if spec.kind == "list" else {"": "let the program find it", **columns}

@@ -123,7 +123,7 @@ class TargetsScreen(Screen[str | None]):
         self._draft = draft
         self._ask = ask
         self._rank = _rank(draft)
-        self._magnitudes = draft.value("adapter.method") == "dora"
+        self._magnitudes = draft.values.value("adapter.method") == "dora"
         self._layers = Layers()
 
     def compose(self) -> ComposeResult:
@@ -138,7 +138,7 @@ class TargetsScreen(Screen[str | None]):
         """Build the model in the advisor meanwhile, without weights."""
         self._say("looking at the model …")
         self._listing.focus()
-        values = self._draft.values
+        values = self._draft.values.tree
         self._find({section: values[section] for section in _MODEL})
 
     @property
@@ -173,7 +173,7 @@ class TargetsScreen(Screen[str | None]):
 
     def _show(self) -> None:
         layers = self._layers
-        if self._draft.text("adapter.target_pattern"):
+        if self._draft.values.text("adapter.target_pattern"):
             self._say("adapter.target_pattern is set and goes before these", "$text-warning")
         else:
             self._say(f"{amount(layers.parameters)} parameters in the model")
@@ -233,10 +233,10 @@ def _group(record: Answer) -> TargetGroup:
 
 def _rank(draft: Draft) -> int:
     """Return the chosen rank; the default if it is invalid."""
-    rank = draft.value("adapter.r")
+    rank = draft.values.value("adapter.r")
     fits = isinstance(rank, int) and not isinstance(rank, bool) and rank > 0
-    return rank if fits else int(draft.fields["adapter.r"].default)
+    return rank if fits else int(draft.values.fields["adapter.r"].default)
 
 
 def _wanted(draft: Draft) -> list[str]:
-    return list(map(str, parse_value(draft.text(_NAME), draft.fields[_NAME])))
+    return list(map(str, parse_value(draft.values.text(_NAME), draft.values.fields[_NAME])))

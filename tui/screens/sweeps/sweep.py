@@ -23,20 +23,17 @@ from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.space import Dimension
 from engine.sweep.table import SweepTable, TrialRow
 from tui.charts.canvas import Canvas
-from tui.charts.chart import Chart
 from tui.format.numbers import number
 from tui.format.text import literal
 from tui.screens.registry import make_screen
-from tui.screens.sweeps.scatter import scatter
+from tui.screens.sweeps.parameter_chart import ParameterChart
+from tui.screens.sweeps.trials import importance_lines, trial_cells, trial_columns
 from tui.widgets.lines import Lines
-from tui.widgets.listing import Column, Listing
+from tui.widgets.listing import Listing
 from tui.widgets.notify import complain, tell
 from tui.widgets.steady_footer import SteadyFooter
 
 POLL_SECONDS = 1.0
-_BAR_CELLS = 8
-_MUTED = "$foreground 60%"
-_COLORS = {"complete": "$success", "failed": "$text-error", "running": "$warning"}
 
 
 class SweepScreen(Screen[None]):
@@ -71,9 +68,8 @@ class SweepScreen(Screen[None]):
         self._sweep = sweep
         self._config: SweepConfig | None = None
         self._dimensions: Sequence[Dimension] = ()
-        self._parameter = 0
         self._table = SweepTable()
-        self._running = False
+        self._searching = False
         self._ended = threading.Event()
 
     def compose(self) -> ComposeResult:
@@ -82,7 +78,7 @@ class SweepScreen(Screen[None]):
         yield Listing[TrialRow]((), lambda row: (), lambda row: row.number, id="trials")
         yield Canvas(id="problem")
         with Horizontal(id="below"):
-            yield Chart(id="chart")
+            yield ParameterChart(id="chart")
             yield Lines(id="importance")
         yield SteadyFooter()
 
@@ -115,86 +111,44 @@ class SweepScreen(Screen[None]):
     @on(Opened)
     def _open(self, event: Opened) -> None:
         self._config, self._dimensions = event.config, event.dimensions
+        self.query_one(ParameterChart).set_dimensions(event.dimensions)
         self._show_columns()
 
     @on(Read)
     def _read(self, event: Read) -> None:
         begun = not self._table.metric
-        self._table, self._running = event.table, event.running
+        self._table, self._searching = event.table, event.running
         if begun:
             self._show_columns()
         self.query_one(Listing).set_items(self._table.ranked())
-        self._show_heading()
-        self._show_problem()
-        self._show_importance()
-        self._draw()
+        self._show_state()
+        self.query_one("#importance", Lines).show_lines(importance_lines(self._table.importance))
+        self.query_one(ParameterChart).show_trials(self._table)
 
     def _show_columns(self) -> None:
-        """Show a column for each parameter, under the last part of its name."""
-        columns = [
-            Column("", 2, 2),
-            Column("Trial", 5, 6, right=True),
-            Column("State", 8, 9),
-            Column(literal(self._table.metric or "value", 20).plain, 9, 14, right=True),
-            *(
-                Column(literal(dimension.field.rpartition(".")[2], 24).plain, 7, 24, right=True)
-                for dimension in self._dimensions
-            ),
-            Column("Run", 8, 40),
-        ]
-        self.query_one(Listing).set_columns(columns, self._cells)
+        columns = trial_columns(self._table.metric, self._dimensions)
+        self.query_one(Listing).set_columns(
+            columns, lambda row: trial_cells(row, self._table, self._dimensions)
+        )
 
-    def _cells(self, row: TrialRow) -> list[Content]:
-        best = row == self._table.best
-        value = Content(number(row.value))
-        return [
-            Content("◆ " if best else "= " if row.preset else ""),
-            Content(f"{row.number}"),
-            literal(row.state).stylize(_COLORS.get(row.state, _MUTED)),
-            value.stylize("bold $success") if best else value,
-            *(literal(row.values.get(one.field, "")) for one in self._dimensions),
-            literal(row.run).stylize(_MUTED),
-        ]
-
-    def _show_heading(self) -> None:
+    def _show_state(self) -> None:
+        """Show the progress above the trials; below them the error that ended the sweep."""
         trials = self._config.trials if self._config else 0
         done = sum(row.state != "running" for row in self._table.trials)
-        state = "searching" if self._running else "ended"
+        state = "searching" if self._searching else "ended"
         told = f"{state}, {done} of {trials} trials"
         if (preset := self._table.preset) is not None:
             told += f"   = the preset as it is: {number(preset.value)}"
         head = Content.styled(f"Sweep {literal(self._sweep.name).plain}   ", "bold $primary")
         self.query_one("#heading", Canvas).show([head + literal(told)])
-
-    def _show_problem(self) -> None:
         canvas = self.query_one("#problem", Canvas)
-        problem = "" if self._running else self._table.problem
+        problem = "" if self._searching else self._table.problem
         canvas.display = bool(problem)
         canvas.show([literal(f"! {problem}", 500).stylize("$text-error")])
 
-    def _show_importance(self) -> None:
-        lines = [Content.styled("What made the difference", "bold")]
-        for name, share in self._table.importance.items():
-            cells = round(share * _BAR_CELLS)
-            bar = Content.styled("━" * cells, "$primary") + Content(" " * (_BAR_CELLS - cells))
-            lines.append(bar + Content(f" {share:4.0%} ") + literal(name.rpartition(".")[2], 40))
-        if len(lines) == 1:
-            lines.append(Content.styled("It takes a few trials to tell.", _MUTED))
-        self.query_one("#importance", Lines).show_lines(lines)
-
-    def _draw(self) -> None:
-        if not self._dimensions:
-            return
-        dimension = self._dimensions[self._parameter]
-        drawn = scatter(self._table, dimension)
-        title = f"{self._table.metric or 'value'} over {drawn.axis}"
-        self.query_one(Chart).plot(title, drawn.curves, drawn.best, axis="")
-
     def action_next_parameter(self, step: int) -> None:
         """Draw the metric against another parameter."""
-        if self._dimensions:
-            self._parameter = (self._parameter + step) % len(self._dimensions)
-            self._draw()
+        self.query_one(ParameterChart).next_parameter(step)
 
     @on(Listing.Selected)
     def _open_run(self) -> None:
@@ -221,7 +175,7 @@ class SweepScreen(Screen[None]):
 
     def action_stop(self) -> None:
         """Stop the current runs and start no more."""
-        if not self._running:
+        if not self._searching:
             tell(self, "The sweep has ended; r resumes it.")
             return
         self._sweep.ask_to_stop()
@@ -229,7 +183,7 @@ class SweepScreen(Screen[None]):
 
     def action_go_on(self) -> None:
         """Continue the search up to the number of trials."""
-        if self._running:
+        if self._searching:
             tell(self, "The sweep is already running.")
         else:
             self._start()

@@ -14,14 +14,13 @@ from textual.widgets import Input
 from typing_extensions import override
 
 from engine.config.overrides import parse_value
-from tui.format.text import literal
 from tui.widgets.form.choice import ChoiceScreen
+from tui.widgets.form.editor import FieldEditor
+from tui.widgets.form.field_text import field_text
 from tui.widgets.form.paths import PathSuggester
 from tui.widgets.form.several import SeveralScreen
 from tui.widgets.form.value_input import ValueInput
 from tui.widgets.form.view import FieldView
-
-LABEL_WIDTH = 30
 
 
 class FieldRow(Widget, can_focus=True):
@@ -62,7 +61,7 @@ class FieldRow(Widget, can_focus=True):
         step: int
 
     def __init__(self, view: FieldView) -> None:
-        super().__init__(name=view.spec.name)
+        super().__init__(name=view.spec.name, classes="-wrong" if view.problem else None)
         self.view = view
         self._before = ""
 
@@ -78,43 +77,10 @@ class FieldRow(Widget, can_focus=True):
             self.set_class(bool(view.problem), "-wrong")
             self.refresh()
 
-    def on_mount(self) -> None:
-        """Make room for an initial error."""
-        self.set_class(bool(self.view.problem), "-wrong")
-
     @override
     def render(self) -> Content:
         """Return name, value and unit; below them the error."""
-        view = self.view
-        line = self._head() + (Content("") if self.editing else self._value())
-        if not view.problem:
-            return line
-        return line + Content("\n  ! ") + literal(view.problem, 400).stylize("$text-error")
-
-    def _head(self) -> Content:
-        view = self.view
-        pointer = "›" if self.has_focus or self.editing else " "
-        mark = Content("*" if view.changed else " ").stylize("$text-warning bold")
-        label = literal(view.label, LABEL_WIDTH - 3).stylize(
-            "$text-error" if view.problem else "$text-muted"
-        )
-        return Content(pointer) + mark + label + Content(" " * (LABEL_WIDTH - 2 - len(label.plain)))
-
-    def _value(self) -> Content:
-        view = self.view
-        steps = self.has_focus and self._steps
-        value = literal(_shown(view)).stylize("bold" if view.text else "$text-muted")
-        if steps:
-            value = Content("‹ ") + value + Content(" ›")
-        rest = "  ".join(filter(None, [view.spec.unit if view.text else "", view.about]))
-        return value + literal(f"  {rest}" if rest else "").stylize("$text-muted")
-
-    @property
-    def _steps(self) -> list[str]:
-        """The values that the left and right keys step through."""
-        if self.view.spec.kind == "bool":
-            return ["false", "true"]
-        return list(self.view.options) if self.view.closed else []
+        return field_text(self.view, self.has_focus, self.editing)
 
     def on_focus(self) -> None:
         """Show the pointer."""
@@ -131,7 +97,7 @@ class FieldRow(Widget, can_focus=True):
             await self.action_edit()
 
     async def action_edit(self) -> None:
-        """Toggle, choose or type, depending on the field."""
+        """Toggle, choose or type, depending on the field; wait until the next keys can be taken."""
         view = self.view
         if view.spec.kind == "bool":
             self.action_step(1)
@@ -139,15 +105,17 @@ class FieldRow(Widget, can_focus=True):
             self.post_message(self.LayersWanted(view.spec.name))
         elif view.several:
             chosen = parse_value(view.text, view.spec)
-            await self._ask(SeveralScreen(view.spec.name, view.options, list(map(str, chosen))))
+            several = SeveralScreen(view.spec.name, view.options, list(map(str, chosen)))
+            await self.app.push_screen(several, self._choose)
         elif view.options:
-            await self._ask(ChoiceScreen(view.spec.name, view.options, view.text, not view.closed))
+            choice = ChoiceScreen(view.spec.name, view.options, view.text, not view.closed)
+            await self.app.push_screen(choice, self._choose)
         else:
             await self._type()
 
     def action_step(self, step: int) -> None:
         """Choose the next or the previous value."""
-        steps = self._steps
+        steps = self.view.steps
         if steps:
             at = steps.index(self.view.text) + step if self.view.text in steps else 0
             self._choose(steps[at % len(steps)])
@@ -156,10 +124,6 @@ class FieldRow(Widget, can_focus=True):
         """Undo the change."""
         self.post_message(self.Reset(self.view.spec.name))
 
-    async def _ask(self, screen: ChoiceScreen | SeveralScreen) -> None:
-        """Open the list and wait until it can take the next keys."""
-        await self.app.push_screen(screen, self._choose)
-
     def _choose(self, text: str | None) -> None:
         if text is not None:
             self.post_message(self.Edited(self.view.spec.name, text))
@@ -167,7 +131,7 @@ class FieldRow(Widget, can_focus=True):
     async def _type(self) -> None:
         self._before = self.view.text
         suggester = PathSuggester() if self.view.completes_paths else None
-        editor = ValueInput(self._before, suggester=suggester, compact=True)
+        editor = FieldEditor(self._before, suggester=suggester, compact=True)
         await self.mount(editor)
         self.screen.set_focus(editor)
         self.refresh()
@@ -177,18 +141,6 @@ class FieldRow(Widget, can_focus=True):
         event.stop()
         if event.value != self.view.text:
             self._choose(event.value)
-
-    @on(Input.Submitted)
-    async def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        await self._stop_typing()
-        self.focus()
-
-    @on(Input.Blurred)
-    def _blurred(self, event: Input.Blurred) -> None:
-        """End editing when another field is focused; not when the terminal loses the focus."""
-        event.stop()
-        self.call_after_refresh(self._stop_typing_elsewhere)
 
     @on(ValueInput.Left)
     async def _left(self, event: ValueInput.Left) -> None:
@@ -200,17 +152,7 @@ class FieldRow(Widget, can_focus=True):
         if event.step:
             self.post_message(self.Stepped(self, event.step))
 
-    async def _stop_typing_elsewhere(self) -> None:
-        focused = self.screen.focused
-        if focused is not None and not isinstance(focused, ValueInput):
-            await self._stop_typing()
-
+    @on(FieldEditor.Abandoned)
     async def _stop_typing(self) -> None:
         await self.query(ValueInput).remove()
         self.refresh()
-
-
-def _shown(view: FieldView) -> str:
-    if view.text:
-        return view.text.replace(",", ", ") if view.spec.kind == "list" else view.text
-    return "automatic" if view.spec.column else "–"

@@ -35,6 +35,13 @@ class FieldView:
         return self.spec.kind == "choice"
 
     @property
+    def steps(self) -> Sequence[str]:
+        """The values that the left and right keys step through; empty for other fields."""
+        if self.spec.kind == "bool":
+            return ["false", "true"]
+        return list(self.options) if self.closed else []
+
+    @property
     def several(self) -> bool:
         """Whether any number of the options may be selected."""
         return self.spec.kind == "list" and bool(self.options)

@@ -1,0 +1,45 @@
+"""Values that suit each other: model and data follow the task, the rest of the data its source."""
+
+from __future__ import annotations
+
+import copy
+
+from engine.config.overrides import Tree, look_up
+from engine.config.run_config import REGISTRIES
+from engine.config.tasks.registry import TASKS
+from tui.screens.new_run import choices
+from tui.screens.new_run.values import Values
+
+_BEST = "train.metric_for_best_model"
+
+
+def complete(chosen: Tree) -> Values:
+    """Return values with a kind for each section; sections of an unknown kind start afresh."""
+    known = copy.deepcopy(chosen)
+    for section in REGISTRIES:
+        if look_up(known, f"{section}.kind") not in REGISTRIES[section]:
+            known.pop(section, None)
+    known.setdefault("task", {"kind": next(iter(TASKS))})
+    return follow_task(Values(known))
+
+
+def follow_task(values: Values) -> Values:
+    """Return the values with model, data and metric kept if they suit the task, else defaults."""
+    chosen, task = copy.deepcopy(values.chosen), values.kind("task")
+    for section in ("model", "data"):
+        kinds = list(choices.kinds(section, task))
+        if look_up(chosen, f"{section}.kind") not in kinds:
+            chosen[section] = {"kind": kinds[0]}
+    suited = follow_data(Values(chosen))
+    metric = look_up(chosen, _BEST)
+    names = [metric.name for metric in TASKS[task].metrics]
+    return suited.without(_BEST) if metric and metric not in names else suited
+
+
+def follow_data(values: Values) -> Values:
+    """Return the values with those of the data among the ones that their source offers."""
+    chosen = copy.deepcopy(values.chosen)
+    for key, offered in choices.offers(values.kind("data"), values.kind("task")).items():
+        if offered and chosen["data"].get(key) not in offered:
+            chosen["data"][key] = next(iter(offered))
+    return Values(chosen)

@@ -1,0 +1,58 @@
+"""The trials of a sweep as a table, and the importance of parameters as bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from textual.content import Content
+
+from engine.sweep.space import Dimension
+from engine.sweep.table import SweepTable, TrialRow
+from tui.format.numbers import number
+from tui.format.text import literal
+from tui.widgets.listing import Column
+
+_BAR_CELLS = 8
+_MUTED = "$foreground 60%"
+_COLORS = {"complete": "$success", "failed": "$text-error", "running": "$warning"}
+
+
+def trial_columns(metric: str, dimensions: Sequence[Dimension]) -> list[Column]:
+    """Return a column for each parameter, under the last part of its name, between the others."""
+    return [
+        Column("", 2, 2),
+        Column("Trial", 5, 6, right=True),
+        Column("State", 8, 9),
+        Column(literal(metric or "value", 20).plain, 9, 14, right=True),
+        *(
+            Column(literal(dimension.field.rpartition(".")[2], 24).plain, 7, 24, right=True)
+            for dimension in dimensions
+        ),
+        Column("Run", 8, 40),
+    ]
+
+
+def trial_cells(row: TrialRow, table: SweepTable, dimensions: Sequence[Dimension]) -> list[Content]:
+    """Return the cells of a trial; the best one and the preset as it is are marked."""
+    best = row == table.best
+    value = Content(number(row.value))
+    return [
+        Content("◆ " if best else "= " if row.preset else ""),
+        Content(f"{row.number}"),
+        literal(row.state).stylize(_COLORS.get(row.state, _MUTED)),
+        value.stylize("bold $success") if best else value,
+        *(literal(row.values.get(one.field, "")) for one in dimensions),
+        literal(row.run).stylize(_MUTED),
+    ]
+
+
+def importance_lines(importance: Mapping[str, float]) -> list[Content]:
+    """Return a bar for each parameter."""
+    lines = [Content.styled("What made the difference", "bold")]
+    for name, share in importance.items():
+        cells = round(share * _BAR_CELLS)
+        bar = Content.styled("━" * cells, "$primary") + Content(" " * (_BAR_CELLS - cells))
+        lines.append(bar + Content(f" {share:4.0%} ") + literal(name.rpartition(".")[2], 40))
+    if len(lines) == 1:
+        lines.append(Content.styled("It takes a few trials to tell.", _MUTED))
+    return lines
