@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ def test_private_names_of_a_package_stand_in_one_module(package: str) -> None:
     assert not elsewhere
 
 
+@cache
 def own_private_names(kind: type) -> set[str]:
     """Private names in the source of a class: its methods, and attributes of ``self``."""
     names = set()
