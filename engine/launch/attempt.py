@@ -15,8 +15,9 @@ from engine.processes.identity import ProcessIdentity
 from engine.processes.signals import Terminated, Termination
 from engine.runs.directory import HEARTBEAT_SECONDS, RunDirectory
 from engine.runs.events import Event, EventLog, Failed, Interrupted
+from engine.runs.session import RunSession
 
-Work = Callable[[RunDirectory, EventLog, Termination], Event]
+Work = Callable[[RunSession], Event]
 """Trains; returns the event that ends the run, without writing it."""
 
 
@@ -33,8 +34,9 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
             try:
                 with termination.heard():
                     run.set_worker(ProcessIdentity.own())
-                    with reported(run, events):
-                        last = work(run, events, termination)
+                    session = RunSession(run, run.config(), events, termination)
+                    with reported(session):
+                        last = work(session)
             except UserError as error:
                 events.write(Failed(message=str(error)))
                 raise

@@ -7,6 +7,8 @@ from engine.files.paths import runs_folder
 from engine.launch.attempt import attempt
 from engine.launch.rank_supervisor import train_in_ranks
 from engine.runs.directory import RunDirectory
+from engine.runs.events import Event
+from engine.runs.session import RunSession
 from engine.training.run import train_in
 
 
@@ -17,5 +19,10 @@ def train(config: RunConfig, run: RunDirectory | None = None) -> RunDirectory:
     run has its final event.
     """
     run = run or RunDirectory.create(runs_folder(), config)
-    attempt(run, train_in_ranks if run.config().train.processes > 1 else train_in)
+    attempt(run, _train)
     return run
+
+
+def _train(session: RunSession) -> Event:
+    several = session.config.train.processes > 1
+    return train_in_ranks(session) if several else train_in(session)

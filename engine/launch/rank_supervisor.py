@@ -28,7 +28,8 @@ from engine.processes.signals import Terminated, Termination
 from engine.processes.spawn import spawn
 from engine.runs import control
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Event, EventLog, Failed, Log, decode, encode
+from engine.runs.events import Event, Failed, Log, decode, encode
+from engine.runs.session import RunSession
 
 MENDABLE, DEFECT, PEER_LOST = 1, 2, 3
 """Exit status of a failed process: an error that the user can correct, a defect of the program, the
@@ -65,12 +66,12 @@ class _Crew:
         return any(member.poll() for member in self.members)
 
 
-def train_in_ranks(run: RunDirectory, events: EventLog, termination: Termination) -> Event:
+def train_in_ranks(session: RunSession) -> Event:
     """Train like :func:`engine.training.run.train_in`, in as many processes as are asked for.
 
     Raises :class:`TrainingError` with the message of the process that failed.
     """
-    train = run.config().train
+    run, train, termination = session.run, session.config.train, session.termination
 
     def asked() -> bool:
         # No process is training yet that could stop and save something.
@@ -79,7 +80,7 @@ def train_in_ranks(run: RunDirectory, events: EventLog, termination: Termination
     with rendezvous.gathered(run, train) as others:
         if train.machines > 1:
             text = f"Waiting for {train.machines} machines to be there, of which this is one."
-            events.write(Log(level="info", message=text))
+            session.events.write(Log(level="info", message=text))
         for restarts in range(train.max_restarts + 1):
             try:
                 others.gather(asked)
@@ -90,7 +91,7 @@ def train_in_ranks(run: RunDirectory, events: EventLog, termination: Termination
                 if restarts == train.max_restarts:
                     raise TrainingError(f"{death}") from death
                 text = f"{death} Resuming from the last checkpoint ({restarts + 1} of "
-                events.write(Log(level="warning", message=f"{text}{train.max_restarts} times)."))
+                session.warn(f"{text}{train.max_restarts} times).")
     raise AssertionError
 
 

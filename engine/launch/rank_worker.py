@@ -14,6 +14,8 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import UserError
@@ -22,61 +24,54 @@ from engine.launch.rank_supervisor import DEFECT, MENDABLE, PEER_LOST, report_fi
 from engine.processes.signals import Terminated, Termination
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, EventLog, Failed, Interrupted
+from engine.runs.session import RunSession
 
 _POLL_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0
 """Delay before a process that lost another exits, so that the failed one is found first."""
 
 
+@dataclass(frozen=True)
+class _Rank:
+    """This process among those that train the run."""
+
+    run: RunDirectory
+    number: int
+    size: int
+    meeting: str
+
+
 def main(arguments: list[str]) -> int:
     """Train with the other processes; returns the exit status."""
     os.umask(0o077)
     faulthandler.enable()
-    run, rank, size = RunDirectory(Path(arguments[0])), int(arguments[1]), int(arguments[2])
+    path, number, size, meeting = arguments
+    rank = _Rank(RunDirectory(Path(path)), int(number), int(size), meeting)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     termination = Termination()
-    if rank:
+    if rank.number:
         # Rank 0 handles the signal, and the others follow it.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
-    with EventLog(report_file(run, rank)) as events:
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signal_number, signal.SIG_IGN)
+    with EventLog(report_file(rank.run, rank.number)) as events:
         try:
-            status, last = _train(run, rank, size, arguments[3], events, termination)
+            with nullcontext() if rank.number else termination.handled():
+                status, last = _train(rank, events, termination)
         except Terminated:
             status, last = 0, Interrupted(step=0, seconds=0.0)
     if last is not None:
-        say_last(run, rank, last)
+        say_last(rank.run, rank.number, last)
     return status
 
 
-def _train(
-    run: RunDirectory,
-    rank: int,
-    size: int,
-    meeting: str,
-    events: EventLog,
-    termination: Termination,
-) -> tuple[int, Event | None]:
+def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int, Event | None]:
     """Return exit status and final event; imports torch only here, where a failure is reported."""
-    if rank == 0:
-        with termination.handled():
-            return _trained(run, rank, size, meeting, events, termination)
-    return _trained(run, rank, size, meeting, events, termination)
-
-
-def _trained(
-    run: RunDirectory,
-    rank: int,
-    size: int,
-    meeting: str,
-    events: EventLog,
-    termination: Termination,
-) -> tuple[int, Event | None]:
     from engine.training.process_group import lost_a_peer
     from engine.training.run import train_beside
 
     try:
-        return 0, train_beside(run, events, termination, rank, size, meeting)
+        session = RunSession(rank.run, rank.run.config(), events, termination)
+        return 0, train_beside(session, rank.number, rank.size, rank.meeting)
     except UserError as error:
         return MENDABLE, Failed(message=str(error))
     except Exception as error:  # noqa: BLE001 — told in the last event and the log
@@ -84,7 +79,7 @@ def _trained(
         if lost_a_peer(error):
             time.sleep(_PATIENCE_SECONDS)
             return PEER_LOST, None
-        return DEFECT, Failed(message=defect(error), report=str(run.log))
+        return DEFECT, Failed(message=defect(error), report=str(rank.run.log))
 
 
 def _end_with(parent: int) -> None:

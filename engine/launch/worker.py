@@ -15,9 +15,9 @@ from typing import NoReturn
 from engine.errors import UserError
 from engine.launch.attempt import attempt
 from engine.launch.rank_supervisor import train_in_ranks
-from engine.processes.signals import Termination
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Event, EventLog, Interrupted
+from engine.runs.events import Event, Interrupted
+from engine.runs.session import RunSession
 
 _PATIENCE_SECONDS = 10.0
 """Time-out for the lock, which the parent process holds until this worker is recorded."""
@@ -37,13 +37,13 @@ def main(arguments: list[str]) -> int:
     return 143 if isinstance(last, Interrupted) else 0
 
 
-def _train(run: RunDirectory, events: EventLog, termination: Termination) -> Event:
+def _train(session: RunSession) -> Event:
     """Import torch only here, where an import error is reported in the run."""
-    if run.config().train.processes > 1:
-        return train_in_ranks(run, events, termination)
+    if session.config.train.processes > 1:
+        return train_in_ranks(session)
     from engine.training.run import train_in
 
-    return train_in(run, events, termination)
+    return train_in(session)
 
 
 def leave(status: int) -> NoReturn:

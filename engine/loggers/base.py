@@ -13,9 +13,9 @@ from typing import Protocol
 
 from engine.loggers.tensorboard import TensorBoard
 from engine.loggers.wandb import Wandb
-from engine.runs.directory import RunDirectory
-from engine.runs.events import Event, EventLog, Log
+from engine.runs.events import Event
 from engine.runs.follower import Follower
+from engine.runs.session import RunSession
 
 _POLL_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0
@@ -35,7 +35,7 @@ class Destination(Protocol):
         """Nothing more will come."""
 
 
-DESTINATIONS: Mapping[str, Callable[[RunDirectory], Destination]] = {
+DESTINATIONS: Mapping[str, Callable[[RunSession], Destination]] = {
     "tensorboard": TensorBoard,
     "wandb": Wandb,
 }
@@ -43,18 +43,18 @@ DESTINATIONS: Mapping[str, Callable[[RunDirectory], Destination]] = {
 
 
 @contextmanager
-def reported(run: RunDirectory, events: EventLog) -> Iterator[None]:
+def reported(session: RunSession) -> Iterator[None]:
     """Pass on what happens within the block; raises ``UserError`` before anything has happened."""
-    names = dict.fromkeys(run.config().train.report_to)
-    begin = run.events.stat().st_size
+    log = session.run.events
+    begin = log.stat().st_size
     ended = threading.Event()
     threads = [
         threading.Thread(
             target=_pass_on,
-            args=(name, DESTINATIONS[name](run), Follower(run.events, begin), ended, events),
+            args=(name, DESTINATIONS[name](session), Follower(log, begin), ended, session),
             daemon=True,
         )
-        for name in names
+        for name in dict.fromkeys(session.config.train.report_to)
     ]
     for thread in threads:
         thread.start()
@@ -67,7 +67,7 @@ def reported(run: RunDirectory, events: EventLog) -> Iterator[None]:
 
 
 def _pass_on(
-    name: str, there: Destination, follower: Follower, ended: threading.Event, events: EventLog
+    name: str, there: Destination, follower: Follower, ended: threading.Event, session: RunSession
 ) -> None:
     try:
         over = False
@@ -78,5 +78,5 @@ def _pass_on(
             there.flush()
         there.close()
     except Exception as error:  # noqa: BLE001 — another's program, which must not harm the run
-        text = f"Nothing more is reported to {name}: {type(error).__name__}: {str(error)[:200]}"
-        events.write(Log(level="warning", message=text))
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        session.warn(f"Nothing more is reported to {name}: {reason}")

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from engine.errors import TrainingError
-from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Event, Progress, Resources
+from engine.runs.session import RunSession
 
 FOLDER = "tensorboard"
 """In the run's directory."""
@@ -17,7 +17,7 @@ FOLDER = "tensorboard"
 class TensorBoard:
     """Writes event files into the run's directory."""
 
-    def __init__(self, run: RunDirectory) -> None:
+    def __init__(self, session: RunSession) -> None:
         """Raises :class:`TrainingError` where the package is missing."""
         try:
             from tensorboard.summary import Writer
@@ -26,7 +26,7 @@ class TensorBoard:
                 "train.report_to: the package tensorboard is missing.",
                 "Install it with: pip install 'dltui[tensorboard]'.",
             ) from error
-        self._open: Callable[[], Any] = lambda: Writer(str(run.path / FOLDER))
+        self._open: Callable[[], Any] = lambda: Writer(str(session.run.path / FOLDER))
         self._step = 0
 
     @cached_property

@@ -13,8 +13,8 @@ from typing import Any
 
 from engine.errors import TrainingError
 from engine.loggers.tensorboard import scalars
-from engine.runs.directory import RunDirectory
 from engine.runs.events import Event
+from engine.runs.session import RunSession
 
 _PROJECT = "dltui"
 _STEP = "update"
@@ -26,7 +26,7 @@ _SILENT = {"console": "off", "disable_git": True, "save_code": False, "silent": 
 class Wandb:
     """Writes into the run's directory, and sends from there."""
 
-    def __init__(self, run: RunDirectory) -> None:
+    def __init__(self, session: RunSession) -> None:
         """Raises :class:`TrainingError` where the package is missing."""
         try:
             import wandb
@@ -35,9 +35,10 @@ class Wandb:
                 "train.report_to: the package wandb is missing.",
                 "Install it with: pip install 'dltui[wandb]'.",
             ) from error
+        run = session.run
         self._open: Callable[[], Any] = lambda: wandb.init(
             project=_PROJECT, id=run.id, name=run.id, resume="allow", dir=str(run.path),
-            config=run.config().values(), settings=wandb.Settings(**_SILENT),
+            config=session.config.values(), settings=wandb.Settings(**_SILENT),
         )  # fmt: skip
         self._step = 0
 

@@ -8,10 +8,10 @@ from typing import Any
 import psutil
 import torch
 
-from engine.errors import TrainingError
 from engine.runs.directory import RunDirectory
 from engine.runs.events import CheckpointSaved, EventLog
 from engine.training import checkpoint
+from engine.training.non_finite import not_finite
 from engine.training.state import TrainingState, finite_weights, trained_weights
 
 SCHEDULE = "schedule"
@@ -86,16 +86,6 @@ class Saver:
         self._events.write(
             CheckpointSaved(step=step, name=written.path.name, size=written.size, reason=reason)
         )
-
-
-def not_finite(step: int) -> TrainingError:
-    """Return the error for NaN or infinity."""
-    return TrainingError(
-        f"The loss, its gradient or a weight is no longer a finite number (at update {step:,}).",
-        "Try a lower train.learning_rate, a smaller train.max_grad_norm or more "
-        "train.warmup_ratio, and look for missing or huge values in the data; with "
-        "train.max_rollbacks the run goes back to its last checkpoint by itself.",
-    )
 
 
 def _copied(value: Any) -> Any:

@@ -1,9 +1,10 @@
-"""Requests to a run during training."""
+"""Requests to a run during training: read, answered, and kept until they are carried out."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
 from typing import Any
 
 from engine.runs.control import (
@@ -17,25 +18,57 @@ from engine.runs.control import (
     Request,
 )
 from engine.runs.events import Controlled
-from engine.training.lr_schedule import Pace
+from engine.training.lr_schedule import Schedule
+from engine.training.progress import ProgressReports
+from engine.training.setup import Outlets
+from engine.training.state import Ending, TrainingState
 
 _HIGHEST_RATE = 100.0
 _MOST_EPOCHS = 100_000
+_PAUSE_SECONDS = 0.2
+_PAUSED_REPORT_SECONDS = 30.0
 
 
-@dataclass
 class Controls:
-    """Pending requests; changes of the schedule are applied at once."""
+    """Pending requests of the user; changes of the schedule are applied at once."""
 
-    pace: Pace
-    stop: bool = False
-    checkpoint: bool = False
-    evaluate: bool = False
-    paused: bool = False
-    changed: bool = False
-    """Whether the schedule was changed since the last checkpoint."""
+    def __init__(self, outlets: Outlets, state: TrainingState, schedule: Schedule) -> None:
+        self._outlets = outlets
+        self._state = state
+        self._schedule = schedule
+        self.stop = False
+        self.checkpoint = False
+        self.evaluate = False
+        self.paused = False
+        self.changed = False
+        """Whether the schedule was changed since the last checkpoint."""
 
-    def take(self, request: Request) -> Controlled | None:
+    def listen(self) -> None:
+        """Read requests; unknown ones are answered too."""
+        for request in self._outlets.requests():
+            answer = self._take(request)
+            if answer is not None:
+                self._outlets.report(answer)
+        if self.stop:
+            self._state.ending = Ending.STOPPED
+
+    def asked_to_end(self) -> bool:
+        """Return whether the user or the system wants the run to end."""
+        return self.stop or self._outlets.interrupted()
+
+    def wait(self, progress: ProgressReports, carry_out: Callable[[], None]) -> None:
+        """Wait until a paused run is to continue or to end; carry out other requests meanwhile."""
+        with progress.paused():
+            told = time.perf_counter()
+            while self.paused and self._state.ending is None:
+                time.sleep(_PAUSE_SECONDS)
+                self.listen()
+                carry_out()
+                if time.perf_counter() - told > _PAUSED_REPORT_SECONDS:
+                    told = time.perf_counter()
+                    progress.report_phase("paused")
+
+    def _take(self, request: Request) -> Controlled | None:
         """Accept a request; returns the answer, unless it comes when the request is carried out."""
         match request.action:
             case "stop":
@@ -57,10 +90,10 @@ class Controls:
                 return self._epochs(request.arguments.get("value"))
         return _refused(request.action[:40], f"Unknown request {request.action[:40]!r}.")
 
-    def checkpoint_written(self) -> Controlled:
-        """Return the answer to a request for a checkpoint, once it is written."""
+    def checkpoint_written(self) -> None:
+        """Answer the request for a checkpoint, once it is written."""
         self.checkpoint = False
-        return Controlled(request=CHECKPOINT, message="Checkpoint written.")
+        self._outlets.report(Controlled(request=CHECKPOINT, message="Checkpoint written."))
 
     def _pause(self) -> Controlled:
         if self.paused:
@@ -78,29 +111,29 @@ class Controls:
         if not _is_number(value) or not 0 < value <= _HIGHEST_RATE:
             limits = f"above 0 and at most {_HIGHEST_RATE:g}"
             return _refused(LEARNING_RATE, f"The learning rate must be a number {limits}.")
-        position = self.pace.position
+        schedule = self._schedule
         self.changed = True
-        position.lr_scale = value / self.pace.config.learning_rate
-        now = self.pace.config.learning_rate * self.pace.factor(position.step)
+        schedule.position.lr_scale = value / schedule.config.learning_rate
+        now = schedule.config.learning_rate * schedule.factor(schedule.position.step)
         text = (
             f"The highest learning rate is {value:.4g} from here on; the schedule is at {now:.4g}."
         )
         return Controlled(request=LEARNING_RATE, message=text)
 
     def _epochs(self, value: Any) -> Controlled:
-        position, limit = self.pace.position, self.pace.config.max_steps
+        position, limit = self._schedule.position, self._schedule.config.max_steps
         begun = position.epoch + (position.batch > 0)
         if not _is_number(value) or value != int(value) or not 1 <= value <= _MOST_EPOCHS:
             return _refused(EPOCHS, f"Epochs are a whole number from 1 to {_MOST_EPOCHS:,}.")
         if value < begun or (value == begun and position.batch == 0):
             text = f"Epoch {begun:,} is under way or done: stop the run to end it earlier."
             return _refused(EPOCHS, text)
-        if limit is not None and limit <= self.pace.per_epoch * int(value):
+        if limit is not None and limit <= self._schedule.per_epoch * int(value):
             text = f"train.max_steps ends the run after {limit:,} updates, whatever the epochs."
             return _refused(EPOCHS, text)
         self.changed = True
-        self.pace.change_epochs(int(value))
-        text = f"{int(value):,} epochs in all, {self.pace.steps:,} updates."
+        self._schedule.change_epochs(int(value))
+        text = f"{int(value):,} epochs in all, {self._schedule.steps:,} updates."
         return Controlled(request=EPOCHS, message=text)
 
 

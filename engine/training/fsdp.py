@@ -27,9 +27,6 @@ from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forwar
 from torch.distributed.tensor import DTensor, distribute_tensor
 from typing_extensions import override
 
-from engine.config.compute import Kernel
-from engine.config.run_config import RunConfig
-from engine.config.train import TrainConfig
 from engine.errors import TrainingError
 from engine.hardware.device import Compute
 from engine.torch_private import foreach_div_
@@ -46,6 +43,7 @@ class Sharded(Group):
 
     sharded = True
 
+    @override
     def shard(self, network: nn.Module, device: torch.device) -> nn.Module:
         """Shard ``network``, which is on the CPU, and move this process's shard to ``device``.
 
@@ -72,6 +70,13 @@ class Sharded(Group):
         setattr(network, _WITHIN, _done)
         register_fsdp_forward_method(network, _WITHIN)
         return network
+
+    @override
+    def state(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, compute: Compute
+    ) -> ShardedState:
+        del compute  # float16 is refused: there is no scaler
+        return ShardedState(network, optimizer, group=self)
 
     @override
     def within(self, network: nn.Module, deed: Callable[[], T]) -> T:
@@ -256,28 +261,3 @@ def _put_away(network: nn.Module) -> None:
     for part in network.modules():
         if isinstance(part, FSDPModule):
             part.reshard()
-
-
-def kernel(train: TrainConfig) -> Kernel:
-    """Return the fastest optimizer kernel of torch that works on shards."""
-    return "foreach" if train.optimizer == "sgd" else "auto"
-
-
-def check(config: RunConfig, compute: Compute) -> None:
-    """Check that a network can be sharded for this run; raises :class:`TrainingError`."""
-    train = config.train
-    refused = {
-        "adapter.quantization: packed weights cannot be": config.adapter.quantized,
-        "train.optimizer: blocks of eight bits cannot be": train.optimizer not in ("adamw", "sgd"),
-        "compute.precision: gradients in float16 cannot be": compute.dtype == torch.float16,
-        "train.auto_batch_size: a batch cannot be measured for networks":
-            train.auto_batch_size,
-        "compute.optimizer_kernel: what the fused kernel of SGD updates":
-            train.optimizer == "sgd" and config.compute.optimizer_kernel == "fused",
-        "compute.compile: compiled networks cannot be": config.compute.compile,
-    }  # fmt: skip
-    for what, found in refused.items():
-        if found:
-            raise TrainingError(
-                f"{what} shared out by train.strategy fsdp.", "Choose ddp, or change the field."
-            )

@@ -11,7 +11,7 @@ from engine.training.state import Position
 
 
 @dataclass
-class Pace:
+class Schedule:
     """The number of updates, and the learning-rate factor of each.
 
     If the user changes the number of epochs, the schedule continues from its current point. The
@@ -20,10 +20,11 @@ class Pace:
 
     config: TrainConfig
     position: Position
-    per_epoch: int
-    """Updates per epoch."""
+    batches: int
+    """Batches of the current epoch."""
 
     def __post_init__(self) -> None:
+        self.per_epoch = -(-self.batches // self.config.gradient_accumulation_steps)
         self._planned = self.limited(self.per_epoch * self.config.epochs)
         self._factor: Callable[[float], float] = schedule(self.config, self._planned)
 
@@ -31,6 +32,11 @@ class Pace:
     def epochs(self) -> int:
         """Total number of epochs, as last requested."""
         return self.position.epochs or self.config.epochs
+
+    @property
+    def epochs_done(self) -> float:
+        """Number of epochs completed, with the part of the current one."""
+        return self.position.epoch + self.position.batch / self.batches
 
     @property
     def steps(self) -> int:

@@ -11,7 +11,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from engine.errors import TrainingError
 from engine.torch_private import BatchNorm, foreach_copy_
+
+
+class Diverged(Exception):
+    """Too many updates in a row had to be skipped."""
 
 
 class Guard:
@@ -68,6 +73,16 @@ class Guard:
         sizes = [part.numel() for part in self._statistics]
         chosen = torch.split(torch.where(bad, kept, now), sizes)
         foreach_copy_([part.flatten() for part in self._statistics], list(chosen))
+
+
+def not_finite(step: int) -> TrainingError:
+    """Return the error for NaN or infinity."""
+    return TrainingError(
+        f"The loss, its gradient or a weight is no longer a finite number (at update {step:,}).",
+        "Try a lower train.learning_rate, a smaller train.max_grad_norm or more "
+        "train.warmup_ratio, and look for missing or huge values in the data; with "
+        "train.max_rollbacks the run goes back to its last checkpoint by itself.",
+    )
 
 
 def batch_statistics(network: nn.Module) -> list[Tensor]:

@@ -21,9 +21,10 @@ from typing_extensions import override
 
 from engine.batches.source import mixed
 from engine.errors import TrainingError
+from engine.hardware.device import Compute
 from engine.torch_private import foreach_copy_, foreach_div_, foreach_mul_
 from engine.training.non_finite import batch_statistics
-from engine.training.state import trained_weights
+from engine.training.state import TrainingState, trained_weights
 
 T = TypeVar("T")
 _BUCKET_BYTES = 1 << 25
@@ -74,6 +75,20 @@ class Alone:
     def total(self, weight: float) -> float:
         """Return the weight that a backward pass divides by: the terms of the update known here."""
         return weight
+
+    def shard(self, network: nn.Module, device: torch.device) -> nn.Module:
+        """Return the network that this process trains: sharded and moved to ``device``, or as is.
+
+        Raises :class:`TrainingError`.
+        """
+        del device
+        return network
+
+    def state(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, compute: Compute
+    ) -> TrainingState:
+        """Return the state before the first update."""
+        return TrainingState(network, optimizer, compute.scaler())
 
     def align(self, network: nn.Module) -> None:
         """Broadcast the main process's weights."""

@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+
+class Ending(Enum):
+    """The reason why training ended."""
+
+    COMPLETED = "completed"
+    EARLY = "early stopping"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass
@@ -68,6 +78,8 @@ class TrainingState:
     scaler: torch.amp.GradScaler | None = None
     position: Position = field(default_factory=Position)
     best: Best | None = None
+    ending: Ending | None = None
+    """Why no further update is made; ``None`` in the middle of training. It is not saved."""
     owned: ClassVar[bool] = False
     """Whether nothing else writes to the tensors that :meth:`state_dict` returned."""
 

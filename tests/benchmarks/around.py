@@ -117,10 +117,11 @@ def evaluation(row: str, folder: Path, rounds: int) -> dict[str, float]:
     from loops import Exercise
 
     from engine.batches.source import Batch
+    from engine.training.material import prepare
     from engine.training.optimizer import build_optimizer, trainable_groups
-    from engine.training.run import prepare
+    from engine.training.setup import Outlets, Setup
     from engine.training.state import TrainingState
-    from engine.training.trainer import Outlets, Trainer
+    from engine.training.trainer import Trainer
 
     exercise = Exercise(configuration(row, folder))
     source = prepare(exercise.task, exercise.compute, lambda event: None).sources["train"]
@@ -130,16 +131,15 @@ def evaluation(row: str, folder: Path, rounds: int) -> dict[str, float]:
     )
     outlets = Outlets(lambda e: None, lambda: iter(()), lambda reason: None, lambda: False)
     state = TrainingState(network, optimizer)
-    trainer = Trainer(
-        exercise.task, exercise.fitted, state, source, source, exercise.compute, outlets
-    )
+    setup = Setup(exercise.task, exercise.fitted, state, exercise.compute, outlets)
+    trainer = Trainer(setup, source, source)
 
     def forward() -> None:
         for batch in source.read(source.plan(exercise.batch_size, torch.Generator())):
             exercise.task.loss(network, Batch(batch.inputs, batch.targets, batch.weight))
 
     def evaluate() -> None:
-        trainer.evaluate(source, "validation")
+        trainer.evaluator.evaluate(source, "validation")
 
     def rate(work: Callable[[], None]) -> float:
         begin = time.perf_counter()

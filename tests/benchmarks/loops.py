@@ -28,7 +28,7 @@ from engine.hardware.device import choose
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Progress, decode
 from engine.tasks.create import create_task
-from engine.training.run import prepare
+from engine.training.material import prepare
 
 WARM = 10
 """Updates that are not counted."""

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from engine.runs.events import (
     Started,
 )
 from engine.runs.follower import Follower, read_history
-from engine.training import checkpoint, trainer
+from engine.training import checkpoint, progress
 from engine.training.run import train_in
 
 PATIENCE_SECONDS = 240
@@ -543,10 +544,10 @@ class Asked(Termination):
 def test_an_evaluation_that_is_cut_short_is_made_up_for_whenever_the_run_goes_on(
     whole: Once, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0.0)
     run = like(whole("images"))
     for _ in range(3):
-        last = attempt(run, lambda run, events, _: train_in(run, events, Asked(run)))
+        last = attempt(run, lambda session: train_in(replace(session, termination=Asked(run))))
         assert isinstance(last, Interrupted)
         assert last.step == run.config().train.eval_steps
     monkeypatch.undo()

@@ -39,10 +39,10 @@ from engine.errors import RunError
 from engine.runs.events import Finished, Log
 from engine.runs.directory import RunDirectory
 
-def work(run, events, termination):
+def work(session):
     for number in range({words}):
-        text = f"{{run.id}} {{os.getpid()}} {{number}} " + "x" * 200
-        events.write(Log(level="info", message=text))
+        text = f"{{session.run.id}} {{os.getpid()}} {{number}} " + "x" * 200
+        session.events.write(Log(level="info", message=text))
     return Finished(step={words}, seconds=0.0)
 
 def compete(run, work=work):

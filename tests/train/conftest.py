@@ -17,10 +17,11 @@ from engine.hardware.device import Compute
 from engine.runs.control import Request
 from engine.runs.events import Event
 from engine.tasks.create import create_task
+from engine.training.material import prepare
 from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.run import prepare
+from engine.training.setup import Outlets, Setup
 from engine.training.state import TrainingState, seed_everything
-from engine.training.trainer import Outlets, Trainer
+from engine.training.trainer import Trainer
 
 COMPUTE = Compute(torch.device("cpu"), torch.float32, threads=1)
 
@@ -54,8 +55,12 @@ def make_bench(
     saved: dict[str, Any] | None = None,
     requests: Ask = lambda state: iter(()),
     interrupted: Look = lambda state: False,
+    heard: Callable[[Event], None] = lambda event: None,
 ) -> Bench:
-    """A trainer for the configuration ``values``, fresh or gone on from ``saved``."""
+    """A trainer for the configuration ``values``, fresh or gone on from ``saved``.
+
+    ``heard`` is called after every event.
+    """
     config = RunConfig.parse(values)
     task = create_task(config)
     material = prepare(task, COMPUTE, lambda event: None)
@@ -67,16 +72,20 @@ def make_bench(
         state.load_state_dict(saved)
     events: list[Event] = []
     kept: list[tuple[str, dict[str, Any]]] = []
+
+    def report(event: Event) -> None:
+        events.append(event)
+        heard(event)
+
     outlets = Outlets(
-        events.append,
+        report,
         lambda: requests(state),
         lambda reason: kept.append((reason, state.state_dict())),
         lambda: interrupted(state),
     )
     sources = material.sources
-    trainer = Trainer(
-        task, material.fitted, state, sources["train"], sources.get("validation"), COMPUTE, outlets
-    )
+    setup = Setup(task, material.fitted, state, COMPUTE, outlets)
+    trainer = Trainer(setup, sources["train"], sources.get("validation"))
     return Bench(trainer, events, kept)
 
 

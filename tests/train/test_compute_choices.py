@@ -29,11 +29,10 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Log
 from engine.service.estimate import estimate
 from engine.tasks.create import create_task
-from engine.training import memory_estimate
-from engine.training import run as training
+from engine.training import assembly, memory_estimate
 from engine.training.compiling import told_of_compiler
+from engine.training.material import prepare
 from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.run import prepare
 
 Words = Callable[..., RunConfig]
 CPU = torch.device("cpu")
@@ -352,7 +351,7 @@ def test_an_operation_that_is_not_deterministic_is_named(monkeypatch: pytest.Mon
         network.register_forward_hook(put)
         return network
 
-    monkeypatch.setattr(training, "build_network", built)
+    monkeypatch.setattr(assembly, "build_network", built)
     train(flowers("train.max_steps=1"))
     with pytest.raises(TrainingError, match=r"compute\.deterministic: the operation put_ has no"):
         train(flowers("train.max_steps=1", "compute.deterministic=true"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import engine.training.trainer as module
+import engine.training.progress as module
 from engine import RunConfig, train
 from engine.errors import TrainingError
 from engine.runs.control import CONTINUE, EPOCHS, EVALUATE, LEARNING_RATE, PAUSE, STOP, Request
@@ -34,8 +33,7 @@ from engine.training.clipping import clip_gradients
 from engine.training.loss_meter import Meter
 from engine.training.non_finite import Guard
 from engine.training.out_of_memory import in_pieces
-from engine.training.state import Position, TrainingState
-from engine.training.trainer import Ending
+from engine.training.state import Ending, Position, TrainingState
 
 Make = Callable[..., Any]
 Plan = dict[int, list[Request]]
@@ -102,7 +100,7 @@ def test_a_rate_that_is_none_is_refused(bench: Make, value: object) -> None:
 
 def test_epochs_that_are_added_stretch_what_is_left_of_the_schedule(bench: Make) -> None:
     values = wine(epochs=2, learning_rate=1.0, lr_scheduler_type="linear", max_grad_norm=0.1)
-    steps = bench(values).trainer.steps
+    steps = bench(values).trainer.schedule.steps
     half = steps // 2
     made = bench(values, requests=at({half: [Request(EPOCHS, {"value": 5})]}))
     assert made.trainer.run() is Ending.COMPLETED
@@ -300,16 +298,15 @@ class Poison:
 
 
 def test_an_update_of_bad_numbers_is_left_out_and_told(bench: Make) -> None:
-    made = bench(wine(max_steps=5, optimizer="sgd", momentum=0.0, lr_scheduler_type="constant"))
-    made.state.network.register_forward_hook(Poison(5))
     before: list[torch.Tensor] = []
 
-    def report(event: Event) -> None:
-        made.events.append(event)
+    def heard(event: Event) -> None:
         if isinstance(event, Progress) and event.step == 4:
             before.extend(made.weights())
 
-    made.trainer.outlets = dataclasses.replace(made.trainer.outlets, report=report)
+    values = wine(max_steps=5, optimizer="sgd", momentum=0.0, lr_scheduler_type="constant")
+    made = bench(values, heard=heard)
+    made.state.network.register_forward_hook(Poison(5))
     assert made.trainer.run() is Ending.COMPLETED
     assert all(torch.equal(a, b) for a, b in zip(before, made.weights(), strict=True))
     (told,) = made.of(Log)
@@ -569,7 +566,7 @@ def test_a_text_that_is_written_in_an_evaluation_does_not_hold_up_the_end(
         interrupted=lambda state: how == "the system" and state.position.step >= 2,
     )
     made.state.network = Writer(made.state.network)
-    evaluator = type(made.trainer.task.evaluator(made.trainer.fitted))
+    evaluator = type(made.trainer.setup.task.evaluator(made.trainer.setup.fitted))
     update = evaluator.update
 
     def updated(self: Any, network: Any, batch: Any) -> None:

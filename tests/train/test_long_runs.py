@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-import engine.training.trainer as module
+import engine.training.progress as module
 from engine import RunConfig
 from engine.launch.start import Handle, launch
 from engine.runs.events import Progress

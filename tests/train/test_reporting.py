@@ -18,6 +18,7 @@ from engine.files.paths import runs_folder
 from engine.loggers.tensorboard import FOLDER
 from engine.runs.directory import RunDirectory, State, all_runs
 from engine.runs.events import Evaluated, Event, Log, Progress
+from engine.runs.session import RunSession
 
 TABLE = {
     "name": "table",
@@ -89,7 +90,7 @@ def test_a_missing_package_is_told_before_the_training_begins(
 class Breaking:
     """Fails after a few reports."""
 
-    def __init__(self, run: RunDirectory) -> None:
+    def __init__(self, session: RunSession) -> None:
         self.left = 2
 
     def report(self, event: Event) -> None:

@@ -24,7 +24,8 @@ from engine.runs.events import Evaluated, Log, Started
 from engine.service.predict import answer
 from engine.text.bpe import bpe_from, train_bpe
 from engine.training import checkpoint
-from engine.training.fsdp import Sharded, blocks, check
+from engine.training.fsdp import Sharded, blocks
+from engine.training.shardable import check
 
 CPU = {"device": "cpu", "threads": 1}
 FULL = Compute(torch.device("cpu"), torch.float32, threads=1)

@@ -17,16 +17,16 @@ from transformers import (
     TrainingArguments,
 )
 
-import engine.training.trainer
 from engine import RunConfig
 from engine.batches.source import Batch, Source, epoch_plan
 from engine.data.raw import TRAIN
 from engine.hardware.device import Compute
 from engine.metrics.logits import logits_of
 from engine.tasks.create import create_task
+from engine.training import trainer
 from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training.setup import Outlets, Setup
 from engine.training.state import TrainingState
-from engine.training.trainer import Outlets
 
 CPU = torch.device("cpu")
 EPOCHS, BATCH, RATE, DECAY = 2, 16, 2e-3, 0.1
@@ -137,9 +137,8 @@ class Ours:
         outlets = Outlets(lambda event: None, lambda: iter(()), lambda reason: None, lambda: False)
         state = TrainingState(self.network, optimizer)
         compute = Compute(CPU, torch.float32, threads=1)
-        engine.training.trainer.Trainer(
-            self.task, self.fitted, state, self.source, None, compute, outlets
-        ).run()
+        setup = Setup(self.task, self.fitted, state, compute, outlets)
+        trainer.Trainer(setup, self.source, None).run()
         return losses
 
 

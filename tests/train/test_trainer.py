@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-import engine.training.trainer as module
+import engine.training.progress as module
 from engine import RunConfig, train
 from engine.config.compute import ComputeConfig
 from engine.config.train import TrainConfig
@@ -25,8 +25,7 @@ from engine.runs.follower import read_history
 from engine.training import checkpoint
 from engine.training.checkpoint_writer import Saver
 from engine.training.optimizer import build_optimizer, schedule, trainable_groups
-from engine.training.state import TrainingState
-from engine.training.trainer import Ending
+from engine.training.state import Ending, TrainingState
 
 Make = Callable[..., Any]
 
@@ -63,7 +62,7 @@ def test_the_last_update_of_an_epoch_takes_what_batches_are_left(bench: Make) ->
     made = bench(wine(batch_size=16, gradient_accumulation_steps=3))
     made.trainer.run()
     batches = -(-len(made.trainer.train) // 16)
-    assert made.state.position.step == 2 * -(-batches // 3) == made.trainer.steps
+    assert made.state.position.step == 2 * -(-batches // 3) == made.trainer.schedule.steps
     assert made.state.position.epoch == 2
 
 
@@ -134,7 +133,7 @@ def test_every_loss_is_in_exactly_one_report(bench: Make, monkeypatch: pytest.Mo
     made = bench(wine(eval_steps=2, save_steps=3))
     made.trainer.run()
     reported = [event.step for event in made.of(Progress) if event.phase == "train"]
-    assert reported == list(range(1, made.trainer.steps + 1))
+    assert reported == list(range(1, made.trainer.schedule.steps + 1))
 
 
 def test_epochs_and_updates_of_evaluations_are_exact(bench: Make) -> None:

@@ -24,7 +24,7 @@ from engine.data.raw import TRAIN
 from engine.errors import DataError
 from engine.hardware.device import choose
 from engine.tasks.create import create_task
-from engine.training.run import prepare
+from engine.training.material import prepare
 from engine.vision import encoding
 
 CPU = torch.device("cpu")

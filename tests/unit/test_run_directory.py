@@ -19,7 +19,6 @@ from engine import RunConfig
 from engine.errors import RunError, TrainingError
 from engine.launch.attempt import attempt
 from engine.processes.identity import ProcessIdentity
-from engine.processes.signals import Termination
 from engine.runs.directory import LOG_BYTES, RunDirectory, State, all_runs
 from engine.runs.events import (
     Event,
@@ -33,6 +32,7 @@ from engine.runs.events import (
     Stopped,
 )
 from engine.runs.follower import read_history
+from engine.runs.session import RunSession
 
 CONFIG = RunConfig.parse(
     {
@@ -307,9 +307,9 @@ def endings(run: RunDirectory) -> list[Event]:
 
 
 def test_an_attempt_ends_with_what_the_work_returns(run: RunDirectory) -> None:
-    def work(_run: RunDirectory, events: EventLog, _termination: Termination) -> Event:
+    def work(session: RunSession) -> Event:
         assert run.state() is State.RUNNING
-        events.write(Started(**STARTED))
+        session.events.write(Started(**STARTED))
         return finished()
 
     attempt(run, work)
@@ -372,7 +372,8 @@ def test_a_signal_outside_of_the_loop_ends_an_attempt_as_interrupted(run: RunDir
 
 
 def test_a_signal_within_the_loop_is_only_noted(run: RunDirectory) -> None:
-    def work(_run: RunDirectory, _events: EventLog, termination: Termination) -> Event:
+    def work(session: RunSession) -> Event:
+        termination = session.termination
         with termination.deferred():
             assert not termination.asked()
             signal.raise_signal(signal.SIGTERM)

@@ -29,10 +29,11 @@ from engine.hardware.device import Compute, choose
 from engine.runs.events import Evaluated, Event
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
+from engine.training.material import Material, prepare
 from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.run import Material, prepare
+from engine.training.setup import Outlets, Setup
 from engine.training.state import TrainingState, seed_everything
-from engine.training.trainer import Outlets, Trainer
+from engine.training.trainer import Trainer
 
 UPDATES = {"cuda": 16, "cpu": 8}
 """More than an epoch has."""
@@ -70,10 +71,8 @@ class Bench:
             interrupted=lambda: state.position.step == until,
         )
         sources = self.material.sources
-        Trainer(
-            self.task, self.material.fitted, state, sources["train"],
-            sources.get("validation"), self.compute, outlets,
-        ).run()  # fmt: skip
+        setup = Setup(self.task, self.material.fitted, state, self.compute, outlets)
+        Trainer(setup, sources["train"], sources.get("validation")).run()
         return written_and_read(state.state_dict())
 
     def _note(self, event: Event) -> None:

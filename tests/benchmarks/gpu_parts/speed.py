@@ -31,7 +31,7 @@ from llama import ONE, TINY, clear, offer_random_transformers
 from part import Part, Skipped, describe, main, script
 from torch import nn
 
-import engine.training.trainer
+import engine.training.progress
 
 LOOPS = ("bare", "dltui", "Trainer")
 PEAKS = {
@@ -255,7 +255,7 @@ def rows(part: Part) -> None:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         offer_random_transformers(folder / "plugin")
         if part.smoke:
-            engine.training.trainer.REPORT_SECONDS = 0.0  # short runs report every update
+            engine.training.progress.REPORT_SECONDS = 0.0  # short runs report every update
         with part.measured("matrix product, 8192³, bfloat16") as row:
             matrix_product(part, row)
         random, data = np.random.default_rng(0), script("speed")

@@ -7,6 +7,7 @@ memory, and the load of the card as the runs reported it.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import resource
@@ -29,7 +30,8 @@ from engine.launch.attempt import attempt
 from engine.pipelines.create import create_pipeline
 from engine.processes.signals import Termination
 from engine.runs.directory import RunDirectory, all_runs
-from engine.runs.events import EventLog, Finished, Interrupted, Log, Resources, Started
+from engine.runs.events import Finished, Interrupted, Log, Resources, Started
+from engine.runs.session import RunSession
 from engine.service import predict
 from engine.training.run import train_in
 
@@ -56,9 +58,8 @@ class AfterUpdates(Termination):
 def interrupted(run: RunDirectory, updates: int) -> int:
     """Train until a termination after about ``updates`` updates; returns where it ended."""
 
-    def work(run: RunDirectory, events: EventLog, termination: Termination) -> Any:
-        del termination
-        return train_in(run, events, AfterUpdates(updates))
+    def work(session: RunSession) -> Any:
+        return train_in(dataclasses.replace(session, termination=AfterUpdates(updates)))
 
     ending = attempt(run, work)
     if not isinstance(ending, Interrupted):

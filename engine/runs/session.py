@@ -1,0 +1,36 @@
+"""The session of a run: everything that one process has of the run while it works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.config.run_config import RunConfig
+from engine.processes.signals import Termination
+from engine.runs.directory import RunDirectory
+from engine.runs.events import EventLog, Log
+
+
+@dataclass
+class RunSession:
+    """A run's directory, its configuration, its events, and signals to this process."""
+
+    run: RunDirectory
+    config: RunConfig
+    """Read and validated once a process; :meth:`settle` alone replaces it."""
+    events: EventLog
+    termination: Termination
+
+    def warn(self, text: str) -> None:
+        """Write a warning for the user."""
+        self.events.write(Log(level="warning", message=text))
+
+    def settle(self, changes: Sequence[str], write: bool) -> None:
+        """Override the configuration by values found at the start of the run.
+
+        If ``write``, from then on the directory has them too: they are the same on any machine.
+        Raises ``OSError``.
+        """
+        self.config = self.config.override(changes)
+        if write:
+            self.run.rewrite(self.config)

@@ -1,0 +1,111 @@
+"""The assembly of a trainer: network, optimizer, state, and connections to the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.artifacts.build import build_network, keep_initial
+from engine.data.raw import TRAIN, VALIDATION
+from engine.errors import TrainingError
+from engine.runs import control
+from engine.runs.events import Model
+from engine.training import shardable
+from engine.training.checkpoint_writer import Saver
+from engine.training.compiling import compile_network
+from engine.training.material import Material
+from engine.training.newest_checkpoint import load_state, newest_checkpoint
+from engine.training.non_finite import batch_statistics
+from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training.setup import Outlets, Setup
+from engine.training.started import started
+from engine.training.state import TrainingState, parameter_count, seed_everything
+from engine.training.trainer import Trainer
+from engine.training.training_session import TrainingSession
+
+_OWN_STATISTICS = (
+    "This network has batch norms, and in each process they see its share of a batch only: the "
+    "losses differ a little from those of one process."
+)
+
+
+def assemble(
+    training: TrainingSession, material: Material, saved: dict[str, Any]
+) -> tuple[Trainer, Saver]:
+    """Build network, optimizer and trainer, new or from ``saved``, and the checkpoint writer."""
+    session, task, group = training.session, training.task, training.group
+    config = task.config
+    network = _network(training, material)
+    state = _state(training, network)
+    if saved:
+        load_state(state, saved)
+    group.align(network)
+    if group.size > 1 and batch_statistics(network):
+        session.warn(_OWN_STATISTICS)
+    saver = Saver(session.run, state, session.events, config.train.save_total_limit)
+    outlets = _outlets(training, saver)
+    setup = Setup(task, material.fitted, state, training.compute, outlets, group)
+    trainer = Trainer(setup, material.sources[TRAIN], material.sources.get(VALIDATION))
+    session.events.write(
+        Model(
+            name=config.model.kind,
+            parameters=parameter_count(network),
+            trainable=sum(part.numel() for part in network.parameters() if part.requires_grad),
+            steps=trainer.schedule.steps,
+            epochs=trainer.schedule.epochs,
+        )
+    )
+    if config.compute.compile:
+        compile_network(network)
+    return trainer, saver
+
+
+def _network(training: TrainingSession, material: Material) -> nn.Module:
+    """Build the network as it is before the first update, sharded if configured."""
+    task, compute, group = training.task, training.compute, training.group
+    seed_everything(task.config.train.seed)
+    # A network to be sharded may be too large for any single device.
+    with torch.device("cpu") if group.sharded else compute.device:
+        network = build_network(task, material.fitted, compute)
+    if group.leads:
+        keep_initial(training.session.run, task, network)
+    return group.shard(network, compute.device)
+
+
+def _state(training: TrainingSession, network: nn.Module) -> TrainingState:
+    """Return the state before the first update, with the optimizer."""
+    task, compute, group = training.task, training.compute, training.group
+    config = task.config
+    groups = trainable_groups(network)
+    if not config.adapter.active:
+        groups = task.parameter_groups(network) or groups
+    if not any(part["params"] for part in groups):
+        raise TrainingError("Nothing in this model is trained.", "Unfreeze a part of it.")
+    kernel = config.compute.optimizer_kernel
+    if group.sharded and kernel == "auto":
+        kernel = shardable.kernel(config.train)
+    optimizer = build_optimizer(groups, config.train, compute.device, kernel)
+    return group.state(network, optimizer, compute)
+
+
+def _outlets(training: TrainingSession, saver: Saver) -> Outlets:
+    """Connect the trainer to the run's directory; the main process alone reads requests."""
+    run, group = training.session.run, training.group
+
+    def go_back() -> dict[str, Any]:
+        saver.wait()
+        group.wait()
+        newest, before, _ = newest_checkpoint(run, group)
+        if newest is not None:
+            training.session.events.write(started(training.compute, newest.step))
+        return before
+
+    return Outlets(
+        training.session.events.write,
+        lambda: control.take(run.control) if group.leads else iter(()),
+        saver.save,
+        training.session.termination.asked,
+        go_back,
+    )

@@ -1,0 +1,114 @@
+"""The conclusion of a run: the best weights, evaluated, exported and reported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from engine.artifacts.build import build_network
+from engine.artifacts.model_folder import export
+from engine.data.raw import TEST, VALIDATION
+from engine.errors import TrainingError
+from engine.files import atomic
+from engine.metrics.evaluator import Evaluation
+from engine.runs.events import Evaluated, Event, Finished, Stopped, finite_all
+from engine.runs.session import RunSession
+from engine.training.material import Material
+from engine.training.state import Ending, TrainingState, load_trained_weights, seed_everything
+from engine.training.trainer import Trainer
+from engine.training.validation import deciding_metric
+
+
+def conclude(session: RunSession, trainer: Trainer, material: Material, ending: Ending) -> Event:
+    """Load the best weights, evaluate them on the held-out splits, export, report."""
+    run, task, state = session.run, trainer.setup.task, trainer.state
+    state.take_best()
+    evaluations = _final_evaluations(session, trainer, material)
+    position = state.position
+    network = _whole_network(trainer, material)
+    if not trainer.group.leads:
+        return Finished(step=position.step, seconds=position.seconds, reason=ending.value)
+    try:
+        metrics = {split: finite_all(result.metrics) for split, result in evaluations.items()}
+        export(run.model, task, material.fitted, network, run.initial_adapter, metrics)
+        decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
+        atomic.write_json(run.report, _report(run.id, trainer, material, ending, evaluations))
+    except OSError as error:
+        raise TrainingError(f"Cannot write the results to {run.path}: {error.strerror}.") from error
+    final = finite_all(decisive.metrics)
+    if ending is Ending.STOPPED:
+        return Stopped(step=position.step, seconds=position.seconds, metrics=final)
+    return Finished(
+        step=position.step, seconds=position.seconds, reason=ending.value, metrics=final
+    )
+
+
+def _whole_network(trainer: Trainer, material: Material) -> torch.nn.Module:
+    """Return the network to export: a sharded one is rebuilt on the CPU."""
+    setup, state = trainer.setup, trainer.state
+    if not trainer.group.sharded:
+        return state.network
+    weights = state.weights()
+    if not trainer.group.leads:
+        return state.network
+    seed_everything(setup.config.seed)
+    with torch.device("cpu"):
+        network = build_network(setup.task, material.fitted, setup.compute)
+    load_trained_weights(network, weights)
+    return network
+
+
+def _final_evaluations(
+    session: RunSession, trainer: Trainer, material: Material
+) -> dict[str, Evaluation]:
+    results = {}
+    state = trainer.state
+    for split in (VALIDATION, TEST):
+        source = material.sources.get(split)
+        if source is None:
+            continue
+        results[split] = trainer.evaluator.evaluate(source, split, views=True)
+        if split == TEST:
+            step, epoch = _best_at(state)
+            session.events.write(
+                Evaluated(step=step, epoch=epoch, split=split,
+                          metrics=finite_all(results[split].metrics),
+                          seconds=state.position.seconds)
+            )  # fmt: skip
+    return results
+
+
+def _best_at(state: TrainingState) -> tuple[int, float]:
+    """Return update and epoch of the best weights; of the last ones if none were kept."""
+    if state.best is not None:
+        return state.best.step, state.best.epoch
+    return state.position.step, float(state.position.epoch)
+
+
+def _report(
+    run_id: str,
+    trainer: Trainer,
+    material: Material,
+    ending: Ending,
+    evaluations: dict[str, Evaluation],
+) -> dict[str, Any]:
+    state, task = trainer.state, trainer.setup.task
+    decisive = TEST if TEST in evaluations else VALIDATION
+    views = evaluations[decisive].views if decisive in evaluations else ()
+    baseline = task.baseline(material.raw, material.fitted)
+    step, epoch = _best_at(state)
+    return {
+        "run": run_id,
+        "task": task.config.task.kind,
+        "ending": ending.value,
+        "metric": deciding_metric(task).name,
+        "best_step": step,
+        "best_epoch": epoch,
+        "epochs": trainer.schedule.epochs,
+        "seconds": state.position.seconds,
+        "metrics": {split: finite_all(result.metrics) for split, result in evaluations.items()},
+        "baseline": None if baseline is None
+        else {"name": baseline[0], "metrics": finite_all(baseline[1].metrics)},
+        "views": [view.record() for view in views],
+    }  # fmt: skip

@@ -1,0 +1,121 @@
+"""Evaluations of a network on whole splits, also in the middle of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+
+from engine.batches.prefetch import batches_of
+from engine.batches.source import Source
+from engine.metrics.evaluator import Evaluation
+from engine.training.controls import Controls
+from engine.training.memory_recovery import MemoryRecovery
+from engine.training.progress import ProgressReports, Throttle
+from engine.training.setup import Setup
+
+
+class Abandoned(Exception):
+    """The run is ending, so a running evaluation is aborted."""
+
+
+class SplitEvaluator:
+    """Evaluates the network on splits; reports progress and reads requests meanwhile."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        memory: MemoryRecovery,
+        progress: ProgressReports,
+        controls: Controls,
+    ) -> None:
+        self._setup = setup
+        self._memory = memory
+        self._progress = progress
+        self._controls = controls
+
+    def evaluate(
+        self, source: Source, split: str, views: bool = False, to_the_end: bool = True
+    ) -> Evaluation:
+        """Evaluate a whole split; leaves the network in training mode.
+
+        Unless ``to_the_end``, raises :class:`Abandoned` when the run is to end.
+        """
+        network = self._setup.state.network
+        network.eval()
+        try:
+            while True:
+                size = self._batch_size()
+                try:
+                    return self._measure(source, size, split, views, to_the_end)
+                except RuntimeError as error:
+                    self._memory.check(error)
+                self._memory.cut_evaluation(size)
+        finally:
+            network.train()
+
+    def samples(self, source: Source, split: str) -> list[dict[str, str]]:
+        """Return a few inputs with the network's outputs. Raises :class:`Abandoned`."""
+        task, fitted, network = self._setup.task, self._setup.fitted, self._setup.state.network
+        network.eval()
+        try:
+            with self._watched(split, to_the_end=False):
+                shown = partial(task.samples, network, source, fitted)
+                return self._setup.group.within(network, shown)
+        except RuntimeError as error:
+            self._memory.check(error)
+            self._setup.outlets.warn("Out of memory: no samples are shown.")
+            return []
+        finally:
+            network.train()
+
+    def _batch_size(self) -> int:
+        group = self._setup.group
+        size = max(1, self._setup.config.batch_size // self._setup.state.position.pieces)
+        # A sharded network has room for this process's share.
+        return -(-size // group.size) if group.sharded else size
+
+    def _measure(
+        self, source: Source, batch_size: int, split: str, views: bool, to_the_end: bool
+    ) -> Evaluation:
+        group, network = self._setup.group, self._setup.state.network
+        evaluator = self._setup.task.evaluator(self._setup.fitted)
+        with self._watched(split, to_the_end) as watch:
+            plan = source.evaluation_plan(batch_size)
+            for batch in batches_of(source, plan, self._setup.compute.device):
+                group.within(network, partial(evaluator.update, network, batch))
+                watch()
+            return group.within(network, partial(evaluator.compute, views))
+
+    @contextmanager
+    def _watched(self, split: str, to_the_end: bool) -> Iterator[Callable[..., None]]:
+        """Yield :meth:`_watch`, to call between batches.
+
+        It is also called before each forward pass of a network that generates text token by token.
+        """
+        setup = self._setup
+        watch = partial(self._watch, Throttle(), split, to_the_end)
+        writers = [part for part in setup.state.network.modules() if hasattr(part, "generate")]
+        # Weights gathered in inference mode could not be trained on afterwards.
+        without = torch.no_grad() if setup.group.sharded else torch.inference_mode()
+        with ExitStack() as hooks, without, setup.compute.autocast():
+            # A compiled network would be recompiled with the hook.
+            for part in () if setup.task.config.compute.compile else writers:
+                hooks.callback(part.register_forward_pre_hook(watch).remove)
+            yield watch
+
+    def _watch(self, throttle: Throttle, split: str, to_the_end: bool, *_: Any) -> None:
+        """Report progress and check for the run's end, each when it is due."""
+        group = self._setup.group
+        # Where a forward pass needs all processes, all must abort at the same one.
+        if not group.decided(throttle.due()):
+            return
+        if self._progress.due():
+            self._progress.report_phase(split)
+        if not to_the_end:
+            self._controls.listen()
+            if group.decided(self._controls.asked_to_end()):
+                raise Abandoned

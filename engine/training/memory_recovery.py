@@ -1,0 +1,62 @@
+"""Recovery of a training that runs out of memory: smaller micro-batches from there on."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.batches.source import Source, mixed
+from engine.errors import TrainingError
+from engine.hardware.memory import out_of_memory, release
+from engine.training.memory_estimate import update_bytes
+from engine.training.out_of_memory import least_rows, nothing_fits, too_large
+from engine.training.setup import Setup
+
+
+class MemoryRecovery:
+    """Raises the number of micro-batches of each batch; the position keeps it."""
+
+    def __init__(self, setup: Setup, train: Source) -> None:
+        self._setup = setup
+        self._train = train
+        self.least_rows = least_rows(setup.state.network)
+        """The fewest rows of a micro-batch."""
+
+    def check(self, error: RuntimeError) -> None:
+        """Raise ``error`` unless smaller micro-batches may help."""
+        if not out_of_memory(error):
+            raise error
+        if self._setup.group.sharded:
+            raise too_large(self._setup.compute.device) from error
+
+    def cut_training(self, longest: int) -> None:
+        """Double the number of micro-batches of each batch, for an update that did not fit.
+
+        ``longest`` is the number of rows of the largest batch.
+        """
+        setup, position = self._setup, self._setup.state.position
+        setup.state.optimizer.zero_grad(set_to_none=True)
+        # The random state of dropout depends on where memory ran out; reseed it.
+        torch.manual_seed(mixed(setup.config.seed, position.step))
+        release(setup.compute.device)
+        size = -(-longest // setup.group.size)
+        most = max(1, size // self.least_rows)
+        if position.pieces >= most:
+            raise self._nothing_fits()
+        position.pieces = min(2 * position.pieces, most)
+        setup.outlets.warn(
+            f"Out of memory: each batch of {size:,} goes through the network in "
+            f"{position.pieces:,} pieces from here on; their gradients add up to the same update."
+        )
+
+    def cut_evaluation(self, size: int) -> None:
+        """Double it for an evaluation whose batches of ``size`` did not fit."""
+        release(self._setup.compute.device)
+        if size == 1:
+            raise self._nothing_fits()
+        self._setup.state.position.pieces *= 2
+        self._setup.outlets.warn(f"Out of memory: evaluating with batches of {size // 2:,}.")
+
+    def _nothing_fits(self) -> TrainingError:
+        task, fitted, compute = self._setup.task, self._setup.fitted, self._setup.compute
+        update = update_bytes(task, fitted, self._train, compute, self.least_rows)
+        return nothing_fits(compute, self._setup.state.network, task.config, update)

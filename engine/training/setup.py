@@ -1,0 +1,50 @@
+"""Everything that one process trains with, shared by the parts of the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.config.train import TrainConfig
+from engine.data.fitted import Fitted
+from engine.hardware.device import Compute
+from engine.runs.control import Request
+from engine.runs.events import Log, Report
+from engine.tasks.task import Task
+from engine.training.process_group import Alone
+from engine.training.state import TrainingState
+
+
+@dataclass(frozen=True)
+class Outlets:
+    """The trainer's connections to its run: functions, so that it needs no directory."""
+
+    report: Report
+    requests: Callable[[], Iterator[Request]]
+    save: Callable[[str], None]
+    """Save a checkpoint of the state; the argument is the reason."""
+    interrupted: Callable[[], bool]
+    go_back: Callable[[], dict[str, Any]] = dict
+    """Return the newest checkpoint's state to roll back to; empty without one."""
+
+    def warn(self, text: str) -> None:
+        """Report a warning."""
+        self.report(Log(level="warning", message=text))
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The task with its state, on a device, connected to the run and to other processes."""
+
+    task: Task[Any]
+    fitted: Fitted
+    state: TrainingState
+    compute: Compute
+    outlets: Outlets
+    group: Alone = field(default_factory=Alone)
+
+    @property
+    def config(self) -> TrainConfig:
+        """The hyperparameters of the training."""
+        return self.task.config.train

@@ -1,0 +1,36 @@
+"""Runs that can be sharded, and the optimizer kernel for shards. Does not load torch's FSDP."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.config.compute import Kernel
+from engine.config.run_config import RunConfig
+from engine.config.train import TrainConfig
+from engine.errors import TrainingError
+from engine.hardware.device import Compute
+
+
+def kernel(train: TrainConfig) -> Kernel:
+    """Return the fastest optimizer kernel of torch that works on shards."""
+    return "foreach" if train.optimizer == "sgd" else "auto"
+
+
+def check(config: RunConfig, compute: Compute) -> None:
+    """Check that a network can be sharded for this run; raises :class:`TrainingError`."""
+    train = config.train
+    refused = {
+        "adapter.quantization: packed weights cannot be": config.adapter.quantized,
+        "train.optimizer: blocks of eight bits cannot be": train.optimizer not in ("adamw", "sgd"),
+        "compute.precision: gradients in float16 cannot be": compute.dtype == torch.float16,
+        "train.auto_batch_size: a batch cannot be measured for networks":
+            train.auto_batch_size,
+        "compute.optimizer_kernel: what the fused kernel of SGD updates":
+            train.optimizer == "sgd" and config.compute.optimizer_kernel == "fused",
+        "compute.compile: compiled networks cannot be": config.compute.compile,
+    }  # fmt: skip
+    for what, found in refused.items():
+        if found:
+            raise TrainingError(
+                f"{what} shared out by train.strategy fsdp.", "Choose ddp, or change the field."
+            )

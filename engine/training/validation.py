@@ -1,0 +1,110 @@
+"""Evaluations on the validation split during training: the best weights, and early stopping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.batches.source import Source
+from engine.config.metric import Metric
+from engine.data.raw import VALIDATION
+from engine.runs.events import Evaluated, Samples, finite, finite_all
+from engine.tasks.task import Task
+from engine.training.evaluation import Abandoned, SplitEvaluator
+from engine.training.lr_schedule import Schedule
+from engine.training.progress import ProgressReports
+from engine.training.setup import Setup
+from engine.training.state import Best, Ending
+
+
+class Validation:
+    """Evaluates when it is due, keeps the best weights, counts evaluations without improvement."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        source: Source | None,
+        schedule: Schedule,
+        progress: ProgressReports,
+        evaluator: SplitEvaluator,
+    ) -> None:
+        self._setup = setup
+        self._state = setup.state
+        self._source = source
+        self._schedule = schedule
+        self._progress = progress
+        self._evaluator = evaluator
+        self._metric = deciding_metric(setup.task)
+
+    def due(self) -> bool:
+        """Return whether the network is to be evaluated after the updates so far."""
+        position, every = self._state.position, self._setup.config.eval_steps
+        if position.step == 0:
+            return False
+        due = position.step % every == 0 if every else position.batch == 0
+        return due or position.step >= self._schedule.steps
+
+    def stopped_improving(self) -> bool:
+        """Return whether there were as many evaluations without improvement as are allowed."""
+        patience = self._setup.config.early_stopping_patience
+        return patience > 0 and self._state.position.stale >= patience
+
+    def run(self) -> None:
+        """Evaluate and report; returns early when the run is to end."""
+        metrics: dict[str, float] = {}
+        if self._source is not None:
+            try:
+                metrics = self._evaluator.evaluate(
+                    self._source, VALIDATION, to_the_end=False
+                ).metrics
+            except Abandoned:
+                return
+        self._state.position.evaluated_step = self._state.position.step
+        self._progress.tick()
+        self._report(metrics)
+        if self._source is not None:
+            self._show_samples(self._source)
+        self._progress.meter.restart_clock()
+
+    def _report(self, metrics: dict[str, float]) -> None:
+        position = self._state.position
+        train_loss = position.loss_sum / position.loss_weight if position.loss_weight else None
+        position.loss_sum = position.loss_weight = 0.0
+        self._setup.outlets.report(
+            Evaluated(
+                step=position.step,
+                epoch=self._schedule.epochs_done,
+                split=VALIDATION,
+                metrics=finite_all(metrics),
+                train_loss=None if train_loss is None else finite(train_loss),
+                best=self._note_best(metrics),
+                seconds=position.seconds,
+            )
+        )
+
+    def _note_best(self, metrics: dict[str, float]) -> bool:
+        state = self._state
+        value = metrics.get(self._metric.name, float("nan"))
+        before = None if state.best is None else state.best.value
+        if self._setup.group.decided(self._metric.improves(value, before)):
+            step, epoch = state.position.step, self._schedule.epochs_done
+            state.best = Best(value, step, epoch, state.weights())
+            state.position.stale = 0
+            return True
+        state.position.stale += bool(metrics)
+        if self.stopped_improving() and state.ending is None:
+            state.ending = Ending.EARLY
+        return False
+
+    def _show_samples(self, source: Source) -> None:
+        try:
+            items = self._evaluator.samples(source, VALIDATION)
+        except Abandoned:
+            return
+        if items:
+            step = self._state.position.step
+            self._setup.outlets.report(Samples(step=step, split=VALIDATION, items=items))
+
+
+def deciding_metric(task: Task[Any]) -> Metric:
+    """Return the metric that decides on the best weights."""
+    return task.config.task.metric(task.config.train.metric_for_best_model)
