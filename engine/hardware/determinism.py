@@ -21,7 +21,7 @@ _CUBLAS = "not deterministic because it uses CuBLAS"
 def use_deterministic_algorithms(wanted: bool) -> None:
     """Allow this process deterministic algorithms only, or all of them again.
 
-    Without one, torch raises the ``RuntimeError`` that :func:`told_of_determinism` explains. It
+    Without one, torch raises the ``RuntimeError`` that :func:`determinism_errors` explains. It
     does not check the kernels of bitsandbytes and flash-attn; the latter have a switch of their
     own, which is set here.
     """
@@ -39,7 +39,7 @@ def use_deterministic_algorithms(wanted: bool) -> None:
 
 
 @contextmanager
-def told_of_determinism() -> Iterator[None]:
+def determinism_errors() -> Iterator[None]:
     """Raise a :class:`TrainingError` that names the operation which is not deterministic."""
     try:
         yield

@@ -35,35 +35,35 @@ MENDABLE, DEFECT, PEER_LOST = 1, 2, 3
 """Exit status of a failed process: an error that the user can correct, a defect of the program, the
 loss of another process."""
 _POLL_SECONDS = 0.1
-_LAST_WORDS_SECONDS = 5.0
+_FINAL_EVENT_SECONDS = 5.0
 """Time-out for finding the failed process, after another has noticed."""
 _TAIL = 2000
 _LOOPBACK = "lo" if sys.platform == "linux" else "lo0"
 
 
-class _Died(Exception):
+class _ProcessExited(Exception):
     """A process of the group exited before the end of training."""
 
 
-class _Unconnected(_Died):
+class _Unconnected(_ProcessExited):
     """The cause is none of this node's processes."""
 
 
 @dataclass(frozen=True)
-class _Crew:
+class _LocalProcesses:
     """The processes of this node."""
 
     run: RunDirectory
     size: int
     """World size: number of processes on all nodes."""
     ranks: range
-    meeting: str
+    rendezvous: str
     environment: Mapping[str, str]
-    members: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def failed(self) -> bool:
         """Return whether one of them exited with an error."""
-        return any(member.poll() for member in self.members)
+        return any(process.poll() for process in self.processes)
 
 
 def train_in_ranks(session: RunSession) -> Event:
@@ -84,8 +84,8 @@ def train_in_ranks(session: RunSession) -> Event:
         for restarts in range(train.max_restarts + 1):
             try:
                 others.gather(asked)
-                return _together(_crew(run, train, 0), others, termination)
-            except (_Died, MachineLost) as death:
+                return _together(_local_processes(run, train, 0), others, termination)
+            except (_ProcessExited, MachineLost) as death:
                 if termination.asked():
                     raise Terminated from death
                 if restarts == train.max_restarts:
@@ -105,47 +105,49 @@ def join(run: RunDirectory, node: int, wanted: Callable[[], bool]) -> None:
     first = rendezvous.Other(run, node)
     try:
         while first.next_attempt(wanted):
-            _beside(_crew(run, train, node), first, wanted)
+            _beside(_local_processes(run, train, node), first, wanted)
     except MachineLost as lost:
         raise TrainingError(f"{lost}") from lost
 
 
-def _beside(crew: _Crew, first: rendezvous.Other, wanted: Callable[[], bool]) -> None:
+def _beside(local: _LocalProcesses, first: rendezvous.Other, wanted: Callable[[], bool]) -> None:
     """Run one attempt on a node other than the main node."""
-    with _started(crew):
-        while any(member.poll() is None for member in crew.members) and not crew.failed():
+    with _started(local):
+        while any(process.poll() is None for process in local.processes) and not local.failed():
             if not first.goes_on():
-                _leave_time(crew)
+                _leave_time(local)
                 return
             if not wanted():
                 first.tell(
-                    f"Machine {crew.ranks.start // len(crew.ranks) + 1} was asked to stop.", False
+                    f"Machine {local.ranks.start // len(local.ranks) + 1} was asked to stop.", False
                 )
                 return
             time.sleep(_POLL_SECONDS)
-        if crew.failed():
-            cause = _cause(crew)
+        if local.failed():
+            cause = _cause(local)
             mendable = isinstance(cause, TrainingError)
             first.tell("" if isinstance(cause, _Unconnected) else f"{cause}", mendable)
             if mendable:
                 raise cause
 
 
-def _leave_time(crew: _Crew) -> None:
+def _leave_time(local: _LocalProcesses) -> None:
     """Wait for the processes to exit: the main node has finished."""
-    give_up = time.monotonic() + _LAST_WORDS_SECONDS
-    while any(member.poll() is None for member in crew.members) and time.monotonic() < give_up:
+    give_up = time.monotonic() + _FINAL_EVENT_SECONDS
+    while any(process.poll() is None for process in local.processes) and time.monotonic() < give_up:
         time.sleep(_POLL_SECONDS)
 
 
-def _crew(run: RunDirectory, train: TrainConfig, node: int) -> _Crew:
+def _local_processes(run: RunDirectory, train: TrainConfig, node: int) -> _LocalProcesses:
     """Return the processes of node ``node``, not yet started."""
     ranks = range(node * train.devices, (node + 1) * train.devices)
     if train.machines == 1:
-        meeting = run.ranks / f"meeting-{time.time_ns()}"
-        return _Crew(run, train.processes, ranks, str(meeting.absolute()), _network(_LOOPBACK))
+        file = run.ranks / f"rendezvous-{time.time_ns()}"
+        return _LocalProcesses(
+            run, train.processes, ranks, str(file.absolute()), _network(_LOOPBACK)
+        )
     place = rendezvous.place_of(train)
-    return _Crew(run, train.processes, ranks, place.rendezvous, _network(place.interface))
+    return _LocalProcesses(run, train.processes, ranks, place.rendezvous, _network(place.interface))
 
 
 def report_file(run: RunDirectory, rank: int) -> Path:
@@ -153,12 +155,12 @@ def report_file(run: RunDirectory, rank: int) -> Path:
     return run.events if rank == 0 else run.ranks / f"{rank}.jsonl"
 
 
-def say_last(run: RunDirectory, rank: int, event: Event) -> None:
+def write_final_event(run: RunDirectory, rank: int, event: Event) -> None:
     """Write the final event of a process. Raises ``OSError``."""
-    atomic.write_text(_last_file(run, rank), encode(event))
+    atomic.write_text(_final_event_file(run, rank), encode(event))
 
 
-def _last_file(run: RunDirectory, rank: int) -> Path:
+def _final_event_file(run: RunDirectory, rank: int) -> Path:
     return run.ranks / f"{rank}.last.json"
 
 
@@ -166,46 +168,48 @@ def _log_file(run: RunDirectory, rank: int) -> Path:
     return run.log if rank == 0 else run.ranks / f"{rank}.txt"
 
 
-def _together(crew: _Crew, others: rendezvous.Alone, termination: Termination) -> Event:
-    with termination.deferred(), _started(crew):
-        leader = crew.members[0]
+def _together(
+    local: _LocalProcesses, others: rendezvous.SingleNode, termination: Termination
+) -> Event:
+    with termination.deferred(), _started(local):
+        leader = local.processes[0]
         told = False
         while leader.poll() != 0:
             if termination.asked() and not told:
                 leader.send_signal(signal.SIGTERM)
                 told = True
-            if crew.failed():
-                raise _cause(crew, others)
+            if local.failed():
+                raise _cause(local, others)
             others.attend()
             time.sleep(_POLL_SECONDS)
-    last = _last_of(crew.run, 0)
+    last = _final_event(local.run, 0)
     if last is None:
-        raise _Died(f"Process 1 of {crew.size} exited without an error message.")
+        raise _ProcessExited(f"Process 1 of {local.size} exited without an error message.")
     return last
 
 
 @contextmanager
-def _started(crew: _Crew) -> Iterator[None]:
-    run, members = crew.run, crew.members
+def _started(local: _LocalProcesses) -> Iterator[None]:
+    run, processes = local.run, local.processes
     try:
         run.ranks.mkdir(mode=0o700, exist_ok=True)
-        for rank in crew.ranks:
-            _last_file(run, rank).unlink(missing_ok=True)
-        for left in run.ranks.glob("meeting*"):
+        for rank in local.ranks:
+            _final_event_file(run, rank).unlink(missing_ok=True)
+        for left in run.ranks.glob("rendezvous*"):
             left.unlink()
-        for rank in crew.ranks:
-            words = [str(run.path.absolute()), str(rank), str(crew.size), crew.meeting]
-            members.append(
-                spawn("engine.launch.rank_worker", words, _log_file(run, rank), crew.environment)
+        for rank in local.ranks:
+            words = [str(run.path.absolute()), str(rank), str(local.size), local.rendezvous]
+            processes.append(
+                spawn("engine.launch.rank_worker", words, _log_file(run, rank), local.environment)
             )
         yield
     except OSError as error:
         raise RunError(f"Cannot start the processes of {run.id}: {error.strerror}.") from error
     finally:
-        for member in members:
-            member.kill()
-        for member in members:
-            member.wait()
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()
 
 
 def _network(name: str) -> dict[str, str]:
@@ -216,13 +220,13 @@ def _network(name: str) -> dict[str, str]:
     }
 
 
-def _cause(crew: _Crew, others: rendezvous.Alone | None = None) -> Exception:
+def _cause(local: _LocalProcesses, others: rendezvous.SingleNode | None = None) -> Exception:
     """Return the error of the process that failed first, not of those that noticed."""
-    give_up = time.monotonic() + _LAST_WORDS_SECONDS
+    give_up = time.monotonic() + _FINAL_EVENT_SECONDS
     while time.monotonic() < give_up:
-        for rank, member in zip(crew.ranks, crew.members, strict=True):
-            if member.poll() not in (None, 0, PEER_LOST):
-                return _error_of(crew.run, rank, crew.size, member.returncode)
+        for rank, process in zip(local.ranks, local.processes, strict=True):
+            if process.poll() not in (None, 0, PEER_LOST):
+                return _error_of(local.run, rank, local.size, process.returncode)
         if others is not None:
             try:
                 others.attend()
@@ -233,15 +237,15 @@ def _cause(crew: _Crew, others: rendezvous.Alone | None = None) -> Exception:
 
 
 def _error_of(run: RunDirectory, rank: int, size: int, status: int) -> Exception:
-    last = _last_of(run, rank)
+    last = _final_event(run, rank)
     if isinstance(last, Failed) and status == MENDABLE:
         return TrainingError(last.message)
     who = f"Process {rank + 1} of {size}"
     if isinstance(last, Failed):
-        return _Died(f"{who}: {last.message}")
+        return _ProcessExited(f"{who}: {last.message}")
     how = f"was ended by {_signal(-status)}" if status < 0 else f"ended with status {status}"
     line = _last_line(_log_file(run, rank)) if status > 0 else ""
-    return _Died(f"{who} {how}" + (f": {line}" if line else "."))
+    return _ProcessExited(f"{who} {how}" + (f": {line}" if line else "."))
 
 
 def _signal(number: int) -> str:
@@ -251,9 +255,9 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def _last_of(run: RunDirectory, rank: int) -> Event | None:
+def _final_event(run: RunDirectory, rank: int) -> Event | None:
     try:
-        return decode(_last_file(run, rank).read_bytes())
+        return decode(_final_event_file(run, rank).read_bytes())
     except OSError:
         return None
 

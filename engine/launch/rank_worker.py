@@ -1,7 +1,7 @@
 """One training process of several.
 
-``python -m engine.launch.rank_worker RUN_DIRECTORY RANK SIZE MEETING``, as
-:mod:`engine.launch.rank_supervisor` starts it. MEETING is the rendezvous: a file, or ``host:port``
+``python -m engine.launch.rank_worker RUN_DIRECTORY RANK SIZE RENDEZVOUS``, as
+:mod:`engine.launch.rank_supervisor` starts it. RENDEZVOUS is a file, or ``host:port``
 where rank 0 listens.
 """
 
@@ -20,7 +20,13 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.launch.attempt import defect
-from engine.launch.rank_supervisor import DEFECT, MENDABLE, PEER_LOST, report_file, say_last
+from engine.launch.rank_supervisor import (
+    DEFECT,
+    MENDABLE,
+    PEER_LOST,
+    report_file,
+    write_final_event,
+)
 from engine.processes.signals import Terminated, Termination
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, EventLog, Failed, Interrupted
@@ -38,15 +44,15 @@ class _Rank:
     run: RunDirectory
     number: int
     size: int
-    meeting: str
+    rendezvous: str
 
 
 def main(arguments: list[str]) -> int:
     """Train with the other processes; returns the exit status."""
     os.umask(0o077)
     faulthandler.enable()
-    path, number, size, meeting = arguments
-    rank = _Rank(RunDirectory(Path(path)), int(number), int(size), meeting)
+    path, number, size, rendezvous = arguments
+    rank = _Rank(RunDirectory(Path(path)), int(number), int(size), rendezvous)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     termination = Termination()
     if rank.number:
@@ -60,7 +66,7 @@ def main(arguments: list[str]) -> int:
         except Terminated:
             status, last = 0, Interrupted(step=0, seconds=0.0)
     if last is not None:
-        say_last(rank.run, rank.number, last)
+        write_final_event(rank.run, rank.number, last)
     return status
 
 
@@ -71,7 +77,7 @@ def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int
 
     try:
         session = RunSession(rank.run, rank.run.config(), events, termination)
-        return 0, train_beside(session, rank.number, rank.size, rank.meeting)
+        return 0, train_beside(session, rank.number, rank.size, rank.rendezvous)
     except UserError as error:
         return MENDABLE, Failed(message=str(error))
     except Exception as error:  # noqa: BLE001 — told in the last event and the log

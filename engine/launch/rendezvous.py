@@ -154,7 +154,7 @@ class _Voice:
         return True
 
 
-class Alone:
+class SingleNode:
     """A single node."""
 
     def gather(self, asked: Callable[[], bool]) -> None:
@@ -168,7 +168,7 @@ class Alone:
         """
 
 
-class First(Alone):
+class First(SingleNode):
     """The other nodes, as the main node sees them."""
 
     def __init__(self, run: RunDirectory, place: Place, nodes: int) -> None:
@@ -222,13 +222,13 @@ class First(Alone):
 
 
 @contextmanager
-def gathered(run: RunDirectory, train: TrainConfig) -> Iterator[Alone]:
+def gathered(run: RunDirectory, train: TrainConfig) -> Iterator[SingleNode]:
     """Yield the other nodes of a run, on the main node, for as long as the run lasts.
 
     Raises :class:`~engine.errors.UserError`.
     """
     if train.machines == 1:
-        yield Alone()
+        yield SingleNode()
         return
     place = place_of(train)
     if place.node:

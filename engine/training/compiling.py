@@ -28,7 +28,7 @@ def compile_network(network: nn.Module, **options: Any) -> None:
 
 
 @contextmanager
-def told_of_compiler() -> Iterator[None]:
+def compiler_errors() -> Iterator[None]:
     """Convert the exceptions of torch's compiler to :class:`TrainingError`."""
     try:
         yield

@@ -111,11 +111,11 @@ class SplitEvaluator:
         """Report progress and check for the run's end, each when it is due."""
         group = self._setup.group
         # Where a forward pass needs all processes, all must abort at the same one.
-        if not group.decided(throttle.due()):
+        if not group.decision(throttle.due()):
             return
         if self._progress.due():
             self._progress.report_phase(split)
         if not to_the_end:
             self._controls.listen()
-            if group.decided(self._controls.asked_to_end()):
+            if group.decision(self._controls.asked_to_end()):
                 raise Abandoned

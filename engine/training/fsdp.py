@@ -31,14 +31,14 @@ from engine.errors import TrainingError
 from engine.hardware.device import Compute
 from engine.torch_private import foreach_div_
 from engine.training.non_finite import batch_statistics
-from engine.training.process_group import Group, T, among_peers
+from engine.training.process_group import ProcessGroup, T, among_peers
 from engine.training.state import TrainingState, trained_weights
 
 _WITHIN = "within"
 """A method added to networks that calls a function while the weights are gathered."""
 
 
-class Sharded(Group):
+class Sharded(ProcessGroup):
     """A process of several that share one sharded network."""
 
     sharded = True
@@ -79,16 +79,16 @@ class Sharded(Group):
         return ShardedState(network, optimizer, group=self)
 
     @override
-    def within(self, network: nn.Module, deed: Callable[[], T]) -> T:
-        """Call ``deed`` with the weights outside of all blocks gathered.
+    def within(self, network: nn.Module, operation: Callable[[], T]) -> T:
+        """Call ``operation`` with the weights outside of all blocks gathered.
 
         In training they stay so until their gradients are computed.
         """
-        done: T = getattr(network, _WITHIN)(deed)
+        done: T = getattr(network, _WITHIN)(operation)
         return done
 
     def _part(self, rows: Tensor, least: int) -> Tensor:
-        """Return rows as in :class:`Group`, but never none: the network needs all processes."""
+        """Return at least ``least`` rows, as the network needs all processes."""
         return rows[:least] if self.idle(rows, least) else super()._part(rows, least)
 
     @override
@@ -125,13 +125,13 @@ class Sharded(Group):
         return value.full_tensor() if isinstance(value, DTensor) else value
 
     @override
-    def decided(self, here: bool) -> bool:
-        return bool(self.told({"yes": here})["yes"])
+    def decision(self, here: bool) -> bool:
+        return bool(self.broadcast({"yes": here})["yes"])
 
     @override
-    def call(self, deed: str) -> None:
+    def call(self, operation: str) -> None:
         if self.leads:
-            self.told({"do": deed})
+            self.broadcast({"do": operation})
 
     def gathered(self, value: Any) -> Any:
         """Return ``value`` with whole tensors on the CPU, in the main process alone."""
@@ -206,7 +206,7 @@ class ShardedState(TrainingState):
     @override
     def take_best(self) -> None:
         """Load the best weights, broadcast by the main process."""
-        if not self._group.decided(self.best is not None):
+        if not self._group.decision(self.best is not None):
             return
         best = self.best.weights if self.best is not None and self._group.leads else {}
         sent = {}
@@ -218,8 +218,8 @@ class ShardedState(TrainingState):
         self.load_weights(sent)
 
 
-def _done(deed: Callable[[], T]) -> T:
-    return deed()
+def _done(operation: Callable[[], T]) -> T:
+    return operation()
 
 
 def blocks(network: nn.Module) -> list[nn.Module]:

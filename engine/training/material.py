@@ -63,7 +63,7 @@ def fit_once(training: TrainingSession, raw: RawData) -> Fitted:
         if fitted is None:
             fitted = task.pipeline.fit(raw)
             atomic.write_text(run.fitted, fitted.model_dump_json())
-    told = group.told({"fitted": fitted and fitted.model_dump_json()})
+    told = group.broadcast({"fitted": fitted and fitted.model_dump_json()})
     return fitted or task.pipeline.fitted_type.model_validate_json(told["fitted"])
 
 
@@ -79,7 +79,7 @@ def settle_batch_size(training: TrainingSession, material: Material) -> None:
         fitting = batch_that_fits(task, material.raw, material.fitted, compute)
         # Processes on one CPU share its memory; each GPU has its own.
         size = fitting * (group.size if compute.device.type == "cuda" else 1) or size
-    size = group.told({"batch_size": size})["batch_size"]
+    size = group.broadcast({"batch_size": size})["batch_size"]
     if not train.auto_batch_size:
         return
     changes = [f"train.batch_size={size}", "train.auto_batch_size=false"]

@@ -8,7 +8,7 @@ from typing import Any
 from engine.errors import TrainingError
 from engine.runs.directory import RunDirectory
 from engine.training import checkpoint
-from engine.training.process_group import Alone
+from engine.training.process_group import SingleProcess
 from engine.training.state import TrainingState
 
 _SIGHT_SECONDS = 90.0
@@ -16,7 +16,7 @@ _SIGHT_SECONDS = 90.0
 
 
 def newest_checkpoint(
-    run: RunDirectory, group: Alone
+    run: RunDirectory, group: SingleProcess
 ) -> tuple[checkpoint.Checkpoint | None, dict[str, Any], list[checkpoint.Checkpoint]]:
     """Return the checkpoint to resume from, its state, and the damaged ones that were skipped.
 
@@ -27,7 +27,7 @@ def newest_checkpoint(
     while True:
         newest, saved, damaged = checkpoint.load_newest(run.checkpoints, mapped=group.sharded)
         own = newest.step if newest else 0
-        step = group.told({"step": own})["step"] if step is None else step
+        step = group.broadcast({"step": own})["step"] if step is None else step
         if own == step:
             return newest, saved, damaged
         if time.monotonic() > give_up:

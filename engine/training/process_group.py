@@ -33,7 +33,7 @@ _GLOO = "gloo/transport"
 """Part of gloo's message about a broken connection."""
 _PATIENCE = timedelta(days=30)
 """Time-out of collectives: long, as others wait for evaluations; the supervisor watches."""
-_MEETING = timedelta(minutes=5)
+_RENDEZVOUS = timedelta(minutes=5)
 """Time-out for all processes to start."""
 
 
@@ -41,7 +41,7 @@ class PeerLost(Exception):
     """Another process of the group is gone; it reports the error itself."""
 
 
-class Alone:
+class SingleProcess:
     """A group of one."""
 
     rank = 0
@@ -100,23 +100,23 @@ class Alone:
         del network
         return losses, weights
 
-    def within(self, network: nn.Module, deed: Callable[[], T]) -> T:
-        """Call ``deed``, which uses weights of ``network`` other than by calling it."""
+    def within(self, network: nn.Module, operation: Callable[[], T]) -> T:
+        """Call ``operation``, which uses weights of ``network`` other than by calling it."""
         del network
-        return deed()
+        return operation()
 
     def entire(self, value: Tensor) -> Tensor:
         """Return the whole of a tensor that may be sharded."""
         return value
 
-    def decided(self, here: bool) -> bool:
+    def decision(self, here: bool) -> bool:
         """Return the main process's decision where all need the same one; else ``here``."""
         return here
 
-    def call(self, deed: str) -> None:
+    def call(self, operation: str) -> None:
         """Call the other processes to join in an operation of the main process."""
 
-    def told(self, message: dict[str, Any]) -> dict[str, Any]:
+    def broadcast(self, message: dict[str, Any]) -> dict[str, Any]:
         """Broadcast the main process's message."""
         return message
 
@@ -124,18 +124,18 @@ class Alone:
         """Wait for all processes (barrier)."""
 
 
-class Group(Alone):
+class ProcessGroup(SingleProcess):
     """A process among several. Every method raises :class:`PeerLost`."""
 
-    def __init__(self, rank: int, size: int, meeting: str, device: torch.device) -> None:
+    def __init__(self, rank: int, size: int, rendezvous: str, device: torch.device) -> None:
         """Join the group. Raises :class:`TrainingError`.
 
-        ``meeting`` is the rendezvous: a file, the same for all processes of the group and
+        ``rendezvous`` is a file, the same for all processes of the group and
         for no earlier group, or ``host:port`` where rank 0 can listen.
         """
         self.rank = rank
         self.size = size
-        store = _store(rank, size, meeting)
+        store = _store(rank, size, rendezvous)
         # Decisions are exchanged in CPU memory, on whatever device the network computes.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         with among_peers():
@@ -228,7 +228,7 @@ class Group(Alone):
             dist.all_reduce(tensor)
 
     @override
-    def told(self, message: dict[str, Any]) -> dict[str, Any]:
+    def broadcast(self, message: dict[str, Any]) -> dict[str, Any]:
         """Broadcast the main process's message, which JSON can represent."""
         text = json.dumps(message).encode() if self.leads else b""
         length = torch.tensor(len(text))
@@ -244,15 +244,15 @@ class Group(Alone):
         self.any(False)
 
 
-def _store(rank: int, size: int, meeting: str) -> Any:
+def _store(rank: int, size: int, rendezvous: str) -> Any:
     """Return the key-value store through which the processes find each other."""
-    if meeting.startswith("/"):
-        return FileStore(meeting, size)
-    host, _, text = meeting.rpartition(":")
+    if rendezvous.startswith("/"):
+        return FileStore(rendezvous, size)
+    host, _, text = rendezvous.rpartition(":")
     port = int(text)
     if rank:
         with among_peers():
-            return TCPStore(host, port, size, is_master=False, timeout=_MEETING)
+            return TCPStore(host, port, size, is_master=False, timeout=_RENDEZVOUS)
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         # torch itself would listen at every address of the machine.
@@ -260,12 +260,12 @@ def _store(rank: int, size: int, meeting: str) -> Any:
             handle = listening.detach()
     except OSError as error:
         raise TrainingError(
-            f"train.rendezvous: cannot listen at {meeting}: {error.strerror}.",
+            f"train.rendezvous: cannot listen at {rendezvous}: {error.strerror}.",
             "Give an address of the main node, and a free port.",
         ) from error
     return TCPStore(
         str(address[0]), port, size, is_master=True, wait_for_workers=False,
-        timeout=_MEETING, master_listen_fd=handle,
+        timeout=_RENDEZVOUS, master_listen_fd=handle,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import torch
 from engine.files.disk_space import too_little_room
 from engine.hardware import device
 from engine.hardware.allocator import keep_freed_memory
-from engine.hardware.determinism import told_of_determinism
+from engine.hardware.determinism import determinism_errors
 from engine.hardware.device import Compute
 from engine.hardware.driver import why_unused
 from engine.hardware.resources import watch_resources
@@ -20,11 +20,11 @@ from engine.tasks.create import create_task
 from engine.training import checkpoint, shardable
 from engine.training.assembly import assemble
 from engine.training.checkpoint_writer import Saver
-from engine.training.compiling import told_of_compiler
+from engine.training.compiling import compiler_errors
 from engine.training.conclusion import conclude
 from engine.training.material import fit_once, prepare, settle_batch_size
 from engine.training.newest_checkpoint import newest_checkpoint
-from engine.training.process_group import Alone, Group
+from engine.training.process_group import ProcessGroup, SingleProcess
 from engine.training.started import started
 from engine.training.state import Ending, Position
 from engine.training.training_session import TrainingSession
@@ -35,11 +35,11 @@ def train_in(session: RunSession) -> Event:
 
     Returns the event that ends the run, for :func:`~engine.launch.attempt.attempt` to write.
     """
-    return _train(session, device.choose(session.config.compute), Alone())
+    return _train(session, device.choose(session.config.compute), SingleProcess())
 
 
-def train_beside(session: RunSession, rank: int, size: int, meeting: str) -> Event:
-    """Train like :func:`train_in`, as process ``rank`` of ``size`` with ``meeting`` as rendezvous.
+def train_beside(session: RunSession, rank: int, size: int, rendezvous: str) -> Event:
+    """Train like :func:`train_in`, as process ``rank`` of ``size``.
 
     Only the main process writes into the run's directory; the session's events are this process's
     own. Raises :class:`~engine.training.process_group.PeerLost`.
@@ -47,15 +47,15 @@ def train_beside(session: RunSession, rank: int, size: int, meeting: str) -> Eve
     config = session.config
     here = config.train.devices
     compute = device.choose(config.compute, rank % here, here)
-    kind = Group
+    kind = ProcessGroup
     if config.train.strategy == "fsdp":
         from engine.training.fsdp import Sharded  # 0.7 s, which other runs do without
 
         kind = Sharded
-    return _train(session, compute, kind(rank, size, meeting, compute.device))
+    return _train(session, compute, kind(rank, size, rendezvous, compute.device))
 
 
-def _train(session: RunSession, compute: Compute, group: Alone) -> Event:
+def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event:
     events, termination = session.events, session.termination
     if group.sharded:
         shardable.check(session.config, compute)
@@ -68,7 +68,7 @@ def _train(session: RunSession, compute: Compute, group: Alone) -> Event:
     for bad in damaged:
         session.warn(f"The checkpoint {bad.path.name} is damaged; the one before it is used.")
     try:
-        with watch_resources(events.write), told_of_compiler(), told_of_determinism():
+        with watch_resources(events.write), compiler_errors(), determinism_errors():
             training = TrainingSession(session, create_task(session.config), compute, group)
             fit = partial(fit_once, training)
             material = prepare(training.task, compute, events.write, fit)
@@ -81,7 +81,7 @@ def _train(session: RunSession, compute: Compute, group: Alone) -> Event:
                 trainer.save_last(ending)
             if not (group.leads or group.sharded):
                 return Finished(step=position.step, seconds=position.seconds, reason=ending.value)
-            if group.decided(ending is Ending.INTERRUPTED or termination.asked()):
+            if group.decision(ending is Ending.INTERRUPTED or termination.asked()):
                 raise Terminated
             return conclude(session, trainer, material, ending)
     except Terminated:

@@ -12,7 +12,7 @@ from engine.hardware.device import Compute
 from engine.runs.control import Request
 from engine.runs.events import Log, Report
 from engine.tasks.task import Task
-from engine.training.process_group import Alone
+from engine.training.process_group import SingleProcess
 from engine.training.state import TrainingState
 
 
@@ -42,7 +42,7 @@ class Setup:
     state: TrainingState
     compute: Compute
     outlets: Outlets
-    group: Alone = field(default_factory=Alone)
+    group: SingleProcess = field(default_factory=SingleProcess)
 
     @property
     def config(self) -> TrainConfig:

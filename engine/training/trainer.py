@@ -17,8 +17,8 @@ from engine.training.checkpoint_writer import SCHEDULE
 from engine.training.clipping import clip_gradients
 from engine.training.controls import Controls
 from engine.training.evaluation import SplitEvaluator
-from engine.training.lead import Lead
 from engine.training.lr_schedule import Schedule
+from engine.training.main_process import MainProcess
 from engine.training.memory_recovery import MemoryRecovery
 from engine.training.micro_batches import EpochBatches
 from engine.training.non_finite import Diverged, Guard
@@ -48,7 +48,7 @@ class Trainer:
         self._save_times = SaveTimes(self.config, self.state.position)
         self._throttle = Throttle()
         joint = {"evaluate": self._evaluate, "state": self.state.state_dict}
-        self._main_process = Lead(self.group, self.state, joint)
+        self._main_process = MainProcess(self.group, self.state, joint)
         network, optimizer = self.state.network, self.state.optimizer
         # A number on the device would not reach the shards of a weight.
         on_device = False if self.group.sharded else None

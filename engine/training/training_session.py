@@ -8,7 +8,7 @@ from typing import Any
 from engine.hardware.device import Compute
 from engine.runs.session import RunSession
 from engine.tasks.task import Task
-from engine.training.process_group import Alone
+from engine.training.process_group import SingleProcess
 
 
 @dataclass(frozen=True)
@@ -18,4 +18,4 @@ class TrainingSession:
     session: RunSession
     task: Task[Any]
     compute: Compute
-    group: Alone
+    group: SingleProcess

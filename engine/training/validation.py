@@ -85,7 +85,7 @@ class Validation:
         state = self._state
         value = metrics.get(self._metric.name, float("nan"))
         before = None if state.best is None else state.best.value
-        if self._setup.group.decided(self._metric.improves(value, before)):
+        if self._setup.group.decision(self._metric.improves(value, before)):
             step, epoch = state.position.step, self._schedule.epochs_done
             state.best = Best(value, step, epoch, state.weights())
             state.position.stale = 0

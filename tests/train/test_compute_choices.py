@@ -22,7 +22,7 @@ from engine.config.train import TrainConfig
 from engine.errors import TrainingError
 from engine.files.paths import runs_folder
 from engine.hardware import driver
-from engine.hardware.determinism import told_of_determinism
+from engine.hardware.determinism import determinism_errors
 from engine.hardware.device import Compute, choose
 from engine.models.attention import choose_attention
 from engine.runs.directory import RunDirectory
@@ -30,7 +30,7 @@ from engine.runs.events import Evaluated, Log
 from engine.service.estimate import estimate
 from engine.tasks.create import create_task
 from engine.training import assembly, memory_estimate
-from engine.training.compiling import told_of_compiler
+from engine.training.compiling import compiler_errors
 from engine.training.material import prepare
 from engine.training.optimizer import build_optimizer, trainable_groups
 
@@ -256,12 +256,12 @@ def test_a_network_that_cannot_be_compiled_is_told_of() -> None:
         (InvalidCxxCompiler("g++"), "there is no C\\+\\+ compiler"),
         (CppCompileError(["g++"], "x.cpp:3:1: fatal error: Python.h: No such file"), "Python.h"),
     ):
-        with pytest.raises(TrainingError, match=f"compute.compile: .*{said}"), told_of_compiler():
+        with pytest.raises(TrainingError, match=f"compute.compile: .*{said}"), compiler_errors():
             raise error
 
 
 def test_other_errors_are_not_the_compilers() -> None:
-    with pytest.raises(RuntimeError, match="shapes"), told_of_compiler():
+    with pytest.raises(RuntimeError, match="shapes"), compiler_errors():
         raise RuntimeError("shapes")
 
 
@@ -362,12 +362,12 @@ def test_a_workspace_of_cublas_that_comes_too_late_is_told_of() -> None:
         "Deterministic behavior was enabled with `torch.use_deterministic_algorithms(True)`, but "
         "this operation is not deterministic because it uses CuBLAS and you have CUDA >= 10.2."
     )
-    with pytest.raises(TrainingError, match="before Python starts"), told_of_determinism():
+    with pytest.raises(TrainingError, match="before Python starts"), determinism_errors():
         raise RuntimeError(said)
 
 
 def test_other_errors_are_not_of_determinism() -> None:
-    with pytest.raises(RuntimeError, match="shapes"), told_of_determinism():
+    with pytest.raises(RuntimeError, match="shapes"), determinism_errors():
         raise RuntimeError("shapes")
 
 

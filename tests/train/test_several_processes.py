@@ -24,7 +24,7 @@ from engine.runs.directory import RunDirectory, State
 from engine.runs.events import Evaluated, Failed, Finished, Interrupted, Log, Progress, Started
 from engine.tasks.task import WEIGHTS
 from engine.training import checkpoint
-from engine.training.process_group import Group, lost_a_peer
+from engine.training.process_group import ProcessGroup, lost_a_peer
 
 TABLE = {
     "name": "table",
@@ -150,7 +150,7 @@ def test_texts_of_unlike_lengths_count_by_their_words() -> None:
 
 
 def part(rank: int, size: int, rows: int, least: int) -> list[int]:
-    group = object.__new__(Group)
+    group = object.__new__(ProcessGroup)
     group.rank, group.size = rank, size
     return [int(row) for share in group.share([torch.arange(rows)], least) for row in share]
 

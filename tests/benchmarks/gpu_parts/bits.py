@@ -24,7 +24,7 @@ from part import Part, describe, main
 
 from engine import RunConfig
 from engine.artifacts.build import build_network
-from engine.hardware.determinism import told_of_determinism
+from engine.hardware.determinism import determinism_errors
 from engine.hardware.device import Compute, choose
 from engine.runs.events import Evaluated, Event
 from engine.tasks.create import create_task
@@ -146,7 +146,7 @@ def measure(part: Part, deterministic: bool) -> None:
                     task, Path(folder), part.device, UPDATES[part.device], **adapter
                 )
                 values["compute"]["deterministic"] = deterministic
-                with told_of_determinism():
+                with determinism_errors():
                     compared(values, row)
 
 

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.training.non_finite import Diverged
-from engine.training.process_group import Alone
+from engine.training.process_group import SingleProcess
 from engine.training.state import Ending, TrainingState
 
 
-class Lead:
+class MainProcess:
     """Keeps position and ending of all processes the same as the main process's."""
 
     def __init__(
-        self, group: Alone, state: TrainingState, joint: Mapping[str, Callable[[], Any]]
+        self, group: SingleProcess, state: TrainingState, joint: Mapping[str, Callable[[], Any]]
     ) -> None:
         """``joint`` has the operations that need all processes, as the group's calls name them."""
         self._group = group
@@ -41,12 +41,12 @@ class Lead:
         ending = self._state.ending and self._state.ending.value
         position = vars(self._state.position)
         message = {"position": position, "ending": ending, "diverged": diverged}
-        said = self._group.told(message)
+        said = self._group.broadcast(message)
         if self._group.leads:
             return
         while "do" in said:
             self._joint[said["do"]]()
-            said = self._group.told({})
+            said = self._group.broadcast({})
         position.update(said["position"])
         self._state.ending = said["ending"] and Ending(said["ending"])
         if said["diverged"]:
