@@ -79,7 +79,7 @@ def train_in_ranks(session: RunSession) -> Event:
 
     with rendezvous.gathered(run, train) as others:
         if train.machines > 1:
-            text = f"Waiting for {train.machines} machines to be there, of which this is one."
+            text = f"Waiting for {train.machines} machines, this one included."
             session.events.write(Log(level="info", message=text))
         for restarts in range(train.max_restarts + 1):
             try:

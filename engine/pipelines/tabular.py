@@ -174,7 +174,7 @@ def _looked_at(rows: int) -> dict[str, str]:
     if rows <= LEARNED_ROWS:
         return {}
     apart = -(-rows // LEARNED_ROWS)
-    return {"columns told from": f"{-(-rows // apart):,} training rows, evenly spread"}
+    return {"columns detected from": f"{-(-rows // apart):,} training rows, evenly spread"}
 
 
 def _input_facts(features: Features) -> dict[str, str]:

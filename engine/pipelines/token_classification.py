@@ -92,7 +92,7 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
         tags = section.tags or by_name(others, _TAG_NAMES) or next(reversed(lists), "")
         if not tokens or not tags or tokens == tags:
             raise DataError(
-                "Which columns hold the words and their tags cannot be told.",
+                "The columns with the words and with their tags cannot be detected.",
                 "Set task.tokens and task.tags.",
             )
         return chosen(table, tokens, "task.tokens"), chosen(table, tags, "task.tags")

@@ -53,7 +53,7 @@ class Seq2Seq(TextTask[Seq2SeqFitted]):
         return TokenSource(samples, collate, device, table)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
-        """Mean over the tokens of the targets, each foretold from the true ones before it."""
+        """Mean over the tokens of the targets, each predicted from the true ones before it."""
         labels = batch.targets["labels"]
         total = summed_sequence_loss(network, batch.inputs, labels, self.section.label_smoothing)
         return total / batch.weight

@@ -250,7 +250,7 @@ def _memory(
         double = footprint.peak(material.template, 2 * count, rounds)
     except UnknownFootprint:
         peak = double = 0
-        notes = ("The memory of activations cannot be told beforehand for this network.",)
+        notes = ("The memory of this network's activations cannot be estimated.",)
     memory = Memory(
         weights=sizes.weights,
         gradients=sizes.gradients,
