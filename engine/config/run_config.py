@@ -98,7 +98,7 @@ class RunConfig(Section):
             raise ConfigError(problems_of(error, values, fields_of(values))) from None
 
     def anchored(self) -> RunConfig:
-        """The same with whole paths: a run goes on wherever it is resumed from."""
+        """The same with absolute paths: a run may be resumed from another folder."""
         update = {"data": self.data.anchored(), "model": self.model.anchored()}
         return self.model_copy(update=update)
 

@@ -37,7 +37,7 @@ class Seq2SeqPipeline(GenerationPipeline[Seq2SeqFitted]):
     fitted_type = Seq2SeqFitted
 
     def load(self) -> RawData:
-        """Rows that have both sides; records of texts by language are laid open."""
+        """Rows that have both sides; records of texts by language become columns."""
         raw = laid_open(load_data(self.config.data))
         columns = self._columns(raw.train)
         for table in raw.splits.values():

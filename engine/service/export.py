@@ -132,7 +132,7 @@ def _adapter(finished: Finished, target: Path) -> float:
 
 
 def _merge(finished: Finished, target: Path) -> float:
-    """The base with the adapter worked into its weights: no peft is needed to load it."""
+    """The base model with the adapter merged into its weights: loads without peft."""
     if not holds_adapter(finished.folder):
         raise TrainingError("This run has no adapter to merge.", "Export it without --merge.")
     target.mkdir()

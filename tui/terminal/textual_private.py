@@ -38,7 +38,7 @@ def write_sequence(app: App[object], sequence: str) -> None:
 
 
 class ReportingApp(App[T]):
-    """An application that is told of an exception that nothing handled."""
+    """An application that reports exceptions which nothing handled."""
 
     def report(self, error: Exception) -> None:
         """Keep a report of a defect before Textual ends the application."""

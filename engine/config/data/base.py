@@ -36,7 +36,7 @@ class DataConfig(TaggedSection):
         return {}
 
     def anchored(self) -> DataConfig:
-        """The same with whole paths, for a run that may go on from another folder."""
+        """The same with absolute paths: a run may be resumed from another folder."""
         return self
 
     @property

@@ -19,7 +19,7 @@ class ModelConfig(TaggedSection):
     """``package.module:name`` of a function that returns the preprocessing of images."""
 
     def anchored(self) -> ModelConfig:
-        """The same with whole paths, for a run that may go on from another folder."""
+        """The same with absolute paths: a run may be resumed from another folder."""
         return self
 
     def exported(self, folder: Path) -> ModelConfig:
