@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -16,19 +15,20 @@ from textual.widgets import TabbedContent, TabPane
 
 from engine.errors import UserError
 from engine.files.paths import expanded
-from engine.runs.comparison import Comparison, Row, compare, write_comparison
+from engine.runs.comparison import Comparison, Row, write_comparison
 from engine.runs.directory import RunDirectory
-from engine.runs.follower import Follower
-from engine.runs.history import History, Point
+from engine.runs.history import Point
 from tui.charts.canvas import Canvas
-from tui.charts.chart import SERIES, TIME, Curve
+from tui.charts.chart import TIME, Curve
 from tui.charts.series_chart import SeriesChart
 from tui.format.numbers import number
 from tui.format.text import literal, shortened
+from tui.screens.compare.followed_runs import FollowedRun, FollowedRuns
 from tui.screens.compare.table import padded, table
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.widgets.lines import Lines
 from tui.widgets.notify import complain, tell
+from tui.widgets.run_feed import RunFeed
 from tui.widgets.steady_footer import SteadyFooter
 
 POLL_SECONDS = 1.0
@@ -38,29 +38,6 @@ _TABS = {"charts": "Charts", "metrics": "Metrics", "settings": "Differences"}
 _ENTRY = 34
 """Cells of one run in the legend."""
 _MUTED = "$foreground 60%"
-
-
-class _Followed:
-    """A run with its state so far; hold the screen's lock to read ``history``."""
-
-    def __init__(self, run: RunDirectory, style: str) -> None:
-        self.run = run
-        self.style = style
-        self.history = History()
-        self._events = Follower(run.events)
-
-    def read(self, lock: threading.Lock) -> bool:
-        """Read new events; returns whether there were any."""
-        if not self.history.version:
-            history = History()
-            self._events.catch_up(history)
-            with lock:
-                self.history = history
-            return bool(history.version)
-        events = list(self._events.new())
-        with lock:
-            self.history.apply_all(events)
-        return bool(events)
 
 
 class CompareScreen(Screen[None]):
@@ -85,12 +62,13 @@ class CompareScreen(Screen[None]):
     def __init__(self, runs: Sequence[RunDirectory]) -> None:
         """Compare at most :data:`~tui.charts.chart.MOST_SERIES` runs: more cannot be told apart."""
         super().__init__()
-        self._followed = [_Followed(*pair) for pair in zip(runs, SERIES, strict=False)]
+        self._runs = FollowedRuns(runs)
+        self._feed = RunFeed[FollowedRun | Comparison](
+            self, self._runs.read, POLL_SECONDS, self._take
+        )
         self._comparison: Comparison | None = None
         self._metric = ""
         self._axis, self._split = _AXES[0], _SPLITS[0]
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
 
     def compose(self) -> ComposeResult:
         """Yield a heading above the panels."""
@@ -109,11 +87,11 @@ class CompareScreen(Screen[None]):
     def on_mount(self) -> None:
         """Follow the runs in a thread."""
         self._show_heading()
-        self._follow()
+        self._feed.poll()
 
     def on_unmount(self) -> None:
         """Let the thread end at once."""
-        self._ended.set()
+        self._feed.end()
 
     def on_resize(self) -> None:
         """Lay out legend and note for the new width."""
@@ -180,29 +158,14 @@ class CompareScreen(Screen[None]):
         else:
             self.app.call_from_thread(tell, self, f"Written to {path}.")
 
-    @work(thread=True, exit_on_error=False)
-    def _follow(self) -> None:
-        """Read the runs repeatedly; each is shown as soon as it is read."""
-        while not self._ended.is_set():
-            changed = False
-            for followed in self._followed:
-                if followed.read(self._lock) and not self._ended.is_set():
-                    changed = True
-                    self.app.call_from_thread(self._draw)
-            if (changed or self._comparison is None) and not self._compare():
-                return
-            self._ended.wait(POLL_SECONDS)
+    def _take(self, part: FollowedRun | Comparison) -> None:
+        """Draw a run with new events, or show a new comparison."""
+        if isinstance(part, Comparison):
+            self._show_comparison(part)
+        else:
+            self._draw()
 
-    def _compare(self) -> bool:
-        try:
-            comparison = compare([followed.run for followed in self._followed])
-        except UserError as error:
-            self.app.call_from_thread(complain, self, error)
-            return False
-        self.app.call_from_thread(self._take, comparison)
-        return True
-
-    def _take(self, comparison: Comparison) -> None:
+    def _show_comparison(self, comparison: Comparison) -> None:
         self._comparison = comparison
         if not self._metric:
             names, decides = self._metrics(), comparison.runs[0].metric
@@ -217,7 +180,7 @@ class CompareScreen(Screen[None]):
         return list(self._comparison.common) if self._comparison else []
 
     def _show_heading(self) -> None:
-        heading = Content.styled(f"Compare   {len(self._followed)} runs", "bold $primary")
+        heading = Content.styled(f"Compare   {len(self._runs.all)} runs", "bold $primary")
         self.query_one("#heading", Canvas).show([heading])
         note = literal(self._comparison.note if self._comparison else "", 500).stylize("$warning")
         lines = note.wrap(max(20, self.size.width - 2)) if note else []
@@ -229,13 +192,13 @@ class CompareScreen(Screen[None]):
     def _draw(self) -> None:
         if not self._metric:
             return
-        with self._lock:
-            curves = [self._curve(followed) for followed in self._followed]
+        with self._runs.lock:
+            curves = [self._curve(followed) for followed in self._runs.all]
         shown = [curve for curve in curves if curve.points]
         title = f"{self._metric} ({self._split})"
         self.query_one(SeriesChart).plot(title, shown, axis=self._axis)
 
-    def _curve(self, followed: _Followed) -> Curve:
+    def _curve(self, followed: FollowedRun) -> Curve:
         curve = followed.history.curves.get((self._metric, self._split))
         points = curve.points if curve is not None else []
         pairs = [(_x(point, self._axis), point.value) for point in points]
@@ -254,7 +217,7 @@ class CompareScreen(Screen[None]):
         """Yield each run with its style and its value: at the cursor, or else the final one."""
         chart = self.query_one(SeriesChart)
         values, best = self._values(chart.cursor)
-        for place, (followed, name) in enumerate(zip(self._followed, self._names(), strict=True)):
+        for place, (followed, name) in enumerate(zip(self._runs.all, self._names(), strict=True)):
             value = number(values[place]) + " ◆" * (place in best)
             room = _ENTRY - 6 - len(value)
             told = Content.styled(value, "bold" if place in best else _MUTED)
@@ -263,17 +226,17 @@ class CompareScreen(Screen[None]):
 
     def _values(self, cursor: float | None) -> tuple[Sequence[float | None], frozenset[int]]:
         if cursor is not None:
-            with self._lock:
-                points = [self._curve(followed).at(cursor) for followed in self._followed]
+            with self._runs.lock:
+                points = [self._curve(followed).at(cursor) for followed in self._runs.all]
             return [point and point[1] for point in points], frozenset()
         rows = self._comparison.metrics if self._comparison else ()
         row = next((row for row in rows if row.name == self._metric), None)
-        return (row.values, row.best) if row else ([None] * len(self._followed), frozenset())
+        return (row.values, row.best) if row else ([None] * len(self._runs.all), frozenset())
 
     def _names(self) -> list[str]:
         """Return the names of the runs; the ids where names are equal."""
         if self._comparison is None:
-            return [followed.run.id for followed in self._followed]
+            return [followed.run.id for followed in self._runs.all]
         names = [run.name for run in self._comparison.runs]
         return [run.name if names.count(run.name) == 1 else run.id for run in self._comparison.runs]
 
@@ -281,7 +244,7 @@ class CompareScreen(Screen[None]):
         chart = self.query_one(SeriesChart)
         heads = [
             chart.sign(followed.style) + literal(f" {name}")
-            for followed, name in zip(self._followed, self._names(), strict=True)
+            for followed, name in zip(self._runs.all, self._names(), strict=True)
         ]
         lines = table(heads, rows) if rows else [Content.styled(nothing, _MUTED)]
         self.query_one(id, Lines).show_lines(lines, wrap=False)

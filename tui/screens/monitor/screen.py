@@ -39,7 +39,7 @@ from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.pick import PickScreen
 from tui.screens.monitor.requests import Asked, Asking, epochs, learning_rate
 from tui.screens.monitor.throttle import Pace
-from tui.screens.monitor.watcher import Watch
+from tui.screens.monitor.watcher import READ_SECONDS, Watch
 from tui.screens.registry import make_screen
 from tui.terminal.title import Title
 from tui.widgets import run_panels as panels
@@ -48,6 +48,7 @@ from tui.widgets.listing import Column, Listing
 from tui.widgets.log_panel import LogPanel
 from tui.widgets.notify import complain, tell
 from tui.widgets.progress import ProgressLine
+from tui.widgets.run_feed import RunFeed
 from tui.widgets.sample_lines import SampleLines
 from tui.widgets.steady_footer import SteadyFooter
 
@@ -94,6 +95,7 @@ class MonitorScreen(Screen[None]):
         super().__init__()
         self._run = run
         self._watch = Watch(run)
+        self._feed = RunFeed[None](self, self._watch.read, READ_SECONDS)
         self._asking = Asking()
         self._sending = asyncio.Lock()
         self._metric = "loss"
@@ -138,13 +140,13 @@ class MonitorScreen(Screen[None]):
     def on_mount(self) -> None:
         """Follow the run in a thread."""
         self._title = Title(self.app)
-        self.run_worker(self._watch.follow, thread=True, group="follow")
+        self._feed.poll()
         self.set_interval(0.5, self._tick)
         self.set_timer(0.1, self._paint)
 
     def on_unmount(self) -> None:
         """Stop the thread at once; restore the terminal's title."""
-        self._watch.end()
+        self._feed.end()
         self._title.restore()
 
     @override
