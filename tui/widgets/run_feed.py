@@ -74,8 +74,7 @@ class RunFeed(Generic[T]):
     def _follow(self) -> None:
         """Poll until :meth:`end`, in a thread."""
         try:
-            while not self._ended.is_set():
-                self._visible.wait()
+            while self._due():
                 self._woken.clear()
                 begin = time.monotonic()
                 self._poll_once()
@@ -84,6 +83,11 @@ class RunFeed(Generic[T]):
                     self._woken.wait(max(self._seconds, self._rest * took))
         except (UserError, OSError) as error:
             self._call(complain, self._widget, error)
+
+    def _due(self) -> bool:
+        """Wait until the widget is visible; returns whether the feed has not ended by then."""
+        self._visible.wait()
+        return not self._ended.is_set()
 
     def _poll_once(self) -> None:
         for part in self._read():
