@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.app import SystemCommand
-from textual.binding import ActiveBinding, Binding, BindingType
+from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
 from textual.theme import Theme
@@ -24,6 +24,7 @@ from engine.files.paths import runs_folder
 from engine.runs.directory import RunDirectory
 from tui.cli.exit_codes import INTERRUPTED, TERMINATED
 from tui.screens.dialogs.actions import actions_of
+from tui.screens.runs.openings import screen_of
 from tui.screens.runs.screen import RunsScreen
 from tui.settings import Settings, read_settings, write_settings
 from tui.terminal import crash, output
@@ -123,7 +124,7 @@ class DltuiApp(KeysInOrder):
         if self._first == "new":
             home.action_new()
         elif self._first:
-            home.open_run(RunDirectory.open(runs_folder(), self._first))
+            self.push_screen(screen_of(RunDirectory.open(runs_folder(), self._first)))
         if self._problem:
             error = UserError(self._problem, "The usual settings are used.")
             home.call_after_refresh(complain, home, error)
@@ -140,7 +141,7 @@ class DltuiApp(KeysInOrder):
                 yield SystemCommand(
                     description,
                     f"key {self.get_key_display(active.binding)}",
-                    partial(self._act, active),
+                    partial(self.call_later, self.run_action, active.binding.action, active.node),
                 )
         yield from self._settings_commands()
         for command in super().get_system_commands(screen):
@@ -162,9 +163,6 @@ class DltuiApp(KeysInOrder):
             _KEPT,
             partial(self.choose, slow_link=not slow),
         )
-
-    def _act(self, active: ActiveBinding) -> None:
-        self.call_later(self.run_action, active.binding.action, active.node)
 
     def action_keys(self) -> None:
         """Show all keys of the screen."""
@@ -192,21 +190,21 @@ class DltuiApp(KeysInOrder):
 
     def _leave(self) -> None:
         """Exit; runs continue, and a message on the terminal says so."""
-        going_on = next(
-            (screen.going_on for screen in self.screen_stack if isinstance(screen, RunsScreen)), 0
+        running = next(
+            (screen.running for screen in self.screen_stack if isinstance(screen, RunsScreen)), 0
         )
-        self.exit(farewell(going_on))
+        self.exit(farewell(running))
 
     @override
     def report(self, error: Exception) -> None:
         self.crash_report = self.crash_report or crash.write_report(error)
 
 
-def farewell(going_on: int) -> str:
+def farewell(running: int) -> str:
     """Return the message on exit about runs still training; empty where there are none."""
-    if not going_on:
+    if not running:
         return ""
-    runs = "1 run goes" if going_on == 1 else f"{going_on} runs go"
+    runs = "1 run goes" if running == 1 else f"{running} runs go"
     return f"{runs} on without this window; dltui shows them again, `dltui stop RUN` ends one."
 
 

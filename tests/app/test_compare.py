@@ -242,7 +242,7 @@ async def test_a_click_on_a_heading_sorts_and_a_second_turns_it_around(
         await pilot.click(Listing, offset=(at + 1, 0))
         await until(pilot, lambda: names(app) == ["c", "b", "a", "d"])
         await pilot.click(Listing, offset=(1, 1))
-        await until(pilot, lambda: app.screen._selected)
+        await until(pilot, lambda: app.screen.query_one(Listing).rows.selected)
 
 
 async def test_a_run_is_saved_as_a_preset(make_run, until) -> None:

@@ -136,7 +136,7 @@ async def test_a_failed_run_says_why_and_where_its_log_is(
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "[b]The loss is no longer finite" in text_of(pilot))
         await until(pilot, lambda: "log.txt" in text_of(pilot))
-        assert not app.screen.check_action("stop", ())
+        assert not app.screen.check_action("request", (STOP,))
         assert app.screen.check_action("resume", ())
 
 

@@ -19,8 +19,6 @@ from tui.widgets.columns import Column, column_at, headings, row_strip
 from tui.widgets.drawn_lines import DrawnLines
 from tui.widgets.scrolling import SamePlace
 
-__all__ = ["Column", "Listing"]
-
 T = TypeVar("T")
 
 

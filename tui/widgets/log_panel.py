@@ -18,7 +18,8 @@ from textual.widgets import Input
 from typing_extensions import override
 
 from engine.files.sanitize import plain
-from tui.widgets.listing import Column, Listing
+from tui.widgets.columns import Column
+from tui.widgets.listing import Listing
 from tui.widgets.plain_input import PlainInput
 
 PRINTED, INFO, WARNING, ERROR = _ORDER = ("printed", "info", "warning", "error")

@@ -15,8 +15,9 @@ from tui.charts.chart import STYLES, Chart, Curve
 from tui.charts.heatmap import heatmap
 from tui.format.numbers import number
 from tui.format.text import literal
+from tui.widgets.columns import Column
 from tui.widgets.lines import Lines
-from tui.widgets.listing import Column, Listing
+from tui.widgets.listing import Listing
 
 _WIDEST = 40
 

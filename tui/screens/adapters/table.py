@@ -10,7 +10,7 @@ from textual.content import Content
 from engine.runs.adapters import AdapterSummary
 from tui.format.numbers import number, size
 from tui.format.text import literal
-from tui.widgets.listing import Column
+from tui.widgets.columns import Column
 
 COLUMNS = (
     Column("", 2, 2),

@@ -2,62 +2,36 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import TabPane
 
-from engine.errors import UserError
 from engine.files.paths import expanded
-from engine.runs.comparison import Comparison, compare
+from engine.runs.comparison import Comparison
 from engine.runs.directory import RunDirectory
-from engine.runs.follower import Follower
-from engine.runs.history import History
 from tui.charts.canvas import Canvas
-from tui.charts.chart import SERIES, Curve
+from tui.charts.chart import Curve
 from tui.charts.series_chart import SeriesChart
 from tui.format.text import literal
 from tui.screens.compare.drawing import Drawing
 from tui.screens.compare.export import export
+from tui.screens.compare.followed_runs import FollowedRun, FollowedRuns
 from tui.screens.compare.legend import Entry, Legend, final_row, row_at
 from tui.screens.compare.table import names_of, table
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.widgets.lines import Lines
-from tui.widgets.notify import complain
 from tui.widgets.panel_tabs import PanelTabs
+from tui.widgets.run_feed import RunFeed
 from tui.widgets.steady_footer import SteadyFooter
 
 POLL_SECONDS = 1.0
 _TABS = {"charts": "Charts", "metrics": "Metrics", "settings": "Differences"}
-
-
-class _Followed:
-    """A run with its state so far; hold the screen's lock to read ``history``."""
-
-    def __init__(self, run: RunDirectory, style: str) -> None:
-        self.run = run
-        self.style = style
-        self.history = History()
-        self._events = Follower(run.events)
-
-    def read(self, lock: threading.Lock) -> bool:
-        """Read new events; returns whether there were any."""
-        if not self.history.version:
-            history = History()
-            self._events.catch_up(history)
-            with lock:
-                self.history = history
-            return bool(history.version)
-        events = list(self._events.new())
-        with lock:
-            self.history.apply_all(events)
-        return bool(events)
 
 
 class CompareScreen(Screen[None]):
@@ -82,11 +56,12 @@ class CompareScreen(Screen[None]):
     def __init__(self, runs: Sequence[RunDirectory]) -> None:
         """Compare at most :data:`~tui.charts.chart.MOST_SERIES` runs: more cannot be told apart."""
         super().__init__()
-        self._followed = [_Followed(*pair) for pair in zip(runs, SERIES, strict=False)]
+        self._runs = FollowedRuns(runs)
+        self._feed = RunFeed[FollowedRun | Comparison](
+            self, self._runs.read, POLL_SECONDS, self._take
+        )
         self._comparison: Comparison | None = None
         self._drawing = Drawing()
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
 
     def compose(self) -> ComposeResult:
         """Yield a heading above the panels."""
@@ -105,11 +80,11 @@ class CompareScreen(Screen[None]):
     def on_mount(self) -> None:
         """Follow the runs in a thread."""
         self._show_heading()
-        self._follow()
+        self._feed.poll()
 
     def on_unmount(self) -> None:
         """Let the thread end at once."""
-        self._ended.set()
+        self._feed.end()
 
     def on_resize(self) -> None:
         """Lay out legend and note for the new width."""
@@ -151,29 +126,14 @@ class CompareScreen(Screen[None]):
             title = "Write as .csv or .md to"
             self.app.push_screen(AskPathScreen(title, "./comparison.csv"), write)
 
-    @work(thread=True, exit_on_error=False)
-    def _follow(self) -> None:
-        """Read the runs repeatedly; each is shown as soon as it is read."""
-        while not self._ended.is_set():
-            changed = False
-            for followed in self._followed:
-                if followed.read(self._lock) and not self._ended.is_set():
-                    changed = True
-                    self.app.call_from_thread(self._draw)
-            if (changed or self._comparison is None) and not self._compare():
-                return
-            self._ended.wait(POLL_SECONDS)
+    def _take(self, part: FollowedRun | Comparison) -> None:
+        """Draw a run with new events, or show a new comparison."""
+        if isinstance(part, Comparison):
+            self._show_comparison(part)
+        else:
+            self._draw()
 
-    def _compare(self) -> bool:
-        try:
-            comparison = compare([followed.run for followed in self._followed])
-        except UserError as error:
-            self.app.call_from_thread(complain, self, error)
-            return False
-        self.app.call_from_thread(self._take, comparison)
-        return True
-
-    def _take(self, comparison: Comparison) -> None:
+    def _show_comparison(self, comparison: Comparison) -> None:
         self._comparison = comparison
         self._drawing.offer(comparison)
         self._show_heading()
@@ -181,7 +141,7 @@ class CompareScreen(Screen[None]):
         self._draw()
 
     def _show_heading(self) -> None:
-        heading = Content.styled(f"Compare   {len(self._followed)} runs", "bold $primary")
+        heading = Content.styled(f"Compare   {len(self._runs.all)} runs", "bold $primary")
         self.query_one("#heading", Canvas).show([heading])
         note = literal(self._comparison.note if self._comparison else "", 500).stylize("$warning")
         lines = note.wrap(max(20, self.size.width - 2)) if note else []
@@ -192,7 +152,7 @@ class CompareScreen(Screen[None]):
 
     def _show_tables(self, comparison: Comparison) -> None:
         names, sign = names_of(comparison), self.query_one(SeriesChart).sign
-        pairs = zip(self._followed, names, strict=True)
+        pairs = zip(self._runs.all, names, strict=True)
         heads = [sign(followed.style) + literal(f" {name}") for followed, name in pairs]
         metrics = table(heads, comparison.metrics, "No run has a final metric yet.")
         self.query_one("#metric-lines", Lines).show_lines(metrics, wrap=False)
@@ -206,21 +166,21 @@ class CompareScreen(Screen[None]):
             self.query_one(SeriesChart).plot(drawing.title, shown, axis=drawing.axis)
 
     def _curves(self) -> list[Curve]:
-        with self._lock:
-            return [self._drawing.curve(f.run.id, f.style, f.history) for f in self._followed]
+        with self._runs.lock:
+            return [self._drawing.curve(f.run.id, f.style, f.history) for f in self._runs.all]
 
     @on(SeriesChart.Redrawn)
     def _show_legend(self) -> None:
         """Show each run with its style and its value: at the cursor, or else the final one."""
         chart = self.query_one(SeriesChart)
         if chart.cursor is None:
-            row = final_row(self._comparison, self._drawing.metric, len(self._followed))
+            row = final_row(self._comparison, self._drawing.metric, len(self._runs.all))
         else:
             row = row_at(chart.cursor, self._curves())
-        ids = [followed.run.id for followed in self._followed]
+        ids = [followed.run.id for followed in self._runs.all]
         names = names_of(self._comparison) if self._comparison else ids
         entries = [
             Entry(chart.sign(followed.style), names[place], row.values[place], place in row.best)
-            for place, followed in enumerate(self._followed)
+            for place, followed in enumerate(self._runs.all)
         ]
         self.query_one(Legend).show_entries(entries, self.size.width - 2)

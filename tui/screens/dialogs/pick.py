@@ -14,7 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tui.format.text import literal
-from tui.widgets.listing import Column, Listing
+from tui.widgets.columns import Column
+from tui.widgets.listing import Listing
 from tui.widgets.plain_input import PlainInput
 
 

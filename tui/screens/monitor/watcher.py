@@ -1,4 +1,4 @@
-"""A thread that follows a run, so that a screen has its newest state whenever it paints."""
+"""A run followed in a thread, so that a screen has its newest state whenever it paints."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from itertools import islice
 
 from engine.runs.directory import RunDirectory, State
@@ -36,40 +37,44 @@ class Watch:
         """Used and total bytes of the disk with the run's files."""
         self.caught_up = False
         """Whether all earlier events have been read."""
+        self._events = Follower(run.events)
+        self._begun = False
+        self._state_read = 0.0
         self._log_size = -1
-        self._ended = threading.Event()
 
     @property
     def trained(self) -> Progress | None:
         """The newest progress of updates, as opposed to evaluations."""
         return self.history.trained
 
-    def end(self) -> None:
-        """Make :meth:`follow` return at once."""
-        self._ended.set()
+    def read(self) -> Iterator[None]:
+        """Read new events, and yield after each stretch of them.
 
-    def follow(self) -> None:
-        """Read new events until :meth:`end`; meant for a thread of its own."""
-        events = Follower(self.run.events)
+        Nothing is handed over: the screen paints at its own rate.
+        """
+        if not self._begun:
+            self._catch_up()
+        stream = self._events.new()
+        while chunk := list(islice(stream, _CHUNK)):
+            with self.lock:
+                self.history.apply_all(chunk)
+                self.answers += [event for event in chunk if isinstance(event, Controlled)]
+            if self.history.ended:
+                self._state_read = 0.0
+            yield None
+        if time.monotonic() - self._state_read >= _STATE_SECONDS:
+            self.state = self.run.state()
+            self._read_log()
+            self._read_disk()
+            self._state_read = time.monotonic()
+        self.caught_up = True
+
+    def _catch_up(self) -> None:
         history = History()
-        events.catch_up(history)
+        self._events.catch_up(history)
         with self.lock:
             self.history = history
-        looked = 0.0
-        while not self._ended.is_set():
-            stream = events.new()
-            while chunk := list(islice(stream, _CHUNK)):
-                with self.lock:
-                    self.history.apply_all(chunk)
-                    self.answers += [event for event in chunk if isinstance(event, Controlled)]
-                looked = 0.0 if self.history.ended else looked
-            if time.monotonic() - looked >= _STATE_SECONDS:
-                self.state = self.run.state()
-                self._read_log()
-                self._read_disk()
-                looked = time.monotonic()
-            self.caught_up = True
-            self._ended.wait(READ_SECONDS)
+        self._begun = True
 
     def _read_disk(self) -> None:
         try:

@@ -23,8 +23,9 @@ from tui.charts.canvas import Canvas
 from tui.format.numbers import amount
 from tui.format.text import literal
 from tui.screens.new_run.draft import Draft
+from tui.widgets.columns import Column
 from tui.widgets.form.several import list_text
-from tui.widgets.listing import Column, Listing
+from tui.widgets.listing import Listing
 from tui.widgets.notify import complain, tell
 from tui.widgets.question import Answer, Ask
 from tui.widgets.steady_footer import SteadyFooter

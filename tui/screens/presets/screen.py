@@ -18,7 +18,8 @@ from engine.config.presets import Preset, delete_preset, list_presets
 from engine.errors import UserError
 from tui.format.text import literal
 from tui.screens.dialogs.confirm import ConfirmScreen
-from tui.widgets.listing import Column, Listing
+from tui.widgets.columns import Column
+from tui.widgets.listing import Listing
 from tui.widgets.notify import complain, tell
 from tui.widgets.plain_input import PlainInput
 from tui.widgets.steady_footer import SteadyFooter

@@ -13,7 +13,7 @@ from engine.runs.listing import RunSummary
 from tui.format.numbers import duration, number
 from tui.format.run_states import STATES
 from tui.format.text import literal
-from tui.widgets.listing import Column
+from tui.widgets.columns import Column
 
 COLUMNS = (
     Column("", 1, 1),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -24,8 +22,10 @@ from tui.format.numbers import number
 from tui.format.text import literal
 from tui.screens.sweeps.new_sweep import NewSweepScreen
 from tui.screens.sweeps.sweep import SweepScreen
-from tui.widgets.listing import Column, Listing
+from tui.widgets.columns import Column
+from tui.widgets.listing import Listing
 from tui.widgets.notify import complain
+from tui.widgets.run_feed import RunFeed
 from tui.widgets.steady_footer import SteadyFooter
 
 POLL_SECONDS = 2.0
@@ -70,15 +70,9 @@ class SweepsScreen(Screen[None]):
         Binding("escape,q", "dismiss(None)", "Back"),
     ]
 
-    @dataclass
-    class Read(Message):
-        """The sweeps as read from disk."""
-
-        rows: Sequence[Row]
-
     def __init__(self) -> None:
         super().__init__()
-        self._ended = threading.Event()
+        self._feed = RunFeed(self, _read_sweeps, POLL_SECONDS, self._show)
 
     def compose(self) -> ComposeResult:
         """Yield a list, or a message that it is empty."""
@@ -91,23 +85,16 @@ class SweepsScreen(Screen[None]):
         """Read the sweeps in a thread."""
         self.query_one(Listing).focus()
         self.query_one("#heading", Canvas).show([Content.styled("Sweeps", "bold $primary")])
-        self._follow()
+        self._feed.poll()
 
     def on_unmount(self) -> None:
         """Stop the thread at once."""
-        self._ended.set()
+        self._feed.end()
 
-    @work(thread=True, exit_on_error=False)
-    def _follow(self) -> None:
-        while not self._ended.is_set():
-            self.post_message(self.Read([Row.of(sweep) for sweep in all_sweeps(sweeps_folder())]))
-            self._ended.wait(POLL_SECONDS)
-
-    @on(Read)
-    def _show(self, event: Read) -> None:
-        self.query_one(Listing).set_items(event.rows)
-        self.query_one(Listing).display = bool(event.rows)
-        self.query_one("#empty").display = not event.rows
+    def _show(self, rows: Sequence[Row]) -> None:
+        self.query_one(Listing).set_items(rows)
+        self.query_one(Listing).display = bool(rows)
+        self.query_one("#empty").display = not rows
 
     @on(Listing.Selected)
     def _open(self) -> None:
@@ -127,6 +114,10 @@ class SweepsScreen(Screen[None]):
                 self.app.push_screen(SweepScreen(sweep))
 
         self.app.push_screen(NewSweepScreen(), begun)
+
+
+def _read_sweeps() -> Iterator[Sequence[Row]]:
+    yield [Row.of(sweep) for sweep in all_sweeps(sweeps_folder())]
 
 
 def _cells(row: Row) -> list[Content]:

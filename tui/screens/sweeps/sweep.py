@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on, work
@@ -12,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.screen import Screen
 
 from engine.errors import UserError
@@ -27,10 +24,12 @@ from tui.format.numbers import number
 from tui.format.text import literal
 from tui.screens.registry import make_screen
 from tui.screens.sweeps.parameter_chart import ParameterChart
+from tui.screens.sweeps.reader import Opened, SweepReader, Trials
 from tui.screens.sweeps.trials import importance_lines, trial_cells, trial_columns
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Listing
 from tui.widgets.notify import complain, tell
+from tui.widgets.run_feed import RunFeed
 from tui.widgets.steady_footer import SteadyFooter
 
 POLL_SECONDS = 1.0
@@ -49,20 +48,6 @@ class SweepScreen(Screen[None]):
         Binding("escape,q", "dismiss(None)", "Back"),
     ]
 
-    @dataclass
-    class Read(Message):
-        """The sweep's state as read from disk."""
-
-        table: SweepTable
-        running: bool
-
-    @dataclass
-    class Opened(Message):
-        """The configuration of the sweep, and the dimensions of its search space."""
-
-        config: SweepConfig
-        dimensions: Sequence[Dimension]
-
     def __init__(self, sweep: SweepDirectory) -> None:
         super().__init__()
         self._sweep = sweep
@@ -70,7 +55,9 @@ class SweepScreen(Screen[None]):
         self._dimensions: Sequence[Dimension] = ()
         self._table = SweepTable()
         self._searching = False
-        self._ended = threading.Event()
+        self._feed = RunFeed[Opened | Trials](
+            self, SweepReader(sweep).read, POLL_SECONDS, self._take
+        )
 
     def compose(self) -> ComposeResult:
         """Yield the trials above the chart and the importance of parameters."""
@@ -85,39 +72,23 @@ class SweepScreen(Screen[None]):
     def on_mount(self) -> None:
         """Read the sweep in a thread."""
         self.query_one(Listing).focus()
-        self._follow()
+        self._feed.poll()
 
     def on_unmount(self) -> None:
         """Stop the thread at once."""
-        self._ended.set()
+        self._feed.end()
 
-    @work(thread=True, exit_on_error=False)
-    def _follow(self) -> None:
-        """Poll the sweep."""
-        try:
-            config = self._sweep.config()
-            self.post_message(self.Opened(config, config.dimensions()))
-            shown: tuple[SweepTable, bool] | None = None
-            while not self._ended.is_set():
-                running = self._sweep.running()  # checked before reading, to see the end
-                now = (self._sweep.table(), running)
-                if now != shown:
-                    self.post_message(self.Read(*now))
-                shown = now
-                self._ended.wait(POLL_SECONDS)
-        except UserError as error:
-            self.app.call_from_thread(complain, self, error)
+    def _take(self, part: Opened | Trials) -> None:
+        if isinstance(part, Opened):
+            self._config, self._dimensions = part.config, part.dimensions
+            self.query_one(ParameterChart).set_dimensions(part.dimensions)
+            self._show_columns()
+        else:
+            self._show_trials(part)
 
-    @on(Opened)
-    def _open(self, event: Opened) -> None:
-        self._config, self._dimensions = event.config, event.dimensions
-        self.query_one(ParameterChart).set_dimensions(event.dimensions)
-        self._show_columns()
-
-    @on(Read)
-    def _read(self, event: Read) -> None:
+    def _show_trials(self, trials: Trials) -> None:
         begun = not self._table.metric
-        self._table, self._searching = event.table, event.running
+        self._table, self._searching = trials.table, trials.running
         if begun:
             self._show_columns()
         self.query_one(Listing).set_items(self._table.ranked())

@@ -10,7 +10,7 @@ from engine.sweep.space import Dimension
 from engine.sweep.table import SweepTable, TrialRow
 from tui.format.numbers import number
 from tui.format.text import literal
-from tui.widgets.listing import Column
+from tui.widgets.columns import Column
 
 _BAR_CELLS = 8
 _MUTED = "$foreground 60%"

@@ -12,9 +12,10 @@ from textual.containers import Vertical
 from textual.content import Content
 
 from tui.format.text import literal
+from tui.widgets.columns import Column
 from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
-from tui.widgets.listing import Column, Listing
+from tui.widgets.listing import Listing
 
 _COLUMNS = (Column("", 3, 3), Column("Value", 12, 40), Column("", 10, 200))
 

@@ -1,0 +1,169 @@
+"""The panels of the monitor: each paints its widget from the state of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from textual.widget import Widget
+
+from engine.runs.events import Evaluated
+from engine.runs.history import History
+from tui.charts.explorer import ChartExplorer
+from tui.screens.monitor.repaint import Repaint
+from tui.screens.monitor.watcher import Watch
+from tui.widgets import run_panels
+from tui.widgets.columns import Column
+from tui.widgets.lines import Lines
+from tui.widgets.listing import Listing
+from tui.widgets.log_panel import LogPanel
+from tui.widgets.sample_lines import SampleLines
+
+
+class Panel(Protocol):
+    """A part of the screen, painted only while it is visible."""
+
+    @property
+    def widget(self) -> Widget:
+        """The widget that fills the panel."""
+
+    def paint(self, watch: Watch) -> None:
+        """Paint the widget if what it shows changed; the lock of ``watch`` is held."""
+
+
+class Charts:
+    """The chart of one metric."""
+
+    def __init__(self, repaint: Repaint, order: Sequence[str]) -> None:
+        """Offer metrics in this ``order``."""
+        self._repaint = repaint
+        self._order = order
+        self._axis = run_panels.AXES[0]
+        self.metric = "loss"
+        self.widget = ChartExplorer(id="chart")
+
+    def metrics(self, watch: Watch) -> list[str]:
+        """Return all metrics that can be drawn."""
+        with watch.lock:
+            return _metrics(watch.history, self._order)
+
+    def next_axis(self) -> None:
+        """Draw against epochs, updates or time."""
+        axes = run_panels.AXES
+        self._axis = axes[(axes.index(self._axis) + 1) % len(axes)]
+        self.widget.action_whole()
+
+    def paint(self, watch: Watch) -> None:
+        """Draw the curves, at a rate that suits the connection."""
+        history, chart = watch.history, self.widget
+        drawn = (history.version, self.metric, self._axis, watch.caught_up)
+        if self._repaint.new_and_due("chart", chart.sent, *drawn):
+            curves, best = run_panels.curves(history, self.metric, self._axis)
+            chart.plot(self.metric, curves, best, self._axis)
+
+
+class Table:
+    """All evaluations, the newest first."""
+
+    def __init__(self, repaint: Repaint, order: Sequence[str]) -> None:
+        """Show metrics in this ``order``."""
+        self._repaint = repaint
+        self._order = order
+        self.widget = Listing[Evaluated](
+            _columns(()), run_panels.row_cells(()), run_panels.row_key, choosable=False
+        )
+
+    def paint(self, watch: Watch) -> None:
+        """Show the evaluations so far."""
+        history = watch.history
+        if not self._repaint.new("table", history.evaluations[-1:], len(history.evaluations)):
+            return
+        names = [
+            name
+            for name in _metrics(history, self._order)
+            if (name, "validation") in history.curves
+        ]
+        self.widget.set_columns(_columns(names), run_panels.row_cells(names, history.best))
+        self.widget.set_items(list(reversed(history.evaluations)))
+
+
+class SampleOutputs:
+    """A few inputs with the network's outputs."""
+
+    def __init__(self, repaint: Repaint) -> None:
+        self._repaint = repaint
+        self._back = 0
+        self.widget = SampleLines(id="sample-lines")
+
+    def step(self, back: int) -> None:
+        """Show samples ``back`` steps earlier."""
+        self._back += back
+
+    def paint(self, watch: Watch) -> None:
+        """Show the chosen samples, as far as there are any."""
+        shown = list(watch.history.sampled)
+        self._back = max(0, min(self._back, len(shown) - 1))
+        if self._repaint.new("samples", shown, self._back):
+            self.widget.show_lines(run_panels.samples(shown, self._back))
+
+
+class ResourceUse:
+    """The use of the machine and its GPUs."""
+
+    def __init__(self, repaint: Repaint) -> None:
+        self._repaint = repaint
+        self.widget = Lines(id="resource-lines")
+
+    def paint(self, watch: Watch) -> None:
+        """Show the newest measurement and those before it."""
+        history, width = watch.history, self.widget.scrollable_content_region.width
+        if self._repaint.new("resources", history.resources, width):
+            lines = run_panels.resources(list(history.measured), watch.disk, width)
+            self.widget.show_lines(lines, wrap=False)
+
+
+class Facts:
+    """The data, the model, and the paths of the files."""
+
+    def __init__(self, repaint: Repaint) -> None:
+        self._repaint = repaint
+        self.widget = Lines(id="fact-lines")
+
+    def paint(self, watch: Watch) -> None:
+        """Show what is known so far."""
+        history = watch.history
+        known = (history.data, history.model, history.started, history.checkpoint)
+        if self._repaint.new("facts", *known, watch.state, run_panels.paused(history)):
+            self.widget.show_lines(run_panels.facts(history, watch.run))
+
+
+class Messages:
+    """The run's messages, after the output of the libraries."""
+
+    def __init__(self, repaint: Repaint) -> None:
+        self._repaint = repaint
+        self.widget = LogPanel(id="log-lines")
+
+    def paint(self, watch: Watch) -> None:
+        """Show the messages so far."""
+        history, printed = watch.history, watch.log_lines
+        newest = history.log[-1] if history.log else None
+        if self._repaint.new("log", newest, len(history.log), printed):
+            self.widget.show_log(run_panels.log(history, printed))
+
+
+def _metrics(history: History, order: Sequence[str]) -> list[str]:
+    """Return all metrics that have a curve: the loss, then in the order of the task."""
+    names = {name for name, _ in history.curves} - {"loss"}
+    known = [name for name in order if name in names]
+    return ["loss", *known, *sorted(names.difference(known))]
+
+
+def _columns(metrics: Sequence[str]) -> list[Column]:
+    return [
+        Column("", 1, 1),
+        Column("Epoch", 6, 8, right=True),
+        Column("Step", 7, 9, right=True),
+        Column("train loss", 10, 12, right=True),
+        *(Column(name, 9, 12, right=True) for name in metrics),
+    ]

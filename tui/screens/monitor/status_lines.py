@@ -1,0 +1,73 @@
+"""The lines above the panels: head, progress bars, numbers and a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from textual.content import Content
+from textual.widget import Widget
+
+from engine.runs.diagnosis import diagnose
+from engine.runs.directory import State
+from engine.runs.events import Failed, Finished, Interrupted, Stopped
+from tui.charts.canvas import Canvas
+from tui.format.text import literal
+from tui.screens.monitor.repaint import Repaint
+from tui.screens.monitor.watcher import Watch
+from tui.widgets import run_panels
+from tui.widgets.progress import ProgressLine
+
+_MESSAGE_LINES = 5
+
+
+class StatusLines:
+    """The newest numbers of a run, and what its state means."""
+
+    def __init__(self, name: str, repaint: Repaint) -> None:
+        self._name = name
+        self._repaint = repaint
+        self._head = Canvas(id="head")
+        self._epoch = ProgressLine(id="epoch")
+        self._total = ProgressLine(id="total")
+        self._numbers = Canvas(id="numbers")
+        self._message = Canvas(id="word")
+
+    def compose(self) -> Iterator[Widget]:
+        """Yield the lines from top to bottom."""
+        yield from (self._head, self._epoch, self._total, self._numbers, self._message)
+
+    def paint(self, watch: Watch, pending: Sequence[Content]) -> None:
+        """Paint the lines if they changed; ``pending`` requests replace the message."""
+        history, state = watch.history, watch.state
+        if not self._repaint.new("numbers", history.version, state, pending):
+            return
+        self._head.show([run_panels.head(self._name, state, history)])
+        epoch, total = run_panels.shares(history)
+        self._epoch.show_progress(*epoch)
+        self._total.show_progress(*total)
+        if watch.trained is not None:
+            self._numbers.show([run_panels.numbers(watch.trained)])
+        self._show_message(Content("   ").join(pending) if pending else _message(watch))
+
+    def _show_message(self, message: Content) -> None:
+        """Show the message on as many lines as it needs."""
+        width = self._message.screen.size.width
+        lines = message.wrap(max(20, width - 2))[:_MESSAGE_LINES]
+        self._message.styles.height = max(1, len(lines))
+        self._message.show(lines)
+
+
+def _message(watch: Watch) -> Content:
+    """Return the message about the run's state."""
+    ending, run = watch.history.ending, watch.run
+    if isinstance(ending, Failed):
+        return literal(f"{ending.message}  Its log: {run.log}", 600).stylize("$error")
+    if watch.state is State.LOST:
+        text = f"The process exited without an error message; its log: {run.log}"
+        return literal(text, 400).stylize("$error")
+    if isinstance(ending, Finished | Stopped) and run.report.exists():
+        how = "Stopped" if isinstance(ending, Stopped) else f"Finished: {ending.reason}"
+        return literal(f"{how}. Enter shows the results.").stylize("bold $success")
+    if isinstance(ending, Interrupted):
+        return literal("Interrupted; r resumes from the last checkpoint.").stylize("$warning")
+    return literal(diagnose(watch.history.evaluations)).stylize("bold $warning")

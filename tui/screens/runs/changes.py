@@ -1,0 +1,109 @@
+"""Changes to runs on disk, chosen in the list of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from textual.screen import Screen
+
+from engine.errors import UserError
+from engine.launch.start import start
+from engine.runs import control
+from engine.runs.annotations import write_annotations
+from engine.runs.control import Request
+from engine.runs.summary import RunSummary
+from engine.runs.trash import discard
+from tui.format.run_states import RESUMABLE
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.runs.annotate import AnnotateScreen, Change
+from tui.screens.runs.rows import when
+from tui.widgets.notify import complain, tell
+
+
+class RunChanges:
+    """Makes changes in a thread, since files may be slow; calls ``changed`` there after each."""
+
+    def __init__(self, screen: Screen[None], changed: Callable[[], object]) -> None:
+        self._screen = screen
+        self._changed = changed
+
+    def stop(self, row: RunSummary) -> None:
+        """Ask the run to stop."""
+        if row.state.ended:
+            tell(self._screen, f"{row.name} has ended.")
+            return
+        self._confirmed(
+            f"Stop {row.name}? Its model is kept as it is now.",
+            lambda: control.send(row.run.control, Request(control.STOP)),
+            "Asked to stop.",
+        )
+
+    def resume(self, row: RunSummary) -> None:
+        """Resume a run from its last checkpoint."""
+        if row.state not in RESUMABLE:
+            tell(self._screen, f"A run that is {row.state} cannot be resumed.")
+            return
+        self._do(lambda: start(row.run), f"{row.name} was resumed.")
+
+    def delete(self, rows: Sequence[RunSummary]) -> None:
+        """Move runs to the trash."""
+        if not rows:
+            return
+        self._confirmed(
+            f"Put {_names(rows)} into the trash?",
+            lambda: [discard(row.run) for row in rows],
+            "In the trash; T shows it.",
+        )
+
+    def pin(self, rows: Sequence[RunSummary]) -> None:
+        """Pin or unpin runs."""
+        pinned = not all(row.notes.pinned for row in rows)
+        self._note(rows, lambda notes: replace(notes, pinned=pinned))
+
+    def annotate(self, rows: Sequence[RunSummary]) -> None:
+        """Edit tags and note."""
+
+        def answered(change: Change | None) -> None:
+            if change is not None:
+                self._note(rows, change)
+
+        if rows:
+            dialog = AnnotateScreen([row.notes for row in rows])
+            self._screen.app.push_screen(dialog, answered)
+
+    def _note(self, rows: Sequence[RunSummary], change: Change) -> None:
+        def write() -> None:
+            for row in rows:
+                write_annotations(row.run, change(row.notes))
+
+        self._do(write, "")
+
+    def _confirmed(self, question: str, action: Callable[[], object], done: str) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._do(action, done)
+
+        self._screen.app.push_screen(ConfirmScreen(question), answered)
+
+    def _do(self, action: Callable[[], object], done: str) -> None:
+        """Run ``action`` in a thread; show its result."""
+        screen = self._screen
+
+        def work() -> None:
+            try:
+                action()
+            except (UserError, OSError) as error:
+                screen.app.call_from_thread(complain, screen, error)
+            else:
+                if done:
+                    screen.app.call_from_thread(tell, screen, done)
+            self._changed()
+
+        screen.run_worker(work, thread=True, group="actions")
+
+
+def _names(rows: Sequence[RunSummary]) -> str:
+    if len(rows) > 1:
+        return f"{len(rows)} runs"
+    return f"{rows[0].name} of {when(rows[0].started)}"

@@ -1,0 +1,89 @@
+"""The screens that open from the list of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.screen import Screen
+
+from engine.config.overrides import Tree
+from engine.config.presets import Preset, load_preset
+from engine.errors import UserError
+from engine.runs.directory import RunDirectory
+from engine.runs.summary import RunSummary
+from tui.charts.chart import MOST_SERIES
+from tui.screens.registry import make_screen
+from tui.widgets.notify import complain, tell
+
+
+def screen_of(run: RunDirectory) -> Screen[Any]:
+    """Return a run's results, or its monitor while it is running."""
+    finished = run.state().ended and run.report.exists()
+    return make_screen("results" if finished else "monitor", run)
+
+
+class Openings:
+    """Opens other screens on top of the list; what cannot be opened is explained."""
+
+    def __init__(self, screen: Screen[None]) -> None:
+        self._screen = screen
+
+    def new(self, values: Tree | None = None, preset: str = "") -> None:
+        """Create a new run; ``preset`` is the name of the origin of ``values``."""
+        self._screen.app.push_screen(make_screen("new run", values, preset))
+
+    def presets(self) -> None:
+        """Choose a preset and create a new run from it."""
+
+        def chosen(preset: Preset | None) -> None:
+            if preset is None:
+                return
+            try:
+                self.new(load_preset(preset).values(), preset.name)
+            except UserError as error:
+                complain(self._screen, error)
+
+        self._screen.app.push_screen(make_screen("presets"), chosen)
+
+    def open(self, row: RunSummary) -> None:
+        """Open the run's results, or its monitor."""
+        self._screen.app.push_screen(screen_of(row.run))
+
+    def clone(self, row: RunSummary) -> None:
+        """Create a new run with this run's configuration."""
+        try:
+            self.new(row.run.config().values())
+        except UserError as error:
+            complain(self._screen, error)
+
+    def try_it(self, row: RunSummary) -> None:
+        """Try the run's model on new inputs."""
+        if not row.state.ended or not row.run.model.exists():
+            tell(self._screen, f"{row.name} has no finished model.")
+            return
+        self._screen.app.push_screen(make_screen("try it", row.run))
+
+    def save_preset(self, row: RunSummary) -> None:
+        """Save the experiment of the run as a preset."""
+        screen = self._screen
+        try:
+            config = row.run.config()
+        except UserError as error:
+            complain(screen, error)
+            return
+        screen.app.push_screen(
+            make_screen("save preset", config),
+            lambda preset: tell(screen, f"Saved as {preset.name}.") if preset else None,
+        )
+
+    def compare(self, rows: Sequence[RunSummary]) -> None:
+        """Compare the runs."""
+        screen = self._screen
+        if len(rows) < 2:
+            tell(screen, "Select at least two runs with space, then compare them.")
+        elif len(rows) > MOST_SERIES:
+            told = f"Up to {MOST_SERIES} runs can be told apart at once; {len(rows)} are selected."
+            tell(screen, told)
+        else:
+            screen.app.push_screen(make_screen("compare", [row.run for row in rows]))

@@ -1,0 +1,91 @@
+"""The rows of the list of runs: sorted, filtered, and which of them are selected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from engine.runs.directory import State
+from engine.runs.filter import RunFilter
+from engine.runs.summary import RunSummary
+from tui.format.text import literal
+from tui.screens.runs.list_reader import Rows
+from tui.screens.runs.rows import COLUMNS, STARTED, ordered
+
+
+class ShownRows:
+    """The state of the list, changed by one method each."""
+
+    def __init__(self) -> None:
+        self._read = Rows()
+        self._sorted: Sequence[RunSummary] = ()
+        self._filter = RunFilter()
+        self._problem = ""
+        self.order = (STARTED, True)
+        """The column that the rows are sorted by, and whether in descending order."""
+        self.visible: Sequence[RunSummary] = ()
+        self.selected: set[str] = set()
+        """The ids of the selected runs; always the same set."""
+        self.running = 0
+        """Number of runs that are training now."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there are no runs, as far as all have been read."""
+        return self._read.complete and not self._read.runs
+
+    def take(self, rows: Rows) -> None:
+        """Take the rows as read from disk; runs that are gone are not selected any more."""
+        self._read = rows
+        self.running = sum(1 for row in rows.runs if row.state is State.RUNNING)
+        self.selected &= {row.id for row in rows.runs}
+        self._sort()
+
+    def sort_by(self, column: int) -> None:
+        """Sort by a column: numbers and times from the largest, texts from the first letter.
+
+        The current column's order is reversed.
+        """
+        same = column == self.order[0]
+        descending = not self.order[1] if same else COLUMNS[column].right or column == STARTED
+        self.order = column, descending
+        self._sort()
+
+    def filter_by(self, text: str) -> None:
+        """Show the rows that pass a filter, which may be half typed."""
+        self._filter, self._problem = RunFilter.typed(text)
+        self.visible = self._filter.among(self._sorted)
+
+    def toggle(self, row: RunSummary) -> None:
+        """Select or deselect a row."""
+        self.selected ^= {row.id}
+
+    def toggle_all(self) -> None:
+        """Select all visible rows, or none where all were selected."""
+        shown = {row.id for row in self.visible}
+        chosen = set() if shown <= self.selected else shown
+        self.selected.clear()
+        self.selected |= chosen
+
+    def chosen(self, current: RunSummary | None) -> list[RunSummary]:
+        """Return the selected rows, visible or not; the ``current`` one if there are none."""
+        if self.selected:
+            return [row for row in self._sorted if row.id in self.selected]
+        return [current] if current is not None else []
+
+    def heading(self) -> Content:
+        """Return the numbers of runs, and the error in the filter."""
+        total, shown = len(self._read.runs), len(self.visible)
+        runs = f"{total:,} run{'s' * (total != 1)}"
+        parts = ["dltui", runs if shown == total else f"{shown:,} of {runs}"]
+        parts += [f"{self.running} running"] if self.running else []
+        parts += [f"{len(self.selected):,} selected"] if self.selected else []
+        heading = Content("   ".join(parts))
+        if self._problem:
+            heading += literal(f"   {self._problem}").stylize("$text-error")
+        return heading
+
+    def _sort(self) -> None:
+        self._sorted = ordered(self._read.runs, *self.order)
+        self.visible = self._filter.among(self._sorted)
