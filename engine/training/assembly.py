@@ -19,10 +19,10 @@ from engine.training.material import Material
 from engine.training.newest_checkpoint import load_state, newest_checkpoint
 from engine.training.non_finite import batch_statistics
 from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.setup import Outlets, Setup
 from engine.training.started import started
 from engine.training.state import TrainingState, parameter_count, seed_everything
 from engine.training.trainer import Trainer
+from engine.training.trainer_setup import Outlets, Setup
 from engine.training.training_session import TrainingSession
 
 _OWN_STATISTICS = (

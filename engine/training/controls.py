@@ -20,8 +20,8 @@ from engine.runs.control import (
 from engine.runs.events import Controlled
 from engine.training.lr_schedule import Schedule
 from engine.training.progress import ProgressReports
-from engine.training.setup import Outlets
 from engine.training.state import Ending, TrainingState
+from engine.training.trainer_setup import Outlets
 
 _HIGHEST_RATE = 100.0
 _MOST_EPOCHS = 100_000

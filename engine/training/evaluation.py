@@ -15,7 +15,7 @@ from engine.metrics.evaluator import Evaluation
 from engine.training.controls import Controls
 from engine.training.memory_recovery import MemoryRecovery
 from engine.training.progress import ProgressReports, Throttle
-from engine.training.setup import Setup
+from engine.training.trainer_setup import Setup
 
 
 class Abandoned(Exception):

@@ -9,7 +9,7 @@ from engine.errors import TrainingError
 from engine.hardware.memory import out_of_memory, release
 from engine.training.memory_estimate import update_bytes
 from engine.training.out_of_memory import least_rows, nothing_fits, too_large
-from engine.training.setup import Setup
+from engine.training.trainer_setup import Setup
 
 
 class MemoryRecovery:

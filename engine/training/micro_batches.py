@@ -9,7 +9,7 @@ from torch import Tensor
 from engine.batches.prefetch import batches_of
 from engine.batches.source import Batch, Noise, Source
 from engine.training.out_of_memory import in_pieces
-from engine.training.setup import Setup
+from engine.training.trainer_setup import Setup
 
 
 class EpochBatches:

@@ -10,7 +10,7 @@ from engine.runs.events import Progress, finite
 from engine.training.loss_meter import Meter
 from engine.training.lr_schedule import Schedule
 from engine.training.non_finite import Diverged, not_finite
-from engine.training.setup import Setup
+from engine.training.trainer_setup import Setup
 
 REPORT_SECONDS = 0.25
 """Minimum interval of progress events and of checks for requests, in seconds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.training.non_finite import not_finite
-from engine.training.setup import Setup
+from engine.training.trainer_setup import Setup
 
 
 def roll_back(setup: Setup) -> None:

@@ -25,8 +25,8 @@ from engine.training.non_finite import Diverged, Guard
 from engine.training.progress import ProgressReports, Throttle
 from engine.training.rollback import roll_back
 from engine.training.save_times import SaveTimes
-from engine.training.setup import Setup
 from engine.training.state import Ending
+from engine.training.trainer_setup import Setup
 from engine.training.validation import Validation
 
 

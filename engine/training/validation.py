@@ -12,8 +12,8 @@ from engine.tasks.task import Task
 from engine.training.evaluation import Abandoned, SplitEvaluator
 from engine.training.lr_schedule import Schedule
 from engine.training.progress import ProgressReports
-from engine.training.setup import Setup
 from engine.training.state import Best, Ending
+from engine.training.trainer_setup import Setup
 
 
 class Validation:

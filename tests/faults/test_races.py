@@ -71,8 +71,8 @@ for path in sys.argv[1:]:
     reading, writing = os.pipe()
 
     # The winner works until all others were answered: one that comes late finds the run taken too.
-    def last(run, events, termination):
-        ended = work(run, events, termination)
+    def last(session):
+        ended = work(session)
         for _ in range(7):
             if not select.select([reading], [], [], 20)[0]:
                 break

@@ -19,9 +19,9 @@ from engine.runs.events import Event
 from engine.tasks.create import create_task
 from engine.training.material import prepare
 from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.setup import Outlets, Setup
 from engine.training.state import TrainingState, seed_everything
 from engine.training.trainer import Trainer
+from engine.training.trainer_setup import Outlets, Setup
 
 COMPUTE = Compute(torch.device("cpu"), torch.float32, threads=1)
 

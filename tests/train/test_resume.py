@@ -86,8 +86,8 @@ def test_a_run_goes_on_from_any_update_with_the_same_bits(
     whole = bench(values)
     whole.trainer.run()
     end = timeless(whole.state.state_dict())
-    assert whole.trainer.steps >= 10
-    for at in random.Random(0).sample(range(1, whole.trainer.steps), 4):
+    assert whole.trainer.schedule.steps >= 10
+    for at in random.Random(0).sample(range(1, whole.trainer.schedule.steps), 4):
         first = bench(values, interrupted=lambda state, at=at: state.position.step == at)
         first.trainer.run()
         rest = bench(values, saved=written_and_read(first.saved[-1][1]))

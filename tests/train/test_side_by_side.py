@@ -25,8 +25,8 @@ from engine.metrics.logits import logits_of
 from engine.tasks.create import create_task
 from engine.training import trainer
 from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.setup import Outlets, Setup
 from engine.training.state import TrainingState
+from engine.training.trainer_setup import Outlets, Setup
 
 CPU = torch.device("cpu")
 EPOCHS, BATCH, RATE, DECAY = 2, 16, 2e-3, 0.1

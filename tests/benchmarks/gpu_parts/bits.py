@@ -31,9 +31,9 @@ from engine.tasks.create import create_task
 from engine.tasks.task import Task
 from engine.training.material import Material, prepare
 from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.setup import Outlets, Setup
 from engine.training.state import TrainingState, seed_everything
 from engine.training.trainer import Trainer
+from engine.training.trainer_setup import Outlets, Setup
 
 UPDATES = {"cuda": 16, "cpu": 8}
 """More than an epoch has."""
