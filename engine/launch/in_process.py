@@ -17,5 +17,5 @@ def train(config: RunConfig, run: RunDirectory | None = None) -> RunDirectory:
     run has its final event.
     """
     run = run or RunDirectory.create(runs_folder(), config)
-    attempt(run, train_in_ranks if run.config().train.processes > 1 else train_in)
+    attempt(run, train_in_ranks if run.config.read().train.processes > 1 else train_in)
     return run

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
 
 def _train(run: RunDirectory, events: EventLog, termination: Termination) -> Event:
     """Import torch only here, where an import error is reported in the run."""
-    if run.config().train.processes > 1:
+    if run.config.read().train.processes > 1:
         return train_in_ranks(run, events, termination)
     from engine.training.run import train_in
 

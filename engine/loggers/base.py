@@ -45,13 +45,13 @@ DESTINATIONS: Mapping[str, Callable[[RunDirectory], Destination]] = {
 @contextmanager
 def reported(run: RunDirectory, events: EventLog) -> Iterator[None]:
     """Pass on what happens within the block; raises ``UserError`` before anything has happened."""
-    names = dict.fromkeys(run.config().train.report_to)
-    begin = run.events.stat().st_size
+    names = dict.fromkeys(run.config.read().train.report_to)
+    begin = run.events.path.stat().st_size
     ended = threading.Event()
     threads = [
         threading.Thread(
             target=_pass_on,
-            args=(name, DESTINATIONS[name](run), Follower(run.events, begin), ended, events),
+            args=(name, DESTINATIONS[name](run), Follower(run.events.path, begin), ended, events),
             daemon=True,
         )
         for name in names

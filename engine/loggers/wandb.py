@@ -37,7 +37,7 @@ class Wandb:
             ) from error
         self._open: Callable[[], Any] = lambda: wandb.init(
             project=_PROJECT, id=run.id, name=run.id, resume="allow", dir=str(run.path),
-            config=run.config().values(), settings=wandb.Settings(**_SILENT),
+            config=run.config.read().values(), settings=wandb.Settings(**_SILENT),
         )  # fmt: skip
         self._step = 0
 

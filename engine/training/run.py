@@ -28,7 +28,6 @@ from engine.hardware.driver import why_unused
 from engine.hardware.resources import watch_resources
 from engine.metrics.evaluator import Evaluation
 from engine.processes.signals import Terminated, Termination
-from engine.runs import control
 from engine.runs.directory import RunDirectory
 from engine.runs.events import (
     Data,
@@ -75,7 +74,7 @@ def train_in(run: RunDirectory, events: EventLog, termination: Termination) -> E
 
     Returns the event that ends the run, for :func:`~engine.launch.attempt.attempt` to write.
     """
-    return _train(run, events, termination, device.choose(run.config().compute), Alone())
+    return _train(run, events, termination, device.choose(run.config.read().compute), Alone())
 
 
 def train_beside(
@@ -91,7 +90,7 @@ def train_beside(
     Only the main process writes into the run's directory; ``events`` are this process's own. Raises
     :class:`~engine.training.process_group.PeerLost`.
     """
-    config = run.config()
+    config = run.config.read()
     here = config.train.devices
     compute = device.choose(config.compute, rank % here, here)
     kind = Sharded if config.train.strategy == "fsdp" else Group
@@ -101,7 +100,7 @@ def train_beside(
 def _train(
     run: RunDirectory, events: EventLog, termination: Termination, compute: Compute, group: Alone
 ) -> Event:
-    config = run.config()
+    config = run.config.read()
     if group.sharded:
         fsdp.check(config, compute)
     if compute.device.type == "cpu":
@@ -215,7 +214,7 @@ def _trainer(
 
     outlets = Outlets(
         events.write,
-        lambda: control.take(run.control) if group.leads else iter(()),
+        lambda: run.requests.take() if group.leads else iter(()),
         saver.save,
         interrupted,
         go_back,
@@ -302,7 +301,7 @@ def _settle_batch_size(
     changes = [f"train.batch_size={size}", "train.auto_batch_size=false"]
     task.config = task.config.override(changes)
     if group.leads:
-        run.rewrite(task.config)
+        run.config.write(task.config)
         events.write(Log(level="info", message=f"Batches have {size:,} samples."))
 
 
@@ -331,7 +330,7 @@ def _conclude(
         metrics = {split: finite_all(result.metrics) for split, result in evaluations.items()}
         export(run.model, trainer.task, material.fitted, network, run.initial_adapter, metrics)
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
-        atomic.write_json(run.report, _report(run, trainer, material, ending, evaluations))
+        atomic.write_json(run.report.path, _report(run, trainer, material, ending, evaluations))
     except OSError as error:
         raise TrainingError(f"Cannot write the results to {run.path}: {error.strerror}.") from error
     final = finite_all(decisive.metrics)

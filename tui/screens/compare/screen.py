@@ -47,7 +47,7 @@ class _Followed:
         self.run = run
         self.style = style
         self.history = History()
-        self._events = Follower(run.events)
+        self._events = Follower(run.events.path)
 
     def read(self, lock: threading.Lock) -> bool:
         """Read new events; returns whether there were any."""

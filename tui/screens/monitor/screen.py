@@ -15,7 +15,6 @@ from textual.widgets import TabbedContent, TabPane
 from typing_extensions import override
 
 from engine.errors import UserError
-from engine.runs import control
 from engine.runs.control import (
     CHECKPOINT,
     CONTINUE,
@@ -27,9 +26,10 @@ from engine.runs.control import (
     Request,
 )
 from engine.runs.diagnosis import diagnose
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Controlled, Evaluated, Failed, Finished, Interrupted, Stopped
 from engine.runs.history import History
+from engine.runs.status import State
 from tui.charts.canvas import Canvas
 from tui.charts.explorer import ChartExplorer
 from tui.format.run_states import RESUMABLE
@@ -105,7 +105,7 @@ class MonitorScreen(Screen[None]):
         self._seen_going = False
         self._shown: tuple[State, bool] = (State.QUEUED, False)
         try:
-            config = run.config()
+            config = run.config.read()
             self._run_name, self._order = config.name, config.task.metric_names
             self._rate = config.train.learning_rate
         except UserError:
@@ -156,7 +156,7 @@ class MonitorScreen(Screen[None]):
         if action in ("stop", "request", "learning_rate", "epochs"):
             return not state.ended
         if action == "results":
-            return state.ended and self._run.report.exists()
+            return state.ended and self._run.report.path.exists()
         return state in RESUMABLE if action == "resume" else True
 
     def on_tabbed_content_tab_activated(self) -> None:
@@ -281,7 +281,7 @@ class MonitorScreen(Screen[None]):
         """Write the request to disk in a thread, one after the other."""
         async with self._sending:
             try:
-                await asyncio.to_thread(control.send, self._run.control, request)
+                await asyncio.to_thread(self._run.requests.send, request)
             except OSError as error:
                 complain(self, error)
 
@@ -354,7 +354,7 @@ class MonitorScreen(Screen[None]):
         if self._watch.state is State.LOST:
             text = f"The process exited without an error message; its log: {self._run.log}"
             return literal(text, 400).stylize("$error")
-        if isinstance(ending, Finished | Stopped) and self._run.report.exists():
+        if isinstance(ending, Finished | Stopped) and self._run.report.path.exists():
             how = "Stopped" if isinstance(ending, Stopped) else f"Finished: {ending.reason}"
             return literal(f"{how}. Enter shows the results.").stylize("bold $success")
         if isinstance(ending, Interrupted):

@@ -8,10 +8,11 @@ import threading
 import time
 from itertools import islice
 
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Controlled, Progress
 from engine.runs.follower import Follower
 from engine.runs.history import History
+from engine.runs.status import State
 
 READ_SECONDS = 0.25
 _STATE_SECONDS = 1.0
@@ -50,7 +51,7 @@ class Watch:
 
     def follow(self) -> None:
         """Read new events until :meth:`end`; meant for a thread of its own."""
-        events = Follower(self.run.events)
+        events = Follower(self.run.events.path)
         history = History()
         events.catch_up(history)
         with self.lock:
@@ -64,7 +65,7 @@ class Watch:
                     self.answers += [event for event in chunk if isinstance(event, Controlled)]
                 looked = 0.0 if self.history.ended else looked
             if time.monotonic() - looked >= _STATE_SECONDS:
-                self.state = self.run.state()
+                self.state = self.run.status.state()
                 self._read_log()
                 self._read_disk()
                 looked = time.monotonic()

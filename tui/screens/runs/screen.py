@@ -21,9 +21,10 @@ from engine.files.paths import runs_folder
 from engine.runs import control
 from engine.runs.annotations import Annotations, write_annotations
 from engine.runs.control import Request
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.filter import RunFilter
 from engine.runs.listing import RunSummary
+from engine.runs.status import State
 from engine.runs.trash import discard
 from tui.charts.canvas import Canvas
 from tui.charts.chart import MOST_SERIES
@@ -120,7 +121,7 @@ class RunsScreen(Screen[None]):
 
     def open_run(self, run: RunDirectory) -> None:
         """Open a run's results, or its monitor while it is running."""
-        if run.state().ended and run.report.exists():
+        if run.status.state().ended and run.report.path.exists():
             self.app.push_screen(make_screen("results", run))
         else:
             self.app.push_screen(make_screen("monitor", run))
@@ -152,7 +153,7 @@ class RunsScreen(Screen[None]):
         """Create a new run with this run's configuration."""
         if row := self._current():
             try:
-                self.action_new(row.run.config().values())
+                self.action_new(row.run.config.read().values())
             except UserError as error:
                 complain(self, error)
 
@@ -184,7 +185,7 @@ class RunsScreen(Screen[None]):
             return
         self._confirmed(
             f"Stop {row.name}? Its model is kept as it is now.",
-            lambda: control.send(row.run.control, Request(control.STOP)),
+            lambda: row.run.requests.send(Request(control.STOP)),
             "Asked to stop.",
         )
 
@@ -265,7 +266,7 @@ class RunsScreen(Screen[None]):
         """Save the experiment of the run as a preset."""
         if row := self._current():
             try:
-                config = row.run.config()
+                config = row.run.config.read()
             except UserError as error:
                 complain(self, error)
             else:
