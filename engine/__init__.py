@@ -8,7 +8,7 @@
         "model": {"kind": "cnn"},
     })
     run = train(config.override(["train.epochs=5"]))  # here and now
-    print(run.read_report()["metrics"])
+    print(run.report.read()["metrics"])
 
 or in a process of its own, watched as it goes:
 

@@ -13,9 +13,12 @@ from engine.files.disk_space import why_not_written
 from engine.loggers.base import reported
 from engine.processes.identity import ProcessIdentity
 from engine.processes.signals import Terminated, Termination
-from engine.runs.directory import HEARTBEAT_SECONDS, RunDirectory
+from engine.processes.spawn import open_log
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, EventLog, Failed, Interrupted
+from engine.runs.log_file import trim_log
 from engine.runs.session import RunSession
+from engine.runs.status import HEARTBEAT_SECONDS
 
 Work = Callable[[RunSession], Event]
 """Trains; returns the event that ends the run, without writing it."""
@@ -27,14 +30,14 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
     Raises :class:`~engine.errors.RunError` when another process holds the run for longer than
     ``patience`` seconds. Exceptions of ``work`` are re-raised after a :class:`Failed` was written.
     """
-    with run.locked(patience):
+    with run.lock.hold(patience):
         termination = Termination()
         # A signal before the work is handled in it; one that comes after is too late.
         with termination.deferred(), termination.handled(), _beating(run), _log_of(run) as events:
             try:
                 with termination.heard():
-                    run.set_worker(ProcessIdentity.own())
-                    session = RunSession(run, run.config(), events, termination)
+                    run.status.set_worker(ProcessIdentity.own())
+                    session = RunSession(run, run.config.read(), events, termination)
                     with reported(session):
                         last = work(session)
             except UserError as error:
@@ -56,7 +59,7 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
 
 def _log_of(run: RunDirectory) -> EventLog:
     try:
-        return EventLog(run.events)
+        return EventLog(run.events.path)
     except OSError as error:
         raise RunError(f"Cannot write to the run {run.id}: {error.strerror}.") from error
 
@@ -75,7 +78,7 @@ def defect(error: Exception) -> str:
 
 def _note(run: RunDirectory) -> None:
     """Write the traceback to the run's log."""
-    with contextlib.suppress(OSError), run.open_log() as log:
+    with contextlib.suppress(OSError), open_log(run.log) as log:
         log.write(traceback.format_exc().encode(errors="replace"))
 
 
@@ -94,7 +97,7 @@ def _beating(run: RunDirectory) -> Iterator[None]:
 def _beat(run: RunDirectory, ended: threading.Event) -> None:
     while True:
         with contextlib.suppress(OSError):  # a full or vanished disk ends the run by itself
-            run.beat()
-            run.trim_log()
+            run.status.beat()
+            trim_log(run.log)
         if ended.wait(HEARTBEAT_SECONDS):
             return

@@ -75,7 +75,7 @@ def train_in_ranks(session: RunSession) -> Event:
 
     def asked() -> bool:
         # No process is training yet that could stop and save something.
-        return termination.asked() or control.waits(run.control, control.STOP)
+        return termination.asked() or run.requests.waits(control.STOP)
 
     with rendezvous.gathered(run, train) as others:
         if train.machines > 1:
@@ -101,7 +101,7 @@ def join(run: RunDirectory, node: int, wanted: Callable[[], bool]) -> None:
     When ``wanted`` turns false, this node's processes are ended and the main node is notified.
     Raises :class:`TrainingError` for an error here, or when the main node is lost.
     """
-    train = run.config().train
+    train = run.config.read().train
     first = rendezvous.Other(run, node)
     try:
         while first.next_attempt(wanted):
@@ -152,7 +152,7 @@ def _local_processes(run: RunDirectory, train: TrainConfig, node: int) -> _Local
 
 def report_file(run: RunDirectory, rank: int) -> Path:
     """Return the file of a process's events: for rank 0 the run's own."""
-    return run.events if rank == 0 else run.ranks / f"{rank}.jsonl"
+    return run.events.path if rank == 0 else run.ranks / f"{rank}.jsonl"
 
 
 def write_final_event(run: RunDirectory, rank: int, event: Event) -> None:

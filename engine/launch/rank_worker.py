@@ -76,7 +76,7 @@ def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int
     from engine.training.run import train_beside
 
     try:
-        session = RunSession(rank.run, rank.run.config(), events, termination)
+        session = RunSession(rank.run, rank.run.config.read(), events, termination)
         return 0, train_beside(session, rank.number, rank.size, rank.rendezvous)
     except UserError as error:
         return MENDABLE, Failed(message=str(error))

@@ -15,7 +15,8 @@ from engine.processes.signals import held_back
 from engine.processes.spawn import spawn
 from engine.runs import control
 from engine.runs.control import Request
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
+from engine.runs.status import State
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Handle:
 
     def stop(self) -> None:
         """Ask the run to stop and keep its model."""
-        control.send(self.run.control, Request(control.STOP))
+        self.run.requests.send(Request(control.STOP))
 
 
 def launch(config: RunConfig, folder: Path | None = None) -> Handle:
@@ -46,10 +47,10 @@ def start(run: RunDirectory, environment: Mapping[str, str] | None = None) -> Ha
     Raises :class:`RunError`, also when another process works on the run already.
     """
     # Held until the worker is recorded: of several that start it at once, only one succeeds.
-    with run.locked():
-        if run.state() is State.RUNNING:
+    with run.lock.hold():
+        if run.status.state() is State.RUNNING:
             raise RunError(f"Another process already works on the run {run.id}.")
-        for request in control.take(run.control):
+        for request in run.requests.take():
             del request  # requests to an earlier worker are not meant for this one
         try:
             path = str(run.path.absolute())
@@ -58,7 +59,7 @@ def start(run: RunDirectory, environment: Mapping[str, str] | None = None) -> Ha
         except OSError as error:
             raise RunError(f"Cannot start the worker of {run.id}: {error.strerror}.") from error
         try:
-            run.set_worker(ProcessIdentity.of(process.pid))
+            run.status.set_worker(ProcessIdentity.of(process.pid))
         except OSError as error:
             process.kill()  # no record of it would exist
             process.wait()

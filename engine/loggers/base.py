@@ -45,7 +45,7 @@ DESTINATIONS: Mapping[str, Callable[[RunSession], Destination]] = {
 @contextmanager
 def reported(session: RunSession) -> Iterator[None]:
     """Pass on what happens within the block; raises ``UserError`` before anything has happened."""
-    log = session.run.events
+    log = session.run.events.path
     begin = log.stat().st_size
     ended = threading.Event()
     threads = [

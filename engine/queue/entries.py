@@ -30,7 +30,8 @@ from engine.files.paths import queue_folder, runs_folder
 from engine.processes.identity import ProcessIdentity
 from engine.processes.lock import locked
 from engine.processes.spawn import spawn
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
+from engine.runs.status import State
 
 _counter = count()
 
@@ -101,7 +102,7 @@ def remove(run_id: str) -> RunDirectory:
             which = "no run" if not found else f"{len(found)} runs"
             raise RunError(f"The queue has {which} called {run_id[:80]!r}.")
         entry = found[0]
-        if entry.run.state() is State.RUNNING:
+        if entry.run.status.state() is State.RUNNING:
             raise RunError(
                 f"The run {entry.run.id} has begun.", f"`dltui stop {entry.run.id}` stops it."
             )

@@ -18,7 +18,7 @@ from engine.launch.start import Handle, start
 from engine.processes.signals import Termination
 from engine.queue import entries as queue
 from engine.queue.entries import Entry
-from engine.runs.directory import State
+from engine.runs.status import State
 
 _POLL_SECONDS = 0.5
 _MOST_STARTS = 5
@@ -53,7 +53,7 @@ class QueueWorker:
 
     def _done(self, entry: Entry) -> bool:
         """Whether the run needs the queue no more; then it leaves it."""
-        state = entry.run.state()
+        state = entry.run.status.state()
         if state is State.RUNNING or (state in _WAITS and entry.starts < _MOST_STARTS):
             return False
         if entry.starts:
@@ -65,10 +65,10 @@ class QueueWorker:
         """Start the next runs in the places that are free."""
         free = list(self._places)
         for entry in entries:
-            if entry.run.state() is State.RUNNING and free:
+            if entry.run.status.state() is State.RUNNING and free:
                 free.remove(entry.device if entry.device in free else free[-1])
         for entry in entries:
-            if free and entry.run.state() in _WAITS:
+            if free and entry.run.status.state() in _WAITS:
                 self._start(replace(entry, starts=entry.starts + 1, device=free.pop(0)))
 
     def _start(self, entry: Entry) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 from engine.errors import RunError
 from engine.files import atomic, safe_json
+from engine.files.plain_paths import changed
 from engine.files.sanitize import plain
-from engine.runs.directory import RunDirectory, changed
+from engine.runs.directory import RunDirectory
 
 MOST_TAGS = 20
 LONGEST_TAG = 32

@@ -80,7 +80,7 @@ class Comparison:
 def compare(runs: Sequence[RunDirectory]) -> Comparison:
     """Compare runs. Raises :class:`RunError` for one that cannot be read."""
     summaries = tuple(map(summarize, runs))
-    configs = [run.config() for run in runs]
+    configs = [run.config.read() for run in runs]
     tasks = list(dict.fromkeys(config.task.kind for config in configs))
     metrics = common_metrics(configs)
     note = ""

@@ -41,40 +41,47 @@ class Request:
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
-def send(folder: Path, request: Request) -> None:
-    """Write a request to ``folder``. Raises ``OSError``."""
-    name = f"{time.time_ns():020d}-{os.getpid()}-{next(_counter)}.json"
-    atomic.write_json(folder / name, {"action": request.action, "arguments": request.arguments})
+class Requests:
+    """The requests of one run: a folder with a file for each that is pending."""
 
+    __slots__ = ("path",)
 
-def waits(folder: Path, action: str) -> bool:
-    """Return whether a request for ``action`` is pending."""
-    for path in folder.glob("*.json"):
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def send(self, request: Request) -> None:
+        """Write a request. Raises ``OSError``."""
+        name = f"{time.time_ns():020d}-{os.getpid()}-{next(_counter)}.json"
+        record = {"action": request.action, "arguments": request.arguments}
+        atomic.write_json(self.path / name, record)
+
+    def waits(self, action: str) -> bool:
+        """Return whether a request for ``action`` is pending."""
+        for path in self.path.glob("*.json"):
+            try:
+                content = safe_json.loads(path.read_bytes())
+            except (OSError, ValueError):
+                continue
+            if isinstance(content, dict) and content.get("action") == action:
+                return True
+        return False
+
+    def take(self) -> Iterator[Request]:
+        """Yield the requests in their order, each removed before it is yielded."""
         try:
-            content = safe_json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            continue
-        if isinstance(content, dict) and content.get("action") == action:
-            return True
-    return False
-
-
-def take(folder: Path) -> Iterator[Request]:
-    """Yield the requests in their order, each removed before it is yielded."""
-    try:
-        names = sorted(path.name for path in folder.glob("*.json"))
-    except OSError:
-        return
-    for name in names:
-        path = folder / name
-        try:
-            content = safe_json.loads(path.read_bytes())
-            path.unlink()
-        except FileNotFoundError:
-            continue
-        except ValueError:
-            path.unlink(missing_ok=True)
-            continue
-        if isinstance(content, dict) and isinstance(content.get("action"), str):
-            arguments = content.get("arguments")
-            yield Request(content["action"], arguments if isinstance(arguments, dict) else {})
+            names = sorted(path.name for path in self.path.glob("*.json"))
+        except OSError:
+            return
+        for name in names:
+            path = self.path / name
+            try:
+                content = safe_json.loads(path.read_bytes())
+                path.unlink()
+            except FileNotFoundError:
+                continue
+            except ValueError:
+                path.unlink(missing_ok=True)
+                continue
+            if isinstance(content, dict) and isinstance(content.get("action"), str):
+                arguments = content.get("arguments")
+                yield Request(content["action"], arguments if isinstance(arguments, dict) else {})

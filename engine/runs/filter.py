@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from engine.errors import UserError
-from engine.runs.directory import State
+from engine.runs.status import State
 from engine.runs.summary import RunSummary
 
 Test = Callable[[RunSummary], bool]

@@ -61,5 +61,5 @@ class Follower:
 def read_history(run: RunDirectory) -> History:
     """Return a run's history so far; a long run is downsampled as in :meth:`Follower.catch_up`."""
     history = History()
-    Follower(run.events).catch_up(history)
+    Follower(run.events.path).catch_up(history)
     return history

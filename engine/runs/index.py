@@ -15,7 +15,8 @@ from typing import Any
 
 from engine.files import atomic, safe_json
 from engine.runs.annotations import Annotations
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
+from engine.runs.status import State
 from engine.runs.summary import RunSummary
 
 _FILE = ".index.json"

@@ -8,7 +8,8 @@ from pathlib import Path
 from engine.config.run_config import RunConfig
 from engine.errors import RunError
 from engine.processes.lock import locked
-from engine.runs.directory import RunDirectory, State, each_run
+from engine.runs.directory import RunDirectory, each_run
+from engine.runs.status import State
 
 
 def newest_like(folder: Path, config: RunConfig) -> RunDirectory | None:
@@ -32,9 +33,12 @@ def _is_like(run: RunDirectory, wanted: dict[str, object]) -> bool:
     # A run of another version, or a damaged one, cannot be resumed.
     with contextlib.suppress(RunError):
         # The name first: of thousands of runs, few are read as a whole.
-        return f'name = "{wanted["name"]}"' in run.read_config() and run.config().values() == wanted
+        return (
+            f'name = "{wanted["name"]}"' in run.config.text()
+            and run.config.read().values() == wanted
+        )
     return False
 
 
 def _counts(run: RunDirectory) -> bool:
-    return run.state() is not State.FAILED or any(run.checkpoints.glob("step-*"))
+    return run.status.state() is not State.FAILED or any(run.checkpoints.glob("step-*"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import ENDINGS, Event
 from engine.runs.follower import Follower
+from engine.runs.status import State
 
 _POLL_SECONDS = 0.2
 
@@ -18,12 +19,12 @@ def stream(run: RunDirectory) -> Iterator[Event]:
     It ends with the run, also with one whose process exited without an error message. Leaving it
     early does not touch the run.
     """
-    follower = Follower(run.events)
+    follower = Follower(run.events.path)
     while True:
-        over = run.state() not in (State.QUEUED, State.RUNNING)  # asked before reading
+        over = run.status.state() not in (State.QUEUED, State.RUNNING)  # asked before reading
         for event in follower.new():
             yield event
-            if isinstance(event, ENDINGS) and run.state().ended:
+            if isinstance(event, ENDINGS) and run.status.state().ended:
                 return
         if over:
             return

@@ -24,8 +24,9 @@ from engine.config.tasks.registry import TASKS
 from engine.errors import RunError
 from engine.files import safe_toml
 from engine.runs.annotations import NOTHING_NOTED, Annotations, read_annotations
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Event, Finished, Progress, Stopped
+from engine.runs.status import State
 
 _OVERLAP = 64 * 1024
 """Bytes that are read again, since the last line may have been incomplete."""
@@ -98,7 +99,7 @@ def summarize(run: RunDirectory, before: RunSummary | None = None) -> RunSummary
     ``before`` is an earlier summary: only newer events are read.
     """
     size = _size(run)
-    first, (state, last) = run.first(), run.standing()
+    first, (state, last) = run.events.first(), run.status.standing()
     started = first.time if first is not None else _made(run)
     shown = _shown(run)
     return RunSummary(
@@ -121,7 +122,7 @@ def summarize(run: RunDirectory, before: RunSummary | None = None) -> RunSummary
 
 def _size(run: RunDirectory) -> int:
     try:
-        return os.stat(f"{run.path}/events.jsonl").st_size  # noqa: PTH116 — as in run_directory
+        return os.stat(f"{run.path}/events.jsonl").st_size  # noqa: PTH116 — as in plain_paths
     except OSError:
         return 0
 
@@ -134,7 +135,7 @@ def _made(run: RunDirectory) -> float:
 
 
 def _done(run: RunDirectory) -> float | None:
-    last = run.last_of(Progress)
+    last = run.events.last(Progress)
     return last.step / last.steps if isinstance(last, Progress) and last.steps else None
 
 
@@ -145,7 +146,7 @@ def _metrics(
     if isinstance(last, Finished | Stopped) and last.metrics:
         return _numbers(last.metrics)
     after = max(0, before.scanned - _OVERLAP) if before is not None else 0
-    for event in run.newest(Evaluated, after=after):
+    for event in run.events.newest(Evaluated, after=after):
         if isinstance(event, Evaluated) and event.best:
             return _numbers(event.metrics)
     return before.metrics if before is not None else {}
@@ -174,8 +175,8 @@ def _shown(run: RunDirectory) -> _Shown:
     most runs are the same. So only what is shown is read, each different text once.
     """
     try:
-        text = run.read_config()
-        return _quickly(text) or _described(run.config())
+        text = run.config.text()
+        return _quickly(text) or _described(run.config.read())
     except RunError as error:
         return _Shown(run.id, problem=str(error))
 

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 from engine.errors import RunError
-from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, all_runs
+from engine.runs.status import State
 
 _FOLDER = ".trash"
 
@@ -19,10 +20,10 @@ def trash_folder(folder: Path) -> Path:
 
 def discard(run: RunDirectory) -> RunDirectory:
     """Move a run into the trash. Raises :class:`RunError`, for example while it is training."""
-    if run.state() is State.RUNNING:
+    if run.status.state() is State.RUNNING:
         raise RunError(f"The run {run.id} is still running.", "Stop it before it is deleted.")
     trash = trash_folder(run.path.parent)
-    with run.locked():
+    with run.lock.hold():
         return _move(run, trash)
 
 

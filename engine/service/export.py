@@ -91,7 +91,7 @@ def answer(run: str, destination: str, form: str) -> dict[str, Any]:
 def _finished(run: RunDirectory) -> Finished:
     task, fitted, network = load_exported(run.model, _CPU)
     batch = _some_batch(task, fitted)
-    metrics = (run.read_report() or {}).get("metrics") or {}
+    metrics = (run.report.read() or {}).get("metrics") or {}
     return Finished(run.model, task, fitted, network, batch, metrics)
 
 

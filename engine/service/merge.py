@@ -244,7 +244,7 @@ def _tell(run: RunDirectory, wanted: Combination, runs: Sequence[str]) -> None:
     """Record the run's origin where runs are listed and shown."""
     parts = [f"{name} × {weight:g}" for name, weight in zip(runs, wanted.weights, strict=True)]
     text = f"Combined by {wanted.method}: {', '.join(parts)}."
-    with EventLog(run.events) as events:
+    with EventLog(run.events.path) as events:
         events.write(Log(level="info", message=text))
         events.write(Finished(step=0, seconds=0.0, reason=_RESULT))
     write_annotations(run, Annotations(tags=(_RESULT,), note=text))

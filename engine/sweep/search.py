@@ -28,10 +28,11 @@ from engine.errors import ConfigError, Problem, RunError
 from engine.launch.start import start
 from engine.runs import control
 from engine.runs.control import Request
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated
 from engine.runs.follower import Follower
 from engine.runs.history import History
+from engine.runs.status import State
 from engine.sweep import table
 from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.space import Dimension, Range, as_texts, place
@@ -97,7 +98,7 @@ class Search:
                 self._show()
             elif self._sweep.asked_to_stop():
                 for going in self._going:
-                    control.send(going.run.control, Request(control.STOP))
+                    going.run.requests.send(Request(control.STOP))
             time.sleep(POLL_SECONDS)
         self._weigh(final=True)
         self._show()
@@ -120,7 +121,7 @@ class Search:
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
             run = RunDirectory(self._runs / trial.user_attrs.get("run", ""))
             if "run" in trial.user_attrs and run.path.is_dir():
-                self._going.append(_Going(trial.number, run, None, Follower(run.events)))
+                self._going.append(_Going(trial.number, run, None, Follower(run.events.path)))
             else:
                 self._study.tell(trial.number, state=TrialState.FAIL)
 
@@ -139,11 +140,11 @@ class Search:
         run = RunDirectory.create(self._runs, config)
         trial.set_user_attr("run", run.id)
         start(run)
-        self._going.append(_Going(trial.number, run, trial, Follower(run.events)))
+        self._going.append(_Going(trial.number, run, trial, Follower(run.events.path)))
 
     def _over(self, going: _Going) -> bool:
         """Read the run's events; returns whether it is over and reported to the study."""
-        ended = going.run.state()  # before reading, so that no final event is missed
+        ended = going.run.status.state()  # before reading, so that no final event is missed
         for event in going.follower.new():
             going.history.apply(event)
             if isinstance(event, Evaluated) and event.split == "validation":
@@ -174,7 +175,7 @@ class Search:
         going.trial.report(value, round(_WHOLE * event.step / max(1, trained.steps)))
         if going.trial.should_prune():
             going.pruned = True
-            control.send(going.run.control, Request(control.STOP))
+            going.run.requests.send(Request(control.STOP))
 
     def _weigh(self, final: bool = False) -> None:
         """Find what made the difference so far; of very many trials, only at the end."""

@@ -10,7 +10,6 @@ from torch import nn
 from engine.artifacts.build import build_network, keep_initial
 from engine.data.raw import TRAIN, VALIDATION
 from engine.errors import TrainingError
-from engine.runs import control
 from engine.runs.events import Model
 from engine.training import shardable
 from engine.training.checkpoint_writer import Saver
@@ -104,7 +103,7 @@ def _outlets(training: TrainingSession, saver: Saver) -> Outlets:
 
     return Outlets(
         training.session.events.write,
-        lambda: control.take(run.control) if group.leads else iter(()),
+        lambda: run.requests.take() if group.leads else iter(()),
         saver.save,
         training.session.termination.asked,
         go_back,

@@ -33,7 +33,7 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
         metrics = {split: finite_all(result.metrics) for split, result in evaluations.items()}
         export(run.model, task, material.fitted, network, run.initial_adapter, metrics)
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
-        atomic.write_json(run.report, _report(run.id, trainer, material, ending, evaluations))
+        atomic.write_json(run.report.path, _report(run.id, trainer, material, ending, evaluations))
     except OSError as error:
         raise TrainingError(f"Cannot write the results to {run.path}: {error.strerror}.") from error
     final = finite_all(decisive.metrics)

@@ -73,7 +73,7 @@ def make_run(home: object) -> MakeRun:
             }
         )
         run = RunDirectory.create(runs_folder(), config)
-        log = EventLog(run.events)
+        log = EventLog(run.events.path)
         for event in events:
             log.write(event)
         log.close()

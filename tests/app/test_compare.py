@@ -84,16 +84,18 @@ async def test_a_run_that_goes_on_is_drawn_as_it_goes(
 ) -> None:
     make_run("one", [*training(), finished()])
     going = make_run("two", training(trained=1))
-    going.set_worker(ProcessIdentity.own())
+    going.status.set_worker(ProcessIdentity.own())
     app = DltuiApp()
     async with app.run_test(size=(120, 40)) as pilot:
         await compared(pilot, app, until)
         chart = app.screen.query_one(SeriesChart)
         await until(pilot, lambda: sorted(len(c.points) for c in chart._curves) == [1, 4])
-        with going.events.open("a") as file:
-            file.write(all_runs(runs_folder())[0].events.read_text().splitlines()[-2] + "\n")
-        lines = [line for line in going.events.read_text().splitlines() if '"evaluated"' in line]
-        with going.events.open("a") as file:
+        with going.events.path.open("a") as file:
+            file.write(all_runs(runs_folder())[0].events.path.read_text().splitlines()[-2] + "\n")
+        lines = [
+            line for line in going.events.path.read_text().splitlines() if '"evaluated"' in line
+        ]
+        with going.events.path.open("a") as file:
             file.write(lines[-1].replace('"step":10', '"step":20') + "\n")
         await until(pilot, lambda: min(len(c.points) for c in chart._curves) >= 2)
 
@@ -123,7 +125,7 @@ async def test_hostile_metrics_and_tags_are_only_shown(
     for name in ("one", "two"):
         run = make_run(name, [*training(), finished()])
         write_annotations(run, Annotations(("[red]x[/red]", "[@click=app.quit]y"), "\x1b[2Jnote"))
-        with run.events.open("a") as file:
+        with run.events.path.open("a") as file:
             file.write('{"event":"evaluated","step":1,"epoch":1,"split":"validation",'
                        '"metrics":{"[bold]\\u001b[2J":1.0},"best":true}\n')  # fmt: skip
     app = DltuiApp()

@@ -121,7 +121,7 @@ def screens(make_run: Any, training: Any, finished: Any) -> Callable[[str], dict
         going = make_run("going", training())
         going.log.write_text(f"{text}\n{text}\n")
         done = make_run("done", [*training(), finished()])
-        done.report.write_text(json.dumps(report(done, text)))
+        done.report.path.write_text(json.dumps(report(done, text)))
         options = {text: text, "other": text}
         return {
             "runs": lambda: None,

@@ -8,9 +8,9 @@ from textual.widgets import TabbedContent
 from engine.config.run_config import RunConfig
 from engine.launch.start import launch
 from engine.processes.identity import ProcessIdentity
-from engine.runs.control import CHECKPOINT, EVALUATE, STOP, take
-from engine.runs.directory import State
+from engine.runs.control import CHECKPOINT, EVALUATE, STOP
 from engine.runs.events import Evaluated, EventLog, Failed, Progress, Started
+from engine.runs.status import State
 from tui.app import DltuiApp
 from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.results import ResultsScreen
@@ -18,7 +18,7 @@ from tui.screens.runs.screen import RunsScreen
 
 
 def append(run, *events) -> None:
-    log = EventLog(run.events)
+    log = EventLog(run.events.path)
     for event in events:
         log.write(event)
     log.close()
@@ -28,7 +28,7 @@ def append(run, *events) -> None:
 def going(make_run, training):
     """A run of four epochs after its second, whose worker lives."""
     run = make_run("going", training(trained=2))
-    run.set_worker(ProcessIdentity.own())
+    run.status.set_worker(ProcessIdentity.own())
     return run
 
 
@@ -114,8 +114,10 @@ async def test_controls_leave_requests(going, until) -> None:
         screen = app.screen
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
         await pilot.press("c", "e", "s", "y")
-        await until(pilot, lambda: app.screen is screen and len(list(going.control.iterdir())) == 3)
-    assert [request.action for request in take(going.control)] == [CHECKPOINT, EVALUATE, STOP]
+        await until(
+            pilot, lambda: app.screen is screen and len(list(going.requests.path.iterdir())) == 3
+        )
+    assert [request.action for request in going.requests.take()] == [CHECKPOINT, EVALUATE, STOP]
 
 
 async def test_overfitting_is_said_in_words(going, until, text_of) -> None:
@@ -147,7 +149,7 @@ async def test_leaving_says_that_the_run_goes_on(going, until, text_of) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
         await until(pilot, lambda: "going was resumed" in text_of(pilot))
-    assert going.state() is State.RUNNING
+    assert going.status.state() is State.RUNNING
 
 
 async def test_any_size_is_survived(going, until, text_of) -> None:

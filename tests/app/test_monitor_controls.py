@@ -6,7 +6,7 @@ import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 
 from engine.processes.identity import ProcessIdentity
-from engine.runs.control import CONTINUE, EPOCHS, LEARNING_RATE, PAUSE, Request, take
+from engine.runs.control import CONTINUE, EPOCHS, LEARNING_RATE, PAUSE, Request
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Controlled, Event, EventLog, Failed, Finished, Progress
 from tui.app import DltuiApp
@@ -16,13 +16,13 @@ from tui.screens.monitor.screen import MonitorScreen
 
 
 def append(run: RunDirectory, *events: Event) -> None:
-    with EventLog(run.events) as log:
+    with EventLog(run.events.path) as log:
         for event in events:
             log.write(event)
 
 
 def requests(run: RunDirectory) -> list[Request]:
-    return list(take(run.control))
+    return list(run.requests.take())
 
 
 def progress(phase: str) -> Progress:
@@ -35,7 +35,7 @@ def progress(phase: str) -> Progress:
 def going(make_run, training):
     """A run of four epochs after its second, whose worker lives."""
     run = make_run("going", training(trained=2))
-    run.set_worker(ProcessIdentity.own())
+    run.status.set_worker(ProcessIdentity.own())
     return run
 
 
@@ -69,7 +69,7 @@ async def test_a_learning_rate_is_checked_while_it_is_typed(going, until, text_o
         assert isinstance(app.screen, AskValueScreen)
         await pilot.press("backspace", "backspace", *"3e-4", "enter")
         await until(pilot, lambda: "learning rate 0.0003: asked" in text_of(pilot))
-        await until(pilot, lambda: list(going.control.glob("*.json")))
+        await until(pilot, lambda: list(going.requests.path.glob("*.json")))
     assert requests(going) == [Request(LEARNING_RATE, {"value": 3e-4})]
 
 
@@ -80,7 +80,7 @@ async def test_epochs_are_not_fewer_than_were_begun(going, until, text_of) -> No
         await pilot.press("E", "backspace", *"1")
         await until(pilot, lambda: "it cannot have fewer" in text_of(pilot))
         await pilot.press("backspace", *"12", "enter")
-        await until(pilot, lambda: list(going.control.glob("*.json")))
+        await until(pilot, lambda: list(going.requests.path.glob("*.json")))
     assert requests(going) == [Request(EPOCHS, {"value": 12})]
 
 
@@ -95,7 +95,7 @@ async def test_one_key_pauses_and_goes_on(going, until, text_of) -> None:
         await pilot.press("p")
         append(going, Controlled(request=CONTINUE, message="Goes on."), progress("train"))
         await until(pilot, lambda: "▶ running" in text_of(pilot) and "p Pause" in text_of(pilot))
-        await until(pilot, lambda: len(list(going.control.glob("*.json"))) == 2)
+        await until(pilot, lambda: len(list(going.requests.path.glob("*.json"))) == 2)
     assert [request.action for request in requests(going)] == [PAUSE, CONTINUE]
 
 
@@ -153,7 +153,7 @@ async def test_the_terminals_title_shows_progress_and_is_given_back(
     make_run, training, until, text_of, written
 ) -> None:
     run = make_run("titled", training(trained=2))
-    run.set_worker(ProcessIdentity.own())
+    run.status.set_worker(ProcessIdentity.own())
     app = DltuiApp(run.id)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "\x1b[22;0t\x1b]0;▶ 50% titled\x07" in written)

@@ -9,7 +9,7 @@ import pytest
 from engine.config.run_config import RunConfig
 from engine.launch.start import launch
 from engine.processes.identity import ProcessIdentity
-from engine.runs.control import STOP, Request, send
+from engine.runs.control import STOP, Request
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Event, EventLog, Log, Resources, Samples
 from tui.app import DltuiApp
@@ -25,7 +25,7 @@ _GPU = {
 
 
 def append(run: RunDirectory, *events: Event) -> None:
-    with EventLog(run.events) as log:
+    with EventLog(run.events.path) as log:
         for event in events:
             log.write(event)
 
@@ -39,7 +39,7 @@ def machine(cpu: float, **more: object) -> Resources:
 def going(make_run, training):
     """A run of four epochs after its second, whose worker lives."""
     run = make_run("going", training(trained=2))
-    run.set_worker(ProcessIdentity.own())
+    run.status.set_worker(ProcessIdentity.own())
     return run
 
 
@@ -248,6 +248,6 @@ async def test_a_real_run_is_watched_through_every_size_and_panel(home, until, t
             await pilot.press("1", "plus", "h", "w", "y")
         await until(pilot, lambda: "▶ running" in text_of(pilot))
         assert app.screen.query_one(LogPanel)
-        send(handle.run.control, Request(STOP))
+        handle.run.requests.send(Request(STOP))
         await until(pilot, lambda: "■ stopped" in text_of(pilot))
     assert handle.wait(60) == 0

@@ -16,7 +16,8 @@ from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import RunConfig
 from engine.files.paths import runs_folder
 from engine.queue import entries
-from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, all_runs
+from engine.runs.status import State
 from engine.service.client import Superseded
 from tui.app import DltuiApp
 from tui.screens.dialogs.confirm import ConfirmScreen
@@ -74,7 +75,7 @@ def role(text: str, column: str) -> str:
 
 def end(run: RunDirectory) -> None:
     """End the worker of a run that has served its purpose."""
-    worker = run.worker()
+    worker = run.status.worker()
     assert worker is not None
     if worker.alive():
         os.killpg(worker.pid, signal.SIGKILL)
@@ -92,7 +93,7 @@ async def test_a_preset_is_loaded_changed_and_started(size, until) -> None:
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
         run = all_runs(runs_folder())[0]
         end(run)
-    assert run.config() == load_preset(find_preset("digits-cnn"), ["train.epochs=1"])
+    assert run.config.read() == load_preset(find_preset("digits-cnn"), ["train.epochs=1"])
 
 
 async def test_the_empty_start_can_be_started_at_once(until) -> None:
@@ -103,7 +104,10 @@ async def test_the_empty_start_can_be_started_at_once(until) -> None:
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
         run = all_runs(runs_folder())[0]
         end(run)
-    assert (run.config().task.kind, run.config().data.label) == ("image_classification", "digits")
+    assert (run.config.read().task.kind, run.config.read().data.label) == (
+        "image_classification",
+        "digits",
+    )
 
 
 async def test_a_run_can_be_left_to_the_queue(until, text_of) -> None:
@@ -114,7 +118,7 @@ async def test_a_run_can_be_left_to_the_queue(until, text_of) -> None:
         await pilot.press("ctrl+l")
         await until(pilot, lambda: app.screen is home)
         await until(pilot, lambda: "waits in" in text_of(pilot))
-    assert [entry.run.state() for entry in entries.entries()] == [State.QUEUED]
+    assert [entry.run.status.state() for entry in entries.entries()] == [State.QUEUED]
 
 
 async def test_another_domain_brings_its_task_model_and_data(until) -> None:

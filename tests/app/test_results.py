@@ -36,7 +36,7 @@ def done(make_run, training, finished):
         "baseline": {"name": "boosting", "metrics": {"accuracy": 0.8125}},
         "views": [view.record() for view in VIEWS] + [{"form": "unheard of", "title": "x"}],
     }
-    run.report.write_text(json.dumps(report))
+    run.report.path.write_text(json.dumps(report))
     return run
 
 
@@ -65,7 +65,7 @@ async def test_metrics_stand_beside_the_baseline(done, until, text_of) -> None:
 async def test_files_are_named(done, until, text_of) -> None:
     app = DltuiApp(done.id)
     async with app.run_test(size=(200, 60)) as pilot:
-        await until(pilot, lambda: str(done.report) in text_of(pilot))
+        await until(pilot, lambda: str(done.report.path) in text_of(pilot))
 
 
 async def test_each_view_is_shown_by_its_number(done, until, text_of) -> None:
@@ -85,7 +85,7 @@ async def test_each_view_is_shown_by_its_number(done, until, text_of) -> None:
 
 async def test_an_empty_report_is_shown(make_run, training, finished, until, text_of) -> None:
     run = make_run("bare", [*training(), finished()])
-    run.report.write_text("{}")
+    run.report.path.write_text("{}")
     app = DltuiApp(run.id)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
@@ -94,7 +94,7 @@ async def test_an_empty_report_is_shown(make_run, training, finished, until, tex
 
 async def test_a_damaged_report_is_said(make_run, training, finished, until, text_of) -> None:
     run = make_run("damaged", [*training(), finished()])
-    run.report.write_text('{"metrics": ')
+    run.report.path.write_text('{"metrics": ')
     app = DltuiApp(run.id)
     async with app.run_test(size=(120, 24), notifications=True) as pilot:
         await until(pilot, lambda: "Cannot read" in text_of(pilot))

@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from engine.files.paths import runs_folder
 from engine.processes.identity import ProcessIdentity
-from engine.runs.control import STOP, take
+from engine.runs.control import STOP
 from engine.runs.directory import all_runs
 from engine.runs.events import EventLog, Failed
 from tui.app import DltuiApp, farewell
@@ -53,10 +53,10 @@ async def test_a_new_run_and_its_end_appear(make_run, training, until, text_of) 
     async with app.run_test(size=(120, 24)) as pilot:
         await until(pilot, lambda: names(app) == ["first"])
         second = make_run("second", training(trained=1))
-        second.set_worker(ProcessIdentity.own())
+        second.status.set_worker(ProcessIdentity.own())
         await until(pilot, lambda: sorted(names(app)) == ["first", "second"])
         await until(pilot, lambda: "▶ 25%" in text_of(pilot))
-        log = EventLog(second.events)
+        log = EventLog(second.events.path)
         log.write(Failed(message="no memory"))
         log.close()
         await until(pilot, lambda: "✗ failed" in text_of(pilot))
@@ -77,17 +77,17 @@ async def test_words_of_the_filter_must_all_be_found(make_run, until) -> None:
 
 async def test_stop_asks_first_and_leaves_a_request(make_run, training, until) -> None:
     run = make_run("going", training(trained=1))
-    run.set_worker(ProcessIdentity.own())
+    run.status.set_worker(ProcessIdentity.own())
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: names(app))
         await pilot.press("s", "n")
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-        assert list(take(run.control)) == []
+        assert list(run.requests.take()) == []
         await pilot.press("y")
-        await until(pilot, lambda: any(run.control.iterdir()))
-    assert [request.action for request in take(run.control)] == [STOP]
+        await until(pilot, lambda: any(run.requests.path.iterdir()))
+    assert [request.action for request in run.requests.take()] == [STOP]
 
 
 async def test_delete_asks_first_and_the_trash_can_be_emptied(
@@ -110,19 +110,19 @@ async def test_delete_asks_first_and_the_trash_can_be_emptied(
 
 async def test_a_running_run_is_not_deleted(make_run, training, until, text_of) -> None:
     run = make_run("going", training(trained=1))
-    run.set_worker(ProcessIdentity.own())
+    run.status.set_worker(ProcessIdentity.own())
     app = DltuiApp()
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: names(app))
         await pilot.press("d", "y")
         await until(pilot, lambda: "Stop it before it is" in text_of(pilot))
-    assert run.events.exists()
+    assert run.events.path.exists()
 
 
 async def test_enter_opens_the_monitor_or_the_results(make_run, training, finished, until) -> None:
     make_run("lost", training(trained=1))
     done = make_run("done", [*training(), finished()])
-    done.report.write_text('{"metrics": {"test": {"accuracy": 0.9}}, "metric": "accuracy"}')
+    done.report.path.write_text('{"metrics": {"test": {"accuracy": 0.9}}, "metric": "accuracy"}')
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(names(app)) == 2)
@@ -181,7 +181,7 @@ async def test_the_palette_does_what_the_keys_do(make_run, training, finished, u
 
 async def test_quitting_says_that_runs_go_on(make_run, training, until) -> None:
     run = make_run("going", training(trained=1))
-    run.set_worker(ProcessIdentity.own())
+    run.status.set_worker(ProcessIdentity.own())
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: names(app))
@@ -229,13 +229,13 @@ def test_the_terminal_is_given_back_after_stray_output(home) -> None:
 async def test_a_killed_run_is_resumed_by_a_key(make_run, training, until) -> None:
     run = make_run("killed", training(trained=1))
     gone = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    run.set_worker(ProcessIdentity.of(gone.pid))
+    run.status.set_worker(ProcessIdentity.of(gone.pid))
     os.kill(gone.pid, signal.SIGKILL)
     gone.wait()
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: names(app))
         await pilot.press("r")
-        await until(pilot, lambda: run.worker() and run.worker().pid != gone.pid)
-        worker = run.worker()
+        await until(pilot, lambda: run.status.worker() and run.status.worker().pid != gone.pid)
+        worker = run.status.worker()
         await until(pilot, lambda: not worker.alive())

@@ -104,7 +104,7 @@ def old_run(make_run: Any) -> Callable[..., RunDirectory]:
         run = make_run(name)
         folder = run.path.rename(runs_folder() / f"20200101-120000-{name}"[:64])
         run = RunDirectory(folder)
-        with EventLog(run.events) as log:
+        with EventLog(run.events.path) as log:
             for number, event in enumerate(events):
                 log.write(replace(event, time=NEW_YEAR_2020 + number))
         return run
@@ -114,7 +114,7 @@ def old_run(make_run: Any) -> Callable[..., RunDirectory]:
 
 def write_report(run: RunDirectory, name: str, views: list[Any]) -> None:
     """The report of a run, with ``name`` wherever one is."""
-    run.report.write_text(
+    run.report.path.write_text(
         json.dumps(
             {
                 "run": run.id, "metric": "accuracy", "ending": "completed", "best_epoch": 3.0,
@@ -300,7 +300,7 @@ def several(old_run, training, finished) -> Callable[..., list[RunDirectory]]:
         for place, name in enumerate(names):
             events = [spread(event, place) for event in training()]
             run = old_run(name, [*events, finished(0.9 + place / 1000)])
-            values = run.config().values()
+            values = run.config.read().values()
             values["train"] = {"learning_rate": 0.1 / (1 + place), "seed": place}
             (run.path / "config.toml").write_text(tomlkit.dumps(values))
             runs.append(run)
@@ -333,7 +333,7 @@ def going(old_run, training) -> Callable[..., RunDirectory]:
 
     def make(name: str = "digits-cnn", events: list[Event] | None = None) -> RunDirectory:
         run = old_run(name, training(trained=2) if events is None else events)
-        run.set_worker(ProcessIdentity.own())
+        run.status.set_worker(ProcessIdentity.own())
         return run
 
     return make

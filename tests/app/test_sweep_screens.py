@@ -141,12 +141,12 @@ async def test_a_sweep_is_begun_followed_and_stopped(until) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, SweepScreen))
         screen = pilot.app.screen
         await until(pilot, lambda: screen.query_one(Listing).items)
-        await until(pilot, lambda: all_runs(runs_folder())[0].events.exists())
+        await until(pilot, lambda: all_runs(runs_folder())[0].events.path.exists())
         await pilot.press("s")
         await until(pilot, lambda: not screen._searching)
     (run,) = all_runs(runs_folder())
-    assert run.config().train.epochs == 5000
-    assert run.state().ended
+    assert run.config.read().train.epochs == 5000
+    assert run.status.state().ended
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def first_update_of_a_script(row: str, folder: Path) -> float:
 
 def updates(run: RunDirectory) -> Iterator[Progress]:
     """What a run has told of its updates."""
-    told = run.events.read_text() if run.events.exists() else ""
+    told = run.events.path.read_text() if run.events.path.exists() else ""
     for line in told.splitlines():
         event = decode(line)
         if isinstance(event, Progress) and event.phase == "train":

@@ -42,7 +42,7 @@ def accuracy(preset: str, samples: int, data: Path) -> float:
         f"train.epochs={epochs}",
         "train.eval_steps=1000000",  # at the end only: no weights are picked by the validation data
     ]
-    report = train(load_preset(find_preset(preset), assignments)).read_report() or {}
+    report = train(load_preset(find_preset(preset), assignments)).report.read() or {}
     return float(report["metrics"]["validation"]["accuracy"])
 
 

@@ -171,7 +171,7 @@ def ours(exercise: Exercise, steps: int) -> float:
 def trained_by_engine(exercise: Exercise, steps: int) -> tuple[float, RunDirectory]:
     """Updates a second, and the run."""
     run = train(RunConfig.parse(exercise.values).override([f"train.max_steps={steps}"]))
-    events = [decode(line) for line in run.events.read_text().splitlines()]
+    events = [decode(line) for line in run.events.path.read_text().splitlines()]
     told = [e for e in events if isinstance(e, Progress) and e.phase == "train" and e.step >= WARM]
     last = next(event for event in told if event.step == steps)
     return (last.step - told[0].step) / (last.time - told[0].time), run

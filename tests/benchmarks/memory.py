@@ -156,7 +156,7 @@ def measure(shape: Shape, device: str) -> dict[str, Any]:
         handle = launch(config)
         if handle.wait():
             raise SystemExit(handle.run.log.read_text())
-        last = handle.run.last_of(Progress)
+        last = handle.run.events.last(Progress)
     assert isinstance(last, Progress)
     memory = told.record()["memory"]
     error = memory["total"] / last.memory - 1

@@ -148,7 +148,7 @@ def measure(kind: str, rows: int, folder: Path) -> dict[str, Any]:
     handle = launch(RunConfig.parse(values), folder / "runs")
     watch = Watch(handle.process.pid)
     if handle.wait():
-        raise SystemExit(handle.run.log.read_text() + str(handle.run.last_of()))
+        raise SystemExit(handle.run.log.read_text() + str(handle.run.events.last()))
     path.unlink()
     first, trained, ended = _moments(handle.run)
     phases = {
@@ -170,8 +170,10 @@ def measure(kind: str, rows: int, folder: Path) -> dict[str, Any]:
 
 def _moments(run: RunDirectory) -> tuple[float, float, float]:
     """When the first update and the last one were told of, and when the run ended."""
-    told = [e for e in run.newest(Progress) if isinstance(e, Progress) and e.phase == "train"]
-    ended = run.last_of(Finished)
+    told = [
+        e for e in run.events.newest(Progress) if isinstance(e, Progress) and e.phase == "train"
+    ]
+    ended = run.events.last(Finished)
     assert ended is not None
     return told[-1].time, told[0].time, ended.time
 

@@ -32,7 +32,7 @@ ROW = "BERT, 2 × 128, SST-2, batch 32"
 def by_dltui(exercise: Exercise, updates: int) -> dict[str, float]:
     """Seconds that the updates took, and the accuracy after them."""
     rate, run = trained_by_engine(exercise, updates)
-    newest = run.last_of(Evaluated)
+    newest = run.events.last(Evaluated)
     assert isinstance(newest, Evaluated)
     return {"seconds": updates / rate, "accuracy": newest.metrics["accuracy"]}
 

@@ -167,6 +167,6 @@ def no_run_is_left(home: Path) -> Iterator[None]:
 
     yield
     for run in all_runs(home / "runs"):
-        worker = run.worker()
+        worker = run.status.worker()
         if worker is not None and worker.alive():
             os.kill(worker.pid, signal.SIGKILL)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Progress
+from engine.runs.status import State
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 SHORT = ("train.max_steps=5", "compute.threads=1")
@@ -57,19 +58,19 @@ def test_programs_read_the_events_of_a_run_from_start_to_end(dltui: Call, home: 
     assert events[0]["event"] == "started"
     assert events[-1]["event"] == "finished"
     assert events[-1]["step"] == 5
-    assert ran.stdout == only_run(home).events.read_text()
+    assert ran.stdout == only_run(home).events.path.read_text()
 
 
 def test_a_detached_run_goes_on_and_can_be_stopped(dltui: Call, home: Path) -> None:
     left = dltui("run", "digits-cnn", "--detach", *ENDLESS)
     run = RunDirectory(home / "runs" / left.stdout.strip())
-    assert run.state() is State.RUNNING
-    wait_until(lambda: run.last_of(Progress) is not None)
+    assert run.status.state() is State.RUNNING
+    wait_until(lambda: run.events.last(Progress) is not None)
 
     stopped = dltui("stop", "digits-cnn")
 
     assert stopped.returncode == 0
-    wait_until(lambda: run.state() is State.STOPPED)
+    wait_until(lambda: run.status.state() is State.STOPPED)
     assert (run.model / "config.toml").is_file()
 
 
@@ -78,7 +79,7 @@ def test_a_run_in_this_very_process_writes_the_same_directory(dltui: Call, home:
 
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout.splitlines()[-1])["event"] == "finished"
-    assert only_run(home).state() is State.FINISHED
+    assert only_run(home).status.state() is State.FINISHED
 
 
 def test_a_run_that_fails_says_why_in_one_line(dltui: Call, tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ def test_ctrl_c_asks_the_run_to_stop_and_a_second_one_leaves(
 
     assert terminal.wait_for_exit() == 130
     assert "Stopping; the model is kept as it is now." in terminal.text
-    wait_until(lambda: only_run(home).state() is State.STOPPED)
+    wait_until(lambda: only_run(home).status.state() is State.STOPPED)
 
 
 def test_a_run_outlives_the_terminal_that_it_was_started_from(
@@ -145,9 +146,9 @@ def test_a_run_outlives_the_terminal_that_it_was_started_from(
     terminal.wait_for_exit()
 
     run = only_run(home)
-    read = run.events.stat().st_size
-    wait_until(lambda: run.events.stat().st_size > read)
-    assert run.state() is State.RUNNING
+    read = run.events.path.stat().st_size
+    wait_until(lambda: run.events.path.stat().st_size > read)
+    assert run.status.state() is State.RUNNING
 
 
 def test_a_run_is_written_down_as_a_page(dltui: Call, home: Path) -> None:

@@ -18,7 +18,8 @@ import tomlkit
 from safetensors.torch import load_file
 
 from engine.config.run_config import RunConfig
-from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, all_runs
+from engine.runs.status import State
 
 Open = Callable[..., Any]
 Call = Callable[..., subprocess.CompletedProcess[str]]
@@ -95,7 +96,7 @@ def test_a_table_of_one_s_own_becomes_a_model_that_answers(
 
     run = only_run(home)
     assert json.loads(dltui("predict", run.id, "width=7.1", "height=7", "--json").stdout)
-    config = run.config().values()
+    config = run.config.read().values()
     assert (config["task"]["target"], config["task"]["ignore"]) == ("kind", ["number"])
 
 
@@ -132,7 +133,7 @@ def test_layers_are_picked_for_lora_and_what_it_learned_is_merged(
     terminal.press("enter")
     terminal.wait_for("loaded back")
 
-    assert only_run(home).config().values()["adapter"]["target_modules"] == ["query", "value"]
+    assert only_run(home).config.read().values()["adapter"]["target_modules"] == ["query", "value"]
     weights = load_file(tmp_path / "films-merged" / "model.safetensors")
     before = load_file(small_encoder / "model.safetensors")
     changed = {name for name, weight in before.items() if not weights[name].equal(weight)}
@@ -193,8 +194,8 @@ def test_the_copied_command_is_the_same_run_when_it_is_pasted(
         "model": {"kind": "mlp"},
         "train": {"epochs": 2},
     }
-    assert only_run(home).config() == RunConfig.parse(values)
-    assert only_run(home).state() is State.FINISHED
+    assert only_run(home).config.read() == RunConfig.parse(values)
+    assert only_run(home).status.state() is State.FINISHED
 
 
 def write_preset(home: Path, name: str, data: Path, model: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from engine.runs.directory import State, all_runs
+from engine.runs.directory import all_runs
+from engine.runs.status import State
 
 Open = Callable[..., Any]
 Call = Callable[..., subprocess.CompletedProcess[str]]
@@ -100,7 +101,7 @@ def test_a_run_goes_on_when_the_program_is_left_and_is_watched_live_from_the_nex
     assert terminal.wait_for_exit() == 0
     assert b"1 run goes on" in terminal.output
     (run,) = all_runs(home / "runs")
-    assert run.state() is State.RUNNING
+    assert run.status.state() is State.RUNNING
 
     again = open_terminal()
     again.wait_for("1 run", "running")

@@ -20,8 +20,8 @@ from engine.errors import RunError
 from engine.files.paths import queue_folder
 from engine.queue import entries
 from engine.queue.worker import QueueWorker
-from engine.runs.directory import State
 from engine.runs.events import Progress, Started
+from engine.runs.status import State
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -63,11 +63,11 @@ def names() -> list[str]:
 
 def test_runs_start_one_after_another_in_the_order_in_which_they_came() -> None:
     runs = [entries.add(wine(name)) for name in ("zebra", "apple")]
-    assert [run.state() for run in runs] == [State.QUEUED] * 2
+    assert [run.status.state() for run in runs] == [State.QUEUED] * 2
     assert names() == [run.id for run in runs]
     assert entries.start().wait() == 0
-    assert [run.state() for run in runs] == [State.FINISHED] * 2
-    first_ends, second_starts = runs[0].last_of(), runs[1].last_of(Started)
+    assert [run.status.state() for run in runs] == [State.FINISHED] * 2
+    first_ends, second_starts = runs[0].events.last(), runs[1].events.last(Started)
     assert first_ends is not None
     assert second_starts is not None
     assert first_ends.time < second_starts.time
@@ -81,19 +81,19 @@ def test_the_death_of_everything_is_made_up_for_when_the_queue_is_started_again(
     wait_until(lambda: any(run.checkpoints.glob("step-*")))
     process.kill()
     process.wait()
-    assert run.state() is State.RUNNING, "the queue's death reached its run"
-    worker = run.worker()
+    assert run.status.state() is State.RUNNING, "the queue's death reached its run"
+    worker = run.status.worker()
     assert worker is not None
     os.kill(worker.pid, signal.SIGKILL)
-    wait_until(lambda: run.state() is State.LOST)
+    wait_until(lambda: run.status.state() is State.LOST)
     assert names() == [run.id, after.id]
     entries.start()
-    wait_until(lambda: run.state() is State.RUNNING)
-    wait_until(lambda: len(list(run.newest(Started))) == 2)
-    started = run.last_of(Started)
+    wait_until(lambda: run.status.state() is State.RUNNING)
+    wait_until(lambda: len(list(run.events.newest(Started))) == 2)
+    started = run.events.last(Started)
     assert isinstance(started, Started)
     assert started.resumed_step > 0
-    assert after.state() is State.QUEUED
+    assert after.status.state() is State.QUEUED
     with pytest.raises(RunError, match="has begun"):
         entries.remove(run.id)
     with pytest.raises(RunError, match="already running"):
@@ -108,9 +108,11 @@ def test_each_gpu_gets_a_run_and_the_next_one_gets_the_gpu_that_is_free() -> Non
 
     def watch() -> bool:
         nonlocal over
-        if third.state() is State.RUNNING:
+        if third.status.state() is State.RUNNING:
             over = True
-        elif (worker := second.worker()) is not None and second.last_of(Progress) is not None:
+        elif (worker := second.status.worker()) is not None and second.events.last(
+            Progress
+        ) is not None:
             os.kill(worker.pid, signal.SIGKILL) if worker.alive() else None
             for entry in entries.entries():  # as if it had been started too often
                 if entry.run.path == second.path:
@@ -120,7 +122,7 @@ def test_each_gpu_gets_a_run_and_the_next_one_gets_the_gpu_that_is_free() -> Non
     QueueWorker(["3", "5"], told.append).run(watch)
     assert names() == [first.id, third.id]
     for run, gpu in ((first, "3"), (third, "5")):
-        worker = run.worker()
+        worker = run.status.worker()
         assert worker is not None
         assert psutil.Process(worker.pid).environ()["CUDA_VISIBLE_DEVICES"] == gpu
     assert f"{second.id} is lost" in told
@@ -150,7 +152,7 @@ def test_what_is_unreadable_or_deleted_does_not_hold_the_queue_up() -> None:
     assert names() == [kept.id]
     entries.remove(kept.id)
     assert entries.start().wait() == 0
-    assert kept.state() is State.QUEUED
+    assert kept.status.state() is State.QUEUED
     assert list((queue_folder() / "waiting").iterdir()) == []
 
 

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.config.presets import find_preset, load_preset
-from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Progress, Started
 from engine.runs.follower import Follower
+from engine.runs.status import State
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 DLTUI = str(Path(sys.executable).parent / "dltui")
@@ -41,7 +42,7 @@ def start_job(*assignments: str) -> subprocess.Popen[str]:
 
 
 def is_training(home: Path) -> bool:
-    return any(run.last_of(Progress) for run in all_runs(home / "runs"))
+    return any(run.events.last(Progress) for run in all_runs(home / "runs"))
 
 
 def test_a_job_that_is_ended_and_started_again_finishes_its_one_run(
@@ -51,15 +52,15 @@ def test_a_job_that_is_ended_and_started_again_finishes_its_one_run(
     wait_until(lambda: is_training(home))
     job.send_signal(signal.SIGTERM)
     assert job.wait(120) == 143
-    assert only_run(home).state() is State.INTERRUPTED
+    assert only_run(home).status.state() is State.INTERRUPTED
     assert list(only_run(home).checkpoints.glob("step-*"))
 
     again = dltui(*JOB, *LONG)
 
     assert again.returncode == 0, again.stderr
     assert again.stdout.splitlines()[-1].startswith("finished after ")
-    assert only_run(home).state() is State.FINISHED
-    started = [e for e in Follower(only_run(home).events).new() if isinstance(e, Started)]
+    assert only_run(home).status.state() is State.FINISHED
+    started = [e for e in Follower(only_run(home).events.path).new() if isinstance(e, Started)]
     assert len(started) == 2
     assert started[1].resumed_step > 0
 
@@ -73,10 +74,10 @@ def test_a_job_that_is_ended_and_started_again_finishes_its_one_run(
 def test_a_killed_run_goes_on_and_one_that_runs_is_followed(dltui: Call, home: Path) -> None:
     killed = dltui(*JOB, *ENDLESS, "--detach").stdout.strip()
     wait_until(lambda: is_training(home))
-    worker = only_run(home).worker()
+    worker = only_run(home).status.worker()
     assert worker is not None
     os.kill(worker.pid, signal.SIGKILL)
-    wait_until(lambda: only_run(home).state() is State.LOST)
+    wait_until(lambda: only_run(home).status.state() is State.LOST)
 
     assert dltui(*JOB, *ENDLESS, "--detach").stdout.strip() == killed
     follower = start_job(*ENDLESS)
@@ -85,14 +86,14 @@ def test_a_killed_run_goes_on_and_one_that_runs_is_followed(dltui: Call, home: P
     dltui("stop", killed)
 
     assert follower.wait(120) == 0
-    assert only_run(home).state() is State.STOPPED
+    assert only_run(home).status.state() is State.STOPPED
 
 
 def test_jobs_that_start_at_once_share_one_run(home: Path) -> None:
     jobs = [start_job(*LONG) for _ in range(3)]
 
     assert [job.wait(120) for job in jobs] == [0] * 3
-    assert only_run(home).state() is State.FINISHED
+    assert only_run(home).status.state() is State.FINISHED
     assert {job.communicate()[0].splitlines()[0] for job in jobs} <= {
         f"run {only_run(home).id}", only_run(home).id
     }  # fmt: skip
@@ -104,4 +105,4 @@ def test_a_run_goes_on_by_its_name(dltui: Call, home: Path) -> None:
 
     assert dltui("run", "wine-mlp", "--resume", run.id).returncode == 2
     assert dltui("run", "--resume", run.id).returncode == 0
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED

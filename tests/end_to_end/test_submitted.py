@@ -18,8 +18,9 @@ from engine.jobs.job import Job
 from engine.jobs.slurm import script
 from engine.runs import control
 from engine.runs.control import Request
-from engine.runs.directory import State, all_runs
+from engine.runs.directory import all_runs
 from engine.runs.events import Started
+from engine.runs.status import State
 from engine.training import checkpoint
 
 
@@ -50,10 +51,10 @@ def test_a_job_whose_time_is_over_is_queued_again_and_goes_on(home: Path, tmp_pa
 
     process = begin()
     (run,) = all_runs(runs_folder())
-    wait_for(lambda: sum(1 for _ in run.newest(Started)) == 2)
-    control.send(run.control, Request(control.STOP))
+    wait_for(lambda: sum(1 for _ in run.events.newest(Started)) == 2)
+    run.requests.send(Request(control.STOP))
     assert process.wait(120) == 0
-    assert run.state() is State.STOPPED
+    assert run.status.state() is State.STOPPED
     assert (tmp_path / "asked").read_text() == "requeue 7\n"
 
 
@@ -95,6 +96,6 @@ def test_a_job_of_two_machines_trains_one_run_and_goes_on_with_it(
     assert process.wait(120) == 143
     assert begin().wait(240) == 0
     (run,) = all_runs(runs_folder())
-    assert run.state() is State.FINISHED
-    assert [event.resumed_step > 0 for event in run.newest(Started)] == [True, False]
+    assert run.status.state() is State.FINISHED
+    assert [event.resumed_step > 0 for event in run.events.newest(Started)] == [True, False]
     assert [path.name for path in run.ranks.glob("machine-*")] == ["machine-2.json"]

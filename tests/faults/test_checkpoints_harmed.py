@@ -19,9 +19,10 @@ import torch
 from engine import RunConfig, train
 from engine.files.paths import runs_folder
 from engine.processes.environment import worker_environment
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Log, Started
 from engine.runs.follower import read_history
+from engine.runs.status import State
 from engine.training import checkpoint
 
 EVERY = 2
@@ -178,7 +179,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
 
 def equals(run: RunDirectory, whole: RunDirectory) -> None:
     """What is left of a run is what is left of one that nothing happened to."""
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
     torch.testing.assert_close(final_state(run), final_state(whole), rtol=0, atol=0)
     for folder in ("model", "checkpoints"):
         assert names(run.path / folder) == names(whole.path / folder)
@@ -265,8 +266,8 @@ def harmed(whole: RunDirectory, seed: int) -> tuple[RunDirectory, str]:
 
 def went_on(run: RunDirectory, words: str, whole: RunDirectory) -> None:
     """From the checkpoint before, and said so."""
-    assert words in [event.message for event in run.newest(Log) if isinstance(event, Log)]
-    started = run.last_of(Started)
+    assert words in [event.message for event in run.events.newest(Log) if isinstance(event, Log)]
+    started = run.events.last(Started)
     assert isinstance(started, Started)
     assert started.resumed_step == checkpoint.found(whole.checkpoints)[1].step
     equals(run, whole)

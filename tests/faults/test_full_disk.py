@@ -16,9 +16,10 @@ from engine import RunConfig, launch
 from engine.errors import RunError
 from engine.files.disk_space import too_little_room
 from engine.launch.start import Handle, start
-from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import EventLog, Failed, Log, Progress, Started
 from engine.runs.follower import Follower
+from engine.runs.status import State
 from engine.training import checkpoint
 
 PATIENCE_SECONDS = 240
@@ -52,7 +53,7 @@ def until(condition: Callable[[], object]) -> None:
 def await_writing(handle: Handle, events: int) -> None:
     """Until the run has written some bytes of events, a checkpoint among them."""
     run = handle.run
-    until(lambda: run.events.exists() and run.events.stat().st_size > events)
+    until(lambda: run.events.path.exists() and run.events.path.stat().st_size > events)
     until(lambda: list(run.checkpoints.glob("step-*")))
     assert handle.process.poll() is None
 
@@ -61,7 +62,7 @@ def ended_cleanly(handle: Handle, reason: str) -> None:
     """The run ended by itself, said why, and left nothing but whole checkpoints."""
     run = handle.run
     assert handle.wait(PATIENCE_SECONDS) == 1, run.log.read_text()
-    state, last = run.standing()
+    state, last = run.status.standing()
     assert state is State.FAILED, run.log.read_text()
     assert isinstance(last, Failed)
     assert reason in last.message
@@ -76,10 +77,10 @@ def goes_on(run: RunDirectory) -> None:
     """With room again, the run goes on from its newest checkpoint."""
     newest = checkpoint.found(run.checkpoints)[0]
     handle = start(run)
-    until(lambda: isinstance(run.last_of(Progress, Failed, Started), Progress))
+    until(lambda: isinstance(run.events.last(Progress, Failed, Started), Progress))
     handle.process.terminate()
     assert handle.wait(PATIENCE_SECONDS) == 143
-    started = [event for event in Follower(run.events).new() if isinstance(event, Started)]
+    started = [event for event in Follower(run.events.path).new() if isinstance(event, Started)]
     assert started[-1].resumed_step == newest.step
 
 
@@ -88,7 +89,7 @@ def limit_a_run(seed: int) -> None:
     chance = random.Random(seed)
     handle = launch(writing_much())
     await_writing(handle, chance.randrange(1, 100_000))
-    size = handle.run.events.stat().st_size + 100_000  # it grows on meanwhile
+    size = handle.run.events.path.stat().st_size + 100_000  # it grows on meanwhile
     limit = size + ROOM + chance.randrange(100_000)
     hard = resource.prlimit(handle.process.pid, resource.RLIMIT_FSIZE)[1]
     resource.prlimit(handle.process.pid, resource.RLIMIT_FSIZE, (limit, hard))
@@ -131,7 +132,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("only root may mount a file system here")
     yield folder
     for run in all_runs(folder):
-        worker = run.worker()
+        worker = run.status.worker()
         until(lambda worker=worker: worker is None or not worker.alive())
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
@@ -179,7 +180,7 @@ def test_a_run_on_a_disk_that_is_full_does_not_begin(small_disk: Path) -> None:
         start(run)
     with pytest.raises(RunError, match="No space left"):
         launch(writing_much(), small_disk)
-    assert run.state() is State.QUEUED
+    assert run.status.state() is State.QUEUED
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ from PIL import Image
 from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.launch.in_process import train
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
+from engine.runs.status import State
 from engine.service.preview import preview
 
 QUICK, FULL = 1, 25
@@ -521,7 +522,7 @@ def is_answered(kind: Kind, folder: Path, number: int) -> None:
     ]
     for sentence in filter(None, sentences):
         assert says_where(sentence, folder), sentence
-    assert run.state() is (State.FAILED if sentences[1] else State.FINISHED)
+    assert run.status.state() is (State.FAILED if sentences[1] else State.FINISHED)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     assert grown < MOST_MEMORY, f"{grown >> 20} MB"
 

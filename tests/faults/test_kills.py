@@ -27,7 +27,7 @@ from engine.launch.attempt import attempt
 from engine.launch.start import Handle, start
 from engine.processes.environment import worker_environment
 from engine.processes.signals import Termination
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import (
     CheckpointSaved,
     Evaluated,
@@ -39,6 +39,7 @@ from engine.runs.events import (
     Started,
 )
 from engine.runs.follower import Follower, read_history
+from engine.runs.status import State
 from engine.training import checkpoint, progress
 from engine.training.run import train_in
 
@@ -301,7 +302,7 @@ def like(whole: RunDirectory) -> RunDirectory:
     What the whole one learned of the data is there: a tokenizer that is trained once more may give
     other words, which has nothing to do with a death.
     """
-    run = RunDirectory.create(runs_folder(), whole.config())
+    run = RunDirectory.create(runs_folder(), whole.config.read())
     shutil.copy(whole.fitted, run.fitted)
     return run
 
@@ -312,14 +313,14 @@ class Attempt:
     def __init__(self, run: RunDirectory, begin: Start) -> None:
         self.run = run
         self.reached = newest_step(run)
-        self.told = run.events.stat().st_size if run.events.exists() else 0
+        self.told = run.events.path.stat().st_size if run.events.path.exists() else 0
         self.handle = begin(run)
 
     def over(self) -> bool:
         return self.handle.process.poll() is not None
 
     def last_of(self, kind: type[Event]) -> Any:
-        return next(self.run.newest(kind, after=self.told), None)
+        return next(self.run.events.newest(kind, after=self.told), None)
 
     def until(self, condition: Callable[[], object], pause: float = 0.002) -> None:
         """Wait for the condition, or the end of the worker."""
@@ -344,7 +345,7 @@ class Attempt:
 
     def await_about(self, moment: str, chance: random.Random) -> None:
         """Until something happens in the worker's life, and a random time more."""
-        if self.reached == self.run.config().train.max_steps:
+        if self.reached == self.run.config.read().train.max_steps:
             moment = CONCLUDING  # nothing else is left to be done
         conditions = {
             LOADING: lambda: self.last_of(Started),
@@ -372,7 +373,7 @@ def kill(run: RunDirectory, begin: Start, chance: random.Random, moment: str) ->
     assert status in (0, -signal.SIGKILL), run.log.read_text()
     if status == 0:
         return False
-    assert run.state() in (State.LOST, State.FINISHED)
+    assert run.status.state() in (State.LOST, State.FINISHED)
     _, _, damaged = checkpoint.load_newest(run.checkpoints)
     assert not damaged
     assert newest_step(run) >= worker.reached
@@ -390,13 +391,13 @@ def killed_and_resumed(run: RunDirectory, begin: Start, moments: Sequence[str], 
 
 def finish(run: RunDirectory, begin: Start) -> None:
     assert begin(run).wait(PATIENCE_SECONDS) == 0, run.log.read_text()
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
 
 
 def equals(run: RunDirectory, whole: RunDirectory, deaths: int) -> None:
     """Nobody could tell from what is left of a run that it died."""
     torch.testing.assert_close(final_state(run), final_state(whole), rtol=0, atol=0)
-    report, other = run.read_report() or {}, whole.read_report() or {}
+    report, other = run.report.read() or {}, whole.report.read() or {}
     same = {"run": "", "seconds": 0.0}
     assert report | same == other | same
     assert contents(run.model) == contents(whole.model)
@@ -438,8 +439,8 @@ def metrics(events: list[Any]) -> list[Any]:
 
 def valid(run: RunDirectory, deaths: int) -> list[Event]:
     """What was told of the network, without what later attempts took back; nothing stands twice."""
-    lines = [line for line in run.events.read_bytes().split(b"\n") if line]
-    events = list(Follower(run.events).new())
+    lines = [line for line in run.events.path.read_bytes().split(b"\n") if line]
+    events = list(Follower(run.events.path).new())
     assert len(lines) - len(events) <= deaths, "more was torn than one line a death"
     assert isinstance(events[-1], Finished)
     kept: list[Any] = []
@@ -468,7 +469,7 @@ def tell_to_end(run: RunDirectory, begin: Start, chance: random.Random, moment: 
     told = worker.last_of(Progress)
     status = worker.handle.wait(PATIENCE_SECONDS)
     seconds = time.monotonic() - asked
-    state, last = run.standing()
+    state, last = run.status.standing()
     if state is State.FINISHED:
         return False
     assert status == 143, run.log.read_text()
@@ -481,7 +482,7 @@ def tell_to_end(run: RunDirectory, begin: Start, chance: random.Random, moment: 
     step = found.step if found else 0
     assert step >= max(worker.reached, last.step)
     if told is not None:
-        between = run.config().train.save_steps  # every checkpoint tells of an update, too
+        between = run.config.read().train.save_steps  # every checkpoint tells of an update, too
         assert step <= told.step + between + 1, "it went on instead"
     return True
 
@@ -537,7 +538,7 @@ class Asked(Termination):
         self.run = run
 
     def asked(self) -> bool:
-        last = self.run.last_of(Progress)
+        last = self.run.events.last(Progress)
         return isinstance(last, Progress) and last.phase != "train"
 
 
@@ -549,9 +550,9 @@ def test_an_evaluation_that_is_cut_short_is_made_up_for_whenever_the_run_goes_on
     for _ in range(3):
         last = attempt(run, lambda session: train_in(replace(session, termination=Asked(run))))
         assert isinstance(last, Interrupted)
-        assert last.step == run.config().train.eval_steps
+        assert last.step == run.config.read().train.eval_steps
     monkeypatch.undo()
-    train(run.config(), run)
+    train(run.config.read(), run)
     equals(run, whole("images"), deaths=0)
 
 

@@ -149,7 +149,7 @@ def watcher(tmp_path: Path) -> Iterator[tuple[RunDirectory, Watcher]]:
 
 
 def append(run: RunDirectory, some: Iterable[Event]) -> None:
-    with run.events.open("a") as file:
+    with run.events.path.open("a") as file:
         file.writelines(line for event in some for line in (encode(event), "\n"))
 
 

@@ -116,7 +116,7 @@ def name_a_run_roughly(name: str) -> None:
     run = RunDirectory.create(runs_folder(), config(to_name(name)))
     assert run.path.parent == runs_folder()
     assert is_name(run.id)
-    assert run.config().name == to_name(name)
+    assert run.config.read().name == to_name(name)
 
 
 def open_a_run(name: str) -> None:
@@ -211,7 +211,7 @@ def with_values(section: str, **values: Any) -> RunConfig:
 def load(made: RunConfig) -> None:
     """As in a run, whose paths are whole ones."""
     run = RunDirectory.create(runs_folder(), made)
-    load_data(run.config().data)
+    load_data(run.config.read().data)
 
 
 def load_files(path: str) -> None:

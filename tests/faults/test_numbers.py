@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from engine import RunConfig, train
 from engine.errors import TrainingError
 from engine.files.paths import runs_folder
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Failed
 from engine.runs.follower import read_history
+from engine.runs.status import State
 from engine.tasks.create import create_task
 from engine.training import checkpoint
 from engine.training.non_finite import Guard
@@ -141,7 +142,7 @@ def run_out_of_memory(seed: int) -> None:
 
     run, harmed = trained(values, full)
 
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
     assert 0 < full.largest <= full.rows
     pieces = [
         int(found[1])
@@ -164,7 +165,7 @@ def run_out_of_memory_for_one(seed: int) -> None:
         trained(config(kind, save_steps=1), Full(0, seed, backward=seed % 2 == 0, always=False))
     told = str(caught.value)
     (run,) = runs_folder().iterdir()
-    assert isinstance(last := RunDirectory(run).last_of(), Failed)
+    assert isinstance(last := RunDirectory(run).events.last(), Failed)
     assert last.message == told
     assert not last.report, "it is no mistake of the program"
     total, *parts = (float(size.replace(",", "")) for size in re.findall(r"([\d.,]+) MB", told))
@@ -235,7 +236,7 @@ def poison(seed: int) -> None:
 
     run, harmed = trained(values, harm)
 
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
     told = [re.match(r"(\d+) updates? up to", words) for words in warnings(run)]
     assert sum(int(found[1]) for found in told if found) == len(updates)
     state, other = harmed.state_dict(), network.state_dict()
@@ -255,13 +256,13 @@ def poison_for_good(seed: int) -> None:
         trained(values, harm)
     (path,) = runs_folder().iterdir()
     run = RunDirectory(path)
-    assert isinstance(last := run.last_of(), Failed)
+    assert isinstance(last := run.events.last(), Failed)
     assert not last.report
     finite(run, begin)
 
-    train(run.config(), run)  # without the harm, it goes on
+    train(run.config.read(), run)  # without the harm, it goes on
 
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
 
 
 def finite(run: RunDirectory, begin: int) -> None:

@@ -256,7 +256,7 @@ def test_what_a_run_keeps_of_its_data(lay: Lay, struck: Path, tmp_path: Path) ->
     }
     run = RunDirectory.create(tmp_path / "runs", RunConfig.parse(values))
     lay(run.fitted)
-    lay(run.report)
-    lay(run.events)
-    train(run.config(), run)
+    lay(run.report.path)
+    lay(run.events.path)
+    train(run.config.read(), run)
     assert not struck.exists()

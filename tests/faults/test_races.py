@@ -12,9 +12,10 @@ import pytest
 
 from engine import RunConfig
 from engine.launch.start import launch
-from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Event, Finished, Log
 from engine.runs.follower import Follower
+from engine.runs.status import State
 
 PATIENCE_SECONDS = 240
 CONFIG = RunConfig.parse(
@@ -136,8 +137,8 @@ def until(condition: Callable[[], object]) -> None:
 
 def told(run: RunDirectory) -> list[Event]:
     """All events of a run, of which none is mixed up with another."""
-    lines = run.events.read_bytes().splitlines()
-    events = list(Follower(run.events).new())
+    lines = run.events.path.read_bytes().splitlines()
+    events = list(Follower(run.events.path).new())
     assert len(events) == len(lines)
     return events
 
@@ -169,8 +170,8 @@ def write_at_once(folder: Path, count: int) -> None:
     runs = all_runs(folder)
     assert len(runs) == count
     for run in runs:
-        assert run.config() == CONFIG
-        assert run.state() is State.FINISHED
+        assert run.config.read() == CONFIG
+        assert run.status.state() is State.FINISHED
         holds_one_whole_story(run)
 
 
@@ -182,7 +183,7 @@ def train_at_once(folder: Path, count: int) -> None:
     reports = []
     for handle in handles:
         assert isinstance(told(handle.run)[-1], Finished)
-        report = handle.run.read_report() or {}
+        report = handle.run.report.read() or {}
         assert report.pop("run") == handle.run.id
         reports.append(report["metrics"])
     assert reports == [reports[0]] * count, "equal configurations learn the same"
@@ -216,6 +217,6 @@ def test_of_many_who_start_one_run_one_does(tmp_path: Path) -> None:
     (statuses,) = python(STARTERS, str(run.path))
 
     assert sorted(statuses) == [0] + [3] * 7
-    until(lambda: run.state().ended)
-    assert run.state() is State.FINISHED
+    until(lambda: run.status.state().ended)
+    assert run.status.state() is State.FINISHED
     told(run)

@@ -17,8 +17,9 @@ import pytest
 import tomlkit
 
 from engine import RunConfig, launch
-from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Progress
+from engine.runs.status import State
 
 _CONFTEST = runpy.run_path(str(Path(__file__).parents[1] / "end_to_end" / "conftest.py"))
 Terminal: Any = _CONFTEST["Terminal"]
@@ -47,7 +48,7 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def step_of(run: RunDirectory) -> int:
-    newest = run.last_of(Progress)
+    newest = run.events.last(Progress)
     return newest.step if isinstance(newest, Progress) else 0
 
 
@@ -55,7 +56,7 @@ def goes_on(run: RunDirectory) -> None:
     """Updates are made from now on."""
     before = step_of(run)
     until(lambda: step_of(run) > before)
-    assert run.state() is State.RUNNING
+    assert run.status.state() is State.RUNNING
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +233,7 @@ def try_way(way: str, number: int, home: Path, going: RunDirectory) -> None:
         leave_unread(window, run) if way == "unread" else end(window, way, run)
     finally:
         window.close()
-        worker = run.worker()
+        worker = run.status.worker()
         if number == 0 and worker is not None:
             os.kill(worker.pid, signal.SIGKILL)
             until(lambda: not worker.alive())

@@ -77,7 +77,7 @@ def logits(network: nn.Module) -> torch.Tensor:
 
 
 def loss(run: RunDirectory) -> float:
-    report = run.read_report() or {}
+    report = run.report.read() or {}
     return float(report["metrics"]["validation"]["loss"])
 
 

@@ -20,12 +20,12 @@ def trained(preset: str, data: Path, encoder: Path) -> RunDirectory:
 
 
 def accuracy(run: RunDirectory) -> float:
-    report = run.read_report() or {}
+    report = run.report.read() or {}
     return float(report["metrics"]["validation"]["accuracy"])
 
 
 def trainable_share(run: RunDirectory) -> float:
-    events = map(decode, run.events.read_text().splitlines())
+    events = map(decode, run.events.path.read_text().splitlines())
     (model,) = (event for event in events if isinstance(event, Model))
     return model.trainable / model.parameters
 

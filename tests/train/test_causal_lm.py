@@ -69,7 +69,7 @@ def written(config_folder: Path, table: pa.Table) -> list[dict[str, Any]]:
 
 def test_a_verse_is_learned_by_heart(verse: Path) -> None:
     run = train(config(verse, "train.epochs=6"))
-    report = json.loads(run.report.read_text())
+    report = json.loads(run.report.path.read_text())
     metrics = report["metrics"][TEST]
     assert metrics["loss"] < 0.5 < report["baseline"]["metrics"]["loss"]
     assert metrics["perplexity"] == pytest.approx(math.exp(metrics["loss"]))
@@ -100,7 +100,7 @@ def test_blocks_are_the_same_when_their_tokens_lie_on_the_disk(
 
 def test_texts_are_written_while_it_trains(verse: Path) -> None:
     run = train(config(verse))
-    events = map(decode, run.events.read_bytes().splitlines())
+    events = map(decode, run.events.path.read_bytes().splitlines())
     samples = [event for event in events if isinstance(event, Samples)]
     assert len(samples) == 2
     assert samples[0].items[0]["reference"]
@@ -169,7 +169,7 @@ def test_resuming_changes_nothing(verse: Path) -> None:
         if saved.step > 5:
             for file in saved.path.iterdir():
                 file.unlink()
-    train(run.config(), run)
+    train(run.config.read(), run)
     actual = checkpoint.load_newest(run.checkpoints)[1]
     assert actual["position"]["step"] == 14
     for name, value in expected["network"].items():
@@ -186,6 +186,6 @@ def test_a_small_llama_learns_shakespeare(real_data: Path) -> None:
     for seed in range(3):
         changes = [f"data.path={path}", f"train.seed={seed}"]
         run = train(load_preset(find_preset("shakespeare-llama"), changes))
-        report = json.loads(run.report.read_text())
+        report = json.loads(run.report.path.read_text())
         results.append(report["metrics"][VALIDATION]["nats_per_character"])
     assert statistics.median(results) <= 1.75

@@ -20,8 +20,9 @@ from engine.config.run_config import RunConfig
 from engine.errors import RunError, TrainingError, UserError
 from engine.files.paths import runs_folder
 from engine.launch.in_process import train
-from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.listing import summarize
+from engine.runs.status import State
 from engine.service import export, merge, predict
 from engine.text.bpe import bpe_from, train_bpe
 
@@ -162,11 +163,11 @@ def test_it_is_exported_and_begun_from_as_others(
     for form in ("folder", "merged"):
         told = export.answer(run.id, str(tmp_path / form), form)
         assert told["difference"] <= 1e-4
-    values = writers[0].config().values()
+    values = writers[0].config.read().values()
     values["model"]["path"] = run.id
     values["train"]["max_steps"] = 1
     further = train(RunConfig.parse(values))
-    assert further.state() is State.FINISHED
+    assert further.status.state() is State.FINISHED
 
 
 def logits(network: nn.Module) -> Tensor:
@@ -242,5 +243,5 @@ def test_values_without_a_meaning_are_refused(change: Any, match: str) -> None:
 
 
 def test_runs_without_an_adapter_are_refused(home: Path, writers: list[RunDirectory]) -> None:
-    bare = RunDirectory.create(runs_folder(), writers[0].config())
+    bare = RunDirectory.create(runs_folder(), writers[0].config.read())
     nothing_new(lambda: combined([writers[0], bare], [1, 1]), RunError, "has no adapter")

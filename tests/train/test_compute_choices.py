@@ -89,7 +89,9 @@ def trained_alike(*configs: RunConfig) -> Iterator[RunDirectory]:
 
 
 def losses(run: RunDirectory) -> list[float]:
-    told = [event.train_loss for event in run.newest(Evaluated) if isinstance(event, Evaluated)]
+    told = [
+        event.train_loss for event in run.events.newest(Evaluated) if isinstance(event, Evaluated)
+    ]
     return [loss for loss in told if loss is not None]
 
 
@@ -212,7 +214,7 @@ def test_no_more_is_read_ahead_than_a_few_and_nothing_after_the_end() -> None:
 
 
 def settled(run: RunDirectory) -> tuple[int, bool]:
-    config = run.config().train
+    config = run.config.read().train
     return config.batch_size, config.auto_batch_size
 
 
@@ -224,10 +226,10 @@ def test_the_batch_size_that_was_found_is_the_runs_from_then_on(
     size, auto = settled(run)
     # As many as leave ten updates to an epoch of 106 samples: the memory holds far more.
     assert (size, auto) == (8, False)
-    assert any("Batches have 8 samples" in log.message for log in run.newest(Log)
+    assert any("Batches have 8 samples" in log.message for log in run.events.newest(Log)
                if isinstance(log, Log))  # fmt: skip
     monkeypatch.setattr(memory_estimate, "available_bytes", lambda device: 1)
-    train(run.config(), run)
+    train(run.config.read(), run)
     assert settled(run) == (8, False)
 
 
@@ -401,6 +403,8 @@ def test_a_run_that_cannot_use_the_gpu_says_so_and_why(
     }
     for device, told in (("auto", 1), ("cpu", 0)):
         run = train(RunConfig.parse(values | {"compute": {"device": device}}))
-        said = [e.message for e in run.newest(Log) if isinstance(e, Log) and "GPU" in e.message]
+        said = [
+            e.message for e in run.events.newest(Log) if isinstance(e, Log) and "GPU" in e.message
+        ]
         assert len(said) == told
         assert all("This run trains on the CPU." in message for message in said)

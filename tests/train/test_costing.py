@@ -74,7 +74,7 @@ def estimated_in_a_process(config: RunConfig) -> Estimate:
 def test_an_estimate_is_near_what_the_run_takes(made: RunConfig) -> None:
     told = estimated_in_a_process(made)
     run = run_of(made)
-    model, last = run.last_of(Model), run.last_of(Progress)
+    model, last = run.events.last(Model), run.events.last(Progress)
     assert isinstance(model, Model)
     assert isinstance(last, Progress)
     assert (told.parameters, told.trainable) == (model.parameters, model.trainable)

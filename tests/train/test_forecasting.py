@@ -67,7 +67,7 @@ def encoded(task: Task[Any]) -> tuple[Any, Any, dict[str, Source]]:
 def events(run: RunDirectory, kind: type[Any]) -> list[Any]:
     from engine.runs.events import decode
 
-    found = map(decode, run.events.read_bytes().splitlines())
+    found = map(decode, run.events.path.read_bytes().splitlines())
     return [event for event in found if isinstance(event, kind)]
 
 
@@ -82,7 +82,7 @@ def wave(count: int = 400) -> pa.Table:
 def test_every_network_beats_the_season_before(kind: str) -> None:
     changes = ["task.calendar=true", "train.learning_rate=1e-2"]
     run = train(config(*changes, "train.epochs=3", kind=kind))
-    report = json.loads(run.report.read_text())
+    report = json.loads(run.report.path.read_text())
     assert report["baseline"]["name"] == "seasonal-naive, 24 rows"
     assert report["metrics"][TEST]["mase"] < report["baseline"]["metrics"]["mase"]
     assert {view["title"] for view in report["views"]} >= {"Errors by target", "RMSE by step"}
@@ -154,7 +154,7 @@ def test_a_season_longer_than_the_window_gives_way_to_the_last_value() -> None:
 
 def test_several_targets_are_forecast_together() -> None:
     run = train(config("task.targets=load,temperature", "task.inputs=wind", kind="gru"))
-    report = json.loads(run.report.read_text())
+    report = json.loads(run.report.path.read_text())
     table = next(view for view in report["views"] if view["title"] == "Errors by target")
     assert [row[0] for row in table["rows"]] == ["load", "temperature"]
 
@@ -234,7 +234,7 @@ def test_resuming_a_step_by_step_decoder_changes_nothing(kind: str) -> None:
             for file in saved.path.iterdir():
                 file.unlink()
     assert checkpoint.load_newest(run.checkpoints)[0].step == 12
-    train(run.config(), run)
+    train(run.config.read(), run)
     actual = checkpoint.load_newest(run.checkpoints)[1]
     assert actual["position"]["step"] == expected["position"]["step"] == 30
     for name, value in expected["network"].items():
@@ -304,5 +304,5 @@ def _etth1(preset: str, real_data: Path, seed: int) -> tuple[float, float]:
     """Standardised test error of a shipped preset, and of its baseline."""
     path = real_data / "etth1.csv"
     run = train(load_preset(find_preset(preset), [f"data.path={path}", f"train.seed={seed}"]))
-    report = json.loads(run.report.read_text())
+    report = json.loads(run.report.path.read_text())
     return report["metrics"][TEST]["mse_scaled"], report["baseline"]["metrics"]["mse_scaled"]

@@ -289,7 +289,7 @@ def test_an_adapter_on_images_goes_on_with_the_same_bits(
     begun = RunDirectory.create(runs_folder(), config)
     shutil.copytree(min(whole.checkpoints.iterdir()), begun.checkpoints / "step-000000001")
     rest = train(config, begun)
-    started = rest.last_of(Started)
+    started = rest.events.last(Started)
     assert isinstance(started, Started)
     assert started.resumed_step == 1
     name = "adapter_model.safetensors"
@@ -299,7 +299,7 @@ def test_an_adapter_on_images_goes_on_with_the_same_bits(
 def test_a_checkpoint_with_the_adapter_around_the_network_is_refused(vit: Path) -> None:
     """As they were written before adapters had the names of the plain network."""
     whole = train(experiment(vit))
-    run = RunDirectory.create(runs_folder(), whole.config())
+    run = RunDirectory.create(runs_folder(), whole.config.read())
     state = torch.load(max(whole.checkpoints.iterdir()) / "state.pt", weights_only=True)
     state["network"] = {
         name.replace("network.base_model.model.", "base_model.model.network."): value
@@ -307,5 +307,5 @@ def test_a_checkpoint_with_the_adapter_around_the_network_is_refused(vit: Path) 
     }
     checkpoint.save(run.checkpoints, 1, state, keep=1)
     with pytest.raises(TrainingError, match="does not suit the configuration") as raised:
-        train(run.config(), run)
+        train(run.config.read(), run)
     assert len(str(raised.value)) < 500

@@ -354,7 +354,7 @@ def test_a_run_goes_back_to_its_checkpoint_with_a_lower_rate_if_it_may(
     assert "(1 of 1 times)" in told
     assert history.progress is not None
     assert history.progress.learning_rate == pytest.approx(0.005)
-    assert (run.read_report() or {})["ending"] == "completed"
+    assert (run.report.read() or {})["ending"] == "completed"
     steps = [point.step for point in history.curve("loss", "train").points]
     assert steps == sorted(set(steps))
 
@@ -497,7 +497,7 @@ def test_a_scheduled_checkpoint_holds_the_state_of_its_update_however_late_it_is
         return write(*arguments)
 
     monkeypatch.setattr(checkpoint, "save", late)
-    with EventLog(run.events) as events, Saver(run, state, events, keep=2) as saver:
+    with EventLog(run.events.path) as events, Saver(run, state, events, keep=2) as saver:
         expected = network.weight.detach().clone()
         saver.save("schedule")
         assert checkpoint.found(run.checkpoints) == []
@@ -506,14 +506,14 @@ def test_a_scheduled_checkpoint_holds_the_state_of_its_update_however_late_it_is
         go.set()
     _, saved, _ = checkpoint.load_newest(run.checkpoints)
     assert torch.equal(saved["network"]["weight"], expected)
-    assert run.last_of(CheckpointSaved) is not None
+    assert run.events.last(CheckpointSaved) is not None
 
 
 def test_a_checkpoint_that_failed_beside_the_training_is_told_by_the_next(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path, RunConfig.parse(wine()))
     network = nn.Linear(2, 2)
     state = TrainingState(network, torch.optim.AdamW(network.parameters()))
-    with EventLog(run.events) as events:
+    with EventLog(run.events.path) as events:
         saver = Saver(run, state, events, keep=2)
         run.checkpoints.rmdir()
         run.checkpoints.write_text("in the way")
@@ -535,7 +535,7 @@ def test_a_disk_too_small_for_the_checkpoints_is_told_before_the_first_update(
     warnings = [line for line in history.log if line.level == "warning"]
     assert ["train.save_total_limit" in line.message for line in warnings] == [True]
     assert history.curve("loss", "train").points
-    first = next(run.newest(CheckpointSaved))
+    first = next(run.events.newest(CheckpointSaved))
     assert isinstance(first, CheckpointSaved)
     told = float(warnings[0].message.split("take ")[1].split(" MB")[0]) * 1e6
     assert told == pytest.approx(3 * first.size, rel=0.1)

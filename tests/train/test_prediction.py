@@ -93,7 +93,7 @@ def test_an_image_that_is_left_out_is_named(
 
 
 def test_a_run_without_a_model_says_so(flowers: RunDirectory, home: Path) -> None:
-    unfinished = RunDirectory.create(home / "runs", flowers.config())
+    unfinished = RunDirectory.create(home / "runs", flowers.config.read())
     with pytest.raises(RunError, match="no finished model"):
         predict.answer(unfinished.id, rows=[ROW])
 

@@ -181,7 +181,7 @@ def experiment(base: Path | None, folder: Path, **changes: Any) -> RunConfig:
 
 
 def accuracy(run: RunDirectory) -> float:
-    report = run.read_report() or {}
+    report = run.report.read() or {}
     return float(report["metrics"]["validation"]["accuracy"])
 
 
@@ -270,9 +270,9 @@ def test_an_estimate_knows_of_four_bits(base: Path, tmp_path: Path) -> None:
     told = estimate(config)
     whole = estimate(config.override(["adapter.quantization=none", "train.optimizer=adamw"]))
     run = train(config)
-    model = run.last_of(Model)
+    model = run.events.last(Model)
     assert isinstance(model, Model)
-    assert isinstance(run.last_of(Progress), Progress)
+    assert isinstance(run.events.last(Progress), Progress)
     assert (told.parameters, told.trainable) == (model.parameters, model.trainable)
     assert told.parameters == whole.parameters
     inner = bert().bert

@@ -20,9 +20,10 @@ from engine.config.presets import Preset, list_presets, load_preset
 from engine.config.run_config import RunConfig, fields_of
 from engine.config.tasks.registry import TASKS
 from engine.models.build import base_of
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Finished
 from engine.runs.follower import read_history
+from engine.runs.status import State
 
 Make = Callable[..., Any]
 
@@ -72,12 +73,12 @@ def small(values: dict[str, Any]) -> RunConfig:
 def assert_trained(run: RunDirectory) -> None:
     """The run made two updates, has metrics, and what it left can be loaded."""
     history = read_history(run)
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
     assert isinstance(history.ending, Finished)
     assert history.ending.step == 2
     assert [value for value in history.ending.metrics.values() if value is not None]
     assert history.best is not None
-    config = run.config()
+    config = run.config.read()
     assert set(history.best.metrics) <= set(config.task.metric_names)
     _, _, network = load_exported(run.model, torch.device("cpu"))
     assert not network.training

@@ -16,9 +16,10 @@ from engine import RunConfig, train
 from engine.errors import TrainingError
 from engine.files.paths import runs_folder
 from engine.loggers.tensorboard import FOLDER
-from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Evaluated, Event, Log, Progress
 from engine.runs.session import RunSession
+from engine.runs.status import State
 
 TABLE = {
     "name": "table",
@@ -49,14 +50,14 @@ def curves(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
 def test_tensorboard_reads_the_losses_and_metrics_of_the_run() -> None:
     run = train(RunConfig.parse(TABLE))
     found = curves(run)
-    evaluated = [e for e in run.newest(Evaluated) if e.split == "validation"][::-1]
+    evaluated = [e for e in run.events.newest(Evaluated) if e.split == "validation"][::-1]
     for name in evaluated[0].metrics:
         points = found[f"validation/{name}"]
         assert [step for step, _ in points] == [event.step for event in evaluated]
         expected = [event.metrics[name] for event in evaluated]
         assert [value for _, value in points] == pytest.approx(expected, rel=1e-6)
     assert "test/accuracy" in found
-    told = [(e.step, e.loss) for e in run.newest(Progress) if e.phase == "train"][::-1]
+    told = [(e.step, e.loss) for e in run.events.newest(Progress) if e.phase == "train"][::-1]
     assert [step for step, _ in found["train/loss"]] == [step for step, _ in told]
     assert [v for _, v in found["train/loss"]] == pytest.approx([loss for _, loss in told])
 
@@ -73,7 +74,7 @@ def test_what_was_reported_before_is_not_reported_again() -> None:
 def test_nothing_is_written_without_being_asked_for() -> None:
     run = train(RunConfig.parse(TABLE).override(["train.report_to=[]"]))
     assert not (run.path / FOLDER).exists()
-    assert "tensorboard" not in str(run.read_config())
+    assert "tensorboard" not in str(run.config.text())
 
 
 def test_a_missing_package_is_told_before_the_training_begins(
@@ -83,8 +84,8 @@ def test_a_missing_package_is_told_before_the_training_begins(
     with pytest.raises(TrainingError, match=r"tensorboard is missing.*dltui\[tensorboard\]"):
         train(RunConfig.parse(TABLE))
     run = all_runs(runs_folder())[0]
-    assert run.state() is State.FAILED
-    assert run.last_of(Progress) is None
+    assert run.status.state() is State.FAILED
+    assert run.events.last(Progress) is None
 
 
 class Breaking:
@@ -106,8 +107,8 @@ class Breaking:
 def test_a_destination_that_fails_does_not_harm_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.loggers.base, "DESTINATIONS", {"tensorboard": Breaking})
     run = train(RunConfig.parse(TABLE))
-    assert run.state() is State.FINISHED
-    warnings: list[Any] = [event.message for event in run.newest(Log)]
+    assert run.status.state() is State.FINISHED
+    warnings: list[Any] = [event.message for event in run.events.newest(Log)]
     assert warnings == ["Nothing more is reported to tensorboard: ConnectionError: nobody is there"]
 
 
@@ -116,8 +117,8 @@ def test_a_folder_that_cannot_be_made_does_not_harm_the_run() -> None:
     run = RunDirectory.create(runs_folder(), config)
     (run.path / FOLDER).write_text("no folder")
     train(config, run)
-    assert run.state() is State.FINISHED
-    assert "FileExistsError" in next(event.message for event in run.newest(Log))
+    assert run.status.state() is State.FINISHED
+    assert "FileExistsError" in next(event.message for event in run.events.newest(Log))
 
 
 def records(content: bytes) -> Iterator[bytes]:
@@ -156,11 +157,11 @@ def test_wandb_is_told_losses_and_metrics_and_no_secret_is_written(
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
     run = train(RunConfig.parse(TABLE).override(['train.report_to=["wandb"]']))
-    assert run.state() is State.FINISHED
-    assert [event.message for event in run.newest(Log)] == []
+    assert run.status.state() is State.FINISHED
+    assert [event.message for event in run.events.newest(Log)] == []
     told = {(row["update"], row["validation/accuracy"]) for row in history(run)
             if "validation/accuracy" in row}  # fmt: skip
-    expected = {(event.step, event.metrics["accuracy"]) for event in run.newest(Evaluated)
+    expected = {(event.step, event.metrics["accuracy"]) for event in run.events.newest(Evaluated)
                 if event.split == "validation"}  # fmt: skip
     assert told == expected
     files = [path for path in run.path.rglob("*") if path.is_file()]
@@ -175,5 +176,7 @@ def test_a_run_does_not_wait_for_somebody_to_log_in(
     monkeypatch.setenv("WANDB_MODE", "online")
     monkeypatch.setenv("HOME", str(tmp_path))
     run = train(RunConfig.parse(TABLE).override(['train.report_to=["wandb"]']))
-    assert run.state() is State.FINISHED
-    assert "Nothing more is reported to wandb" in next(event.message for event in run.newest(Log))
+    assert run.status.state() is State.FINISHED
+    assert "Nothing more is reported to wandb" in next(
+        event.message for event in run.events.newest(Log)
+    )

@@ -22,9 +22,10 @@ from engine.errors import RunError, TrainingError
 from engine.files.paths import runs_folder
 from engine.launch.start import Handle, launch, start
 from engine.pipelines.create import create_pipeline
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Interrupted, Log, Progress, Started
 from engine.runs.follower import read_history
+from engine.runs.status import State
 from engine.training import checkpoint
 
 Make = Callable[..., Any]
@@ -113,7 +114,7 @@ def final_state(run: RunDirectory) -> dict[str, Any]:
 def await_step(handle: Handle, step: int) -> None:
     """Wait until the run has told of an update from ``step`` on, or has ended."""
     while handle.process.poll() is None:
-        last = handle.run.last_of(Progress)
+        last = handle.run.events.last(Progress)
         if isinstance(last, Progress) and last.step >= step:
             return
         time.sleep(0.01)
@@ -130,7 +131,7 @@ def killed_and_resumed(config: RunConfig, kills: int, seed: int) -> RunDirectory
         assert handle.process.poll() is None, "the run ended before it was killed"
         handle.process.kill()
         handle.wait()
-        assert handle.run.state() is State.LOST
+        assert handle.run.status.state() is State.LOST
         found, *_ = checkpoint.load_newest(handle.run.checkpoints)
         reached = found.step if found else 0
         handle = start(handle.run)
@@ -151,7 +152,7 @@ def test_a_killed_worker_is_made_up_for_to_the_last_bit() -> None:
     config = long()
     run = killed_and_resumed(config, kills=2, seed=0)
     assert_equal_runs(run, train(config))
-    starts = [event for event in run.newest(Started) if isinstance(event, Started)]
+    starts = [event for event in run.events.newest(Started) if isinstance(event, Started)]
     assert len(starts) == 3
     assert starts[0].resumed_step > 0
 
@@ -170,15 +171,15 @@ def test_a_terminated_worker_leaves_a_checkpoint_and_can_go_on() -> None:
     handle.process.send_signal(signal.SIGTERM)
     assert handle.wait() == 143
     run = handle.run
-    assert run.state() is State.INTERRUPTED
-    last = next(run.newest())
+    assert run.status.state() is State.INTERRUPTED
+    last = next(run.events.newest())
     assert isinstance(last, Interrupted)
     assert last.step >= 100
     assert [found.step for found in checkpoint.found(run.checkpoints)] == [last.step]
     again = start(run)
-    assert run.state() is State.RUNNING
+    assert run.status.state() is State.RUNNING
     assert again.wait() == 0
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
     history = read_history(run)
     assert history.started is not None
     assert history.started.resumed_step == last.step
@@ -187,11 +188,11 @@ def test_a_terminated_worker_leaves_a_checkpoint_and_can_go_on() -> None:
 
 def test_a_worker_terminated_before_it_trains_ends_as_interrupted() -> None:
     handle = launch(long())
-    while handle.run.last_of(Started) is None:
+    while handle.run.events.last(Started) is None:
         time.sleep(0.001)
     handle.process.send_signal(signal.SIGTERM)
     assert handle.wait() == 143
-    assert handle.run.state() is State.INTERRUPTED
+    assert handle.run.status.state() is State.INTERRUPTED
 
 
 def test_a_run_that_goes_on_cannot_be_started_again() -> None:
@@ -225,10 +226,10 @@ def test_of_several_who_start_a_run_at_once_one_does(home: Path) -> None:
     errors = [starter.communicate()[1] for starter in starters]
     assert sum(starter.returncode == 0 for starter in starters) == 1
     assert sum("Another process already works" in error for error in errors) == 5
-    while run.state() is State.RUNNING:
+    while run.status.state() is State.RUNNING:
         time.sleep(0.05)
-    assert run.state() is State.FINISHED
-    assert len(list(run.newest(Started))) == 1
+    assert run.status.state() is State.FINISHED
+    assert len(list(run.events.newest(Started))) == 1
 
 
 def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before() -> None:
@@ -239,9 +240,9 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before() -> None:
     state[len(state) // 2] ^= 1
     (newest.path / "state.pt").write_bytes(state)
     train(config, run)
-    warnings = [event for event in run.newest(Log) if isinstance(event, Log)]
+    warnings = [event for event in run.events.newest(Log) if isinstance(event, Log)]
     assert any(newest.path.name in event.message for event in warnings)
-    started = run.last_of(Started)
+    started = run.events.last(Started)
     assert isinstance(started, Started)
     assert started.resumed_step == before.step
     assert_equal_runs(run, train(config))
@@ -301,8 +302,8 @@ def test_a_checkpoint_of_another_network_is_refused_with_a_way_out(home: Path) -
     state = {"position": {}, "network": {"x": torch.zeros(1)}}
     checkpoint.save(run.checkpoints, 1, state, keep=1)
     with pytest.raises(TrainingError, match="does not suit the configuration"):
-        train(run.config(), run)
-    assert run.state() is State.FAILED
+        train(run.config.read(), run)
+    assert run.status.state() is State.FAILED
 
 
 def test_a_checkpoint_that_replaces_another_leaves_it_until_it_is_there(
@@ -353,5 +354,5 @@ def test_a_run_goes_on_with_the_words_that_it_began_with(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(create_pipeline(config).__class__, "fit", fit)
     train(config, run)
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
     assert run.fitted.read_text() == began

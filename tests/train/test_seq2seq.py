@@ -50,7 +50,7 @@ def config(data: Path, *changes: str, base: Path | None = None) -> RunConfig:
 
 
 def events_of(run: RunDirectory, kind: type[Event]) -> list[Any]:
-    decoded = map(decode, run.events.read_bytes().splitlines())
+    decoded = map(decode, run.events.path.read_bytes().splitlines())
     return [event for event in decoded if isinstance(event, kind)]
 
 
@@ -71,7 +71,7 @@ def counting(tmp_path: Path) -> Path:
 
 def test_words_are_translated(counting: Path) -> None:
     run = train(config(counting, "train.epochs=20", "task.num_beams=2", "task.final_rows=20"))
-    report = run.read_report() or {}
+    report = run.report.read() or {}
     metrics = report["metrics"][TEST]
     assert metrics["exact_match"] > 0.9
     assert metrics["bleu"] > 90
@@ -103,7 +103,7 @@ def test_the_result_is_what_sacrebleu_says_of_the_predictions(counting: Path) ->
     records = predict.answer(run.id, rows["en"].to_pylist())["records"]
     generated = [record["generated"] for record in records]
     references = rows["fr"].to_pylist()
-    metrics = (run.read_report() or {})["metrics"][TEST]
+    metrics = (run.report.read() or {})["metrics"][TEST]
     bleu = sacrebleu.corpus_bleu(generated, [references])
     assert 0 < bleu.score < 100
     assert metrics["bleu"] == pytest.approx(bleu.score)
@@ -128,7 +128,7 @@ def test_an_exported_folder_writes_the_same_with_transformers_alone(counting: Pa
 def test_without_written_texts_the_loss_decides(counting: Path) -> None:
     run = train(config(counting, "task.eval_rows=0", "task.final_rows=5"))
     assert all(set(event.metrics) == {"loss"} for event in events_of(run, Evaluated)[:-1])
-    report = run.read_report() or {}
+    report = run.report.read() or {}
     assert report["metric"] == "loss"
     assert "bleu" in report["metrics"][TEST]
 
@@ -144,7 +144,7 @@ def test_resuming_changes_nothing(counting: Path) -> None:
         if saved.step > 5:
             for file in saved.path.iterdir():
                 file.unlink()
-    train(run.config(), run)
+    train(run.config.read(), run)
     actual = checkpoint.load_newest(run.checkpoints)[1]
     assert actual["position"]["step"] == 14
     for name, value in expected["network"].items():
@@ -191,7 +191,7 @@ def test_a_trained_model_goes_on_learning(
     path = stand_in(tmp_path / "base", build)
     run = train(config(counting, "task.prefix='to French: '", "train.epochs=6", base=path))
     # To guess among all tokens costs 5.7 nats.
-    assert (run.read_report() or {})["metrics"][TEST]["loss"] < 3
+    assert (run.report.read() or {})["metrics"][TEST]["loss"] < 3
     [record] = predict.answer(run.id, ["one two three"])["records"]
     assert record["source"] == "one two three"
     assert record["generated"]
@@ -253,7 +253,7 @@ def test_presets_for_the_hub_train_on_data_of_the_same_form(
                "compute.threads=1", "task.max_new_tokens=8"]  # fmt: skip
     run = train(preset.override(changes))
     assert {"bleu", "chrf", "exact_match", "loss"} <= set(
-        (run.read_report() or {})["metrics"][VALIDATION]
+        (run.report.read() or {})["metrics"][VALIDATION]
     )
     [record] = predict.answer(run.id, ["one two"])["records"]
     assert set(record) == {"source", "generated"}
@@ -298,7 +298,7 @@ def test_data_without_two_sides_is_refused(tmp_path: Path) -> None:
 @pytest.mark.timeout(1800)
 def test_the_preset_for_dates_learns_them() -> None:
     run = train(load_preset(find_preset("dates-t5")))
-    assert (run.read_report() or {})["metrics"][TEST]["exact_match"] >= 0.9
+    assert (run.report.read() or {})["metrics"][TEST]["exact_match"] >= 0.9
 
 
 @pytest.mark.slow
@@ -310,5 +310,5 @@ def test_a_small_t5_translates_captions(real_data: Path) -> None:
     for seed in range(3):
         changes = [f"data.path={real_data / 'multi30k'}", f"train.seed={seed}"]
         run = train(load_preset(find_preset("multi30k-t5"), changes))
-        results.append((run.read_report() or {})["metrics"][VALIDATION]["bleu"])
+        results.append((run.report.read() or {})["metrics"][VALIDATION]["bleu"])
     assert statistics.median(results) >= 15

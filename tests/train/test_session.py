@@ -12,7 +12,8 @@ from engine.errors import RunError
 from engine.files.paths import runs_folder
 from engine.launch.in_process import train
 from engine.launch.start import start
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
+from engine.runs.status import State
 
 TABLE = {
     "name": "table",
@@ -61,7 +62,7 @@ def test_a_worker_reads_the_configuration_once(
 ) -> None:
     run = RunDirectory.create(runs_folder(), RunConfig.parse(TABLE).override(changes))
     assert list(opened(run, tmp_path, monkeypatch).values()) == [1] * processes
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
 
 
 def test_a_configuration_that_cannot_be_read_is_the_final_event_of_its_run() -> None:
@@ -69,4 +70,4 @@ def test_a_configuration_that_cannot_be_read_is_the_final_event_of_its_run() -> 
     (run.path / "config.toml").write_text("train = [")
     with pytest.raises(RunError, match=r"config\.toml"):
         train(RunConfig.parse(TABLE), run)
-    assert run.state() is State.FAILED
+    assert run.status.state() is State.FAILED

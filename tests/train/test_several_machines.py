@@ -22,8 +22,9 @@ from engine.errors import UserError
 from engine.files.paths import runs_folder
 from engine.launch.rendezvous import place_of
 from engine.launch.start import launch
-from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Evaluated, Failed, Interrupted, Log, Started
+from engine.runs.status import State
 from engine.training import checkpoint
 
 TABLE = {
@@ -125,8 +126,8 @@ def test_two_machines_have_the_losses_of_one_and_one_run(
         RunConfig.parse(TABLE), RunDirectory.create(tmp_path / "runs", RunConfig.parse(TABLE))
     )
     assert (first.wait(120), second.wait(60)) == (0, 0)
-    assert machines.run.state() is State.FINISHED
-    ours, theirs = ([*run.newest(Evaluated)] for run in (one, machines.run))
+    assert machines.run.status.state() is State.FINISHED
+    ours, theirs = ([*run.events.newest(Evaluated)] for run in (one, machines.run))
     assert len(ours) == 3
     for mine, other in zip(ours, theirs, strict=True):
         assert other.metrics == pytest.approx(mine.metrics, abs=1e-5)
@@ -148,7 +149,7 @@ def test_a_death_on_one_machine_ends_the_other_with_its_cause(machines: Machines
     died = time.monotonic()
     assert (first.wait(60), second.wait(60)) == (1, 1)
     assert time.monotonic() - died < 30
-    last = run.last_of()
+    last = run.events.last()
     assert isinstance(last, Failed)
     assert last.message == "Process 2 of 2 was ended by SIGKILL."
     assert not any(rank.is_running() and rank.status() != "zombie" for rank in ranks.values())
@@ -159,10 +160,12 @@ def test_a_run_that_waits_for_other_machines_can_be_stopped(machines: Machines) 
         ["train.nodes=2", f"train.rendezvous={machines.rendezvous}"]
     )
     handle = launch(config)
-    wait_for(lambda: [log for log in handle.run.newest(Log) if "Waiting for 2" in log.message])
+    wait_for(
+        lambda: [log for log in handle.run.events.newest(Log) if "Waiting for 2" in log.message]
+    )
     handle.stop()
     assert handle.wait(60) == 143
-    assert handle.run.state() is State.INTERRUPTED
+    assert handle.run.status.state() is State.INTERRUPTED
 
 
 @pytest.mark.slow
@@ -176,10 +179,12 @@ def test_after_a_death_on_either_machine_both_go_on_from_the_checkpoint(
     run = training(machines)
     processes(run)[rank].kill()
     assert (first.wait(240), second.wait(60)) == (0, 0)
-    assert any(f"Process {rank + 1} of 2 was ended" in log.message for log in run.newest(Log))
-    assert next(run.newest(Started)).resumed_step >= 20
+    assert any(
+        f"Process {rank + 1} of 2 was ended" in log.message for log in run.events.newest(Log)
+    )
+    assert next(run.events.newest(Started)).resumed_step >= 20
     one = alone(tmp_path, *changes)
-    theirs, ours = (next(run.newest(Evaluated)).metrics for run in (run, one))
+    theirs, ours = (next(run.events.newest(Evaluated)).metrics for run in (run, one))
     assert theirs == pytest.approx(ours, abs=1e-4)
 
 
@@ -191,7 +196,7 @@ def test_a_machine_that_is_gone_ends_the_run_of_the_others(machines: Machines) -
     died = time.monotonic()
     assert first.wait(60) == 1
     assert time.monotonic() - died < 30
-    assert "lost their connection" in str(run.last_of())
+    assert "lost their connection" in str(run.events.last())
     wait_for(lambda: not processes(run))
 
 
@@ -202,20 +207,20 @@ def test_the_system_ends_all_with_a_checkpoint_from_which_they_go_on(machines: M
     for program in programs:  # as Slurm does
         program.send_signal(signal.SIGTERM)
     assert [program.wait(60) for program in programs] == [143, 143]
-    last = run.last_of()
+    last = run.events.last()
     assert isinstance(last, Interrupted)
     assert checkpoint.found(run.checkpoints)[0].step == last.step
     programs = machines.start(*LONG)
-    wait_for(lambda: len([*run.newest(Started)]) == 2)
-    assert next(run.newest(Started)).resumed_step == last.step
+    wait_for(lambda: len([*run.events.newest(Started)]) == 2)
+    assert next(run.events.newest(Started)).resumed_step == last.step
 
 
 @pytest.mark.slow
 def test_what_a_person_must_mend_ends_all_at_once(machines: Machines) -> None:
     first, second = machines.start("task.target=no-such-column")
     assert (first.wait(120), second.wait(60)) == (1, 1)
-    assert "no-such-column" in str(machines.run.last_of())
-    assert len([*machines.run.newest(Started)]) == 1
+    assert "no-such-column" in str(machines.run.events.last())
+    assert len([*machines.run.events.newest(Started)]) == 1
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,9 @@ from engine.files.paths import runs_folder
 from engine.launch.start import Handle, launch, start
 from engine.runs import control
 from engine.runs.control import Request
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Failed, Finished, Interrupted, Log, Progress, Started
+from engine.runs.status import State
 from engine.tasks.task import WEIGHTS
 from engine.training import checkpoint
 from engine.training.process_group import ProcessGroup, lost_a_peer
@@ -49,7 +50,7 @@ def trained(*changes: str) -> RunDirectory:
 
 
 def events(run: RunDirectory, kind: type[Any]) -> list[Any]:
-    return list(run.newest(kind))[::-1]
+    return list(run.events.newest(kind))[::-1]
 
 
 def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
@@ -85,7 +86,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
 
 def same(several: RunDirectory, one: RunDirectory, within: float = 1e-5) -> None:
     """Hold the losses and metrics of two runs against each other."""
-    assert several.state() is State.FINISHED
+    assert several.status.state() is State.FINISHED
     for ours, theirs in zip(events(one, Evaluated), events(several, Evaluated), strict=True):
         assert theirs.metrics == pytest.approx(ours.metrics, abs=within)
         assert theirs.train_loss == pytest.approx(ours.train_loss, abs=within)
@@ -173,7 +174,7 @@ def test_a_process_that_dies_fails_the_run_with_its_own_error() -> None:
     ranks[1].kill()
     died = time.time()
     run = ended(handle)
-    last = run.last_of()
+    last = run.events.last()
     assert isinstance(last, Failed)
     assert last.message == "Process 2 of 2 was ended by SIGKILL."
     assert last.time - died < 30  # the promise, not the speed of a machine
@@ -187,7 +188,7 @@ def test_after_a_death_all_go_on_from_the_checkpoint_as_if_nothing_had_happened(
     handle = launch(RunConfig.parse(TABLE).override(changes))
     begun(handle)[0].kill()
     run, undisturbed = ended(handle), trained(*changes)
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
     assert any("Process 1 of 2 was ended by SIGKILL" in log.message for log in events(run, Log))
     assert events(run, Started)[-1].resumed_step >= 20
     one, other = weights(run), weights(undisturbed)
@@ -196,7 +197,7 @@ def test_after_a_death_all_go_on_from_the_checkpoint_as_if_nothing_had_happened(
 
 def test_what_a_person_must_mend_is_told_once_and_not_tried_again() -> None:
     run = trained("task.target=no-such-column")
-    last = run.last_of()
+    last = run.events.last()
     assert isinstance(last, Failed)
     assert "no-such-column" in last.message
     assert "Process" not in last.message
@@ -208,28 +209,28 @@ def test_a_signal_lets_all_end_with_a_checkpoint_from_which_they_go_on() -> None
     begun(handle)
     handle.process.terminate()
     run = ended(handle)
-    last = run.last_of()
+    last = run.events.last()
     assert isinstance(last, Interrupted)
     assert checkpoint.found(run.checkpoints)[0].step == last.step
     again = start(run)
     wait_for(lambda: len(events(run, Started)) == 2)
     assert events(run, Started)[-1].resumed_step == last.step
     again.stop()
-    assert ended(again).state() is State.STOPPED
+    assert ended(again).status.state() is State.STOPPED
 
 
 @pytest.mark.slow
 def test_changes_made_while_it_runs_reach_every_process() -> None:
     handle = launch(RunConfig.parse(TABLE).override(LONG))
     begun(handle)
-    control.send(handle.run.control, Request(control.EPOCHS, {"value": 99_000}))
-    control.send(handle.run.control, Request(control.EVALUATE))
-    control.send(handle.run.control, Request(control.PAUSE))
+    handle.run.requests.send(Request(control.EPOCHS, {"value": 99_000}))
+    handle.run.requests.send(Request(control.EVALUATE))
+    handle.run.requests.send(Request(control.PAUSE))
     wait_for(lambda: len(events(handle.run, Evaluated)) > 0)
-    control.send(handle.run.control, Request(control.CONTINUE))
+    handle.run.requests.send(Request(control.CONTINUE))
     handle.stop()
     run = ended(handle)
-    assert run.state() is State.STOPPED
+    assert run.status.state() is State.STOPPED
     assert events(run, Progress)[-1].steps % 99_000 == 0
 
 
@@ -240,14 +241,14 @@ def test_no_process_stays_when_the_one_that_watches_over_them_is_killed() -> Non
     handle.process.kill()
     handle.wait()
     wait_for(lambda: not any(rank.is_running() for rank in ranks))
-    assert handle.run.state() is State.LOST
+    assert handle.run.status.state() is State.LOST
 
 
 def test_more_processes_than_devices_are_refused() -> None:
     if torch.cuda.device_count() >= 2:
         pytest.skip("there are that many")
     run = trained("compute.device=cuda", "train.devices=2")
-    last = run.last_of()
+    last = run.events.last()
     assert isinstance(last, Failed)
     assert "CUDA" in last.message
 
@@ -259,7 +260,7 @@ def test_numbers_that_stay_infinite_take_all_back_to_the_checkpoint() -> None:
         "train.epochs=40", "train.max_bad_steps=0", "train.max_rollbacks=100",
         "train.rollback_lr_factor=0.01", "task.kind=tabular_regression", "data.name=diabetes",
     )  # fmt: skip
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
     assert any("going on from update" in log.message for log in events(run, Log))
 
 
@@ -281,6 +282,6 @@ def test_every_random_death_is_recovered_from(strategy: str, epochs: int) -> Non
             deaths += 1
     handle.wait(600)
     assert deaths == 20
-    assert handle.run.state() is State.FINISHED
+    assert handle.run.status.state() is State.FINISHED
     one, other = weights(handle.run), weights(undisturbed.run)
     assert all(torch.equal(one[name], other[name]) for name in other)

@@ -19,8 +19,9 @@ from engine.errors import TrainingError
 from engine.files.paths import runs_folder
 from engine.hardware.device import Compute
 from engine.launch.start import start
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Log, Started
+from engine.runs.status import State
 from engine.service.predict import answer
 from engine.text.bpe import bpe_from, train_bpe
 from engine.training import checkpoint
@@ -52,17 +53,17 @@ def begun(values: Mapping[str, Any], *changes: str) -> RunDirectory:
 
 def gone_on(run: RunDirectory, *changes: str) -> RunDirectory:
     """Let a run go on with another configuration, as it would elsewhere."""
-    run.rewrite(run.config().override(changes))
+    run.config.write(run.config.read().override(changes))
     start(run).wait(240)
     return run
 
 
 def evaluations(run: RunDirectory) -> list[Evaluated]:
-    return list(run.newest(Evaluated))[::-1]
+    return list(run.events.newest(Evaluated))[::-1]
 
 
 def held_against(several: RunDirectory, one: RunDirectory, within: float = 1e-5) -> None:
-    assert several.state() is State.FINISHED, several.last_of()
+    assert several.status.state() is State.FINISHED, several.events.last()
     ours = {event.step: event for event in evaluations(one) if event.split == "validation"}
     theirs = {event.step: event for event in evaluations(several) if event.split == "validation"}
     assert ours.keys() == theirs.keys()
@@ -79,7 +80,7 @@ def test_a_checkpoint_is_gone_on_from_by_any_number_of_processes() -> None:
                                        (24, 2, "ddp")]:  # fmt: skip
         gone_on(run, f"train.max_steps={steps}", f"train.devices={processes}",
                 f"train.strategy={strategy}")  # fmt: skip
-    assert [event.resumed_step for event in run.newest(Started)] == [18, 12, 8, 0]
+    assert [event.resumed_step for event in run.events.newest(Started)] == [18, 12, 8, 0]
     last = {event.step: event for event in evaluations(run) if event.split == "validation"}
     for event in evaluations(undisturbed):
         if event.split == "validation":
@@ -161,7 +162,7 @@ def test_the_loss_of_a_large_vocabulary_is_computed_from_weights_that_are_there(
     steps = {"max_steps": 3, "batch_size": 128, "learning_rate": 1e-2}
     values = language(tmp_path, model=model, train=steps)
     one = gone_on(begun(values))
-    assert one.state() is State.FINISHED, one.last_of()
+    assert one.status.state() is State.FINISHED, one.events.last()
     several = gone_on(begun(values, "train.devices=2", "train.strategy=fsdp"))
     for ours, theirs in zip(evaluations(one), evaluations(several), strict=True):
         assert theirs.metrics["loss"] == pytest.approx(ours.metrics["loss"], abs=1e-5)
@@ -189,8 +190,10 @@ def test_after_a_death_all_go_on_from_the_checkpoint_as_if_nothing_had_happened(
     max(ranks, key=lambda process: int(process.cmdline()[-3])).kill()
     handle.wait(240)
     held_against(run, undisturbed, within=0)
-    assert any("Process 2 of 2 was ended by SIGKILL" in log.message for log in run.newest(Log))
-    assert next(run.newest(Started)).resumed_step >= 20
+    assert any(
+        "Process 2 of 2 was ended by SIGKILL" in log.message for log in run.events.newest(Log)
+    )
+    assert next(run.events.newest(Started)).resumed_step >= 20
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def test_a_grid_tries_every_point_once_and_ranks_them(home: Path) -> None:
     assert other.value is not None
     assert best.value < other.value, "wine-mlp decides by the loss"
     run = RunDirectory(home / "runs" / best.run)
-    assert run.config().train.learning_rate == float(best.values["train.learning_rate"])
-    assert (run.read_report() or {})["metrics"]["validation"]["loss"] == best.value
+    assert run.config.read().train.learning_rate == float(best.values["train.learning_rate"])
+    assert (run.report.read() or {})["metrics"]["validation"]["loss"] == best.value
 
 
 def test_a_killed_search_is_taken_up_with_the_runs_it_left(home: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_stopped_sweep_keeps_what_it_has(home: Path) -> None:
     process = made.start()
     until(lambda: made.table().trials)
     run = RunDirectory(home / "runs" / made.table().trials[0].run)
-    until(lambda: run.events.exists() and b'"evaluated"' in run.events.read_bytes())
+    until(lambda: run.events.path.exists() and b'"evaluated"' in run.events.path.read_bytes())
     made.ask_to_stop()
     assert process.wait(PATIENCE_SECONDS) == 0
     (row,) = made.table().trials

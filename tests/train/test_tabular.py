@@ -69,7 +69,7 @@ def summary_of(run: RunConfig) -> dict[str, Any]:
 
 
 def report_of(run: RunDirectory) -> dict[str, Any]:
-    report = run.read_report()
+    report = run.report.read()
     assert report is not None
     return report
 
@@ -132,7 +132,7 @@ def test_a_class_that_occurs_once_is_trained_on(tmp_path: Path) -> None:
     columns["y"][7] = "alone"
     run = train(config(write(tmp_path, columns), CLASSES))
     assert report_of(run)["baseline"] is not None
-    assert summary_of(run.config())["classes"]["alone"] == 1
+    assert summary_of(run.config.read())["classes"]["alone"] == 1
 
 
 def test_classes_that_only_the_test_rows_have_are_counted(tmp_path: Path) -> None:
@@ -349,7 +349,9 @@ def median_on_test(preset: str, metric: str, *fields: str) -> float:
     values = []
     for seed in range(3):
         run = train(load_preset(find_preset(preset), [f"train.seed={seed}", *fields]))
-        [test] = [e for e in run.newest(Evaluated) if isinstance(e, Evaluated) and e.split == TEST]
+        [test] = [
+            e for e in run.events.newest(Evaluated) if isinstance(e, Evaluated) and e.split == TEST
+        ]
         values.append(test.metrics[metric] or 0.0)
     return statistics.median(values)
 

@@ -154,7 +154,7 @@ def test_presets_of_the_hub_train_on_stand_ins_of_the_same_kind(
         f"model.path={trained(kind)}", "train.max_steps=2", "train.batch_size=8",
         "compute.threads=1",
     ])  # fmt: skip
-    report = train(config).read_report() or {}
+    report = train(config).report.read() or {}
     assert 0 <= report["metrics"]["test"][metric] <= 1
 
 
@@ -181,7 +181,7 @@ def test_encoders_and_decoders_learn_what_is_always_the_same(
         "train": {"epochs": 15, "batch_size": 8, "learning_rate": 5e-3},
         "compute": {"threads": 1},
     })  # fmt: skip
-    metrics = (train(config).read_report() or {})["metrics"]["test"]
+    metrics = (train(config).report.read() or {})["metrics"]["test"]
     assert metrics[config.task.metric().name] == 1
 
 

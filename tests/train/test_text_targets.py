@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.data, pytest.mark.timeout(7200)]
 
 
 def metrics_of(preset: str, split: str, *assignments: str) -> dict[str, Any]:
-    report = train(load_preset(find_preset(preset), list(assignments))).read_report() or {}
+    report = train(load_preset(find_preset(preset), list(assignments))).report.read() or {}
     metrics: dict[str, Any] = report["metrics"][split]
     return metrics
 

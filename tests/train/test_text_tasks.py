@@ -41,7 +41,7 @@ def run_of(**sections: Any) -> RunDirectory:
 
 
 def events_of(run: RunDirectory, kind: type[Event]) -> list[Any]:
-    decoded = map(decode, run.events.read_bytes().splitlines())
+    decoded = map(decode, run.events.path.read_bytes().splitlines())
     return [event for event in decoded if isinstance(event, kind)]
 
 
@@ -81,7 +81,7 @@ def review_run(path: Path, **model: Any) -> RunDirectory:
 
 def test_a_classifier_learns_and_is_a_folder_that_transformers_loads(reviews: Path) -> None:
     run = review_run(reviews)
-    report = run.read_report() or {}
+    report = run.report.read() or {}
     assert report["metrics"]["test"]["accuracy"] > 0.9
     assert {view["title"] for view in report["views"]} >= {"Worst mistakes", "Confusion matrix"}
     assert report["baseline"]["metrics"]["accuracy"] > 0.9
@@ -122,7 +122,7 @@ def test_a_finished_run_is_a_model_to_begin_with(reviews: Path) -> None:
     by_name = run_of(**config, model={"kind": "transformer", "path": first.id})
     by_folder = run_of(**config, model={"kind": "transformer", "path": str(first.path)})
     for run in (by_name, by_folder):
-        report = run.read_report() or {}
+        report = run.report.read() or {}
         assert report["metrics"]["test"]["accuracy"] > 0.9
 
 
@@ -141,7 +141,7 @@ def test_a_text_can_have_several_labels(tmp_path: Path) -> None:
         data={"kind": "file", "path": str(path)},
         train={"epochs": 20},
     )
-    metrics = (run.read_report() or {})["metrics"]["test"]
+    metrics = (run.report.read() or {})["metrics"]["test"]
     assert metrics["f1_micro"] > 0.9
     assert metrics["f1"] > 0.9
     records = predictions(run, pa.table({"text": ["film rain match plot cast", "plot film cast"]}))
@@ -159,7 +159,7 @@ def test_entities_are_found_and_counted_as_seqeval_does() -> None:
     rows = task.pipeline.load().splits[TEST]
     records = predictions(run, rows)
     theirs = f1_score(rows["tags"].to_pylist(), [record["tags"] for record in records])
-    report = run.read_report() or {}
+    report = run.report.read() or {}
     assert report["metrics"]["test"]["f1"] == pytest.approx(theirs)
     assert theirs > 0.5
     network = AutoModelForTokenClassification.from_pretrained(run.model)
@@ -180,8 +180,8 @@ def test_questions_are_answered_from_their_texts() -> None:
     }
     untrained = run_of(**config, train={"max_steps": 1, "learning_rate": 1e-9})
     run = run_of(**config, train={"epochs": 15})
-    before = (untrained.read_report() or {})["metrics"]["test"]
-    after = (run.read_report() or {})["metrics"]["test"]
+    before = (untrained.report.read() or {})["metrics"]["test"]
+    after = (run.report.read() or {})["metrics"]["test"]
     assert after["f1"] > before["f1"] + 0.1
 
     task, _, _ = load_exported(run.model, CPU)

@@ -19,9 +19,10 @@ from engine.errors import TrainingError
 from engine.files.paths import runs_folder
 from engine.hardware.device import choose
 from engine.runs.control import CHECKPOINT, EVALUATE, STOP, Request
-from engine.runs.directory import RunDirectory, State, all_runs
+from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Controlled, Evaluated, EventLog, Failed, Finished, Progress
 from engine.runs.follower import read_history
+from engine.runs.status import State
 from engine.training import checkpoint
 from engine.training.checkpoint_writer import Saver
 from engine.training.optimizer import build_optimizer, schedule, trainable_groups
@@ -175,7 +176,7 @@ def test_a_failed_run_says_so_and_keeps_no_broken_weights() -> None:
     with pytest.raises(TrainingError):
         train(config)
     (run,) = all_runs(runs_folder())
-    assert run.state() is State.FAILED
+    assert run.status.state() is State.FAILED
     ending = read_history(run).ending
     assert isinstance(ending, Failed)
     assert "train.learning_rate" in ending.message
@@ -190,7 +191,7 @@ def test_no_checkpoint_is_written_of_broken_weights(tmp_path: Path, value: float
     run = RunDirectory.create(tmp_path, RunConfig.parse(wine()))
     network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     state = TrainingState(network, torch.optim.SGD(network.parameters()))
-    with EventLog(run.events) as events:
+    with EventLog(run.events.path) as events:
         saver = Saver(run, state, events, keep=2)
         saver.save("schedule")
         state.position.step = 1
@@ -207,7 +208,7 @@ def test_the_best_weights_are_the_ones_that_are_kept() -> None:
              metric_for_best_model="loss")
     )  # fmt: skip
     run = train(config)
-    history, report = read_history(run), run.read_report()
+    history, report = read_history(run), run.report.read()
     assert history.best is not None
     assert report is not None
     assert history.best.step < history.evaluations[-1].step
@@ -327,12 +328,12 @@ def test_a_run_in_a_thread_leaves_a_whole_directory(home: Path) -> None:
     thread = threading.Thread(target=train, args=(config, run))
     thread.start()
     thread.join()
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
     history = read_history(run)
     assert isinstance(history.ending, Finished)
     assert history.ending.metrics["accuracy"] is not None
     assert (run.model / "manifest.json").is_file()
-    assert next(run.newest()) == history.ending
+    assert next(run.events.newest()) == history.ending
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

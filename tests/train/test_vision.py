@@ -67,7 +67,7 @@ def in_file(table: pa.Table, path: Path, **task: Any) -> RunConfig:
 
 def report_of(config: RunConfig) -> dict[str, Any]:
     run = train(config)
-    report: dict[str, Any] = json.loads(run.report.read_text())
+    report: dict[str, Any] = json.loads(run.report.path.read_text())
     return report
 
 
@@ -117,7 +117,7 @@ def test_the_report_shows_the_worst_mistakes_by_name(tmp_path: Path) -> None:
 
 def test_samples_show_images_with_their_classes(tmp_path: Path) -> None:
     run = train(in_folder(folder_of_shades(tmp_path / "shades")))
-    events = [json.loads(line) for line in run.events.read_text().splitlines()]
+    events = [json.loads(line) for line in run.events.path.read_text().splitlines()]
     samples = [event["items"] for event in events if event["event"] == "samples"]
     assert len(samples) == 3
     assert set(samples[0][0]) == {"image", "predicted", "label"}

@@ -29,7 +29,7 @@ FINISHED = Finished(time=1060.5, step=8, seconds=55.0, metrics={"loss": 0.2, "ac
 def make_run(*events: Event) -> RunDirectory:
     """A run directory with these events."""
     run = RunDirectory.create(runs_folder(), RunConfig.parse(CONFIG))
-    log = EventLog(run.events)
+    log = EventLog(run.events.path)
     for event in events:
         log.write(event)
     log.close()
@@ -159,11 +159,11 @@ def test_nothing_in_a_run_reaches_the_terminal_as_a_command(
 
 def test_stop_leaves_a_request_to_a_run_under_way(capsys: pytest.CaptureFixture[str]) -> None:
     run = make_run(STARTED)
-    run.set_worker(ProcessIdentity.own())
+    run.status.set_worker(ProcessIdentity.own())
 
     assert main(["stop", run.id]) == 0
 
-    assert [request.action for request in control.take(run.control)] == [control.STOP]
+    assert [request.action for request in run.requests.take()] == [control.STOP]
 
 
 def test_stop_leaves_a_run_alone_that_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,7 +172,7 @@ def test_stop_leaves_a_run_alone_that_has_ended(capsys: pytest.CaptureFixture[st
     assert main(["stop", run.id]) == 0
 
     assert "it is finished" in capsys.readouterr().out
-    assert list(control.take(run.control)) == []
+    assert list(run.requests.take()) == []
 
 
 @pytest.mark.parametrize("command", ["show", "stop"])

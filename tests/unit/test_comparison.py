@@ -27,7 +27,7 @@ def make(tmp_path: Path) -> Any:
     def run(name: str, values: Any = IMAGES, train: Any = None, **metrics: float) -> RunDirectory:
         config = RunConfig.parse({"name": name, **values, "train": train or {}})
         made = RunDirectory.create(tmp_path, config)
-        log = EventLog(made.events)
+        log = EventLog(made.events.path)
         log.write(Finished(step=1, seconds=1.0, metrics=dict(metrics)))
         log.close()
         return made

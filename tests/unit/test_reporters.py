@@ -50,7 +50,7 @@ def run_with(*events: Event) -> RunDirectory:
         "model": {"kind": "cnn"},
     }
     run = RunDirectory.create(runs_folder(), RunConfig.parse(values))
-    log = EventLog(run.events)
+    log = EventLog(run.events.path)
     for event in events:
         log.write(event)
     log.close()
@@ -127,7 +127,7 @@ def test_programs_get_every_event_as_it_was_written(capsys: pytest.CaptureFixtur
 
     follow(run, JsonLines(), alive=lambda: True)
 
-    assert capsys.readouterr().out == run.events.read_text()
+    assert capsys.readouterr().out == run.events.path.read_text()
 
 
 def test_following_ends_when_the_worker_is_gone_without_a_word() -> None:

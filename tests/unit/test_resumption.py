@@ -19,7 +19,7 @@ def wine(*assignments: str) -> RunConfig:
 
 def ended(folder: Path, config: RunConfig, event: Event) -> RunDirectory:
     run = RunDirectory.create(folder, config)
-    with EventLog(run.events) as events:
+    with EventLog(run.events.path) as events:
         events.write(event)
     return run
 

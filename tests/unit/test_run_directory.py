@@ -19,7 +19,8 @@ from engine import RunConfig
 from engine.errors import RunError, TrainingError
 from engine.launch.attempt import attempt
 from engine.processes.identity import ProcessIdentity
-from engine.runs.directory import LOG_BYTES, RunDirectory, State, all_runs
+from engine.processes.spawn import open_log
+from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import (
     Event,
     EventLog,
@@ -32,7 +33,9 @@ from engine.runs.events import (
     Stopped,
 )
 from engine.runs.follower import read_history
+from engine.runs.log_file import LOG_BYTES, trim_log
 from engine.runs.session import RunSession
+from engine.runs.status import State
 
 CONFIG = RunConfig.parse(
     {
@@ -49,8 +52,8 @@ from pathlib import Path
 from engine.runs.directory import RunDirectory
 from engine.processes.identity import ProcessIdentity
 run = RunDirectory(Path(sys.argv[1]))
-with run.locked():
-    run.set_worker(ProcessIdentity.own())
+with run.lock.hold():
+    run.status.set_worker(ProcessIdentity.own())
     print("held", flush=True)
     time.sleep(600)
 """
@@ -82,7 +85,7 @@ def holder(run: RunDirectory) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def say(run: RunDirectory, *events: Event) -> None:
-    with EventLog(run.events) as log:
+    with EventLog(run.events.path) as log:
         for event in events:
             log.write(event)
 
@@ -92,8 +95,8 @@ def finished() -> Finished:
 
 
 def test_a_new_run_is_queued_and_its_files_are_the_owners_alone(run: RunDirectory) -> None:
-    assert run.state() is State.QUEUED
-    assert run.config() == CONFIG
+    assert run.status.state() is State.QUEUED
+    assert run.config.read() == CONFIG
     assert run.path.stat().st_mode & 0o777 == 0o700
     assert (run.path / "config.toml").stat().st_mode & 0o777 == 0o600
 
@@ -102,19 +105,19 @@ def test_a_run_is_running_while_its_process_lives_and_lost_afterwards(
     run: RunDirectory, holder: subprocess.Popen[bytes]
 ) -> None:
     say(run, Started(**STARTED))
-    assert run.state() is State.RUNNING
+    assert run.status.state() is State.RUNNING
     holder.kill()
     holder.wait()
-    assert run.state() is State.LOST
+    assert run.status.state() is State.LOST
 
 
 def test_a_process_that_ended_but_was_not_waited_for_is_gone(
     run: RunDirectory, holder: subprocess.Popen[bytes]
 ) -> None:
     holder.kill()
-    while run.state() is State.RUNNING:
+    while run.status.state() is State.RUNNING:
         time.sleep(0.01)
-    assert run.state() is State.LOST
+    assert run.status.state() is State.LOST
 
 
 @pytest.mark.parametrize(
@@ -127,23 +130,23 @@ def test_a_process_that_ended_but_was_not_waited_for_is_gone(
     ],
 )
 def test_the_last_word_says_how_a_run_ended(run: RunDirectory, event: Event, state: State) -> None:
-    run.set_worker(ProcessIdentity.own())
+    run.status.set_worker(ProcessIdentity.own())
     say(run, Started(**STARTED), replace(event, time=time.time()))
-    assert run.state() is state
+    assert run.status.state() is state
 
 
 def test_a_torn_line_after_the_last_word_changes_nothing(run: RunDirectory) -> None:
     say(run, finished())
-    with run.events.open("a") as file:
+    with run.events.path.open("a") as file:
         file.write('{"event":"prog')
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
 
 
 def test_a_later_worker_makes_an_ended_run_run_again(
     run: RunDirectory, holder: subprocess.Popen[bytes]
 ) -> None:
     say(run, Interrupted(time=time.time() - 60, step=1, seconds=1.0))
-    assert run.state() is State.RUNNING
+    assert run.status.state() is State.RUNNING
 
 
 def test_a_worker_that_is_gone_before_it_said_anything_is_lost(
@@ -152,48 +155,50 @@ def test_a_worker_that_is_gone_before_it_said_anything_is_lost(
     say(run, Interrupted(time=time.time() - 60, step=1, seconds=1.0))
     holder.kill()
     holder.wait()
-    assert run.state() is State.LOST
+    assert run.status.state() is State.LOST
 
 
 def test_the_number_of_a_process_that_another_one_has_now_counts_for_nothing(
     run: RunDirectory, holder: subprocess.Popen[bytes]
 ) -> None:
-    worker = run.worker()
+    worker = run.status.worker()
     assert worker is not None
-    run.set_worker(ProcessIdentity(worker.pid, worker.started - 100, worker.boot, worker.host))
-    assert run.state() is State.LOST
-    run.set_worker(ProcessIdentity(worker.pid, worker.started, "another boot", worker.host))
-    assert run.state() is State.LOST
+    run.status.set_worker(
+        ProcessIdentity(worker.pid, worker.started - 100, worker.boot, worker.host)
+    )
+    assert run.status.state() is State.LOST
+    run.status.set_worker(ProcessIdentity(worker.pid, worker.started, "another boot", worker.host))
+    assert run.status.state() is State.LOST
 
 
 def test_a_worker_on_another_machine_lives_while_its_heart_beats(run: RunDirectory) -> None:
-    run.set_worker(ProcessIdentity(1, 0.0, "boot", "elsewhere"))
-    assert run.state() is State.LOST
-    run.beat()
-    assert run.state() is State.RUNNING
+    run.status.set_worker(ProcessIdentity(1, 0.0, "boot", "elsewhere"))
+    assert run.status.state() is State.LOST
+    run.status.beat()
+    assert run.status.state() is State.RUNNING
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "5", '{"pid": "x"}', '{"pid": 1}'])
 def test_a_damaged_note_of_the_worker_is_none(run: RunDirectory, content: str) -> None:
     (run.path / "worker.json").write_text(content)
-    assert run.worker() is None
-    assert run.state() is State.QUEUED
+    assert run.status.worker() is None
+    assert run.status.state() is State.QUEUED
 
 
 def test_a_run_is_held_by_one_process_at_a_time(
     run: RunDirectory, holder: subprocess.Popen[bytes]
 ) -> None:
-    with pytest.raises(RunError, match="Another process"), run.locked():
+    with pytest.raises(RunError, match="Another process"), run.lock.hold():
         pass
     holder.kill()
     holder.wait()
-    with run.locked():
+    with run.lock.hold():
         pass
 
 
 def test_within_one_process_a_run_is_held_once_too(run: RunDirectory) -> None:
-    with run.locked():
-        with pytest.raises(RunError), RunDirectory(run.path).locked():
+    with run.lock.hold():
+        with pytest.raises(RunError), RunDirectory(run.path).lock.hold():
             pass
         # The failed try must not have given the lock away.
         refused = subprocess.run(
@@ -217,7 +222,7 @@ def test_a_forked_child_does_not_keep_the_run_of_a_killed_process(
     process.kill()
     process.wait()
     try:
-        with run.locked(patience=5.0):
+        with run.lock.hold(patience=5.0):
             pass
     finally:
         os.kill(child, signal.SIGKILL)
@@ -228,7 +233,7 @@ def test_who_has_patience_gets_a_run_when_it_is_free(run: RunDirectory) -> None:
     leave = threading.Event()
 
     def hold() -> None:
-        with run.locked():
+        with run.lock.hold():
             entered.set()
             leave.wait()
 
@@ -236,7 +241,7 @@ def test_who_has_patience_gets_a_run_when_it_is_free(run: RunDirectory) -> None:
     thread.start()
     entered.wait()
     threading.Timer(0.1, leave.set).start()
-    with run.locked(patience=30.0):
+    with run.lock.hold(patience=30.0):
         assert leave.is_set()
     thread.join()
 
@@ -279,41 +284,43 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_damaged_configuration_is_named(run: RunDirectory, content: bytes) -> None:
     (run.path / "config.toml").write_bytes(content)
     with pytest.raises(RunError, match=r"config\.toml"):
-        run.config()
+        run.config.read()
 
 
 def test_the_newest_event_is_found_behind_many_others(run: RunDirectory) -> None:
     say(run, Started(**STARTED), *(Log(level="info", message="x" * 900) for _ in range(300)))
-    assert isinstance(run.last_of(Started), Started)
-    assert isinstance(next(run.newest()), Log)
-    assert run.last_of(Failed) is None
+    assert isinstance(run.events.last(Started), Started)
+    assert isinstance(next(run.events.newest()), Log)
+    assert run.events.last(Failed) is None
 
 
 def test_a_long_log_keeps_its_end_while_others_append(run: RunDirectory) -> None:
-    with run.open_log() as log:
+    with open_log(run.log) as log:
         log.write(b"x" * LOG_BYTES + b"the end\n")
         log.flush()
-        run.trim_log()
+        trim_log(run.log)
         log.write(b"more\n")
     content = run.log.read_bytes()
     assert content.endswith(b"the end\nmore\n")
     assert len(content) < LOG_BYTES / 2
-    run.trim_log()
+    trim_log(run.log)
     assert run.log.read_bytes() == content
 
 
 def endings(run: RunDirectory) -> list[Event]:
-    return [e for e in run.newest() if isinstance(e, Finished | Stopped | Interrupted | Failed)]
+    return [
+        e for e in run.events.newest() if isinstance(e, Finished | Stopped | Interrupted | Failed)
+    ]
 
 
 def test_an_attempt_ends_with_what_the_work_returns(run: RunDirectory) -> None:
     def work(session: RunSession) -> Event:
-        assert run.state() is State.RUNNING
+        assert run.status.state() is State.RUNNING
         session.events.write(Started(**STARTED))
         return finished()
 
     attempt(run, work)
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
     assert len(endings(run)) == 1
 
 
@@ -332,7 +339,7 @@ def test_whatever_is_raised_there_is_one_last_event(
 
     with pytest.raises(type(error)):
         attempt(run, work)
-    assert run.state() is State.FAILED
+    assert run.status.state() is State.FAILED
     ending = read_history(run).ending
     assert isinstance(ending, Failed)
     assert ending.message == message
@@ -354,8 +361,8 @@ def test_an_attempt_at_a_held_run_leaves_no_trace(
 ) -> None:
     with pytest.raises(RunError, match="Another process"):
         attempt(run, lambda *_: finished())
-    assert not run.events.exists()
-    worker = run.worker()
+    assert not run.events.path.exists()
+    worker = run.status.worker()
     assert worker is not None
     assert worker.pid == holder.pid
 
@@ -367,7 +374,7 @@ def test_a_signal_outside_of_the_loop_ends_an_attempt_as_interrupted(run: RunDir
 
     before = signal.getsignal(signal.SIGTERM)
     assert isinstance(attempt(run, work), Interrupted)
-    assert run.state() is State.INTERRUPTED
+    assert run.status.state() is State.INTERRUPTED
     assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -387,7 +394,7 @@ def test_an_attempt_works_in_a_thread_too(run: RunDirectory) -> None:
     thread = threading.Thread(target=lambda: attempt(run, lambda *_: finished()))
     thread.start()
     thread.join()
-    assert run.state() is State.FINISHED
+    assert run.status.state() is State.FINISHED
 
 
 def test_many_processes_make_runs_in_one_folder_without_a_mix_up(tmp_path: Path) -> None:
@@ -398,16 +405,16 @@ def test_many_processes_make_runs_in_one_folder_without_a_mix_up(tmp_path: Path)
     assert [maker.wait() for maker in makers] == [0] * 4
     made = all_runs(tmp_path)
     assert len(made) == 40
-    assert all(run.config() == CONFIG for run in made)
+    assert all(run.config.read() == CONFIG for run in made)
 
 
 def test_progress_of_a_run_is_no_last_word(run: RunDirectory) -> None:
-    run.set_worker(ProcessIdentity.own())
+    run.status.set_worker(ProcessIdentity.own())
     say(
         run,
         Progress(step=1, steps=2, epoch=0.5, epochs=1, loss=1.0, learning_rate=0.1),
     )
-    assert run.state() is State.RUNNING
+    assert run.status.state() is State.RUNNING
     assert json.loads((run.path / "worker.json").read_text())["noted"] <= time.time()
 
 
@@ -423,7 +430,7 @@ def test_paths_are_kept_whole_so_that_a_run_goes_on_from_any_folder(
             "model": {"kind": "transformer", "path": "base"},
         }
     )
-    kept = RunDirectory.create(home, config).config()
+    kept = RunDirectory.create(home, config).config.read()
     assert kept.data.path == str(tmp_path / "films.csv")  # type: ignore[attr-defined]
     assert kept.model.path == str(tmp_path / "base")  # type: ignore[attr-defined]
 
@@ -436,4 +443,4 @@ def test_a_name_on_the_hub_is_no_path(home: Path) -> None:
             "model": {"kind": "transformer", "path": "google-bert/bert-base-cased"},
         }
     )
-    assert RunDirectory.create(home, config).config() == config
+    assert RunDirectory.create(home, config).config.read() == config

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from engine.runs.annotations import Annotations
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.filter import FilterError, RunFilter
+from engine.runs.status import State
 from engine.runs.summary import RunSummary
 
 CNN: dict[str, Any] = {

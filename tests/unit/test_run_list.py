@@ -15,9 +15,10 @@ from engine.config.run_config import RunConfig
 from engine.errors import RunError
 from engine.processes.identity import ProcessIdentity
 from engine.runs.annotations import Annotations, write_annotations
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Event, EventLog, Finished, Started
 from engine.runs.listing import RunList, list_runs
+from engine.runs.status import State
 from engine.runs.summary import RunSummary
 from engine.runs.trash import discard, empty, restore, trash_folder
 
@@ -44,7 +45,7 @@ def make(folder: Path, name: str, events: Iterable[Event] = ()) -> RunDirectory:
 
 
 def write(run: RunDirectory, events: Iterable[Event]) -> None:
-    log = EventLog(run.events)
+    log = EventLog(run.events.path)
     for event in events:
         log.write(event)
     log.close()
@@ -77,7 +78,7 @@ def read_twice(folder: Path) -> list[RunSummary]:
 def test_a_row_has_what_the_whole_configuration_says(tmp_path: Path) -> None:
     run = make(tmp_path, "alpha", [started(), finished()])
     (row,) = list_runs(tmp_path)
-    config = run.config()
+    config = run.config.read()
     assert (row.name, row.task, row.data, row.model, row.metric) == (
         "alpha", config.task.kind, config.data.label, config.model.kind, "f1",
     )  # fmt: skip
@@ -152,7 +153,7 @@ def test_what_changed_since_is_read_again(tmp_path: Path) -> None:
 def test_a_worker_that_is_killed_says_nothing_and_yet_it_is_seen(tmp_path: Path) -> None:
     run = make(tmp_path, "a", [started()])
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as worker:
-        run.set_worker(ProcessIdentity.of(worker.pid))
+        run.status.set_worker(ProcessIdentity.of(worker.pid))
         runs = RunList(tmp_path)
         assert [row.state for row in runs.read()] == [State.RUNNING]
         worker.kill()
@@ -164,7 +165,7 @@ def test_a_run_that_trains_is_never_taken_from_the_index(tmp_path: Path) -> None
     runs = long_list(tmp_path)
     oldest = sorted(runs, key=lambda run: run.id)[0]
     write(oldest, [started(100.0)])
-    oldest.set_worker(ProcessIdentity.own())
+    oldest.status.set_worker(ProcessIdentity.own())
     assert read_twice(tmp_path)[-1].state is State.RUNNING
     assert oldest.id not in (tmp_path / INDEX).read_text()
 
@@ -197,10 +198,10 @@ def test_a_discarded_run_is_in_the_trash_and_comes_back_whole(tmp_path: Path) ->
 
 def test_a_run_that_trains_is_not_discarded(tmp_path: Path) -> None:
     run = make(tmp_path, "a", [started(100.0)])
-    run.set_worker(ProcessIdentity.own())
+    run.status.set_worker(ProcessIdentity.own())
     with pytest.raises(RunError, match="Stop it"):
         discard(run)
-    assert run.events.exists()
+    assert run.events.path.exists()
 
 
 def test_a_restored_run_never_replaces_another(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Reading:
 
     def __init__(self, run: RunDirectory) -> None:
         self.history = History()
-        self.follower = Follower(run.events)
+        self.follower = Follower(run.events.path)
 
     @classmethod
     def so_far(cls, run: RunDirectory) -> Reading:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.runs.directory import State
+from engine.runs.status import State
 
 STATES: dict[State, tuple[str, str]] = {
     State.QUEUED: ("… queued", "$foreground 60%"),

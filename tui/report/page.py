@@ -71,7 +71,7 @@ class Page:
 
 def page(run: RunDirectory) -> Page:
     """The page of ``run``; raises :class:`RunError` where its files cannot be read."""
-    summary, history, report = summarize(run), read_history(run), run.read_report()
+    summary, history, report = summarize(run), read_history(run), run.report.read()
     parts = [
         Part("Summary", [Facts(facts(summary, history))]),
         *_results(report),
@@ -137,7 +137,7 @@ def _points(xs: Sequence[float], ys: Sequence[float | None]) -> list[Point]:
 
 def _configuration(summary: RunSummary) -> Iterator[Part]:
     try:
-        values = summary.run.config().changes()
+        values = summary.run.config.read().changes()
     except RunError as error:
         yield Part("Configuration", [Passage(str(error))])
         return

@@ -88,7 +88,7 @@ class ResultsScreen(Screen[None]):
     def action_clone(self) -> None:
         """Create a new run with this run's configuration."""
         try:
-            self.app.push_screen(make_screen("new run", self._run.config().values()))
+            self.app.push_screen(make_screen("new run", self._run.config.read().values()))
         except UserError as error:
             complain(self, error)
 
@@ -103,11 +103,11 @@ class ResultsScreen(Screen[None]):
     def _read(self) -> None:
         """Read report and events, in a thread."""
         try:
-            report = self._run.read_report()
+            report = self._run.report.read()
         except UserError as error:
             self.app.call_from_thread(complain, self, error)
             report = None
-        history, state = read_history(self._run), self._run.state()
+        history, state = read_history(self._run), self._run.status.state()
         show = partial(self._show, report or {}, history, STATES[state])
         self.app.call_from_thread(self.call_next, show)
 

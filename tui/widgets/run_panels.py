@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.content import Content
 
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import (
     Evaluated,
     Failed,
@@ -20,6 +20,7 @@ from engine.runs.events import (
     Stopped,
 )
 from engine.runs.history import History
+from engine.runs.status import State
 from tui.charts.chart import TIME, Curve
 from tui.charts.plot import Pair
 from tui.format.numbers import duration, number, size
@@ -263,7 +264,7 @@ def model_facts(history: History) -> list[Content]:
 def places(run: RunDirectory) -> list[Content]:
     """Return the paths of a run's files."""
     found = [_title("Files"), _pair("run", run.path, 400)]
-    for name, path in (("model", run.model), ("report", run.report), ("log", run.log)):
+    for name, path in (("model", run.model), ("report", run.report.path), ("log", run.log)):
         if path.exists():
             found.append(_pair(name, path, 400))
     return found

@@ -63,7 +63,7 @@ def seconds_to_goal(run: RunDirectory) -> float | None:
     """Seconds of training until the validation accuracy first reached the goal."""
     reached = [
         event.seconds
-        for event in run.newest(Evaluated)
+        for event in run.events.newest(Evaluated)
         if isinstance(event, Evaluated)
         and event.split == "validation"
         and (event.metrics.get("accuracy") or 0.0) >= GOAL
@@ -83,9 +83,9 @@ def rows(part: Part) -> None:
         begun = time.perf_counter()
         run = train(config)
         whole = time.perf_counter() - begun
-        started, finished = run.last_of(Started), run.last_of(Finished)
+        started, finished = run.events.last(Started), run.events.last(Finished)
         if not isinstance(started, Started) or not isinstance(finished, Finished):
-            raise AssertionError(f"the run ended as {run.state()}")
+            raise AssertionError(f"the run ended as {run.status.state()}")
         accuracy = finished.metrics["accuracy"]
         reached = seconds_to_goal(run)
         row |= {

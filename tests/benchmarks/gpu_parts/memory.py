@@ -45,7 +45,7 @@ def told_and_trained(shape: Any, part: Part, row: dict[str, Any], home: Path) ->
     if part.cuda:
         clear()
         row["held_before_mb"] = torch.cuda.memory_allocated() / 1e6
-    last = train(config).last_of(Progress)
+    last = train(config).events.last(Progress)
     if not isinstance(last, Progress) or last.step == 0:
         raise AssertionError("the run made no update")
     if not part.cuda:

@@ -71,14 +71,14 @@ def whole_run(values: dict[str, Any], row: dict[str, Any], device: str) -> RunDi
     """Train, interrupt, resume, export, load and predict; fill in the row."""
     run = RunDirectory.create(runs_folder(), RunConfig.parse(values))
     stopped = interrupted(run, updates=UPDATES // 2)
-    train(run.config(), run)
-    started, finished = run.last_of(Started), run.last_of(Finished)
+    train(run.config.read(), run)
+    started, finished = run.events.last(Started), run.events.last(Finished)
     if not isinstance(started, Started) or not isinstance(finished, Finished):
-        raise AssertionError(f"the run ended as {run.state()}")
+        raise AssertionError(f"the run ended as {run.status.state()}")
     row |= {"device": started.device, "precision": started.precision, "updates": finished.step}
     row["resumed_at"] = started.resumed_step
     # Some metrics are undefined on a few rows; the loss and the one that decides never are.
-    config = run.config()
+    config = run.config.read()
     metric = config.task.metric(config.train.metric_for_best_model).name
     row |= {"metric": metric, "value": finished.metrics.get(metric)}
     row["metrics_finite"] = row["value"] is not None and math.isfinite(row["value"])
@@ -93,7 +93,7 @@ def whole_run(values: dict[str, Any], row: dict[str, Any], device: str) -> RunDi
 def predicted(run: RunDirectory, device: str) -> list[dict[str, Any]]:
     """What the exported model says to some test rows; the model is loaded anew for it."""
     inputs = predict.answer(run.id, device=device)["inputs"]
-    config = run.config()
+    config = run.config.read()
     table = create_pipeline(config).load().splits["test"].select(inputs)
     few = table if config.task.kind == "forecasting" else table.slice(0, 3)
     records: list[dict[str, Any]] = predict.answer(run.id, few.to_pylist(), device=device)[
@@ -186,8 +186,8 @@ def memory(part: Part) -> None:
     with part.measured("out of memory") as row:
         run = RunDirectory.create(runs_folder(), RunConfig.parse(large_batches(part)))
         with little_memory(part):
-            train(run.config(), run)
-        said = [log.message for log in run.newest(Log) if isinstance(log, Log)]
+            train(run.config.read(), run)
+        said = [log.message for log in run.events.newest(Log) if isinstance(log, Log)]
         split = [message for message in said if message.startswith("Out of memory")]
         if not split:
             raise AssertionError("memory did not run out")
@@ -199,7 +199,9 @@ def card(part: Part) -> None:
     with part.measured("NVML") as row:
         if not part.cuda:
             raise Skipped("no CUDA device")
-        events = chain.from_iterable(run.newest(Resources) for run in all_runs(runs_folder()))
+        events = chain.from_iterable(
+            run.events.newest(Resources) for run in all_runs(runs_folder())
+        )
         seen = [gpu for event in events if isinstance(event, Resources) for gpu in event.gpus]
         for name in WATCHED:
             values = [gpu[name] for gpu in seen if name in gpu]

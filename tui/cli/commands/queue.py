@@ -60,7 +60,7 @@ def _add(options: Namespace) -> None:
 
 def _list(options: Namespace) -> None:
     found = entries.entries()
-    rows = [(entry.run.id, str(entry.run.state()), entry.device) for entry in found]
+    rows = [(entry.run.id, str(entry.run.status.state()), entry.device) for entry in found]
     if options.json:
         records = [
             {"place": place, "id": name, "state": state, "device": device}

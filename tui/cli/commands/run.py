@@ -22,9 +22,10 @@ from engine.launch.rendezvous import Place, find, place_of
 from engine.launch.start import Handle, start
 from engine.runs import control, resume
 from engine.runs.control import Request
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Failed
 from engine.runs.history import History
+from engine.runs.status import State
 from tui.cli import console
 from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, TERMINATED
 from tui.cli.follow import Interrupts, Reading, exit_status, follow
@@ -94,16 +95,16 @@ def execute(options: Namespace) -> int:
             run = _chosen(options)
             joined = None if _is_over(run, auto) else _join(run)
         if joined is None:
-            console.complain(f"The run {run.id} is {run.state()} already.")
+            console.complain(f"The run {run.id} is {run.status.state()} already.")
         if joined is None or options.detach:
             return _leave(run, options.json)
-        return _follow(joined, _reporter(run.config(), options.json), terminations)
+        return _follow(joined, _reporter(run.config.read(), options.json), terminations)
 
 
 def _elsewhere(options: Namespace) -> Place | None:
     """Return this machine's node where the run belongs to another node; else ``None``."""
     if options.resume not in (None, _AUTO):
-        train = RunDirectory.open(runs_folder(), options.resume).config().train
+        train = RunDirectory.open(runs_folder(), options.resume).config.read().train
     elif options.preset and ("=" not in options.preset or Path(options.preset).exists()):
         train = load_preset(find_preset(options.preset), options.assignments).train
     else:
@@ -143,7 +144,7 @@ def _join_others(place: Place) -> int:
 def _end_of(run: RunDirectory) -> State:
     """Return the final state of a run whose main node may not have written its last event yet."""
     give_up = time.monotonic() + _WAIT_SECONDS
-    while (state := run.state()) is State.RUNNING and time.monotonic() < give_up:
+    while (state := run.status.state()) is State.RUNNING and time.monotonic() < give_up:
         time.sleep(_POLL_SECONDS)
     return state
 
@@ -168,7 +169,7 @@ def _chosen(options: Namespace) -> RunDirectory:
 
 def _is_over(run: RunDirectory, auto: bool) -> bool:
     """Whether there is nothing to do; what a person stopped, no script takes up again."""
-    state = run.state()
+    state = run.status.state()
     return state is State.FINISHED or (auto and state is State.STOPPED)
 
 
@@ -184,15 +185,15 @@ class _Joined:
         """Whether its worker is."""
         if self.handle is not None:
             return self.handle.process.poll() is None
-        return self.run.state() is State.RUNNING
+        return self.run.status.state() is State.RUNNING
 
     def stop(self) -> None:
         """Ask it to stop and keep its model."""
-        control.send(self.run.control, Request(control.STOP))
+        self.run.requests.send(Request(control.STOP))
 
     def terminate(self) -> None:
         """Let the worker write a checkpoint and end."""
-        worker = self.run.worker()
+        worker = self.run.status.worker()
         if worker is not None and worker.here and worker.alive():
             os.kill(worker.pid, signal.SIGTERM)
 
@@ -204,7 +205,7 @@ def _join(run: RunDirectory) -> _Joined:
     try:
         handle = start(run)
     except RunError:
-        if run.state() is not State.RUNNING:
+        if run.status.state() is not State.RUNNING:
             raise
     reading.go_on()
     return _Joined(run, handle, reading)
@@ -265,7 +266,7 @@ def _train_here(options: Namespace) -> int:
     if options.resume:
         raise UserError("--in-process starts a new run.", "Leave it out to resume one.")
     run = _chosen(options)
-    reporter = _reporter(run.config(), options.json)
+    reporter = _reporter(run.config.read(), options.json)
     reporter.note(f"run {run.id}")
     ended = threading.Event()
     histories: list[History] = []

@@ -24,7 +24,7 @@ def arguments(parser: ArgumentParser) -> None:
 def execute(options: Namespace) -> int:
     """Show a run: what, where, how far, how good."""
     run = RunDirectory.open(runs_folder(), options.run)
-    summary, history, report = summarize(run), read_history(run), run.read_report()
+    summary, history, report = summarize(run), read_history(run), run.report.read()
     if options.json:
         console.as_json(_record(summary, history, report))
     else:
@@ -42,7 +42,7 @@ def _record(summary: RunSummary, history: History, report: dict[str, Any] | None
         "path": str(summary.run.path),
         "step": progress.step if progress else 0,
         "steps": history.model.steps if history.model else None,
-        "config": None if summary.problem else summary.run.config().values(),
+        "config": None if summary.problem else summary.run.config.read().values(),
         "error": error(history) or summary.problem,
         "report": report,
     }

@@ -8,7 +8,8 @@ from engine.errors import RunError
 from engine.files.paths import runs_folder
 from engine.runs import control
 from engine.runs.control import Request
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
+from engine.runs.status import State
 from tui.cli import console
 from tui.cli.exit_codes import DONE
 
@@ -21,13 +22,13 @@ def arguments(parser: ArgumentParser) -> None:
 def execute(options: Namespace) -> int:
     """Ask the run to stop; it does so after the update that it is at."""
     run = RunDirectory.open(runs_folder(), options.run)
-    state = run.state()
+    state = run.status.state()
     if state is not State.RUNNING:
         console.line(f"{run.id} does not run: it is {state}.")
         return DONE
     try:
-        control.send(run.control, Request(control.STOP))
+        run.requests.send(Request(control.STOP))
     except OSError as error:
-        raise RunError(f"Cannot write to {run.control}: {error.strerror}.") from error
+        raise RunError(f"Cannot write to {run.requests.path}: {error.strerror}.") from error
     console.line(f"{run.id} was asked to stop; its model is kept as it is now.")
     return DONE

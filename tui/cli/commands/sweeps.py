@@ -83,5 +83,5 @@ def _save(sweep: SweepDirectory, name: str) -> None:
     best = sweep.table().best
     if best is None:
         raise UserError(f"No trial of {sweep.name} went to its end.", "Wait for one.")
-    config = RunDirectory.open(runs_folder(), best.run).config()
+    config = RunDirectory.open(runs_folder(), best.run).config.read()
     console.line(save_preset(name, config).name)

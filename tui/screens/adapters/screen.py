@@ -134,7 +134,7 @@ class AdaptersScreen(Screen[None]):
             return
         run = row.adapter.run.run
         try:
-            values = run.config().values()
+            values = run.config.read().values()
         except UserError as error:
             complain(self, error)
             return

@@ -20,7 +20,7 @@ class FollowedRun:
         self.style = style
         self.history = History()
         self._lock = lock
-        self._events = Follower(run.events)
+        self._events = Follower(run.events.path)
 
     def read(self) -> bool:
         """Read new events; returns whether there were any."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.screen import Screen
 
 from engine.errors import UserError
-from engine.runs.directory import State
+from engine.runs.status import State
 from tui.screens.monitor.repaint import Repaint
 from tui.screens.monitor.watcher import Watch
 from tui.terminal.title import Title

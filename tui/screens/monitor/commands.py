@@ -11,7 +11,6 @@ from textual.screen import Screen
 
 from engine.errors import UserError
 from engine.launch.start import start
-from engine.runs import control
 from engine.runs.control import EPOCHS, LEARNING_RATE, STOP, Request
 from engine.runs.events import Controlled
 from tui.format.text import literal
@@ -122,7 +121,7 @@ class Commands:
         """Write the request to disk in a thread, one after the other."""
         async with self._sending:
             try:
-                await asyncio.to_thread(control.send, self._watch.run.control, request)
+                await asyncio.to_thread(self._watch.run.requests.send, request)
             except OSError as error:
                 complain(self._screen, error)
 

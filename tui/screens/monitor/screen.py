@@ -21,7 +21,8 @@ from engine.runs.control import (
     PAUSE,
     STOP,
 )
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
+from engine.runs.status import State
 from tui.format.run_states import RESUMABLE
 from tui.screens.dialogs.pick import PickScreen
 from tui.screens.monitor.announcer import Announcer
@@ -85,7 +86,7 @@ class MonitorScreen(Screen[None]):
     def __init__(self, run: RunDirectory) -> None:
         super().__init__()
         try:
-            config = run.config()
+            config = run.config.read()
             name, order = config.name, config.task.metric_names
             rate = config.train.learning_rate
         except UserError:
@@ -139,7 +140,7 @@ class MonitorScreen(Screen[None]):
         if action == "request":
             return not state.ended
         if action == "results":
-            return state.ended and self._run.report.exists()
+            return state.ended and self._run.report.path.exists()
         return state in RESUMABLE if action == "resume" else True
 
     def on_tabbed_content_tab_activated(self) -> None:

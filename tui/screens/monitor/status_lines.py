@@ -8,8 +8,8 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.runs.diagnosis import diagnose
-from engine.runs.directory import State
 from engine.runs.events import Failed, Finished, Interrupted, Stopped
+from engine.runs.status import State
 from tui.charts.canvas import Canvas
 from tui.format.text import literal
 from tui.screens.monitor.repaint import Repaint
@@ -65,7 +65,7 @@ def _message(watch: Watch) -> Content:
     if watch.state is State.LOST:
         text = f"The process exited without an error message; its log: {run.log}"
         return literal(text, 400).stylize("$error")
-    if isinstance(ending, Finished | Stopped) and run.report.exists():
+    if isinstance(ending, Finished | Stopped) and run.report.path.exists():
         how = "Stopped" if isinstance(ending, Stopped) else f"Finished: {ending.reason}"
         return literal(f"{how}. Enter shows the results.").stylize("bold $success")
     if isinstance(ending, Interrupted):

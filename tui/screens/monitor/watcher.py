@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 
-from engine.runs.directory import RunDirectory, State
+from engine.runs.directory import RunDirectory
 from engine.runs.events import Controlled, Progress
 from engine.runs.follower import Follower
 from engine.runs.history import History
+from engine.runs.status import State
 
 READ_SECONDS = 0.25
 _STATE_SECONDS = 1.0
@@ -37,7 +38,7 @@ class Watch:
         """Used and total bytes of the disk with the run's files."""
         self.caught_up = False
         """Whether all earlier events have been read."""
-        self._events = Follower(run.events)
+        self._events = Follower(run.events.path)
         self._begun = False
         self._state_read = 0.0
         self._log_size = -1
@@ -63,7 +64,7 @@ class Watch:
                 self._state_read = 0.0
             yield None
         if time.monotonic() - self._state_read >= _STATE_SECONDS:
-            self.state = self.run.state()
+            self.state = self.run.status.state()
             self._read_log()
             self._read_disk()
             self._state_read = time.monotonic()

@@ -35,7 +35,7 @@ class RunChanges:
             return
         self._confirmed(
             f"Stop {row.name}? Its model is kept as it is now.",
-            lambda: control.send(row.run.control, Request(control.STOP)),
+            lambda: row.run.requests.send(Request(control.STOP)),
             "Asked to stop.",
         )
 

@@ -19,7 +19,7 @@ from tui.widgets.notify import complain, tell
 
 def screen_of(run: RunDirectory) -> Screen[Any]:
     """Return a run's results, or its monitor while it is running."""
-    finished = run.state().ended and run.report.exists()
+    finished = run.status.state().ended and run.report.path.exists()
     return make_screen("results" if finished else "monitor", run)
 
 
@@ -53,7 +53,7 @@ class Openings:
     def clone(self, row: RunSummary) -> None:
         """Create a new run with this run's configuration."""
         try:
-            self.new(row.run.config().values())
+            self.new(row.run.config.read().values())
         except UserError as error:
             complain(self._screen, error)
 
@@ -68,7 +68,7 @@ class Openings:
         """Save the experiment of the run as a preset."""
         screen = self._screen
         try:
-            config = row.run.config()
+            config = row.run.config.read()
         except UserError as error:
             complain(screen, error)
             return

@@ -8,8 +8,8 @@ from typing import Any
 
 from textual.content import Content
 
-from engine.runs.directory import State
 from engine.runs.listing import RunSummary
+from engine.runs.status import State
 from tui.format.numbers import duration, number
 from tui.format.run_states import STATES
 from tui.format.text import literal

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from engine.runs.directory import State
 from engine.runs.filter import RunFilter
+from engine.runs.status import State
 from engine.runs.summary import RunSummary
 from tui.format.text import literal
 from tui.screens.runs.list_reader import Rows

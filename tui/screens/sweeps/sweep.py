@@ -135,7 +135,7 @@ class SweepScreen(Screen[None]):
             tell(self, "No trial went to its end so far.")
             return
         try:
-            config = RunDirectory.open(runs_folder(), best.run).config()
+            config = RunDirectory.open(runs_folder(), best.run).config.read()
         except UserError as error:
             complain(self, error)
             return

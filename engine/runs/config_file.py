@@ -1,0 +1,44 @@
+"""The file with the configuration of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tomlkit
+
+from engine.config.run_config import RunConfig
+from engine.errors import ConfigError, RunError
+from engine.files import atomic, plain_paths, safe_toml
+
+
+class ConfigFile:
+    """``config.toml`` of one run."""
+
+    __slots__ = ("_folder",)
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def _path(self) -> Path:
+        return self._folder / "config.toml"
+
+    def read(self) -> RunConfig:
+        """Read the configuration; raises :class:`RunError` when it cannot be read."""
+        try:
+            return RunConfig.parse(safe_toml.loads(self.text()))
+        except ValueError as error:
+            raise RunError(f"Cannot read {self._path}: {error}.") from error
+        except ConfigError as error:
+            raise RunError(f"{self._path} does not suit this version:\n{error}") from error
+
+    def text(self) -> str:
+        """Return the text of the configuration. Raises :class:`RunError`."""
+        try:
+            return plain_paths.read(f"{self._folder}/config.toml").decode()
+        except (OSError, ValueError) as error:
+            raise RunError(f"Cannot read {self._path}: {error}.") from error
+
+    def write(self, config: RunConfig) -> None:
+        """Write the configuration, or replace it. Raises ``OSError``."""
+        atomic.write_text(self._path, tomlkit.dumps(config.values()))

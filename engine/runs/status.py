@@ -1,0 +1,110 @@
+"""The state of a run: derived from its events, its worker's process and a heartbeat."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from engine.files import atomic, plain_paths, safe_json
+from engine.processes.identity import ProcessIdentity
+from engine.runs.event_file import EventFile
+from engine.runs.events import ENDINGS, Event, Failed, Finished, Interrupted, Stopped
+
+HEARTBEAT_SECONDS = 2.0
+_STALE_SECONDS = 30.0
+
+
+class State(StrEnum):
+    """The state of a run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    """The system ended its process; it can be resumed from its checkpoint."""
+    LOST = "lost"
+    """Its process is gone without a final event."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self not in (State.QUEUED, State.RUNNING)
+
+
+_STATE_OF: dict[type[Event], State] = {
+    Finished: State.FINISHED,
+    Stopped: State.STOPPED,
+    Interrupted: State.INTERRUPTED,
+    Failed: State.FAILED,
+}
+
+
+class Status:
+    """The worker of one run (``worker.json``, ``heartbeat``) and the state derived from it."""
+
+    __slots__ = ("_events", "_folder")
+
+    def __init__(self, folder: Path, events: EventFile) -> None:
+        self._folder = folder
+        self._events = events
+
+    @property
+    def _heartbeat(self) -> Path:
+        return self._folder / "heartbeat"
+
+    def set_worker(self, worker: ProcessIdentity) -> None:
+        """Record the process that works on the run from now on."""
+        record = worker.record() | {"noted": time.time()}
+        atomic.write_json(self._folder / "worker.json", record)
+
+    def worker(self) -> ProcessIdentity | None:
+        """Return the current or last worker; ``None`` before there was one."""
+        return ProcessIdentity.from_record(self._worker_record())
+
+    def _worker_record(self) -> dict[str, Any]:
+        try:
+            record = safe_json.loads(plain_paths.read(f"{self._folder}/worker.json"))
+        except (OSError, ValueError):
+            return {}
+        return record if isinstance(record, dict) else {}
+
+    def beat(self) -> None:
+        """Touch the heartbeat, for those who cannot see the worker's process."""
+        self._heartbeat.touch(mode=0o600)
+
+    def state(self) -> State:
+        """Return the current state, from the last event and the worker's process."""
+        return self.standing()[0]
+
+    def standing(self) -> tuple[State, Event | None]:
+        """Return :meth:`state` and the newest event that it was derived from."""
+        record, last = self._worker_record(), self._events.last()
+        if (ended := _ended(record, last)) is not None:
+            return ended, last
+        worker = ProcessIdentity.from_record(record)
+        if worker is None:
+            return State.QUEUED, last
+        if worker.alive() if worker.here else self._beats():
+            return State.RUNNING, last
+        # The final event may have been written between the two reads.
+        last = self._events.last()
+        return _ended(record, last) or State.LOST, last
+
+    def _beats(self) -> bool:
+        try:
+            return time.time() - self._heartbeat.stat().st_mtime < _STALE_SECONDS
+        except OSError:
+            return False
+
+
+def _ended(worker: dict[str, Any], last: Event | None) -> State | None:
+    """Return the state of the last event, if it ends a run and no later worker took over."""
+    noted = worker.get("noted")
+    taken_over = isinstance(noted, float) and isinstance(last, Event) and last.time < noted
+    if not isinstance(last, ENDINGS) or taken_over:
+        return None
+    return _STATE_OF[type(last)]
