@@ -196,7 +196,7 @@ async def test_a_new_run_begins_from_one(adapters, until) -> None:
         await opened(pilot, until)
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
-        config = pilot.app.screen._form.draft.values.checked.config
+        config = pilot.app.screen._form.config
     assert config.model.path == adapters[2].id
     assert config.adapter == adapters[2].config().adapter
 

@@ -9,6 +9,7 @@ from textual import on
 from textual.message import Message
 
 from engine.config.presets import Preset, load_preset
+from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.sections import DOMAIN, HEADINGS, sections_of
@@ -36,6 +37,11 @@ class DraftForm(Form):
         self._ask = ask
         self._advanced = False
         self._columns: Mapping[str, str] = {}
+
+    @property
+    def config(self) -> RunConfig | None:
+        """The configuration of the draft; ``None`` while it has errors."""
+        return self.draft.values.checked.config
 
     @property
     def current_name(self) -> str:

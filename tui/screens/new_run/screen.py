@@ -110,7 +110,7 @@ class NewRunScreen(Screen[None]):
         draft = self._form.draft
         self.query_one(SectionTabs).show(event.views)
         self.query_one("#origin", Static).update(_origin(draft), layout=False)
-        config = draft.values.checked.config
+        config = self._form.config
         values = config.values() if config else None
         self._estimate.show(values)
         self._preview.show(values)
@@ -160,7 +160,7 @@ class NewRunScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """Show and copy the command line of this run."""
-        if self._form.draft.values.checked.config is None:
+        if self._form.config is None:
             self._form.point_at_problem()
         elif not self._command.copy():
             tell(self, "There is no preset from which a command could start; save this one first.")
@@ -175,7 +175,7 @@ class NewRunScreen(Screen[None]):
                 await self._form.show_draft()
                 tell(self, f"Saved as {preset.name}.")
 
-        config = self._form.draft.values.checked.config
+        config = self._form.config
         if config is None:
             self._form.point_at_problem()
         else:
@@ -204,7 +204,7 @@ class NewRunScreen(Screen[None]):
 
     def action_start(self, later: bool = False) -> None:
         """Start the run, now or ``later``; confirm first when its data cannot be used."""
-        config = self._form.draft.values.checked.config
+        config = self._form.config
         problem = self._preview.problem
         if config is None:
             self._form.point_at_problem()
