@@ -43,7 +43,7 @@ class Controls:
         self.changed = False
         """Whether the schedule was changed since the last checkpoint."""
 
-    def listen(self) -> None:
+    def poll(self) -> None:
         """Read requests; unknown ones are answered too."""
         for request in self._outlets.requests():
             answer = self._take(request)
@@ -62,7 +62,7 @@ class Controls:
             told = time.perf_counter()
             while self.paused and self._state.ending is None:
                 time.sleep(_PAUSE_SECONDS)
-                self.listen()
+                self.poll()
                 carry_out()
                 if time.perf_counter() - told > _PAUSED_REPORT_SECONDS:
                     told = time.perf_counter()

@@ -116,6 +116,6 @@ class SplitEvaluator:
         if self._progress.due():
             self._progress.report_phase(split)
         if not to_the_end:
-            self._controls.listen()
+            self._controls.poll()
             if group.decision(self._controls.asked_to_end()):
                 raise Abandoned

@@ -19,7 +19,7 @@ _LONGER_INTERVALS = ((86_400.0, 5.0), (3_600.0, 1.0))
 
 
 class Throttle:
-    """A question to which the answer is yes once every :data:`REPORT_SECONDS`."""
+    """A limit on something to once in :data:`REPORT_SECONDS`."""
 
     def __init__(self) -> None:
         self.restart()

@@ -14,7 +14,7 @@ SAVING_SHARE = 0.02
 
 
 class SaveTimes:
-    """Says when a checkpoint is due: after so many updates, or after a time."""
+    """The times of checkpoints: every few updates, or every few minutes."""
 
     def __init__(self, config: TrainConfig, position: Position) -> None:
         self._config = config

@@ -172,7 +172,7 @@ class Trainer:
             self.progress.check()
             if self.progress.due():
                 self.progress.report()
-            self.controls.listen()
+            self.controls.poll()
         self._carry_out(self.validation.due())
         if self.controls.paused:
             self.controls.wait(self.progress, self._carry_out)

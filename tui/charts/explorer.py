@@ -103,7 +103,7 @@ class ChartExplorer(Chart, can_focus=True):
         """Put the cursor where the mouse points."""
         places = Places.of(self._curves)
         span, frame = self.span or places.whole, self._frame()
-        if span is not None and frame is not None and frame[0] <= event.x <= frame[1]:
+        if span and places.xs and frame and frame[0] <= event.x <= frame[1]:
             share = (event.x - frame[0]) / max(1, frame[1] - frame[0])
             x = span[0] + share * (span[1] - span[0])
             self._point(places.nearest(x))
