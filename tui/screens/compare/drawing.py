@@ -32,7 +32,7 @@ class Drawing:
     def offer(self, comparison: Comparison) -> None:
         """Offer the metrics of a comparison; draw the one that decides if none was chosen."""
         self.metrics = list(comparison.common)
-        if not self.metric and self.metrics:
+        if not self.metric:
             decides = comparison.runs[0].metric
             self.metric = decides if decides in self.metrics else self.metrics[0]
 
