@@ -14,7 +14,7 @@ from tui.widgets.notify import complain, tell
 
 
 class Announcer:
-    """Tells of one run even while another screen is on top."""
+    """Notifies the user of one run, even while another screen is on top."""
 
     def __init__(self, screen: Screen[None], name: str, repaint: Repaint) -> None:
         self._screen = screen
