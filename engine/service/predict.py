@@ -13,7 +13,8 @@ from torch import nn
 
 from engine.batches.source import Source
 from engine.data.fitted import Fitted
-from engine.data.readers.base import ReadOptions, read_file
+from engine.data.readers.base import read_file
+from engine.data.readers.reading import ReadOptions
 from engine.errors import DataError, RunError
 from engine.files.paths import expanded, runs_folder
 from engine.files.sanitize import plain

@@ -19,7 +19,7 @@ from engine import RunConfig, train
 from engine.artifacts.model_folder import load_exported
 from engine.batches.source import Noise, epoch_plan
 from engine.config.presets import find_preset, load_preset
-from engine.data.builtin.toy import with_class_names
+from engine.data.class_labels import with_class_names
 from engine.data.raw import TRAIN
 from engine.errors import DataError
 from engine.hardware.device import choose

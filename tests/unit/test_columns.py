@@ -71,6 +71,22 @@ def test_a_counter_is_left_out_also_after_rows_were_taken_away() -> None:
     assert found([i for i in range(3 * ROWS) if i % 3]).type == "ignored"
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("year", range(1900, 2020)),
+        ("season", range(1950, 2010)),
+        ("day", range(1, 100)),
+        ("week_number", range(90)),
+        ("depth", range(200, 320, 2)),
+    ],
+)
+def test_numbers_that_grow_with_the_rows_are_inputs_unless_they_count_rows(
+    name: str, values: range
+) -> None:
+    assert found(list(values), name).type == "numeric"
+
+
 def test_a_counter_is_the_input_when_there_is_no_other() -> None:
     [column] = detect_columns(pa.table({"x": list(range(100))}))
     assert column.type == "numeric"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.data.readers.base import ReadOptions, read_file
+from engine.data.readers.base import read_file
 from engine.data.readers.conll import read_conll
+from engine.data.readers.reading import ReadOptions
 from engine.errors import DataError
 
 

@@ -14,7 +14,8 @@ from engine.config.run_config import RunConfig
 from engine.data import on_disk
 from engine.data.on_disk import Rows, end_to_end, mapped, table_of
 from engine.data.readers import base
-from engine.data.readers.base import ReadOptions, read_file
+from engine.data.readers.base import read_file
+from engine.data.readers.reading import ReadOptions
 from engine.errors import DataError
 from engine.pipelines.create import create_pipeline
 

@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.config.data.file import FileConfig
-from engine.data.builtin.toy import with_class_names
+from engine.data.class_labels import with_class_names
 from engine.data.load import load_data
 from engine.data.raw import RawData, class_names
 from engine.data.readers.base import unique_names
 from engine.data.readers.files import split_of
 from engine.errors import DataError
+from engine.text.labels import labels_of
 
 ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
 
@@ -80,6 +81,33 @@ def test_a_file_without_header_gets_numbered_columns(tmp_path: Path) -> None:
     assert "no header" in raw.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        ("1,2,3,4\n0.5,2,3.5,1\n0.1,1,2.5,0\n", ["1", "2", "3", "4"]),
+        ("2001,2002,2003,2004\n7.5,8,9,1\n1,2,3,4\n", ["2001", "2002", "2003", "2004"]),
+        ("7,8,9\n1,2,3\n4,5,6\n", None),
+        ("1,2\n3,4\n5,6\n", None),
+        ("name,2023,2024\nann,x,y\nbob,z,w\n", None),
+        ("2023 total,n\n1.5,3\n2.5,4\n", ["2023 total", "n"]),
+        (",word\n0,a\n1,b\n2,c\n", ["column_1", "word"]),
+        ("ann,3,7.5\nbob,2,1.5\ncid,3,3.3\n", None),
+        ("dull film,neg\nfine film,pos\nbad film,neg\npoor film,neg\n", None),
+        ("text,label\ndull film,neg\nfine film,pos\nbad film,neg\n", ["text", "label"]),
+    ],
+)
+def test_a_first_row_is_a_header_if_it_differs_from_those_below(
+    tmp_path: Path, rows: str, names: list[str] | None
+) -> None:
+    raw = load(write(tmp_path / "a.csv", rows))
+    lines = rows.count("\n")
+    if names is None:
+        assert raw.train.num_rows == lines
+        assert raw.notes == ("a.csv has no header; columns are numbered",)
+    else:
+        assert (raw.train.column_names, raw.train.num_rows) == (names, lines - 1)
+
+
 def test_a_header_can_be_declared(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "good,bad\nfine,poor\n")
     assert load(path).train.num_rows == 1
@@ -101,6 +129,28 @@ def test_text_in_quotes_may_have_delimiters_and_line_ends(tmp_path: Path) -> Non
 def test_lone_quotes_in_tab_separated_text_stay(tmp_path: Path) -> None:
     train = load(write(tmp_path / "a.tsv", 'text\tlabel\n5" wide\t1\nsay "no\t0\n')).train
     assert train["text"].to_pylist() == ['5" wide', 'say "no']
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ","])
+def test_opening_quotes_without_a_closing_one_join_no_lines(tmp_path: Path, delimiter: str) -> None:
+    texts = ['"warm, and funny"' if delimiter == "\t" else '"warm and funny"']
+    texts += [f"number {i}" for i in range(60)]
+    texts[20], texts[40] = '"painfully bad', '"dull'
+    rows = "".join(f"{text}{delimiter}{i % 2}\n" for i, text in enumerate(texts))
+    raw = load(write(tmp_path / "a.csv", f"text{delimiter}label\n{rows}"))
+    assert raw.train["text"].to_pylist() == [texts[0].strip('"'), *texts[1:]]
+    [note] = raw.notes
+    assert note == (
+        "a.csv: 2 opening quotes without a closing one, the first in line 22; "
+        "quotes are read as characters"
+    )
+
+
+def test_a_cell_of_many_lines_is_asked_about(tmp_path: Path) -> None:
+    text = 'text,label\n"' + "line\n" * 69 + 'end, really",a\nx,b\n'
+    raw = load(write(tmp_path / "a.csv", text))
+    assert raw.train.num_rows == 2
+    assert raw.notes == ("a.csv: text of row 1 has 70 lines; is a quote missing?",)
 
 
 def test_a_type_is_that_of_the_whole_column(tmp_path: Path) -> None:
@@ -131,6 +181,67 @@ def test_records_need_not_have_the_same_keys(tmp_path: Path) -> None:
         {"a": None, "b": "x"},
         {"a": "two", "b": None},
     ]
+
+
+TWO = [{"t": "x", "n": 1}, {"t": "y", "n": 2}]
+
+
+DOCUMENTS: list[object] = [
+    TWO,
+    {"t": ["x", "y"], "n": [1, 2]},
+    {"t": {"0": "x", "1": "y"}, "n": {"0": 1, "1": 2}},
+    {"0": TWO[0], "1": TWO[1]},
+    {"columns": ["t", "n"], "index": [0, 1], "data": [["x", 1], ["y", 2]]},
+    {
+        "schema": {"fields": [], "primaryKey": ["index"]},
+        "data": [{"index": i} | row for i, row in enumerate(TWO)],
+    },
+    {"version": "1.0", "data": TWO},
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.jsonl", TWO), *(("a.json", document) for document in DOCUMENTS)]
+)
+def test_a_document_is_a_table_in_any_of_its_forms(
+    tmp_path: Path, name: str, content: object
+) -> None:
+    assert load(write(tmp_path / name, json.dumps(content))).train.to_pylist() == TWO
+
+
+def test_the_list_of_rows_is_read_and_others_are_named(tmp_path: Path) -> None:
+    content = {"categories": [{"id": 1}, {"id": 2}], "entries": [*TWO, *TWO]}
+    raw = load(write(tmp_path / "a.json", json.dumps(content)))
+    assert raw.train.to_pylist() == [*TWO, *TWO]
+    assert raw.notes == ("a.json: read entries for train; not used: categories",)
+
+
+def test_lists_that_are_named_for_splits_are_those(tmp_path: Path) -> None:
+    content = {"dev": TWO[:1], "train": [*TWO, *TWO], "test": TWO, "info": {"by": "x"}}
+    raw = load(write(tmp_path / "a.json", json.dumps(content)))
+    assert {split: table.num_rows for split, table in raw.splits.items()} == {
+        "train": 4, "validation": 1, "test": 2,
+    }  # fmt: skip
+    raw = load(write(tmp_path / "b.json", json.dumps({"data": [*TWO, *TWO], "test": TWO})))
+    assert {split: table.num_rows for split, table in raw.splits.items()} == {
+        "train": 4, "test": 2,
+    }  # fmt: skip
+
+
+def test_texts_that_look_like_dates_stay_as_written(tmp_path: Path) -> None:
+    rows = [{"b": "2019-05-03", "a": ["2020-01-01T00:00:00", "x"], "c": {"d": "2021/02/03"}}] * 2
+    rows[1] = rows[0] | {"a": ["2020-01-02 10:00"]}
+    train = load(write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))).train
+    assert train.to_pylist() == rows
+    assert train.column_names == ["b", "a", "c"]
+
+
+def test_classes_of_several_files_are_joined_by_name(tmp_path: Path) -> None:
+    for name, order, codes in (("1", ["no", "yes"], [0, 1, 1]), ("2", ["yes", "no"], [0, 1, -1])):
+        table = with_class_names(pa.table({"label": codes, "x": [1, 2, 3]}), "label", order)
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    raw = load(tmp_path)
+    assert labels_of(raw.train, "label") == ["no", "yes", "yes", "yes", "no", None]
 
 
 @pytest.mark.parametrize(

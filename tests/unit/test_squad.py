@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.data.readers.base import ReadOptions, read_file
+from engine.data.readers.base import read_file
+from engine.data.readers.reading import ReadOptions
 from engine.data.readers.squad import is_squad
 from engine.errors import DataError
 from engine.metrics.squad import answer_f1, exact_match, normalized

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.data.builtin.toy import with_class_names
+from engine.data.class_labels import with_class_names
 from engine.errors import DataError
 from engine.text.answers import answers_of
 from engine.text.buckets import shuffled_by_length, sorted_by_length

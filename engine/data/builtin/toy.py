@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pyarrow as pa
 from PIL import Image
 from sklearn import datasets as sk
 
+from engine.data.class_labels import with_class_names
 from engine.data.raw import TRAIN, RawData
 
 
@@ -45,13 +45,6 @@ def breast_cancer() -> RawData:
 def diabetes() -> RawData:
     """Progression of diabetes after one year by ten measures, as they were taken."""
     return _measures(sk.load_diabetes(scaled=False), "progression")
-
-
-def with_class_names(table: pa.Table, column: str, names: list[str]) -> pa.Table:
-    """Note the names of an integer label in the schema, as ``datasets`` does."""
-    note = {"info": {"features": {column: {"names": names, "_type": "ClassLabel"}}}}
-    metadata = (table.schema.metadata or {}) | {b"huggingface": json.dumps(note).encode()}
-    return table.replace_schema_metadata(metadata)
 
 
 def _measures(bunch: Any, target: str) -> RawData:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
 _SAMPLE_CHARACTERS = 64 * 1024
+_MOSTLY = 0.8
+"""A column is one of numbers when more than this share of its cells are."""
+_LONG_CELL = 30
+"""A cell of more lines is reported: a quote may be missing."""
 _DELIMITERS = (",", "\t", ";", "|")
 _NAMED = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
@@ -44,11 +49,67 @@ def read_csv(
     if not text.strip():
         raise DataError(f"{plain(path.name)} is empty.")
     dialect = sniff(text, _NAMED.get(delimiter, delimiter), header)
-    table = _parse(path, text, dialect)
-    if dialect.header:
-        return table, ()
-    names = [f"column_{i + 1}" for i in range(table.num_columns)]
-    return table.rename_columns(names), (f"{plain(path.name)} has no header; columns are numbered",)
+    notes: list[str] = []
+    try:
+        table = _parse(path, text, dialect)
+    except DataError:
+        if not (strays := dialect.quoted and stray_quotes(text, dialect.delimiter)):
+            raise
+    else:
+        joined = dialect.quoted and table.num_rows < text.count("\n")
+        strays = joined and stray_quotes(text, dialect.delimiter)
+    if strays:
+        table = _unquoted(_parse(path, text, replace(dialect, quoted=False)))
+        notes.append(f"{plain(path.name)}: {strays}; quotes are read as characters")
+    elif dialect.quoted:
+        notes += _long_cells(path, table)
+    if not dialect.header:
+        table = table.rename_columns([f"column_{i + 1}" for i in range(table.num_columns)])
+        notes.append(f"{plain(path.name)} has no header; columns are numbered")
+    return table, tuple(notes)
+
+
+def stray_quotes(text: str, delimiter: str) -> str:
+    """Describe opening quotes that have no closing ones; empty where quotes enclose cells.
+
+    They would join lines: where some lines are joined by quotes, although every line by itself has
+    the same number of cells, the quotes are characters like others.
+    """
+    lines = [line for line in text.splitlines() if line]
+    if len({line.count(delimiter) for line in lines}) > 1 or delimiter not in lines[0]:
+        return ""
+    opened = [
+        number
+        for number, line in enumerate(lines, 1)
+        for cell in line.split(delimiter)
+        if cell.startswith('"') and not (len(cell) > 1 and cell.endswith('"'))
+    ]
+    if not opened:
+        return ""
+    return f"{len(opened):,} opening quotes without a closing one, the first in line {opened[0]:,}"
+
+
+def _unquoted(table: pa.Table) -> pa.Table:
+    """Remove the quotes of cells that are enclosed in them."""
+    for i, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            cells = pc.replace_substring_regex(table[i], r'^"([^"]*)"$', r"\1")
+            table = table.set_column(i, field.name, cells)
+    return table
+
+
+def _long_cells(path: Path, table: pa.Table) -> Iterator[str]:
+    """Yield a note on the longest cell, if it is suspiciously long."""
+    for field in table.schema:
+        if pa.types.is_string(field.type) and table.num_rows:
+            lines = pc.count_substring(table[field.name], "\n")
+            most = pc.max(lines).as_py() or 0
+            if most >= _LONG_CELL:
+                row = pc.index(lines, most).as_py() + 1
+                yield (
+                    f"{plain(path.name)}: {plain(field.name, 40)} of row {row:,} has {most + 1:,} "
+                    "lines; is a quote missing?"
+                )
 
 
 def sniff(text: str, delimiter: str = "", header: str = "auto") -> Dialect:
@@ -93,11 +154,40 @@ def _delimiter(sample: str) -> str:
 
 
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:
-    """A header has no numbers, unless it numbers the columns."""
+    """Whether the first row differs from those below it as names differ from values.
+
+    Numbers can be names where they count the columns. In a table of texts alone, a first cell that
+    occurs again below, such as a class, is a value.
+    """
     first = [cell.strip() for cell in rows[0]]
-    if first == [str(i) for i in range(len(first))] and len(first) > 1:
+    if _counts_columns(first):
         return True
-    return not any(map(_NUMBER.fullmatch, first))
+    columns = [[row[i].strip() for row in rows[1:] if i < len(row)] for i in range(len(first))]
+    kinds = [_mostly_numbers(column) for column in columns]
+    named = [_NUMBER.fullmatch(name) is None for name in first]
+    # An empty cell above numbers may be a missing value, but not above numbered rows.
+    named[1:] = [text and name != "" for text, name in zip(named[1:], first[1:], strict=True)]
+    if any(text and kind for text, kind in zip(named, kinds, strict=True)):
+        return True
+    if any(kinds) or any(map(_NUMBER.fullmatch, first)):
+        return False
+    return not any(
+        name and column.count(name) > 1 for name, column in zip(first, columns, strict=True)
+    )
+
+
+def _counts_columns(names: Sequence[str]) -> bool:
+    """Whether the cells are numbers one after the other, from 0 or 1, or at least four of them."""
+    if not all(name.isdecimal() for name in names) or len(names) < 2:
+        return False
+    start = int(names[0])
+    least = {0: 2, 1: 3}.get(start, 4)
+    return len(names) >= least and list(names) == [str(start + i) for i in range(len(names))]
+
+
+def _mostly_numbers(cells: Sequence[str]) -> bool:
+    given = [cell for cell in cells if cell]
+    return sum(_NUMBER.fullmatch(cell) is not None for cell in given) > _MOSTLY * len(given)
 
 
 def _parse(path: Path, text: str, dialect: Dialect) -> pa.Table:

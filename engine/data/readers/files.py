@@ -14,9 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from engine.config.data.file import FileConfig
+from engine.data.class_labels import with_common_classes
 from engine.data.on_disk import LARGE, put_aside
-from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
-from engine.data.readers.base import READERS, Reading, ReadOptions, read_file, suffix_of
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
+from engine.data.readers.base import READERS, read_file
+from engine.data.readers.reading import Reading, ReadOptions, suffix_of
 from engine.errors import DataError
 from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
@@ -40,10 +42,13 @@ def load_files(config: FileConfig) -> RawData:
         if path:
             groups[split] = _files(path, config.format)
     options = ReadOptions(config.delimiter, config.header, config.encoding)
-    splits, skips = {}, []
+    splits: dict[str, pa.Table] = {}
+    skips: list[Skip] = []
     for split, paths in groups.items():
         readings = list(_read(paths, options, config.format))
         splits[split] = _joined(paths, readings)
+        if split == TRAIN and len(readings) == 1:  # files that are named for a split come first
+            splits = {**readings[0].splits, **splits}
         # The same few notes come with every shard.
         notes += dict.fromkeys(note for reading in readings[:3] for note in reading.notes)
         skips += [skip for reading in readings for skip in reading.skips]
@@ -176,8 +181,9 @@ def _joined(paths: Sequence[Path], readings: Sequence[Reading]) -> pa.Table:
     if len(readings) == 1:
         return table
     try:
-        joined = pa.concat_tables([r.table for r in readings], promote_options="permissive")
+        tables = with_common_classes([reading.table for reading in readings])
+        joined = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
         names = f"{plain(paths[0].name, 60)} … {plain(paths[-1].name, 60)}"
         raise DataError(f"The files {names} do not fit together: {plain(error)}.") from error
-    return joined.replace_schema_metadata(table.schema.metadata)
+    return joined.replace_schema_metadata(tables[0].schema.metadata)

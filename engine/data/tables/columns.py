@@ -24,6 +24,12 @@ _WORDS = 5
 _IDENTIFIER = re.compile(
     r"(?i:id|idx|index|key|uuid|guid|nr|no|row|unnamed.*|.*[_ ]id)|column_1|.*[a-z](Id|ID)"
 )
+_TIME = re.compile(
+    r"(?i)(^|[^a-z])(year|month|week|day|hour|minute|second|time|date|period|quarter|age|step|cycle)"
+    r"s?([^a-z]|$)|^t$"
+)
+_FIRST_ROWS = 10
+"""A counter of rows begins below: rows before may be in another split."""
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 _CODE = r"0\d+"
 _DATE = re.compile(
@@ -161,13 +167,18 @@ def _judge(
 
 
 def _is_counter(name: str, column: pa.ChunkedArray, distinct: int, apart: int) -> bool:
-    """Whole numbers, all different: those of an id, or 1, 2, 3 … with a few left out."""
+    """Whole numbers, all different: those of an id, or 0, 1, 2 … with a few left out.
+
+    Years and the like grow from row to row too, but they begin elsewhere or are named after time.
+    """
     if not pa.types.is_integer(column.type) or distinct < len(column) or distinct < _FEW_ROWS:
         return False
     if _IDENTIFIER.fullmatch(name):
         return True
     values = column.to_numpy()
-    return bool(np.all(np.diff(values) > 0) and values[-1] - values[0] < 3 * apart * len(values))
+    begins = 0 <= values[0] <= _FIRST_ROWS * apart and not _TIME.search(name)
+    grows = np.all(np.diff(values) > 0) and values[-1] - values[0] < 3 * apart * len(values)
+    return bool(begins and grows)
 
 
 def _judge_texts(name: str, column: pa.ChunkedArray, distinct: int) -> tuple[ColumnType, str, str]:

@@ -1,0 +1,97 @@
+"""A file's content before and after it became a table."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import lzma
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.json
+import pyarrow.parquet
+
+from engine.data.raw import Skip
+from engine.errors import DataError
+from engine.files.sanitize import plain
+
+_BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+_UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    ".xz": lzma.decompress,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """The user's options for reading a file."""
+
+    delimiter: str = ""
+    """Of a CSV; empty finds it."""
+    header: str = "auto"
+    """``auto``, ``yes`` or ``no``."""
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file's table, and notes for the user on how it was read."""
+
+    table: pa.Table
+    notes: tuple[str, ...] = ()
+    skips: tuple[Skip, ...] = ()
+    splits: Mapping[str, pa.Table] = field(default_factory=dict)
+    """Other splits in the same file; ``table`` has the training rows then."""
+
+
+Reader = Callable[[Path, ReadOptions], Reading]
+
+
+def suffix_of(path: Path) -> str:
+    """Return the suffix of the format: ``.csv`` of ``rows.csv.gz``."""
+    name = path.name.lower()
+    for packed in _UNPACK:
+        name = name.removesuffix(packed)
+    return Path(name).suffix
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file, unpacked."""
+    data = path.read_bytes()
+    unpack = _UNPACK.get(path.suffix.lower())
+    return data if unpack is None else unpack(data)
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """A text file, its byte order mark heeded and taken off.
+
+    Raises :class:`DataError` that names the row and the byte that cannot be decoded.
+    """
+    data = read_bytes(path)
+    for mark, marked in _BOMS.items():
+        if data.startswith(mark):
+            encoding = marked
+            break
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{plain(path.name)}, row {row}: byte 0x{data[error.start]:02X} "
+            f"(number {error.start + 1:,}) is not {encoding.upper()}.",
+            "Save the file as UTF-8, or set data.encoding (often latin-1 or cp1252).",
+        ) from error
+    except (LookupError, ValueError) as error:
+        raise DataError(f"data.encoding: there is no encoding {plain(encoding, 40)!r}.") from error

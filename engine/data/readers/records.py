@@ -1,0 +1,72 @@
+"""Tables of JSON objects, and of columns of any values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.json
+import pyarrow.parquet
+
+from engine.errors import DataError
+from engine.files.sanitize import plain
+
+MOST_LEVELS = 100
+"""Levels to which values may be nested."""
+
+
+def table_of_records(path: Path, records: Iterable[Any]) -> pa.Table:
+    """A table of JSON objects; keys that one lacks are missing there. Raises :class:`DataError`."""
+    columns: dict[str, list[Any]] = {}
+    count = 0
+    for count, record in enumerate(records, 1):
+        if not isinstance(record, Mapping):
+            raise DataError(
+                f"{plain(path.name)}, row {count}: {plain(record, 40)!r} is not an object."
+            )
+        for name, value in record.items():
+            column = columns.setdefault(str(name), [])
+            column.extend([None] * (count - 1 - len(column)))
+            column.append(value)
+    for column in columns.values():
+        column.extend([None] * (count - len(column)))
+    return table_of_columns(path, columns)
+
+
+def table_of_columns(path: Path, columns: Mapping[str, list[Any]]) -> pa.Table:
+    """Return a table of columns of equal length. Raises :class:`DataError`."""
+    try:
+        return pa.table({name: column_of(path, name, values) for name, values in columns.items()})
+    except UnicodeEncodeError as error:
+        text = plain(ascii(error.object), 60)
+        raise DataError(
+            f"{plain(path.name)}: the text {text} holds half a character (a lone surrogate)."
+        ) from error
+
+
+def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
+    """An Arrow column; scalars of several types become text. Raises :class:`DataError`."""
+    try:
+        column = pa.array(values)
+    except (pa.ArrowException, OverflowError):
+        if any(isinstance(value, list | dict) for value in values):
+            raise DataError(
+                f"{plain(path.name)}: the values of {plain(name, 60)!r} have different shapes."
+            ) from None
+        return pa.array([None if value is None else str(value) for value in values])
+    check_levels(path, name, column.type)
+    return column
+
+
+def check_levels(path: Path, name: str, kind: pa.DataType) -> None:
+    """Refuse values that are nested too deeply; a table of them takes gigabytes."""
+    levels, kinds = 0, [kind]
+    while kinds := [kind.field(i).type for kind in kinds for i in range(kind.num_fields)]:
+        levels += 1
+    if levels > MOST_LEVELS:
+        raise DataError(
+            f"{plain(path.name)}: the values of {plain(name, 60)!r} are nested more than "
+            f"{MOST_LEVELS} levels deep."
+        )
