@@ -57,6 +57,11 @@ class Prepared:
         """Return the rows of a table to predict from as one batch."""
         return _whole(self.task.encode_new(_table(table), self.fitted, CPU, self.events.append))
 
+    def ids(self, tokens: str | Sequence[str]) -> list[int]:
+        """Return the numbers of tokens (or characters) in the vocabulary that was trained."""
+        vocabulary = json.loads(self.fitted.tokenizer)["model"]["vocab"]
+        return [vocabulary[token] for token in tokens]
+
     def network(self, seed: int = 0) -> Any:
         """Return a new network with random weights and without dropout."""
         torch.manual_seed(seed)

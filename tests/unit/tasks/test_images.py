@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def stored(pixels: np.ndarray[Any, Any], name: str = "") -> dict[str, Any]:
     return {"bytes": file.getvalue(), "path": name or None}
 
 
-def table_of(images: list[dict[str, Any] | None], **columns: Any) -> pa.Table:
+def table_of(images: Sequence[dict[str, Any] | None], **columns: Any) -> pa.Table:
     return pa.table({"image": pa.array(images, STORED)} | columns)
 
 
@@ -100,17 +100,6 @@ def test_rows_that_cannot_be_used_are_left_out_and_counted(pipeline: Make) -> No
     }
 
 
-def test_a_folder_has_a_class_in_each_folder_within(prepare: Make, tmp_path: Path) -> None:
-    for name, pixels in {"night": DARK, "day": LIGHT}.items():
-        (tmp_path / "shots" / name).mkdir(parents=True)
-        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "shots" / name / "1.png")
-    (tmp_path / "shots" / "day" / "notes.txt").write_text("bright")
-    data = {"kind": "image_folder", "path": str(tmp_path / "shots")}
-    prepared = prepare(KIND, {}, data=data)
-    assert (prepared.fitted.classes, prepared.fitted.counts) == (["day", "night"], [1, 1])
-    assert prepared.raw.skips == (Skip(".txt is not an image", 1),)
-
-
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
@@ -144,7 +133,10 @@ def test_pixels_are_normalised_by_mean_and_deviation(prepare: Make) -> None:
 def test_numbers_of_classes_follow_the_names_in_the_file(prepare: Make) -> None:
     table = with_class_names(shades(label=[2, 0, 2]), "label", ["day", "dusk", "night"])
     prepared = prepare(KIND, table)
-    assert (prepared.fitted.classes, prepared.fitted.counts) == (["day", "dusk", "night"], [1, 0, 2])
+    assert (prepared.fitted.classes, prepared.fitted.counts) == (
+        ["day", "dusk", "night"],
+        [1, 0, 2],
+    )
     assert prepared.encoded().targets.tolist() == [2, 0, 2]
 
 
@@ -174,6 +166,16 @@ def test_images_without_a_class_serve_predictions(prepare: Make) -> None:
     assert batch.inputs.shape == (1, 1, 2, 2)
     with pytest.raises(DataError, match=r"task\.image: there is no column 'image'\."):
         prepared.encoded_new({"picture": ["new.png"]})
+
+
+def test_paths_in_a_file_to_predict_from_begin_beside_it(prepare: Make, tmp_path: Path) -> None:
+    prepared = prepare(KIND, shades())
+    Image.fromarray(LIGHT.astype(np.uint8)).save(tmp_path / "new.png")
+    table = pa.table({"image": ["new.png"], "year": [1999]})
+    rows = prepared.task.pipeline.from_file(table, prepared.fitted, tmp_path)
+    batch = prepared.encoded_new(rows)
+    assert batch.rows["name"].to_pylist() == [str(tmp_path / "new.png")]
+    assert torch.equal(batch.inputs[0], prepared.encoded().inputs[1])
 
 
 def test_a_class_is_predicted_with_its_probability(prepare: Make) -> None:

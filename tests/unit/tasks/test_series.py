@@ -136,7 +136,7 @@ def test_calendar_features_stand_beside_the_past_and_are_known_of_the_future(pre
 
 def test_a_forecast_looks_back_at_the_last_window_alone(prepare: Make) -> None:
     prepared = prepare(KIND, climbing(12), calendar=True, **SHORT)
-    new = {"time": hours(10), "load": [0.0] * 6 + [1.0, 2.0, 3.0, 4.0], "wind": [2.0] * 10}
+    new = climbing(10) | {"load": [0.0] * 6 + [1.0, 2.0, 3.0, 4.0]}
     batch = prepared.encoded_new(new)
     fitted = prepared.fitted
     scaled = (np.array([1, 2, 3, 4]) - fitted.mean[0]) / fitted.std[0]
