@@ -1,0 +1,193 @@
+"""Series, from files to windows, and from a network's outputs to forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.data.raw import TEST, TRAIN, VALIDATION
+from engine.data.series.splits import series_note
+from engine.errors import DataError
+
+Make = Callable[..., Any]
+KIND = "forecasting"
+HOUR = 3_600_000_000
+"""Microseconds."""
+SHORT = {"window": 4, "horizon": 2}
+
+
+def hours(count: int) -> list[str]:
+    """Hours from Monday, 1 January 2024 on."""
+    return [f"2024-01-{1 + i // 24:02} {i % 24:02}:00" for i in range(count)]
+
+
+def climbing(count: int) -> dict[str, list[Any]]:
+    """A load that climbs and swings by turns, and the wind beside it."""
+    return {
+        "time": hours(count),
+        "wind": [float(i % 5) for i in range(count)],
+        "load": [float(i + 3 * (i % 2)) for i in range(count)],
+    }
+
+
+def test_mean_deviation_and_naive_error_are_those_of_the_training_rows(prepare: Make) -> None:
+    rows = climbing(20)
+    fitted = prepare(KIND, rows, data={"test_fraction": 0.2}, season=4, **SHORT).fitted
+    load, wind = np.array(rows["load"][:16]), np.array(rows["wind"][:16])
+    assert (fitted.time, fitted.targets, fitted.inputs) == ("time", ["load"], ["wind"])
+    assert fitted.mean == pytest.approx([load.mean(), wind.mean()])
+    assert fitted.std == pytest.approx([load.std(), wind.std()])
+    # Mean |y(t) − y(t − season)|: after four rows the load is 4 higher.
+    assert fitted.naive_error == [4]
+    assert (fitted.unit, fitted.step, fitted.regular, fitted.season) == ("time", HOUR, True, 4)
+
+
+def test_a_season_that_is_not_given_is_found(prepare: Make) -> None:
+    days = np.arange(24 * 8)
+    rows = {"time": hours(len(days)), "load": np.sin(2 * np.pi * days / 24).tolist()}
+    fitted = prepare(KIND, rows, **SHORT).fitted
+    assert fitted.season == 24
+    assert fitted.naive_error == pytest.approx([0], abs=1e-12)
+
+
+def test_an_input_that_never_changes_is_not_scaled(prepare: Make) -> None:
+    fitted = prepare(KIND, climbing(12) | {"wind": [3.0] * 12}, **SHORT).fitted
+    assert (fitted.mean[1], fitted.std[1]) == (3, 1)
+
+
+def test_splits_follow_in_time_each_with_a_window_of_what_came_before(pipeline: Make) -> None:
+    aside = {"validation_fraction": 0.2, "test_fraction": 0.2}
+    raw = pipeline(KIND, climbing(40), data=aside, **SHORT).load()
+    load = climbing(40)["load"]
+    assert {name: table["load"].to_pylist() for name, table in raw.splits.items()} == {
+        TRAIN: load[:24], VALIDATION: load[20:32], TEST: load[28:],
+    }  # fmt: skip
+    contexts = {name: series_note(table).context for name, table in raw.splits.items()}
+    assert contexts == {TRAIN: 0, VALIDATION: 4, TEST: 4}
+    assert raw.notes == (
+        "the last 8 rows (20%) were set aside for test",
+        "the last 8 rows (20%) were set aside for validation",
+    )
+
+
+def test_gaps_and_columns_that_are_not_used_are_noted(pipeline: Make) -> None:
+    rows = climbing(14) | {"station": ["north"] * 14}
+    rows = {name: values[:5] + values[7:] for name, values in rows.items()}
+    raw = pipeline(KIND, rows, **SHORT).load()
+    # A straight line between the loads of the rows on both sides of the gap, 4 and 10.
+    assert raw.train["load"].to_pylist()[4:8] == pytest.approx([4, 6, 8, 10])
+    assert raw.train.num_rows == 14
+    assert "1 gaps in time, 2 steps of 1 hour in all, are filled (linear)" in raw.notes[0]
+    assert raw.notes[1] == "not used: station (string)"
+
+
+@pytest.mark.parametrize(
+    ("change", "task", "message"),
+    [
+        ({}, {"window": 20}, "The train rows are too few: 12, where a window of 20 and a horizon "
+         "of 2 need 22."),
+        ({"load": [5.0] * 12}, {}, "The target 'load' is the same in all training rows."),
+        ({}, {"targets": ["loads"]}, "The data has no column 'loads' (task.targets)."),
+        ({}, {"split_rows": [10, 5, 5]}, "task.split_rows asks for 20 rows; the data has 12."),
+        ({"load": ["1"] * 11 + ["high"]}, {"targets": ["load"]},
+         "The column 'load' holds 'high' in row 12, which is not a number."),
+    ],
+)  # fmt: skip
+def test_rows_that_cannot_be_forecast_are_refused(
+    pipeline: Make, change: dict[str, Any], task: dict[str, Any], message: str
+) -> None:
+    own = pipeline(KIND, climbing(12) | change, **SHORT | task)
+    with pytest.raises(DataError) as refused:
+        own.fit(own.load())
+    assert refused.value.message == message
+
+
+def test_windows_are_standardised_and_followed_by_what_is_to_be_forecast(prepare: Make) -> None:
+    prepared = prepare(KIND, climbing(12), stride=3, **SHORT)
+    batch = prepared.encoded()
+    columns = [np.array(climbing(12)[name]) for name in ("load", "wind")]
+    load, wind = ((values - values.mean()) / values.std() for values in columns)
+    # Every third of the 12 − (4 + 2) + 1 windows.
+    assert batch.weight == 3
+    assert batch.inputs["time"].tolist() == [
+        np.datetime64(f"2024-01-01T{hour:02}", "us").astype(int) for hour in (3, 6, 9)
+    ]
+    for window, begin in enumerate((0, 3, 6)):
+        past = np.stack([load[begin : begin + 4], wind[begin : begin + 4]], 1)
+        np.testing.assert_allclose(batch.inputs["past"][window], past, rtol=1e-5, atol=1e-6)
+        coming = load[begin + 4 : begin + 6, None]
+        np.testing.assert_allclose(batch.targets[window], coming, rtol=1e-5, atol=1e-6)
+    assert batch.inputs["future"].shape == (3, 2, 0)
+
+
+def test_calendar_features_stand_beside_the_past_and_are_known_of_the_future(prepare: Make) -> None:
+    batch = prepare(KIND, climbing(30), calendar=True, **SHORT).encoded()
+    # The window that begins in hour 20 ends in hour 23; the next day, a Tuesday, is to come.
+    hour = np.arange(20, 26)
+    angles = [2 * np.pi * hour / length for length in (24, 7 * 24, 365.25 * 24)]
+    expected = np.stack([wave(angle) for angle in angles for wave in (np.sin, np.cos)], 1)
+    np.testing.assert_allclose(batch.inputs["past"][20, :, 2:], expected[:4], atol=1e-6)
+    np.testing.assert_allclose(batch.inputs["future"][20], expected[4:], atol=1e-6)
+
+
+def test_a_forecast_looks_back_at_the_last_window_alone(prepare: Make) -> None:
+    prepared = prepare(KIND, climbing(12), calendar=True, **SHORT)
+    new = climbing(10) | {"load": [0.0] * 6 + [1.0, 2.0, 3.0, 4.0]}
+    batch = prepared.encoded_new(new)
+    fitted = prepared.fitted
+    scaled = (np.array([1, 2, 3, 4]) - fitted.mean[0]) / fitted.std[0]
+    np.testing.assert_allclose(batch.inputs["past"][0, :, 0], scaled, rtol=1e-5)
+    clock = np.sin(2 * np.pi * np.array([10, 11]) / 24)
+    np.testing.assert_allclose(batch.inputs["future"][0, :, 0], clock, atol=1e-6)
+    with pytest.raises(DataError, match=r"A forecast looks back at 4 rows; there are 3\."):
+        prepared.encoded_new({name: values[:3] for name, values in new.items()})
+
+
+def test_the_network_takes_in_channels_calendar_and_horizon(prepare: Make) -> None:
+    prepared = prepare(KIND, climbing(12), calendar=True, model={"kind": "lstm", "hidden_size": 3},
+                       **SHORT)  # fmt: skip
+    batch = prepared.encoded()
+    assert batch.inputs["past"].shape == (7, 4, 2 + 6)
+    forecast = prepared.network()(batch.inputs["past"], batch.inputs["future"])
+    assert forecast.shape == batch.targets.shape == (7, 2, 1)
+
+
+def forecasting_in_deviations(prepared: Any, *deviations: float) -> Any:
+    """Return a network that always forecasts the same, in deviations from the mean."""
+    network = prepared.zeroed()
+    network.trend[0].bias.data = torch.tensor(deviations)
+    return network
+
+
+def test_forecasts_have_the_units_of_the_data_and_the_hours_that_follow(prepare: Make) -> None:
+    prepared = prepare(KIND, climbing(12), targets=["load", "wind"], **SHORT)
+    mean, std = prepared.fitted.mean, prepared.fitted.std
+    network = forecasting_in_deviations(prepared, 0.0, 2.0)
+    assert prepared.predictions(network, climbing(9)) == [
+        {"time": "2024-01-01 09:00", "load": pytest.approx(mean[0]),
+         "wind": pytest.approx(mean[1])},
+        {"time": "2024-01-01 10:00", "load": pytest.approx(mean[0] + 2 * std[0]),
+         "wind": pytest.approx(mean[1] + 2 * std[1])},
+    ]  # fmt: skip
+
+
+def test_without_times_rows_are_counted_along(prepare: Make) -> None:
+    rows = {"y": [float(i % 3) for i in range(12)]}
+    prepared = prepare(KIND, rows, **SHORT)
+    assert prepared.task.pipeline.inputs(prepared.fitted) == ("y",)
+    records = prepared.predictions(forecasting_in_deviations(prepared, 0.0, 0.0), rows)
+    assert records == [{"row": 13, "y": pytest.approx(1)}, {"row": 14, "y": pytest.approx(1)}]
+
+
+def test_months_follow_by_the_calendar(prepare: Make) -> None:
+    ends = ["2023-08-31", "2023-09-30", "2023-10-31", "2023-11-30", "2023-12-31", "2024-01-31"]
+    prepared = prepare(KIND, {"date": ends, "y": [1.0, 2.0, 1.0, 2.0, 3.0, 3.0]}, **SHORT)
+    assert (prepared.fitted.unit, prepared.fitted.step) == ("month", 1)
+    records = prepared.predictions(
+        forecasting_in_deviations(prepared, 0.0, 0.0), prepared.raw.train
+    )
+    assert [record["date"] for record in records] == ["2024-02-29", "2024-03-31"]
