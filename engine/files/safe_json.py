@@ -6,9 +6,17 @@ import json
 from typing import Any
 
 
-def loads(text: str | bytes) -> Any:
-    """The value in a text. Raises ``ValueError``, also for one that is nested too deeply."""
+class Numeral(str):
+    """A number as it is written."""
+
+
+def loads(text: str | bytes, numerals: bool = False) -> Any:
+    """Return the value in a text, with its numbers as :class:`Numeral` if ``numerals``.
+
+    Raises ``ValueError``, also for one that is nested too deeply.
+    """
+    parse = Numeral if numerals else None
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=parse, parse_float=parse)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error

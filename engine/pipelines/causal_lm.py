@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from engine.config.tasks.causal_lm import CausalLmConfig
-from engine.data.load import load_data
+from engine.data.load import load_texts
 from engine.data.on_disk import in_windows
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.splits import cut_splits
@@ -45,7 +45,7 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
 
     def load(self) -> RawData:
         """Plain text is cut at its end, instructions at random."""
-        raw = load_data(self.config.data)
+        raw = load_texts(self.config.data)
         form, columns = self._columns(raw.train)
         if form == "text":
             return self._cut_text(raw, columns[0])

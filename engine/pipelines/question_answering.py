@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from engine.config.tasks.question_answering import LARGEST_OVERLAP, QuestionAnsweringConfig
-from engine.data.load import load_data
+from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.data.splits import cut_groups
 from engine.pipelines.text import TextFitted, TextPipeline
@@ -37,7 +37,7 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
 
     def load(self) -> RawData:
         """Questions whose answer is in their context; a context stays in one split."""
-        raw = load_data(self.config.data)
+        raw = load_texts(self.config.data)
         columns = self._columns(raw.train)
         raw = without_faults(raw, lambda table: _faults(table, *columns))
         return cut_groups(raw, self.config.data, columns[1])

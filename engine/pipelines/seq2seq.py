@@ -8,7 +8,7 @@ from itertools import chain
 import pyarrow as pa
 
 from engine.config.tasks.seq2seq import Seq2SeqConfig
-from engine.data.load import load_data
+from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
 from engine.models.transformer import pretrained_config
@@ -38,7 +38,7 @@ class Seq2SeqPipeline(GenerationPipeline[Seq2SeqFitted]):
 
     def load(self) -> RawData:
         """Rows that have both sides; records of texts by language become columns."""
-        raw = laid_open(load_data(self.config.data))
+        raw = laid_open(load_texts(self.config.data))
         columns = self._columns(raw.train)
         for table in raw.splits.values():
             sides(table, *columns)  # a split may lack what the training rows have

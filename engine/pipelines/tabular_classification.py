@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from engine.config.tasks.tabular_classification import TabularClassificationConfig
 from engine.data.on_disk import selected
 from engine.data.raw import TRAIN, RawData, Skip, class_names
+from engine.data.tables.categories import respelled
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.tabular import TabularFitted, TabularPipeline, find_target
@@ -84,8 +85,12 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
 def _without_strangers(raw: RawData, target: str) -> RawData:
     """Validation and test rows whose class occurs in the training rows; the rest is reported."""
     known = raw.train[target].unique()
+    classes = known.drop_null().to_pylist()
     splits, skips = dict(raw.splits), []
     for split, table in raw.splits.items():
+        place = table.column_names.index(target)
+        table = table.set_column(place, target, respelled(table[target], classes))
+        splits[split] = table
         strange = pc.invert(pc.is_in(table[target], value_set=known))
         count = pc.sum(strange).as_py() or 0
         if split != TRAIN and count:

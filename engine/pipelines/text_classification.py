@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from engine.config.tasks.text_classification import TextClassificationConfig
-from engine.data.load import load_data
+from engine.data.load import load_texts
 from engine.data.raw import TRAIN, RawData, class_names
 from engine.data.splits import cut_splits
 from engine.errors import DataError
@@ -39,7 +39,7 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
 
     def load(self) -> RawData:
         """Rows with a text and a label, in three splits."""
-        raw = load_data(self.config.data)
+        raw = load_texts(self.config.data)
         text, pair, label = self._columns(raw.train)
         raw = without_faults(raw, lambda table: _faults(table, [text, pair], label))
         raw = cut_splits(raw, self.config.data, None if is_list(raw.train, label) else label)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from engine.config.tasks.token_classification import TokenClassificationConfig
-from engine.data.load import load_data
+from engine.data.load import load_texts
 from engine.data.raw import RawData, class_names
 from engine.data.splits import cut_splits
 from engine.errors import DataError
@@ -45,7 +45,7 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
 
     def load(self) -> RawData:
         """Sentences with as many tags as words, in three splits."""
-        raw = load_data(self.config.data)
+        raw = load_texts(self.config.data)
         tokens, tags = self._columns(raw.train)
         raw = without_faults(raw, lambda table: _faults(table, tokens, tags))
         return cut_splits(raw, self.config.data)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,23 @@ import torch
 from torch import nn
 
 from engine.batches.source import Source
+from engine.config.data.file import FileConfig
 from engine.data.fitted import Fitted
 from engine.data.readers.base import read_file
+from engine.data.readers.files import options_of
 from engine.data.readers.reading import ReadOptions
 from engine.errors import DataError, RunError
 from engine.files.paths import expanded, runs_folder
 from engine.files.sanitize import plain
+from engine.pipelines.text import TextPipeline
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, Log
 from engine.service.loaded_models import LoadedModels
 from engine.tasks.task import Task
 
 _BATCH = 64
+_NUMBERED = re.compile(r"column_\d+")
+"""Names that the columns of a file without a header get."""
 Row = str | Mapping[str, Any]
 _models = LoadedModels()
 
@@ -43,7 +50,8 @@ def answer(
     records: list[dict[str, Any]] = []
     if file:
         path = expanded(file)
-        table = task.pipeline.from_file(_table_of_file(path, inputs), fitted, path.parent)
+        rows_of_file = _table_of_file(path, inputs, _options(task, inputs))
+        table = task.pipeline.from_file(rows_of_file, fitted, path.parent)
         records = _predict(task, fitted, network, table, device, notes)
     elif rows:
         records = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
@@ -122,9 +130,18 @@ def _column(values: list[Any]) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values])
 
 
-def _table_of_file(file: Path, inputs: Sequence[str]) -> pa.Table:
-    """The rows of a file; one column of another name serves where only one is needed."""
-    table = read_file(file, ReadOptions()).table
+def _options(task: Task[Any], inputs: Sequence[str]) -> ReadOptions:
+    """Return the options with which the training data was read."""
+    data = task.config.data
+    options = options_of(data) if isinstance(data, FileConfig) else ReadOptions()
+    if options.header == "auto" and all(map(_NUMBERED.fullmatch, inputs)):
+        options = replace(options, header="no")
+    return replace(options, as_written=isinstance(task.pipeline, TextPipeline))
+
+
+def _table_of_file(file: Path, inputs: Sequence[str], options: ReadOptions) -> pa.Table:
+    """The rows of a file, read like the training data; one column may have any name."""
+    table = read_file(file, options).table
     missing = [name for name in inputs if name not in table.column_names]
     if missing and len(inputs) == 1 and table.num_columns == 1:
         return table.rename_columns(list(inputs))

@@ -16,6 +16,7 @@ from engine.baselines.gradient_boosting import NAME, boosted_classes, log_loss
 from engine.batches.source import Batch
 from engine.config.tasks.tabular_classification import TabularClassificationConfig
 from engine.data.raw import RawData
+from engine.data.tables.categories import respelled
 from engine.metrics.classification import balanced_weights, class_loss, evaluate_classes
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.importance import Score, class_scores
@@ -40,7 +41,8 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
     def encode_target(self, values: pa.ChunkedArray, fitted: ClassesFitted) -> NDArray[np.int64]:
         """Encode classes as numbers, −1 for an unknown one."""
-        codes = pc.index_in(values, value_set=pa.array(fitted.classes, pa.string())).fill_null(-1)
+        known = pa.array(fitted.classes, pa.string())
+        codes = pc.index_in(respelled(values, fitted.classes), value_set=known).fill_null(-1)
         return np.array(codes, dtype=np.int64)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:

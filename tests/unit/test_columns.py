@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from engine.data.tables.columns import dates, detect_columns, find_date_format, numbers, texts
-from engine.data.tables.features import decode_row, encode_rows, fit_features
-from engine.data.tables.schema import Column
+from engine.data.tables.features import decode_row, encode_category, encode_rows, fit_features
+from engine.data.tables.schema import CategoricalFeature, Column
 
 ROWS = 40
 DAY = date(2024, 2, 28)
@@ -225,3 +225,27 @@ def test_other_types_of_the_same_values_encode_alike() -> None:
         encode_rows(features, table), encode_rows(features, as_text), strict=True
     ):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("categories", "written", "expected"),
+    [
+        (
+            ["1", "2", "4", None],
+            ["1.0", "2", "4.00", "+1", "3", "01", None],
+            [0, 1, 2, 0, -1, -1, 3],
+        ),
+        (["0.5", "1"], ["0.50", "1.0", ".5", "1e0"], [0, 1, 0, 1]),
+        (["false", "true"], ["True", "FALSE", "true", "yes"], [1, 0, 1, -1]),
+        (["False", "True", "unknown"], ["true", "True"], [-1, 1]),
+        (["01", "02"], ["1", "01", "001"], [-1, 0, -1]),
+        (["a", "1"], ["1.0", "A"], [-1, -1]),
+        ([], ["1"], [-1]),
+    ],
+)
+def test_a_category_is_known_in_other_spellings_of_the_same_value(
+    categories: list[str | None], written: list[str | None], expected: list[int]
+) -> None:
+    feature = CategoricalFeature(column="c", categories=categories)
+    codes = encode_category(feature, pa.chunked_array([pa.array(written, pa.string())]))
+    assert (codes - 1).tolist() == expected

@@ -12,7 +12,7 @@ import pytest
 
 from engine.config.data.file import FileConfig
 from engine.data.class_labels import with_class_names
-from engine.data.load import load_data
+from engine.data.load import load_data, load_texts
 from engine.data.raw import RawData, class_names
 from engine.data.readers.base import unique_names
 from engine.data.readers.files import split_of
@@ -151,6 +151,40 @@ def test_a_cell_of_many_lines_is_asked_about(tmp_path: Path) -> None:
     raw = load(write(tmp_path / "a.csv", text))
     assert raw.train.num_rows == 2
     assert raw.notes == ("a.csv: text of row 1 has 70 lines; is a quote missing?",)
+
+
+SPELLINGS = ["093", "0.50", "true", "08:56", "2024-05-24", "12345678901234567890", "1e3", "", "NA"]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_cells_of_a_csv_are_texts_as_written_where_texts_are_wanted(
+    tmp_path: Path, spelling: str
+) -> None:
+    path = write(tmp_path / "a.csv", f"prompt,completion\nsay,{spelling}\nsay,{spelling}\n")
+    train = load_texts(FileConfig(path=str(path))).train
+    assert train["completion"].to_pylist() == [spelling, spelling]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "nested.json"])
+def test_values_of_json_are_texts_as_written_where_texts_are_wanted(
+    tmp_path: Path, name: str
+) -> None:
+    rows = ['{"x": 0.50, "y": {"n": [1, 2.0]}}', '{"x": true, "y": {"n": []}}']
+    rows += ['{"x": 12345678901234567890, "y": null}', '{"x": "2024-05-24", "y": null}']
+    lines = "\n".join(rows) if name == "a.jsonl" else f"[{', '.join(rows)}]"
+    text = f'{{"data": {lines}}}' if name == "nested.json" else lines
+    train = load_texts(FileConfig(path=str(write(tmp_path / name, text)))).train
+    assert train["x"].to_pylist() == ["0.50", "true", "12345678901234567890", "2024-05-24"]
+    assert train["y"].to_pylist()[:2] == [{"n": [1.0, 2.0]}, {"n": []}]
+
+
+def test_whole_numbers_of_which_some_begin_with_zeros_are_codes(tmp_path: Path) -> None:
+    text = "depot,zone,n,share\n0012,01,10,0.5\n012,02,0,0.25\n12,,-7,00.5\n"
+    train = load(write(tmp_path / "a.csv", text)).train
+    assert train["depot"].to_pylist() == ["0012", "012", "12"]
+    assert train["zone"].to_pylist() == ["01", "02", None]
+    assert train["n"].to_pylist() == [10, 0, -7]
+    assert train["share"].to_pylist() == [0.5, 0.25, 0.5]
 
 
 def test_a_type_is_that_of_the_whole_column(tmp_path: Path) -> None:

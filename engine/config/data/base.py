@@ -12,6 +12,9 @@ from engine.config.registry import TaggedSection
 class DataConfig(TaggedSection):
     """A data source's fields. Splits that a source lacks are cut from the training rows."""
 
+    text_implementation: ClassVar[str] = ""
+    """``package.module:name`` of what reads the cells as they are written, for tasks on text; empty
+    where ``implementation`` does."""
     tasks: ClassVar[tuple[str, ...]] = ()
     """Kinds of task that it can serve; empty for all."""
 

@@ -16,6 +16,7 @@ class FileConfig(DataConfig):
     kind: Literal["file"] = "file"
     title = "local files"
     implementation = "engine.data.readers.files:load_files"
+    text_implementation = "engine.data.readers.files:load_texts"
 
     path: str = option(
         "",

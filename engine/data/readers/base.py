@@ -102,9 +102,7 @@ def unique_names(names: Iterable[str]) -> list[str]:
 
 
 def _read_csv(path: Path, options: ReadOptions) -> Reading:
-    return Reading(
-        *read_csv(path, read_text(path, options.encoding), options.delimiter, options.header)
-    )
+    return Reading(*read_csv(path, read_text(path, options.encoding), options))
 
 
 def _read_conll(path: Path, options: ReadOptions) -> Reading:

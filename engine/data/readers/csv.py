@@ -5,20 +5,26 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from engine.data.readers.reading import ReadOptions
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
 _SAMPLE_CHARACTERS = 64 * 1024
 _MOSTLY = 0.8
 """A column is one of numbers when more than this share of its cells are."""
+_PADDED = r"^\s*[-+]?0\d"
+_WINDOW = 1 << 24
+"""Bytes that are looked through at a time."""
 _LONG_CELL = 30
 """A cell of more lines is reported: a quote may be missing."""
 _DELIMITERS = (",", "\t", ";", "|")
@@ -37,18 +43,20 @@ class Dialect:
     header: bool
     quoted: bool
     decimal_point: str
+    typed: bool = True
+    """Whether columns of numbers, dates and truth values get types of their own."""
 
 
-def read_csv(
-    path: Path, text: str, delimiter: str = "", header: str = "auto"
-) -> tuple[pa.Table, tuple[str, ...]]:
+def read_csv(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tuple[str, ...]]:
     """The table in ``text`` with notes on what was found out; types are those of the whole column.
 
-    Raises :class:`DataError` that names the file and the row.
+    Whole numbers of which some begin with a zero are codes, and stay texts. Raises
+    :class:`DataError` that names the file and the row.
     """
     if not text.strip():
         raise DataError(f"{plain(path.name)} is empty.")
-    dialect = sniff(text, _NAMED.get(delimiter, delimiter), header)
+    dialect = sniff(text, _NAMED.get(options.delimiter, options.delimiter), options.header)
+    dialect = replace(dialect, typed=not options.as_written)
     notes: list[str] = []
     try:
         table = _parse(path, text, dialect)
@@ -191,13 +199,51 @@ def _mostly_numbers(cells: Sequence[str]) -> bool:
 
 
 def _parse(path: Path, text: str, dialect: Dialect) -> pa.Table:
+    """Return the table; whole numbers that begin with zeros stay texts in all of their column."""
+    data = text.encode()
+    if not dialect.typed:
+        first = _rows(text[:_SAMPLE_CHARACTERS], dialect.delimiter, dialect.quoted)[0]
+        names = first if dialect.header else [f"f{i}" for i in range(len(first))]
+        return _arrow_table(path, data, dialect, dict.fromkeys(names, pa.string()))
+    table = _arrow_table(path, data, dialect)
+    whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
+    if not whole or len(set(whole)) < len(whole) or not _has_padded(data, dialect.delimiter):
+        return table
+    written = _arrow_table(path, data, dialect, dict.fromkeys(whole, pa.string()), whole)
+    for name in whole:
+        if pc.any(pc.match_substring_regex(written[name], _PADDED)).as_py():
+            place = table.column_names.index(name)
+            empty = pc.equal(pc.utf8_trim_whitespace(written[name]), "")
+            texts = pc.if_else(empty, pa.scalar(None, pa.string()), written[name])
+            table = table.set_column(place, name, texts)
+    return table
+
+
+def _has_padded(data: bytes, delimiter: str) -> bool:
+    """Return whether any cell may be a number that begins with a zero, such as ``012``."""
+    before = np.zeros(256, bool)
+    before[list(f'{delimiter}"\n -+'.encode())] = True
+    for start in range(0, len(data), _WINDOW):
+        window = np.frombuffer(data[max(0, start - 2) : start + _WINDOW], np.uint8)
+        zero, after = window[1:-1] == ord("0"), window[2:]
+        if (zero & before[window[:-2]] & (after >= ord("0")) & (after <= ord("9"))).any():
+            return True
+    return False
+
+
+def _arrow_table(
+    path: Path,
+    data: bytes,
+    dialect: Dialect,
+    types: Mapping[str, pa.DataType] = MappingProxyType({}),
+    columns: Sequence[str] = (),
+) -> pa.Table:
     bad: list[pa.csv.InvalidRow] = []
 
     def refuse(row: pa.csv.InvalidRow) -> str:
         bad.append(row)
         return "error"
 
-    data = text.encode()
     try:
         return pa.csv.read_csv(
             pa.BufferReader(data),
@@ -213,7 +259,11 @@ def _parse(path: Path, text: str, dialect: Dialect) -> pa.Table:
                 newlines_in_values=dialect.quoted,
                 invalid_row_handler=refuse,
             ),
-            convert_options=pa.csv.ConvertOptions(decimal_point=dialect.decimal_point),
+            convert_options=pa.csv.ConvertOptions(
+                decimal_point=dialect.decimal_point,
+                column_types=dict(types),
+                include_columns=list(columns),
+            ),
         )
     except pa.ArrowException as error:
         raise _explained(path, error, bad) from error

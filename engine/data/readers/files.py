@@ -35,13 +35,26 @@ _SPLIT_NAMES = {
 
 def load_files(config: FileConfig) -> RawData:
     """Read the files of a configuration into splits. Raises :class:`DataError`."""
+    return _load(config, options_of(config))
+
+
+def load_texts(config: FileConfig) -> RawData:
+    """Read the files with cells as they are written. Raises :class:`DataError`."""
+    return _load(config, replace(options_of(config), as_written=True))
+
+
+def options_of(config: FileConfig) -> ReadOptions:
+    """Return the options for reading a file that a configuration has."""
+    return ReadOptions(config.delimiter, config.header, config.encoding)
+
+
+def _load(config: FileConfig, options: ReadOptions) -> RawData:
     if not config.path.strip():
         raise DataError("data.path: no file is chosen.", "Give a file, a folder or a pattern.")
     groups, notes = _grouped(config)
     for split, path in ((VALIDATION, config.validation_path), (TEST, config.test_path)):
         if path:
             groups[split] = _files(path, config.format)
-    options = ReadOptions(config.delimiter, config.header, config.encoding)
     splits: dict[str, pa.Table] = {}
     skips: list[Skip] = []
     for split, paths in groups.items():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,42 @@ _ROWS = ("data", "rows", "records", "items", "examples", "instances", "samples")
 """Usual names of the list of rows in an object."""
 
 
+@dataclass(frozen=True)
+class _Tables:
+    """Makes tables of the content of a document."""
+
+    path: Path
+    as_written: bool
+    """Whether numbers and truth values of cells are texts; those within a cell keep their types."""
+
+    def records(self, rows: Iterable[Any]) -> pa.Table:
+        """Return a table of objects."""
+        return table_of_records(self.path, map(self._row, rows))
+
+    def columns(self, columns: Mapping[str, Iterable[Any]]) -> pa.Table:
+        """Return a table of lists."""
+        cells = {name: list(map(self._cell, values)) for name, values in columns.items()}
+        return table_of_columns(self.path, cells)
+
+    def values(self, content: Any) -> Any:
+        """Return content whose numbers are numbers."""
+        if isinstance(content, dict):
+            return {name: self.values(part) for name, part in content.items()}
+        if isinstance(content, list):
+            return [self.values(part) for part in content]
+        return json.loads(content) if isinstance(content, safe_json.Numeral) else content
+
+    def _row(self, row: Any) -> Any:
+        if not isinstance(row, dict):
+            return self.values(row)
+        return {name: self._cell(value) for name, value in row.items()}
+
+    def _cell(self, value: Any) -> Any:
+        if self.as_written and isinstance(value, bool):
+            return "true" if value else "false"
+        return str(value) if isinstance(value, safe_json.Numeral) else self.values(value)
+
+
 def read_json(path: Path, options: ReadOptions) -> Reading:
     """Read a document: a list of objects, columns, or an object that holds one of them.
 
@@ -35,72 +73,74 @@ def read_json(path: Path, options: ReadOptions) -> Reading:
     """
     text = read_text(path, options.encoding)
     try:
-        content = safe_json.loads(text)
+        content = safe_json.loads(text, numerals=options.as_written)
     except ValueError as error:
         if text.lstrip().startswith("{") and "\n" in text.strip():
             return read_json_lines(path, options)
         raise DataError(f"{plain(path.name)} is not JSON: {plain(error)}.") from error
-    return _reading_of(path, content)
+    return _reading_of(_Tables(path, options.as_written), content)
 
 
-def _reading_of(path: Path, content: Any) -> Reading:
+def _reading_of(tables: _Tables, content: Any) -> Reading:
     if is_squad(content):
-        return Reading(squad_table(path, content))
-    table = _table_of(path, content)
+        return Reading(squad_table(tables.path, tables.values(content)))
+    table = _table_of(tables, content)
     if table is not None:
         return Reading(table)
     if isinstance(content, dict):
-        return _reading_of_parts(path, content)
-    raise _no_table(path)
+        return _reading_of_parts(tables, content)
+    raise _no_table(tables.path)
 
 
-def _table_of(path: Path, content: Any) -> pa.Table | None:
+def _table_of(tables: _Tables, content: Any) -> pa.Table | None:
     """Return the table that ``content`` is, in a form of its own or one that pandas writes."""
     if isinstance(content, list):
-        return table_of_records(path, content)
+        return tables.records(content)
     if not isinstance(content, dict) or not content:
         return None
     parts = list(content.values())
     if content.keys() >= {"columns", "data"} and _all(content["data"], list):
         cells = zip(*content["data"], strict=True)
-        return table_of_columns(path, dict(zip(content["columns"], map(list, cells), strict=True)))
+        return tables.columns(dict(zip(content["columns"], map(list, cells), strict=True)))
     if content.keys() == {"schema", "data"} and _all(content["data"], dict):
         key = content["schema"].get("primaryKey") if isinstance(content["schema"], dict) else None
-        table = table_of_records(path, content["data"])
+        table = tables.records(content["data"])
         # The numbers of the rows, which pandas keeps beside them.
         return table.drop_columns(["index"]) if key == ["index"] else table
     if all(isinstance(part, list) for part in parts) and len({len(part) for part in parts}) == 1:
-        return None if any(_all(part, dict) for part in parts) else table_of_columns(path, content)
+        return None if any(_all(part, dict) for part in parts) else tables.columns(content)
     if _all(parts, dict):
         if all(map(str.isdecimal, content)):
-            return table_of_records(path, parts)
+            return tables.records(parts)
         numbers = list(parts[0])
         if all(map(str.isdecimal, numbers)) and all(list(part) == numbers for part in parts):
             columns = {name: list(part.values()) for name, part in content.items()}
-            return table_of_columns(path, columns)
+            return tables.columns(columns)
     return None
 
 
-def _reading_of_parts(path: Path, content: Mapping[str, Any]) -> Reading:
+def _reading_of_parts(tables: _Tables, content: Mapping[str, Any]) -> Reading:
     """Read the parts of an object that are tables: its splits, else the one with the rows."""
-    tables = {name: part for name, part in content.items() if _all(part, dict) or _is_columns(part)}
-    if not tables:
-        raise _no_table(path)
-    splits = {split_named(name): name for name in tables if split_named(name)}
-    others = [name for name in tables if not split_named(name)]
+    parts = {name: part for name, part in content.items() if _all(part, dict) or _is_columns(part)}
+    if not parts:
+        raise _no_table(tables.path)
+    splits = {split_named(name): name for name in parts if split_named(name)}
+    others = [name for name in parts if not split_named(name)]
     if TRAIN not in splits and others:
         splits[TRAIN] = next(
-            (name for name in _ROWS if name in others), max(others, key=lambda n: len(tables[n]))
+            (name for name in _ROWS if name in others), max(others, key=lambda n: len(parts[n]))
         )
     if TRAIN not in splits:
-        raise DataError(f"{plain(path.name)} has no training rows.", "Call a list train or data.")
-    read = {split: _table_of(path, tables[name]) for split, name in splits.items()}
-    left = [name for name in tables if name not in splits.values()]
+        raise DataError(
+            f"{plain(tables.path.name)} has no training rows.", "Call a list train or data."
+        )
+    read = {split: _table_of(tables, parts[name]) for split, name in splits.items()}
+    left = [name for name in parts if name not in splits.values()]
     notes: tuple[str, ...] = ()
     if left or len(splits) > 1:
         taken = ", ".join(f"{plain(name, 40)} for {split}" for split, name in splits.items())
         unused = f"; not used: {', '.join(plain(name, 40) for name in left)}" if left else ""
-        notes = (f"{plain(path.name)}: read {taken}{unused}",)
+        notes = (f"{plain(tables.path.name)}: read {taken}{unused}",)
     return Reading(read.pop(TRAIN), notes, splits=read)
 
 
@@ -131,15 +171,20 @@ def read_json_lines(path: Path, options: ReadOptions) -> Reading:
         raise DataError(f"{plain(path.name)} is empty.")
     if text.lstrip().startswith("["):
         with contextlib.suppress(ValueError):
-            return _reading_of(path, safe_json.loads(text))
-    if _is_deep(text):
-        return Reading(table_of_records(path, _json_lines(path, text)))
-    try:
-        return Reading(_arrow_table(text))
-    except pa.ArrowException:
-        return Reading(
-            table_of_records(path, _json_lines(path, text))
-        )  # its message has the wrong row
+            content = safe_json.loads(text, numerals=options.as_written)
+            return _reading_of(_Tables(path, options.as_written), content)
+    if not _is_deep(text):
+        with contextlib.suppress(pa.ArrowException):  # its message has the wrong row
+            table = _arrow_table(text)
+            if not (options.as_written and any(map(_is_spelled, table.schema.types))):
+                return Reading(table)
+    tables = _Tables(path, options.as_written)
+    return Reading(tables.records(_json_lines(path, text, options)))
+
+
+def _is_spelled(kind: pa.DataType) -> bool:
+    """Return whether values of this type can be written in several ways."""
+    return bool(pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
 def _arrow_table(text: str) -> pa.Table:
@@ -175,11 +220,11 @@ def _is_deep(text: str) -> bool:
     return any(line.count("{") + line.count("[") > MOST_LEVELS for line in text.split("\n"))
 
 
-def _json_lines(path: Path, text: str) -> Iterable[Any]:
+def _json_lines(path: Path, text: str, options: ReadOptions) -> Iterable[Any]:
     for row, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                yield safe_json.loads(line)
+                yield safe_json.loads(line, numerals=options.as_written)
             except ValueError as error:
                 raise DataError(
                     f"{plain(path.name)}, row {row}: not JSON: {plain(error)}."

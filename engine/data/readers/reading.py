@@ -43,6 +43,8 @@ class ReadOptions:
     header: str = "auto"
     """``auto``, ``yes`` or ``no``."""
     encoding: str = "utf-8"
+    as_written: bool = False
+    """Whether cells stay texts as they are written, where a format has no types or loses them."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.data.on_disk import filled, in_windows
+from engine.data.tables.categories import respelled
 from engine.data.tables.columns import dates, numbers, texts
 from engine.data.tables.schema import CategoricalFeature, Column, Features, NumericFeature
 from engine.errors import DataError
@@ -86,7 +87,8 @@ def encode_number(feature: NumericFeature, values: Floats) -> Floats:
 def encode_category(feature: CategoricalFeature, column: pa.ChunkedArray) -> Codes:
     """The code of each value."""
     known = pa.array(feature.categories, pa.string())
-    codes = pc.index_in(texts(column), value_set=known).fill_null(-1)
+    values = respelled(texts(column), feature.categories)
+    codes = pc.index_in(values, value_set=known).fill_null(-1)
     return np.asarray(codes, dtype=np.int64) + 1
 
 
