@@ -237,7 +237,7 @@ def test_other_types_of_the_same_values_encode_alike() -> None:
         ),
         (["0.5", "1"], ["0.50", "1.0", ".5", "1e0"], [0, 1, 0, 1]),
         (["false", "true"], ["True", "FALSE", "true", "yes"], [1, 0, 1, -1]),
-        (["False", "True", "unknown"], ["true", "True"], [-1, 1]),
+        (["False", "True", "unknown"], ["true", "FALSE", "Unknown"], [1, 0, -1]),
         (["01", "02"], ["1", "01", "001"], [-1, 0, -1]),
         (["a", "1"], ["1.0", "A"], [-1, -1]),
         ([], ["1"], [-1]),

@@ -179,12 +179,13 @@ def test_values_of_json_are_texts_as_written_where_texts_are_wanted(
 
 
 def test_whole_numbers_of_which_some_begin_with_zeros_are_codes(tmp_path: Path) -> None:
-    text = "depot,zone,n,share\n0012,01,10,0.5\n012,02,0,0.25\n12,,-7,00.5\n"
+    text = "depot,zone,n,share,open\n0012,01,10,0.5,True\n012,02,0,0.25,TRUE\n12,,-7,00.5,false\n"
     train = load(write(tmp_path / "a.csv", text)).train
     assert train["depot"].to_pylist() == ["0012", "012", "12"]
     assert train["zone"].to_pylist() == ["01", "02", None]
     assert train["n"].to_pylist() == [10, 0, -7]
     assert train["share"].to_pylist() == [0.5, 0.25, 0.5]
+    assert train["open"].to_pylist() == ["True", "TRUE", "false"]
 
 
 def test_a_type_is_that_of_the_whole_column(tmp_path: Path) -> None:

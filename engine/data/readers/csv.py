@@ -263,6 +263,9 @@ def _arrow_table(
                 decimal_point=dialect.decimal_point,
                 column_types=dict(types),
                 include_columns=list(columns),
+                # Truth values stay as they are written: they are names of classes, too.
+                true_values=[],
+                false_values=[],
             ),
         )
     except pa.ArrowException as error:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from engine.data.tables.categories import TRUTH
 from engine.data.tables.schema import Column, ColumnType
 from engine.files.sanitize import plain
 
@@ -183,6 +184,8 @@ def _is_counter(name: str, column: pa.ChunkedArray, distinct: int, apart: int) -
 
 def _judge_texts(name: str, column: pa.ChunkedArray, distinct: int) -> tuple[ColumnType, str, str]:
     values, _ = _distinct(column)
+    if all(value.lower() in TRUTH for value in values):
+        return "categorical", "", ""
     if np.isfinite(_parsed_numbers(values)).mean() >= _MOSTLY:
         return "numeric", "", ""
     date_format = find_date_format(values)
@@ -221,8 +224,10 @@ def _parsed_dates(values: Sequence[str], date_format: str) -> NDArray[np.datetim
 def _parsed_numbers(values: Sequence[str]) -> NDArray[np.float64]:
     """Numbers with units of money or share and with commas at thousands; NaN for the rest.
 
-    Codes that begin with a zero, such as postal codes, are no numbers.
+    Codes that begin with a zero, such as postal codes, are no numbers; truth values are 1 and 0.
     """
+    if values and all(value.lower() in TRUTH for value in values):
+        return np.array([TRUTH[value.lower()] for value in values])
     text = pa.array(values, pa.string())
     text = pc.replace_substring_regex(text, r"^([-+]?)\s*[$€£]\s*|\s*[%$€£]$", r"\1")
     grouped = pc.match_substring_regex(text, r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$")
