@@ -1,8 +1,8 @@
-"""The looks of screens, as reviewed by eye, in pictures that are kept in ``snapshots``.
+"""Snapshot tests of the screens; the snapshots in ``snapshots`` were reviewed by eye.
 
-``DLTUI_NEW_SNAPSHOTS=1 pytest tests/app/test_snapshots.py`` takes new ones, to be looked at.
-Empty, typical and extreme content at 80×24 and 120×40; nothing in the pictures depends on the
-time, the folder or the machine.
+``DLTUI_NEW_SNAPSHOTS=1 pytest tests/app/test_snapshots.py`` writes new ones, to be reviewed.
+They show empty, typical and extreme content at 80×24 and 120×40, and do not depend on the time,
+the folder or the machine.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Counts harm done and harm survived: `make test-faults` ends with the table.
+"""Count injected and survived faults: `make test-faults` ends with the table.
 
-A test is marked ``@pytest.mark.harm("what is done", tries)``. If it passes, as many tries as it
-names were survived; if it fails, none of them.
+A test is marked ``@pytest.mark.harm("the fault", tries)``. If it passes, all its tries count as
+survived; if it fails, none of them.
 """
 
 from __future__ import annotations

@@ -295,10 +295,10 @@ def one_thread() -> Iterator[None]:
 
 
 def like(whole: RunDirectory) -> RunDirectory:
-    """A run of the same configuration, before its beginning.
+    """A run of the same configuration that has not started.
 
-    What the whole one learned of the data is there: a tokenizer that is trained once more may give
-    other words, which has nothing to do with a death.
+    The fitted state of the data is copied: a tokenizer that is trained again may give other tokens,
+    which has nothing to do with a crash.
     """
     run = RunDirectory.create(runs_folder(), whole.config())
     shutil.copy(whole.fitted, run.fitted)

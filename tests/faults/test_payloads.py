@@ -50,9 +50,9 @@ Make = Callable[[str], dict[str, Callable[[], Any]]]
 
 @pytest.fixture
 def others(make_run: Any, training: Any, finished: Any) -> Make:
-    """Makes the screens that are not among those of ``test_everywhere``, and the monitor's states.
+    """A function that creates the screens missing in ``test_everywhere``, and the monitor's states.
 
-    The text is wherever a run, its data or its model may bring one.
+    The text is in every place for a text of a run, its data or its model.
     """
 
     def told(text: str) -> list[Any]:

@@ -96,11 +96,11 @@ def bench() -> Make:
 
 @pytest.fixture
 def transformers_alone(request: pytest.FixtureRequest) -> None:
-    """For tests that read the folder of an adapter by transformers' ``from_pretrained`` alone.
+    """Expect a failure of tests that load an adapter by transformers' ``from_pretrained`` alone.
 
-    Older ones leave weights out and only warn: with peft 0.19 all of an adapter's, unless the
-    network's layers lie in ``model``; with transformers 5.17 a head that is saved whole. Through
-    ``PeftModel``, and so in this program, the folder is read in full with these versions too
+    Older versions omit weights and only warn: with peft 0.19 all of an adapter's, unless the
+    network's layers are in ``model``; with transformers 5.17 a head in ``modules_to_save``.
+    ``PeftModel``, and so this program, loads the whole folder with these versions too
     (findings/adapter-weights-left-out.sh).
     """
     short = Version(peft.__version__) < Version("0.20") or (

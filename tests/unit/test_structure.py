@@ -1,7 +1,7 @@
-"""The structure of the code: who imports whom, and that every module named in a text exists.
+"""The structure of the code: no circular imports, and every module named in a string exists.
 
-The direction of imports between rooms is held by import-linter (``make lint``); here are circles
-between single files, and names in strings, which no linter follows.
+Import-linter checks the direction of imports between rooms (``make lint``). These tests check for
+circles between single files, and names in strings, which no linter follows.
 """
 
 from __future__ import annotations
