@@ -1,4 +1,4 @@
-"""What trainings share: a trainer whose outlets are lists, one thread, versions that fall short."""
+"""Fixtures for trainings: a trainer that records its output, one thread, versions with defects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMPUTE = Compute(torch.device("cpu"), torch.float32, threads=1)
 
 @dataclass
 class Bench:
-    """A trainer with everything that it said and saved."""
+    """A trainer with its events and saved checkpoints."""
 
     trainer: Trainer
     events: list[Event]
@@ -55,7 +55,7 @@ def make_bench(
     requests: Ask = lambda state: iter(()),
     interrupted: Look = lambda state: False,
 ) -> Bench:
-    """A trainer for the configuration ``values``, fresh or gone on from ``saved``."""
+    """A trainer for the configuration ``values``, fresh or resumed from ``saved``."""
     config = RunConfig.parse(values)
     task = create_task(config)
     material = prepare(task, COMPUTE, lambda event: None)
@@ -82,7 +82,7 @@ def make_bench(
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Sums depend on the number of threads."""
+    """Train on one thread, since sums depend on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

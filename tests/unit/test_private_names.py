@@ -1,4 +1,4 @@
-"""The private names of other packages stand in one module each, and are what we take them for."""
+"""Private names of other packages are used in one module each, and behave as expected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine import torch_private
 
 ROOT = Path(__file__).parents[2]
 HOMES = {"torch": "engine/torch_private.py", "peft": "", "transformers": ""}
-"""By package, the one module that may use its private names."""
+"""The only module that may use private names of a package."""
 NAME = re.compile(r"[\w.]+")
 
 
@@ -54,7 +54,7 @@ def test_private_names_of_a_package_stand_in_one_module(package: str) -> None:
 
 @pytest.mark.parametrize("made", ["AdamW([weight], fused=True)", "SGD([weight], 0.1)"])
 def test_an_optimizer_is_made_used_and_saved_without_torch_s_compiler(made: str) -> None:
-    """Importing it takes longer than importing torch."""
+    """Importing the compiler takes longer than importing torch."""
     program = (
         "import sys, torch\n"
         "from engine.torch_private import SGD, AdamW\n"
@@ -111,7 +111,7 @@ def test_the_fused_kernel_makes_the_update_of_adamw() -> None:
         lr=0.1, beta1=0.9, beta2=0.99, weight_decay=0.5, eps=0.0,
         amsgrad=False, maximize=False, grad_scale=None, found_inf=None,
     )  # fmt: skip
-    # Decay by lr x weight_decay, then a first step of the size of the rate (Loshchilov & Hutter).
+    # Decay by lr x weight_decay, then a first step of the size of lr (Loshchilov & Hutter).
     assert weight.item() == pytest.approx(1 - 0.1 * 0.5 - 0.1)
     assert (mean.item(), square.item()) == (pytest.approx(0.05), pytest.approx(0.0025))
 

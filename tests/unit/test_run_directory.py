@@ -1,4 +1,4 @@
-"""Where a run stands, told from its files and from real processes."""
+"""The state of a run, derived from its files and from real processes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 @pytest.fixture
 def holder(run: RunDirectory) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that works on the run and says nothing."""
+    """A process that works on the run without writing events."""
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(run.path)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"held\n"
@@ -195,7 +195,7 @@ def test_within_one_process_a_run_is_held_once_too(run: RunDirectory) -> None:
     with run.locked():
         with pytest.raises(RunError), RunDirectory(run.path).locked():
             pass
-        # The failed try must not have given the lock away.
+        # The failed attempt must not have released the lock.
         refused = subprocess.run(
             [sys.executable, "-c", HOLD, str(run.path)], capture_output=True, text=True
         )

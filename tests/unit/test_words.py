@@ -1,4 +1,4 @@
-"""Texts that users read use the terms of the field, not words of our own for them."""
+"""Texts for users use the terms of the field."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOT_SAID = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""The right-hand column of the glossary in CONTRIBUTING.md, as far as it is never right."""
+"""The phrases in the right-hand column of the glossary in CONTRIBUTING.md that are never right."""
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
