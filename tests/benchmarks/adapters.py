@@ -120,7 +120,7 @@ SHAPES = {
 
 
 class Bench:
-    """One network with its optimizer and a batch, trained as the trainer does."""
+    """One network with its optimizer and a batch; its step is that of the trainer."""
 
     def __init__(self, shape: Shape, method: str, device: str) -> None:
         self.compute: Compute = choose(ComputeConfig(device=device))  # type: ignore[arg-type]
@@ -211,7 +211,7 @@ def _step() -> float:
 
 
 def measure(shape: str, device: str, rounds: int) -> dict[str, Any]:
-    """Medians and memory of every method, and their ratios to full training."""
+    """Medians and memory of every method, and their ratios to full fine-tuning."""
     methods = SHAPES[shape].methods
     with ExitStack() as stack:
         pools = {

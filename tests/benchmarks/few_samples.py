@@ -55,7 +55,7 @@ def rows(results: Results) -> Iterator[str]:
 
 
 def main() -> None:
-    """Train all."""
+    """Train every method with each number of samples."""
     parser = argparse.ArgumentParser(description=__doc__)
     folder = os.environ.get("DLTUI_TEST_DATA", ROOT.parent / "shared" / "data")
     parser.add_argument("--data", type=Path, default=Path(folder))

@@ -155,7 +155,7 @@ def _environment(packages: Path) -> dict[str, str]:
 
 
 def _machine(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Card and versions, from a process that loads torch for the first time."""
+    """GPU and versions, from a process that loads torch for the first time."""
     command = [sys.executable, str(PARTS / "part.py")]
     told = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
     found: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])

@@ -89,7 +89,7 @@ def groups(kind: str, rows: int) -> Iterator[pa.Table]:
 
 
 def write(kind: str, rows: int, path: Path) -> int:
-    """Write a data set as Parquet; returns the bytes of its rows in memory."""
+    """Write a data set as Parquet; return the bytes of its rows in memory."""
     size, writer = 0, None
     for group in groups(kind, rows):
         size += group.nbytes

@@ -184,7 +184,7 @@ def test_a_run_on_a_disk_that_is_full_does_not_begin(small_disk: Path) -> None:
 
 @pytest.fixture
 def limit_files() -> Iterator[Callable[[int], None]]:
-    """A function that sets the length that files of this process may have."""
+    """A function that limits the size of files that this process writes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)

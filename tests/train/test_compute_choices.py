@@ -78,7 +78,7 @@ def built(config: RunConfig) -> nn.Module:
 
 
 def trained_alike(*configs: RunConfig) -> Iterator[RunDirectory]:
-    """Runs that share one tokenizer: trained again, it would number the tokens differently."""
+    """Runs that share one tokenizer: one trained again may number the tokens differently."""
     fitted = None
     for config in configs:
         run = RunDirectory.create(runs_folder(), config)

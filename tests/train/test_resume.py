@@ -334,7 +334,7 @@ def test_what_a_killed_writer_left_does_not_pile_up(tmp_path: Path) -> None:
 
 
 def test_a_run_goes_on_with_the_words_that_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trained again, a tokenizer may number the tokens of the data differently."""
+    """A tokenizer that is trained again may number the tokens of the data differently."""
     values = {
         "name": "words",
         "task": {"kind": "text_classification"},

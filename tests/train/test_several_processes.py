@@ -141,7 +141,7 @@ WORDS = {
 def test_texts_of_unlike_lengths_count_by_their_words() -> None:
     one = ended(launch(RunConfig.parse(WORDS)))
     both = RunDirectory.create(runs_folder(), RunConfig.parse(WORDS).override(["train.devices=2"]))
-    # A tokenizer is not trained to the same numbers every time.
+    # Training a tokenizer again may number its tokens differently.
     shutil.copy(one.fitted, both.fitted)
     ended(start(both))
     for ours, theirs in zip(events(one, Evaluated), events(both, Evaluated), strict=True):

@@ -23,7 +23,7 @@ from engine.runs.trash import discard, empty, restore, trash_folder
 
 INDEX = ".index.json"
 TITLE = "title = '''\n[model]\nkind = \"resnet18\"\n'''"
-"""A text that looks like a section."""
+"""A string that looks like a section."""
 LONG = 103
 """Number of runs in a list that is long enough for an index."""
 

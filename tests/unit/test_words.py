@@ -31,7 +31,7 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob
 
 
 def messages(tree: ast.Module) -> Iterator[ast.Constant]:
-    """Texts in the code with a space in them, except docstrings."""
+    """Strings in the code with a space in them, except docstrings."""
     documents = {
         id(statement.value)
         for node in ast.walk(tree)

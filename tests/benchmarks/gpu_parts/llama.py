@@ -36,7 +36,7 @@ from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.state import parameter_count
 
 CAP = 8 * 10**9
-"""Bytes of the device within which 7 billion parameters are to be fine-tuned."""
+"""Bytes of device memory within which 7 billion parameters must be fine-tuned."""
 WARM = 2
 """Warm-up updates, which are not timed."""
 ADAPTER = AdapterConfig(method="lora", r=16)
@@ -55,7 +55,7 @@ TINY = {
     "vocab_size": 1000, "hidden_size": 128, "intermediate_size": 256,
     "num_hidden_layers": 2, "num_attention_heads": 4,
 }  # fmt: skip
-"""For a smoke test."""
+"""A tiny shape for smoke tests."""
 
 
 class RandomTransformer(TransformerConfig):

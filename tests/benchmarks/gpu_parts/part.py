@@ -127,7 +127,7 @@ def _release() -> None:
 
 
 def machine() -> dict[str, Any]:
-    """The card, the driver and the versions; the processor where there is no card."""
+    """The GPU, the driver and the versions; the processor if there is no GPU."""
     import torch
 
     found: dict[str, Any] = {"python": platform.python_version(), "cuda": torch.version.cuda}
