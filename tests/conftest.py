@@ -1,4 +1,4 @@
-"""What all tests share: a home of their own for what the program keeps, and the real data."""
+"""Fixtures for all tests: a temporary home folder, and the real data sets."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from engine.config.run_config import RunConfig
 from engine.processes.environment import SPIN_COUNT
 from engine.runs.directory import RunDirectory
 
-# Before anything imports torch: tests train beside each other on few cores.
+# Set before torch is imported: tests run in parallel on few cores.
 os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
-# Read when huggingface_hub is imported: no test asks the network.
+# Read when huggingface_hub is imported: no test uses the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for runs, presets and settings that no other test sees."""
+    """A folder for runs, presets and settings that no other test uses."""
     folder = tmp_path / "home"
     monkeypatch.setenv("DLTUI_HOME", str(folder))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -41,7 +41,7 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(trained_home: Path) -> Trained:
-    """Makes finished runs in that home, each once, by its name."""
+    """A function that trains finished runs in that home, each once, by its name."""
     made: dict[str, RunDirectory] = {}
 
     def once(name: str, values: dict[str, Any]) -> RunDirectory:
@@ -76,7 +76,7 @@ def digits(trained: Trained) -> RunDirectory:
 
 @pytest.fixture
 def digit_files(tmp_path: Path) -> list[tuple[Path, str]]:
-    """Forty images of digits as files, and which digits they are."""
+    """Forty images of digits as files, and their labels."""
     from PIL import Image
     from sklearn.datasets import load_digits
 
@@ -92,7 +92,7 @@ def digit_files(tmp_path: Path) -> list[tuple[Path, str]]:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder with real data sets; tests that need it skip where it is absent."""
+    """The folder with real data sets; tests that need it are skipped if it is missing."""
     folder = Path(os.environ.get("DLTUI_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}")
@@ -101,7 +101,7 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def small_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small encoder of random weights with its tokenizer, as from the hub; only to be read."""
+    """A small encoder of random weights with its tokenizer, as on the hub; read-only."""
     import torch
     import transformers
 

@@ -1,4 +1,4 @@
-"""What tests of screens share: runs written by hand, and waiting for what a screen shows."""
+"""Fixtures shared by the tests of screens: runs written by hand, and waiting for a text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STEPS_AN_EPOCH = 10
 
 
 def _training(epochs: int = 4, trained: int | None = None) -> Iterator[Event]:
-    """The events of a training of ``epochs``, of which ``trained`` are over."""
+    """The events of a training of ``epochs``, of which ``trained`` are finished."""
     yield Started(device="cpu", precision="float32", threads=2)
     yield Data(summary={"source": "digits", "rows": {"train": 1257}})
     yield Model(name="cnn", parameters=900, trainable=900, steps=10 * epochs, epochs=epochs)
@@ -54,13 +54,13 @@ def _training(epochs: int = 4, trained: int | None = None) -> Iterator[Event]:
 
 
 def _finished(accuracy: float = 0.9625) -> Event:
-    """The last word of a run that came to its end."""
+    """The final event of a run that completed."""
     return Finished(step=40, seconds=40.0, metrics={"accuracy": accuracy})
 
 
 @pytest.fixture
 def make_run(home: object) -> MakeRun:
-    """Writes a run directory from events."""
+    """A function that writes a run directory from events."""
     del home
 
     def make(name: str, events: Iterable[Event] = ()) -> RunDirectory:
@@ -84,7 +84,7 @@ def make_run(home: object) -> MakeRun:
 
 @pytest.fixture
 def until() -> Until:
-    """Waits for a condition on the screen; the bound only ends a test that hangs."""
+    """A function that waits for a condition on the screen; the time-out only ends hanging tests."""
 
     async def wait(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
         end = time.monotonic() + 60
@@ -97,7 +97,7 @@ def until() -> Until:
 
 @pytest.fixture
 def type_ahead() -> TypeAhead:
-    """Types keys all at once, as they come over a slow line."""
+    """A function that types keys all at once, as over a slow connection."""
 
     def type_all(pilot: Pilot[Any], *keys: str) -> None:
         for key in keys:
@@ -110,7 +110,7 @@ def type_ahead() -> TypeAhead:
 
 @pytest.fixture
 def text_of() -> Callable[[Pilot[Any]], str]:
-    """Everything that can be read on the screen now, a line each."""
+    """A function that returns the text on the screen, one line each."""
 
     def read(pilot: Pilot[Any]) -> str:
         compositor = pilot.app.screen._compositor
@@ -121,11 +121,11 @@ def text_of() -> Callable[[Pilot[Any]], str]:
 
 @pytest.fixture
 def training() -> Callable[..., Iterator[Event]]:
-    """The events of a training, whole or of its first epochs only."""
+    """The events of a training, complete or only its first epochs."""
     return _training
 
 
 @pytest.fixture
 def finished() -> Callable[..., Event]:
-    """The last word of a run that came to its end."""
+    """The final event of a run that completed."""
     return _finished

@@ -1,4 +1,4 @@
-"""Adapters of this machine: tried, compared, merged, and begun from."""
+"""Adapters on this machine: tried, compared, merged, and used to initialize new runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tui.widgets.listing import Listing
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One home for the module: its runs are made once."""
+    """A home folder shared by the module: its runs are trained once."""
     folder = tmp_path_factory.getbasetemp() / "adapting"
     monkeypatch.setenv("DLTUI_HOME", str(folder))
     return folder
@@ -73,7 +73,7 @@ def _train(home: Path) -> list[RunDirectory]:
 
 
 async def opened(pilot: Pilot[Any], until: Any) -> AdaptersScreen:
-    """Go there from the list of runs."""
+    """Open the adapters screen from the list of runs."""
     await until(pilot, lambda: pilot.app.screen.query(Listing))
     await pilot.press("A")
     await until(pilot, lambda: isinstance(pilot.app.screen, AdaptersScreen))
@@ -164,7 +164,7 @@ async def test_two_are_combined_with_weights_that_are_typed(adapters, until, tex
         screen = pilot.app.screen
         await until(pilot, lambda: len(screen.query_one(Listing).items) == 4)
         made = screen.query_one(Listing).items[0].adapter
-    made.run.run.delete()  # the others are told of three
+    made.run.run.delete()  # the other tests expect three adapters
     assert (made.run.name, made.r) == ("blend", 3)
     assert "× 0.9" in made.run.notes.note
 

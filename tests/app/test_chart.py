@@ -1,4 +1,4 @@
-"""Charts stand any numbers and lose no peak."""
+"""Charts draw any numbers and keep every peak."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs side by side on the screen, and the list's selection that leads there."""
+"""Runs compared on one screen, and the selection in the list that opens it."""
 
 from __future__ import annotations
 

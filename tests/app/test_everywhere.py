@@ -1,4 +1,4 @@
-"""What holds on every screen: sizes, resizing, plain characters, text from outside."""
+"""Tests of every screen: sizes, resizing, ASCII characters, text from outside."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def silent(question: str, **arguments: Any) -> dict[str, Any]:
 
 
 def report(run: RunDirectory, text: str) -> dict[str, Any]:
-    """A report with a view of every form, with ``text`` wherever one may be."""
+    """A report with a view of every kind, with ``text`` in every place for text."""
     views = [
         Matrix("Confusion " + text, [text, "dog"], [[7, 1], [2, 31]]),
         Table("Classes", ["class", text], [[text, 0.875], ["dog", None]]),
@@ -98,7 +98,7 @@ def report(run: RunDirectory, text: str) -> dict[str, Any]:
 
 
 def sweep(config: RunConfig, text: str) -> SweepDirectory:
-    """A sweep that ended by an error, with ``text`` wherever one may be."""
+    """A sweep that failed, with ``text`` in every place for text."""
     space = {"train.learning_rate": "1e-4..1e-1:log"}
     made = SweepDirectory.create(
         sweeps_folder(), SweepConfig(name="s", base=config.values(), space=space)
@@ -113,7 +113,7 @@ def sweep(config: RunConfig, text: str) -> SweepDirectory:
 
 @pytest.fixture
 def screens(make_run: Any, training: Any, finished: Any) -> Callable[[str], dict[str, Any]]:
-    """Makes every screen, with a text from outside wherever one is shown."""
+    """A function that creates every screen, with a text from outside in every place for text."""
 
     def make(text: str) -> dict[str, Any]:
         values = load_preset(find_preset("digits-cnn")).values() | {"title": text[:200]}
@@ -151,7 +151,7 @@ NAMES = (
 
 
 async def show(pilot: Pilot[Any], screen: Any, until: Any) -> None:
-    """Put a screen on top of home and let it become still."""
+    """Push a screen on the home screen and wait until it is drawn."""
     await until(pilot, lambda: pilot.app.screen.is_mounted)
     if screen is not None:
         pilot.app.push_screen(screen)
@@ -160,7 +160,7 @@ async def show(pilot: Pilot[Any], screen: Any, until: Any) -> None:
 
 
 def leaves(pilot: Pilot[Any]) -> dict[Widget, Any]:
-    """What is seen of each widget that holds no others."""
+    """The visible region of each widget without children."""
     compositor = pilot.app.screen._compositor
     return {
         widget: region.intersection(clip)
@@ -170,7 +170,7 @@ def leaves(pilot: Pilot[Any]) -> dict[Widget, Any]:
 
 
 def overlaps(pilot: Pilot[Any]) -> list[tuple[Widget, Widget]]:
-    """Pairs of widgets that cover each other."""
+    """Pairs of widgets that overlap."""
     seen = [(widget, region) for widget, region in leaves(pilot).items() if region.area]
     return [(a, b) for (a, x), (b, y) in combinations(seen, 2) if x.overlaps(y)]
 
@@ -182,7 +182,7 @@ def dimensions(text: str) -> tuple[int, int]:
 
 
 async def resize(pilot: Pilot[Any], size: tuple[int, int]) -> None:
-    """As the driver tells a new size of the terminal."""
+    """Report a new size of the terminal, like the driver."""
     new = Size(*size)
     pilot.app._driver._size = size
     pilot.app.post_message(Resize(new, new))

@@ -1,4 +1,4 @@
-"""The form on its own: every kind of field is changed with a few keys."""
+"""The form by itself: every kind of field is changed with a few keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def view(kind: FieldKind, text: str, **more: Any) -> FieldView:
 
 
 class FormApp(KeysInOrder):
-    """A form with one field, and what it was changed to."""
+    """A form with one field, and the values it was changed to."""
 
     def __init__(self, field: FieldView) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ async def test_a_few_keys_change_a_field(
 async def test_keys_that_come_all_at_once_change_a_field_the_same(
     field: FieldView, keys: list[str], expected: str, until: Any, type_ahead: Any
 ) -> None:
-    """As over a slow line, or when somebody types ahead."""
+    """Keys arrive all at once over a slow connection, or when the user types ahead."""
     app = FormApp(field)
     async with app.run_test() as pilot:
         await until(pilot, lambda: isinstance(app.focused, FieldRow))

@@ -1,4 +1,4 @@
-"""Keys that come all at once, as over a slow line, do what they do one by one."""
+"""Keys that arrive all at once, as over a slow connection, act as if typed one by one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui.widgets.listing import Listing
 
 
 def field(app: DltuiApp) -> tuple[str, str]:
-    """The field with the focus and its text."""
+    """The focused field and its text."""
     view = app.screen.query_one(Form).current.view  # type: ignore[union-attr]
     return view.spec.name, view.text
 
@@ -32,7 +32,7 @@ def field(app: DltuiApp) -> tuple[str, str]:
 async def opened(
     until: Any, first: str | None = None
 ) -> AsyncIterator[tuple[DltuiApp, Pilot[Any]]]:
-    """The program with its first screen there."""
+    """The running program with its first screen mounted."""
     app = DltuiApp(first)
     async with app.run_test() as pilot:
         screen = NewRunScreen if first == "new" else RunsScreen
@@ -107,7 +107,7 @@ async def test_keys_behind_the_one_that_quits_are_dropped(
 
 
 class Hangs(Widget, can_focus=True):
-    """Does not come back from a key until it is freed."""
+    """A widget whose key handler blocks until it is released."""
 
     freed: asyncio.Event
 
@@ -116,7 +116,7 @@ class Hangs(Widget, can_focus=True):
 
 
 class HangingApp(KeysInOrder):
-    """One widget, and a key that the application looks at first."""
+    """One widget, and a key binding that the application handles first."""
 
     BINDINGS: ClassVar = [Binding("ctrl+q", "exit", "Quit", priority=True)]
 

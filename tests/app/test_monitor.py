@@ -1,4 +1,4 @@
-"""The monitor follows a run and leaves it alone."""
+"""The monitor follows a run without changing it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def append(run, *events) -> None:
 
 @pytest.fixture
 def going(make_run, training):
-    """A run of four epochs after its second, whose worker lives."""
+    """A run of four epochs after its second, with a live worker."""
     run = make_run("going", training(trained=2))
     run.status.set_worker(ProcessIdentity.own())
     return run

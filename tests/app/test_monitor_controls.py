@@ -1,4 +1,4 @@
-"""What a run is asked for on the monitor is shown as asked, and then as the run answers."""
+"""Requests to a run are shown as pending on the monitor, then as the run answers them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def progress(phase: str) -> Progress:
 
 @pytest.fixture
 def going(make_run, training):
-    """A run of four epochs after its second, whose worker lives."""
+    """A run of four epochs after its second, with a live worker."""
     run = make_run("going", training(trained=2))
     run.status.set_worker(ProcessIdentity.own())
     return run
@@ -142,7 +142,7 @@ async def test_a_request_that_comes_too_late_is_said_to(going, until, text_of) -
 
 @pytest.fixture
 def written(monkeypatch):
-    """What is sent to the terminal besides the screens."""
+    """The output to the terminal besides the screens."""
     monkeypatch.setenv("TERM", "xterm-256color")
     sent: list[str] = []
     monkeypatch.setattr(HeadlessDriver, "write", lambda _, data: sent.append(data))

@@ -1,4 +1,4 @@
-"""What the monitor's panels let a person look at."""
+"""The panels of the monitor."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def machine(cpu: float, **more: object) -> Resources:
 
 @pytest.fixture
 def going(make_run, training):
-    """A run of four epochs after its second, whose worker lives."""
+    """A run of four epochs after its second, with a live worker."""
     run = make_run("going", training(trained=2))
     run.status.set_worker(ProcessIdentity.own())
     return run

@@ -1,4 +1,4 @@
-"""Composing a run with the keyboard alone, from the empty start to the worker."""
+"""Composing a run with the keyboard alone, from the empty form to the worker."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SIZES = [(80, 24), (120, 40)]
 
 
 def silent(question: str, **arguments: Any) -> dict[str, Any]:
-    """An advisor that never answers, for tests that are not about its answers."""
+    """An advisor that never answers, for tests that do not concern its answers."""
     raise Superseded("")
 
 
@@ -50,7 +50,7 @@ async def opened(pilot: Pilot[Any], screen: NewRunScreen, until: Any) -> None:
 
 
 async def go_to(pilot: Pilot[Any], name: str) -> None:
-    """Jump to the section and press j until the field has the focus, as a person would."""
+    """Jump to the section and press j until the field has the focus."""
     await pilot.press(str(heading_of(name) + 1))
     for _ in range(100):
         focused = pilot.app.focused
@@ -61,20 +61,20 @@ async def go_to(pilot: Pilot[Any], name: str) -> None:
 
 
 async def typed(pilot: Pilot[Any], name: str, text: str) -> None:
-    """Type a value over what a field has."""
+    """Replace the value of a field by typing."""
     await go_to(pilot, name)
     await pilot.press("enter", "ctrl+u", *text)
     await pilot.pause()
 
 
 def role(text: str, column: str) -> str:
-    """What the preview on the screen says of a column, after its name and type."""
+    """The preview's text for a column, after its name and type."""
     lines = (line.rpartition("▏")[2].split() for line in text.splitlines())
     return next((words[2] for words in lines if words[:1] == [column] and len(words) > 5), "")
 
 
 def end(run: RunDirectory) -> None:
-    """End the worker of a run that has served its purpose."""
+    """Kill the worker of a run that is no longer needed."""
     worker = run.status.worker()
     assert worker is not None
     if worker.alive():

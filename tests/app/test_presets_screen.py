@@ -1,4 +1,4 @@
-"""Presets: listed, found, saved, loaded back, deleted after a question."""
+"""Presets: listed, filtered, saved, loaded, and deleted after confirmation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def names(pilot: Pilot[Any]) -> list[str]:
 
 
 async def listed(pilot: Pilot[Any], until: Any) -> list[Preset | None]:
-    """Open the screen; what is chosen will be in the list."""
+    """Open the screen; its result is appended to the returned list."""
     chosen: list[Preset | None] = []
     pilot.app.push_screen(PresetsScreen(), chosen.append)
     await until(pilot, lambda: isinstance(pilot.app.screen, PresetsScreen) and names(pilot))
@@ -113,7 +113,7 @@ async def test_a_broken_preset_is_listed_with_its_problem_and_not_taken(until, t
 
 
 async def saving(pilot: Pilot[Any], config: RunConfig, until: Any) -> None:
-    """Open the new run with ``config`` and ask to save it."""
+    """Open the new run with ``config`` and start to save it as a preset."""
     screen = NewRunScreen(config.values(), ask=silent)
     pilot.app.push_screen(screen)
     await until(pilot, lambda: pilot.app.screen is screen)

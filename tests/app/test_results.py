@@ -1,4 +1,4 @@
-"""Results are drawn by the form of what the report holds."""
+"""Each view of the report is drawn by its kind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VIEWS = [
 
 @pytest.fixture
 def done(make_run, training, finished):
-    """A finished run with a report of every form."""
+    """A finished run with a report that has a view of every kind."""
     run = make_run("done", [*training(), finished()])
     report = {
         "run": run.id,

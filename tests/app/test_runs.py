@@ -1,4 +1,4 @@
-"""The history: live, found again, acted on by keys."""
+"""The list of runs: live, filtered, and operated by keys."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tui.widgets.listing import Listing
 
 
 def names(app: DltuiApp) -> list[str]:
-    """The runs that are listed; none while the screen is being made."""
+    """The runs in the list; empty while the screen is being mounted."""
     return [row.name for listing in app.screen_stack[-1].query(Listing) for row in listing.items]
 
 
@@ -157,7 +157,7 @@ async def test_keys_of_the_screen_are_listed(until, text_of) -> None:
         await until(pilot, lambda: isinstance(app.screen, KeysScreen))
         await pilot.pause()
         shown = text_of(pilot)
-        await pilot.press("end")  # they are more than 24 lines
+        await pilot.press("end")  # the list is longer than 24 lines
         await until(pilot, lambda: "Quit" in text_of(pilot))
         shown += text_of(pilot)
         for word in (
@@ -209,7 +209,7 @@ async def test_the_cursor_stays_on_its_run_when_others_come(make_run, until) -> 
 
 
 def test_the_terminal_is_given_back_after_stray_output(home) -> None:
-    """Everything printed inside goes to the log, by whatever way; then the streams are back."""
+    """All output printed inside goes to the log; afterwards the streams are restored."""
     code = (
         "import os, sys, subprocess\n"
         "from tui.terminal import output\n"

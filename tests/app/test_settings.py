@@ -1,4 +1,4 @@
-"""Settings are chosen from the list of actions, kept, and do no harm when they are damaged."""
+"""Settings are changed from the command palette, saved, and ignored when they are damaged."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The looks of screens, as reviewed by eye, in pictures that are kept in ``snapshots``.
+"""Snapshot tests of the screens; the snapshots in ``snapshots`` were reviewed by eye.
 
-``DLTUI_NEW_SNAPSHOTS=1 pytest tests/app/test_snapshots.py`` takes new ones, to be looked at.
-Empty, typical and extreme content at 80×24 and 120×40; nothing in the pictures depends on the
-time, the folder or the machine.
+``DLTUI_NEW_SNAPSHOTS=1 pytest tests/app/test_snapshots.py`` writes new ones, to be reviewed.
+They show empty, typical and extreme content at 80×24 and 120×40, and do not depend on the time,
+the folder or the machine.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ LONG = "a name that is much longer than any place for it, [b]and more[/b] \x1b[2
 
 
 def answered(question: str, **arguments: Any) -> dict[str, Any]:
-    """An advisor whose answer about the data is always the same; of costs it says nothing."""
+    """An advisor with a fixed preview of the data and no estimate."""
     if question != "preview":
         raise Superseded("")
     columns = [
@@ -87,7 +87,7 @@ def answered(question: str, **arguments: Any) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def nothing_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hours are the same on every machine, and no cursor blinks."""
+    """Set the time zone to UTC and stop the cursor's blinking."""
     monkeypatch.setattr(Input, "cursor_blink", False)
     with monkeypatch.context() as changes:
         changes.setenv("TZ", "UTC")
@@ -98,7 +98,7 @@ def nothing_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def old_run(make_run: Any) -> Callable[..., RunDirectory]:
-    """Writes a run of New Year 2020, whose name is the same wherever and whenever it is made."""
+    """A function that writes a run of New Year 2020, whose name is always the same."""
 
     def make(name: str, events: Iterator[Event] | list[Event]) -> RunDirectory:
         run = make_run(name)
@@ -113,7 +113,7 @@ def old_run(make_run: Any) -> Callable[..., RunDirectory]:
 
 
 def write_report(run: RunDirectory, name: str, views: list[Any]) -> None:
-    """The report of a run, with ``name`` wherever one is."""
+    """Write the report of a run, with ``name`` in every place for a name."""
     run.report.path.write_text(
         json.dumps(
             {
@@ -132,13 +132,13 @@ def write_report(run: RunDirectory, name: str, views: list[Any]) -> None:
 
 @pytest.fixture(params=SIZES)
 def looks(request: pytest.FixtureRequest, until: Any, tmp_path: Path) -> Any:
-    """Compares a screen with its picture, after keys and once a text is there."""
+    """A function that compares a screen with its snapshot, after keys and once a text is shown."""
 
     async def compare(screen: Any, *keys: str, shown: str = "") -> None:
         app = DltuiApp(settings=Settings(theme="dark", characters="all"))
         async with app.run_test(size=SIZES[request.param]) as pilot:
             await until(pilot, lambda: app.screen.is_mounted)
-            await still(pilot)  # or the keys at the foot depend on how far it has come
+            await still(pilot)  # or the keys in the footer depend on timing
             if screen is not None:
                 app.push_screen(screen() if callable(screen) else screen)
             await still(pilot)
@@ -159,7 +159,7 @@ def looks(request: pytest.FixtureRequest, until: Any, tmp_path: Path) -> Any:
 
 
 async def still(pilot: Pilot[Any]) -> str:
-    """The picture, once it has been the same for a while."""
+    """The rendered screen, once it has stopped changing."""
     picture, same = "", 0
     while same < 3:
         await pilot.pause(0.05)
@@ -169,12 +169,12 @@ async def still(pilot: Pilot[Any]) -> str:
 
 
 def text_of(app: App[Any]) -> str:
-    """Everything that can be read on the screen."""
+    """The text on the screen."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
 def preset_values(**changes: Any) -> dict[str, Any]:
-    """The values of a preset."""
+    """The values of a preset, with changes."""
     return load_preset(find_preset("digits-cnn")).values() | changes
 
 
@@ -284,7 +284,7 @@ LONGEST_NAME = "a-name-of-the-greatest-length-that-runs-may-have"
 
 
 def spread(event: Event, place: int) -> Event:
-    """The event as of one of many runs, whose curves lie apart."""
+    """The event with metrics shifted by ``place``, so that curves of several runs stay apart."""
     if not isinstance(event, Evaluated):
         return event
     metrics = {name: value + place * 0.04 for name, value in event.metrics.items()}
@@ -293,7 +293,7 @@ def spread(event: Event, place: int) -> Event:
 
 @pytest.fixture
 def several(old_run, training, finished) -> Callable[..., list[RunDirectory]]:
-    """Finished runs of these names, of which the learning rate differs."""
+    """A function that writes finished runs of these names with different learning rates."""
 
     def make(*names: str) -> list[RunDirectory]:
         runs = []
@@ -329,7 +329,7 @@ async def test_runs_of_which_nothing_is_known_are_compared(looks, old_run) -> No
 
 @pytest.fixture
 def going(old_run, training) -> Callable[..., RunDirectory]:
-    """Writes a run that trains: its second epoch is over, unless there are other events."""
+    """A function that writes a running run after its second epoch, unless events are given."""
 
     def make(name: str = "digits-cnn", events: list[Event] | None = None) -> RunDirectory:
         run = old_run(name, training(trained=2) if events is None else events)
@@ -340,7 +340,7 @@ def going(old_run, training) -> Callable[..., RunDirectory]:
 
 
 def measured(*gpus: dict[str, Any]) -> list[Event]:
-    """What the machine did in half a minute."""
+    """Hardware readings of half a minute."""
     return [
         Resources(
             cpu_percent=100.0 * place / 15, memory=place << 31, memory_total=1 << 36,
@@ -352,7 +352,7 @@ def measured(*gpus: dict[str, Any]) -> list[Event]:
 
 @pytest.fixture
 def full_disk(monkeypatch) -> None:
-    """A disk that looks the same on every machine."""
+    """A disk that is 95 % full, with the same figures on every machine."""
     usage = type(shutil.disk_usage("/"))(10**12, 95 * 10**10, 5 * 10**10)
     monkeypatch.setattr("tui.screens.monitor.watcher.shutil.disk_usage", lambda path: usage)
 
@@ -393,7 +393,7 @@ async def test_the_log_of_a_run(looks, going, training) -> None:
 
 
 def tried(answer: dict[str, Any], *inputs: str) -> Callable[..., dict[str, Any]]:
-    """An advisor whose model always says the same."""
+    """An advisor whose model always gives the same answer."""
 
     def ask(question: str, **arguments: Any) -> dict[str, Any]:
         known = {"inputs": list(inputs), "records": [], "notes": []}
@@ -423,7 +423,7 @@ async def test_two_models_with_much_to_say_were_tried(looks, several) -> None:
 
 
 def layers(*groups: TargetGroup) -> Callable[..., dict[str, Any]]:
-    """An advisor that knows a model of these layers."""
+    """An advisor that knows a model with these layers."""
     cost = {"count": 9, "parameters_per_rank": 4096, "outputs": 2048}
     answer = {
         "groups": [group.record() for group in groups],
@@ -468,7 +468,7 @@ async def test_a_model_without_layers_that_can_be_told(looks) -> None:
 
 @pytest.fixture
 def learned(several) -> Callable[..., list[RunDirectory]]:
-    """Runs that have left an adapter, each of another rank."""
+    """Runs with an adapter, each of another rank."""
 
     def make(*names: str) -> list[RunDirectory]:
         runs = several(*names)

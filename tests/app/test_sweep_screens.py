@@ -1,4 +1,4 @@
-"""Sweeps on the screen: ranked as they come, drawn, begun, stopped, made a preset."""
+"""Sweeps on the screen: ranked live, drawn, started, stopped, saved as a preset."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RATES = ("0.003", "0.0005", "0.02", "0.09", "0.001")
 
 
 def make_sweep(name: str = "digits-sweep", **changes: Any) -> SweepDirectory:
-    """A sweep with a few trials, none of whose processes lives."""
+    """A sweep with a few trials and no live process."""
     base = load_preset(find_preset("digits-cnn"), [])
     config = SweepConfig(name=name, base=base.values(), space=SPACE, trials=10)
     sweep = SweepDirectory.create(sweeps_folder(), config)
@@ -187,7 +187,7 @@ async def test_all_sweeps_are_listed_and_one_is_opened(until, text_of) -> None:
 
 @pytest.fixture(params=SIZES)
 def looks(request: pytest.FixtureRequest, until: Any, text_of: Any, tmp_path: Path) -> Any:
-    """Compares a screen with its picture, as in ``test_snapshots``."""
+    """A function that compares a screen with its snapshot, as in ``test_snapshots``."""
 
     async def compare(screen: Any, part: str) -> None:
         app = DltuiApp(settings=Settings(theme="dark", characters="all"))
@@ -225,6 +225,6 @@ async def test_no_sweeps(looks) -> None:
 
 
 def old_run(folder: Path, config: Any) -> RunDirectory:
-    """A run whose name is the same whenever it is made."""
+    """A run whose name is always the same."""
     del folder, config
     return RunDirectory(Path("20200101-120000-digits-sweep-3"))

@@ -1,4 +1,4 @@
-"""Layers for an adapter are chosen among those that the model really has."""
+"""Target layers of an adapter are chosen from the layers that the model really has."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def values(small_encoder: Path, tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def advisor() -> Any:
-    """One process for the module."""
+    """One advisor process for the module."""
     with Advisor() as advisor:
         yield advisor
 
 
 class Picking:
-    """The screen, and what it was closed with."""
+    """The screen, and the result with which it was dismissed."""
 
     def __init__(self, pilot: Pilot[Any], values: dict[str, Any], ask: Any) -> None:
         self.chosen: list[str | None] = []
@@ -139,7 +139,7 @@ async def test_a_model_that_cannot_be_built_is_said(
     values["model"]["path"] = str(tmp_path / "nowhere")
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         picking = Picking(pilot, values, advisor.ask)
-        # A long path is broken over lines wherever the screen ends.
+        # A long path is wrapped at the screen's width.
         await until(pilot, lambda: "nowhere" in "".join(text_of(pilot).split()))
         await pilot.press("escape")
         await until(pilot, lambda: picking.chosen)

@@ -1,4 +1,4 @@
-"""The terminal in its first and last moments, seen from the other end of a pty."""
+"""The terminal at the program's start and exit, observed from the other end of a pty."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Terminal:
             self.output += os.read(self._end, 65536)
 
     def settings(self) -> list[object]:
-        """Of the line: echo, whole lines, …"""
+        """The settings of the terminal line: echo, canonical mode, …"""
         return termios.tcgetattr(self._end)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Text from outside is shown as it is and never acts."""
+"""Text from outside is shown literally and never interpreted."""
 
 from __future__ import annotations
 

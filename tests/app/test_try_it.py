@@ -1,4 +1,4 @@
-"""A finished model is asked by typing; its answers are there to be read."""
+"""A finished model predicts for typed inputs, and its answers are shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIZES = [(80, 24), (120, 40)]
 
 @pytest.fixture(autouse=True)
 def home(trained_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One home for the module: its runs are made once."""
+    """A home folder shared by the module: its runs are trained once."""
     monkeypatch.setenv("DLTUI_HOME", str(trained_home))
     return trained_home
 
@@ -90,12 +90,12 @@ async def opened(pilot: Pilot[Any], screen: TryItScreen, until: Any) -> None:
 
 
 def app_answer(pilot: Pilot[Any]) -> str:
-    """What was answered last."""
+    """The text of the last answer."""
     return str(list(pilot.app.screen.query(Reply))[-1]._answer.render())
 
 
 class Answers:
-    """An advisor with answers of its own, for what no small model can be made to say."""
+    """An advisor with fixed answers, for cases that no small model can produce."""
 
     def __init__(self, answer: dict[str, Any] | UserError) -> None:
         self._answer = answer

@@ -1,10 +1,10 @@
-"""Step time and memory of LoRA against full training, on the shapes of usual networks.
+"""Step time and memory of LoRA and of full fine-tuning, on the shapes of common networks.
 
     python tests/benchmarks/adapters.py [--quick] [--device cuda]
 
 Prints a table in Markdown and writes ``results/adapters-<device>.json`` beside this file. Every
-network is trained in a process of its own, so that peaks are its own; the processes take turns,
-step by step, so that whatever else the machine does falls on all of them alike.
+network is trained in a process of its own, so that peaks are separate. The processes take turns,
+step by step, so that other load on the machine affects all of them equally.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _image_model(kind: str, size: int, **fields: Any) -> nn.Module:
     return made
 
 
-# Vocabularies shrink with the layers, so that embeddings keep their share of the network.
+# Vocabularies shrink with the number of layers, so that embeddings keep their share of weights.
 SHAPES = {
     "BERT-base, 3 of 12 layers": Shape(
         lambda: _classifier(transformers.BertConfig(num_hidden_layers=3, vocab_size=30522 // 4)),
@@ -120,7 +120,7 @@ SHAPES = {
 
 
 class Bench:
-    """One network with its optimizer and a batch, trained as the trainer does."""
+    """One network with its optimizer and a batch; its step is that of the trainer."""
 
     def __init__(self, shape: Shape, method: str, device: str) -> None:
         self.compute: Compute = choose(ComputeConfig(device=device))  # type: ignore[arg-type]
@@ -134,7 +134,7 @@ class Bench:
         self.targets = self.targets.to(place)
 
     def step(self) -> float:
-        """Seconds of an update."""
+        """Make an update; return its seconds."""
         self._wait()
         begin = time.perf_counter()
         self._loss().backward()  # type: ignore[no-untyped-call]
@@ -175,7 +175,7 @@ class Bench:
             return functional.cross_entropy(logits, self.targets)
 
     def _saved(self) -> int:
-        """What the forward pass keeps for the backward pass, without the weights."""
+        """Bytes that the forward pass saves for the backward pass, without the weights."""
         weights = {weight.untyped_storage().data_ptr() for weight in self.network.parameters()}
         kept: dict[int, int] = {}
 
@@ -183,11 +183,11 @@ class Bench:
             storage = tensor.untyped_storage()
             if storage.data_ptr() not in weights:
                 kept[storage.data_ptr()] = storage.nbytes()
-            return tensor.detach()  # an output that kept itself would never be freed
+            return tensor.detach()  # an output that saves itself would never be freed
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             loss = self._loss()
-        del loss  # until here everything that was kept is alive, at an address of its own
+        del loss  # until here every saved tensor is alive and has a distinct address
         return sum(kept.values())
 
     def _wait(self) -> None:
@@ -196,13 +196,13 @@ class Bench:
 
 
 _bench: Bench
-"""Of a process that trains."""
+"""The network of a benchmark process."""
 
 
 def _prepare(shape: str, method: str, device: str) -> dict[str, int]:
     global _bench
     _bench = Bench(SHAPES[shape], method, device)
-    _bench.step()  # makes the optimizer's state
+    _bench.step()  # allocates the optimizer state
     return _bench.memory()
 
 
@@ -211,7 +211,7 @@ def _step() -> float:
 
 
 def measure(shape: str, device: str, rounds: int) -> dict[str, Any]:
-    """Medians and memory of every method, and their ratios to full training."""
+    """Medians and memory of every method, and their ratios to full fine-tuning."""
     methods = SHAPES[shape].methods
     with ExitStack() as stack:
         pools = {
@@ -229,7 +229,7 @@ def measure(shape: str, device: str, rounds: int) -> dict[str, Any]:
     full = results["full"]
     for method, result in results.items():
         result["seconds"] = median(turn[method] for turn in turns)
-        # Neighbours in time are compared, so that a slow moment of the machine counts for both.
+        # Pairs of neighbours in time are compared, so that a slow moment affects both.
         result["time_ratio"] = median(turn[method] / turn["full"] for turn in turns)
         size = "peak" if "peak" in result else "total"
         result["memory_ratio"] = result[size] / full[size]
@@ -252,7 +252,7 @@ def rows(results: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 
 def machine(device: str) -> dict[str, Any]:
-    """What the figures were measured with."""
+    """The environment of the measurement: machine and versions."""
     compute = choose(ComputeConfig(device=device))  # type: ignore[arg-type]
     cuda = compute.device.type == "cuda"
     return {

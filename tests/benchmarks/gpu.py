@@ -1,13 +1,13 @@
-"""Everything that is to be measured on a GPU, in one command of less than ten minutes.
+"""All measurements on a GPU, in one command of less than ten minutes.
 
     python tests/benchmarks/gpu.py                      # on a machine with a CUDA device
     python tests/benchmarks/gpu.py --only works,bits
     python tests/benchmarks/gpu.py --smoke              # tiny, also on a CPU: shows that it runs
 
-Nothing needs to be installed but torch, transformers, peft and what they bring: other packages come
-from ``.wheels`` (``make gpu-wheels``). Each part is a process with a time budget. Its rows are
-written to the results as they come; a part that fails or takes too long leaves a row with the
-error, and the next part begins. The raw output of a part lies beside the results.
+Only torch, transformers, peft and their dependencies need to be installed: other packages come from
+``.wheels`` (``make gpu-wheels``). Each part is a process with a time budget. Its rows are appended
+to the results one by one. A part that fails or exceeds its budget adds a row with the error, and
+the next part starts. The raw output of a part is written beside the results.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ PARTS = HERE / "gpu_parts"
 WHEELS = (ROOT / ".wheels", ROOT / ".wheels-bitsandbytes")
 
 GRACE = 10.0
-"""Seconds over its budget that a part has to end by itself."""
+"""Seconds beyond its budget that a part has to exit by itself."""
 SMOKE_FACTOR = 10.0
-"""More time in a smoke test, which measures nothing: the CPU may be slow and busy."""
+"""Factor of the budgets in a smoke test, which measures nothing: the CPU may be slow and busy."""
 
 Results = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs parts one after the other and keeps the results on disk.
+    """Runs parts one after the other and saves the results.
 
     Attributes:
         out: the file of the results; the parts' raw output is written beside it.
-        smoke: whether parts are asked to be tiny.
-        folder: where the scripts of the parts are.
+        smoke: whether the parts run as a tiny smoke test.
+        folder: the folder with the scripts of the parts.
         grace: seconds over its budget after which a part is killed.
         environment: of the parts' processes.
     """
@@ -124,7 +124,7 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a part with all processes that it started."""
+    """Kill a part with all processes that it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -155,7 +155,7 @@ def _environment(packages: Path) -> dict[str, str]:
 
 
 def _machine(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Card and versions, from a process that loads torch for the first time."""
+    """GPU and versions, from a process that loads torch for the first time."""
     command = [sys.executable, str(PARTS / "part.py")]
     told = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
     found: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
@@ -175,7 +175,7 @@ def _asked() -> argparse.Namespace:
 
 
 def _out(asked: argparse.Namespace, scratch: Path) -> Path:
-    """The file of the results; those of a real measurement are never replaced by a smoke test."""
+    """The results file; a smoke test never overwrites the results of a real measurement."""
     default = scratch if asked.smoke else HERE / "results"
     out: Path = (asked.out or default / "gpu.json").resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -183,7 +183,7 @@ def _out(asked: argparse.Namespace, scratch: Path) -> Path:
 
 
 def main() -> int:
-    """Run what was asked for; 1 if a row is an error."""
+    """Run the requested parts; return 1 if a row is an error."""
     asked = _asked()
     with tempfile.TemporaryDirectory(prefix="dltui-gpu-") as scratch:
         environment = _environment(Path(scratch) / "packages")

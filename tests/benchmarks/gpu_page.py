@@ -1,4 +1,4 @@
-"""The tables of what ``gpu.py`` measured; "not measured" where there is no figure."""
+"""The tables of the results of ``gpu.py``; "not measured" for a missing figure."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ OTHER_PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("7 billion parameters, QLoRA within 8 GB", "1 billion, LoRA against full fine-tuning"),
     ),
 }
-"""Heading, and what is to be measured, of the parts whose figures differ from row to row."""
+"""Headings and expected rows of the parts whose figures differ from row to row."""
 
 
 def tables(results: Mapping[str, Any]) -> str:
-    """All parts; ``results`` is what ``gpu.py`` wrote, or empty.
+    """The tables of all parts; ``results`` were written by ``gpu.py``, or are empty.
 
-    A smoke test has no figures to show.
+    The figures of a smoke test are not shown.
     """
     if results.get("smoke"):
         results = {}
@@ -83,7 +83,7 @@ def _works(rows: Sequence[Row]) -> str:
 
 
 def _bits(rows: Sequence[Row]) -> str:
-    """A line for each task: the same bits with and without ``compute.deterministic``?"""
+    """A line for each task: equal bits, with and without ``compute.deterministic``."""
     by_name = {row["name"]: row for row in rows}
     names = (*TASKS, "LoRA")
 
@@ -108,12 +108,12 @@ def _bits(rows: Sequence[Row]) -> str:
 
 
 def _with(task: str, setting: str) -> str:
-    """The name of the row of a task."""
+    """The name of the row of a task and a setting."""
     return f"{task}, deterministic {setting}"
 
 
 def _figures(heading: str, expected: Sequence[str], rows: Sequence[Row]) -> str:
-    """A part whose rows have figures of their own."""
+    """The table of a part whose rows have figures of their own."""
     columns = {"": lambda row: _outcome(row, _listed)}
     names = [row["name"] for row in rows] or expected
     return _table(heading, columns, names, rows)
@@ -125,7 +125,7 @@ def _table(
     names: Sequence[str],
     rows: Sequence[Row],
 ) -> str:
-    """Expected rows first, then what else there is, such as a part that was killed."""
+    """The table of the expected rows first, then others, such as that of a part that was killed."""
     by_name = {row["name"]: row for row in rows}
     lines = [f"| {heading} | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     for name in dict.fromkeys((*names, *by_name)):
@@ -136,7 +136,7 @@ def _table(
 
 
 def _outcome(row: Row, measured: Callable[[Row], str]) -> str:
-    """The error, why it was skipped, that it was not measured, or what was."""
+    """The error, the reason for skipping, "not measured", or the figures."""
     if "error" in row:
         return f"failed: {_cell(row['error'])}"
     if "skipped" in row:

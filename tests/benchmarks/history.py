@@ -1,11 +1,11 @@
-"""How long a long history takes: the list of ten thousand runs, and a run of a million events.
+"""Times for a long history: a list of ten thousand runs, and a run of a million events.
 
     python tests/benchmarks/history.py [--runs 10000] [--events 1000000]
 
-Makes real run directories in a temporary folder, opens the program on them without a terminal,
+Writes real run directories into a temporary folder, opens the program on them without a terminal,
 prints the figures and writes ``results/history.json`` beside this file. ``cold`` is without the
-index that the list keeps beside the runs, ``warm`` with it; ``cpu`` is the time that the process
-itself computed, which says more where others work on the machine as well (``load``).
+index that the list stores beside the runs, ``warm`` with it; ``cpu`` is the CPU time of the
+process, which is more reliable on a busy machine (``load``).
 """
 
 from __future__ import annotations
@@ -97,14 +97,14 @@ def events(steps: int, an_epoch: int, begin: float, metrics: dict[str, float]) -
 
 
 def write_events(path: Path, some: Iterator[Event]) -> None:
-    """The events file of a run."""
+    """Write the events file of a run."""
     with (path / "events.jsonl").open("w") as file:
         file.writelines(line for event in some for line in (encode(event), "\n"))
 
 
 @contextmanager
 def home(path: Path) -> Iterator[None]:
-    """Runs are looked for below ``path``."""
+    """Set the home folder, so that runs are found below ``path``."""
     before = os.environ.get("DLTUI_HOME")
     os.environ["DLTUI_HOME"] = str(path)
     yield
@@ -113,7 +113,7 @@ def home(path: Path) -> Iterator[None]:
 
 
 async def open_list(folder: Path, count: int, filtered: bool = False) -> dict[str, float]:
-    """Seconds from the start of the program to its first rows, to all, and of each key."""
+    """Seconds from the start of the program to its first rows, to all rows, and of each key."""
     begin, cpu = time.perf_counter(), time.process_time()
     with home(folder):
         app = DltuiApp()
@@ -135,7 +135,7 @@ async def open_list(folder: Path, count: int, filtered: bool = False) -> dict[st
 
 
 def note_paints(app: DltuiApp) -> list[tuple[float, int]]:
-    """When the terminal gets more than a scroll bar, and how many rows there are then."""
+    """Times of paints that show more than a scroll bar, and the number of rows then."""
     paints: list[tuple[float, int]] = []
     display = app._display
 
@@ -151,8 +151,8 @@ def note_paints(app: DltuiApp) -> list[tuple[float, int]]:
 
 
 async def key_times(app: DltuiApp, painted: list[tuple[float, int]]) -> dict[str, float]:
-    """Seconds from each key of a filter until the last of what it changes is painted."""
-    app.screen.query_one("#filter", Input).cursor_blink = False  # a blink is no answer
+    """Seconds from each key of a filter until the last change that it causes is painted."""
+    app.screen.query_one("#filter", Input).cursor_blink = False  # a blinking cursor is no answer
     app.simulate_key("slash")
     await asyncio.sleep(1)
     times = []
@@ -186,7 +186,7 @@ def measure(folder: Path, runs: int, million: int) -> dict[str, float]:
     next(long.parent.iterdir()).rename(long)
     write_events(long, events(million, 1000, 1.7e9, {"accuracy": 0.5, "loss": 0.5}))
 
-    asyncio.run(open_list(few, 10))  # what is imported late is imported now
+    asyncio.run(open_list(few, 10))  # loads what is imported late
     first_few = min(asyncio.run(open_list(few, 10))["first"] for _ in range(5))
     first_many = min(asyncio.run(open_list(many, runs))["first"] for _ in range(5))
     (many / "runs" / INDEX).unlink(missing_ok=True)
@@ -213,7 +213,7 @@ def measure(folder: Path, runs: int, million: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, print, keep."""
+    """Measure, print and save."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

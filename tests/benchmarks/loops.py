@@ -1,11 +1,11 @@
-"""The training loops that are held against each other, all over the same network and tensors.
+"""The training loops that are compared, all over the same network and tensors.
 
 Each takes an :class:`Exercise` and a number of updates, and returns updates a second, without the
-first few. All do the same mathematics: AdamW, gradients clipped at a norm of 1, a linear rate. The
-bare loop, the engine and the Trainer spare biases and norms the decay; the bare loop has the
-weights laid out in memory as the engine has them, the others as torch does. The
-bare loop, the engine and the Trainer compute on the configuration's device; the others on a CPU.
-Where the configuration asks for it, all have the network compiled.
+first few. All do the same mathematics: AdamW, gradient clipping at a norm of 1, a linear schedule.
+The bare loop, the engine and the Trainer exclude biases and norms from weight decay. The bare loop
+has the engine's memory layout of weights, the others that of torch. The bare loop, the engine and
+the Trainer run on the configuration's device; the others on a CPU. All compile the network if the
+configuration says so.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from engine.tasks.create import create_task
 from engine.training.material import prepare
 
 WARM = 10
-"""Updates that are not counted."""
+"""Warm-up updates, which are not timed."""
 
 
 class Exercise:
-    """A configuration's network, loss, and training data as tensors that lie in memory."""
+    """A configuration's network, loss, and training data as tensors in memory."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.values = values
@@ -56,25 +56,25 @@ class Exercise:
         self.rate = self.config.train.learning_rate
 
     def network(self) -> nn.Module:
-        """As it is at the beginning."""
+        """The network with its initial weights."""
         torch.manual_seed(self.config.train.seed)
         with self.compute.device:
             network = build_network(self.task, self.fitted, self.compute).train()
         return self.compiled(network)
 
     def compiled(self, network: nn.Module) -> nn.Module:
-        """The network, to be compiled when it is first called, if the configuration says so."""
+        """The network, compiled on its first call if the configuration says so."""
         if self.config.compute.compile:
             network.compile()
         return network
 
     def synchronize(self) -> None:
-        """Wait until a GPU has done what it was asked for, before a clock is read."""
+        """Wait for the GPU before a clock is read."""
         if self.compute.device.type == "cuda":
             torch.cuda.synchronize(self.compute.device)
 
     def loss(self, network: nn.Module, tensors: dict[str, Tensor]) -> Tensor:
-        """The task's loss over some rows of :attr:`tensors`, cut to the longest of them."""
+        """The task's loss over some rows of :attr:`tensors`, truncated to the longest of them."""
         leaves = iter(tensors.values())
         inputs, targets = _filled(list(self._shapes), leaves)
         if self._ragged:
@@ -86,12 +86,12 @@ class Exercise:
             return self.task.loss(network, Batch(inputs, targets, self.weight(tensors)))
 
     def weight(self, tensors: dict[str, Tensor]) -> float:
-        """Terms in the loss of some rows."""
+        """The number of terms in the loss of some rows."""
         return len(tensors["0"])
 
 
 def _ragged(inputs: Any) -> bool:
-    """Whether there are texts of several lengths, so that batches are to be cut."""
+    """Whether texts differ in length, so that batches are truncated."""
     if not isinstance(inputs, dict) or "attention_mask" not in inputs:
         return False
     return not bool(inputs["attention_mask"].all())
@@ -116,13 +116,13 @@ def _filled(value: Any, leaves: Iterator[Tensor]) -> Any:
 
 
 class Learner(nn.Module):
-    """A network whose output is its loss, as the libraries like it."""
+    """A network whose output is its loss, as the other libraries expect."""
 
     def __init__(self, exercise: Exercise) -> None:
         super().__init__()
-        # As torch lays weights out: that channels come last is the engine's doing.
+        # The memory layout of torch: channels last is set by the engine only.
         self.network = exercise.network().to(memory_format=torch.contiguous_format)
-        self._exercise = [exercise]  # in a list, so that nobody looks for parameters in it
+        self._exercise = [exercise]  # in a list, so that its parameters are not registered
 
     def forward(self, **tensors: Tensor) -> Tensor:
         """The loss, with the tensors named by ``t0``, ``t1`` …"""
@@ -131,7 +131,7 @@ class Learner(nn.Module):
 
 
 def bare(exercise: Exercise, steps: int) -> float:
-    """Tensors in memory, permuted once an epoch; a fused optimizer; nothing else."""
+    """Train on tensors in memory, shuffled once an epoch, with a fused optimizer; nothing else."""
     network = exercise.network()
     parameters = [p for p in network.parameters() if p.requires_grad]
     groups = [
@@ -164,7 +164,7 @@ def bare(exercise: Exercise, steps: int) -> float:
 
 
 def ours(exercise: Exercise, steps: int) -> float:
-    """The whole engine: a run with its directory, events, metrics, checkpoints."""
+    """Train with the whole engine: a run with its directory, events, metrics, checkpoints."""
     return trained_by_engine(exercise, steps)[0]
 
 
@@ -178,7 +178,7 @@ def trained_by_engine(exercise: Exercise, steps: int) -> tuple[float, RunDirecto
 
 
 class Rows(torch.utils.data.Dataset[dict[str, Tensor]]):
-    """One sample at a time, as data sets usually are."""
+    """One sample at a time, like most data sets."""
 
     def __init__(self, exercise: Exercise) -> None:
         self._tensors = {f"t{name}": tensor for name, tensor in exercise.tensors.items()}
@@ -192,7 +192,7 @@ class Rows(torch.utils.data.Dataset[dict[str, Tensor]]):
 
 
 def dataloader(exercise: Exercise, steps: int) -> float:
-    """The loop that most people write."""
+    """Train with the loop that most people write."""
     learner = Learner(exercise)
     optimizer = torch.optim.AdamW(learner.parameters(), lr=exercise.rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
@@ -218,7 +218,7 @@ def dataloader(exercise: Exercise, steps: int) -> float:
 
 @dataclass
 class Watch:
-    """Times from the end of the warm-up to the last update."""
+    """A timer from the end of the warm-up to the last update."""
 
     steps: int
     synchronize: Callable[[], None]
@@ -226,7 +226,7 @@ class Watch:
     end: float = 0.0
 
     def at(self, step: int) -> None:
-        """An update was made; it is the ``step``-th."""
+        """Record that update ``step`` was made."""
         if step in (WARM, self.steps):
             self.synchronize()
         if step == WARM:
@@ -240,7 +240,7 @@ class Watch:
 
 
 def trainer(exercise: Exercise, steps: int) -> float:
-    """``transformers.Trainer`` with what it takes when nothing is said."""
+    """Train with ``transformers.Trainer`` and its defaults."""
     return trained_by_trainer(exercise, steps)[0]
 
 
@@ -279,7 +279,7 @@ def trained_by_trainer(exercise: Exercise, steps: int) -> tuple[float, nn.Module
 
 
 def lightning(exercise: Exercise, steps: int) -> float:
-    """``lightning.Trainer`` with a logger and bars left out."""
+    """Train with ``lightning.Trainer`` without logger and progress bars."""
     import lightning
 
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -317,7 +317,7 @@ def lightning(exercise: Exercise, steps: int) -> float:
 
 
 def skorch(exercise: Exercise, steps: int) -> float:
-    """``skorch.NeuralNet`` with clipping and a schedule."""
+    """Train with ``skorch.NeuralNet`` with clipping and a schedule."""
     from skorch import NeuralNet, callbacks
 
     watch = Watch(steps, exercise.synchronize)
@@ -330,7 +330,7 @@ def skorch(exercise: Exercise, steps: int) -> float:
             self.done += 1
             watch.at(self.done)
             if self.done == steps:
-                raise KeyboardInterrupt  # which skorch takes as the end of its training
+                raise KeyboardInterrupt  # which skorch treats as the end of its training
 
     class Net(NeuralNet):  # type: ignore[misc]
         def get_loss(self, y_pred: Tensor, y_true: Any, *_: Any, **__: Any) -> Tensor:

@@ -1,12 +1,12 @@
-"""What runs are said to take of the memory, against what they take.
+"""Estimated and measured memory of runs.
 
     python tests/benchmarks/memory.py [--device cuda] [--only NAME]
 
 Prints a table in Markdown and writes ``results/memory-<device>.json`` beside this file. Each run
-trains in a worker of its own, as from the terminal, and is estimated as the terminal does it. What
-is measured is the peak up to the end of training: of the process on a CPU, of torch's allocator on
-CUDA. The estimate is of the longest batch, so each run goes on for an epoch, of few samples. Ends
-with status 1 where an estimate is further off than is promised.
+trains in a worker of its own and is estimated as the terminal does it. The measured peak is that of
+the training: of the process on a CPU, of torch's allocator on CUDA. The estimate is of the longest
+batch, so each run trains for an epoch of few samples. The exit status is 1 if the error of an
+estimate exceeds the promised limit.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Shape:
     samples: int
     adapter: dict[str, Any] | None = None
     base: Callable[[Path], None] | None = None
-    """Writes the model to begin with into a folder."""
+    """Writes the base model into a folder."""
 
     def config(self, device: str, folder: Path) -> RunConfig:
         """The experiment: a few updates on built-in data."""
@@ -71,7 +71,7 @@ class Shape:
 
 
 def table(folder: Path) -> Path:
-    """Random numbers in thirty columns, and which of two classes."""
+    """A table of random numbers in thirty columns, with two classes."""
     path = folder / "table.csv"
     numbers = random.Random(0)
     with path.open("w") as file:
@@ -144,11 +144,11 @@ SHAPES = {
 
 
 def measure(shape: Shape, device: str) -> dict[str, Any]:
-    """Bytes as told and as measured."""
+    """Estimated and measured bytes."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DLTUI_HOME"] = folder
         if shape.base:
-            # In a process of its own: what this one holds, its children would seem to hold.
+            # In a process of its own: memory of this process would count in its children.
             _apart(shape.base, Path(folder))
         config = shape.config(device, Path(folder))
         with Advisor() as advisor:

@@ -1,9 +1,9 @@
-"""Write the tables of README.md beside this file anew, from what was measured into ``results``.
+"""Update the tables of README.md beside this file from the measurements in ``results``.
 
     python tests/benchmarks/page.py
 
-A table stands between ``<!-- results/NAME.json -->`` and ``<!-- end -->``. What was not measured
-says so; only the results of a GPU may be missing.
+A table stands between ``<!-- results/NAME.json -->`` and ``<!-- end -->``. A missing
+measurement is marked as such; only the results of a GPU may be missing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Results = dict[str, dict[str, Any]]
 
 
 def speed(results: Results) -> str:
-    """Updates a second of every loop against the bare one's."""
+    """Updates a second of every loop, relative to the bare loop."""
     loops = list(next(iter(results.values()))["updates_per_second"])
     lines = [f"| updates a second, against the bare loop | {' | '.join(loops)} |"]
     lines.append("|---" * (len(loops) + 1) + "|")
@@ -37,7 +37,7 @@ def speed(results: Results) -> str:
 
 
 def around(results: Results) -> str:
-    """Ratios of what is around the updates."""
+    """Ratios of the overhead around the updates."""
     lines = ["| | | ratio |", "|---|---|---|"]
     for measure, result in results.items():
         lines += [f"| {measure} | {row} | {r['ratio']:.2f} |" for row, r in result["rows"].items()]
@@ -45,7 +45,7 @@ def around(results: Results) -> str:
 
 
 def to_accuracy(results: Results) -> str:
-    """Time of the updates, and what came of them."""
+    """Time of the updates, and the accuracy after them."""
     updates = next(iter(results.values()))["updates"]
     lines = [f"| SST-2, {updates} updates | seconds | accuracy |", "|---|---|---|"]
     for loop, result in results.items():
@@ -59,11 +59,11 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "to": to_accuracy,
     "gpu": gpu_page.tables,
 }
-"""By what the name of a file begins with."""
+"""Functions that make a table, by the first word of the results file's name."""
 
 
 def page(text: str, folder: Path = HERE / "results") -> str:
-    """The text with each table as its file in ``folder`` has it."""
+    """The text with each table updated from its file in ``folder``."""
 
     def table(found: re.Match[str]) -> str:
         name = found[1]

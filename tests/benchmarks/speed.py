@@ -1,13 +1,13 @@
-"""Updates a second: the engine with all that it does, against others and against the limit.
+"""Updates a second: the complete engine, other libraries, and the limit.
 
     python tests/benchmarks/speed.py [--rounds 5] [--seconds 2] [--row NAME]
 
 Prints a table in Markdown and writes ``results/speed-<device>.json`` beside this file. The limit is
-a loop over tensors in memory with a fused optimizer and nothing else; where texts differ in length,
-it and the others cut each batch to the longest of its texts. Every loop trains in a process of its
-own on one thread; they take turns, and each turn is compared with the bare loop's of the same
-round, so that a slow moment of the machine counts for all. Each round has new processes, for where
-one lies in memory makes a few hundredths. Libraries that are not installed
+a bare loop over tensors in memory with a fused optimizer and nothing else. If texts differ in
+length, all loops truncate each batch to the longest of its texts. Every loop trains in a process of
+its own on one thread. They take turns, and each turn is compared with the bare loop's of the same
+round, so that a slow moment of the machine affects all. Each round has new processes, since the
+address of the data in memory changes the speed by a few per cent. Libraries that are not installed
 (``pip install 'dltui[bench]'``) are left out, and so is SST-2 without the folder of real data
 (``DLTUI_TEST_DATA``).
 """
@@ -157,7 +157,7 @@ def write_data(folder: Path) -> None:
 
 
 def configuration(row: str, folder: Path) -> dict[str, Any]:
-    """The row's run: without an end of its own, without evaluations on the way."""
+    """The configuration of a row: an endless run without evaluations."""
     values = {name: dict(section) for name, section in ROWS[row].items()}
     for section in ("data", "model"):
         if "path" in values[section]:
@@ -172,7 +172,7 @@ def configuration(row: str, folder: Path) -> dict[str, Any]:
 
 
 _exercise: Any
-"""Of a process that trains."""
+"""The exercise of a benchmark process."""
 
 
 def prepare_process(values: dict[str, Any], home: str) -> None:
@@ -214,7 +214,7 @@ def measure(row: str, loops: list[str], rounds: int, seconds: float) -> dict[str
 
 
 def _process(values: dict[str, Any], home: str) -> ProcessPoolExecutor:
-    """One that has the row's network and data."""
+    """A process with the row's network and data."""
     pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
     pool.submit(prepare_process, values, home).result()
     return pool
@@ -225,7 +225,7 @@ def _rate(pool: ProcessPoolExecutor, loop: str, steps: int) -> float:
 
 
 def installed(package: str) -> bool:
-    """Whether there is a distribution of this name."""
+    """Whether a distribution of this name is installed."""
     try:
         return bool(version(package))
     except PackageNotFoundError:
@@ -235,7 +235,7 @@ def installed(package: str) -> bool:
 def keep(
     name: str, about: dict[str, Any], results: dict[str, dict[str, Any]], order: Iterable[str]
 ) -> None:
-    """Write what was measured, and how, with each; what was not measured now stays as it was."""
+    """Save the results with their conditions; rows not measured keep their old results."""
     path = RESULTS / f"{name}.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     known |= {each: about | result for each, result in results.items()}

@@ -6,14 +6,14 @@
 Prints a table in Markdown and writes ``results/streaming-cpu.json`` beside this file. Tables of
 twenty random numbers and a class, and texts of a few words, are written as Parquet into a folder
 that is removed afterwards (up to 2.5 GB are needed). Wide tables have two hundred columns of 16
-numbers each, so that the file is a tenth of its rows: 26 million are 20 GB, which lie on the disk
-two or three times while they are prepared; they are measured only when asked for. Each is trained
-on by a worker of its own, as from the terminal: read, split, fitted, encoded, one epoch of a tiny
-network, measured on what was kept back. Time is that of a core, which hardly depends on what else
-the machine does; memory is what the process holds for itself (``RssAnon``): pages of mapped files
-are the machine's, which takes them back when it needs them. Ends with status 1 where time grows
-faster than the rows, or memory, from the last size but one to the last, by more than a small table
-(which is held in memory) and a fifth of what the data grows by.
+numbers each, so that the file is a tenth of its rows: 26 million are 20 GB, which take two or three
+times that on the disk while they are prepared; they are measured only on request. A worker trains
+on each data set, as from the terminal: read, split, fit, encode, train a tiny network for an epoch,
+evaluate on the validation split. Time is CPU time, which hardly depends on other load. Memory is
+the private memory of the process (``RssAnon``): pages of memory-mapped files belong to the system,
+which reclaims them when it needs them. The exit status is 1 if time grows faster than the rows, or
+if memory grows from the last size but one to the last by more than a small table (which is held in
+memory) plus a fifth of the growth of the data.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ SIZES = {
 }
 USUAL = ("table", "text")
 EXPONENT, SHARE = 1.1, 0.2
-"""What is promised: time over rows, and memory over data beside what small tables take."""
+"""Promised limits: the exponent of time over rows, and the growth of memory over that of data."""
 _GROUP = 100_000
 _WORDS = np.array([f"word{number}" for number in range(2000)])
 MODELS: dict[str, dict[str, Any]] = {
@@ -70,7 +70,7 @@ MODELS["wide"] = MODELS["table"]
 
 
 def groups(kind: str, rows: int) -> Iterator[pa.Table]:
-    """The data set in pieces that memory holds."""
+    """The data set in chunks that fit into memory."""
     random = np.random.default_rng(0)
     for begin in range(0, rows, _GROUP):
         count = min(_GROUP, rows - begin)
@@ -89,7 +89,7 @@ def groups(kind: str, rows: int) -> Iterator[pa.Table]:
 
 
 def write(kind: str, rows: int, path: Path) -> int:
-    """Write a data set as Parquet; returns the bytes of its rows in memory."""
+    """Write a data set as Parquet; return the bytes of its rows in memory."""
     size, writer = 0, None
     for group in groups(kind, rows):
         size += group.nbytes
@@ -101,20 +101,20 @@ def write(kind: str, rows: int, path: Path) -> int:
 
 
 class Watch(threading.Thread):
-    """Looks at a process until it ends."""
+    """A thread that samples the resources of a process until it exits."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self._process = psutil.Process(pid)
         self._status = Path(f"/proc/{pid}/status")
         self.seen: list[tuple[float, float, int]] = []
-        """Time, seconds of a core until then, private bytes."""
+        """Times, CPU seconds so far, and private bytes."""
         self.most = 0
-        """Bytes at most with the pages of mapped files."""
+        """Peak bytes including pages of mapped files."""
         self.start()
 
     def run(self) -> None:
-        """Look now and again."""
+        """Sample now and then."""
         while True:
             try:
                 lines = dict(line.split(":", 1) for line in self._status.read_text().splitlines())
@@ -127,7 +127,7 @@ class Watch(threading.Thread):
             time.sleep(0.02)
 
     def between(self, begin: float, end: float) -> tuple[float, int]:
-        """Seconds of a core, and most private bytes."""
+        """CPU seconds and peak private bytes."""
         before = [used for at, used, _ in self.seen if at < begin] or [0.0]
         within = [(used, size) for at, used, size in self.seen if begin <= at < end]
         if not within:
@@ -169,7 +169,7 @@ def measure(kind: str, rows: int, folder: Path) -> dict[str, Any]:
 
 
 def _moments(run: RunDirectory) -> tuple[float, float, float]:
-    """When the first update and the last one were told of, and when the run ended."""
+    """Times of the first and the last reported update, and of the end of the run."""
     told = [
         e for e in run.events.newest(Progress) if isinstance(e, Progress) and e.phase == "train"
     ]
@@ -179,7 +179,7 @@ def _moments(run: RunDirectory) -> tuple[float, float, float]:
 
 
 def exponent(results: list[dict[str, Any]]) -> float:
-    """Of the rows in the time, without what the smallest data set takes already."""
+    """The exponent of time over rows, after subtracting the time of the smallest data set."""
     least = results[0]["total"]
     points = [(math.log(one["rows"]), math.log(one["total"] - least)) for one in results[2:]]
     if len(points) < 2:
@@ -188,7 +188,7 @@ def exponent(results: list[dict[str, Any]]) -> float:
 
 
 def growth(results: list[dict[str, Any]]) -> tuple[int, int]:
-    """Private bytes that the largest data set takes more than the one before, and its own."""
+    """Growth of private bytes from the second largest data set to the largest, and of the data."""
     before, last = results[-2:] if len(results) > 1 else results * 2
     return last["peak"] - before["peak"], last["data"] - before["data"]
 
@@ -216,7 +216,7 @@ def lines(kind: str, results: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def keep(kind: str, result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Write down what was measured, and where; returns all that is known of this kind."""
+    """Save the results with their conditions; return all known results of this kind."""
     from adapters import machine
 
     RESULTS.mkdir(exist_ok=True)
@@ -230,7 +230,7 @@ def keep(kind: str, result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    """Measure all sizes of one kind of data, or of the usual ones."""
+    """Measure all sizes of one kind of data, or of the usual kinds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kind", choices=SIZES)
     parser.add_argument("--largest", type=int, default=max(map(max, SIZES.values())))

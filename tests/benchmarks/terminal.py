@@ -1,9 +1,9 @@
-"""What the program costs a terminal: bytes a second at rest, time to answer a key, time to start.
+"""Load on a terminal: bytes a second when idle, latency of a key, start-up time.
 
     python tests/benchmarks/terminal.py            # about three minutes on two cores
     python tests/benchmarks/terminal.py --quick    # ten seconds at rest in place of thirty
 
-Everything is measured from the other end of a pty of 120×40, with a real training that uses all
+Everything is measured at the other end of a pty of 120×40, with a real training that uses all
 cores. Prints a table and writes it with the versions and the machine into ``results/``.
 """
 
@@ -32,9 +32,9 @@ import pyte
 COLUMNS, ROWS = 120, 40
 PATIENCE_SECONDS = 120
 TIMES = 9
-"""How often each start is measured."""
+"""Repetitions of each start."""
 KEYS = 60
-"""How many keys are timed."""
+"""Number of timed keys."""
 LIMITS = {
     "monitor at rest, kB/s": 8.0,
     "monitor at rest over a slow link, kB/s": 2.0,
@@ -59,7 +59,7 @@ DLTUI = str(Path(sys.executable).parent / "dltui")
 
 
 class Terminal:
-    """The program in a pty; what it writes is counted and understood."""
+    """The program in a pty; its output is counted and parsed."""
 
     def __init__(self, *arguments: str) -> None:
         self.screen = pyte.Screen(COLUMNS, ROWS)
@@ -75,7 +75,7 @@ class Terminal:
         os.close(end)
 
     def read(self, seconds: float) -> bytes:
-        """What is written next, nothing if that takes longer than ``seconds``."""
+        """The next output, empty if it takes longer than ``seconds``."""
         if not select.select([self._end], [], [], seconds)[0]:
             return b""
         block = os.read(self._end, 1 << 16)
@@ -84,13 +84,13 @@ class Terminal:
         return block
 
     def read_for(self, seconds: float) -> None:
-        """Take in everything for a while."""
+        """Read everything for a while."""
         end = time.monotonic() + seconds
         while (rest := end - time.monotonic()) > 0:
             self.read(rest)
 
     def wait_for(self, text: str) -> None:
-        """Read on until ``text`` is on the screen."""
+        """Read until ``text`` is on the screen."""
         end = time.monotonic() + PATIENCE_SECONDS
         while not any(text in line for line in self.screen.display):
             if time.monotonic() > end:
@@ -102,21 +102,21 @@ class Terminal:
         os.write(self._end, key.encode())
 
     def close(self) -> None:
-        """End the program."""
+        """Stop the program."""
         self.process.kill()
         self.process.wait()
         os.close(self._end)
 
 
 def start_run(home: Path) -> subprocess.Popen[bytes]:
-    """A training on all cores that lasts longer than all that is measured."""
+    """A training on all cores that outlasts all measurements."""
     (home / "presets").mkdir(parents=True)
     (home / "presets" / "endless.toml").write_text(PRESET)
     return subprocess.Popen([DLTUI, "run", "endless"], stdout=subprocess.DEVNULL)
 
 
 def at_rest(seconds: float, *arguments: str) -> float:
-    """Thousands of bytes a second while somebody only looks at the charts of the run."""
+    """Thousands of bytes a second with the charts of the run on the screen and no key pressed."""
     terminal = Terminal(*arguments)
     open_monitor(terminal)
     terminal.read_for(5)
@@ -128,7 +128,7 @@ def at_rest(seconds: float, *arguments: str) -> float:
 
 
 def open_monitor(terminal: Terminal) -> None:
-    """From the list to the run that goes on."""
+    """Open the monitor of the running run from the list."""
     terminal.wait_for("endless")
     terminal.press("\r")
     terminal.wait_for("Epoch")
@@ -138,7 +138,7 @@ def key_times(*arguments: str) -> list[float]:
     """Milliseconds until a key in the list of presets has moved the cursor, while a run trains.
 
     The list is on top of a monitor that follows the run; each key is pressed at another moment
-    of its rhythm.
+    of its refresh interval.
     """
     terminal = Terminal(*arguments)
     terminal.wait_for("endless")
@@ -169,7 +169,7 @@ def first_paint() -> float:
 
 
 def help_time() -> float:
-    """Seconds that ``dltui --help`` takes."""
+    """Run time of ``dltui --help`` in seconds."""
     begin = time.monotonic()
     subprocess.run([DLTUI, "--help"], stdout=subprocess.DEVNULL, check=True)
     return time.monotonic() - begin
@@ -199,7 +199,7 @@ def measure(seconds: float) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, write."""
+    """Measure, print and save."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     figures = measure(10 if parser.parse_args(arguments).quick else 30)

@@ -1,10 +1,10 @@
-"""SST-2 as it is: how long a small BERT takes, and how good it is after the same updates.
+"""The time a small BERT takes on the whole of SST-2, and its accuracy after the same updates.
 
     DLTUI_TEST_DATA=FOLDER python tests/benchmarks/to_accuracy.py [--seeds 3] [--updates 500]
 
 Prints a table in Markdown and writes ``results/to-accuracy-cpu.json`` beside this file. The engine
-and transformers' ``Trainer`` train the same network on the same rows, a tenth of which is kept back
-to measure accuracy on; they take turns, each with several seeds, on one thread.
+and transformers' ``Trainer`` train the same network on the same rows, a tenth of which is the
+validation split for the accuracy; they take turns, each with several seeds, on one thread.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROW = "BERT, 2 × 128, SST-2, batch 32"
 
 
 def by_dltui(exercise: Exercise, updates: int) -> dict[str, float]:
-    """Seconds that the updates took, and the accuracy after them."""
+    """Seconds of the updates of the engine, and the accuracy after them."""
     rate, run = trained_by_engine(exercise, updates)
     newest = run.events.last(Evaluated)
     assert isinstance(newest, Evaluated)
@@ -38,14 +38,14 @@ def by_dltui(exercise: Exercise, updates: int) -> dict[str, float]:
 
 
 def by_trainer(exercise: Exercise, updates: int) -> dict[str, float]:
-    """As :func:`by_dltui`."""
+    """Seconds of the updates of ``Trainer``, and the accuracy after them."""
     rate, network = trained_by_trainer(exercise, updates)
     return {"seconds": updates / rate, "accuracy": accuracy(exercise, network.eval())}
 
 
 @torch.no_grad()
 def accuracy(exercise: Exercise, network: torch.nn.Module) -> float:
-    """The share of what was kept back that is classified rightly."""
+    """The accuracy on the validation split."""
     source = exercise.sources["validation"]
     right = 0
     for batch in source.read(source.plan(128)):

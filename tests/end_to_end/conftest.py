@@ -1,4 +1,4 @@
-"""The installed program as its users meet it: in a process and a terminal of its own."""
+"""The installed program as users run it: in a process and a terminal of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import pytest
 
 DLTUI = str(Path(sys.executable).parent / "dltui")
 PATIENCE_SECONDS = 120
-"""After so long a condition that has not come true never will."""
+"""The time-out of every condition."""
 
 KEYS = {
     "enter": "\r",
@@ -40,13 +40,13 @@ KEYS = {
 
 
 def _begin_in_terminal() -> None:
-    """Be what a shell in a terminal starts, even where the tests themselves run under nohup."""
+    """Act like the child of a shell in a terminal, even if the tests run under nohup."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Terminal:
-    """A pseudo-terminal with a program in it: keys go in, the screen can be read."""
+    """A pseudo-terminal with a program in it: it takes keys, and its screen can be read."""
 
     def __init__(
         self,
@@ -58,11 +58,11 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.output = b""
-        """Everything that the program has written."""
+        """The complete output of the program."""
         self._master, self._slave = pty.openpty()
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.modes = termios.tcgetattr(self._slave)
-        """The terminal's settings before the program had it."""
+        """The terminal's settings before the program started."""
         self.process = subprocess.Popen(
             arguments,
             stdin=self._slave,
@@ -83,7 +83,7 @@ class Terminal:
             self.read(0.05)
 
     def read(self, seconds: float) -> None:
-        """Take in what the program writes within ``seconds``."""
+        """Read the program's output for ``seconds``."""
         end = time.monotonic() + seconds
         while (rest := end - time.monotonic()) > 0:
             if not select.select([self._master], [], [], rest)[0]:
@@ -99,28 +99,28 @@ class Terminal:
 
     @property
     def settings(self) -> list[object]:
-        """The terminal's settings as they are."""
+        """The current settings of the terminal."""
         return termios.tcgetattr(self._slave)
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        """Read on until ``condition`` holds."""
+        """Read until ``condition`` holds."""
         end = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             assert time.monotonic() < end, f"{what} never came:\n{self.text}"
             self.read(0.1)
 
     def wait_for(self, *texts: str) -> None:
-        """Read on until all of ``texts`` are on the screen."""
+        """Read until all of ``texts`` are on the screen."""
         self.wait_until(lambda: all(text in self.text for text in texts), repr(texts))
 
     def wait_for_exit(self) -> int:
-        """Read on until the program has ended; returns its exit status."""
+        """Read until the program has exited; return its exit status."""
         self.wait_until(lambda: self.process.poll() is not None, "the end of the program")
         self.read(0.1)
         return self.process.returncode
 
     def close(self) -> None:
-        """End the program, if it still runs, and give the terminal up."""
+        """Kill the program if it still runs, and close the terminal."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -146,7 +146,7 @@ def open_terminal() -> Iterator[Callable[..., Terminal]]:
 
 @pytest.fixture
 def dltui() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """A function that runs ``dltui`` with some arguments to its end, away from any terminal."""
+    """A function that runs ``dltui`` with some arguments until it exits, without a terminal."""
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -162,7 +162,7 @@ def dltui() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture(autouse=True)
 def no_run_is_left(home: Path) -> Iterator[None]:
-    """End the workers that a test has left, so that none outlives it."""
+    """Kill the workers that a test has left running."""
     from engine.runs.directory import all_runs
 
     yield

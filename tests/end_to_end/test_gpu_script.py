@@ -1,4 +1,4 @@
-"""The script that measures on a GPU, tried on whatever this machine has."""
+"""The script for measurements on a GPU, run on the device of this machine."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def write_parts(folder: Path) -> None:
 
 @pytest.fixture
 def results(gpu: Any, tmp_path: Path) -> dict[str, Any]:
-    """What is on the disk after four parts, the first of which hangs."""
+    """The results file after four parts, the first of which hangs."""
     write_parts(tmp_path)
     path = os.pathsep.join([str(BENCHMARKS / "gpu_parts"), os.environ.get("PYTHONPATH", "")])
     runner = gpu.Runner(

@@ -1,4 +1,4 @@
-"""Whole ways through the program, by keys in a real terminal, on data and models of one's own."""
+"""Complete user journeys by keys in a real terminal, on the user's own data and models."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def only_run(home: Path) -> RunDirectory:
 
 
 def opened(open_terminal: Open, shown: str, folder: Path | None = None) -> Any:
-    """The program, once it shows its first screen with keys below it."""
+    """The program with its first screen and key bindings shown."""
     terminal = open_terminal(folder=folder)
     terminal.wait_for(shown, "Quit")
     return terminal
 
 
 def choose(terminal: Any, text: str, shown: str) -> None:
-    """Choose a value of the field by a part of it; ``shown`` is what the form says then."""
+    """Select a value of the field by a part of it; ``shown`` is the form's text afterwards."""
     terminal.press("enter")
     terminal.wait_for("type to narrow down")
     terminal.press(*text, "enter")
@@ -199,7 +199,7 @@ def test_the_copied_command_is_the_same_run_when_it_is_pasted(
 
 
 def write_preset(home: Path, name: str, data: Path, model: Path) -> None:
-    """Keep an experiment with a text model among the user's own."""
+    """Save an experiment with a text model as a preset of the user."""
     values = {
         "name": name,
         "task": {"kind": "text_classification"},

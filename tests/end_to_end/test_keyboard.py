@@ -37,24 +37,24 @@ IGNORES_MOUSE = b"\x1b[?1000l"
 
 
 def write_preset(home: Path, name: str, epochs: int) -> None:
-    """Keep a preset among the user's own."""
+    """Save a preset of the user."""
     (home / "presets").mkdir(parents=True)
     (home / "presets" / f"{name}.toml").write_text(OWN_PRESET.format(epochs=epochs))
 
 
 def listed(terminal: Any) -> int:
-    """Presets that are on the screen, which says of each whose it is."""
+    """The number of presets on the screen, each labelled as shipped or own."""
     return sum(" shipped " in line or " own " in line for line in terminal.text.splitlines())
 
 
 def steps(terminal: Any) -> int:
-    """How far the monitor says that the run is; 0 where it does not say."""
+    """The step that the monitor shows; 0 if it shows none."""
     found = re.search(r"Step (\d+)/", terminal.text)
     return int(found[1]) if found else 0
 
 
 def start_preset(terminal: Any, name: str) -> None:
-    """From the history: choose a preset, look at what it costs, start it."""
+    """Select a preset from the history, view its estimate, and start it."""
     terminal.press("P")
     terminal.wait_for("What it does", " shipped ")
     terminal.press("/", *name, "enter")
@@ -75,7 +75,7 @@ def test_a_preset_is_chosen_trained_looked_at_and_found_after_a_restart(
     terminal.wait_for("finished", "Epoch 2/2", "100%")
     terminal.press("enter")
     terminal.wait_for("test accuracy", "Summary", "Confusion matrix")
-    # Once only: a letter right after an escape would be another key to a terminal.
+    # Once only: an escape followed by a letter would be another key to a terminal.
     terminal.press("escape")
     terminal.wait_for("1 run", "quick", "finished")
     terminal.press("q")

@@ -1,4 +1,4 @@
-"""A model is pushed to a hub that stands in for the real one."""
+"""A model is pushed to a local stand-in for the hub."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Call = Callable[..., CompletedProcess[str]]
 
 
 class Hub(ThreadingHTTPServer):
-    """The few questions of the hub's library that a push puts, answered as the hub does."""
+    """A stand-in for the few requests of the hub's library that a push makes."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -77,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
 
 @pytest.fixture
 def run(home: Path) -> RunDirectory:
-    """A run that has not got so far as to have a model."""
+    """A run that has no model yet."""
     values = {
         "name": "films",
         "task": {"kind": "tabular_classification"},

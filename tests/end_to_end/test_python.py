@@ -1,4 +1,4 @@
-"""The engine as programs use it: what its documentation says, carried out."""
+"""The engine as a library: the examples of its documentation are run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that wait for their turn, started by a real process."""
+"""Queued runs, started by a real process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch script does under a shell what it would do under Slurm."""
+"""A batch script runs under a shell as it would under Slurm."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_job_whose_time_is_over_is_queued_again_and_goes_on(home: Path, tmp_pa
 
     process = begin()
     wait_for(lambda: any(checkpoint.found(run.checkpoints) for run in all_runs(runs_folder())))
-    process.send_signal(signal.SIGTERM)  # to the script alone, as --signal=B:TERM does
+    process.send_signal(signal.SIGTERM)  # to the script only, like --signal=B:TERM
     assert process.wait(120) == 143
     assert (tmp_path / "asked").read_text() == "requeue 7\n"
 

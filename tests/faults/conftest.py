@@ -1,7 +1,7 @@
-"""Counts harm done and harm survived: `make test-faults` ends with the table.
+"""Count injected and survived faults: `make test-faults` ends with the table.
 
-A test is marked ``@pytest.mark.harm("what is done", tries)``. If it passes, as many tries as it
-names were survived; if it fails, none of them.
+A test is marked ``@pytest.mark.harm("the fault", tries)``. If it passes, all its tries count as
+survived; if it fails, none of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _HARM = "harm"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Note on each test what its marker says, where workers of xdist pass it on too."""
+    """Add the marker's arguments to each test's properties, which xdist's workers send back."""
     for item in items:
         for mark in item.iter_markers(_HARM):
             name, tries = (*mark.args, 1)[:2]
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print each harm with the tries that were survived, as a table of Markdown."""
+    """Print each fault with the number of survived tries, as a table of Markdown."""
     survived: dict[str, int] = defaultdict(int)
     tried: dict[str, int] = defaultdict(int)
     for outcome in ("passed", "failed"):

@@ -1,4 +1,4 @@
-"""Checkpoints that were never finished, and such as a bad disk has changed."""
+"""Checkpoints that were not completed, and checkpoints that a bad disk has changed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CONFIG = RunConfig.parse(
     }
 )  # fmt: skip
 
-# Works on runs one after the other, each in a process of its own that has the libraries already.
+# Works on runs one after the other, each in a forked process that has loaded the libraries.
 WORKERS = """
 import io, json, os, random, shutil, signal, sys
 from pathlib import Path
@@ -64,7 +64,7 @@ for path in sys.argv[1:]:
     print(json.dumps(forked(lambda: worker.main([path]))))
 """
 )
-# The functions of the system are those of the engine's own process, which knows nothing of it.
+# Patches the system calls of the engine's own process, which does not know it.
 DYING = (
     WORKERS
     + """
@@ -143,7 +143,7 @@ POINTS = (
     "while an old one is removed",
 )
 NAMED = POINTS[4:]
-"""Where the new checkpoint counts already."""
+"""Points after which the new checkpoint is valid."""
 ROUNDS = 10
 FLIPS = 50
 WRITING = "kill -9 in the writing of a checkpoint, at six points"
@@ -151,7 +151,7 @@ FLIPPED = "a bit of the newest checkpoint is wrong"
 
 
 def answers(program: str, *arguments: str) -> list[Any]:
-    """What a program prints, a line each."""
+    """The output of a program, one JSON value a line."""
     ran = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         capture_output=True,
@@ -164,7 +164,7 @@ def answers(program: str, *arguments: str) -> list[Any]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let no later test have as few threads as the runs here."""
+    """Restore the number of threads, which the runs here lower, for later tests."""
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -172,13 +172,13 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """A run that nothing happened to; only to be read."""
+    """An undisturbed run; read-only."""
     with one_thread():
         return train(CONFIG, RunDirectory.create(tmp_path_factory.mktemp("whole"), CONFIG))
 
 
 def equals(run: RunDirectory, whole: RunDirectory) -> None:
-    """What is left of a run is what is left of one that nothing happened to."""
+    """The files of a run equal those of an undisturbed one."""
     assert run.status.state() is State.FINISHED
     torch.testing.assert_close(final_state(run), final_state(whole), rtol=0, atol=0)
     for folder in ("model", "checkpoints"):
@@ -206,7 +206,7 @@ def told(run: RunDirectory) -> list[Any]:
 
 
 def die_and_go_on(whole: RunDirectory, points: Sequence[str], seed: int) -> None:
-    """Let workers of one run die, each at a point of the writing of some checkpoint of its."""
+    """Kill the workers of one run, each at a point while it writes some checkpoint."""
     chance = random.Random(seed)
     plan = [(point, chance.randint(3, 6), chance.random()) for point in points]
     run = RunDirectory.create(runs_folder(), CONFIG)
@@ -254,7 +254,7 @@ def flip(path: Path, bit: int) -> None:
 
 
 def harmed(whole: RunDirectory, seed: int) -> tuple[RunDirectory, str]:
-    """A copy of a run in whose newest checkpoint a bit is wrong; and what must be told of it."""
+    """A copy of a run with a flipped bit in its newest checkpoint; and the expected message."""
     run = RunDirectory(runs_folder() / f"{whole.id}-{seed}")
     shutil.copytree(whole.path, run.path)
     newest = checkpoint.found(run.checkpoints)[0]
@@ -265,7 +265,7 @@ def harmed(whole: RunDirectory, seed: int) -> tuple[RunDirectory, str]:
 
 
 def went_on(run: RunDirectory, words: str, whole: RunDirectory) -> None:
-    """From the checkpoint before, and said so."""
+    """The run was resumed from the checkpoint before, and reported it."""
     assert words in [event.message for event in run.events.newest(Log) if isinstance(event, Log)]
     started = run.events.last(Started)
     assert isinstance(started, Started)

@@ -1,4 +1,4 @@
-"""A disk that fills up, a limit on files and a folder that turns read-only, while a run writes."""
+"""A full disk, a limit on file sizes, and a read-only folder while a run writes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from engine.training import checkpoint
 
 PATIENCE_SECONDS = 240
 ROOM = 4096
-"""Bytes that a run keeps free for its last word."""
+"""Bytes that a run reserves for its final event."""
 QUICK, FULL = 2, 25
 FULL_DISK = pytest.mark.harm("full disk or limit on files, at random writes")
 
 
 def writing_much(**train: object) -> RunConfig:
-    """A run without end that writes with every update."""
+    """An endless run that writes with every update."""
     return RunConfig.parse(
         {
             "name": "full",
@@ -51,7 +51,7 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def await_writing(handle: Handle, events: int) -> None:
-    """Until the run has written some bytes of events, a checkpoint among them."""
+    """Wait until the run has written some bytes of events and a checkpoint."""
     run = handle.run
     until(lambda: run.events.path.exists() and run.events.path.stat().st_size > events)
     until(lambda: list(run.checkpoints.glob("step-*")))
@@ -59,7 +59,7 @@ def await_writing(handle: Handle, events: int) -> None:
 
 
 def ended_cleanly(handle: Handle, reason: str) -> None:
-    """The run ended by itself, said why, and left nothing but whole checkpoints."""
+    """The run exited by itself, reported the reason, and left only complete checkpoints."""
     run = handle.run
     assert handle.wait(PATIENCE_SECONDS) == 1, run.log.read_text()
     state, last = run.status.standing()
@@ -74,7 +74,7 @@ def ended_cleanly(handle: Handle, reason: str) -> None:
 
 
 def goes_on(run: RunDirectory) -> None:
-    """With room again, the run goes on from its newest checkpoint."""
+    """With free space again, the run resumes from its newest checkpoint."""
     newest = checkpoint.found(run.checkpoints)[0]
     handle = start(run)
     until(lambda: isinstance(run.events.last(Progress, Failed, Started), Progress))
@@ -85,11 +85,11 @@ def goes_on(run: RunDirectory) -> None:
 
 
 def limit_a_run(seed: int) -> None:
-    """Let no file of a run grow longer than some length, from some moment on."""
+    """Limit the size of a run's files at some moment."""
     chance = random.Random(seed)
     handle = launch(writing_much())
     await_writing(handle, chance.randrange(1, 100_000))
-    size = handle.run.events.path.stat().st_size + 100_000  # it grows on meanwhile
+    size = handle.run.events.path.stat().st_size + 100_000  # the file grows meanwhile
     limit = size + ROOM + chance.randrange(100_000)
     hard = resource.prlimit(handle.process.pid, resource.RLIMIT_FSIZE)[1]
     resource.prlimit(handle.process.pid, resource.RLIMIT_FSIZE, (limit, hard))
@@ -98,7 +98,7 @@ def limit_a_run(seed: int) -> None:
 
 
 def fill_up(folder: Path, left: int = 0) -> Path:
-    """Write a file that leaves so many bytes of a disk free."""
+    """Write a file that leaves ``left`` bytes of a disk free."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(bytes(4096)) == 4096:
@@ -109,7 +109,7 @@ def fill_up(folder: Path, left: int = 0) -> Path:
 
 
 def fill_the_disk(folder: Path, seed: int) -> None:
-    """Leave some pages of a disk, or none, at some moment of a run on it."""
+    """Leave a few pages of the disk, or none, free at some moment of a run."""
     chance = random.Random(seed)
     handle = launch(writing_much(), folder)
     await_writing(handle, chance.randrange(1, 50_000))
@@ -185,7 +185,7 @@ def test_a_run_on_a_disk_that_is_full_does_not_begin(small_disk: Path) -> None:
 
 @pytest.fixture
 def limit_files() -> Iterator[Callable[[int], None]]:
-    """A function that sets the length that files of this process may have."""
+    """A function that limits the size of files that this process writes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -204,7 +204,7 @@ def test_the_last_word_finds_room_in_a_file_that_may_not_grow(
         limit_files(20_000)
         with pytest.raises(OSError, match="too large"):
             fill(events)
-        limit_files(resource.RLIM_INFINITY)  # what pytest writes is not meant
+        limit_files(resource.RLIM_INFINITY)  # the limit does not concern pytest's own output
         assert path.stat().st_size + ROOM <= 20_000
         events.write(Failed(message="full"))
     assert isinstance(list(Follower(path).new())[-1], Failed)

@@ -1,4 +1,4 @@
-"""Data that nobody would wish for: it is learned from, or a sentence says what is wrong where."""
+"""Hostile data: a model is trained on it, or a sentence says what is wrong and where."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from engine.service.preview import preview
 
 QUICK, FULL = 1, 25
 MOST_MEMORY = 2 << 30
-"""Bytes by which a file may make this process grow at most."""
+"""Bytes by which a file may at most increase this process's memory."""
 FIELD = re.compile(r"\b(data|task|train|model)\.[a-z_]+")
 PLACE = re.compile(r"\b(rows?|columns?|file|files|folder|class|classes|images?|values?) ?\S", re.I)
 HARM = "hostile data files of 12 kinds"
@@ -51,7 +51,7 @@ def tabular(path: Path, task: str = "tabular_classification", **data: Any) -> Va
 
 
 def texts(path: Path, **data: Any) -> Values:
-    """An experiment on texts, by a network so small that it costs nothing."""
+    """An experiment on texts, with a tiny network."""
     return {
         "task": {"kind": "text_classification", "max_length": 16},
         "data": {"kind": "file", "path": str(path)} | data,
@@ -73,7 +73,7 @@ def images(path: Path) -> Values:
 
 
 def series(path: Path) -> Values:
-    """An experiment on numbers over time."""
+    """An experiment on a time series."""
     return {
         "task": {"kind": "forecasting", "window": 8, "horizon": 2},
         "data": {"kind": "file", "path": str(path)},
@@ -82,7 +82,7 @@ def series(path: Path) -> Values:
 
 
 def usual_rows(count: int = 40) -> Rows:
-    """A table that anything can be learned from."""
+    """A table that a model can be trained on."""
     return [
         [i, round(i * 0.37 % 5, 2), "ab"[i % 2] * 3, "yes" if i % 3 else "no"] for i in range(count)
     ]
@@ -262,7 +262,7 @@ def truncated(folder: Path, chance: random.Random, number: int) -> Values:
 
 
 ENCODINGS = ("idna", "base64", "rot13", "undefined", "\x00")
-"""Which Python knows, or does not, and which are none for text."""
+"""Encodings known and unknown to Python, and codecs that do not decode text."""
 
 
 def wrong_encodings(folder: Path, chance: random.Random, number: int) -> Values:
@@ -391,7 +391,7 @@ def broken_time(folder: Path, chance: random.Random, number: int) -> Values:
 
 
 def huge_png(width: int, height: int, pixels: bool) -> bytes:
-    """A small file that claims to be a large image."""
+    """A small file that claims to contain a large image."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -404,7 +404,7 @@ def huge_png(width: int, height: int, pixels: bool) -> bytes:
 
 
 def text_bomb() -> bytes:
-    """An image whose comment unpacks to much more than itself."""
+    """An image whose comment decompresses to much more than the file's size."""
     whole = io.BytesIO()
     Image.new("L", (8, 8)).save(whole, "png")
     packed = b"c\x00\x00" + zlib.compress(bytes(80_000_000), 9)
@@ -497,7 +497,7 @@ def says_where(message: str, folder: Path) -> bool:
 
 
 def refusal(action: Callable[[], object]) -> str:
-    """What the program says against it; empty where it has been done."""
+    """The error message of an action; empty if it succeeds."""
     try:
         action()
     except UserError as error:
@@ -506,7 +506,7 @@ def refusal(action: Callable[[], object]) -> str:
 
 
 def is_answered(kind: Kind, folder: Path, number: int) -> None:
-    """Data is learned from, or refused in a sentence that says where."""
+    """A model is trained on the data, or a sentence says where the data is wrong."""
     folder.mkdir()
     values = kind(folder, random.Random(f"{kind.__name__} {number}"), number)
     values |= {

@@ -1,4 +1,4 @@
-"""Workers that are ended, by force or by the system, at any moment, and runs that go on."""
+"""Workers that are killed, or terminated by the system, at any moment, and runs that resume."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from engine.training.run import train_in
 
 PATIENCE_SECONDS = 240
 MOST_SECONDS = 10.0
-"""Until a worker that is told to end is gone; measured: a third of one, on two crowded cores."""
+"""Time-out of a worker's exit after SIGTERM; measured: a third of it, on two busy cores."""
 VERSE = ["The owl and the cat", "went to sea in a boat,", "", "and the boat was green.", ""]
 KINDS: dict[str, dict[str, Any]] = {
     "table": {
@@ -87,7 +87,7 @@ KINDS: dict[str, dict[str, Any]] = {
         },
     },
     "series": {
-        # Its evaluations take long enough to be seen.
+        # Its evaluations take long enough to be observed.
         "task": {"kind": "forecasting", "window": 48, "horizon": 48},
         "data": {
             "kind": "builtin", "name": "seasons", "max_samples": 400, "validation_fraction": 0.4,
@@ -109,13 +109,13 @@ SECONDS = {
     SAVING: 0.01,
     CONCLUDING: 0.1,
 }
-"""How long each may have gone on already."""
+"""The longest random delay after each moment, in seconds."""
 ANEW = (AT_ONCE, STARTING)
-"""Where Python and the libraries start as they always do."""
+"""Moments for which Python and the libraries are started anew."""
 KILLS = (STARTING, LOADING, TRAINING, TRAINING, TRAINING, TRAINING, TRAINING, CONCLUDING)
-"""Of each run that is killed."""
+"""The moments at which each run is killed."""
 RUNS = 5
-"""Of each kind."""
+"""Number of runs of each kind."""
 TOLD = (
     AT_ONCE,
     STARTING,
@@ -128,12 +128,12 @@ TOLD = (
     SAVING,
     CONCLUDING,
 )
-"""When a run is told to end."""
+"""The moments at which a run gets SIGTERM."""
 Start = Callable[[RunDirectory], Handle]
 Once = Callable[[str], RunDirectory]
 KILLED = pytest.mark.harm("kill -9 of the worker, at random moments", len(KILLS))
 
-# Starts workers that have the libraries already, which take most of the time of a start.
+# Starts workers by forking a process that has loaded the libraries, which saves most of the time.
 NURSERY = """
 import importlib, os, sys
 import engine.training.run
@@ -159,7 +159,7 @@ for line in sys.stdin:
 
 
 class Nursery:
-    """A process of which workers are forked, one after the other."""
+    """A process from which workers are forked, one after the other."""
 
     def __init__(self, *modules: str) -> None:
         self.process = subprocess.Popen(
@@ -183,7 +183,7 @@ class Nursery:
         return line.decode()
 
     def spawn(self, module: str, arguments: Sequence[str], log: Path, *_: object) -> Forked:
-        """As :func:`engine.processes.spawn.spawn`, only for workers."""
+        """Replaces :func:`engine.processes.spawn.spawn` for workers."""
         assert module == "engine.launch.worker"
         words = [*arguments, str(log), os.environ["DLTUI_HOME"]]
         assert self.process.stdin is not None
@@ -192,19 +192,19 @@ class Nursery:
         return Forked(self, int(self.answer(PATIENCE_SECONDS)))
 
     def start(self, run: RunDirectory) -> Handle:
-        """As :func:`engine.launch.start.start`."""
+        """Call :func:`engine.launch.start.start` with :meth:`spawn` for its worker."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys.modules[start.__module__], "spawn", self.spawn)
             return start(run)
 
     def end(self) -> None:
-        """No more workers are wanted."""
+        """Kill the process."""
         self.process.kill()
         self.process.wait()
 
 
 class Forked:
-    """What is asked of a process."""
+    """The part of the interface of ``Popen`` that a handle uses."""
 
     def __init__(self, nursery: Nursery, pid: int) -> None:
         self.nursery = nursery
@@ -228,7 +228,7 @@ class Forked:
 
 @pytest.fixture(scope="module")
 def small_nursery() -> Iterator[Nursery]:
-    """One for images."""
+    """A nursery for runs on images."""
     made = Nursery("sklearn.datasets", "torchvision")
     yield made
     made.end()
@@ -243,7 +243,7 @@ def nursery() -> Iterator[Nursery]:
 
 @pytest.fixture(scope="session")
 def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a text and a small Llama of random weights for it; only to be read."""
+    """A folder with a text and a small Llama of random weights for it; read-only."""
     import transformers
 
     from engine.text.bpe import bpe_from, train_bpe
@@ -276,7 +276,7 @@ def config_of(request: pytest.FixtureRequest) -> Callable[[str], RunConfig]:
 
 @pytest.fixture(scope="session")
 def whole(config_of: Callable[[str], RunConfig], tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Runs that nothing happened to, one of each kind."""
+    """Undisturbed runs, one of each kind."""
     made: dict[str, RunDirectory] = {}
 
     def once(kind: str) -> RunDirectory:
@@ -290,17 +290,17 @@ def whole(config_of: Callable[[str], RunConfig], tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Let no later test have as few threads as the runs here."""
+    """Restore the number of threads, which the runs here lower, for later tests."""
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
 
 
 def like(whole: RunDirectory) -> RunDirectory:
-    """A run of the same configuration, before its beginning.
+    """A run of the same configuration that has not started.
 
-    What the whole one learned of the data is there: a tokenizer that is trained once more may give
-    other words, which has nothing to do with a death.
+    The fitted state of the data is copied: a tokenizer that is trained again may give other tokens,
+    which has nothing to do with a crash.
     """
     run = RunDirectory.create(runs_folder(), whole.config.read())
     shutil.copy(whole.fitted, run.fitted)
@@ -308,7 +308,7 @@ def like(whole: RunDirectory) -> RunDirectory:
 
 
 class Attempt:
-    """A worker of a run, and what it has told since it was started."""
+    """A worker of a run, and the events since its start."""
 
     def __init__(self, run: RunDirectory, begin: Start) -> None:
         self.run = run
@@ -323,7 +323,7 @@ class Attempt:
         return next(self.run.events.newest(kind, after=self.told), None)
 
     def until(self, condition: Callable[[], object], pause: float = 0.002) -> None:
-        """Wait for the condition, or the end of the worker."""
+        """Wait for the condition, or for the worker to exit."""
         end = time.monotonic() + PATIENCE_SECONDS
         while not self.over() and not condition():
             assert time.monotonic() < end, "it never came true"
@@ -344,9 +344,9 @@ class Attempt:
         return last is not None and last.reason == "completed"
 
     def await_about(self, moment: str, chance: random.Random) -> None:
-        """Until something happens in the worker's life, and a random time more."""
+        """Wait for a moment of the worker's life, and for a random time after it."""
         if self.reached == self.run.config.read().train.max_steps:
-            moment = CONCLUDING  # nothing else is left to be done
+            moment = CONCLUDING  # no other work is left
         conditions = {
             LOADING: lambda: self.last_of(Started),
             TRAINING: self.trains,
@@ -365,7 +365,7 @@ def newest_step(run: RunDirectory) -> int:
 
 
 def kill(run: RunDirectory, begin: Start, chance: random.Random, moment: str) -> bool:
-    """Start a worker and kill it at a random moment; whether it had not ended by itself before."""
+    """Start a worker and kill it at a random moment; return whether it was still running."""
     worker = Attempt(run, begin)
     worker.await_about(moment, chance)
     worker.handle.process.send_signal(signal.SIGKILL)
@@ -381,7 +381,7 @@ def kill(run: RunDirectory, begin: Start, chance: random.Random, moment: str) ->
 
 
 def killed_and_resumed(run: RunDirectory, begin: Start, moments: Sequence[str], seed: int) -> None:
-    """Kill the worker at each of the moments; then leave it alone."""
+    """Kill the worker at each of the moments; then let it finish."""
     chance = random.Random(seed)
     for moment in moments:
         while not kill(run, start if moment in ANEW else begin, chance, moment):
@@ -395,7 +395,7 @@ def finish(run: RunDirectory, begin: Start) -> None:
 
 
 def equals(run: RunDirectory, whole: RunDirectory, deaths: int) -> None:
-    """Nobody could tell from what is left of a run that it died."""
+    """The files of a run do not show that it crashed."""
     torch.testing.assert_close(final_state(run), final_state(whole), rtol=0, atol=0)
     report, other = run.report.read() or {}, whole.report.read() or {}
     same = {"run": "", "seconds": 0.0}
@@ -413,7 +413,7 @@ def final_state(run: RunDirectory) -> dict[str, Any]:
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """What is in the files of a model; peft's list of layers is a set, written in any order."""
+    """The contents of a model's files; peft's list of layers is a set, in any order."""
     files: dict[str, Any] = {path.name: path.read_bytes() for path in folder.iterdir()}
     if (adapter := "adapter_config.json") in files:
         del files["manifest.json"]
@@ -423,7 +423,7 @@ def contents(folder: Path) -> dict[str, Any]:
 
 
 def names(run: RunDirectory) -> set[str]:
-    """The files and folders of a run but for the little ones that a death in a write leaves."""
+    """The files and folders of a run except small files that a crash during a write leaves."""
     paths = (path.relative_to(run.path) for path in run.path.rglob("*") if path.suffix != ".tmp")
     return {str(path) for path in paths if path.name not in ("worker.json", "log.txt")}
 
@@ -438,7 +438,7 @@ def metrics(events: list[Any]) -> list[Any]:
 
 
 def valid(run: RunDirectory, deaths: int) -> list[Event]:
-    """What was told of the network, without what later attempts took back; nothing stands twice."""
+    """The valid events about the network, without those that later attempts repeated."""
     lines = [line for line in run.events.path.read_bytes().split(b"\n") if line]
     events = list(Follower(run.events.path).new())
     assert len(lines) - len(events) <= deaths, "more was torn than one line a death"
@@ -450,7 +450,7 @@ def valid(run: RunDirectory, deaths: int) -> list[Event]:
             step = updates = event.resumed_step
             kept = [e for e in kept if e.step <= step and getattr(e, "split", "") != "test"]
         elif isinstance(event, Progress) and event.phase == "train":
-            # Where it stands may be told again, but no losses are.
+            # Progress may be reported again, losses may not.
             assert event.step > updates or event.loss is None, "an update is told twice"
             updates = event.step
         elif isinstance(event, Evaluated | Samples):
@@ -461,7 +461,7 @@ def valid(run: RunDirectory, deaths: int) -> list[Event]:
 
 
 def tell_to_end(run: RunDirectory, begin: Start, chance: random.Random, moment: str) -> bool:
-    """Start a worker and end it as the system does; whether it had not ended by itself before."""
+    """Start a worker and send it SIGTERM; return whether it was still running."""
     worker = Attempt(run, begin)
     worker.await_about(moment, chance)
     asked = time.monotonic()
@@ -482,13 +482,13 @@ def tell_to_end(run: RunDirectory, begin: Start, chance: random.Random, moment: 
     step = found.step if found else 0
     assert step >= max(worker.reached, last.step)
     if told is not None:
-        between = run.config.read().train.save_steps  # every checkpoint tells of an update, too
+        between = run.config.read().train.save_steps  # every checkpoint reports an update, too
         assert step <= told.step + between + 1, "it went on instead"
     return True
 
 
 def ended_and_resumed(run: RunDirectory, begin: Start, moments: Sequence[str], seed: int) -> None:
-    """Tell the worker to end at each of the moments; then leave it alone."""
+    """Send SIGTERM to the worker at each of the moments; then let it finish."""
     chance = random.Random(seed)
     for moment in moments:
         while not tell_to_end(run, start if moment in ANEW else begin, chance, moment):
@@ -497,7 +497,7 @@ def ended_and_resumed(run: RunDirectory, begin: Start, moments: Sequence[str], s
 
 
 def mixed(moments: Sequence[str], seed: int) -> list[str]:
-    """In a random order, but for the end."""
+    """The moments in random order, with the last one at the end."""
     *others, last = moments
     random.Random(seed).shuffle(others)
     return [*others, last]
@@ -531,7 +531,7 @@ def test_a_worker_that_is_told_to_end_does_so_at_once(whole: Once, small_nursery
 
 
 class Asked(Termination):
-    """The system wants the process to end whenever a run evaluates."""
+    """A termination that is requested whenever a run evaluates."""
 
     def __init__(self, run: RunDirectory) -> None:
         super().__init__()
@@ -564,7 +564,7 @@ def test_workers_that_are_told_to_end_at_any_moment(
     whole: Once, nursery: Nursery, kind: str
 ) -> None:
     seed = len(kind)
-    # Elsewhere an evaluation is over before it is seen.
+    # Other evaluations are finished before they are observed.
     moments = [TRAINING if m == EVALUATING and kind != "series" else m for m in TOLD]
     run = like(whole(kind))
     ended_and_resumed(run, nursery.start, mixed(moments, seed), seed)

@@ -1,4 +1,4 @@
-"""A run of a million events is watched: memory stays, keys are answered, a new look is short."""
+"""Watching a run of a million events: bounded memory, quick keys, a short refresh."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CONFIG = RunConfig.parse(
     }
 )
 
-# In a process of its own, whose memory is that of the program alone; it answers line by line.
+# In a process of its own, to measure the memory of the program alone; it answers line by line.
 WATCHING = """
 import asyncio, gc, json, sys, time
 from pathlib import Path
@@ -155,7 +155,7 @@ def append(run: RunDirectory, some: Iterable[Event]) -> None:
 
 @contextmanager
 def going_on(run: RunDirectory, events: Iterator[Event]) -> Iterator[None]:
-    """Let events come meanwhile, a hundred a second."""
+    """Append a hundred events a second meanwhile."""
     ended = threading.Event()
 
     def write() -> None:
@@ -174,7 +174,7 @@ def going_on(run: RunDirectory, events: Iterator[Event]) -> Iterator[None]:
 def watch(
     run: RunDirectory, watching: Watcher, first: int, count: int, keys: int
 ) -> dict[str, Any]:
-    """Let so many events be watched as they come; the figures after ``first`` and at the end."""
+    """Watch ``count`` events as they arrive; return the figures after ``first`` and at the end."""
     metrics = {"accuracy": 0.5, "loss": 0.5}
     events = iter(_HISTORY["events"](count + 100_000, 1000, 1.7e9, metrics))
     append(run, islice(events, first))

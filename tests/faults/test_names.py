@@ -1,4 +1,4 @@
-"""Names that lead elsewhere: nothing outside the program's own folder is read, made or changed."""
+"""Names that lead elsewhere: nothing outside the program's folder is read, created or changed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _CHANGES = {
 
 
 class _Watch:
-    """Every place that this process opens, lists or changes while it is asked to look."""
+    """Records the paths that this process opens, lists or changes while it is active."""
 
     def __init__(self) -> None:
         self.places: list[str] | None = None
@@ -63,12 +63,12 @@ class _Watch:
 
 
 _watch = _Watch()
-sys.addaudithook(_watch.hear)  # which stays until the process ends, so there is one
+sys.addaudithook(_watch.hear)  # an audit hook cannot be removed, so there is only one
 
 
 @contextmanager
 def nothing_outside(root: Path) -> Iterator[None]:
-    """Fails where a place is touched that is neither below ``root`` nor a part of the program."""
+    """Fail if a path is touched that is neither below ``root`` nor a part of the program."""
     own = [root, ROOT, Path(sys.prefix), Path(sys.base_prefix), Path("/proc"), Path("/dev/null")]
     _watch.places = []
     try:
@@ -95,7 +95,7 @@ def config(name: str = "run") -> RunConfig:
 
 
 def refused(action: Callable[[], object]) -> None:
-    """It is an error that a person can read."""
+    """The action raises a readable error."""
     with pytest.raises(UserError) as error:
         action()
     str(error.value).encode(errors="replace")
@@ -158,7 +158,7 @@ def tag_a_run(name: str) -> None:
 
 
 def lie_in_a_folder(name: str) -> None:
-    """A file or folder of that name, as far as there can be one, is no preset and no run."""
+    """A file or folder of that name, if it can exist, is neither a preset nor a run."""
     for folder, end in ((runs_folder(), ""), (presets_folder(), ".toml"), (queue_folder(), "")):
         folder.mkdir(parents=True)
         place = folder / (name + end)
@@ -173,7 +173,7 @@ def lie_in_a_folder(name: str) -> None:
 
 
 def status(*arguments: str) -> int | str | None:
-    """How the program ends."""
+    """The exit status of the program."""
     try:
         return main(arguments)
     except SystemExit as end:
@@ -209,7 +209,7 @@ def with_values(section: str, **values: Any) -> RunConfig:
 
 
 def load(made: RunConfig) -> None:
-    """As in a run, whose paths are whole ones."""
+    """Load the data as in a run, whose paths are absolute."""
     run = RunDirectory.create(runs_folder(), made)
     load_data(run.config.read().data)
 
@@ -248,7 +248,7 @@ PATHS = (
 
 @pytest.fixture
 def root(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The folder that may be touched; what lies around it is of someone else."""
+    """The folder that may be touched; the folders around it belong to other users."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "config.toml").write_text("secret")
@@ -299,12 +299,12 @@ def test_each_path_that_leads_nowhere(door: Any, root: Path) -> None:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> RunDirectory:
-    """A run in a folder of someone else."""
+    """A run in a folder of another user."""
     return RunDirectory.create(tmp_path / "outside", config())
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
+    """The content of all files below a folder."""
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
@@ -324,7 +324,7 @@ def test_a_link_to_a_run_elsewhere_is_no_run(root: Path, elsewhere: RunDirectory
 def test_what_a_deleted_run_leads_to_stays(
     root: Path, elsewhere: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(root)  # what is deleted is named from its own folder
+    monkeypatch.chdir(root)  # the deleted run is given as a relative path
     run = RunDirectory.create(runs_folder(), config())
     (run.path / "model").symlink_to(elsewhere.path)
     (run.checkpoints / "step-000000001").symlink_to(elsewhere.path)

@@ -1,4 +1,4 @@
-"""Memory that ends in the middle of an update, and numbers that are not finite."""
+"""Memory that runs out during an update, and numbers that are not finite."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ Trained = tuple[RunDirectory, nn.Module]
 
 
 def trained(config: RunConfig, harm: Harm = lambda network: None) -> Trained:
-    """A run in whose network ``harm`` hangs something, and the network as it is at the end."""
+    """A run in whose network ``harm`` injects a fault, and its network at the end."""
     kind = type(create_task(config))
     build = kind.build_network
     made: list[nn.Module] = []
 
     def harmed(self: Any, fitted: Any) -> nn.Module:
         network = build(self, fitted)
-        if next(network.parameters()).device.type != "meta":  # an estimate needs no memory
+        if next(network.parameters()).device.type != "meta":  # an estimate allocates no memory
             made.append(network)
             harm(network)
         return network
@@ -92,7 +92,7 @@ def layers(network: nn.Module) -> list[nn.Module]:
 
 
 class Full:
-    """Memory for so many rows at one layer of a network, in training or always."""
+    """Memory for ``rows`` rows at one layer of a network, in training or always."""
 
     def __init__(self, rows: int, layer: int, backward: bool, always: bool) -> None:
         self.rows = rows
@@ -123,7 +123,7 @@ def warnings(run: RunDirectory) -> list[str]:
 
 
 def run_out_of_memory(seed: int) -> None:
-    """Let a run find room for some rows only: it does the same updates in pieces."""
+    """Run out of memory beyond some rows: the run makes the same updates in micro-batches."""
     chance = random.Random(seed)
     kind = chance.choice(list(KINDS))
     values = config(
@@ -153,13 +153,13 @@ def run_out_of_memory(seed: int) -> None:
     steps = [event.step for event in read_history(run).evaluations]
     assert steps == [event.step for event in read_history(whole).evaluations]
     if kind == "images":
-        return  # a batch norm sees each piece by itself
+        return  # a batch norm normalizes each micro-batch separately
     for one, other in zip(harmed.parameters(), network.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
 def run_out_of_memory_for_one(seed: int) -> None:
-    """Let a run find room for nothing: it ends with an estimate and what could be done."""
+    """Run out of memory for a single row: the run ends with an estimate and remedies."""
     kind = ("table", "series", "images")[seed % 3]
     with pytest.raises(TrainingError, match="not even one sample") as caught:
         trained(config(kind, save_steps=1), Full(0, seed, backward=seed % 2 == 0, always=False))
@@ -178,7 +178,7 @@ def run_out_of_memory_for_one(seed: int) -> None:
 
 
 class Poison:
-    """Puts a number that is none into some updates, counted from 1, on one of two ways."""
+    """Injects a value into the output or a gradient of some updates, counted from 1."""
 
     def __init__(self, updates: set[int], value: float, gradient: bool) -> None:
         self.updates = updates
@@ -206,7 +206,7 @@ class Poison:
 
 
 def left_out(patch: pytest.MonkeyPatch, updates: set[int]) -> None:
-    """Let a run make some of its updates not, though nothing is wrong with them."""
+    """Skip some updates of a run without a fault."""
     step, count = Guard.step, 0
 
     def some(guard: Guard, losses: Any, norm: Any) -> None:
@@ -221,7 +221,7 @@ def left_out(patch: pytest.MonkeyPatch, updates: set[int]) -> None:
 
 
 def poison(seed: int) -> None:
-    """Let some updates have bad numbers: the run is as one that left them out."""
+    """Inject NaN or infinity into some updates: the run equals one that skipped them."""
     chance = random.Random(seed)
     updates = set(chance.sample(range(1, STEPS + 1), chance.randint(1, 8)))
     harm = Poison(updates, chance.choice((math.nan, math.inf, -math.inf)), chance.random() < 0.5)
@@ -246,9 +246,9 @@ def poison(seed: int) -> None:
 
 
 def poison_for_good(seed: int) -> None:
-    """Let no number be good from some update on: the run ends or goes back, and says so."""
+    """Inject NaN into all updates from some on: the run fails or goes back, and reports it."""
     begin = random.Random(seed).randint(6, 12)
-    # Without the norm of a gradient, what is wrong with it is seen by what comes of it.
+    # Without a gradient norm, a bad gradient is only detected by its effect on the loss.
     gradient, norm = ((True, 0.0), (True, 1.0), (False, 0.0), (False, 1.0))[seed % 4]
     values = config("table", save_steps=3, max_bad_steps=2, max_grad_norm=norm)
     harm = Poison(set(range(begin, 1000)), math.nan, gradient)
@@ -260,13 +260,13 @@ def poison_for_good(seed: int) -> None:
     assert not last.report
     finite(run, begin)
 
-    train(run.config.read(), run)  # without the harm, it goes on
+    train(run.config.read(), run)  # without the fault, it resumes
 
     assert run.status.state() is State.FINISHED
 
 
 def finite(run: RunDirectory, begin: int) -> None:
-    """The newest checkpoint is of before the harm, or as if there had not been any."""
+    """The newest checkpoint is from before the fault, or undamaged by it."""
     found, state, damaged = checkpoint.load_newest(run.checkpoints)
     assert found is not None
     assert found.step >= begin - 3

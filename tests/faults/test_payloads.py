@@ -1,4 +1,4 @@
-"""Escape sequences and markup in every text from outside: a terminal hears none of them."""
+"""Escape sequences and markup in every text from outside: none reaches a terminal."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ ALL = " ".join(PAYLOADS.values())
 SCREENS = 25
 HARM = "payloads in texts from outside, on every screen"
 OWN = re.compile(r"\x1b\[22;0t|\x1b\[23;0t|\x1b\]0;[^\x00-\x1f\x7f-\x9f]*\x07|\x1b\]22;[a-z-]*\x07")
-"""What is written beside the screens: a title without any control, and the mouse's looks."""
+"""Output besides the screens: a title without control characters, and the mouse pointer's shape."""
 
 Make = Callable[[str], dict[str, Callable[[], Any]]]
 
 
 @pytest.fixture
 def others(make_run: Any, training: Any, finished: Any) -> Make:
-    """Makes the screens that are not among those of ``test_everywhere``, and the monitor's states.
+    """A function that creates the screens missing in ``test_everywhere``, and the monitor's states.
 
-    The text is wherever a run, its data or its model may bring one.
+    The text is in every place for a text of a run, its data or its model.
     """
 
     def told(text: str) -> list[Any]:
@@ -108,7 +108,7 @@ def others(make_run: Any, training: Any, finished: Any) -> Make:
 
 
 async def stands(app: DltuiApp, pilot: Pilot[Any], written: list[str], payload: str) -> None:
-    """Nothing of a payload has worked on what is on the screen now."""
+    """No payload has had an effect on the current screen."""
     strips = app.screen._compositor.render_strips()
     shown = "\n".join(strip.text for strip in strips)
     assert all(c.isprintable() or c == "\n" for c in shown), ascii(payload)
@@ -120,12 +120,12 @@ async def stands(app: DltuiApp, pilot: Pilot[Any], written: list[str], payload: 
             assert "app.quit" not in str(segment.style.meta if segment.style else "")
     assert OWN.sub("", "".join(written)) == ""
     if "[red]" in payload:
-        # Where a line is cut, so is the mark before; it is never taken away alone.
+        # A truncated line loses its markup with the text, never the closing tag alone.
         assert "not red[/red" not in shown.replace("[red]not red[/red", "")
 
 
 async def visit(app: DltuiApp, pilot: Pilot[Any], until: Any, make: Any, check: Any) -> None:
-    """Open a screen on home, use a few of its keys, and leave it."""
+    """Open a screen on home, use a few of its keys, and close it."""
     screen = make()
     if screen is not None:
         app.push_screen(screen)
@@ -142,7 +142,7 @@ async def visit(app: DltuiApp, pilot: Pilot[Any], until: Any, make: Any, check: 
 
 
 async def bring(payload: str, makers: dict[str, Callable[[], Any]], until: Any) -> None:
-    """Take a payload to screens, one after the other in one program."""
+    """Show a payload on all screens, one after the other in one program."""
     app = DltuiApp()
     async with app.run_test(size=(200, 60), notifications=True) as pilot:
         await until(pilot, lambda: app.screen.is_mounted)
@@ -154,7 +154,7 @@ async def bring(payload: str, makers: dict[str, Callable[[], Any]], until: Any) 
             await stands(app, pilot, written, payload)
 
         for make in makers.values():
-            shutil.rmtree(sweeps_folder(), ignore_errors=True)  # two screens make the same sweep
+            shutil.rmtree(sweeps_folder(), ignore_errors=True)  # two screens create the same sweep
             await visit(app, pilot, until, make, check)
             while app.screen is not home:
                 app.pop_screen()
@@ -191,13 +191,13 @@ USUAL = re.compile(r"\x1b\[[\d;:]*[mH]|\x1b\]0;[^\x00-\x1f\x7f-\x9f]*\x07")
 
 
 def controls(output: bytes) -> set[str]:
-    """Everything in the bytes that a terminal would obey, but for colours, places and titles."""
+    """Control sequences in the output, except colours, positions and titles."""
     found = CONTROLS.findall(output.decode())
     return {one for one in found if not USUAL.fullmatch(one)}
 
 
 def walked(home: Path) -> set[str]:
-    """What the program tells a real terminal on a way through its screens."""
+    """Control sequences sent to a real terminal while the screens are visited."""
     terminal = _PTY["Terminal"]([_PTY["DLTUI"]], 120, 40)
     try:
         terminal.wait_for("shown", "Quit")

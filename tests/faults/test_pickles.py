@@ -1,4 +1,4 @@
-"""Files that would run a program when they are unpickled: at no door is one let in."""
+"""Files that would execute code when they are unpickled: none of them is loaded."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ CPU = torch.device("cpu")
 FORMS = ("torch", "old", "pickle")
 
 Lay = Callable[[Path], Any]
-"""Puts the bomb into a file."""
+"""Writes the bomb into a file."""
 
 
 class Bomb:
-    """Makes a folder as soon as it is unpickled."""
+    """Creates a folder as soon as it is unpickled."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -46,13 +46,13 @@ class Bomb:
 
 @pytest.fixture
 def struck(tmp_path: Path) -> Path:
-    """The folder that would be there after an explosion."""
+    """The folder that exists if the bomb was unpickled."""
     return tmp_path / "struck"
 
 
 @pytest.fixture(params=FORMS)
 def lay(request: pytest.FixtureRequest, struck: Path) -> Lay:
-    """Writes the bomb in one of the forms in which pickles come."""
+    """A function that writes the bomb in one of the formats of pickles."""
 
     def write(path: Path) -> None:
         content = {"weight": torch.zeros(2), "bomb": Bomb(struck)}
@@ -82,7 +82,7 @@ def table(tmp_path: Path) -> Path:
 
 
 def text_config(tmp_path: Path, model: Path) -> RunConfig:
-    """A training of texts that begins with the model of a folder."""
+    """A training on texts that starts from the model in a folder."""
     return RunConfig.parse(
         {
             "task": {"kind": "text_classification"},
@@ -95,14 +95,14 @@ def text_config(tmp_path: Path, model: Path) -> RunConfig:
 
 
 def refused(action: Callable[[], object]) -> str:
-    """What is said instead."""
+    """The message of the error."""
     with pytest.raises(UserError) as error:
         action()
     return str(error.value)
 
 
 def sealed(folder: Path) -> None:
-    """Let the manifest of a checkpoint name the digest that its state has."""
+    """Write the state's digest into the manifest of a checkpoint."""
     state = folder / "state.pt"
     digest = hashlib.sha256(state.read_bytes()).hexdigest()
     record = {"step": 1, "files": {"state.pt": {"sha256": digest, "size": state.stat().st_size}}}
@@ -210,7 +210,7 @@ def test_a_model_and_a_tokenizer_with_code_of_their_own(
         record |= {"auto_map": dict.fromkeys(kinds, "own.Own"), "vocab_file": "vocab.pkl"}
         (folder / name).write_text(json.dumps(record))
     with contextlib.suppress(UserError):
-        train(text_config(tmp_path, folder))  # without its code, where it can be had so
+        train(text_config(tmp_path, folder))  # without custom code, if possible
     assert not struck.exists()
 
 
@@ -246,7 +246,7 @@ def test_a_data_file(lay: Lay, struck: Path, tmp_path: Path) -> None:
 
 @pytest.mark.harm(HARM, 1)
 def test_what_a_run_keeps_of_its_data(lay: Lay, struck: Path, tmp_path: Path) -> None:
-    """``fitted.json`` and ``report.json``, which a run reads again when it goes on."""
+    """``fitted.json`` and ``report.json``, which a run reads again when it resumes."""
     values = {
         "task": {"kind": "tabular_classification"},
         "data": {"kind": "builtin", "name": "iris"},

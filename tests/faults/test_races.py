@@ -1,4 +1,4 @@
-"""Many at once: for one run folder, and in one folder of runs."""
+"""Races for one run folder, and in one folder of runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CONFIG = RunConfig.parse(
 )
 WORDS = 200
 
-# Each process is ready before the moment comes: imports take longer than what is raced for.
+# All processes are ready before the start: imports take longer than the race.
 RUNNERS = """
 import os, select, sys, time
 from pathlib import Path
@@ -118,7 +118,7 @@ print(*together(time.monotonic() + 0.05, lambda: begin(run), 8))
 
 
 def python(program: str, *arguments: str) -> list[list[int]]:
-    """The exit statuses that a program prints, a list a line."""
+    """The exit statuses that a program prints, a list for each line."""
     ran = subprocess.run(
         [sys.executable, "-c", program.format(words=WORDS), *arguments],
         capture_output=True,
@@ -136,7 +136,7 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def told(run: RunDirectory) -> list[Event]:
-    """All events of a run, of which none is mixed up with another."""
+    """All events of a run, none of them mixed with another."""
     lines = run.events.path.read_bytes().splitlines()
     events = list(Follower(run.events.path).new())
     assert len(events) == len(lines)
@@ -154,7 +154,7 @@ def holds_one_whole_story(run: RunDirectory) -> None:
 
 
 def race(folder: Path, times: int) -> None:
-    """Let eight processes want the same run at the same moment, each time another run."""
+    """Start eight processes for the same run at the same moment, each time another run."""
     runs = [RunDirectory.create(folder, CONFIG) for _ in range(times)]
     results = python(RACE, *(str(run.path) for run in runs))
     for run, statuses in zip(runs, results, strict=False):
@@ -164,7 +164,7 @@ def race(folder: Path, times: int) -> None:
 
 
 def write_at_once(folder: Path, count: int) -> None:
-    """Let so many processes each make a run of the same name, and write it, at the same moment."""
+    """Let ``count`` processes create and write a run of the same name at the same moment."""
     (statuses,) = python(AT_ONCE, str(folder), CONFIG.model_dump_json(), str(count))
     assert statuses == [0] * count
     runs = all_runs(folder)
@@ -176,7 +176,7 @@ def write_at_once(folder: Path, count: int) -> None:
 
 
 def train_at_once(folder: Path, count: int) -> None:
-    """Let so many runs train beside each other."""
+    """Train ``count`` runs at the same time."""
     handles = [launch(CONFIG, folder) for _ in range(count)]
     assert [handle.wait(PATIENCE_SECONDS) for handle in handles] == [0] * count
     assert len(all_runs(folder)) == count

@@ -1,4 +1,4 @@
-"""The screens are ended, or left alone, in every way while a run trains: the run goes on."""
+"""The screens are closed, or left open, in every way while a run trains: the run continues."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def step_of(run: RunDirectory) -> int:
 
 
 def goes_on(run: RunDirectory) -> None:
-    """Updates are made from now on."""
+    """The run makes further updates."""
     before = step_of(run)
     until(lambda: step_of(run) > before)
     assert run.status.state() is State.RUNNING
@@ -61,7 +61,7 @@ def goes_on(run: RunDirectory) -> None:
 
 @pytest.fixture(scope="module")
 def going(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunDirectory]:
-    """A run that trains as long as the tests of this module take."""
+    """A run that trains during all tests of this module."""
     handle = launch(CONFIG, tmp_path_factory.mktemp("watched") / "runs")
     until(lambda: step_of(handle.run))
     yield handle.run
@@ -71,7 +71,7 @@ def going(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunDirectory]:
 
 @pytest.fixture(autouse=True)
 def home(going: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The one in which that run is."""
+    """The home folder of that run."""
     folder = going.path.parent.parent
     monkeypatch.setenv("DLTUI_HOME", str(folder))
     return folder
@@ -79,28 +79,28 @@ def home(going: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def signals_are_heard() -> Iterator[None]:
-    """Processes that are started here hear SIGINT, even where these tests run in the background."""
+    """Let child processes receive SIGINT, even if these tests run in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 class Window(Terminal):  # type: ignore[misc]
-    """A terminal that can be closed under its program, and knows the processes of the screens."""
+    """A terminal that can be closed under its program and finds the processes of the screens."""
 
     def __init__(self, *through: str) -> None:
-        """``through`` is a program that starts the screens in a way of its own."""
+        """``through`` is a command that starts the screens."""
         super().__init__([*through, DLTUI], 100, 30)
         self._open = True
 
     def processes(self) -> list[psutil.Process]:
-        """The screens and what they have started for themselves."""
+        """The screens and their helper processes."""
         screens = psutil.Process(self.process.pid)
         helpers = [child for child in screens.children(recursive=True) if not trains(child)]
         return [screens, *helpers]
 
     def slam(self) -> None:
-        """Close it without a word to the program."""
+        """Close the terminal without notice to the program."""
         os.close(self._master)
         os.close(self._slave)
         self._open = False
@@ -120,14 +120,14 @@ def trains(process: psutil.Process) -> bool:
 
 
 def watch(window: Any) -> None:
-    """Let the screens show the run that goes on."""
+    """Show the running run on the screens."""
     window.wait_for("endless", "Quit")
     window.press("enter")
     window.wait_for("Epoch")
 
 
 def begin(window: Any, home: Path, known: RunDirectory) -> RunDirectory:
-    """Let the screens begin a run of their own, and show it."""
+    """Start a run from the screens, and show it."""
     (home / "presets").mkdir(exist_ok=True)
     values = CONFIG.changes()
     values.pop("name")
@@ -167,7 +167,7 @@ def gone(process: psutil.Process) -> bool:
 
 
 def percent(processes: list[psutil.Process]) -> float:
-    """How much of one processor they take; those that end meanwhile take none."""
+    """Share of one CPU core in percent; processes that exit meanwhile use none."""
 
     def share(process: psutil.Process) -> float:
         with suppress(psutil.NoSuchProcess):
@@ -181,7 +181,7 @@ def percent(processes: list[psutil.Process]) -> float:
 
 
 def end(window: Any, way: str, run: RunDirectory) -> None:
-    """The screens end and leave nothing behind; the run goes on."""
+    """The screens exit and leave nothing behind; the run continues."""
     processes = window.processes()
     WAYS[way](window)
     until(lambda: all(map(gone, processes)))
@@ -189,14 +189,14 @@ def end(window: Any, way: str, run: RunDirectory) -> None:
 
 
 def is_full(window: Any) -> bool:
-    """Whether the terminal takes nothing more."""
+    """Whether the terminal's buffer is full."""
     return not select.select([], [window._slave], [], 0)[1]
 
 
 def leave_unread(window: Any, run: RunDirectory) -> None:
-    """The screens have nowhere to write to: they wait, the run does not, and then all is shown."""
+    """The terminal is not read: the screens wait, the run continues, then everything is shown."""
     quiet = 0
-    for _ in range(60):  # until nothing more fits into the terminal, and what waits for it is full
+    for _ in range(60):  # until the terminal and the program's output buffer are full
         os.write(window._master, b"]" * 10)
         resting = percent(window.processes()) < MOST_PERCENT / 2
         quiet = quiet + 1 if resting and is_full(window) else 0
@@ -218,11 +218,11 @@ UNTOLD = {
     1: ["setsid", "--wait"],
     2: ["sh", "-c", "trap '' HUP; exec \"$0\""],
 }
-"""By number of the try: how screens are started that the system does not tell of a hang-up."""
+"""By the number of the try: a command that hides the hang-up signal from the screens."""
 
 
 def try_way(way: str, number: int, home: Path, going: RunDirectory) -> None:
-    """One try; that of number 0 begins its run by the screens."""
+    """Close the screens in one way; try 0 starts its run from the screens."""
     window = Window(*UNTOLD.get(number, ()) if way == "closed" else ())
     run = going
     try:

@@ -1,4 +1,4 @@
-"""What trainings share: a trainer whose outlets are lists, one thread, versions that fall short."""
+"""Fixtures for trainings: a trainer that records its output, one thread, versions with defects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMPUTE = Compute(torch.device("cpu"), torch.float32, threads=1)
 
 @dataclass
 class Bench:
-    """A trainer with everything that it said and saved."""
+    """A trainer with its events and saved checkpoints."""
 
     trainer: Trainer
     events: list[Event]
@@ -57,10 +57,7 @@ def make_bench(
     interrupted: Look = lambda state: False,
     heard: Callable[[Event], None] = lambda event: None,
 ) -> Bench:
-    """A trainer for the configuration ``values``, fresh or gone on from ``saved``.
-
-    ``heard`` is called after every event.
-    """
+    """A trainer for the configuration ``values``, fresh or resumed from ``saved``."""
     config = RunConfig.parse(values)
     task = create_task(config)
     material = prepare(task, COMPUTE, lambda event: None)
@@ -91,7 +88,7 @@ def make_bench(
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Sums depend on the number of threads."""
+    """Train on one thread, since sums depend on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -105,11 +102,11 @@ def bench() -> Make:
 
 @pytest.fixture
 def transformers_alone(request: pytest.FixtureRequest) -> None:
-    """For tests that read the folder of an adapter by transformers' ``from_pretrained`` alone.
+    """Expect a failure of tests that load an adapter by transformers' ``from_pretrained`` alone.
 
-    Older ones leave weights out and only warn: with peft 0.19 all of an adapter's, unless the
-    network's layers lie in ``model``; with transformers 5.17 a head that is saved whole. Through
-    ``PeftModel``, and so in this program, the folder is read in full with these versions too
+    Older versions omit weights and only warn: with peft 0.19 all of an adapter's, unless the
+    network's layers are in ``model``; with transformers 5.17 a head in ``modules_to_save``.
+    ``PeftModel``, and so this program, loads the whole folder with these versions too
     (findings/adapter-weights-left-out.sh).
     """
     short = Version(peft.__version__) < Version("0.20") or (

@@ -1,4 +1,4 @@
-"""What adapters begin with: tokenizers without padding, tied and added tokens, other adapters."""
+"""Initial states of adapters: tokenizers without padding, tied and added tokens, other adapters."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ ADDED = ["<sea>", "<owl>"]
 
 
 def gpt2(words: int) -> Any:
-    """Its embedding is its output layer, too."""
+    """A GPT-2 whose embedding and output layer are tied."""
     return transformers.GPT2Config(
         n_embd=32, n_layer=2, n_head=2, vocab_size=words, bos_token_id=0, eos_token_id=0
     )
 
 
 def llama(words: int) -> Any:
-    """With an output layer of its own."""
+    """A Llama with an untied output layer."""
     return transformers.LlamaConfig(
         hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
         vocab_size=words, tie_word_embeddings=False, bos_token_id=0, eos_token_id=0,
@@ -44,7 +44,7 @@ def llama(words: int) -> Any:
 
 
 def saved(folder: Path, architecture: Callable[[int], Any], added: list[str]) -> Path:
-    """A decoder whose tokenizer has no token for padding, and tokens that the decoder lacks."""
+    """A decoder whose tokenizer has no padding token, and tokens that the decoder has not."""
     tokenizer = bpe_from(train_bpe(LINES, 300))
     tokenizer.pad_token = None
     torch.manual_seed(0)
@@ -125,7 +125,7 @@ def test_added_tokens_are_trained_and_nothing_else_of_the_embedding(
     torch.testing.assert_close(merged.weight[: len(known)], known)
     size = (run.model / "adapter_model.safetensors").stat().st_size
     assert told.adapter == pytest.approx(size, rel=0.2)
-    # New rows begin as the mean of the others, and so alike.
+    # New rows are initialized with the mean of the others, and so equally.
     one, other = merged.weight[len(known) :]
     assert (one - other).norm() > 0.05
 
@@ -151,13 +151,13 @@ def test_a_run_goes_on_from_an_adapter_with_another_one(tmp_path: Path) -> None:
         second = train(experiment(begin, tmp_path))
         assert loss(second) < loss(first)
         _, _, network = load_exported(second.model, CPU)
-        # A further adapter could not name its base, so the whole network is saved.
+        # A second adapter could not name its base model, so the whole network is saved.
         assert not isinstance(network, peft.PeftModel)
         assert (second.model / "model.safetensors").is_file()
 
 
 def below(network: nn.Module, name: str) -> list[str]:
-    """The layers whose outputs got a gradient, in a pass with an adapter on ``name``."""
+    """The layers whose outputs got a gradient in a backward pass with an adapter on ``name``."""
     reached: list[str] = []
 
     def hook(layer: str) -> Any:

@@ -1,4 +1,4 @@
-"""How little of a network an adapter trains: usual networks in full size, without their weights."""
+"""The trainable share of common networks with an adapter, in full size, without weights."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ TRANSFORMERS = {
     llama_1b: 1_235_814_400,
     vit_base: 85_806_346,
 }
-"""With their parameters, as they are known to have them; classifiers have two or ten classes."""
+"""Networks with their published numbers of parameters; classifiers have two or ten classes."""
 NETWORKS = TRANSFORMERS | {resnet50: 23_528_522}
 HEADS = {
     bert_base: 768 * 2 + 2,
@@ -83,13 +83,13 @@ HEADS = {
     vit_base: 768 * 10 + 10,
     resnet50: 2048 * 10 + 10,
 }
-"""Parameters of what is new for a task."""
+"""Numbers of parameters of the new heads."""
 
 Make = Callable[[], nn.Module]
 
 
 def sizes(make: Make, **adapter: Any) -> tuple[int, int, int]:
-    """Parameters of the network itself, what is trained of it, and what of that is adapter."""
+    """Parameters of the base model, trainable parameters, and those of the adapter."""
     with torch.device("meta"):
         network = make()
         base = sum(parameter.numel() for parameter in network.parameters())

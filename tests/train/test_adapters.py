@@ -1,4 +1,4 @@
-"""Adapters: what they target, what is trained, and that others can use what is saved."""
+"""Adapters: target layers, trainable parameters, and saved files that other libraries load."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def output(network: nn.Module) -> torch.Tensor:
 
 
 def disturb(network: nn.Module) -> None:
-    """Give the trainable part values as training would: an adapter begins as no change at all."""
+    """Change the trainable weights as training would: a new adapter changes no output."""
     generator = torch.Generator().manual_seed(0)
     for parameter in network.parameters():
         if parameter.requires_grad:
@@ -171,7 +171,7 @@ def test_the_head_of_a_classifier_is_trained_whole() -> None:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small encoder with its tokenizer, as from the hub."""
+    """A small encoder with its tokenizer, as on the hub."""
     from engine.text.tokenizer import train_wordpiece, wordpiece_from
 
     folder = tmp_path_factory.mktemp("base")
@@ -207,7 +207,7 @@ def predictions(run: RunDirectory) -> list[dict[str, Any]]:
 
 
 def scores(network: nn.Module, run: RunDirectory) -> list[float]:
-    """What the network says of the sentences of :func:`predictions`, without our code."""
+    """Probabilities of the sentences of :func:`predictions`, without our code."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(run.model)
     inputs = tokenizer(["good film", "bad"], return_tensors="pt", padding=True)
     with torch.no_grad():
@@ -228,7 +228,7 @@ def test_a_saved_adapter_says_the_same_through_peft(
     assert scores(theirs, run) == pytest.approx(ours, abs=1e-4)
 
 
-# No version of transformers up to 5.24 reads DoRA's magnitudes by itself.
+# No version of transformers up to 5.24 loads DoRA's magnitudes by itself.
 @pytest.mark.usefixtures("transformers_alone")
 @pytest.mark.parametrize("changes", [{}, {"init_lora_weights": "pissa"}])
 def test_a_saved_adapter_says_the_same_through_transformers_alone(

@@ -1,4 +1,4 @@
-"""What an adapter must reach on real data: almost what training the whole network does."""
+"""Target metrics of adapters on real data: close to those of full fine-tuning."""
 
 from __future__ import annotations
 

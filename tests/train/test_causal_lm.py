@@ -1,4 +1,4 @@
-"""Language modelling from data to written text, by the real engine."""
+"""Language modelling from data to generated text, by the real engine."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_resuming_changes_nothing(verse: Path) -> None:
 @pytest.mark.data
 @pytest.mark.timeout(3600)
 def test_a_small_llama_learns_shakespeare(real_data: Path) -> None:
-    """On the last tenth of the text, in nats a character."""
+    """Validation loss on the last tenth of the text, in nats a character."""
     path = real_data / "tinyshakespeare.txt"
     results = []
     for seed in range(3):

@@ -1,4 +1,4 @@
-"""Several adapters become one, which is a run like others."""
+"""Several adapters are merged into one, which is a run like others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WORDS = ("good", "bad", "fine", "dull")
 def home(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, small_encoder: Path
 ) -> Path:
-    """One home for the module: its runs are made once, from an encoder that lies in it."""
+    """A home folder shared by the module: its runs are trained once, from an encoder inside it."""
     folder = tmp_path_factory.getbasetemp() / "combining"
     monkeypatch.setenv("DLTUI_HOME", str(folder))
     shutil.copytree(small_encoder, folder / "bert", dirs_exist_ok=True)
@@ -89,7 +89,7 @@ def judge(home: Path, name: str, labels: tuple[str, ...] = ("yes", "no"), **adap
 
 @pytest.fixture
 def writers(home: Path) -> list[RunDirectory]:
-    """Two on GPT-2, whose layers keep their weights the other way round."""
+    """Two adapters on GPT-2, whose layers store their weights transposed."""
     return [writer(home, "forth"), writer(home, "yonder")]
 
 
@@ -99,7 +99,7 @@ def combined(runs: list[RunDirectory], weights: list[float], **options: Any) -> 
 
 
 def added(run: RunDirectory) -> dict[str, Tensor]:
-    """What an adapter adds to each layer."""
+    """The change of each layer's weights by an adapter."""
     _, _, network = load_exported(run.model, CPU)
     return {
         name: module.get_delta_weight("default").detach()

@@ -1,4 +1,4 @@
-"""What ``compute.compile`` compiles."""
+"""The parts that ``compute.compile`` compiles."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def llama(adapter: AdapterConfig) -> nn.Module:
 
 
 def graphs_of_an_update(network: nn.Module) -> int:
-    """Graphs that the compiler was given."""
+    """The number of graphs passed to the compiler."""
     graphs = []
 
     def backend(graph: torch.fx.GraphModule, inputs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How a run computes can be chosen; what is not to be had here is refused in a sentence."""
+"""Settings of ``compute``; an option that this machine lacks is refused in a sentence."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def built(config: RunConfig) -> nn.Module:
 
 
 def trained_alike(*configs: RunConfig) -> Iterator[RunDirectory]:
-    """Runs with one tokenizer: trained anew, it gives words other numbers."""
+    """Runs that share one tokenizer: one trained again may number the tokens differently."""
     fitted = None
     for config in configs:
         run = RunDirectory.create(runs_folder(), config)
@@ -224,7 +224,7 @@ def test_the_batch_size_that_was_found_is_the_runs_from_then_on(
     config = flowers("train.auto_batch_size=true", "train.max_steps=3")
     run = train(config)
     size, auto = settled(run)
-    # As many as leave ten updates to an epoch of 106 samples: the memory holds far more.
+    # The largest that leaves ten updates in an epoch of 106 samples: memory allows far more.
     assert (size, auto) == (8, False)
     assert any("Batches have 8 samples" in log.message for log in run.events.newest(Log)
                if isinstance(log, Log))  # fmt: skip
@@ -269,13 +269,13 @@ def test_other_errors_are_not_the_compilers() -> None:
 
 @pytest.fixture
 def switches() -> Iterator[None]:
-    """The switches of the whole process, as other tests expect them."""
+    """Restore the global switches that other tests expect."""
     yield
     choose(ComputeConfig(threads=1))
 
 
 def state_of_switches() -> dict[str, Any]:
-    """Those that torch reads, its compiler's view of TF32 among them."""
+    """The switches that torch reads, including its compiler's view of TF32."""
     return {
         "tf32": (
             torch.backends.cuda.matmul.allow_tf32,

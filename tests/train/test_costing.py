@@ -1,4 +1,4 @@
-"""What a run is said to cost, against what it costs."""
+"""Estimated and measured memory and time of runs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def run_of(config: RunConfig) -> RunDirectory:
 
 
 def estimated_in_a_process(config: RunConfig) -> Estimate:
-    """As the terminal asks: libraries of other tests are not loaded there."""
+    """Estimate in a process like the terminal's, without the libraries loaded by other tests."""
     from engine.service.client import Advisor
 
     with Advisor() as advisor:
@@ -117,7 +117,7 @@ def test_frozen_weights_have_neither_gradients_nor_an_optimizer() -> None:
 
 
 def test_the_largest_batch_just_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    # This process grows and shrinks by megabytes meanwhile, which are dozens of these samples.
+    # The memory of this process varies by megabytes meanwhile, which is dozens of these samples.
     monkeypatch.setattr(memory_estimate, "_libraries", lambda: 900 << 20)
     total = estimate(cnn(batch_size=128)).memory.total
     monkeypatch.setattr(memory_estimate, "available_bytes", lambda device: total)
@@ -166,7 +166,7 @@ def test_a_footprint_knows_what_an_lstm_keeps() -> None:
         network = Last(8, 128, num_layers=layers, batch_first=True)
         return footprint(network).peak(template(48, 8), 256, rounds=1)
 
-    # Each further layer keeps its states and, in a workspace, gates and cells: six values for one.
+    # Each further layer saves its states and, in a workspace, gates and cells: six values for one.
     states = 256 * 48 * 128 * 4
     assert peak(3) - peak(2) == pytest.approx(6 * states, rel=0.1)
     assert peak(1) > 6 * states

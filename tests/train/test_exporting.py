@@ -1,4 +1,4 @@
-"""Every kind of network as a program of torch.export and as an ONNX file, or a clear refusal."""
+"""Every kind of network as a torch.export program and as an ONNX file, or a clear refusal."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ EACH = [pytest.param(name, marks=() if name in _QUICK else pytest.mark.slow) for
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One home for the module: its runs are made once."""
+    """A home folder shared by the module: its runs are trained once."""
     folder = tmp_path_factory.getbasetemp() / "exporting"
     monkeypatch.setenv("DLTUI_HOME", str(folder))
     return folder
@@ -82,7 +82,7 @@ def finished(name: str) -> RunDirectory:
 
 
 def other_arguments(run: RunDirectory) -> tuple[export.Finished, Any, Any]:
-    """A batch of another size than the example's; where it is of texts, of another length too."""
+    """A batch of another size than the example's; for texts, of another length too."""
     done = export._finished(run)
     arguments, named = done.task.call_arguments(done.batch)
     shorter = {

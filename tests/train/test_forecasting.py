@@ -221,7 +221,7 @@ def test_source_splits_keep_their_step_and_look_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 def test_resuming_a_step_by_step_decoder_changes_nothing(kind: str) -> None:
-    """Dropout, scheduled sampling and its falling share go on as if nothing had happened."""
+    """Dropout, scheduled sampling and its schedule continue as in an uninterrupted run."""
     changes = [
         "model.decoder=step_by_step", "model.layers=2", "model.dropout=0.2", "model.hidden_size=8",
         "model.scheduled_sampling_steps=40", "train.max_steps=30", "train.save_steps=12",

@@ -1,4 +1,4 @@
-"""AdamW without detours makes torch's updates, to the last bit."""
+"""The fused AdamW makes torch's updates, to the last bit."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ours(made: nn.Module) -> Optimizer:
 
 
 def updated(build: Callable[[nn.Module], Optimizer], disturb: Disturb) -> Iterator[Tensor]:
-    """Weights and state after some updates, each with a rate of its own."""
+    """Weights and state after some updates, each with another learning rate."""
     made = network()
     optimizer = build(made)
     parameters = list(made.parameters())

@@ -1,4 +1,4 @@
-"""Adapters on networks for images: what is saved is peft's, by the names of the plain network."""
+"""Adapters on networks for images: saved in peft's format, by the names of the plain network."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def spread(network: nn.Module) -> nn.Module:
-    """With statistics that no batch of digits has, so that to change them would be seen."""
+    """Set statistics that no batch of digits has, so that a change of them would be noticed."""
     for name, value in network.named_buffers():
         if name.endswith("running_mean"):
             value.fill_(0.1)
@@ -73,7 +73,7 @@ def vit(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def resnet18(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Weights where torch keeps those that it downloaded, and the section that takes them."""
+    """Weights in torch's download folder, and the section that loads them."""
     torch.manual_seed(1)
     folder = tmp_path / "torch" / "hub" / "checkpoints"
     folder.mkdir(parents=True)
@@ -114,7 +114,7 @@ def ours(run: RunDirectory, pixels: Tensor) -> Tensor:
 
 
 def plain_resnet18() -> nn.Module:
-    """As the model's page says."""
+    """The base model as described in the model card."""
     network: nn.Module = models.get_model("resnet18", weights=models.ResNet18_Weights.IMAGENET1K_V1)
     network.set_submodule("fc", nn.Linear(512, 10))
     return network
@@ -146,7 +146,7 @@ def test_pissa_on_a_vit_is_saved_as_a_difference_from_the_base(vit: Path) -> Non
 
 
 def code_of_page(run: RunDirectory) -> dict[str, Any]:
-    """What the code on the model's page makes."""
+    """The variables that the code in the model card defines."""
     code = (run.model / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
     made: dict[str, Any] = {}
     exec(code.replace("path/to/this/folder", str(run.model)), made)
@@ -207,7 +207,7 @@ def test_adapters_on_images_are_listed_by_base(vit: Path, resnet18: dict[str, An
     for model in (vit, resnet18):
         train(experiment(model))
     listed = list_adapters(runs_folder())
-    # In the order of their bases: a path comes before a name.
+    # Sorted by base model: a path comes before a name.
     assert [one.base for one in listed] == [str(vit), "ResNet18_Weights.IMAGENET1K_V1"]
     assert not any(one.problem for one in listed)
     assert [one.size for one in reversed(listed)] == pytest.approx(told, rel=0.2)
@@ -297,7 +297,7 @@ def test_an_adapter_on_images_goes_on_with_the_same_bits(
 
 
 def test_a_checkpoint_with_the_adapter_around_the_network_is_refused(vit: Path) -> None:
-    """As they were written before adapters had the names of the plain network."""
+    """Checkpoints had this format before adapters used the names of the plain network."""
     whole = train(experiment(vit))
     run = RunDirectory.create(runs_folder(), whole.config.read())
     state = torch.load(max(whole.checkpoints.iterdir()) / "state.pt", weights_only=True)

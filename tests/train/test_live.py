@@ -1,4 +1,4 @@
-"""What happens to a run while it goes: requests, full memory, numbers that are not finite."""
+"""Events during a run: requests, full memory, numbers that are not finite."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def wine(**train: Any) -> dict[str, Any]:
 
 
 def at(plan: Plan) -> Callable[[TrainingState], Iterator[Request]]:
-    """Requests by the update after which they come, each once."""
+    """A function that yields the requests planned for an update, each once."""
     left = {step: list(requests) for step, requests in plan.items()}
 
     def ask(state: TrainingState) -> Iterator[Request]:
@@ -197,7 +197,7 @@ def test_a_paused_run_obeys_the_system(bench: Make) -> None:
 
 
 class Small:
-    """Memory for so many rows: a network that is given more finds it full, as torch would say."""
+    """Memory for ``rows`` rows: a larger batch raises torch's out-of-memory error."""
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
@@ -284,7 +284,7 @@ def test_pieces_hold_every_row_once_in_order() -> None:
 
 
 class Poison:
-    """Makes the network's output NaN in the updates that are named (counted from 1)."""
+    """Makes the network's output NaN in the given updates (counted from 1)."""
 
     def __init__(self, *updates: int) -> None:
         self.updates = set(updates)
@@ -542,7 +542,7 @@ def test_a_disk_too_small_for_the_checkpoints_is_told_before_the_first_update(
 
 
 class Writer(nn.Module):
-    """A network that writes a text word by word for ever, as ``generate`` of transformers does."""
+    """A network that generates tokens without an end, like ``generate`` of transformers."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

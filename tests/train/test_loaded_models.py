@@ -1,4 +1,4 @@
-"""Adapters on one base share its network, and each says what it says alone."""
+"""Adapters with one base model share its network, and each gives its own answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORDS = ("good", "bad", "fine", "dull")
 def home(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, small_encoder: Path
 ) -> Path:
-    """One home for the module: its runs are made once, from an encoder that lies in it."""
+    """A home folder shared by the module: its runs are trained once, from an encoder inside it."""
     folder = tmp_path_factory.getbasetemp() / "sharing"
     monkeypatch.setenv("DLTUI_HOME", str(folder))
     shutil.copytree(small_encoder, folder / "base", dirs_exist_ok=True)
@@ -55,7 +55,7 @@ def finished(home: Path, name: str, labels: tuple[str, ...] = ("yes", "no"), **a
 
 @pytest.fixture
 def runs(home: Path) -> list[RunDirectory]:
-    """Unlike each other: in what they learned, where, and with which method."""
+    """Runs that differ in labels, target layers, and method."""
     return [
         finished(home, "small", r=2, target_modules=["query"]),
         finished(home, "other", labels=("no", "yes")),
@@ -66,7 +66,7 @@ def runs(home: Path) -> list[RunDirectory]:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The places from which whole networks were read."""
+    """The paths from which whole networks were loaded."""
     places: list[str] = []
     auto = transformers.AutoModelForSequenceClassification
     read = auto.from_pretrained

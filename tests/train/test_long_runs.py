@@ -1,4 +1,4 @@
-"""Runs of many updates: memory and log stay small."""
+"""Runs of many updates: bounded memory and log size."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_long_run_reports_more_rarely(bench: Make, hours: float, most: float) 
     made.state.position.seconds = hours * 3600
     made.trainer.run()
     trained = made.state.position.seconds - hours * 3600
-    # One at the first look, one at the end, and one before each evaluation is not counted.
+    # Not counted: one at the first check, one at the end, and one before each evaluation.
     reports = [event for event in made.of(Progress) if event.phase == "train"]
     assert len(reports) <= trained * most + 2
     assert reports[-1].step == 4000

@@ -1,4 +1,4 @@
-"""Layers with a fused adapter compute what peft's own layers do."""
+"""Layers with a fused adapter compute the same as peft's own layers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def pair(
 
 def learned(network: nn.Module, x: Tensor) -> list[Tensor]:
     """Output, gradient of the input, gradients of the adapter."""
-    torch.manual_seed(1)  # of the dropout
+    torch.manual_seed(1)  # seeds the dropout
     x = x.clone().requires_grad_()
     result = network(x)
     result.float().square().sum().backward()

@@ -1,4 +1,4 @@
-"""A package that adds a model, a task and a data source, installed as any other is."""
+"""A package that adds a model, a task and a data source, installed like any other."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ median_regression = plugin_of_a_test:MedianConfig
 
 @pytest.fixture(params=[SECTIONS, OF_VERSION_0_1], ids=["now", "written for 0.1"])
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """Variables with which a process finds the package."""
+    """Environment variables with which a process finds the package."""
     folder = tmp_path / "site"
     metadata = folder / "plugin_of_a_test-1.0.dist-info"
     metadata.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What finished runs say to new inputs, and the forms in which their models are given away."""
+"""Predictions of finished runs for new inputs, and the export formats of their models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.service import export, predict
 
 @pytest.fixture(autouse=True)
 def home(trained_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One home for the module: its runs are made once."""
+    """A home folder shared by the module: its runs are trained once."""
     monkeypatch.setenv("DLTUI_HOME", str(trained_home))
     return trained_home
 

@@ -1,4 +1,4 @@
-"""QLoRA: adapters on a base whose weights take four bits, trained for real on the CPU."""
+"""QLoRA: adapters on a base model with 4-bit weights, trained for real on the CPU."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def bert() -> nn.Module:
 
 
 def quantized(network: nn.Module, compute: Compute = EXACT, **fields: Any) -> nn.Module:
-    """The network with an adapter on four bits, in evaluation mode: nothing is dropped."""
+    """The network with an adapter on 4-bit weights, in evaluation mode, without dropout."""
     config = AdapterConfig(method="lora", quantization="nf4").model_copy(update=fields)
     adapted = with_adapter(network, config)
     compress_frozen(adapted, four_bits=True, compute=compute)
@@ -84,7 +84,7 @@ def test_a_layer_computes_with_the_weights_that_it_tells(layer: Any) -> None:
     plain = packed.plain()
     assert type(plain) is type(layer)
     x = torch.randn(4, 9, packed.in_features, requires_grad=True)
-    # An evaluation in between must not change it, as it does bitsandbytes' own layer on some CPUs.
+    # An evaluation in between must not change it, unlike bitsandbytes' own layer on some CPUs.
     with torch.no_grad():
         packed.eval()(x)
     ours, theirs = packed.train()(x), plain(x)
@@ -135,7 +135,7 @@ def test_pissa_is_made_of_the_weights_before_they_lose_digits() -> None:
     plain = quantized(llama())
     with torch.no_grad():
         whole = logits(llama().eval())
-        # What the adapter holds of the weights is not rounded.
+        # The part of the weights in the adapter is not rounded.
         assert (logits(network) - whole).norm() < (logits(plain) - whole).norm()
 
 
@@ -154,7 +154,7 @@ def test_autocast_reaches_the_layers() -> None:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small encoder with its tokenizer, as from the hub."""
+    """A small encoder with its tokenizer, as on the hub."""
     from engine.text.tokenizer import train_wordpiece, wordpiece_from
 
     folder = tmp_path_factory.mktemp("base")
@@ -265,7 +265,7 @@ def test_pages_need_cuda(base: Path, tmp_path: Path) -> None:
 
 
 def test_an_estimate_knows_of_four_bits(base: Path, tmp_path: Path) -> None:
-    # Matrices of 64 by 64: smaller ones keep 32 bits in the optimizer.
+    # Matrices of 64 by 64: smaller ones keep 32-bit optimizer states.
     config = experiment(base, tmp_path, adapter={"r": 64}, train={"optimizer": "adamw_8bit"})
     told = estimate(config)
     whole = estimate(config.override(["adapter.quantization=none", "train.optimizer=adamw"]))

@@ -1,4 +1,4 @@
-"""Whatever is registered trains: found by walking the registries, not by a list in this file."""
+"""Every registered combination trains: found by walking the registries, not by a list here."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SMALL = {
     "compute.device": "cpu",
     "compute.threads": 1,
 }
-"""Fields that keep a run short, wherever a combination has them."""
+"""Fields that shorten a run, if a combination has them."""
 
 COMBINATIONS = [
     pytest.param(task, model, data, id=f"{task}-{model}-{data}")
@@ -54,7 +54,7 @@ PRESETS = [preset for preset in list_presets() if preset.shipped]
 
 
 def fewer_rows(task: str) -> dict[str, float]:
-    """Not of a series, which is cut into windows."""
+    """Fewer rows of the data, except of a series, which is cut into windows."""
     if TASKS[task].domain == "time series":
         return {}
     return {"max_samples": 400, "validation_fraction": 0.05, "test_fraction": 0.05}
@@ -71,7 +71,7 @@ def small(values: dict[str, Any]) -> RunConfig:
 
 
 def assert_trained(run: RunDirectory) -> None:
-    """The run made two updates, has metrics, and what it left can be loaded."""
+    """The run made two updates, has metrics, and its model can be loaded."""
     history = read_history(run)
     assert run.status.state() is State.FINISHED
     assert isinstance(history.ending, Finished)

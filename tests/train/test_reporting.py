@@ -1,4 +1,4 @@
-"""What a run tells reaches others, and whatever they do, the run goes on."""
+"""A run's metrics reach the loggers, and no failure of a logger stops the run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TABLE = {
 
 
 def curves(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
-    """All that TensorBoard itself reads of a run."""
+    """All scalars that TensorBoard itself reads of a run."""
     from tensorboard.backend.event_processing.event_accumulator import (
         TENSORS,
         EventAccumulator,
@@ -66,7 +66,7 @@ def test_what_was_reported_before_is_not_reported_again() -> None:
     config = RunConfig.parse(TABLE)
     run = RunDirectory.create(runs_folder(), config)
     train(config, run)
-    train(config, run)  # goes on from the last checkpoint, where nothing is left to be done
+    train(config, run)  # resumes from the last checkpoint, with no updates left
     steps = [step for step, _ in curves(run)["validation/accuracy"]]
     assert len(steps) == 3
 
@@ -89,7 +89,7 @@ def test_a_missing_package_is_told_before_the_training_begins(
 
 
 class Breaking:
-    """Fails after a few reports."""
+    """A logger that fails after a few reports."""
 
     def __init__(self, session: RunSession) -> None:
         self.left = 2
@@ -122,7 +122,7 @@ def test_a_folder_that_cannot_be_made_does_not_harm_the_run() -> None:
 
 
 def records(content: bytes) -> Iterator[bytes]:
-    """What wandb keeps of a run that it has not sent: a log in the format of LevelDB."""
+    """The unsent records of a run in wandb's log, which has the format of LevelDB."""
     place, so_far = 7, b""
     while place + 7 <= len(content):
         if (left := 32768 - place % 32768) < 7:
@@ -131,7 +131,7 @@ def records(content: bytes) -> Iterator[bytes]:
         size, kind = struct.unpack("<HB", content[place + 4 : place + 7])
         so_far += content[place + 7 : place + 7 + size]
         place += 7 + size
-        if kind in (1, 4):  # whole, or the last part
+        if kind in (1, 4):  # a complete record, or its last part
             yield so_far
             so_far = b""
 
@@ -171,7 +171,7 @@ def test_wandb_is_told_losses_and_metrics_and_no_secret_is_written(
 def test_a_run_does_not_wait_for_somebody_to_log_in(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    pytest.importorskip("wandb").teardown()  # it asks once for how it is meant
+    pytest.importorskip("wandb").teardown()  # wandb reads its mode only once
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("WANDB_MODE", "online")
     monkeypatch.setenv("HOME", str(tmp_path))

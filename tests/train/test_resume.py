@@ -1,4 +1,4 @@
-"""A run that was ended by force goes on as if nothing had happened, to the last bit."""
+"""A killed run resumes as if it had not been interrupted, to the last bit."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ IMAGES = {
 
 
 def written_and_read(state: dict[str, Any]) -> dict[str, Any]:
-    """What a checkpoint makes of a state."""
+    """The state after saving and loading it as in a checkpoint."""
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
@@ -70,7 +70,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def timeless(state: dict[str, Any]) -> dict[str, Any]:
-    """A state without the one thing that may differ."""
+    """A state without its seconds, the only value that may differ."""
     return state | {"position": state["position"] | {"seconds": 0.0}}
 
 
@@ -98,7 +98,7 @@ def test_a_run_goes_on_from_any_update_with_the_same_bits(
 
 
 def long(**train: Any) -> RunConfig:
-    """Some hundred updates with a checkpoint every few."""
+    """Some hundred updates with a checkpoint every five."""
     values = copy.deepcopy(TABLE)
     values["train"] |= {"epochs": 12, "batch_size": 8, "save_steps": 5, "eval_steps": 60} | train  # type: ignore[operator]
     return RunConfig.parse(values)
@@ -112,7 +112,7 @@ def final_state(run: RunDirectory) -> dict[str, Any]:
 
 
 def await_step(handle: Handle, step: int) -> None:
-    """Wait until the run has told of an update from ``step`` on, or has ended."""
+    """Wait until the run has reported an update from ``step`` on, or has ended."""
     while handle.process.poll() is None:
         last = handle.run.events.last(Progress)
         if isinstance(last, Progress) and last.step >= step:
@@ -275,7 +275,7 @@ def test_a_checkpoint_without_its_manifest_is_none(tmp_path: Path) -> None:
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
     checkpoint.save(tmp_path, 1, {"x": torch.zeros(3)}, keep=2)
     if os.geteuid() == 0:
-        # Root may write anywhere; a file in the way stops even root.
+        # Root may write anywhere; a file in place of the folder stops even root.
         (tmp_path / ".step-000000002.writing").write_text("")
     else:
         tmp_path.chmod(0o500)
@@ -335,7 +335,7 @@ def test_what_a_killed_writer_left_does_not_pile_up(tmp_path: Path) -> None:
 
 
 def test_a_run_goes_on_with_the_words_that_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trained anew, a tokenizer may give the words of the data other numbers."""
+    """A tokenizer that is trained again may number the tokens of the data differently."""
     values = {
         "name": "words",
         "task": {"kind": "text_classification"},

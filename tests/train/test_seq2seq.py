@@ -1,4 +1,4 @@
-"""Translation and summarisation from data to written text, by the real engine."""
+"""Translation and summarization from data to generated text, by the real engine."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write_lines(path: Path, records: list[dict[str, Any]]) -> Path:
 
 @pytest.fixture
 def counting(tmp_path: Path) -> Path:
-    """Translations of all rows of four words, as the hub keeps them."""
+    """Translations of all rows of four words, in the format of the hub."""
     rows = itertools.product(WORDS, repeat=4)
     pairs = [{"en": " ".join(row), "fr": " ".join(WORDS[word] for word in row)} for row in rows]
     broken = [{"en": "six", "fr": None}, {"en": " ", "fr": "rien"}]
@@ -176,7 +176,7 @@ def tiny_bart(tokenizer: Any) -> Any:
 
 
 def stand_in(folder: Path, build: Callable[[Any], Any]) -> Path:
-    """A model as the hub has it."""
+    """A model in the format of the hub."""
     tokenizer = bpe_from(ending_texts(train_bpe([*WORDS, *WORDS.values()], 300)))
     torch.manual_seed(0)
     build(tokenizer).save_pretrained(folder)
@@ -190,7 +190,7 @@ def test_a_trained_model_goes_on_learning(
 ) -> None:
     path = stand_in(tmp_path / "base", build)
     run = train(config(counting, "task.prefix='to French: '", "train.epochs=6", base=path))
-    # To guess among all tokens costs 5.7 nats.
+    # Guessing among all tokens has a loss of 5.7 nats.
     assert (run.report.read() or {})["metrics"][TEST]["loss"] < 3
     [record] = predict.answer(run.id, ["one two three"])["records"]
     assert record["source"] == "one two three"
@@ -213,7 +213,7 @@ def test_lora_trains_queries_and_values_of_t5(counting: Path, tmp_path: Path) ->
 
 
 def t5_of_the_hub(folder: Path) -> Path:
-    """A tiny T5 with the kind of tokenizer that T5 has."""
+    """A tiny T5 with a tokenizer of T5's kind."""
     unigram = Tokenizer(models.Unigram())
     unigram.pre_tokenizer = pre_tokenizers.Metaspace()
     marks = ["<pad>", "</s>", "<unk>"]
@@ -305,7 +305,7 @@ def test_the_preset_for_dates_learns_them() -> None:
 @pytest.mark.data
 @pytest.mark.timeout(5400)
 def test_a_small_t5_translates_captions(real_data: Path) -> None:
-    """BLEU of sacrebleu on all 1,014 rows of validation, without beams; median of three seeds."""
+    """BLEU of sacrebleu on all 1,014 validation rows, greedy decoding; median of three seeds."""
     results = []
     for seed in range(3):
         changes = [f"data.path={real_data / 'multi30k'}", f"train.seed={seed}"]

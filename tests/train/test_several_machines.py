@@ -1,4 +1,4 @@
-"""Machines that train one network together: here each is a `dltui run` on the loopback."""
+"""Training on several nodes: each is a `dltui run` on the loopback interface."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LONG = ["train.epochs=100000", "train.eval_steps=50", "train.save_steps=20"]
 
 
 class Machines:
-    """Two of them with one process each, which share a folder."""
+    """Two nodes with one process each and a shared folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -48,7 +48,7 @@ class Machines:
             self.rendezvous = f"127.0.0.1:{free.getsockname()[1]}"
 
     def start(self, *changes: str) -> tuple[subprocess.Popen[str], ...]:
-        """The first one starts last: the others wait for it."""
+        """Start the main node last: the others wait for it."""
         more = ["train.nodes=2", f"train.rendezvous={self.rendezvous}"]
         config = RunConfig.parse(TABLE).override([*more, *changes])
         path = self._folder / "experiment.toml"
@@ -92,7 +92,7 @@ def wait_for(what: Callable[[], Any]) -> Any:
 
 
 def training(machines: Machines, step: int = 20) -> RunDirectory:
-    """The run, when it has made some updates."""
+    """The run, once it has made some updates."""
     wait_for(lambda: list(all_runs(runs_folder())))
     run = machines.run
     wait_for(lambda: any(one.step >= step for one in checkpoint.found(run.checkpoints)))
@@ -100,7 +100,7 @@ def training(machines: Machines, step: int = 20) -> RunDirectory:
 
 
 def processes(run: RunDirectory) -> dict[int, psutil.Process]:
-    """Those that train, by their ranks."""
+    """The training processes by rank."""
     found = {}
     for process in psutil.process_iter():
         try:
@@ -113,7 +113,7 @@ def processes(run: RunDirectory) -> dict[int, psutil.Process]:
 
 
 def alone(folder: Path, *changes: str) -> RunDirectory:
-    """The run that one process makes."""
+    """The run trained by one process."""
     config = RunConfig.parse(TABLE).override(changes)
     return train(config, RunDirectory.create(folder / "runs", config))
 
@@ -204,7 +204,7 @@ def test_a_machine_that_is_gone_ends_the_run_of_the_others(machines: Machines) -
 def test_the_system_ends_all_with_a_checkpoint_from_which_they_go_on(machines: Machines) -> None:
     programs = machines.start(*LONG)
     run = training(machines)
-    for program in programs:  # as Slurm does
+    for program in programs:  # like Slurm
         program.send_signal(signal.SIGTERM)
     assert [program.wait(60) for program in programs] == [143, 143]
     last = run.events.last()

@@ -1,4 +1,4 @@
-"""Several processes that train one network do what one process does, and die together."""
+"""Several processes train one network with the results of one process, and exit together."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TABLE = {
     "task": {"kind": "tabular_classification"},
     "data": {"kind": "builtin", "name": "breast-cancer"},
     "model": {"kind": "mlp", "hidden": [24], "dropout": 0.0, "normalization": "none"},
-    # Shares of a batch differ in size, and the last batch of an epoch is short.
+    # The processes' shares of a batch differ in size, and the last batch of an epoch is short.
     "train": {"epochs": 2, "batch_size": 51, "gradient_accumulation_steps": 3,
               "warmup_ratio": 0.2, "devices": 2},
     "compute": {"device": "cpu", "threads": 1},
@@ -79,13 +79,13 @@ def begun(handle: Handle, step: int = 20) -> list[psutil.Process]:
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """The run that one process makes of the table."""
+    """The run on the table, trained by one process."""
     config = RunConfig.parse(TABLE).override(["train.devices=1"])
     return train(config, RunDirectory.create(tmp_path_factory.mktemp("one") / "runs", config))
 
 
 def same(several: RunDirectory, one: RunDirectory, within: float = 1e-5) -> None:
-    """Hold the losses and metrics of two runs against each other."""
+    """Compare the losses and metrics of two runs."""
     assert several.status.state() is State.FINISHED
     for ours, theirs in zip(events(one, Evaluated), events(several, Evaluated), strict=True):
         assert theirs.metrics == pytest.approx(ours.metrics, abs=within)
@@ -109,7 +109,7 @@ def test_losses_metrics_and_weights_are_those_of_one_process(
     same(several, one)
     assert len(events(several, Evaluated)) == 3
     torch.testing.assert_close(weights(several), weights(one), atol=1e-5, rtol=1e-5)
-    # Only the first process writes the run; the others have a folder of their own.
+    # Only the main process writes the run; the others have a folder of their own.
     extra = {path.name for path in several.path.iterdir()} - {p.name for p in one.path.iterdir()}
     assert extra == {"log.txt", "ranks"}
     assert len(events(several, Started)) == len(events(several, Finished)) == 1
@@ -119,7 +119,7 @@ def test_losses_metrics_and_weights_are_those_of_one_process(
 
 
 def test_an_error_in_a_pass_that_needs_all_processes_tells_that_one_is_gone() -> None:
-    # As gloo raises it from within the network: no mistake of the program.
+    # The error that gloo raises from within the network; not a defect of the program.
     gone = (
         "[/__w/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:561] Connection closed by peer"
     )
@@ -142,7 +142,7 @@ WORDS = {
 def test_texts_of_unlike_lengths_count_by_their_words() -> None:
     one = ended(launch(RunConfig.parse(WORDS)))
     both = RunDirectory.create(runs_folder(), RunConfig.parse(WORDS).override(["train.devices=2"]))
-    # A tokenizer is not trained to the same numbers every time.
+    # Training a tokenizer again may number its tokens differently.
     shutil.copy(one.fitted, both.fitted)
     ended(start(both))
     for ours, theirs in zip(events(one, Evaluated), events(both, Evaluated), strict=True):
@@ -177,7 +177,7 @@ def test_a_process_that_dies_fails_the_run_with_its_own_error() -> None:
     last = run.events.last()
     assert isinstance(last, Failed)
     assert last.message == "Process 2 of 2 was ended by SIGKILL."
-    assert last.time - died < 30  # the promise, not the speed of a machine
+    assert last.time - died < 30  # the promised limit, not the speed of a machine
     assert not any(rank.is_running() and rank.status() != "zombie" for rank in ranks)
 
 

@@ -1,4 +1,4 @@
-"""A network that is shared out between processes learns what it would as a whole."""
+"""A network that is sharded between processes (FSDP) learns the same as a whole one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def begun(values: Mapping[str, Any], *changes: str) -> RunDirectory:
 
 
 def gone_on(run: RunDirectory, *changes: str) -> RunDirectory:
-    """Let a run go on with another configuration, as it would elsewhere."""
+    """Resume a run with another configuration, as on another machine."""
     run.config.write(run.config.read().override(changes))
     start(run).wait(240)
     return run
@@ -92,7 +92,7 @@ def test_a_checkpoint_is_gone_on_from_by_any_number_of_processes() -> None:
 
 @pytest.mark.slow
 def test_processes_without_a_row_of_a_batch_keep_the_others_company() -> None:
-    # Three rows for four processes; SGD, unlike AdamW, minds how large gradients are.
+    # Three rows for four processes; SGD, unlike AdamW, depends on the scale of gradients.
     changes = ["train.batch_size=3", "train.max_steps=9", "train.optimizer=sgd",
                "train.learning_rate=0.1", "train.max_grad_norm=0"]  # fmt: skip
     one = gone_on(begun(TABLE, *changes))
@@ -118,7 +118,7 @@ def language(folder: Path, **changes: Any) -> dict[str, Any]:
     [
         ({}, "float32", 1e-5),
         ({"method": "lora", "r": 4}, "float32", 1e-5),
-        # The frozen weights are in half the bytes; eight bits of mantissa are 4e-3 of each number.
+        # The frozen weights have half the bytes; eight bits of mantissa are 4e-3 of each number.
         ({"method": "lora", "r": 4, "init_lora_weights": "pissa"}, "bfloat16", 2e-2),
     ],
 )
@@ -128,7 +128,7 @@ def test_transformers_are_shared_out_layer_by_layer_with_adapters_or_without(
     values = language(tmp_path, adapter=adapter, compute=CPU | {"precision": precision})
     one = gone_on(begun(values))
     several = begun(values, "train.devices=2", "train.strategy=fsdp")
-    # A tokenizer is not trained to the same numbers every time.
+    # Training a tokenizer again may number its tokens differently.
     shutil.copy(one.fitted, several.fitted)
     gone_on(several)
     for ours, theirs in zip(evaluations(one), evaluations(several), strict=True):
@@ -141,7 +141,7 @@ def test_transformers_are_shared_out_layer_by_layer_with_adapters_or_without(
 
 
 def base_of(folder: Path) -> str:
-    """A decoder whose vocabulary is so large that losses are computed in chunks."""
+    """A decoder with a vocabulary so large that losses are computed in chunks."""
     tokenizer = bpe_from(train_bpe(VERSE * 9, 300))
     tokenizer.save_pretrained(folder)
     torch.manual_seed(1)

@@ -1,4 +1,4 @@
-"""Side by side with the Trainer of transformers: the same losses to four places."""
+"""Comparison with the Trainer of transformers: the same losses to four places."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ RESNET = DIGITS | {"model": {"kind": "torchvision", "name": "resnet18"}}
 
 
 class Rows(torch.utils.data.Dataset[int]):
-    """Numbers of rows, as many as there are samples."""
+    """Indices of rows, as many as there are samples."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -62,7 +62,7 @@ class Rows(torch.utils.data.Dataset[int]):
 
 
 class SameOrder(Trainer):
-    """Gets the batches of our epochs instead of drawing its own."""
+    """A Trainer that gets the batches of our epochs instead of sampling its own."""
 
     epochs: list[list[dict[str, torch.Tensor]]]
 
@@ -71,7 +71,7 @@ class SameOrder(Trainer):
 
 
 class Epochs:
-    """A loader that gives another list of batches each time."""
+    """A loader that returns another list of batches each epoch."""
 
     def __init__(self, epochs: list[list[dict[str, torch.Tensor]]]) -> None:
         self._epochs = iter(epochs)
@@ -86,7 +86,7 @@ class Epochs:
 
 
 class WithLoss(nn.Module):
-    """A network of torchvision, called as the Trainer of transformers calls its own."""
+    """A network of torchvision with the interface that the Trainer of transformers expects."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class WithLoss(nn.Module):
 
 
 class Ours:
-    """Task, data, and network of a configuration, before they are trained."""
+    """Task, data, and network of a configuration, before training."""
 
     def __init__(self, values: dict[str, Any], decay: float = DECAY) -> None:
         train = {"epochs": EPOCHS, "batch_size": BATCH, "learning_rate": RATE,
@@ -124,7 +124,7 @@ class Ours:
         ]
 
     def losses(self) -> list[float]:
-        """The loss of every update that our trainer makes."""
+        """The loss of every update of our trainer."""
         losses: list[float] = []
 
         def recorded(network: Any, batch: Batch) -> torch.Tensor:
@@ -144,7 +144,7 @@ class Ours:
 
 def their_losses(network: Any, epochs: list[list[dict[str, Any]]], decay: float,
                  folder: Path) -> list[float]:  # fmt: skip
-    """The loss of every update that the Trainer of transformers makes."""
+    """The loss of every update of the Trainer of transformers."""
     theirs = SameOrder(
         model=network,
         args=TrainingArguments(
@@ -197,7 +197,7 @@ def test_losses_on_images_are_those_of_the_trainer_of_transformers(tmp_path: Pat
 
 
 def test_losses_of_a_network_of_torchvision_are_the_same_too(tmp_path: Path) -> None:
-    # That trainer lets the weights of batch norms decay, which ours does not.
+    # That trainer applies weight decay to batch norms, ours does not.
     ours = Ours(RESNET, decay=0.0)
     other = WithLoss(copy.deepcopy(ours.network))
     epochs = ours.epochs(lambda images: {"pixel_values": images})

@@ -1,4 +1,4 @@
-"""Sweeps with real runs: searched to the end, stopped, killed and taken up again."""
+"""Sweeps with real runs: completed, stopped, killed and resumed."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_stopped_sweep_keeps_what_it_has(home: Path) -> None:
 
 @pytest.mark.slow
 def test_a_hopeless_trial_is_pruned(home: Path) -> None:
-    """The fifth, since the median needs four that went to their end."""
+    """The fifth trial, since the median needs four complete ones."""
     rates = {"train.learning_rate": "1e-2,1.1e-2,1.2e-2,1.3e-2,1e-9"}
     made = sweep(home, rates, "train.epochs=12", sampler="grid")
     assert made.start().wait(PATIENCE_SECONDS) == 0

@@ -1,4 +1,4 @@
-"""Rows of tables are learned from end to end, whatever is wrong with them."""
+"""Training on tables from end to end, whatever is wrong with them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def write(folder: Path, columns: dict[str, list[Any]], name: str = "rows.json") 
 
 
 def rows(count: int = 60) -> dict[str, list[Any]]:
-    """A table with something of everything; ``y`` can be learned."""
+    """A table with every kind of column; ``y`` can be learned."""
     return {
         "id": list(range(count)),
         "size": [None if i % 11 == 0 else i * 37 % 100 / 10 for i in range(count)],

@@ -1,4 +1,4 @@
-"""Tokenised data is kept by its content."""
+"""Tokenized data is cached by its content."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEXTS = pa.table({"text": [f"text {number}" for number in range(300)]})
 
 
 class Counting:
-    """Encodes a text as its length, and counts how many it was given."""
+    """Encodes a text as its length, and counts the encoded rows."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -29,7 +29,7 @@ class Counting:
 
 
 def rows_encoded(table: pa.Table, *key: object) -> int:
-    """How many rows had to be encoded."""
+    """The number of rows that had to be encoded."""
     encode = Counting()
     reported: list[Event] = []
     samples = encoded(table, encode, key, reported.append)

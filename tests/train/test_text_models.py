@@ -1,4 +1,4 @@
-"""Transformers of many kinds, as local stand-ins of what the hub has; and what cannot be had."""
+"""Transformers of many architectures, as local stand-ins for the hub's; and missing models."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Callable[[str], Path]:
-    """Makes a folder with a small model of an architecture."""
+    """Save a small model of an architecture into a folder."""
 
     def make(kind: str) -> Path:
         folder = tmp_path / kind

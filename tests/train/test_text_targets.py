@@ -1,4 +1,4 @@
-"""What shipped presets on text must reach on real data: the median of three seeds."""
+"""Target metrics of shipped presets on real text data: the median of three seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tasks on text end to end: train, export, predict, go on from a finished run."""
+"""The tasks on text end to end: train, export, predict, fine-tune a finished run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def predictions(run: RunDirectory, table: pa.Table) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def reviews(tmp_path: Path) -> Path:
-    """300 reviews that one word decides, with some rows that cannot be used."""
+    """300 reviews whose label depends on one word, and some unusable rows."""
     made = random.Random(0)
     path = tmp_path / "reviews.csv"
     with path.open("w", newline="") as file:

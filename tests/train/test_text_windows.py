@@ -1,4 +1,4 @@
-"""Long texts in windows: whatever the width, a network that knows the tokens gets every answer."""
+"""Long texts in windows: at any width, a network that knows the tokens gets every answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 class Knowing(nn.Module):
-    """Says what the targets of its batch are."""
+    """A network that returns the targets of its batch."""
 
     def __init__(self, batch: Batch) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Knowing(nn.Module):
 
 
 def oracle_metrics(path: Path, max_length: int, stride: int) -> tuple[dict[str, float], int]:
-    """Metrics of a network that knows all tokens, and the number of windows a question."""
+    """Metrics of a network that knows all tokens, and the number of windows per question."""
     config = RunConfig.parse({
         "task": {"kind": "question_answering", "max_length": max_length, "doc_stride": stride,
                  "max_answer_length": 200},
@@ -60,7 +60,7 @@ def oracle_metrics(path: Path, max_length: int, stride: int) -> tuple[dict[str, 
 @pytest.mark.parametrize(("max_length", "stride"), [(512, 128), (160, 50)])
 def test_every_answer_of_xquad_comes_back(real_data: Path, max_length: int, stride: int) -> None:
     metrics, windows = oracle_metrics(real_data / "xquad.en.json", max_length, stride)
-    # A few answers are parts of words, which no tokenizer of words can tell apart.
+    # A few answers are parts of words, which no word tokenizer can separate.
     assert metrics["exact_match"] > 0.98
     assert metrics["f1"] > 0.99
     assert windows >= (2 if max_length < 200 else 1)
@@ -90,7 +90,7 @@ def test_questions_without_an_answer_are_given_none(tmp_path: Path) -> None:
         (0, 8, (0, 2)),
         (5, 7, (2, 2)),  # a part of a word is the whole word
         (0, 9, (0, 3)),
-        (7, 12, None),  # goes on behind the window
+        (7, 12, None),  # continues after the window
         (-1, -1, None),
     ],
 )
@@ -134,7 +134,7 @@ def test_windows_of_a_question_stay_together_in_order(real_data: Path) -> None:
 
 
 class KnowingTags(nn.Module):
-    """Says the tag that each token of its batch has; of tokens that count for nothing, the last."""
+    """A network that returns the tag of each token of its batch; the last tag if ignored."""
 
     def __init__(self, batch: Batch) -> None:
         super().__init__()

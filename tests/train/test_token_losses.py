@@ -1,4 +1,4 @@
-"""The loss over a vocabulary in chunks: the same numbers from less memory."""
+"""The loss over a vocabulary in chunks: the same values with less memory."""
 
 from __future__ import annotations
 

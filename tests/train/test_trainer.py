@@ -1,4 +1,4 @@
-"""The loop: what an update is, when it evaluates, saves, listens and ends."""
+"""The training loop: updates, evaluations, checkpoints, requests and the end."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_the_best_weights_are_the_ones_that_are_kept() -> None:
 
 
 def once(action: str, step: int) -> Callable[[TrainingState], Iterator[Request]]:
-    """Ask for ``action`` when the run has made ``step`` updates."""
+    """A function that requests ``action`` once the run has made ``step`` updates."""
     left = [Request(action)]
 
     def ask(state: TrainingState) -> Iterator[Request]:

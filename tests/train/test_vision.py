@@ -1,4 +1,4 @@
-"""Images from end to end: read, learned, measured, kept and asked again."""
+"""Images from end to end: loading, training, evaluation, saving and prediction."""
 
 from __future__ import annotations
 

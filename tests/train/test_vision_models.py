@@ -1,4 +1,4 @@
-"""Networks for images: new ones, those that were trained before, and parts that stay frozen."""
+"""Networks for images: new ones, pre-trained ones, and frozen parts."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_an_image_that_is_too_small_says_so() -> None:
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Tensor]:
-    """Weights for ResNet-18 where torch keeps what it has downloaded, in the same form."""
+    """Weights for ResNet-18 in torch's download folder, in the same format."""
     torch.manual_seed(1)
     state: dict[str, Tensor] = models.resnet18().state_dict()
     folder = tmp_path / "torch" / "hub" / "checkpoints"
@@ -188,7 +188,7 @@ def test_heads_that_do_not_divide_the_width_say_so() -> None:
 
 
 def stand_in(folder: Path, architecture: Any) -> Path:
-    """A small model of the same architecture as those of the hub, with another head."""
+    """A small model with the architecture of those on the hub, with another head."""
     network = transformers.AutoModelForImageClassification.from_config(architecture)
     network.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(
@@ -238,7 +238,7 @@ def test_a_vit_takes_in_other_sizes_than_it_was_trained_on(tmp_path: Path) -> No
 def test_a_model_that_cannot_be_had_says_so(
     path: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The library reads the variable only once, which may have been before this test.
+    # The library reads the variable only once, perhaps before this test.
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(TrainingError, match=said):
         preprocessing_of(MODELS.parse({"kind": "image_transformer", "path": path}))
@@ -255,7 +255,7 @@ def test_an_exported_vit_is_read_by_transformers_too(tmp_path: Path) -> None:
     run = train(RunConfig.parse(values))
     _, _, network = load_exported(run.model, torch.device("cpu"))
     theirs = transformers.AutoModelForImageClassification.from_pretrained(run.model)
-    # Laid out as ours is, or the first layer has another kernel and its sums another last bit.
+    # In our memory layout; otherwise the first layer uses another kernel, whose last bit differs.
     theirs = theirs.eval().to(memory_format=torch.channels_last)
     images = torch.rand(2, 1, 8, 8)
     with torch.inference_mode():
@@ -287,7 +287,7 @@ TINY_VIT = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 3,
 
 
 def kept_and_gradients(network: nn.Module) -> tuple[int, list[Tensor]]:
-    """Bytes that wait for the way back, and what comes of it."""
+    """Bytes saved for the backward pass, and the gradients."""
     kept = {p.untyped_storage().data_ptr() for p in network.parameters()}
     seen: dict[int, int] = {}
 

@@ -1,4 +1,4 @@
-"""What the environment tells about the terminal."""
+"""Capabilities of the terminal, as detected from the environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions to the process beside the terminal: answered, refused, dropped, survived."""
+"""Requests to the helper process: answered, refused, superseded, and after a crash."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_question_that_waits_gives_way_to_a_newer_one_of_its_kind(
     for thread in threads:
         thread.start()
         asked.acquire()
-        sent.wait()  # the first is on its way, the others wait for their turn
+        sent.wait()  # the first request is sent, the others are pending
     process.resume()
     for thread in threads:
         thread.join()

@@ -1,4 +1,4 @@
-"""Tags, notes and pins: kept beside the run, harmless, never a reason to fail."""
+"""Tags, notes and pins: stored beside the run, sanitized, never a reason to fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests are matched with the answers of the run, and their values are checked."""
+"""Requests are matched with the run's answers, and their values are validated."""
 
 from __future__ import annotations
 

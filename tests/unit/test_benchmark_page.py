@@ -1,4 +1,4 @@
-"""The tables of the benchmarks are what was measured, and say so where nothing was."""
+"""The tables of the benchmarks contain the measured results, and mark missing ones."""
 
 from __future__ import annotations
 

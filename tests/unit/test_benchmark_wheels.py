@@ -1,4 +1,4 @@
-"""A machine without a network gets the packages that it lacks from a folder of wheels."""
+"""A machine without network gets missing packages from a folder of wheels."""
 
 from __future__ import annotations
 

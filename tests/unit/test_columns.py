@@ -1,4 +1,4 @@
-"""Columns are typed by their values, and values become numbers that a network can take."""
+"""Columns are typed by their values, and encoded as numbers for a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands of ``dltui``: what they print, what they return, what they leave alone."""
+"""The commands of ``dltui``: their output, exit status, and the files that they leave unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs side by side: what differs, what is best, and the files that are made of it."""
+"""Comparison of runs: differences, best values, and the exported files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one schema: what it refuses, in which words, and what it keeps."""
+"""The configuration schema: the values it refuses, its messages, and the values it saves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CoNLL files as people have them."""
+"""CoNLL files as they occur in practice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plain word about a training, and none where nothing is amiss."""
+"""A diagnosis of a training, and none if nothing is wrong."""
 
 from __future__ import annotations
 

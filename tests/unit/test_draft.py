@@ -1,4 +1,4 @@
-"""The experiment being composed: what follows from a choice, what is wrong, what changed."""
+"""The draft of an experiment: consequences of a choice, problems, and changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tui.screens.new_run.sections import applies, sections_of
 
 
 def drafts() -> Iterator[Draft]:
-    """A draft for every task with every model and every source of data that suits it."""
+    """A draft for every task with every model and every data source that suits it."""
     for task in TASKS:
         for section in ("model", "data"):
             for kind in choices.kinds(section, task):
@@ -196,7 +196,7 @@ def test_any_list_is_read_back_from_its_text(value: str) -> None:
 
 
 def typed(command: str) -> RunConfig:
-    """The configuration that ``dltui run`` makes of a command."""
+    """The configuration that ``dltui run`` parses from a command line."""
     program, verb, preset, *assignments = shlex.split(command)
     assert (program, verb) == ("dltui", "run")
     return load_preset(find_preset(preset), assignments)

@@ -1,4 +1,4 @@
-"""`dltui doctor` says when the NVIDIA driver does not suit torch's build."""
+"""`dltui doctor` reports an NVIDIA driver that does not match torch's build."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECENT = Driver("550.54.15", "12.4")
         (None, None, False),
         (RECENT, "12.4", True),
         (RECENT, "11.8", True),
-        # Built for AMD's GPUs, or the driver is not torch's matter.
+        # Built for AMD's GPUs, or the driver is unrelated to torch.
         (RECENT, None, True),
     ],
 )

@@ -1,4 +1,4 @@
-"""Entities are those that seqeval finds, and are scored as seqeval scores them."""
+"""Entities equal those of seqeval, and so do their scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What evaluators keep of any number of batches, and what they find among them."""
+"""Evaluators gather any number of batches, and find the worst rows among them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def batches(count: int) -> Iterator[Batch]:
 def test_what_was_gathered_comes_in_the_order_of_the_batches() -> None:
     gathered = Gathered()
     for number in range(40):
-        gathered.add(torch.full((1 << 17,), number))  # 2^20 bytes: some leave the device before
+        gathered.add(torch.full((1 << 17,), number))  # 2^20 bytes: some are moved off the device
     assert gathered.joined()[:: 1 << 17].tolist() == list(range(40))
 
 

@@ -1,4 +1,4 @@
-"""Events survive what happens to files."""
+"""Events survive damage to their file."""
 
 from __future__ import annotations
 

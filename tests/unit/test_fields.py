@@ -1,4 +1,4 @@
-"""What fields tell about themselves."""
+"""Specifications of the configuration's fields."""
 
 from __future__ import annotations
 

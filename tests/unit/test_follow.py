@@ -1,4 +1,4 @@
-"""To catch up with a long run: what is left out would not be seen."""
+"""Catching up with a long run skips only events that would not be shown."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def training(first: int, last: int) -> Iterator[Event]:
 
 
 def both(path: Path, events: Iterable[Event]) -> tuple[History, History]:
-    """The state from all events, and that of one who catches up."""
+    """The state from all events, and the state after catching up."""
     kept = list(events)
     path.write_text("".join(encode(event) + "\n" for event in kept))
     whole, quick = History(), History()

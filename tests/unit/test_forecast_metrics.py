@@ -1,4 +1,4 @@
-"""Errors of forecasts agree with scikit-learn and with what can be worked out by hand."""
+"""Errors of forecasts agree with scikit-learn and with values computed by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCALES = Scales(("a", "b"), (10.0, -3.0), (2.0, 5.0), (1.5, 0.5))
 
 
 class Fixed(nn.Module):
-    """Says what it is told to."""
+    """A network that returns the given forecasts."""
 
     def __init__(self, forecasts: list[torch.Tensor]) -> None:
         super().__init__()

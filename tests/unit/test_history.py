@@ -1,4 +1,4 @@
-"""The reducer: exact over interruptions, bounded however long the run."""
+"""The reducer: exact after interruptions, bounded for runs of any length."""
 
 from __future__ import annotations
 

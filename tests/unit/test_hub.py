@@ -1,4 +1,4 @@
-"""The hub, as far as it can be tried without a network: local stand-ins and clear refusals."""
+"""The hub, as far as it can be tested without network: local stand-ins and clear refusals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from engine.errors import DataError
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Path:
-    """A folder in the form in which the hub keeps data sets."""
+    """A folder in the hub's format of data sets."""
     features = datasets.Features(
         {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])}
     )
@@ -64,7 +64,7 @@ def test_an_unknown_configuration_says_which_there_are(stand_in: Path) -> None:
 
 
 def test_without_network_the_built_in_data_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The libraries read the variable only once, which may have been before this test.
+    # The libraries read the variable only once, perhaps before this test.
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(DataError, match=r"not on this machine.*Built-in data needs no network"):
         load_data(HubConfig(name="stanfordnlp/imdb"))
@@ -87,7 +87,7 @@ ANSWERS = {
 
 
 class Hub(BaseHTTPRequestHandler):
-    """Refuses everything, as the hub does."""
+    """Refuses every request, as the hub does."""
 
     def do_GET(self) -> None:
         name = next((name for name in ANSWERS if name in self.path), "a/missing")
@@ -101,12 +101,12 @@ class Hub(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What is said of each name, by a process that believes the server to be the hub."""
+    """The error message for each name, from a process that takes the server for the hub."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     code = """

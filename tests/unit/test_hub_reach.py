@@ -1,4 +1,4 @@
-"""Nobody waits for a hub that cannot be reached; one that answers, however badly, is asked."""
+"""An unreachable hub causes no waiting; one that answers, even with an error, is used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.hub_reach import offline_where_unreachable
 
 
 class Unwell(BaseHTTPRequestHandler):
-    """A server that is there, but of no use now."""
+    """A server that is reachable but unavailable."""
 
     asked = 0
 
@@ -26,7 +26,7 @@ class Unwell(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def nobody() -> str:
-    """An address where nobody listens."""
+    """An address without a server."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def asked(endpoint: str, monkeypatch: pytest.MonkeyPatch, offline: bool = False) -> bool:
-    """Whether the hub's library is told to stay offline."""
+    """Whether the hub's library is set to stay offline."""
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
     with offline_where_unreachable():

@@ -1,4 +1,4 @@
-"""Images of every kind become arrays of one size, or are refused with a reason."""
+"""Images of every format become arrays of one size, or are refused with a reason."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_what_is_transparent_becomes_white() -> None:
 def test_a_photograph_is_turned_upright() -> None:
     image = Image.fromarray(np.repeat([[255, 0]], 2, 0).astype(np.uint8))
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned by a quarter
+    exif[0x0112] = 6  # rotated by 90 degrees
     read = decode(stored(image, "PNG", exif=exif), 2, 1)[..., 0]
     assert read.tolist() == [[255, 255], [0, 0]]
 

@@ -1,4 +1,4 @@
-"""Augmentation depends on its generator alone, and does what its fields say."""
+"""Augmentation depends on its generator only, and follows its fields."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def augmented(batch: Tensor, seed: int = 0, **fields: Any) -> Tensor:
 def test_each_change_is_the_same_for_the_same_generator(field: str, channels: int) -> None:
     batch = images(channels)
     first = augmented(batch, **{field: ALL[field]})
-    torch.rand(100)  # global random numbers have no say
+    torch.rand(100)  # the global random state has no influence
     assert torch.equal(first, augmented(batch, **{field: ALL[field]}))
     assert not torch.equal(first, augmented(batch, seed=1, **{field: ALL[field]}))
     assert first.shape == batch.shape

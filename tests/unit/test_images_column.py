@@ -1,4 +1,4 @@
-"""The image column, however the data holds it, and no image copied on the way."""
+"""The image column in every format of data, without copies of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shipped presets on images can be read, and keep what they say."""
+"""The shipped presets on images can be loaded, and keep their settings."""
 
 from __future__ import annotations
 

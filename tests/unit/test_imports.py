@@ -1,4 +1,4 @@
-"""What gets loaded, seen in a clean interpreter: the terminal must be quick and small."""
+"""Modules loaded in a clean interpreter: the terminal must start quickly and stay small."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs for clusters are what the clusters' own formats say, whatever is in an experiment."""
+"""Cluster jobs follow the clusters' own formats, whatever text is in an experiment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def job(**changes: Any) -> Job:
 
 
 def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script with a program that shows the experiment in place of ``dltui``."""
+    """Run a script with a program in place of ``dltui`` that prints the experiment."""
     fake = folder / "bin" / "dltui"
     fake.parent.mkdir()
     fake.write_text(
@@ -57,7 +57,7 @@ def test_a_batch_script_asks_for_the_machine() -> None:
     assert {"--gpus-per-node=a100:2", "--cpus-per-task=8", "--mem=64G", "--time=1-01:30:00",
             "--partition=gpu", "--account=lab", "--job-name=digits-1-x", "--requeue",
             } <= {*options}  # fmt: skip
-    # Slurm reads them up to the first command only.
+    # Slurm reads its options up to the first command only.
     lines = text.splitlines()
     last = max(n for n, line in enumerate(lines) if line.startswith("#SBATCH"))
     assert all(line.startswith("#") for line in lines[:last])
@@ -127,7 +127,7 @@ def test_a_kubernetes_job_carries_the_experiment_and_keeps_its_runs() -> None:
     assert container["resources"]["limits"] == {"cpu": "8", "memory": "64G", "nvidia.com/gpu": "2"}
     volumes = {volume["name"] for volume in pod["volumes"]}
     assert {mount["name"] for mount in container["volumeMounts"]} == volumes
-    assert pod["restartPolicy"] == "Never"  # what a podFailurePolicy asks for
+    assert pod["restartPolicy"] == "Never"  # as a podFailurePolicy requires
     assert made["spec"]["activeDeadlineSeconds"] == 1530 * 60
     name = made["metadata"]["name"]
     assert len(name) <= 63

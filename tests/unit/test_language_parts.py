@@ -1,4 +1,4 @@
-"""Texts become blocks and instructions of which the right tokens are learned."""
+"""Texts become blocks and instructions; the loss counts the right tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables that are too large for memory give the same rows, labels and batches as small ones."""
+"""Tables larger than memory give the same rows, labels and batches as small ones."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_epoch_has_every_row_once_in_batches_of_one_size(count: int, batch_si
     rows = torch.cat([batch.targets for batch in batches])
     assert sorted(rows.tolist()) == list(range(count))
     sizes = [len(batch.targets) for batch in batches]
-    # As everywhere, a single left-over row joins the batch before it.
+    # A single left-over row joins the batch before it, as with every source.
     assert sizes == [len(part) for part in super(MappedSource, made).plan(batch_size)]
     assert sizes == list(map(len, plan))
     assert torch.equal(torch.cat([b.inputs["numeric"][:, 0] for b in batches]).long(), rows)

@@ -1,4 +1,4 @@
-"""What is sent again of a line, and how texts fill the cells of a column."""
+"""Redrawn parts of a line, and texts that fill the cells of a column."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def strip(pieces: list[tuple[str, str]]) -> Strip:
 
 
 def cells(line: Strip) -> list[tuple[str, int, object]]:
-    """Of each cell the character, which part of it this is, and the style."""
+    """The character, the part of the character, and the style of each cell."""
     return [
         (one, part, style)
         for text, style, _ in line

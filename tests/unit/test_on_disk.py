@@ -1,4 +1,4 @@
-"""Tables that are too large for memory lie on the disk, in files without names."""
+"""Tables larger than memory are stored on the disk, in unnamed files."""
 
 from __future__ import annotations
 

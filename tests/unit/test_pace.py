@@ -1,4 +1,4 @@
-"""What a watching screen sends is spread over time, more so over a slow connection."""
+"""Redraws of a watching screen are spread over time, more so over a slow connection."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tui.screens.monitor.throttle import Pace
 
 
 def times(part: str, slow: bool) -> int:
-    """How often a part is painted within a minute of two looks a second."""
+    """The number of redraws of a part in a minute of two polls a second."""
     pace = Pace()
     return sum(pace.due(part, tick / 2, slow) for tick in range(120))
 

@@ -1,4 +1,4 @@
-"""Nothing in a text from outside may reach a terminal as a command."""
+"""No text from outside reaches a terminal as a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presets: the shipped ones are whole, the user's own are safe."""
+"""Presets: the shipped ones are complete, the user's own are safe."""
 
 from __future__ import annotations
 

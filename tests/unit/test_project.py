@@ -1,4 +1,4 @@
-"""What is promised about the project's own files."""
+"""Promises about the project's own files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of every format and quality become tables, or a sentence that says what is wrong."""
+"""Files of every format and quality become tables, or a sentence says what is wrong."""
 
 from __future__ import annotations
 

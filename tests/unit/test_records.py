@@ -1,4 +1,4 @@
-"""What a model answered is written by the form of its records."""
+"""Predictions are written in the format of their records."""
 
 from __future__ import annotations
 

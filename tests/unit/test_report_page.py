@@ -1,4 +1,4 @@
-"""A run as a page: complete, and harmless whatever its texts hold."""
+"""The page of a run: complete, and with all texts escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a followed run looks like on a terminal and in a log file."""
+"""Output of a followed run on a terminal and in a log file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which run is gone on with."""
+"""The selection of the run to resume."""
 
 from __future__ import annotations
 

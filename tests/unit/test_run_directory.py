@@ -1,4 +1,4 @@
-"""Where a run stands, told from its files and from real processes."""
+"""The state of a run, derived from its files and from real processes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 @pytest.fixture
 def holder(run: RunDirectory) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that works on the run and says nothing."""
+    """A process that works on the run without writing events."""
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(run.path)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"held\n"
@@ -200,7 +200,7 @@ def test_within_one_process_a_run_is_held_once_too(run: RunDirectory) -> None:
     with run.lock.hold():
         with pytest.raises(RunError), RunDirectory(run.path).lock.hold():
             pass
-        # The failed try must not have given the lock away.
+        # The failed attempt must not have released the lock.
         refused = subprocess.run(
             [sys.executable, "-c", HOLD, str(run.path)], capture_output=True, text=True
         )

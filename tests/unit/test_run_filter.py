@@ -1,4 +1,4 @@
-"""The filter of the history: words, fields and metrics, each part a condition."""
+"""The filter of the list: words, fields and metrics, each part a condition."""
 
 from __future__ import annotations
 

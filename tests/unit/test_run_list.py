@@ -1,4 +1,4 @@
-"""The list of runs: what it reads, what it remembers, and what makes it read again."""
+"""The list of runs: the files it reads, its index, and the changes that make it read again."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from engine.runs.trash import discard, empty, restore, trash_folder
 
 INDEX = ".index.json"
 TITLE = "title = '''\n[model]\nkind = \"resnet18\"\n'''"
-"""A text that looks like a section."""
+"""A string that looks like a section."""
 LONG = 103
-"""Runs of a list that is long enough for an index."""
+"""Number of runs in a list that is long enough for an index."""
 
 
 def make(folder: Path, name: str, events: Iterable[Event] = ()) -> RunDirectory:
@@ -70,7 +70,7 @@ def long_list(folder: Path) -> list[RunDirectory]:
 
 
 def read_twice(folder: Path) -> list[RunSummary]:
-    """By a list that has the index of an earlier one."""
+    """Read the list twice; the second time with the index of the first."""
     list_runs(folder)
     return list_runs(folder)
 

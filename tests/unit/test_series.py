@@ -1,4 +1,4 @@
-"""Tables become regular series, and what had to be mended is said."""
+"""Tables become regular series, and repairs are reported."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_times_without_a_grid_count_as_one_step_each() -> None:
     ],
 )
 def test_dates_are_understood_in_many_spellings(texts: list[str]) -> None:
-    # Day or month first cannot be told from three rows; a month of them shows it.
+    # Three rows do not show whether the day or the month comes first; a month of rows does.
     more = texts
     if texts[0] in ("01.03.2024", "1/3/2024"):
         separator = texts[0].strip("0123456789")[0]

@@ -1,4 +1,4 @@
-"""Rows that are set aside: each once, in the right shares, the same for the same seed."""
+"""Rows of the splits: each once, in the right shares, the same for the same seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact match and F1 by the definition of SQuAD, and files in its form."""
+"""Exact match and F1 by the definition of SQuAD, and files in its format."""
 
 from __future__ import annotations
 

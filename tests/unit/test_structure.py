@@ -1,7 +1,7 @@
-"""The structure of the code: who imports whom, and that every module named in a text exists.
+"""The structure of the code: no circular imports, and every module named in a string exists.
 
-The direction of imports between rooms is held by import-linter (``make lint``); here are circles
-between single files, and names in strings, which no linter follows.
+Import-linter checks the direction of imports between rooms (``make lint``). These tests check for
+circles between single files, and names in strings, which no linter follows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _REFERENCE = re.compile(r":(?:mod|class|func|data|meth|attr):`~?((?:engine|tui)\
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Modules that a file imports anywhere: also in functions, and for type checkers alone."""
+    """Modules that a file imports anywhere: also in functions, and for type checkers only."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -43,7 +43,7 @@ def strings(path: Path) -> Iterator[str]:
 
 
 def exists(dotted: str) -> bool:
-    """Whether a dotted name leads to something, as ``package.module.Class.method``."""
+    """Whether a dotted name exists, as ``package.module.Class.method``."""
     parts = dotted.split(".")
     for count in range(len(parts), 0, -1):
         if (name := ".".join(parts[:count])) in MODULES:
@@ -67,7 +67,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 
 
 def test_every_module_that_a_string_names_exists() -> None:
-    old = ROOT / "engine/config/moved.py"  # names that are gone
+    old = ROOT / "engine/config/moved.py"  # old names
     named = {
         text
         for path in MODULES.values()

@@ -1,4 +1,4 @@
-"""What a sweep may try, read from texts."""
+"""The search space of a sweep, parsed from texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pieces between texts and batches: columns, labels, padding, lengths, words, answers."""
+"""The parts between texts and batches: columns, labels, padding, lengths, words, answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_text_is_found_by_its_name_or_its_length() -> None:
 def test_the_label_is_found_by_its_name_its_notes_or_as_the_only_column_with_few_values() -> None:
     assert find_label(REVIEWS.append_column("Label", [["x", "y"]]), ["story"]) == "Label"
     assert find_label(REVIEWS.select(["story", "stars"]), ["story"]) == "stars"
-    # The only one that can hold classes is asked for no name, however many values it has.
+    # The only column that can hold classes needs no known name, however many values it has.
     verdicts = pa.table({"story": ["a b"] * 9, "verdict": list("abcdefghi"), "price": [0.5] * 9})
     assert find_label(verdicts, ["story"]) == "verdict"
     assert find_label(pa.table({"story": ["a"], "genres": [["x", "y"]]}), ["story"]) == "genres"

@@ -1,4 +1,4 @@
-"""Texts from texts: the columns, the batches, what is written, and how it is judged."""
+"""Texts from texts: the columns, the batches, the generated text, and its metrics."""
 
 from __future__ import annotations
 

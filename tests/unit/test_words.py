@@ -1,4 +1,4 @@
-"""Texts that users read use the terms of the field, not words of our own for them."""
+"""Texts for users use the terms of the field."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ NOT_SAID = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""The right-hand column of the glossary in CONTRIBUTING.md, as far as it is never right."""
+"""The phrases in the right-hand column of the glossary in CONTRIBUTING.md that are never right."""
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def messages(tree: ast.Module) -> Iterator[ast.Constant]:
-    """Texts in the code with a space in them, except docstrings."""
+    """Strings in the code with a space in them, except docstrings."""
     documents = {
         id(statement.value)
         for node in ast.walk(tree)

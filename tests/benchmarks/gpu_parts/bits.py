@@ -1,9 +1,9 @@
-"""Are the bits the same? Interrupted and resumed against undisturbed, for each task.
+"""Bitwise equality of a resumed run and an uninterrupted one, for each task.
 
-Two undisturbed runs are compared as well: where they differ, the device itself is not
-deterministic. All of it with ``compute.deterministic`` off and on, each in a process
-of its own, since cuBLAS takes its workspace once; both at the same time. Runs have no directory
-here: trainer, state and checkpoint are the engine's.
+Two uninterrupted runs are compared as well: if they differ, the device itself is not deterministic.
+``compute.deterministic`` is off in one process and on in another, since cuBLAS allocates its
+workspace only once; both run at the same time. The runs have no directory: only trainer, state and
+checkpoint of the engine are used.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from engine.training.trainer import Trainer
 from engine.training.trainer_setup import Outlets, Setup
 
 UPDATES = {"cuda": 16, "cpu": 8}
-"""More than an epoch has."""
+"""More than one epoch."""
 INTERRUPTED_AT = 3
 SETTING = "DLTUI_BITS_DETERMINISTIC"
-"""``false`` or ``true`` in the processes that measure."""
+"""``false`` or ``true`` in the measuring processes."""
 LORA = "LoRA"
 State = dict[str, Any]
 
 
 @dataclass
 class Bench:
-    """What the runs of one task have in common."""
+    """Everything that the runs of one task share."""
 
     task: Task[Any]
     compute: Compute
@@ -54,7 +54,7 @@ class Bench:
     evaluations: list[dict[str, Any]] = field(default_factory=list)
 
     def trained(self, saved: State | None = None, until: int | None = None) -> State:
-        """The state after a run, fresh or resumed from ``saved``, perhaps interrupted."""
+        """The state after a run, fresh or resumed from ``saved``, and perhaps interrupted."""
         config = self.task.config
         seed_everything(config.train.seed)
         with self.compute.device:
@@ -81,7 +81,7 @@ class Bench:
 
 
 def written_and_read(state: State) -> State:
-    """The state as a checkpoint keeps it."""
+    """The state as a checkpoint stores it."""
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
@@ -90,7 +90,7 @@ def written_and_read(state: State) -> State:
 
 
 def tensors(part: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
-    """All tensors in a state by their places."""
+    """All tensors of a state with their paths."""
     if isinstance(part, torch.Tensor):
         yield name, part
     items = part.items() if isinstance(part, dict) else ()
@@ -105,7 +105,7 @@ def trained_parts(state: State) -> dict[str, torch.Tensor]:
 
 
 def difference(one: State, other: State) -> float:
-    """The largest difference of a weight or a number of the optimizer's state; 0 if same bits."""
+    """The largest difference of a weight or of the optimizer state; 0 if the bits are equal."""
     ours, theirs = trained_parts(one), trained_parts(other)
     if ours.keys() != theirs.keys():
         raise AssertionError("the states have different parts")
@@ -136,7 +136,7 @@ def compared(values: dict[str, Any], row: dict[str, Any]) -> None:
 
 
 def measure(part: Part, deterministic: bool) -> None:
-    """A row for each task, and one with an adapter, in this process."""
+    """Measure each task, and one with an adapter, in this process."""
     with tempfile.TemporaryDirectory(prefix="dltui-bits-") as folder:
         os.environ["DLTUI_HOME"] = folder
         for name in (*TASKS, LORA):

@@ -1,6 +1,6 @@
-"""CIFAR-10 from its Parquet files to 94 % test accuracy, by a preset that comes with the program.
+"""CIFAR-10 from its Parquet files to 94 % test accuracy, by a shipped preset.
 
-The files are looked for in the folder ``cifar10`` of ``DLTUI_TEST_DATA``, of ``shared/data`` beside
+The files are searched in the folder ``cifar10`` of ``DLTUI_TEST_DATA``, of ``shared/data`` beside
 the repository, and of the repository itself; their names begin with ``train`` and ``test``.
 """
 
@@ -23,13 +23,13 @@ from engine.runs.events import Evaluated, Finished, Started
 PRESET = "cifar10-resnet18-fast"
 GOAL = 0.94
 TINY = ("model.name=mobilenet_v3_small", "train.epochs=1", "train.batch_size=125")
-"""What a smoke test changes."""
+"""Overrides for a smoke test."""
 FEW = {"train": 500, "test": 100}
-"""Images of a smoke test."""
+"""Numbers of images in a smoke test."""
 
 
 def folder() -> Path:
-    """Where the Parquet files are; raises :class:`Skipped` where they are nowhere."""
+    """The folder of the Parquet files; raises :class:`Skipped` if there is none."""
     places = [ROOT.parent / "shared" / "data" / "cifar10", ROOT / "cifar10"]
     if given := os.environ.get("DLTUI_TEST_DATA"):
         places.insert(0, Path(given) / "cifar10")
@@ -72,14 +72,14 @@ def seconds_to_goal(run: RunDirectory) -> float | None:
 
 
 def rows(part: Part) -> None:
-    """One run."""
+    """The row of one run."""
     with part.measured(PRESET) as row, tempfile.TemporaryDirectory(prefix="dltui-cifar10-") as home:
         if not (part.cuda or part.smoke):
             raise Skipped("no CUDA device")
         os.environ["DLTUI_HOME"] = home
         config = experiment(part, Path(home))
         if part.cuda:
-            torch.zeros(1, device="cuda")  # the start of CUDA is not the run's
+            torch.zeros(1, device="cuda")  # the start of CUDA is not part of the run's time
         begun = time.perf_counter()
         run = train(config)
         whole = time.perf_counter() - begun

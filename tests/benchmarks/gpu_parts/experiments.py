@@ -1,4 +1,4 @@
-"""A tiny experiment for each task, on data that the program carries."""
+"""A tiny experiment for each task, on built-in data."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ TASKS: dict[str, dict[str, Any]] = {
         "train": {"batch_size": 32},
     },
 }
-"""What differs from the defaults, by the kind of task."""
+"""Differences from the defaults, by the kind of task."""
 
 
 ROWS = {"cuda": 200, "cpu": 100}
-"""What a CPU may take longer for is tried with fewer."""
+"""Numbers of rows; fewer on a CPU, where they take longer."""
 
 
 def experiment(
@@ -72,7 +72,7 @@ def experiment(
 ) -> dict[str, Any]:
     """The values of a run of ``updates`` updates in bfloat16, evaluated half-way and at the end.
 
-    ``folder`` keeps data that takes seconds to gather.
+    ``folder`` caches data that takes seconds to collect.
     """
     chosen = TASKS[task]
     return {
@@ -95,7 +95,7 @@ def _data(task: str, name: str, folder: Path, rows: int) -> dict[str, Any]:
 
 
 def _some_docstrings(folder: Path, rows: int) -> Path:
-    """A file with as many rows, from all over the table."""
+    """A file with ``rows`` rows, sampled evenly from the table."""
     path = folder / "docstrings.parquet"
     if not path.exists():
         table = docstrings().train

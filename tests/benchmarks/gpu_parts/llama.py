@@ -1,8 +1,8 @@
 """Large language models: QLoRA at 7 billion in 8 GB, and LoRA against full fine-tuning at 1.
 
-Weights are random and made on the device, for nothing here depends on their values. Updates are
-made of the engine's parts: adapter, quantization, loss in chunks, optimizer, autocast. Other parts
-of the benchmark take such networks as a model of a plug-in.
+Weights are random and made on the device, since no result depends on their values. Updates use the
+engine's parts: adapter, quantization, loss in chunks, optimizer, autocast. Other parts of the
+benchmark use such networks as a model of a plug-in.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.state import parameter_count
 
 CAP = 8 * 10**9
-"""Bytes of the device within which 7 billion parameters are to be fine-tuned."""
+"""Bytes of device memory within which 7 billion parameters must be fine-tuned."""
 WARM = 2
-"""Updates that are not counted."""
+"""Warm-up updates, which are not timed."""
 ADAPTER = AdapterConfig(method="lora", r=16)
 SEVEN = {
     "vocab_size": 32_000, "hidden_size": 4096, "intermediate_size": 11_008,
@@ -55,7 +55,7 @@ TINY = {
     "vocab_size": 1000, "hidden_size": 128, "intermediate_size": 256,
     "num_hidden_layers": 2, "num_attention_heads": 4,
 }  # fmt: skip
-"""For a smoke test."""
+"""A tiny shape for smoke tests."""
 
 
 class RandomTransformer(TransformerConfig):
@@ -71,13 +71,13 @@ class RandomTransformer(TransformerConfig):
 
 
 def base_of_random(config: RandomTransformer) -> str:
-    """A name, as pre-trained weights have one, so that an adapter is saved without its base."""
+    """A name like that of pre-trained weights, so that an adapter is saved without its base."""
     del config
     return "random weights"
 
 
 def build_random(config: RandomTransformer, shape: Any) -> nn.Module:
-    """The network of a section, on the default device: in seconds, where a CPU takes minutes."""
+    """Build the network of a section on the default device: in seconds, not minutes as on a CPU."""
     import transformers
 
     size = {
@@ -101,7 +101,7 @@ def build_random(config: RandomTransformer, shape: Any) -> nn.Module:
 
 
 def offer_random_transformers(folder: Path) -> None:
-    """Let the engine find :class:`RandomTransformer` as it finds the models of other packages."""
+    """Register :class:`RandomTransformer` with the engine, like a model of a plug-in."""
     about = folder / "dltui_random_transformers-1.dist-info"
     about.mkdir(parents=True)
     lines = "Metadata-Version: 2.1", "Name: dltui-random-transformers", "Version: 1", ""
@@ -113,15 +113,15 @@ def offer_random_transformers(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of an update."""
+    """Time and memory of an update."""
 
     seconds: float
     peak: int | None
-    """Bytes, at most; ``None`` where the device does not tell."""
+    """Peak bytes; ``None`` where the device does not report them."""
 
 
 def language_model(shape: dict[str, Any], adapter: AdapterConfig, compute: Compute) -> nn.Module:
-    """A Llama with random weights, made on the device; frozen ones in the computed precision."""
+    """A Llama with random weights, made on the device; frozen ones in the compute precision."""
     import transformers
 
     torch.manual_seed(0)
@@ -134,9 +134,9 @@ def language_model(shape: dict[str, Any], adapter: AdapterConfig, compute: Compu
 
 
 def grown_in_four_bits(shape: dict[str, Any], place: torch.device) -> Any:
-    """A Llama with an adapter, made on the device layer by layer, each packed before the next.
+    """A Llama with an adapter, made on the device layer by layer, each quantized before the next.
 
-    So the device never holds more than one layer that has not been quantized.
+    So the device never holds more than one layer that is not quantized.
     """
     import transformers
     from transformers.models.llama.modeling_llama import LlamaDecoderLayer
@@ -188,7 +188,7 @@ def _synchronize(compute: Compute) -> None:
 
 @contextmanager
 def capped(compute: Compute) -> Iterator[None]:
-    """At most :data:`CAP` bytes for torch's allocator, where the device is a GPU."""
+    """Limit torch's allocator to :data:`CAP` bytes, if the device is a GPU."""
     if compute.device.type != "cuda":
         yield
         return
@@ -201,7 +201,7 @@ def capped(compute: Compute) -> Iterator[None]:
 
 
 def clear(compute: Compute) -> None:
-    """Release what nothing refers to, and measure peaks anew."""
+    """Release unreferenced memory and reset the peak."""
     gc.collect()
     if compute.device.type == "cuda":
         torch.cuda.empty_cache()
@@ -256,7 +256,7 @@ def against_full(part: Part, compute: Compute) -> None:
 
 
 def rows(part: Part) -> None:
-    """First what needs the device empty."""
+    """Measure the rows; those that need an empty device come first."""
     device: Any = part.device
     compute = choose(
         ComputeConfig(device=device, precision="bfloat16", threads=0 if part.cuda else 1)

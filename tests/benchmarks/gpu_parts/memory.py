@@ -1,7 +1,7 @@
-"""The estimated peak of memory against that of torch's allocator, for six runs.
+"""The estimated peak of memory and the peak of torch's allocator, for six runs.
 
-The runs are those of ``tests/benchmarks/memory.py``, one after the other in this process. The peak
-is the one up to the end of training, as there.
+The runs are those of ``tests/benchmarks/memory.py``, one after the other in this process. As there,
+the peak is that of the training.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from engine.runs.events import Progress
 from engine.service.estimate import estimate
 
 BOUND = 0.10
-"""An estimate may be off by so much of the measured peak."""
+"""Largest accepted error of an estimate, as a share of the measured peak."""
 SHAPES = ("CNN", "ResNet-18", "ViT", "BERT", "GPT-2, LoRA, 1,024 tokens", "MLP")
 SMALLEST = "ViT"
-"""The shape that takes the least time, tried where nothing can be measured."""
+"""The shape that takes the least time, for machines that measure no peak."""
 
 
 def clear() -> None:
-    """Release what the run before left, and measure the peak anew."""
+    """Release the memory of the run before, and reset the peak."""
     gc.collect()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
@@ -56,7 +56,7 @@ def told_and_trained(shape: Any, part: Part, row: dict[str, Any], home: Path) ->
 
 
 def rows(part: Part) -> None:
-    """A row for each run; the smallest alone where peaks are not measured."""
+    """Measure a row for each run; only the smallest where peaks are not measured."""
     known = script("memory").SHAPES
     for name in SHAPES if part.cuda and not part.smoke else (SMALLEST,):
         with part.measured(name) as row, tempfile.TemporaryDirectory() as home:

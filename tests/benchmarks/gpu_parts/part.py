@@ -36,20 +36,20 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 PACKAGES = ("torch", "torchvision", "transformers", "peft", "datasets", "bitsandbytes", "numpy")
-"""Packages whose versions stand beside the figures."""
+"""Packages whose versions are reported with the figures."""
 
 
 class Skipped(Exception):
-    """Raised inside :meth:`Part.measured` where a row cannot be measured on this machine."""
+    """Raised inside :meth:`Part.measured` for a row that cannot be measured on this machine."""
 
 
 @dataclass
 class Part:
-    """What a part needs to know and where it writes.
+    """The settings of a part and its output file.
 
     Attributes:
         rows: the file of JSON lines that rows are appended to.
-        smoke: whether everything is to be tiny, only to show that the code runs.
+        smoke: whether the part runs as a tiny smoke test.
         device: ``cuda`` or ``cpu``.
         seconds: the time budget of the whole part.
     """
@@ -70,21 +70,21 @@ class Part:
         return self.begun + self.seconds - time.monotonic()
 
     def row(self, name: str, **figures: Any) -> None:
-        """Append a row at once, so that it outlives whatever happens to the process next."""
+        """Append a row at once, so that a later crash of the process does not lose it."""
         line = json.dumps({"name": name, **figures}, default=str)
         with self.rows.open("a") as file:
             file.write(line + "\n")
         print(line, flush=True)
 
     def skipped(self, name: str, why: str) -> None:
-        """Append a row that was not measured, and the reason."""
+        """Append a row that was not measured, with the reason."""
         self.row(name, skipped=why)
 
     @contextmanager
     def measured(self, name: str) -> Iterator[dict[str, Any]]:
         """A row to fill in: written at the end with its seconds, or with the error.
 
-        An exception ends the row, not the part. GPU memory that nothing refers to is released.
+        An exception ends the row, not the part. Unreferenced GPU memory is released.
         """
         figures: dict[str, Any] = {}
         begun = time.perf_counter()
@@ -92,7 +92,7 @@ class Part:
             yield figures
         except Skipped as why:
             figures["skipped"] = str(why)
-        except Exception as error:  # noqa: BLE001 - one row's failure must not cost the others
+        except Exception as error:  # noqa: BLE001 - an error in one row must not lose the others
             traceback.print_exc()
             figures["error"] = describe(error)
         figures.setdefault("seconds", round(time.perf_counter() - begun, 3))
@@ -101,14 +101,14 @@ class Part:
 
 
 def script(name: str) -> Any:
-    """Import a script of ``tests/benchmarks``, which may have the name of a part."""
+    """Import a script of ``tests/benchmarks``, whose name may also be that of a part."""
     spec = importlib.util.spec_from_file_location(
         f"benchmark_{name}", ROOT / "tests" / "benchmarks" / f"{name}.py"
     )
     if spec is None or spec.loader is None:
         raise ImportError(f"cannot import {name}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where its dataclasses look for it
+    sys.modules[spec.name] = module  # dataclasses look up their module there
     spec.loader.exec_module(module)
     return module
 
@@ -127,7 +127,7 @@ def _release() -> None:
 
 
 def machine() -> dict[str, Any]:
-    """The card, the driver and the versions; the processor where there is no card."""
+    """The GPU, the driver and the versions; the processor if there is no GPU."""
     import torch
 
     found: dict[str, Any] = {"python": platform.python_version(), "cuda": torch.version.cuda}
@@ -154,13 +154,13 @@ def _driver() -> str | None:
 
         pynvml.nvmlInit()
         version = pynvml.nvmlSystemGetDriverVersion()
-    except Exception as error:  # noqa: BLE001 - told in the results in place of the version
+    except Exception as error:  # noqa: BLE001 - reported in the results in place of the version
         return describe(error)
     return version.decode() if isinstance(version, bytes) else str(version)
 
 
 def main(rows: Callable[[Part], None]) -> None:
-    """Run a part as the command line says."""
+    """Run a part with the arguments of the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=Path, required=True, help="file that rows are appended to")
     parser.add_argument("--smoke", action="store_true", help="everything tiny")

@@ -2,16 +2,16 @@
 
 All loops are those of ``tests/benchmarks/loops.py``; ``dltui`` is a whole run of the engine with a
 directory, events and a checkpoint. BERT-base and the Llama (the shape of Llama 3.2 1B) have random
-weights made on the device, whose values do not matter here. What lies before the updates that count
-(ten of them, compiling, in the engine also reading data) and after them (its checkpoint and export)
-is in ``seconds_beside_updates``.
+weights made on the device, whose values do not matter here. ``seconds_beside_updates`` is the time
+before the timed updates (ten warm-up updates, compiling, in the engine also reading data) and after
+them (the engine's checkpoint and export).
 
-Model FLOPs utilization is the arithmetic that an update needs, whatever is computed for it, as a
-share of the card's dense bfloat16 peak (Chowdhery et al. 2022, "PaLM", appendix B). For a token:
-six operations for each weight of a matrix product (two forward, two for the gradient of its input,
-two for that of the weight), four where the weight is frozen, which has no gradient of its own; and
-for attention ``12 · layers · hidden size · tokens``, as if each token saw all. Embeddings are
-looked up and count nothing; the output layer counts, also where it shares their weights.
+Model FLOPs utilization is the arithmetic that an update requires, whatever is actually computed, as
+a share of the card's dense bfloat16 peak (Chowdhery et al. 2022, "PaLM", appendix B). For a token:
+six operations for each weight of a matrix product (two in the forward pass, two for the gradient of
+its input, two for that of the weight), four for a frozen weight, which has no gradient; and for
+attention ``12 · layers · hidden size · tokens``, as if each token attended to all. Embeddings are
+look-ups and count nothing; the output layer counts, even if it shares their weights.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ PEAKS = {
     "H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "H200 NVL": 835e12, "H200": 989e12,
     "A100": 312e12, "L40S": 362e12, "L40": 181e12, "L4": 121e12, "RTX 4090": 165e12,
 }  # fmt: skip
-"""Dense bfloat16 operations a second by the vendor's data sheets, with accumulation in float32; the
-first name that a card's name contains."""
+"""Dense bfloat16 operations a second by the vendor's data sheets, with accumulation in float32; by
+the first of these names that a card's name contains."""
 BERT, LLAMA = "BERT-base, 128 tokens", "Llama, 1 billion, LoRA, 1,024 tokens"
 TURN_SECONDS = 1.5
-"""Of updates that count, in each turn; several events of a run fall into it."""
+"""Seconds of timed updates in each turn, long enough for several progress events."""
 FIRST_UPDATES = 30
-"""Of the bare loop or the Trainer, to know how many make a turn."""
+"""Updates of the bare loop or the Trainer that measure the length of a turn."""
 ROUNDS = {"MLP": 2, "CNN": 2}
-"""Others take one turn of each loop."""
+"""Turns of each loop; one for the other rows."""
 EXPECTED = {"MLP": (4.0, 15.0), "CNN": (4.0, 20.0), BERT: (8.0, 35.0), LLAMA: (10.0, 45.0)}
-"""Seconds of a first turn, plain and compiled, for which there must be time."""
+"""Seconds of a first turn, plain and compiled, that must be left."""
 IN_MEMORY = Path("/dev/shm")
 ROOM = 16 << 30
-"""Bytes that checkpoints may take."""
+"""Free bytes that checkpoints need."""
 _BERT_BASE = {
     "vocab_size": 30_522, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
     "num_attention_heads": 12,
@@ -59,7 +59,7 @@ _BERT_BASE = {
 
 
 def experiments(part: Part, folder: Path) -> dict[str, dict[str, Any]]:
-    """By row, the most important first: the sections of a run without an end of its own."""
+    """The sections of endless runs by row, the most important first."""
     random = {"kind": "random_transformer"}
     llama = TINY if part.smoke else {n: v for n, v in ONE.items() if n != "tie_word_embeddings"}
     return {
@@ -93,7 +93,7 @@ def experiments(part: Part, folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def configuration(values: dict[str, Any], part: Part, compiled: bool) -> dict[str, Any]:
-    """Without evaluations on the way, in bfloat16 on a GPU."""
+    """Add the settings of the benchmark: no evaluations, bfloat16 on a GPU."""
     made = {name: dict(section) for name, section in values.items()}
     made["data"] |= {"validation_fraction": 0.0, "test_fraction": 0.0}
     made["train"] |= {
@@ -114,7 +114,7 @@ class Comparison:
 
     Attributes:
         title: the row.
-        steps: updates of each loop's turn, once known; plain turns tell those of compiled ones.
+        steps: updates in a turn of each loop, once known; compiled turns use those of plain ones.
     """
 
     part: Part
@@ -124,7 +124,7 @@ class Comparison:
     steps: dict[str, int] = field(default_factory=dict)
 
     def fill(self, compiled: bool, row: dict[str, Any]) -> None:
-        """Take turns as long as there is time, and note the rates of the loops in the row."""
+        """Take turns until the time is up, and add the rates of the loops to the row."""
         expected = EXPECTED[self.title][compiled]
         self._wait_for(expected)
         exercise = self.loops.Exercise(configuration(self.values, self.part, compiled))
@@ -155,11 +155,11 @@ class Comparison:
             raise Skipped("no time left in this part's budget")
 
     def _turn(self, name: str, exercise: Any, compiled: bool) -> tuple[float, float]:
-        """Updates a second of one loop, and the seconds that it took beside these updates."""
+        """Updates a second of one loop, and its seconds outside these updates."""
         loop = self.loops.LOOPS[name]
         steps = self._steps(name, loop, exercise)
         if compiled:
-            torch.compiler.reset()  # torch compiles one function a few times only
+            torch.compiler.reset()  # torch limits the number of recompilations of a function
         clear(exercise.compute)
         begun = time.perf_counter()
         rate = loop(exercise, steps)
@@ -170,7 +170,7 @@ class Comparison:
         if self.part.smoke:
             return 12
         if name not in self.steps:
-            # The engine tells of its updates four times a second; it is about as fast as the
+            # The engine reports its updates four times a second; it is about as fast as the
             # bare loop.
             known = self.steps.get("bare") if name == "dltui" else None
             rate = 0.0 if known else loop(exercise, FIRST_UPDATES)
@@ -194,7 +194,7 @@ class Comparison:
             used(row, self.part, found["dltui"] * exercise.batch_size * self._operations(exercise))
 
     def _operations(self, exercise: Any) -> float:
-        """Operations that the update needs for each text."""
+        """Operations of an update for each text."""
         from engine.artifacts.build import build_network
 
         with torch.device("meta"):
@@ -214,7 +214,7 @@ _reached: list[float] = []
 
 
 def used(row: dict[str, Any], part: Part, operations: float) -> None:
-    """Note the operations a second that updates need, and their share of what the card can do."""
+    """Add the operations a second of the updates, and their share of the card's peak."""
     row["teraflops"] = round(operations / 1e12, 3)
     if part.cuda:
         name = torch.cuda.get_device_name()
@@ -225,7 +225,7 @@ def used(row: dict[str, Any], part: Part, operations: float) -> None:
 
 
 def matrix_product(part: Part, row: dict[str, Any]) -> None:
-    """What the card itself reaches: the ceiling of every share."""
+    """Measure the speed of a large matrix product: the ceiling of every share."""
     size = 256 if part.smoke else 8192
     kind = torch.bfloat16 if part.cuda else torch.float32
     left, right = (torch.randn(size, size, device=part.device, dtype=kind) for _ in range(2))
@@ -246,8 +246,8 @@ def matrix_product(part: Part, row: dict[str, Any]) -> None:
 
 
 def rows(part: Part) -> None:
-    """Plain rows first, then compiled ones, as long as the time lasts."""
-    # In memory, checkpoints cost no time of a disk.
+    """Measure plain rows first, then compiled ones, until the time is up."""
+    # Checkpoints in memory take no time on a disk.
     roomy = part.cuda and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if roomy else None) as name:
         folder = Path(name)

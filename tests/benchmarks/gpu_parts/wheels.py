@@ -1,7 +1,7 @@
-"""Packages that a machine without network lacks, from the wheels that ``make gpu-wheels`` gathered.
+"""Packages that are missing on a machine without network, from the wheels of ``make gpu-wheels``.
 
-A wheel is unpacked when its package is missing, or older than another unpacked wheel requires.
-Everything else on the machine stays as it is.
+A wheel is unpacked if its package is missing, or older than another unpacked wheel requires.
+Everything else on the machine is unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 
 def unpack_missing(folders: Iterable[Path], target: Path) -> list[str]:
-    """Unpack what is missing into ``target``; the names of the packages, in order."""
+    """Unpack missing packages into ``target``; return their names in order."""
     wheels = {_name(wheel): wheel for folder in folders for wheel in sorted(folder.glob("*.whl"))}
     waiting = [name for name in wheels if _installed(name) is None]
     unpacked: list[str] = []

@@ -1,8 +1,8 @@
-"""Does everything work on this device? A tiny run of each task, from training to predictions.
+"""A tiny run of each task on this device, from training to predictions.
 
-Each run is interrupted as a signal would, resumed from its checkpoint, evaluated, exported, loaded
-again, and used for predictions; everything in bfloat16. Besides: LoRA, QLoRA, a real out of
-memory, and the load of the card as the runs reported it.
+Each run is interrupted as by a signal, resumed from its checkpoint, evaluated, exported, loaded
+again, and used for predictions; everything in bfloat16. In addition: LoRA, QLoRA, running out of
+memory for real, and the load of the card as reported by the runs.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from engine.training.run import train_in
 
 UPDATES = 12
 CAP_BYTES = 1 << 30
-"""Memory of the device within which a batch of 2 GiB must be trained."""
+"""Device memory within which a batch of 2 GiB must be trained."""
 CPU_ROOM = 350 << 20
-"""Beside what the process holds, where a batch takes twice that."""
+"""Bytes above the current use of the process; a batch takes twice that."""
 WATCHED = ("name", "memory", "memory_total", "load_percent", "temperature", "power_watts")
 
 
 class AfterUpdates(Termination):
-    """Asks a run to end when it has been asked often enough, as a signal would."""
+    """Requests an interruption on the ``updates``-th check, like a signal."""
 
     def __init__(self, updates: int) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class AfterUpdates(Termination):
 
 
 def interrupted(run: RunDirectory, updates: int) -> int:
-    """Train until a termination after about ``updates`` updates; returns where it ended."""
+    """Train until an interruption after about ``updates`` updates; return the last step."""
 
     def work(session: RunSession) -> Any:
         return train_in(dataclasses.replace(session, termination=AfterUpdates(updates)))
@@ -77,7 +77,7 @@ def whole_run(values: dict[str, Any], row: dict[str, Any], device: str) -> RunDi
         raise AssertionError(f"the run ended as {run.status.state()}")
     row |= {"device": started.device, "precision": started.precision, "updates": finished.step}
     row["resumed_at"] = started.resumed_step
-    # Some metrics are undefined on a few rows; the loss and the one that decides never are.
+    # Some metrics are undefined on a few rows; the loss and the main metric never are.
     config = run.config.read()
     metric = config.task.metric(config.train.metric_for_best_model).name
     row |= {"metric": metric, "value": finished.metrics.get(metric)}
@@ -91,7 +91,7 @@ def whole_run(values: dict[str, Any], row: dict[str, Any], device: str) -> RunDi
 
 
 def predicted(run: RunDirectory, device: str) -> list[dict[str, Any]]:
-    """What the exported model says to some test rows; the model is loaded anew for it."""
+    """Predictions of the exported model for some test rows; the model is loaded anew."""
     inputs = predict.answer(run.id, device=device)["inputs"]
     config = run.config.read()
     table = create_pipeline(config).load().splits["test"].select(inputs)
@@ -110,7 +110,7 @@ def home() -> Path:
 
 
 def tasks(part: Part) -> None:
-    """A row for each task."""
+    """Measure a row for each task."""
     for task in TASKS:
         with part.measured(task) as row:
             whole_run(experiment(task, home(), part.device, UPDATES), row, part.device)
@@ -118,7 +118,7 @@ def tasks(part: Part) -> None:
 
 
 def adapters(part: Part) -> None:
-    """LoRA, and the same on a base of four bits with a paged optimizer of eight."""
+    """Measure LoRA, and QLoRA with a 4-bit base and a paged 8-bit optimizer."""
     with part.measured("LoRA") as row:
         values = experiment("causal_lm", home(), part.device, UPDATES, method="lora")
         whole_run(values, row, part.device)
@@ -135,7 +135,7 @@ def adapters(part: Part) -> None:
 
 
 def large_batches(part: Part) -> dict[str, Any]:
-    """A run whose batches are too large for the memory that it gets."""
+    """A run whose batches are too large for the available memory."""
     if part.cuda:
         values = experiment("image_classification", home(), part.device, updates=2)
         values["task"] = {"kind": "image_classification", "image_size": 64}
@@ -143,7 +143,7 @@ def large_batches(part: Part) -> dict[str, Any]:
         values["model"] = {"kind": "cnn", "channels": [64, 32]}
         values["train"]["batch_size"] = 1024
     else:
-        # oneDNN, by which a CPU convolves and computes in bfloat16, does not always say that memory
+        # oneDNN, which computes convolutions and bfloat16 on a CPU, may not report that memory
         # ran out.
         values = experiment("tabular_regression", home(), part.device, updates=2)
         values["data"].pop("max_samples")
@@ -155,7 +155,7 @@ def large_batches(part: Part) -> dict[str, Any]:
 
 @contextmanager
 def little_memory(part: Part) -> Iterator[None]:
-    """Let this process have less memory than a batch needs."""
+    """Limit the memory of this process to less than a batch needs."""
     if part.cuda:
         total = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.empty_cache()
@@ -174,7 +174,7 @@ def little_memory(part: Part) -> Iterator[None]:
 
 
 def _private_bytes() -> int:
-    """What ``RLIMIT_DATA`` counts, of this process."""
+    """The bytes of this process that ``RLIMIT_DATA`` counts."""
     status = Path("/proc/self/status")
     if not status.exists():
         raise Skipped("this system cannot cap the memory of a process")
@@ -182,7 +182,7 @@ def _private_bytes() -> int:
 
 
 def memory(part: Part) -> None:
-    """Out of memory, for real: the batch is split and the run finishes."""
+    """Run out of memory for real: the batch is split and the run finishes."""
     with part.measured("out of memory") as row:
         run = RunDirectory.create(runs_folder(), RunConfig.parse(large_batches(part)))
         with little_memory(part):
@@ -195,7 +195,7 @@ def memory(part: Part) -> None:
 
 
 def card(part: Part) -> None:
-    """What NVML reported in the events of all runs so far."""
+    """The NVML figures in the events of all runs so far."""
     with part.measured("NVML") as row:
         if not part.cuda:
             raise Skipped("no CUDA device")
@@ -213,10 +213,10 @@ def card(part: Part) -> None:
 
 
 def rows(part: Part) -> None:
-    """All of it, in a home of its own."""
+    """Measure everything in a home folder of its own."""
     with tempfile.TemporaryDirectory(prefix="dltui-works-") as folder:
         os.environ["DLTUI_HOME"] = folder
-        resources.INTERVAL_SECONDS = 0.5  # runs of seconds are to have such events too
+        resources.INTERVAL_SECONDS = 0.5  # runs of a few seconds should have such events too
         tasks(part)
         adapters(part)
         memory(part)
