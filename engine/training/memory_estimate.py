@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from engine.hardware.resources import gpus
 from engine.models.build import base_of
 from engine.reports.estimate import TIGHT_SHARE, Memory
 from engine.tasks.task import Task
-from engine.torch_private import tree_iter
+from engine.torch_private import FakeTensorMode, tree_iter
 from engine.training.footprint import Footprint, Template, UnknownFootprint
 from engine.training.optimizer import state_bytes
 from engine.training.state import parameter_count, trained_weights
@@ -111,7 +113,8 @@ class Case:
 
 def case_of(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute, held: int = 0) -> Case:
     """Return the case of a run; ``held`` bytes of data are in this process only."""
-    material = replace(_material(task, raw, fitted), held=held)
+    only_here = 0 if task.config.compute.compile else _compiler_bytes()
+    material = replace(_material(task, raw, fitted), held=held + only_here)
     with torch.device("meta"):
         network = build_network(task, fitted, compute)
     sizes = _sizes(network, task.config)
@@ -183,7 +186,7 @@ class _Material:
     """Bytes of the tables in main memory; large tables are memory-mapped."""
     source: Source
     held: int = 0
-    """Bytes of data that this process holds and a worker would not."""
+    """Bytes that this process holds and a worker would not."""
 
     def batches(self, train: TrainConfig) -> int:
         """Return the number of batches in an epoch."""
@@ -287,8 +290,17 @@ def _beyond(sizes: _Sizes, peak: int, compute: Compute) -> int:
 
 def _libraries() -> int:
     """Return the bytes of Python and the libraries, as measured in this process."""
-    torch.optim.SGD([torch.zeros(1)])  # the first optimizer imports what a run imports, too
     return int(psutil.Process().memory_info().rss)
+
+
+@cache
+def _compiler_bytes() -> int:
+    """Return the bytes of torch's compiler, if it is imported for fake tensors alone."""
+    if "torch._dynamo" in sys.modules:
+        return 0
+    before = _libraries()
+    FakeTensorMode()
+    return _libraries() - before
 
 
 def available_bytes(place: torch.device) -> int:

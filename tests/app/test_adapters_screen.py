@@ -198,7 +198,7 @@ async def test_a_new_run_begins_from_one(adapters, until) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
         config = pilot.app.screen._form.config
     assert config.model.path == adapters[2].id
-    assert config.adapter == adapters[2].config().adapter
+    assert config.adapter == adapters[2].config.read().adapter
 
 
 async def test_where_there_are_none_it_is_said_how_one_is_made(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.config.train import TrainConfig
+from engine.torch_private import AdamW
 from engine.training.fused_adamw import FusedAdamW
 from engine.training.optimizer import build_optimizer, trainable_groups
 
@@ -111,4 +112,4 @@ def test_elsewhere_than_on_the_cpu_and_for_other_kernels_it_is_torchs_own() -> N
     groups = trainable_groups(network())
     for device, kernel in ((torch.device("cuda"), "auto"), (CPU, "foreach"), (CPU, "forloop")):
         made = build_optimizer(groups, TrainConfig(), device, kernel)  # type: ignore[arg-type]
-        assert type(made) is torch.optim.AdamW
+        assert type(made) is AdamW

@@ -36,7 +36,7 @@ class MedianConfig(TabularRegressionConfig):
     implementation = "plugin_of_a_test_training:Median"
 '''
 IMPLEMENTATION = '''
-"""What implements them; imported only where a model is trained."""
+"""Implementations; imported only where a model is trained."""
 
 from torch import nn
 
