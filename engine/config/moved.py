@@ -24,6 +24,8 @@ MOVED = {
     "engine.views": "engine.reports.views",
 }
 """New names by the old ones, of modules that plug-ins and programs around runs import."""
+PARTS = {"engine.run_directory": ("engine.runs.status",)}
+"""Further modules into which one was cut."""
 
 
 class _Finder(MetaPathFinder, Loader):
@@ -38,8 +40,9 @@ class _Finder(MetaPathFinder, Loader):
         """Give the old name all that the new one has."""
         new = MOVED[module.__name__]
         warnings.warn(f"{module.__name__} is now {new}.", DeprecationWarning, stacklevel=2)
-        content = vars(import_module(new))
-        module.__dict__.update({k: v for k, v in content.items() if not k.startswith("__")})
+        for place in (new, *PARTS.get(module.__name__, ())):
+            content = vars(import_module(place))
+            module.__dict__.update({k: v for k, v in content.items() if not k.startswith("__")})
 
 
 _FINDER = _Finder()

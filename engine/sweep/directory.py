@@ -11,6 +11,7 @@ log.txt        whatever the libraries print
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -155,8 +156,10 @@ class SweepDirectory:
 
 def all_sweeps(folder: Path) -> list[SweepDirectory]:
     """All sweeps of a folder, the newest first."""
-    try:
-        paths = [path for path in folder.iterdir() if (path / "sweep.toml").is_file()]
-    except OSError:
-        return []
-    return [SweepDirectory(path) for path in sorted(paths, key=lambda p: -p.stat().st_mtime)]
+    found = []
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            with contextlib.suppress(OSError):  # deleted meanwhile
+                if (path / "sweep.toml").is_file():
+                    found.append((path.stat().st_mtime, path))
+    return [SweepDirectory(path) for _, path in sorted(found, reverse=True)]

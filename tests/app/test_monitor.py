@@ -148,7 +148,7 @@ async def test_leaving_says_that_the_run_goes_on(going, until, text_of) -> None:
         await until(pilot, lambda: "▶ running" in text_of(pilot))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
-        await until(pilot, lambda: "going was resumed" in text_of(pilot))
+        await until(pilot, lambda: "going continues in the background" in text_of(pilot))
     assert going.status.state() is State.RUNNING
 
 

@@ -208,7 +208,7 @@ class MonitorScreen(Screen[None]):
     def action_leave(self) -> None:
         """Close the screen; the run continues."""
         if not self._watch.state.ended:
-            tell(self, f"{self._run_name} was resumed.")
+            tell(self, f"{self._run_name} continues in the background.")
         self.dismiss()
 
     def _redraw(self) -> None:
