@@ -11,6 +11,7 @@ import pyarrow as pa
 from engine.files import safe_json
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+_DECIMAL_MARK = b"decimal mark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,18 @@ class RawData:
     def with_skips(self, *skips: Skip) -> RawData:
         """The same with more rows reported as left out."""
         return replace(self, skips=(*self.skips, *skips))
+
+
+def with_decimal_mark(table: pa.Table, mark: str) -> pa.Table:
+    """Note the decimal mark of the file that a table was read from in its schema."""
+    metadata = table.schema.metadata or {}
+    return table.replace_schema_metadata(metadata | {_DECIMAL_MARK: mark.encode()})
+
+
+def decimal_mark_of(table: pa.Table) -> str:
+    """Return the decimal mark of the file that a table was read from; empty where unknown."""
+    metadata: Mapping[bytes, bytes] = table.schema.metadata or {}
+    return metadata.get(_DECIMAL_MARK, b"").decode()
 
 
 def class_names(table: pa.Table, column: str) -> list[str] | None:

@@ -17,7 +17,7 @@ from engine.data.raw import TRAIN, RawData, Skip
 from engine.data.splits import cut_splits
 from engine.data.tables.columns import detect_columns
 from engine.data.tables.features import fit_features
-from engine.data.tables.schema import Column, Features
+from engine.data.tables.schema import Column, Features, NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
@@ -75,7 +75,7 @@ class TabularPipeline(DataPipeline[F]):
     def _with_clean_targets(self, raw: RawData, target: str) -> RawData:
         """Splits whose target is clean; rows and whole splits without one are reported."""
         splits, skips, notes = {}, [], []
-        for split, table in raw.splits.items():
+        for split, table in sorted(raw.splits.items(), key=lambda item: item[0] != TRAIN):
             if target not in table.column_names:
                 notes.append(f"{split} has no column {plain(target, 60)} and is left out")
                 continue
@@ -181,6 +181,13 @@ def _input_facts(features: Features) -> dict[str, str]:
     numeric = {feature.column for feature in features.numeric}
     ranked = {feature.column for feature in features.numeric if feature.knots}
     facts = {"inputs": f"{len(numeric)} of numbers, {len(features.categorical)} of categories"}
+    written = [
+        f"{plain(column.name, 40)} ({column.number_format.example})"
+        for column in features.columns
+        if column.name in numeric and column.number_format != NumberFormat()
+    ]
+    if written:
+        facts["written as"] = ", ".join(written[:8])
     if ranked:
         facts["scaled by rank"] = ", ".join(plain(name, 40) for name in sorted(ranked)[:8])
     return facts

@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 
 from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.data.on_disk import evenly
-from engine.data.raw import RawData
-from engine.data.tables.columns import numbers, tidy
+from engine.data.raw import RawData, decimal_mark_of
+from engine.data.tables.columns import number_format_of, numbers, tidy
+from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.tabular import LEARNED_ROWS, TabularFitted, TabularPipeline
@@ -30,10 +31,13 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
 
     section: TabularRegressionConfig
     fitted_type = NumbersFitted
+    _target_format: NumberFormat | None = None
 
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
         """Finite numbers. Raises ``DataError`` for a column of something else."""
-        values = numbers(table[target])
+        if self._target_format is None:  # the training rows come first
+            self._target_format = number_format_of(table[target], decimal_mark_of(table))
+        values = numbers(table[target], self._target_format)
         given = tidy(table[target]).is_valid().to_numpy()
         wrong = given & np.isnan(values)
         if wrong.sum() > given.sum() / 2:

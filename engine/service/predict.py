@@ -22,7 +22,6 @@ from engine.data.readers.reading import ReadOptions
 from engine.errors import DataError, RunError
 from engine.files.paths import expanded, runs_folder
 from engine.files.sanitize import plain
-from engine.pipelines.text import TextPipeline
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, Log
 from engine.service.loaded_models import LoadedModels
@@ -136,7 +135,7 @@ def _options(task: Task[Any], inputs: Sequence[str]) -> ReadOptions:
     options = options_of(data) if isinstance(data, FileConfig) else ReadOptions()
     if options.header == "auto" and all(map(_NUMBERED.fullmatch, inputs)):
         options = replace(options, header="no")
-    return replace(options, as_written=isinstance(task.pipeline, TextPipeline))
+    return replace(options, as_written=True)  # the fitted state says how values are written
 
 
 def _table_of_file(file: Path, inputs: Sequence[str], options: ReadOptions) -> pa.Table:

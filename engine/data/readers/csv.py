@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from engine.data.raw import with_decimal_mark
 from engine.data.readers.reading import ReadOptions
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -27,12 +28,14 @@ _WINDOW = 1 << 24
 """Bytes that are looked through at a time."""
 _LONG_CELL = 30
 """A cell of more lines is reported: a quote may be missing."""
-_DELIMITERS = (",", "\t", ";", "|")
+_DELIMITERS = ("\t", ";", "|", ",")
+"""Those that occur least within cells first."""
 _NAMED = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
-_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+_DECIMAL_COMMA = re.compile(r"[-+]?(?:\d*,(?:\d{1,2}|\d{4,})|(?:0|\d{4,}),\d{3})")
+"""A number with a comma that does not stand between thousands."""
 _QUOTED_CELL = re.compile(r'(^|\t)"[^\t"]*"(\t|\r?$)', re.MULTILINE)
-_DECIMAL_POINT = re.compile(r"[-+]?\d+\.\d+")
+_DECIMAL_POINT = re.compile(r"[-+]?(?:\d*\.(?:\d{1,2}|\d{4,})|(?:0|\d{4,})\.\d{3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tup
     if not dialect.header:
         table = table.rename_columns([f"column_{i + 1}" for i in range(table.num_columns)])
         notes.append(f"{plain(path.name)} has no header; columns are numbered")
+    if dialect.decimal_point != ".":
+        table = with_decimal_mark(table, dialect.decimal_point)
     return table, tuple(notes)
 
 
@@ -158,7 +163,10 @@ def _delimiter(sample: str) -> str:
         cells, rows = max(counts.items(), key=lambda item: (item[1], item[0]))
         return (rows / counts.total(), cells) if cells > 1 else (0.0, 1)
 
-    return max(_DELIMITERS, key=score)
+    scores = {delimiter: score(delimiter) for delimiter in _DELIMITERS}
+    # Commas also stand within numbers, as often in each row.
+    whole = [delimiter for delimiter, (share, _) in scores.items() if share == 1.0]
+    return whole[0] if whole else max(_DELIMITERS, key=lambda delimiter: scores[delimiter])
 
 
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:

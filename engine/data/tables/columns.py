@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from engine.data.raw import decimal_mark_of
 from engine.data.tables.categories import TRUTH
-from engine.data.tables.schema import Column, ColumnType
+from engine.data.tables.number_format import find_number_format, parsed_numbers
+from engine.data.tables.schema import Column, ColumnType, NumberFormat
 from engine.files.sanitize import plain
 
 _MISSING = pa.array(["", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none", "<na>"])
@@ -31,8 +33,6 @@ _TIME = re.compile(
 )
 _FIRST_ROWS = 10
 """A counter of rows begins below: rows before may be in another split."""
-_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
-_CODE = r"0\d+"
 _DATE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?!\d)"
     r"|\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|[A-Z][a-z]{2,8} \d{1,2}, \d{4}"
@@ -52,10 +52,10 @@ def detect_columns(
 
     Between two rows of the table, ``apart`` - 1 were left out.
     """
-    columns = []
+    columns, decimal = [], decimal_mark_of(table)
     for name in table.column_names:
         forced = "numeric" if name in numeric else "categorical" if name in categorical else None
-        columns.append(_detect(name, tidy(table[name]), forced, apart))
+        columns.append(_detect(name, tidy(table[name]), forced, apart, decimal))
     if any(column.usable for column in columns):
         return columns
     # A table of nothing but a counter and a target has the counter as its input.
@@ -86,16 +86,31 @@ def tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    """A column as float64, NaN where there is no number."""
+def numbers(
+    column: pa.ChunkedArray, number_format: NumberFormat | None = None
+) -> NDArray[np.float64]:
+    """A column as float64, NaN where there is no number; in the format of most, or as given."""
     column = tidy(column)
     if not pa.types.is_string(column.type):
         if _is_number(column.type) or pa.types.is_boolean(column.type):
             return _floats(column.cast(pa.float64(), safe=False))
         return np.full(len(column), np.nan)
     values, codes = _distinct(column)
-    parsed = np.append(_parsed_numbers(values), np.nan)
+    written = number_format or find_number_format(values, 0.0) or NumberFormat()
+    parsed = np.append(_parsed_numbers(values, written), np.nan)
     return parsed[codes]
+
+
+def number_format_of(column: pa.ChunkedArray, decimal: str = "") -> NumberFormat:
+    """Return the format of most of a column's numbers; the plain one where it has none.
+
+    ``decimal`` is the decimal mark of the file, where it is known.
+    """
+    column = tidy(column)
+    if not pa.types.is_string(column.type):
+        return NumberFormat(decimal=decimal or ".")
+    found = find_number_format(_distinct(column)[0], 0.0, decimal)
+    return found or NumberFormat(decimal=decimal or ".")
 
 
 def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -124,7 +139,9 @@ def dates(column: pa.ChunkedArray, date_format: str = "") -> NDArray[np.datetime
 _COUNTER = "counts the rows"
 
 
-def _detect(name: str, column: pa.ChunkedArray, forced: str | None, apart: int) -> Column:
+def _detect(
+    name: str, column: pa.ChunkedArray, forced: str | None, apart: int, decimal: str
+) -> Column:
     rows, missing = len(column), column.null_count
     if missing == rows:
         return Column(name=name, type="ignored", reason="empty", missing=missing)
@@ -134,9 +151,10 @@ def _detect(name: str, column: pa.ChunkedArray, forced: str | None, apart: int) 
         return Column(name=name, type=nested, reason="no number, category or date",
                       missing=missing, example=example)  # fmt: skip
     distinct = pc.count_distinct(column).as_py()
-    type_, reason, date_format = _judge(name, column, distinct, forced, apart)
+    written = number_format_of(column, decimal)
+    type_, reason, date_format = _judge(name, column, distinct, forced, apart, written)
     return Column(name=name, type=type_, reason=reason, missing=missing, distinct=distinct,
-                  example=example, date_format=date_format)  # fmt: skip
+                  example=example, date_format=date_format, number_format=written)  # fmt: skip
 
 
 def _nested_type(kind: pa.DataType) -> ColumnType | None:
@@ -149,7 +167,12 @@ def _nested_type(kind: pa.DataType) -> ColumnType | None:
 
 
 def _judge(
-    name: str, column: pa.ChunkedArray, distinct: int, forced: str | None, apart: int
+    name: str,
+    column: pa.ChunkedArray,
+    distinct: int,
+    forced: str | None,
+    apart: int,
+    written: NumberFormat,
 ) -> tuple[ColumnType, str, str]:
     """Type, reason to leave it out, and format of dates."""
     if distinct == 1 and not column.null_count:
@@ -161,7 +184,7 @@ def _judge(
     if pa.types.is_temporal(column.type):
         return "date", "", ""
     if pa.types.is_string(column.type):
-        return _judge_texts(name, column, distinct)
+        return _judge_texts(name, column, distinct, written)
     if _is_counter(name, column, distinct, apart):
         return "ignored", _COUNTER, ""
     return "numeric", "", ""
@@ -182,11 +205,13 @@ def _is_counter(name: str, column: pa.ChunkedArray, distinct: int, apart: int) -
     return bool(begins and grows)
 
 
-def _judge_texts(name: str, column: pa.ChunkedArray, distinct: int) -> tuple[ColumnType, str, str]:
+def _judge_texts(
+    name: str, column: pa.ChunkedArray, distinct: int, written: NumberFormat
+) -> tuple[ColumnType, str, str]:
     values, _ = _distinct(column)
     if all(value.lower() in TRUTH for value in values):
         return "categorical", "", ""
-    if np.isfinite(_parsed_numbers(values)).mean() >= _MOSTLY:
+    if np.isfinite(parsed_numbers(values, written)).mean() >= _MOSTLY:
         return "numeric", "", ""
     date_format = find_date_format(values)
     if date_format:
@@ -221,21 +246,11 @@ def _parsed_dates(values: Sequence[str], date_format: str) -> NDArray[np.datetim
     return parsed
 
 
-def _parsed_numbers(values: Sequence[str]) -> NDArray[np.float64]:
-    """Numbers with units of money or share and with commas at thousands; NaN for the rest.
-
-    Codes that begin with a zero, such as postal codes, are no numbers; truth values are 1 and 0.
-    """
+def _parsed_numbers(values: Sequence[str], number_format: NumberFormat) -> NDArray[np.float64]:
+    """Numbers in a format; truth values are 1 and 0. NaN for the rest."""
     if values and all(value.lower() in TRUTH for value in values):
         return np.array([TRUTH[value.lower()] for value in values])
-    text = pa.array(values, pa.string())
-    text = pc.replace_substring_regex(text, r"^([-+]?)\s*[$€£]\s*|\s*[%$€£]$", r"\1")
-    grouped = pc.match_substring_regex(text, r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$")
-    text = pc.if_else(grouped, pc.replace_substring(text, ",", ""), text)
-    good = pc.and_not(
-        pc.match_substring_regex(text, f"^{_NUMBER}$"), pc.match_substring_regex(text, f"^{_CODE}$")
-    )
-    return _floats(pc.if_else(good, text, pa.scalar(None, pa.string())).cast(pa.float64()))
+    return parsed_numbers(values, number_format)
 
 
 def _distinct(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:

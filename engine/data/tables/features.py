@@ -139,7 +139,7 @@ def fit_features(table: pa.Table, columns: Sequence[Column], transform: Transfor
 def _parts(column: Column, table: pa.Table) -> Mapping[str, Floats]:
     """The numbers that a column gives, by the name of the part."""
     if column.type == "numeric":
-        values = numbers(table[column.name])
+        values = numbers(table[column.name], column.number_format)
         return {"value": values, "missing": np.isnan(values).astype(np.float64)}
     moments = dates(table[column.name], column.date_format)
     missing = np.isnat(moments)

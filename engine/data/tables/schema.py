@@ -13,6 +13,19 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class NumberFormat(_Record):
+    """The marks with which numbers are written."""
+
+    decimal: str = "."
+    grouping: str = ""
+    """Between thousands; empty for none."""
+
+    @property
+    def example(self) -> str:
+        """A number in this format."""
+        return f"1{self.grouping}234{self.decimal}5"
+
+
 class Column(_Record):
     """A column as it was found in the training rows."""
 
@@ -25,6 +38,8 @@ class Column(_Record):
     example: str = ""
     date_format: str = ""
     """Format of the dates, where they are text."""
+    number_format: NumberFormat = NumberFormat()
+    """Format of the numbers, where they are text."""
 
     @property
     def usable(self) -> bool:

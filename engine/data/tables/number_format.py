@@ -1,0 +1,111 @@
+"""Numbers as people write them: decimal and thousands marks, units of money and share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from engine.data.tables.schema import NumberFormat
+
+_MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|CAD|AUD)"
+_SPACES = "\u00a0\u202f\u2009"
+"""Blanks that do not end a line, which stand between thousands."""
+_STEPS = (
+    (f"[{_SPACES}]", " "),
+    ("\u2212", "-"),
+    (r"^\s+|\s+$", ""),
+    (r"^\((.+)\)$", r"-\1"),  # negative amounts in books
+    (rf"^([-+]?)\s*{_MONEY}\s*([-+]?)", r"\1\2"),
+    (rf"\s*(?:%|{_MONEY})$", ""),
+    (r"^([^-+].*)-$", r"-\1"),
+)
+"""Patterns and replacements that take a number out of what surrounds it."""
+_MULTIPLES = {"k": 1e3, "m": 1e6, "b": 1e9}
+_EXPONENT = r"(?:[eE][-+]?\d+)?"
+_CODE = r"^0\d+$"
+_FORMATS = tuple(
+    NumberFormat(decimal=decimal, grouping=grouping)
+    for decimal, grouping in (
+        (".", ""), (".", ","), (",", ""), (",", "."), (".", "'"), (".", "’"), (",", "'"),
+        (".", " "), (",", " "),
+    )
+)  # fmt: skip
+"""All formats, those that are meant where several fit before the others."""
+
+
+def find_number_format(
+    values: Sequence[str], share: float, decimal: str = ""
+) -> NumberFormat | None:
+    """Return the format in which at least a ``share`` of the texts are numbers, if there is one.
+
+    ``1,234`` is a thousand where every comma stands before three digits, no number begins with 0
+    and larger ones have a comma too, unless ``decimal`` says that the file has decimal commas.
+    """
+    cores = _cores(values)
+    some = cores[0]
+    shares = {made: _fitting(some, made).sum() / len(values) for made in _FORMATS}
+    best = max(shares.values())
+    if not len(values) or best < share:
+        return None
+    fit = [made for made, found in shares.items() if found == best]
+    return next((made for made in fit if made.decimal == decimal), fit[0])
+
+
+def parsed_numbers(values: Sequence[str], written: NumberFormat) -> NDArray[np.float64]:
+    """Return the numbers, NaN for texts that are none in this format.
+
+    Codes that begin with a zero, such as postal codes, are no numbers.
+    """
+    cores, multiples = _cores(values)
+    good = _fitting(cores, written)
+    plain = cores
+    if written.grouping:
+        plain = pc.replace_substring(plain, written.grouping, "")
+    if written.decimal != ".":
+        plain = pc.replace_substring(plain, written.decimal, ".")
+    kept = pc.if_else(pa.array(good), plain, pa.scalar(None, pa.string()))
+    numbers = np.asarray(kept.cast(pa.float64()).fill_null(np.nan), dtype=np.float64)
+    return numbers * multiples
+
+
+def _cores(values: Sequence[str]) -> tuple[pa.Array, NDArray[np.float64]]:
+    """Return the texts without units, and what the units multiply the numbers by.
+
+    ``82.23K`` is a number of thousands, but ``3B`` a code: only fractions make units of letters.
+    """
+    text = pa.array(values, pa.string())
+    for pattern, replacement in _STEPS:
+        text = pc.replace_substring_regex(text, pattern, replacement)
+    multiples = np.ones(len(values))
+    if pc.any(pc.match_substring_regex(text, r"^[-+]?\d+[.,]\d+\s?[kKmMbB]$")).as_py():
+        for letter, multiple in _MULTIPLES.items():
+            ends = pc.match_substring_regex(text, rf"(?i)^[-+]?[\d.,]+\s?{letter}$")
+            multiples[ends.to_numpy(zero_copy_only=False)] = multiple
+        text = pc.replace_substring_regex(text, r"^([-+]?[\d.,]+)\s?[kKmMbB]$", r"\1")
+    return text, multiples
+
+
+def _fitting(cores: pa.Array, written: NumberFormat) -> NDArray[np.bool_]:
+    """Return which texts are numbers in a format."""
+    mark, group = re.escape(written.decimal), re.escape(written.grouping)
+    plain = rf"^[-+]?(?:\d+(?:{mark}\d*)?|{mark}\d+){_EXPONENT}$"
+    good = pc.and_not(
+        pc.match_substring_regex(cores, plain), pc.match_substring_regex(cores, _CODE)
+    )
+    if not group:
+        return _flags(good)
+    grouped = pc.match_substring_regex(
+        cores, rf"^[-+]?[1-9]\d{{0,2}}(?:{group}\d{{3}})+(?:{mark}\d*)?$"
+    )
+    if pc.any(grouped).as_py():  # then larger numbers are grouped as well
+        good = pc.and_not(good, pc.match_substring_regex(cores, r"^[-+]?\d{4}"))
+    return _flags(pc.or_(good, grouped))
+
+
+def _flags(column: pa.Array) -> NDArray[np.bool_]:
+    return np.asarray(column.fill_null(False), dtype=bool)

@@ -1,0 +1,112 @@
+"""Numbers as people write them are read as they are meant, or left as texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.config.data.file import FileConfig
+from engine.data.load import load_data
+from engine.data.tables.columns import detect_columns, numbers
+from engine.data.tables.number_format import find_number_format, parsed_numbers
+from engine.data.tables.schema import NumberFormat
+
+MARKS = [(".", ""), (".", ","), (",", "."), (",", ""), (".", "'"), (",", " "), (".", "\u202f")]
+"""Decimal and thousands marks, of the locales en, de, fr, de_CH and others."""
+
+
+def read(values: list[str], decimal: str = "") -> list[float] | None:
+    written = find_number_format(values, 0.95, decimal)
+    return None if written is None else parsed_numbers(values, written).tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["5,495", "9,424", "995"], [5495, 9424, 995]),
+        (["5,495.37", "995.1", "1,234,567.5"], [5495.37, 995.1, 1234567.5]),
+        (["5,495", "1500", "0,25"], [5.495, 1500, 0.25]),
+        (["0,495", "0,250"], [0.495, 0.25]),
+        (["4,84", "7,7", "12"], [4.84, 7.7, 12]),
+        (["2.922,89", "12,5", "1.234.567,0"], [2922.89, 12.5, 1234567]),
+        (["1.234.567", "1.000"], [1234567, 1000]),
+        (["22.605,34 €", "1.000,00 €", "9,99 €"], [22605.34, 1000, 9.99]),
+        (["34,2 %", "-0,5 %"], [34.2, -0.5]),
+        (["5'495.37", "12.5"], [5495.37, 12.5]),
+        (["5\u202f495,37", "1\u00a0000,5", "2,5"], [5495.37, 1000.5, 2.5]),
+        (["(1,234.00)", "1,234.00", "-5.5"], [-1234, 1234, -5.5]),
+        (["CHF 1'200.50", "CHF 99.00"], [1200.5, 99]),
+        (["12.5-", "\u22123.5", "+4"], [-12.5, -3.5, 4]),
+        (["82.23K", "1.5M", "750.00"], [82230, 1500000, 750]),
+        (["1e3", "2.5E-2"], [1000, 0.025]),
+        (["3B", "4A", "2B"], None),
+        (["012", "0012", "12"], None),
+        (["1,2,3", "4,5"], None),
+        (["2020-01-01", "2020-01-02"], None),
+        (["10.0.0.1", "10.0.0.2"], None),
+    ],
+)
+def test_the_format_of_a_column_is_the_one_that_all_its_values_have(
+    values: list[str], expected: list[float] | None
+) -> None:
+    read_ = read(values)
+    assert read_ == (expected if expected is None else pytest.approx(expected, rel=1e-12))
+
+
+def test_the_marks_of_other_columns_decide_where_one_column_cannot() -> None:
+    assert read(["7.700", "999"]) == [7.7, 999]
+    assert read(["7.700", "999"], decimal=",") == [7700, 999]
+    assert read(["5,495", "995"], decimal=",") == [5.495, 995]
+
+
+def spelled(number: float, decimal: str, grouping: str) -> str:
+    """The number with two digits after the decimal mark."""
+    text = f"{number:,.2f}" if grouping else f"{number:.2f}"
+    return text.translate(str.maketrans({",": grouping, ".": decimal}))
+
+
+@given(
+    st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=30),
+    st.sampled_from(MARKS),
+    st.sampled_from(["{}", "{} €", "${}", "{} %", "EUR {}"]),
+)
+def test_numbers_come_back_from_any_spelling(
+    cents: list[int], marks: tuple[str, str], unit: str
+) -> None:
+    wanted = [cent / 100 for cent in cents]
+    values = [unit.format(spelled(number, *marks)) for number in wanted]
+    assert read(values) == pytest.approx(wanted, rel=1e-12)
+
+
+@given(st.lists(st.integers(0, 10**7), min_size=3, max_size=30), st.sampled_from(MARKS))
+def test_whole_numbers_come_back_where_some_value_has_a_fraction(
+    whole: list[int], marks: tuple[str, str]
+) -> None:
+    values = [spelled(number, *marks)[:-3] for number in whole] + [spelled(12.25, *marks)]
+    assert read(values) == pytest.approx([*whole, 12.25])
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_file_of_european_numbers_is_cut_at_its_delimiter(tmp_path: Path, delimiter: str) -> None:
+    rows = [("4,84", "0", "7.700"), ("12,5", "3", "999"), ("0,25", "1", "1.250")]
+    path = tmp_path / "a.csv"
+    path.write_text("".join(delimiter.join(row) + "\n" for row in rows))
+    table = load_data(FileConfig(path=str(path))).train
+    columns = detect_columns(table, numeric=table.column_names)
+    made = [numbers(table[c.name], c.number_format).tolist() for c in columns]
+    assert made == [[4.84, 12.5, 0.25], [0, 3, 1], [7700, 999, 1250]]
+
+
+def test_a_later_file_is_read_in_the_format_of_the_training_rows() -> None:
+    column = pa.chunked_array([pa.array(["5,495", "1,200", "88"] * 10)])
+    [found] = detect_columns(pa.table({"price": column}))
+    assert found.number_format == NumberFormat(grouping=",")
+    later = pa.chunked_array([pa.array(["7,000", "0,5", "12"])])
+    values = numbers(later, found.number_format)
+    assert values.tolist()[::2] == [7000, 12]
+    assert np.isnan(values[1])
