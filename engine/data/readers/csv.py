@@ -24,7 +24,7 @@ _SAMPLE_CHARACTERS = 64 * 1024
 _MOSTLY = 0.8
 """A column is one of numbers when more than this share of its cells are."""
 _PADDED = r"^\s*[-+]?0\d"
-_WINDOW = 1 << 24
+_WINDOW = 1 << 22
 """Bytes that are looked through at a time."""
 _LONG_CELL = 30
 """A cell of more lines is reported: a quote may be missing."""
@@ -67,7 +67,7 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tup
         if not (strays := dialect.quoted and stray_quotes(text, dialect.delimiter)):
             raise
     else:
-        joined = dialect.quoted and table.num_rows < text.count("\n")
+        joined = dialect.quoted and table.num_rows + dialect.header < text.count("\n")
         strays = joined and stray_quotes(text, dialect.delimiter)
     if strays:
         table = _unquoted(_parse(path, text, replace(dialect, quoted=False)))
@@ -229,12 +229,15 @@ def _parse(path: Path, text: str, dialect: Dialect) -> pa.Table:
 
 def _has_padded(data: bytes, delimiter: str) -> bool:
     """Return whether any cell may be a number that begins with a zero, such as ``012``."""
-    before = np.zeros(256, bool)
-    before[list(f'{delimiter}"\n -+'.encode())] = True
+    # The byte before a zero, and the one after it, as one number.
+    padded = np.zeros(1 << 16, bool)
+    for before in f'{delimiter}"\n '.encode():
+        padded[[before << 8 | after for after in b"0123456789"]] = True
     for start in range(0, len(data), _WINDOW):
-        window = np.frombuffer(data[max(0, start - 2) : start + _WINDOW], np.uint8)
-        zero, after = window[1:-1] == ord("0"), window[2:]
-        if (zero & before[window[:-2]] & (after >= ord("0")) & (after <= ord("9"))).any():
+        window = np.frombuffer(data, np.uint8, min(_WINDOW, len(data) - start), start)
+        zeros = np.flatnonzero(window[1:-1] == ord("0"))
+        around = window[zeros].astype(np.uint16) << 8 | window[zeros + 2]
+        if padded[around].any():
             return True
     return False
 
