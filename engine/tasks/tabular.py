@@ -10,6 +10,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from typing_extensions import override
 
 from engine.baselines.gradient_boosting import MAX_ROWS
 from engine.batches.memory_mapped import DEVICE_BYTES, MANY_BYTES, MappedSource, RowSource
@@ -17,7 +18,13 @@ from engine.batches.source import Batch, Source
 from engine.config.tasks.tabular import TabularConfig
 from engine.data.on_disk import evenly, filled, in_windows
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
-from engine.data.tables.features import ENCODED, decode_row, encode_rows, encoded_bytes
+from engine.data.tables.features import (
+    ENCODED,
+    decode_row,
+    encode_rows,
+    encoded_bytes,
+    unfit_values,
+)
 from engine.data.tables.schema import Features
 from engine.files.sanitize import plain
 from engine.metrics.evaluator import Evaluator
@@ -25,7 +32,7 @@ from engine.metrics.importance import Places, Score, WithImportance
 from engine.models.build import build_model
 from engine.models.shapes import TabularShape
 from engine.pipelines.tabular import TabularFitted, TabularPipeline
-from engine.runs.events import Report
+from engine.runs.events import Log, Report
 from engine.tasks.task import Task
 
 _SHOWN_ROWS = 5
@@ -69,6 +76,15 @@ class TabularTask(Task[F]):
             return MappedSource(inputs, targets, device)
         placed = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
         return RowSource(placed, None if targets is None else torch.from_numpy(targets).to(device))
+
+    @override
+    def encode_new(
+        self, table: pa.Table, fitted: F, device: torch.device, report: Report
+    ) -> Source:
+        source = self.encode(table, fitted, device, report)
+        for text in unfit_values(fitted.features, table):
+            report(Log(level="warning", message=text))
+        return source
 
     def _targets(self, table: pa.Table, fitted: F, apart: bool) -> NDArray[Any]:
         parts = (

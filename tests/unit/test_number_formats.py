@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.config.data.file import FileConfig
 from engine.data.load import load_data
 from engine.data.tables.columns import detect_columns, numbers
+from engine.data.tables.features import fit_features, unfit_values
 from engine.data.tables.number_format import find_number_format, parsed_numbers
 from engine.data.tables.schema import NumberFormat
 
@@ -110,3 +111,24 @@ def test_a_later_file_is_read_in_the_format_of_the_training_rows() -> None:
     values = numbers(later, found.number_format)
     assert values.tolist()[::2] == [7000, 12]
     assert np.isnan(values[1])
+
+
+def test_values_of_a_later_file_that_do_not_fit_are_counted_and_named() -> None:
+    rows = {
+        "price": ["5,495", "1,200", "88", "2,000"] * 10,
+        "zone": ["01", "02", "02", "01"] * 10,
+        "day": ["03.01.2024", "28.02.2024", "14.03.2024", "01.04.2024"] * 10,
+    }
+    table = pa.table(rows)
+    features = fit_features(table, detect_columns(table), "standard")
+    assert list(unfit_values(features, table)) == []
+    later = pa.table({
+        "price": ["7,000", "0,5", "", None],
+        "zone": ["1", "02", "?", "3"],
+        "day": ["2024-01-03", "01.05.2024", None, "soon"],
+    })  # fmt: skip
+    assert sorted(unfit_values(features, later)) == [
+        "day: 2 values are not a date as in the training rows, the first '2024-01-03'.",
+        "price: 1 values are not a number such as 1,234.5, the first '0,5'.",
+        "zone: 2 values are not in the training rows, the first '1'.",
+    ]
