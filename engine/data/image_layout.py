@@ -106,7 +106,7 @@ def _folders(above: Sequence[Parts]) -> _Folders:
 
 def _splits_above(root: Path, folders: _Folders) -> Layout | None:
     """``train/cats``; several folders can name one split."""
-    splits = {name: split_of(PurePath(name)) for name in folders}
+    splits = {name: split_of(Path(name)) for name in folders}
     training = [name for name in folders if splits[name] == TRAIN and folders[name].inner]
     if not training:
         return None
@@ -131,7 +131,7 @@ def _splits_above(root: Path, folders: _Folders) -> Layout | None:
 
 def _held_out(name: str, folders: _Folders, classes: frozenset[str]) -> bool:
     """Whether a folder is surely a validation or test split of these classes."""
-    if split_of(PurePath(name)) not in (VALIDATION, TEST):
+    if split_of(Path(name)) not in (VALIDATION, TEST):
         return False
     return bool(named_split(name) or folders[name].inner & classes)
 
