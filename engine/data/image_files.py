@@ -110,11 +110,11 @@ def _check(root: Path, files: Iterable[Path], places: Iterable[Place]) -> None:
     """Refuse a folder without classes, and one whose classes stand in a list beside the images."""
     classes = {place.label for place in places if place.split == TRAIN}
     lists = [file for file in files if file.suffix.lower() in _LISTS]
-    if lists and all(map(named_split, classes)):
+    if lists and (len(classes) < 2 or all(map(named_split, classes))):
+        listed = root / lists[0] if len(lists) == 1 else root
         raise DataError(
             f"{plain(root)} has no folders of classes, but a list, {plain(lists[0])}.",
-            f"If that names the images and their classes: data.kind=file "
-            f"data.path={plain(root / lists[0])}.",
+            f"If it names the images and their classes: data.kind=file data.path={plain(listed)}.",
         )
     if not classes:
         raise DataError(

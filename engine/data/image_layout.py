@@ -88,6 +88,9 @@ def _wrapping(above: Sequence[Parts]) -> Parts:
         names = {parts[count] for parts in above}
         if len(names) > 1 or named_split(min(names)) in (VALIDATION, TEST):
             break
+        inner = [parts[count + 1 :] for parts in above]
+        if len(inner) > 1 and all(len(own) == 1 and named_split(own[0]) for own in inner):
+            break  # a class with folders of splits
         count += 1
     return above[0][:count] if above else ()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from engine.data.raw import RawData
+from engine.errors import DataError
 from engine.files.paths import is_file
 from engine.files.sanitize import plain
 
@@ -19,12 +20,18 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
     """``raw`` with whole paths, where ``column`` holds the paths of images in text files.
 
     A list that finds none of its images in its own folder uses the nearest one above it, up to
-    ``root``, in which there are some.
+    ``root``, in which there are some. Raises :class:`DataError` for a list without the column.
     """
     splits, notes = dict(raw.splits), []
     for split, files in raw.files.items():
         table = splits[split]
-        if column not in table.column_names or not _is_text(table[column].type):
+        if column not in table.column_names:
+            raise DataError(
+                f"{plain(files[0].path)}: there is no column {plain(column, 60)!r}, which holds "
+                "the training images.",
+                f"There is {', '.join(plain(name, 40) for name in table.column_names)}.",
+            )
+        if not _is_text(table[column].type):
             continue
         chunks, first = [], 0
         for file in files:

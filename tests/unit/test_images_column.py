@@ -116,6 +116,14 @@ def test_lists_in_a_folder_of_their_own_find_the_images_above_it(tmp_path: Path)
     assert any(f"test.csv begin at {tmp_path}" in note for note in raw.notes)
 
 
+def test_a_list_without_the_image_column_is_named(tmp_path: Path) -> None:
+    train = listed(tmp_path / "train", 10)
+    test = listed(tmp_path / "test", 200)
+    test.write_text(test.read_text().replace("file_name", "picture"))
+    with pytest.raises(DataError, match=r"test/list\.csv: there is no column 'file_name'"):
+        loaded(path=str(train), test_path=str(test))
+
+
 def test_images_without_a_name_are_called_by_their_row() -> None:
     table = pa.table({"image": pa.chunked_array([records(["a", None]), records([None])])})
     assert images_of(table, "image", "train row").names() == ["a", "train row 2", "train row 3"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -160,12 +161,30 @@ def test_a_layout_that_cannot_be_told_is_a_question(
         load_data(ImageFolderConfig(path=str(tmp_path)))
 
 
-@pytest.mark.parametrize("folder", ["", "train", "images/train"])
+@pytest.mark.parametrize("folder", ["", "train", "images/train", "images"])
 def test_a_list_beside_the_images_is_named(tmp_path: Path, folder: str) -> None:
-    put(tmp_path / folder / "1.png", tmp_path / folder / "2.png")
+    for name in ("train", "test") if folder == "images" else ("",):
+        put(tmp_path / folder / name / "1.png", tmp_path / folder / name / "2.png")
     (tmp_path / "metadata.csv").write_text("file_name,label\n1.png,a\n2.png,b\n")
     with pytest.raises(DataError, match=r"a list, metadata\.csv.*data\.kind=file data\.path="):
         load_data(ImageFolderConfig(path=str(tmp_path)))
+
+
+def test_several_lists_are_read_from_their_folder(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        put(tmp_path / split / "1.png")
+        (tmp_path / split / "metadata.csv").write_text("file_name,label\n1.png,a\n")
+    with pytest.raises(DataError, match=rf"data\.path={re.escape(str(tmp_path))}\."):
+        load_data(ImageFolderConfig(path=str(tmp_path)))
+
+
+def test_the_splits_of_a_single_class_are_no_classes(tmp_path: Path) -> None:
+    put(tmp_path / "cats" / "train" / "1.png", tmp_path / "cats" / "test" / "2.png")
+    raw = load_data(ImageFolderConfig(path=str(tmp_path)))
+    assert {split: table["label"].to_pylist() for split, table in raw.splits.items()} == {
+        "train": ["cats"],
+        "test": ["cats"],
+    }
 
 
 def test_a_link_that_leads_back_up_is_not_followed(tmp_path: Path) -> None:
