@@ -14,7 +14,7 @@ from engine.data.image_layout import Place, layout_of, named_split
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
 from engine.data.readers.base import READERS
 from engine.errors import DataError
-from engine.files.paths import expanded, is_folder
+from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
 
 _SUFFIXES = frozenset(
@@ -46,7 +46,7 @@ def load_images(config: ImageFolderConfig) -> RawData:
     Raises :class:`DataError`.
     """
     root = _root(config.path)
-    files = [file.relative_to(root) for file in _files(root)]
+    files = list(_files(root))
     faults = {file: fault for file in files if (fault := _fault(file))}
     images = [file for file in files if file not in faults]
     layout = layout_of(root, images)
@@ -70,21 +70,22 @@ def _root(path: str) -> Path:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    """The files below a folder that are not hidden.
+    """The files below a folder that are not hidden, as paths from there.
 
     Links to folders are followed where splits and classes are, unless they lead back up.
     """
     for place, names, files in os.walk(root, onerror=_unreadable, followlinks=True):
         folder = Path(place)
-        shallow = len(folder.relative_to(root).parts) < _LINKED
+        below = folder.relative_to(root)
+        shallow = len(below.parts) < _LINKED
         names[:] = [
             name
             for name in sorted(names)
             if not name.startswith(".") and _followed(folder / name, folder, shallow)
         ]
         for name in sorted(files):
-            if not name.startswith(".") and (folder / name).is_file():
-                yield folder / name
+            if not name.startswith(".") and is_file(folder / name):
+                yield below / name
 
 
 def _unreadable(error: OSError) -> None:
