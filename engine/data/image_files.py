@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 
 from engine.config.data.image_folder import ImageFolderConfig
+from engine.data.image_layout import Place, layout_of, named_split
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
-from engine.data.readers.files import split_of
+from engine.data.readers.base import READERS
 from engine.errors import DataError
-from engine.files.paths import expanded, is_folder
+from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
 
 _SUFFIXES = frozenset(
@@ -31,6 +34,10 @@ _SUFFIXES = frozenset(
         "pgm",
     )
 )
+_LISTS = frozenset(READERS) - {".txt"}
+"""Suffixes of files that may list images with their classes."""
+_LINKED = 2
+"""Levels of folders at which links are followed."""
 
 
 def load_images(config: ImageFolderConfig) -> RawData:
@@ -39,22 +46,16 @@ def load_images(config: ImageFolderConfig) -> RawData:
     Raises :class:`DataError`.
     """
     root = _root(config.path)
-    folders = {split: folder for folder in _folders(root) if (split := split_of(Path(folder.name)))}
-    if TRAIN not in folders or not _folders(folders[TRAIN]):
-        # A class may well be called "test" or "train".
-        folders = {TRAIN: root}
-    splits, others = {}, Counter[str]()
-    for split in (TRAIN, VALIDATION, TEST):
-        if split in folders:
-            splits[split] = _table(folders[split], others)
-    if not splits[TRAIN].num_rows:
-        raise DataError(
-            f"{plain(folders[TRAIN])} has no images in folders:",
-            "there should be a folder for each class, such as cats/1.jpg and dogs/1.jpg.",
-        )
-    skips = [Skip(reason, count) for reason, count in others.items()]
+    files = list(_files(root))
+    faults = {file: fault for file in files if (fault := _fault(file))}
+    images = [file for file in files if file not in faults]
+    layout = layout_of(root, images)
+    places = {image: layout.place(image.parts[:-1]) for image in images}
+    _check(root, files, places.values())
+    splits = {split: _table(root, places, split) for split in (TRAIN, VALIDATION, TEST)}
     found = {split: table for split, table in splits.items() if table.num_rows}
-    return RawData(found, (), tuple(skips))
+    unplaced = {image: place.reason for image, place in places.items() if place.reason}
+    return RawData(found, layout.notes, tuple(_skips(faults | unplaced)))
 
 
 def _root(path: str) -> Path:
@@ -68,30 +69,75 @@ def _root(path: str) -> Path:
     return root
 
 
-def _folders(root: Path) -> list[Path]:
-    try:
-        return sorted(
-            entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+def _files(root: Path) -> Iterator[Path]:
+    """The files below a folder that are not hidden, as paths from there.
+
+    Links to folders are followed where splits and classes are, unless they lead back up.
+    """
+    for place, names, files in os.walk(root, onerror=_unreadable, followlinks=True):
+        folder = Path(place)
+        below = folder.relative_to(root)
+        shallow = len(below.parts) < _LINKED
+        names[:] = [
+            name
+            for name in sorted(names)
+            if not name.startswith(".") and _followed(folder / name, folder, shallow)
+        ]
+        for name in sorted(files):
+            if not name.startswith(".") and is_file(folder / name):
+                yield below / name
+
+
+def _unreadable(error: OSError) -> None:
+    raise DataError(f"Cannot read the folder {plain(error.filename)}: {error.strerror}.") from error
+
+
+def _followed(entry: Path, folder: Path, shallow: bool) -> bool:
+    if not entry.is_symlink():
+        return True
+    return shallow and not folder.resolve().is_relative_to(entry.resolve())
+
+
+def _fault(file: Path) -> str:
+    """Return the reason why a file is no image; empty for an image."""
+    if not _is_utf8(file):
+        return "its name is not UTF-8"
+    if file.suffix.lower() in _SUFFIXES:
+        return ""
+    return f"{plain(file.suffix.lower() or file.name, 20)} is not an image"
+
+
+def _check(root: Path, files: Iterable[Path], places: Iterable[Place]) -> None:
+    """Refuse a folder without classes, and one whose classes stand in a list beside the images."""
+    classes = {place.label for place in places if place.split == TRAIN}
+    lists = [file for file in files if file.suffix.lower() in _LISTS]
+    if lists and (len(classes) < 2 or all(map(named_split, classes))):
+        listed = root / lists[0] if len(lists) == 1 else root
+        raise DataError(
+            f"{plain(root)} has no folders of classes, but a list, {plain(lists[0])}.",
+            f"If it names the images and their classes: data.kind=file data.path={plain(listed)}.",
         )
-    except OSError as error:
-        raise DataError(f"Cannot read the folder {plain(root)}: {error.strerror}.") from error
+    if not classes:
+        raise DataError(
+            f"{plain(root)} has no images in folders:",
+            "there should be a folder for each class, such as cats/1.jpg and dogs/1.jpg.",
+        )
 
 
-def _table(folder: Path, others: Counter[str]) -> pa.Table:
-    """Paths and classes; what else there is is counted in ``others``."""
-    paths, labels = [], []
-    for place in _folders(folder):
-        for file in sorted(place.rglob("*")):
-            if file.name.startswith(".") or not file.is_file():
-                continue
-            if not _is_utf8(file):
-                others["its name is not UTF-8"] += 1
-            elif file.suffix.lower() in _SUFFIXES:
-                paths.append(str(file))
-                labels.append(place.name)
-            else:
-                others[f"{plain(file.suffix.lower() or file.name, 20)} is not an image"] += 1
-    return pa.table({"image": pa.array(paths, pa.string()), "label": pa.array(labels, pa.string())})
+def _table(root: Path, places: Mapping[Path, Place], split: str) -> pa.Table:
+    """Paths and classes of a split, sorted by class."""
+    own = sorted((place.label, image) for image, place in places.items() if place.split == split)
+    paths = pa.array([str(root / image) for _, image in own], pa.string())
+    return pa.table({"image": paths, "label": pa.array([label for label, _ in own], pa.string())})
+
+
+def _skips(left_out: Mapping[Path, str]) -> Iterator[Skip]:
+    """Count the files that are left out by their reason."""
+    examples: dict[str, Path] = {}
+    for file, reason in left_out.items():
+        examples.setdefault(reason, file)
+    for reason, count in Counter(left_out.values()).items():
+        yield Skip(reason, count, plain(examples[reason]))
 
 
 def _is_utf8(path: Path) -> bool:

@@ -21,12 +21,23 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from PIL.ImageFile import ImageFile
 
+from engine.data.image_levels import (
+    Depth,
+    Levels,
+    Shares,
+    coloured,
+    deep_values,
+    depth_of,
+    levels_of,
+)
 from engine.files.sanitize import plain
 
 A = TypeVar("A")
 B = TypeVar("B")
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[np.uint8] | NDArray[np.float32]
+"""Bytes, or shares of white."""
 Fit = Literal["crop", "stretch"]
 
 LARGEST_PIXELS = 100_000_000
@@ -56,32 +67,57 @@ class Header:
     width: int
     height: int
     grey: bool
+    depth: Depth
 
 
 def read_header(record: Any) -> Header:
-    """Size and colour; raises :class:`ImageFault`."""
+    """Size, colour and depth; raises :class:`ImageFault`."""
     with _opened(record) as image:
-        return Header(*image.size, _is_grey(image.mode))
+        return Header(*image.size, _is_grey(image.mode), depth_of(image))
 
 
-def decode(record: Any, size: int, channels: int, fit: Fit = "crop") -> Pixels:
-    """``uint8[size, size, channels]``; raises :class:`ImageFault`.
+_STANDARD = Levels()
 
-    ``crop`` takes the largest square in the middle, ``stretch`` all of the image.
+
+def decode(
+    record: Any, size: int, channels: int, fit: Fit = "crop", levels: Levels | None = _STANDARD
+) -> Pixels:
+    """``[size, size, channels]`` of bytes, or of shares for exact levels.
+
+    ``crop`` takes the largest square in the middle, ``stretch`` all of the image. Without levels,
+    as in runs of earlier versions, each image of more than eight bits has a scale of its own.
+    Raises :class:`ImageFault`.
     """
     with _opened(record) as image:
         try:
+            depth = depth_of(image) if levels else ""
+            if levels and depth:
+                values = deep_values(image, lambda: _opened(record))
+                shares = coloured(levels.shares(values, depth), channels)
+                return _as_kept(_resized_shares(shares, size, fit), levels.exact)
             # Large photographs are decoded at a half, a quarter or an eighth of their size.
             image.draft(None, (size, size))
             upright = ImageOps.exif_transpose(image)
-            coloured = _coloured(upright, channels)
-            pixels = _resized(coloured, size, fit)
+            pixels = _resized(_coloured(upright, channels), size, fit)
         except _BROKEN as error:
             raise ImageFault("the image is damaged or cut off") from error
-    return np.asarray(pixels, np.uint8).reshape(size, size, channels)
+    whole = np.asarray(pixels, np.uint8).reshape(size, size, channels)
+    return (whole / 255).astype(np.float32) if levels and levels.exact else whole
 
 
-def _opened(record: Any) -> Image.Image:
+def _as_kept(shares: Shares, exact: bool) -> Pixels:
+    return shares if exact else (shares * 255).round().astype(np.uint8)
+
+
+def _resized_shares(shares: Shares, size: int, fit: Fit) -> Shares:
+    planes = [
+        _resized(Image.fromarray(np.ascontiguousarray(shares[:, :, i])), size, fit)
+        for i in range(shares.shape[2])
+    ]
+    return np.stack([np.asarray(plane, np.float32) for plane in planes], axis=2)
+
+
+def _opened(record: Any) -> ImageFile:
     data = record.get("bytes") if isinstance(record, Mapping) else record
     path = record.get("path") if isinstance(record, Mapping) else None
     if data is None and not path:
@@ -115,7 +151,7 @@ def _coloured(image: Image.Image, channels: int) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Of 16 bits the upper eight; floating-point values are taken as they are, or 0 to 1."""
+    """The image by its own highest value: bytes as they are, floats from 0 to 1, or 16 bits."""
     values = np.nan_to_num(np.asarray(image, np.float64))
     highest = values.max(initial=0.0)
     if image.mode == "F":
@@ -145,11 +181,14 @@ class Sample:
     """Whether all of them are grey."""
     side: int
     """The side that suits most of them."""
+    deep: tuple[int, ...] = ()
+    """Numbers of the images with more than eight bits a channel."""
 
 
 def look(records: Sequence[Any], most: int) -> Sample:
     """Size and colour of those images that can be read; ``side`` is at most ``most``."""
-    headers = [found for found in in_threads(_header_or_none, records) if found]
+    tried = list(in_threads(_header_or_none, records))
+    headers = [found for found in tried if found]
     counts = Counter((header.width, header.height) for header in headers)
     sides = sorted(min(header.width, header.height) for header in headers) or [1]
     frequent, count = Counter(sides).most_common(1)[0]
@@ -158,6 +197,7 @@ def look(records: Sequence[Any], most: int) -> Sample:
         {f"{width}×{height}": number for (width, height), number in counts.most_common()},
         all(header.grey for header in headers),
         min(side, most),
+        tuple(number for number, header in enumerate(tried) if header and header.depth),
     )
 
 
@@ -168,16 +208,35 @@ def _header_or_none(record: Any) -> Header | None:
         return None
 
 
+def find_levels(records: Sequence[Any]) -> Levels:
+    """Return the scale of images with more than eight bits; those that are damaged say nothing."""
+    return levels_of(found for found in in_threads(_values_or_none, records) if found)
+
+
+def _values_or_none(record: Any) -> tuple[Depth, NDArray[Any]] | None:
+    try:
+        with _opened(record) as image:
+            return depth_of(image), deep_values(image, lambda: _opened(record))
+    except (ImageFault, *_BROKEN):
+        return None
+
+
 def decode_all(
-    records: Sequence[Any], size: int, channels: int, fit: Fit
+    records: Sequence[Any],
+    size: int,
+    channels: int,
+    fit: Fit,
+    levels: Levels | None = _STANDARD,
 ) -> tuple[Pixels, dict[int, str]]:
-    """``uint8[rows, size, size, channels]``, and the fault of each row that cannot be decoded."""
-    pixels = np.zeros((len(records), size, size, channels), np.uint8)
+    """``[rows, size, size, channels]``, and the fault of each row that cannot be decoded."""
+    shape = (len(records), size, size, channels)
+    exact = bool(levels and levels.exact)
+    pixels: Pixels = np.zeros(shape, np.float32) if exact else np.zeros(shape, np.uint8)
     faults: dict[int, str] = {}
 
     def put(row: int) -> None:
         try:
-            pixels[row] = decode(records[row], size, channels, fit)
+            pixels[row] = decode(records[row], size, channels, fit, levels)
         except ImageFault as fault:
             faults[row] = plain(fault)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +25,14 @@ class Skip:
     """Row, file or column of the first of them."""
 
 
+@dataclass(frozen=True, slots=True)
+class RowsOfFile:
+    """A file and the number of rows that were read from it."""
+
+    path: Path
+    rows: int
+
+
 @dataclass(frozen=True)
 class RawData:
     """The splits of a data set; ``train`` is always there.
@@ -35,6 +44,8 @@ class RawData:
     notes: tuple[str, ...] = ()
     """Notes for the user: splits that were made, columns that were renamed."""
     skips: tuple[Skip, ...] = field(default=())
+    files: Mapping[str, tuple[RowsOfFile, ...]] = field(default_factory=dict)
+    """By split, the files that the rows were read from, in order; empty for other rows."""
 
     @property
     def train(self) -> pa.Table:
@@ -43,7 +54,7 @@ class RawData:
 
     def with_splits(self, splits: Mapping[str, pa.Table], *notes: str) -> RawData:
         """The same with other splits and more notes."""
-        return replace(self, splits=splits, notes=(*self.notes, *notes))
+        return replace(self, splits=splits, notes=(*self.notes, *notes), files={})
 
     def with_skips(self, *skips: Skip) -> RawData:
         """The same with more rows reported as left out."""

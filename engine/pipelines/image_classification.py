@@ -10,7 +10,7 @@ from engine.config.run_config import RunConfig
 from engine.config.tasks.image_classification import ImageClassificationConfig
 from engine.data.load import load_data
 from engine.data.raw import RawData, Skip
-from engine.files.paths import expanded, is_folder
+from engine.data.readers.files import root_of
 from engine.models.preprocessing import preprocessing_of
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import DataSummary
@@ -18,6 +18,7 @@ from engine.text.columns import chosen, find_label
 from engine.vision.column import RECORD, find_image, images_of
 from engine.vision.fitted import ImageFitted
 from engine.vision.fitting import classes_in, measure
+from engine.vision.list_paths import located
 from engine.vision.rows import usable_rows
 from engine.vision.summary import image_summary
 
@@ -37,7 +38,8 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
         """Rows with an image and a class, in three splits."""
         raw = load_data(self.config.data)
         image, label = self._columns(raw.train)
-        return usable_rows(raw, self.config.data, image, label, self._folder())
+        folder = self._folder()
+        return usable_rows(located(raw, image, folder), self.config.data, image, label, folder)
 
     def fit(self, raw: RawData) -> ImageFitted:
         """Find the classes, and size, colour and mean of the images."""
@@ -68,7 +70,6 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
         label = self.section.label or find_label(table, [image])
         return image, chosen(table, label, "task.label")
 
-    def _folder(self) -> Path | None:
-        """Return the folder that relative paths in a local table start from: the table's own."""
-        path = expanded(getattr(self.config.data, "path", ""))
-        return path if is_folder(path) else path.parent
+    def _folder(self) -> Path:
+        """Return the folder of the data, the highest one that relative paths can start from."""
+        return root_of(getattr(self.config.data, "path", ""))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from engine.batches.source import Source
-from engine.data.images import decode_all
+from engine.data.images import decode, decode_all
 from engine.data.raw import Skip
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -32,9 +32,9 @@ def encode_images(
     """
     images = images_of(table, chosen(table, fitted.image, "task.image"))
     targets = _targets(table, fitted)
-    if len(images) * fitted.channels * fitted.size**2 > RESIDENT_BYTES:
+    if len(images) * fitted.pixel_bytes > RESIDENT_BYTES:
         return _stored(images, targets, fitted, preparation, device, report), []
-    pixels, faults = decode_all(images, fitted.size, fitted.channels, fitted.resize)
+    pixels, faults = decode_all(images, fitted.size, fitted.channels, fitted.resize, fitted.levels)
     names = images.names()
     kept = [row for row in range(len(images)) if row not in faults]
     if not kept:
@@ -60,9 +60,9 @@ def _stored(
     device: torch.device,
     report: Report,
 ) -> Source:
+    form = (fitted.size, fitted.channels, fitted.resize, fitted.levels)
     return StoredImages(
-        images.__getitem__, images.names(), targets, preparation, device,
-        (fitted.size, fitted.channels), fitted.resize,
+        lambda row: decode(images[row], *form), images.names(), targets, preparation, device,
         lambda name, fault: report(_left_out(fault, 1, name)),
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from engine.data.fitted import Fitted
+from engine.data.image_levels import Levels
 
 
 class ImageFitted(Fitted):
@@ -22,3 +23,11 @@ class ImageFitted(Fitted):
     std: list[float]
     sizes: dict[str, int]
     """Number of sampled images by size."""
+    levels: Levels | None = None
+    """Scale of images with more than eight bits; none in runs before it was recorded."""
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Bytes of one decoded image."""
+        width = 4 if self.levels and self.levels.exact else 1
+        return self.channels * self.size**2 * width

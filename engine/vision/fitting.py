@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from engine.config.models.image import Preprocessing
 from engine.config.tasks.image_classification import ImageClassificationConfig
-from engine.data.images import decode_all, look
+from engine.data.image_levels import Levels
+from engine.data.images import decode_all, find_levels, look
 from engine.data.raw import class_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.text.columns import is_list
 from engine.text.labels import classes_of, labels_of
 from engine.vision.column import images_of
+
+T = TypeVar("T")
 
 _LOOKED_AT = 2000
 """Images whose size and colour stand for all."""
@@ -56,7 +60,7 @@ def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]
 def measure(
     table: pa.Table, column: str, task: ImageClassificationConfig, wanted: Preprocessing | None
 ) -> dict[str, Any]:
-    """``channels``, ``size``, ``mean``, ``std`` and ``sizes``, from some of the images.
+    """``channels``, ``size``, ``mean``, ``std``, ``sizes`` and ``levels``, from some of the images.
 
     What pre-trained weights ask for, ``wanted``, goes before what the images are.
     """
@@ -65,12 +69,20 @@ def measure(
     found = look(some, _LARGEST_SIDE)
     channels = 1 if found.grey and wanted is None else 3
     size = task.image_size or (wanted.size if wanted else found.side)
+    levels = find_levels([some[i] for i in _thinned(found.deep)])
     mean, std = (
         (list(wanted.mean), list(wanted.std))
         if wanted
-        else _statistics(some[:: max(1, len(some) // _MEASURED)], size, channels, task)
+        else _statistics(_thinned(some), size, channels, task, levels)
     )
-    return {"channels": channels, "size": size, "mean": mean, "std": std, "sizes": found.sizes}
+    return {
+        "channels": channels, "size": size, "mean": mean, "std": std,
+        "sizes": found.sizes, "levels": levels,
+    }  # fmt: skip
+
+
+def _thinned(items: Sequence[T]) -> Sequence[T]:
+    return items[:: max(1, len(items) // _MEASURED)]
 
 
 def _spread(count: int, most: int) -> list[int]:
@@ -79,14 +91,18 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 def _statistics(
-    records: list[Any], size: int, channels: int, task: ImageClassificationConfig
+    records: Sequence[Any],
+    size: int,
+    channels: int,
+    task: ImageClassificationConfig,
+    levels: Levels,
 ) -> tuple[list[float], list[float]]:
     """Mean and deviation of each channel, white being 1."""
-    pixels, faults = decode_all(records, size, channels, task.resize)
+    pixels, faults = decode_all(records, size, channels, task.resize, levels)
     good = np.delete(pixels, list(faults), axis=0)
     if not len(good):
         raise DataError("None of the training images that were tried can be decoded.")
-    values = good.reshape(-1, channels) / np.float32(255)
+    values = good.reshape(-1, channels) / np.float32(1 if levels.exact else 255)
     deviation = values.std(0, dtype=np.float64)
     # Images that are all alike have nothing to be divided by.
     return values.mean(0, dtype=np.float64).tolist(), np.maximum(deviation, 1e-3).tolist()

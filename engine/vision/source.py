@@ -14,7 +14,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source, TensorSource, moved
-from engine.data.images import Fit, ImageFault, Pixels, decode, threads
+from engine.data.images import ImageFault, Pixels, threads
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.vision.augmentation import Augmentation
@@ -27,7 +27,7 @@ _AHEAD = 3
 
 @dataclass(frozen=True)
 class Preparation:
-    """From ``uint8[batch, channels, size, size]`` to what the network takes in."""
+    """From ``[batch, channels, size, size]`` of bytes or shares to what the network takes in."""
 
     mean: Sequence[float]
     std: Sequence[float]
@@ -35,7 +35,8 @@ class Preparation:
 
     def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Float images, with noise where a generator is given, normalised."""
-        scaled = images.to(torch.float32).div_(255.0)
+        bytes_ = images.dtype == torch.uint8
+        scaled = images.to(torch.float32).div_(255.0) if bytes_ else images
         if generator is not None and self.augmentation is not None:
             scaled = self.augmentation(scaled, generator)
         mean = torch.tensor(self.mean, device=images.device)[:, None, None]
@@ -45,7 +46,7 @@ class Preparation:
 
 
 class ResidentImages(TensorSource):
-    """Decoded images on the device, as ``uint8``."""
+    """Decoded images on the device."""
 
     def __init__(
         self,
@@ -86,23 +87,22 @@ class StoredImages(Source):
 
     def __init__(
         self,
-        records: Callable[[int], object],
+        decoded: Callable[[int], Pixels],
         names: Sequence[str],
         targets: Tensor | None,
         preparation: Preparation,
         device: torch.device,
-        shape: tuple[int, int],
-        fit: Fit,
         skipped: Callable[[str, str], None],
     ) -> None:
-        """``shape`` is size and channels; ``skipped`` hears name and fault of what is left out."""
-        self._records = records
+        """``decoded`` is the image of a row, or raises :class:`ImageFault`.
+
+        ``skipped`` hears name and fault of what is left out.
+        """
+        self._decode = decoded
         self._names = names
         self._targets = targets
         self._preparation = preparation
         self._device = device
-        self._shape = shape
-        self._fit: Fit = fit
         self._skipped = skipped
         self._faulty: set[int] = set()
 
@@ -144,7 +144,7 @@ class StoredImages(Source):
 
     def _one(self, row: int) -> Pixels | None:
         try:
-            return decode(self._records(row), *self._shape, self._fit)
+            return self._decode(row)
         except ImageFault as fault:
             if row not in self._faulty:
                 self._faulty.add(row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.config.run_config import RunConfig
+from engine.data.image_levels import Levels
 from engine.data.raw import RawData
 from engine.files.sanitize import plain
 from engine.reports.data_summary import ColumnSummary, DataSummary
@@ -20,6 +21,8 @@ def image_summary(config: RunConfig, raw: RawData, fitted: ImageFitted) -> DataS
         "network sees": f"{fitted.size}×{fitted.size} px, {colour}",
         "sizes found": _sizes(fitted.sizes),
     }
+    if fitted.levels and fitted.levels.exact:
+        facts["brightness"] = _scales(fitted.levels)
     if fitted.multi_label:
         facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} an image on average"
     roles = {fitted.image: "image", fitted.label: "label"}
@@ -32,6 +35,15 @@ def image_summary(config: RunConfig, raw: RawData, fitted: ImageFitted) -> DataS
     first = images_of(raw.train.slice(0, 1), fitted.image).names()[0]
     image = ColumnSummary(fitted.image, "image", "image", example=plain(first, 80))
     return replace(summary, columns=(image, *summary.columns))
+
+
+def _scales(levels: Levels) -> str:
+    """The values that are black and white, as the training images tell."""
+    (black, white), (darkest, brightest) = levels.integer, levels.floating
+    return (
+        f"{black:,g} is black and {white:,g} is white in images of 16 bits, "
+        f"{darkest:,g} and {brightest:,g} in those of floats"
+    )
 
 
 def _sizes(sizes: dict[str, int]) -> str:

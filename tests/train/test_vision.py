@@ -20,6 +20,7 @@ from engine.artifacts.model_folder import load_exported
 from engine.batches.source import Noise, epoch_plan
 from engine.config.presets import find_preset, load_preset
 from engine.data.class_labels import with_class_names
+from engine.data.image_levels import Levels
 from engine.data.raw import TRAIN
 from engine.errors import DataError
 from engine.hardware.device import choose
@@ -136,6 +137,48 @@ def test_images_of_all_kinds_are_mixed(tmp_path: Path) -> None:
     material = material_of(in_folder(folder))
     assert (material.fitted.channels, material.fitted.size) == (3, 12)
     assert sum(len(source) for source in material.sources.values()) == 48
+
+
+def folder_of_deep_shades(folder: Path, count: int = 20) -> Path:
+    """Dark and light images of 12 bits, half of them with one pixel that is far brighter."""
+    for name, shade in {"dark": 20, "light": 200}.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            values = np.random.default_rng(number).integers(-10, 10, (8, 8)) + shade
+            values[0, 0] = 4000 if number % 2 else shade
+            Image.fromarray(values.astype(np.uint16)).save(folder / name / f"{number:02}.png")
+    return folder
+
+
+def test_images_of_many_bits_have_one_scale_that_is_recorded(tmp_path: Path) -> None:
+    config = in_folder(folder_of_deep_shades(tmp_path / "deep"))
+    fitted = material_of(config).fitted
+    assert fitted.levels == Levels(integer=(0, 4095), exact=True)
+    assert type(fitted).model_validate_json(fitted.model_dump_json()) == fitted
+    assert "4,095 is white" in summary_of(config)["facts"]["brightness"]
+    without = fitted.model_dump(exclude={"levels"})
+    assert type(fitted)(**without).levels is None
+
+
+@pytest.mark.parametrize("resident", [1 << 30, 0])
+def test_images_of_many_bits_reach_the_network_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resident: int
+) -> None:
+    monkeypatch.setattr(encoding, "RESIDENT_BYTES", resident)
+    material = material_of(in_folder(folder_of_deep_shades(tmp_path / "deep")))
+    source, fitted = material.sources[TRAIN], material.fitted
+    batch = next(source.read(source.plan(64)))
+    seen = (batch.inputs * fitted.std[0] + fitted.mean[0]) * 4095
+    for image, name in zip(seen, batch.rows["name"].to_pylist(), strict=True):
+        with Image.open(name) as true:
+            assert torch.allclose(
+                image[0], torch.from_numpy(np.asarray(true, np.float32)), atol=0.5
+            )
+
+
+def test_dark_and_light_images_of_many_bits_are_told_apart(tmp_path: Path) -> None:
+    config = in_folder(folder_of_deep_shades(tmp_path / "deep")).override(["train.epochs=20"])
+    assert report_of(config)["metrics"]["test"]["accuracy"] == 1.0
 
 
 def test_grey_images_have_one_channel(tmp_path: Path) -> None:

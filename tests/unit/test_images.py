@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
-from engine.data.images import ImageFault, decode, decode_all, look, read_header
+from engine.data.image_levels import Levels
+from engine.data.images import ImageFault, decode, decode_all, find_levels, look, read_header
 
 
 def stored(image: Image.Image, format: str = "PNG", **options: Any) -> dict[str, Any]:
@@ -41,6 +43,103 @@ def test_sixteen_bits_keep_their_brightness() -> None:
     values = np.linspace(0, 65535, 64).reshape(8, 8).astype(np.uint16)
     read = decode(stored(Image.fromarray(values)), 8, 1)[..., 0]
     assert np.abs(read.astype(int) - values / 257).max() <= 0.5
+
+
+def deep(values: Any, kind: Any = np.uint16) -> dict[str, Any]:
+    """A grey image of more than eight bits."""
+    image = Image.fromarray(np.asarray(values, kind))
+    return stored(image, "PNG" if kind is np.uint16 else "TIFF")
+
+
+def deep_colour(values: NDArray[np.uint16]) -> bytes:
+    """A PNG of 16 bits a channel, which PIL cannot write."""
+    height, width, channels = values.shape
+    kind = {3: 2, 4: 6}[channels]
+    head = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    parts = (b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, data) for name, data in parts)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "levels"),
+    [
+        ([[0, 200]], np.uint16, Levels(integer=(0, 255), exact=True)),
+        ([[0, 4000]], np.uint16, Levels(integer=(0, 4095), exact=True)),
+        ([[0, 60_000]], np.uint16, Levels(integer=(0, 65_535), exact=True)),
+        ([[-1000, 3000]], np.int32, Levels(integer=(-1000, 4095), exact=True)),
+        ([[0, 100_000]], np.int32, Levels(integer=(0, 100_000), exact=True)),
+        ([[0, 0.5]], np.float32, Levels(floating=(0, 1), exact=True)),
+        ([[0, 200]], np.float32, Levels(floating=(0, 255), exact=True)),
+        ([[np.nan, np.inf, 0.5]], np.float32, Levels(floating=(0, 1), exact=True)),
+        ([[0, 200]], np.uint8, Levels()),
+    ],
+)
+def test_the_scale_of_many_bits_holds_all_training_values(
+    values: Any, kind: Any, levels: Levels
+) -> None:
+    records = [deep(values, kind), {"bytes": b"broken", "path": None}]
+    assert find_levels([records[number] for number in look(records, 8).deep]) == levels
+
+
+def test_one_bright_pixel_changes_no_other_pixel() -> None:
+    plain = np.full((4, 4), 200, np.uint16)
+    bright = plain.copy()
+    bright[0, 0] = 4000
+    levels = find_levels([deep(plain), deep(bright)])
+    for values in (plain, bright):
+        assert decode(deep(values), 4, 1, "crop", levels)[..., 0] == pytest.approx(values / 4095)
+
+
+def test_dark_and_bright_images_of_many_bits_differ() -> None:
+    shades = (20, 200, 300, 4000)
+    records = [deep(np.full((4, 4), shade)) for shade in shades]
+    pixels, _ = decode_all(records, 4, 1, "crop", find_levels(records))
+    assert pixels[:, 2, 2, 0] == pytest.approx(np.array(shades) / 4095)
+
+
+@pytest.mark.parametrize("shade", [200, 300])
+def test_many_bits_after_training_on_eight_have_one_scale(shade: int) -> None:
+    record = deep(np.full((4, 4), shade))
+    assert (decode(record, 4, 1, "crop", Levels()) == 1).all()
+
+
+def test_eight_and_more_bits_share_a_scale() -> None:
+    levels = Levels(integer=(0, 4095), exact=True)
+    assert decode(stored(Image.new("L", (2, 2), 51)), 2, 1, "crop", levels) == pytest.approx(0.2)
+    assert decode(deep(np.full((2, 2), 819)), 2, 3, "crop", levels) == pytest.approx(0.2)
+
+
+def test_colours_of_twelve_bits_are_read_whole() -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (4, 4, 3)).astype(np.uint16)
+    record = {"bytes": deep_colour(values), "path": None}
+    assert look([record], 8).deep == (0,)
+    levels = find_levels([record])
+    assert levels == Levels(integer=(0, 4095), exact=True)
+    assert decode(record, 4, 3, "crop", levels) == pytest.approx(values / 4095)
+    grey = values @ np.array([0.299, 0.587, 0.114]) / 4095
+    assert decode(record, 4, 1, "crop", levels)[..., 0] == pytest.approx(grey)
+
+
+def test_transparent_colours_of_sixteen_bits_become_white() -> None:
+    values = np.zeros((2, 2, 4), np.uint16)
+    values[0, 0] = 65_535
+    record = deep_colour(values)
+    read = decode(record, 2, 3, "crop", find_levels([record]))
+    assert (read == 1).all()
+
+
+def test_an_image_of_many_bits_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    record = stored(Image.fromarray(np.array([[4095, 0]] * 2, np.uint16)), "PNG", exif=exif)
+    levels = Levels(integer=(0, 4095), exact=True)
+    assert decode(record, 2, 1, "crop", levels)[..., 0].tolist() == [[1, 1], [0, 0]]
+
+
+def test_without_levels_each_image_has_its_own_scale_as_in_earlier_runs() -> None:
+    assert (decode(deep(np.full((2, 2), 200)), 2, 1, "crop", None) == 200).all()
+    assert (decode(deep(np.full((2, 2), 65_535)), 2, 1, "crop", None) == 255).all()
 
 
 def test_what_is_transparent_becomes_white() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
-from engine.data.raw import TEST, TRAIN
+from engine.config.run_config import RunConfig
+from engine.data.images import decode
+from engine.data.raw import TEST, TRAIN, RawData
 from engine.errors import DataError
+from engine.pipelines.image_classification import ImageClassificationPipeline
 from engine.vision.column import RECORD, Aside, find_image, images_of
 
 
@@ -44,6 +49,79 @@ def test_a_table_without_images_says_what_it_has() -> None:
 def test_paths_in_a_table_begin_beside_its_file() -> None:
     images = images_of(pa.table({"image": ["a.png", None]}), "image", folder=Path("/data"))
     assert [image["path"] for image in images] == ["/data/a.png", None]
+
+
+def listed(folder: Path, shade: int, names: Sequence[str] = ("0.png", "1.png")) -> Path:
+    """Write images of one shade and a list of them, each with its class."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (2, 2), shade).save(folder / name)
+    rows = [f"{name},{'ab'[number % 2]}" for number, name in enumerate(names)]
+    (folder / "list.csv").write_text("\n".join(["file_name,label", *rows]))
+    return folder / "list.csv"
+
+
+def loaded(**data: str) -> RawData:
+    config = RunConfig.parse(
+        {
+            "task": {"kind": "image_classification"},
+            "data": {"kind": "file", "validation_fraction": 0.0} | data,
+            "model": {"kind": "cnn"},
+        }
+    )
+    return ImageClassificationPipeline(config).load()
+
+
+def shades(raw: RawData, split: str) -> list[int]:
+    records = images_of(raw.splits[split], "file_name")
+    return [int(decode(record, 2, 1).max()) for record in records]
+
+
+def test_each_list_reads_the_images_of_its_own_folder(tmp_path: Path) -> None:
+    raw = loaded(
+        path=str(listed(tmp_path / "train", 10)), test_path=str(listed(tmp_path / "test", 200))
+    )
+    assert (shades(raw, TRAIN), shades(raw, TEST)) == ([10, 10], [200, 200])
+
+
+def test_lists_in_one_folder_read_the_images_beside_them(tmp_path: Path) -> None:
+    listed(tmp_path / "train" / "1", 10)
+    listed(tmp_path / "train" / "2", 20)
+    listed(tmp_path / "test", 200)
+    for path in (tmp_path, tmp_path / "**" / "list.csv"):
+        raw = loaded(path=str(path))
+        assert (shades(raw, TRAIN), shades(raw, TEST)) == ([10, 10, 20, 20], [200, 200])
+
+
+def test_images_that_a_list_lacks_are_not_taken_from_another_folder(tmp_path: Path) -> None:
+    train = listed(tmp_path / "train", 10, ("0.png", "1.png", "2.png"))
+    test = listed(tmp_path / "test", 200)
+    test.write_text(test.read_text() + "\n2.png,a")
+    raw = loaded(path=str(train), test_path=str(test))
+    assert shades(raw, TEST) == [200, 200]
+    assert [(skip.reason, skip.count) for skip in raw.skips] == [
+        ("the image file does not exist", 1)
+    ]
+
+
+def test_lists_in_a_folder_of_their_own_find_the_images_above_it(tmp_path: Path) -> None:
+    train = listed(tmp_path, 10, ("images/0.png", "images/1.png"))
+    (tmp_path / "lists").mkdir()
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / "lists" / name).write_text(train.read_text())
+    train.unlink()
+    raw = loaded(path=str(tmp_path))
+    assert (shades(raw, TRAIN), shades(raw, TEST)) == ([10, 10], [10, 10])
+    assert any(f"test.csv begin at {tmp_path}" in note for note in raw.notes)
+
+
+def test_a_list_without_the_image_column_is_named(tmp_path: Path) -> None:
+    train = listed(tmp_path / "train", 10)
+    test = listed(tmp_path / "test", 200)
+    test.write_text(test.read_text().replace("file_name", "picture"))
+    with pytest.raises(DataError, match=r"test/list\.csv: there is no column 'file_name'"):
+        loaded(path=str(train), test_path=str(test))
 
 
 def test_images_without_a_name_are_called_by_their_row() -> None:

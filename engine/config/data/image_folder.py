@@ -11,7 +11,7 @@ from engine.files.paths import anchored
 
 
 class ImageFolderConfig(DataConfig):
-    """``folder/<class>/*.png``, or ``folder/train/<class>/…`` and ``folder/test/<class>/…``."""
+    """``folder/<class>/*.png``, with ``train`` and ``test`` above, below or beside the classes."""
 
     kind: Literal["image_folder"] = "image_folder"
     title = "folder of images"

@@ -16,20 +16,21 @@ import pyarrow as pa
 from engine.config.data.file import FileConfig
 from engine.data.class_labels import with_common_classes
 from engine.data.on_disk import LARGE, put_aside
-from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, RowsOfFile, Skip
 from engine.data.readers.base import READERS, read_file
 from engine.data.readers.reading import Reading, ReadOptions, suffix_of
 from engine.errors import DataError
 from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
 
-_WORDS = {
+SPLIT_WORDS = {
     TRAIN: "train|training",
     VALIDATION: "validation|valid|val|dev",
     TEST: "test|testing",
 }
 _SPLIT_NAMES = {
-    split: re.compile(rf"(?:^|[^a-z])(?:{words})(?:$|[^a-z])") for split, words in _WORDS.items()
+    split: re.compile(rf"(?:^|[^a-z])(?:{words})(?:$|[^a-z])")
+    for split, words in SPLIT_WORDS.items()
 }
 
 
@@ -56,16 +57,25 @@ def _load(config: FileConfig, options: ReadOptions) -> RawData:
         if path:
             groups[split] = _files(path, config.format)
     splits: dict[str, pa.Table] = {}
+    files: dict[str, tuple[RowsOfFile, ...]] = {}
     skips: list[Skip] = []
     for split, paths in groups.items():
         readings = list(_read(paths, options, config.format))
         splits[split] = _joined(paths, readings)
+        files[split] = tuple(
+            RowsOfFile(path, reading.table.num_rows)
+            for path, reading in zip(paths, readings, strict=True)
+        )
         if split == TRAIN and len(readings) == 1:  # files that are named for a split come first
-            splits = {**readings[0].splits, **splits}
+            inside = readings[0].splits
+            splits = {**inside, **splits}
+            files = {
+                name: (RowsOfFile(paths[0], table.num_rows),) for name, table in inside.items()
+            } | files
         # The same few notes come with every shard.
         notes += dict.fromkeys(note for reading in readings[:3] for note in reading.notes)
         skips += [skip for reading in readings for skip in reading.skips]
-    return RawData(splits, tuple(notes), tuple(skips))
+    return RawData(splits, tuple(notes), tuple(skips), files)
 
 
 def _read(paths: Sequence[Path], options: ReadOptions, format: str) -> Iterator[Reading]:
@@ -85,7 +95,7 @@ def _grouped(config: FileConfig) -> tuple[dict[str, list[Path]], list[str]]:
     if len(files) == 1:
         return {TRAIN: files}, []
     files, notes = (files, []) if config.format else _most_frequent_suffix(files)
-    root = _root(config.path)
+    root = root_of(config.path)
     groups: dict[str, list[Path]] = defaultdict(list)
     for file in files:
         groups[split_of(file.relative_to(root) if file.is_relative_to(root) else file)].append(file)
@@ -101,7 +111,7 @@ def _grouped(config: FileConfig) -> tuple[dict[str, list[Path]], list[str]]:
         notes.append(
             f"{len(unnamed)} files name no split and are left out: {plain(unnamed[0].name, 60)} …"
         )
-    return {split: groups[split] for split in _WORDS if split in groups}, notes
+    return {split: groups[split] for split in SPLIT_WORDS if split in groups}, notes
 
 
 def split_of(path: Path) -> str:
@@ -153,8 +163,8 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith((".", "__")) for part in path.parts)
 
 
-def _root(path: str) -> Path:
-    """Return the folder below which names may refer to splits."""
+def root_of(path: str) -> Path:
+    """Return the folder of a path or pattern, below which names may refer to splits."""
     folder = expanded(path)
     while not is_folder(folder):
         folder = folder.parent
