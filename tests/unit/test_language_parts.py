@@ -20,6 +20,8 @@ from engine.text.blocks import BlockSource, are_lines, pieces, sizes_of, tail_ro
 from engine.text.bpe import bpe_from, train_bpe
 from engine.text.continuation import Sampling, continued
 from engine.text.instructions import Instructions
+from engine.text.prompts import ChatPrompts, PlainPrompts, separator_of
+from engine.text.turns import fault_in, fault_of_answers, turns_of
 
 CPU = torch.device("cpu")
 
@@ -100,9 +102,17 @@ def learned(tokenizer: Any, sample: dict[str, list[Any]]) -> str:
     return tokenizer.decode([label for label in sample["labels"][0] if label != IGNORED])
 
 
+def pairs(tokenizer: Any, length: int, only: bool = True, separator: str = "\n") -> Instructions:
+    return Instructions(tokenizer, length, only, PlainPrompts(tokenizer.eos_token, separator))
+
+
+def chats(tokenizer: Any) -> Instructions:
+    return Instructions(tokenizer, 200, True, ChatPrompts(tokenizer))
+
+
 def test_only_the_answer_and_its_end_are_learned(tokenizer: Any) -> None:
     rows = {"prompt": ["What is the colour of grass?"], "completion": ["It is green."]}
-    sample = Instructions(tokenizer, 200, completions_only=True)(rows)
+    sample = pairs(tokenizer, 200)(rows)
     assert learned(tokenizer, sample) == "It is green.<|endoftext|>"
     whole = tokenizer.decode(sample["input_ids"][0])
     assert whole == "What is the colour of grass?\nIt is green."
@@ -111,7 +121,7 @@ def test_only_the_answer_and_its_end_are_learned(tokenizer: Any) -> None:
 
 def test_the_instruction_is_learned_too_when_asked(tokenizer: Any) -> None:
     rows = {"prompt": ["What? "], "completion": ["Green."]}
-    sample = Instructions(tokenizer, 200, completions_only=False)(rows)
+    sample = pairs(tokenizer, 200, only=False)(rows)
     assert sample["labels"][0][:-1] == sample["input_ids"][0][1:]
     assert learned(tokenizer, sample).endswith("? Green.<|endoftext|>")
 
@@ -121,7 +131,7 @@ def test_each_turn_of_the_assistant_is_learned(tokenizer: Any) -> None:
         {"role": "user", "content": "colour?"}, {"role": "assistant", "content": "green"},
         {"role": "user", "content": "sure?"}, {"role": "assistant", "content": "yes"},
     ]  # fmt: skip
-    sample = Instructions(tokenizer, 200, completions_only=True)({"messages": [turns]})
+    sample = chats(tokenizer)({"messages": [turns]})
     assert learned(tokenizer, sample).replace("\n", "") == "green<|endoftext|>yes<|endoftext|>"
 
 
@@ -132,12 +142,12 @@ def test_a_template_that_rewrites_turns_is_refused(tokenizer: Any) -> None:
     )
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     with pytest.raises(DataError, match="rewrites earlier turns"):
-        Instructions(other, 200, completions_only=True)({"messages": [turns]})
+        chats(other)({"messages": [turns]})
 
 
 def test_long_instructions_are_cut(tokenizer: Any) -> None:
     rows = {"prompt": ["colour " * 50], "completion": ["green"]}
-    sample = Instructions(tokenizer, 20, completions_only=True)(rows)
+    sample = pairs(tokenizer, 20)(rows)
     assert len(sample["input_ids"][0]) == len(sample["labels"][0]) == 20
     assert set(sample["labels"][0]) == {IGNORED}
 
