@@ -24,6 +24,7 @@ from engine.data.on_disk import LARGE, WINDOW, mapped
 from engine.data.raw import Skip
 from engine.data.readers.conll import read_conll
 from engine.data.readers.squad import is_squad, squad_table
+from engine.data.readers.turns import alike
 from engine.errors import DataError
 from engine.files import safe_json
 from engine.files.sanitize import plain
@@ -245,7 +246,7 @@ def _table(path: Path, columns: Mapping[str, list[Any]]) -> pa.Table:
 def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
     """An Arrow column; scalars of several types become text. Raises :class:`DataError`."""
     try:
-        column = pa.array(values)
+        column = _array(values)
     except (pa.ArrowException, OverflowError):
         if any(isinstance(value, list | dict) for value in values):
             raise DataError(
@@ -254,6 +255,13 @@ def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values])
     _check_levels(path, name, column.type)
     return column
+
+
+def _array(values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except pa.ArrowException:
+        return pa.array(alike(values))
 
 
 def _with_good_names(path: Path, reading: Reading) -> Reading:
