@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pyarrow as pa
+from pydantic import Field
 
 from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.load import load_texts
@@ -13,19 +14,25 @@ from engine.data.on_disk import in_windows
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.splits import cut_splits
 from engine.errors import DataError
+from engine.files.sanitize import plain
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.data_summary import DataSummary
 from engine.text.blocks import are_lines, pieces, sizes_of, tail_rows
-from engine.text.columns import by_name, chosen, find_text, is_list
-from engine.text.rows import blank, some_of, texts_in, without_faults
+from engine.text.columns import chosen
+from engine.text.prompts import (
+    ChatPrompts,
+    PlainPrompts,
+    Prompts,
+    chat_lines,
+    names_tools,
+    prompt_text,
+    separator_of,
+)
+from engine.text.roles import Form, Roles, by_role, roles_in
+from engine.text.rows import some_of, texts_in, without_faults
 from engine.text.summary import summary_of
-
-Form = Literal["text", "pairs", "messages"]
-
-_PROMPTS = ("prompt", "instruction", "question", "input", "query")
-_COMPLETIONS = ("completion", "response", "output", "answer", "target")
-_MESSAGES = ("messages", "conversations", "conversation")
+from engine.text.turns import ASSISTANT, fault_in, fault_of_answers
 
 
 class CausalLmFitted(TextFitted):
@@ -33,8 +40,17 @@ class CausalLmFitted(TextFitted):
 
     form: Form
     columns: list[str]
-    """The text, prompt and completion, or messages."""
+    """The text, prompt and completion, or messages; two where both sides are messages."""
     lines: bool
+    context: dict[str, str] = Field(default_factory=dict)
+    """Further columns of the prompt by their roles: input, system, history, tools."""
+    separator: str = "\n"
+    """Text between a prompt and its completion where the prompt does not end in a blank."""
+
+    @property
+    def roles(self) -> Roles:
+        """The format and the columns."""
+        return Roles(self.form, self.columns, self.context)
 
 
 class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
@@ -46,13 +62,15 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
     def load(self) -> RawData:
         """Plain text is cut at its end, instructions at random."""
         raw = load_texts(self.config.data)
-        form, columns = self._columns(raw.train)
-        if form == "text":
-            return self._cut_text(raw, columns[0])
-        faults = blank if form == "pairs" else _strange_messages
-        return cut_splits(
-            without_faults(raw, lambda table: faults(table, columns)), self.config.data
-        )
+        roles = roles_in(raw.train, self.section)
+        if roles.form == "text":
+            return self._cut_text(raw, roles.columns[0])
+        for table in raw.splits.values():
+            for name in roles.columns:
+                chosen(table, name, "The data to learn from")
+        raw = raw.with_splits(raw.splits, *_missing_context(raw, roles))
+        faults = _faults_of_pairs if roles.form == "pairs" else _faults_of_messages
+        return cut_splits(without_faults(raw, lambda table: faults(table, roles)), self.config.data)
 
     def _cut_text(self, raw: RawData, column: str) -> RawData:
         data = self.config.data
@@ -75,44 +93,38 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
         splits[TRAIN] = raw.train.slice(0, left)
         return raw.with_splits(splits, *notes)
 
-    def _columns(self, table: pa.Table) -> tuple[Form, list[str]]:
-        """Return format and columns of the data, from the fields or from the columns' names."""
-        section = self.section
-        if section.text:
-            return "text", [chosen(table, section.text, "task.text")]
-        messages = section.messages or by_name(table, _MESSAGES)
-        if section.messages or (messages and is_list(table, messages)):
-            return "messages", [chosen(table, messages or "", "task.messages")]
-        prompt = section.prompt or by_name(table, _PROMPTS)
-        completion = section.completion or by_name(table, _COMPLETIONS)
-        if section.prompt or section.completion or (prompt and completion):
-            chosen_prompt = chosen(table, prompt or "", "task.prompt")
-            return "pairs", [chosen_prompt, chosen(table, completion or "", "task.completion")]
-        return "text", [find_text(table)]
-
     def fit(self, raw: RawData) -> CausalLmFitted:
         """Train a tokenizer where the network is new."""
-        form, columns = self._columns(raw.train)
-        lines = False
+        roles = roles_in(raw.train, self.section)
+        columns, lines, separator = roles.columns, False, "\n"
         texts: Iterable[str]
-        if form == "text":
+        if roles.form == "text":
             lines = are_lines(texts_in(raw.train, columns), self.section.join)
             texts = pieces(texts_in(raw.train, columns), lines)
         else:
-            texts = _texts(raw.train, form, columns)
+            if roles.form == "pairs":
+                separator = separator_of(_rows(some_of(raw.train), roles))
+            texts = _texts(raw.train, roles, separator)
         trained = self.learn_tokenizer(texts)
         return CausalLmFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
-            form=form,
+            form=roles.form,
             columns=columns,
             lines=lines,
+            context=roles.context,
+            separator=separator,
         )
+
+    def prompts(self, fitted: CausalLmFitted) -> Prompts:
+        """Return the one way to write the prompts of this data."""
+        tokenizer = self.tokenizer(fitted.tokenizer)
+        if fitted.form == "messages":
+            return ChatPrompts(tokenizer)
+        return PlainPrompts(tokenizer.eos_token or "", fitted.separator)
 
     def summarize(self, raw: RawData, fitted: CausalLmFitted) -> DataSummary:
         """Columns, and how long the texts are."""
-        names = {"text": ["text"], "pairs": ["prompt", "completion"], "messages": ["messages"]}
-        roles = dict(zip(fitted.columns, names[fitted.form], strict=True))
         if fitted.form == "text":
             texts = pieces(texts_in(raw.train, fitted.columns), fitted.lines)
             facts = {
@@ -121,41 +133,69 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
                 "blocks": f"of {fitted.max_length:,} tokens, without padding",
             }
         else:
-            some = _texts(some_of(raw.train), fitted.form, fitted.columns)
-            facts = self.measured(list(some), fitted)
+            some = _texts(some_of(raw.train), fitted.roles, fitted.separator)
+            facts = self.measured(list(some), fitted) | self._on_prompts(fitted)
             learned = "answers" if self.section.completions_only else "instructions and answers"
             facts["learned"] = learned
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
-        return summary_of(self.config, raw, roles, facts)
+        columns = {name: role for role, name in fitted.roles.by_name.items()}
+        return summary_of(self.config, raw, columns, facts)
+
+    def _on_prompts(self, fitted: CausalLmFitted) -> dict[str, str]:
+        """Facts on what is not written as it stands in the data."""
+        facts = {}
+        if fitted.form == "pairs":
+            facts["prompts"] = f"end in {fitted.separator!r}" if fitted.separator else "as they are"
+        if "tools" in fitted.context and not names_tools(self.tokenizer(fitted.tokenizer)):
+            facts["tools"] = "not used: the chat template has no place for them"
+        return facts
 
     def inputs(self, fitted: CausalLmFitted) -> tuple[str, ...]:
-        """Return the column to continue: the text, the instruction, or the conversation."""
-        return (fitted.columns[0],)
+        """Return the columns to continue: the text, the instruction, or the conversation."""
+        return (fitted.columns[0], *fitted.context.values())
 
 
-def _texts(table: pa.Table, form: Form, columns: Sequence[str]) -> Iterator[str]:
+def _texts(table: pa.Table, roles: Roles, separator: str) -> Iterator[str]:
     """Each instruction with its answers, as one text."""
-    for piece in in_windows(table.select(list(columns))):
-        if form == "pairs":
-            parts = (piece[name].to_pylist() for name in columns)
-            yield from ("\n".join(map(str, texts)) for texts in zip(*parts, strict=True))
+    for row in _rows(table, roles):
+        if roles.form == "pairs":
+            yield prompt_text(row, separator) + str(row["completion"])
         else:
-            for turns in piece[columns[0]].to_pylist():
-                yield "\n".join(f"<|{turn['role']}|>\n{turn['content']}" for turn in turns)
+            yield chat_lines(row)
 
 
-def _strange_messages(table: pa.Table, columns: Sequence[str]) -> list[str | None]:
+def _rows(table: pa.Table, roles: Roles) -> Iterator[dict[str, Any]]:
+    """The rows with their values by role."""
+    for piece in in_windows(by_role(table, roles.by_name)):
+        yield from piece.to_pylist()
+
+
+def _faults_of_pairs(table: pa.Table, roles: Roles) -> list[str | None]:
+    """A fault for rows whose prompt or completion is blank."""
+    return [_fault_of_pair(row, roles) for row in _rows(table, roles)]
+
+
+def _fault_of_pair(row: dict[str, Any], roles: Roles) -> str | None:
+    prompt, completion = roles.columns
+    if row["completion"] is None or not str(row["completion"]).strip():
+        return f"{completion} is empty"
+    return None if prompt_text(row, "").strip() else f"{prompt} is empty"
+
+
+def _faults_of_messages(table: pa.Table, roles: Roles) -> list[str | None]:
     """A fault for rows that are no conversation with an answer."""
-    pieces = in_windows(table.select(list(columns)))
-    return [_strange(turns) for piece in pieces for turns in piece[columns[0]].to_pylist()]
+    return [_fault_of_messages(row) for row in _rows(table, roles)]
 
 
-def _strange(turns: Any) -> str | None:
-    if not turns:
-        return "the conversation is empty"
-    for turn in turns:
-        if not isinstance(turn, dict) or not {"role", "content"} <= turn.keys():
-            return "a turn has no role or content"
-        if turn["content"] is None:
-            return "a turn is empty"
-    return None if any(turn["role"] == "assistant" for turn in turns) else "there is no answer"
+def _fault_of_messages(row: dict[str, Any]) -> str | None:
+    if "messages" in row:
+        return fault_of_answers(row["messages"])
+    return fault_in(row["prompt"]) or fault_of_answers(row["completion"], ASSISTANT)
+
+
+def _missing_context(raw: RawData, roles: Roles) -> Iterator[str]:
+    """Notes on splits without a column that belongs to the prompts."""
+    for split, table in raw.splits.items():
+        for role, name in roles.context.items():
+            if name not in table.column_names:
+                yield f"{split} has no column {plain(name, 40)}; its prompts are without {role}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,10 @@ from engine.text.blocks import BlockSource, pieces, token_row
 from engine.text.cache import encoded
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
-from engine.text.instructions import Instructions, chat, gap_between
+from engine.text.instructions import Instructions, not_learned
 from engine.text.padding import padded
+from engine.text.prompts import Prompt
+from engine.text.roles import by_role
 from engine.text.rows import texts_in
 from engine.text.source import TokenSource, token_inputs
 
@@ -89,18 +91,13 @@ class CausalLm(TextTask[CausalLmFitted]):
     def _instructions(
         self, table: pa.Table, fitted: CausalLmFitted, device: torch.device, report: Report
     ) -> Source:
-        names = ["prompt", "completion"] if fitted.form == "pairs" else ["messages"]
-        columns = dict(zip(names, (table[name] for name in fitted.columns), strict=True))
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        tokenise = Instructions(tokenizer, fitted.max_length, self.section.completions_only)
-        key = [*self.cache_key(fitted), tokenise.completions_only, tokenizer.chat_template]
-        samples = encoded(pa.table(columns), tokenise, key, report)
-        lost = samples.data.column("characters").to_pylist().count(0)
-        if lost:
-            text = (
-                f"{lost:,} of {len(samples):,} answers begin beyond task.max_length "
-                f"({fitted.max_length:,} tokens) and are not trained on."
-            )
+        prompts = self.pipeline.prompts(fitted)
+        only = self.section.completions_only
+        tokenise = Instructions(tokenizer, fitted.max_length, only, prompts)
+        key = [*self.cache_key(fitted), only, fitted.separator, tokenizer.chat_template]
+        samples = encoded(by_role(table, fitted.roles.by_name), tokenise, key, report)
+        for text in _told(samples.data, fitted.max_length):
             report(Log(level="warning", message=text))
         return TokenSource(samples, _Collate(tokenizer.pad_token_id), device, table)
 
@@ -115,19 +112,17 @@ class CausalLm(TextTask[CausalLmFitted]):
             tokens = tokenizer(rows["text"], add_special_tokens=False, return_attention_mask=False)
             return {"input_ids": [ids or [tokenizer.eos_token_id] for ids in tokens["input_ids"]]}
 
-        texts = pa.array(self._beginnings(table, fitted), pa.string())
+        texts = pa.array([prompt.text for prompt in self._prompts(table, fitted)], pa.string())
         samples = encoded(pa.table({"text": texts}), tokenise, self.cache_key(fitted), _silent)
         return TokenSource(samples, _Collate(tokenizer.pad_token_id), device, table)
 
-    def _beginnings(self, table: pa.Table, fitted: CausalLmFitted) -> list[str]:
-        rows = table[chosen(table, fitted.columns[0], "The data to predict from")].to_pylist()
-        if fitted.form == "messages":
-            tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-            return [chat(tokenizer, _asked(turns), ask=True) for turns in rows]
-        texts = [text or "" for text in rows]
-        if fitted.form == "pairs":
-            return [text + gap_between(text, "x") for text in texts]
-        return texts
+    def _prompts(self, table: pa.Table, fitted: CausalLmFitted) -> list[Prompt]:
+        chosen(table, fitted.columns[0], "The data to predict from")
+        rows = by_role(table, fitted.roles.by_name).to_pylist()
+        if fitted.form == "text":
+            return [Prompt(row["text"] or "", "") for row in rows]
+        prompts = self.pipeline.prompts(fitted)
+        return [prompts.prompt(row) for row in rows]
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens that are learned."""
@@ -149,11 +144,11 @@ class CausalLm(TextTask[CausalLmFitted]):
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         sampling = self._sampling(self.section.max_new_tokens)
         records = []
-        for row in range(len(batch.inputs["input_ids"])):
-            prompt = _tokens_of(batch, row)
-            text = continued(network, tokenizer, prompt, sampling, fitted.max_length)
-            begun = tokenizer.decode(prompt, skip_special_tokens=True)
-            records.append({"prompt": begun, "continuation": text})
+        for row, prompt in enumerate(self._prompts(batch.rows, fitted)):
+            tokens = _tokens_of(batch, row)
+            text = continued(network, tokenizer, tokens, sampling, fitted.max_length)
+            begun = tokenizer.decode(tokens, skip_special_tokens=True)
+            records.append({"prompt": begun, "continuation": text.removeprefix(prompt.blanks)})
         return records
 
     def samples(
@@ -233,9 +228,20 @@ def _tokens_of(batch: Batch, row: int) -> list[int]:
     return ids if mask is None else ids[: int(mask[row].sum())]
 
 
-def _asked(turns: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Return a conversation up to the assistant's next turn."""
-    return turns[:-1] if turns and turns[-1]["role"] == "assistant" else turns
+def _told(samples: pa.Table, max_length: int) -> Iterator[str]:
+    """Sentences on the samples without a token to learn."""
+    few = samples.filter(pc.equal(samples["characters"], 0))
+    truncated, others = not_learned(few["labels"].to_pylist(), max_length)
+    if truncated:
+        yield (
+            f"{truncated:,} of {samples.num_rows:,} answers begin beyond task.max_length "
+            f"({max_length:,} tokens) and are not trained on."
+        )
+    if others:
+        yield (
+            f"{others:,} of {samples.num_rows:,} answers have no token of their own and are not "
+            "trained on."
+        )
 
 
 _silent: Report = lambda event: None  # noqa: E731

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from engine.data.labels import IGNORED
-from engine.errors import DataError
-from engine.text.bpe import CHAT_TEMPLATE
+from engine.text.prompts import Marked, Prompts
 
-Turn = Mapping[str, str]
+Tokens = tuple[list[int], list[tuple[int, int]]]
+"""Ids, and where each stands in the text."""
 
 
 @dataclass(frozen=True)
@@ -20,56 +21,25 @@ class Instructions:
     tokenizer: Any
     max_length: int
     completions_only: bool
+    prompts: Prompts
 
-    def __call__(self, rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        """Rows with ``prompt`` and ``completion``, or with ``messages``."""
-        if "messages" in rows:
-            marked = [self.of_messages(turns) for turns in rows["messages"]]
-        else:
-            marked = [
-                self.of_pair(prompt, completion)
-                for prompt, completion in zip(rows["prompt"], rows["completion"], strict=True)
-            ]
-        samples = [self._sample(*text) for text in marked]
+    def __call__(self, rows: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+        """Rows by the roles of their columns."""
+        samples = [
+            self._sample(self.prompts.marked(dict(zip(rows, values, strict=True))))
+            for values in zip(*rows.values(), strict=True)
+        ]
         names = ("input_ids", "labels", "characters")
         return {name: [sample[i] for sample in samples] for i, name in enumerate(names)}
 
-    def of_pair(self, prompt: str, completion: str) -> tuple[str, list[tuple[int, int]]]:
-        """Return the whole text, and the span of the completion in it."""
-        text = prompt + gap_between(prompt, completion)
-        return text + completion + self.tokenizer.eos_token, [(len(text), len(text + completion))]
-
-    def of_messages(self, turns: Sequence[Turn]) -> tuple[str, list[tuple[int, int]]]:
-        """Return the conversation in the tokenizer's chat template, and the assistant's spans."""
-        text = chat(self.tokenizer, turns)
-        spans = []
-        for number, turn in enumerate(turns):
-            if turn["role"] == "assistant":
-                before = chat(self.tokenizer, turns[:number], ask=True) if number else ""
-                until = chat(self.tokenizer, turns[: number + 1])
-                if not (until.startswith(before) and text.startswith(until.rstrip())):
-                    raise DataError(
-                        "The chat template of this model rewrites earlier turns, so that answers "
-                        "cannot be told apart.",
-                        "Set task.completions_only to false, or choose another model.",
-                    )
-                spans.append((len(before), len(until)))
-        return text, spans
-
-    def _sample(
-        self, text: str, spans: Sequence[tuple[int, int]]
-    ) -> tuple[list[int], list[int], int]:
-        tokens = self.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True,
-            truncation=True, max_length=self.max_length + 1,
-        )  # fmt: skip
-        ids, offsets = tokens["input_ids"], tokens["offset_mapping"]
+    def _sample(self, marked: Marked) -> tuple[list[int], list[int], int]:
+        ids, offsets = self._tokens(marked)
         # The mark of the end behind a completion is learned with it.
         end = self.tokenizer.eos_token_id
         learned = [
             not self.completions_only
             or any(begin <= first and (last <= until or ids[place] == end) and first <= until
-                   for begin, until in spans)
+                   for begin, until in marked.spans)
             for place, (first, last) in enumerate(offsets)
         ]  # fmt: skip
         labels = [token if keep else IGNORED for token, keep in zip(ids, learned, strict=True)]
@@ -80,17 +50,35 @@ class Instructions:
         )
         return ids[:-1], labels[1:], characters
 
+    def _tokens(self, marked: Marked) -> Tokens:
+        """Tokens of the whole text, those of each prompt in it as they are in a prediction."""
+        text = marked.text
+        ids, offsets = self._tokenized(text)
+        begins = [begin for begin, _ in marked.spans if begin]
+        # A token may join the end of a prompt with the beginning of its answer.
+        cuts = [
+            begin for begin in begins
+            if (before := self._tokenized(text[:begin])[0]) != ids[: len(before)]
+        ]  # fmt: skip
+        if not cuts:
+            return ids, offsets
+        ids, offsets = [], []
+        for begin, until in pairwise([0, *cuts, len(text)]):
+            tokens, places = self._tokenized(text[begin:until])
+            ids += tokens
+            offsets += [(first + begin, last + begin) for first, last in places]
+        return ids[: self.max_length + 1], offsets[: self.max_length + 1]
 
-def gap_between(prompt: str, completion: str) -> str:
-    """A line's end where neither side brings a blank."""
-    return "" if prompt[-1:].isspace() or completion[:1].isspace() else "\n"
+    def _tokenized(self, text: str) -> Tokens:
+        tokens = self.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True,
+            truncation=True, max_length=self.max_length + 1,
+        )  # fmt: skip
+        return tokens["input_ids"], tokens["offset_mapping"]
 
 
-def chat(tokenizer: Any, turns: Sequence[Turn], ask: bool = False) -> str:
-    """A conversation as text; with ``ask``, up to the assistant's next turn."""
-    template = None if tokenizer.chat_template else CHAT_TEMPLATE
-    text: str = tokenizer.apply_chat_template(
-        [dict(turn) for turn in turns], chat_template=template, tokenize=False,
-        add_generation_prompt=ask,
-    )  # fmt: skip
-    return text
+def not_learned(labels: Sequence[Sequence[int]], max_length: int) -> tuple[int, int]:
+    """Count the samples without a token to learn: those that are truncated, and the others."""
+    lost = [len(row) for row in labels if all(label == IGNORED for label in row)]
+    truncated = sum(length >= max_length for length in lost)
+    return truncated, len(lost) - truncated

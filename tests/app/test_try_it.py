@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,25 @@ def dates(trained: Any) -> RunDirectory:
                 "num_hidden_layers": 1, "num_attention_heads": 2,
             },
             "train": {"max_steps": 2},
+        },
+    )  # fmt: skip
+
+
+@pytest.fixture
+def chats(trained: Any, tmp_path: Path) -> RunDirectory:
+    turns = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]
+    path = tmp_path / "chats.jsonl"
+    path.write_text((json.dumps({"messages": turns}) + "\n") * 40)
+    return trained(
+        "chats",
+        {
+            "task": {"kind": "causal_lm", "max_new_tokens": 8, "temperature": 0.0},
+            "data": {"kind": "file", "path": str(path)},
+            "model": {
+                "kind": "transformer", "vocab_size": 300, "hidden_size": 16,
+                "num_hidden_layers": 1, "num_attention_heads": 2, "dropout": 0.0,
+            },
+            "train": {"max_steps": 40, "epochs": 40, "learning_rate": 0.01},
         },
     )  # fmt: skip
 
@@ -176,6 +196,28 @@ async def test_a_text_that_is_written_is_shown_behind_its_source(dates, until, t
         await pilot.press(*"2024-05-17", "enter")
         await until(pilot, lambda: "generated" in text_of(pilot))
         assert app_answer(pilot).splitlines()[0].split() == ["source", "2024-05-17"]
+
+
+async def test_a_text_is_the_users_turn_for_a_model_of_conversations(chats, until, text_of) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(chats), until)
+        await pilot.press(*"hello", "enter")
+        await until(pilot, lambda: "continuation" in text_of(pilot))
+        assert app_answer(pilot).split()[:4] == ["prompt", "<|user|>", "hello", "<|assistant|>"]
+        assert app_answer(pilot).split()[-2:] == ["continuation", "hi"]
+
+
+def test_conversations_and_texts_are_asked_together(chats) -> None:
+    turns = [{"role": "user", "content": "hello"}]
+    parts = [{"role": "user", "content": [{"type": "text", "text": "hello"}]}]
+    rows = ["hello", json.dumps(turns), {"messages": turns}, {"messages": parts}]
+    records = answer(chats.id, rows=rows)["records"]
+    assert [record["continuation"].strip() for record in records] == ["hi"] * 4
+
+
+def test_a_turn_without_a_role_is_told(chats) -> None:
+    with pytest.raises(UserError, match="a turn has no role or content"):
+        answer(chats.id, rows=[{"messages": [{"content": "hello"}]}])
 
 
 async def test_a_forecast_is_drawn(load, until, text_of, tmp_path) -> None:

@@ -16,6 +16,7 @@ from engine.artifacts.model_folder import load_exported
 from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import RunConfig
 from engine.data import on_disk
+from engine.data.labels import IGNORED
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import DataError
 from engine.launch.in_process import train
@@ -159,6 +160,201 @@ def test_answers_that_are_cut_off_are_counted(tmp_path: Path) -> None:
     said: list[Any] = []
     task.encode(raw.train, task.pipeline.fit(raw), CPU, said.append)
     assert "answers begin beyond" in said[-1].message
+
+
+def asked_and_learned(
+    path: Path, asked: dict[str, Any], *changes: str
+) -> tuple[str, str, list[str]]:
+    """What the first row shows and what of it is learned; and a prompt, as a prediction has it."""
+    task = create_task(config(path, "data.test_fraction=0", "task.max_length=300", *changes))
+    raw = task.pipeline.load()
+    fitted = task.pipeline.fit(raw)
+    tokenizer = task.pipeline.tokenizer(fitted.tokenizer)
+    source = task.encode(raw.train.slice(0, 1), fitted, CPU, lambda event: None)
+    [batch] = source.read(source.plan(1))
+    labels = batch.targets["labels"][0]
+    first = int((labels != IGNORED).nonzero()[0])
+    table = pa.Table.from_pylist([asked])
+    news = task.encode_new(table, fitted, CPU, lambda event: None)
+    [new] = news.read(news.plan(1))
+    ids = new.inputs["input_ids"][0].tolist()
+    assert ids == batch.inputs["input_ids"][0, : first + 1].tolist()
+    return (
+        tokenizer.decode(ids),
+        tokenizer.decode(labels[labels != IGNORED]),
+        [note for note in raw.notes if "column" in note],
+    )
+
+
+END = "<|endoftext|>"
+
+
+def one_sided(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows that are all alike, so that it matters not which of them come first."""
+    return [row] * 10
+
+
+def test_input_history_and_system_are_part_of_the_prompt(tmp_path: Path) -> None:
+    row = {"system": "Be short.", "history": [["hello", "hi"], ["well?", "well"]],
+           "instruction": "Turn it.", "input": "river", "output": "revir"}  # fmt: skip
+    path = write_lines(tmp_path / "alpaca.jsonl", one_sided(row))
+    asked = {name: value for name, value in row.items() if name != "output"}
+    prompt, learned, _ = asked_and_learned(path, asked)
+    assert prompt == "Be short.\nhello\nhi\nwell?\nwell\nTurn it.\nriver\n"
+    assert learned == f"revir{END}"
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_an_empty_input_leaves_no_trace_in_the_prompt(tmp_path: Path, empty: str | None) -> None:
+    row = {"instruction": "Say it.", "input": empty, "output": "it"}
+    path = write_lines(tmp_path / "alpaca.jsonl", one_sided(row))
+    assert asked_and_learned(path, {"instruction": "Say it."})[0] == "Say it.\n"
+
+
+def test_a_context_is_part_of_the_prompt_unless_it_is_refused(tmp_path: Path) -> None:
+    row = {"question": "Who?", "context": "It was he.", "answer": "he"}
+    path = write_lines(tmp_path / "dolly.jsonl", one_sided(row))
+    asked = {"question": "Who?", "context": "It was he."}
+    assert asked_and_learned(path, asked)[0] == "Who?\nIt was he.\n"
+    assert asked_and_learned(path, asked, "task.input=-")[0] == "Who?\n"
+
+
+def test_the_columns_of_the_prompt_are_told_and_asked_for(tmp_path: Path) -> None:
+    row = {"instruction": "Say it.", "input": "a", "output": "a", "topic": "b"}
+    path = write_lines(tmp_path / "alpaca.jsonl", one_sided(row))
+    pipeline = create_pipeline(config(path))
+    raw = pipeline.load()
+    fitted = pipeline.fit(raw)
+    roles = {column.name: column.role for column in pipeline.summarize(raw, fitted).columns}
+    assert roles == {
+        "instruction": "prompt", "input": "input", "output": "completion", "topic": "ignored",
+    }  # fmt: skip
+    assert pipeline.inputs(fitted) == ("instruction", "input")
+
+
+def test_a_split_without_a_column_of_the_prompt_is_told(tmp_path: Path) -> None:
+    path = write_lines(
+        tmp_path / "train.jsonl", one_sided({"instruction": "a", "input": "b", "output": "c"})
+    )
+    other = write_lines(tmp_path / "other.jsonl", one_sided({"instruction": "a", "output": "c"}))
+    _, _, notes = asked_and_learned(
+        path, {"instruction": "a", "input": "b"}, f"data.test_path={other}"
+    )
+    assert notes == ["test has no column input; its prompts are without input"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion", "typed", "shown", "learned"),
+    [
+        ("Answer:", "yes", "Answer:", "Answer:\n", "yes"),
+        ("Answer:", " yes", "Answer:", "Answer:", " yes"),
+        ("Answer: ", "yes", "Answer: ", "Answer:", " yes"),
+        ("Answer: ", "yes", "Answer:", "Answer:", " yes"),
+        ("Answer:\t", "yes", "Answer:", "Answer:", "\tyes"),
+        ("Answer:\n", "yes", "Answer:", "Answer:\n", "yes"),
+        ("Answer:\n\n", "yes", "Answer:", "Answer:\n\n", "yes"),
+        ("Answer:", "\n\nyes", "Answer:", "Answer:", "\n\nyes"),
+    ],
+)
+def test_blanks_between_prompt_and_completion_are_those_of_the_data(
+    tmp_path: Path, prompt: str, completion: str, typed: str, shown: str, learned: str
+) -> None:
+    row = {"prompt": prompt, "completion": completion}
+    path = write_lines(tmp_path / "pairs.jsonl", one_sided(row))
+    assert asked_and_learned(path, {"prompt": typed})[:2] == (shown, learned + END)
+
+
+def test_a_prompt_that_ends_in_a_blank_teaches_its_answer(tmp_path: Path) -> None:
+    records = [{"prompt": f"colour of {thing}? Answer: ", "completion": colour}
+               for thing, colour in COLOURS.items()] * 20  # fmt: skip
+    path = write_lines(tmp_path / "pairs.jsonl", records)
+    run = train(config(path, "train.epochs=15", "task.max_length=48"))
+    for end in ("", " "):
+        asked = [f"colour of {thing}? Answer:{end}" for thing in COLOURS]
+        found = written(run.model, pa.table({"prompt": asked}))
+        assert [record["continuation"] for record in found] == list(COLOURS.values())
+
+
+@pytest.mark.parametrize("value", [True, False, 0, 7, 0.5])
+def test_completions_that_are_no_texts_are_learned_as_texts(tmp_path: Path, value: Any) -> None:
+    path = write_lines(tmp_path / "p.jsonl", one_sided({"prompt": "a", "completion": value}))
+    assert asked_and_learned(path, {"prompt": "a"})[1] == f"{value}{END}"
+
+
+ASK, REPLY = {"role": "user", "content": "colour?"}, {"role": "assistant", "content": "green"}
+PARTS = [{"type": "text", "text": "See:"}, {"type": "text", "text": "colour?"}]
+CALL = {"type": "function", "function": {"name": "look", "arguments": {"at": "grass"}}}
+CALLED = '<tool_call>\n{"name": "look", "arguments": {"at": "grass"}}\n</tool_call>'
+
+
+@pytest.mark.parametrize(
+    ("row", "shown", "learned"),
+    [
+        ({"messages": [ASK, REPLY]}, "colour?", "green"),
+        ({"messages": json.dumps([ASK, REPLY])}, "colour?", "green"),
+        ({"messages": [{"role": "user", "content": PARTS}, REPLY]}, "See:\ncolour?", "green"),
+        ({"prompt": [ASK], "completion": [REPLY]}, "colour?", "green"),
+        ({"prompt": [ASK], "completion": "green"}, "colour?", "green"),
+        ({"prompt": "colour?", "completion": [REPLY]}, "colour?", "green"),
+        (
+            {"conversations": [{"from": "human", "value": "colour?"},
+                               {"from": "gpt", "value": "green"}]},
+            "colour?", "green",
+        ),
+        ({"messages": [ASK, {"role": "assistant", "content": None, "tool_calls": [CALL]}]},
+         "colour?", CALLED),
+    ],
+)  # fmt: skip
+def test_conversations_of_any_shape_are_read(
+    tmp_path: Path, row: dict[str, Any], shown: str, learned: str
+) -> None:
+    path = write_lines(tmp_path / "chat.jsonl", one_sided(row))
+    name = next(iter(row))
+    for asked in ([{"role": "user", "content": shown}], shown):
+        found = asked_and_learned(path, {name: asked})
+        assert found[0] == f"<|user|>\n{shown}{END}\n<|assistant|>\n"
+        assert found[1].rstrip() == learned + END
+
+
+def test_only_the_completion_is_learned_of_two_lists_of_messages(tmp_path: Path) -> None:
+    given = [ASK, {"role": "assistant", "content": "which?"}, {"role": "user", "content": "grass"}]
+    path = write_lines(tmp_path / "c.jsonl", one_sided({"prompt": given, "completion": [REPLY]}))
+    assert asked_and_learned(path, {"prompt": given})[1].rstrip() == f"green{END}"
+
+
+def test_a_system_prompt_beside_the_messages_comes_first(tmp_path: Path) -> None:
+    row = {"system": "Be short.", "messages": [ASK, REPLY]}
+    path = write_lines(tmp_path / "chat.jsonl", one_sided(row))
+    prompt, _, _ = asked_and_learned(path, row)
+    assert prompt == f"<|system|>\nBe short.{END}\n<|user|>\ncolour?{END}\n<|assistant|>\n"
+
+
+def test_turns_of_different_shapes_stand_in_one_file(tmp_path: Path) -> None:
+    row = {"messages": [{"role": "system", "content": "Be short."},
+                        {"role": "user", "content": PARTS}, REPLY]}  # fmt: skip
+    path = write_lines(tmp_path / "chat.jsonl", one_sided(row))
+    asked = {"messages": json.dumps(row["messages"])}
+    prompt, learned, _ = asked_and_learned(path, asked)
+    assert "Be short." in prompt
+    assert "See:\ncolour?" in prompt
+    assert learned.rstrip() == f"green{END}"
+
+
+def test_turns_that_cannot_be_learned_are_counted(tmp_path: Path) -> None:
+    picture = [{"type": "image_url", "image_url": {"url": "a.png"}}]
+    rows = [
+        {"messages": [{"role": "user", "content": PARTS}, REPLY]},
+        {"messages": [{"role": "user", "content": picture}, REPLY]},
+        {"messages": [{"role": "user", "content": None}, REPLY]},
+        {"messages": []},
+    ]
+    path = write_lines(tmp_path / "chat.jsonl", rows)
+    raw = create_pipeline(config(path, "data.test_fraction=0", "data.validation_fraction=0")).load()
+    assert [(skip.reason, skip.count) for skip in raw.skips] == [
+        ("a part of a turn is not text but image_url", 1),
+        ("a turn is empty", 1),
+        ("the conversation is empty", 1),
+    ]
 
 
 def test_resuming_changes_nothing(verse: Path) -> None:

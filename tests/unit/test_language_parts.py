@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pytest
 import torch
 import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from engine.batches.source import Batch, Noise
 from engine.data.labels import IGNORED
@@ -17,9 +19,11 @@ from engine.errors import DataError
 from engine.metrics.language import LanguageEvaluator, frequency_metrics
 from engine.models.token_losses import token_losses, token_sums
 from engine.text.blocks import BlockSource, are_lines, pieces, sizes_of, tail_rows, token_row
-from engine.text.bpe import bpe_from, train_bpe
+from engine.text.bpe import END, PAD, bpe_from, train_bpe
 from engine.text.continuation import Sampling, continued
 from engine.text.instructions import Instructions
+from engine.text.prompts import ChatPrompts, PlainPrompts, separator_of
+from engine.text.turns import fault_of_answers, texts_within, turns_of
 
 CPU = torch.device("cpu")
 
@@ -100,9 +104,17 @@ def learned(tokenizer: Any, sample: dict[str, list[Any]]) -> str:
     return tokenizer.decode([label for label in sample["labels"][0] if label != IGNORED])
 
 
+def pairs(tokenizer: Any, length: int, only: bool = True, separator: str = "\n") -> Instructions:
+    return Instructions(tokenizer, length, only, PlainPrompts(tokenizer.eos_token, separator))
+
+
+def chats(tokenizer: Any) -> Instructions:
+    return Instructions(tokenizer, 200, True, ChatPrompts(tokenizer))
+
+
 def test_only_the_answer_and_its_end_are_learned(tokenizer: Any) -> None:
     rows = {"prompt": ["What is the colour of grass?"], "completion": ["It is green."]}
-    sample = Instructions(tokenizer, 200, completions_only=True)(rows)
+    sample = pairs(tokenizer, 200)(rows)
     assert learned(tokenizer, sample) == "It is green.<|endoftext|>"
     whole = tokenizer.decode(sample["input_ids"][0])
     assert whole == "What is the colour of grass?\nIt is green."
@@ -111,7 +123,7 @@ def test_only_the_answer_and_its_end_are_learned(tokenizer: Any) -> None:
 
 def test_the_instruction_is_learned_too_when_asked(tokenizer: Any) -> None:
     rows = {"prompt": ["What? "], "completion": ["Green."]}
-    sample = Instructions(tokenizer, 200, completions_only=False)(rows)
+    sample = pairs(tokenizer, 200, only=False)(rows)
     assert sample["labels"][0][:-1] == sample["input_ids"][0][1:]
     assert learned(tokenizer, sample).endswith("? Green.<|endoftext|>")
 
@@ -121,7 +133,7 @@ def test_each_turn_of_the_assistant_is_learned(tokenizer: Any) -> None:
         {"role": "user", "content": "colour?"}, {"role": "assistant", "content": "green"},
         {"role": "user", "content": "sure?"}, {"role": "assistant", "content": "yes"},
     ]  # fmt: skip
-    sample = Instructions(tokenizer, 200, completions_only=True)({"messages": [turns]})
+    sample = chats(tokenizer)({"messages": [turns]})
     assert learned(tokenizer, sample).replace("\n", "") == "green<|endoftext|>yes<|endoftext|>"
 
 
@@ -132,14 +144,145 @@ def test_a_template_that_rewrites_turns_is_refused(tokenizer: Any) -> None:
     )
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     with pytest.raises(DataError, match="rewrites earlier turns"):
-        Instructions(other, 200, completions_only=True)({"messages": [turns]})
+        chats(other)({"messages": [turns]})
 
 
 def test_long_instructions_are_cut(tokenizer: Any) -> None:
     rows = {"prompt": ["colour " * 50], "completion": ["green"]}
-    sample = Instructions(tokenizer, 20, completions_only=True)(rows)
+    sample = pairs(tokenizer, 20)(rows)
     assert len(sample["input_ids"][0]) == len(sample["labels"][0]) == 20
     assert set(sample["labels"][0]) == {IGNORED}
+
+
+def joining(trim: bool) -> Any:
+    """A tokenizer whose tokens reach over blanks, line ends and marks, as those of new models."""
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.post_processor = processors.ByteLevel(trim_offsets=trim)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=[END, PAD], show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )  # fmt: skip
+    gaps = [" ", "", "\n", "\n\n", "  ", "\t", "\n "]
+    backend.train_from_iterator([f"Q:{gap}yes" for gap in gaps] * 50, trainer)
+    return bpe_from(backend.to_str())
+
+
+@pytest.mark.parametrize("trim", [False, True])
+@pytest.mark.parametrize("prompt", ["Q:", "Q: ", "Q:  ", "Q:\n", "Q:\n\n", "Q:\n ", "Q:\t"])
+@pytest.mark.parametrize("completion", ["yes", " yes", "\nyes", "\n\n yes"])
+@pytest.mark.parametrize("separator", ["", "\n", " "])
+def test_a_prompt_has_the_same_tokens_in_training_and_in_prediction(
+    trim: bool, prompt: str, completion: str, separator: str
+) -> None:
+    tokenizer = joining(trim)
+    instructions = pairs(tokenizer, 200, separator=separator)
+    row = {"prompt": prompt, "completion": completion}
+    sample = instructions({name: [text] for name, text in row.items()})
+    asked = instructions.prompts.prompt({"prompt": prompt})
+    ids = tokenizer(asked.text, add_special_tokens=False)["input_ids"]
+    labels = sample["labels"][0]
+    assert sample["input_ids"][0][: len(ids)] == ids
+    assert set(labels[: len(ids) - 1]) <= {IGNORED}
+    assert IGNORED not in labels[len(ids) - 1 :]
+    gap = "" if prompt[-1].isspace() else separator
+    assert asked.text + asked.blanks == prompt + gap
+    assert learned(tokenizer, sample) == asked.blanks + completion + END
+
+
+@pytest.mark.parametrize(
+    ("rows", "separator"),
+    [
+        ([("a:", "b"), ("c:", "d")], "\n"),
+        ([("a:", " b"), ("c:", " d"), ("e:", "f")], ""),
+        ([("a: ", "b"), ("c: ", "d"), ("e:", "f")], " "),
+        ([("a:\n\n", "b")], "\n\n"),
+        ([], "\n"),
+    ],
+)
+def test_prompts_end_as_most_of_them_do_in_the_data(
+    rows: list[tuple[str, str]], separator: str
+) -> None:
+    values = [{"prompt": prompt, "completion": completion} for prompt, completion in rows]
+    assert separator_of(values) == separator
+
+
+@pytest.mark.parametrize(
+    ("value", "texts"),
+    [
+        ([["q", "a"], ["r", "b"]], ["q", "a", "r", "b"]),
+        ('[["q", "a"]]', ["q", "a"]),
+        ([{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], ["q", "a"]),
+        ([{"instruction": "q", "output": "a"}], ["q", "a"]),
+        ("q\na", ["q\na"]),
+        ("[sic] q", ["[sic] q"]),
+        ([], []), ("[]", []), (None, []),
+    ],
+)  # fmt: skip
+def test_earlier_turns_are_found_in_any_nesting(value: Any, texts: list[str]) -> None:
+    assert texts_within(value) == texts
+
+
+CALL = {"name": "look", "arguments": {"at": "grass"}}
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"content": None, "tool_calls": [{"type": "function", "function": CALL}]},
+        {"tool_calls": [{"id": None, "type": "function", "function": {**CALL, "x": None}}]},
+        {"content": "", "tool_calls": json.dumps([{"type": "function", "function": CALL}])},
+        {"content": None, "function_call": CALL},
+        {"content": None, "tool_calls": [
+            {"type": "function", "function": {**CALL, "arguments": '{"at": "grass"}'}}
+        ]},
+    ],
+)  # fmt: skip
+def test_calls_of_tools_are_the_same_however_they_are_written(turn: dict[str, Any]) -> None:
+    [found] = turns_of([{"role": "assistant", **turn}])
+    assert found == {
+        "role": "assistant", "content": "",
+        "tool_calls": [{"type": "function", "function": CALL}],
+    }  # fmt: skip
+
+
+def test_a_template_that_writes_calls_and_tools_gets_them(tokenizer: Any) -> None:
+    other = bpe_from(tokenizer.backend_tokenizer.to_str())
+    other.chat_template = (
+        "{% if tools %}{{ tools[0].name }};{% endif %}{% for m in messages %}{{ m.content }}"
+        "{% for c in m.tool_calls or [] %}{{ c.function.arguments | tojson }}{% endfor %};"
+        "{% endfor %}"
+    )
+    turns = [{"role": "user", "content": "a"},
+             {"role": "assistant", "content": None, "tool_calls": [{"function": CALL}]}
+    ]  # fmt: skip
+    row = {"messages": turns, "tools": '[{"name": "look"}]'}
+    assert ChatPrompts(other).marked(row).text == 'look;a;{"at": "grass"};'
+
+
+def test_a_template_that_refuses_a_conversation_is_told(tokenizer: Any) -> None:
+    other = bpe_from(tokenizer.backend_tokenizer.to_str())
+    other.chat_template = "{{ raise_exception('roles must alternate') }}"
+    with pytest.raises(DataError, match="refuses the conversation 'a': roles must alternate"):
+        ChatPrompts(other).prompt({"messages": "a"})
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ([{"role": "user"}], "a turn has no role or content"),
+        ([{"content": "a"}], "a turn has no role or content"),
+        (["a"], "a turn has no role or content"),
+        ([{"role": "user", "content": None}], "a turn is empty"),
+        ([{"role": "user", "content": "a"}], "there is no answer"),
+        ("just a text", "there is no answer"),
+        ("  ", "the conversation is empty"), (None, "the conversation is empty"),
+        ([{"role": "user", "content": "a"}, {"role": "gpt", "content": "b"}], None),
+    ],
+)  # fmt: skip
+def test_what_is_no_conversation_with_an_answer_has_a_reason(value: Any, fault: str | None) -> None:
+    assert fault_of_answers(value) == fault
 
 
 def test_the_loss_is_that_of_transformers(network: Any) -> None:

@@ -31,6 +31,30 @@ class CausalLmConfig(GenerationConfig):
     prompt: str = option("", "Column with prompts; empty looks for one", column=True)
     completion: str = option("", "Column with completions; empty looks for one", column=True)
     messages: str = option("", "Column with conversations; empty looks for one", column=True)
+    input: str = option(
+        "",
+        "Column with further text of each prompt; empty looks for input or context, - takes none",
+        column=True,
+        advanced=True,
+    )
+    system: str = option(
+        "",
+        "Column with system prompts; empty looks for one, - takes none",
+        column=True,
+        advanced=True,
+    )
+    history: str = option(
+        "",
+        "Column with earlier turns, which are not learned; empty looks for one, - takes none",
+        column=True,
+        advanced=True,
+    )
+    tools: str = option(
+        "",
+        "Column with tools for the chat template; empty looks for one, - takes none",
+        column=True,
+        advanced=True,
+    )
     max_length: int = option(
         128,
         "Maximum length of a block; longer conversations are truncated",

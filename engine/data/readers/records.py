@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet
 
+from engine.data.readers.turns import alike
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
@@ -49,7 +50,7 @@ def table_of_columns(path: Path, columns: Mapping[str, list[Any]]) -> pa.Table:
 def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
     """An Arrow column; scalars of several types become text. Raises :class:`DataError`."""
     try:
-        column = pa.array(values)
+        column = _array(values)
     except (pa.ArrowException, OverflowError):
         if any(isinstance(value, list | dict) for value in values):
             raise DataError(
@@ -70,3 +71,10 @@ def check_levels(path: Path, name: str, kind: pa.DataType) -> None:
             f"{plain(path.name)}: the values of {plain(name, 60)!r} are nested more than "
             f"{MOST_LEVELS} levels deep."
         )
+
+
+def _array(values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except pa.ArrowException:
+        return pa.array(alike(values))

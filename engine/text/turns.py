@@ -1,0 +1,216 @@
+"""Conversations as people keep them, read as turns that each have a role and a text.
+
+A conversation is a list of turns or its JSON. Their keys are ``role`` and ``content``, or ``from``
+and ``value``; a content is a text or a list of parts; calls of tools are objects or their JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.errors import DataError
+from engine.files import safe_json
+from engine.files.sanitize import plain
+
+Turn = dict[str, Any]
+
+ASSISTANT, USER, SYSTEM = "assistant", "user", "system"
+_ROLES = {
+    "human": USER, "gpt": ASSISTANT, "function_call": ASSISTANT,
+    "function": "tool", "observation": "tool",
+}  # fmt: skip
+_READ = {"role", "from", "content", "value", "tool_calls", "function_call"}
+
+
+def turns_of(value: Any, role: str = USER) -> list[Turn]:
+    """Return the turns of a conversation; a mere text is one turn of ``role``.
+
+    Raises :class:`DataError` for what :func:`fault_in` finds.
+    """
+    fault = fault_in(value)
+    if fault is not None:
+        raise DataError(
+            f"A conversation cannot be read: {fault}.",
+            "Give a text, or a list of turns with a role and a content.",
+        )
+    turns = _conversation(value)
+    if turns is None:
+        return [{"role": role, "content": str(value)}]
+    return [_turn(turn) for turn in turns]
+
+
+def fault_in(value: Any) -> str | None:
+    """The reason why a value is no conversation, or ``None``."""
+    turns = _conversation(value)
+    if turns is None:
+        return None if value is not None and str(value).strip() else "the conversation is empty"
+    if not turns:
+        return "the conversation is empty"
+    return next((fault for turn in turns if (fault := _fault(turn))), None)
+
+
+def fault_of_answers(value: Any, role: str = USER) -> str | None:
+    """As :func:`fault_in`; it is a fault too when no turn is the assistant's."""
+    fault = fault_in(value)
+    if fault or any(turn["role"] == ASSISTANT for turn in turns_of(value, role)):
+        return fault
+    return "there is no answer"
+
+
+def holds_turns(value: Any) -> bool:
+    """Whether a value is an object, a list, or the JSON of a list of objects."""
+    return _conversation(value) is not None
+
+
+def with_system(turns: Sequence[Turn], system: Any) -> list[Turn]:
+    """The turns behind one with the text ``system``, unless it is blank or they have their own."""
+    if system is None or not str(system).strip() or (turns and turns[0]["role"] == SYSTEM):
+        return list(turns)
+    return [{"role": SYSTEM, "content": str(system)}, *turns]
+
+
+def records_of(value: Any) -> list[Any]:
+    """A list of objects, such as tools or their calls, that may be written as JSON."""
+    listed = _listed(value)
+    if listed is None and isinstance(value, Mapping):
+        listed = [value]
+    return [_without_nulls(record) for record in listed or ()]
+
+
+def with_calls_as_text(turn: Turn) -> Turn:
+    """A turn whose calls of tools stand in its text, for templates that do not write them."""
+    calls = [
+        f"<tool_call>\n{json.dumps(_function(call), ensure_ascii=False)}\n</tool_call>"
+        for call in turn.get("tool_calls", ())
+    ]
+    if not calls:
+        return turn
+    texts = [turn["content"], *calls] if turn["content"] else calls
+    kept = {name: value for name, value in turn.items() if name != "tool_calls"}
+    return {**kept, "content": "\n".join(texts)}
+
+
+def texts_within(value: Any) -> list[str]:
+    """All texts of earlier turns in any nesting: pairs, turns, a list, JSON, or one text."""
+    listed = _listed(value)
+    if listed is not None:
+        return [text for part in listed for text in texts_within(part)]
+    if isinstance(value, Mapping):
+        if _fault(value) is None:
+            return [with_calls_as_text(_turn(value))["content"]]
+        return [text for part in value.values() for text in texts_within(part)]
+    return [] if value is None else [str(value)]
+
+
+def _conversation(value: Any) -> Sequence[Any] | None:
+    """A list of turns, ``None`` for a text that is not the JSON of one."""
+    if isinstance(value, Mapping):
+        return [value]
+    listed = _listed(value)
+    if isinstance(value, str) and not all(isinstance(turn, Mapping) for turn in listed or [None]):
+        return None
+    return listed
+
+
+def _listed(value: Any) -> Sequence[Any] | None:
+    """A list, or the list of which a text is the JSON."""
+    if isinstance(value, list | tuple):
+        return value
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            content = safe_json.loads(value)
+        except ValueError:
+            return None
+        return content if isinstance(content, list) else None
+    return None
+
+
+def _fault(turn: Any) -> str | None:
+    if not isinstance(turn, Mapping) or _role(turn) is None:
+        return "a turn has no role or content"
+    if _calls(turn):
+        return _fault_of_content(_content(turn))
+    if not {"content", "value"} & turn.keys():
+        return "a turn has no role or content"
+    content = _content(turn)
+    return "a turn is empty" if content is None else _fault_of_content(content)
+
+
+def _fault_of_content(content: Any) -> str | None:
+    parts = content if isinstance(content, list | tuple) else [content]
+    other = [part for part in parts if isinstance(part, Mapping) and _text_of_part(part) is None]
+    if not other:
+        return None
+    return f"a part of a turn is not text but {plain(other[0].get('type') or 'unknown', 40)}"
+
+
+def _turn(turn: Mapping[str, Any]) -> Turn:
+    """A turn without what is missing in it; Arrow gives each the keys of all."""
+    further = {
+        name: _without_nulls(value)
+        for name, value in turn.items()
+        if name not in _READ and value is not None
+    }
+    calls = _calls(turn)
+    result = {"role": _role(turn), "content": _text(_content(turn)), **further}
+    return {**result, "tool_calls": calls} if calls else result
+
+
+def _role(turn: Any) -> str | None:
+    if not isinstance(turn, Mapping):
+        return None
+    role = turn.get("role") or turn.get("from")
+    return None if role is None else _ROLES.get(str(role), str(role))
+
+
+def _content(turn: Mapping[str, Any]) -> Any:
+    return turn["value"] if turn.get("content") is None and "value" in turn else turn.get("content")
+
+
+def _text(content: Any) -> str:
+    if content is None:
+        return ""
+    parts = content if isinstance(content, list | tuple) else [content]
+    return "\n".join(text for part in parts if (text := _text_of_part(part)) is not None)
+
+
+def _text_of_part(part: Any) -> str | None:
+    """The text of a part of a content, ``None`` for pictures and their like."""
+    if not isinstance(part, Mapping):
+        return None if part is None else str(part)
+    text = part.get("text") if part.get("text") is not None else part.get("content")
+    return None if text is None else str(text)
+
+
+def _calls(turn: Mapping[str, Any]) -> list[Any]:
+    """Calls of tools, also of the older key for one call."""
+    calls = records_of(turn.get("tool_calls"))
+    if turn.get("function_call") is not None:
+        calls += [{"type": "function", "function": _without_nulls(turn["function_call"])}]
+    return [_with_arguments(call) for call in calls]
+
+
+def _function(call: Any) -> Any:
+    return call.get("function", call) if isinstance(call, Mapping) else call
+
+
+def _with_arguments(call: Any) -> Any:
+    """A call whose arguments are an object, as chat templates expect them, and not its JSON."""
+    if not isinstance(call, Mapping):
+        return call
+    if "function" in call:
+        return {**call, "function": _with_arguments(call["function"])}
+    arguments = call.get("arguments")
+    try:
+        content = safe_json.loads(arguments) if isinstance(arguments, str) else None
+    except ValueError:
+        return call
+    return {**call, "arguments": content} if isinstance(content, dict) else call
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+    return [_without_nulls(part) for part in value] if isinstance(value, list | tuple) else value
