@@ -30,6 +30,7 @@ from engine.text.blocks import BlockSource, pieces, token_row
 from engine.text.cache import encoded
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
+from engine.text.decoding import record_decoding
 from engine.text.instructions import Instructions, chat, gap_between
 from engine.text.padding import padded
 from engine.text.rows import texts_in
@@ -128,6 +129,14 @@ class CausalLm(TextTask[CausalLmFitted]):
         if fitted.form == "pairs":
             return [text + gap_between(text, "x") for text in texts]
         return texts
+
+    def build_network(self, fitted: CausalLmFitted) -> nn.Module:
+        """The network, which notes what its texts are generated with."""
+        network = super().build_network(fitted)
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        marks = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+        record_decoding(network, self._sampling(self.section.max_new_tokens).options | marks)
+        return network
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens that are learned."""
