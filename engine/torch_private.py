@@ -39,6 +39,7 @@ __all__ = [
     "foreach_mul_",
     "foreach_norm",
     "fused_adamw_",
+    "onednn_has_bfloat16",
     "tree_flatten_with_path",
     "tree_iter",
     "tree_leaves",
@@ -56,6 +57,11 @@ foreach_div_ = torch._foreach_div_
 foreach_mul_ = torch._foreach_mul_
 foreach_norm = torch._foreach_norm
 fused_adamw_ = torch._fused_adamw_
+
+
+def onednn_has_bfloat16() -> bool:
+    """Return whether oneDNN computes in bfloat16 on this CPU."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _without_compiler(step: Any) -> Any:

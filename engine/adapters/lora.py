@@ -48,7 +48,7 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
         use_dora=config.method == "dora",
         use_rslora=config.method == "rslora",
         init_lora_weights=_INITS[config.init_lora_weights],
-        modules_to_save=kept or None,
+        modules_to_save=_as_peft_finds(network, kept, config) or None,
         trainable_token_indices=_added_tokens(network, kept),
         inference_mode=False,
     )
@@ -159,13 +159,42 @@ def _check_init(network: nn.Module, targets: list[str], config: AdapterConfig) -
 
 
 def _kept_whole(network: nn.Module, config: AdapterConfig) -> list[str]:
+    """Return the full names of the modules that are trained in full."""
+    kept = heads(network)
     names = [name for name, _ in network.named_modules()]
     for wanted in config.modules_to_save:
-        if not any(name == wanted or name.endswith("." + wanted) for name in names):
+        found = [name for name in names if name == wanted or name.endswith("." + wanted)]
+        if not found:
             raise TrainingError(
                 f"adapter.modules_to_save: no module of this model is called {wanted[:60]!r}."
             )
-    return list(dict.fromkeys([*heads(network), *config.modules_to_save]))
+        kept += found
+    return list(dict.fromkeys(kept))
+
+
+def _as_peft_finds(network: nn.Module, kept: list[str], config: AdapterConfig) -> list[str]:
+    """Return names by which peft takes the modules in ``kept`` and no others.
+
+    It compares the ends of names: ``norm`` would take each ``input_layernorm`` too. They are the
+    names of the configuration where those suffice. Raises :class:`TrainingError` where no name
+    does.
+    """
+    names = [name for name, _ in network.named_modules() if name]
+
+    def also_taken(part: str) -> list[str]:
+        return [name for name in names if name.endswith(part) and name not in kept]
+
+    short = list(dict.fromkeys([*heads(network), *config.modules_to_save]))
+    if not any(map(also_taken, short)):
+        return short
+    for name in kept:
+        if name not in heads(network) and (others := also_taken(name)):
+            raise TrainingError(
+                f"adapter.modules_to_save: peft takes {others[0]} for {name} too, because its name "
+                "ends alike.",
+                "Name neither or both.",
+            )
+    return kept
 
 
 def _added_tokens(network: nn.Module, kept: list[str]) -> dict[str, list[int]] | None:

@@ -5,6 +5,7 @@ After Breiman, "Random Forests" (2001), over a bounded number of rows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -115,13 +116,18 @@ def class_scores(logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
 
 
 def number_scores(std: float) -> Score:
-    """Root of the mean squared error in units of which ``std`` are a standard deviation, and R²."""
+    """Root of the mean squared error in units of which ``std`` are a standard deviation, and R².
+
+    Targets that are all alike have no R².
+    """
 
     def score(output: Tensor, targets: Tensor) -> dict[str, Tensor]:
         error = (output.squeeze(1) - targets).double()
         spread = (targets - targets.mean()).double().square().mean()
         mse = error.square().mean()
-        return {"rmse": mse.sqrt() * std, "r2": 1 - mse / spread}
+        alike = bool((targets == targets[0]).all())
+        r2 = mse.new_tensor(math.nan) if alike else 1 - mse / spread
+        return {"rmse": mse.sqrt() * std, "r2": r2}
 
     return score
 

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from engine.config.models.recurrent import RecurrentConfig
+from engine.models.lstm import Lstm
 from engine.models.shapes import SeriesShape
 from engine.models.window_norm import with_window_norm
 
 Cell = Literal["lstm", "gru"]
-_CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
+_CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": Lstm, "gru": nn.GRU}
 
 
 def _recurrent(cell: Cell, inputs: int, hidden_size: int, layers: int, dropout: float) -> nn.Module:

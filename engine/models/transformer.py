@@ -178,7 +178,34 @@ def longest_input(config: TransformerConfig, tokenizer: Any) -> int:
     """Tokens that a trained model can take in at once; a million where it has no bound."""
     architecture = pretrained_config(config)
     bound = getattr(architecture, "max_position_embeddings", None) or 1_000_000
+    # Most tokenizers have a lower limit of their own, and the network need not be looked at.
+    if tokenizer.model_max_length > bound - 1 - tokenizer.pad_token_id:
+        bound -= _unused_positions(architecture, tokenizer.pad_token_id)
     return int(min(bound, tokenizer.model_max_length, 1_000_000))
+
+
+def _unused_positions(architecture: Any, pad_token_id: int) -> int:
+    """Return the number of positions that no token has.
+
+    RoBERTa and its kind count positions from the one after the number of the padding token.
+    """
+    if type(architecture) not in transformers.MODEL_MAPPING:
+        return 0
+    architecture.pad_token_id = pad_token_id
+    with torch.device("meta"):
+        network = transformers.AutoModel.from_config(architecture)
+    tokens = network.get_input_embeddings()
+    return max(
+        (
+            layer.padding_idx + 1
+            for layer in network.modules()
+            if isinstance(layer, nn.Embedding)
+            and layer is not tokens
+            and layer.padding_idx is not None
+            and layer.num_embeddings == architecture.max_position_embeddings
+        ),
+        default=0,
+    )
 
 
 @contextlib.contextmanager

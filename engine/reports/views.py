@@ -6,6 +6,7 @@ results screen draws each by its form, independently of the task.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -21,8 +22,8 @@ class View:
     title: str
 
     def record(self) -> dict[str, Any]:
-        """Return the view as JSON values, with its form."""
-        return {"form": self.form} | asdict(self)
+        """Return the view as JSON values, with its form; a number that is not finite as none."""
+        return {"form": self.form} | {key: _json(value) for key, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,16 @@ class Texts(View):
 
     form: ClassVar[str] = "texts"
     items: Sequence[dict[str, str]]
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _json(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(part) for part in value]
+    return value
 
 
 _FORMS: dict[str, type[View]] = {kind.form: kind for kind in (Table, Matrix, Lines, Texts)}

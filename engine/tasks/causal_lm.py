@@ -30,6 +30,7 @@ from engine.text.blocks import BlockSource, pieces, token_row
 from engine.text.cache import encoded
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
+from engine.text.decoding import record_decoding
 from engine.text.instructions import Instructions, not_learned
 from engine.text.padding import padded
 from engine.text.prompts import Prompt
@@ -123,6 +124,14 @@ class CausalLm(TextTask[CausalLmFitted]):
             return [Prompt(row["text"] or "", "") for row in rows]
         prompts = self.pipeline.prompts(fitted)
         return [prompts.prompt(row) for row in rows]
+
+    def build_network(self, fitted: CausalLmFitted) -> nn.Module:
+        """The network, which notes what its texts are generated with."""
+        network = super().build_network(fitted)
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        marks = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+        record_decoding(network, self._sampling(self.section.max_new_tokens).options | marks)
+        return network
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens that are learned."""

@@ -21,6 +21,7 @@ from engine.runs.events import Report
 from engine.tasks.text import TextTask
 from engine.text.cache import encoded
 from engine.text.columns import chosen
+from engine.text.decoding import record_decoding
 from engine.text.padding import padded
 from engine.text.sides import texts_of
 from engine.text.source import TokenSource, token_inputs
@@ -51,6 +52,17 @@ class Seq2Seq(TextTask[Seq2SeqFitted]):
         samples = encoded(pa.table(columns), tokenise, key, report)
         collate = _Collate(tokenizer.pad_token_id, fitted.decoder_start_token_id)
         return TokenSource(samples, collate, device, table)
+
+    def build_network(self, fitted: Seq2SeqFitted) -> nn.Module:
+        """The network, which notes what its texts are generated with."""
+        network: Any = super().build_network(fitted)
+        start = fitted.decoder_start_token_id
+        network.config.decoder_start_token_id = start
+        pad = self.pipeline.tokenizer(fitted.tokenizer).pad_token_id
+        noted = {"decoder_start_token_id": start, "pad_token_id": pad}
+        record_decoding(network, self._writing(beams=True).options | noted)
+        built: nn.Module = network
+        return built
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens of the targets, each predicted from the true ones before it."""

@@ -20,6 +20,15 @@ class Sampling:
     top_p: float
     seed: int = 0
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The same by the names that ``generate`` of transformers has."""
+        options: dict[str, Any] = {"do_sample": False}
+        if self.temperature > 0:
+            options = {"do_sample": True, "temperature": self.temperature, "top_p": self.top_p,
+                       "top_k": 0}  # fmt: skip
+        return options | {"max_new_tokens": self.max_new_tokens}
+
 
 def continued(
     network: nn.Module, tokenizer: Any, prompt: Sequence[int], sampling: Sampling, longest: int
@@ -34,19 +43,14 @@ def continued(
     device = next(network.parameters()).device
     room = max(1, longest - sampling.max_new_tokens)
     ids = torch.tensor([list(prompt)[-room:]], device=device)
-    drawn: dict[str, Any] = {"do_sample": False}
-    if sampling.temperature > 0:
-        drawn = {"do_sample": True, "temperature": sampling.temperature,
-                 "top_p": sampling.top_p, "top_k": 0}  # fmt: skip
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(sampling.seed)
         written = model.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
-            max_new_tokens=min(sampling.max_new_tokens, longest),
             pad_token_id=tokenizer.pad_token_id,
             eos_token_id=tokenizer.eos_token_id,
-            **drawn,
+            **sampling.options | {"max_new_tokens": min(sampling.max_new_tokens, longest)},
         )
     text: str = tokenizer.decode(written[0, ids.shape[1] :], skip_special_tokens=True)
     return text

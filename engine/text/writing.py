@@ -24,6 +24,14 @@ class Writing:
     length_penalty: float = 1.0
     """With beams: above 0 favours longer texts the more the larger it is."""
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The same by the names that ``generate`` of transformers has."""
+        options: dict[str, Any] = {"num_beams": self.num_beams, "do_sample": False}
+        if self.num_beams > 1:
+            options |= {"length_penalty": self.length_penalty, "early_stopping": True}
+        return options | {"max_new_tokens": self.max_new_tokens}
+
 
 def sources_of(inputs: dict[str, Tensor]) -> list[Tensor]:
     """The tokens of each row without padding."""
@@ -55,17 +63,13 @@ def _some(
     pad = tokenizer.pad_token_id
     ids = pad_sequence(list(sources), batch_first=True, padding_value=pad)
     mask = pad_sequence([torch.ones_like(row) for row in sources], batch_first=True)
-    options: dict[str, Any] = {"num_beams": writing.num_beams, "do_sample": False}
-    if writing.num_beams > 1:
-        options |= {"length_penalty": writing.length_penalty, "early_stopping": True}
     with torch.no_grad():
         tokens = model.generate(
             input_ids=ids,
             attention_mask=mask,
-            max_new_tokens=writing.max_new_tokens,
             decoder_start_token_id=start,
             pad_token_id=pad,
-            **options,
+            **writing.options,
         )
     texts: list[str] = tokenizer.batch_decode(tokens, skip_special_tokens=True)
     return [text.strip() for text in texts]

@@ -53,7 +53,7 @@ def prepare(
 def fit_once(training: TrainingSession, raw: RawData) -> Fitted:
     """Return the state fitted at the start of the run, the same in all processes and on resume.
 
-    Fitting once more may give a different result: training a tokenizer is not deterministic.
+    Fitting once more may give a different result with other versions of the libraries.
     """
     run, task, group = training.session.run, training.task, training.group
     fitted: Fitted | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import transformers
 from safetensors.torch import load_file
 from torch import nn
 
-from engine.adapters.lora import merged, with_adapter
+from engine.adapters.lora import merged, peft_model, with_adapter
 from engine.adapters.targets import adaptable, target_groups
 from engine.artifacts.model_folder import load_exported
 from engine.config.adapter import AdapterConfig
@@ -167,6 +168,41 @@ def test_the_head_of_a_classifier_is_trained_whole() -> None:
     trained = {name for name, p in adapted.named_parameters() if p.requires_grad}
     assert any("classifier" in name and "lora" not in name for name in trained)
     assert not any("embeddings" in name for name in trained)
+
+
+def wholly_trained(network: nn.Module) -> set[str]:
+    """The modules that are trained in full, by their names in the network."""
+    names = [name for name, p in network.named_parameters() if p.requires_grad]
+    return {
+        name.removeprefix("base_model.model.").partition(".modules_to_save.")[0]
+        for name in names
+        if ".modules_to_save." in name
+    }
+
+
+def test_a_module_to_save_is_the_one_of_that_name_and_none_that_ends_alike() -> None:
+    config = AdapterConfig(method="lora", modules_to_save=("norm",))
+    network = with_adapter(llama(), config)
+    assert wholly_trained(network) == {"model.norm"}
+
+
+def test_modules_that_peft_cannot_tell_apart_are_saved_together_or_not_at_all() -> None:
+    def network() -> nn.Module:
+        return nn.Sequential(OrderedDict((n, nn.Linear(4, 4)) for n in ("proj", "n", "in_n")))
+
+    config = AdapterConfig(method="lora", target_modules=("proj",), modules_to_save=("n",))
+    with pytest.raises(TrainingError, match=r"modules_to_save: peft takes in_n for n too"):
+        with_adapter(network(), config)
+    both = config.model_copy(update={"modules_to_save": ("n", "in_n")})
+    assert wholly_trained(with_adapter(network(), both)) == {"n", "in_n"}
+
+
+def test_several_modules_to_save_are_found_by_the_last_parts_of_their_names() -> None:
+    config = AdapterConfig(method="lora", modules_to_save=("input_layernorm",))
+    layers = {f"model.layers.{number}.input_layernorm" for number in (0, 1)}
+    network = with_adapter(llama(), config)
+    assert wholly_trained(network) == layers
+    assert peft_model(network).peft_config["default"].modules_to_save == ["input_layernorm"]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +242,33 @@ def test_resuming_a_step_by_step_decoder_changes_nothing(kind: str) -> None:
     assert actual["position"]["step"] == expected["position"]["step"] == 30
     for name, value in expected["network"].items():
         assert torch.equal(value, actual["network"][name]), name
+
+
+_WITHOUT_AVX512 = """
+import sys, torch
+from engine.models.lstm import Lstm
+torch.manual_seed(0)
+lstm, past = Lstm(3, 32, batch_first=True), torch.randn(8, 20, 3)
+exact = lstm(past)[0]
+for dtype in (torch.bfloat16, torch.float16):
+    with torch.autocast("cpu", dtype=dtype):
+        outputs, _ = lstm(past)
+    outputs.float().sum().backward()
+    assert lstm.weight_ih_l0.grad.isfinite().all()
+    difference = (outputs.float() - exact).abs().max().item()
+    assert 0 < difference < 0.01, difference
+assert torch.backends.mkldnn.enabled
+"""
+
+
+@pytest.mark.parametrize("instructions", ["AVX2", "DEFAULT"])
+def test_an_lstm_computes_in_half_precision_on_every_cpu(instructions: str) -> None:
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": instructions}
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_AVX512], env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_decoder_is_fed_less_and_less_of_the_truth() -> None:

@@ -125,6 +125,43 @@ def test_an_exported_folder_writes_the_same_with_transformers_alone(counting: Pa
     assert any(theirs)
 
 
+def mbart_without_a_start(tokenizer: Any) -> Any:
+    """A base that does not say with which token its decoder begins."""
+    network: Any = transformers.MBartForConditionalGeneration(
+        transformers.MBartConfig(
+            vocab_size=len(tokenizer), d_model=64, encoder_layers=1, decoder_layers=1,
+            encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=64,
+            decoder_ffn_dim=64, max_position_embeddings=40, init_std=0.1,
+            pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+            bos_token_id=tokenizer.bos_token_id, forced_eos_token_id=None,
+            decoder_start_token_id=None,
+        )
+    )  # fmt: skip
+    network.generation_config = transformers.GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id, num_beams=5, early_stopping=True, length_penalty=2.0,
+    )  # fmt: skip
+    return network
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_a_folder_has_the_decoding_that_was_used(
+    beams: int, counting: Path, tmp_path: Path
+) -> None:
+    path = stand_in(tmp_path / "base", mbart_without_a_start)
+    changes = ["train.epochs=4", f"task.num_beams={beams}", "task.length_penalty=0.5"]
+    run = train(config(counting, *changes, base=path))
+    sources = ["two five one", "four", "one one three two"]
+    ours = predict.answer(run.id, sources)["records"]
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(run.model)
+    network: Any = transformers.AutoModelForSeq2SeqLM.from_pretrained(run.model)
+    inputs = tokenizer(sources, padding=True, return_tensors="pt", return_token_type_ids=False)
+    theirs = tokenizer.batch_decode(network.generate(**inputs), skip_special_tokens=True)
+    assert [record["generated"] for record in ours] == [text.strip() for text in theirs]
+    assert any(theirs)
+    assert network.config.decoder_start_token_id == tokenizer.pad_token_id
+
+
 def test_without_written_texts_the_loss_decides(counting: Path) -> None:
     run = train(config(counting, "task.eval_rows=0", "task.final_rows=5"))
     assert all(set(event.metrics) == {"loss"} for event in events_of(run, Evaluated)[:-1])

@@ -20,6 +20,7 @@ from engine.data.raw import TEST, VALIDATION
 from engine.errors import DataError
 from engine.metrics.importance import permutation_importance
 from engine.models.mlp import Mlp
+from engine.reports.views import Lines, Table
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated
 from engine.tasks.create import create_task
@@ -283,6 +284,28 @@ def test_shuffling_hurts_only_where_the_column_counts() -> None:
     assert table.rows[0][0] == "b"
     assert changes["b"] == pytest.approx(-0.5, abs=0.1)
     assert changes["a"] == changes["c"] == 0
+
+
+@pytest.mark.parametrize("value", [0.1, 1])
+def test_test_rows_of_one_value_have_no_importance_by_r2(tmp_path: Path, value: float) -> None:
+    columns = rows() | {"y": [i * 37 % 100 / 10 for i in range(60)]}
+    write(tmp_path, columns, "train.json")
+    write(tmp_path, columns | {"y": [value] * 60}, "test.json")
+    report = report_of(train(config(tmp_path, NUMBERS)))
+    guess, truth = report["metrics"][TEST]["mae"], report["metrics"][TEST]["rmse"]
+    assert 0 < guess <= truth
+    [table] = [view for view in report["views"] if view["title"].startswith("Importance")]
+    assert table["columns"] == ["column", "rmse", "r2"]
+    assert {row[2] for row in table["rows"]} == {None}
+    assert all(isinstance(row[1], float) for row in table["rows"])
+
+
+def test_a_view_has_no_number_that_json_lacks() -> None:
+    nan, infinite = float("nan"), float("inf")
+    table = Table("t", ["name", "value"], [("a", nan), ("b", 1.5), ("c", 2), ("d", None)])
+    assert table.record()["rows"] == [["a", None], ["b", 1.5], ["c", 2], ["d", None]]
+    lines = Lines("t", [0.0, 1.0], {"y": [infinite, 1.0]})
+    assert lines.record()["series"] == {"y": [None, 1.0]}
 
 
 def test_metrics_of_numbers_are_those_of_scikit_learn(tmp_path: Path) -> None:

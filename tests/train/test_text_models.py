@@ -19,7 +19,7 @@ from engine.config.models.transformer import TransformerConfig
 from engine.config.models.weights_path import source_of
 from engine.config.presets import find_preset, load_preset
 from engine.errors import TrainingError
-from engine.models.transformer import build_transformer, load_tokenizer
+from engine.models.transformer import build_transformer, load_tokenizer, longest_input
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 
 WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."
@@ -220,6 +220,36 @@ def test_new_heads_are_the_same_for_the_same_seed(trained: Callable[[str], Path]
 def test_a_name_that_is_not_here_is_refused_without_network() -> None:
     with pytest.raises(TrainingError, match=r"owner/name is not on this machine.*local folder"):
         load_tokenizer(TransformerConfig(path="owner/name"))
+
+
+def test_a_tokenizer_without_a_limit_gets_that_of_the_positions(
+    trained: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """RoBERTa's positions begin behind the padding token's number: 66 of them hold 64 tokens."""
+    folder = trained("roberta")
+    path = folder / "tokenizer_config.json"
+    noted = {k: v for k, v in json.loads(path.read_text()).items() if k != "model_max_length"}
+    path.write_text(json.dumps(noted))
+    config = TransformerConfig(path=str(folder))
+    assert longest_input(config, load_tokenizer(config)) == 64
+    rows = pa.table({"text": [" ".join([WORDS] * 20), WORDS] * 20, "label": ["long", "short"] * 20})
+    pyarrow.parquet.write_table(rows, tmp_path / "rows.parquet")
+    values = {
+        "task": {"kind": "text_classification", "max_length": 512},
+        "data": {"kind": "file", "path": str(tmp_path / "rows.parquet")},
+        "model": {"kind": "transformer", "path": str(folder)},
+        "train": {"max_steps": 2, "epochs": 1}, "compute": {"device": "cpu"},
+    }  # fmt: skip
+    run = train(RunConfig.parse(values))
+    assert json.loads((run.model / "fitted.json").read_text())["max_length"] == 64
+
+
+@pytest.mark.parametrize(("kind", "tokens"), [("bert", 66), ("distilbert", 64), ("gpt2", 64)])
+def test_other_models_use_all_their_positions(
+    kind: str, tokens: int, trained: Callable[[str], Path]
+) -> None:
+    config = TransformerConfig(path=str(trained(kind)))
+    assert longest_input(config, load_tokenizer(config)) == tokens
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

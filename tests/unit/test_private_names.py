@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import os
 import pkgutil
 import re
 import subprocess
@@ -224,6 +225,16 @@ def test_the_fused_kernel_makes_the_update_of_adamw() -> None:
     # Decay by lr x weight_decay, then a first step of the size of the rate (Loshchilov & Hutter).
     assert weight.item() == pytest.approx(1 - 0.1 * 0.5 - 0.1)
     assert (mean.item(), square.item()) == (pytest.approx(0.05), pytest.approx(0.0025))
+
+
+def test_onednn_says_whether_it_has_bfloat16() -> None:
+    """As the program that asks it: the set of instructions is read once in a process."""
+    script = "from engine.torch_private import onednn_has_bfloat16 as has; print(has())"
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
 
 
 def test_all_batch_norms_have_one_base() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +23,7 @@ from engine.text.labels import classes_of, flags_of, labels_of
 from engine.text.lengths import length_facts
 from engine.text.padding import mask_of, padded
 from engine.text.spread import evenly_spread
+from engine.text.tokenizer import train_wordpiece
 from engine.text.words import first_tokens, marked, targets_of, words_of
 
 REVIEWS = pa.table({
@@ -180,3 +184,37 @@ def test_of_too_many_texts_some_are_taken_from_everywhere() -> None:
     assert {after - before for before, after in itertools.pairwise(some)} == {some[1]}
     assert evenly_spread(["a" * 900, "b"], 500) == ["a" * 900]
     assert evenly_spread([]) == []
+
+
+_TRAINED_TOKENIZERS = """
+import hashlib, random
+from engine.text.bpe import train_bpe
+from engine.text.tokenizer import train_wordpiece
+
+draw, digest = random.Random(1), hashlib.sha256()
+for letters in ("ab", "abc", "aé-ü", "日本 語"):
+    for size in (270, 1000):
+        texts = ["".join(draw.choices(letters, k=draw.randint(2, 14))) for _ in range(60)]
+        digest.update(train_wordpiece(texts, size, lowercase=True).encode())
+        digest.update(train_bpe(texts, size).encode())
+print(digest.hexdigest())
+"""
+
+
+def test_tokenizers_trained_in_fresh_processes_are_the_same() -> None:
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", _TRAINED_TOKENIZERS], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    }
+    assert len(digests) == 1
+
+
+def test_a_trained_vocabulary_is_numbered_by_characters_and_then_by_frequency() -> None:
+    trained = json.loads(train_wordpiece(["abab, abc ab"], 100, lowercase=True))
+    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    # Of the pairs, "ab" is there three times; the others once each, in the order of their numbers.
+    characters = [",", "a", "b", "c", "##a", "##b", "##c"]
+    assert list(trained["model"]["vocab"])[:12] == [*marks, *characters, "ab"]
+    assert [token["content"] for token in trained["added_tokens"]] == marks

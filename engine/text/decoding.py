@@ -1,0 +1,32 @@
+"""The decoding parameters in the configuration of a network, which goes with it when exported."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+_OF_SAMPLING = (
+    "temperature", "top_p", "top_k", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff",
+)  # fmt: skip
+_OF_BEAMS = ("early_stopping", "length_penalty")
+
+
+def record_decoding(network: nn.Module, used: Mapping[str, Any]) -> None:
+    """Make ``used`` the defaults of ``network.generate``, here and where it is exported to.
+
+    Settings of the base model that belong to another kind of decoding are removed: they have no
+    effect, and transformers does not save them.
+    """
+    model: Any = network
+    without: tuple[str, ...] = () if used.get("do_sample") else _OF_SAMPLING
+    without += _OF_BEAMS if used.get("num_beams") == 1 else ()
+    settings = copy.deepcopy(model.generation_config)
+    settings.update(**dict.fromkeys(without), **used)
+    try:
+        settings.validate(strict=True)
+    except ValueError:  # of the base's other settings: a network has to be saved in any case
+        return
+    model.generation_config = settings
