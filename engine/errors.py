@@ -5,7 +5,8 @@ UserError              something the user can mend: the message says what, where
 ├── PresetError        a preset that cannot be found, read, saved or deleted
 ├── DataError          a data set that cannot be found, read or used for the task
 ├── RunError           a run directory that is missing, locked or damaged
-└── TrainingError      a training that cannot go on (the loss became NaN, memory ran out)
+└── TrainingError      a training that the configuration does not allow
+    └── TrainingFailed     a training that cannot go on (the loss became NaN, memory ran out)
 
 Anything else that is raised is a defect of the program and leaves a report file.
 """
@@ -14,10 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 class UserError(Exception):
     """An error that the user can correct; its text is shown as it is."""
+
+    usage: ClassVar[bool] = True
+    """Whether usage, configuration or data are wrong, for the exit status."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message if not hint else f"{message} {hint}")
@@ -58,4 +63,10 @@ class RunError(UserError):
 
 
 class TrainingError(UserError):
-    """The training cannot be resumed."""
+    """The training cannot be started or resumed as it is configured."""
+
+
+class TrainingFailed(TrainingError):
+    """The training was started and cannot continue, whatever its configuration."""
+
+    usage = False

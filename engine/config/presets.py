@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import difflib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 import tomlkit
 
-from engine.config.run_config import RunConfig, overridden
+from engine.config.run_config import RunConfig, parse_overridden
 from engine.errors import PresetError, UserError
 from engine.files import atomic, safe_toml
 from engine.files.paths import expanded, is_file, presets_folder
@@ -50,10 +51,14 @@ def find_preset(name: str) -> Preset:
         if not is_file(path):
             raise PresetError(f"There is no file {name[:200]!r}.")
         return Preset(path.stem, path, shipped=False)
-    for preset in _all_presets():
-        if preset.name == name:
-            return preset
-    raise PresetError(f"There is no preset {name[:80]!r}.", "`dltui presets` lists all.")
+    known = {preset.name: preset for preset in _all_presets()}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name[:80], known, n=1)
+    suggestion = f"Did you mean {near[0]}? " if near else ""
+    raise PresetError(
+        f"There is no preset {name[:80]!r}.", f"{suggestion}`dltui presets` lists all."
+    )
 
 
 def load_preset(preset: Preset, assignments: Sequence[str] = ()) -> RunConfig:
@@ -62,7 +67,7 @@ def load_preset(preset: Preset, assignments: Sequence[str] = ()) -> RunConfig:
     Raises :class:`PresetError` for the file, :class:`ConfigError` for what is in it.
     """
     values = {"name": preset.name if is_name(preset.name) else "run"} | _read(preset.path)
-    return RunConfig.parse(overridden(values, assignments))
+    return parse_overridden(values, assignments)
 
 
 def usable_presets() -> dict[str, RunConfig]:

@@ -108,7 +108,7 @@ class RunConfig(Section):
         Changing the ``kind`` of a section starts that section afresh. Raises
         :class:`ConfigError`.
         """
-        return RunConfig.parse(overridden(self.values(), assignments))
+        return parse_overridden(self.values(), assignments)
 
     def values(self) -> Tree:
         """The configuration as nested dictionaries; fields that are empty are left out."""
@@ -123,8 +123,11 @@ class RunConfig(Section):
         return changed
 
 
-def overridden(values: Mapping[str, Any], assignments: Sequence[str]) -> Tree:
-    """Nested dictionaries with ``field=value`` texts applied; nothing is validated yet."""
+def parse_overridden(values: Mapping[str, Any], assignments: Sequence[str]) -> RunConfig:
+    """Validate a nested mapping with ``field=value`` texts applied.
+
+    Raises :class:`ConfigError` with what is wrong in the texts and in the fields.
+    """
     result: Tree = {
         key: dict(part) if isinstance(part, Mapping) else part for key, part in values.items()
     }
@@ -132,9 +135,13 @@ def overridden(values: Mapping[str, Any], assignments: Sequence[str]) -> Tree:
     # Kinds first: they decide which other fields exist and how a value is read.
     for text in sorted(assignments, key=lambda text: not text.partition("=")[0].endswith(".kind")):
         apply_override(result, text, fields_of(result), problems)
+    try:
+        config = RunConfig.parse(result)
+    except ConfigError as error:
+        problems += error.problems
     if problems:
         raise ConfigError(problems)
-    return result
+    return config
 
 
 def fields_of(values: Mapping[str, Any]) -> dict[str, FieldSpec]:

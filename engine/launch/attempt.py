@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from engine.errors import RunError, TrainingError, UserError
+from engine.errors import RunError, TrainingFailed, UserError
 from engine.files.disk_space import why_not_written
 from engine.loggers.base import reported
 from engine.processes.identity import ProcessIdentity
@@ -41,7 +41,7 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
                     with reported(session):
                         last = work(session)
             except UserError as error:
-                events.write(Failed(message=str(error)))
+                events.write(Failed(message=str(error), usage=error.usage))
                 raise
             except Terminated:
                 last = Interrupted(step=0, seconds=0.0)
@@ -64,8 +64,8 @@ def _log_of(run: RunDirectory) -> EventLog:
         raise RunError(f"Cannot write to the run {run.id}: {error.strerror}.") from error
 
 
-def _no_room(run: RunDirectory, reason: str) -> TrainingError:
-    return TrainingError(
+def _no_room(run: RunDirectory, reason: str) -> TrainingFailed:
+    return TrainingFailed(
         f"Cannot write to {run.path} any more: {reason}.",
         "Its checkpoints are kept: free disk space, then resume the run.",
     )

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.config.train import TrainConfig
-from engine.errors import RunError, TrainingError
+from engine.errors import RunError, TrainingError, TrainingFailed
 from engine.files import atomic
 from engine.launch import rendezvous
 from engine.launch.rendezvous import MachineLost
@@ -89,7 +89,7 @@ def train_in_ranks(session: RunSession) -> Event:
                 if termination.asked():
                     raise Terminated from death
                 if restarts == train.max_restarts:
-                    raise TrainingError(f"{death}") from death
+                    raise TrainingFailed(f"{death}") from death
                 text = f"{death} Resuming from the last checkpoint ({restarts + 1} of "
                 session.warn(f"{text}{train.max_restarts} times).")
     raise AssertionError
@@ -107,7 +107,7 @@ def join(run: RunDirectory, node: int, wanted: Callable[[], bool]) -> None:
         while first.next_attempt(wanted):
             _beside(_local_processes(run, train, node), first, wanted)
     except MachineLost as lost:
-        raise TrainingError(f"{lost}") from lost
+        raise TrainingFailed(f"{lost}") from lost
 
 
 def _beside(local: _LocalProcesses, first: rendezvous.Other, wanted: Callable[[], bool]) -> None:
@@ -239,7 +239,7 @@ def _cause(local: _LocalProcesses, others: rendezvous.SingleNode | None = None) 
 def _error_of(run: RunDirectory, rank: int, size: int, status: int) -> Exception:
     last = _final_event(run, rank)
     if isinstance(last, Failed) and status == MENDABLE:
-        return TrainingError(last.message)
+        return (TrainingError if last.usage else TrainingFailed)(last.message)
     who = f"Process {rank + 1} of {size}"
     if isinstance(last, Failed):
         return _ProcessExited(f"{who}: {last.message}")

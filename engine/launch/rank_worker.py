@@ -79,7 +79,7 @@ def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int
         session = RunSession(rank.run, rank.run.config.read(), events, termination)
         return 0, train_beside(session, rank.number, rank.size, rank.rendezvous)
     except UserError as error:
-        return MENDABLE, Failed(message=str(error))
+        return MENDABLE, Failed(message=str(error), usage=error.usage)
     except Exception as error:  # noqa: BLE001 — told in the last event and the log
         traceback.print_exc()
         if lost_a_peer(error):

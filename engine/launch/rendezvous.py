@@ -29,7 +29,7 @@ import psutil
 from typing_extensions import override
 
 from engine.config.train import TrainConfig
-from engine.errors import TrainingError, UserError
+from engine.errors import TrainingError, TrainingFailed, UserError
 from engine.files import atomic
 from engine.processes.signals import Terminated
 from engine.runs.directory import RunDirectory, each_run
@@ -188,7 +188,7 @@ class First(SingleNode):
             if asked():
                 raise Terminated
             if self._before and time.monotonic() - began > _BACK_SECONDS:
-                raise TrainingError(f"Machine {missing[0]} did not come back.")
+                raise TrainingFailed(f"Machine {missing[0]} did not come back.")
             time.sleep(_POLL_SECONDS)
             self._voice.beat()
         self._say("training")
@@ -206,7 +206,7 @@ class First(SingleNode):
         """Raise the error that another node reported."""
         for _, said in self._read():
             if said.get("state") == "died" and said.get("message"):
-                raise (TrainingError if said.get("mendable") else MachineLost)(said["message"])
+                raise (TrainingFailed if said.get("mendable") else MachineLost)(said["message"])
 
     def _read(self) -> list[tuple[int, dict[str, Any]]]:
         """Return each other node's state in this attempt, by its number in messages (from 2 on)."""

@@ -13,11 +13,9 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.tabular import TabularFitted, TabularPipeline, find_target
 from engine.reports.data_summary import ColumnSummary, DataSummary
-from engine.text.labels import classes_among, named_column
+from engine.text.labels import classes_among, named_column, too_many
 
 _MAX_CLASSES = 1000
-_FEW_CLASSES = 20
-"""Number of classes that is never too large for the number of rows."""
 
 
 class ClassesFitted(TabularFitted):
@@ -60,7 +58,7 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
                 f"All training rows have the same {plain(target, 60)}, {plain(present[0], 60)!r}.",
                 "Choose another task.target.",
             )
-        if len(present) > min(_MAX_CLASSES, max(_FEW_CLASSES, raw.train.num_rows // 2)):
+        if len(present) > _MAX_CLASSES or too_many(len(present), raw.train.num_rows):
             raise DataError(
                 f"The target {plain(target, 60)!r} has {len(present):,} different values.",
                 "Choose another task.target, or the task tabular_regression for numbers.",

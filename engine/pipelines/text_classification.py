@@ -11,11 +11,12 @@ from engine.data.load import load_texts
 from engine.data.raw import TRAIN, RawData, class_names
 from engine.data.splits import cut_splits
 from engine.errors import DataError
+from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
 from engine.text import columns
 from engine.text.columns import is_list
-from engine.text.labels import classes_of, labels_of, names_in
+from engine.text.labels import classes_of, labels_of, names_in, too_many
 from engine.text.rows import blank, joined_texts, some_of, texts_in, without_faults
 from engine.text.summary import summary_of
 
@@ -53,6 +54,14 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
         classes, counts = classes_of(labels_of(raw.train, label), names)
         if len(classes) < 2:
             raise DataError(f"The column {label} has only one class.", "Set task.label.")
+        several = is_list(raw.train, label)
+        present = sum(count > 0 for count in counts)
+        if not several and too_many(present, raw.train.num_rows):
+            raise DataError(
+                f"The label {plain(label, 60)!r} has {present:,} different values in "
+                f"{raw.train.num_rows:,} training rows.",
+                "Choose another task.label, or give more rows of each class.",
+            )
         trained = self.learn_tokenizer(texts_in(raw.train, list(filter(None, (text, pair)))))
         return TextClassificationFitted(
             tokenizer=trained,
@@ -62,7 +71,7 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
             label=label,
             classes=classes,
             counts=counts,
-            multi_label=is_list(raw.train, label),
+            multi_label=several,
         )
 
     def summarize(self, raw: RawData, fitted: TextClassificationFitted) -> DataSummary:

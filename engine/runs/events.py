@@ -192,6 +192,8 @@ class Failed(Event):
     kind: ClassVar[str] = "failed"
     message: str
     report: str = ""
+    usage: bool = False
+    """Whether usage, configuration or data were wrong."""
 
 
 KINDS: dict[str, type[Event]] = {

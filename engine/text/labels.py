@@ -12,6 +12,8 @@ from engine.data.on_disk import in_windows
 from engine.data.raw import class_names
 
 _AT_ONCE = 1 << 16
+_FEW_CLASSES = 20
+"""Number of classes that is never too large for the number of rows."""
 Label = str | list[str] | None
 
 
@@ -83,6 +85,14 @@ def classes_among(
     """:func:`classes_of` labels that were counted already."""
     ordered = list(names) if names is not None else sorted(counts, key=_number_or_text)
     return ordered, [counts.get(name, 0) for name in ordered]
+
+
+def too_many(classes: int, rows: int) -> bool:
+    """Return whether rows have too many classes to be learned from.
+
+    A column of identifiers or of texts has one in each row, and none of another split is known.
+    """
+    return classes > max(_FEW_CLASSES, rows // 2)
 
 
 def _number_or_text(name: str) -> tuple[float, str]:

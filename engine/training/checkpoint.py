@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from engine.errors import TrainingError
+from engine.errors import TrainingFailed
 from engine.files import atomic
 from engine.files.disk_space import why_not_written
 
@@ -40,7 +40,7 @@ class Checkpoint:
 def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> Checkpoint:
     """Save a checkpoint; keep it and the newest before it, ``keep`` in all.
 
-    Raises :class:`TrainingError`.
+    Raises :class:`TrainingFailed`.
     """
     path = folder / f"step-{step:09d}"
     writing, before = (folder / f".{path.name}.{what}" for what in ("writing", "before"))
@@ -58,7 +58,7 @@ def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> Checkpoin
         shutil.rmtree(writing, ignore_errors=True)
         # torch may raise RuntimeError for a full disk, with a position in the file as its message.
         reason = why_not_written(error) or getattr(error, "strerror", None) or "is the disk full?"
-        raise TrainingError(f"Cannot write a checkpoint to {folder}: {reason}.") from error
+        raise TrainingFailed(f"Cannot write a checkpoint to {folder}: {reason}.") from error
     # Later checkpoints are void: this run was resumed from before them.
     visible = [other for other in found(folder) if not other.path.name.startswith(".")]
     kept = [other.path for other in visible if other.step <= step][:keep]

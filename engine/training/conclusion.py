@@ -9,7 +9,7 @@ import torch
 from engine.artifacts.build import build_network
 from engine.artifacts.model_folder import export
 from engine.data.raw import TEST, VALIDATION
-from engine.errors import TrainingError
+from engine.errors import TrainingFailed
 from engine.files import atomic
 from engine.metrics.evaluator import Evaluation
 from engine.runs.events import Evaluated, Event, Finished, Stopped, finite_all
@@ -35,7 +35,9 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
         atomic.write_json(run.report.path, _report(run.id, trainer, material, ending, evaluations))
     except OSError as error:
-        raise TrainingError(f"Cannot write the results to {run.path}: {error.strerror}.") from error
+        raise TrainingFailed(
+            f"Cannot write the results to {run.path}: {error.strerror}."
+        ) from error
     final = finite_all(decisive.metrics)
     if ending is Ending.STOPPED:
         return Stopped(step=position.step, seconds=position.seconds, metrics=final)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from engine.errors import TrainingError
+from engine.errors import TrainingFailed
 from engine.torch_private import BatchNorm, foreach_copy_
 
 
@@ -75,9 +75,9 @@ class Guard:
         foreach_copy_([part.flatten() for part in self._statistics], list(chosen))
 
 
-def not_finite(step: int) -> TrainingError:
+def not_finite(step: int) -> TrainingFailed:
     """Return the error for NaN or infinity."""
-    return TrainingError(
+    return TrainingFailed(
         f"The loss, its gradient or a weight is no longer a finite number (at update {step:,}).",
         "Try a lower train.learning_rate, a smaller train.max_grad_norm or more "
         "train.warmup_ratio, and look for missing or huge values in the data; with "

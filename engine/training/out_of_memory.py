@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.config.run_config import RunConfig
-from engine.errors import TrainingError
+from engine.errors import TrainingFailed
 from engine.hardware.device import Compute
 from engine.torch_private import BatchNorm
 from engine.training.optimizer import state_bytes
@@ -30,7 +30,7 @@ def least_rows(network: nn.Module) -> int:
 
 def nothing_fits(
     compute: Compute, network: nn.Module, config: RunConfig, update: int | None
-) -> TrainingError:
+) -> TrainingFailed:
     """Return the error for a run in which not even one sample fits.
 
     ``update`` is the estimated peak of one sample in bytes, beside weights and optimizer state;
@@ -48,7 +48,7 @@ def nothing_fits(
         estimate = f"With one, training takes an estimated {_megabytes(sum(parts.values()))}:"
     told = ", ".join(f"{name} {_megabytes(size)}" for name, size in parts.items())
     *ways, last = _savings(compute, config)
-    return TrainingError(
+    return TrainingFailed(
         f"Out of memory: not even one sample at a time fits on {compute.device}. {estimate} "
         f"{told}.",
         f"Choose {', '.join(ways)} or {last}.",
@@ -78,9 +78,9 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB"
 
 
-def too_large(device: torch.device) -> TrainingError:
+def too_large(device: torch.device) -> TrainingFailed:
     """Return the error for a sharded network that runs out of memory."""
-    return TrainingError(
+    return TrainingFailed(
         f"Out of memory: this process's share of a batch does not fit on {device}.",
         "Choose a smaller train.batch_size with more train.gradient_accumulation_steps, more "
         "train.devices, shorter texts or smaller images, or gradient checkpointing.",

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engine.data.raw import TRAIN
 from engine.errors import DataError
 from engine.text.columns import by_name
 
@@ -149,7 +150,7 @@ class Aside:
     ) -> None:
         self._column = column
         parts = {
-            split: images_of(table, column, f"{split} row", folder)
+            split: images_of(table, column, _called(split), folder)
             for split, table in splits.items()
         }
         self.images = Images([chunk for part in parts.values() for chunk in part.chunks])
@@ -165,6 +166,11 @@ class Aside:
         ordered = table.take(pc.sort_indices(table[self._column]))
         numbers = ordered[self._column].to_numpy()
         return _replaced(ordered, self._column, self.images.select(numbers))
+
+
+def _called(split: str) -> str:
+    """Return the name of a row: the other splits may yet be cut from the training rows."""
+    return "row" if split == TRAIN else f"{split} row"
 
 
 def _replaced(table: pa.Table, column: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:

@@ -16,7 +16,7 @@ from engine.data.raw import class_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.text.columns import is_list
-from engine.text.labels import classes_of, labels_of
+from engine.text.labels import classes_of, labels_of, too_many
 from engine.vision.column import images_of
 
 T = TypeVar("T")
@@ -43,15 +43,17 @@ def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]
             else "No training image has a class.",
             "Choose another column with task.label.",
         )
-    if sum(count > 0 for count in counts) < 2 and not multi_label:
+    present = sum(count > 0 for count in counts)
+    if present < 2 and not multi_label:
         only = names[int(np.argmax(counts))]
         raise DataError(
             f"All training images have the same class, {plain(only, 40)!r}.",
             "Choose another column with task.label.",
         )
-    if len(names) > _MOST_CLASSES:
+    if len(names) > _MOST_CLASSES or (not multi_label and too_many(present, table.num_rows)):
         raise DataError(
-            f"The column {plain(label, 40)} has {len(names):,} different values.",
+            f"The column {plain(label, 40)} has {present:,} different values in "
+            f"{table.num_rows:,} training rows.",
             "Choose another column with task.label.",
         )
     return names, counts, multi_label

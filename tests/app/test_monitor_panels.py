@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 
 import pytest
@@ -161,6 +162,18 @@ async def test_the_machine_is_shown_with_what_it_did_before(going, until, text_o
     assert "64 °C" in shown
     assert "250 W" in shown
     assert "disk" in shown
+
+
+async def test_the_disk_has_free_what_can_be_written(going, until, text_of, monkeypatch) -> None:
+    """Of 252 GB, 48 are in use; a quota or the system keeps 150 back."""
+    usage = type(shutil.disk_usage("/"))(252 * 10**9, 48 * 10**9, 54 * 10**9)
+    monkeypatch.setattr("tui.screens.monitor.watcher.shutil.disk_usage", lambda path: usage)
+    append(going, machine(50.0))
+    app = DltuiApp(going.id)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: "free" in text_of(pilot))
+        assert "54.0 GB free" in text_of(pilot)
 
 
 async def test_what_a_gpu_does_not_tell_is_left_out(going, until, text_of) -> None:

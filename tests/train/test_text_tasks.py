@@ -209,6 +209,26 @@ def test_a_text_stays_in_one_split(real_data: Path) -> None:
     assert sum(map(len, contexts)) == len(set.union(*contexts)) == 240
 
 
+@pytest.mark.parametrize(("labels", "refused"), [(300, True), (30, True), (12, False), (80, False)])
+def test_a_label_of_its_own_for_each_text_is_refused(
+    labels: int, refused: bool, tmp_path: Path
+) -> None:
+    """As tables do it: more than 20 classes need two training rows each on average."""
+    count = 300 if labels == 80 else labels
+    path = tmp_path / "own.csv"
+    path.write_text("text,label\n" + "".join(f"text {i},id-{i % labels}\n" for i in range(count)))
+    config = RunConfig.parse({
+        "task": {"kind": "text_classification", "label": "label"},
+        "data": {"kind": "file", "path": str(path)}, "model": TINY,
+    })  # fmt: skip
+    task = create_task(config)
+    if not refused:
+        assert len(task.pipeline.fit(task.pipeline.load()).classes) <= labels
+        return
+    with pytest.raises(DataError, match=r"'label' has \d+ different values in \d+ training rows"):
+        task.pipeline.fit(task.pipeline.load())
+
+
 def test_data_without_classes_is_refused_with_the_field(tmp_path: Path) -> None:
     path = tmp_path / "one.csv"
     path.write_text("text,label\n" + "".join(f"some text {i},same\n" for i in range(20)))

@@ -116,6 +116,16 @@ def test_the_report_shows_the_worst_mistakes_by_name(tmp_path: Path) -> None:
         assert 0.5 <= certainty <= 1.0
 
 
+def test_a_class_of_its_own_for_each_image_is_refused(tmp_path: Path) -> None:
+    rows = [f"shades/{name}/{n:02}.png,{name}{n}" for name in SHADES for n in range(20)]
+    folder_of_shades(tmp_path / "shades")
+    (tmp_path / "list.csv").write_text("\n".join(["file,label", *rows]))
+    config = configured({"kind": "file", "path": str(tmp_path / "list.csv")})
+    task = create_task(config)
+    with pytest.raises(DataError, match=r"label has \d+ different values in \d+ training rows"):
+        task.pipeline.fit(task.pipeline.load())
+
+
 def test_samples_show_images_with_their_classes(tmp_path: Path) -> None:
     run = train(in_folder(folder_of_shades(tmp_path / "shades")))
     events = [json.loads(line) for line in run.events.path.read_text().splitlines()]

@@ -152,6 +152,15 @@ def test_several_wrong_overrides_are_all_told() -> None:
     assert refused("epochs=3", "train.epoch=3").keys() == {"epochs", "train.epoch"}
 
 
+def test_a_misspelt_override_does_not_hide_what_else_is_wrong() -> None:
+    found = refused("train.learning_rat=1", "train.epochs=-5", "model.activaton=x", "data.name=x")
+    assert found.keys() == {
+        "train.learning_rat", "train.epochs", "model.activaton", "data.name",
+    }  # fmt: skip
+    assert "no such field" in found["train.learning_rat"]
+    assert "-5 is not allowed" in found["train.epochs"]
+
+
 def test_an_override_of_a_whole_section_is_refused() -> None:
     assert "no such field" in refused("train=3")["train"]
 

@@ -138,6 +138,15 @@ def test_rows_find_their_images_again_over_chunks_and_splits() -> None:
     assert images_of(aside.back(aside.splits[TEST]), "image").names() == ["e"]
 
 
+def test_rows_that_are_cut_for_another_split_are_not_called_training_rows() -> None:
+    nameless = pa.table({"image": records([None, None])})
+    aside = Aside({TRAIN: nameless, TEST: nameless}, "image")
+    cut = aside.back(aside.splits[TRAIN].slice(1))
+    assert images_of(cut, "image").names() == ["row 2"]
+    kept = aside.back(aside.splits[TEST])
+    assert images_of(kept, "image").names() == ["test row 1", "test row 2"]
+
+
 def test_no_image_is_copied() -> None:
     large = pa.array([{"bytes": bytes(1000), "path": str(i)} for i in range(1000)], RECORD)
     aside = Aside({TRAIN: pa.table({"image": large})}, "image")

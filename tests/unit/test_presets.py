@@ -109,6 +109,23 @@ def test_an_unknown_preset_says_how_to_see_all(home: Path) -> None:
         find_preset("nothing")
 
 
+@pytest.mark.parametrize(
+    ("typed", "near"), [("adlt-mlp", "adult-mlp"), ("digits_cnn", "digits-cnn")]
+)
+def test_a_misspelt_preset_is_answered_with_the_nearest(typed: str, near: str, home: Path) -> None:
+    with pytest.raises(PresetError, match=f"Did you mean {near}"):
+        find_preset(typed)
+    with pytest.raises(PresetError, match=r"'zzzzzz'\. `dltui presets`"):
+        find_preset("zzzzzz")
+
+
+def test_one_misspelt_field_of_a_preset_does_not_hide_the_others(home: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_preset(find_preset("digits-cnn"), ["train.epoch=1", "train.batch_size=-1"])
+    fields = {problem.field for problem in caught.value.problems}
+    assert fields == {"train.epoch", "train.batch_size"}
+
+
 def test_overrides_are_applied_before_the_preset_is_checked(home: Path) -> None:
     config = load_preset(find_preset("digits-cnn"), ["train.epochs=1", "name=short"])
     assert (config.name, config.train.epochs) == ("short", 1)

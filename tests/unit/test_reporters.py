@@ -155,6 +155,7 @@ def test_following_ends_when_the_person_has_seen_enough() -> None:
         (Interrupted(step=1, seconds=1.0), False, 143),
         (Failed(message="x"), False, 1),
         (Failed(message="x"), True, 1),
+        (Failed(message="x", usage=True), False, 2),
     ],
 )
 def test_the_exit_status_says_how_a_run_ended(ending: Event, asked: bool, status: int) -> None:

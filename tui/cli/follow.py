@@ -9,10 +9,10 @@ from types import FrameType
 from typing import Any
 
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Finished, Interrupted, Stopped
+from engine.runs.events import Failed, Finished, Interrupted, Stopped
 from engine.runs.follower import Follower
 from engine.runs.history import History
-from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, TERMINATED
+from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, TERMINATED, USAGE
 from tui.cli.reporters import Reporter
 
 POLL_SECONDS = 0.2
@@ -93,6 +93,8 @@ def exit_status(history: History, asked_to_stop: bool, terminated: bool = False)
             return INTERRUPTED if asked_to_stop else DONE
         case Interrupted():
             return TERMINATED
+        case Failed(usage=True):
+            return USAGE
         case None if terminated:
             return TERMINATED
         case None if asked_to_stop:

@@ -155,7 +155,10 @@ def samples(shown: Sequence[Samples], back: int = 0) -> list[Content]:
 def resources(
     measured: Sequence[Resources], disk: tuple[int, int] | None, width: int
 ) -> list[Content]:
-    """Return the use of the machine and its GPUs, now and over time."""
+    """Return the use of the machine and its GPUs, now and over time.
+
+    ``disk`` are the bytes in use and those that are free for this user.
+    """
     if not measured:
         return [Content.styled("Measured every few seconds during the run.", _MUTED)]
     now = measured[-1]
@@ -165,8 +168,9 @@ def resources(
     own = [100 * m.process_memory / (m.memory_total or 1) for m in measured]
     lines.append(gauge("this run", size(now.process_memory), own, width))
     if disk is not None:
-        free = f"{size(disk[1] - disk[0])} free"
-        lines.append(gauge("disk", free, [100 * disk[0] / (disk[1] or 1)], width))
+        used_bytes, free = disk
+        share = 100 * used_bytes / ((used_bytes + free) or 1)
+        lines.append(gauge("disk", f"{size(free)} free", [share], width))
     for index, gpu in enumerate(now.gpus):
         before = [m.gpus[index] for m in measured if index < len(m.gpus)]
         lines += [Content(""), literal(gpu.get("name", "GPU"), 60).stylize("bold")]

@@ -25,7 +25,10 @@ class DataConfig(TaggedSection):
         0.15, "Fraction of the rows for the test split, where the source has none", ge=0, lt=1
     )
     max_samples: int | None = option(
-        None, "Maximum number of training rows, drawn at random", ge=1, advanced=True
+        None,
+        "Maximum number of training rows, drawn at random; validation and test rows are all used",
+        ge=1,
+        advanced=True,
     )
     split_seed: int = option(0, "Random seed of the splits", ge=0, advanced=True)
 

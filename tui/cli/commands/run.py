@@ -27,7 +27,7 @@ from engine.runs.events import Failed
 from engine.runs.history import History
 from engine.runs.status import State
 from tui.cli import console
-from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, TERMINATED
+from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, TERMINATED, USAGE
 from tui.cli.follow import Interrupts, Reading, exit_status, follow
 from tui.cli.reporters import JsonLines, MovingLine, PlainLines, Reporter
 
@@ -50,8 +50,8 @@ run belongs to machine 0, and the others, which see the same folder of runs, tra
 or failed after a checkpoint is resumed; one that runs is followed; one that has finished or was
 stopped is left alone. Where there is none, a new one begins.
 
-exit status: 0 finished or stopped, 1 failed, 2 wrong usage or configuration, 130 ended by ctrl+c,
-143 ended by SIGTERM with a checkpoint
+exit status: 0 finished or stopped, 1 failed, 2 wrong usage, configuration or data, 130 ended by
+ctrl+c, 143 ended by SIGTERM with a checkpoint
 """
 _AUTO = "auto"
 _ENOUGH = 2
@@ -133,7 +133,7 @@ def _join_others(place: Place) -> int:
                 join(run, place.node, wanted)
             except TrainingError as error:
                 console.complain(f"{error}")
-                return FAILED
+                return USAGE if error.usage else FAILED
     if interrupts.count:
         return INTERRUPTED
     if run is None or (state := _end_of(run)) is State.INTERRUPTED:

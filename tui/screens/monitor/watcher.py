@@ -82,7 +82,8 @@ class Watch:
             usage = shutil.disk_usage(self.run.path)
         except OSError:
             return
-        self.disk = (usage.used, usage.total)
+        # What a quota or the system keeps back is neither.
+        self.disk = (usage.used, usage.free)
 
     def _read_log(self) -> None:
         try:
