@@ -19,7 +19,7 @@ class Lstm(nn.LSTM):
     float16, and raises an error. Torch's own implementation has both.
     """
 
-    def forward(self, input: Tensor, hx: Any = None) -> Any:
+    def forward(self, input: Tensor, hx: Any = None) -> Any:  # type: ignore[override]
         """Return outputs and states as torch does."""
         if onednn_computes(input):
             return super().forward(input, hx)

@@ -193,7 +193,7 @@ def _unused_positions(architecture: Any, pad_token_id: int) -> int:
         return 0
     architecture.pad_token_id = pad_token_id
     with torch.device("meta"):
-        network = transformers.AutoModel.from_config(architecture)
+        network = transformers.AutoModel.from_config(architecture)  # type: ignore[no-untyped-call]
     tokens = network.get_input_embeddings()
     return max(
         (
