@@ -244,6 +244,12 @@ def test_a_document_is_a_table_in_any_of_its_forms(
     assert load(write(tmp_path / name, json.dumps(content))).train.to_pylist() == TWO
 
 
+def test_columns_may_hold_objects(tmp_path: Path) -> None:
+    columns = {"t": ["x", "y"], "answers": [{"text": ["a"]}, {"text": []}]}
+    train = load(write(tmp_path / "a.json", json.dumps(columns))).train
+    assert train.to_pydict() == columns
+
+
 def test_the_list_of_rows_is_read_and_others_are_named(tmp_path: Path) -> None:
     content = {"categories": [{"id": 1}, {"id": 2}], "entries": [*TWO, *TWO]}
     raw = load(write(tmp_path / "a.json", json.dumps(content)))

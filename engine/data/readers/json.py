@@ -108,7 +108,7 @@ def _table_of(tables: _Tables, content: Any) -> pa.Table | None:
         # The numbers of the rows, which pandas keeps beside them.
         return table.drop_columns(["index"]) if key == ["index"] else table
     if all(isinstance(part, list) for part in parts) and len({len(part) for part in parts}) == 1:
-        return None if any(_all(part, dict) for part in parts) else tables.columns(content)
+        return None if all(_all(part, dict) for part in parts) else tables.columns(content)
     if _all(parts, dict):
         if all(map(str.isdecimal, content)):
             return tables.records(parts)
