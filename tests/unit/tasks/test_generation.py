@@ -121,15 +121,15 @@ def test_a_text_shorter_than_a_block_is_refused(prepare: Make) -> None:
 def test_only_answers_are_learned_each_with_its_end(prepare: Make) -> None:
     prepared = prepare(LANGUAGE, COLOURS)
     batch = prepared.encoded()
-    # An end of line stands between the two where there is no blank.
-    for row, text, learned in ((0, "sky?\nblue", "blue"), (1, "owl? gray", "gray")):
+    # An end of line stands between the two where there is no blank; a blank belongs to the answer.
+    for row, text, learned in ((0, "sky?\nblue", "blue"), (1, "owl? gray", " gray")):
         assert batch.inputs["input_ids"][row].tolist() == prepared.ids(letters(text))
         unlearned = [UNLEARNED] * (len(text) - len(learned) - 1)
         assert batch.targets["labels"][row].tolist() == [
-            *unlearned, *prepared.ids([*learned, END]),
+            *unlearned, *prepared.ids([*letters(learned), END]),
         ]  # fmt: skip
-    assert batch.weight == 2 * 5
-    assert batch.targets["characters"] == 2 * 4
+    assert batch.weight == 5 + 6
+    assert batch.targets["characters"] == 4 + 5
 
 
 def test_shorter_instructions_are_padded_and_the_padding_is_not_learned(prepare: Make) -> None:
@@ -144,7 +144,8 @@ def test_shorter_instructions_are_padded_and_the_padding_is_not_learned(prepare:
 
 
 def test_answers_beyond_the_longest_are_reported_and_count_as_nothing(prepare: Make) -> None:
-    prepared = prepare(LANGUAGE, COLOURS, max_length=4)
+    long = COLOURS | {"prompt": ["the sky?", "an owl? "]}
+    prepared = prepare(LANGUAGE, long, max_length=4)
     batch = prepared.encoded()
     assert set(batch.targets["labels"].flatten().tolist()) == {UNLEARNED}
     assert prepared.loss(prepared.network(), batch) == 0
@@ -158,7 +159,7 @@ def test_answers_beyond_the_longest_are_reported_and_count_as_nothing(prepare: M
     ("rows", "new", "expected"),
     [
         ({"text": ["abc", "def"]}, ["ab", None], ["ab", None]),
-        (COLOURS, ["sky?", "owl? "], ["sky?\n", "owl? "]),
+        (COLOURS, ["sky?", "owl? "], ["sky?\n", "owl?"]),
         ({"messages": [turns("sky?", "blue")]}, [turns("sky?", "red"), turns("ox?")],
          ["<|user|>\nsky?§\n<|assistant|>\n", "<|user|>\nox?§\n<|assistant|>\n"]),
     ],

@@ -126,7 +126,7 @@ def test_pixels_are_normalised_by_mean_and_deviation(prepare: Make) -> None:
         batch.inputs, (pixels - pixels.mean()) / pixels.std(), rtol=1e-5, atol=1e-6
     )
     assert batch.targets.tolist() == [1, 0, 0]
-    assert batch.rows["name"].to_pylist() == ["a.png", "train row 2", "c.png"]
+    assert batch.rows["name"].to_pylist() == ["a.png", "row 2", "c.png"]
     assert batch.weight == 3
 
 
@@ -151,7 +151,7 @@ def test_an_image_that_cannot_be_decoded_is_left_out_and_reported(prepare: Make)
     prepared = prepare(KIND, table_of(images, label=["night", "day", "day"]), image_size=2)
     batch = prepared.encoded()
     assert batch.targets.tolist() == [1, 0]
-    assert batch.rows["name"].to_pylist() == ["train row 1", "train row 3"]
+    assert batch.rows["name"].to_pylist() == ["row 1", "row 3"]
     fault = "the image is damaged or cut off"
     [report] = prepared.events
     assert report.message == f"Left out: broken.png: {fault}."

@@ -189,9 +189,10 @@ def test_cross_entropy_of_answers_is_a_mean_over_what_is_learned(prepare: Make) 
     prepared = prepare("causal_lm", {"prompt": ["q ", "r? "], "completion": ["ab", "c"]})
     batch, network = prepared.encoded(), prepared.network()
     logits = outputs(network, batch)
-    # "q ab" and "r? c" have 4 tokens; what is before the answer is not learned, its end is.
-    learned = np.concatenate([logits[0, 1:4], logits[1, 2:4]])
-    targets = np.array(prepared.ids(["a", "b", "<|endoftext|>", "c", "<|endoftext|>"]))
+    # "q ab" and "r? c" have 4 tokens; what is before the answer and its blank is not learned.
+    learned = np.concatenate([logits[0, 0:4], logits[1, 1:4]])
+    blank, end = "\u0120", "<|endoftext|>"
+    targets = np.array(prepared.ids([blank, "a", "b", end, blank, "c", end]))
     expected = cross_entropy(learned, targets).mean()
     assert prepared.loss(network, batch) == close_to(expected)
 

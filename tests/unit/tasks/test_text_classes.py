@@ -82,7 +82,7 @@ def test_texts_that_cannot_be_used_are_left_out_and_counted(pipeline: Make) -> N
          "No training row can be used: text is empty."),
         (WORDS, TAGGED | {"tags": [["O"] * 3, ["O"] * 2]}, {}, "The column tags has only one tag."),
         (WORDS, {"tokens": [["a"], ["b"]]}, {},
-         "Which columns hold the words and their tags cannot be told."),
+         "The columns with the words and with their tags cannot be detected."),
     ],
 )  # fmt: skip
 def test_texts_without_classes_are_refused(
