@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engine.torch_private import onednn_has_bfloat16
 
@@ -19,6 +20,7 @@ class Lstm(nn.LSTM):
     float16, and raises an error. Torch's own implementation has both.
     """
 
+    @override
     def forward(self, input: Tensor, hx: Any = None) -> Any:  # type: ignore[override]
         """Return outputs and states as torch does."""
         if onednn_computes(input):

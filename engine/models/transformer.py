@@ -192,8 +192,9 @@ def _unused_positions(architecture: Any, pad_token_id: int) -> int:
     if type(architecture) not in transformers.MODEL_MAPPING:
         return 0
     architecture.pad_token_id = pad_token_id
+    auto: Any = transformers.AutoModel
     with torch.device("meta"):
-        network = transformers.AutoModel.from_config(architecture)  # type: ignore[no-untyped-call]
+        network = auto.from_config(architecture)
     tokens = network.get_input_embeddings()
     return max(
         (
