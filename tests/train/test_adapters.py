@@ -258,7 +258,7 @@ def test_a_saved_adapter_says_the_same_through_peft(
     run = train(experiment(base, tmp_path, **changes))
     assert (run.model / "adapter_model.safetensors").is_file()
     assert not (run.model / "model.safetensors").exists()
-    ours = [record["scores"]["true"] for record in predictions(run)]
+    ours = [record["scores"]["True"] for record in predictions(run)]
     plain = transformers.AutoModelForSequenceClassification.from_pretrained(base)
     theirs = peft.PeftModel.from_pretrained(plain, run.model)
     assert scores(theirs, run) == pytest.approx(ours, abs=1e-4)
@@ -271,7 +271,7 @@ def test_a_saved_adapter_says_the_same_through_transformers_alone(
     base: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     run = train(experiment(base, tmp_path, **changes))
-    ours = [record["scores"]["true"] for record in predictions(run)]
+    ours = [record["scores"]["True"] for record in predictions(run)]
     theirs = transformers.AutoModelForSequenceClassification.from_pretrained(run.model)
     assert scores(theirs, run) == pytest.approx(ours, abs=1e-4)
 
@@ -284,7 +284,7 @@ def test_layers_that_the_weights_of_the_base_lack_are_saved_with_the_adapter(
     transformers.BertForMaskedLM(config).save_pretrained(language_model)
     transformers.AutoTokenizer.from_pretrained(base).save_pretrained(language_model)
     run = train(experiment(language_model, tmp_path))
-    once, again = ([record["scores"]["true"] for record in predictions(run)] for _ in range(2))
+    once, again = ([record["scores"]["True"] for record in predictions(run)] for _ in range(2))
     assert once == pytest.approx(again, abs=1e-6)
     assert any("pooler" in name for name in load_file(run.model / "adapter_model.safetensors"))
 
