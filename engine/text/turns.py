@@ -52,7 +52,7 @@ def fault_in(value: Any) -> str | None:
 
 
 def fault_of_answers(value: Any, role: str = USER) -> str | None:
-    """As :func:`fault_in`; it is a fault too when no turn is the assistant's."""
+    """Return the fault of a conversation to learn from, such as one without an assistant's turn."""
     fault = fault_in(value)
     if fault or any(turn["role"] == ASSISTANT for turn in turns_of(value, role)):
         return fault

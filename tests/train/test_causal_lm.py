@@ -165,7 +165,7 @@ def test_answers_that_are_cut_off_are_counted(tmp_path: Path) -> None:
 def asked_and_learned(
     path: Path, asked: dict[str, Any], *changes: str
 ) -> tuple[str, str, list[str]]:
-    """What the first row shows and what of it is learned; and a prompt, as a prediction has it."""
+    """Text of the first row, its learned part, and the prompts of a prediction."""
     task = create_task(config(path, "data.test_fraction=0", "task.max_length=300", *changes))
     raw = task.pipeline.load()
     fitted = task.pipeline.fit(raw)

@@ -38,7 +38,7 @@ sys.addaudithook(hook)
 
 
 def opened(run: RunDirectory, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
-    """How often each process of a whole run opened the run's configuration, by process."""
+    """Number of times that each process of a whole run opened its configuration."""
     report = folder / "opened"
     text = HOOK.format(report=str(report), config=str(run.path / "config.toml"))
     (folder / "sitecustomize.py").write_text(text)

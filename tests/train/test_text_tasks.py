@@ -213,7 +213,7 @@ def test_a_text_stays_in_one_split(real_data: Path) -> None:
 def test_a_label_of_its_own_for_each_text_is_refused(
     labels: int, refused: bool, tmp_path: Path
 ) -> None:
-    """As tables do it: more than 20 classes need two training rows each on average."""
+    """More than 20 classes need two training rows each on average."""
     count = 300 if labels == 80 else labels
     path = tmp_path / "own.csv"
     path.write_text("text,label\n" + "".join(f"text {i},id-{i % labels}\n" for i in range(count)))

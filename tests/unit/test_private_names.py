@@ -228,7 +228,7 @@ def test_the_fused_kernel_makes_the_update_of_adamw() -> None:
 
 
 def test_onednn_says_whether_it_has_bfloat16() -> None:
-    """As the program that asks it: the set of instructions is read once in a process."""
+    """Ask in a process of its own: the set of instructions is read once in a process."""
     script = "from engine.torch_private import onednn_has_bfloat16 as has; print(has())"
     environment = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What tests of single tasks share: small data as files, and a task that is fitted on them."""
+"""Fixtures of tests of single tasks: small data as files, and a task that is fitted on them."""
 
 from __future__ import annotations
 

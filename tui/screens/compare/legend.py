@@ -42,7 +42,7 @@ def final_row(comparison: Comparison | None, metric: str, runs: int) -> Row:
 
 
 class Legend(Canvas):
-    """As many runs side by side as there is room for, in as many lines as they need."""
+    """The runs side by side, in several lines where they need them."""
 
     def show_entries(self, entries: Sequence[Entry], width: int) -> None:
         """Show the runs in lines of ``width`` cells."""
