@@ -57,7 +57,10 @@ class _Shown:
 
 
 class ForecastEvaluator(Evaluator):
-    """Sums errors by step and target on the device; keeps two windows of each batch to show."""
+    """Sums errors by step and target on the device; keeps two windows of each batch to show.
+
+    Truths that were filled in (``known`` of a batch is false) are neither counted nor drawn.
+    """
 
     def __init__(
         self,
@@ -71,7 +74,6 @@ class ForecastEvaluator(Evaluator):
         self._loss = loss
         self._time_text = time_text
         self._sums: Tensor | None = None
-        self._windows = 0
         self._shown: list[_Shown] = []
 
     def update(self, network: nn.Module, batch: Batch) -> None:
@@ -80,18 +82,20 @@ class ForecastEvaluator(Evaluator):
         truth = batch.targets
         # MPS has no float64; sums of many windows are kept exact where it can be had.
         exact = torch.float32 if truth.device.type == "mps" else torch.float64
-        difference = (forecast - truth).to(exact)
+        known = batch.inputs.get("known", torch.ones_like(truth, dtype=torch.bool))
+        difference = (forecast - truth).to(exact) * known
         parts = (
             difference.square(),
             difference.abs(),
-            forecast_loss(forecast, truth, self._loss).to(exact),
-            truth.to(exact),
-            truth.to(exact).square(),
+            forecast_loss(forecast, truth, self._loss).to(exact) * known,
+            truth.to(exact) * known,
+            truth.to(exact).square() * known,
+            known.to(exact),
         )
         sums = torch.stack([part.sum(0) for part in parts])
         self._sums = sums if self._sums is None else self._sums + sums
-        self._windows += len(truth)
-        error = difference.square().mean((1, 2))
+        error = difference.square().sum((1, 2)) / known.sum((1, 2)).clamp(min=1)
+        truth = truth.where(known, torch.nan)
         chosen = torch.stack([torch.zeros_like(error.argmax()), error.argmax()])
         past = batch.inputs["past"][chosen, :, : truth.shape[2]]
         self._shown.append(
@@ -104,7 +108,7 @@ class ForecastEvaluator(Evaluator):
         """All metrics; each is the mean over the targets."""
         if self._sums is None:
             return Evaluation({})
-        sums = ForecastErrors(self._sums.cpu().double().numpy(), self._windows, self._scales)
+        sums = ForecastErrors(self._sums.cpu().double().numpy(), self._scales)
         return Evaluation(sums.metrics(), [*sums.views(), *self._pictures()] if views else [])
 
     def _pictures(self) -> list[View]:
@@ -150,10 +154,13 @@ def _rounded(values: NDArray[np.float64]) -> list[float | None]:
 class ForecastErrors:
     """Metrics from sums over windows."""
 
-    def __init__(self, sums: NDArray[np.float64], windows: int, scales: Scales) -> None:
-        """``sums`` ``[5, horizon, targets]``: errors squared, absolute, loss, truth, its square."""
-        means = sums / windows
-        self.squared, self.absolute, self._loss, self._truth, self._truth_squared = means
+    def __init__(self, sums: NDArray[np.float64], scales: Scales) -> None:
+        """``sums`` are ``[6, horizon, targets]``, in the order of :class:`ForecastEvaluator`:
+
+        errors squared, absolute, loss, truth, its square, and the number of truths.
+        """
+        *self._sums, self._counts = sums
+        self.squared, self.absolute = (_divided(s, self._counts) for s in self._sums[:2])
         self.scales = scales
         self.std = np.asarray(scales.std)
 
@@ -161,14 +168,17 @@ class ForecastErrors:
         """Each metric for each target. Sources: MASE, Hyndman and Koehler 2006, with the season of
         the series; R² over all windows and steps of a target, as scikit-learn pools them.
         """
-        squared, absolute = self.squared.mean(0), self.absolute.mean(0)
-        variance = self._truth_squared.mean(0) - self._truth.mean(0) ** 2
+        counts = self._counts.sum(0)
+        squared, absolute, loss, truth, truth_squared = (
+            _divided(part.sum(0), counts) for part in self._sums
+        )
+        variance = truth_squared - truth**2
         naive = np.asarray(self.scales.naive_error)
         mae = absolute * self.std
         return {
             "mse_scaled": squared,
             "mae_scaled": absolute,
-            "loss": self._loss.mean(0),
+            "loss": loss,
             "mse": squared * self.std**2,
             "rmse": np.sqrt(squared) * self.std,
             "mae": mae,

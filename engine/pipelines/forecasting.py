@@ -7,22 +7,24 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.fitted import Fitted
 from engine.data.load import load_data
 from engine.data.raw import TRAIN, RawData
 from engine.data.series.frequency import Frequency
-from engine.data.series.read import (
-    Roles,
-    Series,
-    check_columns,
-    find_roles,
-    read_series,
-    unused_columns,
-)
+from engine.data.series.read import Series, read_series
+from engine.data.series.roles import Roles, check_columns, find_roles, unused_columns
 from engine.data.series.seasonality import find_season
-from engine.data.series.splits import cut_in_time, same_step, series_note, series_table
+from engine.data.series.splits import (
+    cut_in_time,
+    is_series_table,
+    same_step,
+    series_note,
+    series_table,
+    split_series,
+)
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
@@ -44,6 +46,14 @@ class SeriesFitted(Fitted):
     season: int
     naive_error: list[float]
     """For each target, the mean change over one season: what MASE divides by."""
+    time_parts: tuple[str, ...] = ()
+    """Columns that together have the time, such as year and month; else empty."""
+    spelling: str = ""
+    """The spelling of times in the training data, which later files are read by."""
+    anchor: str = ""
+    """The day of the month that times keep to."""
+    zone: str = ""
+    """The zone that times, which are in UTC, are shown in."""
 
 
 class ForecastingPipeline(DataPipeline[SeriesFitted]):
@@ -57,13 +67,17 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         section = self.section
         raw = load_data(self.config.data)
         roles = find_roles(raw.train, section.time, section.targets, section.inputs)
-        train = read_series(raw.train, roles, section.fill)
+        train = read_series(raw.train, roles, section.fill, known_only=True)
         parts = {TRAIN: train}
         notes = list(train.notes)
         for name, table in raw.splits.items():
-            if name != TRAIN and table.num_rows:
-                parts[name] = self.read(table, roles, train.frequency)
-                notes += [f"{name}: {note}" for note in parts[name].notes]
+            if name == TRAIN or not table.num_rows:
+                continue
+            if _lacks_targets(table, roles):
+                notes.append(f"{name}: no row has a target, so it is not used")
+                continue
+            parts[name] = self.read(table, roles, train.frequency, train.spelling)
+            notes += [f"{name}: {note}" for note in parts[name].notes]
         same_step(parts)
         if unused := unused_columns(raw.train, roles):
             notes.append("not used: " + ", ".join(unused))
@@ -84,24 +98,30 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
                     "Lower task.window or task.horizon, or give the split more rows.",
                 )
 
-    def read(self, table: pa.Table, roles: Roles, frequency: Frequency) -> Series:
-        """A table as a series of the step that is known; raises ``DataError``."""
+    def read(
+        self, table: pa.Table, roles: Roles, frequency: Frequency, spelling: str = ""
+    ) -> Series:
+        """A table as a series of the step and spelling that are known; raises ``DataError``."""
         check_columns(table, roles)
-        return read_series(table, roles, self.section.fill, frequency)
+        return read_series(table, roles, self.section.fill, frequency, spelling, known_only=True)
+
+    def series(self, table: pa.Table, fitted: SeriesFitted) -> Series:
+        """A split, or a table as it stood in a file, as a series; raises ``DataError``."""
+        if is_series_table(table):
+            return split_series(table)
+        return self.read(table, roles_of(fitted), frequency_of(fitted), fitted.spelling)
 
     def fit(self, raw: RawData) -> SeriesFitted:
         """Means, deviations and season of the training rows."""
-        note = series_note(raw.train)
+        note, series = series_note(raw.train), split_series(raw.train)
         roles, frequency = note.roles, note.frequency
-        series = self.read(raw.train, roles, frequency)
         count = len(roles.targets)
         targets = series.values[:, :count]
         mean, std = series.values.mean(0), series.values.std(0)
         constant = std <= 1e-12 * np.abs(mean)
         self._check_targets(roles.targets, constant[:count])
         season = self.section.season or find_season(targets[:, 0], frequency.seasons)
-        changes = np.abs(targets[season:] - targets[:-season])
-        naive = changes.mean(0) if len(changes) else np.zeros(count)
+        naive = _mean_change(series, count, season)
         return SeriesFitted(
             time=roles.time,
             targets=list(roles.targets),
@@ -114,6 +134,10 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             regular=frequency.regular,
             season=season,
             naive_error=naive.tolist(),
+            time_parts=roles.parts,
+            spelling=note.spelling,
+            anchor=frequency.anchor,
+            zone=frequency.zone,
         )
 
     def _check_targets(self, names: Sequence[str], constant: Sequence[bool]) -> None:
@@ -181,14 +205,31 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
 
     def inputs(self, fitted: SeriesFitted) -> tuple[str, ...]:
         """Time, targets and other inputs; rows are the past, in order."""
-        return tuple(filter(None, (fitted.time, *fitted.targets, *fitted.inputs)))
+        return (*roles_of(fitted).time_columns, *fitted.targets, *fitted.inputs)
 
 
 def roles_of(fitted: SeriesFitted) -> Roles:
     """The columns that the network was trained with."""
-    return Roles(fitted.time, tuple(fitted.targets), tuple(fitted.inputs))
+    channels = tuple(fitted.targets), tuple(fitted.inputs)
+    return Roles(fitted.time, *channels, fitted.time_parts)
 
 
 def frequency_of(fitted: SeriesFitted) -> Frequency:
     """The step of the training rows."""
-    return Frequency.of(fitted.unit, fitted.step, fitted.regular)
+    return Frequency.of(fitted.unit, fitted.step, fitted.regular, fitted.anchor, fitted.zone)
+
+
+def _lacks_targets(table: pa.Table, roles: Roles) -> bool:
+    """Whether all targets are empty, as they are where a contest keeps the truth back."""
+    check_columns(table, roles)
+    return all(table[name].null_count == table.num_rows for name in roles.targets)
+
+
+def _mean_change(series: Series, targets: int, season: int) -> NDArray[np.float64]:
+    """The mean change of each target over one season, between values that were not filled in."""
+    values = series.values[:, :targets]
+    known = np.ones(values.shape) if series.filled is None else ~series.filled[:, :targets] * 1.0
+    pairs = known[season:] * known[:-season]
+    changes: NDArray[np.float64] = np.abs(values[season:] - values[:-season]) * pairs
+    mean: NDArray[np.float64] = changes.sum(0) / np.maximum(pairs.sum(0), 1)
+    return mean

@@ -22,8 +22,8 @@ from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.forecasting import ForecastEvaluator, Scales, forecast_loss
 from engine.models.build import build_model
 from engine.models.shapes import SeriesShape
-from engine.pipelines.forecasting import ForecastingPipeline, SeriesFitted, frequency_of, roles_of
-from engine.runs.events import Report
+from engine.pipelines.forecasting import ForecastingPipeline, SeriesFitted, frequency_of
+from engine.runs.events import Log, Report
 from engine.tasks.task import Task
 
 
@@ -38,17 +38,19 @@ class Forecasting(Task[SeriesFitted]):
     ) -> Source:
         """All windows of a table."""
         del report
-        return self._source(
-            self.pipeline.read(table, roles_of(fitted), frequency_of(fitted)), fitted, device
-        )
+        return self._source(self.pipeline.series(table, fitted), fitted, device)
 
     def encode_new(
         self, table: pa.Table, fitted: SeriesFitted, device: torch.device, report: Report
     ) -> Source:
-        """Encode the window at the end of a table, whose future is unknown."""
-        del report
+        """Encode the window at the end of a table, whose future is unknown.
+
+        Rows at the end without a target are that future. Repairs are reported.
+        """
         frequency = frequency_of(fitted)
-        series = self.pipeline.read(table, roles_of(fitted), frequency)
+        series = self.pipeline.series(table, fitted)
+        for note in series.notes:
+            report(Log(level="info", message=note))
         window, horizon = self.section.window, self.section.horizon
         if len(series) < window:
             raise DataError(
@@ -71,11 +73,17 @@ class Forecasting(Task[SeriesFitted]):
         if section.calendar:
             features = calendar_features(series.times, series.frequency)
             scaled = np.concatenate([scaled, features], 1)
+        count = len(fitted.targets)
+        filled = None if series.filled is None else series.filled[:, :count]
+        known = None
+        if filled is not None and filled.any():
+            known = torch.from_numpy(~filled).to(device)
         return WindowSource(
             torch.from_numpy(scaled).to(device),
-            torch.from_numpy(series.times).to(device),
+            torch.tensor(series.times, device=device),
+            known,
             channels=len(fitted.mean),
-            targets=len(fitted.targets),
+            targets=count,
             window=section.window,
             horizon=section.horizon,
             stride=section.stride,
@@ -93,10 +101,14 @@ class Forecasting(Task[SeriesFitted]):
         )
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
-        """Mean over windows, steps and targets, in standard deviations."""
+        """Mean over windows, steps and targets whose truth is known, in standard deviations."""
         inputs = batch.inputs
         forecast = network(inputs["past"], inputs["future"], batch.targets)
-        return forecast_loss(forecast, batch.targets, self.section.loss).mean()
+        losses = forecast_loss(forecast, batch.targets, self.section.loss)
+        known: torch.Tensor | None = inputs.get("known")
+        if known is None:
+            return losses.mean()
+        return (losses * known).sum().div(known.sum().clamp(min=1))
 
     def evaluator(self, fitted: SeriesFitted) -> Evaluator:
         """Errors of all windows."""

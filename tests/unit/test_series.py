@@ -16,9 +16,15 @@ from engine.data.builtin import seasons
 from engine.data.load import load_data
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.series.frequency import DAY, HOUR, Frequency, calendar_features, find_frequency
-from engine.data.series.read import Fill, Roles, Series, find_roles, read_series
+from engine.data.series.read import Fill, Series, read_series
+from engine.data.series.roles import Roles, find_roles
 from engine.data.series.seasonality import find_season
-from engine.data.series.splits import cut_in_time, series_note, series_table
+from engine.data.series.splits import (
+    cut_in_time,
+    series_note,
+    series_table,
+    split_series,
+)
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
 
@@ -47,6 +53,11 @@ HOURS = [f"2024-03-01 {hour:02}:00" for hour in range(12)]
         (pd.date_range("2024-01-01", periods=50, freq="ME"), "1 month"),
         (pd.date_range("2024-01-01", periods=50, freq="QE"), "3 months"),
         (pd.date_range("1974-01-01", periods=50, freq="YS"), "1 year"),
+        (pd.date_range("2024-01-01", periods=50, freq="BME"), "1 month"),
+        (pd.date_range("2024-01-01", periods=50, freq="BMS"), "1 month"),
+        (pd.date_range("2024-01-01", periods=50, freq="BQE"), "3 months"),
+        (pd.date_range("2024-01-01", periods=50, freq="WOM-3FRI"), "1 month"),
+        (pd.date_range("2024-01-01", periods=50, freq="LWOM-FRI"), "1 month"),
     ],
 )
 def test_frequency_is_found_and_goes_on_as_pandas_does(times: pd.DatetimeIndex, name: str) -> None:
@@ -56,6 +67,32 @@ def test_frequency_is_found_and_goes_on_as_pandas_does(times: pd.DatetimeIndex, 
     assert frequency.regular
     assert frequency.along(int(given[29]), np.arange(1, 21)).tolist() == given[30:].tolist()
     assert frequency.positions(given).tolist() == list(range(50))
+
+
+@pytest.mark.parametrize(
+    ("start", "day", "coming"),
+    [
+        ("2022-11-28", 28, ["2023-02-28", "2023-03-28", "2023-04-28"]),
+        ("2022-11-30", 30, ["2023-02-28", "2023-03-30", "2023-04-30"]),
+        ("2023-11-29", 29, ["2024-02-29", "2024-03-29", "2024-04-29"]),
+    ],
+)
+def test_a_day_of_the_month_is_kept_through_february(
+    start: str, day: int, coming: list[str]
+) -> None:
+    times = microseconds([pd.Timestamp(start) + pd.DateOffset(months=i) for i in range(20)])
+    frequency = find_frequency(times, dated=True)
+    assert frequency == Frequency("month", 1, anchor=f"{day} day")
+    february, *rest = microseconds(coming).tolist()
+    assert february == times[3]
+    assert frequency.along(february, np.array([1, 2])).tolist() == rest
+
+
+def test_a_holiday_does_not_hide_the_last_business_day() -> None:
+    # Good Friday, 29 March 2024, was the last business day of its month.
+    times = microseconds(pd.date_range("2023-01-01", periods=40, freq="BME"))
+    times[14] = microseconds(["2024-03-28"])[0]
+    assert find_frequency(times, dated=True) == Frequency("month", 1, anchor="-1 business")
 
 
 def test_gaps_do_not_hide_the_frequency() -> None:
@@ -92,6 +129,152 @@ def test_dates_are_understood_in_many_spellings(texts: list[str]) -> None:
     series = read(more, list(range(len(more))))
     assert series.frequency.name == "1 day"
     assert series.times[0] == microseconds(["2024-03-01"])[0]
+
+
+MONTHS = pd.date_range("2015-01-01", periods=120, freq="MS")
+QUARTERS = pd.date_range("1995-01-01", periods=40, freq="QS")
+WEEKS = pd.date_range("2010-01-04", periods=150, freq="7D")
+DAYS = pd.date_range("2023-01-20", periods=150)
+HALF_HOURS = pd.date_range("2023-01-20", periods=150, freq="30min")
+
+
+@pytest.mark.parametrize(
+    ("times", "written"),
+    [
+        *[(MONTHS, list(MONTHS.strftime(spelling))) for spelling in (
+            "%b-%y", "%y-%b", "%m/%y", "%m/%Y", "%Y/%m", "%Y-%m", "%B %Y", "%YM%m", "%d/%m/%Y",
+            "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%y", "%Y%m",
+        )],
+        (MONTHS, [int(month) for month in MONTHS.strftime("%Y%m")]),
+        (QUARTERS, list(QUARTERS.strftime("%d/%m/%Y"))),
+        (QUARTERS, list(QUARTERS.strftime("%m/%d/%Y"))),
+        (QUARTERS, [f"{day.year}Q{day.quarter}" for day in QUARTERS]),
+        (QUARTERS, [f"Q{day.quarter} {day.year}" for day in QUARTERS]),
+        (QUARTERS, [f"{day.quarter}Q{day.year % 100:02}" for day in QUARTERS]),
+        (WEEKS, list(WEEKS.strftime("%G-W%V"))),
+        (WEEKS, list(WEEKS.strftime("W%V/%G"))),
+        (WEEKS, [int(week) for week in WEEKS.strftime("%G%V")]),
+        (DAYS, [int(day) for day in DAYS.strftime("%Y%m%d")]),
+        (DAYS, [float(day) for day in DAYS.strftime("%Y%m%d")]),
+        (DAYS, [f"{day}T00:00:00+05:30" for day in DAYS.strftime("%Y-%m-%d")]),
+        (HALF_HOURS, [int(time) for time in HALF_HOURS.strftime("%Y%m%d%H%M")]),
+        (HALF_HOURS, list(HALF_HOURS.strftime("%d.%m.%Y %H:%M"))),
+        (HALF_HOURS, list(HALF_HOURS.strftime("%m/%d/%y %I:%M %p"))),
+    ],
+)  # fmt: skip
+def test_dates_are_read_as_they_were_meant(times: pd.DatetimeIndex, written: list[Any]) -> None:
+    table = pa.table({"date": written, "y": list(range(len(written)))})
+    roles = find_roles(table)
+    assert roles.time == "date"
+    series = read_series(table, roles)
+    assert series.times.tolist() == microseconds(times).tolist()
+    assert series.filled is None
+    newest_first = read_series(table.take(list(range(len(written)))[::-1]), roles)
+    assert newest_first.times.tolist() == series.times.tolist()
+    assert newest_first.spelling == series.spelling
+    assert newest_first.values.tolist() == series.values.tolist()
+
+
+def test_the_order_of_day_and_month_is_that_of_the_training_rows() -> None:
+    first = read(list(MONTHS.strftime("%d/%m/%Y")), list(range(120)))
+    table = pa.table({"time": ["01/02/2025", "01/03/2025", "01/04/2025"], "y": [1, 2, 3]})
+    later = read_series(table, find_roles(table), "linear", first.frequency, first.spelling)
+    expected = microseconds(["2025-02-01", "2025-03-01", "2025-04-01"]).tolist()
+    assert later.times.tolist() == expected
+    # Also where a later file has another spelling in which the order is open.
+    table = pa.table({"time": ["01.02.25", "01.03.25", "01.04.25"], "y": [1, 2, 3]})
+    later = read_series(table, find_roles(table), "linear", first.frequency, first.spelling)
+    assert later.times.tolist() == expected
+    table = pa.table({"time": ["01/02/2025", "01/03/2025", "01/14/2025"], "y": [1, 2, 3]})
+    with pytest.raises(DataError, match=r"'time' holds '01/14/2025' in row 3"):
+        read_series(table, find_roles(table), "linear", first.frequency, first.spelling)
+
+
+def test_numbers_that_were_learned_as_counts_stay_counts() -> None:
+    table = pa.table({"date": [20230101, 20230102, 20230103], "y": [1.0, 2.0, 3.0]})
+    series = read_series(table, find_roles(table), "linear", Frequency("number", 1))
+    assert series.times.tolist() == [20230101, 20230102, 20230103]
+
+
+HOURLY = pd.date_range("2023-01-30", periods=48, freq="h")
+
+
+@pytest.mark.parametrize(
+    ("times", "parts"),
+    [
+        (MONTHS, {"year": MONTHS.year, "month": MONTHS.month}),
+        (MONTHS, {"Month": MONTHS.strftime("%b"), "Year": MONTHS.year}),
+        (QUARTERS, {"year": QUARTERS.year, "quarter": QUARTERS.quarter}),
+        (DAYS, {"year": DAYS.year, "month": DAYS.month, "day": DAYS.day}),
+        (HOURLY, {"date": HOURLY.strftime("%Y-%m-%d"), "hr": HOURLY.hour}),
+        (HOURLY, {"Date": HOURLY.strftime("%d/%m/%Y"), "Time": HOURLY.strftime("%H.%M.%S")}),
+        (HOURLY, {"date": [int(day) for day in HOURLY.strftime("%Y%m%d")], "hour": HOURLY.hour}),
+    ],
+)
+def test_a_time_in_several_columns_is_put_together(
+    times: pd.DatetimeIndex, parts: dict[str, Any]
+) -> None:
+    columns = {name: pa.array(list(values)) for name, values in parts.items()}
+    table = pa.table(columns | {"y": pa.array(range(len(times)))})
+    roles = find_roles(table)
+    assert sorted(roles.parts) == sorted(parts)
+    assert (roles.targets, roles.inputs) == (("y",), ())
+    assert read_series(table, roles).times.tolist() == microseconds(times).tolist()
+
+
+def test_a_month_beside_a_date_stays_an_input() -> None:
+    table = pa.table({"date": list(DAYS), "month": list(DAYS.month), "y": list(range(150))})
+    assert find_roles(table) == Roles("date", ("y",), ("month",))
+
+
+def in_zone(times: pd.DatetimeIndex, zone: str) -> pa.Array:
+    return pa.array(microseconds(times.tz_convert("UTC").tz_localize(None))).cast(
+        pa.timestamp("us", tz=zone)
+    )
+
+
+@pytest.mark.parametrize(("freq", "name"), [("D", "1 day"), ("W", "1 week"), ("MS", "1 month")])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Kolkata"])
+def test_days_with_a_zone_are_those_of_its_clocks(zone: str, freq: str, name: str) -> None:
+    days = pd.date_range("2022-01-01", periods=60, freq=freq)
+    table = pa.table({"t": in_zone(days.tz_localize(zone), zone), "y": list(range(60))})
+    series = read_series(table, find_roles(table))
+    assert series.times.tolist() == microseconds(days).tolist()
+    assert series.frequency.name == name
+    assert series.filled is None
+
+
+def test_midnights_that_summer_time_betrays_are_days() -> None:
+    # A reader of CSV turns 2023-03-26T00:00:00+01:00 and 2023-03-27T00:00:00+02:00 into UTC.
+    days = pd.date_range("2023-03-01", periods=60)
+    table = pa.table({"t": in_zone(days.tz_localize("Europe/Berlin"), "UTC"), "y": [0.0] * 60})
+    assert read_series(table, find_roles(table)).times.tolist() == microseconds(days).tolist()
+
+
+def test_hours_with_a_zone_are_counted_in_utc_and_shown_on_its_clocks() -> None:
+    # On 26 March 2023 the hour after 01:00 was 03:00.
+    start = pd.date_range("2023-03-25", periods=48, freq="h", tz="Europe/Berlin")
+    table = pa.table({"t": in_zone(start, "Europe/Berlin"), "y": [float(i) for i in range(48)]})
+    series = read_series(table, find_roles(table))
+    assert series.filled is None
+    text = series.frequency.text
+    assert [text(int(time)) for time in series.times[[0, 25, 26]]] == [
+        "2023-03-25 00:00+01:00", "2023-03-26 01:00+01:00", "2023-03-26 03:00+02:00",
+    ]  # fmt: skip
+    hours = calendar_features(series.times, series.frequency)[:, 0]
+    assert hours[26] == pytest.approx(np.sin(2 * np.pi * 3 / 24), abs=1e-6)
+    assert "times are in the zone Europe/Berlin" in series.notes
+    naive = pa.table({"t": ["2023-03-26 01:00", "2023-03-26 03:00"], "y": [1.0, 2.0]})
+    later = read_series(naive, find_roles(naive), "linear", series.frequency, series.spelling)
+    assert later.times.tolist() == series.times[[25, 26]].tolist()
+
+
+def test_texts_with_offsets_are_hours_without_a_gap() -> None:
+    start = pd.date_range("2023-03-25", periods=48, freq="h", tz="Europe/Berlin")
+    series = read([time.isoformat() for time in start], list(range(48)))
+    assert series.times.tolist() == microseconds(start.tz_convert("UTC").tz_localize(None)).tolist()
+    assert series.frequency == Frequency("time", HOUR, zone="+02:00")
+    assert series.frequency.text(int(series.times[0])) == "2023-03-25 01:00+02:00"
 
 
 @pytest.mark.parametrize("scale", [1, 1_000, 1_000_000])
@@ -166,6 +349,113 @@ def test_repeated_times_become_their_mean() -> None:
 def test_several_series_in_one_column_are_refused() -> None:
     with pytest.raises(DataError, match="several series"):
         read([*HOURS, *HOURS, *HOURS], list(range(36)))
+
+
+HUNDRED = pd.date_range("2023-01-01", periods=100)
+
+
+def shops(first: Any, second: Any, *names: Any, column: str = "shop") -> pa.Table:
+    """Sales of about 100 and of about 900, shop after shop."""
+    count = len(first), len(second)
+    return pa.table({
+        column: [names[0]] * count[0] + [names[1]] * count[1],
+        "date": [*first, *second],
+        "sales": [100.0 + i % 7 for i in range(count[0])] + [900.0 + i for i in range(count[1])],
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        shops(HUNDRED, HUNDRED, "A", "B"),
+        shops(HUNDRED, HUNDRED + pd.Timedelta("1D"), "A", "B"),
+        shops(HUNDRED, HUNDRED + pd.Timedelta("50D"), "A", "B"),
+        shops(HUNDRED, HUNDRED + pd.Timedelta("12h"), "A", "B"),
+        shops(HUNDRED, HUNDRED + pd.Timedelta("12h"), "A", "B").sort_by("date"),
+        shops(HUNDRED, HUNDRED + pd.Timedelta("100D"), "A", "B"),
+        shops(HUNDRED + pd.Timedelta("100D"), HUNDRED, "A", "B"),
+        shops(HUNDRED, HUNDRED + pd.Timedelta("100D"), 1, 2),
+        shops(HUNDRED, HUNDRED + pd.Timedelta("50D"), 1, 2),
+        shops(HUNDRED, HUNDRED + pd.Timedelta("12h"), 1.0, 2.0),
+    ],
+)
+def test_the_column_that_tells_series_apart_is_named(table: pa.Table) -> None:
+    with pytest.raises(DataError, match=r"several series: the column 'shop' tells 2 apart") as told:
+        read_series(table, find_roles(table))
+    kept = f"Keep the rows of one of them, such as shop = {table['shop'][0]}"
+    assert told.value.hint.startswith(kept)
+
+
+def test_a_column_of_any_name_tells_series_apart_where_time_starts_again_with_it() -> None:
+    table = shops(HUNDRED, HUNDRED + pd.Timedelta("12h"), "x", "y", column="kind")
+    with pytest.raises(DataError, match="'kind' tells 2 apart"):
+        read_series(table, find_roles(table))
+
+
+def test_two_columns_may_tell_series_apart_together() -> None:
+    keys = [(store, item) for store in (1, 2) for item in ("x", "y")]
+    table = pa.table({
+        "store_nbr": [store for store, _ in keys for _ in HUNDRED],
+        "item": [item for _, item in keys for _ in HUNDRED],
+        "date": list(HUNDRED) * 4,
+        "sales": [float(i % 11) for i in range(400)],
+    })  # fmt: skip
+    with pytest.raises(DataError, match="the columns 'item' and 'store_nbr' tell 4 apart"):
+        read_series(table, find_roles(table))
+
+
+def test_times_that_often_repeat_are_several_series_without_a_name() -> None:
+    table = shops(HUNDRED, HUNDRED + pd.Timedelta("1D"), "A", "B").drop_columns("shop")
+    with pytest.raises(DataError, match=r"'date' repeats each time about 2 times"):
+        read_series(table, find_roles(table))
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"weekday": list(HUNDRED.strftime("%A"))},
+        {"phase": ["a"] * 50 + ["b"] * 50},
+        {"store": [3] * 100},
+        {"item": list(range(100))},
+        {"customer": [i % 17 for i in range(100)]},
+    ],
+)
+def test_columns_beside_one_series_do_not_split_it(beside: dict[str, Any]) -> None:
+    table = pa.table({"date": list(HUNDRED)} | beside | {"sales": [float(i) for i in range(100)]})
+    assert len(read_series(table, find_roles(table))) == 100
+
+
+def test_rows_that_are_there_twice_are_used_once_and_counted() -> None:
+    table = pa.table({"date": list(HUNDRED) * 2, "sales": [float(i) for i in range(100)] * 2})
+    series = read_series(table, find_roles(table))
+    assert series.values[:, 0].tolist() == list(range(100))
+    assert "100 rows are there twice with the same values (the first is row 101)" in series.notes[0]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_rows_without_a_target_at_the_ends_are_left_out_when_asked(order: int) -> None:
+    sales = [None, None, 3.0, None, 5.0, 6.0, None, None, None]
+    table = pa.table({"time": HOURS[:9][::order], "promo": [1] * 9, "sales": sales[::order]})
+    series = read_series(table, find_roles(table), "linear", known_only=True)
+    assert series.values[:, 0].tolist() == [3, 4, 5, 6]
+    assert series.filled is not None
+    assert series.filled.tolist() == [[False, False], [True, False], [False, False], [False, False]]
+    assert series.frequency.text(int(series.times[-1])) == "2024-03-01 05:00"
+    notes = " ".join(series.notes)
+    assert "2 rows at the beginning have no sales and are left out" in notes
+    assert "3 rows at the end have no sales: they are the future to forecast" in notes
+    assert "a forecast does not use their promo" in notes
+
+
+def test_the_future_is_no_missing_value_that_could_be_refused() -> None:
+    table = pa.table({"time": HOURS[:5], "y": [1.0, 2.0, 3.0, None, None]})
+    assert len(read_series(table, find_roles(table), "refuse", known_only=True)) == 3
+
+
+def test_numbers_with_marks_of_thousands_are_numbers() -> None:
+    table = pa.table({"time": HOURS[:3], "y": ["1,006.60", "992.77", "-0.5"]})
+    series = read_series(table, find_roles(table))
+    assert series.values[:, 0].tolist() == [1006.6, 992.77, -0.5]
 
 
 def test_a_wrong_date_far_away_is_refused_and_named() -> None:
@@ -276,6 +566,25 @@ def test_a_table_keeps_what_its_columns_are_for() -> None:
     roles = Roles("when", ("y",), ())
     note = series_note(series_table(hours(5), roles, context=2))
     assert (note.roles, note.frequency, note.context) == (roles, Frequency("time", HOUR), 2)
+
+
+def test_a_table_keeps_which_values_were_filled_in() -> None:
+    filled = np.array([[False, True], [True, True], [True, False], [False, False], [True, True]])
+    series = Series(np.arange(5) * HOUR, np.ones((5, 2)), Frequency("time", HOUR), filled=filled)
+    table = series_table(series, Roles("when", ("y",), ("x",)), context=0)
+    kept = split_series(table).filled
+    assert kept is not None
+    assert kept.tolist() == filled.tolist()
+
+
+def test_a_split_looks_back_from_the_28th_to_the_28th() -> None:
+    days = [pd.Timestamp("2015-01-28") + pd.DateOffset(months=i) for i in range(60)]
+    whole = read(days, [float(i) for i in range(60)])
+    config = BuiltinConfig(test_fraction=0.2, validation_fraction=0.05)
+    assert whole.times[45] == microseconds(["2018-10-28"])[0]
+    splits, context, _ = cut_in_time({TRAIN: whole}, config, (), context=5)
+    assert context == {TRAIN: 0, VALIDATION: 5, TEST: 5}
+    assert splits[TEST].values[0, 0] == 60 - 12 - 5
 
 
 def test_windows_look_at_one_series_without_a_copy() -> None:

@@ -10,16 +10,21 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+
+from engine.data.series import months
 
 Times = NDArray[np.int64]
 Unit = Literal["time", "month", "business day", "number"]
+Precision = Literal["minutes", "seconds", "microseconds"]
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 WEEK = 7 * DAY
 YEAR = 365 * DAY + DAY // 4
+_PRECISIONS: dict[str, Precision] = {"m": "minutes", "s": "seconds", "us": "microseconds"}
 _NAMES = {WEEK: "week", DAY: "day", HOUR: "hour", 60 * SECOND: "minute", SECOND: "second",
           1000: "millisecond", 1: "microsecond"}  # fmt: skip
 _ON_GRID = 0.99
@@ -35,18 +40,27 @@ class Frequency:
     """Microseconds, months, business days, or the difference of two numbers."""
     regular: bool = True
     """False where times keep to no grid; :attr:`step` is then the median."""
+    anchor: str = ""
+    """The day of the month, as in :mod:`engine.data.series.months`."""
+    zone: str = ""
+    """The zone of the clock on which times, which are in UTC, are shown; empty where none is."""
 
     @classmethod
-    def of(cls, unit: str, step: int, regular: bool) -> Frequency:
+    def of(cls, unit: str, step: int, regular: bool, anchor: str = "", zone: str = "") -> Frequency:
         """From plain values, as they are kept in files."""
         if unit not in get_args(Unit):
             raise ValueError(f"unknown unit {unit!r}")
-        return cls(cast("Unit", unit), step, regular)
+        return cls(cast("Unit", unit), step, regular, anchor, zone)
 
     @property
     def dated(self) -> bool:
         """Whether times are dates."""
         return self.unit != "number"
+
+    @property
+    def in_days(self) -> bool:
+        """Whether times are days: the step is a day or longer."""
+        return self.dated and (self.unit != "time" or self.step % DAY == 0)
 
     @property
     def name(self) -> str:
@@ -61,8 +75,8 @@ class Frequency:
     def positions(self, times: Times) -> Times:
         """Whole steps from the first time to each; a time between two steps takes the nearer."""
         if self.unit == "month":
-            months: Times = times.astype("M8[us]").astype("M8[M]").astype(np.int64)
-            passed: Times = (months - months[0]) // self.step
+            counts: Times = times.astype("M8[us]").astype("M8[M]").astype(np.int64)
+            passed: Times = (counts - counts[0]) // self.step
             return passed
         if self.unit == "business day":
             days = times.astype("M8[us]").astype("M8[D]")
@@ -74,7 +88,8 @@ class Frequency:
     def along(self, start: int, steps: NDArray[np.int64]) -> Times:
         """Return the times at ``steps`` steps after ``start``."""
         if self.unit == "month":
-            return _months_after(start, steps * self.step)
+            moments = months.after(np.datetime64(start, "us"), steps * self.step, self.anchor)
+            return moments.astype(np.int64)
         if self.unit == "business day":
             moment = np.datetime64(start, "us")
             day = moment.astype("M8[D]")
@@ -88,11 +103,14 @@ class Frequency:
         if not self.dated:
             return str(time)
         moment = np.datetime64(time, "us")
-        if self.unit != "time" or self.step % DAY == 0:
+        if self.in_days and not self.zone:
             # Daily values may be taken at noon; their date is enough.
             return str(moment.astype("M8[D]"))
         unit = "m" if self.step % (60 * SECOND) == 0 else "s" if self.step % SECOND == 0 else "us"
-        return str(moment.astype(f"M8[{unit}]")).replace("T", " ")
+        if not self.zone:
+            return str(moment.astype(f"M8[{unit}]")).replace("T", " ")
+        local = pd.Timestamp(time, unit="us", tz="UTC").tz_convert(self.zone)
+        return local.isoformat(" ", _PRECISIONS[unit])
 
     @property
     def seasons(self) -> tuple[int, ...]:
@@ -119,8 +137,8 @@ def find_frequency(times: Times, dated: bool) -> Frequency:
     if len(times) < 2:
         return Frequency("time", DAY) if dated else Frequency("number", 1)
     differences = np.diff(times)
-    if dated and (months := _months_between(times, differences)):
-        return Frequency("month", months)
+    if dated and (monthly := _monthly(times)):
+        return monthly
     values, counts = np.unique(differences, return_counts=True)
     step = int(values[counts.argmax()])
     if dated and step == DAY and _skips_weekends(times, differences):
@@ -131,18 +149,12 @@ def find_frequency(times: Times, dated: bool) -> Frequency:
     return Frequency(unit, max(1, round(float(np.median(differences)))), regular=False)
 
 
-def _months_between(times: Times, differences: Times) -> int:
-    """Return months from row to row if all have one day of the month, or its last; else 0."""
-    if differences.min() < 28 * DAY:
-        return 0
-    moments = times.astype("M8[us]")
-    months = moments.astype("M8[M]")
-    days = moments.astype("M8[D]")
-    first = days - months.astype("M8[D]")
-    last = (months + 1).astype("M8[D]") - days
-    if np.unique(first).size > 1 and np.unique(last).size > 1:
-        return 0
-    return math.gcd(*np.diff(months.astype(np.int64)).tolist())
+def _monthly(times: Times) -> Frequency | None:
+    """The months from row to row, if each has the day that one anchor names."""
+    days = times.astype("M8[us]").astype("M8[D]")
+    passed = np.diff(days.astype("M8[M]").astype(np.int64))
+    anchor = months.find_anchor(days) if passed.min() > 0 else None
+    return None if anchor is None else Frequency("month", math.gcd(*passed.tolist()), anchor=anchor)
 
 
 def _skips_weekends(times: Times, differences: Times) -> bool:
@@ -151,19 +163,12 @@ def _skips_weekends(times: Times, differences: Times) -> bool:
     return bool(np.is_busday(times.astype("M8[us]").astype("M8[D]")).all())
 
 
-def _months_after(start: int, months: NDArray[np.int64]) -> Times:
-    """The same day of later months; the last day of a month stays the last."""
-    moment = np.datetime64(start, "us")
-    month = moment.astype("M8[M]")
-    is_last = moment.astype("M8[D]") + 1 == (month + 1).astype("M8[D]")
-    target = month + months
-    length = (target + 1).astype("M8[us]") - target.astype("M8[us]")
-    day = np.timedelta64(DAY, "us")
-    into = moment - month.astype("M8[us]")
-    into_day = into % day
-    within = length - day + into_day if is_last else np.minimum(into, length - day + into_day)
-    later: Times = (target.astype("M8[us]") + within).astype(np.int64)
-    return later
+def clock_times(times: Times, zone: str) -> Times:
+    """Times in UTC as the clocks of a zone showed them."""
+    if not zone:
+        return times
+    moments = pd.DatetimeIndex(times.astype("M8[us]"), tz="UTC").tz_convert(zone)
+    return moments.tz_localize(None).as_unit("us").asi8
 
 
 CALENDAR = ("hour", "weekday", "year")
@@ -183,6 +188,7 @@ def calendar_names(frequency: Frequency) -> tuple[str, ...]:
 
 def calendar_features(times: Times, frequency: Frequency) -> NDArray[np.float32]:
     """Sine and cosine of each of :func:`calendar_names`, ``[rows, 2 · cycles]``."""
+    times = clock_times(times, frequency.zone)
     moments = times.astype("M8[us]")
     years = moments.astype("M8[Y]").astype("M8[us]")
     # Day 0 of the epoch, 1970-01-01, was a Thursday.

@@ -11,38 +11,25 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.types as pt
 from numpy.typing import NDArray
 
+from engine.data.series.channels import Values, read_channels
 from engine.data.series.frequency import Frequency, Times, find_frequency
-from engine.data.series.times import find_time_column, read_times
+from engine.data.series.roles import Roles
+from engine.data.series.several import refuse_several, repeated_rows
+from engine.data.series.time_parts import read_time_parts
+from engine.data.series.times import TimeColumn, read_times
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
 Fill = Literal["linear", "previous", "refuse"]
-Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.int64]
+"""Numbers of rows in a table."""
 
-_TARGET_NAMES = ("target", "y", "value", "ot")
 _LONGEST_GRID = 4
 """A grid with more steps than this for each row has a wrong date in it rather than gaps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """The roles of a table's columns: time, targets, inputs."""
-
-    time: str
-    """Empty where no column has the time and rows are just in order."""
-    targets: tuple[str, ...]
-    inputs: tuple[str, ...]
-    """Columns that are seen beside the targets."""
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """All columns of numbers, targets first."""
-        return (*self.targets, *self.inputs)
 
 
 @dataclass(frozen=True)
@@ -55,13 +42,32 @@ class Series:
     """``[rows, channels]``, all finite."""
     frequency: Frequency
     notes: tuple[str, ...] = ()
+    spelling: str = ""
+    """The spelling of times in the table, as in :class:`TimeColumn`."""
+    filled: Mask | None = None
+    """``[rows, channels]``, the values that were filled in; ``None`` where none was."""
 
     def __len__(self) -> int:
         return len(self.times)
 
     def slice(self, start: int, end: int) -> Series:
         """Some of the rows."""
-        return replace(self, times=self.times[start:end], values=self.values[start:end])
+        filled = None if self.filled is None else self.filled[start:end]
+        return replace(
+            self, times=self.times[start:end], values=self.values[start:end], filled=filled
+        )
+
+    def after(self, before: Series) -> Series:
+        """The same with the rows of another one before it."""
+        marks = [np.zeros(s.values.shape, np.bool_) if s.filled is None else s.filled
+                 for s in (before, self)]  # fmt: skip
+        whole = np.concatenate(marks)
+        return replace(
+            self,
+            times=np.concatenate([before.times, self.times]),
+            values=np.concatenate([before.values, self.values]),
+            filled=whole if whole.any() else None,
+        )
 
     def precedes(self, other: Series) -> bool:
         """Return whether ``other`` starts one step after this one ends."""
@@ -70,131 +76,115 @@ class Series:
         if not self.frequency.regular:
             longest = np.diff(self.times).max(initial=self.frequency.step)
             return bool(0 < other.times[0] - self.times[-1] <= longest)
-        after = self.frequency.along(int(self.times[-1]), np.array([1]))
-        return bool(after[0] == other.times[0])
-
-
-def find_roles(
-    table: pa.Table, time: str = "", targets: Sequence[str] = (), inputs: Sequence[str] = ()
-) -> Roles:
-    """The columns that were named, and for those that were not, the likeliest.
-
-    Without ``targets`` a column with a usual name is taken, else the last one of numbers; without
-    ``inputs`` all columns of numbers. Raises :class:`DataError` for a missing column.
-    """
-    check_columns(table, Roles(time, tuple(targets), tuple(inputs)))
-    time = time or find_time_column(table)
-    numeric = [name for name in table.column_names if name != time and _has_numbers(table[name])]
-    if not targets:
-        usual = [name for name in numeric if name.strip().lower() in _TARGET_NAMES]
-        if not numeric:
-            raise DataError("The data has no column of numbers to forecast.")
-        targets = [(usual or numeric)[-1]]
-    targets = tuple(dict.fromkeys(targets))
-    seen = [name for name in inputs or numeric if name not in targets]
-    return Roles(time, targets, tuple(dict.fromkeys(seen)))
-
-
-def check_columns(table: pa.Table, roles: Roles) -> None:
-    """Raise :class:`DataError` for a column of ``roles`` that the table lacks."""
-    fields = {"time": [roles.time] if roles.time else [], "targets": roles.targets,
-              "inputs": roles.inputs}  # fmt: skip
-    for field, names in fields.items():
-        for name in names:
-            if name not in table.column_names:
-                known = ", ".join(plain(column, 40) for column in table.column_names[:20])
-                raise DataError(
-                    f"The data has no column {plain(name, 60)!r} (task.{field}).",
-                    f"It has {known}.",
-                )
-
-
-def unused_columns(table: pa.Table, roles: Roles) -> list[str]:
-    """Columns without a role, each with its type."""
-    used = {roles.time, *roles.channels}
-    return [f"{name} ({table[name].type})" for name in table.column_names if name not in used]
-
-
-def _has_numbers(column: pa.ChunkedArray) -> bool:
-    return _is_number(column.type) and column.null_count < len(column)
-
-
-def _is_number(type: pa.DataType) -> bool:
-    kinds = (pt.is_integer, pt.is_floating, pt.is_decimal, pt.is_boolean)
-    return any(kind(type) for kind in kinds)
+        steps = self.frequency.positions(np.array([self.times[-1], other.times[0]]))
+        return int(steps[1]) == 1
 
 
 def read_series(
-    table: pa.Table, roles: Roles, fill: Fill = "linear", frequency: Frequency | None = None
+    table: pa.Table,
+    roles: Roles,
+    fill: Fill = "linear",
+    frequency: Frequency | None = None,
+    spelling: str = "",
+    known_only: bool = False,
 ) -> Series:
-    """Read a regular series of the columns in ``roles``; a given ``frequency`` is used.
+    """Read a regular series of the columns in ``roles``, in the frequency and spelling if given.
 
+    ``known_only`` leaves out the rows before the first and after the last known target: those after
+    it are yet to be forecast.
     Raises :class:`DataError` that names the column and, where it is one, the row.
     """
     if not table.num_rows:
         raise DataError("The data has no rows.")
-    values, notes = _numbers(table, roles.channels, fill)
+    values = read_channels(table, roles.channels)
+    column = _read_times(table, roles, frequency, spelling)
+    kept, notes = _each_once(table, roles, column.times)
+    if known_only:
+        kept, unknown = _known(column.times, values, roles, kept)
+        notes += unknown
+    times, values = column.times[kept], values[kept]
+    missing = _missing(values, roles.channels, kept, fill)
+    times, values, ordering = _in_order(times, values, roles.time)
+    if frequency is None:
+        frequency = replace(find_frequency(times, column.dated), zone=column.zone)
+    series = Series(
+        times, values, frequency, (*column.notes, *notes, *missing, *ordering), column.spelling
+    )
+    return _without_holes(_on_grid(series, roles.time, fill), fill)
+
+
+def _read_times(
+    table: pa.Table, roles: Roles, frequency: Frequency | None, spelling: str
+) -> TimeColumn:
     if not roles.time:
-        times: Times = np.arange(table.num_rows)
-        series = Series(times, values, Frequency("number", 1), tuple(notes))
-        return _without_holes(series, fill)
-    # A large count that started at 0 looks like dates.
-    column = read_times(table, roles.time, frequency is not None and not frequency.dated)
+        return TimeColumn(np.arange(table.num_rows), False)
+    if roles.parts and roles.time not in table.column_names:
+        column = read_time_parts(table, roles.parts, spelling)
+    else:
+        column = read_times(table, roles.time, frequency, spelling)
     if frequency is not None and frequency.dated != column.dated:
         kinds = ("dates", "numbers") if frequency.dated else ("numbers", "dates")
         raise DataError(
             f"The time column {plain(roles.time, 60)!r} was learned with {kinds[0]} and now has "
             f"{kinds[1]}."
         )
-    times, values, ordering = _in_order(column.times, values, roles.time)
-    frequency = frequency or find_frequency(times, column.dated)
-    series = Series(times, values, frequency, (*column.notes, *notes, *ordering))
-    return _without_holes(_on_grid(series, roles.time, fill), fill)
+    return column
 
 
-def _numbers(table: pa.Table, names: Sequence[str], fill: Fill) -> tuple[Values, list[str]]:
-    """``[rows, columns]`` with NaN for what is missing or infinite."""
+def _each_once(table: pa.Table, roles: Roles, times: Times) -> tuple[Rows, list[str]]:
+    """The rows of one series, each once; raises ``DataError`` for several series."""
+    twice = repeated_rows(table, roles, times)
+    rows = np.flatnonzero(~twice)
+    refuse_several(table, roles, times, rows)
+    if not twice.any():
+        return rows, []
+    return rows, [
+        f"{twice.sum():,} rows are there twice with the same values (the first is row "
+        f"{twice.argmax() + 1:,}); one of each is used"
+    ]
+
+
+def _known(times: Times, values: Values, roles: Roles, rows: Rows) -> tuple[Rows, list[str]]:
+    """The ``rows`` from the first known target to the last."""
+    known = times[~np.isnan(values[:, : len(roles.targets)]).all(1)]
+    early, late = times[rows] < known.min(), times[rows] > known.max()
+    names = ", ".join(plain(name, 60) for name in roles.targets)
     notes = []
-    columns = []
-    for name in names:
-        values = _column_of_numbers(table, name)
-        missing = ~np.isfinite(values)
-        if missing.all():
-            raise DataError(f"The column {plain(name, 60)!r} holds no numbers.", "Leave it out.")
-        if missing.any():
-            text = (
-                f"{plain(name, 60)}: {missing.sum():,} values are missing or infinite "
-                f"(the first in row {missing.argmax() + 1:,})"
-            )
-            if fill == "refuse":
-                raise DataError(f"{text}.", "Choose how to fill them with task.fill.")
-            notes.append(f"{text}, filled ({fill})")
-        columns.append(np.where(missing, np.nan, values))
-    return np.stack(columns, 1), notes
-
-
-def _column_of_numbers(table: pa.Table, name: str) -> Values:
-    column = table[name].combine_chunks()
-    if _is_number(column.type):
-        return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
-    texts = pd.Series(column.to_pandas(), dtype=object)
-    numbers = pd.to_numeric(texts, errors="coerce")
-    wrong = (numbers.isna() & texts.notna()).to_numpy()
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise DataError(
-            f"The column {plain(name, 60)!r} holds {plain(texts.iloc[row], 40)!r} in row "
-            f"{row + 1:,}, which is not a number.",
-            "Mend the row or choose another column.",
+    if early.any():
+        notes.append(f"{early.sum():,} rows at the beginning have no {names} and are left out")
+    if late.any():
+        beside = ", ".join(plain(name, 60) for name in roles.inputs)
+        notes.append(
+            f"{late.sum():,} rows at the end have no {names}: they are the future to forecast and "
+            "are left out" + f"; a forecast does not use their {beside}" * bool(beside)
         )
-    return numbers.to_numpy(np.float64)
+    return rows[~early & ~late], notes
+
+
+def _missing(values: Values, names: Sequence[str], rows: Rows, fill: Fill) -> list[str]:
+    """What is missing in each column, with the first of the ``rows``; refused if asked to."""
+    notes = []
+    for name, missing in zip(names, np.isnan(values).T, strict=True):
+        if not missing.any():
+            continue
+        text = (
+            f"{plain(name, 60)}: {missing.sum():,} values are missing or infinite "
+            f"(the first in row {rows[missing.argmax()] + 1:,})"
+        )
+        if fill == "refuse":
+            raise DataError(f"{text}.", "Choose how to fill them with task.fill.")
+        notes.append(f"{text}, filled ({fill})")
+    return notes
 
 
 def _in_order(times: Times, values: Values, name: str) -> tuple[Times, Values, list[str]]:
     """Rows sorted by time, those of one time merged into their mean."""
     notes = []
     backward = np.diff(times) < 0
-    if backward.any():
+    if len(times) > 2 and backward.all():
+        notes.append(f"rows stand from the newest to the oldest {plain(name, 60)}; they are turned")
+        times, values = times[::-1], values[::-1]
+    elif backward.any():
         notes.append(
             f"{plain(name, 60)} goes back {backward.sum():,} times (first in row "
             f"{backward.argmax() + 2:,}); rows are sorted by it"
@@ -205,12 +195,6 @@ def _in_order(times: Times, values: Values, name: str) -> tuple[Times, Values, l
     repeated = len(times) - len(first)
     if not repeated:
         return times, values, notes
-    if 2 * len(first) <= len(times):
-        raise DataError(
-            f"The column {plain(name, 60)!r} repeats each time about {len(times) // len(first)} "
-            "times: the data seems to hold several series.",
-            "Keep the rows of one of them, or put each into a separate column.",
-        )
     notes.append(f"{repeated:,} rows repeat a time of {plain(name, 60)}; their mean is taken")
     return times[first], _means(values, first), notes
 
@@ -253,7 +237,7 @@ def _on_grid(series: Series, name: str, fill: Fill) -> Series:
             f"steps, comes after {frequency.text(int(times[longest]))}"
         )
     grid = frequency.along(int(times[0]), np.arange(len(values)))
-    return Series(grid, values, frequency, tuple(notes))
+    return replace(series, times=grid, values=values, notes=tuple(notes))
 
 
 def _check_gaps(series: Series, name: str, jumps: NDArray[np.int64], fill: Fill) -> None:
@@ -279,10 +263,11 @@ def _without_holes(series: Series, fill: Fill) -> Series:
     if not missing.any():
         return series
     columns = zip(series.values.T, missing.T, strict=True)
-    return replace(series, values=np.stack([_filled(*pair, fill) for pair in columns], 1))
+    values = np.stack([_filled(*pair, fill) for pair in columns], 1)
+    return replace(series, values=values, filled=missing)
 
 
-def _filled(values: Values, missing: NDArray[np.bool_], fill: Fill) -> Values:
+def _filled(values: Values, missing: Mask, fill: Fill) -> Values:
     known = np.flatnonzero(~missing)
     rows = np.arange(len(values))
     if fill == "linear":

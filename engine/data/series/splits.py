@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from engine.config.data.base import DataConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.series.frequency import Frequency
-from engine.data.series.read import Roles, Series
+from engine.data.series.read import Series
+from engine.data.series.roles import Roles
 from engine.errors import DataError
 
 _KEY = b"series"
@@ -94,18 +96,10 @@ def _with_context(
         extended[name], lengths[name] = own, 0
         if before is not None and before.precedes(own):
             lengths[name] = min(count, len(before))
-            extended[name] = _joined(before.slice(len(before) - lengths[name], len(before)), own)
-            own = _joined(before, own)
+            extended[name] = own.after(before.slice(len(before) - lengths[name], len(before)))
+            own = own.after(before)
         before = own
     return extended, lengths
-
-
-def _joined(first: Series, second: Series) -> Series:
-    return replace(
-        second,
-        times=np.concatenate([first.times, second.times]),
-        values=np.concatenate([first.values, second.values]),
-    )
 
 
 @dataclass(frozen=True)
@@ -116,6 +110,10 @@ class SeriesNote:
     frequency: Frequency
     context: int
     """Number of leading rows that belong to the split before."""
+    spelling: str = ""
+    """The spelling of times in the source."""
+    filled: tuple[tuple[int, int, int], ...] = ()
+    """Channel, first row and end of each run of values that were filled in."""
 
 
 def series_table(series: Series, roles: Roles, context: int) -> pa.Table:
@@ -125,7 +123,9 @@ def series_table(series: Series, roles: Roles, context: int) -> pa.Table:
         kind = pa.timestamp("us") if series.frequency.dated else pa.int64()
         columns[roles.time] = pa.array(series.times).cast(kind)
     columns |= {name: pa.array(series.values[:, i]) for i, name in enumerate(roles.channels)}
-    note = asdict(SeriesNote(roles, series.frequency, context))
+    note = asdict(
+        SeriesNote(roles, series.frequency, context, series.spelling, _runs(series.filled))
+    )
     return pa.table(columns).replace_schema_metadata({_KEY: json.dumps(note).encode()})
 
 
@@ -134,10 +134,41 @@ def series_note(table: pa.Table) -> SeriesNote:
     note = json.loads(table.schema.metadata[_KEY])
     roles = note["roles"]
     return SeriesNote(
-        Roles(roles["time"], tuple(roles["targets"]), tuple(roles["inputs"])),
+        Roles(roles["time"], *(tuple(roles[name]) for name in ("targets", "inputs", "parts"))),
         Frequency(**note["frequency"]),
         note["context"],
+        note["spelling"],
+        tuple(map(tuple, note["filled"])),
     )
+
+
+def is_series_table(table: pa.Table) -> bool:
+    """Whether :func:`series_table` wrote a table."""
+    return _KEY in (table.schema.metadata or {})
+
+
+def split_series(table: pa.Table) -> Series:
+    """The series that :func:`series_table` wrote."""
+    note = series_note(table)
+    roles, rows = note.roles, table.num_rows
+    times = table[roles.time].cast(pa.int64()).to_numpy() if roles.time else np.arange(rows)
+    values = np.stack([table[name].to_numpy() for name in roles.channels], 1)
+    filled = np.zeros(values.shape, np.bool_) if note.filled else None
+    for channel, start, end in note.filled:
+        if filled is not None:
+            filled[start:end, channel] = True
+    return Series(times, values, note.frequency, spelling=note.spelling, filled=filled)
+
+
+def _runs(filled: NDArray[np.bool_] | None) -> tuple[tuple[int, int, int], ...]:
+    if filled is None:
+        return ()
+    runs = []
+    for channel, marks in enumerate(filled.T):
+        edges = np.flatnonzero(np.diff(marks.astype(np.int8), prepend=0, append=0)).tolist()
+        pairs = zip(edges[::2], edges[1::2], strict=True)
+        runs += [(channel, start, end) for start, end in pairs]
+    return tuple(runs)
 
 
 def same_step(parts: Mapping[str, Series]) -> Frequency:

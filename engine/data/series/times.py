@@ -1,42 +1,58 @@
-"""Columns of dates in their many spellings, as int64 times.
+"""Columns of dates in their many spellings and types, as int64 times.
 
-The unit is that of :mod:`engine.data.series.frequency`.
+The unit is that of :mod:`engine.data.series.frequency`. How a column is read is decided once, on
+the training rows: see :class:`TimeColumn`.
 """
 
 from __future__ import annotations
 
-import warnings
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as pt
+from numpy.typing import NDArray
 
-from engine.data.series.frequency import Times
+from engine.data.series import spellings
+from engine.data.series.channels import is_number
+from engine.data.series.compact import find_number_spelling, is_number_spelling, read_numbers
+from engine.data.series.frequency import DAY, HOUR, Frequency, Times, clock_times, find_frequency
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
 _NAMES = ("date", "time", "datetime", "timestamp", "ds", "day", "month", "year", "period", "step")
-_EPOCH_UNITS: tuple[tuple[Literal["ns", "us", "ms", "s"], float], ...] = (
-    ("ns", 1e17),
-    ("us", 1e14),
-    ("ms", 1e11),
-    ("s", 1e8),
-)
-"""Whole numbers from this size on are taken as time since 1970 in that unit."""
-_LOOKED_AT = 200
+_UTC = ("UTC", "Etc/UTC", "GMT", "Z", "+00:00", "-00:00")
+_LEAST_ROWS = 3
+"""In fewer rows, whole numbers that can be read as dates mean nothing."""
+_CALENDAR = re.compile("date|month|week|period|time|^(ds|ym|yw|kw)$")
+"""Names of columns whose numbers of six digits are months or weeks."""
 
 
 @dataclass(frozen=True)
 class TimeColumn:
-    """Times in the order of the rows."""
+    """Times in the order of the rows, and how they were read."""
 
     times: Times
     dated: bool
     """Whether they are dates; else numbers that only count."""
+    spelling: str = ""
+    """The spelling of texts or whole numbers; empty for a type of dates and for counts."""
+    zone: str = ""
+    """The zone that times in UTC are shown in; empty for times as their clocks showed them."""
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Times of one kind or both: on the clock, and in UTC with the clock's zone."""
+
+    clock: Times
+    utc: Times | None = None
+    zone: str = ""
 
 
 def find_time_column(table: pa.Table) -> str:
@@ -45,11 +61,19 @@ def find_time_column(table: pa.Table) -> str:
     dates = [name for name, column in columns.items() if _is_date(column.type)]
     dates += [name for name, column in columns.items() if _looks_like_dates(column)]
     counted = [name for name in columns if pt.is_integer(columns[name].type)]
-    return next(iter([*dates, *(n for n in counted if n.strip().lower() in _NAMES)]), "")
+    named = [name for name in counted if name.strip().lower() in _NAMES]
+    written = [
+        name
+        for name, column in columns.items()
+        if is_number(column.type) and _has_date_numbers(name, column)
+    ]
+    return next(iter([*dates, *written, *named]), "")
 
 
-def read_times(table: pa.Table, name: str, counted: bool = False) -> TimeColumn:
-    """Read the times of a column; with ``counted``, whole numbers are counts, not dates.
+def read_times(
+    table: pa.Table, name: str, frequency: Frequency | None = None, spelling: str = ""
+) -> TimeColumn:
+    """Read the times of a column, as the training rows were read if these are given.
 
     Raises :class:`DataError` with the first row that has no time.
     """
@@ -57,16 +81,29 @@ def read_times(table: pa.Table, name: str, counted: bool = False) -> TimeColumn:
     if column.null_count:
         raise _unreadable(name, column.is_null().to_numpy(zero_copy_only=False).argmax(), "nothing")
     if _is_date(column.type):
-        return TimeColumn(_microseconds(pd.DatetimeIndex(column.to_pandas())), True)
-    if pt.is_integer(column.type):
-        numbers = column.to_numpy(zero_copy_only=False).astype(np.int64)
-        return TimeColumn(numbers, False) if counted else _from_numbers(numbers)
+        return _settled(_of_dates(column), frequency)
+    numbers = _whole_numbers(column)
+    if numbers is not None and not _is_text(column.type):
+        return _from_numbers(name, numbers, frequency, spelling)
     if _is_text(column.type):
-        return _from_texts(name, column.to_pandas())
+        # Years alone are not compact: pandas reads them.
+        compact = numbers is not None and bool(
+            is_number_spelling(spelling or find_number_spelling(numbers))
+        )
+        if numbers is not None and compact:
+            return _from_numbers(name, numbers, frequency, spelling)
+        return _from_texts(name, pd.Series(column.to_pandas(), dtype=object), frequency, spelling)
     raise DataError(
         f"The column {plain(name, 60)!r} cannot hold times: its type is {column.type}.",
         "Set task.time to a column of dates or whole numbers.",
     )
+
+
+def is_date_column(name: str, column: pa.ChunkedArray) -> bool:
+    """Whether a column holds dates, by its type, its texts, or as numbers such as 20230131."""
+    if is_number(column.type):
+        return _has_date_numbers(name, column)
+    return _is_date(column.type) or _looks_like_dates(column)
 
 
 def _is_date(type: pa.DataType) -> bool:
@@ -78,64 +115,141 @@ def _is_text(type: pa.DataType) -> bool:
 
 
 def _looks_like_dates(column: pa.ChunkedArray) -> bool:
-    if not _is_text(column.type):
+    return _is_text(column.type) and spellings.reads(column.slice(0, 200).to_pandas()) > 0.5
+
+
+def _has_date_numbers(name: str, column: pa.ChunkedArray) -> bool:
+    """Whether a column holds days such as 20230131, or months or weeks by its name, in order."""
+    some = column.slice(0, 200)
+    if some.null_count or len(some) < _LEAST_ROWS:
         return False
-    some = column.slice(0, _LOOKED_AT).drop_null().to_pandas()
-    return len(some) > 0 and bool(_parsed(some, day_first=False).notna().mean() > 0.5)
+    numbers = _whole_numbers(some.combine_chunks())
+    if numbers is None:
+        return False
+    steps = np.diff(numbers)
+    ordered = bool((steps >= 0).all() or (steps <= 0).all()) and bool(steps.any())
+    spelling = find_number_spelling(numbers) if ordered else ""
+    if len(spelling) <= len("%Y%m"):
+        return spelling.startswith("%") and _CALENDAR.search(name.lower()) is not None
+    return spelling.startswith("%")
 
 
-def _from_numbers(numbers: Times) -> TimeColumn:
-    smallest = int(numbers.min()) if len(numbers) else 0
-    for unit, size in _EPOCH_UNITS:
-        if smallest >= size:
-            times = _microseconds(pd.DatetimeIndex(pd.to_datetime(numbers, unit=unit)))
-            return TimeColumn(times, True, (f"times are read as {unit} since 1970",))
-    return TimeColumn(numbers, False)
+def _whole_numbers(column: pa.Array) -> Times | None:
+    """The values as int64, if all are whole numbers or texts of digits alone."""
+    if pt.is_floating(column.type):
+        whole = pc.all(pc.equal(pc.floor(column), column)).as_py()
+    elif _is_text(column.type):
+        column = pc.utf8_trim_whitespace(column)
+        whole = pc.all(pc.match_substring_regex(column, r"^\d{1,18}$")).as_py()
+    else:
+        whole = pt.is_integer(column.type)
+    if not whole:
+        return None
+    numbers: Times = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return numbers
 
 
-def _from_texts(name: str, texts: pd.Series) -> TimeColumn:
-    """Month before day, unless only day before month reads all or keeps the rows in order."""
-    month_first = _parsed(texts, day_first=False)
-    # Only where the year does not come first can the two be taken for each other.
-    year_first = bool(texts.str.match(r"\s*\d{4}").all())
-    day_first = month_first if year_first else _parsed(texts, day_first=True)
-    differ = not month_first.equals(day_first)
-    swapped = differ and _faults(day_first) < _faults(month_first)
-    chosen = day_first if swapped else month_first
-    missing = chosen.isna().to_numpy()
+def _from_numbers(
+    name: str, numbers: Times, frequency: Frequency | None, spelling: str
+) -> TimeColumn:
+    if frequency is not None and not frequency.dated:
+        return TimeColumn(numbers, False)
+    spelling = spelling if is_number_spelling(spelling) else find_number_spelling(numbers)
+    if not spelling:
+        return TimeColumn(numbers, False)
+    moments = read_numbers(numbers, spelling)
+    _check(name, moments, lambda row: str(numbers[row]))
+    note = f"{plain(name, 60)} is read as dates, written {spelling}"
+    if not spelling.startswith("%"):
+        note = f"times are read as {spelling}"
+    return TimeColumn(moments.astype(np.int64), True, spelling, notes=(note,))
+
+
+def _from_texts(
+    name: str, texts: pd.Series, frequency: Frequency | None, spelling: str
+) -> TimeColumn:
+    """Texts in the spelling of the training rows, or in the one that fits best."""
+    known = spelling and not spellings.spelled(texts, spelling).wrong.all()
+    chosen = spelling if known else spellings.find_spelling(texts, frequency, spelling)
+    read = spellings.spelled(texts, chosen)
+    _check(name, read.moments, lambda row: repr(plain(texts.iloc[row], 60)))
+    notes: tuple[str, ...] = ()
+    if not known and spellings.rivals(texts, chosen):
+        order = "day before month" if spellings.day_comes_first(chosen) else "month before day"
+        notes = (f"{plain(name, 60)} is read with the {order}",)
+    settled = _settled(_of_texts(read), frequency)
+    return TimeColumn(settled.times, True, chosen, settled.zone, (*settled.notes, *notes))
+
+
+def _of_dates(column: pa.Array) -> _Moments:
+    index = pd.DatetimeIndex(column.to_pandas())
+    if index.tz is None:
+        return _Moments(index.as_unit("us").asi8)
+    utc = index.tz_convert("UTC").tz_localize(None).as_unit("us").asi8
+    zone = str(column.type.tz)
+    if zone in _UTC:
+        return _Moments(_days_of_midnights(utc), utc, "UTC")
+    return _Moments(clock_times(utc, zone), utc, zone)
+
+
+def _of_texts(read: spellings.Spelled) -> _Moments:
+    clock = read.moments.astype(np.int64)
+    if read.offsets is None:
+        return _Moments(clock)
+    offsets = read.offsets.astype("m8[us]").astype(np.int64)
+    utc = clock - offsets
+    # Of offsets that change, the newest is the one that is in force.
+    minutes = int(offsets[utc.argmax()]) // (60 * 1_000_000)
+    sign = "-" if minutes < 0 else "+"
+    zone = f"{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+    return _Moments(clock, utc, "UTC" if zone in _UTC else zone)
+
+
+def _days_of_midnights(utc: Times) -> Times:
+    """Days of local midnights that were turned into UTC, if summer time betrays them."""
+    hours = np.unique(utc % DAY)
+    if len(hours) != 2 or hours[1] - hours[0] not in (HOUR, DAY - HOUR):
+        return utc
+    days: Times = np.rint(utc / DAY).astype(np.int64) * DAY
+    return days
+
+
+def _settled(moments: _Moments, frequency: Frequency | None) -> TimeColumn:
+    """Days as the clocks showed them, anything finer in UTC: no hour is missing or twice there.
+
+    A day that begins at another hour of UTC may be another day where it was measured, so its hour
+    is shown too.
+    """
+    if moments.utc is None:
+        if frequency is not None and frequency.zone:
+            return _placed(moments.clock, frequency.zone)
+        return TimeColumn(moments.clock, True)
+    step = frequency or find_frequency(np.unique(moments.clock), dated=True)
+    midnight = moments.zone != "UTC" or not (moments.clock % DAY).any()
+    if step.in_days and midnight:
+        return TimeColumn(moments.clock, True)
+    zone = frequency.zone if frequency else moments.zone
+    notes = (f"times are in the zone {plain(zone, 40)}",) if zone and not frequency else ()
+    return TimeColumn(moments.utc, True, zone=zone, notes=notes)
+
+
+def _placed(clock: Times, zone: str) -> TimeColumn:
+    """Times without a zone, taken as those of the zone of the training rows."""
+    index = pd.DatetimeIndex(clock.astype("M8[us]"))
+    # The hour that comes twice in autumn is the second one where it comes once.
+    local = index.tz_localize(
+        zone, ambiguous=np.zeros(len(index), np.bool_), nonexistent="shift_forward"
+    )
+    utc = local.tz_convert("UTC").tz_localize(None).as_unit("us").asi8
+    note = f"times without a zone are taken as those of {plain(zone, 40)}, as in training"
+    return TimeColumn(utc, True, zone=zone, notes=(note,))
+
+
+def _check(name: str, moments: NDArray[np.datetime64], text: Callable[[int], str]) -> None:
+    missing = np.isnat(moments)
     if missing.any():
         row = int(missing.argmax())
-        raise _unreadable(name, row, repr(plain(texts.iloc[row], 60)))
-    order = "day before month" if swapped else "month before day"
-    notes = (f"{plain(name, 60)} is read with the {order}",) if differ else ()
-    return TimeColumn(_microseconds(pd.DatetimeIndex(chosen)), True, notes)
-
-
-def _faults(times: pd.Series) -> tuple[int, int]:
-    return int(times.isna().sum()), int((times.diff() < pd.Timedelta(0)).sum())
-
-
-def _parsed(texts: pd.Series, day_first: bool) -> pd.Series:
-    """Dates, in UTC and without zone; what is none becomes NaT."""
-    with warnings.catch_warnings():
-        # That a format cannot be guessed shows in what comes out.
-        warnings.simplefilter("ignore", UserWarning)
-        times = pd.to_datetime(texts, errors="coerce", dayfirst=day_first, utc=True)
-        if times.isna().any():
-            # Not all in the format of the first one.
-            mixed = pd.to_datetime(
-                texts, errors="coerce", dayfirst=day_first, utc=True, format="mixed"
-            )
-            times = mixed if mixed.isna().sum() < times.isna().sum() else times
-    return times.dt.tz_localize(None)
-
-
-def _microseconds(index: pd.DatetimeIndex) -> Times:
-    return index.tz_localize(None).as_unit("us").asi8 if index.tz is None else _utc(index)
-
-
-def _utc(index: pd.DatetimeIndex) -> Times:
-    return _microseconds(index.tz_convert("UTC").tz_localize(None))
+        raise _unreadable(name, row, text(row))
 
 
 def _unreadable(name: str, row: int, what: str) -> DataError:

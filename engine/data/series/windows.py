@@ -15,13 +15,15 @@ class WindowSource(Source):
 
     Inputs are ``past`` ``[batch, window, channels + features]``, ``future`` ``[batch, horizon,
     features]`` and ``time``, int64 ``[batch]``, of the window's last row; targets are ``[batch,
-    horizon, targets]``.
+    horizon, targets]``. Where truths were filled in, ``known`` ``[batch, horizon, targets]`` marks
+    the others, and the batch weighs as much as it has of them.
     """
 
     def __init__(
         self,
         series: Tensor,
         times: Tensor,
+        known: Tensor | None = None,
         *,
         channels: int,
         targets: int,
@@ -29,7 +31,10 @@ class WindowSource(Source):
         horizon: int,
         stride: int = 1,
     ) -> None:
-        """``series`` is ``[rows, channels + features]``, targets first; ``times`` ``[rows]``."""
+        """``series`` is ``[rows, channels + features]``, targets first; ``times`` ``[rows]``.
+
+        ``known``, bool ``[rows, targets]``, marks the targets that were not filled in.
+        """
         self._channels = channels
         self._targets = targets
         self._window = window
@@ -39,6 +44,11 @@ class WindowSource(Source):
         self._windows = (
             series.unfold(0, length, stride) if len(series) >= length else series.new_empty(0)
         )
+
+        self._known: Tensor | None = None
+        if known is not None and len(self._windows):
+            self._known = known[window:].unfold(0, horizon, stride)
+            self._shares = self._known.float().mean((1, 2)).cpu()
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -58,4 +68,8 @@ class WindowSource(Source):
                 "future": coming[..., self._channels :],
                 "time": self._times[samples],
             }
-            yield Batch(inputs, coming[..., : self._targets], len(rows))
+            weight = float(len(rows))
+            if self._known is not None:
+                inputs["known"] = self._known[samples].transpose(1, 2)
+                weight = float(self._shares[rows.cpu()].sum())
+            yield Batch(inputs, coming[..., : self._targets], weight)

@@ -1,0 +1,64 @@
+"""Dates as whole numbers: ``20230131``, ``202301``, ``202305`` as a week, seconds since 1970."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.data.series.frequency import Times
+from engine.data.series.spellings import weeks_of
+
+Unit = Literal["ns", "us", "ms", "s"]
+_EPOCH_UNITS: tuple[tuple[Unit, float], ...] = (
+    ("ns", 1e17),
+    ("us", 1e14),
+    ("ms", 1e11),
+    ("s", 1e8),
+)
+"""Whole numbers from this size on are taken as time since 1970 in that unit."""
+_DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_FIRST_YEAR, _LAST_YEAR = 1700, 2199
+WEEKS = "%G%V"
+_SINCE = " since 1970"
+
+
+def find_number_spelling(numbers: Times) -> str:
+    """The spelling in which all numbers are dates; empty where they only count."""
+    if not len(numbers) or numbers.min() <= 0:
+        return ""
+    digits = len(str(int(numbers.max())))
+    for spelling in (_DIGITS.get(digits, ""), WEEKS if digits == 6 else ""):
+        if spelling and not np.isnat(read_numbers(numbers, spelling)).any():
+            return spelling
+    smallest = int(numbers.min())
+    return next((unit + _SINCE for unit, size in _EPOCH_UNITS if smallest >= size), "")
+
+
+def read_numbers(numbers: Times, spelling: str) -> NDArray[np.datetime64]:
+    """Numbers as ``M8[us]``; NaT for those that are no dates."""
+    if spelling.endswith(_SINCE):
+        unit = next(unit for unit, _ in _EPOCH_UNITS if spelling == unit + _SINCE)
+        return _moments(pd.DatetimeIndex(pd.to_datetime(pd.Series(numbers), unit=unit)))
+    if spelling == WEEKS:
+        year, week = np.divmod(numbers, 100)
+        known = (year >= _FIRST_YEAR) & (year <= _LAST_YEAR)
+        return weeks_of(np.where(known, year, np.nan), week.astype(np.float64))
+    texts = pd.Series(numbers).astype(str)
+    length = next(count for count, name in _DIGITS.items() if name == spelling)
+    years = pd.to_numeric(texts.str[:4], errors="coerce")
+    right = (texts.str.len() == length) & years.between(_FIRST_YEAR, _LAST_YEAR)
+    times = pd.to_datetime(texts.where(right), format=spelling, errors="coerce")
+    return _moments(pd.DatetimeIndex(times))
+
+
+def is_number_spelling(spelling: str) -> bool:
+    """Whether a spelling is one of whole numbers."""
+    return spelling == WEEKS or spelling in _DIGITS.values() or spelling.endswith(_SINCE)
+
+
+def _moments(index: pd.DatetimeIndex) -> NDArray[np.datetime64]:
+    moments: NDArray[np.datetime64] = index.to_numpy().astype("M8[us]")
+    return moments

@@ -1,0 +1,84 @@
+"""The roles of a table's columns in a series: time, targets, inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from engine.data.series.channels import has_numbers
+from engine.data.series.time_parts import find_time_parts
+from engine.data.series.times import find_time_column
+from engine.errors import DataError
+from engine.files.sanitize import plain
+
+_TARGET_NAMES = ("target", "y", "value", "ot")
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The roles of a table's columns: time, targets, inputs."""
+
+    time: str
+    """Empty where no column has the time and rows are just in order."""
+    targets: tuple[str, ...]
+    inputs: tuple[str, ...]
+    """Columns that are seen beside the targets."""
+    parts: tuple[str, ...] = ()
+    """Columns that together have the time, such as year and month; else empty."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """All columns of numbers, targets first."""
+        return (*self.targets, *self.inputs)
+
+    @property
+    def time_columns(self) -> tuple[str, ...]:
+        """The columns that have the time."""
+        return self.parts or ((self.time,) if self.time else ())
+
+
+def find_roles(
+    table: pa.Table, time: str = "", targets: Sequence[str] = (), inputs: Sequence[str] = ()
+) -> Roles:
+    """The columns that were named, and for those that were not, the likeliest.
+
+    Without ``targets`` a column with a usual name is taken, else the last one of numbers; without
+    ``inputs`` all columns of numbers. Raises :class:`DataError` for a missing column.
+    """
+    check_columns(table, Roles(time, tuple(targets), tuple(inputs)))
+    time = time or find_time_column(table)
+    parts = find_time_parts(table, time, (*targets, *inputs))
+    taken = (time, *parts)
+    numeric = [
+        name for name in table.column_names if name not in taken and has_numbers(table[name])
+    ]
+    if not targets:
+        usual = [name for name in numeric if name.strip().lower() in _TARGET_NAMES]
+        if not numeric:
+            raise DataError("The data has no column of numbers to forecast.")
+        targets = [(usual or numeric)[-1]]
+    targets = tuple(dict.fromkeys(targets))
+    seen = [name for name in inputs or numeric if name not in targets]
+    return Roles(" ".join(parts) or time, targets, tuple(dict.fromkeys(seen)), parts)
+
+
+def check_columns(table: pa.Table, roles: Roles) -> None:
+    """Raise :class:`DataError` for a column of ``roles`` that the table lacks."""
+    times = (roles.time,) if roles.time in table.column_names else roles.time_columns
+    fields = {"time": times, "targets": roles.targets, "inputs": roles.inputs}
+    for field, names in fields.items():
+        for name in names:
+            if name not in table.column_names:
+                known = ", ".join(plain(column, 40) for column in table.column_names[:20])
+                raise DataError(
+                    f"The data has no column {plain(name, 60)!r} (task.{field}).",
+                    f"It has {known}.",
+                )
+
+
+def unused_columns(table: pa.Table, roles: Roles) -> list[str]:
+    """Columns without a role, each with its type."""
+    used = {*roles.time_columns, *roles.channels}
+    return [f"{name} ({table[name].type})" for name in table.column_names if name not in used]

@@ -1,0 +1,168 @@
+"""Find several series in one table, which are never averaged or joined to one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NoReturn
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.types as pt
+from numpy.typing import NDArray
+
+from engine.data.series.channels import is_number
+from engine.data.series.frequency import Times
+from engine.data.series.roles import Roles
+from engine.errors import DataError
+from engine.files.sanitize import plain
+
+Codes = NDArray[np.int64]
+
+_IDENTIFIER = re.compile(
+    r"(unique|series|ts|item|store|shop|product|sku|article|sensor|station|symbol|ticker|asset"
+    r"|country|city|region|location|site|customer|client|user|device|machine|meter|household"
+    r"|entity|account|branch|warehouse|depot|department|dept|brand|family|variable|indicator"
+    r"|building|turbine|vehicle|patient|subject|id|key)"
+    r"([ _-]?(id|nr|no|num|number|code|name|key))?"
+)
+"""Names of columns that tell series apart."""
+_FEW = 10
+_SHARE = 0.05
+"""More rows than this at times that were there before are no accident."""
+_LEAST_ROWS = 2
+"""Each series has at least this many rows."""
+_MOST_TRIED = 12
+_TOGETHER = 2
+"""Number of columns that may tell series apart together."""
+
+
+def refuse_several(table: pa.Table, roles: Roles, times: Times, rows: NDArray[np.int64]) -> None:
+    """Raise :class:`DataError` that names the column, if ``rows`` are those of several series."""
+    if not roles.time:
+        return
+    times = times[rows]
+    repeated = len(times) - len(np.unique(times))
+    possible = _possible(table, roles)
+    if 2 * repeated >= len(times) or (repeated > _FEW and repeated > _SHARE * len(times)):
+        _refuse_repeated(table, roles, times, {n: _codes(table[n])[rows] for n in possible})
+    back = np.diff(times) < 0
+    mixed = bool(back.any() and not back.all())
+    for name in possible:
+        named = _IDENTIFIER.fullmatch(name.strip().lower()) is not None
+        if not named and not mixed:
+            continue
+        codes = _codes(table[name])[rows]
+        if (named and _tells(table, name, codes, times)) or (mixed and _stands_by(codes, times)):
+            _refuse(table, (name,), roles)
+
+
+def repeated_rows(table: pa.Table, roles: Roles, times: Times) -> NDArray[np.bool_]:
+    """The rows that repeat another one, time and values and all."""
+    if len(np.unique(times)) == len(times):
+        return np.zeros(len(times), np.bool_)
+    names = dict.fromkeys([*roles.channels, *_possible(table, roles)])
+    columns = {str(i): _codes(table[name]) for i, name in enumerate(names)}
+    return pd.DataFrame({"time": times} | columns).duplicated().to_numpy()
+
+
+def _tells(table: pa.Table, name: str, codes: Codes, times: Times) -> bool:
+    """Whether a column named for series tells some apart: texts, or numbers that rarely change."""
+    if not _is_teller(codes):
+        return False
+    in_time = codes[np.argsort(times, kind="stable")]
+    blocks = np.count_nonzero(np.diff(in_time)) + 1 == len(np.unique(codes))
+    return bool(blocks) or not is_number(table[name].type)
+
+
+def _possible(table: pa.Table, roles: Roles) -> list[str]:
+    """Columns that may tell series apart: texts, numbers, categories."""
+    fixed = {*roles.time_columns, roles.time, *roles.targets}
+    kinds = (pt.is_string, pt.is_large_string, pt.is_dictionary, is_number)
+    return [
+        name
+        for name in table.column_names
+        if name not in fixed and any(kind(table[name].type) for kind in kinds)
+    ]
+
+
+def _codes(column: pa.ChunkedArray) -> Codes:
+    """A number for each value; a missing one is a value too."""
+    if pt.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    encoded = column.combine_chunks().dictionary_encode("encode")
+    codes: Codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes
+
+
+def _is_teller(codes: Codes) -> bool:
+    """Whether there are several values, each of several rows."""
+    counts = np.bincount(codes)
+    return len(counts) > 1 and bool(counts.min() >= _LEAST_ROWS)
+
+
+def _stands_by(codes: Codes, times: Times) -> bool:
+    """Whether rows stand series by series: time starts again where the value changes, only there.
+
+    It must come back to times between those of another series; else blocks are just out of order.
+    """
+    changes = np.diff(codes) != 0
+    if not changes.any() or changes.sum() + 1 != len(np.unique(codes)):
+        return False
+    steps = np.diff(times)
+    again = any(
+        bool(back[changes].all() and not back[~changes].any()) for back in (steps < 0, steps > 0)
+    )
+    in_time = codes[np.argsort(times, kind="stable")]
+    return again and np.count_nonzero(np.diff(in_time)) > changes.sum()
+
+
+def _refuse_repeated(
+    table: pa.Table, roles: Roles, times: Times, columns: dict[str, Codes]
+) -> NoReturn:
+    several = {
+        name: codes for name, codes in columns.items()
+        if 1 < len(np.unique(codes)) <= len(codes) / 2
+    }  # fmt: skip
+    likely = sorted(several, key=lambda name: _rank(table, (name,), columns))[:_MOST_TRIED]
+    for count in range(1, _TOGETHER + 1):
+        for names in sorted(combinations(likely, count), key=lambda n: _rank(table, n, columns)):
+            if _tell_apart([columns[name] for name in names], times):
+                _refuse(table, names, roles)
+    raise DataError(
+        f"The column {plain(roles.time, 60)!r} repeats each time about "
+        f"{max(2, round(len(times) / len(np.unique(times))))} times: the data seems to hold "
+        "several series.",
+        "Keep the rows of one of them, or put each into a separate column.",
+    )
+
+
+def _tell_apart(codes: Sequence[Codes], times: Times) -> bool:
+    """Whether no time repeats, or nearly none, among rows with the same values."""
+    keys = np.stack([times, *codes], 1)
+    groups = np.unique(np.stack(codes, 1), axis=0)
+    repeated = len(keys) - len(np.unique(keys, axis=0))
+    return 2 * len(groups) <= len(keys) and repeated <= max(1, _SHARE * len(keys) / 5)
+
+
+def _rank(table: pa.Table, names: Sequence[str], columns: dict[str, Codes]) -> tuple[int, int, int]:
+    unnamed = sum(_IDENTIFIER.fullmatch(name.strip().lower()) is None for name in names)
+    numbers = sum(is_number(table[name].type) for name in names)
+    return unnamed, numbers, sum(len(np.unique(columns[name])) for name in names)
+
+
+def _refuse(table: pa.Table, names: Sequence[str], roles: Roles) -> NoReturn:
+    told = " and ".join(repr(plain(name, 60)) for name in names)
+    first = " and ".join(
+        f"{plain(name, 60)} = {plain(str(table[name][0].as_py()), 40)}" for name in names
+    )
+    groups = table.select(list(names)).group_by(list(names)).aggregate([]).num_rows
+    plural = len(names) > 1
+    raise DataError(
+        f"The data holds several series: the column{'s' * plural} {told} "
+        f"tell{'s' * (not plural)} {groups:,} apart.",
+        f"Keep the rows of one of them, such as {first}, or put each into a separate column of "
+        f"its own. If all rows are one series, leave {told} out of the data.",
+    )

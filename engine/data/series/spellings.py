@@ -1,0 +1,253 @@
+"""Spellings of dates: the one that all texts of a column share, and texts read by it.
+
+A spelling is a format of ``strptime``, or one of the names below. Where several spellings read all
+texts, as day and month may change places, the one that gives the most regular steps is right.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.data.series.frequency import Frequency, Times, find_frequency
+
+Moments = NDArray[np.datetime64]
+
+ISO = "ISO8601"
+QUARTERS = "quarter"
+WEEKS = "ISO week"
+MONTH_FIRST = "mixed, month first"
+DAY_FIRST = "mixed, day first"
+_DAYS = (
+    "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y", "%m-%d-%y", "%d-%m-%y",
+    "%d.%m.%Y", "%m.%d.%Y", "%d.%m.%y", "%m.%d.%y", "%m %d %Y", "%d %m %Y", "%Y/%m/%d", "%Y.%m.%d",
+    "%Y %m %d", "%y/%m/%d", "%y-%m-%d", "%y.%m.%d", "%Y%m%d",
+    "%d %b %Y", "%d %b %y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%d/%b/%y", "%d.%b.%Y", "%d%b%Y",
+    "%d %B %Y", "%d. %B %Y", "%d-%B-%Y", "%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%B %d %Y",
+    "%Y-%b-%d", "%Y %b %d",
+)  # fmt: skip
+_MONTHS = (
+    "%b-%y", "%b-%Y", "%b %y", "%b %Y", "%b/%y", "%b/%Y", "%b.%y", "%b.%Y", "%b'%y",
+    "%b%y", "%b%Y", "%B %Y", "%B-%Y", "%B %y", "%B-%y", "%y-%b", "%Y-%b", "%Y %b", "%Y %B",
+    "%Y/%b", "%m/%y", "%m/%Y", "%m-%y", "%m-%Y", "%m.%y", "%m.%Y", "%m %Y", "%y/%m", "%y-%m",
+    "%Y/%m", "%Y.%m", "%Y %m", "%YM%m", "%Y-M%m", "%Y:%m", "%Y%m",
+)  # fmt: skip
+_CLOCKS = (" %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M",
+           "T%H:%M:%S", ", %H:%M", ", %H:%M:%S", ", %I:%M:%S %p", ":%H:%M:%S")  # fmt: skip
+_QUARTER = (
+    r"(?:(?P<year>\d{4})[-/. :]*Q(?P<quarter>[1-4])"
+    r"|(?:Q(?P<quarter2>[1-4])|(?P<quarter3>[1-4])Q)[-/. :']*(?P<year2>\d{4}|\d{2}))"
+)
+_WEEK = (
+    r"(?:(?P<year>\d{4})[-/. ]*(?:W|KW|CW|WK|WEEK)[- ]?(?P<week>\d{1,2})(?:-?(?P<day>[1-7]))?"
+    r"|(?:W|KW|CW|WK|WEEK)[- ]?(?P<week2>\d{1,2})[-/., ]*(?P<year2>\d{4}))"
+)
+_OFFSET = re.compile(r"(?P<written>.*\d:\d\d.*?) ?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)")
+_NO_DATE = r"\s*\d{1,2}:\d{2}(:\d{2})?\s*|\D*"
+"""A time of day, or the name of a month or a weekday, alone."""
+_LOOKED_AT = 200
+_CENTURY = 69
+"""Years of two digits from this one on are of the last century, as ``strptime`` has it."""
+
+
+@dataclass(frozen=True)
+class Spelled:
+    """Texts read as dates."""
+
+    moments: Moments
+    """As written, without the offset from UTC; NaT for what is no date."""
+    offsets: Moments | None = None
+    """``timedelta64`` to UTC, where all texts tell it."""
+
+    @property
+    def wrong(self) -> NDArray[np.bool_]:
+        """The texts that are no dates."""
+        return np.isnat(self.moments)
+
+
+def spelled(texts: pd.Series, spelling: str) -> Spelled:
+    """Read texts by a spelling."""
+    values = texts.astype(str).str.strip()
+    parts = values.str.extract(f"^{_OFFSET.pattern}$")
+    if parts["offset"].isna().any():
+        return Spelled(_read(values, spelling))
+    known = parts["offset"].unique()
+    offsets = parts["offset"].map(dict(zip(known, map(_minutes, known), strict=True)))
+    return Spelled(_read(parts["written"], spelling), offsets.to_numpy().astype("m8[m]"))
+
+
+def _minutes(offset: str) -> int:
+    """Minutes of an offset such as ``Z``, ``+01`` or ``-0530``."""
+    digits = offset.strip("Z+-").replace(":", "").ljust(4, "0")
+    minutes = int(digits[:2]) * 60 + int(digits[2:])
+    return -minutes if offset[0] == "-" else minutes
+
+
+def find_spelling(texts: pd.Series, frequency: Frequency | None = None, like: str = "") -> str:
+    """The spelling that reads all texts, or else the most of them.
+
+    Of several, the one with the most regular steps, those of ``frequency`` where it is known. Where
+    nothing else decides, the order of day and month is that of ``like``, or month before day.
+    """
+    some = _sample(texts)
+    full = [name for name in _candidates(some) if not spelled(some, name).wrong.any()]
+    full = [name for name in full if not spelled(texts, name).wrong.any()]
+    if not full:
+        return min((MONTH_FIRST, DAY_FIRST), key=lambda name: _mixed_faults(texts, name))
+    if len(full) == 1:
+        return full[0]
+    return min(full, key=lambda name: (
+        _irregular(spelled(texts, name).moments, frequency),
+        bool(like) and day_comes_first(name) != day_comes_first(like),
+    ))  # fmt: skip
+
+
+def reads(texts: pd.Series) -> float:
+    """Share of the first texts that one spelling reads as dates."""
+    some = texts.iloc[:_LOOKED_AT].dropna()
+    if not len(some) or some.str.fullmatch(_NO_DATE).all():
+        return 0.0
+    return float(1 - spelled(some, find_spelling(some)).wrong.mean())
+
+
+def rivals(texts: pd.Series, spelling: str) -> bool:
+    """Whether another order of day and month reads all texts, as other dates."""
+    swapped = {MONTH_FIRST: DAY_FIRST, DAY_FIRST: MONTH_FIRST}.get(spelling, _swapped(spelling))
+    if swapped == spelling:
+        return False
+    chosen, other = spelled(texts, spelling), spelled(texts, swapped)
+    return not other.wrong.any() and bool((other.moments != chosen.moments).any())
+
+
+def day_comes_first(spelling: str) -> bool:
+    """Whether a spelling has the day before the month."""
+    if spelling in (MONTH_FIRST, DAY_FIRST):
+        return spelling == DAY_FIRST
+    return "%d" in spelling and spelling.index("%d") < spelling.find("%m")
+
+
+def _swapped(spelling: str) -> str:
+    return spelling.translate(str.maketrans("dm", "md")) if "%d" in spelling else spelling
+
+
+def _sample(texts: pd.Series) -> pd.Series:
+    return texts.drop_duplicates().iloc[:_LOOKED_AT]
+
+
+def _candidates(some: pd.Series) -> Iterator[str]:
+    """Spellings that read the first text."""
+    first = str(some.iloc[0]).strip()
+    yield from (ISO, QUARTERS, WEEKS)
+    written = _OFFSET.fullmatch(first)
+    first = written["written"] if written else first
+    clocks = _CLOCKS if ":" in first else ("",)
+    days = _DAYS if ":" in first else (*_DAYS, *_MONTHS)
+    yield from (day + clock for clock in clocks for day in days if _fits(first, day + clock))
+
+
+def _fits(text: str, spelling: str) -> bool:
+    try:
+        datetime.strptime(text, spelling)
+    except ValueError:
+        return False
+    return True
+
+
+def _mixed_faults(texts: pd.Series, spelling: str) -> tuple[int, int]:
+    """Texts that are no dates, and steps back in time."""
+    moments = spelled(texts, spelling).moments
+    known = moments[~np.isnat(moments)]
+    back = int((np.diff(known) < np.timedelta64(0)).sum())
+    return int(np.isnat(moments).sum()), min(back, len(known) - back)
+
+
+def _irregular(moments: Moments, frequency: Frequency | None) -> float:
+    """Steps without a row, in the order of time; infinite where there is no regular step."""
+    times: Times = np.unique(moments).astype(np.int64)
+    step = frequency or find_frequency(times, dated=True)
+    if len(times) < 2 or not step.regular:
+        return np.inf
+    jumps = np.diff(step.positions(times))
+    return float(np.abs(jumps - 1).sum())
+
+
+def _read(values: pd.Series, spelling: str) -> Moments:
+    if spelling == QUARTERS:
+        return _quarters(values)
+    if spelling == WEEKS:
+        return _weeks(values)
+    if spelling in (MONTH_FIRST, DAY_FIRST):
+        return _mixed(values, spelling == DAY_FIRST)
+    times = pd.to_datetime(values, errors="coerce", utc=True, format=spelling)
+    return _plain(times)
+
+
+def _mixed(values: pd.Series, day_first: bool) -> Moments:
+    """Dates as pandas guesses them, each by itself where they differ."""
+    with warnings.catch_warnings():
+        # That a format cannot be guessed shows in what comes out.
+        warnings.simplefilter("ignore", UserWarning)
+        times = pd.to_datetime(values, errors="coerce", dayfirst=day_first, utc=True)
+        if times.isna().any():
+            # Not all in the format of the first one.
+            mixed = pd.to_datetime(
+                values, errors="coerce", dayfirst=day_first, utc=True, format="mixed"
+            )
+            times = mixed if mixed.isna().sum() < times.isna().sum() else times
+    return _plain(times)
+
+
+def _plain(times: pd.Series) -> Moments:
+    moments: Moments = times.dt.tz_localize(None).to_numpy().astype("M8[us]")
+    return moments
+
+
+def _quarters(values: pd.Series) -> Moments:
+    """First days of quarters."""
+    parts = values.str.extract(f"^(?i:{_QUARTER})$")
+    years = _years(parts["year"].fillna(parts["year2"]))
+    quarters = parts["quarter"].fillna(parts["quarter2"]).fillna(parts["quarter3"]).astype(float)
+    return months_of(years, 3 * quarters.to_numpy(np.float64) - 2)
+
+
+def _weeks(values: pd.Series) -> Moments:
+    """Mondays of ISO weeks, or the day that is given."""
+    parts = values.str.extract(f"^(?i:{_WEEK})$")
+    years = _years(parts["year"].fillna(parts["year2"]))
+    weeks = parts["week"].fillna(parts["week2"]).to_numpy(np.float64)
+    later = parts["day"].fillna("1").astype(int).to_numpy() - 1
+    days: Moments = weeks_of(years, weeks) + later.astype("m8[D]")
+    return days
+
+
+def _years(texts: pd.Series) -> NDArray[np.float64]:
+    numbers = texts.astype(float).to_numpy()
+    short = np.where(numbers < _CENTURY, 2000, 1900)
+    return np.where(texts.str.len() == 2, numbers + short, numbers)
+
+
+def months_of(years: NDArray[np.float64], months: NDArray[np.float64]) -> Moments:
+    """First days of months; NaT where there is no number or no such month."""
+    known = np.isfinite(years) & (months >= 1) & (months <= 12)
+    counts = np.where(known, (years - 1970) * 12 + months - 1, 0).astype(np.int64)
+    days = counts.astype("M8[M]").astype("M8[us]")
+    return np.where(known, days, np.datetime64("NaT", "us"))
+
+
+def weeks_of(years: NDArray[np.float64], weeks: NDArray[np.float64]) -> Moments:
+    """Mondays of ISO weeks; NaT where there is no number or the year has no such week."""
+    known = np.isfinite(years) & (weeks >= 1) & (weeks <= 53)
+    year = np.where(known, years - 1970, 0).astype(np.int64)
+    fourth = year.astype("M8[Y]").astype("M8[D]") + 3  # 4 January is in the first week
+    monday = fourth - (fourth.astype(np.int64) + 3) % 7
+    monday = monday + 7 * (np.where(known, weeks, 1).astype(np.int64) - 1)
+    # The Thursday of a week is in its year.
+    known &= (monday + 3).astype("M8[Y]").astype(np.int64) == year
+    return np.where(known, monday.astype("M8[us]"), np.datetime64("NaT", "us"))
