@@ -214,7 +214,7 @@ def _quarters(values: pd.Series) -> Moments:
     parts = values.str.extract(f"^(?i:{_QUARTER})$")
     years = _years(parts["year"].fillna(parts["year2"]))
     quarters = parts["quarter"].fillna(parts["quarter2"]).fillna(parts["quarter3"]).astype(float)
-    return months_of(years, 3 * quarters.to_numpy(np.float64) - 2)
+    return months_of(years, np.asarray(3 * quarters - 2, np.float64))
 
 
 def _weeks(values: pd.Series) -> Moments:

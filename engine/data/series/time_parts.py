@@ -120,7 +120,7 @@ def _on_a_date(table: pa.Table, date: str, free: Sequence[str]) -> tuple[str, ..
 
 def _is_clock(name: str, column: pa.ChunkedArray) -> bool:
     if pt.is_time(column.type):
-        return column.null_count == 0
+        return not column.null_count
     if not pt.is_string(column.type) or name.strip().lower() not in _CLOCK_NAMES:
         return False
     return bool(pc.all(pc.match_substring_regex(column, _CLOCK)).as_py())
