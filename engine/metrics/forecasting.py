@@ -212,12 +212,18 @@ class ForecastErrors:
 
     def _step_table(self) -> Table:
         columns = (
-            self.squared.mean(1),
-            (np.sqrt(self.squared) * self.std).mean(1),
-            (self.absolute * self.std).mean(1),
+            _mean_known(self.squared),
+            _mean_known(np.sqrt(self.squared) * self.std),
+            _mean_known(self.absolute * self.std),
         )
         rows = [[i + 1, *map(_cell, step)] for i, step in enumerate(zip(*columns, strict=True))]
         return Table("Errors by step", ["step", "mse_scaled", "rmse", "mae"], rows)
+
+
+def _mean_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the targets that have truths at a step; NaN where none has."""
+    known = np.isfinite(values)
+    return _divided(np.where(known, values, 0.0).sum(1), known.sum(1).astype(np.float64))
 
 
 def _divided(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:

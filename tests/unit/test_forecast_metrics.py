@@ -34,6 +34,7 @@ def evaluate(
     scales: Scales = SCALES,
     loss: LossName = "mse",
     batch_size: int = 7,
+    known: torch.Tensor | None = None,
 ) -> Evaluation:
     evaluator = ForecastEvaluator(lambda network, _: network(), scales, loss, str)
     network = Fixed(list(forecast.split(batch_size)))
@@ -41,7 +42,10 @@ def evaluate(
         part = truth[start : start + batch_size]
         times = torch.arange(start, start + len(part))
         past = torch.zeros(len(part), 6, truth.shape[2])
-        evaluator.update(network, Batch({"past": past, "time": times}, part))
+        inputs = {"past": past, "time": times}
+        if known is not None:
+            inputs["known"] = known[start : start + batch_size]
+        evaluator.update(network, Batch(inputs, part))
     return evaluator.compute(views=True)
 
 
@@ -67,6 +71,35 @@ def test_metrics_are_those_of_scikit_learn(pair: tuple[torch.Tensor, torch.Tenso
 def test_metrics_do_not_depend_on_the_batches(pair: tuple[torch.Tensor, torch.Tensor]) -> None:
     whole, pieces = evaluate(*pair, batch_size=40).metrics, evaluate(*pair, batch_size=3).metrics
     assert whole == pytest.approx(pieces, rel=1e-12)
+
+
+def test_values_that_were_filled_in_are_no_truth(
+    pair: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    forecast, truth = pair
+    known = torch.rand(truth.shape, generator=torch.Generator().manual_seed(1)) < 0.7
+    known[:, 2, 0] = False  # a step without any truth
+    wrong = torch.where(known, truth, 1000.0)
+    evaluation = evaluate(forecast, wrong, known=known)
+    expected: dict[str, list[float]] = {"mse_scaled": [], "mae": [], "r2": []}
+    for i in range(2):
+        marks = known[..., i]
+        scaled = [part[..., i][marks].double().numpy() for part in (truth, forecast)]
+        units = [part * SCALES.std[i] + SCALES.mean[i] for part in scaled]
+        expected["mse_scaled"].append(float(sk.mean_squared_error(*scaled)))
+        expected["mae"].append(float(sk.mean_absolute_error(*units)))
+        expected["r2"].append(float(sk.r2_score(*units)))
+    for name, values in expected.items():
+        assert evaluation.metrics[name] == pytest.approx(np.mean(values))
+    views = {view.title: view for view in evaluation.views}
+    table, picture = views["Errors by step"], views["Forecast of a after 0"]
+    assert isinstance(table, Table)
+    assert table.rows[2][1] == pytest.approx(
+        sk.mean_squared_error(truth[:, 2, 1][known[:, 2, 1]], forecast[:, 2, 1][known[:, 2, 1]]),
+        rel=1e-4,
+    )
+    assert isinstance(picture, Lines)
+    assert picture.series["truth"][-3] is None
 
 
 def test_mase_is_the_error_over_that_of_the_naive_forecast_in_training() -> None:

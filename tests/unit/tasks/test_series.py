@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ Make = Callable[..., Any]
 KIND = "forecasting"
 HOUR = 3_600_000_000
 """Microseconds."""
+CPU = torch.device("cpu")
 SHORT = {"window": 4, "horizon": 2}
 
 
@@ -191,3 +193,94 @@ def test_months_follow_by_the_calendar(prepare: Make) -> None:
         forecasting_in_deviations(prepared, 0.0, 0.0), prepared.raw.train
     )
     assert [record["date"] for record in records] == ["2024-02-29", "2024-03-31"]
+
+
+def test_rows_without_a_target_at_the_end_are_the_future(prepare: Make) -> None:
+    known = prepare(KIND, climbing(12), **SHORT)
+    rows = climbing(15) | {"load": [*climbing(12)["load"], None, None, None]}
+    with_future = prepare(KIND, rows, **SHORT)
+    assert with_future.raw.train.equals(known.raw.train)
+    assert with_future.fitted == known.fitted
+    assert with_future.raw.notes == (
+        "3 rows at the end have no load: they are the future to forecast and are left out; a "
+        "forecast does not use their wind",
+    )
+    records = with_future.predictions(forecasting_in_deviations(with_future, 0.0, 0.0), rows)
+    assert [record["time"] for record in records] == ["2024-01-01 12:00", "2024-01-01 13:00"]
+    assert [event.message for event in with_future.events] == list(with_future.raw.notes)
+
+
+def test_a_split_without_any_target_is_not_used(pipeline: Make) -> None:
+    later = {name: values[12:] for name, values in climbing(20).items()} | {"load": [None] * 8}
+    raw = pipeline(KIND, climbing(12), test=later, **SHORT).load()
+    assert TEST not in raw.splits
+    assert "test: no row has a target, so it is not used" in raw.notes
+
+
+def with_a_gap(count: int) -> dict[str, list[Any]]:
+    """Return rows in which the loads of hours 6 and 7 are missing."""
+    rows = climbing(count)
+    return rows | {"load": [None if i in (6, 7) else v for i, v in enumerate(rows["load"])]}
+
+
+def test_the_loss_is_that_of_the_values_that_are_known(prepare: Make) -> None:
+    prepared = prepare(KIND, with_a_gap(12), **SHORT)
+    batch = prepared.encoded()
+    # Windows of 4 rows, the first ending in hour 3: the truths are of hours 4 and 5, 5 and 6 …
+    known = [[True, True], [True, False], [False, False], [False, True], [True, True]]
+    assert batch.inputs["known"][:5, :, 0].tolist() == known
+    assert batch.weight == pytest.approx(1 + 0.5 + 0 + 0.5 + 1 + 1 + 1)
+    mean, std = prepared.fitted.mean[0], prepared.fitted.std[0]
+    load = climbing(12)["load"]
+    truth = [load[begin + step] for begin in range(7) for step in (4, 5)
+             if begin + step not in (6, 7)]  # fmt: skip
+    assert len(truth) == 10
+    expected = np.mean(((np.array(truth) - mean) / std) ** 2)
+    network = forecasting_in_deviations(prepared, 0.0, 0.0)
+    assert prepared.loss(network, batch) == pytest.approx(expected, rel=1e-5)
+    evaluator = prepared.task.evaluator(prepared.fitted)
+    with torch.no_grad():
+        evaluator.update(network, batch)
+    assert evaluator.compute().metrics["mse_scaled"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_naive_error_is_that_of_known_values(prepare: Make) -> None:
+    rows = with_a_gap(16)
+    load = rows["load"]
+    expected = np.mean([abs(b - a) for a, b in zip(load, load[3:], strict=False)
+                        if a is not None and b is not None])  # fmt: skip
+    assert prepare(KIND, rows, season=3, **SHORT).fitted.naive_error == pytest.approx([expected])
+
+
+def test_a_later_file_is_read_with_the_order_of_day_and_month_of_training(prepare: Make) -> None:
+    days = [f"01/{month:02}/{year}" for year in (2020, 2021) for month in range(1, 13)]
+    rows = {"date": days, "y": [float(i % 5) for i in range(24)]}
+    prepared = prepare(KIND, rows, **SHORT)
+    assert (prepared.fitted.unit, prepared.fitted.spelling) == ("month", "%d/%m/%Y")
+    later = {"date": [f"01/{month:02}/2022" for month in range(1, 5)], "y": [1.0, 2.0, 3.0, 4.0]}
+    records = prepared.predictions(forecasting_in_deviations(prepared, 0.0, 0.0), later)
+    assert [record["date"] for record in records] == ["2022-05-01", "2022-06-01"]
+
+
+def test_a_year_and_a_month_are_asked_for_again(prepare: Make) -> None:
+    rows = {"year": [2020 + i // 12 for i in range(24)], "month": [1 + i % 12 for i in range(24)],
+            "y": [float(i % 5) for i in range(24)]}  # fmt: skip
+    prepared = prepare(KIND, rows, **SHORT)
+    assert prepared.task.pipeline.inputs(prepared.fitted) == ("year", "month", "y")
+    records = prepared.predictions(forecasting_in_deviations(prepared, 0.0, 0.0), rows)
+    assert [record["year month"] for record in records] == ["2022-01-01", "2022-02-01"]
+
+
+def test_a_state_that_was_fitted_before_dates_were_kept_still_serves(prepare: Make) -> None:
+    prepared = prepare(KIND, climbing(12), **SHORT)
+    old = prepared.fitted.model_dump(exclude={"time_parts", "spelling", "anchor", "zone"})
+    restored = type(prepared.fitted).model_validate(old)
+    batch = prepared.task.encode_new(pa.table(climbing(9)), restored, CPU, lambda event: None)
+    assert len(batch) == 1
+
+
+def test_times_that_cannot_be_read_are_told(pipeline: Make) -> None:
+    rows = climbing(12) | {"time": [f"shift {i}" for i in range(12)]}
+    raw = pipeline(KIND, rows, **SHORT).load()
+    told = "time holds no dates that can be read, such as 'shift 0'; rows are taken in their order"
+    assert told in raw.notes
