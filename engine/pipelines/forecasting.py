@@ -25,6 +25,7 @@ from engine.data.series.splits import (
     series_table,
     split_series,
 )
+from engine.data.series.times import unread_time_column
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
@@ -79,6 +80,12 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             parts[name] = self.read(table, roles, train.frequency, train.spelling)
             notes += [f"{name}: {note}" for note in parts[name].notes]
         same_step(parts)
+        if not roles.time and (unread := unread_time_column(raw.train)):
+            example = plain(raw.train[unread].drop_null()[0].as_py(), 40)
+            notes.append(
+                f"{plain(unread, 60)} holds no dates that can be read, such as {example!r}; rows "
+                "are taken in their order"
+            )
         if unused := unused_columns(raw.train, roles):
             notes.append("not used: " + ", ".join(unused))
         splits, context, cuts = cut_in_time(

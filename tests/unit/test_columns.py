@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -138,6 +138,16 @@ def test_dates_that_are_none_are_missing() -> None:
     values = dates(pa.chunked_array([["31/01/2024", "never", None]]), "%d/%m/%Y")
     assert values[0] == np.datetime64("2024-01-31", "s")
     assert np.isnat(values[1:]).all()
+
+
+def test_a_date_with_a_zone_is_the_one_that_its_clocks_showed() -> None:
+    # Midnight of 2 January in Berlin is 23:00 of 1 January in UTC.
+    moment = datetime(2024, 1, 1, 23, tzinfo=UTC)
+    zoned = pa.array([moment, None], pa.timestamp("us", tz="Europe/Berlin"))
+    expected = np.array(["2024-01-02T00:00:00", "NaT"], "datetime64[s]")
+    np.testing.assert_array_equal(dates(pa.chunked_array([zoned])), expected)
+    written = pa.chunked_array([["2024-01-02T00:00:00+01:00", None]])
+    np.testing.assert_array_equal(dates(written, "ISO8601"), expected)
 
 
 def encoded(train: dict[str, list[Any]], rows: dict[str, list[Any]], **options: Any) -> Any:

@@ -145,12 +145,20 @@ HALF_HOURS = pd.date_range("2023-01-20", periods=150, freq="30min")
             "%b-%y", "%y-%b", "%m/%y", "%m/%Y", "%Y/%m", "%Y-%m", "%B %Y", "%YM%m", "%d/%m/%Y",
             "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%y", "%Y%m",
         )],
+        *[(MONTHS, [f"{names.split()[day.month - 1]}{day.year % 100:02}" for day in MONTHS])
+          for names in (
+            "Jan- Feb- Mär- Apr- Mai- Jun- Jul- Aug- Sep- Okt- Nov- Dez-",
+            "janv.- févr.- mars- avr.- mai- juin- juil.- août- sept.- oct.- nov.- déc.-",
+            "ene- feb- mar- abr- may- jun- jul- ago- sep- oct- nov- dic-",
+            "Jan- Feb- Mar- Apr- May- June- July- Aug- Sept- Oct- Nov- Dec-",
+        )],
         (MONTHS, [int(month) for month in MONTHS.strftime("%Y%m")]),
         (QUARTERS, list(QUARTERS.strftime("%d/%m/%Y"))),
         (QUARTERS, list(QUARTERS.strftime("%m/%d/%Y"))),
         (QUARTERS, [f"{day.year}Q{day.quarter}" for day in QUARTERS]),
         (QUARTERS, [f"Q{day.quarter} {day.year}" for day in QUARTERS]),
         (QUARTERS, [f"{day.quarter}Q{day.year % 100:02}" for day in QUARTERS]),
+        (QUARTERS[::2], [f"{day.year}-H{(day.month + 5) // 6}" for day in QUARTERS[::2]]),
         (WEEKS, list(WEEKS.strftime("%G-W%V"))),
         (WEEKS, list(WEEKS.strftime("W%V/%G"))),
         (WEEKS, [int(week) for week in WEEKS.strftime("%G%V")]),
@@ -188,6 +196,14 @@ def test_the_order_of_day_and_month_is_that_of_the_training_rows() -> None:
     table = pa.table({"time": ["01/02/2025", "01/03/2025", "01/14/2025"], "y": [1, 2, 3]})
     with pytest.raises(DataError, match=r"'time' holds '01/14/2025' in row 3"):
         read_series(table, find_roles(table), "linear", first.frequency, first.spelling)
+
+
+def test_days_without_a_year_are_no_dates() -> None:
+    with pytest.raises(DataError, match=r"'time' holds '3 Jan' in row 1, which is not a date"):
+        read_series(
+            pa.table({"time": ["3 Jan", "4 Jan", "5 Jan"], "y": [1, 2, 3]}),
+            Roles("time", ("y",), ()),
+        )
 
 
 def test_numbers_that_were_learned_as_counts_stay_counts() -> None:
@@ -577,14 +593,14 @@ def test_a_table_keeps_which_values_were_filled_in() -> None:
     assert kept.tolist() == filled.tolist()
 
 
-def test_a_split_looks_back_from_the_28th_to_the_28th() -> None:
+def test_a_split_looks_back_from_march_to_the_28th_of_february() -> None:
     days = [pd.Timestamp("2015-01-28") + pd.DateOffset(months=i) for i in range(60)]
     whole = read(days, [float(i) for i in range(60)])
-    config = BuiltinConfig(test_fraction=0.2, validation_fraction=0.05)
-    assert whole.times[45] == microseconds(["2018-10-28"])[0]
+    assert whole.times[37] == microseconds(["2018-02-28"])[0]
+    config = BuiltinConfig(test_fraction=22 / 60, validation_fraction=0)
     splits, context, _ = cut_in_time({TRAIN: whole}, config, (), context=5)
-    assert context == {TRAIN: 0, VALIDATION: 5, TEST: 5}
-    assert splits[TEST].values[0, 0] == 60 - 12 - 5
+    assert context == {TRAIN: 0, TEST: 5}
+    assert splits[TEST].values[[0, 5], 0].tolist() == [33, 38]
 
 
 def test_windows_look_at_one_series_without_a_copy() -> None:

@@ -162,7 +162,7 @@ def _known(times: Times, values: Values, roles: Roles, rows: Rows) -> tuple[Rows
 
 
 def _missing(values: Values, names: Sequence[str], rows: Rows, fill: Fill) -> list[str]:
-    """What is missing in each column, with the first of the ``rows``; refused if asked to."""
+    """Missing values of each column, with the first of the ``rows``; refused if asked to."""
     notes = []
     for name, missing in zip(names, np.isnan(values).T, strict=True):
         if not missing.any():

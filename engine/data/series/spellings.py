@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.data.series.frequency import Frequency, Times, find_frequency
+from engine.data.series.month_names import with_short_months
 
 Moments = NDArray[np.datetime64]
 
@@ -30,21 +31,21 @@ _DAYS = (
     "%d.%m.%Y", "%m.%d.%Y", "%d.%m.%y", "%m.%d.%y", "%m %d %Y", "%d %m %Y", "%Y/%m/%d", "%Y.%m.%d",
     "%Y %m %d", "%y/%m/%d", "%y-%m-%d", "%y.%m.%d", "%Y%m%d",
     "%d %b %Y", "%d %b %y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%d/%b/%y", "%d.%b.%Y", "%d%b%Y",
-    "%d %B %Y", "%d. %B %Y", "%d-%B-%Y", "%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%B %d %Y",
-    "%Y-%b-%d", "%Y %b %d",
+    "%d. %b %Y", "%b %d, %Y", "%b %d %Y", "%Y-%b-%d", "%Y %b %d",
 )  # fmt: skip
 _MONTHS = (
-    "%b-%y", "%b-%Y", "%b %y", "%b %Y", "%b/%y", "%b/%Y", "%b.%y", "%b.%Y", "%b'%y",
-    "%b%y", "%b%Y", "%B %Y", "%B-%Y", "%B %y", "%B-%y", "%y-%b", "%Y-%b", "%Y %b", "%Y %B",
-    "%Y/%b", "%m/%y", "%m/%Y", "%m-%y", "%m-%Y", "%m.%y", "%m.%Y", "%m %Y", "%y/%m", "%y-%m",
-    "%Y/%m", "%Y.%m", "%Y %m", "%YM%m", "%Y-M%m", "%Y:%m", "%Y%m",
+    "%b-%y", "%b-%Y", "%b %y", "%b %Y", "%b/%y", "%b/%Y", "%b.%y", "%b.%Y", "%b'%y", "%b%y", "%b%Y",
+    "%y-%b", "%Y-%b", "%Y %b", "%Y/%b", "%m/%y", "%m/%Y", "%m-%y", "%m-%Y", "%m.%y", "%m.%Y",
+    "%m %Y", "%y/%m", "%y-%m", "%Y/%m", "%Y.%m", "%Y %m", "%YM%m", "%Y-M%m", "%Y:%m", "%Y%m",
 )  # fmt: skip
 _CLOCKS = (" %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M",
            "T%H:%M:%S", ", %H:%M", ", %H:%M:%S", ", %I:%M:%S %p", ":%H:%M:%S")  # fmt: skip
 _QUARTER = (
-    r"(?:(?P<year>\d{4})[-/. :]*Q(?P<quarter>[1-4])"
-    r"|(?:Q(?P<quarter2>[1-4])|(?P<quarter3>[1-4])Q)[-/. :']*(?P<year2>\d{4}|\d{2}))"
+    r"(?:(?P<year>\d{4})[-/. :]*(?P<unit>[QTHS])(?P<count>[1-4])"
+    r"|(?:(?P<unit2>[QTHS])(?P<count2>[1-4])|(?P<count3>[1-4])(?P<unit3>[QTHS]))[-/. :']*"
+    r"(?P<year2>\d{4}|\d{2}))"
 )
+_MONTHS_OF_UNIT = {"Q": 3, "T": 3, "H": 6, "S": 6}
 _WEEK = (
     r"(?:(?P<year>\d{4})[-/. ]*(?:W|KW|CW|WK|WEEK)[- ]?(?P<week>\d{1,2})(?:-?(?P<day>[1-7]))?"
     r"|(?:W|KW|CW|WK|WEEK)[- ]?(?P<week2>\d{1,2})[-/., ]*(?P<year2>\d{4}))"
@@ -52,6 +53,7 @@ _WEEK = (
 _OFFSET = re.compile(r"(?P<written>.*\d:\d\d.*?) ?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)")
 _NO_DATE = r"\s*\d{1,2}:\d{2}(:\d{2})?\s*|\D*"
 """A time of day, or the name of a month or a weekday, alone."""
+_YEAR = r"(?<!\d)\d{4}"
 _LOOKED_AT = 200
 _CENTURY = 69
 """Years of two digits from this one on are of the last century, as ``strptime`` has it."""
@@ -74,13 +76,18 @@ class Spelled:
 
 def spelled(texts: pd.Series, spelling: str) -> Spelled:
     """Read texts by a spelling."""
-    values = texts.astype(str).str.strip()
+    values = _written(texts)
     parts = values.str.extract(f"^{_OFFSET.pattern}$")
     if parts["offset"].isna().any():
         return Spelled(_read(values, spelling))
     known = parts["offset"].unique()
     offsets = parts["offset"].map(dict(zip(known, map(_minutes, known), strict=True)))
     return Spelled(_read(parts["written"], spelling), offsets.to_numpy().astype("m8[m]"))
+
+
+def _written(texts: pd.Series) -> pd.Series:
+    """Texts without blanks around them, the names of months as English abbreviations."""
+    return with_short_months(texts.astype(str).str.strip())
 
 
 def _minutes(offset: str) -> int:
@@ -134,7 +141,8 @@ def day_comes_first(spelling: str) -> bool:
 
 
 def _swapped(spelling: str) -> str:
-    return spelling.translate(str.maketrans("dm", "md")) if "%d" in spelling else spelling
+    both = "%d" in spelling and "%m" in spelling
+    return spelling.translate(str.maketrans("dm", "md")) if both else spelling
 
 
 def _sample(texts: pd.Series) -> pd.Series:
@@ -143,7 +151,7 @@ def _sample(texts: pd.Series) -> pd.Series:
 
 def _candidates(some: pd.Series) -> Iterator[str]:
     """Spellings that read the first text."""
-    first = str(some.iloc[0]).strip()
+    first = str(_written(some.iloc[:1]).iloc[0])
     yield from (ISO, QUARTERS, WEEKS)
     written = _OFFSET.fullmatch(first)
     first = written["written"] if written else first
@@ -201,7 +209,8 @@ def _mixed(values: pd.Series, day_first: bool) -> Moments:
                 values, errors="coerce", dayfirst=day_first, utc=True, format="mixed"
             )
             times = mixed if mixed.isna().sum() < times.isna().sum() else times
-    return _plain(times)
+    # Without a year, pandas takes the present one, or a day for the year.
+    return np.where(values.str.contains(_YEAR), _plain(times), np.datetime64("NaT"))
 
 
 def _plain(times: pd.Series) -> Moments:
@@ -210,11 +219,13 @@ def _plain(times: pd.Series) -> Moments:
 
 
 def _quarters(values: pd.Series) -> Moments:
-    """First days of quarters."""
+    """First days of quarters (Q, T) and half-years (H, S)."""
     parts = values.str.extract(f"^(?i:{_QUARTER})$")
     years = _years(parts["year"].fillna(parts["year2"]))
-    quarters = parts["quarter"].fillna(parts["quarter2"]).fillna(parts["quarter3"]).astype(float)
-    return months_of(years, np.asarray(3 * quarters - 2, np.float64))
+    units = parts["unit"].fillna(parts["unit2"]).fillna(parts["unit3"])
+    counts = parts["count"].fillna(parts["count2"]).fillna(parts["count3"]).astype(float)
+    months = units.str.upper().map(_MONTHS_OF_UNIT) * (counts - 1) + 1
+    return months_of(years, np.asarray(months, np.float64))
 
 
 def _weeks(values: pd.Series) -> Moments:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
+from engine.data.series.month_names import with_short_months
 from engine.data.series.spellings import months_of, weeks_of
 from engine.data.series.times import TimeColumn, is_date_column, read_times
 
@@ -170,6 +171,7 @@ def _numbers(column: pa.ChunkedArray) -> Floats:
     texts = column.to_pandas()
     numbers = pd.to_numeric(texts, errors="coerce")
     if numbers.isna().any():
-        names = pd.to_datetime(texts.astype(str).str[:3], format="%b", errors="coerce").dt.month
+        names = with_short_months(texts.astype(str).str.strip())
+        names = pd.to_datetime(names, format="%b", errors="coerce").dt.month
         numbers = numbers.where(numbers.notna(), names)
     return np.asarray(numbers, np.float64)

@@ -70,6 +70,12 @@ def find_time_column(table: pa.Table) -> str:
     return next(iter([*dates, *written, *named]), "")
 
 
+def unread_time_column(table: pa.Table) -> str:
+    """A column of texts that is named like a time, but holds no dates; or empty."""
+    texts = [name for name in table.column_names if _is_text(table[name].type)]
+    return next((name for name in texts if name.strip().lower() in _NAMES), "")
+
+
 def read_times(
     table: pa.Table, name: str, frequency: Frequency | None = None, spelling: str = ""
 ) -> TimeColumn:

@@ -37,6 +37,8 @@ _DATE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?!\d)"
     r"|\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|[A-Z][a-z]{2,8} \d{1,2}, \d{4}"
 )
+_OFFSET = re.compile(r"(?<=:\d\d)([.]\d+)? ?(Z|[+-]\d\d(:?\d\d)?)$")
+"""The offset from UTC after a time of day."""
 _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m/%d/%y", "%d.%m.%y", "%d %b %Y",
          "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")  # fmt: skip
 _DATE_FORMATS = ("ISO8601", *(day + time for day in _DAYS for time in ("", " %H:%M", " %H:%M:%S")))
@@ -124,8 +126,13 @@ def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def dates(column: pa.ChunkedArray, date_format: str = "") -> NDArray[np.datetime64]:
-    """A column as ``datetime64[s]``, NaT where there is no date."""
+    """A column as ``datetime64[s]``, NaT where there is no date.
+
+    Of times with a zone, the date and the hour are those that its clocks showed.
+    """
     column = tidy(column)
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        column = pc.local_timestamp(column)
     if pa.types.is_temporal(column.type):
         moments = column.cast(pa.timestamp("s"), safe=False).to_numpy()
         return np.asarray(moments, dtype="datetime64[s]")
@@ -240,7 +247,7 @@ def _share_of_dates(values: Sequence[str], date_format: str) -> float:
 
 
 def _parsed_dates(values: Sequence[str], date_format: str) -> NDArray[np.datetime64]:
-    series = pd.Series(values, dtype=object)
+    series = pd.Series(values, dtype=object).str.replace(_OFFSET, "", regex=True)
     times = pd.to_datetime(series, format=date_format, errors="coerce", utc=True)
     parsed: NDArray[np.datetime64] = times.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
     return parsed

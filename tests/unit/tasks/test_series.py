@@ -277,3 +277,10 @@ def test_a_state_that_was_fitted_before_dates_were_kept_still_serves(prepare: Ma
     restored = type(prepared.fitted).model_validate(old)
     batch = prepared.task.encode_new(pa.table(climbing(9)), restored, CPU, lambda event: None)
     assert len(batch) == 1
+
+
+def test_times_that_cannot_be_read_are_told(pipeline: Make) -> None:
+    rows = climbing(12) | {"time": [f"shift {i}" for i in range(12)]}
+    raw = pipeline(KIND, rows, **SHORT).load()
+    told = "time holds no dates that can be read, such as 'shift 0'; rows are taken in their order"
+    assert told in raw.notes
