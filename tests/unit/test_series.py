@@ -161,6 +161,7 @@ HALF_HOURS = pd.date_range("2023-01-20", periods=150, freq="30min")
         (QUARTERS[::2], [f"{day.year}-H{(day.month + 5) // 6}" for day in QUARTERS[::2]]),
         (WEEKS, list(WEEKS.strftime("%G-W%V"))),
         (WEEKS, list(WEEKS.strftime("W%V/%G"))),
+        (WEEKS, list(WEEKS.strftime("%G-%V"))),
         (WEEKS, [int(week) for week in WEEKS.strftime("%G%V")]),
         (DAYS, [int(day) for day in DAYS.strftime("%Y%m%d")]),
         (DAYS, [float(day) for day in DAYS.strftime("%Y%m%d")]),

@@ -24,12 +24,12 @@ Codes = NDArray[np.int64]
 _IDENTIFIER = re.compile(
     r"(unique|series|ts|item|store|shop|product|sku|article|sensor|station|symbol|ticker|asset"
     r"|country|city|region|location|site|customer|client|user|device|machine|meter|household"
-    r"|entity|account|branch|warehouse|depot|department|dept|brand|family|variable|indicator"
+    r"|entity|account|branch|warehouse|depot|department|dept|brand|family|variable"
     r"|building|turbine|vehicle|patient|subject|id|key)"
     r"([ _-]?(id|nr|no|num|number|code|name|key))?"
 )
 """Names of columns that tell series apart."""
-_FEW = 10
+_FEW = 3
 _SHARE = 0.05
 """More rows than this at times that were there before are no accident."""
 _LEAST_ROWS = 2
@@ -44,7 +44,7 @@ def refuse_several(table: pa.Table, roles: Roles, times: Times, rows: NDArray[np
     if not roles.time:
         return
     times = times[rows]
-    repeated = len(times) - len(np.unique(times))
+    repeated = _repeated(times)
     possible = _possible(table, roles)
     if 2 * repeated >= len(times) or (repeated > _FEW and repeated > _SHARE * len(times)):
         _refuse_repeated(table, roles, times, {n: _codes(table[n])[rows] for n in possible})
@@ -61,11 +61,17 @@ def refuse_several(table: pa.Table, roles: Roles, times: Times, rows: NDArray[np
 
 def repeated_rows(table: pa.Table, roles: Roles, times: Times) -> NDArray[np.bool_]:
     """The rows that repeat another one, time and values and all."""
-    if len(np.unique(times)) == len(times):
+    if not _repeated(times):
         return np.zeros(len(times), np.bool_)
     names = dict.fromkeys([*roles.channels, *_possible(table, roles)])
     columns = {str(i): _codes(table[name]) for i, name in enumerate(names)}
     return pd.DataFrame({"time": times} | columns).duplicated().to_numpy()
+
+
+def _repeated(times: Times) -> int:
+    """Number of rows at times that other rows have too, but for one of each."""
+    in_order = times if (np.diff(times) > 0).all() else np.sort(times)
+    return int((np.diff(in_order) == 0).sum())
 
 
 def _tells(table: pa.Table, name: str, codes: Codes, times: Times) -> bool:
