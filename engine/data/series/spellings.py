@@ -132,14 +132,18 @@ def reads(texts: pd.Series) -> float:
     return float(1 - spelled(some, find_spelling(some)).wrong.mean())
 
 
-def rivals(texts: pd.Series, spelling: str) -> bool:
-    """Whether another order of day and month reads all texts, as other dates."""
+def order_of_day(texts: pd.Series, spelling: str, frequency: Frequency | None = None) -> str:
+    """The order of day and month in words, if the other order reads all texts as other dates."""
     swapped = {MONTH_FIRST: DAY_FIRST, DAY_FIRST: MONTH_FIRST}.get(spelling, _swapped(spelling))
     if swapped == spelling:
-        return False
+        return ""
     values = _written(texts)
     chosen, other = _spelled(values, spelling), _spelled(values, swapped)
-    return not other.wrong.any() and bool((other.moments != chosen.moments).any())
+    if other.wrong.any() or (other.moments == chosen.moments).all():
+        return ""
+    order = "day before month" if day_comes_first(spelling) else "month before day"
+    fits = _irregular(other.moments, frequency) == _irregular(chosen.moments, frequency)
+    return order + "; the other order fits as well (write 2024-01-31 to be sure)" * fits
 
 
 def day_comes_first(spelling: str) -> bool:
