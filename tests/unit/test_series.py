@@ -417,6 +417,7 @@ def shops(first: Any, second: Any, *names: Any, column: str = "shop") -> pa.Tabl
         shops(HUNDRED, HUNDRED + pd.Timedelta("100D"), 1, 2),
         shops(HUNDRED, HUNDRED + pd.Timedelta("50D"), 1, 2),
         shops(HUNDRED, HUNDRED + pd.Timedelta("12h"), 1.0, 2.0),
+        shops(HUNDRED, HUNDRED + pd.Timedelta("12h"), 1, 2).sort_by("date"),
     ],
 )
 def test_the_column_that_tells_series_apart_is_named(table: pa.Table) -> None:
@@ -457,7 +458,7 @@ def test_times_that_often_repeat_are_several_series_without_a_name() -> None:
         {"phase": ["a"] * 50 + ["b"] * 50},
         {"store": [3] * 100},
         {"item": list(range(100))},
-        {"customer": [i % 17 for i in range(100)]},
+        {"customer": [i * i % 17 for i in range(100)]},
     ],
 )
 def test_columns_beside_one_series_do_not_split_it(beside: dict[str, Any]) -> None:

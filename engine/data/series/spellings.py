@@ -66,7 +66,7 @@ class Spelled:
 
     moments: Moments
     """As written, without the offset from UTC; NaT for what is no date."""
-    offsets: Moments | None = None
+    offsets: NDArray[np.timedelta64] | None = None
     """``timedelta64`` to UTC, where all texts tell it."""
 
     @property
