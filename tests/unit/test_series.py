@@ -161,6 +161,7 @@ HALF_HOURS = pd.date_range("2023-01-20", periods=150, freq="30min")
         (QUARTERS[::2], [f"{day.year}-H{(day.month + 5) // 6}" for day in QUARTERS[::2]]),
         (WEEKS, list(WEEKS.strftime("%G-W%V"))),
         (WEEKS, list(WEEKS.strftime("W%V/%G"))),
+        (WEEKS, list(WEEKS.strftime("%G-%V"))),
         (WEEKS, [int(week) for week in WEEKS.strftime("%G%V")]),
         (DAYS, [int(day) for day in DAYS.strftime("%Y%m%d")]),
         (DAYS, [float(day) for day in DAYS.strftime("%Y%m%d")]),
@@ -204,6 +205,29 @@ def test_days_without_a_year_are_no_dates() -> None:
             pa.table({"time": ["3 Jan", "4 Jan", "5 Jan"], "y": [1, 2, 3]}),
             Roles("time", ("y",), ()),
         )
+
+
+def test_a_number_among_dates_that_is_none_is_named_with_its_row() -> None:
+    days = [int(day) for day in DAYS.strftime("%Y%m%d")]
+    days[40] = 20230230
+    with pytest.raises(DataError, match=r"'time' holds 20230230 in row 41, which is not a date"):
+        read(days, list(range(150)))
+
+
+def test_an_order_of_day_and_month_that_is_open_is_told() -> None:
+    days = [f"0{day}/02/2024" for day in range(1, 8)]
+    note = read(days, list(range(7))).notes[0]
+    assert "time is read with the month before day; the other order fits as well" in note
+    assert read(list(MONTHS.strftime("%d/%m/%Y")), list(range(120))).notes == (
+        "time is read with the day before month",
+    )
+
+
+def test_two_readings_in_neighbouring_hours_of_utc_are_no_days() -> None:
+    times = [day + pd.Timedelta(hours=hour) for day in DAYS[:20] for hour in (22, 23)]
+    table = pa.table({"t": in_zone(pd.DatetimeIndex(times, tz="UTC"), "UTC"), "y": [0.0] * 40})
+    with pytest.raises(DataError, match="steps of 1 hour, but jumps by 23 of them"):
+        read_series(table, find_roles(table))
 
 
 def test_numbers_that_were_learned_as_counts_stay_counts() -> None:
@@ -393,6 +417,7 @@ def shops(first: Any, second: Any, *names: Any, column: str = "shop") -> pa.Tabl
         shops(HUNDRED, HUNDRED + pd.Timedelta("100D"), 1, 2),
         shops(HUNDRED, HUNDRED + pd.Timedelta("50D"), 1, 2),
         shops(HUNDRED, HUNDRED + pd.Timedelta("12h"), 1.0, 2.0),
+        shops(HUNDRED, HUNDRED + pd.Timedelta("12h"), 1, 2).sort_by("date"),
     ],
 )
 def test_the_column_that_tells_series_apart_is_named(table: pa.Table) -> None:
@@ -433,7 +458,7 @@ def test_times_that_often_repeat_are_several_series_without_a_name() -> None:
         {"phase": ["a"] * 50 + ["b"] * 50},
         {"store": [3] * 100},
         {"item": list(range(100))},
-        {"customer": [i % 17 for i in range(100)]},
+        {"customer": [i * i % 17 for i in range(100)]},
     ],
 )
 def test_columns_beside_one_series_do_not_split_it(beside: dict[str, Any]) -> None:
@@ -466,6 +491,11 @@ def test_rows_without_a_target_at_the_ends_are_left_out_when_asked(order: int) -
 def test_the_future_is_no_missing_value_that_could_be_refused() -> None:
     table = pa.table({"time": HOURS[:5], "y": [1.0, 2.0, 3.0, None, None]})
     assert len(read_series(table, find_roles(table), "refuse", known_only=True)) == 3
+
+
+def test_texts_of_numbers_are_forecast_only_where_nothing_else_is() -> None:
+    table = pa.table({"time": HOURS[:3], "close": [1.0, 2.0, 3.0], "volume": ["66,422", "1", "2"]})
+    assert find_roles(table) == Roles("time", ("close",), ("volume",))
 
 
 def test_numbers_with_marks_of_thousands_are_numbers() -> None:

@@ -21,17 +21,19 @@ _EPOCH_UNITS: tuple[tuple[Unit, float], ...] = (
 """Whole numbers from this size on are taken as time since 1970 in that unit."""
 _DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _FIRST_YEAR, _LAST_YEAR = 1700, 2199
+_MOSTLY = 0.95
+"""Share of dates from which on the others are mistakes."""
 WEEKS = "%G%V"
 _SINCE = " since 1970"
 
 
 def find_number_spelling(numbers: Times) -> str:
-    """The spelling in which all numbers are dates; empty where they only count."""
-    if not len(numbers) or numbers.min() <= 0:
+    """The spelling in which nearly all numbers are dates; empty where they only count."""
+    if not len(numbers):
         return ""
-    digits = len(str(int(numbers.max())))
+    digits = len(str(int(np.median(numbers))))
     for spelling in (_DIGITS.get(digits, ""), WEEKS if digits == 6 else ""):
-        if spelling and not np.isnat(read_numbers(numbers, spelling)).any():
+        if spelling and 1 - np.isnat(read_numbers(numbers, spelling)).mean() >= _MOSTLY:
             return spelling
     smallest = int(numbers.min())
     return next((unit + _SINCE for unit, size in _EPOCH_UNITS if smallest >= size), "")

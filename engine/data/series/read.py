@@ -102,7 +102,9 @@ def read_series(
     if known_only:
         kept, unknown = _known(column.times, values, roles, kept)
         notes += unknown
-    times, values = column.times[kept], values[kept]
+    times = column.times
+    if len(kept) < len(times):
+        times, values = times[kept], values[kept]
     missing = _missing(values, roles.channels, kept, fill)
     times, values, ordering = _in_order(times, values, roles.time)
     if frequency is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from engine.data.series.channels import has_numbers
+from engine.data.series.channels import has_numbers, is_number
 from engine.data.series.time_parts import find_time_parts
 from engine.data.series.times import find_time_column
 from engine.errors import DataError
@@ -58,7 +58,8 @@ def find_roles(
         usual = [name for name in numeric if name.strip().lower() in _TARGET_NAMES]
         if not numeric:
             raise DataError("The data has no column of numbers to forecast.")
-        targets = [(usual or numeric)[-1]]
+        typed = [name for name in numeric if is_number(table[name].type)]
+        targets = [(usual or typed or numeric)[-1]]
     targets = tuple(dict.fromkeys(targets))
     seen = [name for name in inputs or numeric if name not in targets]
     return Roles(" ".join(parts) or time, targets, tuple(dict.fromkeys(seen)), parts)

@@ -24,12 +24,12 @@ Codes = NDArray[np.int64]
 _IDENTIFIER = re.compile(
     r"(unique|series|ts|item|store|shop|product|sku|article|sensor|station|symbol|ticker|asset"
     r"|country|city|region|location|site|customer|client|user|device|machine|meter|household"
-    r"|entity|account|branch|warehouse|depot|department|dept|brand|family|variable|indicator"
+    r"|entity|account|branch|warehouse|depot|department|dept|brand|family|variable"
     r"|building|turbine|vehicle|patient|subject|id|key)"
     r"([ _-]?(id|nr|no|num|number|code|name|key))?"
 )
 """Names of columns that tell series apart."""
-_FEW = 10
+_FEW = 3
 _SHARE = 0.05
 """More rows than this at times that were there before are no accident."""
 _LEAST_ROWS = 2
@@ -44,37 +44,58 @@ def refuse_several(table: pa.Table, roles: Roles, times: Times, rows: NDArray[np
     if not roles.time:
         return
     times = times[rows]
-    repeated = len(times) - len(np.unique(times))
+    repeated = _repeated(times)
     possible = _possible(table, roles)
     if 2 * repeated >= len(times) or (repeated > _FEW and repeated > _SHARE * len(times)):
         _refuse_repeated(table, roles, times, {n: _codes(table[n])[rows] for n in possible})
     back = np.diff(times) < 0
     mixed = bool(back.any() and not back.all())
     for name in possible:
-        named = _IDENTIFIER.fullmatch(name.strip().lower()) is not None
+        named = _is_named_for_series(name)
         if not named and not mixed:
             continue
         codes = _codes(table[name])[rows]
         if (named and _tells(table, name, codes, times)) or (mixed and _stands_by(codes, times)):
-            _refuse(table, (name,), roles)
+            _refuse(table, (name,))
 
 
 def repeated_rows(table: pa.Table, roles: Roles, times: Times) -> NDArray[np.bool_]:
     """The rows that repeat another one, time and values and all."""
-    if len(np.unique(times)) == len(times):
+    if not _repeated(times):
         return np.zeros(len(times), np.bool_)
     names = dict.fromkeys([*roles.channels, *_possible(table, roles)])
     columns = {str(i): _codes(table[name]) for i, name in enumerate(names)}
     return pd.DataFrame({"time": times} | columns).duplicated().to_numpy()
 
 
+def _is_named_for_series(name: str) -> bool:
+    return _IDENTIFIER.fullmatch(name.strip().lower()) is not None
+
+
+def _repeated(times: Times) -> int:
+    """Number of rows at times that other rows have too, but for one of each."""
+    in_order = times if (np.diff(times) > 0).all() else np.sort(times)
+    return int((np.diff(in_order) == 0).sum())
+
+
 def _tells(table: pa.Table, name: str, codes: Codes, times: Times) -> bool:
-    """Whether a column named for series tells some apart: texts, or numbers that rarely change."""
+    """Whether a column named for series tells some apart.
+
+    Numbers may as well be measured: they follow one another, or each has regular times.
+    """
     if not _is_teller(codes):
         return False
-    in_time = codes[np.argsort(times, kind="stable")]
-    blocks = np.count_nonzero(np.diff(in_time)) + 1 == len(np.unique(codes))
-    return bool(blocks) or not is_number(table[name].type)
+    if not is_number(table[name].type):
+        return True
+    order = np.argsort(times, kind="stable")
+    blocks = np.count_nonzero(np.diff(codes[order])) + 1 == len(np.unique(codes))
+    times, codes = times[order], codes[order]
+    return blocks or all(_is_regular(times[codes == code]) for code in np.unique(codes))
+
+
+def _is_regular(times: Times) -> bool:
+    steps = np.diff(times)
+    return len(steps) > 1 and bool((steps == steps[0]).all())
 
 
 def _possible(table: pa.Table, roles: Roles) -> list[str]:
@@ -130,7 +151,7 @@ def _refuse_repeated(
     for count in range(1, _TOGETHER + 1):
         for names in sorted(combinations(likely, count), key=lambda n: _rank(table, n, columns)):
             if _tell_apart([columns[name] for name in names], times):
-                _refuse(table, names, roles)
+                _refuse(table, names)
     raise DataError(
         f"The column {plain(roles.time, 60)!r} repeats each time about "
         f"{max(2, round(len(times) / len(np.unique(times))))} times: the data seems to hold "
@@ -148,12 +169,12 @@ def _tell_apart(codes: Sequence[Codes], times: Times) -> bool:
 
 
 def _rank(table: pa.Table, names: Sequence[str], columns: dict[str, Codes]) -> tuple[int, int, int]:
-    unnamed = sum(_IDENTIFIER.fullmatch(name.strip().lower()) is None for name in names)
+    unnamed = sum(not _is_named_for_series(name) for name in names)
     numbers = sum(is_number(table[name].type) for name in names)
     return unnamed, numbers, sum(len(np.unique(columns[name])) for name in names)
 
 
-def _refuse(table: pa.Table, names: Sequence[str], roles: Roles) -> NoReturn:
+def _refuse(table: pa.Table, names: Sequence[str]) -> NoReturn:
     told = " and ".join(repr(plain(name, 60)) for name in names)
     first = " and ".join(
         f"{plain(name, 60)} = {plain(str(table[name][0].as_py()), 40)}" for name in names

@@ -48,7 +48,8 @@ _QUARTER = (
 _MONTHS_OF_UNIT = {"Q": 3, "T": 3, "H": 6, "S": 6}
 _WEEK = (
     r"(?:(?P<year>\d{4})[-/. ]*(?:W|KW|CW|WK|WEEK)[- ]?(?P<week>\d{1,2})(?:-?(?P<day>[1-7]))?"
-    r"|(?:W|KW|CW|WK|WEEK)[- ]?(?P<week2>\d{1,2})[-/., ]*(?P<year2>\d{4}))"
+    r"|(?:W|KW|CW|WK|WEEK)[- ]?(?P<week2>\d{1,2})[-/., ]*(?P<year2>\d{4})"
+    r"|(?P<year3>\d{4})[-/. ](?P<week3>\d{1,2}))"
 )
 _OFFSET = re.compile(r"(?P<written>.*\d:\d\d.*?) ?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)")
 _NO_DATE = r"\s*\d{1,2}:\d{2}(:\d{2})?\s*|\D*"
@@ -65,7 +66,7 @@ class Spelled:
 
     moments: Moments
     """As written, without the offset from UTC; NaT for what is no date."""
-    offsets: Moments | None = None
+    offsets: NDArray[np.timedelta64] | None = None
     """``timedelta64`` to UTC, where all texts tell it."""
 
     @property
@@ -76,7 +77,13 @@ class Spelled:
 
 def spelled(texts: pd.Series, spelling: str) -> Spelled:
     """Read texts by a spelling."""
-    values = _written(texts)
+    return _spelled(_written(texts), spelling)
+
+
+def _spelled(values: pd.Series, spelling: str) -> Spelled:
+    """Read what :func:`_written` returned."""
+    if not len(values) or _OFFSET.fullmatch(values.iloc[0]) is None:
+        return Spelled(_read(values, spelling))
     parts = values.str.extract(f"^{_OFFSET.pattern}$")
     if parts["offset"].isna().any():
         return Spelled(_read(values, spelling))
@@ -103,15 +110,16 @@ def find_spelling(texts: pd.Series, frequency: Frequency | None = None, like: st
     Of several, the one with the most regular steps, those of ``frequency`` where it is known. Where
     nothing else decides, the order of day and month is that of ``like``, or month before day.
     """
-    some = _sample(texts)
-    full = [name for name in _candidates(some) if not spelled(some, name).wrong.any()]
-    full = [name for name in full if not spelled(texts, name).wrong.any()]
+    values = _written(texts)
+    some = values.drop_duplicates().iloc[:_LOOKED_AT]
+    full = [name for name in _candidates(some.iloc[0]) if not _spelled(some, name).wrong.any()]
+    full = [name for name in full if not _spelled(values, name).wrong.any()]
     if not full:
-        return min((MONTH_FIRST, DAY_FIRST), key=lambda name: _mixed_faults(texts, name))
+        return min((MONTH_FIRST, DAY_FIRST), key=lambda name: _mixed_faults(values, name))
     if len(full) == 1:
         return full[0]
     return min(full, key=lambda name: (
-        _irregular(spelled(texts, name).moments, frequency),
+        _irregular(_spelled(values, name).moments, frequency),
         bool(like) and day_comes_first(name) != day_comes_first(like),
     ))  # fmt: skip
 
@@ -124,13 +132,18 @@ def reads(texts: pd.Series) -> float:
     return float(1 - spelled(some, find_spelling(some)).wrong.mean())
 
 
-def rivals(texts: pd.Series, spelling: str) -> bool:
-    """Whether another order of day and month reads all texts, as other dates."""
+def order_of_day(texts: pd.Series, spelling: str, frequency: Frequency | None = None) -> str:
+    """The order of day and month in words, if the other order reads all texts as other dates."""
     swapped = {MONTH_FIRST: DAY_FIRST, DAY_FIRST: MONTH_FIRST}.get(spelling, _swapped(spelling))
     if swapped == spelling:
-        return False
-    chosen, other = spelled(texts, spelling), spelled(texts, swapped)
-    return not other.wrong.any() and bool((other.moments != chosen.moments).any())
+        return ""
+    values = _written(texts)
+    chosen, other = _spelled(values, spelling), _spelled(values, swapped)
+    if other.wrong.any() or (other.moments == chosen.moments).all():
+        return ""
+    order = "day before month" if day_comes_first(spelling) else "month before day"
+    fits = _irregular(other.moments, frequency) == _irregular(chosen.moments, frequency)
+    return order + "; the other order fits as well (write 2024-01-31 to be sure)" * fits
 
 
 def day_comes_first(spelling: str) -> bool:
@@ -145,19 +158,16 @@ def _swapped(spelling: str) -> str:
     return spelling.translate(str.maketrans("dm", "md")) if both else spelling
 
 
-def _sample(texts: pd.Series) -> pd.Series:
-    return texts.drop_duplicates().iloc[:_LOOKED_AT]
-
-
-def _candidates(some: pd.Series) -> Iterator[str]:
+def _candidates(first: str) -> Iterator[str]:
     """Spellings that read the first text."""
-    first = str(_written(some.iloc[:1]).iloc[0])
-    yield from (ISO, QUARTERS, WEEKS)
+    yield ISO
     written = _OFFSET.fullmatch(first)
     first = written["written"] if written else first
     clocks = _CLOCKS if ":" in first else ("",)
     days = _DAYS if ":" in first else (*_DAYS, *_MONTHS)
     yield from (day + clock for clock in clocks for day in days if _fits(first, day + clock))
+    # After months: 2010-05 is a week only where others are above 12.
+    yield from (QUARTERS, WEEKS)
 
 
 def _fits(text: str, spelling: str) -> bool:
@@ -170,7 +180,7 @@ def _fits(text: str, spelling: str) -> bool:
 
 def _mixed_faults(texts: pd.Series, spelling: str) -> tuple[int, int]:
     """Texts that are no dates, and steps back in time."""
-    moments = spelled(texts, spelling).moments
+    moments = _spelled(texts, spelling).moments
     known = moments[~np.isnat(moments)]
     back = int((np.diff(known) < np.timedelta64(0)).sum())
     return int(np.isnat(moments).sum()), min(back, len(known) - back)
@@ -231,8 +241,8 @@ def _quarters(values: pd.Series) -> Moments:
 def _weeks(values: pd.Series) -> Moments:
     """Mondays of ISO weeks, or the day that is given."""
     parts = values.str.extract(f"^(?i:{_WEEK})$")
-    years = _years(parts["year"].fillna(parts["year2"]))
-    weeks = parts["week"].fillna(parts["week2"]).to_numpy(np.float64)
+    years = _years(parts["year"].fillna(parts["year2"]).fillna(parts["year3"]))
+    weeks = parts["week"].fillna(parts["week2"]).fillna(parts["week3"]).to_numpy(np.float64)
     later = parts["day"].fillna("1").astype(int).to_numpy() - 1
     days: Moments = weeks_of(years, weeks) + later.astype("m8[D]")
     return days

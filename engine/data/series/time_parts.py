@@ -48,11 +48,11 @@ def find_time_parts(table: pa.Table, time: str, taken: Collection[str] = ()) -> 
     ``taken`` have another role.
     """
     free = [name for name in table.column_names if name not in taken]
-    if not time or not _repeats(table[time]):
+    known = _by_kind(free)
+    if not time or not (known or _clocks(table, free)) or not _repeats(table[time]):
         return ()
     if is_date_column(time, table[time]):
         return _on_a_date(table, time, free)
-    known = _by_kind(free)
     if time not in known.values():
         return ()
     for chain in _CHAINS:
@@ -110,13 +110,16 @@ def _first_of_chain(chain: Sequence[str], known: dict[str, str]) -> tuple[str, .
 
 def _on_a_date(table: pa.Table, date: str, free: Sequence[str]) -> tuple[str, ...]:
     """The date with a time of day or an hour beside it, if there is one."""
-    for name in free:
-        if name != date and _is_clock(name, table[name]):
-            return (date, name)
+    if clocks := _clocks(table, [name for name in free if name != date]):
+        return (date, clocks[0])
     known = _by_kind([name for name in free if name != date])
     names = _first_of_chain(_ON_A_DATE, known)
     valid = all(not np.isnat(_durations(table[name], name)).any() for name in names)
     return (date, *names) if names and valid else ()
+
+
+def _clocks(table: pa.Table, names: Sequence[str]) -> list[str]:
+    return [name for name in names if _is_clock(name, table[name])]
 
 
 def _is_clock(name: str, column: pa.ChunkedArray) -> bool:

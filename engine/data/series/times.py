@@ -143,7 +143,7 @@ def _has_date_numbers(name: str, column: pa.ChunkedArray) -> bool:
 def _whole_numbers(column: pa.Array) -> Times | None:
     """The values as int64, if all are whole numbers or texts of digits alone."""
     if pt.is_floating(column.type):
-        whole = pc.all(pc.equal(pc.floor(column), column)).as_py()
+        whole = pc.all(pc.and_(pc.is_finite(column), pc.equal(pc.floor(column), column))).as_py()
     elif _is_text(column.type):
         column = pc.utf8_trim_whitespace(column)
         whole = pc.all(pc.match_substring_regex(column, r"^\d{1,18}$")).as_py()
@@ -151,7 +151,7 @@ def _whole_numbers(column: pa.Array) -> Times | None:
         whole = pt.is_integer(column.type)
     if not whole:
         return None
-    numbers: Times = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    numbers: Times = column.cast(pa.int64(), safe=False).to_numpy(zero_copy_only=False)
     return numbers
 
 
@@ -179,10 +179,8 @@ def _from_texts(
     chosen = spelling if known else spellings.find_spelling(texts, frequency, spelling)
     read = spellings.spelled(texts, chosen)
     _check(name, read.moments, lambda row: repr(plain(texts.iloc[row], 60)))
-    notes: tuple[str, ...] = ()
-    if not known and spellings.rivals(texts, chosen):
-        order = "day before month" if spellings.day_comes_first(chosen) else "month before day"
-        notes = (f"{plain(name, 60)} is read with the {order}",)
+    order = "" if known else spellings.order_of_day(texts, chosen, frequency)
+    notes = (f"{plain(name, 60)} is read with the {order}",) if order else ()
     settled = _settled(_of_texts(read), frequency)
     return TimeColumn(settled.times, True, chosen, settled.zone, (*settled.notes, *notes))
 
@@ -217,7 +215,7 @@ def _days_of_midnights(utc: Times) -> Times:
     if len(hours) != 2 or hours[1] - hours[0] not in (HOUR, DAY - HOUR):
         return utc
     days: Times = np.rint(utc / DAY).astype(np.int64) * DAY
-    return days
+    return days if len(np.unique(days)) == len(np.unique(utc)) else utc
 
 
 def _settled(moments: _Moments, frequency: Frequency | None) -> TimeColumn:
