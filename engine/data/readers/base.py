@@ -23,6 +23,7 @@ import pyarrow.parquet
 from engine.data.on_disk import LARGE, WINDOW, mapped
 from engine.data.raw import Skip
 from engine.data.readers.conll import read_conll
+from engine.data.readers.spans import span_column
 from engine.data.readers.squad import is_squad, squad_table
 from engine.errors import DataError
 from engine.files import safe_json
@@ -247,6 +248,8 @@ def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
     try:
         column = pa.array(values)
     except (pa.ArrowException, OverflowError):
+        if (spans := span_column(values)) is not None:
+            return spans
         if any(isinstance(value, list | dict) for value in values):
             raise DataError(
                 f"{plain(path.name)}: the values of {plain(name, 60)!r} have different shapes."
