@@ -76,11 +76,14 @@ def decimal_mark_of(table: pa.Table) -> str:
 def class_names(table: pa.Table, column: str) -> list[str] | None:
     """Names of an integer label's classes, where ``datasets`` noted them in the schema.
 
-    Of a column with lists of labels, those of the items.
+    Of a column with lists of labels, those of the items: ``datasets`` notes such a list as a
+    ``Sequence``, a ``List`` or, in older files, a list with one item.
     """
     feature = _features(table).get(column, {})
     if isinstance(feature, dict) and "feature" in feature:
         feature = feature["feature"]
+    if isinstance(feature, list) and len(feature) == 1:
+        feature = feature[0]
     if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
         names = feature.get("names")
         return [str(name) for name in names] if isinstance(names, list) else None

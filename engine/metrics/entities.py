@@ -1,4 +1,4 @@
-"""Entities in tagged sentences, and how many were found, as conlleval and seqeval define it."""
+"""Scores of the entities found in tagged sentences, as conlleval and seqeval define them."""
 
 from __future__ import annotations
 
@@ -6,48 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-Entity = tuple[str, int, int]
-"""Type, first word, and the word after the last."""
-
-OUTSIDE = "O"
-_BEGINS, _ENDS, _INSIDE = "BSU", "ESL", "IM"
-_PREFIXES = frozenset(_BEGINS + _ENDS + _INSIDE)
-
-
-def has_prefixes(tags: Sequence[str]) -> bool:
-    """Return whether tags mark the start of entities, like ``B-person``; parts of speech do not."""
-    marked = [tag for tag in tags if tag != OUTSIDE]
-    return bool(marked) and all(tag[:1] in _PREFIXES and tag[1:2] == "-" for tag in marked)
-
-
-def entities_of(tags: Sequence[str], prefixes: bool = True) -> list[Entity]:
-    """The entities of a sentence, tolerant of sequences that the scheme does not allow.
-
-    An entity begins at B (S, U), after an end (E, S, L), after an untagged word, and wherever the
-    type changes; so ``I-x`` after ``O`` begins one too. Without ``prefixes``, neighbours with the
-    same tag make one.
-    """
-    found: list[Entity] = []
-    open_type, start, before = "", 0, OUTSIDE
-    for index, tag in enumerate([*tags, OUTSIDE]):
-        prefix, kind = _parts(tag, prefixes)
-        begins = prefix in _BEGINS or before in _ENDS or kind != open_type
-        if open_type and (not kind or begins):
-            found.append((open_type, start, index))
-        if kind and (begins or not open_type):
-            start = index
-        open_type, before = kind, prefix
-    return found
-
-
-def _parts(tag: str, prefixes: bool) -> tuple[str, str]:
-    """Return prefix and type; outside of entities they have no meaning."""
-    if tag == OUTSIDE:
-        return OUTSIDE, ""
-    if not prefixes:
-        return "I", tag
-    prefix, _, kind = tag.partition("-")
-    return prefix, kind or "_"
+from engine.text.tag_scheme import Entity
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.batches.source import Batch
-from engine.metrics.entities import Entity, Score, entities_of, entity_scores, has_prefixes
+from engine.metrics.entities import Score, entity_scores
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
 from engine.metrics.logits import logits_of
 from engine.reports.views import Cell, Table, Texts, View
+from engine.text.tag_scheme import OUTSIDE, Entity, scheme_of
 from engine.text.words import NOT_COUNTED, marked
 
 _SHOWN = 20
@@ -30,7 +31,7 @@ class TaggingEvaluator(Evaluator):
     def __init__(self, names: Sequence[str], sentences: Sentences) -> None:
         self._names = list(names)
         self._sentences = sentences
-        self._prefixes = has_prefixes(names)
+        self._scheme = scheme_of(names)
         self._losses: list[Tensor] = []
         self._counts: list[float] = []
         self._codes = Gathered()
@@ -66,11 +67,15 @@ class TaggingEvaluator(Evaluator):
                 strict=True,
             )
             for tags in tags_of(
-                codes, {"words": words_of, "row": row_of}, self._names, self._lengths(rows)
+                codes,
+                {"words": words_of, "row": row_of},
+                self._names,
+                self._lengths(rows),
+                self._scheme.outside,
             )
         ]
-        there = [entities_of(tags, self._prefixes) for tags in truth]
-        said = [entities_of(tags, self._prefixes) for tags in predicted]
+        there = [self._scheme.entities(tags) for tags in truth]
+        said = [self._scheme.entities(tags) for tags in predicted]
         overall, by_type = entity_scores(there, said)
         right = sum(
             given == wanted
@@ -92,14 +97,18 @@ class TaggingEvaluator(Evaluator):
 
 
 def tags_of(
-    codes: Tensor, targets: Mapping[str, Any], names: Sequence[str], lengths: Sequence[int]
+    codes: Tensor,
+    targets: Mapping[str, Any],
+    names: Sequence[str],
+    lengths: Sequence[int],
+    outside: str = OUTSIDE,
 ) -> list[list[str]]:
     """Return the tag of every word of some sentences, with ``lengths`` in words.
 
     ``codes`` are ``[windows, tokens]``; ``targets`` has the ``words`` that begin there, and the
-    ``row`` of each window. Words without a token of their own have the tag ``O``.
+    ``row`` of each window. Words without a token of their own have the tag ``outside``.
     """
-    result = [["O"] * length for length in lengths]
+    result = [[outside] * length for length in lengths]
     windows = zip(codes.tolist(), targets["words"].tolist(), targets["row"], strict=True)
     for window, words, row in windows:
         for code, word in zip(window, words, strict=True):

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
+from typing_extensions import override
 
 from engine.config.tasks.token_classification import TokenClassificationConfig
 from engine.data.load import load_texts
 from engine.data.raw import RawData, class_names
 from engine.data.splits import cut_splits
 from engine.errors import DataError
-from engine.metrics.entities import entities_of, has_prefixes
+from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
-from engine.text.columns import by_name, chosen, is_list
 from engine.text.lengths import windows_not_cut
 from engine.text.rows import SOME, without_faults
 from engine.text.summary import summary_of
+from engine.text.tag_scheme import TagScheme, scheme_of
+from engine.text.tagged_columns import TaggedColumns, tagged_columns
+from engine.text.tagged_rows import as_sentences
 from engine.text.words import sentences_of, words_of
-
-_TOKEN_NAMES = ("tokens", "words", "sentence", "text")
-_TAG_NAMES = ("ner_tags", "tags", "labels", "ner", "label")
+from engine.text.written_lists import with_lists
 
 
 class TokenClassificationFitted(TextFitted):
@@ -32,6 +34,11 @@ class TokenClassificationFitted(TextFitted):
     tokens: str
     tags: str
     names: list[str]
+
+    @property
+    def scheme(self) -> TagScheme:
+        """The way in which the tags mark entities."""
+        return scheme_of(self.names)
 
 
 class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
@@ -45,74 +52,140 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
 
     def load(self) -> RawData:
         """Sentences with as many tags as words, in three splits."""
+        section = self.section
         raw = load_texts(self.config.data)
-        tokens, tags = self._columns(raw.train)
-        raw = without_faults(raw, lambda table: _faults(table, tokens, tags))
-        return cut_splits(raw, self.config.data)
+        raw = as_sentences(raw, section.tokens, section.tags, section.sentence)
+        columns = self._columns(raw.train)
+        raw = without_faults(raw, lambda table: _faults(table, columns.tokens, columns.tags))
+        return cut_splits(raw.with_splits(raw.splits, *columns.notes), self.config.data)
 
     def fit(self, raw: RawData) -> TokenClassificationFitted:
         """Find the tags; train a tokenizer where the network is new."""
-        tokens, tags = self._columns(raw.train)
-        words, labels = sentences_of(raw.train, tokens, tags)
-        present = {tag for sentence in labels for tag in sentence}
-        names = class_names(raw.train, tags) or sorted(present, key=lambda tag: (tag != "O", tag))
-        if len(present) < 2:
-            raise DataError(f"The column {tags} has only one tag.", "Set task.tags.")
+        columns = self._columns(raw.train)
+        words, labels = sentences_of(raw.train, columns.tokens, columns.tags)
+        names = self._names(raw.train, columns.tags, labels)
         trained = self.learn_tokenizer([" ".join(sentence) for sentence in words])
         return TokenClassificationFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
-            tokens=tokens,
-            tags=tags,
-            names=list(names),
+            tokens=columns.tokens,
+            tags=columns.tags,
+            names=names,
         )
 
     def summarize(self, raw: RawData, fitted: TokenClassificationFitted) -> DataSummary:
         """Columns, entities of each type and lengths."""
-        words, labels = sentences_of(raw.train, fitted.tokens, fitted.tags)
-        prefixes = has_prefixes(fitted.names)
-        found = [entity for tags in labels for entity in entities_of(tags, prefixes)]
+        words, labels = self.sentences(raw.train, fitted)
+        found = [entity for tags in labels for entity in fitted.scheme.entities(tags)]
         some = words[:: len(words) // SOME + 1]
         facts = windows_not_cut(self.measured([" ".join(sentence) for sentence in some], fitted))
-        facts["words"] = f"{sum(map(len, words)):,}, of which {_inside(labels):.1%} are tagged"
+        inside = _inside(labels, fitted.scheme)
+        facts["words"] = f"{sum(map(len, words)):,}, of which {inside:.1%} are tagged"
         roles = {fitted.tokens: "words", fitted.tags: "tags"}
         classes = dict(Counter(kind for kind, _, _ in found))
-        return summary_of(self.config, raw, roles, facts, classes)
+        notes = [*fitted.scheme.doubts(fitted.names), *self._unknown_tags(raw, fitted)]
+        return summary_of(self.config, raw.with_splits(raw.splits, *notes), roles, facts, classes)
 
     def inputs(self, fitted: TokenClassificationFitted) -> tuple[str, ...]:
         """The words: a list, or a text that is split at blanks."""
         return (fitted.tokens,)
 
-    def _columns(self, table: pa.Table) -> tuple[str, str]:
-        """Words and tags: as chosen, by name, else the first and the last list of texts."""
-        lists = [name for name in table.column_names if is_list(table, name)]
-        section = self.section
-        others = table.select([name for name in lists if name != section.tokens])
-        tokens = section.tokens or by_name(table, _TOKEN_NAMES) or next(iter(lists), "")
-        tags = section.tags or by_name(others, _TAG_NAMES) or next(reversed(lists), "")
-        if not tokens or not tags or tokens == tags:
-            raise DataError(
-                "The columns with the words and with their tags cannot be detected.",
-                "Set task.tokens and task.tags.",
-            )
-        return chosen(table, tokens, "task.tokens"), chosen(table, tags, "task.tags")
+    @override
+    def from_file(
+        self, table: pa.Table, fitted: TokenClassificationFitted, folder: Path
+    ) -> pa.Table:
+        del folder
+        return with_lists(table, (fitted.tokens,))
+
+    def sentences(
+        self, table: pa.Table, fitted: TokenClassificationFitted
+    ) -> tuple[list[list[str]], list[list[str]]]:
+        """Words and tags of each row; rows without tags have ``O`` for every word."""
+        return sentences_of(table, fitted.tokens, fitted.tags, fitted.names)
+
+    def _columns(self, table: pa.Table) -> TaggedColumns:
+        return tagged_columns(table, self.section.tokens, self.section.tags)
+
+    def _names(self, table: pa.Table, column: str, labels: list[list[str]]) -> list[str]:
+        """The tags, in their own order or sorted, the one of words outside first."""
+        present = {tag for sentence in labels for tag in sentence}
+        if len(present) < 2:
+            raise DataError(f"The column {column} has only one tag.", "Set task.tags.")
+        names = class_names(table, column)
+        if names is not None:
+            return names
+        if self.section.tag_names or all(tag.isdecimal() for tag in present):
+            return _given_names(column, present, self.section.tag_names)
+        outside = scheme_of(sorted(present)).outside
+        return sorted(present, key=lambda tag: (tag != outside, tag))
+
+    def _unknown_tags(self, raw: RawData, fitted: TokenClassificationFitted) -> list[str]:
+        """Notes on tags in the other splits that no training row has."""
+        notes = []
+        known = set(fitted.names)
+        for split, table in raw.splits.items():
+            _, labels = self.sentences(table, fitted)
+            counts = Counter(tag for tags in labels for tag in tags if tag not in known)
+            if counts:
+                shown = ", ".join(plain(tag, 40) for tag, _ in counts.most_common(5))
+                notes.append(
+                    f"{counts.total():,} words of {split} have tags that no training row has, "
+                    f"and count as mistakes: {shown}"
+                )
+        return notes
+
+
+def _given_names(column: str, present: set[str], names: Sequence[str]) -> list[str]:
+    """The names that the user gave to tags that are numbers; raises :class:`DataError`."""
+    texts = [tag for tag in sorted(present) if not tag.isdecimal()]
+    if texts and not set(texts) <= set(names):
+        raise DataError(
+            f"The column {plain(column, 40)} holds tags that task.tag_names lacks, such as "
+            f"{plain(texts[0], 40)!r}.",
+            "Name all tags, or leave task.tag_names empty where tags are not numbers.",
+        )
+    needed = max((int(tag) for tag in present if tag.isdecimal()), default=-1) + 1
+    if len(names) < needed or len(set(names)) < len(names):
+        raise DataError(
+            f"The tags in the column {plain(column, 40)} are numbers from 0 to {needed - 1}, and "
+            "what they stand for is not in the file.",
+            f"Set task.tag_names to their {needed} different names in that order, such as O, "
+            "B-PER, I-PER.",
+        )
+    return list(names)
 
 
 def _faults(table: pa.Table, tokens: str, tags: str) -> list[str | None]:
-    def fault(words: Any, labels: Any) -> str | None:
-        counted = len(words_of(words))
-        if not counted or labels is None:
-            return "there are no words or no tags"
-        return None if counted == len(words_of(labels)) else "it has not as many tags as words"
-
     if tags not in table.column_names:
         return ["there are no tags"] * table.num_rows
+    names = class_names(table, tags)
     return [
-        fault(*pair)
+        _fault(*pair, names)
         for pair in zip(table[tokens].to_pylist(), table[tags].to_pylist(), strict=True)
     ]
 
 
-def _inside(labels: Sequence[Sequence[str]]) -> float:
+def _fault(words: Any, labels: Any, names: Sequence[str] | None) -> str | None:
+    counted = len(words_of(words))
+    if not counted or labels is None:
+        return "there are no words or no tags"
+    if counted != len(words_of(labels)):
+        return "it has not as many tags as words"
+    if _lacks_one(words) or _lacks_one(labels) or "" in words_of(labels):
+        return "a word or a tag is missing"
+    if names is not None and not all(_is_code(tag, len(names)) for tag in labels):
+        return "a tag is not one of the classes"
+    return None
+
+
+def _lacks_one(value: Any) -> bool:
+    return isinstance(value, list) and None in value
+
+
+def _is_code(tag: Any, count: int) -> bool:
+    return isinstance(tag, int) and 0 <= tag < count
+
+
+def _inside(labels: Sequence[Sequence[str]], scheme: TagScheme) -> float:
     count = sum(map(len, labels))
-    return sum(tag != "O" for tags in labels for tag in tags) / max(1, count)
+    return sum(tag != scheme.outside for tags in labels for tag in tags) / max(1, count)

@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from engine.batches.source import Batch, Source
 from engine.config.tasks.token_classification import TokenClassificationConfig
-from engine.metrics.entities import entities_of, has_prefixes
 from engine.metrics.evaluator import Evaluator
 from engine.metrics.logits import logits_of
 from engine.metrics.tagging import TaggingEvaluator, tags_of
@@ -26,7 +25,7 @@ from engine.text.cache import encoded
 from engine.text.padding import padded
 from engine.text.source import token_inputs
 from engine.text.windows import SentenceWindows, WindowSource
-from engine.text.words import NOT_COUNTED, marked, sentences_of
+from engine.text.words import NOT_COUNTED, marked
 
 
 class TokenClassification(TextTask[TokenClassificationFitted]):
@@ -45,7 +44,7 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
         report: Report,
     ) -> Source:
         """Tokens, the words that begin at each, and the number of their tags."""
-        words, labels = sentences_of(table, fitted.tokens, fitted.tags)
+        words, labels = self.pipeline.sentences(table, fitted)
         numbers = {name: code for code, name in enumerate(fitted.names)}
         # A tag that no training row has cannot be learned; it counts in the metrics all the same.
         codes = [[numbers.get(tag, NOT_COUNTED) for tag in sentence] for sentence in labels]
@@ -72,18 +71,16 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
 
     def evaluator(self, fitted: TokenClassificationFitted) -> Evaluator:
         """Entities, as seqeval counts them."""
-        return TaggingEvaluator(
-            fitted.names, lambda rows: sentences_of(rows, fitted.tokens, fitted.tags)
-        )
+        return TaggingEvaluator(fitted.names, lambda rows: self.pipeline.sentences(rows, fitted))
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: TokenClassificationFitted
     ) -> list[dict[str, Any]]:
         """Words, their tags, and the entities with the words where they begin and end."""
-        words, _ = sentences_of(batch.rows, fitted.tokens, fitted.tags)
+        words, _ = self.pipeline.sentences(batch.rows, fitted)
         codes = logits_of(network, batch.inputs).argmax(2)
-        tagged = tags_of(codes, batch.targets, fitted.names, [len(w) for w in words])
-        prefixes = has_prefixes(fitted.names)
+        scheme, lengths = fitted.scheme, [len(sentence) for sentence in words]
+        tagged = tags_of(codes, batch.targets, fitted.names, lengths, scheme.outside)
         return [
             {
                 "tokens": sentence,
@@ -95,7 +92,7 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
                         "start": start,
                         "end": end,
                     }
-                    for kind, start, end in entities_of(tags, prefixes)
+                    for kind, start, end in scheme.entities(tags)
                 ],
             }
             for sentence, tags in zip(words, tagged, strict=True)
@@ -105,12 +102,12 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
         self, rows: pa.Table, records: list[dict[str, Any]], fitted: TokenClassificationFitted
     ) -> list[dict[str, str]]:
         """Return sentences with the predicted entities in brackets, and with the true ones."""
-        words, labels = sentences_of(rows, fitted.tokens, fitted.tags)
-        prefixes = has_prefixes(fitted.names)
+        words, labels = self.pipeline.sentences(rows, fitted)
+        scheme = fitted.scheme
         return [
             {
-                "predicted": marked(sentence, entities_of(record["tags"], prefixes)),
-                "label": marked(sentence, entities_of(tags, prefixes)),
+                "predicted": marked(sentence, scheme.entities(record["tags"])),
+                "label": marked(sentence, scheme.entities(tags)),
             }
             for sentence, record, tags in zip(words, records, labels, strict=True)
         ]

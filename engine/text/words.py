@@ -14,7 +14,8 @@ from engine.data.raw import class_names
 NOT_COUNTED = -100
 """The target of tokens that have none, as torch's losses take it."""
 
-_WORD = re.compile(r"\w+(?:['’]\w+)?|[^\w\s]")
+WORD = re.compile(r"\w+(?:['’]\w+)?|[^\w\s]")
+"""A word of a text that was typed, or a mark of punctuation."""
 
 
 def words_of(value: Any, typed: bool = False) -> list[str]:
@@ -23,23 +24,32 @@ def words_of(value: Any, typed: bool = False) -> list[str]:
     What a person ``typed`` has its punctuation cut off as well, as data sets have it.
     """
     if isinstance(value, str):
-        return _WORD.findall(value) if typed else value.split()
+        return WORD.findall(value) if typed else value.split()
     return [str(word) for word in value or []]
 
 
 def sentences_of(
-    table: pa.Table, tokens: str, tags: str
+    table: pa.Table, tokens: str, tags: str, names: Sequence[str] = ()
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """Words and tags of each row; rows without tags have ``O`` for every word."""
+    """Words and tags of each row; rows without tags have ``O`` for every word.
+
+    Tags that are numbers get their names from the table, else from ``names``.
+    """
     typed = tags not in table.column_names
     words = [words_of(value, typed) for value in table[tokens].to_pylist()]
     if typed:
         return words, [["O"] * len(sentence) for sentence in words]
-    names = class_names(table, tags)
     labels = [words_of(value) for value in table[tags].to_pylist()]
-    if names is not None:
-        labels = [[names[int(code)] for code in sentence] for sentence in labels]
-    return words, labels
+    if (own := class_names(table, tags)) is not None:
+        return words, [[own[int(code)] for code in sentence] for sentence in labels]
+    return words, [[_named(tag, names) for tag in sentence] for sentence in labels]
+
+
+def _named(tag: str, names: Sequence[str]) -> str:
+    # Runs on numbers without names have the numbers themselves as names.
+    if not tag.isdecimal() or tag in names or int(tag) >= len(names):
+        return tag
+    return names[int(tag)]
 
 
 def first_tokens(word_ids: Sequence[int | None]) -> list[int]:

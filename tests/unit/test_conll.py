@@ -50,6 +50,15 @@ def test_a_line_without_a_tag_is_named() -> None:
         _columns("a\tO\nb\nc\tO\n")
 
 
+def test_a_word_with_a_blank_among_blanks_is_named() -> None:
+    with pytest.raises(DataError, match=r"x\.conll, row 2: 3 of 2 columns"):
+        _columns("a O\nNew York B-place\nc O\n")
+
+
+def test_one_tab_among_blanks_separates_no_columns() -> None:
+    assert _columns("# id\t7 of 9\na O\nb B-x\n")["column_2"] == [["O", "B-x"]]
+
+
 def test_a_file_of_plain_lines_is_refused() -> None:
     with pytest.raises(DataError, match="no tagged words"):
         _columns("one\n\ntwo\n")

@@ -28,6 +28,17 @@ class TokenClassificationConfig(TaskConfig):
 
     tokens: str = option("", "Column with lists of words; empty finds it", column=True)
     tags: str = option("", "Column with lists of tags; empty finds it", column=True)
+    sentence: str = option(
+        "",
+        "Column with the number of the sentence, in tables with one word a row; empty finds it",
+        column=True,
+        advanced=True,
+    )
+    tag_names: tuple[str, ...] = option(
+        (),
+        "Names of tags that are numbers, from 0 on, such as O, B-PER, I-PER",
+        advanced=True,
+    )
     max_length: int = option(
         256,
         "Maximum length of a window; longer sentences are split into overlapping windows",

@@ -20,8 +20,8 @@ Line = tuple[int, list[str]]
 def read_conll(path: Path, text: str) -> pa.Table:
     """One row a sentence: lists of texts ``tokens``, ``column_2``, ``column_3`` … by position.
 
-    Cells are separated by tabs, or by blanks in a file without tabs. Raises :class:`DataError`
-    that names the row of a line with too few cells.
+    Cells are separated by tabs where most lines have some, else by blanks. Raises
+    :class:`DataError` that names the row of a line with too few cells or too many.
     """
     sentences = list(_sentences(text))
     width = _usual_width(sentences)
@@ -33,10 +33,11 @@ def read_conll(path: Path, text: str) -> pa.Table:
     for sentence in sentences:
         lines = [line for line in sentence if not _is_comment(line, width)]
         for number, cells in lines:
-            if len(cells) < width:
+            if len(cells) != width:
                 raise DataError(
                     f"{plain(path.name)}, row {number}: {len(cells)} of {width} columns.",
-                    "Each line should have a word and its tags, separated by tabs or blanks.",
+                    "Each line should have a word and its tags, separated by tabs or blanks; a "
+                    "word with a blank in it needs tabs.",
                 )
         if lines:
             for index, column in enumerate(columns):
@@ -49,12 +50,14 @@ def read_conll(path: Path, text: str) -> pa.Table:
 
 
 def _sentences(text: str) -> Iterator[list[Line]]:
-    separator = "\t" if "\t" in text else None
+    lines = text.split("\n")
+    written = [line for line in lines if line.strip()]
+    separator = "\t" if 2 * sum("\t" in line for line in written) > len(written) else None
     sentence: list[Line] = []
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(lines, 1):
         if line.strip():
             cells = [cell.strip() for cell in line.strip("\r").split(separator)]
-            if cells[0] != _NEW_DOCUMENT:
+            if _NEW_DOCUMENT not in cells:
                 sentence.append((number, cells))
         elif sentence:
             yield sentence

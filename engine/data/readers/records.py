@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet
 
+from engine.data.readers.spans import span_column
 from engine.data.readers.turns import alike
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -52,6 +53,8 @@ def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
     try:
         column = _array(values)
     except (pa.ArrowException, OverflowError):
+        if (spans := span_column(values)) is not None:
+            return spans
         if any(isinstance(value, list | dict) for value in values):
             raise DataError(
                 f"{plain(path.name)}: the values of {plain(name, 60)!r} have different shapes."

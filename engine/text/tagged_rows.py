@@ -1,0 +1,45 @@
+"""Tagged sentences in the forms that people have them, brought to lists of words and tags."""
+
+from __future__ import annotations
+
+from engine.data.raw import RawData
+from engine.text.rows import without_faults
+from engine.text.spans import SpanColumns, span_columns
+from engine.text.tagged_columns import TAG_NAMES, TOKEN_NAMES
+from engine.text.word_rows import WordRows, word_rows
+from engine.text.written_lists import with_lists
+
+
+def as_sentences(raw: RawData, tokens: str, tags: str, sentence: str) -> RawData:
+    """Return one row a sentence, with notes on what was made of other forms.
+
+    ``tokens``, ``tags`` and ``sentence`` are the columns that the user chose, or empty. Other forms
+    are texts with spans, one word a row, and lists written as text. Raises
+    :class:`~engine.errors.DataError`.
+    """
+    names = tuple(filter(None, (tokens, tags))) or (*TOKEN_NAMES, *TAG_NAMES)
+    raw = raw.with_splits({split: with_lists(table, names) for split, table in raw.splits.items()})
+    if (spans := span_columns(raw.train, tokens, tags)) is not None:
+        return _from_spans(raw, spans)
+    if (rows := word_rows(raw.train, tokens, tags, sentence)) is not None:
+        return _from_words(raw, rows)
+    return raw
+
+
+def _from_spans(raw: RawData, columns: SpanColumns) -> RawData:
+    raw = without_faults(raw, columns.faults)
+    notes = [f"the spans in {columns.spans} are made tags of the words of {columns.text}"]
+    if cut := sum(map(columns.cut_words, raw.splits.values())):
+        notes.append(f"{cut:,} times an entity begins or ends inside a word, which is cut there")
+    splits = {split: columns.sentences(table) for split, table in raw.splits.items()}
+    return raw.with_splits(splits, *notes)
+
+
+def _from_words(raw: RawData, columns: WordRows) -> RawData:
+    splits = {split: columns.sentences(table) for split, table in raw.splits.items()}
+    before, after = (sum(table.num_rows for table in s.values()) for s in (raw.splits, splits))
+    return raw.with_splits(
+        splits,
+        f"{before:,} rows of one word each are {after:,} sentences by the column "
+        f"{columns.sentence}",
+    )

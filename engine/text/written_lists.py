@@ -1,0 +1,62 @@
+"""Lists that a table holds as text, as Python, JSON and numpy write them into a CSV."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+import pyarrow as pa
+
+from engine.files import safe_json
+from engine.text.columns import is_text
+
+_ARRAY = re.compile(r"\barray\((\[.*?\])(?:,\s*dtype=[\w.']+)?\)", re.DOTALL)
+_NUMPY_ITEM = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|-?\d+")
+
+
+def written_value(text: str) -> Any:
+    """Return the list or the object that ``text`` is the notation of, or ``None``."""
+    text = text.strip()
+    if (text[:1], text[-1:]) not in (("[", "]"), ("{", "}")):
+        return None
+    try:
+        return safe_json.loads(text)
+    except ValueError:
+        return _python(_ARRAY.sub(lambda found: _with_commas(found[1]), _with_commas(text)))
+
+
+def _python(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _with_commas(text: str) -> str:
+    """Return a list of numpy, which has blanks between its items, as Python writes it."""
+    inside = text[1:-1]
+    if text[0] != "[" or _NUMPY_ITEM.sub("", inside).strip():
+        return text
+    return f"[{', '.join(_NUMPY_ITEM.findall(inside))}]"
+
+
+def with_lists(table: pa.Table, names: tuple[str, ...]) -> pa.Table:
+    """Return the table with lists in the columns of ``names`` that hold lists written as text."""
+    for name in names:
+        if name not in table.column_names or not is_text(table, name):
+            continue
+        values = table[name].to_pylist()
+        lists = [value if value is None else _words(value) for value in values]
+        if any(lists) and all(isinstance(item, list) for item in lists if item is not None):
+            column = pa.array(lists, pa.list_(pa.string()))
+            table = table.set_column(table.column_names.index(name), name, column)
+    return table
+
+
+def _words(text: str) -> list[str] | str:
+    """Return the words in a written list; any other text as it is."""
+    value = written_value(text)
+    if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
+        return [str(item) for item in value]
+    return text
