@@ -276,9 +276,9 @@ def test_a_prompt_that_ends_in_a_blank_teaches_its_answer(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("value", [True, False, 0, 7, 0.5])
-def test_completions_that_are_no_texts_are_learned_as_texts(tmp_path: Path, value: Any) -> None:
+def test_completions_that_are_no_texts_are_learned_as_written(tmp_path: Path, value: Any) -> None:
     path = write_lines(tmp_path / "p.jsonl", one_sided({"prompt": "a", "completion": value}))
-    assert asked_and_learned(path, {"prompt": "a"})[1] == f"{value}{END}"
+    assert asked_and_learned(path, {"prompt": "a"})[1] == f"{json.dumps(value)}{END}"
 
 
 ASK, REPLY = {"role": "user", "content": "colour?"}, {"role": "assistant", "content": "green"}
