@@ -12,6 +12,8 @@ from engine.data.raw import RawData
 from engine.data.splits import cut_groups
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
+from engine.text.answer_columns import joined_answers
+from engine.text.answer_notes import placement_notes
 from engine.text.answers import answers_of, references_of
 from engine.text.columns import by_name, chosen
 from engine.text.lengths import windows_not_cut
@@ -38,9 +40,14 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
     def load(self) -> RawData:
         """Questions whose answer is in their context; a context stays in one split."""
         raw = load_data(self.config.data)
-        columns = self._columns(raw.train)
+        _, context, answers = columns = self._columns(raw.train)
+        start = self.section.answer_start
+        if start:
+            chosen(raw.train, start, "task.answer_start")
+        raw = joined_answers(raw, answers, start)
         raw = without_faults(raw, lambda table: _faults(table, *columns))
-        return cut_groups(raw, self.config.data, columns[1])
+        raw = raw.with_splits(raw.splits, *placement_notes(raw, context, answers))
+        return cut_groups(raw, self.config.data, context)
 
     def fit(self, raw: RawData) -> QuestionAnsweringFitted:
         """See whether answers can lack; train a tokenizer where the network is new."""
@@ -86,7 +93,7 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
 
 
 def _answers(table: pa.Table) -> str:
-    return by_name(table, ("answers", "answer")) or "answers"
+    return by_name(table, ("answers", "answer", "answer_text")) or "answers"
 
 
 def _faults(table: pa.Table, question: str, context: str, answers: str) -> Sequence[str | None]:

@@ -142,7 +142,7 @@ def _given_names(column: str, present: set[str], names: Sequence[str]) -> list[s
         raise DataError(
             f"The column {plain(column, 40)} holds tags that task.tag_names lacks, such as "
             f"{plain(texts[0], 40)!r}.",
-            "Name all tags, or leave task.tag_names empty where tags are no numbers.",
+            "Name all tags, or leave task.tag_names empty for tags that are texts.",
         )
     needed = max((int(tag) for tag in present if tag.isdecimal()), default=-1) + 1
     if len(names) < needed or len(set(names)) < len(names):
