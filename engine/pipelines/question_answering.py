@@ -12,7 +12,7 @@ from engine.data.raw import RawData
 from engine.data.splits import cut_groups
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
-from engine.text.answer_columns import joined_answers
+from engine.text.answer_columns import answer_columns, joined_answers
 from engine.text.answer_notes import placement_notes
 from engine.text.answers import answers_of, references_of
 from engine.text.columns import by_name, chosen
@@ -76,6 +76,7 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
         lacking = sum(not answers for answers in references)
         facts["without an answer"] = f"{lacking:,} of {len(references):,} questions"
         roles = {fitted.question: "question", fitted.context: "text", fitted.answers: "answer"}
+        roles |= answer_columns(raw.train, fitted.answers, self.section.answer_start).roles
         return summary_of(self.config, raw, roles, facts)
 
     def inputs(self, fitted: QuestionAnsweringFitted) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -23,6 +23,12 @@ class AnswerColumns:
     answers: str
     start: str | None
     impossible: str | None
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The columns beside the answers, and what each is used for."""
+        roles = {self.start: "position", self.impossible: "impossible"}
+        return {name: role for name, role in roles.items() if name is not None}
 
     def faults(self, table: pa.Table) -> list[str | None]:
         """Return for each row what is wrong with its mark of an impossible question."""
@@ -65,17 +71,19 @@ class AnswerColumns:
         return [(given_answers(value), mark) for value, mark in zip(values, marks, strict=True)]
 
 
+def answer_columns(table: pa.Table, answers: str, start: str) -> AnswerColumns:
+    """Return the columns beside ``answers``: that with positions as chosen, else by their names."""
+    return AnswerColumns(answers, start or by_name(table, _STARTS), by_name(table, _IMPOSSIBLE))
+
+
 def joined_answers(raw: RawData, answers: str, start: str) -> RawData:
     """Return the data with positions and marks of impossible questions in the column ``answers``.
 
     ``start`` is the column with positions that the user chose, or empty.
     """
-    own = _has_positions(raw.train.schema.field(answers).type)
-    columns = AnswerColumns(
-        answers,
-        start or by_name(raw.train, () if own else _STARTS),
-        by_name(raw.train, _IMPOSSIBLE),
-    )
+    columns = answer_columns(raw.train, answers, start)
+    if not start and _has_positions(raw.train.schema.field(answers).type):
+        columns = replace(columns, start=None)
     if columns.start is None and columns.impossible is None:
         return raw
     raw = without_faults(raw, columns.faults)

@@ -115,15 +115,16 @@ def test_a_mark_that_is_neither_true_nor_false_is_named(tmp_path: Path) -> None:
         read_file(_file(tmp_path, question), ReadOptions())
 
 
+MODEL = {"kind": "transformer", "hidden_size": 32, "vocab_size": 300, "num_hidden_layers": 1}
+WHOLE = {"validation_fraction": 0.0, "test_fraction": 0.0}
 TWICE = "Tilda wrote to Bo. The prize of that year went to Tilda because of a song."
 RIGHT = [("Tilda", 50)]
 
 
 def _load(path: Path, **task: Any) -> tuple[RawData, list[list[Answer]]]:
     """The data and the answers of the training rows, with their places."""
-    data = {"kind": "file", "path": str(path), "validation_fraction": 0.0, "test_fraction": 0.0}
-    model = {"kind": "transformer", "hidden_size": 32, "vocab_size": 300, "num_hidden_layers": 1}
-    config = {"task": {"kind": "question_answering", **task}, "data": data, "model": model}
+    data = {"kind": "file", "path": str(path)} | WHOLE
+    config = {"task": {"kind": "question_answering", **task}, "data": data, "model": MODEL}
     pipeline = QuestionAnsweringPipeline(RunConfig.parse(config))
     raw = pipeline.load()
     fitted = pipeline.fit(raw)
@@ -152,6 +153,22 @@ def test_positions_in_a_column_of_a_csv_are_used(tmp_path: Path) -> None:
     raw, references = _load(path)
     assert references == [RIGHT, [("Tilda", 0)], [("a song", 67)]]
     assert any("taken from the column answer_start" in note for note in raw.notes)
+
+
+def test_columns_beside_the_answers_are_shown_as_used(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        f"question,context,answer,answer_start,is_impossible\nWho won?,{TWICE},Tilda,50,false\n"
+    )
+    config = {"task": {"kind": "question_answering"}, "model": MODEL,
+              "data": {"kind": "file", "path": str(path)} | WHOLE}  # fmt: skip
+    pipeline = QuestionAnsweringPipeline(RunConfig.parse(config))
+    raw = pipeline.load()
+    columns = pipeline.summarize(raw, pipeline.fit(raw)).columns
+    assert {column.name: column.role for column in columns} == {
+        "question": "question", "context": "text", "answer": "answer",
+        "answer_start": "position", "is_impossible": "impossible",
+    }  # fmt: skip
 
 
 def test_the_user_can_name_the_column_of_positions(tmp_path: Path) -> None:
