@@ -18,6 +18,7 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
+from engine.text.columns import chosen
 from engine.text.lengths import windows_not_cut
 from engine.text.rows import SOME, without_faults
 from engine.text.summary import summary_of
@@ -130,7 +131,7 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
                 shown = ", ".join(plain(tag, 40) for tag, _ in counts.most_common(5))
                 notes.append(
                     f"{counts.total():,} words of {split} have tags that no training row has, "
-                    f"and count as mistakes: {shown}"
+                    f"and count as mistakes in the accuracy: {shown}"
                 )
         return notes
 
@@ -142,7 +143,7 @@ def _given_names(column: str, present: set[str], names: Sequence[str]) -> list[s
         raise DataError(
             f"The column {plain(column, 40)} holds tags that task.tag_names lacks, such as "
             f"{plain(texts[0], 40)!r}.",
-            "Name all tags, or leave task.tag_names empty where tags are not numbers.",
+            "Name all tags, or leave task.tag_names empty for tags that are texts.",
         )
     needed = max((int(tag) for tag in present if tag.isdecimal()), default=-1) + 1
     if len(names) < needed or len(set(names)) < len(names):
@@ -159,9 +160,10 @@ def _faults(table: pa.Table, tokens: str, tags: str) -> list[str | None]:
     if tags not in table.column_names:
         return ["there are no tags"] * table.num_rows
     names = class_names(table, tags)
+    words = table[chosen(table, tokens, "task.tokens")]
     return [
         _fault(*pair, names)
-        for pair in zip(table[tokens].to_pylist(), table[tags].to_pylist(), strict=True)
+        for pair in zip(words.to_pylist(), table[tags].to_pylist(), strict=True)
     ]
 
 

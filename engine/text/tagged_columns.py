@@ -19,6 +19,10 @@ from engine.text.words import words_of
 
 TOKEN_NAMES = ("tokens", "words", "sentence", "text")
 TAG_NAMES = ("ner_tags", "tags", "labels", "ner", "label")
+_REMEDY = (
+    "Set task.tokens and task.tags; where each line has a word and its tag, and an empty line ends "
+    "a sentence, set data.format to conll."
+)
 _BEFORE = re.compile(r"[-.]")
 _POSITION = re.compile(r"\d+(?:[-.]\d+)?")
 _MANY_MORE = 2
@@ -52,7 +56,7 @@ def tagged_columns(table: pa.Table, tokens: str, tags: str) -> TaggedColumns:
     if not found.tokens or not found.tags or found.tokens == found.tags:
         raise DataError(
             "The columns with the words and with their tags cannot be detected.",
-            "Set task.tokens and task.tags.",
+            _REMEDY,
         )
     chosen(table, found.tokens, "task.tokens")
     chosen(table, found.tags, "task.tags")
