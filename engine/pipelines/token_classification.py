@@ -25,7 +25,7 @@ from engine.text.summary import summary_of
 from engine.text.tag_scheme import TagScheme, scheme_of
 from engine.text.tagged_columns import TaggedColumns, tagged_columns
 from engine.text.tagged_rows import as_sentences
-from engine.text.words import sentences_of, words_of
+from engine.text.words import sentences_of, tags_in, words_of
 from engine.text.written_lists import with_lists
 
 
@@ -175,7 +175,8 @@ def _fault(words: Any, labels: Any, names: Sequence[str] | None) -> str | None:
         return "it has not as many tags as words"
     if _lacks_one(words) or _lacks_one(labels) or "" in words_of(labels):
         return "a word or a tag is missing"
-    if names is not None and not all(_is_code(tag, len(names)) for tag in labels):
+    codes = tags_in(labels)
+    if names is not None and not all(_is_code(tag, len(names)) for tag in codes):
         return "a tag is not one of the classes"
     return None
 
@@ -184,8 +185,8 @@ def _lacks_one(value: Any) -> bool:
     return isinstance(value, list) and None in value
 
 
-def _is_code(tag: Any, count: int) -> bool:
-    return isinstance(tag, int) and 0 <= tag < count
+def _is_code(tag: str, count: int) -> bool:
+    return tag.isdecimal() and int(tag) < count
 
 
 def _inside(labels: Sequence[Sequence[str]], scheme: TagScheme) -> float:

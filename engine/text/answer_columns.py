@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from engine.data.raw import RawData
 from engine.data.readers.squad import ANSWERS, truth_of
+from engine.files.sanitize import plain
 from engine.text.answers import Answer, given_answers
 from engine.text.columns import by_name
 from engine.text.rows import without_faults
@@ -34,7 +35,7 @@ class AnswerColumns:
         """Return for each row what is wrong with its mark of an impossible question."""
         if self.impossible not in table.column_names:
             return [None] * table.num_rows
-        reason = f"{self.impossible} is neither true nor false"
+        reason = f"{plain(self.impossible, 40)} is neither true nor false"
         marks = table[self.impossible].to_pylist()
         return [reason if truth_of(mark) is None else None for mark in marks]
 
@@ -87,24 +88,28 @@ def joined_answers(raw: RawData, answers: str, start: str) -> RawData:
     if columns.start is None and columns.impossible is None:
         return raw
     raw = without_faults(raw, columns.faults)
-    tables = [table for table in raw.splits.values() if answers in table.column_names]
-    counts = [columns.contradictions(table) for table in tables]
-    with_answers, without = (sum(count[side] for count in counts) for side in (0, 1))
-    notes = []
-    if columns.start is not None:
-        notes.append(f"the positions of the answers are taken from the column {columns.start}")
-    if with_answers:
-        notes.append(
-            f"{with_answers:,} questions have answers that are not used, as {columns.impossible} "
-            "is true"
-        )
-    if without:
-        notes.append(f"{without:,} questions have no answer, though {columns.impossible} is false")
     splits = {
         split: columns.joined(table) if answers in table.column_names else table
         for split, table in raw.splits.items()
     }
-    return raw.with_splits(splits, *notes)
+    return raw.with_splits(splits, *_notes(raw, columns))
+
+
+def _notes(raw: RawData, columns: AnswerColumns) -> list[str]:
+    tables = [table for table in raw.splits.values() if columns.answers in table.column_names]
+    counts = [columns.contradictions(table) for table in tables]
+    with_answers, without = (sum(count[side] for count in counts) for side in (0, 1))
+    start, mark = plain(columns.start, 40), plain(columns.impossible, 40)
+    notes = []
+    if columns.start is not None:
+        notes.append(f"the positions of the answers are taken from the column {start}")
+    if with_answers:
+        notes.append(
+            f"{with_answers:,} questions have answers that are not used, as {mark} is true"
+        )
+    if without:
+        notes.append(f"{without:,} questions have no answer, though {mark} is false")
+    return notes
 
 
 def _has_positions(kind: pa.DataType) -> bool:

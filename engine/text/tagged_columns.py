@@ -12,7 +12,7 @@ import pyarrow as pa
 from engine.data.raw import class_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.text.columns import by_name, chosen, is_list
+from engine.text.columns import by_name, chosen, is_list, is_text
 from engine.text.rows import some_of
 from engine.text.tag_scheme import scheme_of
 from engine.text.words import words_of
@@ -48,7 +48,8 @@ def tagged_columns(table: pa.Table, tokens: str, tags: str) -> TaggedColumns:
     """
     lists = [name for name in table.column_names if is_flat_list(table, name)]
     others = [name for name in lists if name != tokens]
-    named = by_name(table.select(others), TAG_NAMES)
+    texts = [name for name in table.column_names if is_text(table, name) and name != tokens]
+    named = by_name(table.select(others if lists else texts), TAG_NAMES)
     found = TaggedColumns(
         tokens or by_name(table, TOKEN_NAMES) or next(iter(lists), ""),
         tags or named or next(reversed(others), ""),

@@ -240,6 +240,24 @@ def test_lists_written_as_text_are_lists(tmp_path: Path, written: Any) -> None:
     assert read[TRAIN] == ([words for words, _ in ROWS], [tags for _, tags in ROWS])
 
 
+def test_words_and_tags_in_texts_are_found_by_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    lines = [f"{' '.join(words)},{' '.join(tags)}" for words, tags in ROWS]
+    path.write_text("\n".join(["sentence,tags", *lines]) + "\n")
+    assert _read(path)[0].classes == COUNTS
+
+
+def test_numbers_with_decimals_are_the_same_tags(tmp_path: Path) -> None:
+    rows = [
+        {"tokens": words, "ner_tags": [float(NAMES.index(tag)) for tag in tags]}
+        for words, tags in ROWS
+    ]
+    path = _jsonl(tmp_path / "a.jsonl", rows)
+    assert _read(path, tag_names=NAMES)[0].classes == COUNTS
+    with pytest.raises(DataError, match=r"numbers from 0 to 4"):
+        _read(path)
+
+
 def test_one_broken_list_written_as_text_does_not_unmake_the_others(tmp_path: Path) -> None:
     words, tags = [str(w) for w, _ in ROWS], [str(t) for _, t in ROWS]
     table = pa.table({"tokens": words, "tags": ["['O', ", *tags[1:]]})
