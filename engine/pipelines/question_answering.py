@@ -12,6 +12,8 @@ from engine.data.raw import RawData
 from engine.data.splits import cut_groups
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
+from engine.text.answer_columns import answer_columns, joined_answers
+from engine.text.answer_notes import placement_notes
 from engine.text.answers import answers_of, references_of
 from engine.text.columns import by_name, chosen
 from engine.text.lengths import windows_not_cut
@@ -38,9 +40,14 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
     def load(self) -> RawData:
         """Questions whose answer is in their context; a context stays in one split."""
         raw = load_texts(self.config.data)
-        columns = self._columns(raw.train)
+        _, context, answers = columns = self._columns(raw.train)
+        start = self.section.answer_start
+        if start:
+            chosen(raw.train, start, "task.answer_start")
+        raw = joined_answers(raw, answers, start)
         raw = without_faults(raw, lambda table: _faults(table, *columns))
-        return cut_groups(raw, self.config.data, columns[1])
+        raw = raw.with_splits(raw.splits, *placement_notes(raw, context, answers))
+        return cut_groups(raw, self.config.data, context)
 
     def fit(self, raw: RawData) -> QuestionAnsweringFitted:
         """See whether answers can lack; train a tokenizer where the network is new."""
@@ -69,6 +76,7 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
         lacking = sum(not answers for answers in references)
         facts["without an answer"] = f"{lacking:,} of {len(references):,} questions"
         roles = {fitted.question: "question", fitted.context: "text", fitted.answers: "answer"}
+        roles |= answer_columns(raw.train, fitted.answers, self.section.answer_start).roles
         return summary_of(self.config, raw, roles, facts)
 
     def inputs(self, fitted: QuestionAnsweringFitted) -> tuple[str, ...]:
@@ -86,7 +94,7 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
 
 
 def _answers(table: pa.Table) -> str:
-    return by_name(table, ("answers", "answer")) or "answers"
+    return by_name(table, ("answers", "answer", "answer_text")) or "answers"
 
 
 def _faults(table: pa.Table, question: str, context: str, answers: str) -> Sequence[str | None]:

@@ -18,13 +18,14 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
+from engine.text.columns import chosen
 from engine.text.lengths import windows_not_cut
 from engine.text.rows import SOME, without_faults
 from engine.text.summary import summary_of
 from engine.text.tag_scheme import TagScheme, scheme_of
 from engine.text.tagged_columns import TaggedColumns, tagged_columns
 from engine.text.tagged_rows import as_sentences
-from engine.text.words import sentences_of, words_of
+from engine.text.words import sentences_of, tags_in, words_of
 from engine.text.written_lists import with_lists
 
 
@@ -130,7 +131,7 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
                 shown = ", ".join(plain(tag, 40) for tag, _ in counts.most_common(5))
                 notes.append(
                     f"{counts.total():,} words of {split} have tags that no training row has, "
-                    f"and count as mistakes: {shown}"
+                    f"and count as mistakes in the accuracy: {shown}"
                 )
         return notes
 
@@ -142,7 +143,7 @@ def _given_names(column: str, present: set[str], names: Sequence[str]) -> list[s
         raise DataError(
             f"The column {plain(column, 40)} holds tags that task.tag_names lacks, such as "
             f"{plain(texts[0], 40)!r}.",
-            "Name all tags, or leave task.tag_names empty where tags are not numbers.",
+            "Name all tags, or leave task.tag_names empty for tags that are texts.",
         )
     needed = max((int(tag) for tag in present if tag.isdecimal()), default=-1) + 1
     if len(names) < needed or len(set(names)) < len(names):
@@ -159,9 +160,10 @@ def _faults(table: pa.Table, tokens: str, tags: str) -> list[str | None]:
     if tags not in table.column_names:
         return ["there are no tags"] * table.num_rows
     names = class_names(table, tags)
+    words = table[chosen(table, tokens, "task.tokens")]
     return [
         _fault(*pair, names)
-        for pair in zip(table[tokens].to_pylist(), table[tags].to_pylist(), strict=True)
+        for pair in zip(words.to_pylist(), table[tags].to_pylist(), strict=True)
     ]
 
 
@@ -173,7 +175,8 @@ def _fault(words: Any, labels: Any, names: Sequence[str] | None) -> str | None:
         return "it has not as many tags as words"
     if _lacks_one(words) or _lacks_one(labels) or "" in words_of(labels):
         return "a word or a tag is missing"
-    if names is not None and not all(_is_code(tag, len(names)) for tag in labels):
+    codes = tags_in(labels)
+    if names is not None and not all(_is_code(tag, len(names)) for tag in codes):
         return "a tag is not one of the classes"
     return None
 
@@ -182,8 +185,8 @@ def _lacks_one(value: Any) -> bool:
     return isinstance(value, list) and None in value
 
 
-def _is_code(tag: Any, count: int) -> bool:
-    return isinstance(tag, int) and 0 <= tag < count
+def _is_code(tag: str, count: int) -> bool:
+    return tag.isdecimal() and int(tag) < count
 
 
 def _inside(labels: Sequence[Sequence[str]], scheme: TagScheme) -> float:

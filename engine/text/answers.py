@@ -2,45 +2,152 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from engine.text.written_lists import written_value
+
 Answer = tuple[str, int]
 """Its text and the character of the context where it begins."""
+
+NO_POSITION = -1
+_TEXTS = ("text", "answer", "answer_text")
+_STARTS = ("answer_start", "start")
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """An answer in its context, and what was done to find it."""
+
+    answer: Answer
+    moved: int = 0
+    """Characters from its given position to the one taken."""
+    guessed: bool = False
+    """Whether it has no position and stands at several."""
 
 
 def answers_of(value: Any, context: str) -> list[Answer] | None:
     """The answers in a cell; none for a question without an answer.
 
-    ``value`` is ``{"text": [...], "answer_start": [...]}`` as on the hub, a list of such pairs, or
-    plain text. An answer that is not at its given position is searched for. ``None`` if no answer
-    can be found in the context.
+    ``value`` is ``{"text": [...], "answer_start": [...]}`` as on the hub, a list of such pairs, the
+    same written as text, or plain text. An answer that is not at its given position is searched
+    for. ``None`` if no answer can be found in the context.
     """
-    given = _pairs(value)
-    found = [_placed(text, start, context) for text, start in given]
-    placed = [answer for answer in found if answer is not None]
-    return None if given and not placed else placed
+    placed = placements_of(value, context)
+    found = [one.answer for one in placed if one is not None]
+    return None if placed and not found else found
 
 
-def _pairs(value: Any) -> list[Answer]:
-    if value is None or value == "":
-        return []
+def placements_of(value: Any, context: str) -> list[Placement | None]:
+    """Return the place of each answer in a cell; ``None`` for one that is not in the context."""
+    return [_placed(text, start, context) for text, start in given_answers(value)]
+
+
+def given_answers(value: Any) -> list[Answer]:
+    """Return the answers in a cell as they are given, those without a position at −1."""
     if isinstance(value, str):
-        return [(value, -1)]
+        written = written_value(value)
+        known = (isinstance(written, dict) and _key(written, _TEXTS)) or _are_answers(written)
+        return given_answers(written) if known else [(value, NO_POSITION)] if value else []
+    if isinstance(value, Sequence):
+        return [pair for item in value for pair in given_answers(item)]
+    if not isinstance(value, dict):
+        return [] if _is_missing(value) else [(_text(value), NO_POSITION)]
+    name = _key(value, _TEXTS)
+    if not name:
+        return [("", NO_POSITION)]  # an answer in an unknown form, found nowhere
+    texts, starts = (_listed(value.get(key)) for key in (name, _key(value, _STARTS)))
+    starts += [None] * (len(texts) - len(starts))
+    return [
+        (_text(text), _start(start))
+        for text, start in zip(texts, starts, strict=False)
+        if not _is_missing(text)
+    ]
+
+
+def _key(value: dict[str, Any], names: Sequence[str]) -> str:
+    return next((name for name in names if name in value), "")
+
+
+def _are_answers(value: Any) -> bool:
+    """Return whether a list written as text is one of answers, not an answer in brackets."""
+    return isinstance(value, list) and all(
+        isinstance(item, str) or (isinstance(item, dict) and _key(item, _TEXTS)) for item in value
+    )
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, str) and isinstance(written := written_value(value), list):
+        value = written
     if isinstance(value, list):
-        return [pair for item in value for pair in _pairs(item)]
-    texts, starts = value.get("text") or [], value.get("answer_start")
-    texts = [texts] if isinstance(texts, str) else texts
-    starts = [starts] if isinstance(starts, int) else starts or [-1] * len(texts)
-    return [(text, int(start)) for text, start in zip(texts, starts, strict=False) if text]
+        return list(value)
+    return [] if value is None else [value]
 
 
-def _placed(text: str, start: int, context: str) -> Answer | None:
-    if start >= 0 and context[start : start + len(text)] == text:
-        return text, start
-    found = context.find(text.strip())
-    return (text.strip(), found) if found >= 0 and text.strip() else None
+def _is_missing(value: Any) -> bool:
+    return value is None or value == "" or value != value
+
+
+def _text(value: Any) -> str:
+    """Return an answer as text; tables hold those that are all numbers as numbers."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _start(value: Any) -> int:
+    """Return a position, or −1 for anything else."""
+    try:
+        return max(int(float(value)), NO_POSITION)
+    except (TypeError, ValueError, OverflowError):
+        return NO_POSITION
+
+
+def _placed(text: str, start: int, context: str) -> Placement | None:
+    """Return the answer at its position, else at the nearest place in the context."""
+    bare = text.strip()
+    if not bare:
+        return None
+    if start >= 0 and context.startswith(text, start):
+        return Placement((text, start))
+    places = _places(bare, context)
+    if not places:
+        return None
+    if start < 0:
+        whole = [place for place in places if _is_whole(context, place, len(bare))] or places
+        return Placement((bare, whole[0]), guessed=len(whole) > 1)
+    counted = [place for place in places if start in _other_units(context, place)]
+    place = min(counted or places, key=lambda place: abs(place - start))
+    return Placement((bare, place), moved=abs(place - start))
+
+
+def _places(text: str, context: str) -> list[int]:
+    places = []
+    place = context.find(text)
+    while place >= 0:
+        places.append(place)
+        place = context.find(text, place + 1)
+    return places
+
+
+def _is_whole(context: str, place: int, length: int) -> bool:
+    """Return whether no word is cut at either end."""
+    around = context[max(0, place - 1) : place], context[place + length : place + length + 1]
+    return not any(character.isalnum() for character in around)
+
+
+def _other_units(context: str, place: int) -> tuple[int, ...]:
+    """Return a position as programs count it that count bytes or UTF-16 units."""
+    before = context[:place]
+    if before.isascii():
+        return ()
+    return (
+        len(before.encode("utf-8", "surrogatepass")),
+        len(before.encode("utf-16-le", "surrogatepass")) // 2,
+    )
 
 
 def references_of(table: pa.Table, context: str, answers: str) -> list[list[Answer]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.text.columns import by_name, is_list, is_text
+from engine.text.columns import by_name, chosen, is_list, is_text
 from engine.text.tag_scheme import OUTSIDE
 from engine.text.tagged_columns import TAG_NAMES, TOKEN_NAMES, is_flat_list
 from engine.text.words import WORD
@@ -51,7 +51,7 @@ class SpanColumns:
         return pa.table({name: pa.array(column, lists) for name, column in columns.items()})
 
     def _rows(self, table: pa.Table) -> list[tuple[str, list[Span]]]:
-        texts = [text or "" for text in table[self.text].to_pylist()]
+        texts = [text or "" for text in table[chosen(table, self.text, "task.tokens")].to_pylist()]
         if self.spans not in table.column_names:
             return [(text, []) for text in texts]
         cells = table[self.spans].to_pylist()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.files.sanitize import plain
+
 Entity = tuple[str, int, int]
 """Type, first word, and the word after the last."""
 
@@ -83,11 +85,14 @@ class TagScheme:
         letters = {parts[0] for tag in tags if self.marks and (parts := self.marks.parts(tag))}
         strays = [tag for tag in tags if self.marks and not self.marks.parts(tag)]
         if self.outside != OUTSIDE:
-            notes.append(f"the tag {self.outside!r} is taken for words outside of entities")
-        if strays:
             notes.append(
-                f"the tags {', '.join(strays[:5])} mark no position, unlike the others; each is "
-                "counted as a type of entity"
+                f"the tag {plain(self.outside, 40)!r} is taken for words outside of entities"
+            )
+        if strays:
+            shown = ", ".join(plain(tag, 40) for tag in strays[:5])
+            notes.append(
+                f"the tags {shown} mark no position, unlike the others; each is counted as a type "
+                "of entity"
             )
         if self.outside in names and not letters & set(_BEGINS):
             notes.append("no tag marks the beginning of an entity: neighbours of a type are one")

@@ -12,13 +12,17 @@ import pyarrow as pa
 from engine.data.raw import class_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.text.columns import by_name, chosen, is_list
+from engine.text.columns import by_name, chosen, is_list, is_text
 from engine.text.rows import some_of
 from engine.text.tag_scheme import scheme_of
 from engine.text.words import words_of
 
 TOKEN_NAMES = ("tokens", "words", "sentence", "text")
 TAG_NAMES = ("ner_tags", "tags", "labels", "ner", "label")
+_REMEDY = (
+    "Set task.tokens and task.tags; where each line has a word and its tag, and an empty line ends "
+    "a sentence, set data.format to conll."
+)
 _BEFORE = re.compile(r"[-.]")
 _POSITION = re.compile(r"\d+(?:[-.]\d+)?")
 _MANY_MORE = 2
@@ -44,7 +48,8 @@ def tagged_columns(table: pa.Table, tokens: str, tags: str) -> TaggedColumns:
     """
     lists = [name for name in table.column_names if is_flat_list(table, name)]
     others = [name for name in lists if name != tokens]
-    named = by_name(table.select(others), TAG_NAMES)
+    texts = [name for name in table.column_names if is_text(table, name) and name != tokens]
+    named = by_name(table.select(others if lists else texts), TAG_NAMES)
     found = TaggedColumns(
         tokens or by_name(table, TOKEN_NAMES) or next(iter(lists), ""),
         tags or named or next(reversed(others), ""),
@@ -52,7 +57,7 @@ def tagged_columns(table: pa.Table, tokens: str, tags: str) -> TaggedColumns:
     if not found.tokens or not found.tags or found.tokens == found.tags:
         raise DataError(
             "The columns with the words and with their tags cannot be detected.",
-            "Set task.tokens and task.tags.",
+            _REMEDY,
         )
     chosen(table, found.tokens, "task.tokens")
     chosen(table, found.tags, "task.tags")

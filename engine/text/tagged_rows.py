@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.data.raw import RawData
+from engine.files.sanitize import plain
 from engine.text.rows import without_faults
 from engine.text.spans import SpanColumns, span_columns
 from engine.text.tagged_columns import TAG_NAMES, TOKEN_NAMES
@@ -28,7 +29,10 @@ def as_sentences(raw: RawData, tokens: str, tags: str, sentence: str) -> RawData
 
 def _from_spans(raw: RawData, columns: SpanColumns) -> RawData:
     raw = without_faults(raw, columns.faults)
-    notes = [f"the spans in {columns.spans} are made tags of the words of {columns.text}"]
+    notes = [
+        f"the spans in {plain(columns.spans, 40)} are made tags of the words of "
+        f"{plain(columns.text, 40)}"
+    ]
     if cut := sum(map(columns.cut_words, raw.splits.values())):
         notes.append(f"{cut:,} times an entity begins or ends inside a word, which is cut there")
     splits = {split: columns.sentences(table) for split, table in raw.splits.items()}
@@ -41,5 +45,5 @@ def _from_words(raw: RawData, columns: WordRows) -> RawData:
     return raw.with_splits(
         splits,
         f"{before:,} rows of one word each are {after:,} sentences by the column "
-        f"{columns.sentence}",
+        f"{plain(columns.sentence, 40)}",
     )

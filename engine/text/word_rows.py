@@ -33,7 +33,8 @@ class WordRows:
 
         An empty number repeats the one above, as where only a sentence's first word has it.
         """
-        columns = [name for name in (self.word, self.tag) if name in table.column_names]
+        word = chosen(table, self.word, "task.tokens")
+        columns = [name for name in (word, self.tag) if name in table.column_names]
         numbers = _filled(table[chosen(table, self.sentence, "task.sentence")].to_pylist())
         borders = [len(list(run)) for _, run in groupby(numbers)]
         offsets = pa.array([0, *accumulate(borders)], pa.int32())
@@ -60,7 +61,8 @@ def word_rows(table: pa.Table, tokens: str, tags: str, sentence: str) -> WordRow
     if number is None:
         raise DataError(
             "Each row holds one word, and no column tells the sentences apart.",
-            "Set task.sentence to the column with the number of the sentence.",
+            "Set task.sentence to the column with the number of the sentence; where empty lines "
+            "end sentences, set data.format to conll.",
         )
     return WordRows(word, tag, chosen(table, number, "task.sentence"))
 

@@ -28,6 +28,13 @@ def words_of(value: Any, typed: bool = False) -> list[str]:
     return [str(word) for word in value or []]
 
 
+def tags_in(value: Any) -> list[str]:
+    """The tags of a sentence, as :func:`words_of`; whole numbers have no decimals."""
+    if isinstance(value, list):
+        value = [int(tag) if isinstance(tag, float) and tag.is_integer() else tag for tag in value]
+    return words_of(value)
+
+
 def sentences_of(
     table: pa.Table, tokens: str, tags: str, names: Sequence[str] = ()
 ) -> tuple[list[list[str]], list[list[str]]]:
@@ -39,7 +46,7 @@ def sentences_of(
     words = [words_of(value, typed) for value in table[tokens].to_pylist()]
     if typed:
         return words, [["O"] * len(sentence) for sentence in words]
-    labels = [words_of(value) for value in table[tags].to_pylist()]
+    labels = [tags_in(value) for value in table[tags].to_pylist()]
     if (own := class_names(table, tags)) is not None:
         return words, [[own[int(code)] for code in sentence] for sentence in labels]
     return words, [[_named(tag, names) for tag in sentence] for sentence in labels]

@@ -15,6 +15,10 @@ _ARRAY = re.compile(r"\barray\((\[.*?\])(?:,\s*dtype=[\w.']+)?\)", re.DOTALL)
 _NUMPY_ITEM = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|-?\d+")
 
 
+_FIRST = 100
+"""Texts that show whether a column may hold lists."""
+
+
 def written_value(text: str) -> Any:
     """Return the list or the object that ``text`` is the notation of, or ``None``."""
     text = text.strip()
@@ -42,21 +46,31 @@ def _with_commas(text: str) -> str:
 
 
 def with_lists(table: pa.Table, names: tuple[str, ...]) -> pa.Table:
-    """Return the table with lists in the columns of ``names`` that hold lists written as text."""
+    """Return the table with lists in the columns of ``names`` that hold lists written as text.
+
+    A text that is none among lists becomes a missing value.
+    """
     for name in names:
         if name not in table.column_names or not is_text(table, name):
             continue
-        values = table[name].to_pylist()
-        lists = [value if value is None else _words(value) for value in values]
-        if any(lists) and all(isinstance(item, list) for item in lists if item is not None):
+        lists = _lists(table[name].to_pylist())
+        if lists is not None:
             column = pa.array(lists, pa.list_(pa.string()))
             table = table.set_column(table.column_names.index(name), name, column)
     return table
 
 
-def _words(text: str) -> list[str] | str:
-    """Return the words in a written list; any other text as it is."""
+def _lists(values: list[str | None]) -> list[list[str] | None] | None:
+    """Return the lists that most of the texts are the notation of; others are missing."""
+    texts = [text for text in values if text]
+    if not any(map(_words, texts[:_FIRST])):
+        return None
+    lists = [_words(text) if text else None for text in values]
+    return lists if 2 * sum(map(bool, lists)) > len(texts) else None
+
+
+def _words(text: str) -> list[str] | None:
     value = written_value(text)
     if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
         return [str(item) for item in value]
-    return text
+    return None

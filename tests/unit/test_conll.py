@@ -59,6 +59,17 @@ def test_one_tab_among_blanks_separates_no_columns() -> None:
     assert _columns("# id\t7 of 9\na O\nb B-x\n")["column_2"] == [["O", "B-x"]]
 
 
+def test_a_comment_with_as_many_cells_as_a_word_is_none() -> None:
+    columns = _columns("# id 4cfb domain=en\nEU _ _ B-org\n# _ _ O\nleft _ _ O\n")
+    assert columns["tokens"] == [["EU", "#", "left"]]
+    assert columns["column_4"] == [["B-org", "O", "O"]]
+
+
+def test_a_header_is_no_word() -> None:
+    assert _columns("Token\tLabel\nEU\tB-org\n")["tokens"] == [["EU"]]
+    assert _columns("word tag\n\nEU B-org\n")["tokens"] == [["EU"]]
+
+
 def test_a_file_of_plain_lines_is_refused() -> None:
     with pytest.raises(DataError, match="no tagged words"):
         _columns("one\n\ntwo\n")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.config.run_config import RunConfig
+from engine.data.raw import RawData
 from engine.data.readers.base import read_file
 from engine.data.readers.reading import ReadOptions
 from engine.data.readers.squad import is_squad
 from engine.errors import DataError
 from engine.metrics.squad import answer_f1, exact_match, normalized
+from engine.pipelines.question_answering import QuestionAnsweringPipeline
+from engine.text.answers import Answer, references_of
 
 
 @pytest.mark.parametrize(
@@ -83,3 +88,149 @@ def test_a_question_without_text_is_named(tmp_path: Path) -> None:
 def test_other_json_is_not_taken_for_squad() -> None:
     assert not is_squad({"data": [{"text": "a"}]})
     assert not is_squad([1])
+
+
+def test_marks_written_as_text_and_answers_of_nothing_are_understood(tmp_path: Path) -> None:
+    answer = {"text": "1990", "answer_start": 25}
+    questions = [
+        {"id": "1", "question": "When?", "is_impossible": "false", "answers": [answer]},
+        {"id": "2", "question": "Why?", "is_impossible": "true", "answers": [answer]},
+        {"id": "3", "question": "Where?", "answers": [None]},
+        {"id": "4", "question": "When?", "answers": [{"text": "1990"}]},
+        {"id": "5", "question": None, "answers": None},
+    ]
+    table = read_file(_file(tmp_path, *questions), ReadOptions()).table
+    assert [cell["text"] for cell in table["answers"].to_pylist()] == [
+        ["1990"],
+        [],
+        [],
+        ["1990"],
+        [],
+    ]
+    assert table["question"].to_pylist()[-1] is None
+
+
+def test_a_mark_that_is_neither_true_nor_false_is_named(tmp_path: Path) -> None:
+    question = {"id": "1", "question": "When?", "is_impossible": "maybe", "answers": []}
+    with pytest.raises(DataError, match=r"article 1: is_impossible 'maybe'"):
+        read_file(_file(tmp_path, question), ReadOptions())
+
+
+MODEL = {"kind": "transformer", "hidden_size": 32, "vocab_size": 300, "num_hidden_layers": 1}
+WHOLE = {"validation_fraction": 0.0, "test_fraction": 0.0}
+TWICE = "Tilda wrote to Bo. The prize of that year went to Tilda because of a song."
+RIGHT = [("Tilda", 50)]
+
+
+def _load(path: Path, **task: Any) -> tuple[RawData, list[list[Answer]]]:
+    """The data and the answers of the training rows, with their places."""
+    data = {"kind": "file", "path": str(path)} | WHOLE
+    config = {"task": {"kind": "question_answering", **task}, "data": data, "model": MODEL}
+    pipeline = QuestionAnsweringPipeline(RunConfig.parse(config))
+    raw = pipeline.load()
+    fitted = pipeline.fit(raw)
+    return raw, references_of(raw.train, fitted.context, fitted.answers)
+
+
+@pytest.mark.parametrize("off", [-1, 0, 1])
+def test_positions_that_are_off_by_one_lead_to_the_nearest_place(tmp_path: Path, off: int) -> None:
+    answers = [{"text": "Tilda", "answer_start": 50 + off}]
+    qas = [{"id": "1", "question": "Who won?", "answers": answers}]
+    content = {"data": [{"title": "a", "paragraphs": [{"context": TWICE, "qas": qas}]}]}
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps(content))
+    raw, references = _load(path)
+    assert references == [RIGHT]
+    moved = [note for note in raw.notes if note.startswith("1 answers are not at their position")]
+    assert bool(moved) == bool(off)
+
+
+def test_positions_in_a_column_of_a_csv_are_used(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "question,context,answer,answer_start\n"
+        f"Who won?,{TWICE},Tilda,50\nWho wrote?,{TWICE},Tilda,0\nWhat?,{TWICE},a song,\n"
+    )
+    raw, references = _load(path)
+    assert references == [RIGHT, [("Tilda", 0)], [("a song", 67)]]
+    assert any("taken from the column answer_start" in note for note in raw.notes)
+
+
+def test_columns_beside_the_answers_are_shown_as_used(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        f"question,context,answer,answer_start,is_impossible\nWho won?,{TWICE},Tilda,50,false\n"
+    )
+    config = {"task": {"kind": "question_answering"}, "model": MODEL,
+              "data": {"kind": "file", "path": str(path)} | WHOLE}  # fmt: skip
+    pipeline = QuestionAnsweringPipeline(RunConfig.parse(config))
+    raw = pipeline.load()
+    columns = pipeline.summarize(raw, pipeline.fit(raw)).columns
+    assert {column.name: column.role for column in columns} == {
+        "question": "question", "context": "text", "answer": "answer",
+        "answer_start": "position", "is_impossible": "impossible",
+    }  # fmt: skip
+
+
+def test_the_user_can_name_the_column_of_positions(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"question,context,answer,offset\nWho won?,{TWICE},Tilda,50\n")
+    assert _load(path, answer_start="offset")[1] == [RIGHT]
+    with pytest.raises(DataError, match=r"task\.answer_start: there is no column 'begin'"):
+        _load(path, answer_start="begin")
+
+
+def test_an_answer_without_a_position_that_stands_twice_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"question,context,answer\nWho won?,{TWICE},Tilda\nWhat?,{TWICE},song\n")
+    raw, _ = _load(path)
+    assert any(note.startswith("1 answers without a position stand") for note in raw.notes)
+
+
+@pytest.mark.parametrize("true", ["true", "True", "1"])
+def test_a_column_that_marks_impossible_questions_is_used(tmp_path: Path, true: str) -> None:
+    false = {"true": "false", "True": "False", "1": "0"}[true]
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "question,context,answer,answer_start,is_impossible\n"
+        f"Who won?,{TWICE},Tilda,50,{false}\n"
+        f"Who lost?,{TWICE},Tilda,50,{true}\n"
+        f"Who sang?,{TWICE},,,{true}\n"
+        f"Who knows?,{TWICE},,,{false}\n"
+    )
+    raw, references = _load(path)
+    assert references == [RIGHT, [], [], []]
+    assert any(note.startswith("1 questions have answers that are not used") for note in raw.notes)
+    assert any(note.startswith("1 questions have no answer, though") for note in raw.notes)
+
+
+def test_impossible_questions_in_flat_json_have_no_answer(tmp_path: Path) -> None:
+    answers = {"text": ["Tilda"], "answer_start": [50]}
+    rows = [
+        {"question": "Who?", "context": TWICE, "answers": answers, "is_impossible": False},
+        {"question": "Why?", "context": TWICE, "answers": answers, "is_impossible": True},
+        {"question": "Who?", "context": TWICE, "answers": {"text": [None], "answer_start": [None]}},
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert _load(path)[1] == [RIGHT, [], []]
+
+
+def test_a_doubtful_mark_leaves_its_row_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "question,context,answer,is_impossible\n"
+        f"Who won?,{TWICE},a song,no\nWho lost?,{TWICE},a song,perhaps\n"
+    )
+    raw, references = _load(path)
+    assert references == [[("a song", 67)]]
+    assert [(skip.reason, skip.count) for skip in raw.skips] == [
+        ("is_impossible is neither true nor false", 1)
+    ]
+
+
+def test_answers_written_as_objects_in_a_csv_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    cell = "{'text': array(['Tilda'], dtype=object), 'answer_start': array([50], dtype=int32)}"
+    path.write_text(f'question,context,answers\nWho won?,{TWICE},"{cell}"\n')
+    assert _load(path)[1] == [RIGHT]

@@ -18,6 +18,7 @@ from engine.data.raw import TEST, TRAIN
 from engine.errors import DataError
 from engine.pipelines.token_classification import TokenClassificationPipeline
 from engine.reports.data_summary import DataSummary
+from engine.text.tag_scheme import scheme_of
 from engine.text.tagged_columns import tagged_columns
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
@@ -199,7 +200,10 @@ def test_tags_unknown_to_training_are_told(tmp_path: Path) -> None:
     path = _conll(tmp_path / "a.conll", "{word} {tag}")
     test = _conll(tmp_path / "test.conll", "{word} {tag}", [(["Acme", "x"], ["B-ORG", "O"])])
     summary, _, _ = _read(path, test)
-    note = "1 words of test have tags that no training row has, and count as mistakes: B-ORG"
+    note = (
+        "1 words of test have tags that no training row has, and count as mistakes in the "
+        "accuracy: B-ORG"
+    )
     assert note in summary.notes
 
 
@@ -234,6 +238,33 @@ def test_lists_written_as_text_are_lists(tmp_path: Path, written: Any) -> None:
     pq.write_table(table, tmp_path / "a.parquet")
     _, read, _ = _read(tmp_path / "a.parquet")
     assert read[TRAIN] == ([words for words, _ in ROWS], [tags for _, tags in ROWS])
+
+
+def test_words_and_tags_in_texts_are_found_by_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    lines = [f"{' '.join(words)},{' '.join(tags)}" for words, tags in ROWS]
+    path.write_text("\n".join(["sentence,tags", *lines]) + "\n")
+    assert _read(path)[0].classes == COUNTS
+
+
+def test_numbers_with_decimals_are_the_same_tags(tmp_path: Path) -> None:
+    rows = [
+        {"tokens": words, "ner_tags": [float(NAMES.index(tag)) for tag in tags]}
+        for words, tags in ROWS
+    ]
+    path = _jsonl(tmp_path / "a.jsonl", rows)
+    assert _read(path, tag_names=NAMES)[0].classes == COUNTS
+    with pytest.raises(DataError, match=r"numbers from 0 to 4"):
+        _read(path)
+
+
+def test_one_broken_list_written_as_text_does_not_unmake_the_others(tmp_path: Path) -> None:
+    words, tags = [str(w) for w, _ in ROWS], [str(t) for _, t in ROWS]
+    table = pa.table({"tokens": words, "tags": ["['O', ", *tags[1:]]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    summary, read, _ = _read(tmp_path / "a.parquet")
+    assert read[TRAIN][1] == [t for _, t in ROWS[1:]]
+    assert [skip["count"] for skip in summary.skips] == [1]
 
 
 def _with_spans(words: list[str], tags: list[str]) -> tuple[str, list[list[Any]]]:
@@ -277,6 +308,24 @@ def test_lists_beside_spans_are_taken_as_before(tmp_path: Path) -> None:
     rows = [{"text": "Ada met", "tokens": ["Ada", "met"], "ner_tags": ["B-PER", "O"],
              "entities": [span]}] * 3  # fmt: skip
     assert _read(_jsonl(tmp_path / "a.jsonl", rows))[0].classes == {"PER": 3}
+
+
+def test_a_conll_file_with_another_suffix_is_answered_with_its_format(tmp_path: Path) -> None:
+    path = _conll(tmp_path / "train.txt", "{word} {tag}")
+    with pytest.raises(DataError, match=r"data\.format to conll"):
+        _read(path)
+
+
+def test_a_test_split_in_another_scheme_has_the_same_entities(tmp_path: Path) -> None:
+    """Tags as IOB1 and as IOBES have them, by the rules of seqeval."""
+    first = [(["Bo", "Eva", "left"], ["I-PER", "B-PER", "O"])] * 3
+    ends = [(["Bo", "Eva", "left"], ["S-PER", "S-PER", "O"])] * 3
+    _, read, names = _read(
+        _conll(tmp_path / "a.conll", "{word} {tag}", first),
+        _conll(tmp_path / "test.conll", "{word} {tag}", ends),
+    )
+    entities = [[scheme_of(names).entities(tags) for tags in part[1]] for part in read.values()]
+    assert entities[0] == entities[1] == [[("PER", 0, 1), ("PER", 1, 2)]] * 3
 
 
 def test_a_summary_without_doubts_has_no_notes(tmp_path: Path) -> None:

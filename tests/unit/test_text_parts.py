@@ -165,6 +165,18 @@ def test_entities_are_marked_in_their_sentence() -> None:
         [{"text": "Rome", "answer_start": 8}],
         {"text": "Rome", "answer_start": 8},
         "Rome",
+        ["Rome"],
+        [{"text": "Rome"}],
+        {"text": ["Rome", None], "answer_start": [8, None]},
+        {"text": ["Rome"], "answer_start": [None]},
+        {"text": ["Rome"], "answer_start": []},
+        {"text": "Rome", "answer_start": "8"},
+        {"text": "Rome", "answer_start": 8.0},
+        {"answer": "Rome", "start": 8},
+        "{'text': ['Rome'], 'answer_start': [8]}",
+        '{"text": ["Rome"], "answer_start": [8]}',
+        "{'text': array(['Rome'], dtype=object), 'answer_start': array([8], dtype=int32)}",
+        "['Rome']",
     ],
 )
 def test_answers_are_read_in_every_form_and_found_where_they_stand(value: object) -> None:
@@ -174,6 +186,49 @@ def test_answers_are_read_in_every_form_and_found_where_they_stand(value: object
 def test_an_answer_that_is_not_in_the_text_is_a_fault_and_none_at_all_is_not() -> None:
     assert answers_of("Paris", "She saw Rome.") is None
     assert answers_of({"text": [], "answer_start": []}, "She saw Rome.") == []
+    for nothing in (None, "", [None], [], {"text": [None], "answer_start": [None]}, "[]"):
+        assert answers_of(nothing, "She saw Rome.") == []
+    assert answers_of({"span": "Rome"}, "She saw Rome.") is None
+
+
+TWICE = "Tilda met Bo. The prize went to Tilda in 1990, not to Tildas."
+
+
+@pytest.mark.parametrize("start", [29, 30, 31, 32, 33, 34, 40])
+def test_of_several_places_the_nearest_to_the_given_position_is_taken(start: int) -> None:
+    assert answers_of({"text": ["Tilda"], "answer_start": [start]}, TWICE) == [("Tilda", 32)]
+
+
+@given(st.text("ab ", min_size=1, max_size=40), st.integers(0, 39), st.integers(-3, 3))
+def test_an_answer_moves_no_further_than_to_its_nearest_place(
+    context: str, start: int, off: int
+) -> None:
+    text = context[start : start + 3].strip()
+    if not text:
+        return
+    true = context.index(text, start)
+    given_start = max(0, true + off)
+    ((_, place),) = answers_of({"text": text, "answer_start": given_start}, context) or []
+    assert context.startswith(text, place)
+    nearest = min(abs(n - given_start) for n in range(len(context)) if context.startswith(text, n))
+    assert abs(place - given_start) == nearest
+
+
+def test_positions_in_bytes_and_in_units_of_utf_16_are_understood() -> None:
+    context = "Ana é, ü, ß, ö, ä. Ana 😀 Ana, then Ana."
+    place = context.index("Ana", 22)
+    for start in (len(context[:place].encode()), len(context[:place].encode("utf-16-le")) // 2):
+        assert answers_of({"text": "Ana", "answer_start": start}, context) == [("Ana", place)]
+
+
+def test_answers_without_a_position_do_not_begin_inside_a_word() -> None:
+    assert answers_of("art", "A party of art lovers.") == [("art", 11)]
+    assert answers_of("art", "A party.") == [("art", 3)]
+
+
+def test_answers_that_are_numbers_or_in_brackets_are_texts() -> None:
+    assert answers_of(1990, "In 1990.") == answers_of(1990.0, "In 1990.") == [("1990", 3)]
+    assert answers_of("[3]", "See [3].") == [("[3]", 4)]
 
 
 def test_of_too_many_texts_some_are_taken_from_everywhere() -> None:

@@ -35,6 +35,12 @@ class QuestionAnsweringConfig(TaskConfig):
     answers: str = option(
         "", "Column with the answers and their start positions; empty takes answers", column=True
     )
+    answer_start: str = option(
+        "",
+        "Column with the start positions, where the answers are plain text; empty finds it",
+        column=True,
+        advanced=True,
+    )
     max_length: int = option(
         384,
         "Maximum length of a question with a window of its context",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +12,11 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 
 _NEW_DOCUMENT = "-DOCSTART-"
+_WORD_NAMES = frozenset(("token", "tokens", "word", "words", "form"))
+_TAG_NAMES = frozenset((
+    "tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "entity", "bio", "iob", "pos",
+))  # fmt: skip
+"""Names of columns in a first line that is a header."""
 
 Line = tuple[int, list[str]]
 """A line's number, from 1, and its cells."""
@@ -24,14 +29,17 @@ def read_conll(path: Path, text: str) -> pa.Table:
     :class:`DataError` that names the row of a line with too few cells or too many.
     """
     sentences = list(_sentences(text))
+    if sentences and _is_header(sentences[0][0]):
+        sentences = [part for part in (sentences[0][1:], *sentences[1:]) if part]
     width = _usual_width(sentences)
     if width < 2:
         raise DataError(
             f"{plain(path.name)} holds no tagged words:", "a line should have a word and its tag."
         )
+    tags = {cells[-1] for one in sentences for _, cells in one if not cells[0].startswith("#")}
     columns: list[list[list[str]]] = [[] for _ in range(width)]
     for sentence in sentences:
-        lines = [line for line in sentence if not _is_comment(line, width)]
+        lines = [line for line in sentence if not _is_comment(line, width, tags)]
         for number, cells in lines:
             if len(cells) != width:
                 raise DataError(
@@ -66,12 +74,18 @@ def _sentences(text: str) -> Iterator[list[Line]]:
         yield sentence
 
 
+def _is_header(line: Line) -> bool:
+    cells = [cell.lower() for cell in line[1]]
+    return bool(_WORD_NAMES & set(cells)) and bool(_TAG_NAMES & set(cells))
+
+
 def _usual_width(sentences: list[list[Line]]) -> int:
     counts = Counter(len(cells) for sentence in sentences for _, cells in sentence)
     return counts.most_common(1)[0][0] if counts else 0
 
 
-def _is_comment(line: Line, width: int) -> bool:
+def _is_comment(line: Line, width: int, tags: Set[str]) -> bool:
     """A line about the sentence, as CoNLL-U has them; ``#`` with a tag is a word like others."""
     cells = line[1]
-    return cells[0].startswith("#") and len(cells) != width
+    about = cells[0] == "#" and cells[-1] not in tags
+    return cells[0].startswith("#") and (len(cells) != width or about)

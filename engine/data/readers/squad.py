@@ -12,6 +12,8 @@ from engine.files.sanitize import plain
 
 ANSWERS = pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(pa.int64()))])
 """The type in which ``datasets`` keeps answers; empty lists where a question has none."""
+_TRUE = frozenset(("true", "1", "1.0", "yes"))
+_FALSE = frozenset(("false", "0", "0.0", "no", ""))
 
 
 def is_squad(content: Any) -> bool:
@@ -32,7 +34,7 @@ def squad_table(path: Path, content: Any) -> pa.Table:
             title = str(article.get("title", ""))
             for paragraph in article["paragraphs"]:
                 rows += [_row(title, paragraph["context"], entry) for entry in paragraph["qas"]]
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(
                 f"{plain(path.name)}, article {number}: {plain(error)} is missing or misplaced.",
                 "A paragraph should have context and qas, a question question, id and answers.",
@@ -41,15 +43,35 @@ def squad_table(path: Path, content: Any) -> pa.Table:
     return pa.Table.from_pylist(rows, pa.schema([*kinds, ("answers", ANSWERS)]))
 
 
-def _row(title: str, context: str, entry: dict[str, Any]) -> dict[str, Any]:
-    answers = [] if entry.get("is_impossible") else entry.get("answers", [])
+def truth_of(value: Any) -> bool | None:
+    """Return a mark as true or false, as JSON and tables have it; ``None`` for anything else."""
+    written = str(value).strip().lower()
+    if value is None or value != value or written in _FALSE:
+        return False
+    return True if written in _TRUE else None
+
+
+def _row(title: str, context: Any, entry: dict[str, Any]) -> dict[str, Any]:
+    impossible = truth_of(entry.get("is_impossible"))
+    if impossible is None:
+        raise TypeError(f"is_impossible {entry['is_impossible']!r}")
+    answers = [] if impossible else [one for one in entry.get("answers") or [] if one is not None]
     return {
         "id": str(entry.get("id", "")),
         "title": title,
-        "context": str(context),
-        "question": str(entry["question"]),
+        "context": _text(context),
+        "question": _text(entry["question"]),
         "answers": {
-            "text": [str(answer["text"]) for answer in answers],
-            "answer_start": [int(answer["answer_start"]) for answer in answers],
+            "text": [_text(answer["text"]) for answer in answers],
+            "answer_start": [_start(answer.get("answer_start")) for answer in answers],
         },
     }
+
+
+def _text(value: Any) -> str | None:
+    """Return what is missing as missing, not as the text ``None``."""
+    return None if value is None else str(value)
+
+
+def _start(value: Any) -> int | None:
+    return None if value is None else int(value)

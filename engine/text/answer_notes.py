@@ -1,0 +1,55 @@
+"""Notes for the user on answers that were searched for, marked impossible, or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from engine.data.raw import RawData
+from engine.text.answers import placements_of
+
+
+@dataclass
+class _Tally:
+    """The answers that are not where, or what, the data says."""
+
+    moved: list[int] = field(default_factory=list)
+    first: str = ""
+    guessed: int = 0
+    lost: int = 0
+
+    def add(self, value: object, context: str, place: str) -> None:
+        for one in placements_of(value, context):
+            if one is None:
+                self.lost += 1
+            elif one.moved:
+                self.first = self.first or place
+                self.moved.append(one.moved)
+            self.guessed += one is not None and one.guessed
+
+    def notes(self) -> Iterable[str]:
+        if self.moved:
+            yield (
+                f"{len(self.moved):,} answers are not at their position; the nearest place in "
+                f"their text is taken, at most {max(self.moved):,} characters away (the first is "
+                f"{self.first})"
+            )
+        if self.guessed:
+            yield (
+                f"{self.guessed:,} answers without a position stand several times in their text; "
+                "the first place is taken"
+            )
+        if self.lost:
+            yield f"{self.lost:,} answers beside others are not in their text and are left out"
+
+
+def placement_notes(raw: RawData, context: str, answers: str) -> list[str]:
+    """Return notes on the answers of all splits whose place in the context was searched for."""
+    tally = _Tally()
+    for split, table in raw.splits.items():
+        if answers not in table.column_names:
+            continue
+        cells = zip(table[answers].to_pylist(), table[context].to_pylist(), strict=True)
+        for row, (value, text) in enumerate(cells, 1):
+            tally.add(value, text, f"{split} row {row}")
+    return list(tally.notes())
