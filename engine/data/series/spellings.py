@@ -65,7 +65,7 @@ class Spelled:
     """Texts read as dates."""
 
     moments: Moments
-    """As written, without the offset from UTC; NaT for what is no date."""
+    """Times without their offset from UTC; NaT for texts that are not dates."""
     offsets: NDArray[np.timedelta64] | None = None
     """``timedelta64`` to UTC, where all texts tell it."""
 
