@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from engine.config.tasks.text_classification import TextClassificationConfig
 from engine.data.load import load_texts
-from engine.data.raw import TRAIN, RawData, class_names
+from engine.data.raw import RawData, class_names
 from engine.data.splits import cut_splits
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -16,8 +16,15 @@ from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
 from engine.text import columns
 from engine.text.columns import is_list
-from engine.text.labels import classes_of, labels_of, names_in, too_many
-from engine.text.rows import blank, joined_texts, some_of, texts_in, without_faults
+from engine.text.labels import classes_of, labels_of, too_many
+from engine.text.rows import (
+    blank,
+    joined_texts,
+    some_of,
+    texts_in,
+    without_faults,
+    without_strangers,
+)
 from engine.text.summary import summary_of
 
 
@@ -44,8 +51,7 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
         text, pair, label = self._columns(raw.train)
         raw = without_faults(raw, lambda table: _faults(table, [text, pair], label))
         raw = cut_splits(raw, self.config.data, None if is_list(raw.train, label) else label)
-        known = {name for entry in labels_of(raw.splits[TRAIN], label) for name in names_in(entry)}
-        return without_faults(raw, lambda table: _strangers(table, label, known))
+        return without_strangers(raw, label)
 
     def fit(self, raw: RawData) -> TextClassificationFitted:
         """Find the classes; train a tokenizer where the network is new."""
@@ -110,14 +116,4 @@ def _faults(table: pa.Table, texts: Sequence[str], label: str) -> list[str | Non
     return [
         fault or (f"{label} is empty" if value is None else None)
         for fault, value in zip(faults, labels_of(table, label), strict=True)
-    ]
-
-
-def _strangers(table: pa.Table, label: str, known: set[str]) -> list[str | None]:
-    """A label that no training row has cannot be learned; among several it may just lack."""
-    return [
-        "its class is not in the training rows"
-        if isinstance(name, str) and name not in known
-        else None
-        for name in labels_of(table, label)
     ]

@@ -15,7 +15,7 @@ from engine.training.non_finite import not_finite
 from engine.training.state import TrainingState, finite_weights, trained_weights
 
 SCHEDULE = "schedule"
-"""The reason of checkpoints that no one waits for."""
+"""The reason of checkpoints that training does not wait for."""
 _SHARE = 0.25
 """Share of the free memory: a larger state is written uncopied, while the training waits."""
 

@@ -15,7 +15,7 @@ from engine.training.trainer_setup import Setup
 REPORT_SECONDS = 0.25
 """Minimum interval of progress events and of checks for requests, in seconds."""
 _LONGER_INTERVALS = ((86_400.0, 5.0), (3_600.0, 1.0))
-"""Intervals of progress events after so many seconds: a month has less than a million."""
+"""Seconds between progress events, by the seconds trained: a month has less than a million."""
 
 
 class Throttle:

@@ -14,8 +14,8 @@ from engine.data.raw import RawData
 from engine.data.splits import cut_splits
 from engine.files.sanitize import plain
 from engine.text.columns import is_list
-from engine.text.labels import Label, labels_of
-from engine.text.rows import without_faults
+from engine.text.labels import labels_of
+from engine.text.rows import without_faults, without_strangers
 from engine.vision.column import Aside, Images
 
 _CHECKED = 20_000
@@ -33,14 +33,8 @@ def usable_rows(
     raw = replace(raw, splits=aside.splits)
     raw = without_faults(raw, lambda table: _faults(table, image, label, aside.images))
     raw = cut_splits(raw, config, None if is_list(raw.train, label) else label)
-    known = {name for entry in labels_of(raw.train, label) for name in names_in(entry)}
-    raw = without_faults(raw, lambda table: _strangers(table, label, known))
+    raw = without_strangers(raw, label)
     return replace(raw, splits={split: aside.back(table) for split, table in raw.splits.items()})
-
-
-def names_in(label: Label) -> list[str]:
-    """The classes of a row."""
-    return [label] if isinstance(label, str) else label or []
 
 
 def _faults(table: pa.Table, image: str, label: str, images: Images) -> list[str | None]:
@@ -62,13 +56,3 @@ def _fault(images: Images, number: int) -> str | None:
     except ImageFault as fault:
         return plain(fault)
     return None
-
-
-def _strangers(table: pa.Table, label: str, known: set[str]) -> list[str | None]:
-    """A class that no training row has cannot be learned; among several it is just left out."""
-    return [
-        "its class is not in the training rows"
-        if isinstance(name, str) and name not in known
-        else None
-        for name in labels_of(table, label)
-    ]

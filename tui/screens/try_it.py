@@ -120,7 +120,7 @@ class TryItScreen(Screen[None]):
         self._load()
 
     def on_unmount(self) -> None:
-        """Discard pending requests, as no one waits for the answers."""
+        """Discard pending requests."""
         self._advisor.close()
 
     def _show_head(self, text: str, style: str = "$text-muted") -> None:

@@ -132,10 +132,7 @@ def sniff(text: str, delimiter: str = "", header: str = "auto") -> Dialect:
         sample = sample[: sample.rfind("\n") + 1] or sample
     delimiter = delimiter or _delimiter(sample)
     # Tab-separated files mostly leave quotes as they are.
-    quoted = (
-        delimiter != "\t"
-        or re.search(r'(^|\t)"[^\t"]*"(\t|\r?$)', sample, re.MULTILINE) is not None
-    )
+    quoted = delimiter != "\t" or _QUOTED_CELL.search(sample) is not None
     rows = _rows(sample, delimiter, quoted)
     has_header = _is_header(rows) if header == "auto" else header == "yes"
     cells = [cell.strip() for row in rows[1:] for cell in row]

@@ -24,7 +24,7 @@ def is_number(type: pa.DataType) -> bool:
 
 
 def has_numbers(column: pa.ChunkedArray) -> bool:
-    """Whether a column holds numbers and nothing else, but for what is missing."""
+    """Whether all values of a column that are not missing are numbers."""
     if column.null_count == len(column):
         return False
     if is_number(column.type):

@@ -73,7 +73,7 @@ def _is_named_for_series(name: str) -> bool:
 
 
 def _repeated(times: Times) -> int:
-    """Number of rows at times that other rows have too, but for one of each."""
+    """Number of rows beyond one at each time."""
     in_order = times if (np.diff(times) > 0).all() else np.sort(times)
     return int((np.diff(in_order) == 0).sum())
 

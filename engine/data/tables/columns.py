@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -98,7 +99,7 @@ def numbers(
             return _floats(column.cast(pa.float64(), safe=False))
         return np.full(len(column), np.nan)
     values, codes = _distinct(column)
-    written = number_format or find_number_format(values, 0.0) or NumberFormat()
+    written = number_format or _format_among(values)
     parsed = np.append(_parsed_numbers(values, written), np.nan)
     return parsed[codes]
 
@@ -109,9 +110,11 @@ def number_format_of(column: pa.ChunkedArray, decimal: str = "") -> NumberFormat
     ``decimal`` is the decimal mark of the file, where it is known.
     """
     column = tidy(column)
-    if not pa.types.is_string(column.type):
-        return NumberFormat(decimal=decimal or ".")
-    found = find_number_format(_distinct(column)[0], 0.0, decimal)
+    return _format_among(_distinct(column)[0] if pa.types.is_string(column.type) else [], decimal)
+
+
+def _format_among(values: Sequence[str], decimal: str = "") -> NumberFormat:
+    found = find_number_format(values, 0.0, decimal)
     return found or NumberFormat(decimal=decimal or ".")
 
 
@@ -146,6 +149,20 @@ def dates(column: pa.ChunkedArray, date_format: str = "") -> NDArray[np.datetime
 _COUNTER = "counts the rows"
 
 
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What a column is judged by."""
+
+    name: str
+    column: pa.ChunkedArray
+    distinct: int
+    values: Sequence[str]
+    """The different ones of a column of text."""
+    written: NumberFormat | None
+    """Format of its numbers; ``None`` where it has none."""
+    apart: int
+
+
 def _detect(
     name: str, column: pa.ChunkedArray, forced: str | None, apart: int, decimal: str
 ) -> Column:
@@ -157,11 +174,16 @@ def _detect(
     if nested is not None:
         return Column(name=name, type=nested, reason="no number, category or date",
                       missing=missing, example=example)  # fmt: skip
-    distinct = pc.count_distinct(column).as_py()
-    written = number_format_of(column, decimal)
-    type_, reason, date_format = _judge(name, column, distinct, forced, apart, written)
+    text = pa.types.is_string(column.type)
+    values = _distinct(column)[0] if text else []
+    distinct = len(values) if text else pc.count_distinct(column).as_py()
+    written = find_number_format(values, 0.0, decimal)
+    type_, reason, date_format = _judge(
+        _Evidence(name, column, distinct, values, written, apart), forced
+    )
     return Column(name=name, type=type_, reason=reason, missing=missing, distinct=distinct,
-                  example=example, date_format=date_format, number_format=written)  # fmt: skip
+                  example=example, date_format=date_format,
+                  number_format=written or NumberFormat(decimal=decimal or "."))  # fmt: skip
 
 
 def _nested_type(kind: pa.DataType) -> ColumnType | None:
@@ -173,58 +195,52 @@ def _nested_type(kind: pa.DataType) -> ColumnType | None:
     return None if plain_kind or pa.types.is_boolean(kind) else "ignored"
 
 
-def _judge(
-    name: str,
-    column: pa.ChunkedArray,
-    distinct: int,
-    forced: str | None,
-    apart: int,
-    written: NumberFormat,
-) -> tuple[ColumnType, str, str]:
+def _judge(found: _Evidence, forced: str | None) -> tuple[ColumnType, str, str]:
     """Type, reason to leave it out, and format of dates."""
-    if distinct == 1 and not column.null_count:
+    kind = found.column.type
+    if found.distinct == 1 and not found.column.null_count:
         return "ignored", "always the same", ""
     if forced is not None:
         return ("numeric" if forced == "numeric" else "categorical"), "", ""
-    if distinct == 1 or pa.types.is_boolean(column.type):
+    if found.distinct == 1 or pa.types.is_boolean(kind):
         return "categorical", "", ""  # it only distinguishes present from missing
-    if pa.types.is_temporal(column.type):
+    if pa.types.is_temporal(kind):
         return "date", "", ""
-    if pa.types.is_string(column.type):
-        return _judge_texts(name, column, distinct, written)
-    if _is_counter(name, column, distinct, apart):
+    if pa.types.is_string(kind):
+        return _judge_texts(found)
+    if _is_counter(found):
         return "ignored", _COUNTER, ""
     return "numeric", "", ""
 
 
-def _is_counter(name: str, column: pa.ChunkedArray, distinct: int, apart: int) -> bool:
+def _is_counter(found: _Evidence) -> bool:
     """Whole numbers, all different: those of an id, or 0, 1, 2 … with a few left out.
 
     Years and the like grow from row to row too, but they begin elsewhere or are named after time.
     """
-    if not pa.types.is_integer(column.type) or distinct < len(column) or distinct < _FEW_ROWS:
+    rows, apart = len(found.column), found.apart
+    if not pa.types.is_integer(found.column.type) or not _FEW_ROWS <= rows == found.distinct:
         return False
-    if _IDENTIFIER.fullmatch(name):
+    if _IDENTIFIER.fullmatch(found.name):
         return True
-    values = column.to_numpy()
-    begins = 0 <= values[0] <= _FIRST_ROWS * apart and not _TIME.search(name)
-    grows = np.all(np.diff(values) > 0) and values[-1] - values[0] < 3 * apart * len(values)
+    values = found.column.to_numpy()
+    begins = 0 <= values[0] <= _FIRST_ROWS * apart and not _TIME.search(found.name)
+    grows = np.all(np.diff(values) > 0) and values[-1] - values[0] < 3 * apart * rows
     return bool(begins and grows)
 
 
-def _judge_texts(
-    name: str, column: pa.ChunkedArray, distinct: int, written: NumberFormat
-) -> tuple[ColumnType, str, str]:
-    values, _ = _distinct(column)
+def _judge_texts(found: _Evidence) -> tuple[ColumnType, str, str]:
+    values = found.values
     if all(value.lower() in TRUTH for value in values):
         return "categorical", "", ""
-    if np.isfinite(parsed_numbers(values, written)).mean() >= _MOSTLY:
+    written = found.written
+    if written and np.isfinite(parsed_numbers(values, written)).mean() >= _MOSTLY:
         return "numeric", "", ""
     date_format = find_date_format(values)
     if date_format:
         return "date", "", date_format
-    present = len(column) - column.null_count
-    if present < _FEW_ROWS or distinct <= present / 2:
+    present = len(found.column) - found.column.null_count
+    if present < _FEW_ROWS or found.distinct <= present / 2:
         return "categorical", "", ""
     words = float(np.mean([value.count(" ") + 1 for value in values[:1000]]))
     if words >= _WORDS:

@@ -77,7 +77,7 @@ class AdaptersScreen(Screen[None]):
         self._read()
 
     def on_unmount(self) -> None:
-        """Cancel a running merge, as no one waits for it."""
+        """Cancel a running merge."""
         self._advisor.close()
 
     @property

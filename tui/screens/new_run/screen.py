@@ -96,7 +96,7 @@ class NewRunScreen(Screen[None]):
         self._form.go_to_section(0)
 
     def on_unmount(self) -> None:
-        """Discard pending requests, as no one waits for the answers."""
+        """Discard pending requests."""
         self._advisor.close()
 
     @property
