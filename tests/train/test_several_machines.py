@@ -218,7 +218,7 @@ def test_the_system_ends_all_with_a_checkpoint_from_which_they_go_on(machines: M
 @pytest.mark.slow
 def test_what_a_person_must_mend_ends_all_at_once(machines: Machines) -> None:
     first, second = machines.start("task.target=no-such-column")
-    assert (first.wait(120), second.wait(60)) == (1, 1)
+    assert (first.wait(120), second.wait(60)) == (2, 2)
     assert "no-such-column" in str(machines.run.events.last())
     assert len([*machines.run.events.newest(Started)]) == 1
 

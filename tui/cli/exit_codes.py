@@ -4,7 +4,7 @@ DONE = 0
 FAILED = 1
 """A run failed, or the program made a mistake."""
 USAGE = 2
-"""Wrong usage or configuration."""
+"""Wrong usage, configuration or data."""
 INTERRUPTED = 130
 """Ended by ctrl+c."""
 TERMINATED = 143

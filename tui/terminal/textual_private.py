@@ -1,5 +1,7 @@
-"""The private names of Textual that this package uses; ``tests/unit/test_private_names.py`` holds
-that they are there and do what is expected of them."""
+"""The private names of Textual that this package uses.
+
+``tests/unit/test_private_names.py`` checks that they exist and behave as expected.
+"""
 
 from __future__ import annotations
 

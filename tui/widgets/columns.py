@@ -92,7 +92,7 @@ def _segments(
             continue
         yield Segment(text, style.rich_style)
         text = ""
-        for part, own in _fit(cell, room, column.right).render(style, "", parse_style):
+        for part, own in fit(cell, room, column.right).render(style, "", parse_style):
             yield Segment(part, own.rich_style)
     yield Segment(text, style.rich_style)
 
@@ -104,7 +104,8 @@ def _fit_text(text: str, width: int, right: bool) -> str:
     return " " * room + text if right else text + " " * room
 
 
-def _fit(cell: Content, width: int, right: bool) -> Content:
+def fit(cell: Content, width: int, right: bool = False) -> Content:
+    """Return the content padded or truncated to exactly ``width`` cells."""
     cut = cell.truncate(width, ellipsis=True)
     room = width - cut.cell_length
     return cut.pad_left(room) if right else cut.pad_right(room)

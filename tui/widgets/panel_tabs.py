@@ -12,7 +12,8 @@ class PanelTabs(TabbedContent):
     def step(self, step: int) -> None:
         """Show the next or the previous panel."""
         panels = [str(pane.id) for pane in self.query(TabPane)]
-        self.active = panels[(panels.index(self.active) + step) % len(panels)]
+        if self.active in panels:  # a panel may be added later than its screen
+            self.active = panels[(panels.index(self.active) + step) % len(panels)]
 
     @on(TabbedContent.TabActivated)
     def _activated(self) -> None:

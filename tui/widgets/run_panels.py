@@ -97,9 +97,14 @@ def numbers(progress: Progress) -> Content:
 AXES = ("epoch", "step", TIME)
 
 
+def place_on(axis: str) -> Callable[[Any], float]:
+    """Return a function of a point or an evaluation: its place on one of :data:`AXES`."""
+    return attrgetter("seconds" if axis == TIME else axis)
+
+
 def curves(history: History, metric: str, axis: str = "epoch") -> tuple[list[Curve], Pair | None]:
     """Return a metric's curves against one of :data:`AXES`, and the best evaluation's point."""
-    place = attrgetter("seconds" if axis == TIME else axis)
+    place = place_on(axis)
     shown = [
         Curve(split, split, [(place(point), point.value) for point in curve.points])
         for split in ("train", "validation")

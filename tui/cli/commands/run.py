@@ -24,6 +24,7 @@ from engine.runs import control, resume
 from engine.runs.control import Request
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Failed
+from engine.runs.follower import read_history
 from engine.runs.history import History
 from engine.runs.status import State
 from tui.cli import console
@@ -138,7 +139,9 @@ def _join_others(place: Place) -> int:
         return INTERRUPTED
     if run is None or (state := _end_of(run)) is State.INTERRUPTED:
         return TERMINATED
-    return FAILED if state in (State.FAILED, State.LOST) else DONE
+    if state is State.FAILED:
+        return exit_status(read_history(run), asked_to_stop=False)
+    return FAILED if state is State.LOST else DONE
 
 
 def _end_of(run: RunDirectory) -> State:

@@ -51,7 +51,7 @@ class Products:
         self._screen.app.push_screen(CombineScreen([(run.id, run.name) for run in runs]), answered)
 
     def _request(self, work: Coroutine[object, object, None]) -> None:
-        self._screen.run_worker(work, exit_on_error=False)
+        self._screen.run_worker(work)
 
     async def _write(self, run: str, destination: str, form: str) -> None:
         try:

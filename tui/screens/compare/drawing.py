@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.runs.comparison import Comparison
-from engine.runs.history import History, Point
-from tui.charts.chart import TIME, Curve
+from engine.runs.history import History
+from tui.charts.chart import Curve
+from tui.widgets.run_panels import AXES, place_on
 
-_AXES = ("epoch", "step", TIME)
 _SPLITS = ("validation", "train")
 
 
@@ -21,7 +21,7 @@ class Drawing:
     """All metrics that can be drawn: those that all tasks have."""
     metric: str = ""
     """The metric that is drawn; empty until the runs are known."""
-    axis: str = _AXES[0]
+    axis: str = AXES[0]
     split: str = _SPLITS[0]
 
     @property
@@ -44,7 +44,7 @@ class Drawing:
 
     def next_axis(self) -> None:
         """Choose the epoch, the step or the time."""
-        self.axis = _AXES[(_AXES.index(self.axis) + 1) % len(_AXES)]
+        self.axis = AXES[(AXES.index(self.axis) + 1) % len(AXES)]
 
     def next_split(self) -> None:
         """Choose the training or the validation split."""
@@ -54,10 +54,5 @@ class Drawing:
         """Return the curve of a run; it has no points where the run has no such metric."""
         curve = history.curves.get((self.metric, self.split))
         points = curve.points if curve is not None else []
-        return Curve(name, style, [(_x(point, self.axis), point.value) for point in points])
-
-
-def _x(point: Point, axis: str) -> float:
-    if axis == TIME:
-        return point.seconds
-    return point.epoch if axis == "epoch" else float(point.step)
+        place = place_on(self.axis)
+        return Curve(name, style, [(place(point), point.value) for point in points])

@@ -12,7 +12,7 @@ from tui.charts.canvas import Canvas
 from tui.charts.chart import Curve
 from tui.format.numbers import number
 from tui.format.text import literal, shortened
-from tui.screens.compare.table import padded
+from tui.widgets.columns import fit
 
 _CELLS = 34
 """Cells of one run."""
@@ -58,5 +58,5 @@ def _cell(entry: Entry) -> Content:
     value = number(entry.value) + " ◆" * entry.best
     room = _CELLS - 6 - len(value)
     told = Content.styled(value, "bold" if entry.best else _MUTED)
-    named = padded(literal(shortened(entry.name, room)), room)
+    named = fit(literal(shortened(entry.name, room)), room)
     return Content(" ").join([entry.sign, named, told, Content("")])

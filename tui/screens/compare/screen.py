@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -13,19 +14,19 @@ from textual.screen import Screen
 from textual.widgets import TabPane
 
 from engine.files.paths import expanded
-from engine.runs.comparison import Comparison
+from engine.runs.comparison import Comparison, write_comparison
 from engine.runs.directory import RunDirectory
 from tui.charts.canvas import Canvas
 from tui.charts.chart import Curve
 from tui.charts.series_chart import SeriesChart
 from tui.format.text import literal
 from tui.screens.compare.drawing import Drawing
-from tui.screens.compare.export import export
 from tui.screens.compare.followed_runs import FollowedRun, FollowedRuns
 from tui.screens.compare.legend import Entry, Legend, final_row, row_at
 from tui.screens.compare.table import names_of, table
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.widgets.lines import Lines
+from tui.widgets.notify import in_thread
 from tui.widgets.panel_tabs import PanelTabs
 from tui.widgets.run_feed import RunFeed
 from tui.widgets.steady_footer import SteadyFooter
@@ -54,7 +55,7 @@ class CompareScreen(Screen[None]):
     ]
 
     def __init__(self, runs: Sequence[RunDirectory]) -> None:
-        """Compare at most :data:`~tui.charts.chart.MOST_SERIES` runs: more cannot be told apart."""
+        """Compare at most :data:`~tui.charts.chart.MOST_SERIES` runs: as many as have a style."""
         super().__init__()
         self._runs = FollowedRuns(runs)
         self._feed = RunFeed[FollowedRun | Comparison](
@@ -120,7 +121,9 @@ class CompareScreen(Screen[None]):
 
         def write(path: str | None) -> None:
             if path is not None and self._comparison is not None:
-                export(self, self._comparison, expanded(path))
+                target = expanded(path)
+                action = partial(write_comparison, self._comparison, target)
+                in_thread(self, action, f"Written to {target}.")
 
         if self._comparison is not None:
             title = "Write as .csv or .md to"

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from engine.runs.comparison import Comparison, Row, text_of
 from tui.format.text import literal
+from tui.widgets.columns import fit
 
 _WIDEST = 32
 _MUTED = "$foreground 60%"
@@ -36,16 +37,10 @@ def table(heads: Sequence[Content], rows: Sequence[Row], nothing: str) -> list[C
     ]
 
 
-def padded(content: Content, width: int) -> Content:
-    """Return the content padded or truncated to exactly ``width`` cells."""
-    cut = content.truncate(width, ellipsis=True)
-    return cut.pad_right(max(0, width - cut.cell_length))
-
-
 def _fitted(cells: Sequence[Content]) -> list[Content]:
     """Return all cells padded to the widest, up to a limit."""
     width = min(_WIDEST, max(cell.cell_length for cell in cells))
-    return [padded(cell, width) for cell in cells]
+    return [fit(cell, width) for cell in cells]
 
 
 def _cell(row: Row, place: int) -> Content:

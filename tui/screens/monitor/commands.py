@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from textual.content import Content
 from textual.screen import Screen
@@ -18,7 +19,7 @@ from tui.screens.dialogs.ask_value import AskValueScreen
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.monitor.requests import Asked, Asking, epochs, learning_rate
 from tui.screens.monitor.watcher import Watch
-from tui.widgets.notify import complain, tell
+from tui.widgets.notify import complain, in_thread, tell
 
 
 class Commands:
@@ -46,15 +47,7 @@ class Commands:
 
     def resume(self) -> None:
         """Resume the run from its last checkpoint."""
-        screen = self._screen
-
-        def work() -> None:
-            try:
-                start(self._watch.run)
-            except UserError as error:
-                screen.app.call_from_thread(complain, screen, error)
-
-        screen.run_worker(work, thread=True, group="resume")
+        in_thread(self._screen, partial(start, self._watch.run))
 
     def pending(self) -> tuple[Content, ...]:
         """Return the pending requests and the last answers, the newest first."""

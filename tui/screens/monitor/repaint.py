@@ -28,10 +28,9 @@ class Repaint:
 
         ``sent`` is the number of cells that it sent last.
         """
-        if self._painted.get(part) == source or not self.due(part, sent):
-            return False
-        self._painted[part] = source
-        return True
+        return (
+            self._painted.get(part) != source and self.due(part, sent) and self.new(part, *source)
+        )
 
     def due(self, part: str, sent: int = 0) -> bool:
         """Return whether a part may be painted now; if so, it is not due again for a while."""

@@ -42,6 +42,7 @@ from tui.screens.monitor.watcher import READ_SECONDS, Watch
 from tui.screens.registry import make_screen
 from tui.widgets import run_panels
 from tui.widgets.notify import tell
+from tui.widgets.panel_tabs import PanelTabs
 from tui.widgets.run_feed import RunFeed
 from tui.widgets.sample_lines import SampleLines
 from tui.widgets.steady_footer import SteadyFooter
@@ -113,7 +114,7 @@ class MonitorScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Yield head, bars and numbers above, panels below."""
         yield from self._status.compose()
-        with TabbedContent(id="tabs"):
+        with PanelTabs(id="tabs"):
             for id, panel in self._panels.items():
                 with TabPane(_TABS[id], id=id):
                     yield panel.widget
@@ -144,14 +145,10 @@ class MonitorScreen(Screen[None]):
         return state in RESUMABLE if action == "resume" else True
 
     def on_tabbed_content_tab_activated(self) -> None:
-        """Paint the newly visible panel and focus it, so that the arrow keys scroll it."""
+        """Paint the newly visible panel."""
         self.call_after_refresh(self._enter_panel)
 
     def _enter_panel(self) -> None:
-        tab = self.query_one(TabbedContent).active
-        self.set_focus(
-            next((widget for widget in self.query(f"#{tab} *") if widget.can_focus), None)
-        )
         self._redraw()
 
     def action_show_tab(self, tab: str) -> None:
@@ -160,9 +157,7 @@ class MonitorScreen(Screen[None]):
 
     def action_tab(self, step: int) -> None:
         """Show the next or the previous panel."""
-        tabs = list(_TABS)
-        at = tabs.index(self.query_one(TabbedContent).active)
-        self.action_show_tab(tabs[(at + step) % len(tabs)])
+        self.query_one(PanelTabs).step(step)
 
     def action_next_metric(self, step: int) -> None:
         """Draw another metric."""

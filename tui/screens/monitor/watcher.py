@@ -35,11 +35,10 @@ class Watch:
         self.answers: list[Controlled] = []
         """The run's answers to requests since the watch started."""
         self.disk: tuple[int, int] | None = None
-        """Used and total bytes of the disk with the run's files."""
+        """Bytes of the run's disk: used, and free for this user."""
         self.caught_up = False
         """Whether all earlier events have been read."""
         self._events = Follower(run.events.path)
-        self._begun = False
         self._state_read = 0.0
         self._log_size = -1
 
@@ -53,7 +52,7 @@ class Watch:
 
         Nothing is handed over: the screen paints at its own rate.
         """
-        if not self._begun:
+        if not self.caught_up:
             self._catch_up()
         stream = self._events.new()
         while chunk := list(islice(stream, _CHUNK)):
@@ -75,14 +74,13 @@ class Watch:
         self._events.catch_up(history)
         with self.lock:
             self.history = history
-        self._begun = True
 
     def _read_disk(self) -> None:
         try:
             usage = shutil.disk_usage(self.run.path)
         except OSError:
             return
-        # What a quota or the system keeps back is neither.
+        # Space reserved by a quota or the system is neither.
         self.disk = (usage.used, usage.free)
 
     def _read_log(self) -> None:

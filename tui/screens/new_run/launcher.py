@@ -26,7 +26,7 @@ class Launcher:
         """Start the run, or add it to the queue for ``later``; files are written in a thread."""
         self._set_busy(True)
         work = self._queue(config) if later else self._launch(config)
-        self._screen.run_worker(work, group="launch", exit_on_error=False)
+        self._screen.run_worker(work, group="launch")
 
     async def _launch(self, config: RunConfig) -> None:
         try:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from textual.screen import Screen
 
-from engine.errors import UserError
 from engine.launch.start import start
 from engine.runs import control
 from engine.runs.annotations import write_annotations
@@ -18,7 +17,7 @@ from tui.format.run_states import RESUMABLE
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.runs.annotate import AnnotateScreen, Change
 from tui.screens.runs.rows import when
-from tui.widgets.notify import complain, tell
+from tui.widgets.notify import in_thread, tell
 
 
 class RunChanges:
@@ -87,20 +86,7 @@ class RunChanges:
         self._screen.app.push_screen(ConfirmScreen(question), answered)
 
     def _do(self, action: Callable[[], object], done: str) -> None:
-        """Run ``action`` in a thread; show its result."""
-        screen = self._screen
-
-        def work() -> None:
-            try:
-                action()
-            except (UserError, OSError) as error:
-                screen.app.call_from_thread(complain, screen, error)
-            else:
-                if done:
-                    screen.app.call_from_thread(tell, screen, done)
-            self._changed()
-
-        screen.run_worker(work, thread=True, group="actions")
+        in_thread(self._screen, action, done, self._changed)
 
 
 def _names(rows: Sequence[RunSummary]) -> str:

@@ -14,6 +14,7 @@ from engine.runs.directory import RunDirectory
 from engine.runs.summary import RunSummary
 from tui.charts.chart import MOST_SERIES
 from tui.screens.registry import make_screen
+from tui.screens.save_preset import save_preset_of
 from tui.widgets.notify import complain, tell
 
 
@@ -66,16 +67,7 @@ class Openings:
 
     def save_preset(self, row: RunSummary) -> None:
         """Save the experiment of the run as a preset."""
-        screen = self._screen
-        try:
-            config = row.run.config.read()
-        except UserError as error:
-            complain(screen, error)
-            return
-        screen.app.push_screen(
-            make_screen("save preset", config),
-            lambda preset: tell(screen, f"Saved as {preset.name}.") if preset else None,
-        )
+        save_preset_of(self._screen, row.run.id)
 
     def compare(self, rows: Sequence[RunSummary]) -> None:
         """Compare the runs."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
 
-from engine.errors import UserError
 from engine.files.paths import runs_folder
 from engine.runs.directory import RunDirectory
 from engine.sweep.compose import require_optuna
@@ -23,12 +22,13 @@ from tui.charts.canvas import Canvas
 from tui.format.numbers import number
 from tui.format.text import literal
 from tui.screens.registry import make_screen
+from tui.screens.save_preset import save_preset_of
 from tui.screens.sweeps.parameter_chart import ParameterChart
 from tui.screens.sweeps.reader import Opened, SweepReader, Trials
 from tui.screens.sweeps.trials import importance_lines, trial_cells, trial_columns
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Listing
-from tui.widgets.notify import complain, tell
+from tui.widgets.notify import in_thread, tell
 from tui.widgets.run_feed import RunFeed
 from tui.widgets.steady_footer import SteadyFooter
 
@@ -133,16 +133,8 @@ class SweepScreen(Screen[None]):
         best = self._table.best
         if best is None:
             tell(self, "No trial went to its end so far.")
-            return
-        try:
-            config = RunDirectory.open(runs_folder(), best.run).config.read()
-        except UserError as error:
-            complain(self, error)
-            return
-        self.app.push_screen(
-            make_screen("save preset", config),
-            lambda preset: tell(self, f"Saved as {preset.name}.") if preset else None,
-        )
+        else:
+            save_preset_of(self, best.run)
 
     def action_stop(self) -> None:
         """Stop the current runs and start no more."""
@@ -157,14 +149,8 @@ class SweepScreen(Screen[None]):
         if self._searching:
             tell(self, "The sweep is already running.")
         else:
-            self._start()
+            in_thread(self, self._start, "The sweep was resumed.")
 
-    @work(thread=True, exit_on_error=False)
     def _start(self) -> None:
-        try:
-            require_optuna()
-            self._sweep.start()
-        except UserError as error:
-            self.app.call_from_thread(complain, self, error)
-        else:
-            self.app.call_from_thread(tell, self, "The sweep was resumed.")
+        require_optuna()
+        self._sweep.start()
