@@ -12,10 +12,11 @@ from engine.pipelines.pipeline import DataPipeline
 def create_pipeline(config: RunConfig) -> DataPipeline[Any]:
     """The data pipeline of ``config.task``.
 
-    A plug-in for version 0.1 names none: its task is its own pipeline, for one more release.
+    A plug-in for version 0.1 names none: its task has the methods, for one more release.
     """
-    named = config.task.pipeline
-    pipeline: DataPipeline[Any] = (
-        resolve(named)(config) if named else implementation(config.task, "create")(config)
-    )
+    pipeline: DataPipeline[Any]
+    if config.task.pipeline:
+        pipeline = resolve(config.task.pipeline)(config)
+    else:
+        pipeline = implementation(config.task, "create")(config).pipeline
     return pipeline

@@ -28,6 +28,8 @@ class DataPipeline(ABC, Generic[F]):
     """The data of one experiment, until it is encoded."""
 
     fitted_type: ClassVar[type[Fitted]]
+    reads_texts: ClassVar[bool] = False
+    """Whether rows of a later file are read as texts, whose spelling the fitted state knows."""
     section: TaskConfig
     """The task's fields; each pipeline says which kind."""
 

@@ -44,6 +44,7 @@ class TabularPipeline(DataPipeline[F]):
     """Rows with a target; the kinds of target are for subclasses."""
 
     section: TabularConfig
+    reads_texts = True
 
     def inputs(self, fitted: F) -> tuple[str, ...]:
         """The columns that are used."""

@@ -29,6 +29,7 @@ F = TypeVar("F", bound=TextFitted)
 class TextPipeline(DataPipeline[F]):
     """Texts and their tokenizer; columns are for subclasses."""
 
+    reads_texts = True
     tokenizer_options: ClassVar[dict[str, Any]] = {}
     """Further arguments for ``AutoTokenizer``."""
 

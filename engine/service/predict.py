@@ -143,7 +143,7 @@ def _options(task: Task[Any], inputs: Sequence[str]) -> ReadOptions:
     options = options_of(data) if isinstance(data, FileConfig) else ReadOptions()
     if options.header == "auto" and all(map(_NUMBERED.fullmatch, inputs)):
         options = replace(options, header="no")
-    return replace(options, as_written=True)  # the fitted state says how values are written
+    return replace(options, as_written=task.pipeline.reads_texts)
 
 
 def _table_of_file(file: Path, inputs: Sequence[str], options: ReadOptions) -> pa.Table:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 import torch
@@ -24,6 +24,7 @@ from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.pipelines.create import create_pipeline
 from engine.pipelines.pipeline import DataPipeline
 from engine.runs.events import Report
+from engine.tasks.own_pipeline import OwnPipeline
 
 F = TypeVar("F", bound=Fitted)
 WEIGHTS = "network.safetensors"
@@ -39,9 +40,7 @@ class Task(ABC, Generic[F]):
     def __init__(self, config: RunConfig) -> None:
         self.config = config
         self.section = config.task
-        # The task of a plug-in for version 0.1 has the methods of a pipeline, and is its own.
-        own = cast("DataPipeline[F]", self)
-        self.pipeline = create_pipeline(config) if config.task.pipeline else own
+        self.pipeline = create_pipeline(config) if config.task.pipeline else OwnPipeline(self)
 
     @abstractmethod
     def encode(self, table: pa.Table, fitted: F, device: torch.device, report: Report) -> Source:
