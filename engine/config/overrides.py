@@ -117,7 +117,10 @@ def apply_override(
     *sections, key = name.split(".")
     part = values
     for section in sections:
-        part[section] = dict(part.get(section) or {})
+        found = part.get(section) or {}
+        if not isinstance(found, Mapping):
+            return  # what is no section is refused as a whole
+        part[section] = dict(found)
         part = part[section]
     if key == "kind" and part.get("kind") != text:
         part.clear()

@@ -126,7 +126,8 @@ def _beside(local: _LocalProcesses, first: rendezvous.Other, wanted: Callable[[]
         if local.failed():
             cause = _cause(local)
             mendable = isinstance(cause, TrainingError)
-            first.tell("" if isinstance(cause, _Unconnected) else f"{cause}", mendable)
+            usage = isinstance(cause, TrainingError) and cause.usage
+            first.tell("" if isinstance(cause, _Unconnected) else f"{cause}", mendable, usage)
             if mendable:
                 raise cause
 

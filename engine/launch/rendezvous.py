@@ -74,7 +74,7 @@ class Place:
         except OSError as error:
             raise TrainingError(
                 f"train.rendezvous: {self.host} cannot be reached: {error.strerror}.",
-                "Give an address of the first machine.",
+                "Give an address of the main node.",
             ) from error
         for name, addresses in psutil.net_if_addrs().items():
             if any(one.address.partition("%")[0] == own for one in addresses):
@@ -91,7 +91,7 @@ def place_of(train: TrainConfig, environment: Mapping[str, str] = os.environ) ->
     host = host.strip("[]")
     if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         raise UserError(
-            f"train.nodes={train.nodes} needs to know where the first machine is, as host:port.",
+            f"train.nodes={train.nodes} needs the address of the main node, as host:port.",
             "Set train.rendezvous, or MASTER_ADDR and MASTER_PORT.",
         )
     node = next((environment[name] for name in _NODE if environment.get(name)), "0")
@@ -206,7 +206,8 @@ class First(SingleNode):
         """Raise the error that another node reported."""
         for _, said in self._read():
             if said.get("state") == "died" and said.get("message"):
-                raise (TrainingFailed if said.get("mendable") else MachineLost)(said["message"])
+                kind = TrainingFailed if said.get("mendable") else MachineLost
+                raise (TrainingError if said.get("usage") else kind)(said["message"])
 
     def _read(self) -> list[tuple[int, dict[str, Any]]]:
         """Return each other node's state in this attempt, by its number in messages (from 2 on)."""
@@ -233,7 +234,7 @@ def gathered(run: RunDirectory, train: TrainConfig) -> Iterator[SingleNode]:
     place = place_of(train)
     if place.node:
         raise UserError(
-            f"This is machine {place.node + 1} of {train.nodes}: the run belongs to the first one.",
+            f"This is machine {place.node + 1} of {train.nodes}: the run belongs to the main node.",
             "Join it from here with `dltui run`.",
         )
     _check(place)
@@ -295,14 +296,16 @@ class Other:
         said = self._said()
         return bool(said.get("attempt") == self._attempt and said.get("stage") == "training")
 
-    def tell(self, message: str, mendable: bool) -> None:
+    def tell(self, message: str, mendable: bool, usage: bool = False) -> None:
         """Report the error that ended the attempt here; empty if it happened elsewhere."""
-        self._voice.say(attempt=self._attempt, state="died", message=message, mendable=mendable)
+        self._voice.say(
+            attempt=self._attempt, state="died", message=message, mendable=mendable, usage=usage
+        )
 
     def _said(self) -> dict[str, Any]:
         said = self._first.read()
         if self._first.silent:
-            raise MachineLost("The first machine is not heard of any more.")
+            raise MachineLost("The main node's heartbeat timed out.")
         return said
 
 

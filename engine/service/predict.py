@@ -17,9 +17,9 @@ from torch import nn
 from engine.batches.source import Source
 from engine.config.data.file import FileConfig
 from engine.data.fitted import Fitted
-from engine.data.readers.base import read_file
+from engine.data.readers.base import READERS, read_file
 from engine.data.readers.files import options_of
-from engine.data.readers.reading import ReadOptions
+from engine.data.readers.reading import ReadOptions, suffix_of
 from engine.errors import DataError, RunError
 from engine.files.paths import expanded, runs_folder
 from engine.files.sanitize import plain
@@ -50,7 +50,7 @@ def answer(
     records: list[dict[str, Any]] = []
     if file:
         path = expanded(file)
-        rows_of_file = _table_of_file(path, inputs, _options(task, inputs))
+        rows_of_file = _table_of_file(path, inputs, *_reading(task, path, inputs))
         table = task.pipeline.from_file(rows_of_file, fitted, path.parent)
         records = _predict(task, fitted, network, table, device, notes)
     elif rows:
@@ -137,19 +137,28 @@ def _as_text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _options(task: Task[Any], inputs: Sequence[str]) -> ReadOptions:
-    """Return the options with which the training data was read."""
-    data = task.config.data
-    options = options_of(data) if isinstance(data, FileConfig) else ReadOptions()
+def _reading(task: Task[Any], file: Path, inputs: Sequence[str]) -> tuple[ReadOptions, str]:
+    """Return the options and the format with which the training data was read."""
+    data, options, format = task.config.data, ReadOptions(), ""
+    if isinstance(data, FileConfig):
+        options = options_of(data)
+        format = "" if suffix_of(file) in READERS else data.format
     if options.header == "auto" and all(map(_NUMBERED.fullmatch, inputs)):
         options = replace(options, header="no")
-    return replace(options, as_written=task.pipeline.reads_texts)
+    return replace(options, as_written=task.pipeline.reads_texts), format
 
 
-def _table_of_file(file: Path, inputs: Sequence[str], options: ReadOptions) -> pa.Table:
+def _table_of_file(
+    file: Path, inputs: Sequence[str], options: ReadOptions, format: str
+) -> pa.Table:
     """The rows of a file, read like the training data; one column may have any name."""
-    table = read_file(file, options).table
+    table = read_file(file, options, format).table
+    names = table.column_names
+    if options.header == "no" and table.slice(0, 1).to_pylist() == [{name: name for name in names}]:
+        table = table.slice(1)  # a header of the names that columns without one get
     missing = [name for name in inputs if name not in table.column_names]
+    if missing and options.delimiter:  # this file may have another one
+        return _table_of_file(file, inputs, replace(options, delimiter=""), format)
     if missing and len(inputs) == 1 and table.num_columns == 1:
         return table.rename_columns(list(inputs))
     if missing:

@@ -53,7 +53,7 @@ class Sharded(ProcessGroup):
             if weight.ndim == 0:
                 raise TrainingError(
                     f"train.strategy fsdp: {name} of this network is a single number, which "
-                    "cannot be shared out.",
+                    "cannot be sharded.",
                     "Choose ddp.",
                 )
         super().align(network)

@@ -113,7 +113,8 @@ class Case:
 
 def case_of(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute, held: int = 0) -> Case:
     """Return the case of a run; ``held`` bytes of data are in this process only."""
-    only_here = 0 if task.config.compute.compile else _compiler_bytes()
+    compiler = _compiler_bytes()  # measured before the first footprint, which imports it
+    only_here = 0 if task.config.compute.compile else compiler
     material = replace(_material(task, raw, fitted), held=held + only_here)
     with torch.device("meta"):
         network = build_network(task, fitted, compute)

@@ -32,7 +32,7 @@ def newest_checkpoint(
             return newest, saved, damaged
         if time.monotonic() > give_up:
             raise TrainingError(
-                f"{run.checkpoints} shows update {own:,} here and {step:,} on the first machine.",
+                f"{run.checkpoints} shows update {own:,} here and {step:,} on the main node.",
                 "All machines must share the folder of the runs.",
             )
         time.sleep(1.0)

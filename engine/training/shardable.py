@@ -25,12 +25,12 @@ def check(config: RunConfig, compute: Compute) -> None:
         "compute.precision: gradients in float16 cannot be": compute.dtype == torch.float16,
         "train.auto_batch_size: a batch cannot be measured for networks":
             train.auto_batch_size,
-        "compute.optimizer_kernel: what the fused kernel of SGD updates":
+        "compute.optimizer_kernel: weights that SGD's fused kernel updates cannot be":
             train.optimizer == "sgd" and config.compute.optimizer_kernel == "fused",
         "compute.compile: compiled networks cannot be": config.compute.compile,
     }  # fmt: skip
     for what, found in refused.items():
         if found:
             raise TrainingError(
-                f"{what} shared out by train.strategy fsdp.", "Choose ddp, or change the field."
+                f"{what} sharded by train.strategy fsdp.", "Choose ddp, or change the field."
             )

@@ -82,6 +82,18 @@ def test_an_estimate_is_near_what_the_run_takes(made: RunConfig) -> None:
     assert told.memory.total == pytest.approx(last.memory, rel=0.2)
 
 
+def test_an_estimate_does_not_depend_on_what_was_estimated_before() -> None:
+    """One of a compiled network imports torch's compiler into the process that answers."""
+    from engine.service.client import Advisor
+
+    eager, compiled = mlp(), mlp().override(["compute.compile=true"])
+    alone = estimated_in_a_process(eager).memory.total
+    with Advisor() as advisor:
+        advisor.ask("estimate", values=compiled.values())
+        after = Estimate.from_record(advisor.ask("estimate", values=eager.values()))
+    assert after.memory.total == pytest.approx(alone, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("train", "per_epoch", "steps"),
     [({}, 13, 39), ({"gradient_accumulation_steps": 4}, 4, 12), ({"max_steps": 5}, 13, 5)],

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.config.run_config import REGISTRIES, RunConfig, fields_of
+from engine.config.run_config import REGISTRIES, RunConfig, fields_of, parse_overridden
 from engine.errors import ConfigError
 
 DIGITS: dict[str, Any] = {
@@ -82,6 +82,8 @@ def test_missing_sections_are_all_named() -> None:
 @pytest.mark.parametrize("value", [5, "text", [1], True])
 def test_a_section_must_be_a_section(value: object) -> None:
     assert "section" in problems(DIGITS | {"train": value})["train"]
+    with pytest.raises(ConfigError, match="section"):
+        parse_overridden(DIGITS | {"train": value}, ["train.epochs=2"])
 
 
 def test_a_model_that_does_not_suit_the_task_is_refused_with_those_that_do() -> None:
