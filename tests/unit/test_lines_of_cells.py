@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.strip import Strip
 
 from tui.charts.canvas import difference
-from tui.widgets.columns import _fit, _fit_text
+from tui.widgets.columns import _fit_text, fit
 
 PIECES = st.lists(st.tuples(st.text("ab日", max_size=4), st.sampled_from(["", "bold"])), max_size=5)
 
@@ -50,4 +50,4 @@ def test_the_cells_that_differ_are_sent_and_none_around_them(
 def test_a_text_fills_its_column_as_content_with_a_style_does(
     text: str, width: int, right: bool
 ) -> None:
-    assert _fit_text(text, width, right) == _fit(Content(text), width, right).plain
+    assert _fit_text(text, width, right) == fit(Content(text), width, right).plain
