@@ -8,7 +8,7 @@ hyperparameter is one new line in its section.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -17,7 +17,7 @@ from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-FieldKind = Literal["bool", "int", "float", "choice", "text", "list"]
+FieldKind = Literal["bool", "int", "float", "choice", "text", "list", "mapping"]
 
 
 class Section(BaseModel):
@@ -38,13 +38,19 @@ class Section(BaseModel):
     @classmethod
     def _can_be_written(cls, value: Any) -> Any:
         """Names of files may have bytes that are no text, of which a configuration is made."""
-        for text in value if isinstance(value, tuple) else (value,):
+        for text in _parts(value):
             if isinstance(text, str) and not text.isascii():
                 try:
                     text.encode()
                 except UnicodeEncodeError:
                     raise PydanticCustomError("unicode", "it is not valid UTF-8") from None
         return value
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    return value if isinstance(value, tuple) else (value,)
 
 
 def option(
@@ -108,6 +114,8 @@ class FieldSpec:
         """The allowed values in words: ``a whole number from 1 to 64``."""
         if self.kind == "choice":
             return "one of " + ", ".join(self.choices)
+        if self.kind == "mapping" and self.suggestions:
+            return f"pairs such as name={self.suggestions[0]}, of " + ", ".join(self.suggestions)
         if self.kind == "list" and self.choices:
             return "a list with some of " + ", ".join(self.choices)
         return _NOUNS[self.kind].format(item=_PLURALS.get(self.item or "text")) + self._range()
@@ -133,6 +141,7 @@ _NOUNS = {
     "float": "a number",
     "text": "text",
     "list": "a list of {item}",
+    "mapping": "pairs such as name=value",
     "choice": "",
 }
 _PLURALS = {"int": "whole numbers", "float": "numbers", "text": "texts", "bool": "true or false"}
@@ -196,6 +205,8 @@ def _kind(annotation: Any) -> tuple[FieldKind, tuple[str, ...], FieldKind | None
     if origin is tuple:
         item, choices, _ = _kind(get_args(annotation)[0])
         return "list", choices, item
+    if origin is dict and get_args(annotation) == (str, str):
+        return "mapping", (), None
     if annotation in _KINDS:
         return _KINDS[annotation], (), None
     raise TypeError(f"a field of type {annotation!r} has no form")

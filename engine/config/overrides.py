@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,7 @@ from engine.files.slugs import NAME_PATTERN, NAME_RULE
 
 Tree = dict[str, Any]
 
+_PAIR_ENDS = re.compile(r",(?=[^,=]+=)")
 _COMPARED = 5
 """Most fields that do not exist for which one that does is suggested."""
 
@@ -26,13 +28,24 @@ _COMPARED = 5
 def parse_value(text: str, spec: FieldSpec | None) -> Any:
     """The value that ``text`` stands for: TOML where it is TOML, else the text itself.
 
-    Text fields keep what was typed (``data.path=2024`` is a path), lists also come as ``a,b``.
+    Text fields keep what was typed (``data.path=2024`` is a path), lists also come as ``a,b``, and
+    mappings as ``a=1,b=2``.
     """
     if spec is not None and spec.kind == "text" and not text.startswith(('"', "'")):
         return text
     if spec is not None and spec.kind == "list" and not text.lstrip().startswith("["):
         return [_toml(part.strip()) for part in text.split(",") if part.strip()]
+    if spec is not None and spec.kind == "mapping" and not text.lstrip().startswith("{"):
+        return _pairs(text)
     return _toml(text)
+
+
+def _pairs(text: str) -> Any:
+    """Return the mapping of ``a=1,b=2``; the text itself where it is none."""
+    pairs = [part.partition("=") for part in _PAIR_ENDS.split(text) if part.strip()]
+    if not all(equals and name.strip() for name, equals, _ in pairs):
+        return text
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def text_of(value: Any, spec: FieldSpec) -> str:
@@ -42,6 +55,10 @@ def text_of(value: Any, spec: FieldSpec) -> str:
     short = _short(value)
     if _same(parse_value(short, spec), value) and not (spec.optional and short in ("", "none")):
         return short
+    if isinstance(value, Mapping):
+        table = tomlkit.inline_table()
+        table.update(value)
+        return str(table.as_string())
     return str(tomlkit.item(value).as_string())
 
 
@@ -50,6 +67,8 @@ def _short(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return ",".join(map(_short, value))
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={text}" for name, text in value.items())
     return str(value)
 
 
@@ -111,6 +130,12 @@ def apply_override(
         problems.append(Problem("", f"{plain(assignment)!r} is not of the form field=value"))
         return
     spec = fields.get(name)
+    if spec is None and (mapping := _mapping_of(name, fields)):
+        key = name.removeprefix(f"{mapping}.").strip("\"'")
+        known = look_up(values, mapping)
+        pair = (dict(known) if isinstance(known, Mapping) else {}) | {key: text.strip()}
+        apply_override(values, f"{mapping}={text_of(pair, fields[mapping])}", fields, problems)
+        return
     if spec is None:
         problems.append(Problem(plain(name), _unknown(name, fields)))
         return
@@ -128,6 +153,12 @@ def apply_override(
         part.pop(key, None)
     else:
         part[key] = parse_value(text, spec)
+
+
+def _mapping_of(name: str, fields: Mapping[str, FieldSpec]) -> str:
+    """Return the mapping that has the entry ``name``, such as ``data.columns.zip``."""
+    found = (n for n, spec in fields.items() if spec.kind == "mapping" and name.startswith(f"{n}."))
+    return next(found, "")
 
 
 def problems_of(

@@ -1,16 +1,24 @@
-"""Load the data that a section names."""
+"""Load the data that a section names, with the types that it sets for columns."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pyarrow as pa
+
 from engine.config.data.base import DataConfig
 from engine.config.registry import implementation, resolve
+from engine.data.column_names import check_names
 from engine.data.raw import RawData
+from engine.data.tables.columns import texts
+from engine.errors import DataError
+from engine.files.sanitize import plain
 
 
 def load_data(config: DataConfig) -> RawData:
     """Read the data; raises :class:`~engine.errors.DataError`."""
-    data: RawData = implementation(config, "load")(config)
-    return data
+    return _with_texts(implementation(config, "load")(config), config)
 
 
 def load_texts(config: DataConfig) -> RawData:
@@ -20,6 +28,40 @@ def load_texts(config: DataConfig) -> RawData:
     they stand for. Raises :class:`~engine.errors.DataError`.
     """
     if not config.text_implementation:
-        return load_data(config)
-    data: RawData = resolve(config.text_implementation)(config)
-    return data
+        return without_ignored(load_data(config), config)
+    read = resolve(config.text_implementation)(config)
+    return without_ignored(_with_texts(read, config), config)
+
+
+def without_ignored(raw: RawData, config: DataConfig) -> RawData:
+    """Return the data without the columns that are set to be ignored."""
+    ignored = config.set_as("ignored")
+    if not ignored:
+        return raw
+    splits = {
+        name: table.drop_columns([column for column in table.column_names if column in ignored])
+        for name, table in raw.splits.items()
+    }
+    return replace(raw, splits=splits)
+
+
+def _with_texts(raw: RawData, config: DataConfig) -> RawData:
+    """Return the data with the columns that are set to be text as texts; checks all that are set.
+
+    Files are read so in the first place; other sources have types of their own.
+    """
+    if not config.columns:
+        return raw
+    check_names("data.columns", config.columns, raw.train.column_names)
+    wanted = config.set_as("text")
+    splits = {name: _as_texts(table, wanted) for name, table in raw.splits.items()}
+    return replace(raw, splits=splits)
+
+
+def _as_texts(table: pa.Table, columns: Iterable[str]) -> pa.Table:
+    for name in columns:
+        if name in table.column_names and not pa.types.is_string(table[name].type):
+            if pa.types.is_nested(table[name].type):
+                raise DataError(f"data.columns: {plain(name, 60)!r} holds lists or objects.")
+            table = table.set_column(table.column_names.index(name), name, texts(table[name]))
+    return table

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TypeVar
 
 import pyarrow as pa
 
+from engine.config.data.columns import ColumnSetting, ColumnType
 from engine.config.tasks.tabular import TabularConfig
+from engine.data.column_names import check_names, no_column
 from engine.data.fitted import Fitted
 from engine.data.load import load_data
 from engine.data.on_disk import evenly, selected
@@ -24,6 +25,10 @@ from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import ColumnSummary, DataSummary
 
 _TARGET_NAMES = ("target", "label", "class", "y")
+_FIELDS: Mapping[str, ColumnType] = {
+    "ignore": "ignored", "numeric": "numeric", "categorical": "categorical",
+}  # fmt: skip
+"""The types of columns that fields of the task name."""
 LEARNED_ROWS = 1_000_000
 """Training rows, evenly spread, that types and scales of columns are fitted on at most."""
 
@@ -68,10 +73,17 @@ class TabularPipeline(DataPipeline[F]):
         return None
 
     def _check_names(self, table: pa.Table) -> None:
-        for field in ("ignore", "numeric", "categorical"):
-            for name in getattr(self.section, field):
-                if name not in table.column_names:
-                    raise DataError(no_column(f"task.{field}", name, table.column_names))
+        for field, type in _FIELDS.items():
+            names = getattr(self.section, field)
+            check_names(f"task.{field}", names, table.column_names)
+            for name in names:
+                setting = self.config.data.column_settings.get(name)
+                if setting is not None and setting.type != type:
+                    raise DataError(
+                        f"data.columns sets {plain(name, 60)!r} as {setting.type}, but it is in "
+                        f"task.{field} too.",
+                        "Take it out of one of them.",
+                    )
 
     def _with_clean_targets(self, raw: RawData, target: str) -> RawData:
         """Splits whose target is clean; rows and whole splits without one are reported."""
@@ -103,19 +115,24 @@ class TabularPipeline(DataPipeline[F]):
         target = find_target(raw.train, section.target)
         some = evenly(raw.train.drop_columns([target]), LEARNED_ROWS)
         apart = -(-raw.train.num_rows // LEARNED_ROWS)
-        columns = [
-            column.model_copy(update={"reason": "by choice", "type": "ignored"})
-            if column.name in section.ignore else column
-            for column in detect_columns(some, section.numeric, section.categorical, apart)
-        ]  # fmt: skip
+        columns = detect_columns(some, self._settings(), apart)
         features = fit_features(some, columns, section.transform)
         if not features.columns:
             reasons = ", ".join(f"{plain(c.name, 40)} ({c.reason})" for c in columns[:5])
             raise DataError(
                 f"No column is left to learn {plain(target, 60)!r} from: {reasons or 'only it'}.",
-                "task.numeric and task.categorical name columns that shall be used all the same.",
+                "data.columns sets the types of columns that shall be used all the same.",
             )
         return target, columns, features
+
+    def _settings(self) -> dict[str, ColumnSetting]:
+        """Return the settings of columns, of the data and of the task."""
+        chosen = {
+            name: ColumnSetting(type)
+            for field, type in _FIELDS.items()
+            for name in getattr(self.section, field)
+        }
+        return chosen | self.config.data.column_settings
 
     def summary(
         self,
@@ -161,14 +178,6 @@ def find_target(table: pa.Table, wanted: str) -> str:
     if wanted not in names:
         raise DataError(no_column("task.target", wanted, names))
     return wanted
-
-
-def no_column(field: str, wanted: str, names: list[str]) -> str:
-    """Return the message for a missing column, with the nearest name or all of them."""
-    near = difflib.get_close_matches(wanted, names, 1)
-    some = ", ".join(plain(name, 40) for name in names[:20])
-    hint = f"did you mean {plain(near[0], 60)}?" if near else f"there is {some}."
-    return f"{field}: the data has no column {plain(wanted, 60)!r}; {hint}"
 
 
 def _looked_at(rows: int) -> dict[str, str]:

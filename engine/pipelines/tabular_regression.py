@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.data.on_disk import evenly
 from engine.data.raw import RawData, decimal_mark_of
-from engine.data.tables.columns import number_format_of, numbers, tidy
+from engine.data.tables.columns import number_format_of, numbers, set_number_format, tidy
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -36,7 +36,10 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
         """Finite numbers. Raises ``DataError`` for a column of something else."""
         if self._target_format is None:  # the training rows come first
-            self._target_format = number_format_of(table[target], decimal_mark_of(table))
+            setting = self.config.data.column_settings.get(target)
+            self._target_format = set_number_format(target, setting) or number_format_of(
+                table[target], decimal_mark_of(table)
+            )
         values = numbers(table[target], self._target_format)
         given = tidy(table[target]).is_valid().to_numpy()
         wrong = given & np.isnan(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from textual.events import Paste
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import RunConfig
@@ -24,6 +26,7 @@ from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.new_run.screen import NewRunScreen
 from tui.screens.new_run.sections import heading_of
+from tui.widgets.form.column_types import ColumnTypesScreen
 from tui.widgets.form.paths import complete
 from tui.widgets.form.row import FieldRow
 from tui.widgets.preview import DataPreview
@@ -403,3 +406,29 @@ async def test_data_that_cannot_be_used_is_told_before_the_start(until, text_of,
         assert "Start all the same?" in text_of(pilot)
         await pilot.press("n")
     assert not all_runs(runs_folder())
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_types_of_columns_are_set_beside_the_data(tmp_path, size, until, text_of) -> None:
+    file = tmp_path / "zips.csv"
+    lines = [f"{10 + i % 7},{i % 5},{'ab'[i % 2]}" for i in range(60)]
+    file.write_text("\n".join(["zip,n,y", *lines]) + "\n")
+    values = {
+        "task": {"kind": "tabular_classification", "target": "y"},
+        "data": {"kind": "file", "path": str(file)},
+        "model": {"kind": "mlp"},
+    }
+    async with DltuiApp().run_test(size=size) as pilot:
+        screen = NewRunScreen(values)
+        await opened(pilot, screen, until)
+        preview = screen.query_one(DataPreview)
+        await until(pilot, lambda: "zip" in str(preview.query_one(Static).content))
+        await pilot.press("p", "t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ColumnTypesScreen))
+        await pilot.press("space", "j", "left", "enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await until(pilot, lambda: rows(pilot)["data.columns"].view.text == "zip=text,n=ignored")
+        found = r"zip +categorical input"
+        await until(pilot, lambda: re.search(found, str(preview.query_one(Static).content)))
+        await pilot.press("t", "e", *"date %d", "enter")
+        await until(pilot, lambda: re.search(r"zip +date %d ", text_of(pilot)))

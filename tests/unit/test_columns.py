@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from engine.config.data.columns import ColumnSetting, parse_setting
 from engine.data.tables.columns import dates, detect_columns, find_date_format, numbers, texts
 from engine.data.tables.features import decode_row, encode_category, encode_rows, fit_features
 from engine.data.tables.schema import CategoricalFeature, Column
@@ -18,11 +19,12 @@ ROWS = 40
 DAY = date(2024, 2, 28)
 
 
-def found(values: list[Any], name: str = "c", **forced: tuple[str, ...]) -> Column:
+def found(values: list[Any], name: str = "c", set_as: str = "") -> Column:
     """The column ``name`` of a table that has another, ordinary one."""
     other = [i % 7 + 0.5 for i in range(len(values))]
     table = pa.table({name: pa.array(values), "other": other})
-    return detect_columns(table, **forced)[0]
+    settings = {name: parse_setting(set_as)} if set_as else {}
+    return detect_columns(table, settings)[0]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +96,8 @@ def test_a_counter_is_the_input_when_there_is_no_other() -> None:
 
 def test_a_person_may_overrule_the_type() -> None:
     codes = [i % 5 for i in range(ROWS)]
-    assert found(codes, categorical=("c",)).type == "categorical"
-    assert found(list(range(ROWS)), numeric=("c",)).type == "numeric"
+    assert found(codes, set_as="categorical").type == "categorical"
+    assert found(list(range(ROWS)), set_as="numeric").type == "numeric"
 
 
 def test_missing_and_different_values_are_counted() -> None:
@@ -229,7 +231,9 @@ def test_a_row_can_be_read_back() -> None:
 def test_other_types_of_the_same_values_encode_alike() -> None:
     train = {"n": [1, 2, 3, 4], "c": ["1", "2", "1", "2"]}
     table = pa.table(train)
-    features = fit_features(table, detect_columns(table, categorical=("c",)), "standard")
+    features = fit_features(
+        table, detect_columns(table, {"c": ColumnSetting("categorical")}), "standard"
+    )
     as_text = pa.table({"n": ["1", "2", "3", "4"], "c": [1, 2, 1, 2]})
     for one, other in zip(
         encode_rows(features, table), encode_rows(features, as_text), strict=True

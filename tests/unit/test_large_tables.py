@@ -14,6 +14,7 @@ import torch
 from engine.batches import memory_mapped
 from engine.batches.memory_mapped import MappedSource
 from engine.batches.source import epoch_plan
+from engine.config.data.columns import ColumnSetting
 from engine.config.data.file import FileConfig
 from engine.data import on_disk, splits
 from engine.data.on_disk import evenly, filled, put_aside, selected
@@ -204,7 +205,7 @@ def test_rows_are_encoded_alike_in_windows_and_at_once(
         "day": [f"2024-{i % 12 + 1:02d}-{i % 28 + 1:02d}" for i in range(90)],
         "grade": pa.array([1e9] * 45 + [2.5, None, 1e9] * 15),
     })  # fmt: skip
-    columns = detect_columns(table, categorical=["grade"])
+    columns = detect_columns(table, {"grade": ColumnSetting("categorical")})
     features = fit_features(table, columns, "auto")
     whole = encode_rows(features, table)
     monkeypatch.setattr("engine.data.tables.features.ENCODED", 7)

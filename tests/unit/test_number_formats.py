@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.config.data.columns import ColumnSetting
 from engine.config.data.file import FileConfig
 from engine.data.load import load_data
 from engine.data.tables.columns import detect_columns, numbers
@@ -98,7 +99,7 @@ def test_a_file_of_european_numbers_is_cut_at_its_delimiter(tmp_path: Path, deli
     path = tmp_path / "a.csv"
     path.write_text("".join(delimiter.join(row) + "\n" for row in rows))
     table = load_data(FileConfig(path=str(path))).train
-    columns = detect_columns(table, numeric=table.column_names)
+    columns = detect_columns(table, dict.fromkeys(table.column_names, ColumnSetting("numeric")))
     made = [numbers(table[c.name], c.number_format).tolist() for c in columns]
     assert made == [[4.84, 12.5, 0.25], [0, 3, 1], [7700, 999, 1250]]
 

@@ -14,8 +14,8 @@ from engine.config.data.file import FileConfig
 from engine.data.class_labels import with_class_names
 from engine.data.load import load_data, load_texts
 from engine.data.raw import RawData, class_names
-from engine.data.readers.base import unique_names
 from engine.data.readers.files import split_of
+from engine.data.readers.reading import unique_names
 from engine.errors import DataError
 from engine.text.labels import labels_of
 

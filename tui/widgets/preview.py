@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
@@ -35,6 +36,12 @@ class DataPreview(Scrolling):
 
         columns: Mapping[str, str]
 
+    @dataclass
+    class TypesWanted(Message):
+        """The types of columns are to be set."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("t", "set_types", "Column types")]
+
     def __init__(self, ask: Ask) -> None:
         super().__init__()
         self._question = Question(self, ask, "preview")
@@ -60,6 +67,10 @@ class DataPreview(Scrolling):
         self.problem = ""
         self._say(literal("…").stylize("$text-muted"))
         self._question.put(values)
+
+    def action_set_types(self) -> None:
+        """Set the types of columns."""
+        self.post_message(self.TypesWanted())
 
     @on(Answered)
     def _answered(self, event: Answered) -> None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from pydantic import field_validator
+from pydantic_core import PydanticCustomError
+
+from engine.config.data.columns import TYPES, ColumnSetting, ColumnType, parse_setting
 from engine.config.fields import option
 from engine.config.registry import TaggedSection
+from engine.files.sanitize import plain
 
 
 class DataConfig(TaggedSection):
@@ -31,6 +36,34 @@ class DataConfig(TaggedSection):
         advanced=True,
     )
     split_seed: int = option(0, "Random seed of the splits", ge=0, advanced=True)
+    columns: dict[str, str] = option(
+        {},
+        "Types of columns, where the detected ones are wrong: zip=text, when=date %d/%m/%Y",
+        suggestions=tuple(TYPES),
+        column=True,
+        advanced=True,
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _types_exist(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            try:
+                parse_setting(text)
+            except ValueError as error:
+                raise PydanticCustomError(
+                    "not_allowed", "{name}: {error}", {"name": plain(name, 60), "error": str(error)}
+                ) from None
+        return value
+
+    @property
+    def column_settings(self) -> dict[str, ColumnSetting]:
+        """The settings of columns, by name."""
+        return {name: parse_setting(text) for name, text in self.columns.items()}
+
+    def set_as(self, type: ColumnType) -> frozenset[str]:
+        """Return the columns that are set to a type."""
+        return frozenset(n for n, setting in self.column_settings.items() if setting.type == type)
 
     @classmethod
     def offers(cls, task: str) -> dict[str, Mapping[str, str]]:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import lzma
 import zlib
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +18,14 @@ from engine.data.on_disk import LARGE, WINDOW, mapped
 from engine.data.readers.conll import read_conll
 from engine.data.readers.csv import read_csv
 from engine.data.readers.json import read_json, read_json_lines
-from engine.data.readers.reading import Reader, Reading, ReadOptions, read_text, suffix_of
+from engine.data.readers.reading import (
+    Reader,
+    Reading,
+    ReadOptions,
+    read_text,
+    suffix_of,
+    unique_names,
+)
 from engine.data.readers.records import check_levels
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -84,21 +89,6 @@ def _with_good_names(path: Path, reading: Reading) -> Reading:
         noted = table.schema.metadata
         table = table.rename_columns(names).replace_schema_metadata(noted)
     return replace(reading, table=table, notes=(*reading.notes, *renamed))
-
-
-def unique_names(names: Iterable[str]) -> list[str]:
-    """Names without blanks around them; empty and repeated ones get a number."""
-    stripped = [name.strip() for name in names]
-    taken = Counter(stripped)
-    result: list[str] = []
-    for number, name in enumerate(stripped, 1):
-        new = name or f"column_{number}"
-        suffix = 2
-        while new in result or (new != name and new in taken):
-            new = f"{name or f'column_{number}'}_{suffix}"
-            suffix += 1
-        result.append(new)
-    return result
 
 
 def _read_csv(path: Path, options: ReadOptions) -> Reading:

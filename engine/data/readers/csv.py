@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from engine.data.raw import with_decimal_mark
-from engine.data.readers.reading import ReadOptions
+from engine.data.readers.reading import ReadOptions, unique_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
@@ -48,6 +48,8 @@ class Dialect:
     decimal_point: str
     typed: bool = True
     """Whether columns of numbers, dates and truth values get types of their own."""
+    texts: frozenset[str] = frozenset()
+    """Columns that do not in any case."""
 
 
 def read_csv(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tuple[str, ...]]:
@@ -59,7 +61,7 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tup
     if not text.strip():
         raise DataError(f"{plain(path.name)} is empty.")
     dialect = sniff(text, _NAMED.get(options.delimiter, options.delimiter), options.header)
-    dialect = replace(dialect, typed=not options.as_written)
+    dialect = replace(dialect, typed=not options.as_written, texts=options.texts)
     notes: list[str] = []
     try:
         table = _parse(path, text, dialect)
@@ -206,22 +208,37 @@ def _mostly_numbers(cells: Sequence[str]) -> bool:
 def _parse(path: Path, text: str, dialect: Dialect) -> pa.Table:
     """Return the table; whole numbers that begin with zeros stay texts in all of their column."""
     data = text.encode()
+    texts = _columns_of_texts(text, dialect) if dialect.texts or not dialect.typed else ()
+    table = _arrow_table(path, data, dialect, dict.fromkeys(texts, pa.string()))
     if not dialect.typed:
-        first = _rows(text[:_SAMPLE_CHARACTERS], dialect.delimiter, dialect.quoted)[0]
-        names = first if dialect.header else [f"f{i}" for i in range(len(first))]
-        return _arrow_table(path, data, dialect, dict.fromkeys(names, pa.string()))
-    table = _arrow_table(path, data, dialect)
+        return table
+    for name in dict.fromkeys(texts):
+        table = _with_texts(table, name, table[name])
     whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
     if not whole or len(set(whole)) < len(whole) or not _has_padded(data, dialect.delimiter):
         return table
     written = _arrow_table(path, data, dialect, dict.fromkeys(whole, pa.string()), whole)
     for name in whole:
         if pc.any(pc.match_substring_regex(written[name], _PADDED)).as_py():
-            place = table.column_names.index(name)
-            empty = pc.equal(pc.utf8_trim_whitespace(written[name]), "")
-            texts = pc.if_else(empty, pa.scalar(None, pa.string()), written[name])
-            table = table.set_column(place, name, texts)
+            table = _with_texts(table, name, written[name])
     return table
+
+
+def _columns_of_texts(text: str, dialect: Dialect) -> list[str]:
+    """Return the columns whose cells stay as they are written, under the names of Arrow."""
+    first = _rows(text[:_SAMPLE_CHARACTERS], dialect.delimiter, dialect.quoted)[0]
+    names = first if dialect.header else [f"f{i}" for i in range(len(first))]
+    if not dialect.typed:
+        return names
+    known = unique_names(first if dialect.header else [""] * len(first))
+    return [name for name, shown in zip(names, known, strict=True) if shown in dialect.texts]
+
+
+def _with_texts(table: pa.Table, name: str, texts: pa.ChunkedArray) -> pa.Table:
+    """Return the table with a column of texts, of which empty ones are missing."""
+    empty = pc.equal(pc.utf8_trim_whitespace(texts), "")
+    given = pc.if_else(empty, pa.scalar(None, pa.string()), texts)
+    return table.set_column(table.column_names.index(name), name, given)
 
 
 def _has_padded(data: bytes, delimiter: str) -> bool:

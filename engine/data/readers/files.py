@@ -46,7 +46,9 @@ def load_texts(config: FileConfig) -> RawData:
 
 def options_of(config: FileConfig) -> ReadOptions:
     """Return the options for reading a file that a configuration has."""
-    return ReadOptions(config.delimiter, config.header, config.encoding)
+    return ReadOptions(
+        config.delimiter, config.header, config.encoding, texts=config.set_as("text")
+    )
 
 
 def _load(config: FileConfig, options: ReadOptions) -> RawData:

@@ -35,8 +35,8 @@ class _Tables:
     """Makes tables of the content of a document."""
 
     path: Path
-    as_written: bool
-    """Whether numbers and truth values of cells are texts; those within a cell keep their types."""
+    options: ReadOptions
+    """By them numbers and truth values of cells are texts; those within a cell keep their types."""
 
     def records(self, rows: Iterable[Any]) -> pa.Table:
         """Return a table of objects."""
@@ -44,7 +44,7 @@ class _Tables:
 
     def columns(self, columns: Mapping[str, Iterable[Any]]) -> pa.Table:
         """Return a table of lists."""
-        cells = {name: list(map(self._cell, values)) for name, values in columns.items()}
+        cells = {n: [self._cell(n, value) for value in values] for n, values in columns.items()}
         return table_of_columns(self.path, cells)
 
     def values(self, content: Any) -> Any:
@@ -58,10 +58,12 @@ class _Tables:
     def _row(self, row: Any) -> Any:
         if not isinstance(row, dict):
             return self.values(row)
-        return {name: self._cell(value) for name, value in row.items()}
+        return {name: self._cell(name, value) for name, value in row.items()}
 
-    def _cell(self, value: Any) -> Any:
-        if self.as_written and isinstance(value, bool):
+    def _cell(self, column: Any, value: Any) -> Any:
+        if not self.options.keeps(str(column)):
+            return self.values(value)
+        if isinstance(value, bool):
             return "true" if value else "false"
         return str(value) if isinstance(value, safe_json.Numeral) else self.values(value)
 
@@ -73,12 +75,12 @@ def read_json(path: Path, options: ReadOptions) -> Reading:
     """
     text = read_text(path, options.encoding)
     try:
-        content = safe_json.loads(text, numerals=options.as_written)
+        content = safe_json.loads(text, numerals=options.spelled)
     except ValueError as error:
         if text.lstrip().startswith("{") and "\n" in text.strip():
             return read_json_lines(path, options)
         raise DataError(f"{plain(path.name)} is not JSON: {plain(error)}.") from error
-    return _reading_of(_Tables(path, options.as_written), content)
+    return _reading_of(_Tables(path, options), content)
 
 
 def _reading_of(tables: _Tables, content: Any) -> Reading:
@@ -171,14 +173,16 @@ def read_json_lines(path: Path, options: ReadOptions) -> Reading:
         raise DataError(f"{plain(path.name)} is empty.")
     if text.lstrip().startswith("["):
         with contextlib.suppress(ValueError):
-            content = safe_json.loads(text, numerals=options.as_written)
-            return _reading_of(_Tables(path, options.as_written), content)
+            content = safe_json.loads(text, numerals=options.spelled)
+            return _reading_of(_Tables(path, options), content)
     if not _is_deep(text):
         with contextlib.suppress(pa.ArrowException):  # its message has the wrong row
             table = _arrow_table(text)
-            if not (options.as_written and any(map(_is_spelled, table.schema.types))):
+            if not any(
+                options.keeps(field.name) and _is_spelled(field.type) for field in table.schema
+            ):
                 return Reading(table)
-    tables = _Tables(path, options.as_written)
+    tables = _Tables(path, options)
     return Reading(tables.records(_json_lines(path, text, options)))
 
 
@@ -224,7 +228,7 @@ def _json_lines(path: Path, text: str, options: ReadOptions) -> Iterable[Any]:
     for row, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                yield safe_json.loads(line, numerals=options.as_written)
+                yield safe_json.loads(line, numerals=options.spelled)
             except ValueError as error:
                 raise DataError(
                     f"{plain(path.name)}, row {row}: not JSON: {plain(error)}."

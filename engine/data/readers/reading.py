@@ -6,7 +6,8 @@ import bz2
 import codecs
 import gzip
 import lzma
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +46,17 @@ class ReadOptions:
     encoding: str = "utf-8"
     as_written: bool = False
     """Whether cells stay texts as they are written, where a format has no types or loses them."""
+    texts: frozenset[str] = frozenset()
+    """Columns whose cells do in any case."""
+
+    @property
+    def spelled(self) -> bool:
+        """Whether the spelling of numbers matters in any column."""
+        return self.as_written or bool(self.texts)
+
+    def keeps(self, column: str) -> bool:
+        """Return whether the cells of a column stay texts as they are written."""
+        return self.as_written or column.strip() in self.texts
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,21 @@ def suffix_of(path: Path) -> str:
     for packed in _UNPACK:
         name = name.removesuffix(packed)
     return Path(name).suffix
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Names without blanks around them; empty and repeated ones get a number."""
+    stripped = [name.strip() for name in names]
+    taken = Counter(stripped)
+    result: list[str] = []
+    for number, name in enumerate(stripped, 1):
+        new = name or f"column_{number}"
+        suffix = 2
+        while new in result or (new != name and new in taken):
+            new = f"{name or f'column_{number}'}_{suffix}"
+            suffix += 1
+        result.append(new)
+    return result
 
 
 def read_bytes(path: Path) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from engine.config.data.columns import ColumnSetting
 from engine.data.raw import decimal_mark_of
 from engine.data.tables.categories import TRUTH
 from engine.data.tables.number_format import find_number_format, parsed_numbers
 from engine.data.tables.schema import Column, ColumnType, NumberFormat
+from engine.errors import DataError
 from engine.files.sanitize import plain
 
 _MISSING = pa.array(["", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none", "<na>"])
@@ -47,18 +50,19 @@ _DATE_FORMATS = ("ISO8601", *(day + time for day in _DAYS for time in ("", " %H:
 
 def detect_columns(
     table: pa.Table,
-    numeric: Collection[str] = (),
-    categorical: Collection[str] = (),
+    settings: Mapping[str, ColumnSetting] = MappingProxyType({}),
     apart: int = 1,
 ) -> list[Column]:
-    """The type of each column; those named ``numeric`` and ``categorical`` are taken as such.
+    """The type of each column: the one that is set, else the one that its values show.
 
-    Between two rows of the table, ``apart`` - 1 were left out.
+    Between two rows of the table, ``apart`` - 1 were left out. Raises :class:`DataError` for a
+    format that is set and is none.
     """
-    columns, decimal = [], decimal_mark_of(table)
-    for name in table.column_names:
-        forced = "numeric" if name in numeric else "categorical" if name in categorical else None
-        columns.append(_detect(name, tidy(table[name]), forced, apart, decimal))
+    decimal = decimal_mark_of(table)
+    columns = [
+        _detect(name, tidy(table[name]), settings.get(name), apart, decimal)
+        for name in table.column_names
+    ]
     if any(column.usable for column in columns):
         return columns
     # A table of nothing but a counter and a target has the counter as its input.
@@ -140,7 +144,9 @@ def dates(column: pa.ChunkedArray, date_format: str = "") -> NDArray[np.datetime
         moments = column.cast(pa.timestamp("s"), safe=False).to_numpy()
         return np.asarray(moments, dtype="datetime64[s]")
     if not pa.types.is_string(column.type):
-        return np.full(len(column), np.datetime64("NaT", "s"))
+        if not date_format:
+            return np.full(len(column), np.datetime64("NaT", "s"))
+        column = texts(column)  # whole numbers such as 20240131
     values, codes = _distinct(column)
     parsed = _parsed_dates(values, date_format or "ISO8601")
     return np.append(parsed, np.datetime64("NaT", "s"))[codes]
@@ -164,9 +170,11 @@ class _Evidence:
 
 
 def _detect(
-    name: str, column: pa.ChunkedArray, forced: str | None, apart: int, decimal: str
+    name: str, column: pa.ChunkedArray, setting: ColumnSetting | None, apart: int, decimal: str
 ) -> Column:
     rows, missing = len(column), column.null_count
+    if setting is not None and setting.type == "ignored":
+        return Column(name=name, type="ignored", reason="by choice", missing=missing)
     if missing == rows:
         return Column(name=name, type="ignored", reason="empty", missing=missing)
     example = plain(column.drop_null()[0].as_py(), 40)
@@ -177,10 +185,9 @@ def _detect(
     text = pa.types.is_string(column.type)
     values = _distinct(column)[0] if text else []
     distinct = len(values) if text else pc.count_distinct(column).as_py()
-    written = find_number_format(values, 0.0, decimal)
-    type_, reason, date_format = _judge(
-        _Evidence(name, column, distinct, values, written, apart), forced
-    )
+    written = set_number_format(name, setting) or find_number_format(values, 0.0, decimal)
+    found = _Evidence(name, column, distinct, values, written, apart)
+    type_, reason, date_format = _as_set(found, setting) if setting else _judge(found)
     return Column(name=name, type=type_, reason=reason, missing=missing, distinct=distinct,
                   example=example, date_format=date_format,
                   number_format=written or NumberFormat(decimal=decimal or "."))  # fmt: skip
@@ -195,13 +202,48 @@ def _nested_type(kind: pa.DataType) -> ColumnType | None:
     return None if plain_kind or pa.types.is_boolean(kind) else "ignored"
 
 
-def _judge(found: _Evidence, forced: str | None) -> tuple[ColumnType, str, str]:
+def set_number_format(name: str, setting: ColumnSetting | None) -> NumberFormat | None:
+    """Return the format of numbers that is set for a column. Raises :class:`DataError`."""
+    if setting is None or setting.type != "numeric" or not setting.format:
+        return None
+    written = find_number_format([setting.format], 1.0)
+    if written is None:
+        raise DataError(
+            f"data.columns: {plain(setting.format, 40)!r}, set for {plain(name, 60)!r}, is no "
+            "number.",
+            "Give an example such as 1.234,5.",
+        )
+    return written
+
+
+def _as_set(found: _Evidence, setting: ColumnSetting) -> tuple[ColumnType, str, str]:
+    """Type that is set, reason to leave it out, and format of dates. Raises :class:`DataError`."""
+    if found.distinct == 1 and not found.column.null_count:
+        return "ignored", "always the same", ""
+    if setting.type == "text":
+        return _judge_words(found)
+    if setting.type != "date":
+        return setting.type, "", ""
+    if not pa.types.is_string(found.column.type):
+        if pa.types.is_temporal(found.column.type):
+            return "date", "", ""
+        found = replace(found, values=_distinct(texts(found.column))[0])
+    date_format = setting.format or find_date_format(found.values)
+    if not date_format or _share_of_dates(found.values, date_format) == 0:
+        raise DataError(
+            f"data.columns sets {plain(found.name, 60)!r} as date, but its values, such as "
+            f"{plain(found.values[0], 40)!r}, are no dates"
+            + (f" of the form {plain(date_format, 40)}." if date_format else " that can be read."),
+            "Set its format, such as date %d/%m/%Y, or another type.",
+        )
+    return "date", "", date_format
+
+
+def _judge(found: _Evidence) -> tuple[ColumnType, str, str]:
     """Type, reason to leave it out, and format of dates."""
     kind = found.column.type
     if found.distinct == 1 and not found.column.null_count:
         return "ignored", "always the same", ""
-    if forced is not None:
-        return ("numeric" if forced == "numeric" else "categorical"), "", ""
     if found.distinct == 1 or pa.types.is_boolean(kind):
         return "categorical", "", ""  # it only distinguishes present from missing
     if pa.types.is_temporal(kind):
@@ -239,10 +281,15 @@ def _judge_texts(found: _Evidence) -> tuple[ColumnType, str, str]:
     date_format = find_date_format(values)
     if date_format:
         return "date", "", date_format
+    return _judge_words(found)
+
+
+def _judge_words(found: _Evidence) -> tuple[ColumnType, str, str]:
+    """Categories, if values occur often enough; else texts, which no table network takes in."""
     present = len(found.column) - found.column.null_count
     if present < _FEW_ROWS or found.distinct <= present / 2:
         return "categorical", "", ""
-    words = float(np.mean([value.count(" ") + 1 for value in values[:1000]]))
+    words = float(np.mean([value.count(" ") + 1 for value in found.values[:1000]]))
     if words >= _WORDS:
         return "text", "free text", ""
     return "ignored", "nearly every row differs", ""

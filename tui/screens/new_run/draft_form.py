@@ -14,11 +14,14 @@ from engine.errors import UserError
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.sections import DOMAIN, HEADINGS, sections_of
 from tui.screens.registry import make_screen
+from tui.widgets.form.column_types import ColumnTypesScreen
 from tui.widgets.form.form import Form
 from tui.widgets.form.row import FieldRow
 from tui.widgets.form.view import SectionView
 from tui.widgets.notify import complain
 from tui.widgets.question import Ask
+
+_TYPES = "data.columns"
 
 
 class DraftForm(Form):
@@ -58,6 +61,17 @@ class DraftForm(Form):
         """Offer the columns of the data, each with a line about it."""
         self._columns = columns
         await self.show_draft()
+
+    async def set_column_types(self) -> None:
+        """Let the types of the data's columns be set."""
+
+        async def chosen(text: str | None) -> None:
+            if text is not None:
+                await self._edit(_TYPES, text)
+
+        values = self.draft.values
+        dialog = ColumnTypesScreen(values.fields[_TYPES], values.text(_TYPES), self._columns)
+        await self.app.push_screen(dialog, chosen)
 
     async def toggle_advanced(self) -> None:
         """Show or hide the advanced fields."""

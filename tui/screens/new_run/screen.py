@@ -133,6 +133,10 @@ class NewRunScreen(Screen[None]):
     async def _columns_known(self, event: DataPreview.Columns) -> None:
         await self._form.show_columns(event.columns)
 
+    @on(DataPreview.TypesWanted)
+    async def _types_wanted(self) -> None:
+        await self._form.set_column_types()
+
     def action_section(self, number: int) -> None:
         """Focus a section."""
         self.remove_class("-data")

@@ -99,4 +99,5 @@ def _options(values: Values, spec: FieldSpec, columns: Mapping[str, str]) -> Map
         return choices.options(values, spec.name)
     if not columns:
         return {}
-    return dict(columns) if spec.kind == "list" else {"": "let the program find it", **columns}
+    several = spec.kind in ("list", "mapping")
+    return dict(columns) if several else {"": "let the program find it", **columns}

@@ -38,4 +38,6 @@ def _value(view: FieldView, stepped: bool) -> Content:
 def _shown(view: FieldView) -> str:
     if view.text:
         return view.text.replace(",", ", ") if view.spec.kind == "list" else view.text
+    if view.spec.kind == "mapping":
+        return "as found"
     return "automatic" if view.spec.column else "–"

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from engine.config.overrides import parse_value
 from tui.widgets.form.choice import ChoiceScreen
+from tui.widgets.form.column_types import ColumnTypesScreen
 from tui.widgets.form.editor import FieldEditor
 from tui.widgets.form.field_text import field_text
 from tui.widgets.form.paths import PathSuggester
@@ -103,6 +104,9 @@ class FieldRow(Widget, can_focus=True):
             self.action_step(1)
         elif view.spec.layers:
             self.post_message(self.LayersWanted(view.spec.name))
+        elif view.maps:
+            types = ColumnTypesScreen(view.spec, view.text, view.options)
+            await self.app.push_screen(types, self._choose)
         elif view.several:
             chosen = parse_value(view.text, view.spec)
             several = SeveralScreen(view.spec.name, view.options, list(map(str, chosen)))

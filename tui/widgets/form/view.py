@@ -47,6 +47,11 @@ class FieldView:
         return self.spec.kind == "list" and bool(self.options)
 
     @property
+    def maps(self) -> bool:
+        """Whether a value may be set for each of the options."""
+        return self.spec.kind == "mapping" and bool(self.options)
+
+    @property
     def completes_paths(self) -> bool:
         """Whether it names a file or folder."""
         return self.spec.key == "path" or self.spec.key.endswith("_path")
