@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
+
+
+class FileFormat(BaseModel):
+    """The format of a CSV file, as it was given or found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    delimiter: str
+    header: Literal["yes", "no"]
 
 
 class Fitted(BaseModel):
     """State that a task fitted on the training rows; JSON, no code."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file_format: FileFormat | None = None
+    """Format of the training file, by which later files are read; ``None`` for one without any."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from engine.data.fitted import FileFormat
 from engine.files import safe_json
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -46,6 +47,8 @@ class RawData:
     skips: tuple[Skip, ...] = field(default=())
     files: Mapping[str, tuple[RowsOfFile, ...]] = field(default_factory=dict)
     """By split, the files that the rows were read from, in order; empty for other rows."""
+    file_format: FileFormat | None = None
+    """Format of the first training file, if it is a CSV file."""
 
     @property
     def train(self) -> pa.Table:

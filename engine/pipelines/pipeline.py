@@ -45,6 +45,10 @@ class DataPipeline(ABC, Generic[F]):
     def fit(self, raw: RawData) -> F:
         """Learn from the training rows how to treat any row; raises ``DataError``."""
 
+    def learn(self, raw: RawData) -> F:
+        """Return what :meth:`fit` learns, with the format by which later files are read."""
+        return self.fit(raw).model_copy(update={"file_format": raw.file_format})
+
     @abstractmethod
     def summarize(self, raw: RawData, fitted: F) -> DataSummary:
         """Summarise the data for the user."""

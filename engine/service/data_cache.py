@@ -42,7 +42,7 @@ def loaded(pipeline: DataPipeline[Any]) -> tuple[RawData, Fitted]:
     """The data of a pipeline and what was fitted on it; raises ``DataError``."""
     raw = loaded_rows(pipeline)
     with_model = [*_key(pipeline.config), pipeline.config.model.model_dump(mode="json")]
-    return raw, _fitted.get(json.dumps(with_model), lambda: pipeline.fit(raw))
+    return raw, _fitted.get(json.dumps(with_model), lambda: pipeline.learn(raw))
 
 
 def loaded_rows(pipeline: DataPipeline[Any]) -> RawData:

@@ -16,10 +16,11 @@ from torch import nn
 
 from engine.batches.source import Source
 from engine.config.data.file import FileConfig
-from engine.data.fitted import Fitted
-from engine.data.readers.base import READERS, read_file
+from engine.data.fitted import FileFormat, Fitted
+from engine.data.readers.base import READERS
 from engine.data.readers.files import options_of
-from engine.data.readers.reading import ReadOptions, suffix_of
+from engine.data.readers.later import read_later
+from engine.data.readers.reading import Reading, ReadOptions, suffix_of
 from engine.errors import DataError, RunError
 from engine.files.paths import expanded, runs_folder
 from engine.files.sanitize import plain
@@ -50,7 +51,8 @@ def answer(
     records: list[dict[str, Any]] = []
     if file:
         path = expanded(file)
-        rows_of_file = _table_of_file(path, inputs, *_reading(task, path, inputs))
+        reading = read_later(path, *_options(task, path), _format(fitted, inputs), inputs)
+        rows_of_file = _columns_of(path, reading, inputs, notes)
         table = task.pipeline.from_file(rows_of_file, fitted, path.parent)
         records = _predict(task, fitted, network, table, device, notes)
     elif rows:
@@ -137,33 +139,35 @@ def _as_text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _reading(task: Task[Any], file: Path, inputs: Sequence[str]) -> tuple[ReadOptions, str]:
-    """Return the options and the format with which the training data was read."""
+def _options(task: Task[Any], file: Path) -> tuple[ReadOptions, str]:
+    """Return the options and the format that were set for the training data."""
     data, options, format = task.config.data, ReadOptions(), ""
     if isinstance(data, FileConfig):
         options = options_of(data)
         format = "" if suffix_of(file) in READERS else data.format
-    if options.header == "auto" and all(map(_NUMBERED.fullmatch, inputs)):
-        options = replace(options, header="no")
     return replace(options, as_written=task.pipeline.reads_texts), format
 
 
-def _table_of_file(
-    file: Path, inputs: Sequence[str], options: ReadOptions, format: str
-) -> pa.Table:
-    """The rows of a file, read like the training data; one column may have any name."""
-    table = read_file(file, options, format).table
-    names = table.column_names
-    if options.header == "no" and table.slice(0, 1).to_pylist() == [{name: name for name in names}]:
+def _format(fitted: Fitted, inputs: Sequence[str]) -> FileFormat | None:
+    """Return the format of the training file; models of 0.1 know only whether it had a header."""
+    if fitted.file_format is None and all(map(_NUMBERED.fullmatch, inputs)):
+        return FileFormat(delimiter="", header="no")
+    return fitted.file_format
+
+
+def _columns_of(file: Path, reading: Reading, inputs: Sequence[str], notes: list[str]) -> pa.Table:
+    """Return the inputs among the columns of a file; one column may have any name."""
+    table, names = reading.table, reading.table.column_names
+    notes += reading.notes
+    if table.slice(0, 1).to_pylist() == [{name: name for name in names}]:
         table = table.slice(1)  # a header of the names that columns without one get
-    missing = [name for name in inputs if name not in table.column_names]
-    if missing and options.delimiter:  # this file may have another one
-        return _table_of_file(file, inputs, replace(options, delimiter=""), format)
+    missing = [name for name in inputs if name not in names]
     if missing and len(inputs) == 1 and table.num_columns == 1:
+        notes.append(f"the column {plain(names[0], 60)!r} is taken as {plain(inputs[0], 60)}")
         return table.rename_columns(list(inputs))
     if missing:
         raise DataError(
             f"{plain(file)} has no column {', '.join(plain(name, 40) for name in missing[:5])}.",
-            f"It has {', '.join(plain(name, 40) for name in table.column_names[:12])}.",
+            f"It has {', '.join(plain(name, 40) for name in names[:12])}.",
         )
     return table.select(list(inputs))

@@ -42,7 +42,7 @@ def without_faults(raw: RawData, fault: Fault) -> RawData:
     found = [
         Skip(reason, len(rows), f"{split} row {rows[0]}") for (split, reason), rows in skips.items()
     ]
-    return RawData(splits, raw.notes, (*raw.skips, *found))
+    return raw.with_splits(splits).with_skips(*found)
 
 
 def blank(table: pa.Table, columns: Sequence[str]) -> list[str | None]:

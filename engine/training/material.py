@@ -38,7 +38,7 @@ def prepare(
     ``fit`` is called instead of the task's own.
     """
     raw = task.pipeline.load()
-    fitted = (fit or task.pipeline.fit)(raw)
+    fitted = (fit or task.pipeline.learn)(raw)
     material = Material(raw, fitted)
     for split, table in raw.splits.items():
         if table.num_rows:
@@ -61,7 +61,7 @@ def fit_once(training: TrainingSession, raw: RawData) -> Fitted:
         with contextlib.suppress(FileNotFoundError, ValueError):
             fitted = task.pipeline.fitted_type.model_validate_json(run.fitted.read_bytes())
         if fitted is None:
-            fitted = task.pipeline.fit(raw)
+            fitted = task.pipeline.learn(raw)
             atomic.write_text(run.fitted, fitted.model_dump_json())
     told = group.broadcast({"fitted": fitted and fitted.model_dump_json()})
     return fitted or task.pipeline.fitted_type.model_validate_json(told["fitted"])

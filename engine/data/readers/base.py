@@ -92,7 +92,7 @@ def _with_good_names(path: Path, reading: Reading) -> Reading:
 
 
 def _read_csv(path: Path, options: ReadOptions) -> Reading:
-    return Reading(*read_csv(path, read_text(path, options.encoding), options))
+    return read_csv(path, read_text(path, options.encoding), options)
 
 
 def _read_conll(path: Path, options: ReadOptions) -> Reading:

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from engine.data.fitted import FileFormat
 from engine.data.raw import with_decimal_mark
-from engine.data.readers.reading import ReadOptions, unique_names
+from engine.data.readers.reading import Reading, ReadOptions, unique_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
@@ -52,7 +53,7 @@ class Dialect:
     """Columns that do not in any case."""
 
 
-def read_csv(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tuple[str, ...]]:
+def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
     """The table in ``text`` with notes on what was found out; types are those of the whole column.
 
     Whole numbers of which some begin with a zero are codes, and stay texts. Raises
@@ -81,7 +82,8 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tup
         notes.append(f"{plain(path.name)} has no header; columns are numbered")
     if dialect.decimal_point != ".":
         table = with_decimal_mark(table, dialect.decimal_point)
-    return table, tuple(notes)
+    format = FileFormat(delimiter=dialect.delimiter, header="yes" if dialect.header else "no")
+    return Reading(table, tuple(notes), format=format)
 
 
 def stray_quotes(text: str, delimiter: str) -> str:

@@ -18,6 +18,7 @@ from engine.data.class_labels import with_common_classes
 from engine.data.on_disk import LARGE, put_aside
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, RowsOfFile, Skip
 from engine.data.readers.base import READERS, read_file
+from engine.data.readers.later import read_later
 from engine.data.readers.reading import Reading, ReadOptions, suffix_of
 from engine.errors import DataError
 from engine.files.paths import expanded, is_file, is_folder
@@ -61,8 +62,10 @@ def _load(config: FileConfig, options: ReadOptions) -> RawData:
     splits: dict[str, pa.Table] = {}
     files: dict[str, tuple[RowsOfFile, ...]] = {}
     skips: list[Skip] = []
+    first: Reading | None = None
     for split, paths in groups.items():
-        readings = list(_read(paths, options, config.format))
+        readings = list(_read(paths, options, config.format, first))
+        first = first or readings[0]
         splits[split] = _joined(paths, readings)
         files[split] = tuple(
             RowsOfFile(path, reading.table.num_rows)
@@ -77,14 +80,19 @@ def _load(config: FileConfig, options: ReadOptions) -> RawData:
         # The same few notes come with every shard.
         notes += dict.fromkeys(note for reading in readings[:3] for note in reading.notes)
         skips += [skip for reading in readings for skip in reading.skips]
-    return RawData(splits, tuple(notes), tuple(skips), files)
+    return RawData(splits, tuple(notes), tuple(skips), files, first.format if first else None)
 
 
-def _read(paths: Sequence[Path], options: ReadOptions, format: str) -> Iterator[Reading]:
-    """The files one by one; those beyond what memory is meant for go to the disk."""
+def _read(
+    paths: Sequence[Path], options: ReadOptions, format: str, first: Reading | None
+) -> Iterator[Reading]:
+    """Read one file after the other like the ``first``; those beyond memory go to the disk."""
     held = 0
     for path in paths:
-        reading = read_file(path, options, format)
+        if first is None:
+            reading = first = read_file(path, options, format)
+        else:
+            reading = read_later(path, options, format, first.format, first.table.column_names)
         held += min(reading.table.nbytes, LARGE)  # larger ones are mapped already
         if held > LARGE:
             reading = replace(reading, table=put_aside(reading.table))

@@ -8,13 +8,14 @@ import gzip
 import lzma
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet
 
+from engine.data.fitted import FileFormat
 from engine.data.raw import Skip
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -54,6 +55,13 @@ class ReadOptions:
         """Whether the spelling of numbers matters in any column."""
         return self.as_written or bool(self.texts)
 
+    def like(self, format: FileFormat | None) -> ReadOptions:
+        """Return the options to read a file like another one, whose format is known."""
+        if format is None:
+            return self
+        header = format.header if self.header == "auto" else self.header
+        return replace(self, delimiter=self.delimiter or format.delimiter, header=header)
+
     def keeps(self, column: str) -> bool:
         """Return whether the cells of a column stay texts as they are written."""
         return self.as_written or column.strip() in self.texts
@@ -68,6 +76,8 @@ class Reading:
     skips: tuple[Skip, ...] = ()
     splits: Mapping[str, pa.Table] = field(default_factory=dict)
     """Other splits in the same file; ``table`` has the training rows then."""
+    format: FileFormat | None = None
+    """Format of a CSV file."""
 
 
 Reader = Callable[[Path, ReadOptions], Reading]

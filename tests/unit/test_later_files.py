@@ -1,0 +1,65 @@
+"""Files that are read like the training file: its delimiter and header are not guessed anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.config.data.file import FileConfig
+from engine.data.fitted import FileFormat
+from engine.data.raw import RawData
+from engine.data.readers.files import load_files
+from engine.data.readers.later import read_later
+from engine.data.readers.reading import ReadOptions
+
+TRAIN = "name;n\n" + "\n".join(f"word {i};{i}" for i in range(30)) + "\n"
+
+
+def loaded(folder: Path, test: str) -> RawData:
+    (folder / "train.csv").write_text(TRAIN)
+    (folder / "test.csv").write_text(test)
+    return load_files(FileConfig(path=str(folder)))
+
+
+def test_the_format_of_the_training_file_is_kept(tmp_path: Path) -> None:
+    raw = loaded(tmp_path, "name;n\na;1\n")
+    assert raw.file_format == FileFormat(delimiter=";", header="yes")
+
+
+def test_a_file_with_more_commas_than_semicolons_is_cut_like_the_training_file(
+    tmp_path: Path,
+) -> None:
+    raw = loaded(tmp_path, "name;n\na,b,c;1\nd,e,f;2\n")
+    assert raw.splits["test"].to_pydict() == {"name": ["a,b,c", "d,e,f"], "n": [1, 2]}
+
+
+def test_a_header_is_one_though_it_looks_like_a_row(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("2020,2021\n" * 1 + "a,1\nb,2\n")
+    (tmp_path / "test.csv").write_text("2020,2021\n2020,3\n")
+    raw = load_files(FileConfig(path=str(tmp_path), header="yes"))
+    assert raw.splits["test"].to_pydict() == {"2020": [2020], "2021": [3]}
+
+
+def test_a_file_with_another_delimiter_is_read_by_its_own(tmp_path: Path) -> None:
+    raw = loaded(tmp_path, "name,n\na,1\nb,2\n")
+    assert raw.splits["test"].to_pydict() == {"name": ["a", "b"], "n": [1, 2]}
+
+
+def test_columns_of_a_file_without_a_header_are_taken_in_order_and_that_is_noted(
+    tmp_path: Path,
+) -> None:
+    raw = loaded(tmp_path, "a;1\na;2\na;3\n")
+    assert raw.splits["test"].to_pydict() == {"name": ["a", "a", "a"], "n": [1, 2, 3]}
+    assert any("test.csv has no header" in str(note) for note in raw.notes)
+
+
+@pytest.mark.parametrize("header", ["yes", "no"])
+def test_rows_to_predict_from_lose_none_to_a_header(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "new.csv"
+    file.write_text("text\ngood\nbad\n" if header == "yes" else "good\nbad\nfine\n")
+    names = ["text" if header == "yes" else "column_1"]
+    known = FileFormat.model_validate({"delimiter": ",", "header": header})
+    table = read_later(file, ReadOptions(as_written=True), "", known, names).table
+    expected = ["good", "bad"] if header == "yes" else ["good", "bad", "fine"]
+    assert table.to_pydict() == {names[0]: expected}
