@@ -19,6 +19,7 @@ from engine.data.raw import with_decimal_mark
 from engine.data.readers.reading import ReadOptions
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 _SAMPLE_CHARACTERS = 64 * 1024
 _MOSTLY = 0.8
@@ -50,7 +51,7 @@ class Dialect:
     """Whether columns of numbers, dates and truth values get types of their own."""
 
 
-def read_csv(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tuple[str, ...]]:
+def read_csv(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tuple[Note, ...]]:
     """The table in ``text`` with notes on what was found out; types are those of the whole column.
 
     Whole numbers of which some begin with a zero are codes, and stay texts. Raises
@@ -60,7 +61,7 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tup
         raise DataError(f"{plain(path.name)} is empty.")
     dialect = sniff(text, _NAMED.get(options.delimiter, options.delimiter), options.header)
     dialect = replace(dialect, typed=not options.as_written)
-    notes: list[str] = []
+    notes: list[Note] = []
     try:
         table = _parse(path, text, dialect)
     except DataError:
@@ -71,12 +72,12 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tup
         strays = joined and stray_quotes(text, dialect.delimiter)
     if strays:
         table = _unquoted(_parse(path, text, replace(dialect, quoted=False)))
-        notes.append(f"{plain(path.name)}: {strays}; quotes are read as characters")
+        notes.append(Note(f"{plain(path.name)}: {strays}; quotes are read as characters"))
     elif dialect.quoted:
         notes += _long_cells(path, table)
     if not dialect.header:
         table = table.rename_columns([f"column_{i + 1}" for i in range(table.num_columns)])
-        notes.append(f"{plain(path.name)} has no header; columns are numbered")
+        notes.append(Note(f"{plain(path.name)} has no header; columns are numbered"))
     if dialect.decimal_point != ".":
         table = with_decimal_mark(table, dialect.decimal_point)
     return table, tuple(notes)
@@ -111,7 +112,7 @@ def _unquoted(table: pa.Table) -> pa.Table:
     return table
 
 
-def _long_cells(path: Path, table: pa.Table) -> Iterator[str]:
+def _long_cells(path: Path, table: pa.Table) -> Iterator[Note]:
     """Yield a note on the longest cell, if it is suspiciously long."""
     for field in table.schema:
         if pa.types.is_string(field.type) and table.num_rows:
@@ -119,7 +120,7 @@ def _long_cells(path: Path, table: pa.Table) -> Iterator[str]:
             most = pc.max(lines).as_py() or 0
             if most >= _LONG_CELL:
                 row = pc.index(lines, most).as_py() + 1
-                yield (
+                yield Note(
                     f"{plain(path.name)}: {plain(field.name, 40)} of row {row:,} has {most + 1:,} "
                     "lines; is a quote missing?"
                 )
