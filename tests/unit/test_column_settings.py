@@ -12,7 +12,7 @@ from engine.config.overrides import parse_value, text_of
 from engine.config.presets import parse_overridden
 from engine.config.run_config import RunConfig, fields_of
 from engine.data.load import load_data, load_texts
-from engine.data.tables.columns import dates, numbers
+from engine.data.tables.values import dates, numbers
 from engine.errors import ConfigError, DataError
 from engine.pipelines.create import create_pipeline
 

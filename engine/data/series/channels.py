@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from engine.data.tables.columns import numbers
+from engine.data.tables.values import numbers
 from engine.errors import DataError
 from engine.files.sanitize import plain
 

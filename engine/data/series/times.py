@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,9 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from engine.data.series import spellings
+from engine.data.dates import spellings
+from engine.data.dates.compact import find_number_spelling, is_number_spelling, read_numbers
 from engine.data.series.channels import is_number
-from engine.data.series.compact import find_number_spelling, is_number_spelling, read_numbers
 from engine.data.series.frequency import DAY, HOUR, Frequency, Times, clock_times, find_frequency
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -176,13 +177,24 @@ def _from_texts(
 ) -> TimeColumn:
     """Texts in the spelling of the training rows, or in the one that fits best."""
     known = spelling and not spellings.spelled(texts, spelling).wrong.all()
-    chosen = spelling if known else spellings.find_spelling(texts, frequency, spelling)
+    unlikely = partial(_irregular, frequency=frequency)
+    chosen = spelling if known else spellings.find_spelling(texts, unlikely, spelling)
     read = spellings.spelled(texts, chosen)
     _check(name, read.moments, lambda row: repr(plain(texts.iloc[row], 60)))
-    order = "" if known else spellings.order_of_day(texts, chosen, frequency)
-    notes = (f"{plain(name, 60)} is read with the {order}",) if order else ()
+    order = None if known else spellings.order_of_day(texts, chosen, unlikely)
+    notes = (f"{plain(name, 60)} is read with the {order.text}",) if order else ()
     settled = _settled(_of_texts(read), frequency)
     return TimeColumn(settled.times, True, chosen, settled.zone, (*settled.notes, *notes))
+
+
+def _irregular(moments: NDArray[np.datetime64], frequency: Frequency | None) -> float:
+    """Steps without a row, in the order of time; infinite where there is no regular step."""
+    times: Times = np.unique(moments).astype(np.int64)
+    step = frequency or find_frequency(times, dated=True)
+    if len(times) < 2 or not step.regular:
+        return np.inf
+    jumps = np.diff(step.positions(times))
+    return float(np.abs(jumps - 1).sum())
 
 
 def _of_dates(column: pa.Array) -> _Moments:

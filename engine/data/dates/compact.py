@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.data.series.frequency import Times
-from engine.data.series.spellings import weeks_of
+from engine.data.dates.spellings import weeks_of
 
+Times = NDArray[np.int64]
 Unit = Literal["ns", "us", "ms", "s"]
 _EPOCH_UNITS: tuple[tuple[Unit, float], ...] = (
     ("ns", 1e17),
