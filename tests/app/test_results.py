@@ -92,7 +92,7 @@ async def test_an_empty_report_is_shown(make_run, training, finished, until, tex
         await until(pilot, lambda: "900 of 900 parameters" in text_of(pilot))
 
 
-async def test_a_damaged_report_is_said(make_run, training, finished, until, text_of) -> None:
+async def test_a_damaged_report_is_reported(make_run, training, finished, until, text_of) -> None:
     run = make_run("damaged", [*training(), finished()])
     run.report.path.write_text('{"metrics": ')
     app = DltuiApp(run.id)

@@ -128,6 +128,8 @@ def _detect(
     if nested is not None:
         return Column(name=name, type=nested, reason="no number, category or date",
                       missing=missing, example=example)  # fmt: skip
+    if setting is not None and setting.type == "date" and is_number(column.type):
+        column = texts(column)
     text = pa.types.is_string(column.type)
     values, codes = distinct_texts(column) if text else ([], np.empty(0, np.int64))
     distinct = len(values) if text else pc.count_distinct(column).as_py()
@@ -167,7 +169,7 @@ def set_number_format(name: str, setting: ColumnSetting | None) -> NumberFormat 
     written = find_number_format([setting.format], 1.0)
     if written is None:
         raise DataError(
-            f"data.columns: {plain(setting.format, 40)!r}, set for {plain(name, 60)!r}, is no "
+            f"data.columns: {plain(setting.format, 40)!r}, set for {plain(name, 60)!r}, is not a "
             "number.",
             "Give an example such as 1.234,5.",
         )
@@ -184,16 +186,14 @@ def _as_set(found: _Evidence, setting: ColumnSetting) -> _Verdict:
         return _read_numbers(found)
     if setting.type != "date":
         return _Verdict(setting.type)
-    if not pa.types.is_string(found.column.type):
-        if pa.types.is_temporal(found.column.type):
-            return _Verdict("date")
-        found = replace(found, values=distinct_texts(texts(found.column))[0])
+    if pa.types.is_temporal(found.column.type):
+        return _Verdict("date")
     read = _read_dates(found, setting.format)
     if read is None or (read.unread is not None and read.unread.all()):
         form = f" of the form {plain(setting.format, 40)}." if setting.format else ""
         raise DataError(
             f"data.columns sets {plain(found.name, 60)!r} as date, but its values, such as "
-            f"{plain(found.values[0], 40)!r}, are no dates" + (form or " that can be read."),
+            f"{plain(found.values[0], 40)!r}, are not dates" + (form or " that can be read."),
             "Set its format, such as date %d/%m/%Y, or another type.",
         )
     return read
