@@ -13,7 +13,7 @@ from pydantic import Field
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.dates.writing import write_moment
 from engine.data.fitted import Fitted
-from engine.data.load import load_data
+from engine.data.load import load_data, without_ignored
 from engine.data.raw import TRAIN, RawData
 from engine.data.series.channels import number_formats
 from engine.data.series.frequency import Frequency
@@ -29,6 +29,7 @@ from engine.data.series.splits import (
     split_series,
 )
 from engine.data.series.times import unread_time_column
+from engine.data.tables.columns import set_number_format
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -74,9 +75,9 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
     def load(self) -> RawData:
         """Read the data, make it a regular series, and cut it in the order of time."""
         section = self.section
-        raw = load_data(self.config.data)
+        raw = without_ignored(load_data(self.config.data), self.config.data)
         roles = find_roles(raw.train, section.time, section.targets, section.inputs)
-        train = read_series(raw.train, roles, section.fill, known_only=True)
+        train = self._training_series(raw.train, roles)
         parts = {TRAIN: train}
         notes = list(train.notes)
         for name, table in raw.splits.items():
@@ -102,6 +103,18 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         self._check_lengths(splits)
         tables = {name: series_table(part, roles, context[name]) for name, part in splits.items()}
         return raw.with_splits(tables, *notes, *cuts)
+
+    def _training_series(self, table: pa.Table, roles: Roles) -> Series:
+        """The series of the training rows, in the formats that are set, else those that fit."""
+        settings = self.config.data.column_settings
+        formats = number_formats(table, roles.channels)
+        for name in roles.channels:
+            if written := set_number_format(name, settings.get(name)):
+                formats[name] = written
+        time = settings.get(roles.time)
+        spelling = time.format if time is not None and time.type == "date" else ""
+        fill = self.section.fill
+        return read_series(table, roles, fill, spelling=spelling, known_only=True, formats=formats)
 
     def _check_lengths(self, splits: Mapping[str, Series]) -> None:
         window, horizon = self.section.window, self.section.horizon

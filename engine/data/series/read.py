@@ -104,8 +104,7 @@ def read_series(
     """
     if not table.num_rows:
         raise DataError("The data has no rows.")
-    if formats is None:
-        formats = number_formats(table, roles.channels)
+    formats = number_formats(table, roles.channels) if formats is None else formats
     values = read_channels(table, roles.channels, formats)
     column = _read_times(table, roles, frequency, spelling)
     kept, notes = _each_once(table, roles, column.times)

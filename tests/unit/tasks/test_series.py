@@ -334,3 +334,15 @@ def test_a_column_that_never_changes_is_not_forecast_unless_it_is_named(prepare:
     assert prepared.fitted.targets == ["load"]
     facts = prepared.task.pipeline.summarize(prepared.raw, prepared.fitted).facts
     assert facts["forecast"] == "load; task.targets names another"
+
+
+def test_formats_that_are_set_for_columns_of_a_series_are_used(prepare: Make) -> None:
+    days = [f"0{i % 9 + 1}/0{i // 9 + 1}/2020" for i in range(18)]
+    swinging = [float(i % 5) for i in range(18)]
+    rows = {"when": days, "x": ["1.234"] * 9 + ["2.345"] * 9, "y": swinging,
+            "z": [1.0] * 18}  # fmt: skip
+    columns = {"when": "date %d/%m/%Y", "x": "numeric 1.234,5", "z": "ignored"}
+    prepared = prepare(KIND, rows, targets=["x"], data={"columns": columns}, **SHORT)
+    assert prepared.fitted.spelling == "%d/%m/%Y"
+    assert prepared.fitted.inputs == ["y"]
+    assert prepared.raw.train["x"].to_pylist()[0] == 1234
