@@ -183,20 +183,21 @@ def _as_set(found: _Evidence, setting: ColumnSetting) -> _Verdict:
     if setting.type == "text":
         return _judge_words(found)
     if setting.type == "numeric":
-        return _read_numbers(found)
+        read = _read_numbers(found)
+        return replace(read, doubt="") if setting.format else read
     if setting.type != "date":
         return _Verdict(setting.type)
     if pa.types.is_temporal(found.column.type):
         return _Verdict("date")
-    read = _read_dates(found, setting.format)
-    if read is None or (read.unread is not None and read.unread.all()):
+    dates = _read_dates(found, setting.format)
+    if dates is None or (dates.unread is not None and dates.unread.all()):
         form = f" of the form {plain(setting.format, 40)}." if setting.format else ""
         raise DataError(
             f"data.columns sets {plain(found.name, 60)!r} as date, but its values, such as "
             f"{plain(found.values[0], 40)!r}, are not dates" + (form or " that can be read."),
             "Set its format, such as date %d/%m/%Y, or another type.",
         )
-    return read
+    return dates
 
 
 def _judge(found: _Evidence) -> _Verdict:
