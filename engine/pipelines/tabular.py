@@ -17,6 +17,7 @@ from engine.data.on_disk import evenly, selected
 from engine.data.raw import TRAIN, RawData, Skip
 from engine.data.splits import cut_splits
 from engine.data.tables.columns import detect_columns
+from engine.data.tables.doubts import doubts
 from engine.data.tables.features import fit_features
 from engine.data.tables.schema import Column, Features, NumberFormat
 from engine.errors import DataError
@@ -163,7 +164,7 @@ class TabularPipeline(DataPipeline[F]):
             columns=(*columns, target),
             classes=classes,
             facts=_input_facts(fitted.features) | dict(facts) | _looked_at(raw.train.num_rows),
-            notes=raw.notes,
+            notes=(*raw.notes, *doubts(fitted.columns)),
             skips=tuple(
                 {"reason": skip.reason, "count": skip.count, "example": skip.example}
                 for skip in raw.skips

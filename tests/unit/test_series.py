@@ -524,8 +524,8 @@ def test_a_missing_time_is_named_with_its_row() -> None:
 
 
 def test_a_text_among_numbers_is_named_with_its_row() -> None:
-    table = pa.table({"time": HOURS[:3], "y": ["1", "2", "n/a"]})
-    with pytest.raises(DataError, match=r"'y' holds 'n/a' in row 3"):
+    table = pa.table({"time": HOURS[:3], "y": ["1", "2", "many"]})
+    with pytest.raises(DataError, match=r"'y' holds 'many' in row 3"):
         read_series(table, find_roles(table, targets=["y"]))
 
 
@@ -674,3 +674,26 @@ def test_made_up_series_are_the_same_each_time_and_have_a_season(
 
 def test_made_up_months_begin_on_the_first() -> None:
     assert seasons.monthly().train["time"][1].as_py().date() == date(1984, 2, 1)
+
+
+def test_values_that_are_missing_in_other_words_are_filled_and_counted() -> None:
+    table = pa.table({"time": HOURS[:4], "y": ["1,5", "n/a", "-", "4,5"]})
+    series = read_series(table, find_roles(table))
+    assert series.values[:, 0].tolist() == [1.5, 2.5, 3.5, 4.5]
+    assert "y: 2 values are missing or infinite (the first in row 2), filled (linear)" in [
+        note.why for note in series.notes
+    ]
+
+
+def test_numbers_of_one_column_are_read_in_one_format() -> None:
+    table = pa.table({"time": HOURS[:3], "y": ["4,84", "7.700", "1.234,5"]})
+    series = read_series(table, find_roles(table))
+    assert series.values[:, 0].tolist() == [4.84, 7700, 1234.5]
+
+
+def test_whole_numbers_beyond_float64_are_inputs() -> None:
+    table = pa.table(
+        {"time": HOURS[:3], "big": [2**60 + 1, 2**60 + 3, 2**61], "y": [1.0, 2.0, 3.0]}
+    )
+    series = read_series(table, find_roles(table))
+    assert series.values[:, 1].tolist() == [float(2**60), float(2**60), float(2**61)]

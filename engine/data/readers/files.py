@@ -48,9 +48,10 @@ def load_texts(config: FileConfig) -> RawData:
 
 def options_of(config: FileConfig) -> ReadOptions:
     """Return the options for reading a file that a configuration has."""
-    return ReadOptions(
-        config.delimiter, config.header, config.encoding, texts=config.set_as("text")
-    )
+    settings = config.column_settings.items()
+    # A format says how cells are read, which a reader must not have done before.
+    written = frozenset(name for name, one in settings if one.type == "text" or one.format)
+    return ReadOptions(config.delimiter, config.header, config.encoding, texts=written)
 
 
 def _load(config: FileConfig, options: ReadOptions) -> RawData:

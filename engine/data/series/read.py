@@ -6,20 +6,21 @@ begin at 1 and do not count a header.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from engine.data.series.channels import Values, read_channels
+from engine.data.series.channels import Values, number_formats, read_channels
 from engine.data.series.frequency import Frequency, Times, find_frequency
 from engine.data.series.roles import Roles
 from engine.data.series.several import refuse_several, repeated_rows
 from engine.data.series.time_parts import read_time_parts
 from engine.data.series.times import TimeColumn, read_times
+from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
@@ -45,6 +46,10 @@ class Series:
     notes: tuple[Note, ...] = ()
     spelling: str = ""
     """The spelling of times in the table, as in :class:`TimeColumn`."""
+    writing: str = ""
+    """The form in which times were written, as in :class:`TimeColumn`."""
+    formats: Mapping[str, NumberFormat] = field(default_factory=dict)
+    """Formats of the numbers in columns of texts."""
     filled: Mask | None = None
     """``[rows, channels]``, the values that were filled in; ``None`` where none was."""
 
@@ -88,8 +93,11 @@ def read_series(
     frequency: Frequency | None = None,
     spelling: str = "",
     known_only: bool = False,
+    formats: Mapping[str, NumberFormat] | None = None,
 ) -> Series:
-    """Read a regular series of the columns in ``roles``, in the frequency and spelling if given.
+    """Read a regular series of the columns in ``roles``.
+
+    The frequency, the spelling of times and the ``formats`` of numbers are found if not given.
 
     ``known_only`` leaves out the rows before the first and after the last known target: those after
     it are yet to be forecast.
@@ -97,7 +105,8 @@ def read_series(
     """
     if not table.num_rows:
         raise DataError("The data has no rows.")
-    values = read_channels(table, roles.channels)
+    formats = number_formats(table, roles.channels) if formats is None else formats
+    values = read_channels(table, roles.channels, formats)
     column = _read_times(table, roles, frequency, spelling)
     kept, notes = _each_once(table, roles, column.times)
     if known_only:
@@ -110,9 +119,8 @@ def read_series(
     times, values, ordering = _in_order(times, values, roles.time)
     if frequency is None:
         frequency = replace(find_frequency(times, column.dated), zone=column.zone)
-    series = Series(
-        times, values, frequency, (*column.notes, *notes, *missing, *ordering), column.spelling
-    )
+    told = (*column.notes, *notes, *missing, *ordering)
+    series = Series(times, values, frequency, told, column.spelling, column.writing, formats)
     return _without_holes(_on_grid(series, roles.time, fill), fill)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.series.frequency import Frequency
 from engine.data.series.read import Series
 from engine.data.series.roles import Roles
+from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.reports.note import Note
 
@@ -116,6 +117,8 @@ class SeriesNote:
     """Number of leading rows that belong to the split before."""
     spelling: str = ""
     """The spelling of times in the source."""
+    writing: str = ""
+    formats: Mapping[str, NumberFormat] = field(default_factory=dict)
     filled: tuple[tuple[int, int, int], ...] = ()
     """Channel, first row and end of each run of values that were filled in."""
 
@@ -127,9 +130,15 @@ def series_table(series: Series, roles: Roles, context: int) -> pa.Table:
         kind = pa.timestamp("us") if series.frequency.dated else pa.int64()
         columns[roles.time] = pa.array(series.times).cast(kind)
     columns |= {name: pa.array(series.values[:, i]) for i, name in enumerate(roles.channels)}
-    note = asdict(
-        SeriesNote(roles, series.frequency, context, series.spelling, _runs(series.filled))
-    )
+    note = {
+        "roles": asdict(roles),
+        "frequency": asdict(series.frequency),
+        "context": context,
+        "spelling": series.spelling,
+        "writing": series.writing,
+        "formats": {name: written.model_dump() for name, written in series.formats.items()},
+        "filled": _runs(series.filled),
+    }
     return pa.table(columns).replace_schema_metadata({_KEY: json.dumps(note).encode()})
 
 
@@ -142,6 +151,8 @@ def series_note(table: pa.Table) -> SeriesNote:
         Frequency(**note["frequency"]),
         note["context"],
         note["spelling"],
+        note["writing"],
+        {name: NumberFormat(**written) for name, written in note["formats"].items()},
         tuple(map(tuple, note["filled"])),
     )
 
@@ -161,7 +172,9 @@ def split_series(table: pa.Table) -> Series:
     for channel, start, end in note.filled:
         if filled is not None:
             filled[start:end, channel] = True
-    return Series(times, values, note.frequency, spelling=note.spelling, filled=filled)
+    return Series(
+        times, values, note.frequency, (), note.spelling, note.writing, note.formats, filled
+    )
 
 
 def _runs(filled: NDArray[np.bool_] | None) -> tuple[tuple[int, int, int], ...]:

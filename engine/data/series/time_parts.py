@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from engine.data.series.month_names import with_short_months
-from engine.data.series.spellings import months_of, weeks_of
+from engine.data.dates.month_names import with_short_months
+from engine.data.dates.spellings import months_of, weeks_of
 from engine.data.series.times import TimeColumn, is_date_column, read_times
 from engine.reports.note import Note
 
