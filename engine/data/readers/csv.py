@@ -165,6 +165,8 @@ def _delimiter(sample: str) -> str:
         return (rows / counts.total(), cells) if cells > 1 else (0.0, 1)
 
     scores = {delimiter: score(delimiter) for delimiter in _DELIMITERS}
+    if all(len(row) == 1 for row in _rows(sample, ",")) and not any(s for s, _ in scores.values()):
+        return ","  # a single column, whose cells may be in quotes
     # Commas also stand within numbers, as often in each row.
     whole = [delimiter for delimiter, (share, _) in scores.items() if share == 1.0]
     return whole[0] if whole else max(_DELIMITERS, key=lambda delimiter: scores[delimiter])
