@@ -337,7 +337,9 @@ def test_a_summary_without_doubts_has_no_notes(tmp_path: Path) -> None:
     [
         json.dumps,
         lambda spans: str([tuple(span) for span in spans]),
-        lambda spans: json.dumps([dict(zip(("start", "end", "label"), s)) for s in spans]),
+        lambda spans: json.dumps(
+            [dict(zip(("start", "end", "label"), s, strict=True)) for s in spans]
+        ),
         lambda spans: str([{"start": a, "end": b, "labels": [kind]} for a, b, kind in spans]),
     ],
 )
