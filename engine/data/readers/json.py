@@ -17,6 +17,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.readers.reading import Reading, ReadOptions, read_text
 from engine.data.readers.records import MOST_LEVELS, table_of_columns, table_of_records
 from engine.data.readers.squad import is_squad, squad_table
+from engine.data.readers.turns import type_holds_objects
 from engine.errors import DataError
 from engine.files import safe_json
 from engine.files.sanitize import plain
@@ -178,17 +179,16 @@ def read_json_lines(path: Path, options: ReadOptions) -> Reading:
     if not _is_deep(text):
         with contextlib.suppress(pa.ArrowException):  # its message has the wrong row
             table = _arrow_table(text)
-            if not any(
-                options.keeps(field.name) and _is_spelled(field.type) for field in table.schema
-            ):
+            if not any(_loses(field, options) for field in table.schema):
                 return Reading(table)
     tables = _Tables(path, options)
     return Reading(tables.records(_json_lines(path, text, options)))
 
 
-def _is_spelled(kind: pa.DataType) -> bool:
-    """Return whether values of this type can be written in several ways."""
-    return bool(pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+def _loses(field: pa.Field, options: ReadOptions) -> bool:
+    """Return whether values of this type lose what is written, as numbers in several spellings."""
+    spelled = pa.types.is_floating(field.type) or pa.types.is_boolean(field.type)
+    return bool(spelled and options.keeps(field.name)) or type_holds_objects(field.type)
 
 
 def _arrow_table(text: str) -> pa.Table:
