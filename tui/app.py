@@ -204,8 +204,8 @@ def farewell(running: int) -> str:
     """Return the message on exit about runs still training; empty where there are none."""
     if not running:
         return ""
-    runs = "1 run goes" if running == 1 else f"{running} runs go"
-    return f"{runs} on without this window; dltui shows them again, `dltui stop RUN` ends one."
+    runs = "1 run continues" if running == 1 else f"{running} runs continue"
+    return f"{runs} without this window; dltui shows them again, `dltui stop RUN` ends one."
 
 
 def run_app(first: str | None = None, choices: Mapping[str, object] | None = None) -> int:

@@ -102,23 +102,23 @@ def join(run: RunDirectory, node: int, wanted: Callable[[], bool]) -> None:
     Raises :class:`TrainingError` for an error here, or when the main node is lost.
     """
     train = run.config.read().train
-    first = rendezvous.Other(run, node)
+    main = rendezvous.MainNode(run, node)
     try:
-        while first.next_attempt(wanted):
-            _beside(_local_processes(run, train, node), first, wanted)
+        while main.next_attempt(wanted):
+            _beside(_local_processes(run, train, node), main, wanted)
     except MachineLost as lost:
         raise TrainingFailed(f"{lost}") from lost
 
 
-def _beside(local: _LocalProcesses, first: rendezvous.Other, wanted: Callable[[], bool]) -> None:
+def _beside(local: _LocalProcesses, main: rendezvous.MainNode, wanted: Callable[[], bool]) -> None:
     """Run one attempt on a node other than the main node."""
     with _started(local):
         while any(process.poll() is None for process in local.processes) and not local.failed():
-            if not first.goes_on():
+            if not main.continues():
                 _leave_time(local)
                 return
             if not wanted():
-                first.tell(
+                main.report(
                     f"Machine {local.ranks.start // len(local.ranks) + 1} was asked to stop.", False
                 )
                 return
@@ -127,7 +127,7 @@ def _beside(local: _LocalProcesses, first: rendezvous.Other, wanted: Callable[[]
             cause = _cause(local)
             mendable = isinstance(cause, TrainingError)
             usage = isinstance(cause, TrainingError) and cause.usage
-            first.tell("" if isinstance(cause, _Unconnected) else f"{cause}", mendable, usage)
+            main.report("" if isinstance(cause, _Unconnected) else f"{cause}", mendable, usage)
             if mendable:
                 raise cause
 
@@ -181,7 +181,7 @@ def _together(
                 told = True
             if local.failed():
                 raise _cause(local, others)
-            others.attend()
+            others.check()
             time.sleep(_POLL_SECONDS)
     last = _final_event(local.run, 0)
     if last is None:
@@ -230,7 +230,7 @@ def _cause(local: _LocalProcesses, others: rendezvous.SingleNode | None = None) 
                 return _error_of(local.run, rank, local.size, process.returncode)
         if others is not None:
             try:
-                others.attend()
+                others.check()
             except (MachineLost, TrainingError) as death:
                 return death
         time.sleep(_POLL_SECONDS)

@@ -36,10 +36,10 @@ from engine.runs.directory import RunDirectory, each_run
 
 _NODE = ("NODE_RANK", "GROUP_RANK", "SLURM_NODEID")
 """Node rank set by PyTorch Lightning and others, by torchrun, by Slurm."""
-_BEAT_SECONDS = 1.0
-_SILENCE_SECONDS = 60.0
+_HEARTBEAT_SECONDS = 1.0
+_TIMEOUT_SECONDS = 60.0
 """Time without heartbeat after which a node counts as lost."""
-_BACK_SECONDS = 120.0
+_REJOIN_SECONDS = 120.0
 """Time-out for the other nodes to return before the next attempt."""
 _POLL_SECONDS = 0.2
 
@@ -103,13 +103,13 @@ def place_of(train: TrainConfig, environment: Mapping[str, str] = os.environ) ->
     return Place(int(node), host, int(port))
 
 
-class _Pulse:
+class _RemoteHeartbeat:
     """The heartbeat of another node: a file that it keeps rewriting."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._content = ""
-        self._heard = time.monotonic()
+        self._changed = time.monotonic()
 
     def read(self) -> dict[str, Any]:
         """Read the content; empty where it cannot be read."""
@@ -117,7 +117,7 @@ class _Pulse:
         with contextlib.suppress(OSError):
             content = self._path.read_text()
         if content != self._content:
-            self._content, self._heard = content, time.monotonic()
+            self._content, self._changed = content, time.monotonic()
         try:
             said = json.loads(content)
         except ValueError:
@@ -125,32 +125,32 @@ class _Pulse:
         return said if isinstance(said, dict) else {}
 
     @property
-    def silent(self) -> bool:
+    def timed_out(self) -> bool:
         """Whether the heartbeat has timed out."""
-        return time.monotonic() - self._heard > _SILENCE_SECONDS
+        return time.monotonic() - self._changed > _TIMEOUT_SECONDS
 
 
-class _Voice:
+class _Heartbeat:
     """This node's state and heartbeat."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._said: dict[str, Any] = {}
+        self._state: dict[str, Any] = {}
         self._count = 0
         self._last = 0.0
 
-    def say(self, **said: Any) -> None:
+    def write(self, **state: Any) -> None:
         """Write a new state at once. Raises ``OSError``."""
-        self._said = said
+        self._state = state
         self._last = time.monotonic()
         self._count += 1
-        atomic.write_json(self._path, {**said, "count": self._count})
+        atomic.write_json(self._path, {**state, "count": self._count})
 
     def beat(self) -> bool:
         """Write the state again if it is due; returns whether it was."""
-        if time.monotonic() - self._last < _BEAT_SECONDS:
+        if time.monotonic() - self._last < _HEARTBEAT_SECONDS:
             return False
-        self.say(**self._said)
+        self.write(**self._state)
         return True
 
 
@@ -160,7 +160,7 @@ class SingleNode:
     def gather(self, asked: Callable[[], bool]) -> None:
         """Wait for the other nodes; raises :class:`Terminated` when ``asked`` returns true."""
 
-    def attend(self) -> None:
+    def check(self) -> None:
         """Check the other nodes' heartbeats and write this node's.
 
         Raises :class:`MachineLost`, or :class:`TrainingError` where the user must correct
@@ -168,12 +168,12 @@ class SingleNode:
         """
 
 
-class First(SingleNode):
+class OtherNodes(SingleNode):
     """The other nodes, as the main node sees them."""
 
     def __init__(self, run: RunDirectory, place: Place, nodes: int) -> None:
-        self._others = [_Pulse(_file(run, node)) for node in range(1, nodes)]
-        self._voice = _Voice(_group(run))
+        self._others = [_RemoteHeartbeat(_file(run, node)) for node in range(1, nodes)]
+        self._heartbeat = _Heartbeat(_group(run))
         self._place = place
         self._attempt = 0
         self._before = 0
@@ -182,27 +182,27 @@ class First(SingleNode):
     def gather(self, asked: Callable[[], bool]) -> None:
         """Wait for the other nodes; the first time without time-out."""
         self._before, self._attempt = self._attempt, time.time_ns()
-        self._say("gathering")
+        self._write("gathering")
         began = time.monotonic()
         while missing := [n for n, said in self._read() if said.get("state") != "ready"]:
             if asked():
                 raise Terminated
-            if self._before and time.monotonic() - began > _BACK_SECONDS:
+            if self._before and time.monotonic() - began > _REJOIN_SECONDS:
                 raise TrainingFailed(f"Machine {missing[0]} did not come back.")
             time.sleep(_POLL_SECONDS)
-            self._voice.beat()
-        self._say("training")
+            self._heartbeat.beat()
+        self._write("training")
 
     @override
-    def attend(self) -> None:
-        if not self._voice.beat():
+    def check(self) -> None:
+        if not self._heartbeat.beat():
             return
-        self.look()
+        self.check_errors()
         for number, other in enumerate(self._others, 2):
-            if other.silent:
-                raise MachineLost(f"Machine {number} is not heard of any more.")
+            if other.timed_out:
+                raise MachineLost(f"The heartbeat of machine {number} timed out.")
 
-    def look(self) -> None:
+    def check_errors(self) -> None:
         """Raise the error that another node reported."""
         for _, said in self._read():
             if said.get("state") == "died" and said.get("message"):
@@ -214,12 +214,12 @@ class First(SingleNode):
         all_said = ((number, other.read()) for number, other in enumerate(self._others, 2))
         return [(n, said if said.get("attempt") == self._attempt else {}) for n, said in all_said]
 
-    def _say(self, stage: str) -> None:
-        self._voice.say(rendezvous=self._place.rendezvous, attempt=self._attempt, stage=stage)
+    def _write(self, stage: str) -> None:
+        self._heartbeat.write(rendezvous=self._place.rendezvous, attempt=self._attempt, stage=stage)
 
     def close(self) -> None:
-        """Tell the other nodes that there are no more attempts. Raises ``OSError``."""
-        self._say("over")
+        """Report to the other nodes that there are no more attempts. Raises ``OSError``."""
+        self._write("over")
 
 
 @contextmanager
@@ -239,7 +239,7 @@ def gathered(run: RunDirectory, train: TrainConfig) -> Iterator[SingleNode]:
         )
     _check(place)
     run.ranks.mkdir(mode=0o700, exist_ok=True)
-    others = First(run, place, train.nodes)
+    others = OtherNodes(run, place, train.nodes)
     try:
         yield others
     finally:
@@ -261,12 +261,12 @@ def _check(place: Place) -> None:
         )
 
 
-class Other:
+class MainNode:
     """The main node, as another node sees it."""
 
     def __init__(self, run: RunDirectory, node: int) -> None:
-        self._first = _Pulse(_group(run))
-        self._voice = _Voice(_file(run, node))
+        self._main = _RemoteHeartbeat(_group(run))
+        self._heartbeat = _Heartbeat(_file(run, node))
         self._attempt = 0
 
     def next_attempt(self, wanted: Callable[[], bool]) -> bool:
@@ -276,35 +276,35 @@ class Other:
         """
         ready = 0
         while wanted():
-            said = self._said()
+            said = self._read()
             if said.get("stage") == "over":
                 return False
             if said.get("stage") == "gathering" and said["attempt"] not in (ready, self._attempt):
                 ready = said["attempt"]
-                self._voice.say(attempt=ready, state="ready")
+                self._heartbeat.write(attempt=ready, state="ready")
             if said.get("stage") == "training" and said["attempt"] == ready:
                 self._attempt = ready
                 return True
             time.sleep(_POLL_SECONDS)
-            self._voice.beat()
+            self._heartbeat.beat()
         return False
 
-    def goes_on(self) -> bool:
+    def continues(self) -> bool:
         """Return whether the main node still runs this attempt. Raises :class:`MachineLost`."""
-        if not self._voice.beat():
+        if not self._heartbeat.beat():
             return True
-        said = self._said()
+        said = self._read()
         return bool(said.get("attempt") == self._attempt and said.get("stage") == "training")
 
-    def tell(self, message: str, mendable: bool, usage: bool = False) -> None:
+    def report(self, message: str, mendable: bool, usage: bool = False) -> None:
         """Report the error that ended the attempt here; empty if it happened elsewhere."""
-        self._voice.say(
+        self._heartbeat.write(
             attempt=self._attempt, state="died", message=message, mendable=mendable, usage=usage
         )
 
-    def _said(self) -> dict[str, Any]:
-        said = self._first.read()
-        if self._first.silent:
+    def _read(self) -> dict[str, Any]:
+        said = self._main.read()
+        if self._main.timed_out:
             raise MachineLost("The main node's heartbeat timed out.")
         return said
 
@@ -317,13 +317,13 @@ def find(folder: Path, place: Place, wanted: Callable[[], bool]) -> RunDirectory
     seen: dict[str, int] = {}
     while wanted():
         for run in each_run(folder):
-            said = _Pulse(_group(run)).read()
+            said = _RemoteHeartbeat(_group(run)).read()
             if said.get("rendezvous") != place.rendezvous or said.get("stage") == "over":
                 continue
             # The file of an earlier run does not change.
             if seen.setdefault(run.id, said["count"]) != said["count"]:
                 return run
-        time.sleep(_BEAT_SECONDS)
+        time.sleep(_HEARTBEAT_SECONDS)
     return None
 
 

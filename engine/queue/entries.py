@@ -7,7 +7,7 @@ log.txt          what it prints
 
 A run in the queue is an ordinary run, in the state *queued* until it is started. Everything is in
 files: whoever starts the queue again, after a crash or a restart of the machine, goes on with it,
-and runs that were ended by it go on from their checkpoints.
+and runs that were ended by it resume from their checkpoints.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class _Sampled:
         return [line for _, line in chosen]
 
 
-class Thinning:
+class EventDownsampler:
     """Downsamples the lines of ``events.jsonl`` block by block."""
 
     def __init__(self) -> None:

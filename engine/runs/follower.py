@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.runs.directory import RunDirectory
-from engine.runs.downsampling import Thinning
+from engine.runs.downsampling import EventDownsampler
 from engine.runs.events import Event, decode
 from engine.runs.history import History
 
@@ -37,12 +37,12 @@ class Follower:
         A curve of a long run then has fewer points than if all had been added: as many as the end
         keeps.
         """
-        thinning = Thinning()
+        downsampler = EventDownsampler()
         for lines in self._blocks():
-            history.apply_all(filter(None, map(decode, thinning.take(lines))))
-        history.apply_all(filter(None, map(decode, thinning.rest())))
-        history.passed_over(thinning.strides)
-        if (last := decode(thinning.last)) is not None:
+            history.apply_all(filter(None, map(decode, downsampler.take(lines))))
+        history.apply_all(filter(None, map(decode, downsampler.rest())))
+        history.passed_over(downsampler.strides)
+        if (last := decode(downsampler.last)) is not None:
             history.last_time = last.time
 
     def _blocks(self) -> Iterator[list[bytes]]:

@@ -86,4 +86,4 @@ def settle_batch_size(training: TrainingSession, material: Material) -> None:
     session.settle(changes, write=group.leads)
     task.config = session.config
     if group.leads:
-        session.events.write(Log(level="info", message=f"Batches have {size:,} samples."))
+        session.events.write(Log(level="info", message=f"The batch size is {size:,}."))

@@ -44,8 +44,8 @@ class MemoryRecovery:
             raise self._nothing_fits()
         position.pieces = min(2 * position.pieces, most)
         setup.outlets.warn(
-            f"Out of memory: each batch of {size:,} goes through the network in "
-            f"{position.pieces:,} pieces from here on; their gradients add up to the same update."
+            f"Out of memory: from here on each batch of {size:,} is split into "
+            f"{position.pieces:,} micro-batches, with gradient accumulation."
         )
 
     def cut_evaluation(self, size: int) -> None:

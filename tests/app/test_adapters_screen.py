@@ -201,7 +201,7 @@ async def test_a_new_run_begins_from_one(adapters, until) -> None:
     assert config.adapter == adapters[2].config.read().adapter
 
 
-async def test_where_there_are_none_it_is_said_how_one_is_made(
+async def test_where_there_are_none_it_is_shown_how_one_is_made(
     until, text_of, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setenv("DLTUI_HOME", str(tmp_path / "empty"))

@@ -44,7 +44,7 @@ def test_any_numbers_make_a_chart_that_fits(
         assert all(line.cell_length <= width for line in lines)
 
 
-def test_no_values_are_said_in_words() -> None:
+def test_no_values_are_reported_in_words() -> None:
     nothing = [(1.0, math.nan), (2.0, math.inf)]
     assert "no values yet" in "\n".join(line.plain for line in draw(plot(nothing), 60, 9))
 
@@ -112,7 +112,7 @@ def test_any_part_of_the_axis_is_drawn(
 
 @settings(max_examples=200, deadline=None)
 @given(st.floats(-1e12, 1e12), st.floats(1e-9, 1e12))
-def test_ticks_can_be_told_apart(low: float, width: float) -> None:
+def test_ticks_can_be_distinguished(low: float, width: float) -> None:
     low, high = limits([low, low + width])
     if high - low > 1e-6 * max(abs(low), abs(high)):
         values, texts = ticks(low, high, 7)
@@ -136,7 +136,7 @@ class Charts(App[None]):
         yield Chart()
 
 
-async def test_curves_are_told_apart_by_marker_and_the_best_is_marked() -> None:
+async def test_curves_are_distinguished_by_marker_and_the_best_is_marked() -> None:
     app = Charts()
     async with app.run_test(size=(80, 20)) as pilot:
         chart = app.query_one(Chart)

@@ -79,7 +79,7 @@ async def test_tables_show_what_differs_and_what_is_best(
         assert app.screen.query_one(TabbedContent).active == "settings"
 
 
-async def test_a_run_that_goes_on_is_drawn_as_it_goes(
+async def test_a_run_that_continues_is_drawn_as_it_goes(
     make_run, training, finished, until, text_of
 ) -> None:
     make_run("one", [*training(), finished()])

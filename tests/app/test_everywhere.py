@@ -235,7 +235,7 @@ async def test_text_from_outside_does_nothing_on_a_screen(name, screens, until, 
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_all_keys_of_a_screen_are_told(name, screens, until, text_of) -> None:
+async def test_all_keys_of_a_screen_are_reported(name, screens, until, text_of) -> None:
     app = DltuiApp()
     async with app.run_test(size=(120, 80)) as pilot:
         await show(pilot, screens("usual")[name](), until)

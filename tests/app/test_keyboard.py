@@ -65,7 +65,7 @@ async def test_a_preset_is_found_and_taken_in_one_go(
         await until(pilot, lambda: field(app) == ("task.kind", "forecasting"))
 
 
-async def test_each_key_for_the_next_field_goes_on_by_one(
+async def test_each_key_for_the_next_field_moves_by_one(
     home: object, until: Any, type_ahead: Any
 ) -> None:
     async with opened(until, "new") as (app, pilot):
@@ -74,7 +74,7 @@ async def test_each_key_for_the_next_field_goes_on_by_one(
         await until(pilot, lambda: field(app)[0] == names[names.index("train.epochs") + 2])
 
 
-async def test_each_key_for_the_next_value_goes_on_by_one(
+async def test_each_key_for_the_next_value_moves_by_one(
     home: object, until: Any, type_ahead: Any
 ) -> None:
     async with opened(until, "new") as (app, pilot):

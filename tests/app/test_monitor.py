@@ -120,7 +120,7 @@ async def test_controls_leave_requests(going, until) -> None:
     assert [request.action for request in going.requests.take()] == [CHECKPOINT, EVALUATE, STOP]
 
 
-async def test_overfitting_is_said_in_words(going, until, text_of) -> None:
+async def test_overfitting_is_reported_in_words(going, until, text_of) -> None:
     for epoch, loss in enumerate((0.9, 1.0, 1.1), 3):
         append(going, Evaluated(step=epoch * 10, epoch=float(epoch), split="validation",
                                 metrics={"loss": loss}, train_loss=0.01 / epoch))  # fmt: skip
@@ -142,7 +142,7 @@ async def test_a_failed_run_says_why_and_where_its_log_is(
         assert app.screen.check_action("resume", ())
 
 
-async def test_leaving_says_that_the_run_goes_on(going, until, text_of) -> None:
+async def test_leaving_says_that_the_run_continues(going, until, text_of) -> None:
     app = DltuiApp(going.id)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: "▶ running" in text_of(pilot))

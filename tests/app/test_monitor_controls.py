@@ -84,7 +84,7 @@ async def test_epochs_are_not_fewer_than_were_begun(going, until, text_of) -> No
     assert requests(going) == [Request(EPOCHS, {"value": 12})]
 
 
-async def test_one_key_pauses_and_goes_on(going, until, text_of) -> None:
+async def test_one_key_pauses_and_continues(going, until, text_of) -> None:
     app = DltuiApp(going.id)
     async with app.run_test(size=(120, 30)) as pilot:
         await until(pilot, lambda: "p Pause" in text_of(pilot))
@@ -99,7 +99,7 @@ async def test_one_key_pauses_and_goes_on(going, until, text_of) -> None:
     assert [request.action for request in requests(going)] == [PAUSE, CONTINUE]
 
 
-async def test_the_end_is_told_on_whatever_screen_is_on_top(
+async def test_the_end_is_reported_on_whatever_screen_is_on_top(
     going, until, text_of, finished, monkeypatch
 ) -> None:
     bells = []
@@ -130,7 +130,7 @@ async def test_a_run_that_had_ended_rings_no_bell(
     assert not bells
 
 
-async def test_a_request_that_comes_too_late_is_said_to(going, until, text_of) -> None:
+async def test_a_request_that_comes_too_late_is_reported(going, until, text_of) -> None:
     app = DltuiApp(going.id)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: "Step 20/40" in text_of(pilot))

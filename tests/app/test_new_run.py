@@ -34,7 +34,7 @@ from tui.widgets.preview import DataPreview
 SIZES = [(80, 24), (120, 40)]
 
 
-def silent(question: str, **arguments: Any) -> dict[str, Any]:
+def unanswered(question: str, **arguments: Any) -> dict[str, Any]:
     """An advisor that never answers, for tests that do not concern its answers."""
     raise Superseded("")
 
@@ -102,7 +102,7 @@ async def test_a_preset_is_loaded_changed_and_started(size, until) -> None:
 async def test_the_empty_start_can_be_started_at_once(until) -> None:
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
         run = all_runs(runs_folder())[0]
@@ -117,7 +117,7 @@ async def test_a_run_can_be_left_to_the_queue(until, text_of) -> None:
     app = DltuiApp()
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         home = app.screen
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         await pilot.press("ctrl+l")
         await until(pilot, lambda: app.screen is home)
         await until(pilot, lambda: "waits in" in text_of(pilot))
@@ -126,7 +126,7 @@ async def test_a_run_can_be_left_to_the_queue(until, text_of) -> None:
 
 async def test_another_domain_brings_its_task_model_and_data(until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         await pilot.press("1", "enter", *"tabular", "enter")
         await until(pilot, lambda: value(pilot, "task.kind") == "tabular_classification")
         assert value(pilot, "model.kind") == "mlp"
@@ -136,7 +136,7 @@ async def test_another_domain_brings_its_task_model_and_data(until) -> None:
 
 async def test_numbers_go_to_sections_and_keys_through_all_fields(until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         for number, first in enumerate(["domain", "task.kind", "data.kind", "model.kind"], 1):
             await pilot.press(str(number))
             assert pilot.app.focused.view.spec.name == first
@@ -150,7 +150,7 @@ async def test_numbers_go_to_sections_and_keys_through_all_fields(until) -> None
 
 async def test_a_wrong_value_is_marked_while_it_is_typed_and_nothing_starts(until, text_of) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         await typed(pilot, "train.epochs", "0")
         await until(pilot, lambda: "5 Training !" in text_of(pilot))
         assert "! 0 is not allowed; a whole number from 1 to 100000" in text_of(pilot)
@@ -165,7 +165,7 @@ async def test_a_wrong_value_is_marked_while_it_is_typed_and_nothing_starts(unti
 
 async def test_escape_takes_back_what_was_typed(until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         await typed(pilot, "train.epochs", "77")
         await until(pilot, lambda: value(pilot, "train.epochs") == "77")
         await pilot.press("escape")
@@ -173,9 +173,9 @@ async def test_escape_takes_back_what_was_typed(until) -> None:
         assert pilot.app.focused is rows(pilot)["train.epochs"]
 
 
-async def test_tab_keeps_the_value_and_goes_on(until) -> None:
+async def test_tab_keeps_the_value_and_moves_to_the_next_field(until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         await typed(pilot, "train.epochs", "7")
         await pilot.press("tab")
         await until(pilot, lambda: pilot.app.focused is rows(pilot)["train.batch_size"])
@@ -184,7 +184,7 @@ async def test_tab_keeps_the_value_and_goes_on(until) -> None:
 
 async def test_changes_are_marked_and_undone(until, text_of) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         await go_to(pilot, "train.optimizer")
         await pilot.press("right")
         await until(pilot, lambda: "*optimizer" in text_of(pilot))
@@ -195,7 +195,7 @@ async def test_changes_are_marked_and_undone(until, text_of) -> None:
 
 async def test_advanced_fields_unfold(until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         assert "train.max_grad_norm" not in rows(pilot)
         await pilot.press("a")
         await until(pilot, lambda: "train.max_grad_norm" in rows(pilot))
@@ -207,7 +207,7 @@ async def test_the_copied_command_is_the_same_run(until) -> None:
     preset = find_preset("digits-cnn")
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         values = load_preset(preset).values()
-        screen = NewRunScreen(values, preset.name, ask=silent)
+        screen = NewRunScreen(values, preset.name, ask=unanswered)
         await opened(pilot, screen, until)
         await typed(pilot, "train.learning_rate", "3e-4")
         await pilot.press("enter")
@@ -227,7 +227,7 @@ async def test_the_copied_command_gives_a_shell_the_same_run_and_nothing_to_act_
     preset = find_preset("digits-cnn")
     values = load_preset(preset).values() | {"title": HARMFUL}
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, NewRunScreen(values, "digits-cnn", ask=silent), until)
+        await opened(pilot, NewRunScreen(values, "digits-cnn", ask=unanswered), until)
         command = pilot.app.screen.query_one("#command")
         await until(pilot, lambda: "title" in str(command.render()))
         await pilot.press("c")
@@ -244,7 +244,7 @@ async def test_the_copied_command_gives_a_shell_the_same_run_and_nothing_to_act_
 async def test_the_command_is_shown_whole(until, text_of) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         values = load_preset(find_preset("digits-cnn")).values() | {"title": "word " * 30}
-        await opened(pilot, NewRunScreen(values, "digits-cnn", ask=silent), until)
+        await opened(pilot, NewRunScreen(values, "digits-cnn", ask=unanswered), until)
         command = pilot.app.screen.query_one("#command")
         await until(pilot, lambda: "title" in str(command.render()))
         await pilot.press("c")
@@ -254,10 +254,10 @@ async def test_the_command_is_shown_whole(until, text_of) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
 
 
-async def test_the_preset_s_value_of_a_changed_field_is_told_and_taken_back(until, text_of) -> None:
+async def test_the_preset_s_value_of_a_changed_field_is_shown_and_restored(until, text_of) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         values = load_preset(find_preset("digits-cnn")).values()
-        await opened(pilot, NewRunScreen(values, "digits-cnn", ask=silent), until)
+        await opened(pilot, NewRunScreen(values, "digits-cnn", ask=unanswered), until)
         before = value(pilot, "train.epochs")
         await typed(pilot, "train.epochs", "77")
         await pilot.press("enter")
@@ -269,7 +269,7 @@ async def test_the_preset_s_value_of_a_changed_field_is_told_and_taken_back(unti
 
 async def test_a_key_says_at_length_what_a_field_means(until, text_of) -> None:
     async with DltuiApp().run_test(size=(120, 40)) as pilot:
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         await go_to(pilot, "train.optimizer")
         field = pilot.app.focused.view.spec
         await pilot.press("i")
@@ -284,7 +284,7 @@ async def test_dialogs_are_left_by_a_click_beside_them_and_answered_by_one_on_a_
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         home = app.screen
-        screen = NewRunScreen(ask=silent)
+        screen = NewRunScreen(ask=unanswered)
         await opened(pilot, screen, until)
         await go_to(pilot, "train.optimizer")
         await pilot.press("right", "escape")
@@ -301,10 +301,10 @@ async def test_leaving_asks_only_when_something_would_be_lost(until) -> None:
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         home = app.screen
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is home)
-        screen = NewRunScreen(ask=silent)
+        screen = NewRunScreen(ask=unanswered)
         await opened(pilot, screen, until)
         await go_to(pilot, "train.optimizer")
         await pilot.press("right", "escape")
@@ -318,7 +318,7 @@ async def test_leaving_asks_only_when_something_would_be_lost(until) -> None:
 async def test_quitting_asks_when_something_would_be_lost(until) -> None:
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        screen = NewRunScreen(ask=silent)
+        screen = NewRunScreen(ask=unanswered)
         await opened(pilot, screen, until)
         await go_to(pilot, "train.optimizer")
         await pilot.press("right", "ctrl+q")
@@ -336,7 +336,7 @@ async def test_file_names_complete_and_are_shown_as_they_are(
     file.parent.mkdir(parents=True)
     file.write_text("a,label\n1,x\n")
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         await pilot.press("1", "enter", *"tabular", "enter", "3", "enter", *"local", "enter")
         await until(pilot, lambda: "data.path" in rows(pilot))
         await typed(pilot, "data.path", "da")
@@ -360,7 +360,7 @@ async def test_a_file_name_that_would_harm_the_terminal_is_not_offered(tmp_path)
 
 async def test_what_is_pasted_is_made_harmless(until, text_of) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, NewRunScreen(ask=silent), until)
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
         await typed(pilot, "title", "")
         pilot.app.focused.post_message(Paste("x\x1b]2;harm\x07"))
         await until(pilot, lambda: value(pilot, "title"))
@@ -390,7 +390,7 @@ async def test_data_and_costs_are_shown_and_columns_offered(until, text_of, tmp_
         assert value(pilot, "task.target") == "letter"
 
 
-async def test_data_that_cannot_be_used_is_told_before_the_start(until, text_of, tmp_path) -> None:
+async def test_unusable_data_is_reported_before_the_start(until, text_of, tmp_path) -> None:
     values = {
         "task": {"kind": "tabular_classification"},
         "data": {"kind": "file", "path": str(tmp_path / "missing.csv")},

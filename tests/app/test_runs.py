@@ -179,7 +179,7 @@ async def test_the_palette_does_what_the_keys_do(make_run, training, finished, u
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
 
 
-async def test_quitting_says_that_runs_go_on(make_run, training, until) -> None:
+async def test_quitting_says_that_runs_continue(make_run, training, until) -> None:
     run = make_run("going", training(trained=1))
     run.status.set_worker(ProcessIdentity.own())
     app = DltuiApp()

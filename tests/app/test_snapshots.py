@@ -459,7 +459,7 @@ async def test_many_layers_with_long_names(looks) -> None:
     await looks(screen, "l", "G", shown="all-linear")
 
 
-async def test_a_model_without_layers_that_can_be_told(looks) -> None:
+async def test_a_model_without_layers_that_can_be_listed(looks) -> None:
     def ask(question: str, **arguments: Any) -> dict[str, Any]:
         raise UserError(f"model.path: there is no model at {LONG}.")
 

@@ -160,7 +160,7 @@ async def test_a_sweep_is_begun_followed_and_stopped(until) -> None:
         ("parallel", "", "whole number"),
     ],
 )
-async def test_what_is_wrong_is_told_before_anything_is_written(
+async def test_what_is_wrong_is_reported_before_anything_is_written(
     until, text_of, box: str, value: str, told: str
 ) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:

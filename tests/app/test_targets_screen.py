@@ -133,7 +133,7 @@ async def test_a_choice_that_is_wrong_is_mended(values, advisor, until, text_of,
     assert picking.chosen == ['["query"]']
 
 
-async def test_a_model_that_cannot_be_built_is_said(
+async def test_a_model_that_cannot_be_built_is_reported(
     values, advisor, until, text_of, tmp_path
 ) -> None:
     values["model"]["path"] = str(tmp_path / "nowhere")

@@ -215,7 +215,7 @@ def test_conversations_and_texts_are_asked_together(chats) -> None:
     assert [record["continuation"].strip() for record in records] == ["hi"] * 4
 
 
-def test_a_turn_without_a_role_is_told(chats) -> None:
+def test_a_turn_without_a_role_is_reported(chats) -> None:
     with pytest.raises(UserError, match="a turn has no role or content"):
         answer(chats.id, rows=[{"messages": [{"content": "hello"}]}])
 
@@ -242,7 +242,7 @@ async def test_a_mistake_is_answered_by_a_sentence(flowers, until, text_of) -> N
         await until(pilot, lambda: "Cannot read /nowhere/x.csv" in text_of(pilot))
 
 
-async def test_a_model_that_cannot_be_loaded_is_said(make_run, until, text_of) -> None:
+async def test_a_model_that_cannot_be_loaded_is_reported(make_run, until, text_of) -> None:
     run = make_run("bare")
     async with DltuiApp().run_test(size=(120, 40)) as pilot:
         pilot.app.push_screen(TryItScreen(run))

@@ -61,7 +61,7 @@ def test_programs_read_the_events_of_a_run_from_start_to_end(dltui: Call, home: 
     assert ran.stdout == only_run(home).events.path.read_text()
 
 
-def test_a_detached_run_goes_on_and_can_be_stopped(dltui: Call, home: Path) -> None:
+def test_a_detached_run_continues_and_can_be_stopped(dltui: Call, home: Path) -> None:
     left = dltui("run", "digits-cnn", "--detach", *ENDLESS)
     run = RunDirectory(home / "runs" / left.stdout.strip())
     assert run.status.state() is State.RUNNING

@@ -162,7 +162,7 @@ def test_it_is_asked_on_a_terminal(run: RunDirectory, hub: Hub, open_terminal: A
         ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set"),
     ],
 )
-def test_what_stands_in_the_way_is_said_in_a_sentence(
+def test_what_stands_in_the_way_is_reported_in_a_sentence(
     run: RunDirectory, hub: Hub, dltui: Call, monkeypatch: pytest.MonkeyPatch,
     change: dict[str, str], sentence: str,
 ) -> None:  # fmt: skip

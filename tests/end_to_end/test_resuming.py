@@ -71,7 +71,7 @@ def test_a_job_that_is_ended_and_started_again_finishes_its_one_run(
     assert "is finished already" in done.stderr
 
 
-def test_a_killed_run_goes_on_and_one_that_runs_is_followed(dltui: Call, home: Path) -> None:
+def test_a_killed_run_continues_and_one_that_runs_is_followed(dltui: Call, home: Path) -> None:
     killed = dltui(*JOB, *ENDLESS, "--detach").stdout.strip()
     wait_until(lambda: is_training(home))
     worker = only_run(home).status.worker()
@@ -99,7 +99,7 @@ def test_jobs_that_start_at_once_share_one_run(home: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_run_goes_on_by_its_name(dltui: Call, home: Path) -> None:
+def test_a_run_continues_by_its_name(dltui: Call, home: Path) -> None:
     config = load_preset(find_preset("wine-mlp"), ["train.epochs=1", "compute.threads=1"])
     run = RunDirectory.create(home / "runs", config)
 

@@ -31,7 +31,7 @@ def wait_for(what: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def test_a_job_whose_time_is_over_is_queued_again_and_goes_on(home: Path, tmp_path: Path) -> None:
+def test_a_job_whose_time_is_over_is_queued_again_and_continues(home: Path, tmp_path: Path) -> None:
     scontrol = tmp_path / "scontrol"
     scontrol.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
     scontrol.chmod(0o700)
@@ -71,7 +71,7 @@ exit $status
 
 
 @pytest.mark.slow
-def test_a_job_of_two_machines_trains_one_run_and_goes_on_with_it(
+def test_a_job_of_two_machines_trains_one_run_and_continues_with_it(
     home: Path, tmp_path: Path
 ) -> None:
     asks = {"scontrol": '#!/bin/sh\n[ "$1" = requeue ] || echo localhost\n', "srun": _SRUN}

@@ -205,7 +205,7 @@ def told(run: RunDirectory) -> list[Any]:
     return [(e.step, e.metrics, e.train_loss, e.best) for e in read_history(run).evaluations]
 
 
-def die_and_go_on(whole: RunDirectory, points: Sequence[str], seed: int) -> None:
+def kill_and_resume(whole: RunDirectory, points: Sequence[str], seed: int) -> None:
     """Kill the workers of one run, each at a point while it writes some checkpoint."""
     chance = random.Random(seed)
     plan = [(point, chance.randint(3, 6), chance.random()) for point in points]
@@ -225,15 +225,15 @@ def die_and_go_on(whole: RunDirectory, points: Sequence[str], seed: int) -> None
 
 
 @pytest.mark.harm(WRITING, len(POINTS))
-def test_a_death_in_the_writing_of_a_checkpoint_costs_no_other(whole: RunDirectory) -> None:
-    die_and_go_on(whole, POINTS, seed=0)
+def test_a_kill_in_the_writing_of_a_checkpoint_costs_no_other(whole: RunDirectory) -> None:
+    kill_and_resume(whole, POINTS, seed=0)
 
 
 @pytest.mark.harm(WRITING, len(POINTS))
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(1, 1 + ROUNDS))
-def test_deaths_in_the_writing_of_checkpoints_in_any_order(whole: RunDirectory, seed: int) -> None:
-    die_and_go_on(whole, random.Random(seed).sample(POINTS, len(POINTS)), seed)
+def test_kills_in_the_writing_of_checkpoints_in_any_order(whole: RunDirectory, seed: int) -> None:
+    kill_and_resume(whole, random.Random(seed).sample(POINTS, len(POINTS)), seed)
 
 
 def test_what_is_left_of_a_checkpoint_that_was_being_removed_goes_with_the_next(

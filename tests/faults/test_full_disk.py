@@ -73,7 +73,7 @@ def ended_cleanly(handle: Handle, reason: str) -> None:
     assert all(path.name.startswith("step-") for path in run.checkpoints.iterdir())
 
 
-def goes_on(run: RunDirectory) -> None:
+def assert_resumes(run: RunDirectory) -> None:
     """With free space again, the run resumes from its newest checkpoint."""
     newest = checkpoint.found(run.checkpoints)[0]
     handle = start(run)
@@ -94,7 +94,7 @@ def limit_a_run(seed: int) -> None:
     hard = resource.prlimit(handle.process.pid, resource.RLIMIT_FSIZE)[1]
     resource.prlimit(handle.process.pid, resource.RLIMIT_FSIZE, (limit, hard))
     ended_cleanly(handle, "File too large")
-    goes_on(handle.run)
+    assert_resumes(handle.run)
 
 
 def fill_up(folder: Path, left: int = 0) -> Path:
@@ -116,7 +116,7 @@ def fill_the_disk(folder: Path, seed: int) -> None:
     filler = fill_up(folder, left=chance.randrange(8) * 4096)
     ended_cleanly(handle, "No space left on device")
     filler.unlink()
-    goes_on(handle.run)
+    assert_resumes(handle.run)
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_the_last_word_finds_room_on_a_full_disk(small_disk: Path) -> None:
     assert isinstance(list(Follower(path).new())[-1], Failed)
 
 
-def test_too_little_room_is_told_beforehand(
+def test_too_little_room_is_reported_beforehand(
     tmp_path: Path, limit_files: Callable[[int], None]
 ) -> None:
     assert too_little_room(tmp_path, 1000, 3) is None

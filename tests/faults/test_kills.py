@@ -504,7 +504,7 @@ def mixed(moments: Sequence[str], seed: int) -> list[str]:
 
 
 @pytest.mark.harm("kill -9 of the worker, at random moments", 2)
-def test_a_killed_run_goes_on_as_if_it_had_not_been(whole: Once, small_nursery: Nursery) -> None:
+def test_a_killed_run_resumes_to_the_same_bits(whole: Once, small_nursery: Nursery) -> None:
     run = like(whole("images"))
     killed_and_resumed(run, small_nursery.start, [TRAINING, CONCLUDING], seed=1)
     equals(run, whole("images"), deaths=2)
@@ -524,7 +524,7 @@ def test_runs_that_are_killed_at_random_moments(
 
 
 @pytest.mark.harm("SIGTERM to the worker, at any moment", 2)
-def test_a_worker_that_is_told_to_end_does_so_at_once(whole: Once, small_nursery: Nursery) -> None:
+def test_a_worker_that_is_asked_to_end_does_so_at_once(whole: Once, small_nursery: Nursery) -> None:
     run = like(whole("images"))
     ended_and_resumed(run, small_nursery.start, [AT_ONCE, SAVING], seed=1)
     equals(run, whole("images"), deaths=0)
@@ -542,7 +542,7 @@ class Asked(Termination):
         return isinstance(last, Progress) and last.phase != "train"
 
 
-def test_an_evaluation_that_is_cut_short_is_made_up_for_whenever_the_run_goes_on(
+def test_an_interrupted_evaluation_is_repeated_after_a_resume(
     whole: Once, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "REPORT_SECONDS", 0.0)
@@ -560,7 +560,7 @@ def test_an_evaluation_that_is_cut_short_is_made_up_for_whenever_the_run_goes_on
 @pytest.mark.faults
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", KINDS)
-def test_workers_that_are_told_to_end_at_any_moment(
+def test_workers_that_are_asked_to_end_at_any_moment(
     whole: Once, nursery: Nursery, kind: str
 ) -> None:
     seed = len(kind)

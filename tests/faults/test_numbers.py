@@ -147,7 +147,7 @@ def run_out_of_memory(seed: int) -> None:
     pieces = [
         int(found[1])
         for words in warnings(run)
-        if (found := re.search(r"^Out of memory: .* (\d+) pieces", words))
+        if (found := re.search(r"^Out of memory: .* (\d+) micro-batches", words))
     ]
     assert pieces == [2**n for n in range(1, 1 + math.ceil(math.log2(32 / full.rows)))]
     steps = [event.step for event in read_history(run).evaluations]
@@ -316,7 +316,7 @@ def test_bad_numbers_anywhere(seed: int) -> None:
 
 @pytest.mark.harm(NOT_FINITE, 1)
 @pytest.mark.parametrize("seed", range(1))
-def test_numbers_that_stay_bad_end_a_run_that_can_go_on(seed: int) -> None:
+def test_numbers_that_stay_bad_end_a_run_that_can_resume(seed: int) -> None:
     poison_for_good(seed)
 
 

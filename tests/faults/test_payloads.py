@@ -232,7 +232,7 @@ def walked(home: Path) -> set[str]:
 @pytest.mark.parametrize(
     "payload", ["title", "clipboard", "cursor", "alternate screen", "one byte", "device", "all"]
 )
-def test_a_real_terminal_is_told_nothing_else_than_usual(
+def test_a_real_terminal_gets_nothing_else_than_usual(
     payload: str, others: Make, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     others("harmless")

@@ -52,7 +52,7 @@ def step_of(run: RunDirectory) -> int:
     return newest.step if isinstance(newest, Progress) else 0
 
 
-def goes_on(run: RunDirectory) -> None:
+def assert_continues(run: RunDirectory) -> None:
     """The run makes further updates."""
     before = step_of(run)
     until(lambda: step_of(run) > before)
@@ -185,7 +185,7 @@ def end(window: Any, way: str, run: RunDirectory) -> None:
     processes = window.processes()
     WAYS[way](window)
     until(lambda: all(map(gone, processes)))
-    goes_on(run)
+    assert_continues(run)
 
 
 def is_full(window: Any) -> bool:
@@ -204,14 +204,14 @@ def leave_unread(window: Any, run: RunDirectory) -> None:
             break
     assert is_full(window)
     assert percent(window.processes()) < MOST_PERCENT
-    goes_on(run)
+    assert_continues(run)
     window.press("1")
     window.wait_for("Epoch")
     window.press("escape")
     window.wait_for("endless", "Quit")
     window.press("q")
     assert window.wait_for_exit() == 0
-    goes_on(run)
+    assert_continues(run)
 
 
 UNTOLD = {
@@ -245,7 +245,7 @@ ALL = pytest.mark.parametrize("way", [*WAYS, "unread"])
 
 @pytest.mark.harm(HARM, 1)
 @ALL
-def test_a_run_goes_on_without_its_screens(way: str, home: Path, going: RunDirectory) -> None:
+def test_a_run_continues_without_its_screens(way: str, home: Path, going: RunDirectory) -> None:
     try_way(way, 1, home, going)
 
 
@@ -253,5 +253,5 @@ def test_a_run_goes_on_without_its_screens(way: str, home: Path, going: RunDirec
 @pytest.mark.faults
 @pytest.mark.parametrize("number", [0, *range(2, FULL + 1)])
 @ALL
-def test_a_run_goes_on_each_time(way: str, number: int, home: Path, going: RunDirectory) -> None:
+def test_a_run_continues_each_time(way: str, number: int, home: Path, going: RunDirectory) -> None:
     try_way(way, number, home, going)

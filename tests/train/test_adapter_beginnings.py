@@ -144,7 +144,7 @@ def test_an_embedding_that_is_trained_whole_stays_tied_or_apart(
     torch.testing.assert_close(logits(merged), logits(ours), atol=1e-4, rtol=1e-4)
 
 
-def test_a_run_goes_on_from_an_adapter_with_another_one(tmp_path: Path) -> None:
+def test_a_run_continues_from_an_adapter_with_another_one(tmp_path: Path) -> None:
     base = saved(tmp_path / "base", gpt2, [])
     first = train(experiment(base, tmp_path))
     for begin in (first.id, str(first.model)):

@@ -219,7 +219,7 @@ def test_a_context_is_part_of_the_prompt_unless_it_is_refused(tmp_path: Path) ->
     assert asked_and_learned(path, asked, "task.input=-")[0] == "Who?\n"
 
 
-def test_the_columns_of_the_prompt_are_told_and_asked_for(tmp_path: Path) -> None:
+def test_the_columns_of_the_prompt_are_reported_and_asked_for(tmp_path: Path) -> None:
     row = {"instruction": "Say it.", "input": "a", "output": "a", "topic": "b"}
     path = write_lines(tmp_path / "alpaca.jsonl", one_sided(row))
     pipeline = create_pipeline(config(path))
@@ -232,7 +232,7 @@ def test_the_columns_of_the_prompt_are_told_and_asked_for(tmp_path: Path) -> Non
     assert pipeline.inputs(fitted) == ("instruction", "input")
 
 
-def test_a_split_without_a_column_of_the_prompt_is_told(tmp_path: Path) -> None:
+def test_a_split_without_a_column_of_the_prompt_is_reported(tmp_path: Path) -> None:
     path = write_lines(
         tmp_path / "train.jsonl", one_sided({"instruction": "a", "input": "b", "output": "c"})
     )

@@ -226,7 +226,7 @@ def test_the_batch_size_that_was_found_is_the_runs_from_then_on(
     size, auto = settled(run)
     # The largest that leaves ten updates in an epoch of 106 samples: memory allows far more.
     assert (size, auto) == (8, False)
-    assert any("Batches have 8 samples" in log.message for log in run.events.newest(Log)
+    assert any("The batch size is 8." in log.message for log in run.events.newest(Log)
                if isinstance(log, Log))  # fmt: skip
     monkeypatch.setattr(memory_estimate, "available_bytes", lambda device: 1)
     train(run.config.read(), run)
@@ -251,7 +251,7 @@ def test_the_estimate_is_of_the_batches_that_are_taken(monkeypatch: pytest.Monke
     assert int(told.notes[0].split()[2]) == pytest.approx(100, abs=8)
 
 
-def test_a_network_that_cannot_be_compiled_is_told_of() -> None:
+def test_a_network_that_cannot_be_compiled_is_reported() -> None:
     from torch._inductor.exc import CppCompileError, InvalidCxxCompiler
 
     for error, said in (
@@ -359,7 +359,7 @@ def test_an_operation_that_is_not_deterministic_is_named(monkeypatch: pytest.Mon
         train(flowers("train.max_steps=1", "compute.deterministic=true"))
 
 
-def test_a_workspace_of_cublas_that_comes_too_late_is_told_of() -> None:
+def test_a_workspace_of_cublas_that_comes_too_late_is_reported() -> None:
     said = (
         "Deterministic behavior was enabled with `torch.use_deterministic_algorithms(True)`, but "
         "this operation is not deterministic because it uses CuBLAS and you have CUDA >= 10.2."

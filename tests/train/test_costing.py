@@ -231,7 +231,7 @@ def test_tied_weights_stay_tied() -> None:
     assert network.first.weight is network.second.weight
 
 
-def test_a_network_whose_shapes_depend_on_its_values_is_told_of() -> None:
+def test_a_network_whose_shapes_depend_on_its_values_is_reported() -> None:
     class Odd(nn.Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x[: int(x.sum().item())])

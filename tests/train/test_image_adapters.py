@@ -252,7 +252,7 @@ def test_adapters_on_one_vit_share_it_while_they_are_tried(vit: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["none", "lora"])
-def test_a_run_goes_on_from_an_adapter_on_a_vit(method: str, vit: Path) -> None:
+def test_a_run_continues_from_an_adapter_on_a_vit(method: str, vit: Path) -> None:
     first = train(experiment(vit, train={"epochs": 3}))
     begun = experiment(Path(first.id), adapter={"method": method}, train={"learning_rate": 1e-8})
     second = train(begun)
@@ -279,7 +279,7 @@ def test_a_batch_norm_below_an_adapter_stays_as_its_base_has_it(resnet18: dict[s
 @pytest.mark.parametrize(
     ("kind", "init"), [("vit", "default"), ("vit", "pissa"), ("resnet18", "default")]
 )
-def test_an_adapter_on_images_goes_on_with_the_same_bits(
+def test_an_adapter_on_images_continues_with_the_same_bits(
     kind: str, init: str, request: pytest.FixtureRequest
 ) -> None:
     changes = {"adapter": {"init_lora_weights": init, "lora_dropout": 0.2}}

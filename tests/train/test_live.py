@@ -147,7 +147,7 @@ def test_epochs_that_cannot_be_are_refused_with_the_reason(
     assert words in answer.message
 
 
-def test_a_paused_run_waits_hears_and_goes_on_to_the_same_end(bench: Make) -> None:
+def test_a_paused_run_waits_hears_and_continues_to_the_same_end(bench: Make) -> None:
     whole = bench(wine())
     whole.trainer.run()
     looks = 0
@@ -297,7 +297,7 @@ class Poison:
         return output * float("nan") if self.count in self.updates else output
 
 
-def test_an_update_of_bad_numbers_is_left_out_and_told(bench: Make) -> None:
+def test_an_update_of_bad_numbers_is_left_out_and_reported(bench: Make) -> None:
     before: list[torch.Tensor] = []
 
     def heard(event: Event) -> None:
@@ -509,7 +509,9 @@ def test_a_scheduled_checkpoint_holds_the_state_of_its_update_however_late_it_is
     assert run.events.last(CheckpointSaved) is not None
 
 
-def test_a_checkpoint_that_failed_beside_the_training_is_told_by_the_next(tmp_path: Path) -> None:
+def test_a_checkpoint_that_failed_in_the_background_is_reported_by_the_next(
+    tmp_path: Path,
+) -> None:
     run = RunDirectory.create(tmp_path, RunConfig.parse(wine()))
     network = nn.Linear(2, 2)
     state = TrainingState(network, torch.optim.AdamW(network.parameters()))
@@ -523,7 +525,7 @@ def test_a_checkpoint_that_failed_beside_the_training_is_told_by_the_next(tmp_pa
             saver.save("schedule")
 
 
-def test_a_disk_too_small_for_the_checkpoints_is_told_before_the_first_update(
+def test_a_disk_too_small_for_the_checkpoints_is_reported_before_the_first_update(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     nearly_full = shutil.disk_usage("/")._replace(free=1000)

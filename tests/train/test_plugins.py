@@ -170,7 +170,7 @@ def test_what_other_packages_offer_is_listed_where_ours_is(environment: dict[str
     assert found.stdout.strip() == "mlp|line|absent|mlp of plugin-of-a-test"
 
 
-def test_a_broken_one_is_told_when_it_is_asked_for(
+def test_a_broken_one_is_reported_when_it_is_asked_for(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     preset = write(

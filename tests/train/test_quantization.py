@@ -210,7 +210,7 @@ def test_checkpoints_hold_no_packed_weights(base: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adamw_8bit"])
-def test_a_run_goes_on_with_the_same_bits(base: Path, tmp_path: Path, optimizer: str) -> None:
+def test_a_run_continues_with_the_same_bits(base: Path, tmp_path: Path, optimizer: str) -> None:
     steps = {"optimizer": optimizer, "save_steps": 4}
     config = experiment(base, tmp_path, train=steps | {"save_total_limit": 9})
     whole, halved = train(config), RunDirectory.create(tmp_path / "again", config)

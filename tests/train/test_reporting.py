@@ -77,7 +77,7 @@ def test_nothing_is_written_without_being_asked_for() -> None:
     assert "tensorboard" not in str(run.config.text())
 
 
-def test_a_missing_package_is_told_before_the_training_begins(
+def test_a_missing_package_is_reported_before_the_training_begins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorboard.summary", None)
@@ -150,7 +150,7 @@ def history(run: RunDirectory) -> list[dict[str, Any]]:
     return found
 
 
-def test_wandb_is_told_losses_and_metrics_and_no_secret_is_written(
+def test_wandb_gets_losses_and_metrics_and_no_secret_is_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("wandb").teardown()

@@ -79,7 +79,7 @@ def told(events: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("values", [TABLE, IMAGES], ids=["table", "images"])
-def test_a_run_goes_on_from_any_update_with_the_same_bits(
+def test_a_run_continues_from_any_update_with_the_same_bits(
     bench: Make, values: dict[str, Any]
 ) -> None:
     values = copy.deepcopy(values)
@@ -164,7 +164,7 @@ def test_many_kills_are_made_up_for_to_the_last_bit(seed: int) -> None:
     assert_equal_runs(killed_and_resumed(config, 6, seed), train(config))
 
 
-def test_a_terminated_worker_leaves_a_checkpoint_and_can_go_on() -> None:
+def test_a_terminated_worker_leaves_a_checkpoint_to_resume_from() -> None:
     config = long(save_steps=0, epochs=40)
     handle = launch(config)
     await_step(handle, 100)
@@ -195,7 +195,7 @@ def test_a_worker_terminated_before_it_trains_ends_as_interrupted() -> None:
     assert handle.run.status.state() is State.INTERRUPTED
 
 
-def test_a_run_that_goes_on_cannot_be_started_again() -> None:
+def test_a_run_that_continues_cannot_be_started_again() -> None:
     handle = launch(long())
     for _ in range(3):
         with pytest.raises(RunError, match="Another process"):
@@ -334,7 +334,7 @@ def test_what_a_killed_writer_left_does_not_pile_up(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["step-000000009"]
 
 
-def test_a_run_goes_on_with_the_words_that_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_continues_with_the_words_that_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tokenizer that is trained again may number the tokens of the data differently."""
     values = {
         "name": "words",

@@ -222,7 +222,7 @@ def stand_in(folder: Path, build: Callable[[Any], Any]) -> Path:
 
 
 @pytest.mark.parametrize("build", [tiny_t5, tiny_bart])
-def test_a_trained_model_goes_on_learning(
+def test_a_trained_model_continues_learning(
     counting: Path, tmp_path: Path, build: Callable[[Any], Any]
 ) -> None:
     path = stand_in(tmp_path / "base", build)
@@ -303,7 +303,7 @@ def test_a_program_of_the_network_says_the_same(counting: Path, tmp_path: Path) 
         assert told["difference"] < 1e-4
 
 
-def test_its_cost_is_told_beforehand(counting: Path) -> None:
+def test_its_cost_is_reported_beforehand(counting: Path) -> None:
     estimate = estimate_of(config(counting))
     assert estimate.memory.activations > 0
     assert estimate.largest_batch > 0

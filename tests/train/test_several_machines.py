@@ -20,7 +20,7 @@ from engine import RunConfig, train
 from engine.config.train import TrainConfig
 from engine.errors import TrainingError, TrainingFailed, UserError
 from engine.files.paths import runs_folder
-from engine.launch.rendezvous import First, MachineLost, Other, Place, place_of
+from engine.launch.rendezvous import MachineLost, MainNode, OtherNodes, Place, place_of
 from engine.launch.start import launch
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Evaluated, Failed, Interrupted, Log, Started
@@ -134,7 +134,7 @@ def test_two_machines_have_the_losses_of_one_and_one_run(
         assert other.train_loss == pytest.approx(mine.train_loss, abs=1e-5)
 
 
-def test_a_death_on_one_machine_ends_the_other_with_its_cause(machines: Machines) -> None:
+def test_a_kill_on_one_machine_ends_the_other_with_its_cause(machines: Machines) -> None:
     first, second = machines.start(*LONG, "train.max_restarts=0")
     run = training(machines)
     ranks = processes(run)
@@ -171,7 +171,7 @@ def test_a_run_that_waits_for_other_machines_can_be_stopped(machines: Machines) 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_after_a_death_on_either_machine_both_go_on_from_the_checkpoint(
+def test_after_a_kill_on_either_node_both_resume_from_the_checkpoint(
     machines: Machines, tmp_path: Path, strategy: str, rank: int
 ) -> None:
     changes = ["train.epochs=100", "train.save_steps=20", "train.eval_steps=40"]
@@ -201,7 +201,7 @@ def test_a_machine_that_is_gone_ends_the_run_of_the_others(machines: Machines) -
 
 
 @pytest.mark.slow
-def test_the_system_ends_all_with_a_checkpoint_from_which_they_go_on(machines: Machines) -> None:
+def test_a_signal_ends_all_nodes_with_a_checkpoint_to_resume_from(machines: Machines) -> None:
     programs = machines.start(*LONG)
     run = training(machines)
     for program in programs:  # like Slurm
@@ -267,11 +267,11 @@ def test_the_kind_of_an_error_on_another_node_is_kept(
 ) -> None:
     run = RunDirectory.create(tmp_path / "runs", RunConfig.parse(TABLE))
     run.ranks.mkdir()
-    first = First(run, Place(0, "127.0.0.1", 1), 2)
-    other = Other(run, 1)
-    first._say("training")
-    other._attempt = first._attempt
-    other.tell("data.path: there is no such file", mendable, usage)
+    others = OtherNodes(run, Place(0, "127.0.0.1", 1), 2)
+    main = MainNode(run, 1)
+    others._write("training")
+    main._attempt = others._attempt
+    main.report("data.path: there is no such file", mendable, usage)
     with pytest.raises(expected, match="no such file") as caught:
-        first.look()
+        others.check_errors()
     assert caught.type is expected

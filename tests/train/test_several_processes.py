@@ -168,7 +168,7 @@ def test_every_row_is_in_one_share(size: int, rows: int, least: int) -> None:
     assert min(taking) >= min(least, rows)
 
 
-def test_a_process_that_dies_fails_the_run_with_its_own_error() -> None:
+def test_a_process_that_crashes_fails_the_run_with_its_own_error() -> None:
     handle = launch(RunConfig.parse(TABLE).override([*LONG, "train.max_restarts=0"]))
     ranks = begun(handle)
     ranks[1].kill()
@@ -182,7 +182,7 @@ def test_a_process_that_dies_fails_the_run_with_its_own_error() -> None:
 
 
 @pytest.mark.slow
-def test_after_a_death_all_go_on_from_the_checkpoint_as_if_nothing_had_happened() -> None:
+def test_after_a_kill_all_processes_resume_from_the_checkpoint() -> None:
     changes = ["train.epochs=100", "train.save_steps=20", "train.eval_steps=40",
                "model.dropout=0.3"]  # fmt: skip
     handle = launch(RunConfig.parse(TABLE).override(changes))
@@ -195,7 +195,7 @@ def test_after_a_death_all_go_on_from_the_checkpoint_as_if_nothing_had_happened(
     assert all(torch.equal(one[name], other[name]) for name in other)
 
 
-def test_what_a_person_must_mend_is_told_once_and_not_tried_again() -> None:
+def test_what_a_person_must_mend_is_reported_once_and_not_tried_again() -> None:
     run = trained("task.target=no-such-column")
     last = run.events.last()
     assert isinstance(last, Failed)
@@ -204,7 +204,7 @@ def test_what_a_person_must_mend_is_told_once_and_not_tried_again() -> None:
     assert len(events(run, Started)) == 1
 
 
-def test_a_signal_lets_all_end_with_a_checkpoint_from_which_they_go_on() -> None:
+def test_a_signal_ends_all_processes_with_a_checkpoint_to_resume_from() -> None:
     handle = launch(RunConfig.parse(TABLE).override(LONG))
     begun(handle)
     handle.process.terminate()
@@ -261,7 +261,7 @@ def test_numbers_that_stay_infinite_take_all_back_to_the_checkpoint() -> None:
         "train.rollback_lr_factor=0.01", "task.kind=tabular_regression", "data.name=diabetes",
     )  # fmt: skip
     assert run.status.state() is State.FINISHED
-    assert any("going on from update" in log.message for log in events(run, Log))
+    assert any("resuming from update" in log.message for log in events(run, Log))
 
 
 @pytest.mark.faults

@@ -73,7 +73,7 @@ def held_against(several: RunDirectory, one: RunDirectory, within: float = 1e-5)
 
 
 @pytest.mark.slow
-def test_a_checkpoint_is_gone_on_from_by_any_number_of_processes() -> None:
+def test_any_number_of_processes_resumes_from_a_checkpoint() -> None:
     undisturbed = gone_on(begun(TABLE))
     run = begun(TABLE)
     for steps, processes, strategy in [(8, 2, "fsdp"), (12, 1, "fsdp"), (18, 4, "fsdp"),
@@ -179,7 +179,7 @@ def wait_for(what: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.slow
-def test_after_a_death_all_go_on_from_the_checkpoint_as_if_nothing_had_happened() -> None:
+def test_after_a_kill_all_processes_resume_from_the_checkpoint() -> None:
     changes = ["train.max_steps=400", "train.eval_steps=100", "train.save_steps=20",
                "train.devices=2", "train.strategy=fsdp", "model.dropout=0.3"]  # fmt: skip
     undisturbed = gone_on(begun(TABLE, *changes))

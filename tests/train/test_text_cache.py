@@ -85,7 +85,7 @@ def test_a_few_rows_leave_no_file(home: Path) -> None:
     assert not files(home)
 
 
-def test_what_nobody_asked_for_in_a_month_is_forgotten(home: Path) -> None:
+def test_what_no_one_asked_for_in_a_month_is_forgotten(home: Path) -> None:
     rows_encoded(TEXTS, "old")
     (old,) = files(home)
     month_ago = time.time() - 31 * 24 * 3600

@@ -199,7 +199,7 @@ def test_weights_come_in_float32_whatever_they_were_saved_in(
     assert {p.dtype for p in _built(folder).parameters()} == {torch.float32}
 
 
-def test_the_size_is_told_without_reading_weights(trained: Callable[[str], Path]) -> None:
+def test_the_size_is_reported_without_reading_weights(trained: Callable[[str], Path]) -> None:
     folder = trained("bert")
     (folder / "model.safetensors").unlink()
     with torch.device("meta"):

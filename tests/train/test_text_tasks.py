@@ -100,7 +100,7 @@ def test_a_classifier_learns_and_is_a_folder_that_transformers_loads(reviews: Pa
     assert [record["score"] for record in records] == pytest.approx(theirs.tolist(), abs=1e-5)
 
 
-def test_what_is_known_of_texts_is_told_with_the_rows_left_out(reviews: Path) -> None:
+def test_what_is_known_of_texts_is_reported_with_the_rows_left_out(reviews: Path) -> None:
     run = review_run(reviews)
     summary = events_of(run, Data)[0].summary
     roles = {column["name"]: column["role"] for column in summary["columns"]}

@@ -156,7 +156,7 @@ def test_a_run_that_does_not_improve_ends_early(bench: Make) -> None:
     assert [event.best for event in made.of(Evaluated)] == [True, False, False, False]
 
 
-def test_a_run_that_was_out_of_patience_does_not_go_on(bench: Make) -> None:
+def test_a_run_that_stopped_early_does_not_resume(bench: Make) -> None:
     values = wine(eval_steps=0, learning_rate=1e-12, epochs=50, early_stopping_patience=3)
     made = bench(values)
     made.trainer.run()

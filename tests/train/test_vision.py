@@ -186,7 +186,7 @@ def test_images_of_many_bits_reach_the_network_as_they_are(
             )
 
 
-def test_dark_and_light_images_of_many_bits_are_told_apart(tmp_path: Path) -> None:
+def test_dark_and_light_images_of_many_bits_are_distinguished(tmp_path: Path) -> None:
     config = in_folder(folder_of_deep_shades(tmp_path / "deep")).override(["train.epochs=20"])
     assert report_of(config)["metrics"]["test"]["accuracy"] == 1.0
 

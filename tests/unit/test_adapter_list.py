@@ -52,7 +52,7 @@ def test_an_adapter_tells_base_method_rank_targets_and_size() -> None:
 
 
 @pytest.mark.parametrize("method", ["dora", "rslora"])
-def test_the_relatives_of_lora_are_told_apart(method: str) -> None:
+def test_the_relatives_of_lora_are_distinguished(method: str) -> None:
     run_with("one", SAVED | {f"use_{method}": True})
     assert [adapter.method for adapter in list_adapters(runs_folder())] == [method]
 

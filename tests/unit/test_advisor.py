@@ -77,7 +77,7 @@ def test_data_that_is_not_there_comes_back_as_a_sentence(advisor: Advisor) -> No
     assert not isinstance(caught.value, AdvisorError)
 
 
-def test_a_defect_is_told_and_the_process_goes_on(advisor: Advisor) -> None:
+def test_a_defect_is_reported_and_the_process_continues(advisor: Advisor) -> None:
     advisor.ask("preview", values=IRIS)
     before = child(advisor).pid
     with pytest.raises(AdvisorError, match="Internal error"):
@@ -94,7 +94,7 @@ def test_a_file_that_was_changed_is_read_again(advisor: Advisor, tmp_path: Path)
         assert sum(answer["summary"]["rows"].values()) == count
 
 
-def test_a_process_that_died_is_started_again(advisor: Advisor) -> None:
+def test_a_process_that_exited_is_started_again(advisor: Advisor) -> None:
     advisor.ask("preview", values=IRIS)
     process = child(advisor)
     process.kill()
@@ -103,7 +103,7 @@ def test_a_process_that_died_is_started_again(advisor: Advisor) -> None:
     assert child(advisor).pid != process.pid
 
 
-def test_a_process_that_dies_over_a_question_is_told_of(
+def test_a_process_that_crashes_on_a_question_is_reported(
     advisor: Advisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     advisor.ask("preview", values=IRIS)

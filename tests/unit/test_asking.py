@@ -20,7 +20,7 @@ def test_answers_go_to_the_requests_of_their_kind_in_order() -> None:
     assert [asked.answer for asked in asking.asked] == [first, None, second]
 
 
-def test_an_answer_that_nobody_here_waits_for_is_passed_over() -> None:
+def test_an_answer_that_no_one_here_waits_for_is_passed_over() -> None:
     asking = Asking()
     answer = Controlled(request=EVALUATE, message="Evaluating.")
     assert asking.read([answer], 1.0) == []

@@ -70,7 +70,7 @@ def test_a_measured_row_has_its_figures_and_the_others_are_not_measured(
     assert "| causal lm | not measured |  |  |" in text
 
 
-def test_errors_and_reasons_are_shown_and_a_killed_part_is_told(page: Any, tmp_path: Path) -> None:
+def test_errors_and_reasons_and_a_killed_part_are_shown(page: Any, tmp_path: Path) -> None:
     works = [
         {"name": "QLoRA", "skipped": "bitsandbytes is missing"},
         {"name": "LoRA", "error": "RuntimeError: a | b"},

@@ -80,8 +80,8 @@ def test_types_of_columns_are_written_as_they_are_read(columns: dict[str, str]) 
     [
         ("string", "zip: 'string' is none of text, numeric, categorical, date, ignored"),
         ("text %d", "text takes no format"),
-        ("date tomorrow", "'tomorrow' is no format of dates"),
-        ("numeric x", "'x' is no number"),
+        ("date tomorrow", "'tomorrow' is not a format of dates"),
+        ("numeric x", "'x' is not a number"),
     ],
 )
 def test_a_type_that_does_not_exist_is_refused(setting: str, words: str) -> None:

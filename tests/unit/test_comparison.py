@@ -39,7 +39,7 @@ def rows(comparison: Comparison) -> dict[str, tuple[Any, ...]]:
     return {row.name: row.values for row in comparison.rows()}
 
 
-def test_only_what_differs_is_told(make: Any) -> None:
+def test_only_what_differs_is_reported(make: Any) -> None:
     made = compare([make("a", train={"learning_rate": 0.1}), make("b", train={"seed": 7})])
     assert {row.name for row in made.differences} == {"train.learning_rate", "train.seed"}
     assert rows(made)["train.learning_rate"][0] == 0.1
@@ -58,7 +58,7 @@ def test_where_all_are_the_same_or_alone_none_is_best(make: Any) -> None:
     assert rows(made)["accuracy"] == (0.5, None)
 
 
-def test_of_different_tasks_only_common_metrics_are_compared_and_it_is_said(make: Any) -> None:
+def test_of_different_tasks_only_common_metrics_are_compared_and_it_is_reported(make: Any) -> None:
     made = compare([make("a", loss=0.1, accuracy=0.5), make("b", TABLE, loss=0.3, rmse=5.0)])
     assert [row.name for row in made.metrics] == ["loss"]
     assert "image_classification, tabular_regression" in made.note

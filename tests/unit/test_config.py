@@ -150,7 +150,7 @@ def test_an_override_without_field_or_value_is_refused(text: str) -> None:
     assert "field=value" in refused(text)[""]
 
 
-def test_several_wrong_overrides_are_all_told() -> None:
+def test_several_wrong_overrides_are_all_reported() -> None:
     assert refused("epochs=3", "train.epoch=3").keys() == {"epochs", "train.epoch"}
 
 

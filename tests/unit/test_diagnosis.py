@@ -38,6 +38,6 @@ def test_a_training_loss_that_never_falls_is_named() -> None:
     assert diagnose(evaluations([1.0] * 5, [1.0, 1.1, 1.2, 1.1, 1.3])).startswith("not learning")
 
 
-def test_nothing_is_said_without_numbers() -> None:
+def test_nothing_is_reported_without_numbers() -> None:
     assert diagnose([]) == ""
     assert diagnose(evaluations([1.0, 0.5, 0.6, 0.7, 0.8], [None] * 5)) == ""

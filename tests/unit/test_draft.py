@@ -137,7 +137,7 @@ def test_every_field_of_every_kind_is_read_back_from_its_text() -> None:
     assert fields > 500
 
 
-def test_of_a_kind_that_was_changed_it_is_told_what_it_was() -> None:
+def test_of_a_kind_that_was_changed_its_former_value_is_shown() -> None:
     draft = Draft()
     before = draft.values.text("data.kind")
     draft.set("data.kind", "file")

@@ -104,7 +104,7 @@ def test_one_tag_without_a_mark_does_not_unmake_the_others() -> None:
     assert any("PERSON mark no position" in note for note in scheme.doubts(names))
 
 
-def test_the_user_is_told_where_neighbours_cannot_be_told_apart() -> None:
+def test_neighbours_that_cannot_be_distinguished_are_reported() -> None:
     for names in (["O", "I-person"], ["O", "person"]):
         assert scheme_of(names).doubts(names) == [
             "no tag marks the beginning of an entity: neighbours of a type are one"

@@ -43,7 +43,7 @@ def test_fields_come_in_order_with_dotted_names_and_without_the_tag() -> None:
         ("top.inner.depth", "a whole number from 1 to 9"),
     ],
 )
-def test_what_is_allowed_is_said_in_words(name: str, allowed: str) -> None:
+def test_what_is_allowed_is_reported_in_words(name: str, allowed: str) -> None:
     assert SPECS[name].allowed == allowed
 
 

@@ -147,7 +147,7 @@ def test_a_thinned_curve_is_evenly_spaced_up_to_its_newest_point() -> None:
     assert gaps == {4}
 
 
-def test_a_thinned_curve_that_is_cut_goes_on_growing() -> None:
+def test_a_thinned_curve_that_is_cut_continues_growing() -> None:
     curve = Curve()
     for step in range(3 * CURVE_POINTS):
         curve.add(point(step))

@@ -70,7 +70,7 @@ def test_a_hub_that_answers_is_asked_and_looked_for_once(
     assert Unwell.asked == before + 1
 
 
-def test_who_wants_to_stay_offline_asks_nobody(
+def test_who_wants_to_stay_offline_asks_no_one(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Unwell.asked

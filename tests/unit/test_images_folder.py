@@ -153,7 +153,7 @@ def test_a_doubtful_layout_is_noted(tmp_path: Path, files: list[str], note: str)
         (["a/train/1", "a/test/2", "b/3"], "'a' has folders of splits, 'b' has none"),
     ],
 )
-def test_a_layout_that_cannot_be_told_is_a_question(
+def test_a_layout_that_cannot_be_determined_is_a_question(
     tmp_path: Path, files: list[str], said: str
 ) -> None:
     put(*(tmp_path / f"{file}.png" for file in files))

@@ -194,7 +194,7 @@ def test_what_is_printed_is_what_is_submitted(
     assert "Submitted batch job 7" in capsys.readouterr().out
 
 
-def test_a_cluster_that_is_not_here_is_told(
+def test_a_cluster_that_is_not_here_is_reported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -261,7 +261,7 @@ def test_a_template_that_writes_calls_and_tools_gets_them(tokenizer: Any) -> Non
     assert ChatPrompts(other).marked(row).text == 'look;a;{"at": "grass"};'
 
 
-def test_a_template_that_refuses_a_conversation_is_told(tokenizer: Any) -> None:
+def test_a_template_that_refuses_a_conversation_is_reported(tokenizer: Any) -> None:
     other = bpe_from(tokenizer.backend_tokenizer.to_str())
     other.chat_template = "{{ raise_exception('roles must alternate') }}"
     with pytest.raises(DataError, match="refuses the conversation 'a': roles must alternate"):

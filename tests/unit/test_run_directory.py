@@ -418,7 +418,7 @@ def test_progress_of_a_run_is_no_last_word(run: RunDirectory) -> None:
     assert json.loads((run.path / "worker.json").read_text())["noted"] <= time.time()
 
 
-def test_paths_are_kept_whole_so_that_a_run_goes_on_from_any_folder(
+def test_paths_are_kept_whole_so_that_a_run_continues_from_any_folder(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

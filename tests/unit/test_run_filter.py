@@ -80,7 +80,7 @@ def test_all_parts_must_hold(text: str, found: str) -> None:
         ("[red]:x", "No field"),
     ],
 )
-def test_what_means_nothing_is_told_in_a_sentence(text: str, words: str) -> None:
+def test_what_means_nothing_is_reported_in_a_sentence(text: str, words: str) -> None:
     with pytest.raises(FilterError, match=words) as caught:
         RunFilter.parse(text)
     assert len(str(caught.value)) < 160

@@ -60,7 +60,7 @@ HOURS = [f"2024-03-01 {hour:02}:00" for hour in range(12)]
         (pd.date_range("2024-01-01", periods=50, freq="LWOM-FRI"), "1 month"),
     ],
 )
-def test_frequency_is_found_and_goes_on_as_pandas_does(times: pd.DatetimeIndex, name: str) -> None:
+def test_frequency_is_found_and_extended_as_pandas_does(times: pd.DatetimeIndex, name: str) -> None:
     given = microseconds(times)
     frequency = find_frequency(given[:30], dated=True)
     assert frequency.name == name
@@ -214,7 +214,7 @@ def test_a_number_among_dates_that_is_none_is_named_with_its_row() -> None:
         read(days, list(range(150)))
 
 
-def test_an_order_of_day_and_month_that_is_open_is_told() -> None:
+def test_an_order_of_day_and_month_that_is_open_is_reported() -> None:
     days = [f"0{day}/02/2024" for day in range(1, 8)]
     note = read(days, list(range(7))).notes[0]
     assert "time is read with the month before day; the other order fits as well" in note
@@ -599,7 +599,7 @@ def test_only_the_newest_training_rows_are_kept() -> None:
     assert splits[TRAIN].values[:, 0].tolist() == list(range(60, 70))
 
 
-def test_a_split_of_the_source_looks_back_only_where_it_goes_on() -> None:
+def test_a_split_of_the_source_looks_back_only_where_it_continues() -> None:
     whole = hours(100)
     config = BuiltinConfig(validation_fraction=0)
     parts = {TRAIN: whole.slice(0, 60), TEST: whole.slice(60, 100)}

@@ -70,7 +70,7 @@ def test_a_fraction_of_zero_makes_no_split() -> None:
     assert cut.notes == ()
 
 
-def test_fewer_training_rows_are_drawn_and_said_so() -> None:
+def test_fewer_training_rows_are_drawn_and_reported() -> None:
     cut = cut_splits(raw(["a", "b"] * 100), section(max_samples=40), "label")
     assert Counter(cut.train["label"].to_pylist()) == {"a": 20, "b": 20}
     assert any("40 of 140" in note for note in cut.notes)

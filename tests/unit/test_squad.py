@@ -180,7 +180,7 @@ def test_the_user_can_name_the_column_of_positions(tmp_path: Path) -> None:
         _load(path, answer_start="begin")
 
 
-def test_an_answer_without_a_position_that_stands_twice_is_told(tmp_path: Path) -> None:
+def test_an_answer_without_a_position_that_stands_twice_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"question,context,answer\nWho won?,{TWICE},Tilda\nWhat?,{TWICE},song\n")
     raw, _ = _load(path)

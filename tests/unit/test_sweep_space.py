@@ -41,7 +41,7 @@ def test_texts_become_ranges_and_choices() -> None:
         ("train.epochs", "1,many", "'many' is not allowed"),
     ],
 )
-def test_what_cannot_be_tried_is_told_with_its_field(name: str, text: str, words: str) -> None:
+def test_what_cannot_be_tried_is_reported_with_its_field(name: str, text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=name.replace(".", r"\.")) as caught:
         read_space(CONFIG, {name: text})
     assert words in str(caught.value)
@@ -58,7 +58,7 @@ def test_what_cannot_be_tried_is_told_with_its_field(name: str, text: str, words
         ("title=one, two ..", False),
     ],
 )
-def test_one_value_is_told_from_several(assignment: str, expected: bool) -> None:
+def test_one_value_is_distinguished_from_several(assignment: str, expected: bool) -> None:
     name, _, text = assignment.partition("=")
     assert is_space(text, fields_of(CONFIG.values()).get(name)) is expected
 

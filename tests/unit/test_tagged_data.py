@@ -92,7 +92,7 @@ def test_words_and_tags_are_found_in_every_order_of_columns(tmp_path: Path, line
     assert summary.classes == COUNTS
 
 
-def test_a_choice_by_content_is_told_and_the_user_has_the_last_say(tmp_path: Path) -> None:
+def test_a_choice_by_content_is_reported_and_the_user_has_the_last_say(tmp_path: Path) -> None:
     path = _conll(tmp_path / "a.bio", "{tag}\t{word}")
     summary, _, _ = _read(path)
     assert any("words are taken from the column column_2" in note for note in summary.notes)
@@ -108,7 +108,7 @@ def test_parts_of_speech_that_stand_first_are_the_tags() -> None:
     assert (found.tokens, found.tags) == ("column_2", "tokens")
 
 
-def test_chunks_beside_entities_are_told(tmp_path: Path) -> None:
+def test_chunks_beside_entities_are_reported(tmp_path: Path) -> None:
     summary, _, _ = _read(_conll(tmp_path / "a.conll", "{word} NN B-NP {tag}"))
     assert any("not from column_3; task.tags changes it" in note for note in summary.notes)
 
@@ -196,7 +196,7 @@ def test_a_missing_word_or_tag_is_no_word_called_none(tmp_path: Path) -> None:
     assert [skip.count for skip in raw.skips] == [2]
 
 
-def test_tags_unknown_to_training_are_told(tmp_path: Path) -> None:
+def test_tags_unknown_to_training_are_reported(tmp_path: Path) -> None:
     path = _conll(tmp_path / "a.conll", "{word} {tag}")
     test = _conll(tmp_path / "test.conll", "{word} {tag}", [(["Acme", "x"], ["B-ORG", "O"])])
     summary, _, _ = _read(path, test)
@@ -291,7 +291,7 @@ def test_spans_of_characters_become_tags(tmp_path: Path, keys: tuple[str, ...]) 
     assert summary.classes == COUNTS
 
 
-def test_spans_that_overlap_or_cut_words_are_told(tmp_path: Path) -> None:
+def test_spans_that_overlap_or_cut_words_are_reported(tmp_path: Path) -> None:
     rows = [
         {"text": "Globex hired", "label": [[0, 5, "ORG"]]},
         {"text": "Globex hired", "label": [[0, 6, "ORG"], [2, 9, "ORG"]]},

@@ -48,7 +48,7 @@ def test_the_label_is_found_by_its_name_its_notes_or_as_the_only_column_with_few
     assert find_label(noted, ["story"]) == "stars"
 
 
-def test_a_label_that_cannot_be_told_is_asked_for() -> None:
+def test_a_label_that_cannot_be_determined_is_asked_for() -> None:
     with pytest.raises(DataError, match=r"id, headline, stars\. Set task\.label"):
         find_label(REVIEWS, ["story"])
 
@@ -131,7 +131,7 @@ def test_batches_by_length_come_in_another_order_each_time() -> None:
     assert middles != sorted(middles)
 
 
-def test_lengths_are_told_in_words() -> None:
+def test_lengths_are_reported_in_words() -> None:
     facts = length_facts([10] * 95 + [100] * 5, limit=50)
     assert facts["tokens"].startswith("median 10, ")
     assert facts["cut"] == "5.0% are longer than 50 tokens"

@@ -50,7 +50,7 @@ class Reading:
         reading.follower.catch_up(reading.history)
         return reading
 
-    def go_on(self) -> None:
+    def restart(self) -> None:
         """Ignore the final event of an earlier worker."""
         self.history.ending = None
 

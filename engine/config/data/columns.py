@@ -37,7 +37,7 @@ def parse_setting(text: str) -> ColumnSetting:
     if format and type not in _WITH_FORMAT:
         raise ValueError(f"{type} takes no format")
     if format and type == "date" and "%" not in format:
-        raise ValueError(f"{format!r} is no format of dates such as %d/%m/%Y")
+        raise ValueError(f"{format!r} is not a format of dates such as %d/%m/%Y")
     if format and type == "numeric" and not any(map(str.isdecimal, format)):
-        raise ValueError(f"{format!r} is no number such as 1.234,5")
+        raise ValueError(f"{format!r} is not a number such as 1.234,5")
     return ColumnSetting(type, format)

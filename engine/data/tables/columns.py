@@ -209,7 +209,7 @@ def set_number_format(name: str, setting: ColumnSetting | None) -> NumberFormat 
     written = find_number_format([setting.format], 1.0)
     if written is None:
         raise DataError(
-            f"data.columns: {plain(setting.format, 40)!r}, set for {plain(name, 60)!r}, is no "
+            f"data.columns: {plain(setting.format, 40)!r}, set for {plain(name, 60)!r}, is not a "
             "number.",
             "Give an example such as 1.234,5.",
         )
@@ -232,7 +232,7 @@ def _as_set(found: _Evidence, setting: ColumnSetting) -> tuple[ColumnType, str, 
     if not date_format or _share_of_dates(found.values, date_format) == 0:
         raise DataError(
             f"data.columns sets {plain(found.name, 60)!r} as date, but its values, such as "
-            f"{plain(found.values[0], 40)!r}, are no dates"
+            f"{plain(found.values[0], 40)!r}, are not dates"
             + (f" of the form {plain(date_format, 40)}." if date_format else " that can be read."),
             "Set its format, such as date %d/%m/%Y, or another type.",
         )

@@ -46,7 +46,7 @@ def letters(text: str) -> list[str]:
         ({"messages": [turns("sky?", "blue")]}, "messages", ["messages"]),
     ],
 )
-def test_the_format_of_texts_is_told_by_their_columns(
+def test_columns_determine_the_format_of_texts(
     prepare: Make, rows: dict[str, Any], form: str, columns: list[str]
 ) -> None:
     prepared = prepare(LANGUAGE, rows, max_length=20)

@@ -279,7 +279,7 @@ def test_a_state_that_was_fitted_before_dates_were_kept_still_serves(prepare: Ma
     assert len(batch) == 1
 
 
-def test_times_that_cannot_be_read_are_told(pipeline: Make) -> None:
+def test_times_that_cannot_be_read_are_reported(pipeline: Make) -> None:
     rows = climbing(12) | {"time": [f"shift {i}" for i in range(12)]}
     raw = pipeline(KIND, rows, **SHORT).load()
     told = "time holds no dates that can be read, such as 'shift 0'; rows are taken in their order"

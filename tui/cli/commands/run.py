@@ -210,7 +210,7 @@ def _join(run: RunDirectory) -> _Joined:
     except RunError:
         if run.status.state() is not State.RUNNING:
             raise
-    reading.go_on()
+    reading.restart()
     return _Joined(run, handle, reading)
 
 

@@ -44,7 +44,7 @@ class SweepScreen(Screen[None]):
         Binding("M", "next_parameter(-1)", "Parameter before", show=False),
         Binding("S", "save_best", "Make the best a preset"),
         Binding("s", "stop", "Stop"),
-        Binding("r", "go_on", "Resume"),
+        Binding("r", "resume", "Resume"),
         Binding("escape,q", "dismiss(None)", "Back"),
     ]
 
@@ -144,7 +144,7 @@ class SweepScreen(Screen[None]):
         self._sweep.ask_to_stop()
         tell(self, "Asked to stop; runs keep their models.")
 
-    def action_go_on(self) -> None:
+    def action_resume(self) -> None:
         """Continue the search up to the number of trials."""
         if self._searching:
             tell(self, "The sweep is already running.")
