@@ -54,9 +54,8 @@ def _marked(path: Path) -> tuple[list[tuple[str, list[str]]], tuple[Skip, ...]]:
     pipeline = CausalLmPipeline(RunConfig.parse(config))
     raw = pipeline.load()
     fitted = pipeline.fit(raw)
-    rows = map(
-        pipeline.prompts(fitted).marked, by_role(raw.train, fitted.roles.by_name).to_pylist()
-    )
+    rows = by_role(raw.train, fitted.roles.by_name).to_pylist()
+    texts = list(map(pipeline.prompts(fitted).marked, rows))
     return [(one.text, [one.text[a:b] for a, b in one.spans]) for one in texts], raw.skips
 
 
