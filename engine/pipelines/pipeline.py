@@ -10,6 +10,7 @@ Pipelines of tables, series and images import no torch: a preview must not wait 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
@@ -56,6 +57,11 @@ class DataPipeline(ABC, Generic[F]):
     @abstractmethod
     def inputs(self, fitted: F) -> tuple[str, ...]:
         """The columns that a row to predict from has."""
+
+    def beside(self, fitted: F, names: Sequence[str]) -> tuple[str, ...]:
+        """Return which columns of a file, besides the inputs, :meth:`from_file` makes use of."""
+        del fitted, names
+        return ()
 
     def from_file(self, table: pa.Table, fitted: F, folder: Path) -> pa.Table:
         """Rows to predict from as they stood in a file in ``folder``, where paths in them begin."""

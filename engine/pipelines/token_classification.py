@@ -24,8 +24,10 @@ from engine.text.lengths import windows_not_cut
 from engine.text.rows import SOME, without_faults
 from engine.text.summary import summary_of
 from engine.text.tag_scheme import TagScheme, scheme_of
+from engine.text.tag_spelling import with_one_spelling
 from engine.text.tagged_columns import TaggedColumns, tagged_columns
 from engine.text.tagged_rows import as_sentences
+from engine.text.word_rows import sentence_column, untagged_sentences
 from engine.text.words import sentences_of, tags_in, words_of
 from engine.text.written_lists import with_lists
 
@@ -59,6 +61,9 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
         raw = as_sentences(raw, section.tokens, section.tags, section.sentence)
         columns = self._columns(raw.train)
         raw = without_faults(raw, lambda table: _faults(table, columns.tokens, columns.tags))
+        names = class_names(raw.train, columns.tags) or section.tag_names
+        raw = without_faults(raw, lambda table: _unnamed(table, columns.tags, raw.train, names))
+        raw = with_one_spelling(raw, columns.tokens, columns.tags, names)
         return cut_splits(raw.with_splits(raw.splits, *columns.notes), self.config.data)
 
     def fit(self, raw: RawData) -> TokenClassificationFitted:
@@ -93,11 +98,17 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
         return (fitted.tokens,)
 
     @override
+    def beside(self, fitted: TokenClassificationFitted, names: Sequence[str]) -> tuple[str, ...]:
+        number = sentence_column(names, self.section.sentence, fitted.tokens)
+        return (number,) if number is not None and number in names else ()
+
+    @override
     def from_file(
         self, table: pa.Table, fitted: TokenClassificationFitted, folder: Path
     ) -> pa.Table:
         del folder
-        return with_lists(table, (fitted.tokens,))
+        table = with_lists(table, (fitted.tokens,))
+        return untagged_sentences(table, fitted.tokens, self.section.sentence)
 
     def sentences(
         self, table: pa.Table, fitted: TokenClassificationFitted
@@ -182,6 +193,20 @@ def _fault(words: Any, labels: Any, names: Sequence[str] | None) -> str | None:
     if names is not None and not all(_is_code(tag, len(names)) for tag in codes):
         return "a tag is not one of the classes"
     return None
+
+
+def _unnamed(table: pa.Table, tags: str, train: pa.Table, names: Sequence[str]) -> list[str | None]:
+    """A fault for rows of numbers where the training rows have tags that are texts."""
+    if names or class_names(table, tags) or _all_numbers(train[tags].slice(0, 1)):
+        return [None] * table.num_rows
+    return [
+        "its tags are numbers without names" if all(map(str.isdecimal, tags_in(cell))) else None
+        for cell in table[tags].to_pylist()
+    ]
+
+
+def _all_numbers(cells: pa.ChunkedArray) -> bool:
+    return all(tag.isdecimal() for cell in cells.to_pylist() for tag in tags_in(cell))
 
 
 def _lacks_one(value: Any) -> bool:

@@ -52,7 +52,8 @@ def answer(
     if file:
         path = expanded(file)
         reading = read_later(path, *_options(task, path), _format(fitted, inputs), inputs)
-        rows_of_file = _columns_of(path, reading, inputs, notes)
+        beside = task.pipeline.beside(fitted, reading.table.column_names)
+        rows_of_file = _columns_of(path, reading, inputs, beside, notes)
         table = task.pipeline.from_file(rows_of_file, fitted, path.parent)
         records = _predict(task, fitted, network, table, device, notes)
     elif rows:
@@ -155,8 +156,10 @@ def _format(fitted: Fitted, inputs: Sequence[str]) -> FileFormat | None:
     return fitted.file_format
 
 
-def _columns_of(file: Path, reading: Reading, inputs: Sequence[str], notes: list[str]) -> pa.Table:
-    """Return the inputs among the columns of a file; one column may have any name."""
+def _columns_of(
+    file: Path, reading: Reading, inputs: Sequence[str], beside: Sequence[str], notes: list[str]
+) -> pa.Table:
+    """Return inputs and those ``beside`` them of a file; its only column may have any name."""
     table, names = reading.table, reading.table.column_names
     notes += [note.why for note in reading.notes]
     if table.slice(0, 1).to_pylist() == [{name: name for name in names}]:
@@ -170,4 +173,4 @@ def _columns_of(file: Path, reading: Reading, inputs: Sequence[str], notes: list
             f"{plain(file)} has no column {', '.join(plain(name, 40) for name in missing[:5])}.",
             f"It has {', '.join(plain(name, 40) for name in names[:12])}.",
         )
-    return table.select(list(inputs))
+    return table.select([*inputs, *beside])

@@ -14,7 +14,10 @@ from engine.text.answers import Answer, given_answers
 from engine.text.columns import by_name
 from engine.text.rows import without_faults
 
-_STARTS = ("answer_start", "answer_starts", "answer_start_char", "start_char")
+_STARTS = (
+    "answer_start", "answer_starts", "answer_start_char", "start_char", "char_start", "start_index",
+    "start",
+)  # fmt: skip
 _IMPOSSIBLE = ("is_impossible", "impossible", "is_unanswerable", "unanswerable")
 
 

@@ -10,7 +10,6 @@ import pyarrow as pa
 from engine.data.on_disk import Rows, in_windows
 from engine.data.raw import TRAIN, RawData, Skip
 from engine.errors import DataError
-from engine.text.labels import labels_of, names_in
 
 SOME = 2000
 """Rows whose lengths stand for those of all."""
@@ -74,21 +73,3 @@ def joined_texts(table: pa.Table, columns: Sequence[str]) -> list[str]:
     """The texts of each row; two are joined by a bar."""
     parts = [map(str, table[name].to_pylist()) for name in columns if name]
     return [" | ".join(texts) for texts in zip(*parts, strict=True)]
-
-
-def without_strangers(raw: RawData, label: str) -> RawData:
-    """``raw`` without rows whose class no training row has: it cannot be learned.
-
-    Among several labels of a row, it may just be missing.
-    """
-    known = {name for entry in labels_of(raw.train, label) for name in names_in(entry)}
-
-    def faults(table: pa.Table) -> list[str | None]:
-        return [
-            "its class is not in the training rows"
-            if isinstance(name, str) and name not in known
-            else None
-            for name in labels_of(table, label)
-        ]
-
-    return without_faults(raw, faults)

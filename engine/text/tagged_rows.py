@@ -10,6 +10,7 @@ from engine.text.spans import SpanColumns, span_columns
 from engine.text.tagged_columns import TAG_NAMES, TOKEN_NAMES
 from engine.text.word_rows import WordRows, word_rows
 from engine.text.written_lists import with_lists
+from engine.text.written_spans import with_spans
 
 
 def as_sentences(raw: RawData, tokens: str, tags: str, sentence: str) -> RawData:
@@ -20,7 +21,8 @@ def as_sentences(raw: RawData, tokens: str, tags: str, sentence: str) -> RawData
     :class:`~engine.errors.DataError`.
     """
     names = tuple(filter(None, (tokens, tags))) or (*TOKEN_NAMES, *TAG_NAMES)
-    raw = raw.with_splits({split: with_lists(table, names) for split, table in raw.splits.items()})
+    splits = {split: with_lists(table, names) for split, table in raw.splits.items()}
+    raw = raw.with_splits({split: with_spans(table, tags) for split, table in splits.items()})
     if (spans := span_columns(raw.train, tokens, tags)) is not None:
         return _from_spans(raw, spans)
     if (rows := word_rows(raw.train, tokens, tags, sentence)) is not None:

@@ -14,8 +14,9 @@ from engine.data.raw import RawData
 from engine.data.splits import cut_splits
 from engine.files.sanitize import plain
 from engine.text.columns import is_list
+from engine.text.label_spellings import with_known_labels
 from engine.text.labels import labels_of
-from engine.text.rows import without_faults, without_strangers
+from engine.text.rows import without_faults
 from engine.vision.column import Aside, Images
 
 _CHECKED = 20_000
@@ -33,7 +34,7 @@ def usable_rows(
     raw = replace(raw, splits=aside.splits)
     raw = without_faults(raw, lambda table: _faults(table, image, label, aside.images))
     raw = cut_splits(raw, config, None if is_list(raw.train, label) else label)
-    raw = without_strangers(raw, label)
+    raw = with_known_labels(raw, label)
     return replace(raw, splits={split: aside.back(table) for split, table in raw.splits.items()})
 
 

@@ -332,3 +332,25 @@ def test_a_test_split_in_another_scheme_has_the_same_entities(tmp_path: Path) ->
 
 def test_a_summary_without_doubts_has_no_notes(tmp_path: Path) -> None:
     assert not _read(_conll(tmp_path / "a.conll", "{word} {tag}"))[0].notes
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        json.dumps,
+        lambda spans: str([tuple(span) for span in spans]),
+        lambda spans: json.dumps(
+            [dict(zip(("start", "end", "label"), s, strict=True)) for s in spans]
+        ),
+        lambda spans: str([{"start": a, "end": b, "labels": [kind]} for a, b, kind in spans]),
+    ],
+)
+def test_spans_written_as_text_become_tags(tmp_path: Path, written: Any) -> None:
+    spans = [[0, 9, "PER"], [14, 22, "LOC"]]
+    rows = [("Ada Stone met New York", spans), ("Nothing here", [])] * 4
+    cells = [(text, written(found).replace(chr(34), chr(34) * 2)) for text, found in rows]
+    lines = "".join(f'"{text}","{found}"\n' for text, found in cells)
+    (tmp_path / "a.csv").write_text(f'text,entities\n{lines}"no list","oh"\n')
+    summary, read, _ = _read(tmp_path / "a.csv")
+    assert read[TRAIN][1] == [["B-PER", "I-PER", "O", "B-LOC", "I-LOC"], ["O", "O"]] * 4
+    assert [skip["reason"] for skip in summary.skips] == ["there is no list of entities"]

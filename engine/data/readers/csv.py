@@ -118,9 +118,9 @@ def _unquoted(table: pa.Table) -> pa.Table:
 
 def _long_cells(path: Path, table: pa.Table) -> Iterator[Note]:
     """Yield a note on the longest cell, if it is suspiciously long."""
-    for field in table.schema:
+    for i, field in enumerate(table.schema):  # two columns may have one name here
         if pa.types.is_string(field.type) and table.num_rows:
-            lines = pc.count_substring(table[field.name], "\n")
+            lines = pc.count_substring(table[i], "\n")
             most = pc.max(lines).as_py() or 0
             if most >= _LONG_CELL:
                 row = pc.index(lines, most).as_py() + 1
@@ -166,6 +166,8 @@ def _delimiter(sample: str) -> str:
         return (rows / counts.total(), cells) if cells > 1 else (0.0, 1)
 
     scores = {delimiter: score(delimiter) for delimiter in _DELIMITERS}
+    if all(len(row) == 1 for row in _rows(sample, ",")) and not any(s for s, _ in scores.values()):
+        return ","  # a single column, whose cells may be in quotes
     # Commas also stand within numbers, as often in each row.
     whole = [delimiter for delimiter, (share, _) in scores.items() if share == 1.0]
     return whole[0] if whole else max(_DELIMITERS, key=lambda delimiter: scores[delimiter])
@@ -215,15 +217,16 @@ def _parse(path: Path, text: str, dialect: Dialect) -> pa.Table:
     table = _arrow_table(path, data, dialect, dict.fromkeys(texts, pa.string()))
     if not dialect.typed:
         return table
-    for name in dict.fromkeys(texts):
-        table = _with_texts(table, name, table[name])
+    for place, name in enumerate(table.column_names):
+        if name in texts:
+            table = _with_texts(table, place, table[place])
     whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
     if not whole or len(set(whole)) < len(whole) or not _has_padded(data, dialect.delimiter):
         return table
     written = _arrow_table(path, data, dialect, dict.fromkeys(whole, pa.string()), whole)
     for name in whole:
         if pc.any(pc.match_substring_regex(written[name], _PADDED)).as_py():
-            table = _with_texts(table, name, written[name])
+            table = _with_texts(table, table.column_names.index(name), written[name])
     return table
 
 
@@ -237,11 +240,11 @@ def _columns_of_texts(text: str, dialect: Dialect) -> list[str]:
     return [name for name, shown in zip(names, known, strict=True) if shown in dialect.texts]
 
 
-def _with_texts(table: pa.Table, name: str, texts: pa.ChunkedArray) -> pa.Table:
-    """Return the table with a column of texts, of which empty ones are missing."""
+def _with_texts(table: pa.Table, place: int, texts: pa.ChunkedArray) -> pa.Table:
+    """Return the table with texts in a column, of which empty ones are missing."""
     empty = pc.equal(pc.utf8_trim_whitespace(texts), "")
     given = pc.if_else(empty, pa.scalar(None, pa.string()), texts)
-    return table.set_column(table.column_names.index(name), name, given)
+    return table.set_column(place, table.column_names[place], given)
 
 
 def _has_padded(data: bytes, delimiter: str) -> bool:

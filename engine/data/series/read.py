@@ -183,6 +183,11 @@ def _missing(values: Values, names: Sequence[str], rows: Rows, fill: Fill) -> li
     for name, missing in zip(names, np.isnan(values).T, strict=True):
         if not missing.any():
             continue
+        if missing.all():
+            raise DataError(
+                f"The column {plain(name, 60)!r} has no number in any row that is used.",
+                "Leave it out: set task.inputs to the others.",
+            )
         text = (
             f"{plain(name, 60)}: {missing.sum():,} values are missing or infinite "
             f"(the first in row {rows[missing.argmax()] + 1:,})"
