@@ -18,7 +18,7 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
-_FILLERS = frozenset({"set", "data", "dataset", "images", "image", "imgs", "img", "split"})
+FILLERS = frozenset({"set", "data", "dataset", "images", "image", "imgs", "img", "split"})
 """Words beside that of a split in names such as ``training_set``."""
 _SPLITS = {word: split for split, words in SPLIT_WORDS.items() for word in words.split("|")}
 _NO_CLASS = "it lies in no folder of a class"
@@ -78,7 +78,7 @@ def layout_of(root: Path, images: Iterable[PurePath]) -> Layout:
 
 def named_split(name: str) -> str:
     """Return the split that a name stands for and nothing besides, as ``test_2`` does."""
-    words = [word for word in re.findall(r"[^\W\d_]+", name.lower()) if word not in _FILLERS]
+    words = [word for word in re.findall(r"[^\W\d_]+", name.lower()) if word not in FILLERS]
     return _SPLITS.get(words[0], "") if len(words) == 1 else ""
 
 
@@ -194,7 +194,7 @@ def _around(folders: _Folders, splits: Mapping[str, str]) -> dict[str, Parts]:
 
 
 def _is_filler(split: str, name: str) -> bool:
-    return name.lower() == split.lower() or name.lower() in _FILLERS
+    return name.lower() == split.lower() or name.lower() in FILLERS
 
 
 def _joined(splits: Mapping[str, str]) -> Iterable[Note]:

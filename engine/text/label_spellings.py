@@ -18,7 +18,7 @@ from engine.text.rows import without_faults
 from engine.text.written_lists import with_lists
 
 _SHOWN = 3
-_FRACTION = re.compile(r"\.\d*[1-9]")
+_WHOLE = re.compile(r"[-+]?\d+(\.0*)?")
 
 
 def with_label_lists(raw: RawData, label: str) -> RawData:
@@ -33,9 +33,9 @@ def with_label_lists(raw: RawData, label: str) -> RawData:
 def with_known_labels(raw: RawData, label: str) -> RawData:
     """Return the data with labels as the training rows write them, and without unknown classes.
 
-    ``1.0`` means ``1`` where all classes are numbers, and ``True`` means ``true``. In other splits,
-    capitals and blanks make no other class either, and a list with one label is this label where
-    training rows have one each. An unknown class cannot be learned; among several labels of a row,
+    ``1.0`` means ``1`` where all classes are numbers. In other splits, capitals and blanks make no
+    other class either, and a list with one label is this label where training rows have one each.
+    An unknown class cannot be learned; among several labels of a row,
     it may just be missing.
     """
     several = is_list(raw.train, label)
@@ -90,8 +90,11 @@ def _column(labels: Iterable[Label], told: Mapping[str, str], several: bool) -> 
 
 
 def _one_each(classes: Sequence[str]) -> dict[str, str]:
-    """Return the shortest spelling of each training class; ``1.1`` and ``1.10`` may be versions."""
-    if any(map(_FRACTION.search, classes)):
+    """Return the spelling of each training class: without ``.0`` where all are whole numbers.
+
+    ``1.1`` and ``1.10`` may be versions, and folders called ``True`` and ``true`` are two classes.
+    """
+    if not all(map(_WHOLE.fullmatch, classes)):
         return dict(zip(classes, classes, strict=True))
     return _respelled(classes, sorted(classes, key=len, reverse=True))
 

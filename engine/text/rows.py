@@ -16,18 +16,21 @@ SOME = 2000
 
 Fault = Callable[[pa.Table], Sequence[str | None]]
 """For each row of a table what is wrong with it, or ``None``."""
+Named = Callable[[pa.Table, int], str]
+"""A name for a row of a table, by its number from 0; empty where it has none."""
 
 
-def without_faults(raw: RawData, fault: Fault) -> RawData:
+def without_faults(raw: RawData, fault: Fault, named: Named | None = None) -> RawData:
     """``raw`` without the rows that have a fault; other splits than train may vanish by it.
 
-    Raises :class:`DataError` when no training row is left.
+    Examples of them are ``named``, by default by split and number. Raises :class:`DataError` when
+    no training row is left.
     """
     splits: dict[str, pa.Table] = {}
     skips: dict[tuple[str, str], list[int]] = {}
     for split, table in raw.splits.items():
         faults = fault(table)
-        for row, reason in enumerate(faults, 1):
+        for row, reason in enumerate(faults):
             if reason is not None:
                 skips.setdefault((split, reason), []).append(row)
         kept = [row for row, reason in enumerate(faults) if reason is None]
@@ -39,7 +42,12 @@ def without_faults(raw: RawData, fault: Fault) -> RawData:
         reasons = ", ".join(reason for split, reason in skips if split == TRAIN)
         raise DataError(f"No training row can be used: {reasons}.", "Look at the columns chosen.")
     found = [
-        Skip(reason, len(rows), f"{split} row {rows[0]}") for (split, reason), rows in skips.items()
+        Skip(
+            reason,
+            len(rows),
+            (named and named(raw.splits[split], rows[0])) or f"{split} row {rows[0] + 1}",
+        )
+        for (split, reason), rows in skips.items()
     ]
     return raw.with_splits(splits).with_skips(*found)
 

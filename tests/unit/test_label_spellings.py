@@ -103,6 +103,11 @@ def test_shards_with_and_without_decimals_have_the_same_classes(tmp_path: Path) 
     assert _labels(_load(_file(tmp_path / "c.csv", versions * 3))) == versions * 3
 
 
+def test_training_classes_called_true_in_two_ways_are_two(tmp_path: Path) -> None:
+    names = ["True", "true", "False"]
+    assert _labels(_load(_file(tmp_path / "a.csv", names * 4))) == names * 4
+
+
 def test_training_classes_that_differ_in_capitals_stay_and_are_told(tmp_path: Path) -> None:
     raw = _load(_file(tmp_path / "a.csv", ["Cat", "cat", "dog"] * 4))
     assert set(_labels(raw)) == {"Cat", "cat", "dog"}
