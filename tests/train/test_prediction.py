@@ -108,6 +108,16 @@ def test_what_is_exported_says_the_same(
         assert answer["bytes"] > 0
 
 
+def test_a_program_keeps_what_was_learned_of_the_data(
+    flowers: RunDirectory, tmp_path: Path
+) -> None:
+    path = tmp_path / "flowers.pt2"
+    export.answer(flowers.id, str(path), "program")
+    kept = {export.SCHEMA: ""}
+    torch.export.load(path, extra_files=kept)
+    assert json.loads(kept[export.SCHEMA]) == json.loads(flowers.fitted.read_text())
+
+
 def test_an_exported_program_takes_batches_of_another_size(
     digits: RunDirectory, tmp_path: Path
 ) -> None:
