@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from torch import nn
 from engine.batches.source import Source
 from engine.config.data.file import FileConfig
 from engine.data.fitted import Fitted
+from engine.data.raw import Skip
 from engine.data.readers.base import READERS, read_file
 from engine.data.readers.files import options_of
-from engine.data.readers.reading import ReadOptions, suffix_of
+from engine.data.readers.reading import Reading, ReadOptions, suffix_of
 from engine.errors import DataError, RunError
 from engine.files.paths import expanded, runs_folder
 from engine.files.sanitize import plain
+from engine.reports.note import Kind, Note
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, Log
 from engine.service.loaded_models import LoadedModels
@@ -31,6 +33,8 @@ from engine.tasks.task import Task
 _BATCH = 64
 _NUMBERED = re.compile(r"column_\d+")
 """Names that the columns of a file without a header get."""
+_KINDS: Mapping[str, Kind] = {"info": "converted"}
+"""Kinds of the notes that a task reports as messages of a level; others are doubts."""
 Row = str | Mapping[str, Any]
 _models = LoadedModels()
 
@@ -41,21 +45,26 @@ def answer(
     """Predict from ``rows`` (a text for the only input, or values by column) or a ``file``.
 
     Without either, only the names of the columns are returned. Returns ``inputs``, ``records`` (one
-    a row, or for a forecast one a step of the horizon) and ``notes``. Raises
+    a row, or for a forecast one a step of the horizon) and ``notes`` on the input. Raises
     :class:`~engine.errors.UserError`.
     """
     task, fitted, network = _models.get(_exported(run), torch.device(device))
     inputs = task.pipeline.inputs(fitted)
-    notes: list[str] = []
+    notes: list[Note] = []
     records: list[dict[str, Any]] = []
     if file:
         path = expanded(file)
-        rows_of_file = _table_of_file(path, inputs, *_reading(task, path, inputs))
-        table = task.pipeline.from_file(rows_of_file, fitted, path.parent)
+        reading = _reading_of_file(path, inputs, *_reading(task, path, inputs))
+        notes += [*reading.notes, *map(_skipped, reading.skips)]
+        table = task.pipeline.from_file(reading.table, fitted, path.parent)
         records = _predict(task, fitted, network, table, device, notes)
     elif rows:
         records = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
-    return {"inputs": list(inputs), "records": records, "notes": notes}
+    return {"inputs": list(inputs), "records": records, "notes": list(map(asdict, notes))}
+
+
+def _skipped(skip: Skip) -> Note:
+    return Note(skip.reason, rows=skip.count, kind="dropped")
 
 
 def _exported(run: str) -> Path:
@@ -74,12 +83,13 @@ def _predict(
     network: nn.Module,
     table: pa.Table,
     device: str,
-    notes: list[str],
+    notes: list[Note],
 ) -> list[dict[str, Any]]:
     def report(event: Event) -> None:
         if isinstance(event, Log):
-            notes.append(event.message)
+            notes.append(Note(event.message, kind=_KINDS.get(event.level, "doubt")))
 
+    notes.extend(task.pipeline.unfit(table, fitted))
     source = task.encode_new(table, fitted, torch.device(device), report)
     with torch.inference_mode():
         return _in_order(task, fitted, network, source)
@@ -148,22 +158,26 @@ def _reading(task: Task[Any], file: Path, inputs: Sequence[str]) -> tuple[ReadOp
     return replace(options, as_written=task.pipeline.reads_texts), format
 
 
-def _table_of_file(
+def _reading_of_file(
     file: Path, inputs: Sequence[str], options: ReadOptions, format: str
-) -> pa.Table:
+) -> Reading:
     """The rows of a file, read like the training data; one column may have any name."""
-    table = read_file(file, options, format).table
+    reading = read_file(file, options, format)
+    table = reading.table
     names = table.column_names
     if options.header == "no" and table.slice(0, 1).to_pylist() == [{name: name for name in names}]:
         table = table.slice(1)  # a header of the names that columns without one get
     missing = [name for name in inputs if name not in table.column_names]
     if missing and options.delimiter:  # this file may have another one
-        return _table_of_file(file, inputs, replace(options, delimiter=""), format)
+        return _reading_of_file(file, inputs, replace(options, delimiter=""), format)
     if missing and len(inputs) == 1 and table.num_columns == 1:
-        return table.rename_columns(list(inputs))
+        name, read = plain(table.column_names[0], 40), plain(inputs[0], 40)
+        note = Note(f"the only column, {name}, is taken for {read}", read)
+        table = table.rename_columns(list(inputs))
+        return replace(reading, table=table, notes=(*reading.notes, note))
     if missing:
         raise DataError(
             f"{plain(file)} has no column {', '.join(plain(name, 40) for name in missing[:5])}.",
             f"It has {', '.join(plain(name, 40) for name in table.column_names[:12])}.",
         )
-    return table.select(list(inputs))
+    return replace(reading, table=table.select(list(inputs)))

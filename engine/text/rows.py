@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from engine.data.lost_splits import lost
 from engine.data.on_disk import Rows, in_windows
 from engine.data.raw import TRAIN, RawData, Skip
 from engine.errors import DataError
+from engine.reports.counted import counted
+from engine.reports.note import Note
+from engine.text.label_spelling import with_known_spelling
 from engine.text.labels import labels_of, names_in
 
 SOME = 2000
@@ -40,9 +44,25 @@ def without_faults(raw: RawData, fault: Fault) -> RawData:
         reasons = ", ".join(reason for split, reason in skips if split == TRAIN)
         raise DataError(f"No training row can be used: {reasons}.", "Look at the columns chosen.")
     found = [
-        Skip(reason, len(rows), f"{split} row {rows[0]}") for (split, reason), rows in skips.items()
+        Skip(reason, len(rows), f"{split} row {rows[0]}")
+        for (split, reason), rows in skips.items()
+        if split in splits
     ]
-    return RawData(splits, raw.notes, (*raw.skips, *found))
+    gone = [
+        _lost(split, table.num_rows, skips)
+        for split, table in raw.splits.items()
+        if split not in splits and table.num_rows
+    ]
+    return RawData(splits, (*raw.notes, *gone), (*raw.skips, *found))
+
+
+def _lost(split: str, rows: int, skips: Mapping[tuple[str, str], Sequence[int]]) -> Note:
+    reasons = [
+        f"{reason} ({counted(len(found), 'row')})"
+        for (of_split, reason), found in skips.items()
+        if of_split == split
+    ]
+    return lost(split, f"no row of {split} can be used: {', '.join(reasons)}", rows)
 
 
 def blank(table: pa.Table, columns: Sequence[str]) -> list[str | None]:
@@ -81,6 +101,7 @@ def without_strangers(raw: RawData, label: str) -> RawData:
 
     Among several labels of a row, it may just be missing.
     """
+    raw = with_known_spelling(raw, label)
     known = {name for entry in labels_of(raw.train, label) for name in names_in(entry)}
 
     def faults(table: pa.Table) -> list[str | None]:

@@ -40,7 +40,12 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
             first += file.rows
             folder = _folder(paths, file.path.parent, root)
             if folder != file.path.parent:
-                notes.append(Note(f"the paths in {plain(file.path)} begin at {plain(folder)}"))
+                notes.append(
+                    Note(
+                        f"the paths in {plain(file.path)} begin at {plain(folder)}",
+                        kind="converted",
+                    )
+                )
             chunks.append(pa.array(_joined(folder, paths), pa.string()))
         index = table.column_names.index(column)
         splits[split] = table.set_column(index, column, pa.chunked_array(chunks, pa.string()))

@@ -166,10 +166,11 @@ def _from_numbers(
         return TimeColumn(numbers, False)
     moments = read_numbers(numbers, spelling)
     _check(name, moments, lambda row: str(numbers[row]))
-    note = f"{plain(name, 60)} is read as dates, written {spelling}"
+    text = f"{plain(name, 60)} is read as dates, written {spelling}"
     if not spelling.startswith("%"):
-        note = f"times are read as {spelling}"
-    return TimeColumn(moments.astype(np.int64), True, spelling, notes=(Note(note),))
+        text = f"times are read as {spelling}"
+    note = Note(text, column=plain(name, 60), read_as="dates", kind="converted")
+    return TimeColumn(moments.astype(np.int64), True, spelling, notes=(note,))
 
 
 def _from_texts(
@@ -181,9 +182,19 @@ def _from_texts(
     read = spellings.spelled(texts, chosen)
     _check(name, read.moments, lambda row: repr(plain(texts.iloc[row], 60)))
     order = "" if known else spellings.order_of_day(texts, chosen, frequency)
-    notes = (Note(f"{plain(name, 60)} is read with the {order}"),) if order else ()
+    notes = (_order_note(name, order),) if order else ()
     settled = _settled(_of_texts(read), frequency)
     return TimeColumn(settled.times, True, chosen, settled.zone, (*settled.notes, *notes))
+
+
+def _order_note(name: str, order: str) -> Note:
+    """Return a note on the order of day and month, a doubt where another one fits as well."""
+    return Note(
+        f"{plain(name, 60)} is read with the {order}",
+        column=plain(name, 60),
+        read_as="dates",
+        kind="doubt" if "as well" in order else "converted",
+    )
 
 
 def _of_dates(column: pa.Array) -> _Moments:
@@ -234,7 +245,8 @@ def _settled(moments: _Moments, frequency: Frequency | None) -> TimeColumn:
     if step.in_days and midnight:
         return TimeColumn(moments.clock, True)
     zone = frequency.zone if frequency else moments.zone
-    notes = (Note(f"times are in the zone {plain(zone, 40)}"),) if zone and not frequency else ()
+    note = Note(f"times are in the zone {plain(zone, 40)}", read_as="dates", kind="converted")
+    notes = (note,) if zone and not frequency else ()
     return TimeColumn(moments.utc, True, zone=zone, notes=notes)
 
 
@@ -246,8 +258,8 @@ def _placed(clock: Times, zone: str) -> TimeColumn:
         zone, ambiguous=np.zeros(len(index), np.bool_), nonexistent="shift_forward"
     )
     utc = local.tz_convert("UTC").tz_localize(None).as_unit("us").asi8
-    note = f"times without a zone are taken as those of {plain(zone, 40)}, as in training"
-    return TimeColumn(utc, True, zone=zone, notes=(Note(note),))
+    text = f"times without a zone are taken as those of {plain(zone, 40)}, as in training"
+    return TimeColumn(utc, True, zone=zone, notes=(Note(text, read_as="dates"),))
 
 
 def _check(name: str, moments: NDArray[np.datetime64], text: Callable[[int], str]) -> None:

@@ -1,0 +1,99 @@
+"""Notes on columns of a table that are read otherwise than they are written, or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from engine.data.tables.categories import TRUTH
+from engine.data.tables.columns import dates
+from engine.data.tables.schema import Column, NumberFormat
+from engine.files.sanitize import plain
+from engine.reports.counted import counted
+from engine.reports.note import Kind, Note
+
+Change = Callable[[str, str], str]
+"""The setting that gives the column of a name another type, by name and type."""
+
+_FEW = 5
+"""Columns that are left out for one reason, from which on they share a note."""
+_WORDS = {"%Y": "year", "%y": "year", "%m": "month", "%b": "month", "%B": "month", "%d": "day"}
+_NO_NEWS = "by choice"
+
+
+def column_notes(
+    columns: Iterable[Column], used: set[str], table: pa.Table, change: Change
+) -> Iterator[Note]:
+    """Yield notes on the ``columns`` of the training rows; those in ``used`` are inputs."""
+    left_out: dict[str, list[Column]] = {}
+    for column in columns:
+        if column.name in used:
+            yield from _converted(column, table[column.name], change)
+        elif (reason := column.reason or "always the same") != _NO_NEWS:
+            left_out.setdefault(reason, []).append(column)
+    for reason, alike in left_out.items():
+        yield from _left_out(reason, alike, table.num_rows, change)
+
+
+def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Iterator[Note]:
+    name = plain(column.name, 60)
+    as_text, rows = change(column.name, "categorical"), len(values) - column.missing
+    if column.type == "numeric" and column.number_format != NumberFormat():
+        why = f"numbers are written like {column.number_format.example}, such as {column.example}"
+        yield Note(why, name, "numbers", rows, as_text, "converted")
+    if column.type == "numeric" and column.example.lower() in TRUTH:
+        yield Note("true is read as 1, false as 0", name, "numbers", rows, as_text, "converted")
+    if column.type == "date" and column.date_format not in ("", "ISO8601"):
+        why, doubtful = _dates_written(column, values)
+        kind: Kind = "doubt" if doubtful else "converted"
+        yield Note(why, name, "dates", rows, as_text, kind)
+
+
+def _dates_written(column: Column, values: pa.ChunkedArray) -> tuple[str, bool]:
+    """Return a sentence on how dates are written, and whether the other order fits as well."""
+    written = column.date_format
+    day, month = written.find("%d"), written.find("%m")
+    order = ", ".join(_order(written))
+    why = f"dates are written {order}, such as {column.example}"
+    if day < 0 or month < 0:
+        return why, False
+    other = written.translate(str.maketrans("dm", "md"))
+    read, swapped = dates(values, written), dates(values, other)
+    if np.isnat(swapped).sum() > np.isnat(read).sum():
+        return why, False
+    return f"{why}; day and month the other way round fit as well", True
+
+
+def _order(written: str) -> list[str]:
+    places = {written.find(mark): word for mark, word in _WORDS.items() if mark in written}
+    return [places[place] for place in sorted(places)]
+
+
+def _left_out(reason: str, columns: Sequence[Column], rows: int, change: Change) -> Iterator[Note]:
+    if len(columns) < _FEW:
+        for column in columns:
+            setting = _useful_type(column)
+            yield Note(
+                reason,
+                plain(column.name, 60),
+                rows=rows - column.missing,
+                change=change(column.name, setting) if setting else "",
+                kind="dropped",
+            )
+        return
+    some = ", ".join(plain(column.name, 40) for column in columns[: _FEW - 1])
+    yield Note(
+        f"{reason}: {some} and {len(columns) - _FEW + 1:,} more",
+        counted(len(columns), "column"),
+        rows=rows,
+        kind="dropped",
+    )
+
+
+def _useful_type(column: Column) -> str:
+    """Return the type with which the column would be used; empty where it has nothing to tell."""
+    if column.type in ("image", "list") or column.reason in ("empty", "always the same", ""):
+        return ""
+    return "categorical" if column.type == "text" or "differs" in column.reason else "numeric"
