@@ -87,7 +87,8 @@ def test_an_image_that_is_left_out_is_named(
     path = str(digit_files[0][0])
     answer = predict.answer(digits.id, rows=["none.png", path])
     assert [record["image"] for record in answer["records"]] == [path]
-    assert answer["notes"] == ["Left out: none.png: the image file does not exist."]
+    [note] = answer["notes"]
+    assert note["why"] == "Left out: none.png: the image file does not exist."
     with pytest.raises(DataError, match=r"^none\.png: the image file does not exist\.$"):
         predict.answer(digits.id, rows=["none.png"])
 
