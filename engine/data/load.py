@@ -11,7 +11,7 @@ from engine.config.data.base import DataConfig
 from engine.config.registry import implementation, resolve
 from engine.data.column_names import check_names
 from engine.data.raw import RawData
-from engine.data.tables.columns import texts
+from engine.data.tables.values import texts
 from engine.errors import DataError
 from engine.files.sanitize import plain
 

@@ -13,12 +13,18 @@ from torch import Tensor, nn
 
 from engine.config.models.image import Preprocessing
 from engine.config.models.image_transformer import ImageTransformerConfig
-from engine.config.models.weights_path import base_of_adapter, source_of
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
+from engine.models.pretrained import (
+    found_file,
+    load_pretrained,
+    pretrained_config,
+    readable,
+    weights_of,
+)
 from engine.models.shapes import ImageShape
 from engine.models.transfer import Transfer, check_size
-from engine.models.transformer import compute_twice, merged_adapter, readable
+from engine.models.transformer import compute_twice
 from engine.vision.processor_file import PROCESSOR_FILE
 
 _AUTO: Any = transformers.AutoModelForImageClassification
@@ -65,11 +71,15 @@ def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing | None:
     """
     if config.from_scratch:
         return None
+    architecture = pretrained_config(config)
     with readable(config):
-        architecture = _architecture(config)
-        noted = _noted(config, source_of(config.path))
-        if noted is None and (base := base_of_adapter(source_of(config.path))):
-            noted = _noted(config, source_of(base))
+        weights = weights_of(config)
+        noted = (
+            found_file(weights.adapter, PROCESSOR_FILE, weights.adapter_revision)
+            if (weights.adapter)
+            else None
+        )
+        noted = noted or found_file(weights.place, PROCESSOR_FILE, weights.revision)
     notes = json.loads(Path(noted).read_text()) if noted else {}
     size = _side(notes.get("crop_size")) or _side(notes.get("size"))
     return Preprocessing(
@@ -79,15 +89,6 @@ def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing | None:
     )
 
 
-def _noted(config: ImageTransformerConfig, place: str) -> str | None:
-    """The file of the model's image processor, where it has one."""
-    revision = {"revision": config.revision} if place == config.path else {}
-    found: str | None = transformers.utils.hub.cached_file(
-        place, PROCESSOR_FILE, _raise_exceptions_for_missing_entries=False, **revision
-    )
-    return found
-
-
 def _side(size: Any) -> int | None:
     """The side in any of the ways in which image processors note it."""
     if isinstance(size, dict):
@@ -95,14 +96,6 @@ def _side(size: Any) -> int | None:
     if isinstance(size, list | tuple):
         return int(size[0])
     return int(size) if size else None
-
-
-def _architecture(config: ImageTransformerConfig) -> Any:
-    place = source_of(config.path)
-    base = base_of_adapter(place)
-    return transformers.AutoConfig.from_pretrained(
-        source_of(base) if base else place, revision=config.revision, trust_remote_code=False
-    )
 
 
 def _from_scratch(config: ImageTransformerConfig, shape: ImageShape) -> Any:
@@ -128,8 +121,7 @@ def _from_scratch(config: ImageTransformerConfig, shape: ImageShape) -> Any:
 
 
 def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
-    with readable(config):
-        architecture = _architecture(config)
+    architecture = pretrained_config(config)
     if type(architecture) not in transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
         raise TrainingError(
             f"model.path: {plain(architecture.model_type)} networks such as {plain(config.path)} "
@@ -139,25 +131,7 @@ def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
     _label(architecture, shape)
     if torch.get_default_device().type == "meta":
         return _AUTO.from_config(architecture, dtype=torch.float32)
-    place = source_of(config.path)
-    base = base_of_adapter(place)
-    with readable(config):
-        network, told = _AUTO.from_pretrained(
-            source_of(base) if base else place,
-            revision=config.revision,
-            config=architecture,
-            dtype=torch.float32,
-            trust_remote_code=False,
-            use_safetensors=True,
-            # A head for other classes is replaced by a new one.
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-        )
-        if base:
-            network = merged_adapter(network, place)
-    # Newly initialised, they must be trained and saved even where all else is frozen.
-    network.new_layers = sorted({name.rpartition(".")[0] for name in told["missing_keys"]})
-    return network
+    return load_pretrained(config, _AUTO, architecture, torch.float32)
 
 
 def _label(architecture: Any, shape: ImageShape) -> None:

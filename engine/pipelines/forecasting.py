@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pydantic import Field
 
 from engine.config.tasks.forecasting import ForecastingConfig
+from engine.data.dates.writing import write_moment
 from engine.data.fitted import Fitted
-from engine.data.load import load_data
+from engine.data.load import load_data, without_ignored
 from engine.data.raw import TRAIN, RawData
+from engine.data.series.channels import number_formats
 from engine.data.series.frequency import Frequency
 from engine.data.series.read import Series, read_series
 from engine.data.series.roles import Roles, check_columns, find_roles, unused_columns
@@ -26,10 +30,13 @@ from engine.data.series.splits import (
     split_series,
 )
 from engine.data.series.times import unread_time_column
+from engine.data.tables.columns import set_number_format
+from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.reports.note import Note
 
 
 class SeriesFitted(Fitted):
@@ -51,6 +58,10 @@ class SeriesFitted(Fitted):
     """Columns that together have the time, such as year and month; else empty."""
     spelling: str = ""
     """The spelling of times in the training data, which later files are read by."""
+    writing: str = ""
+    """The form in which forecasts write times; empty for the usual one."""
+    number_formats: dict[str, NumberFormat] = Field(default_factory=dict)
+    """Formats of numbers in columns of texts, which later files are read by."""
     anchor: str = ""
     """The day of the month that times keep to."""
     zone: str = ""
@@ -66,34 +77,48 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
     def load(self) -> RawData:
         """Read the data, make it a regular series, and cut it in the order of time."""
         section = self.section
-        raw = load_data(self.config.data)
+        raw = without_ignored(load_data(self.config.data), self.config.data)
         roles = find_roles(raw.train, section.time, section.targets, section.inputs)
-        train = read_series(raw.train, roles, section.fill, known_only=True)
+        train = self._training_series(raw.train, roles)
         parts = {TRAIN: train}
         notes = list(train.notes)
         for name, table in raw.splits.items():
             if name == TRAIN or not table.num_rows:
                 continue
             if _lacks_targets(table, roles):
-                notes.append(f"{name}: no row has a target, so it is not used")
+                notes.append(Note(f"{name}: no row has a target, so it is not used"))
                 continue
-            parts[name] = self.read(table, roles, train.frequency, train.spelling)
-            notes += [f"{name}: {note}" for note in parts[name].notes]
+            parts[name] = self.read(table, roles, train.frequency, train.spelling, train.formats)
+            notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
         same_step(parts)
         if not roles.time and (unread := unread_time_column(raw.train)):
             example = plain(raw.train[unread].drop_null()[0].as_py(), 40)
             notes.append(
-                f"{plain(unread, 60)} holds no dates that can be read, such as {example!r}; rows "
-                "are taken in their order"
+                Note(
+                    f"{plain(unread, 60)} holds no dates that can be read, such as {example!r}; "
+                    "rows are taken in their order"
+                )
             )
         if unused := unused_columns(raw.train, roles):
-            notes.append("not used: " + ", ".join(unused))
+            notes.append(Note("not used: " + ", ".join(unused)))
         splits, context, cuts = cut_in_time(
             parts, self.config.data, section.split_rows, section.window
         )
         self._check_lengths(splits)
         tables = {name: series_table(part, roles, context[name]) for name, part in splits.items()}
         return raw.with_splits(tables, *notes, *cuts)
+
+    def _training_series(self, table: pa.Table, roles: Roles) -> Series:
+        """The series of the training rows, in the formats that are set, else those that fit."""
+        settings = self.config.data.column_settings
+        formats = number_formats(table, roles.channels)
+        for name in roles.channels:
+            if written := set_number_format(name, settings.get(name)):
+                formats[name] = written
+        time = settings.get(roles.time)
+        spelling = time.format if time is not None and time.type == "date" else ""
+        fill = self.section.fill
+        return read_series(table, roles, fill, spelling=spelling, known_only=True, formats=formats)
 
     def _check_lengths(self, splits: Mapping[str, Series]) -> None:
         window, horizon = self.section.window, self.section.horizon
@@ -106,17 +131,25 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
                 )
 
     def read(
-        self, table: pa.Table, roles: Roles, frequency: Frequency, spelling: str = ""
+        self,
+        table: pa.Table,
+        roles: Roles,
+        frequency: Frequency,
+        spelling: str,
+        formats: Mapping[str, NumberFormat],
     ) -> Series:
-        """A table as a series of the step and spelling that are known; raises ``DataError``."""
+        """A table as a series of the step and spellings that are known; raises ``DataError``."""
         check_columns(table, roles)
-        return read_series(table, roles, self.section.fill, frequency, spelling, known_only=True)
+        fill = self.section.fill
+        known = number_formats(table, roles.channels) | dict(formats)
+        return read_series(table, roles, fill, frequency, spelling, known_only=True, formats=known)
 
     def series(self, table: pa.Table, fitted: SeriesFitted) -> Series:
         """A split, or a table as it stood in a file, as a series; raises ``DataError``."""
         if is_series_table(table):
             return split_series(table)
-        return self.read(table, roles_of(fitted), frequency_of(fitted), fitted.spelling)
+        roles, frequency = roles_of(fitted), frequency_of(fitted)
+        return self.read(table, roles, frequency, fitted.spelling, fitted.number_formats)
 
     def fit(self, raw: RawData) -> SeriesFitted:
         """Means, deviations and season of the training rows."""
@@ -143,6 +176,8 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             naive_error=naive.tolist(),
             time_parts=roles.parts,
             spelling=note.spelling,
+            writing=note.writing,
+            number_formats=dict(note.formats),
             anchor=frequency.anchor,
             zone=frequency.zone,
         )
@@ -183,6 +218,8 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             ),
             "window → horizon": f"{section.window:,} → {section.horizon:,} rows",
         }
+        if not section.targets and len(fitted.mean) > 1:
+            facts["forecast"] = f"{plain(fitted.targets[0], 60)}; task.targets names another"
         if fitted.time:
             times = [self._span(table, fitted) for table in raw.splits.values() if table.num_rows]
             facts["from"], facts["to"] = times[0][0], times[-1][1]
@@ -224,6 +261,11 @@ def roles_of(fitted: SeriesFitted) -> Roles:
 def frequency_of(fitted: SeriesFitted) -> Frequency:
     """The step of the training rows."""
     return Frequency.of(fitted.unit, fitted.step, fitted.regular, fitted.anchor, fitted.zone)
+
+
+def written_time(fitted: SeriesFitted, time: int) -> str | int:
+    """A time as the training data writes it, where its form is known."""
+    return write_moment(time, fitted.writing) if fitted.writing else frequency_of(fitted).text(time)
 
 
 def _lacks_targets(table: pa.Table, roles: Roles) -> bool:

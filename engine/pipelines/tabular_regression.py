@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.data.on_disk import evenly
 from engine.data.raw import RawData, decimal_mark_of
-from engine.data.tables.columns import number_format_of, numbers, set_number_format, tidy
+from engine.data.tables.columns import set_number_format
 from engine.data.tables.schema import NumberFormat
+from engine.data.tables.values import number_format_of, numbers, tidy
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.tabular import LEARNED_ROWS, TabularFitted, TabularPipeline

@@ -161,7 +161,7 @@ def _columns_of(
 ) -> pa.Table:
     """Return inputs and those ``beside`` them of a file; its only column may have any name."""
     table, names = reading.table, reading.table.column_names
-    notes += reading.notes
+    notes += [note.why for note in reading.notes]
     if table.slice(0, 1).to_pylist() == [{name: name for name in names}]:
         table = table.slice(1)  # a header of the names that columns without one get
     missing = [name for name in inputs if name not in names]

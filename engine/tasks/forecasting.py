@@ -22,7 +22,12 @@ from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.forecasting import ForecastEvaluator, Scales, forecast_loss
 from engine.models.build import build_model
 from engine.models.shapes import SeriesShape
-from engine.pipelines.forecasting import ForecastingPipeline, SeriesFitted, frequency_of
+from engine.pipelines.forecasting import (
+    ForecastingPipeline,
+    SeriesFitted,
+    frequency_of,
+    written_time,
+)
 from engine.runs.events import Log, Report
 from engine.tasks.task import Task
 
@@ -50,7 +55,7 @@ class Forecasting(Task[SeriesFitted]):
         frequency = frequency_of(fitted)
         series = self.pipeline.series(table, fitted)
         for note in series.notes:
-            report(Log(level="info", message=note))
+            report(Log(level="info", message=note.why))
         window, horizon = self.section.window, self.section.horizon
         if len(series) < window:
             raise DataError(
@@ -132,7 +137,7 @@ class Forecasting(Task[SeriesFitted]):
         for last, steps in zip(batch.inputs["time"].tolist(), values, strict=True):
             times = frequency.along(last, np.arange(1, len(steps) + 1))
             for time, step in zip(times.tolist(), steps.tolist(), strict=True):
-                when = frequency.text(time) if fitted.time else time + 1
+                when = written_time(fitted, time) if fitted.time else time + 1
                 record = dict(zip(fitted.targets, step, strict=True))
                 records.append({fitted.time or "row": when} | record)
         return records

@@ -11,6 +11,7 @@ import pyarrow as pa
 from engine.data.raw import TRAIN, RawData
 from engine.data.tables.categories import respelled
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 from engine.text.columns import is_list
 from engine.text.labels import Label, labels_of, names_in
 from engine.text.rows import without_faults
@@ -25,8 +26,8 @@ def with_label_lists(raw: RawData, label: str) -> RawData:
     splits = {split: _with_lists(table, label) for split, table in raw.splits.items()}
     if all(splits[split] is table for split, table in raw.splits.items()):
         return raw
-    note = f"the texts in {plain(label, 40)} are lists: a row can have several labels"
-    return raw.with_splits(splits, note)
+    why = f"the texts in {plain(label, 40)} are lists: a row can have several labels"
+    return raw.with_splits(splits, Note(why, plain(label, 40), "list", kind="converted"))
 
 
 def _with_lists(table: pa.Table, label: str) -> pa.Table:
@@ -129,23 +130,24 @@ def _folded(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def _doubts(classes: Sequence[str]) -> Iterator[str]:
+def _doubts(classes: Sequence[str]) -> Iterator[Note]:
     """Yield a note on classes of the training rows that differ in capitals or blanks alone."""
     alike = defaultdict(list)
     for name in classes:
         alike[_folded(name)].append(plain(name, 40))
     pairs = [" and ".join(names) for names in alike.values() if len(names) > 1]
     if pairs:
-        yield f"classes that differ in capitals or blanks alone: {', '.join(pairs[:_SHOWN])}"
+        yield Note(f"classes that differ in capitals or blanks alone: {', '.join(pairs[:_SHOWN])}")
 
 
-def _note(split: str, label: str, told: Mapping[str, str], count: int) -> str:
+def _note(split: str, label: str, told: Mapping[str, str], count: int) -> Note:
     pairs = [f"{plain(name, 40)} as {plain(meant, 40)}" for name, meant in told.items()]
     more = f" and {len(pairs) - _SHOWN:,} more" if len(pairs) > _SHOWN else ""
-    return (
+    why = (
         f"{count:,} values of {plain(label, 40)} in {split} are read in the spelling of other "
         f"training rows: {', '.join(pairs[:_SHOWN])}{more}"
     )
+    return Note(why, plain(label, 40), "categorical", count, kind="converted")
 
 
 def _without_strangers(raw: RawData, label: str) -> RawData:

@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from engine.data.raw import RawData
 from engine.data.readers.squad import ANSWERS
+from engine.files.sanitize import plain
+from engine.reports.note import Note
 from engine.text.answers import NO_POSITION, Answer, given_answers
 
 
@@ -65,10 +67,11 @@ def in_characters(raw: RawData, context: str, answers: str) -> RawData:
         unit = _unit_of(table, context, answers)
         if unit != _CHARACTERS:
             splits[split] = _converted(table, context, answers, unit)
-            notes.append(
+            why = (
                 f"the positions of the answers in {split} count {unit.name}; they are converted to "
                 "characters"
             )
+            notes.append(Note(why, plain(answers, 40), kind="converted"))
     return raw.with_splits(splits, *notes)
 
 

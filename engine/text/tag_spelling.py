@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from engine.data.raw import TRAIN, RawData
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 from engine.text.tag_scheme import Entity, TagScheme, scheme_of
 from engine.text.words import sentences_of
 
@@ -120,10 +121,11 @@ def with_one_spelling(raw: RawData, tokens: str, tags: str, names: Sequence[str]
         if changed:
             splits[split] = _with_tags(table, tags, written)
             first, last = (plain(tag, 40) for tag in changed[0])
-            notes.append(
+            why = (
                 f"the entities of {split} are tagged as the training rows tag theirs: "
                 f"{len(changed):,} words have another tag now, such as {last} in place of {first}"
             )
+            notes.append(Note(why, plain(tags, 40), rows=len(changed), kind="converted"))
     return raw.with_splits(splits, *notes)
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from engine.config.data.file import FileConfig
 from engine.config.overrides import parse_value, text_of
 from engine.config.presets import parse_overridden
 from engine.config.run_config import RunConfig, fields_of
 from engine.data.load import load_data, load_texts
-from engine.data.tables.columns import dates, numbers
+from engine.data.tables.columns import detect_columns
+from engine.data.tables.values import dates, numbers
 from engine.errors import ConfigError, DataError
 from engine.pipelines.create import create_pipeline
 
@@ -185,3 +187,22 @@ def test_a_setting_that_the_task_contradicts_is_refused(tmp_path: Path) -> None:
     file = table_file(tmp_path / "a.csv", "zip", ["12", "7"])
     with pytest.raises(DataError, match=r"sets 'zip' as text, but it is in task.numeric too"):
         columns_of(file, {"zip": "text"}, numeric=("zip",))
+
+
+def test_a_format_that_is_set_is_heeded_where_cells_look_like_other_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f"{i % 9 + 1}.{100 + i};2020{1 + i % 28:02}0{i % 7 + 1}\n" for i in range(30)]
+    path.write_text("x;when\n" + "".join(rows))
+    config = FileConfig(path=str(path), columns={"x": "numeric 1.234,5", "when": "date %Y%d%m"})
+    table = load_data(config).train
+    x, when = detect_columns(table, config.column_settings)
+    assert not x.doubt
+    assert numbers(table["x"], x.number_format)[:2].tolist() == [1100, 2101]
+    assert str(dates(table["when"], when.date_format)[1]) == "2020-02-02T00:00:00"
+
+
+def test_columns_of_one_name_have_one_type(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text('a,a,b\n"x\ny",1.50,2\nz,2.0,3\n')
+    train = load_data(config_of(file, {"a": "text"}).data).train
+    assert train.to_pydict() == {"a": ["x\ny", "z"], "a_2": ["1.50", "2.0"], "b": [2, 3]}

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pytest
 
 from engine.config.data.columns import ColumnSetting, parse_setting
-from engine.data.tables.columns import dates, detect_columns, find_date_format, numbers, texts
+from engine.data.dates.spellings import find_table_spelling
+from engine.data.tables.columns import detect_columns
 from engine.data.tables.features import decode_row, encode_category, encode_rows, fit_features
 from engine.data.tables.schema import CategoricalFeature, Column
+from engine.data.tables.values import dates, numbers, texts
 
 ROWS = 40
 DAY = date(2024, 2, 28)
@@ -133,7 +135,7 @@ def test_whole_floats_and_integers_are_the_same_category() -> None:
     ],
 )
 def test_the_format_of_dates_is_found(values: list[str], expected: str) -> None:
-    assert find_date_format(values) == expected
+    assert find_table_spelling(values, 0.95) == expected
 
 
 def test_dates_that_are_none_are_missing() -> None:

@@ -87,7 +87,7 @@ def test_a_class_read_in_another_spelling_is_told(tmp_path: Path) -> None:
     raw = _load(_file(tmp_path / "a.csv", [0, 1] * 8), _file(tmp_path / "b.csv", [0.0, 1.0, 2.0]))
     assert (
         "2 values of label in test are read in the spelling of other training rows: 0.0 as 0, "
-        "1.0 as 1" in raw.notes
+        "1.0 as 1" in [note.why for note in raw.notes]
     )
     assert raw.skips == (Skip("its class is not in the training rows", 1, "test row 3"),)
 
@@ -111,7 +111,9 @@ def test_training_classes_called_true_in_two_ways_are_two(tmp_path: Path) -> Non
 def test_training_classes_that_differ_in_capitals_stay_and_are_told(tmp_path: Path) -> None:
     raw = _load(_file(tmp_path / "a.csv", ["Cat", "cat", "dog"] * 4))
     assert set(_labels(raw)) == {"Cat", "cat", "dog"}
-    assert "classes that differ in capitals or blanks alone: Cat and cat" in raw.notes
+    assert "classes that differ in capitals or blanks alone: Cat and cat" in [
+        note.why for note in raw.notes
+    ]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,9 @@ def test_lists_of_labels_written_as_text_are_lists(tmp_path: Path, written: Any)
     rows = [["old", "long"], [], ["old"], []]
     raw = _load(_file(tmp_path / "a.csv", list(map(written, rows)) * 3))
     assert _labels(raw) == rows * 3
-    assert "the texts in label are lists: a row can have several labels" in raw.notes
+    assert "the texts in label are lists: a row can have several labels" in [
+        note.why for note in raw.notes
+    ]
 
 
 def test_a_single_label_among_lists_written_as_text_is_one(tmp_path: Path) -> None:

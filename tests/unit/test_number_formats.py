@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from engine.config.data.columns import ColumnSetting
 from engine.config.data.file import FileConfig
 from engine.data.load import load_data
-from engine.data.tables.columns import detect_columns, numbers
+from engine.data.tables.columns import detect_columns
 from engine.data.tables.features import fit_features, unfit_values
 from engine.data.tables.number_format import find_number_format, parsed_numbers
 from engine.data.tables.schema import NumberFormat
+from engine.data.tables.values import numbers
 
 MARKS = [(".", ""), (".", ","), (",", "."), (",", ""), (".", "'"), (",", " "), (".", "\u202f")]
 """Decimal and thousands marks, of the locales en, de, fr, de_CH and others."""

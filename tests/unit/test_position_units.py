@@ -33,7 +33,7 @@ def _read(
     data = {"kind": "file", "path": str(path), "validation_fraction": 0.0, "test_fraction": 0.0}
     config = {"task": {"kind": "question_answering"}, "data": data, "model": MODEL}
     raw = QuestionAnsweringPipeline(RunConfig.parse(config)).load()
-    return references_of(raw.train, "context", "answers"), raw.notes
+    return references_of(raw.train, "context", "answers"), [note.why for note in raw.notes]
 
 
 def _places(text: str, answer: str) -> list[int]:

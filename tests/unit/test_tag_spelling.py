@@ -77,7 +77,7 @@ def _tags(
     fitted = pipeline.fit(raw)
     summary = pipeline.summarize(raw, fitted)
     read = [pipeline.sentences(raw.splits[split], fitted)[1] for split in ("train", "test")]
-    return read[0], read[1], list(summary.notes)
+    return read[0], read[1], [note.why for note in summary.notes]
 
 
 @pytest.mark.parametrize("test", SPELLINGS)

@@ -20,6 +20,7 @@ from engine.data.raw import with_decimal_mark
 from engine.data.readers.reading import Reading, ReadOptions, unique_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 _SAMPLE_CHARACTERS = 64 * 1024
 _MOSTLY = 0.8
@@ -63,7 +64,7 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
         raise DataError(f"{plain(path.name)} is empty.")
     dialect = sniff(text, _NAMED.get(options.delimiter, options.delimiter), options.header)
     dialect = replace(dialect, typed=not options.as_written, texts=options.texts)
-    notes: list[str] = []
+    notes: list[Note] = []
     try:
         table = _parse(path, text, dialect)
     except DataError:
@@ -74,12 +75,12 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
         strays = joined and stray_quotes(text, dialect.delimiter)
     if strays:
         table = _unquoted(_parse(path, text, replace(dialect, quoted=False)))
-        notes.append(f"{plain(path.name)}: {strays}; quotes are read as characters")
+        notes.append(Note(f"{plain(path.name)}: {strays}; quotes are read as characters"))
     elif dialect.quoted:
         notes += _long_cells(path, table)
     if not dialect.header:
         table = table.rename_columns([f"column_{i + 1}" for i in range(table.num_columns)])
-        notes.append(f"{plain(path.name)} has no header; columns are numbered")
+        notes.append(Note(f"{plain(path.name)} has no header; columns are numbered"))
     if dialect.decimal_point != ".":
         table = with_decimal_mark(table, dialect.decimal_point)
     format = FileFormat(delimiter=dialect.delimiter, header="yes" if dialect.header else "no")
@@ -115,15 +116,15 @@ def _unquoted(table: pa.Table) -> pa.Table:
     return table
 
 
-def _long_cells(path: Path, table: pa.Table) -> Iterator[str]:
+def _long_cells(path: Path, table: pa.Table) -> Iterator[Note]:
     """Yield a note on the longest cell, if it is suspiciously long."""
-    for field in table.schema:
+    for i, field in enumerate(table.schema):  # two columns may have one name here
         if pa.types.is_string(field.type) and table.num_rows:
-            lines = pc.count_substring(table[field.name], "\n")
+            lines = pc.count_substring(table[i], "\n")
             most = pc.max(lines).as_py() or 0
             if most >= _LONG_CELL:
                 row = pc.index(lines, most).as_py() + 1
-                yield (
+                yield Note(
                     f"{plain(path.name)}: {plain(field.name, 40)} of row {row:,} has {most + 1:,} "
                     "lines; is a quote missing?"
                 )
@@ -216,15 +217,16 @@ def _parse(path: Path, text: str, dialect: Dialect) -> pa.Table:
     table = _arrow_table(path, data, dialect, dict.fromkeys(texts, pa.string()))
     if not dialect.typed:
         return table
-    for name in dict.fromkeys(texts):
-        table = _with_texts(table, name, table[name])
+    for place, name in enumerate(table.column_names):
+        if name in texts:
+            table = _with_texts(table, place, table[place])
     whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
     if not whole or len(set(whole)) < len(whole) or not _has_padded(data, dialect.delimiter):
         return table
     written = _arrow_table(path, data, dialect, dict.fromkeys(whole, pa.string()), whole)
     for name in whole:
         if pc.any(pc.match_substring_regex(written[name], _PADDED)).as_py():
-            table = _with_texts(table, name, written[name])
+            table = _with_texts(table, table.column_names.index(name), written[name])
     return table
 
 
@@ -238,11 +240,11 @@ def _columns_of_texts(text: str, dialect: Dialect) -> list[str]:
     return [name for name, shown in zip(names, known, strict=True) if shown in dialect.texts]
 
 
-def _with_texts(table: pa.Table, name: str, texts: pa.ChunkedArray) -> pa.Table:
-    """Return the table with a column of texts, of which empty ones are missing."""
+def _with_texts(table: pa.Table, place: int, texts: pa.ChunkedArray) -> pa.Table:
+    """Return the table with texts in a column, of which empty ones are missing."""
     empty = pc.equal(pc.utf8_trim_whitespace(texts), "")
     given = pc.if_else(empty, pa.scalar(None, pa.string()), texts)
-    return table.set_column(table.column_names.index(name), name, given)
+    return table.set_column(place, table.column_names[place], given)
 
 
 def _has_padded(data: bytes, delimiter: str) -> bool:

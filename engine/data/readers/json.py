@@ -21,6 +21,7 @@ from engine.data.readers.turns import type_holds_objects
 from engine.errors import DataError
 from engine.files import safe_json
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 _SPLITS = {
     TRAIN: ("train", "training"),
@@ -48,12 +49,16 @@ class _Tables:
         cells = {n: [self._cell(n, value) for value in values] for n, values in columns.items()}
         return table_of_columns(self.path, cells)
 
-    def values(self, content: Any) -> Any:
-        """Return content whose numbers are numbers."""
+    def values(self, content: Any, level: int = 0) -> Any:
+        """Return content whose numbers are numbers. Raises :class:`DataError` for many levels."""
+        if level > MOST_LEVELS:
+            raise DataError(
+                f"{plain(self.path.name)}: values are nested more than {MOST_LEVELS} levels deep."
+            )
         if isinstance(content, dict):
-            return {name: self.values(part) for name, part in content.items()}
+            return {name: self.values(part, level + 1) for name, part in content.items()}
         if isinstance(content, list):
-            return [self.values(part) for part in content]
+            return [self.values(part, level + 1) for part in content]
         return json.loads(content) if isinstance(content, safe_json.Numeral) else content
 
     def _row(self, row: Any) -> Any:
@@ -139,11 +144,11 @@ def _reading_of_parts(tables: _Tables, content: Mapping[str, Any]) -> Reading:
         )
     read = {split: _table_of(tables, parts[name]) for split, name in splits.items()}
     left = [name for name in parts if name not in splits.values()]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     if left or len(splits) > 1:
         taken = ", ".join(f"{plain(name, 40)} for {split}" for split, name in splits.items())
         unused = f"; not used: {', '.join(plain(name, 40) for name in left)}" if left else ""
-        notes = (f"{plain(tables.path.name)}: read {taken}{unused}",)
+        notes = (Note(f"{plain(tables.path.name)}: read {taken}{unused}"),)
     return Reading(read.pop(TRAIN), notes, splits=read)
 
 

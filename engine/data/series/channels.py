@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from engine.data.tables.columns import numbers
+from engine.data.raw import decimal_mark_of
+from engine.data.tables.schema import NumberFormat
+from engine.data.tables.values import number_format_of, numbers, tidy
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
@@ -23,24 +26,45 @@ def is_number(type: pa.DataType) -> bool:
     return any(kind(type) for kind in kinds)
 
 
-def has_numbers(column: pa.ChunkedArray) -> bool:
-    """Whether all values of a column that are not missing are numbers."""
+def is_text(type: pa.DataType) -> bool:
+    """Whether a type is one of texts."""
+    return bool(pt.is_string(type) or pt.is_large_string(type))
+
+
+def has_numbers(column: pa.ChunkedArray, decimal: str = "") -> bool:
+    """Whether all values of a column that are not missing are numbers.
+
+    ``decimal`` is the decimal mark of the file, where it is known.
+    """
     if column.null_count == len(column):
         return False
     if is_number(column.type):
         return True
-    text = pt.is_string(column.type) or pt.is_large_string(column.type)
-    return text and not (_of_texts(column.slice(0, 200))[1].any() or _of_texts(column)[1].any())
+    if not is_text(column.type) or _of_texts(column.slice(0, 200), None)[1].all():
+        return False
+    values, wrong = _of_texts(column, number_format_of(column, decimal))
+    return not wrong.any() and bool(np.isfinite(values).any())
 
 
-def read_channels(table: pa.Table, names: Sequence[str]) -> Values:
-    """``[rows, columns]`` with NaN for what is missing or infinite.
+def number_formats(table: pa.Table, names: Sequence[str]) -> dict[str, NumberFormat]:
+    """Return the format of the numbers in each of the columns of texts."""
+    decimal = decimal_mark_of(table)
+    texts = [name for name in names if is_text(table[name].type)]
+    return {name: number_format_of(table[name], decimal) for name in texts}
+
+
+def read_channels(
+    table: pa.Table,
+    names: Sequence[str],
+    formats: Mapping[str, NumberFormat] = MappingProxyType({}),
+) -> Values:
+    """``[rows, columns]`` with NaN for what is missing or infinite; texts in their ``formats``.
 
     Raises :class:`DataError` for a column without numbers, and for a value that is none.
     """
     columns = []
     for name in names:
-        values = _of_column(table, name)
+        values = _of_column(table, name, formats.get(name))
         known = np.isfinite(values)
         if not known.any():
             raise DataError(f"The column {plain(name, 60)!r} holds no numbers.", "Leave it out.")
@@ -48,26 +72,29 @@ def read_channels(table: pa.Table, names: Sequence[str]) -> Values:
     return np.stack(columns, 1)
 
 
-def _of_column(table: pa.Table, name: str) -> Values:
+def _of_column(table: pa.Table, name: str, written: NumberFormat | None) -> Values:
     column = table[name]
     if is_number(column.type):
-        whole = column.combine_chunks().cast(pa.float64())
+        whole = column.combine_chunks().cast(pa.float64(), safe=False)
         return np.asarray(whole.to_numpy(zero_copy_only=False), np.float64)
-    values, wrong = _of_texts(column)
+    values, wrong = _of_texts(column, written)
     if wrong.any():
         row = int(wrong.argmax())
         raise DataError(
             f"The column {plain(name, 60)!r} holds {plain(str(column[row].as_py()), 40)!r} in row "
-            f"{row + 1:,}, which is not a number.",
+            f"{row + 1:,}, which is not a number"
+            + (f" such as {written.example}." if written and written != NumberFormat() else "."),
             "Mend the row or choose another column.",
         )
     return values
 
 
-def _of_texts(column: pa.ChunkedArray) -> tuple[Values, NDArray[np.bool_]]:
-    """Texts as numbers, and those that are none: as Python writes them, or as tables read them."""
-    texts = pd.Series(column.to_pandas(), dtype=object)
-    values = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64)
-    if np.isnan(values[texts.notna().to_numpy()]).any():
-        values = np.where(np.isnan(values), numbers(column), values)
-    return values, np.isnan(values) & texts.notna().to_numpy() & (texts != "nan").to_numpy()
+def _of_texts(
+    column: pa.ChunkedArray, written: NumberFormat | None
+) -> tuple[Values, NDArray[np.bool_]]:
+    """Texts as numbers, and those that are none; ``007`` is 7, as a series has no codes."""
+    column = tidy(column)
+    if pt.is_string(column.type):
+        column = pc.replace_substring_regex(column, r"^0+(\d+)$", r"\1")
+    values = numbers(column, written)
+    return values, np.isnan(values) & np.asarray(column.is_valid())

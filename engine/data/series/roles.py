@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from engine.data.raw import decimal_mark_of
 from engine.data.series.channels import has_numbers, is_number
 from engine.data.series.time_parts import find_time_parts
 from engine.data.series.times import find_time_column
@@ -44,25 +46,34 @@ def find_roles(
 ) -> Roles:
     """The columns that were named, and for those that were not, the likeliest.
 
-    Without ``targets`` a column with a usual name is taken, else the last one of numbers; without
-    ``inputs`` all columns of numbers. Raises :class:`DataError` for a missing column.
+    Without ``targets`` a column with a usual name is taken, else the last one of numbers that
+    changes; without ``inputs`` all columns of numbers. Raises :class:`DataError` for a missing
+    column.
     """
     check_columns(table, Roles(time, tuple(targets), tuple(inputs)))
     time = time or find_time_column(table)
     parts = find_time_parts(table, time, (*targets, *inputs))
     taken = (time, *parts)
     numeric = [
-        name for name in table.column_names if name not in taken and has_numbers(table[name])
+        name
+        for name in table.column_names
+        if name not in taken and has_numbers(table[name], decimal_mark_of(table))
     ]
     if not targets:
-        usual = [name for name in numeric if name.strip().lower() in _TARGET_NAMES]
         if not numeric:
             raise DataError("The data has no column of numbers to forecast.")
-        typed = [name for name in numeric if is_number(table[name].type)]
-        targets = [(usual or typed or numeric)[-1]]
+        targets = [_likely_target(table, numeric)]
     targets = tuple(dict.fromkeys(targets))
     seen = [name for name in inputs or numeric if name not in targets]
     return Roles(" ".join(parts) or time, targets, tuple(dict.fromkeys(seen)), parts)
+
+
+def _likely_target(table: pa.Table, numeric: Sequence[str]) -> str:
+    """The column of numbers that is the likeliest to be forecast: one that changes."""
+    changing = [name for name in numeric if pc.count_distinct(table[name]).as_py() > 1] or numeric
+    usual = [name for name in changing if name.strip().lower() in _TARGET_NAMES]
+    typed = [name for name in changing if is_number(table[name].type)]
+    return (usual or typed or changing)[-1]
 
 
 def check_columns(table: pa.Table, roles: Roles) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -19,14 +19,16 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.series.frequency import Frequency
 from engine.data.series.read import Series
 from engine.data.series.roles import Roles
+from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
+from engine.reports.note import Note
 
 _KEY = b"series"
 
 
 def cut_in_time(
     parts: Mapping[str, Series], config: DataConfig, rows: Sequence[int], context: int
-) -> tuple[dict[str, Series], dict[str, int], list[str]]:
+) -> tuple[dict[str, Series], dict[str, int], list[Note]]:
     """All splits, the rows of context in each, and notes.
 
     ``rows`` are the lengths of training, validation and test from the beginning; without them the
@@ -39,14 +41,16 @@ def cut_in_time(
         splits, notes = _by_fractions(parts, config)
     train = splits[TRAIN]
     if config.max_samples is not None and len(train) > config.max_samples:
-        notes.append(f"the last {config.max_samples:,} of {len(train):,} training rows are used")
+        notes.append(
+            Note(f"the last {config.max_samples:,} of {len(train):,} training rows are used")
+        )
         splits[TRAIN] = train.slice(len(train) - config.max_samples, len(train))
     return *_with_context(splits, context), notes
 
 
 def _by_rows(
     parts: Mapping[str, Series], rows: Sequence[int]
-) -> tuple[dict[str, Series], list[str]]:
+) -> tuple[dict[str, Series], list[Note]]:
     whole = parts[TRAIN]
     if len(parts) > 1:
         raise DataError("task.split_rows: the data already has splits.", "Leave it empty.")
@@ -61,14 +65,15 @@ def _by_rows(
         name: whole.slice(int(a), int(b)) for name, a, b in zip(names, ends, ends[1:], strict=False)
     }
     left = len(whole) - sum(rows)
-    return splits, [f"the last {left:,} rows are not used (task.split_rows)"] if left else []
+    note = Note(f"the last {left:,} rows are not used (task.split_rows)")
+    return splits, [note] if left else []
 
 
 def _by_fractions(
     parts: Mapping[str, Series], config: DataConfig
-) -> tuple[dict[str, Series], list[str]]:
+) -> tuple[dict[str, Series], list[Note]]:
     splits = dict(parts)
-    notes = []
+    notes: list[Note] = []
     total = len(parts[TRAIN])
     for name, fraction in ((TEST, config.test_fraction), (VALIDATION, config.validation_fraction)):
         count = round(fraction * total)
@@ -79,7 +84,7 @@ def _by_fractions(
             raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
         splits[TRAIN] = train.slice(0, len(train) - count)
         splits[name] = train.slice(len(train) - count, len(train))
-        notes.append(f"the last {count:,} rows ({fraction:.0%}) were set aside for {name}")
+        notes.append(Note(f"the last {count:,} rows ({fraction:.0%}) were set aside for {name}"))
     return splits, notes
 
 
@@ -112,6 +117,8 @@ class SeriesNote:
     """Number of leading rows that belong to the split before."""
     spelling: str = ""
     """The spelling of times in the source."""
+    writing: str = ""
+    formats: Mapping[str, NumberFormat] = field(default_factory=dict)
     filled: tuple[tuple[int, int, int], ...] = ()
     """Channel, first row and end of each run of values that were filled in."""
 
@@ -123,9 +130,15 @@ def series_table(series: Series, roles: Roles, context: int) -> pa.Table:
         kind = pa.timestamp("us") if series.frequency.dated else pa.int64()
         columns[roles.time] = pa.array(series.times).cast(kind)
     columns |= {name: pa.array(series.values[:, i]) for i, name in enumerate(roles.channels)}
-    note = asdict(
-        SeriesNote(roles, series.frequency, context, series.spelling, _runs(series.filled))
-    )
+    note = {
+        "roles": asdict(roles),
+        "frequency": asdict(series.frequency),
+        "context": context,
+        "spelling": series.spelling,
+        "writing": series.writing,
+        "formats": {name: written.model_dump() for name, written in series.formats.items()},
+        "filled": _runs(series.filled),
+    }
     return pa.table(columns).replace_schema_metadata({_KEY: json.dumps(note).encode()})
 
 
@@ -138,6 +151,8 @@ def series_note(table: pa.Table) -> SeriesNote:
         Frequency(**note["frequency"]),
         note["context"],
         note["spelling"],
+        note["writing"],
+        {name: NumberFormat(**written) for name, written in note["formats"].items()},
         tuple(map(tuple, note["filled"])),
     )
 
@@ -157,7 +172,9 @@ def split_series(table: pa.Table) -> Series:
     for channel, start, end in note.filled:
         if filled is not None:
             filled[start:end, channel] = True
-    return Series(times, values, note.frequency, spelling=note.spelling, filled=filled)
+    return Series(
+        times, values, note.frequency, (), note.spelling, note.writing, note.formats, filled
+    )
 
 
 def _runs(filled: NDArray[np.bool_] | None) -> tuple[tuple[int, int, int], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,14 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from engine.data.series import spellings
-from engine.data.series.channels import is_number
-from engine.data.series.compact import find_number_spelling, is_number_spelling, read_numbers
+from engine.data.dates import spellings
+from engine.data.dates.compact import find_number_spelling, is_number_spelling, read_numbers
+from engine.data.dates.writing import find_writing
+from engine.data.series.channels import is_number, is_text
 from engine.data.series.frequency import DAY, HOUR, Frequency, Times, clock_times, find_frequency
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 _NAMES = ("date", "time", "datetime", "timestamp", "ds", "day", "month", "year", "period", "step")
 _UTC = ("UTC", "Etc/UTC", "GMT", "Z", "+00:00", "-00:00")
@@ -41,9 +44,11 @@ class TimeColumn:
     """Whether they are dates; else numbers that only count."""
     spelling: str = ""
     """The spelling of texts or whole numbers; empty for a type of dates and for counts."""
+    writing: str = ""
+    """The form in which the same texts or numbers are written again; empty where none is known."""
     zone: str = ""
     """The zone that times in UTC are shown in; empty for times as their clocks showed them."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def find_time_column(table: pa.Table) -> str:
 
 def unread_time_column(table: pa.Table) -> str:
     """A column of texts that is named like a time, but holds no dates; or empty."""
-    texts = [name for name in table.column_names if _is_text(table[name].type)]
+    texts = [name for name in table.column_names if is_text(table[name].type)]
     return next((name for name in texts if name.strip().lower() in _NAMES), "")
 
 
@@ -89,9 +94,9 @@ def read_times(
     if _is_date(column.type):
         return _settled(_of_dates(column), frequency)
     numbers = _whole_numbers(column)
-    if numbers is not None and not _is_text(column.type):
+    if numbers is not None and not is_text(column.type):
         return _from_numbers(name, numbers, frequency, spelling)
-    if _is_text(column.type):
+    if is_text(column.type):
         # Years alone are not compact: pandas reads them.
         compact = numbers is not None and bool(
             is_number_spelling(spelling or find_number_spelling(numbers))
@@ -116,12 +121,8 @@ def _is_date(type: pa.DataType) -> bool:
     return bool(pt.is_timestamp(type) or pt.is_date(type))
 
 
-def _is_text(type: pa.DataType) -> bool:
-    return bool(pt.is_string(type) or pt.is_large_string(type))
-
-
 def _looks_like_dates(column: pa.ChunkedArray) -> bool:
-    return _is_text(column.type) and spellings.reads(column.slice(0, 200).to_pandas()) > 0.5
+    return is_text(column.type) and spellings.reads(column.slice(0, 200).to_pandas()) > 0.5
 
 
 def _has_date_numbers(name: str, column: pa.ChunkedArray) -> bool:
@@ -144,7 +145,7 @@ def _whole_numbers(column: pa.Array) -> Times | None:
     """The values as int64, if all are whole numbers or texts of digits alone."""
     if pt.is_floating(column.type):
         whole = pc.all(pc.and_(pc.is_finite(column), pc.equal(pc.floor(column), column))).as_py()
-    elif _is_text(column.type):
+    elif is_text(column.type):
         column = pc.utf8_trim_whitespace(column)
         whole = pc.all(pc.match_substring_regex(column, r"^\d{1,18}$")).as_py()
     else:
@@ -168,7 +169,7 @@ def _from_numbers(
     note = f"{plain(name, 60)} is read as dates, written {spelling}"
     if not spelling.startswith("%"):
         note = f"times are read as {spelling}"
-    return TimeColumn(moments.astype(np.int64), True, spelling, notes=(note,))
+    return TimeColumn(moments.astype(np.int64), True, spelling, spelling, notes=(Note(note),))
 
 
 def _from_texts(
@@ -176,13 +177,25 @@ def _from_texts(
 ) -> TimeColumn:
     """Texts in the spelling of the training rows, or in the one that fits best."""
     known = spelling and not spellings.spelled(texts, spelling).wrong.all()
-    chosen = spelling if known else spellings.find_spelling(texts, frequency, spelling)
+    unlikely = partial(_irregular, frequency=frequency)
+    chosen = spelling if known else spellings.find_spelling(texts, unlikely, spelling)
     read = spellings.spelled(texts, chosen)
     _check(name, read.moments, lambda row: repr(plain(texts.iloc[row], 60)))
-    order = "" if known else spellings.order_of_day(texts, chosen, frequency)
-    notes = (f"{plain(name, 60)} is read with the {order}",) if order else ()
+    order = None if known else spellings.order_of_day(texts, chosen, unlikely)
+    notes = (Note(f"{plain(name, 60)} is read with the {order.text}"),) if order else ()
     settled = _settled(_of_texts(read), frequency)
-    return TimeColumn(settled.times, True, chosen, settled.zone, (*settled.notes, *notes))
+    writing = "" if settled.zone else find_writing(texts.to_list(), read.moments, chosen)
+    return TimeColumn(settled.times, True, chosen, writing, settled.zone, (*settled.notes, *notes))
+
+
+def _irregular(moments: NDArray[np.datetime64], frequency: Frequency | None) -> float:
+    """Steps without a row, in the order of time; infinite where there is no regular step."""
+    times: Times = np.unique(moments).astype(np.int64)
+    step = frequency or find_frequency(times, dated=True)
+    if len(times) < 2 or not step.regular:
+        return np.inf
+    jumps = np.diff(step.positions(times))
+    return float(np.abs(jumps - 1).sum())
 
 
 def _of_dates(column: pa.Array) -> _Moments:
@@ -233,7 +246,7 @@ def _settled(moments: _Moments, frequency: Frequency | None) -> TimeColumn:
     if step.in_days and midnight:
         return TimeColumn(moments.clock, True)
     zone = frequency.zone if frequency else moments.zone
-    notes = (f"times are in the zone {plain(zone, 40)}",) if zone and not frequency else ()
+    notes = (Note(f"times are in the zone {plain(zone, 40)}"),) if zone and not frequency else ()
     return TimeColumn(moments.utc, True, zone=zone, notes=notes)
 
 
@@ -246,7 +259,7 @@ def _placed(clock: Times, zone: str) -> TimeColumn:
     )
     utc = local.tz_convert("UTC").tz_localize(None).as_unit("us").asi8
     note = f"times without a zone are taken as those of {plain(zone, 40)}, as in training"
-    return TimeColumn(utc, True, zone=zone, notes=(note,))
+    return TimeColumn(utc, True, zone=zone, notes=(Note(note),))
 
 
 def _check(name: str, moments: NDArray[np.datetime64], text: Callable[[int], str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,7 +32,7 @@ def respelled(values: pa.ChunkedArray, categories: Sequence[str | None]) -> pa.C
 
 
 def _number(text: str) -> object:
-    return float(text) if _NUMBER.fullmatch(text) else text
+    return Decimal(text) if _NUMBER.fullmatch(text) else text
 
 
 def _truth(text: str) -> object:

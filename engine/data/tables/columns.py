@@ -1,4 +1,4 @@
-"""Types of table columns, inferred from their values; values as numbers or texts."""
+"""Types of table columns, as they are set or inferred from their values."""
 
 from __future__ import annotations
 
@@ -14,14 +14,28 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.config.data.columns import ColumnSetting
+from engine.data.dates.compact import find_number_spelling
+from engine.data.dates.spellings import (
+    find_table_spelling,
+    in_one_month,
+    order_of_day,
+    spelled,
+)
 from engine.data.raw import decimal_mark_of
 from engine.data.tables.categories import TRUTH
-from engine.data.tables.number_format import find_number_format, parsed_numbers
+from engine.data.tables.number_format import find_number_format, merges_codes, open_marks
 from engine.data.tables.schema import Column, ColumnType, NumberFormat
+from engine.data.tables.values import (
+    distinct_texts,
+    floats,
+    is_number,
+    texts,
+    tidy,
+    truths_or_numbers,
+)
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
-_MISSING = pa.array(["", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none", "<na>"])
 _MOSTLY = 0.95
 """A column of text is one of numbers or dates when this share of its values is."""
 _FEW_ROWS = 20
@@ -35,17 +49,13 @@ _TIME = re.compile(
     r"(?i)(^|[^a-z])(year|month|week|day|hour|minute|second|time|date|period|quarter|age|step|cycle)"
     r"s?([^a-z]|$)|^t$"
 )
+_FEW_DATES = 3
+"""Fewer whole numbers that may be read as dates mean nothing."""
+_FIRST_DATE = 17_000_101
+_EXACT = 2**53
+"""Whole numbers up to this one are exact as float64."""
 _FIRST_ROWS = 10
 """A counter of rows begins below: rows before may be in another split."""
-_DATE = re.compile(
-    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?!\d)"
-    r"|\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|[A-Z][a-z]{2,8} \d{1,2}, \d{4}"
-)
-_OFFSET = re.compile(r"(?<=:\d\d)([.]\d+)? ?(Z|[+-]\d\d(:?\d\d)?)$")
-"""The offset from UTC after a time of day."""
-_DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m/%d/%y", "%d.%m.%y", "%d %b %Y",
-         "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")  # fmt: skip
-_DATE_FORMATS = ("ISO8601", *(day + time for day in _DAYS for time in ("", " %H:%M", " %H:%M:%S")))
 
 
 def detect_columns(
@@ -73,85 +83,6 @@ def detect_columns(
     ]  # fmt: skip
 
 
-def tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The values as plain numbers, texts or times, with every way of being missing as null."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return tidy(column.cast(kind.value_type))
-    if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
-        return tidy(column.cast(pa.float64()))
-    if pa.types.is_time(kind) or pa.types.is_duration(kind):
-        return column.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
-    if pa.types.is_floating(kind):
-        return pc.if_else(pc.is_finite(column), column, pa.scalar(None, kind))
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        column = column.cast(pa.string())
-    if pa.types.is_string(column.type):
-        text = pc.utf8_trim_whitespace(column)
-        missing = pc.is_in(pc.utf8_lower(text), value_set=_MISSING)
-        return pc.if_else(missing, pa.scalar(None, pa.string()), text)
-    return column
-
-
-def numbers(
-    column: pa.ChunkedArray, number_format: NumberFormat | None = None
-) -> NDArray[np.float64]:
-    """A column as float64, NaN where there is no number; in the format of most, or as given."""
-    column = tidy(column)
-    if not pa.types.is_string(column.type):
-        if _is_number(column.type) or pa.types.is_boolean(column.type):
-            return _floats(column.cast(pa.float64(), safe=False))
-        return np.full(len(column), np.nan)
-    values, codes = _distinct(column)
-    written = number_format or _format_among(values)
-    parsed = np.append(_parsed_numbers(values, written), np.nan)
-    return parsed[codes]
-
-
-def number_format_of(column: pa.ChunkedArray, decimal: str = "") -> NumberFormat:
-    """Return the format of most of a column's numbers; the plain one where it has none.
-
-    ``decimal`` is the decimal mark of the file, where it is known.
-    """
-    column = tidy(column)
-    return _format_among(_distinct(column)[0] if pa.types.is_string(column.type) else [], decimal)
-
-
-def _format_among(values: Sequence[str], decimal: str = "") -> NumberFormat:
-    found = find_number_format(values, 0.0, decimal)
-    return found or NumberFormat(decimal=decimal or ".")
-
-
-def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as names of categories, null where it is missing: 1 and 1.0 are the same."""
-    column = tidy(column)
-    if pa.types.is_floating(column.type):
-        whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2**53))
-        numbers = pc.if_else(whole, column, pa.scalar(None, column.type)).cast(pa.int64())
-        return pc.coalesce(numbers.cast(pa.string()), column.cast(pa.string()))
-    return column.cast(pa.string())
-
-
-def dates(column: pa.ChunkedArray, date_format: str = "") -> NDArray[np.datetime64]:
-    """A column as ``datetime64[s]``, NaT where there is no date.
-
-    Of times with a zone, the date and the hour are those that its clocks showed.
-    """
-    column = tidy(column)
-    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
-        column = pc.local_timestamp(column)
-    if pa.types.is_temporal(column.type):
-        moments = column.cast(pa.timestamp("s"), safe=False).to_numpy()
-        return np.asarray(moments, dtype="datetime64[s]")
-    if not pa.types.is_string(column.type):
-        if not date_format:
-            return np.full(len(column), np.datetime64("NaT", "s"))
-        column = texts(column)  # whole numbers such as 20240131
-    values, codes = _distinct(column)
-    parsed = _parsed_dates(values, date_format or "ISO8601")
-    return np.append(parsed, np.datetime64("NaT", "s"))[codes]
-
-
 _COUNTER = "counts the rows"
 
 
@@ -167,6 +98,21 @@ class _Evidence:
     written: NumberFormat | None
     """Format of its numbers; ``None`` where it has none."""
     apart: int
+    decimal: str
+    """Decimal mark of the file; empty where it is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Type of a column, and what follows from it."""
+
+    type: ColumnType
+    reason: str = ""
+    """Reason to leave it out."""
+    date_format: str = ""
+    unread: NDArray[np.bool_] | None = None
+    """Which of the different values are no numbers or dates."""
+    doubt: str = ""
 
 
 def _detect(
@@ -182,15 +128,29 @@ def _detect(
     if nested is not None:
         return Column(name=name, type=nested, reason="no number, category or date",
                       missing=missing, example=example)  # fmt: skip
+    if setting is not None and setting.type == "date" and is_number(column.type):
+        column = texts(column)
     text = pa.types.is_string(column.type)
-    values = _distinct(column)[0] if text else []
+    values, codes = distinct_texts(column) if text else ([], np.empty(0, np.int64))
     distinct = len(values) if text else pc.count_distinct(column).as_py()
     written = set_number_format(name, setting) or find_number_format(values, 0.0, decimal)
-    found = _Evidence(name, column, distinct, values, written, apart)
-    type_, reason, date_format = _as_set(found, setting) if setting else _judge(found)
-    return Column(name=name, type=type_, reason=reason, missing=missing, distinct=distinct,
-                  example=example, date_format=date_format,
-                  number_format=written or NumberFormat(decimal=decimal or "."))  # fmt: skip
+    found = _Evidence(name, column, distinct, values, written, apart, decimal)
+    verdict = _as_set(found, setting) if setting else _judge(found)
+    unread, example_of = _count_unread(verdict, values, codes)
+    return Column(name=name, type=verdict.type, reason=verdict.reason, missing=missing,
+                  distinct=distinct, example=example, date_format=verdict.date_format,
+                  number_format=written or NumberFormat(decimal=decimal or "."),
+                  unread=unread, unread_example=example_of, doubt=verdict.doubt)  # fmt: skip
+
+
+def _count_unread(
+    verdict: _Verdict, values: Sequence[str], codes: NDArray[np.int64]
+) -> tuple[int, str]:
+    """Count the rows whose values are not read, with the first such value."""
+    if verdict.unread is None or not verdict.unread.any():
+        return 0, ""
+    rows = np.append(verdict.unread, False)[codes]
+    return int(rows.sum()), plain(values[codes[rows.argmax()]], 40)
 
 
 def _nested_type(kind: pa.DataType) -> ColumnType | None:
@@ -198,7 +158,7 @@ def _nested_type(kind: pa.DataType) -> ColumnType | None:
         return "image" if {"bytes", "path"} <= {field.name for field in kind} else "ignored"
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return "list"
-    plain_kind = pa.types.is_string(kind) or pa.types.is_temporal(kind) or _is_number(kind)
+    plain_kind = pa.types.is_string(kind) or pa.types.is_temporal(kind) or is_number(kind)
     return None if plain_kind or pa.types.is_boolean(kind) else "ignored"
 
 
@@ -216,43 +176,48 @@ def set_number_format(name: str, setting: ColumnSetting | None) -> NumberFormat 
     return written
 
 
-def _as_set(found: _Evidence, setting: ColumnSetting) -> tuple[ColumnType, str, str]:
-    """Type that is set, reason to leave it out, and format of dates. Raises :class:`DataError`."""
+def _as_set(found: _Evidence, setting: ColumnSetting) -> _Verdict:
+    """The type that is set. Raises :class:`DataError` for dates that are none."""
     if found.distinct == 1 and not found.column.null_count:
-        return "ignored", "always the same", ""
+        return _Verdict("ignored", "always the same")
     if setting.type == "text":
         return _judge_words(found)
+    if setting.type == "numeric":
+        read = _read_numbers(found)
+        return replace(read, doubt="") if setting.format else read
     if setting.type != "date":
-        return setting.type, "", ""
-    if not pa.types.is_string(found.column.type):
-        if pa.types.is_temporal(found.column.type):
-            return "date", "", ""
-        found = replace(found, values=_distinct(texts(found.column))[0])
-    date_format = setting.format or find_date_format(found.values)
-    if not date_format or _share_of_dates(found.values, date_format) == 0:
+        return _Verdict(setting.type)
+    if pa.types.is_temporal(found.column.type):
+        return _Verdict("date")
+    dates = _read_dates(found, setting.format)
+    if dates is None or (dates.unread is not None and dates.unread.all()):
+        form = f" of the form {plain(setting.format, 40)}." if setting.format else ""
         raise DataError(
             f"data.columns sets {plain(found.name, 60)!r} as date, but its values, such as "
-            f"{plain(found.values[0], 40)!r}, are not dates"
-            + (f" of the form {plain(date_format, 40)}." if date_format else " that can be read."),
+            f"{plain(found.values[0], 40)!r}, are not dates" + (form or " that can be read."),
             "Set its format, such as date %d/%m/%Y, or another type.",
         )
-    return "date", "", date_format
+    return dates
 
 
-def _judge(found: _Evidence) -> tuple[ColumnType, str, str]:
-    """Type, reason to leave it out, and format of dates."""
+def _judge(found: _Evidence) -> _Verdict:
+    """The type that the values show."""
     kind = found.column.type
     if found.distinct == 1 and not found.column.null_count:
-        return "ignored", "always the same", ""
+        return _Verdict("ignored", "always the same")
     if found.distinct == 1 or pa.types.is_boolean(kind):
-        return "categorical", "", ""  # it only distinguishes present from missing
+        return _Verdict("categorical")  # it only distinguishes present from missing
     if pa.types.is_temporal(kind):
-        return "date", "", ""
+        return _Verdict("date")
     if pa.types.is_string(kind):
         return _judge_texts(found)
     if _is_counter(found):
-        return "ignored", _COUNTER, ""
-    return "numeric", "", ""
+        return _Verdict("ignored", _COUNTER)
+    if date_format := _compact_dates(found):
+        return _Verdict("date", date_format=date_format)
+    if _merges(found.column):
+        return _judge_words(replace(found, values=distinct_texts(texts(found.column))[0]))
+    return _read_numbers(found)
 
 
 def _is_counter(found: _Evidence) -> bool:
@@ -271,70 +236,72 @@ def _is_counter(found: _Evidence) -> bool:
     return bool(begins and grows)
 
 
-def _judge_texts(found: _Evidence) -> tuple[ColumnType, str, str]:
+def _compact_dates(found: _Evidence) -> str:
+    """The format of whole numbers that are all days or moments, such as 20240131; else empty."""
+    if not pa.types.is_integer(found.column.type) or found.distinct < _FEW_DATES:
+        return ""
+    least = pc.min(found.column).as_py()
+    if least < _FIRST_DATE:
+        return ""
+    values = pc.unique(found.column.drop_null()).cast(pa.int64(), safe=False).to_numpy()
+    spelling = find_number_spelling(values)
+    return spelling if spelling.startswith("%Y%m%d") else ""
+
+
+def _merges(column: pa.ChunkedArray) -> bool:
+    """Whether whole numbers have so many digits that float64 makes several of them the same."""
+    if not pa.types.is_integer(column.type) or column.type.bit_width < 64:
+        return False
+    bounds = pc.min_max(column).as_py()
+    if max(-bounds["min"], bounds["max"]) <= _EXACT:
+        return False
+    values = pc.unique(column.drop_null())
+    return len(np.unique(floats(values.cast(pa.float64(), safe=False)))) < len(values)
+
+
+def _read_numbers(found: _Evidence) -> _Verdict:
+    """Numbers, with those that are rounded or may be meant otherwise."""
+    if not pa.types.is_string(found.column.type):
+        large = pa.types.is_integer(found.column.type) and found.column.type.bit_width == 64
+        bounds = pc.min_max(found.column).as_py() if large else {"min": 0, "max": 0}
+        rounded = max(-bounds["min"], bounds["max"]) > _EXACT
+        return _Verdict("numeric", doubt=f"whole numbers beyond {_EXACT:,} are rounded" * rounded)
+    written = found.written or NumberFormat(decimal=found.decimal or ".")
+    unread = ~np.isfinite(truths_or_numbers(found.values, written))
+    return _Verdict(
+        "numeric", unread=unread, doubt=open_marks(found.values, written, found.decimal)
+    )
+
+
+def _read_dates(found: _Evidence, date_format: str = "") -> _Verdict | None:
+    """Dates, with those that may be meant otherwise; ``None`` where the values are none."""
+    spelling = date_format or find_table_spelling(found.values, _MOSTLY, found.decimal == ",")
+    if not spelling:
+        return None
+    values = pd.Series(found.values, dtype=object)
+    order = None if date_format else order_of_day(values, spelling, in_one_month)
+    doubt = f"dates are read with the {order.text}" if order and order.open else ""
+    unread = spelled(values, spelling).wrong
+    return _Verdict("date", date_format=spelling, unread=unread, doubt=doubt)
+
+
+def _judge_texts(found: _Evidence) -> _Verdict:
     values = found.values
     if all(value.lower() in TRUTH for value in values):
-        return "categorical", "", ""
-    written = found.written
-    if written and np.isfinite(parsed_numbers(values, written)).mean() >= _MOSTLY:
-        return "numeric", "", ""
-    date_format = find_date_format(values)
-    if date_format:
-        return "date", "", date_format
-    return _judge_words(found)
+        return _Verdict("categorical")
+    if found.written:
+        read = _read_numbers(found)
+        if read.unread is not None and 1 - read.unread.mean() >= _MOSTLY:
+            return _judge_words(found) if merges_codes(values) else read
+    return _read_dates(found) or _judge_words(found)
 
 
-def _judge_words(found: _Evidence) -> tuple[ColumnType, str, str]:
+def _judge_words(found: _Evidence) -> _Verdict:
     """Categories, if values occur often enough; else texts, which no table network takes in."""
     present = len(found.column) - found.column.null_count
     if present < _FEW_ROWS or found.distinct <= present / 2:
-        return "categorical", "", ""
+        return _Verdict("categorical")
     words = float(np.mean([value.count(" ") + 1 for value in found.values[:1000]]))
     if words >= _WORDS:
-        return "text", "free text", ""
-    return "ignored", "nearly every row differs", ""
-
-
-def find_date_format(values: Sequence[str]) -> str:
-    """The format in which nearly all texts are dates, as pandas names it; empty if none is."""
-    some = list(values[:200])
-    if sum(_DATE.match(value) is not None for value in some) < _MOSTLY * len(some) or not some:
-        return ""
-    # The first of equals: 03/04/2020 is in March unless another value in the column contradicts it.
-    best = max(_DATE_FORMATS, key=lambda name: _share_of_dates(some, name))
-    return best if _share_of_dates(values, best) >= _MOSTLY else ""
-
-
-def _share_of_dates(values: Sequence[str], date_format: str) -> float:
-    return float(1 - np.isnat(_parsed_dates(values, date_format)).mean())
-
-
-def _parsed_dates(values: Sequence[str], date_format: str) -> NDArray[np.datetime64]:
-    series = pd.Series(values, dtype=object).str.replace(_OFFSET, "", regex=True)
-    times = pd.to_datetime(series, format=date_format, errors="coerce", utc=True)
-    parsed: NDArray[np.datetime64] = times.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
-    return parsed
-
-
-def _parsed_numbers(values: Sequence[str], number_format: NumberFormat) -> NDArray[np.float64]:
-    """Numbers in a format; truth values are 1 and 0. NaN for the rest."""
-    if values and all(value.lower() in TRUTH for value in values):
-        return np.array([TRUTH[value.lower()] for value in values])
-    return parsed_numbers(values, number_format)
-
-
-def _distinct(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
-    """The different values, and for each row the number of its own (−1: missing)."""
-    encoded = column.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return encoded.dictionary.to_pylist(), codes.astype(np.int64)
-
-
-def _floats(column: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
-    return np.asarray(column.fill_null(np.nan), dtype=np.float64)
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+        return _Verdict("text", "free text")
+    return _Verdict("ignored", "nearly every row differs")

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from engine.data.on_disk import filled, in_windows
 from engine.data.tables.categories import respelled
-from engine.data.tables.columns import dates, numbers, texts, tidy
 from engine.data.tables.schema import CategoricalFeature, Column, Features, NumericFeature
+from engine.data.tables.values import dates, numbers, texts, tidy
 from engine.errors import DataError
 from engine.files.sanitize import plain
 

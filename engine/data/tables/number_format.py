@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.data.tables.schema import NumberFormat
+from engine.files.sanitize import plain
 
 _MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|CAD|AUD)"
 _SPACES = "\u00a0\u202f\u2009"
@@ -59,6 +60,30 @@ def find_number_format(
         return None
     fit = [made for made, found in shares.items() if found == best]
     return next((made for made in fit if made.decimal == decimal), fit[0])
+
+
+def open_marks(values: Sequence[str], written: NumberFormat, decimal: str = "") -> str:
+    """Return the assumption on thousands, where all of them may be fractions as well; or empty.
+
+    ``decimal`` is the decimal mark of the file, which decides.
+    """
+    if decimal or not written.grouping or written.grouping not in ".,":
+        return ""
+    cores, _ = _cores(values)
+    other = NumberFormat(decimal=written.grouping)
+    good = _fitting(cores, written)
+    marked = pc.match_substring(cores, written.grouping)
+    if not pc.any(marked).as_py() or (good & ~_fitting(cores, other)).any():
+        return ""
+    example = values[int(pc.index(marked, True).as_py())]
+    return f"{plain(example, 40)} is read with thousands; it may be a fraction as well"
+
+
+def merges_codes(values: Sequence[str]) -> bool:
+    """Return whether whole numbers have so many digits that several are the same as float64."""
+    text = pa.array(values, pa.string())
+    long = text.filter(pc.match_substring_regex(text, r"^\d{16,}$"))
+    return len(long) > 0 and len(set(map(float, long.to_pylist()))) < len(long)
 
 
 def parsed_numbers(values: Sequence[str], written: NumberFormat) -> NDArray[np.float64]:

@@ -70,7 +70,7 @@ def test_splits_follow_in_time_each_with_a_window_of_what_came_before(pipeline: 
     }  # fmt: skip
     contexts = {name: series_note(table).context for name, table in raw.splits.items()}
     assert contexts == {TRAIN: 0, VALIDATION: 4, TEST: 4}
-    assert raw.notes == (
+    assert tuple(note.why for note in raw.notes) == (
         "the last 8 rows (20%) were set aside for test",
         "the last 8 rows (20%) were set aside for validation",
     )
@@ -83,8 +83,8 @@ def test_gaps_and_columns_that_are_not_used_are_noted(pipeline: Make) -> None:
     # A straight line between the loads of the rows on both sides of the gap, 4 and 10.
     assert raw.train["load"].to_pylist()[4:8] == pytest.approx([4, 6, 8, 10])
     assert raw.train.num_rows == 14
-    assert "1 gaps in time, 2 steps of 1 hour in all, are filled (linear)" in raw.notes[0]
-    assert raw.notes[1] == "not used: station (string)"
+    assert "1 gaps in time, 2 steps of 1 hour in all, are filled (linear)" in raw.notes[0].why
+    assert raw.notes[1].why == "not used: station (string)"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,8 @@ def test_gaps_and_columns_that_are_not_used_are_noted(pipeline: Make) -> None:
     [
         ({}, {"window": 20}, "The train rows are too few: 12, where a window of 20 and a horizon "
          "of 2 need 22."),
-        ({"load": [5.0] * 12}, {}, "The target 'load' is the same in all training rows."),
+        ({"load": [5.0] * 12}, {"targets": ["load"]},
+         "The target 'load' is the same in all training rows."),
         ({}, {"targets": ["loads"]}, "The data has no column 'loads' (task.targets)."),
         ({}, {"split_rows": [10, 5, 5]}, "task.split_rows asks for 20 rows; the data has 12."),
         ({"load": ["1"] * 11 + ["high"]}, {"targets": ["load"]},
@@ -201,20 +202,21 @@ def test_rows_without_a_target_at_the_end_are_the_future(prepare: Make) -> None:
     with_future = prepare(KIND, rows, **SHORT)
     assert with_future.raw.train.equals(known.raw.train)
     assert with_future.fitted == known.fitted
-    assert with_future.raw.notes == (
+    told = tuple(note.why for note in with_future.raw.notes)
+    assert told == (
         "3 rows at the end have no load: they are the future to forecast and are left out; a "
         "forecast does not use their wind",
     )
     records = with_future.predictions(forecasting_in_deviations(with_future, 0.0, 0.0), rows)
     assert [record["time"] for record in records] == ["2024-01-01 12:00", "2024-01-01 13:00"]
-    assert [event.message for event in with_future.events] == list(with_future.raw.notes)
+    assert [event.message for event in with_future.events] == list(told)
 
 
 def test_a_split_without_any_target_is_not_used(pipeline: Make) -> None:
     later = {name: values[12:] for name, values in climbing(20).items()} | {"load": [None] * 8}
     raw = pipeline(KIND, climbing(12), test=later, **SHORT).load()
     assert TEST not in raw.splits
-    assert "test: no row has a target, so it is not used" in raw.notes
+    assert "test: no row has a target, so it is not used" in [note.why for note in raw.notes]
 
 
 def with_a_gap(count: int) -> dict[str, list[Any]]:
@@ -259,7 +261,7 @@ def test_a_later_file_is_read_with_the_order_of_day_and_month_of_training(prepar
     assert (prepared.fitted.unit, prepared.fitted.spelling) == ("month", "%d/%m/%Y")
     later = {"date": [f"01/{month:02}/2022" for month in range(1, 5)], "y": [1.0, 2.0, 3.0, 4.0]}
     records = prepared.predictions(forecasting_in_deviations(prepared, 0.0, 0.0), later)
-    assert [record["date"] for record in records] == ["2022-05-01", "2022-06-01"]
+    assert [record["date"] for record in records] == ["01/05/2022", "01/06/2022"]
 
 
 def test_a_year_and_a_month_are_asked_for_again(prepare: Make) -> None:
@@ -283,4 +285,65 @@ def test_times_that_cannot_be_read_are_reported(pipeline: Make) -> None:
     rows = climbing(12) | {"time": [f"shift {i}" for i in range(12)]}
     raw = pipeline(KIND, rows, **SHORT).load()
     told = "time holds no dates that can be read, such as 'shift 0'; rows are taken in their order"
-    assert told in raw.notes
+    assert told in [note.why for note in raw.notes]
+
+
+def test_a_later_file_is_read_in_the_format_of_numbers_of_training(prepare: Make) -> None:
+    rows = climbing(12) | {"load": [f"{1000 * i + 234.5:,.1f}" for i in range(12)]}
+    prepared = prepare(KIND, rows, targets=["load"], **SHORT)
+    assert prepared.fitted.number_formats["load"].example == "1,234.5"
+    later = climbing(4) | {"load": ["1,234", "2,345", "3,456", "4,567"]}
+    series = prepared.task.pipeline.series(pa.table(later), prepared.fitted)
+    assert series.values[:, 0].tolist() == [1234.0, 2345.0, 3456.0, 4567.0]
+
+
+def test_the_format_of_numbers_of_training_decides_what_later_files_mean(prepare: Make) -> None:
+    rows = climbing(12) | {"load": [f"{i},25" for i in range(12)]}
+    prepared = prepare(KIND, rows, targets=["load"], **SHORT)
+    later = climbing(4) | {"load": ["1,234", "2,345", "3,456", "4,567"]}
+    series = prepared.task.pipeline.series(pa.table(later), prepared.fitted)
+    assert series.values[:, 0].tolist() == [1.234, 2.345, 3.456, 4.567]
+    wrong = climbing(4) | {"load": ["1,5", "2,5", "3,5", "1.234,5"]}
+    with pytest.raises(DataError, match=r"'load' holds '1.234,5' in row 4.* such as 1234,5"):
+        prepared.task.pipeline.series(pa.table(wrong), prepared.fitted)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ([201501 + i for i in range(12)], [201601, 201602]),
+        ([f"2015M{i:02}" for i in range(1, 13)], ["2016M01", "2016M02"]),
+        ([f"{i}/1/2015" for i in range(1, 13)], ["1/1/2016", "2/1/2016"]),
+        ([f"Q{i % 4 + 1} {2012 + i // 4}" for i in range(12)], ["Q1 2015", "Q2 2015"]),
+        ([f"2015-W{i:02}" for i in range(42, 54)], ["2016-W01", "2016-W02"]),
+        ([f"2015-{i:02}" for i in range(1, 13)], ["2016-01", "2016-02"]),
+        ([20150120 + i for i in range(12)], [20150201, 20150202]),
+        ([1_700_000_000 + 3600 * i for i in range(12)], [1_700_043_200, 1_700_046_800]),
+    ],
+)
+def test_forecasts_write_times_like_the_training_rows(
+    prepare: Make, written: list[Any], expected: list[Any]
+) -> None:
+    rows = {"date": written, "y": [float(i % 5) for i in range(12)]}
+    prepared = prepare(KIND, rows, **SHORT)
+    records = prepared.predictions(forecasting_in_deviations(prepared, 0.0, 0.0), rows)
+    assert [record["date"] for record in records] == expected
+
+
+def test_a_column_that_never_changes_is_not_forecast_unless_it_is_named(prepare: Make) -> None:
+    prepared = prepare(KIND, climbing(12) | {"change": ["-0.50%"] * 12}, **SHORT)
+    assert prepared.fitted.targets == ["load"]
+    facts = prepared.task.pipeline.summarize(prepared.raw, prepared.fitted).facts
+    assert facts["forecast"] == "load; task.targets names another"
+
+
+def test_formats_that_are_set_for_columns_of_a_series_are_used(prepare: Make) -> None:
+    days = [f"0{i % 9 + 1}/0{i // 9 + 1}/2020" for i in range(18)]
+    swinging = [float(i % 5) for i in range(18)]
+    rows = {"when": days, "x": ["1.234"] * 9 + ["2.345"] * 9, "y": swinging,
+            "z": [1.0] * 18}  # fmt: skip
+    columns = {"when": "date %d/%m/%Y", "x": "numeric 1.234,5", "z": "ignored"}
+    prepared = prepare(KIND, rows, targets=["x"], data={"columns": columns}, **SHORT)
+    assert prepared.fitted.spelling == "%d/%m/%Y"
+    assert prepared.fitted.inputs == ["y"]
+    assert prepared.raw.train["x"].to_pylist()[0] == 1234

@@ -1,14 +1,14 @@
 """Spellings of dates: the one that all texts of a column share, and texts read by it.
 
 A spelling is a format of ``strptime``, or one of the names below. Where several spellings read all
-texts, as day and month may change places, the one that gives the most regular steps is right.
+texts, as day and month may change places, the caller has a measure of what is unlikely.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.data.series.frequency import Frequency, Times, find_frequency
-from engine.data.series.month_names import with_short_months
+from engine.data.dates.month_names import with_short_months
 
 Moments = NDArray[np.datetime64]
+Unlikely = Callable[[Moments], float]
+"""A measure of how unlikely the moments of a spelling are: the smallest is right."""
 
 ISO = "ISO8601"
 QUARTERS = "quarter"
@@ -31,12 +32,14 @@ _DAYS = (
     "%d.%m.%Y", "%m.%d.%Y", "%d.%m.%y", "%m.%d.%y", "%m %d %Y", "%d %m %Y", "%Y/%m/%d", "%Y.%m.%d",
     "%Y %m %d", "%y/%m/%d", "%y-%m-%d", "%y.%m.%d", "%Y%m%d",
     "%d %b %Y", "%d %b %y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%d/%b/%y", "%d.%b.%Y", "%d%b%Y",
-    "%d. %b %Y", "%b %d, %Y", "%b %d %Y", "%Y-%b-%d", "%Y %b %d",
+    "%d. %b %Y", "%b %d, %Y", "%b %d %Y", "%Y-%b-%d", "%Y %b %d", "%Y-%m-%d", "%d. %m. %Y",
+    "%Y. %m. %d.", "%Y. %m. %d", "%Y年%m月%d日", "%Y년 %m월 %d일",
 )  # fmt: skip
 _MONTHS = (
     "%b-%y", "%b-%Y", "%b %y", "%b %Y", "%b/%y", "%b/%Y", "%b.%y", "%b.%Y", "%b'%y", "%b%y", "%b%Y",
     "%y-%b", "%Y-%b", "%Y %b", "%Y/%b", "%m/%y", "%m/%Y", "%m-%y", "%m-%Y", "%m.%y", "%m.%Y",
     "%m %Y", "%y/%m", "%y-%m", "%Y/%m", "%Y.%m", "%Y %m", "%YM%m", "%Y-M%m", "%Y:%m", "%Y%m",
+    "%Y年%m月", "%Y년 %m월",
 )  # fmt: skip
 _CLOCKS = (" %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M",
            "T%H:%M:%S", ", %H:%M", ", %H:%M:%S", ", %I:%M:%S %p", ":%H:%M:%S")  # fmt: skip
@@ -55,6 +58,10 @@ _OFFSET = re.compile(r"(?P<written>.*\d:\d\d.*?) ?(?P<offset>Z|[+-]\d\d(?::?\d\d
 _NO_DATE = r"\s*\d{1,2}:\d{2}(:\d{2})?\s*|\D*"
 """A time of day, or the name of a month or a weekday, alone."""
 _YEAR = r"(?<!\d)\d{4}"
+_YEARS = (1700, 2199)
+"""Dates of tables are in these years."""
+_FIRST = 5
+"""Texts of which one shows the form of all."""
 _LOOKED_AT = 200
 _CENTURY = 69
 """Years of two digits from this one on are of the last century, as ``strptime`` has it."""
@@ -67,7 +74,7 @@ class Spelled:
     moments: Moments
     """Times without their offset from UTC; NaT for texts that are not dates."""
     offsets: NDArray[np.timedelta64] | None = None
-    """``timedelta64`` to UTC, where all texts tell it."""
+    """``timedelta64`` to UTC, where all dates tell it."""
 
     @property
     def wrong(self) -> NDArray[np.bool_]:
@@ -76,20 +83,27 @@ class Spelled:
 
 
 def spelled(texts: pd.Series, spelling: str) -> Spelled:
-    """Read texts by a spelling."""
-    return _spelled(_written(texts), spelling)
+    """Read texts by a spelling, which may have words as they are written or full month names."""
+    read = _spelled(_written(texts), spelling.replace("%B", "%b"))
+    return _spelled(texts, spelling) if read.wrong.all() else read
 
 
 def _spelled(values: pd.Series, spelling: str) -> Spelled:
     """Read what :func:`_written` returned."""
-    if not len(values) or _OFFSET.fullmatch(values.iloc[0]) is None:
+    parts = values.str.extract(f"^{_OFFSET.pattern}$") if _tells_offset(values) else None
+    if parts is None:
         return Spelled(_read(values, spelling))
-    parts = values.str.extract(f"^{_OFFSET.pattern}$")
-    if parts["offset"].isna().any():
-        return Spelled(_read(values, spelling))
-    known = parts["offset"].unique()
+    moments = _read(parts["written"].fillna(values), spelling)
+    if (parts["offset"].isna().to_numpy() & ~np.isnat(moments)).any():
+        return Spelled(moments)
+    known = parts["offset"].dropna().unique()
     offsets = parts["offset"].map(dict(zip(known, map(_minutes, known), strict=True)))
-    return Spelled(_read(parts["written"], spelling), offsets.to_numpy().astype("m8[m]"))
+    return Spelled(moments, offsets.fillna(0).to_numpy().astype("m8[m]"))
+
+
+def _tells_offset(values: pd.Series) -> bool:
+    """Whether one of the first texts tells its offset from UTC."""
+    return bool(values.iloc[:_FIRST].str.fullmatch(_OFFSET).any())
 
 
 def _written(texts: pd.Series) -> pd.Series:
@@ -104,11 +118,11 @@ def _minutes(offset: str) -> int:
     return -minutes if offset[0] == "-" else minutes
 
 
-def find_spelling(texts: pd.Series, frequency: Frequency | None = None, like: str = "") -> str:
+def find_spelling(texts: pd.Series, unlikely: Unlikely, like: str = "") -> str:
     """The spelling that reads all texts, or else the most of them.
 
-    Of several, the one with the most regular steps, those of ``frequency`` where it is known. Where
-    nothing else decides, the order of day and month is that of ``like``, or month before day.
+    Of several, the one that is the least unlikely. Where nothing else decides, the order of day and
+    month is that of ``like``, or month before day.
     """
     values = _written(texts)
     some = values.drop_duplicates().iloc[:_LOOKED_AT]
@@ -119,9 +133,55 @@ def find_spelling(texts: pd.Series, frequency: Frequency | None = None, like: st
     if len(full) == 1:
         return full[0]
     return min(full, key=lambda name: (
-        _irregular(_spelled(values, name).moments, frequency),
+        unlikely(_spelled(values, name).moments),
         bool(like) and day_comes_first(name) != day_comes_first(like),
     ))  # fmt: skip
+
+
+def find_table_spelling(texts: Sequence[str], share: float, day_first: bool = False) -> str:
+    """The spelling by which at least a ``share`` of different texts are dates; empty for none.
+
+    A spelling that has all dates in one month is the wrong one, if the other order of day and month
+    has not; where nothing else decides, ``day_first`` does.
+    """
+    some = _written(pd.Series(texts[:_LOOKED_AT], dtype=object))
+    first = some.iloc[:_FIRST]
+    names = dict.fromkeys(
+        name for text in first for name in _candidates(text) if _dates(name, text)
+    )
+    likely = [name for name in names if _lost(_spelled(some, name).moments) <= 1 - share]
+    if not likely:
+        return ""
+    values = some if len(texts) == len(some) else _written(pd.Series(texts, dtype=object))
+    read = {name: _spelled(values, name).moments for name in likely}
+    best = min(likely, key=lambda name: (
+        _lost(read[name]), in_one_month(read[name]), name.startswith("%y"),
+        "." not in name and day_first != day_comes_first(name),
+    ))  # fmt: skip
+    return best if _lost(read[best]) <= 1 - share else ""
+
+
+def _dates(spelling: str, text: str) -> bool:
+    """Whether a text of a spelling is a date wherever it stands: no range, fraction or code."""
+    if spelling == QUARTERS:
+        return "q" in text.lower() and re.search(_YEAR, text) is not None
+    if spelling == WEEKS:
+        return "w" in text.lower()
+    return spelling not in _MONTHS or "%Y" in spelling or spelling.startswith("%b")
+
+
+def _lost(moments: Moments) -> float:
+    """Share of texts that are no dates, or of other times."""
+    years = moments.astype("M8[Y]").astype(np.int64) + 1970
+    right = ~np.isnat(moments) & (years >= _YEARS[0]) & (years <= _YEARS[1])
+    return float(1 - right.mean())
+
+
+def in_one_month(moments: Moments) -> float:
+    """1 where dates of several years are all in one month: another order of them is likelier."""
+    months = moments[~np.isnat(moments)].astype("M8[M]").astype(np.int64)
+    same = len(np.unique(months)) > 1 and len(np.unique(months % 12)) == 1
+    return float(same)
 
 
 def reads(texts: pd.Series) -> float:
@@ -129,21 +189,42 @@ def reads(texts: pd.Series) -> float:
     some = texts.iloc[:_LOOKED_AT].dropna()
     if not len(some) or some.str.fullmatch(_NO_DATE).all():
         return 0.0
-    return float(1 - spelled(some, find_spelling(some)).wrong.mean())
+    return float(1 - spelled(some, find_spelling(some, _never)).wrong.mean())
 
 
-def order_of_day(texts: pd.Series, spelling: str, frequency: Frequency | None = None) -> str:
-    """The order of day and month in words, if the other order reads all texts as other dates."""
+def _never(moments: Moments) -> float:
+    del moments
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DayOrder:
+    """The order of day and month, where both orders read all texts."""
+
+    day_first: bool
+    open: bool
+    """Whether the other order is as likely."""
+
+    @property
+    def text(self) -> str:
+        """The order in words."""
+        order = "day before month" if self.day_first else "month before day"
+        return order + "; the other order fits as well (write 2024-01-31 to be sure)" * self.open
+
+
+def order_of_day(texts: pd.Series, spelling: str, unlikely: Unlikely) -> DayOrder | None:
+    """The order of day and month, if the other order reads all texts as other dates."""
     swapped = {MONTH_FIRST: DAY_FIRST, DAY_FIRST: MONTH_FIRST}.get(spelling, _swapped(spelling))
     if swapped == spelling:
-        return ""
+        return None
     values = _written(texts)
     chosen, other = _spelled(values, spelling), _spelled(values, swapped)
-    if other.wrong.any() or (other.moments == chosen.moments).all():
-        return ""
-    order = "day before month" if day_comes_first(spelling) else "month before day"
-    fits = _irregular(other.moments, frequency) == _irregular(chosen.moments, frequency)
-    return order + "; the other order fits as well (write 2024-01-31 to be sure)" * fits
+    if (other.wrong & ~chosen.wrong).any() or (other.moments == chosen.moments)[
+        ~chosen.wrong
+    ].all():
+        return None
+    fits = unlikely(other.moments) == unlikely(chosen.moments)
+    return DayOrder(day_comes_first(spelling), fits)
 
 
 def day_comes_first(spelling: str) -> bool:
@@ -184,16 +265,6 @@ def _mixed_faults(texts: pd.Series, spelling: str) -> tuple[int, int]:
     known = moments[~np.isnat(moments)]
     back = int((np.diff(known) < np.timedelta64(0)).sum())
     return int(np.isnat(moments).sum()), min(back, len(known) - back)
-
-
-def _irregular(moments: Moments, frequency: Frequency | None) -> float:
-    """Steps without a row, in the order of time; infinite where there is no regular step."""
-    times: Times = np.unique(moments).astype(np.int64)
-    step = frequency or find_frequency(times, dated=True)
-    if len(times) < 2 or not step.regular:
-        return np.inf
-    jumps = np.diff(step.positions(times))
-    return float(np.abs(jumps - 1).sum())
 
 
 def _read(values: pd.Series, spelling: str) -> Moments:

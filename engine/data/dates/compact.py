@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.data.series.frequency import Times
-from engine.data.series.spellings import weeks_of
+from engine.data.dates.spellings import weeks_of
 
+Times = NDArray[np.int64]
 Unit = Literal["ns", "us", "ms", "s"]
 _EPOCH_UNITS: tuple[tuple[Unit, float], ...] = (
     ("ns", 1e17),
@@ -24,7 +24,9 @@ _FIRST_YEAR, _LAST_YEAR = 1700, 2199
 _MOSTLY = 0.95
 """Share of dates from which on the others are mistakes."""
 WEEKS = "%G%V"
-_SINCE = " since 1970"
+SINCE = " since 1970"
+TICKS = {"us": 1, "ms": 1000, "s": 1_000_000}
+"""Microseconds in a unit of time since 1970."""
 
 
 def find_number_spelling(numbers: Times) -> str:
@@ -36,13 +38,13 @@ def find_number_spelling(numbers: Times) -> str:
         if spelling and 1 - np.isnat(read_numbers(numbers, spelling)).mean() >= _MOSTLY:
             return spelling
     smallest = int(numbers.min())
-    return next((unit + _SINCE for unit, size in _EPOCH_UNITS if smallest >= size), "")
+    return next((unit + SINCE for unit, size in _EPOCH_UNITS if smallest >= size), "")
 
 
 def read_numbers(numbers: Times, spelling: str) -> NDArray[np.datetime64]:
     """Numbers as ``M8[us]``; NaT for those that are no dates."""
-    if spelling.endswith(_SINCE):
-        unit = next(unit for unit, _ in _EPOCH_UNITS if spelling == unit + _SINCE)
+    if spelling.endswith(SINCE):
+        unit = next(unit for unit, _ in _EPOCH_UNITS if spelling == unit + SINCE)
         return _moments(pd.DatetimeIndex(pd.to_datetime(pd.Series(numbers), unit=unit)))
     if spelling == WEEKS:
         year, week = np.divmod(numbers, 100)
@@ -58,7 +60,7 @@ def read_numbers(numbers: Times, spelling: str) -> NDArray[np.datetime64]:
 
 def is_number_spelling(spelling: str) -> bool:
     """Whether a spelling is one of whole numbers."""
-    return spelling == WEEKS or spelling in _DIGITS.values() or spelling.endswith(_SINCE)
+    return spelling == WEEKS or spelling in _DIGITS.values() or spelling.endswith(SINCE)
 
 
 def _moments(index: pd.DatetimeIndex) -> NDArray[np.datetime64]:

@@ -1,0 +1,1 @@
+"""Dates in their many spellings: texts and whole numbers."""

@@ -1,0 +1,131 @@
+"""Values of table columns as numbers, dates or names of categories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from engine.data.dates.spellings import spelled
+from engine.data.tables.categories import TRUTH
+from engine.data.tables.number_format import find_number_format, parsed_numbers
+from engine.data.tables.schema import NumberFormat
+
+_MISSING = pa.array(["", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none", "<na>"])
+
+
+def tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values as plain numbers, texts or times, with every way of being missing as null."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return tidy(column.cast(kind.value_type))
+    if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+        return tidy(column.cast(pa.float64()))
+    if pa.types.is_time(kind) or pa.types.is_duration(kind):
+        return column.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
+    if pa.types.is_floating(kind):
+        return pc.if_else(pc.is_finite(column), column, pa.scalar(None, kind))
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        column = column.cast(pa.string())
+    if pa.types.is_string(column.type):
+        text = pc.utf8_trim_whitespace(column)
+        missing = pc.is_in(pc.utf8_lower(text), value_set=_MISSING)
+        return pc.if_else(missing, pa.scalar(None, pa.string()), text)
+    return column
+
+
+def numbers(
+    column: pa.ChunkedArray, number_format: NumberFormat | None = None
+) -> NDArray[np.float64]:
+    """A column as float64, NaN where there is no number; in the format of most, or as given."""
+    column = tidy(column)
+    if not pa.types.is_string(column.type):
+        if is_number(column.type) or pa.types.is_boolean(column.type):
+            return floats(column.cast(pa.float64(), safe=False))
+        return np.full(len(column), np.nan)
+    values, codes = distinct_texts(column)
+    written = number_format or _format_among(values)
+    parsed = np.append(truths_or_numbers(values, written), np.nan)
+    return parsed[codes]
+
+
+def number_format_of(column: pa.ChunkedArray, decimal: str = "") -> NumberFormat:
+    """Return the format of most of a column's numbers; the plain one where it has none.
+
+    ``decimal`` is the decimal mark of the file, where it is known.
+    """
+    column = tidy(column)
+    return _format_among(
+        distinct_texts(column)[0] if pa.types.is_string(column.type) else [], decimal
+    )
+
+
+def _format_among(values: Sequence[str], decimal: str = "") -> NumberFormat:
+    found = find_number_format(values, 0.0, decimal)
+    return found or NumberFormat(decimal=decimal or ".")
+
+
+def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as names of categories, null where it is missing: 1 and 1.0 are the same."""
+    column = tidy(column)
+    if pa.types.is_floating(column.type):
+        whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2**53))
+        numbers = pc.if_else(whole, column, pa.scalar(None, column.type)).cast(pa.int64())
+        return pc.coalesce(numbers.cast(pa.string()), column.cast(pa.string()))
+    return column.cast(pa.string())
+
+
+def dates(column: pa.ChunkedArray, date_format: str = "") -> NDArray[np.datetime64]:
+    """A column as ``datetime64[s]``, NaT where there is no date.
+
+    Of times with a zone, the date and the hour are those that its clocks showed.
+    """
+    column = tidy(column)
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        column = pc.local_timestamp(column)
+    if pa.types.is_temporal(column.type):
+        moments = column.cast(pa.timestamp("s"), safe=False).to_numpy()
+        return np.asarray(moments, dtype="datetime64[s]")
+    if not pa.types.is_string(column.type):
+        if not date_format:
+            return np.full(len(column), np.datetime64("NaT", "s"))
+        column = texts(column)  # whole numbers such as 20240131
+    values, codes = distinct_texts(column)
+    parsed = _parsed_dates(values, date_format or "ISO8601")
+    return np.append(parsed, np.datetime64("NaT", "s"))[codes]
+
+
+def _parsed_dates(values: Sequence[str], date_format: str) -> NDArray[np.datetime64]:
+    read = spelled(pd.Series(values, dtype=object), date_format)
+    parsed: NDArray[np.datetime64] = read.moments.astype("datetime64[s]")
+    return parsed
+
+
+def truths_or_numbers(values: Sequence[str], number_format: NumberFormat) -> NDArray[np.float64]:
+    """Numbers in a format; truth values are 1 and 0. NaN for the rest."""
+    if values and all(value.lower() in TRUTH for value in values):
+        return np.array([TRUTH[value.lower()] for value in values])
+    return parsed_numbers(values, number_format)
+
+
+def distinct_texts(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
+    """The different values, and for each row the number of its own (−1: missing)."""
+    encoded = column.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return encoded.dictionary.to_pylist(), codes.astype(np.int64)
+
+
+def floats(column: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
+    """Numbers as float64, NaN where they are missing."""
+    return np.asarray(column.fill_null(np.nan), dtype=np.float64)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a type is one of whole or floating numbers."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
