@@ -72,9 +72,8 @@ def deep_values(image: ImageFile, again: Callable[[], ImageFile]) -> NDArray[Any
     if raw == _GREY_AND_ALPHA:
         four = _decoded(image, "RGBA")
         return four[:, :, ::2] * _WORD + four[:, :, 1::2]
-    highest: float = _DEPTHS[-1]
-    if image.format == "PPM" and isinstance(arguments := image.tile[0].args, tuple):
-        highest = arguments[1]
+    args = image.tile[0].args
+    highest = args[1] if image.format == "PPM" and isinstance(args, tuple) else _DEPTHS[-1]
     with again() as other:
         lower = _decoded(other, raw[:-1] + _OTHER_ENDS[raw[-1]])
     whole: NDArray[Any] = (_decoded(image, raw) * _WORD + lower) * (_DEPTHS[-1] / highest)

@@ -61,9 +61,11 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
         raw = load_texts(self.config.data)
         raw = as_sentences(raw, section.tokens, section.tags, section.sentence)
         columns = self._columns(raw.train)
-        raw = without_faults(raw, lambda table: _faults(table, columns.tokens, columns.tags))
         names = class_names(raw.train, columns.tags) or section.tag_names
-        raw = without_faults(raw, lambda table: _unnamed(table, columns.tags, raw.train, names))
+        numbered = bool(names) or _all_numbers(raw.train, columns.tags)
+        raw = without_faults(
+            raw, lambda table: _faults(table, columns.tokens, columns.tags, numbered)
+        )
         raw = with_one_spelling(raw, columns.tokens, columns.tags, names)
         return cut_splits(raw.with_splits(raw.splits, *columns.notes), self.config.data)
 
@@ -174,13 +176,14 @@ def _given_names(column: str, present: set[str], names: Sequence[str]) -> list[s
     return list(names)
 
 
-def _faults(table: pa.Table, tokens: str, tags: str) -> list[str | None]:
+def _faults(table: pa.Table, tokens: str, tags: str, numbered: bool) -> list[str | None]:
+    """Return what is wrong with each row; tags may be numbers where they are ``numbered``."""
     if tags not in table.column_names:
         return ["there are no tags"] * table.num_rows
     names = class_names(table, tags)
     words = table[chosen(table, tokens, "task.tokens")]
     return [
-        _fault(*pair, names)
+        _fault(*pair, names) or (None if numbered or names else _fault_of_numbers(pair[1]))
         for pair in zip(words.to_pylist(), table[tags].to_pylist(), strict=True)
     ]
 
@@ -199,18 +202,14 @@ def _fault(words: Any, labels: Any, names: Sequence[str] | None) -> str | None:
     return None
 
 
-def _unnamed(table: pa.Table, tags: str, train: pa.Table, names: Sequence[str]) -> list[str | None]:
-    """A fault for rows of numbers where the training rows have tags that are texts."""
-    if names or class_names(table, tags) or _all_numbers(train[tags].slice(0, 1)):
-        return [None] * table.num_rows
-    return [
-        "its tags are numbers without names" if all(map(str.isdecimal, tags_in(cell))) else None
-        for cell in table[tags].to_pylist()
-    ]
+def _fault_of_numbers(labels: Any) -> str | None:
+    numbers = all(map(str.isdecimal, tags_in(labels)))
+    return "its tags are numbers without names" if numbers else None
 
 
-def _all_numbers(cells: pa.ChunkedArray) -> bool:
-    return all(tag.isdecimal() for cell in cells.to_pylist() for tag in tags_in(cell))
+def _all_numbers(table: pa.Table, column: str) -> bool:
+    cells = table[column].slice(0, 100).to_pylist()
+    return all(tag.isdecimal() for cell in cells for tag in tags_in(cell))
 
 
 def _lacks_one(value: Any) -> bool:

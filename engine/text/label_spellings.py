@@ -23,11 +23,22 @@ _WHOLE = re.compile(r"[-+]?\d+(\.0*)?")
 
 def with_label_lists(raw: RawData, label: str) -> RawData:
     """Return the data with lists of labels that are written as text, ``["a", "b"]``, as lists."""
-    splits = {split: with_lists(table, (label,)) for split, table in raw.splits.items()}
+    splits = {split: _with_lists(table, label) for split, table in raw.splits.items()}
     if all(splits[split] is table for split, table in raw.splits.items()):
         return raw
     why = f"the texts in {plain(label, 40)} are lists: a row can have several labels"
     return raw.with_splits(splits, Note(why, plain(label, 40), "list", kind="converted"))
+
+
+def _with_lists(table: pa.Table, label: str) -> pa.Table:
+    read = with_lists(table, (label,))
+    if read is table:
+        return table
+    cells = zip(read[label].to_pylist(), labels_of(table, label), strict=True)
+    # Among lists, a text that is none is a single label.
+    whole = [names_in(alone) or None if names is None else names for names, alone in cells]
+    column = pa.array(whole, pa.list_(pa.string()))
+    return read.set_column(read.column_names.index(label), label, column)
 
 
 def with_known_labels(raw: RawData, label: str) -> RawData:

@@ -59,7 +59,7 @@ def word_rows(table: pa.Table, tokens: str, tags: str, sentence: str) -> WordRow
     if not is_text(table, word) or is_list(table, tag) or not _one_word_each(table, word, tag):
         return None
     number = sentence_column(table.column_names, sentence, word)
-    if number is None:
+    if not number:
         raise DataError(
             "Each row holds one word, and no column tells the sentences apart.",
             "Set task.sentence to the column with the number of the sentence; where empty lines "
@@ -68,10 +68,10 @@ def word_rows(table: pa.Table, tokens: str, tags: str, sentence: str) -> WordRow
     return WordRows(word, tag, chosen(table, number, "task.sentence"))
 
 
-def sentence_column(names: Sequence[str], sentence: str, word: str) -> str | None:
-    """Return the column with the number of the sentence: as chosen, else by its name."""
+def sentence_column(names: Sequence[str], sentence: str, word: str) -> str:
+    """Return the column with the number of the sentence: as chosen, else by its name, or empty."""
     lower = {name.lower(): name for name in reversed(names) if name != word}
-    return sentence or next((lower[name] for name in _SENTENCE_NAMES if name in lower), None)
+    return sentence or next((lower[name] for name in _SENTENCE_NAMES if name in lower), "")
 
 
 def untagged_sentences(table: pa.Table, word: str, sentence: str) -> pa.Table:

@@ -128,6 +128,12 @@ def test_lists_of_labels_written_as_text_are_lists(tmp_path: Path, written: Any)
     ]
 
 
+def test_a_single_label_among_lists_written_as_text_is_one(tmp_path: Path) -> None:
+    raw = _load(_file(tmp_path / "a.csv", ["['a', 'b']", "['b']", "a", ""] * 3))
+    assert _labels(raw) == [["a", "b"], ["b"], ["a"]] * 3
+    assert raw.skips == (Skip("label is empty", 3, "train row 4"),)
+
+
 def test_one_label_and_a_list_of_one_are_the_same_in_other_splits(tmp_path: Path) -> None:
     one = _file(tmp_path / "one.jsonl", ["a", "b"] * 4)
     lists = _file(tmp_path / "lists.jsonl", [["a", "b"], ["b"], [], ["A"]])
