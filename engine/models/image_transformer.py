@@ -36,19 +36,43 @@ class ImageTransformer(Transfer):
 
     def __init__(self, network: Any, size: int, config: ImageTransformerConfig) -> None:
         super().__init__(network, config.trainable, config.backbone_lr_scale)
-        accepts = "interpolate_pos_encoding" in inspect.signature(network.forward).parameters
+        accepts = inspect.signature(network.forward).parameters
         differs = getattr(network.config, "image_size", size) not in (size, [size, size])
-        self._options = {"interpolate_pos_encoding": True} if accepts and differs else {}
+        interpolates = "interpolate_pos_encoding" in accepts and differs
+        self._options = {"interpolate_pos_encoding": True} if interpolates else {}
+        self._in_patches = "spatial_shapes" in accepts
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the classes."""
-        logits: Tensor = self.network(pixel_values=images, **self._options).logits
+        inputs = {"pixel_values": images} | self._options
+        if self._in_patches:
+            network: Any = self.network
+            inputs = patches_of(images, network.config.vision_config.patch_size)
+        logits: Tensor = self.network(**inputs).logits
         return logits
 
     def save_pretrained(self, folder: Path) -> None:
         """Weights and configuration as transformers reads them. Raises ``OSError``."""
         network: Any = self.network
         network.save_pretrained(folder)
+
+
+def patches_of(images: Tensor, side: int) -> dict[str, Tensor]:
+    """Return the inputs of networks that take images in patches, as SigLIP 2 does.
+
+    Patches are ``[batch, number, side · side · channels]``; raises ``ValueError`` where they do
+    not divide the images.
+    """
+    batch, channels, height, width = images.shape
+    rows, columns = height // side, width // side
+    if (rows * side, columns * side) != (height, width):
+        raise ValueError(f"patches of {side} px do not divide images of {height} px")
+    cells = images.reshape(batch, channels, rows, side, columns, side).permute(0, 2, 4, 3, 5, 1)
+    return {
+        "pixel_values": cells.reshape(batch, rows * columns, side * side * channels),
+        "pixel_attention_mask": images.new_ones(batch, rows * columns, dtype=torch.int64),
+        "spatial_shapes": torch.tensor([[rows, columns]], device=images.device).expand(batch, 2),
+    }
 
 
 def build_image_transformer(config: ImageTransformerConfig, shape: ImageShape) -> nn.Module:
@@ -136,6 +160,7 @@ def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
 
 def _label(architecture: Any, shape: ImageShape) -> None:
     labels = shape.labels or tuple(map(str, range(shape.outputs)))
+    architecture.num_labels = len(labels)  # PVT has a number of its own
     architecture.id2label = dict(enumerate(labels))
     architecture.label2id = {label: index for index, label in enumerate(labels)}
 

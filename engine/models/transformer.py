@@ -97,6 +97,7 @@ def _label(architecture: Any, shape: TextShape) -> None:
     """Note the names of the classes."""
     if not shape.labels:
         return
+    architecture.num_labels = len(shape.labels)  # PVT has a number of its own
     architecture.id2label = dict(enumerate(shape.labels))
     architecture.label2id = {label: index for index, label in enumerate(shape.labels)}
     architecture.problem_type = (

@@ -7,13 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
+from typing_extensions import override
 
 from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.load import load_texts
 from engine.data.on_disk import in_windows
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.splits import cut_splits, some_used
-from engine.errors import DataError
+from engine.errors import DataError, TrainingError
 from engine.files.sanitize import plain
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
@@ -126,6 +127,23 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
             context=roles.context,
             separator=separator,
         )
+
+    @override
+    def tokenizer(self, trained: str) -> Any:
+        """The tokenizer, with a token that ends a text; raises :class:`TrainingError`.
+
+        Those of encoders have one that separates texts, which serves.
+        """
+        tokenizer = super().tokenizer(trained)
+        if tokenizer.eos_token is None:
+            if tokenizer.sep_token is None:
+                raise TrainingError(
+                    f"model.path: the tokenizer of {plain(self.model.path, 200)} has no token that "
+                    "ends a text.",
+                    "Choose another model, or note its eos_token in tokenizer_config.json.",
+                )
+            tokenizer.eos_token = tokenizer.sep_token
+        return tokenizer
 
     def prompts(self, fitted: CausalLmFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""
