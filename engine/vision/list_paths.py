@@ -44,7 +44,8 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
             first += file.rows
             if _are_of_windows(paths):
                 paths = [path and path.replace("\\", "/") for path in paths]
-                notes.append(f"backslashes in the paths in {plain(file.path)} separate folders")
+                why = f"backslashes in the paths in {plain(file.path)} separate folders"
+                notes.append(Note(why, plain(column, 40), kind="converted"))
             folder = _folder(paths, file.path.parent, root, split)
             if folder != file.path.parent:
                 notes.append(Note(f"the paths in {plain(file.path)} begin at {plain(folder)}"))

@@ -125,7 +125,7 @@ def test_lists_above_the_folders_of_their_splits_read_these(
     raw = loaded(path=str(tmp_path))
     assert (shades(raw, TRAIN), shades(raw, TEST)) == ([10, 10], [200, 200])
     for place in places:
-        assert any(note.endswith(f"begin at {tmp_path / place}") for note in raw.notes)
+        assert any(note.why.endswith(f"begin at {tmp_path / place}") for note in raw.notes)
 
 
 def test_a_list_never_reads_the_folder_of_another_split(tmp_path: Path) -> None:
@@ -142,7 +142,8 @@ def test_backslashes_separate_folders_in_a_list_from_windows(tmp_path: Path) -> 
     path.write_text(path.read_text().replace("/", "\\"))
     raw = loaded(path=str(path))
     assert shades(raw, TRAIN) == [10, 10]
-    assert f"backslashes in the paths in {path} separate folders" in raw.notes
+    told = f"backslashes in the paths in {path} separate folders"
+    assert told in [note.why for note in raw.notes]
 
 
 def test_images_in_formats_that_are_not_read_are_named_and_counted(tmp_path: Path) -> None:
