@@ -72,7 +72,11 @@ def layout_of(root: Path, images: Iterable[PurePath]) -> Layout:
     if not wrapping:
         return layout
     note = f"only the folder {plain('/'.join(wrapping))} has images: it is read"
-    notes = layout.notes if named_split(wrapping[-1]) else (Note(note), *layout.notes)
+    notes = (
+        layout.notes
+        if named_split(wrapping[-1])
+        else (Note(note, change="data.path"), *layout.notes)
+    )
     return Layout(lambda parts: layout.place(parts[skipped:]), notes)
 
 
@@ -202,7 +206,9 @@ def _joined(splits: Mapping[str, str]) -> Iterable[Note]:
     for split in SPLIT_WORDS:
         names = [plain(name, 60) for name, own in splits.items() if own == split]
         if len(names) > 1:
-            yield Note(f"the folders {', '.join(names)} are together read as {split}")
+            yield Note(
+                f"the folders {', '.join(names)} are together read as {split}", read_as=split
+            )
 
 
 def _splits_below(root: Path, folders: _Folders) -> Layout | None:
@@ -246,7 +252,8 @@ def _classes_like_splits(folders: _Folders) -> tuple[Note, ...]:
         if named_split(inner)
     ]
     some = ", ".join(plain(name, 60) for name in names[:3])
-    return (Note(f"not read as splits, but as classes: {some}"),) if names else ()
+    note = Note(f"not read as splits, but as classes: {some}", read_as="classes")
+    return (note,) if names else ()
 
 
 def _class_first(parts: Parts) -> Place:

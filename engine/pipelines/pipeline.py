@@ -10,7 +10,7 @@ Pipelines of tables, series and images import no torch: a preview must not wait 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
@@ -21,6 +21,7 @@ from engine.config.tasks.base import TaskConfig
 from engine.data.fitted import Fitted
 from engine.data.raw import RawData
 from engine.reports.data_summary import DataSummary
+from engine.reports.note import Note
 
 F = TypeVar("F", bound=Fitted)
 
@@ -67,3 +68,8 @@ class DataPipeline(ABC, Generic[F]):
         """Rows to predict from as they stood in a file in ``folder``, where paths in them begin."""
         del fitted, folder
         return table
+
+    def unfit(self, table: pa.Table, fitted: F) -> Iterable[Note]:
+        """Return notes on values to predict from that what was trained gives no meaning."""
+        del table, fitted
+        return ()

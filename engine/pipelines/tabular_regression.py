@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import override
 
 from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.data.on_disk import evenly
@@ -16,6 +19,7 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.tabular import LEARNED_ROWS, TabularFitted, TabularPipeline
 from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.reports.note import Note
 
 
 class NumbersFitted(TabularFitted):
@@ -52,6 +56,15 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
                 "Choose another task.target, or the task tabular_classification.",
             )
         return pa.chunked_array([pa.array(values, from_pandas=True)])
+
+    @override
+    def target_notes(self, table: pa.Table, target: str) -> Iterator[Note]:
+        """Yield a note where numbers of the target are written in another format than usual."""
+        written = number_format_of(table[target], decimal_mark_of(table))
+        if written != NumberFormat():
+            why = f"numbers are written like {written.example}"
+            rows = table.num_rows - table[target].null_count
+            yield Note(why, plain(target, 60), "numbers", rows, kind="converted")
 
     def fit(self, raw: RawData) -> NumbersFitted:
         """Features of the training rows and the scale of the target."""

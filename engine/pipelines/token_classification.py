@@ -17,6 +17,7 @@ from engine.data.splits import cut_splits
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
+from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.columns import chosen
@@ -143,10 +144,13 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
             counts = Counter(tag for tags in labels for tag in tags if tag not in known)
             if counts:
                 shown = ", ".join(plain(tag, 40) for tag, _ in counts.most_common(5))
+                total = counts.total()
                 notes.append(
                     Note(
-                        f"{counts.total():,} words of {split} have tags that no training row has, "
-                        f"and count as mistakes in the accuracy: {shown}"
+                        f"{counted(total, 'word')} of {split} with tags that no training row has, "
+                        f"which count as mistakes in the accuracy: {shown}",
+                        column=plain(fitted.tags, 40),
+                        rows=total,
                     )
                 )
         return notes

@@ -116,14 +116,16 @@ def _told(names: Iterable[str], classes: Sequence[str]) -> dict[str, str]:
     alike = defaultdict(list)
     for name in classes:
         alike[_folded(name)].append(name)
-    told = _respelled(strange, classes)
+    told = _respelled(strange, classes, labels=True)
     by_letters = {name: found[0] for name in strange if len(found := alike[_folded(name)]) == 1}
     return told | {name: meant for name, meant in by_letters.items() if told[name] == name}
 
 
-def _respelled(names: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
+def _respelled(
+    names: Sequence[str], classes: Sequence[str], labels: bool = False
+) -> dict[str, str]:
     column = pa.chunked_array([pa.array(names, pa.string())])
-    return dict(zip(names, respelled(column, classes).to_pylist(), strict=True))
+    return dict(zip(names, respelled(column, classes, labels).to_pylist(), strict=True))
 
 
 def _folded(name: str) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from engine.data.lost_splits import lost
 from engine.data.on_disk import Rows, in_windows
 from engine.data.raw import TRAIN, RawData, Skip
 from engine.errors import DataError
+from engine.reports.counted import counted
+from engine.reports.note import Note
 
 SOME = 2000
 """Rows whose lengths stand for those of all."""
@@ -48,8 +51,23 @@ def without_faults(raw: RawData, fault: Fault, named: Named | None = None) -> Ra
             (named and named(raw.splits[split], rows[0])) or f"{split} row {rows[0] + 1}",
         )
         for (split, reason), rows in skips.items()
+        if split in splits
     ]
-    return raw.with_splits(splits).with_skips(*found)
+    gone = [
+        _lost(split, table.num_rows, skips)
+        for split, table in raw.splits.items()
+        if split not in splits and table.num_rows
+    ]
+    return raw.with_splits(splits, *gone).with_skips(*found)
+
+
+def _lost(split: str, rows: int, skips: Mapping[tuple[str, str], Sequence[int]]) -> Note:
+    reasons = [
+        f"{reason} ({counted(len(found), 'row')})"
+        for (of_split, reason), found in skips.items()
+        if of_split == split
+    ]
+    return lost(split, f"no row of {split} can be used: {', '.join(reasons)}", rows)
 
 
 def blank(table: pa.Table, columns: Sequence[str]) -> list[str | None]:

@@ -97,14 +97,18 @@ class TagScheme:
         strays = [tag for tag in tags if self.marks and not self.marks.parts(tag)]
         if self.outside != OUTSIDE:
             notes.append(
-                Note(f"the tag {plain(self.outside, 40)!r} is taken for words outside of entities")
+                Note(
+                    f"the tag {plain(self.outside, 40)!r} is taken for words outside of entities",
+                    read_as="no entity",
+                )
             )
         if strays:
             shown = ", ".join(plain(tag, 40) for tag in strays[:5])
             notes.append(
                 Note(
                     f"the tags {shown} mark no position, unlike the others; each is counted as a "
-                    "type of entity"
+                    "type of entity",
+                    read_as="types of entities",
                 )
             )
         if self.outside in names and not letters & set(_BEGINS):

@@ -48,7 +48,12 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
                 notes.append(Note(why, plain(column, 40), kind="converted"))
             folder = _folder(paths, file.path.parent, root, split)
             if folder != file.path.parent:
-                notes.append(Note(f"the paths in {plain(file.path)} begin at {plain(folder)}"))
+                notes.append(
+                    Note(
+                        f"the paths in {plain(file.path)} begin at {plain(folder)}",
+                        kind="converted",
+                    )
+                )
             chunks.append(pa.array(_joined(folder, paths), pa.string()))
         index = table.column_names.index(column)
         splits[split] = table.set_column(index, column, pa.chunked_array(chunks, pa.string()))

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from engine.data.tables.columns import detect_columns
-from engine.data.tables.doubts import doubts
-from engine.data.tables.schema import Column
+from engine.data.tables.schema import Column, Features
+from engine.data.tables.unfit import unfit_values
 from engine.data.tables.values import dates, texts
 
 DAYS = [date(2019, 12, 20) + timedelta(days=37 * i) for i in range(40)]
@@ -44,7 +44,7 @@ def read(values: list[Any]) -> list[Any]:
 
 
 def told(columns: list[Column]) -> list[str]:
-    return [f"{note.column}: {note.why}" for note in doubts(columns)]
+    return [f"{column.name}: {column.doubt}" for column in columns if column.doubt]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_the_order_of_day_and_month_is_told_where_it_is_open() -> None:
         "(write 2024-01-31 to be sure)"
     ]
     decided = found([day.strftime("%m/%d/%Y") for day in DAYS])
-    assert not list(doubts([decided]))
+    assert not told([decided])
 
 
 def test_first_days_of_quarters_are_not_four_days_of_each_january() -> None:
@@ -118,11 +118,10 @@ def test_a_value_that_decides_the_order_may_stand_far_below() -> None:
 
 def test_values_that_are_not_dates_are_counted() -> None:
     values = [day.isoformat() for day in DAYS] + ["never", "never"]
-    column = found(values[::-1])
-    assert (column.unread, column.unread_example) == (2, "never")
-    assert told([column]) == [
-        "when: not dates as the others are (ISO8601); counted as missing, the first 'never'"
-    ]
+    features = Features(columns=[found(values[::-1])], numeric=[], categorical=[])
+    [note] = unfit_values(features, pa.table({"when": values}), "train")
+    assert (note.column, note.rows) == ("when", 2)
+    assert note.why == "2 values of train are not a date as in the training rows, the first 'never'"
 
 
 def test_clocks_of_dates_with_an_offset_stay_as_they_are_though_one_value_is_wrong() -> None:
@@ -157,4 +156,4 @@ def test_thousands_that_may_be_fractions_are_told() -> None:
     column = found([f"{i % 9 + 1},{100 + i}" for i in range(40)])
     assert column.number_format.grouping == ","
     assert told([column]) == ["when: 1,100 is read with thousands; it may be a fraction as well"]
-    assert not list(doubts([found([f"{i % 9 + 1},{100 + i}.5" for i in range(40)])]))
+    assert not told([found([f"{i % 9 + 1},{100 + i}.5" for i in range(40)])])

@@ -142,8 +142,9 @@ def test_backslashes_separate_folders_in_a_list_from_windows(tmp_path: Path) -> 
     path.write_text(path.read_text().replace("/", "\\"))
     raw = loaded(path=str(path))
     assert shades(raw, TRAIN) == [10, 10]
-    told = f"backslashes in the paths in {path} separate folders"
-    assert told in [note.why for note in raw.notes]
+    assert f"backslashes in the paths in {path} separate folders" in [
+        note.why for note in raw.notes
+    ]
 
 
 def test_images_in_formats_that_are_not_read_are_named_and_counted(tmp_path: Path) -> None:

@@ -90,7 +90,11 @@ def _with_good_names(path: Path, reading: Reading) -> Reading:
         check_levels(path, field.name, field.type)
     names = unique_names(table.column_names)
     renamed = [
-        Note(f"column {i} of {plain(path.name)}, {plain(old, 40)!r}, is called {plain(new, 40)}")
+        Note(
+            f"column {i} of {plain(path.name)}, {plain(old, 40)!r}, is called {plain(new, 40)}",
+            column=plain(new, 40),
+            kind="converted",
+        )
         for i, (old, new) in enumerate(zip(table.column_names, names, strict=True), 1)
         if old.strip() != new
     ]

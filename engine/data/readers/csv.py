@@ -75,12 +75,23 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
         strays = joined and stray_quotes(text, dialect.delimiter)
     if strays:
         table = _unquoted(_parse(path, text, replace(dialect, quoted=False)))
-        notes.append(Note(f"{plain(path.name)}: {strays}; quotes are read as characters"))
+        notes.append(
+            Note(
+                f"{plain(path.name)}: {strays}; quotes are read as characters", read_as="characters"
+            )
+        )
     elif dialect.quoted:
         notes += _long_cells(path, table)
     if not dialect.header:
         table = table.rename_columns([f"column_{i + 1}" for i in range(table.num_columns)])
-        notes.append(Note(f"{plain(path.name)} has no header; columns are numbered"))
+        notes.append(
+            Note(
+                f"{plain(path.name)} has no header; columns are numbered",
+                read_as="a row of values",
+                rows=1,
+                change="data.header=yes",
+            )
+        )
     if dialect.decimal_point != ".":
         table = with_decimal_mark(table, dialect.decimal_point)
     format = FileFormat(delimiter=dialect.delimiter, header="yes" if dialect.header else "no")
@@ -126,7 +137,9 @@ def _long_cells(path: Path, table: pa.Table) -> Iterator[Note]:
                 row = pc.index(lines, most).as_py() + 1
                 yield Note(
                     f"{plain(path.name)}: {plain(field.name, 40)} of row {row:,} has {most + 1:,} "
-                    "lines; is a quote missing?"
+                    "lines; is a quote missing?",
+                    column=plain(field.name, 40),
+                    rows=1,
                 )
 
 

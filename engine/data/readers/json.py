@@ -21,7 +21,7 @@ from engine.data.readers.turns import type_holds_objects
 from engine.errors import DataError
 from engine.files import safe_json
 from engine.files.sanitize import plain
-from engine.reports.note import Note
+from engine.reports.note import Kind, Note
 
 _SPLITS = {
     TRAIN: ("train", "training"),
@@ -148,7 +148,8 @@ def _reading_of_parts(tables: _Tables, content: Mapping[str, Any]) -> Reading:
     if left or len(splits) > 1:
         taken = ", ".join(f"{plain(name, 40)} for {split}" for split, name in splits.items())
         unused = f"; not used: {', '.join(plain(name, 40) for name in left)}" if left else ""
-        notes = (Note(f"{plain(tables.path.name)}: read {taken}{unused}"),)
+        kind: Kind = "dropped" if left else "converted"
+        notes = (Note(f"{plain(tables.path.name)}: read {taken}{unused}", kind=kind),)
     return Reading(read.pop(TRAIN), notes, splits=read)
 
 
