@@ -31,7 +31,7 @@ def adaptable(network: nn.Module) -> dict[str, nn.Module]:
     the output does not depend, those that compute more, and grouped convolutions.
     """
     outside = [*heads(network), *_output_embeddings(network)]
-    layers = {
+    layers: dict[str, nn.Module] = {
         name: module
         for name, module in network.named_modules()
         if isinstance(module, _KINDS)
@@ -48,7 +48,9 @@ def linear_layers(layers: dict[str, nn.Module]) -> dict[str, nn.Module]:
 
     A convolutional network has few linear layers; a transformer has a convolution for its patches.
     """
-    linear = {name: layer for name, layer in layers.items() if isinstance(layer, _LINEAR)}
+    linear: dict[str, nn.Module] = {
+        name: layer for name, layer in layers.items() if isinstance(layer, _LINEAR)
+    }
     return layers if len(layers) > 2 * len(linear) else linear
 
 
