@@ -6,6 +6,7 @@ Its files are read without importing it: that would take as long as importing to
 from __future__ import annotations
 
 import io
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,12 @@ _PATIENTS = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
 
 def digits() -> RawData:
     """Handwritten digits as PNG images with their labels."""
+    return RawData({TRAIN: _digits()})
+
+
+@cache
+def _digits() -> pa.Table:
+    """Encode them; kept, as every request of a process would do it again."""
     rows = np.loadtxt(_file("digits.csv.gz"), delimiter=",")
     pixels = (rows[:, :-1].reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
     images = [{"bytes": _png(image), "path": None} for image in pixels]
@@ -46,7 +53,7 @@ def digits() -> RawData:
         "image": pa.array(images, image_type),
         "label": pa.array(rows[:, -1].astype(np.int64)),
     })  # fmt: skip
-    return RawData({TRAIN: with_class_names(table, "label", [str(n) for n in range(10)])})
+    return with_class_names(table, "label", [str(n) for n in range(10)])
 
 
 def iris() -> RawData:
