@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import metrics as sk
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.batches.source import Batch
-from engine.metrics.class_scores import ClassScores, area_under_curve
-from engine.metrics.classification import class_table
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
+from engine.reports.views import Cell, Table
 
 _THRESHOLD = 0.5
 
@@ -45,7 +45,7 @@ class MultiLabelEvaluator(Evaluator):
         return self._logits.joined().sigmoid().numpy(), targets.numpy()
 
     def compute(self, views: bool = False) -> Evaluation:
-        """Return all metrics."""
+        """All metrics by scikit-learn."""
         logits, targets = self._logits.joined(), self._targets.joined()
         loss = float(F.binary_cross_entropy_with_logits(logits, targets.to(logits)))
         return evaluate_labels(*self.outcome(), self._names, loss, views)
@@ -64,20 +64,25 @@ def evaluate_labels(
     those that no sample has.
     """
     predicted = (probabilities > _THRESHOLD).astype(np.int64)
-    scores = ClassScores.of_labels(targets, predicted)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(
+        targets, predicted, average=None, zero_division=0
+    )
+    present = support > 0
+    both = present & (support < len(targets))
     metrics = {
         "accuracy": float((predicted == targets).all(1).mean()),
         "loss": loss,
-        **scores.means(),
-        "f1_micro": float(scores.pooled().f1[0]),
-        "roc_auc": _roc_auc(probabilities, targets),
+        "f1": float(f1[present].mean()) if present.any() else float("nan"),
+        "precision": float(precision[present].mean()) if present.any() else float("nan"),
+        "recall": float(recall[present].mean()) if present.any() else float("nan"),
+        "f1_micro": float(sk.f1_score(targets, predicted, average="micro", zero_division=0)),
+        "roc_auc": float(sk.roc_auc_score(targets[:, both], probabilities[:, both]))
+        if both.any()
+        else float("nan"),
     }
-    return Evaluation(metrics, [class_table(names, scores)] if views else [])
-
-
-def _roc_auc(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
-    """Area under the curve, averaged over the classes that some samples have and some have not."""
-    support = targets.sum(0)
-    both = np.flatnonzero((support > 0) & (support < len(targets)))
-    areas = [area_under_curve(probabilities[:, i], targets[:, i] == 1) for i in both]
-    return float(np.mean(areas)) if areas else float("nan")
+    rows: list[list[Cell]] = [
+        [name, *(round(float(part[i]), 4) for part in (precision, recall, f1)), int(support[i])]
+        for i, name in enumerate(names)
+    ]
+    table = Table("Classes", ["class", "precision", "recall", "f1", "samples"], rows)
+    return Evaluation(metrics, [table] if views else [])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import metrics as sk
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -55,7 +56,7 @@ class RegressionEvaluator(Evaluator):
         self._mistakes.add(predicted, batch)
 
     def compute(self, views: bool = False) -> Evaluation:
-        """Return all metrics."""
+        """All metrics by scikit-learn."""
         predicted, targets = self._predicted.joined(), self._targets.joined()
         loss = float(self._loss(predicted, targets))
         truth, guess = self._in_units(targets), self._in_units(predicted)
@@ -79,25 +80,14 @@ class RegressionEvaluator(Evaluator):
 
 def evaluate_numbers(predicted: Floats, truth: Floats, loss: float) -> Evaluation:
     """Metrics of ``[rows]`` predictions against the truth, both in the units of the data."""
-    mse = float(((truth - predicted) ** 2).mean())
+    mse = float(sk.mean_squared_error(truth, predicted))
     return Evaluation({
-        "r2": _r2(predicted, truth),
+        "r2": float(sk.r2_score(truth, predicted)) if len(truth) > 1 else float("nan"),
         "rmse": mse**0.5,
-        "mae": float(np.abs(truth - predicted).mean()),
+        "mae": float(sk.mean_absolute_error(truth, predicted)),
         "mse": mse,
         "loss": loss,
     })  # fmt: skip
-
-
-def _r2(predicted: Floats, truth: Floats) -> float:
-    """Share of the variance that is explained; of a constant 1 if it is hit exactly, else 0."""
-    if len(truth) < 2:
-        return float("nan")
-    unexplained = float(((truth - predicted) ** 2).sum())
-    variation = float(((truth - truth.mean()) ** 2).sum())
-    if variation == 0:
-        return float(unexplained == 0)
-    return 1 - unexplained / variation
 
 
 def predicted_and_true(predicted: Floats, truth: Floats) -> View:

@@ -17,11 +17,9 @@ from engine.metrics.classification import evaluate_classes
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
 from engine.metrics.importance import WithImportance, number_scores
-from engine.metrics.multilabel import evaluate_labels
-from engine.metrics.regression import evaluate_numbers
 from engine.metrics.texts import LabelledTexts
 from engine.metrics.worst_rows import WorstRows
-from engine.reports.views import Matrix, Table, Texts
+from engine.reports.views import Texts
 
 
 def batches(count: int) -> Iterator[Batch]:
@@ -126,7 +124,7 @@ def test_the_worst_texts_are_the_same_however_few_are_kept(
 def test_the_area_under_the_curve_is_that_of_scikit_learn(
     classes: int, digits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.metrics.class_scores._AT_ONCE", 50)
+    monkeypatch.setattr("engine.metrics.classification._AT_ONCE", 50)
     random = np.random.default_rng(0)
     said = random.dirichlet(np.ones(classes), 400).round(digits)
     said = (said / said.sum(1, keepdims=True)).astype(np.float32)
@@ -137,60 +135,3 @@ def test_the_area_under_the_curve_is_that_of_scikit_learn(
     assert told == pytest.approx(wanted, abs=1e-9)
     said[0] = np.nan
     assert np.isnan(evaluate_classes(said, true, names, 0.0).metrics["roc_auc"])
-
-
-def test_metrics_of_classes_are_those_of_scikit_learn() -> None:
-    """The fourth class has no samples, the third is never predicted."""
-    random = np.random.default_rng(1)
-    said = random.dirichlet(np.ones(4), 300).astype(np.float32)
-    said[:, 2] = 0
-    true = random.integers(0, 3, 300)
-    wanted = sk.precision_recall_fscore_support(
-        true, said.argmax(1), labels=range(4), zero_division=0
-    )
-    told = evaluate_classes(said, true, list("abcd"), 0.5, top=2, views=True)
-    for name, scores in zip(("precision", "recall", "f1"), wanted, strict=False):
-        assert told.metrics[name] == pytest.approx(scores[:3].mean())
-    assert told.metrics["accuracy"] == sk.accuracy_score(true, said.argmax(1))
-    assert told.metrics["top2"] == sk.top_k_accuracy_score(true, said, k=2, labels=range(4))
-    matrix, table = told.views
-    assert isinstance(matrix, Matrix)
-    assert isinstance(table, Table)
-    assert matrix.values == sk.confusion_matrix(true, said.argmax(1), labels=range(4)).tolist()
-    for row, name, *scores in zip(table.rows, "abcd", *wanted, strict=True):
-        assert row == [name, *(pytest.approx(score, abs=1e-4) for score in scores)]
-
-
-def test_metrics_of_several_labels_are_those_of_scikit_learn() -> None:
-    """The third label has no samples, the fourth all."""
-    random = np.random.default_rng(2)
-    said = random.random((200, 5)).astype(np.float32)
-    true = random.integers(0, 2, (200, 5))
-    true[:, 2], true[:, 3] = 0, 1
-    guess = (said > 0.5).astype(int)
-    wanted = sk.precision_recall_fscore_support(true, guess, average=None, zero_division=0)
-    told = evaluate_labels(said, true, list("abcde"), 0.5, views=True)
-    for name, scores in zip(("precision", "recall", "f1"), wanted, strict=False):
-        assert told.metrics[name] == pytest.approx(scores[[0, 1, 3, 4]].mean())
-    assert told.metrics["f1_micro"] == pytest.approx(sk.f1_score(true, guess, average="micro"))
-    varied = [0, 1, 4]
-    assert told.metrics["roc_auc"] == pytest.approx(
-        sk.roc_auc_score(true[:, varied], said[:, varied])
-    )
-    (table,) = told.views
-    assert isinstance(table, Table)
-    for row, name, *scores in zip(table.rows, "abcde", *wanted, strict=True):
-        assert row == [name, *(pytest.approx(score, abs=1e-4) for score in scores)]
-
-
-@pytest.mark.parametrize("spread", [1.0, 0.0], ids=["varied", "constant"])
-@pytest.mark.parametrize("error", [0.3, 0.0], ids=["missed", "hit"])
-def test_metrics_of_numbers_are_those_of_scikit_learn(spread: float, error: float) -> None:
-    random = np.random.default_rng(3)
-    true = 4 + spread * random.standard_normal(50)
-    said = true + error * random.standard_normal(50)
-    told = evaluate_numbers(said, true, 0.5).metrics
-    assert told["r2"] == pytest.approx(sk.r2_score(true, said))
-    assert told["mse"] == pytest.approx(sk.mean_squared_error(true, said))
-    assert told["rmse"] == pytest.approx(sk.root_mean_squared_error(true, said))
-    assert told["mae"] == pytest.approx(sk.mean_absolute_error(true, said))
