@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from engine.data.tables.categories import TRUTH
-from engine.data.tables.columns import dates
+from engine.data.tables.columns import dates, numbers
 from engine.data.tables.schema import Column, NumberFormat
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
@@ -21,6 +21,8 @@ _FEW = 5
 """Columns that are left out for one reason, from which on they share a note."""
 _WORDS = {"%Y": "year", "%y": "year", "%m": "month", "%b": "month", "%B": "month", "%d": "day"}
 _NO_NEWS = "by choice"
+_LOOKED_AT = 1000
+"""Rows among which an example is looked for."""
 
 
 def column_notes(
@@ -41,7 +43,7 @@ def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Itera
     name = plain(column.name, 60)
     as_text, rows = change(column.name, "categorical"), len(values) - column.missing
     if column.type == "numeric" and column.number_format != NumberFormat():
-        why = f"numbers are written like {column.number_format.example}, such as {column.example}"
+        why = f"numbers are written like {column.number_format.example}{_example(column, values)}"
         yield Note(why, name, "numbers", rows, as_text, "converted")
     if column.type == "numeric" and column.example.lower() in TRUTH:
         yield Note("true is read as 1, false as 0", name, "numbers", rows, as_text, "converted")
@@ -51,11 +53,18 @@ def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Itera
         yield Note(why, name, "dates", rows, as_text, kind)
 
 
+def _example(column: Column, values: pa.ChunkedArray) -> str:
+    """Return words on the first value that is a number in the format of its column."""
+    few = values.slice(0, _LOOKED_AT)
+    read = np.isfinite(numbers(few, column.number_format))
+    return f", such as {plain(few[int(read.argmax())].as_py(), 40)}" if read.any() else ""
+
+
 def _dates_written(column: Column, values: pa.ChunkedArray) -> tuple[str, bool]:
     """Return a sentence on how dates are written, and whether the other order fits as well."""
     written = column.date_format
     day, month = written.find("%d"), written.find("%m")
-    order = ", ".join(_order(written))
+    order = " ".join(_order(written))
     why = f"dates are written {order}, such as {column.example}"
     if day < 0 or month < 0:
         return why, False
