@@ -44,9 +44,8 @@ def test_every_command_shows_the_table_of_a_run(dltui: Call, tables: Path, tmp_p
     place = next(i for i, line in enumerate(lines) if line.startswith("data: "))
     # The doubt comes first, the conversion after the column that is left out.
     assert lines[place + 1].split()[:2] == ["column", "read"]
-    assert LABELS[:50] in lines[place + 2]
     told = "\n".join(lines[place:])
-    assert told.index("always the same") < told.index(NUMBERS)
+    assert told.index(LABELS[:44]) < told.index("always the same") < told.index(NUMBERS)
     name = lines[0].removeprefix("run ")
 
     shown = dltui("show", name).stdout
@@ -54,7 +53,6 @@ def test_every_command_shows_the_table_of_a_run(dltui: Call, tables: Path, tmp_p
     assert NUMBERS in shown
     data = json.loads(dltui("show", name, "--json").stdout)["data"]
     assert data["rows"]["test"] == 4
-    assert data["notes"][-1] | {"why": ""} != data["notes"][0] | {"why": ""}
     assert [note["rows"] for note in data["notes"] if note["why"] == LABELS] == [4]
 
     for ending, title in ((".md", "## Data"), (".html", "<h2>Data</h2>")):
