@@ -18,6 +18,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.hub_reach import offline_where_unreachable
+from engine.reports.note import Note
 
 datasets.disable_progress_bars()
 
@@ -38,7 +39,7 @@ def load_from_hub(config: HubConfig) -> RawData:
     }
     splits = {split: _table(found[name]) for split, name in names.items() if name}
     unused = [plain(name, 40) for name in found if name not in names.values()]
-    notes = [f"the splits {', '.join(unused)} are not used"] if unused else []
+    notes = [Note(f"the splits {', '.join(unused)} are not used")] if unused else []
     return RawData(splits, tuple(notes))
 
 

@@ -16,6 +16,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.readers.files import SPLIT_WORDS, split_of
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 _FILLERS = frozenset({"set", "data", "dataset", "images", "image", "imgs", "img", "split"})
 """Words beside that of a split in names such as ``training_set``."""
@@ -40,7 +41,7 @@ class Layout:
     """A rule that places images, and notes for the user on it."""
 
     place: Callable[[Parts], Place]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def layout_of(root: Path, images: Iterable[PurePath]) -> Layout:
     if not wrapping:
         return layout
     note = f"only the folder {plain('/'.join(wrapping))} has images: it is read"
-    notes = layout.notes if named_split(wrapping[-1]) else (note, *layout.notes)
+    notes = layout.notes if named_split(wrapping[-1]) else (Note(note), *layout.notes)
     return Layout(lambda parts: layout.place(parts[skipped:]), notes)
 
 
@@ -196,12 +197,12 @@ def _is_filler(split: str, name: str) -> bool:
     return name.lower() == split.lower() or name.lower() in _FILLERS
 
 
-def _joined(splits: Mapping[str, str]) -> Iterable[str]:
+def _joined(splits: Mapping[str, str]) -> Iterable[Note]:
     """Yield a note for each split that is read from several folders."""
     for split in SPLIT_WORDS:
         names = [plain(name, 60) for name, own in splits.items() if own == split]
         if len(names) > 1:
-            yield f"the folders {', '.join(names)} are together read as {split}"
+            yield Note(f"the folders {', '.join(names)} are together read as {split}")
 
 
 def _splits_below(root: Path, folders: _Folders) -> Layout | None:
@@ -235,7 +236,7 @@ def _class_then_split(parts: Parts, unnamed: str) -> Place:
     return Place(reason=f"the folder {plain('/'.join(parts[:2]), 60)} names no split")
 
 
-def _classes_like_splits(folders: _Folders) -> tuple[str, ...]:
+def _classes_like_splits(folders: _Folders) -> tuple[Note, ...]:
     """Return a note on classes that are called like splits, or that have such folders."""
     names = [name for name in folders if named_split(name)]
     names += [
@@ -245,7 +246,7 @@ def _classes_like_splits(folders: _Folders) -> tuple[str, ...]:
         if named_split(inner)
     ]
     some = ", ".join(plain(name, 60) for name in names[:3])
-    return (f"not read as splits, but as classes: {some}",) if names else ()
+    return (Note(f"not read as splits, but as classes: {some}"),) if names else ()
 
 
 def _class_first(parts: Parts) -> Place:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from engine.data.fitted import FileFormat
 from engine.files import safe_json
+from engine.reports.note import Note
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 _DECIMAL_MARK = b"decimal mark"
@@ -42,7 +43,7 @@ class RawData:
     """
 
     splits: Mapping[str, pa.Table]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     """Notes for the user: splits that were made, columns that were renamed."""
     skips: tuple[Skip, ...] = field(default=())
     files: Mapping[str, tuple[RowsOfFile, ...]] = field(default_factory=dict)
@@ -55,7 +56,7 @@ class RawData:
         """The training rows."""
         return self.splits[TRAIN]
 
-    def with_splits(self, splits: Mapping[str, pa.Table], *notes: str) -> RawData:
+    def with_splits(self, splits: Mapping[str, pa.Table], *notes: Note) -> RawData:
         """The same with other splits and more notes."""
         return replace(self, splits=splits, notes=(*self.notes, *notes), files={})
 

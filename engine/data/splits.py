@@ -12,6 +12,7 @@ from engine.config.data.base import DataConfig
 from engine.data.on_disk import Rows, selected
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import DataError
+from engine.reports.note import Note
 
 _MANY = 2_000_000
 """More rows than this are cut without a list of them."""
@@ -29,7 +30,7 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
     :class:`DataError` when no training rows are left.
     """
     splits = dict(raw.splits)
-    notes = []
+    notes: list[Note] = []
     # A validation split of the source alone is no reason to give rows away for a test.
     wanted = {
         TEST: config.test_fraction if TEST not in splits else 0.0,
@@ -46,9 +47,9 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
         taken = _systematic(rows, _codes(raw.train, stratify), share)
         splits[name] = whole.take(rows[taken])
         rows = rows[~taken]
-        notes.append(f"{taken.sum():,} rows ({fraction:.0%}) were set aside for {name}")
+        notes.append(Note(f"{taken.sum():,} rows ({fraction:.0%}) were set aside for {name}"))
     if config.max_samples is not None and len(rows) > config.max_samples:
-        notes.append(f"{config.max_samples:,} of {len(rows):,} training rows are used")
+        notes.append(Note(f"{config.max_samples:,} of {len(rows):,} training rows are used"))
         codes = _codes(raw.train, stratify)
         together = np.where(codes < 0, codes.max() + 1, codes)  # rare classes as if they were one
         rows = rows[_systematic(rows, together, config.max_samples / len(rows))]
@@ -58,7 +59,7 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
         # In their old order: neighbouring rows stay together on disk.
         splits[TRAIN] = whole.take(np.sort(rows))
     notes += [
-        f"figures on {name} are rough: it has only {splits[name].num_rows:,} rows"
+        Note(f"figures on {name} are rough: it has only {splits[name].num_rows:,} rows")
         for name in (VALIDATION, TEST)
         if name in splits and splits[name].num_rows < _ROUGH
     ]
@@ -84,17 +85,20 @@ def _cut_many(raw: RawData, config: DataConfig, wanted: Mapping[str, float]) -> 
         .astype(np.uint8)
         for begin in range(0, count, _AT_ONCE)
     ])  # fmt: skip
-    splits, notes = dict(raw.splits), []
+    splits = dict(raw.splits)
+    notes: list[Note] = []
     for part, name in enumerate(names):
         mine = parts == part
         if name == TRAIN:
             if used < 1:
                 mine &= np.cumsum(mine) <= (config.max_samples or count)
-                notes.append(f"{mine.sum():,} of {training:,} training rows are used")
+                notes.append(Note(f"{mine.sum():,} of {training:,} training rows are used"))
         elif not wanted[name]:
             continue
         else:
-            notes.append(f"{mine.sum():,} rows ({wanted[name]:.0%}) were set aside for {name}")
+            notes.append(
+                Note(f"{mine.sum():,} rows ({wanted[name]:.0%}) were set aside for {name}")
+            )
         if not mine.all():
             splits[name] = selected(raw.train, mine)
     return raw.with_splits(splits, *notes)
@@ -108,15 +112,17 @@ def cut_groups(raw: RawData, config: DataConfig, column: str) -> RawData:
     cut = cut_splits(raw.with_splits(dict(raw.splits) | {TRAIN: numbers}), all_groups)
     splits = dict(raw.splits)
     whole = Rows(raw.train)
-    notes = []
+    notes: list[Note] = []
     for split, chosen in cut.splits.items():
         if split == TRAIN or split not in raw.splits:
             rows = np.flatnonzero(np.isin(groups.indices.to_numpy(), chosen["group"].to_numpy()))
             splits[split] = whole.take(rows)
             if split != TRAIN:
                 notes.append(
-                    f"{len(rows):,} rows were set aside for {split}, those with "
-                    f"{chosen.num_rows:,} of {numbers.num_rows:,} values of {column}"
+                    Note(
+                        f"{len(rows):,} rows were set aside for {split}, those with "
+                        f"{chosen.num_rows:,} of {numbers.num_rows:,} values of {column}"
+                    )
                 )
     none_more = config.model_copy(update={"validation_fraction": 0.0, "test_fraction": 0.0})
     return cut_splits(raw.with_splits(splits, *notes), none_more)

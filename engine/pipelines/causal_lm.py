@@ -18,6 +18,7 @@ from engine.files.sanitize import plain
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.data_summary import DataSummary
+from engine.reports.note import Note
 from engine.text.blocks import are_lines, pieces, sizes_of, tail_rows
 from engine.text.columns import chosen
 from engine.text.prompts import (
@@ -84,11 +85,13 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
             count = tail_rows(sizes[:left], share * sizes.sum() / max(1, sizes[:left].sum()))
             splits[name] = raw.train.slice(max(0, left - count), count)
             left -= count
-            notes.append(f"the last {share:.0%} of the text, {count:,} rows, are kept for {name}")
+            notes.append(
+                Note(f"the last {share:.0%} of the text, {count:,} rows, are kept for {name}")
+            )
         if left < 1:
             raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
         if data.max_samples is not None and data.max_samples < left:
-            notes.append(f"the first {data.max_samples:,} of {left:,} training rows are used")
+            notes.append(Note(f"the first {data.max_samples:,} of {left:,} training rows are used"))
             left = data.max_samples
         splits[TRAIN] = raw.train.slice(0, left)
         return raw.with_splits(splits, *notes)
@@ -193,9 +196,11 @@ def _fault_of_messages(row: dict[str, Any]) -> str | None:
     return fault_in(row["prompt"]) or fault_of_answers(row["completion"], ASSISTANT)
 
 
-def _missing_context(raw: RawData, roles: Roles) -> Iterator[str]:
+def _missing_context(raw: RawData, roles: Roles) -> Iterator[Note]:
     """Notes on splits without a column that belongs to the prompts."""
     for split, table in raw.splits.items():
         for role, name in roles.context.items():
             if name not in table.column_names:
-                yield f"{split} has no column {plain(name, 40)}; its prompts are without {role}"
+                yield Note(
+                    f"{split} has no column {plain(name, 40)}; its prompts are without {role}"
+                )

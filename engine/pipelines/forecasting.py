@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.reports.note import Note
 
 
 class SeriesFitted(Fitted):
@@ -84,19 +86,21 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             if name == TRAIN or not table.num_rows:
                 continue
             if _lacks_targets(table, roles):
-                notes.append(f"{name}: no row has a target, so it is not used")
+                notes.append(Note(f"{name}: no row has a target, so it is not used"))
                 continue
             parts[name] = self.read(table, roles, train.frequency, train.spelling, train.formats)
-            notes += [f"{name}: {note}" for note in parts[name].notes]
+            notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
         same_step(parts)
         if not roles.time and (unread := unread_time_column(raw.train)):
             example = plain(raw.train[unread].drop_null()[0].as_py(), 40)
             notes.append(
-                f"{plain(unread, 60)} holds no dates that can be read, such as {example!r}; rows "
-                "are taken in their order"
+                Note(
+                    f"{plain(unread, 60)} holds no dates that can be read, such as {example!r}; "
+                    "rows are taken in their order"
+                )
             )
         if unused := unused_columns(raw.train, roles):
-            notes.append("not used: " + ", ".join(unused))
+            notes.append(Note("not used: " + ", ".join(unused)))
         splits, context, cuts = cut_in_time(
             parts, self.config.data, section.split_rows, section.window
         )

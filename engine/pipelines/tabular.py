@@ -24,6 +24,7 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.reports.note import Note
 
 _TARGET_NAMES = ("target", "label", "class", "y")
 _FIELDS: Mapping[str, ColumnType] = {
@@ -91,7 +92,7 @@ class TabularPipeline(DataPipeline[F]):
         splits, skips, notes = {}, [], []
         for split, table in sorted(raw.splits.items(), key=lambda item: item[0] != TRAIN):
             if target not in table.column_names:
-                notes.append(f"{split} has no column {plain(target, 60)} and is left out")
+                notes.append(Note(f"{split} has no column {plain(target, 60)} and is left out"))
                 continue
             values = self.clean_target(table, target)
             place = table.column_names.index(target)
@@ -99,7 +100,7 @@ class TabularPipeline(DataPipeline[F]):
             if values.null_count == len(values):
                 if split == TRAIN:
                     raise DataError(f"The target {plain(target, 60)!r} has no value in any row.")
-                notes.append(f"{split} has no value of {plain(target, 60)} and is left out")
+                notes.append(Note(f"{split} has no value of {plain(target, 60)} and is left out"))
                 continue
             if values.null_count:
                 valid = values.is_valid().to_numpy()

@@ -18,6 +18,7 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
+from engine.reports.note import Note
 from engine.text.columns import chosen
 from engine.text.lengths import windows_not_cut
 from engine.text.rows import SOME, without_faults
@@ -120,9 +121,9 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
         outside = scheme_of(sorted(present)).outside
         return sorted(present, key=lambda tag: (tag != outside, tag))
 
-    def _unknown_tags(self, raw: RawData, fitted: TokenClassificationFitted) -> list[str]:
+    def _unknown_tags(self, raw: RawData, fitted: TokenClassificationFitted) -> list[Note]:
         """Notes on tags in the other splits that no training row has."""
-        notes = []
+        notes: list[Note] = []
         known = set(fitted.names)
         for split, table in raw.splits.items():
             _, labels = self.sentences(table, fitted)
@@ -130,8 +131,10 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
             if counts:
                 shown = ", ".join(plain(tag, 40) for tag, _ in counts.most_common(5))
                 notes.append(
-                    f"{counts.total():,} words of {split} have tags that no training row has, "
-                    f"and count as mistakes in the accuracy: {shown}"
+                    Note(
+                        f"{counts.total():,} words of {split} have tags that no training row has, "
+                        f"and count as mistakes in the accuracy: {shown}"
+                    )
                 )
         return notes
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from engine.reports.note import Note
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnSummary:
@@ -33,7 +35,7 @@ class DataSummary:
     """Training rows of each class, the most frequent first, for tasks that have classes."""
     facts: Mapping[str, str] | None = None
     """Anything else worth a line: image size, vocabulary, frequency, longest text."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     skips: tuple[Mapping[str, Any], ...] = ()
     """Rows left out: ``reason``, ``count``, ``example``."""
 

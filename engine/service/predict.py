@@ -158,7 +158,7 @@ def _format(fitted: Fitted, inputs: Sequence[str]) -> FileFormat | None:
 def _columns_of(file: Path, reading: Reading, inputs: Sequence[str], notes: list[str]) -> pa.Table:
     """Return the inputs among the columns of a file; one column may have any name."""
     table, names = reading.table, reading.table.column_names
-    notes += reading.notes
+    notes += [note.why for note in reading.notes]
     if table.slice(0, 1).to_pylist() == [{name: name for name in names}]:
         table = table.slice(1)  # a header of the names that columns without one get
     missing = [name for name in inputs if name not in names]

@@ -55,7 +55,7 @@ class Forecasting(Task[SeriesFitted]):
         frequency = frequency_of(fitted)
         series = self.pipeline.series(table, fitted)
         for note in series.notes:
-            report(Log(level="info", message=note))
+            report(Log(level="info", message=note.why))
         window, horizon = self.section.window, self.section.horizon
         if len(series) < window:
             raise DataError(

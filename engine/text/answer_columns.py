@@ -9,6 +9,7 @@ import pyarrow as pa
 from engine.data.raw import RawData
 from engine.data.readers.squad import ANSWERS, truth_of
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 from engine.text.answers import Answer, given_answers
 from engine.text.columns import by_name
 from engine.text.rows import without_faults
@@ -95,20 +96,20 @@ def joined_answers(raw: RawData, answers: str, start: str) -> RawData:
     return raw.with_splits(splits, *_notes(raw, columns))
 
 
-def _notes(raw: RawData, columns: AnswerColumns) -> list[str]:
+def _notes(raw: RawData, columns: AnswerColumns) -> list[Note]:
     tables = [table for table in raw.splits.values() if columns.answers in table.column_names]
     counts = [columns.contradictions(table) for table in tables]
     with_answers, without = (sum(count[side] for count in counts) for side in (0, 1))
     start, mark = plain(columns.start, 40), plain(columns.impossible, 40)
-    notes = []
+    notes: list[Note] = []
     if columns.start is not None:
-        notes.append(f"the positions of the answers are taken from the column {start}")
+        notes.append(Note(f"the positions of the answers are taken from the column {start}"))
     if with_answers:
         notes.append(
-            f"{with_answers:,} questions have answers that are not used, as {mark} is true"
+            Note(f"{with_answers:,} questions have answers that are not used, as {mark} is true")
         )
     if without:
-        notes.append(f"{without:,} questions have no answer, though {mark} is false")
+        notes.append(Note(f"{without:,} questions have no answer, though {mark} is false"))
     return notes
 
 

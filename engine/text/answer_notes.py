@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.data.raw import RawData
+from engine.reports.note import Note
 from engine.text.answers import placements_of
 
 
@@ -27,23 +28,25 @@ class _Tally:
                 self.moved.append(one.moved)
             self.guessed += one is not None and one.guessed
 
-    def notes(self) -> Iterable[str]:
+    def notes(self) -> Iterable[Note]:
         if self.moved:
-            yield (
+            yield Note(
                 f"{len(self.moved):,} answers are not at their position; the nearest place in "
                 f"their text is taken, at most {max(self.moved):,} characters away (the first is "
                 f"{self.first})"
             )
         if self.guessed:
-            yield (
+            yield Note(
                 f"{self.guessed:,} answers without a position stand several times in their text; "
                 "the first place is taken"
             )
         if self.lost:
-            yield f"{self.lost:,} answers beside others are not in their text and are left out"
+            yield Note(
+                f"{self.lost:,} answers beside others are not in their text and are left out"
+            )
 
 
-def placement_notes(raw: RawData, context: str, answers: str) -> list[str]:
+def placement_notes(raw: RawData, context: str, answers: str) -> list[Note]:
     """Return notes on the answers of all splits whose place in the context was searched for."""
     tally = _Tally()
     for split, table in raw.splits.items():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 Entity = tuple[str, int, int]
 """Type, first word, and the word after the last."""
@@ -78,24 +79,28 @@ class TagScheme:
             return OUTSIDE, ""
         return (self.marks and self.marks.parts(tag)) or ("I", tag)
 
-    def doubts(self, names: Sequence[str]) -> list[str]:
+    def doubts(self, names: Sequence[str]) -> list[Note]:
         """Return notes for the user where ``names`` leave open what an entity is."""
-        notes = []
+        notes: list[Note] = []
         tags = [name for name in names if name not in (self.outside, OUTSIDE)]
         letters = {parts[0] for tag in tags if self.marks and (parts := self.marks.parts(tag))}
         strays = [tag for tag in tags if self.marks and not self.marks.parts(tag)]
         if self.outside != OUTSIDE:
             notes.append(
-                f"the tag {plain(self.outside, 40)!r} is taken for words outside of entities"
+                Note(f"the tag {plain(self.outside, 40)!r} is taken for words outside of entities")
             )
         if strays:
             shown = ", ".join(plain(tag, 40) for tag in strays[:5])
             notes.append(
-                f"the tags {shown} mark no position, unlike the others; each is counted as a type "
-                "of entity"
+                Note(
+                    f"the tags {shown} mark no position, unlike the others; each is counted as a "
+                    "type of entity"
+                )
             )
         if self.outside in names and not letters & set(_BEGINS):
-            notes.append("no tag marks the beginning of an entity: neighbours of a type are one")
+            notes.append(
+                Note("no tag marks the beginning of an entity: neighbours of a type are one")
+            )
         return notes
 
 

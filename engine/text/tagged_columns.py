@@ -12,6 +12,7 @@ import pyarrow as pa
 from engine.data.raw import class_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 from engine.text.columns import by_name, chosen, is_list, is_text
 from engine.text.rows import some_of
 from engine.text.tag_scheme import scheme_of
@@ -37,7 +38,7 @@ class TaggedColumns:
 
     tokens: str
     tags: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def tagged_columns(table: pa.Table, tokens: str, tags: str) -> TaggedColumns:
@@ -134,7 +135,7 @@ def _by_content(
         f"the words are taken from the column {plain(tokens, 40)}, as {plain(found.tokens, 40)} "
         f"holds {held}; task.tokens and task.tags change it"
     )
-    return _with_doubt(TaggedColumns(tokens, of_tags, (note,)), contents)
+    return _with_doubt(TaggedColumns(tokens, of_tags, (Note(note),)), contents)
 
 
 def _with_doubt(found: TaggedColumns, contents: Mapping[str, _Content]) -> TaggedColumns:
@@ -143,4 +144,4 @@ def _with_doubt(found: TaggedColumns, contents: Mapping[str, _Content]) -> Tagge
         return found
     shown = ", ".join(plain(name, 40) for name in others)
     note = f"the tags are taken from the column {plain(found.tags, 40)}, not from {shown}"
-    return replace(found, notes=(*found.notes, f"{note}; task.tags changes it"))
+    return replace(found, notes=(*found.notes, Note(f"{note}; task.tags changes it")))

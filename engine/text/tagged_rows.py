@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.data.raw import RawData
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 from engine.text.rows import without_faults
 from engine.text.spans import SpanColumns, span_columns
 from engine.text.tagged_columns import TAG_NAMES, TOKEN_NAMES
@@ -30,11 +31,15 @@ def as_sentences(raw: RawData, tokens: str, tags: str, sentence: str) -> RawData
 def _from_spans(raw: RawData, columns: SpanColumns) -> RawData:
     raw = without_faults(raw, columns.faults)
     notes = [
-        f"the spans in {plain(columns.spans, 40)} are made tags of the words of "
-        f"{plain(columns.text, 40)}"
+        Note(
+            f"the spans in {plain(columns.spans, 40)} are made tags of the words of "
+            f"{plain(columns.text, 40)}"
+        )
     ]
     if cut := sum(map(columns.cut_words, raw.splits.values())):
-        notes.append(f"{cut:,} times an entity begins or ends inside a word, which is cut there")
+        notes.append(
+            Note(f"{cut:,} times an entity begins or ends inside a word, which is cut there")
+        )
     splits = {split: columns.sentences(table) for split, table in raw.splits.items()}
     return raw.with_splits(splits, *notes)
 
@@ -44,6 +49,8 @@ def _from_words(raw: RawData, columns: WordRows) -> RawData:
     before, after = (sum(table.num_rows for table in s.values()) for s in (raw.splits, splits))
     return raw.with_splits(
         splits,
-        f"{before:,} rows of one word each are {after:,} sentences by the column "
-        f"{plain(columns.sentence, 40)}",
+        Note(
+            f"{before:,} rows of one word each are {after:,} sentences by the column "
+            f"{plain(columns.sentence, 40)}"
+        ),
     )

@@ -11,6 +11,7 @@ from engine.data.raw import RawData
 from engine.errors import DataError
 from engine.files.paths import is_file
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 _TRIED = 100
 """Paths of a list that stand for all."""
@@ -39,7 +40,7 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
             first += file.rows
             folder = _folder(paths, file.path.parent, root)
             if folder != file.path.parent:
-                notes.append(f"the paths in {plain(file.path)} begin at {plain(folder)}")
+                notes.append(Note(f"the paths in {plain(file.path)} begin at {plain(folder)}"))
             chunks.append(pa.array(_joined(folder, paths), pa.string()))
         index = table.column_names.index(column)
         splits[split] = table.set_column(index, column, pa.chunked_array(chunks, pa.string()))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from textual.widgets import TabPane
 
 from engine.reports.views import Lines, Matrix, Table, Texts, read_view
 from tui.app import DltuiApp
-from tui.screens.results import ResultsScreen
+from tui.screens.results import ResultsScreen, tab_title
 
 VIEWS = [
     Matrix("Confusion matrix", ["cat", "dog"], [[7, 1], [2, 31]]),
@@ -98,3 +99,32 @@ async def test_a_damaged_report_is_reported(make_run, training, finished, until,
     app = DltuiApp(run.id)
     async with app.run_test(size=(120, 24), notifications=True) as pilot:
         await until(pilot, lambda: "Cannot read" in text_of(pilot))
+
+
+async def test_charts_are_drawn_where_the_tabs_are_wider_than_the_screen(
+    done, until, text_of
+) -> None:
+    views = [
+        Lines(f"Forecast of load number {i}", [0, 1], {f"load {i}": [i, 2.0]}) for i in range(6)
+    ]
+    done.report.path.write_text(json.dumps({"views": [view.record() for view in views]}))
+    app = DltuiApp(done.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(app.screen.query(TabPane)) == 8)
+        for i in range(6):
+            await pilot.press("right_square_bracket")
+            await until(pilot, lambda i=i: f"━━━ load {i}" in text_of(pilot))
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Errors by step", "Errors by step"),
+        ("Forecast of load after 2023-06-02 23:00", "Forecast … 2023-06-02 23:00"),
+        ("Worst forecast of load after 2023-06-02 23:00", "Worst … 2023-06-02 23:00"),
+        ("x" * 40, "x" * 28),
+        ("Forecast of " + "x" * 40, "Forecast …"),
+    ],
+)
+def test_titles_of_tabs_keep_the_words_that_distinguish_them(title, expected) -> None:
+    assert tab_title(title) == expected

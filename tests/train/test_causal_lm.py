@@ -182,7 +182,7 @@ def asked_and_learned(
     return (
         tokenizer.decode(ids),
         tokenizer.decode(labels[labels != IGNORED]),
-        [note for note in raw.notes if "column" in note],
+        [note.why for note in raw.notes if "column" in note.why],
     )
 
 

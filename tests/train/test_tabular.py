@@ -155,7 +155,7 @@ def test_a_test_split_without_target_is_left_out_and_another_cut(tmp_path: Path)
     write(tmp_path, columns, "test.json")
     summary = summary_of(config(tmp_path, CLASSES, "task.target=y"))
     assert summary["rows"]["test"] == 9
-    assert "test has no column y" in summary["notes"][0]
+    assert "test has no column y" in summary["notes"][0]["why"]
 
 
 def test_empty_cells_and_unknown_categories_in_test_rows_are_no_obstacle(tmp_path: Path) -> None:

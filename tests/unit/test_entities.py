@@ -101,12 +101,12 @@ def test_one_tag_without_a_mark_does_not_unmake_the_others() -> None:
     scheme = scheme_of(names)
     tags = ["B-person", "I-person", "O", "PERSON", "PERSON"]
     assert scheme.entities(tags) == [("person", 0, 2), ("PERSON", 3, 5)]
-    assert any("PERSON mark no position" in note for note in scheme.doubts(names))
+    assert any("PERSON mark no position" in note.why for note in scheme.doubts(names))
 
 
 def test_neighbours_that_cannot_be_distinguished_are_reported() -> None:
     for names in (["O", "I-person"], ["O", "person"]):
-        assert scheme_of(names).doubts(names) == [
+        assert [note.why for note in scheme_of(names).doubts(names)] == [
             "no tag marks the beginning of an entity: neighbours of a type are one"
         ]
     assert not scheme_of(TAGS).doubts(TAGS)

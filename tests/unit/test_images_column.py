@@ -113,7 +113,7 @@ def test_lists_in_a_folder_of_their_own_find_the_images_above_it(tmp_path: Path)
     train.unlink()
     raw = loaded(path=str(tmp_path))
     assert (shades(raw, TRAIN), shades(raw, TEST)) == ([10, 10], [10, 10])
-    assert any(f"test.csv begin at {tmp_path}" in note for note in raw.notes)
+    assert any(f"test.csv begin at {tmp_path}" in note.why for note in raw.notes)
 
 
 def test_a_list_without_the_image_column_is_named(tmp_path: Path) -> None:

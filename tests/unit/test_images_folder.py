@@ -142,7 +142,7 @@ def test_images_without_a_split_or_class_are_counted(
 )
 def test_a_doubtful_layout_is_noted(tmp_path: Path, files: list[str], note: str) -> None:
     put(*(tmp_path / f"{file}.png" for file in files))
-    assert load_data(ImageFolderConfig(path=str(tmp_path))).notes == (note,)
+    assert [found.why for found in load_data(ImageFolderConfig(path=str(tmp_path))).notes] == [note]
 
 
 @pytest.mark.parametrize(

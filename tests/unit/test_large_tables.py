@@ -169,7 +169,7 @@ def test_many_rows_are_cut_by_chance_into_their_shares(monkeypatch: pytest.Monke
     assert rows_of(cut(20_000, test_fraction=0.1, validation_fraction=0.2)) == made
     other = rows_of(cut(20_000, test_fraction=0.1, validation_fraction=0.2, split_seed=1))
     assert other[TEST] != made[TEST]
-    assert any("rows (10%) were set aside for test" in note for note in raw.notes)
+    assert any("rows (10%) were set aside for test" in note.why for note in raw.notes)
 
 
 def test_of_many_rows_no_more_are_used_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

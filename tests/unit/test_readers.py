@@ -78,7 +78,7 @@ def test_a_file_without_header_gets_numbered_columns(tmp_path: Path) -> None:
     raw = load(write(tmp_path / "a.csv", "1.5,x\n2.5,y\n"))
     assert raw.train.column_names == ["column_1", "column_2"]
     assert raw.train.num_rows == 2
-    assert "no header" in raw.notes[0]
+    assert "no header" in raw.notes[0].why
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_first_row_is_a_header_if_it_differs_from_those_below(
     lines = rows.count("\n")
     if names is None:
         assert raw.train.num_rows == lines
-        assert raw.notes == ("a.csv has no header; columns are numbered",)
+        assert [note.why for note in raw.notes] == ["a.csv has no header; columns are numbered"]
     else:
         assert (raw.train.column_names, raw.train.num_rows) == (names, lines - 1)
 
@@ -140,7 +140,7 @@ def test_opening_quotes_without_a_closing_one_join_no_lines(tmp_path: Path, deli
     raw = load(write(tmp_path / "a.csv", f"text{delimiter}label\n{rows}"))
     assert raw.train["text"].to_pylist() == [texts[0].strip('"'), *texts[1:]]
     [note] = raw.notes
-    assert note == (
+    assert note.why == (
         "a.csv: 2 opening quotes without a closing one, the first in line 22; "
         "quotes are read as characters"
     )
@@ -150,7 +150,8 @@ def test_a_cell_of_many_lines_is_asked_about(tmp_path: Path) -> None:
     text = 'text,label\n"' + "line\n" * 69 + 'end, really",a\nx,b\n'
     raw = load(write(tmp_path / "a.csv", text))
     assert raw.train.num_rows == 2
-    assert raw.notes == ("a.csv: text of row 1 has 70 lines; is a quote missing?",)
+    [note] = raw.notes
+    assert note.why == "a.csv: text of row 1 has 70 lines; is a quote missing?"
 
 
 SPELLINGS = ["093", "0.50", "true", "08:56", "2024-05-24", "12345678901234567890", "1e3", "", "NA"]
@@ -254,7 +255,8 @@ def test_the_list_of_rows_is_read_and_others_are_named(tmp_path: Path) -> None:
     content = {"categories": [{"id": 1}, {"id": 2}], "entries": [*TWO, *TWO]}
     raw = load(write(tmp_path / "a.json", json.dumps(content)))
     assert raw.train.to_pylist() == [*TWO, *TWO]
-    assert raw.notes == ("a.json: read entries for train; not used: categories",)
+    [note] = raw.notes
+    assert note.why == "a.json: read entries for train; not used: categories"
 
 
 def test_lists_that_are_named_for_splits_are_those(tmp_path: Path) -> None:
@@ -353,7 +355,7 @@ def test_a_folder_gives_its_splits(tmp_path: Path) -> None:
         "train": [0, 1],
         "test": [7],
     }
-    assert "dataset_infos.json" in raw.notes[0]
+    assert "dataset_infos.json" in raw.notes[0].why
 
 
 def test_a_pattern_takes_only_what_fits(tmp_path: Path) -> None:

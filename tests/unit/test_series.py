@@ -106,7 +106,7 @@ def test_times_without_a_grid_count_as_one_step_each() -> None:
     series = read(list(times.astype("M8[us]")), list(range(200)))
     assert not series.frequency.regular
     assert len(series) == 200
-    assert "no regular step" in " ".join(series.notes)
+    assert "no regular step" in " ".join(note.why for note in series.notes)
 
 
 @pytest.mark.parametrize(
@@ -216,11 +216,10 @@ def test_a_number_among_dates_that_is_none_is_named_with_its_row() -> None:
 
 def test_an_order_of_day_and_month_that_is_open_is_reported() -> None:
     days = [f"0{day}/02/2024" for day in range(1, 8)]
-    note = read(days, list(range(7))).notes[0]
+    note = read(days, list(range(7))).notes[0].why
     assert "time is read with the month before day; the other order fits as well" in note
-    assert read(list(MONTHS.strftime("%d/%m/%Y")), list(range(120))).notes == (
-        "time is read with the day before month",
-    )
+    [settled] = read(list(MONTHS.strftime("%d/%m/%Y")), list(range(120))).notes
+    assert settled.why == "time is read with the day before month"
 
 
 def test_two_readings_in_neighbouring_hours_of_utc_are_no_days() -> None:
@@ -303,7 +302,7 @@ def test_hours_with_a_zone_are_counted_in_utc_and_shown_on_its_clocks() -> None:
     ]  # fmt: skip
     hours = calendar_features(series.times, series.frequency)[:, 0]
     assert hours[26] == pytest.approx(np.sin(2 * np.pi * 3 / 24), abs=1e-6)
-    assert "times are in the zone Europe/Berlin" in series.notes
+    assert "times are in the zone Europe/Berlin" in [note.why for note in series.notes]
     naive = pa.table({"t": ["2023-03-26 01:00", "2023-03-26 03:00"], "y": [1.0, 2.0]})
     later = read_series(naive, find_roles(naive), "linear", series.frequency, series.spelling)
     assert later.times.tolist() == series.times[[25, 26]].tolist()
@@ -342,9 +341,9 @@ def test_a_gap_is_counted_and_drawn_through() -> None:
     series = read([*HOURS[:4], *HOURS[7:]], [0, 1, 2, 3, 7, 8, 9, 10, 11])
     assert series.values[:, 0].tolist() == list(range(12))
     [note] = series.notes
-    assert "1 gaps" in note
-    assert "3 steps" in note
-    assert "2024-03-01 03:00" in note
+    assert "1 gaps" in note.why
+    assert "3 steps" in note.why
+    assert "2024-03-01 03:00" in note.why
 
 
 def test_a_gap_repeats_the_value_before_when_asked() -> None:
@@ -365,7 +364,7 @@ def test_missing_and_infinite_values_are_counted_and_filled(fill: Fill) -> None:
     if fill == "previous":
         expected[3], expected[5] = 2, 4
     assert series.values[:, 0].tolist() == expected
-    assert "y: 4 values are missing or infinite (the first in row 1)" in series.notes[0]
+    assert "y: 4 values are missing or infinite (the first in row 1)" in series.notes[0].why
 
 
 def test_missing_values_can_be_refused_with_their_row() -> None:
@@ -377,13 +376,13 @@ def test_time_that_goes_back_is_sorted_and_counted() -> None:
     order = [0, 1, 5, 3, 4, 2, 6, 7]
     series = read([HOURS[i] for i in order], order)
     assert series.values[:, 0].tolist() == list(range(8))
-    assert "goes back 2 times (first in row 4)" in series.notes[0]
+    assert "goes back 2 times (first in row 4)" in series.notes[0].why
 
 
 def test_repeated_times_become_their_mean() -> None:
     series = read([HOURS[0], HOURS[1], HOURS[1], HOURS[2]], [0.0, 1.0, 3.0, 5.0])
     assert series.values[:, 0].tolist() == [0, 2, 5]
-    assert "1 rows repeat a time" in series.notes[0]
+    assert "1 rows repeat a time" in series.notes[0].why
 
 
 def test_several_series_in_one_column_are_refused() -> None:
@@ -470,7 +469,10 @@ def test_rows_that_are_there_twice_are_used_once_and_counted() -> None:
     table = pa.table({"date": list(HUNDRED) * 2, "sales": [float(i) for i in range(100)] * 2})
     series = read_series(table, find_roles(table))
     assert series.values[:, 0].tolist() == list(range(100))
-    assert "100 rows are there twice with the same values (the first is row 101)" in series.notes[0]
+    assert (
+        "100 rows are there twice with the same values (the first is row 101)"
+        in series.notes[0].why
+    )
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -482,7 +484,7 @@ def test_rows_without_a_target_at_the_ends_are_left_out_when_asked(order: int) -
     assert series.filled is not None
     assert series.filled.tolist() == [[False, False], [True, False], [False, False], [False, False]]
     assert series.frequency.text(int(series.times[-1])) == "2024-03-01 05:00"
-    notes = " ".join(series.notes)
+    notes = " ".join(note.why for note in series.notes)
     assert "2 rows at the beginning have no sales and are left out" in notes
     assert "3 rows at the end have no sales: they are the future to forecast" in notes
     assert "a forecast does not use their promo" in notes
@@ -576,7 +578,7 @@ def test_splits_are_in_the_order_of_time_and_look_back() -> None:
     assert splits[VALIDATION].values[[0, -1], 0].tolist() == [62, 79]
     assert splits[TEST].values[[0, -1], 0].tolist() == [72, 99]
     assert context == {TRAIN: 0, VALIDATION: 8, TEST: 8}
-    assert "the last 20 rows (20%) were set aside for test" in notes
+    assert "the last 20 rows (20%) were set aside for test" in [note.why for note in notes]
 
 
 def test_splits_by_numbers_of_rows_are_those_of_the_benchmarks() -> None:
@@ -585,7 +587,7 @@ def test_splits_by_numbers_of_rows_are_those_of_the_benchmarks() -> None:
     )
     assert [len(part) for part in splits.values()] == [8640, 2880 + 336, 2880 + 336]
     assert splits[TEST].values[-1, 0] == 14_399
-    assert "3,020 rows are not used" in notes[0]
+    assert "3,020 rows are not used" in notes[0].why
 
 
 def test_too_many_rows_asked_for_is_an_error() -> None:

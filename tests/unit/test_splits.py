@@ -73,7 +73,7 @@ def test_a_fraction_of_zero_makes_no_split() -> None:
 def test_fewer_training_rows_are_drawn_and_reported() -> None:
     cut = cut_splits(raw(["a", "b"] * 100), section(max_samples=40), "label")
     assert Counter(cut.train["label"].to_pylist()) == {"a": 20, "b": 20}
-    assert any("40 of 140" in note for note in cut.notes)
+    assert any("40 of 140" in note.why for note in cut.notes)
 
 
 def test_rare_classes_are_drawn_from_too() -> None:
@@ -98,5 +98,7 @@ def test_nothing_left_to_train_on_is_an_error_with_a_way_out() -> None:
 
 def test_a_split_of_few_rows_is_warned_of() -> None:
     few, many = cut_splits(raw(["a"] * 100), section()), cut_splits(raw(["a"] * 1000), section())
-    assert "figures on validation are rough: it has only 15 rows" in few.notes
-    assert not any("rough" in note for note in many.notes)
+    assert "figures on validation are rough: it has only 15 rows" in [
+        note.why for note in few.notes
+    ]
+    assert not any("rough" in note.why for note in many.notes)

@@ -95,7 +95,7 @@ def test_words_and_tags_are_found_in_every_order_of_columns(tmp_path: Path, line
 def test_a_choice_by_content_is_reported_and_the_user_has_the_last_say(tmp_path: Path) -> None:
     path = _conll(tmp_path / "a.bio", "{tag}\t{word}")
     summary, _, _ = _read(path)
-    assert any("words are taken from the column column_2" in note for note in summary.notes)
+    assert any("words are taken from the column column_2" in note.why for note in summary.notes)
     _, read, _ = _read(path, tokens="tokens", tags="column_2")
     assert read[TRAIN][0] == [tags for _, tags in ROWS]
 
@@ -110,7 +110,7 @@ def test_parts_of_speech_that_stand_first_are_the_tags() -> None:
 
 def test_chunks_beside_entities_are_reported(tmp_path: Path) -> None:
     summary, _, _ = _read(_conll(tmp_path / "a.conll", "{word} NN B-NP {tag}"))
-    assert any("not from column_3; task.tags changes it" in note for note in summary.notes)
+    assert any("not from column_3; task.tags changes it" in note.why for note in summary.notes)
 
 
 @pytest.mark.parametrize("form", ["Sequence", "List", "list"])
@@ -204,7 +204,7 @@ def test_tags_unknown_to_training_are_reported(tmp_path: Path) -> None:
         "1 words of test have tags that no training row has, and count as mistakes in the "
         "accuracy: B-ORG"
     )
-    assert note in summary.notes
+    assert note in [note.why for note in summary.notes]
 
 
 @pytest.mark.parametrize("name", ["sentence_id", "Sentence #"])
@@ -219,7 +219,7 @@ def test_one_word_a_row_makes_sentences(tmp_path: Path, name: str) -> None:
     summary, read, _ = _read(path)
     assert read[TRAIN] == ([words for words, _ in ROWS], [tags for _, tags in ROWS])
     assert summary.classes == COUNTS
-    assert any("64 rows of one word each are 12 sentences" in note for note in summary.notes)
+    assert any("64 rows of one word each are 12 sentences" in note.why for note in summary.notes)
 
 
 def test_one_word_a_row_without_a_number_of_the_sentence_is_a_question(tmp_path: Path) -> None:
@@ -299,7 +299,9 @@ def test_spans_that_overlap_or_cut_words_are_reported(tmp_path: Path) -> None:
     ]
     summary, read, _ = _read(_jsonl(tmp_path / "a.jsonl", rows))
     assert read[TRAIN] == ([["Globe", "x", "hired"]], [["B-ORG", "O", "O"]])
-    assert any(note.startswith("1 times an entity begins or ends inside") for note in summary.notes)
+    assert any(
+        note.why.startswith("1 times an entity begins or ends inside") for note in summary.notes
+    )
     assert sum(skip["count"] for skip in summary.skips) == 2
 
 

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import TabbedContent, TabPane
+from textual.widgets import TabPane
 
 from engine.errors import UserError
 from engine.reports.views import View, read_view
@@ -27,10 +27,12 @@ from tui.screens.registry import make_screen
 from tui.widgets import run_panels as panels
 from tui.widgets.lines import Lines
 from tui.widgets.notify import complain
+from tui.widgets.panel_tabs import PanelTabs
 from tui.widgets.steady_footer import SteadyFooter
 from tui.widgets.view import ViewPanel
 
 _MUTED = "$foreground 60%"
+_TITLE = 28
 
 
 class ResultsScreen(Screen[None]):
@@ -57,7 +59,7 @@ class ResultsScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Yield head and tabs; the tabs come when the report has been read."""
         yield Canvas(id="head")
-        yield TabbedContent(id="tabs")
+        yield PanelTabs(id="tabs")
         yield SteadyFooter()
 
     def on_mount(self) -> None:
@@ -66,16 +68,11 @@ class ResultsScreen(Screen[None]):
 
     def action_tab(self, step: int) -> None:
         """Show the next or the previous view."""
-        ids = [pane.id for pane in self.query(TabPane)]
-        tabs = self.query_one(TabbedContent)
-        if tabs.active in ids:
-            tabs.active = ids[(ids.index(tabs.active) + step) % len(ids)] or ""
+        self.query_one(PanelTabs).step(step)
 
     def action_show_tab(self, number: int) -> None:
         """Show the view with this number."""
-        panes = list(self.query(TabPane))
-        if number <= len(panes):
-            self.query_one(TabbedContent).active = panes[number - 1].id or ""
+        self.query_one(PanelTabs).go_to(number)
 
     def action_try_it(self) -> None:
         """Try the model on new inputs."""
@@ -96,10 +93,6 @@ class ResultsScreen(Screen[None]):
         """Close the screen."""
         self.dismiss()
 
-    def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
-        """Focus the visible view for the arrow keys."""
-        self.set_focus(next(iter(event.pane.query("Listing, Lines")), None))
-
     def _read(self) -> None:
         """Read report and events, in a thread."""
         try:
@@ -115,11 +108,11 @@ class ResultsScreen(Screen[None]):
         self, report: Mapping[str, Any], history: History, state: tuple[str, str]
     ) -> None:
         self.query_one("#head", Canvas).show([_head(self._run, report, state)])
-        tabs = self.query_one(TabbedContent)
+        tabs = self.query_one(PanelTabs)
         summary = Lines()
         curves = Chart()
         panes: list[tuple[Content, Widget]] = [(Content("Summary"), summary)]
-        panes += [(literal(view.title, 24), ViewPanel(view)) for view in views_of(report)]
+        panes += [(literal(tab_title(view.title)), ViewPanel(view)) for view in views_of(report)]
         panes.append((Content("Loss"), curves))
         for place, (title, widget) in enumerate(panes):
             await tabs.add_pane(TabPane(title, widget, id=f"view-{place}"))
@@ -132,6 +125,19 @@ class ResultsScreen(Screen[None]):
 def views_of(report: Mapping[str, Any]) -> list[View]:
     """Return the views of a report that this version can draw."""
     return [view for record in report.get("views") or () if (view := read_view(record))]
+
+
+def tab_title(title: str) -> str:
+    """Return the first and the last words of a title, which distinguish it from others."""
+    first, *rest = title.split(" ")
+    if len(title) <= _TITLE or not rest:
+        return title[:_TITLE]
+    last = ""
+    for word in reversed(rest):
+        if len(f"{first} … {word} {last}".strip()) > _TITLE:
+            break
+        last = f"{word} {last}".strip()
+    return f"{first} … {last}"[:_TITLE].strip()
 
 
 def summary_lines(report: Mapping[str, Any], history: History) -> list[Content]:

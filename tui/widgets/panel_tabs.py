@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import on
+from textual.events import Resize
 from textual.widgets import TabbedContent, TabPane
 
 
@@ -19,6 +20,15 @@ class PanelTabs(TabbedContent):
     def _activated(self) -> None:
         self.call_after_refresh(self._enter)
 
+    def go_to(self, number: int) -> None:
+        """Show a panel by its number, from 1 on."""
+        panels = [str(pane.id) for pane in self.query(TabPane)]
+        if number <= len(panels):
+            self.active = panels[number - 1]
+
     def _enter(self) -> None:
         within = self.query(f"#{self.active} *")
+        for widget in within:
+            # Textual sends none to a panel that is shown while the line of tabs scrolls.
+            widget.post_message(Resize(widget.size, widget.virtual_size, widget.container_size))
         self.screen.set_focus(next((widget for widget in within if widget.can_focus), None))

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from engine.config.overrides import Tree
 from engine.errors import UserError
+from engine.reports.note import note_of
 from tui.format.text import literal
 from tui.widgets.question import Answer, Answered, Ask, Question
 from tui.widgets.scrolling import Scrolling
@@ -115,7 +116,7 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[Content]:
     for skip in summary["skips"]:
         yield literal(f"left out: {skip['count']:,} × {skip['reason']}").stylize("$text-warning")
     for note in summary["notes"]:
-        yield literal(note).stylize("$text-warning")
+        yield literal(note_of(note).why).stylize("$text-warning")
     yield from _column_lines(summary["columns"])
     if summary["classes"]:
         yield from _class_lines(summary["classes"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from textual.content import Content
 
+from engine.reports.note import note_of
 from engine.runs.directory import RunDirectory
 from engine.runs.events import (
     Evaluated,
@@ -249,7 +250,7 @@ def data_facts(history: History) -> list[Content]:
         shown = ", ".join(f"{name} {number:,}" for name, number in list(classes.items())[:12])
         more = f" … of {len(classes)}" if len(classes) > 12 else ""
         lines.append(_pair("classes", shown + more, 600))
-    lines += [_pair("note", note, 400) for note in data.get("notes") or ()]
+    lines += [_pair("note", note_of(note).why, 400) for note in data.get("notes") or ()]
     for skip in data.get("skips") or ():
         lines.append(_pair("left out", f"{skip.get('count')}: {skip.get('reason')}", 400))
     return lines

@@ -29,6 +29,7 @@ from engine.data.readers.reading import (
 from engine.data.readers.records import check_levels
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 
 def read_file(path: Path, options: ReadOptions, format: str = "") -> Reading:
@@ -81,7 +82,7 @@ def _with_good_names(path: Path, reading: Reading) -> Reading:
         check_levels(path, field.name, field.type)
     names = unique_names(table.column_names)
     renamed = [
-        f"column {i} of {plain(path.name)}, {plain(old, 40)!r}, is called {plain(new, 40)}"
+        Note(f"column {i} of {plain(path.name)}, {plain(old, 40)!r}, is called {plain(new, 40)}")
         for i, (old, new) in enumerate(zip(table.column_names, names, strict=True), 1)
         if old.strip() != new
     ]

@@ -20,6 +20,7 @@ from engine.data.raw import with_decimal_mark
 from engine.data.readers.reading import Reading, ReadOptions, unique_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 _SAMPLE_CHARACTERS = 64 * 1024
 _MOSTLY = 0.8
@@ -63,7 +64,7 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
         raise DataError(f"{plain(path.name)} is empty.")
     dialect = sniff(text, _NAMED.get(options.delimiter, options.delimiter), options.header)
     dialect = replace(dialect, typed=not options.as_written, texts=options.texts)
-    notes: list[str] = []
+    notes: list[Note] = []
     try:
         table = _parse(path, text, dialect)
     except DataError:
@@ -74,12 +75,12 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
         strays = joined and stray_quotes(text, dialect.delimiter)
     if strays:
         table = _unquoted(_parse(path, text, replace(dialect, quoted=False)))
-        notes.append(f"{plain(path.name)}: {strays}; quotes are read as characters")
+        notes.append(Note(f"{plain(path.name)}: {strays}; quotes are read as characters"))
     elif dialect.quoted:
         notes += _long_cells(path, table)
     if not dialect.header:
         table = table.rename_columns([f"column_{i + 1}" for i in range(table.num_columns)])
-        notes.append(f"{plain(path.name)} has no header; columns are numbered")
+        notes.append(Note(f"{plain(path.name)} has no header; columns are numbered"))
     if dialect.decimal_point != ".":
         table = with_decimal_mark(table, dialect.decimal_point)
     format = FileFormat(delimiter=dialect.delimiter, header="yes" if dialect.header else "no")
@@ -115,7 +116,7 @@ def _unquoted(table: pa.Table) -> pa.Table:
     return table
 
 
-def _long_cells(path: Path, table: pa.Table) -> Iterator[str]:
+def _long_cells(path: Path, table: pa.Table) -> Iterator[Note]:
     """Yield a note on the longest cell, if it is suspiciously long."""
     for field in table.schema:
         if pa.types.is_string(field.type) and table.num_rows:
@@ -123,7 +124,7 @@ def _long_cells(path: Path, table: pa.Table) -> Iterator[str]:
             most = pc.max(lines).as_py() or 0
             if most >= _LONG_CELL:
                 row = pc.index(lines, most).as_py() + 1
-                yield (
+                yield Note(
                     f"{plain(path.name)}: {plain(field.name, 40)} of row {row:,} has {most + 1:,} "
                     "lines; is a quote missing?"
                 )

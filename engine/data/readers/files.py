@@ -23,6 +23,7 @@ from engine.data.readers.reading import Reading, ReadOptions, suffix_of
 from engine.errors import DataError
 from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 SPLIT_WORDS = {
     TRAIN: "train|training",
@@ -100,7 +101,7 @@ def _read(
         yield reading
 
 
-def _grouped(config: FileConfig) -> tuple[dict[str, list[Path]], list[str]]:
+def _grouped(config: FileConfig) -> tuple[dict[str, list[Path]], list[Note]]:
     """The files of ``data.path`` by split, and notes on those that are left out."""
     files = _files(config.path, config.format)
     if len(files) == 1:
@@ -120,7 +121,10 @@ def _grouped(config: FileConfig) -> tuple[dict[str, list[Path]], list[str]]:
         groups[TRAIN], unnamed = unnamed, []
     if unnamed:
         notes.append(
-            f"{len(unnamed)} files name no split and are left out: {plain(unnamed[0].name, 60)} …"
+            Note(
+                f"{len(unnamed)} files name no split and are left out: "
+                f"{plain(unnamed[0].name, 60)} …"
+            )
         )
     return {split: groups[split] for split in SPLIT_WORDS if split in groups}, notes
 
@@ -195,7 +199,7 @@ def _nearest(place: Path) -> str:
     )
 
 
-def _most_frequent_suffix(files: Sequence[Path]) -> tuple[list[Path], list[str]]:
+def _most_frequent_suffix(files: Sequence[Path]) -> tuple[list[Path], list[Note]]:
     counts = Counter(map(suffix_of, files))
     if len(counts) == 1:
         return list(files), []
@@ -206,7 +210,7 @@ def _most_frequent_suffix(files: Sequence[Path]) -> tuple[list[Path], list[str]]
     kept = sizes.most_common(1)[0][0]
     left_out = [file.name for file in files if suffix_of(file) != kept]
     note = f"only {kept} files are read, not {', '.join(plain(name, 40) for name in left_out[:3])}"
-    return [file for file in files if suffix_of(file) == kept], [note]
+    return [file for file in files if suffix_of(file) == kept], [Note(note)]
 
 
 def _joined(paths: Sequence[Path], readings: Sequence[Reading]) -> pa.Table:

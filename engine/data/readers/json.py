@@ -20,6 +20,7 @@ from engine.data.readers.squad import is_squad, squad_table
 from engine.errors import DataError
 from engine.files import safe_json
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 _SPLITS = {
     TRAIN: ("train", "training"),
@@ -138,11 +139,11 @@ def _reading_of_parts(tables: _Tables, content: Mapping[str, Any]) -> Reading:
         )
     read = {split: _table_of(tables, parts[name]) for split, name in splits.items()}
     left = [name for name in parts if name not in splits.values()]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     if left or len(splits) > 1:
         taken = ", ".join(f"{plain(name, 40)} for {split}" for split, name in splits.items())
         unused = f"; not used: {', '.join(plain(name, 40) for name in left)}" if left else ""
-        notes = (f"{plain(tables.path.name)}: read {taken}{unused}",)
+        notes = (Note(f"{plain(tables.path.name)}: read {taken}{unused}"),)
     return Reading(read.pop(TRAIN), notes, splits=read)
 
 

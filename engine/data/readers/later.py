@@ -12,6 +12,7 @@ from engine.data.readers.base import read_file
 from engine.data.readers.reading import Reading, ReadOptions
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 
 def read_later(
@@ -34,4 +35,4 @@ def read_later(
         return reading
     noted = f"{plain(path.name)} has no header; its columns are taken in the order of the others"
     renamed = reading.table.rename_columns(list(names))
-    return replace(reading, table=renamed, notes=(noted,))
+    return replace(reading, table=renamed, notes=(Note(noted, change="data.header"),))

@@ -19,6 +19,7 @@ from engine.data.fitted import FileFormat
 from engine.data.raw import Skip
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -72,7 +73,7 @@ class Reading:
     """A file's table, and notes for the user on how it was read."""
 
     table: pa.Table
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     skips: tuple[Skip, ...] = ()
     splits: Mapping[str, pa.Table] = field(default_factory=dict)
     """Other splits in the same file; ``table`` has the training rows then."""

@@ -23,6 +23,7 @@ from engine.data.series.times import TimeColumn, read_times
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 Fill = Literal["linear", "previous", "refuse"]
 Mask = NDArray[np.bool_]
@@ -42,7 +43,7 @@ class Series:
     values: Values
     """``[rows, channels]``, all finite."""
     frequency: Frequency
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     spelling: str = ""
     """The spelling of times in the table, as in :class:`TimeColumn`."""
     writing: str = ""
@@ -141,39 +142,44 @@ def _read_times(
     return column
 
 
-def _each_once(table: pa.Table, roles: Roles, times: Times) -> tuple[Rows, list[str]]:
+def _each_once(table: pa.Table, roles: Roles, times: Times) -> tuple[Rows, list[Note]]:
     """The rows of one series, each once; raises ``DataError`` for several series."""
     twice = repeated_rows(table, roles, times)
     rows = np.flatnonzero(~twice)
     refuse_several(table, roles, times, rows)
     if not twice.any():
         return rows, []
-    return rows, [
+    note = (
         f"{twice.sum():,} rows are there twice with the same values (the first is row "
         f"{twice.argmax() + 1:,}); one of each is used"
-    ]
+    )
+    return rows, [Note(note)]
 
 
-def _known(times: Times, values: Values, roles: Roles, rows: Rows) -> tuple[Rows, list[str]]:
+def _known(times: Times, values: Values, roles: Roles, rows: Rows) -> tuple[Rows, list[Note]]:
     """The ``rows`` from the first known target to the last."""
     known = times[~np.isnan(values[:, : len(roles.targets)]).all(1)]
     early, late = times[rows] < known.min(), times[rows] > known.max()
     names = ", ".join(plain(name, 60) for name in roles.targets)
-    notes = []
+    notes: list[Note] = []
     if early.any():
-        notes.append(f"{early.sum():,} rows at the beginning have no {names} and are left out")
+        notes.append(
+            Note(f"{early.sum():,} rows at the beginning have no {names} and are left out")
+        )
     if late.any():
         beside = ", ".join(plain(name, 60) for name in roles.inputs)
         notes.append(
-            f"{late.sum():,} rows at the end have no {names}: they are the future to forecast and "
-            "are left out" + f"; a forecast does not use their {beside}" * bool(beside)
+            Note(
+                f"{late.sum():,} rows at the end have no {names}: they are the future to forecast "
+                "and are left out" + f"; a forecast does not use their {beside}" * bool(beside)
+            )
         )
     return rows[~early & ~late], notes
 
 
-def _missing(values: Values, names: Sequence[str], rows: Rows, fill: Fill) -> list[str]:
+def _missing(values: Values, names: Sequence[str], rows: Rows, fill: Fill) -> list[Note]:
     """Missing values of each column, with the first of the ``rows``; refused if asked to."""
-    notes = []
+    notes: list[Note] = []
     for name, missing in zip(names, np.isnan(values).T, strict=True):
         if not missing.any():
             continue
@@ -183,21 +189,25 @@ def _missing(values: Values, names: Sequence[str], rows: Rows, fill: Fill) -> li
         )
         if fill == "refuse":
             raise DataError(f"{text}.", "Choose how to fill them with task.fill.")
-        notes.append(f"{text}, filled ({fill})")
+        notes.append(Note(f"{text}, filled ({fill})"))
     return notes
 
 
-def _in_order(times: Times, values: Values, name: str) -> tuple[Times, Values, list[str]]:
+def _in_order(times: Times, values: Values, name: str) -> tuple[Times, Values, list[Note]]:
     """Rows sorted by time, those of one time merged into their mean."""
-    notes = []
+    notes: list[Note] = []
     backward = np.diff(times) < 0
     if len(times) > 2 and backward.all():
-        notes.append(f"rows stand from the newest to the oldest {plain(name, 60)}; they are turned")
+        notes.append(
+            Note(f"rows stand from the newest to the oldest {plain(name, 60)}; they are turned")
+        )
         times, values = times[::-1], values[::-1]
     elif backward.any():
         notes.append(
-            f"{plain(name, 60)} goes back {backward.sum():,} times (first in row "
-            f"{backward.argmax() + 2:,}); rows are sorted by it"
+            Note(
+                f"{plain(name, 60)} goes back {backward.sum():,} times (first in row "
+                f"{backward.argmax() + 2:,}); rows are sorted by it"
+            )
         )
         order = np.argsort(times, kind="stable")
         times, values = times[order], values[order]
@@ -205,7 +215,7 @@ def _in_order(times: Times, values: Values, name: str) -> tuple[Times, Values, l
     repeated = len(times) - len(first)
     if not repeated:
         return times, values, notes
-    notes.append(f"{repeated:,} rows repeat a time of {plain(name, 60)}; their mean is taken")
+    notes.append(Note(f"{repeated:,} rows repeat a time of {plain(name, 60)}; their mean is taken"))
     return times[first], _means(values, first), notes
 
 
@@ -225,7 +235,7 @@ def _on_grid(series: Series, name: str, fill: Fill) -> Series:
             f"{plain(name, 60)} keeps to no regular step (the median is {frequency.name}); "
             "each row counts as one step"
         )
-        return replace(series, notes=(*series.notes, note))
+        return replace(series, notes=(*series.notes, Note(note)))
     positions = frequency.positions(times)
     jumps = np.diff(positions)
     if (jumps == 1).all():
@@ -236,15 +246,17 @@ def _on_grid(series: Series, name: str, fill: Fill) -> Series:
     # Times between two steps may have been rounded to the same one.
     first = np.flatnonzero(np.diff(positions, prepend=positions[0] - 1) > 0)
     if len(first) < len(positions):
-        notes.append(f"{len(positions) - len(first):,} rows between two steps are merged")
+        notes.append(Note(f"{len(positions) - len(first):,} rows between two steps are merged"))
     values = np.full((int(positions[-1]) + 1, series.values.shape[1]), np.nan)
     values[positions[first]] = _means(series.values, first)
     if gaps.any():
         longest = int(jumps.argmax())
         notes.append(
-            f"{gaps.sum():,} gaps in {plain(name, 60)}, {(jumps[gaps] - 1).sum():,} steps of "
-            f"{frequency.name} in all, are filled ({fill}); the longest, {jumps[longest] - 1:,} "
-            f"steps, comes after {frequency.text(int(times[longest]))}"
+            Note(
+                f"{gaps.sum():,} gaps in {plain(name, 60)}, {(jumps[gaps] - 1).sum():,} steps of "
+                f"{frequency.name} in all, are filled ({fill}); the longest, "
+                f"{jumps[longest] - 1:,} steps, comes after {frequency.text(int(times[longest]))}"
+            )
         )
     grid = frequency.along(int(times[0]), np.arange(len(values)))
     return replace(series, times=grid, values=values, notes=tuple(notes))

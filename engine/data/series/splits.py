@@ -21,13 +21,14 @@ from engine.data.series.read import Series
 from engine.data.series.roles import Roles
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
+from engine.reports.note import Note
 
 _KEY = b"series"
 
 
 def cut_in_time(
     parts: Mapping[str, Series], config: DataConfig, rows: Sequence[int], context: int
-) -> tuple[dict[str, Series], dict[str, int], list[str]]:
+) -> tuple[dict[str, Series], dict[str, int], list[Note]]:
     """All splits, the rows of context in each, and notes.
 
     ``rows`` are the lengths of training, validation and test from the beginning; without them the
@@ -40,14 +41,16 @@ def cut_in_time(
         splits, notes = _by_fractions(parts, config)
     train = splits[TRAIN]
     if config.max_samples is not None and len(train) > config.max_samples:
-        notes.append(f"the last {config.max_samples:,} of {len(train):,} training rows are used")
+        notes.append(
+            Note(f"the last {config.max_samples:,} of {len(train):,} training rows are used")
+        )
         splits[TRAIN] = train.slice(len(train) - config.max_samples, len(train))
     return *_with_context(splits, context), notes
 
 
 def _by_rows(
     parts: Mapping[str, Series], rows: Sequence[int]
-) -> tuple[dict[str, Series], list[str]]:
+) -> tuple[dict[str, Series], list[Note]]:
     whole = parts[TRAIN]
     if len(parts) > 1:
         raise DataError("task.split_rows: the data already has splits.", "Leave it empty.")
@@ -62,14 +65,15 @@ def _by_rows(
         name: whole.slice(int(a), int(b)) for name, a, b in zip(names, ends, ends[1:], strict=False)
     }
     left = len(whole) - sum(rows)
-    return splits, [f"the last {left:,} rows are not used (task.split_rows)"] if left else []
+    note = Note(f"the last {left:,} rows are not used (task.split_rows)")
+    return splits, [note] if left else []
 
 
 def _by_fractions(
     parts: Mapping[str, Series], config: DataConfig
-) -> tuple[dict[str, Series], list[str]]:
+) -> tuple[dict[str, Series], list[Note]]:
     splits = dict(parts)
-    notes = []
+    notes: list[Note] = []
     total = len(parts[TRAIN])
     for name, fraction in ((TEST, config.test_fraction), (VALIDATION, config.validation_fraction)):
         count = round(fraction * total)
@@ -80,7 +84,7 @@ def _by_fractions(
             raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
         splits[TRAIN] = train.slice(0, len(train) - count)
         splits[name] = train.slice(len(train) - count, len(train))
-        notes.append(f"the last {count:,} rows ({fraction:.0%}) were set aside for {name}")
+        notes.append(Note(f"the last {count:,} rows ({fraction:.0%}) were set aside for {name}"))
     return splits, notes
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.data.dates.month_names import with_short_months
 from engine.data.dates.spellings import months_of, weeks_of
 from engine.data.series.times import TimeColumn, is_date_column, read_times
+from engine.reports.note import Note
 
 Floats = NDArray[np.float64]
 Moments = NDArray[np.datetime64]
@@ -81,7 +82,7 @@ def read_time_parts(table: pa.Table, parts: Sequence[str], spelling: str = "") -
     joined = pa.table({" ".join(parts): pa.array(moments, pa.timestamp("us"))})
     times = read_times(joined, joined.column_names[0]).times
     note = f"the time is read from the columns {', '.join(parts)}"
-    return TimeColumn(times, True, spelling, notes=(*notes, note))
+    return TimeColumn(times, True, spelling, notes=(*notes, Note(note)))
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:

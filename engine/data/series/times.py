@@ -25,6 +25,7 @@ from engine.data.series.channels import is_number, is_text
 from engine.data.series.frequency import DAY, HOUR, Frequency, Times, clock_times, find_frequency
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 _NAMES = ("date", "time", "datetime", "timestamp", "ds", "day", "month", "year", "period", "step")
 _UTC = ("UTC", "Etc/UTC", "GMT", "Z", "+00:00", "-00:00")
@@ -47,7 +48,7 @@ class TimeColumn:
     """The form in which the same texts or numbers are written again; empty where none is known."""
     zone: str = ""
     """The zone that times in UTC are shown in; empty for times as their clocks showed them."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def _from_numbers(
     note = f"{plain(name, 60)} is read as dates, written {spelling}"
     if not spelling.startswith("%"):
         note = f"times are read as {spelling}"
-    return TimeColumn(moments.astype(np.int64), True, spelling, spelling, notes=(note,))
+    return TimeColumn(moments.astype(np.int64), True, spelling, spelling, notes=(Note(note),))
 
 
 def _from_texts(
@@ -181,7 +182,7 @@ def _from_texts(
     read = spellings.spelled(texts, chosen)
     _check(name, read.moments, lambda row: repr(plain(texts.iloc[row], 60)))
     order = None if known else spellings.order_of_day(texts, chosen, unlikely)
-    notes = (f"{plain(name, 60)} is read with the {order.text}",) if order else ()
+    notes = (Note(f"{plain(name, 60)} is read with the {order.text}"),) if order else ()
     settled = _settled(_of_texts(read), frequency)
     writing = "" if settled.zone else find_writing(texts.to_list(), read.moments, chosen)
     return TimeColumn(settled.times, True, chosen, writing, settled.zone, (*settled.notes, *notes))
@@ -245,7 +246,7 @@ def _settled(moments: _Moments, frequency: Frequency | None) -> TimeColumn:
     if step.in_days and midnight:
         return TimeColumn(moments.clock, True)
     zone = frequency.zone if frequency else moments.zone
-    notes = (f"times are in the zone {plain(zone, 40)}",) if zone and not frequency else ()
+    notes = (Note(f"times are in the zone {plain(zone, 40)}"),) if zone and not frequency else ()
     return TimeColumn(moments.utc, True, zone=zone, notes=notes)
 
 
@@ -258,7 +259,7 @@ def _placed(clock: Times, zone: str) -> TimeColumn:
     )
     utc = local.tz_convert("UTC").tz_localize(None).as_unit("us").asi8
     note = f"times without a zone are taken as those of {plain(zone, 40)}, as in training"
-    return TimeColumn(utc, True, zone=zone, notes=(note,))
+    return TimeColumn(utc, True, zone=zone, notes=(Note(note),))
 
 
 def _check(name: str, moments: NDArray[np.datetime64], text: Callable[[int], str]) -> None:

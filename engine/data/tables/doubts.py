@@ -6,22 +6,22 @@ from collections.abc import Iterable, Iterator
 
 from engine.data.tables.schema import Column
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 
-def doubts(columns: Iterable[Column]) -> Iterator[str]:
+def doubts(columns: Iterable[Column]) -> Iterator[Note]:
     """Yield a note on each column whose reading may be other than it was meant."""
     for column in columns:
         name = plain(column.name, 60)
+        form = column.date_format if column.type == "date" else column.number_format.example
+        read_as = f"{column.type} {plain(form, 40)}"
+        change = f"data.columns.{name}"
         if column.unread:
-            yield (
-                f"{name}: {column.unread:,} values are not {_kind(column)} and count as missing, "
-                f"the first {column.unread_example!r}"
-            )
+            what = "dates" if column.type == "date" else "numbers"
+            yield Note(
+                f"{name}: {column.unread:,} values are not {what} such as the others ({form}) and "
+                f"count as missing, the first {column.unread_example!r}",
+                name, read_as, column.unread, change, "dropped",
+            )  # fmt: skip
         if column.doubt:
-            yield f"{name}: {column.doubt}"
-
-
-def _kind(column: Column) -> str:
-    if column.type == "date":
-        return f"dates as the others are ({plain(column.date_format, 40)})"
-    return f"numbers such as {column.number_format.example}"
+            yield Note(f"{name}: {column.doubt}", name, read_as, change=change)

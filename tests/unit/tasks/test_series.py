@@ -70,7 +70,7 @@ def test_splits_follow_in_time_each_with_a_window_of_what_came_before(pipeline: 
     }  # fmt: skip
     contexts = {name: series_note(table).context for name, table in raw.splits.items()}
     assert contexts == {TRAIN: 0, VALIDATION: 4, TEST: 4}
-    assert raw.notes == (
+    assert tuple(note.why for note in raw.notes) == (
         "the last 8 rows (20%) were set aside for test",
         "the last 8 rows (20%) were set aside for validation",
     )
@@ -83,8 +83,8 @@ def test_gaps_and_columns_that_are_not_used_are_noted(pipeline: Make) -> None:
     # A straight line between the loads of the rows on both sides of the gap, 4 and 10.
     assert raw.train["load"].to_pylist()[4:8] == pytest.approx([4, 6, 8, 10])
     assert raw.train.num_rows == 14
-    assert "1 gaps in time, 2 steps of 1 hour in all, are filled (linear)" in raw.notes[0]
-    assert raw.notes[1] == "not used: station (string)"
+    assert "1 gaps in time, 2 steps of 1 hour in all, are filled (linear)" in raw.notes[0].why
+    assert raw.notes[1].why == "not used: station (string)"
 
 
 @pytest.mark.parametrize(
@@ -202,20 +202,21 @@ def test_rows_without_a_target_at_the_end_are_the_future(prepare: Make) -> None:
     with_future = prepare(KIND, rows, **SHORT)
     assert with_future.raw.train.equals(known.raw.train)
     assert with_future.fitted == known.fitted
-    assert with_future.raw.notes == (
+    told = tuple(note.why for note in with_future.raw.notes)
+    assert told == (
         "3 rows at the end have no load: they are the future to forecast and are left out; a "
         "forecast does not use their wind",
     )
     records = with_future.predictions(forecasting_in_deviations(with_future, 0.0, 0.0), rows)
     assert [record["time"] for record in records] == ["2024-01-01 12:00", "2024-01-01 13:00"]
-    assert [event.message for event in with_future.events] == list(with_future.raw.notes)
+    assert [event.message for event in with_future.events] == list(told)
 
 
 def test_a_split_without_any_target_is_not_used(pipeline: Make) -> None:
     later = {name: values[12:] for name, values in climbing(20).items()} | {"load": [None] * 8}
     raw = pipeline(KIND, climbing(12), test=later, **SHORT).load()
     assert TEST not in raw.splits
-    assert "test: no row has a target, so it is not used" in raw.notes
+    assert "test: no row has a target, so it is not used" in [note.why for note in raw.notes]
 
 
 def with_a_gap(count: int) -> dict[str, list[Any]]:
@@ -284,7 +285,7 @@ def test_times_that_cannot_be_read_are_reported(pipeline: Make) -> None:
     rows = climbing(12) | {"time": [f"shift {i}" for i in range(12)]}
     raw = pipeline(KIND, rows, **SHORT).load()
     told = "time holds no dates that can be read, such as 'shift 0'; rows are taken in their order"
-    assert told in raw.notes
+    assert told in [note.why for note in raw.notes]
 
 
 def test_a_later_file_is_read_in_the_format_of_numbers_of_training(prepare: Make) -> None:

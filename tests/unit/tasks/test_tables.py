@@ -97,7 +97,7 @@ def test_rows_whose_target_is_not_a_number_are_left_out_and_counted(pipeline: Ma
 def test_a_split_without_a_target_is_left_out_with_a_note(pipeline: Make) -> None:
     raw = pipeline(NUMBERS, PRICES, test=PRICES | {"bought": [None] * 7}).load()
     assert set(raw.splits) == {TRAIN}
-    assert "test has no value of bought and is left out" in raw.notes
+    assert "test has no value of bought and is left out" in [note.why for note in raw.notes]
 
 
 @pytest.mark.parametrize(
