@@ -680,9 +680,8 @@ def test_values_that_are_missing_in_other_words_are_filled_and_counted() -> None
     table = pa.table({"time": HOURS[:4], "y": ["1,5", "n/a", "-", "4,5"]})
     series = read_series(table, find_roles(table))
     assert series.values[:, 0].tolist() == [1.5, 2.5, 3.5, 4.5]
-    assert (
-        "y: 2 values are missing or infinite (the first in row 2), filled (linear)" in series.notes
-    )
+    told = [note.why for note in series.notes]
+    assert "y: 2 values are missing or infinite (the first in row 2), filled (linear)" in told
 
 
 def test_numbers_of_one_column_are_read_in_one_format() -> None:
