@@ -61,6 +61,10 @@ class TabularPipeline(DataPipeline[F]):
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
         """The target of each row, null where there is none that can be used."""
 
+    def known_target(self, table: pa.Table, fitted: F) -> pa.ChunkedArray:
+        """The target of each row of a later file, read as in training."""
+        return self.clean_target(table, fitted.target)
+
     def load(self) -> RawData:
         """Read the data, take rows without a target out, and cut the splits that are missing."""
         raw = load_data(self.config.data)

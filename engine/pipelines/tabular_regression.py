@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import override
 
 from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.data.on_disk import evenly
 from engine.data.raw import RawData, decimal_mark_of
 from engine.data.tables.columns import set_number_format
+from engine.data.tables.number_format import doubt_of_numbers
 from engine.data.tables.schema import NumberFormat
 from engine.data.tables.values import number_format_of, numbers, tidy
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.pipelines.tabular import LEARNED_ROWS, TabularFitted, TabularPipeline
+from engine.pipelines.tabular import LEARNED_ROWS, TabularFitted, TabularPipeline, find_target
 from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.reports.note import Note
 
 
 class NumbersFitted(TabularFitted):
@@ -25,6 +30,8 @@ class NumbersFitted(TabularFitted):
     std: float
     lowest: float
     highest: float
+    number_format: NumberFormat | None = None
+    """Format of the target in the training file; ``None`` where it is not known."""
 
 
 class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
@@ -33,14 +40,23 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
     section: TabularRegressionConfig
     fitted_type = NumbersFitted
     _target_format: NumberFormat | None = None
+    _doubt = ""
+
+    @override
+    def load(self) -> RawData:
+        """Read and split the data; a target whose marks leave open what is meant is told."""
+        self._target_format, self._doubt = None, ""
+        raw = super().load()
+        if not self._doubt:
+            return raw
+        name = plain(find_target(raw.train, self.section.target), 60)
+        told = Note(f"{name}: {self._doubt}", name, change=f"data.columns.{name}")
+        return replace(raw, notes=(*raw.notes, told))
 
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
         """Finite numbers. Raises ``DataError`` for a column of something else."""
         if self._target_format is None:  # the training rows come first
-            setting = self.config.data.column_settings.get(target)
-            self._target_format = set_number_format(target, setting) or number_format_of(
-                table[target], decimal_mark_of(table)
-            )
+            self._target_format = self._format_of(table, target)
         values = numbers(table[target], self._target_format)
         given = tidy(table[target]).is_valid().to_numpy()
         wrong = given & np.isnan(values)
@@ -51,6 +67,26 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
                 f"{plain(example, 40)!r} in row {wrong.argmax() + 1:,}.",
                 "Choose another task.target, or the task tabular_classification.",
             )
+        return pa.chunked_array([pa.array(values, from_pandas=True)])
+
+    def _format_of(self, table: pa.Table, target: str) -> NumberFormat:
+        """The format that is set for the target, else the one of most of its numbers."""
+        setting = self.config.data.column_settings.get(target)
+        if chosen := set_number_format(target, setting):
+            return chosen
+        decimal = decimal_mark_of(table)
+        written = number_format_of(table[target], decimal)
+        values = tidy(table[target])
+        if pa.types.is_string(values.type):
+            good = values.filter(pa.array(np.isfinite(numbers(values, written))))
+            self._doubt = doubt_of_numbers(good.unique().to_pylist(), written, decimal)
+        return written
+
+    @override
+    def known_target(self, table: pa.Table, fitted: NumbersFitted) -> pa.ChunkedArray:
+        if fitted.number_format is None:
+            return self.clean_target(table, fitted.target)
+        values = numbers(table[fitted.target], fitted.number_format)
         return pa.chunked_array([pa.array(values, from_pandas=True)])
 
     def fit(self, raw: RawData) -> NumbersFitted:
@@ -69,6 +105,7 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
             target=target, columns=columns, features=features,
             mean=float((values / scale).mean() * scale), std=std,
             lowest=lowest, highest=highest,
+            number_format=self._target_format,
         )  # fmt: skip
 
     def summarize(self, raw: RawData, fitted: NumbersFitted) -> DataSummary:

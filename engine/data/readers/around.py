@@ -79,7 +79,8 @@ def without_titles(
     width, found = counts.most_common(1)[0]
     if width < 2 or found < _MOSTLY * counts.total():
         return text, []
-    begin, skipped = 0, []
+    begin = 0
+    skipped: list[str] = []
     while len(skipped) < _MOST_LINES and (line := _LINE.match(text, begin)) and line[0]:
         if '"' in line[0] or not _is_title(line[0].strip(), delimiter, width):
             break

@@ -347,3 +347,9 @@ def test_formats_that_are_set_for_columns_of_a_series_are_used(prepare: Make) ->
     assert prepared.fitted.spelling == "%d/%m/%Y"
     assert prepared.fitted.inputs == ["y"]
     assert prepared.raw.train["x"].to_pylist()[0] == 1234
+
+
+def test_a_column_that_is_usually_forecast_is_taken_before_those_beside_it(prepare: Make) -> None:
+    rows = {"date": hours(12), "Close": [float(i % 5) for i in range(12)],
+            "Volume": [float(i % 7) for i in range(12)]}  # fmt: skip
+    assert prepare(KIND, rows, **SHORT).fitted.targets == ["Close"]
