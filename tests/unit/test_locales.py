@@ -115,7 +115,7 @@ def made(locale: Locale, random_: random.Random) -> Written:
     days[0] = date(2011, 12, 25)  # which decides the order
     form = random_.choice(locale.days)
     if "%y" in form:
-        days = [day.replace(year=1970 + day.year % 60) for day in days]
+        days = [date(1970 + day.year % 60, day.month, min(day.day, 28)) for day in days]
     grouped = random_.random() < 0.7
     kind = random_.choice(["{}", locale.money, "{} %", "({})"])
     shares = [abs(cent) if kind == "({})" else cent for cent in cents]
