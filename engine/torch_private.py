@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -48,6 +51,7 @@ __all__ = [
     "tree_map",
     "tree_map_only",
     "tree_unflatten",
+    "with_versions",
 ]
 
 COMPILER = ("torch._dynamo", "torch._inductor", "torch._functorch")
@@ -64,6 +68,16 @@ fused_adamw_ = torch._fused_adamw_
 def onednn_has_bfloat16() -> bool:
     """Return whether oneDNN computes in bfloat16 on this CPU."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def with_versions(weights: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Return weights with the versions of a network's modules, without which some load nothing.
+
+    Files do not keep them: torch has them beside the names of a state.
+    """
+    state = OrderedDict(weights)
+    state._metadata = network.state_dict()._metadata  # type: ignore[attr-defined]
+    return state
 
 
 def _without_compiler(step: Any) -> Any:

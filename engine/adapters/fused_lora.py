@@ -37,6 +37,20 @@ class _Linear(lora.Linear):
 
 
 class _Conv2d(lora.Conv2d):
+    """Has the attributes of its layer that networks read, as MobileNet does for its padding."""
+
+    @property
+    def stride(self) -> Any:
+        return self.base_layer.stride
+
+    @property
+    def kernel_size(self) -> Any:
+        return self.base_layer.kernel_size
+
+    @property
+    def dilation(self) -> Any:
+        return self.base_layer.dilation
+
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         name = _only_adapter(self, x)
         if name is None or args or kwargs:

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from engine.adapters.fused_lora import fuse
+from engine.adapters.layers import adaptable, heads, plain_network
 from engine.adapters.nf4 import dequantize
-from engine.adapters.targets import adaptable, heads, plain_network, resolve
+from engine.adapters.targets import resolve
 from engine.config.adapter import AdapterConfig
 from engine.errors import TrainingError
 from engine.models.transfer import Transfer
@@ -145,6 +146,7 @@ def load_adapter(network: nn.Module, folder: Path) -> nn.Module:
     """Return ``network`` with the adapter in ``folder``; raises ``FileNotFoundError``."""
     check_weights(folder)
     adapted: nn.Module = peft.PeftModel.from_pretrained(plain_network(network), str(folder))
+    fuse(adapted)
     return _inside(network, adapted)
 
 

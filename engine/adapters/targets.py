@@ -4,54 +4,19 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from engine.adapters.layers import adaptable, linear_layers
 from engine.config.adapter import ALL_LINEAR, ATTENTION, PEFT_DEFAULT, AdapterConfig
 from engine.errors import TrainingError
-from engine.models.transfer import Transfer
 from engine.reports.layer_groups import TargetGroup
 
-_HEADS = ("classifier", "pre_classifier", "score", "qa_outputs", "fc", "head", "heads")
-"""Names of outermost modules that are new for a task, in transformers and torchvision."""
 _IN_ATTENTION = re.compile(r"att|\b(q|k|v|o)(_proj|_lin)?\b|self", re.IGNORECASE)
-
-
-def plain_network(network: nn.Module) -> nn.Module:
-    """Return the network without our own wrapper; adapters are saved with its layers' names."""
-    return network.network if isinstance(network, Transfer) else network
-
-
-def adaptable(network: nn.Module) -> dict[str, nn.Module]:
-    """Return linear and convolution layers by full name, except the head and tied outputs.
-
-    Grouped convolutions are left out: an adapter on them cannot be merged.
-    """
-    outside = [*heads(network), *_output_embeddings(network)]
-    return {
-        name: module
-        for name, module in network.named_modules()
-        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | Conv1D)
-        and not any(name == part or name.startswith(f"{part}.") for part in outside)
-        and getattr(module, "groups", 1) == 1
-    }
-
-
-def heads(network: nn.Module) -> list[str]:
-    """Return the names of modules that are new for the task and must be trained in full."""
-    told = getattr(network, "head_name", None)  # of a network on images
-    outermost = [told] if told else [n for n, _ in network.named_children() if n in _HEADS]
-    # Further in, such as a pooler that is missing in the weights of a language model.
-    inner = [
-        name
-        for name in getattr(network, "new_layers", ())
-        if not any(name == head or name.startswith(f"{head}.") for head in outermost)
-    ]
-    return [*outermost, *inner]
 
 
 def target_groups(network: nn.Module) -> list[TargetGroup]:
@@ -63,7 +28,7 @@ def target_groups(network: nn.Module) -> list[TargetGroup]:
     for name, module in adaptable(network).items():
         grouped.setdefault(_group_of(name), {})[name] = module
     defaults = _peft_defaults(network)
-    linear = bool(_linear(adaptable(network)))
+    linear = linear_layers(adaptable(network)).keys()
     return [_group(name, members, defaults, linear) for name, members in grouped.items()]
 
 
@@ -90,15 +55,14 @@ def resolve(network: nn.Module, config: AdapterConfig) -> list[str]:
     for target in config.target_modules:
         matched = _matching(target, layers, network)
         if not matched:
-            raise TrainingError(*_nothing_matches(target, layers))
+            raise TrainingError(*_nothing_matches(target, layers, network))
         chosen += [name for name in matched if name not in chosen]
     return chosen
 
 
 def _matching(target: str, layers: dict[str, nn.Module], network: nn.Module) -> list[str]:
     if target == ALL_LINEAR:
-        # A network of convolutions alone has no linear layer except its head.
-        return _linear(layers) or list(layers)
+        return list(linear_layers(layers))
     if target == ATTENTION:
         return [name for name in layers if _in_attention(name)]
     if target == PEFT_DEFAULT:
@@ -106,15 +70,19 @@ def _matching(target: str, layers: dict[str, nn.Module], network: nn.Module) -> 
     return [name for name in layers if name == target or name.endswith("." + target)]
 
 
-def _linear(layers: dict[str, nn.Module]) -> list[str]:
-    return [name for name, module in layers.items() if isinstance(module, nn.Linear | Conv1D)]
-
-
-def _nothing_matches(target: str, layers: dict[str, nn.Module]) -> tuple[str, str]:
+def _nothing_matches(
+    target: str, layers: dict[str, nn.Module], network: nn.Module
+) -> tuple[str, str]:
     known = list(dict.fromkeys(_group_of(name) for name in layers))
     if target in (ATTENTION, PEFT_DEFAULT):
         message = f"adapter.target_modules: this model has no layers for {target}."
         return message, f"Choose {ALL_LINEAR}, or some of {', '.join(known[:8])}."
+    if any(name.rpartition(".")[2] == target for name, _ in network.named_modules()):
+        message = (
+            f"adapter.target_modules: {target[:60]} of this model is the head, has no effect in "
+            "this task, or computes more than a layer of its kind: an adapter does not fit it."
+        )
+        return message, f"Choose some of {', '.join(known[:8])}."
     near = difflib.get_close_matches(target, known, n=3, cutoff=0.3) or known[:5]
     message = f"adapter.target_modules: no layer of this model is called {target[:60]!r}."
     return message, f"The nearest are {', '.join(near)}."
@@ -127,10 +95,10 @@ def _group_of(name: str) -> str:
 
 
 def _group(
-    name: str, members: dict[str, nn.Module], defaults: Sequence[str], linear: bool
+    name: str, members: dict[str, nn.Module], defaults: Sequence[str], linear: Set[str]
 ) -> TargetGroup:
     presets = {
-        ALL_LINEAR: not linear or bool(_linear(members)),
+        ALL_LINEAR: members.keys() <= linear,
         ATTENTION: all(map(_in_attention, members)),
         PEFT_DEFAULT: name in defaults,
     }
@@ -179,9 +147,3 @@ def _peft_defaults(network: nn.Module) -> list[str]:
         getattr(config, "model_type", ""), []
     )
     return list(targets)
-
-
-def _output_embeddings(network: nn.Module) -> set[str]:
-    """Return the name of a language model's output layer if its weights are tied to the input."""
-    output = getattr(network, "get_output_embeddings", lambda: None)()
-    return {name for name, module in network.named_modules() if module is output and name}

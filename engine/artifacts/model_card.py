@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import transformers
 from huggingface_hub import EvalResult, ModelCardData
 from safetensors import safe_open
 
@@ -16,6 +17,7 @@ from engine.data.fitted import Fitted
 from engine.files import atomic
 from engine.files.sanitize import plain
 from engine.models.build import base_of
+from engine.models.pretrained import body_of_another_name
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 """By split, by name."""
@@ -135,12 +137,21 @@ def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> lis
         place = plain(base_of(config.model))
         code += [
             "from peft import PeftModel", "",
-            *_loading(f'base = {network}.from_pretrained("{place}"', class_names(fitted)),
+            *_loading(
+                f'base = {network}.from_pretrained("{place}"{_renaming(network)}',
+                class_names(fitted),
+            ),
             'model = PeftModel.from_pretrained(base, "path/to/this/folder")',
         ]  # fmt: skip
     else:
         code += ["", f'model = {network}.from_pretrained("path/to/this/folder")']
     return _code(code)
+
+
+def _renaming(network: str) -> str:
+    """The argument without which a class does not find the weights of its base."""
+    names = body_of_another_name(getattr(transformers, network))
+    return f", key_mapping={names}" if names else ""
 
 
 def _loading(call: str, classes: Sequence[str]) -> list[str]:

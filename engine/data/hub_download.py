@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,13 @@ def load_from_hub(config: HubConfig) -> RawData:
     }
     splits = {split: _table(found[name]) for split, name in names.items() if name}
     unused = [plain(name, 40) for name in found if name not in names.values()]
-    notes = [Note(f"the splits {', '.join(unused)} are not used")] if unused else []
+    notes = [_unused(unused)] if unused else []
     return RawData(splits, tuple(notes))
+
+
+def _unused(names: Sequence[str]) -> Note:
+    text = f"not used: the {'split' if len(names) == 1 else 'splits'} {', '.join(names)}"
+    return Note(text, change="data.train_split", kind="dropped")
 
 
 def _download(config: HubConfig) -> datasets.DatasetDict:

@@ -11,29 +11,17 @@ import pyarrow as pa
 
 from engine.config.data.image_folder import ImageFolderConfig
 from engine.data.image_layout import Place, layout_of, named_split
+from engine.data.images import SUFFIXES
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
 from engine.data.readers.base import READERS
 from engine.errors import DataError
 from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
 
-_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        "png",
-        "jpg",
-        "jpeg",
-        "jpe",
-        "jfif",
-        "webp",
-        "bmp",
-        "gif",
-        "tif",
-        "tiff",
-        "ppm",
-        "pgm",
-    )
+_OTHERS = frozenset(
+    ("heic", "heif", "avif", "svg", "psd", "jxl", "jp2", "dng", "raw", "cr2", "nef")
 )
+"""Suffixes of images in formats that are not read."""
 _LISTS = frozenset(READERS) - {".txt"}
 """Suffixes of files that may list images with their classes."""
 _LINKED = 2
@@ -102,9 +90,12 @@ def _fault(file: Path) -> str:
     """Return the reason why a file is no image; empty for an image."""
     if not _is_utf8(file):
         return "its name is not UTF-8"
-    if file.suffix.lower() in _SUFFIXES:
+    suffix = file.suffix.lower()
+    if suffix[1:] in SUFFIXES:
         return ""
-    return f"{plain(file.suffix.lower() or file.name, 20)} is not an image"
+    if suffix[1:] in _OTHERS:
+        return f"images in the format {suffix[1:].upper()} cannot be read"
+    return f"{plain(suffix or file.name, 20)} is not an image"
 
 
 def _check(root: Path, files: Iterable[Path], places: Iterable[Place]) -> None:

@@ -18,7 +18,7 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
-_FILLERS = frozenset({"set", "data", "dataset", "images", "image", "imgs", "img", "split"})
+FILLERS = frozenset({"set", "data", "dataset", "images", "image", "imgs", "img", "split"})
 """Words beside that of a split in names such as ``training_set``."""
 _SPLITS = {word: split for split, words in SPLIT_WORDS.items() for word in words.split("|")}
 _NO_CLASS = "it lies in no folder of a class"
@@ -72,13 +72,17 @@ def layout_of(root: Path, images: Iterable[PurePath]) -> Layout:
     if not wrapping:
         return layout
     note = f"only the folder {plain('/'.join(wrapping))} has images: it is read"
-    notes = layout.notes if named_split(wrapping[-1]) else (Note(note), *layout.notes)
+    notes = (
+        layout.notes
+        if named_split(wrapping[-1])
+        else (Note(note, change="data.path"), *layout.notes)
+    )
     return Layout(lambda parts: layout.place(parts[skipped:]), notes)
 
 
 def named_split(name: str) -> str:
     """Return the split that a name stands for and nothing besides, as ``test_2`` does."""
-    words = [word for word in re.findall(r"[^\W\d_]+", name.lower()) if word not in _FILLERS]
+    words = [word for word in re.findall(r"[^\W\d_]+", name.lower()) if word not in FILLERS]
     return _SPLITS.get(words[0], "") if len(words) == 1 else ""
 
 
@@ -194,7 +198,7 @@ def _around(folders: _Folders, splits: Mapping[str, str]) -> dict[str, Parts]:
 
 
 def _is_filler(split: str, name: str) -> bool:
-    return name.lower() == split.lower() or name.lower() in _FILLERS
+    return name.lower() == split.lower() or name.lower() in FILLERS
 
 
 def _joined(splits: Mapping[str, str]) -> Iterable[Note]:
@@ -202,7 +206,9 @@ def _joined(splits: Mapping[str, str]) -> Iterable[Note]:
     for split in SPLIT_WORDS:
         names = [plain(name, 60) for name, own in splits.items() if own == split]
         if len(names) > 1:
-            yield Note(f"the folders {', '.join(names)} are together read as {split}")
+            yield Note(
+                f"the folders {', '.join(names)} are together read as {split}", read_as=split
+            )
 
 
 def _splits_below(root: Path, folders: _Folders) -> Layout | None:
@@ -246,7 +252,8 @@ def _classes_like_splits(folders: _Folders) -> tuple[Note, ...]:
         if named_split(inner)
     ]
     some = ", ".join(plain(name, 60) for name in names[:3])
-    return (Note(f"not read as splits, but as classes: {some}"),) if names else ()
+    note = Note(f"not read as splits, but as classes: {some}", read_as="classes")
+    return (note,) if names else ()
 
 
 def _class_first(parts: Parts) -> Place:

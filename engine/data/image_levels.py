@@ -25,6 +25,8 @@ _DEPTHS = tuple(float(2**bits - 1) for bits in (8, 10, 12, 14, 16))
 """Highest values of the usual cameras and converters."""
 _OTHER_ENDS = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _WORD = 256
+_GREY = ("1", "L", "I", "F", "LA")
+_GREY_AND_ALPHA = "LA;16B"
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -41,7 +43,10 @@ class Levels:
         """Values of an image as shares; those beyond the scale are black or white."""
         black, white = self.floating if depth == "floating" else self.integer
         finite = np.nan_to_num(values.astype(np.float32), nan=black, posinf=white, neginf=black)
-        return ((finite - black) / (white - black)).clip(0.0, 1.0).astype(np.float32)
+        colours = (_colours(finite) - black) / (white - black)
+        if _has_alpha(finite):
+            colours = np.concatenate([colours, finite[:, :, -1:] / _DEPTHS[-1]], axis=2)
+        return colours.clip(0.0, 1.0).astype(np.float32)
 
 
 def depth_of(image: ImageFile) -> Depth:
@@ -52,32 +57,66 @@ def depth_of(image: ImageFile) -> Depth:
 
 
 def deep_values(image: ImageFile, again: Callable[[], ImageFile]) -> NDArray[Any]:
-    """Values of an upright image: ``[height, width]``, or ``[height, width, 3 or 4]``.
+    """Values of an upright image: ``[height, width]``, or with 2 to 4 channels behind.
 
-    PIL keeps the upper byte of a colour alone, so ``again``, which opens the same image, is decoded
-    with the bytes the other way round.
+    The last one of 2 or 4 is the opacity. PIL keeps the upper byte of a colour alone, so ``again``,
+    which opens the same image, is decoded with the bytes the other way round.
     """
-    words = _in_words(image)
-    values = np.asarray(ImageOps.exif_transpose(image))
-    if not words:
-        return values
+    raw = _in_words(image)
+    if not raw:
+        values = np.asarray(ImageOps.exif_transpose(image))
+        hidden = image.info.get("transparency")
+        if not isinstance(hidden, int) or values.ndim > 2:
+            return values
+        return np.stack([values, np.where(values == hidden, 0, _DEPTHS[-1])], axis=2)
+    if raw == _GREY_AND_ALPHA:
+        four = _decoded(image, "RGBA")
+        return four[:, :, ::2] * _WORD + four[:, :, 1::2]
+    args = image.tile[0].args
+    highest = args[1] if image.format == "PPM" and isinstance(args, tuple) else _DEPTHS[-1]
     with again() as other:
-        tile = other.tile[0]
-        raw = words[:-1] + _OTHER_ENDS[words[-1]]
-        args = raw if isinstance(tile.args, str) else (raw, *(tile.args or ())[1:])
-        other.tile = [part._replace(args=args) for part in other.tile]
-        lower: NDArray[Any] = np.asarray(ImageOps.exif_transpose(other))
-    whole: NDArray[Any] = values.astype(np.float32) * _WORD + lower
+        lower = _decoded(other, raw[:-1] + _OTHER_ENDS[raw[-1]])
+    whole: NDArray[Any] = (_decoded(image, raw) * _WORD + lower) * (_DEPTHS[-1] / highest)
     return whole
 
 
+def _decoded(image: ImageFile, raw: str) -> NDArray[np.float32]:
+    """Decode an image whose bytes stand for what the raw mode says."""
+    tiles = []
+    for tile in image.tile:
+        if image.format == "PPM":
+            tile = tile._replace(codec_name="raw", args=(raw, 0, 1))
+        else:
+            args = raw if isinstance(tile.args, str) else (raw, *(tile.args or ())[1:])
+            tile = tile._replace(args=args)
+        tiles.append(tile)
+    image.tile = tiles
+    return np.asarray(ImageOps.exif_transpose(image)).astype(np.float32)
+
+
+def is_grey(image: ImageFile) -> bool:
+    """Return whether an image has no colours, before it is decoded."""
+    mode = image.mode
+    return mode in _GREY or mode.startswith("I;") or _in_words(image) == _GREY_AND_ALPHA
+
+
 def _in_words(image: ImageFile) -> str:
-    """Return the raw mode of a colour image with 16 bits a channel; empty for others."""
+    """Return the raw mode of an image with channels of 16 bits; empty for others."""
     for tile in image.tile[:1]:
-        raw = tile.args if isinstance(tile.args, str) else (tile.args or ("",))[0]
-        if str(raw)[:-1] in ("RGB;16", "RGBA;16"):
-            return str(raw)
+        args = (tile.args,) if isinstance(tile.args, str) else (tile.args or ("",))
+        if tile.codec_name == "ppm" and image.mode == "RGB" and args[1] >= _WORD:
+            return "RGB;16B"
+        if str(args[0])[:-1] in ("RGB;16", "RGBA;16", "RGBX;16") or args[0] == _GREY_AND_ALPHA:
+            return str(args[0])
     return ""
+
+
+def _has_alpha(values: NDArray[Any]) -> bool:
+    return values.ndim == 3 and values.shape[2] in (2, 4)
+
+
+def _colours(values: NDArray[Any]) -> NDArray[Any]:
+    return values[:, :, :-1] if _has_alpha(values) else values
 
 
 def levels_of(found: Iterable[tuple[Depth, NDArray[Any]]]) -> Levels:
@@ -85,7 +124,8 @@ def levels_of(found: Iterable[tuple[Depth, NDArray[Any]]]) -> Levels:
     lowest: dict[Depth, float] = {}
     highest: dict[Depth, float] = {}
     for depth, values in found:
-        finite = values[np.isfinite(values)]
+        colours = _colours(values)
+        finite = colours[np.isfinite(colours)]
         lowest[depth] = float(finite.min(initial=lowest.get(depth, 0.0)))
         highest[depth] = float(finite.max(initial=highest.get(depth, 0.0)))
     scales: dict[Depth, tuple[float, float]] = {
@@ -106,9 +146,9 @@ def _white(highest: float, depth: Depth) -> float:
 
 def coloured(shares: Shares, channels: int) -> Shares:
     """``[height, width, channels]``, on white where the image is transparent."""
-    if shares.ndim == 2:
-        return shares[:, :, None].repeat(channels, 2)
-    if shares.shape[2] == 4:
-        alpha = shares[:, :, 3:]
-        shares = shares[:, :, :3] * alpha + (1 - alpha)
+    if _has_alpha(shares):
+        alpha = shares[:, :, -1:]
+        shares = shares[:, :, :-1] * alpha + (1 - alpha)
+    if shares.ndim == 2 or shares.shape[2] == 1:
+        return shares.reshape(*shares.shape[:2], 1).repeat(channels, 2)
     return shares if channels == 3 else (shares @ _LUMA)[:, :, None]

@@ -30,6 +30,7 @@ from engine.data.image_levels import (
     coloured,
     deep_values,
     depth_of,
+    is_grey,
     levels_of,
 )
 from engine.files.sanitize import plain
@@ -45,7 +46,16 @@ LARGEST_PIXELS = 100_000_000
 _TOO_LARGE = f"the image has more than {LARGEST_PIXELS // 10**6} million pixels"
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """Formats that are plain pixels; PIL would run a PostScript interpreter for others."""
-_GREY = ("1", "L", "I", "F")
+SUFFIXES = (
+    "png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm",
+)  # fmt: skip
+"""Suffixes of files in these formats."""
+_OTHER_FORMATS = {
+    b"ftypheic": "HEIC", b"ftypheix": "HEIC", b"ftypmif1": "HEIF", b"ftypavif": "AVIF",
+    b"8BPS": "PSD", b"<svg": "SVG", b"JXL ": "JPEG XL", b"jP  ": "JPEG 2000",
+}  # fmt: skip
+"""Formats that are known by a mark in their first bytes, and not read."""
+_HEAD = 16
 _BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError,
     struct.error, zlib.error, Image.DecompressionBombError,
@@ -73,7 +83,7 @@ class Header:
 def read_header(record: Any) -> Header:
     """Size, colour and depth; raises :class:`ImageFault`."""
     with _opened(record) as image:
-        return Header(*image.size, _is_grey(image.mode), depth_of(image))
+        return Header(*image.size, is_grey(image), depth_of(image))
 
 
 _STANDARD = Levels()
@@ -122,22 +132,33 @@ def _opened(record: Any) -> ImageFile:
     path = record.get("path") if isinstance(record, Mapping) else None
     if data is None and not path:
         raise ImageFault("there is no image")
+    source = io.BytesIO(data) if data is not None else Path(str(path)).expanduser()
     try:
-        source = io.BytesIO(data) if data is not None else Path(str(path)).expanduser()
         image = Image.open(source, formats=_FORMATS)
     except FileNotFoundError as error:
         raise ImageFault("the image file does not exist") from error
     except Image.DecompressionBombError as error:
         raise ImageFault(_TOO_LARGE) from error
     except _BROKEN as error:
-        raise ImageFault("the image cannot be read") from error
+        raise ImageFault(_unread(source)) from error
     if image.width * image.height > LARGEST_PIXELS:
         raise ImageFault(_TOO_LARGE)
     return image
 
 
-def _is_grey(mode: str) -> bool:
-    return mode in _GREY or mode.startswith("I;") or mode == "LA"
+def _unread(source: io.BytesIO | Path) -> str:
+    """Return why an image cannot be read, with its format where it is a known one."""
+    try:
+        head = source.getvalue()[:_HEAD] if isinstance(source, io.BytesIO) else _head_of(source)
+    except OSError:
+        head = b""
+    name = next((name for mark, name in _OTHER_FORMATS.items() if mark in head), "")
+    return f"images in the format {name} cannot be read" if name else "the image cannot be read"
+
+
+def _head_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
 
 
 def _coloured(image: Image.Image, channels: int) -> Image.Image:

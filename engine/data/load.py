@@ -11,6 +11,7 @@ from engine.config.data.base import DataConfig
 from engine.config.registry import implementation, resolve
 from engine.data.column_names import check_names
 from engine.data.raw import RawData
+from engine.data.split_column import by_split_column
 from engine.data.tables.values import texts
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -25,12 +26,14 @@ def load_texts(config: DataConfig) -> RawData:
     """Read the data with texts as they are written, if the source can tell.
 
     ``0.50``, ``093`` and ``true`` are what a model is to learn, not the number or truth value that
-    they stand for. Raises :class:`~engine.errors.DataError`.
+    they stand for. Rows are split by a column of splits. Raises
+    :class:`~engine.errors.DataError`.
     """
-    if not config.text_implementation:
-        return without_ignored(load_data(config), config)
-    read = resolve(config.text_implementation)(config)
-    return without_ignored(_with_texts(read, config), config)
+    if config.text_implementation:
+        raw = _with_texts(resolve(config.text_implementation)(config), config)
+    else:
+        raw = load_data(config)
+    return without_ignored(by_split_column(raw, config), config)
 
 
 def without_ignored(raw: RawData, config: DataConfig) -> RawData:

@@ -12,6 +12,8 @@ from engine.config.data.base import DataConfig
 from engine.data.on_disk import Rows, selected
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.reports.counted import counted
 from engine.reports.note import Note
 
 _MANY = 2_000_000
@@ -47,9 +49,9 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
         taken = _systematic(rows, _codes(raw.train, stratify), share)
         splits[name] = whole.take(rows[taken])
         rows = rows[~taken]
-        notes.append(Note(f"{taken.sum():,} rows ({fraction:.0%}) were set aside for {name}"))
+        notes.append(set_aside(int(taken.sum()), fraction, name))
     if config.max_samples is not None and len(rows) > config.max_samples:
-        notes.append(Note(f"{config.max_samples:,} of {len(rows):,} training rows are used"))
+        notes.append(some_used(config.max_samples, len(rows)))
         codes = _codes(raw.train, stratify)
         together = np.where(codes < 0, codes.max() + 1, codes)  # rare classes as if they were one
         rows = rows[_systematic(rows, together, config.max_samples / len(rows))]
@@ -59,11 +61,37 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
         # In their old order: neighbouring rows stay together on disk.
         splits[TRAIN] = whole.take(np.sort(rows))
     notes += [
-        Note(f"figures on {name} are rough: it has only {splits[name].num_rows:,} rows")
+        Note(
+            f"figures on {name} are rough: it has only {counted(splits[name].num_rows, 'row')}",
+            rows=splits[name].num_rows,
+            change=f"data.{name}_fraction" if wanted[name] else "",
+        )
         for name in (VALIDATION, TEST)
         if name in splits and splits[name].num_rows < _ROUGH
     ]
     return raw.with_splits(splits, *notes)
+
+
+def set_aside(count: int, fraction: float, split: str, whose: str = "") -> Note:
+    """Return a note on rows that became a split; ``whose`` says which they are."""
+    verb = "was" if count == 1 else "were"
+    return Note(
+        f"{whose}{counted(count, 'row')} ({fraction:.0%}) {verb} set aside for {split}",
+        read_as=split,
+        rows=count,
+        change=f"data.{split}_fraction",
+        kind="converted",
+    )
+
+
+def some_used(count: int, rows: int, whose: str = "") -> Note:
+    """Return a note on training rows that ``data.max_samples`` leaves."""
+    return Note(
+        f"{whose}{count:,} of {counted(rows, 'training row')} {'is' if count == 1 else 'are'} used",
+        rows=count,
+        change="data.max_samples",
+        kind="converted",
+    )
 
 
 def _cut_many(raw: RawData, config: DataConfig, wanted: Mapping[str, float]) -> RawData:
@@ -92,13 +120,11 @@ def _cut_many(raw: RawData, config: DataConfig, wanted: Mapping[str, float]) -> 
         if name == TRAIN:
             if used < 1:
                 mine &= np.cumsum(mine) <= (config.max_samples or count)
-                notes.append(Note(f"{mine.sum():,} of {training:,} training rows are used"))
+                notes.append(some_used(int(mine.sum()), training))
         elif not wanted[name]:
             continue
         else:
-            notes.append(
-                Note(f"{mine.sum():,} rows ({wanted[name]:.0%}) were set aside for {name}")
-            )
+            notes.append(set_aside(int(mine.sum()), wanted[name], name))
         if not mine.all():
             splits[name] = selected(raw.train, mine)
     return raw.with_splits(splits, *notes)
@@ -120,8 +146,13 @@ def cut_groups(raw: RawData, config: DataConfig, column: str) -> RawData:
             if split != TRAIN:
                 notes.append(
                     Note(
-                        f"{len(rows):,} rows were set aside for {split}, those with "
-                        f"{chosen.num_rows:,} of {numbers.num_rows:,} values of {column}"
+                        f"{counted(len(rows), 'row')} set aside for {split}, those with "
+                        f"{chosen.num_rows:,} of {counted(numbers.num_rows, 'value')} of "
+                        f"{plain(column, 60)}",
+                        read_as=split,
+                        rows=len(rows),
+                        change=f"data.{split}_fraction",
+                        kind="converted",
                     )
                 )
     none_more = config.model_copy(update={"validation_fraction": 0.0, "test_fraction": 0.0})

@@ -13,12 +13,18 @@ from torch import Tensor, nn
 
 from engine.config.models.image import Preprocessing
 from engine.config.models.image_transformer import ImageTransformerConfig
-from engine.config.models.weights_path import base_of_adapter, source_of
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
+from engine.models.pretrained import (
+    found_file,
+    load_pretrained,
+    pretrained_config,
+    readable,
+    weights_of,
+)
 from engine.models.shapes import ImageShape
 from engine.models.transfer import Transfer, check_size
-from engine.models.transformer import compute_twice, merged_adapter, readable
+from engine.models.transformer import compute_twice
 from engine.vision.processor_file import PROCESSOR_FILE
 
 _AUTO: Any = transformers.AutoModelForImageClassification
@@ -30,19 +36,43 @@ class ImageTransformer(Transfer):
 
     def __init__(self, network: Any, size: int, config: ImageTransformerConfig) -> None:
         super().__init__(network, config.trainable, config.backbone_lr_scale)
-        accepts = "interpolate_pos_encoding" in inspect.signature(network.forward).parameters
+        accepts = inspect.signature(network.forward).parameters
         differs = getattr(network.config, "image_size", size) not in (size, [size, size])
-        self._options = {"interpolate_pos_encoding": True} if accepts and differs else {}
+        interpolates = "interpolate_pos_encoding" in accepts and differs
+        self._options = {"interpolate_pos_encoding": True} if interpolates else {}
+        self._in_patches = "spatial_shapes" in accepts
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the classes."""
-        logits: Tensor = self.network(pixel_values=images, **self._options).logits
+        inputs = {"pixel_values": images} | self._options
+        if self._in_patches:
+            network: Any = self.network
+            inputs = patches_of(images, network.config.vision_config.patch_size)
+        logits: Tensor = self.network(**inputs).logits
         return logits
 
     def save_pretrained(self, folder: Path) -> None:
         """Weights and configuration as transformers reads them. Raises ``OSError``."""
         network: Any = self.network
         network.save_pretrained(folder)
+
+
+def patches_of(images: Tensor, side: int) -> dict[str, Tensor]:
+    """Return the inputs of networks that take images in patches, as SigLIP 2 does.
+
+    Patches are ``[batch, number, side · side · channels]``; raises ``ValueError`` where they do
+    not divide the images.
+    """
+    batch, channels, height, width = images.shape
+    rows, columns = height // side, width // side
+    if (rows * side, columns * side) != (height, width):
+        raise ValueError(f"patches of {side} px do not divide images of {height} px")
+    cells = images.reshape(batch, channels, rows, side, columns, side).permute(0, 2, 4, 3, 5, 1)
+    return {
+        "pixel_values": cells.reshape(batch, rows * columns, side * side * channels),
+        "pixel_attention_mask": images.new_ones(batch, rows * columns, dtype=torch.int64),
+        "spatial_shapes": torch.tensor([[rows, columns]], device=images.device).expand(batch, 2),
+    }
 
 
 def build_image_transformer(config: ImageTransformerConfig, shape: ImageShape) -> nn.Module:
@@ -65,11 +95,15 @@ def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing | None:
     """
     if config.from_scratch:
         return None
+    architecture = pretrained_config(config)
     with readable(config):
-        architecture = _architecture(config)
-        noted = _noted(config, source_of(config.path))
-        if noted is None and (base := base_of_adapter(source_of(config.path))):
-            noted = _noted(config, source_of(base))
+        weights = weights_of(config)
+        noted = (
+            found_file(weights.adapter, PROCESSOR_FILE, weights.adapter_revision)
+            if (weights.adapter)
+            else None
+        )
+        noted = noted or found_file(weights.place, PROCESSOR_FILE, weights.revision)
     notes = json.loads(Path(noted).read_text()) if noted else {}
     size = _side(notes.get("crop_size")) or _side(notes.get("size"))
     return Preprocessing(
@@ -79,15 +113,6 @@ def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing | None:
     )
 
 
-def _noted(config: ImageTransformerConfig, place: str) -> str | None:
-    """The file of the model's image processor, where it has one."""
-    revision = {"revision": config.revision} if place == config.path else {}
-    found: str | None = transformers.utils.hub.cached_file(
-        place, PROCESSOR_FILE, _raise_exceptions_for_missing_entries=False, **revision
-    )
-    return found
-
-
 def _side(size: Any) -> int | None:
     """The side in any of the ways in which image processors note it."""
     if isinstance(size, dict):
@@ -95,14 +120,6 @@ def _side(size: Any) -> int | None:
     if isinstance(size, list | tuple):
         return int(size[0])
     return int(size) if size else None
-
-
-def _architecture(config: ImageTransformerConfig) -> Any:
-    place = source_of(config.path)
-    base = base_of_adapter(place)
-    return transformers.AutoConfig.from_pretrained(
-        source_of(base) if base else place, revision=config.revision, trust_remote_code=False
-    )
 
 
 def _from_scratch(config: ImageTransformerConfig, shape: ImageShape) -> Any:
@@ -128,8 +145,7 @@ def _from_scratch(config: ImageTransformerConfig, shape: ImageShape) -> Any:
 
 
 def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
-    with readable(config):
-        architecture = _architecture(config)
+    architecture = pretrained_config(config)
     if type(architecture) not in transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
         raise TrainingError(
             f"model.path: {plain(architecture.model_type)} networks such as {plain(config.path)} "
@@ -139,29 +155,12 @@ def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
     _label(architecture, shape)
     if torch.get_default_device().type == "meta":
         return _AUTO.from_config(architecture, dtype=torch.float32)
-    place = source_of(config.path)
-    base = base_of_adapter(place)
-    with readable(config):
-        network, told = _AUTO.from_pretrained(
-            source_of(base) if base else place,
-            revision=config.revision,
-            config=architecture,
-            dtype=torch.float32,
-            trust_remote_code=False,
-            use_safetensors=True,
-            # A head for other classes is replaced by a new one.
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-        )
-        if base:
-            network = merged_adapter(network, place)
-    # Newly initialised, they must be trained and saved even where all else is frozen.
-    network.new_layers = sorted({name.rpartition(".")[0] for name in told["missing_keys"]})
-    return network
+    return load_pretrained(config, _AUTO, architecture, torch.float32)
 
 
 def _label(architecture: Any, shape: ImageShape) -> None:
     labels = shape.labels or tuple(map(str, range(shape.outputs)))
+    architecture.num_labels = len(labels)  # PVT has a number of its own
     architecture.id2label = dict(enumerate(labels))
     architecture.label2id = {label: index for index, label in enumerate(labels)}
 

@@ -144,8 +144,13 @@ def _wraps(module: nn.Module) -> bool:
 
 
 def check_size(network: nn.Module, channels: int, size: int) -> None:
-    """Let empty images through; raises ``RuntimeError`` or ``ValueError`` for a wrong size."""
+    """Let empty images through; raises ``RuntimeError`` or ``ValueError`` for a wrong size.
+
+    The plain network notes the ``image_shape`` that it takes.
+    """
+    inside: Any = network.network if isinstance(network, Transfer) else network
     network.eval()
     with torch.inference_mode():
         network(torch.zeros(2, channels, size, size))
     network.train()
+    inside.image_shape = (channels, size, size)

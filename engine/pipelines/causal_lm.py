@@ -7,16 +7,18 @@ from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
+from typing_extensions import override
 
 from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.load import load_texts
 from engine.data.on_disk import in_windows
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
-from engine.data.splits import cut_splits
-from engine.errors import DataError
+from engine.data.splits import cut_splits, some_used
+from engine.errors import DataError, TrainingError
 from engine.files.sanitize import plain
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
+from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.blocks import are_lines, pieces, sizes_of, tail_rows
@@ -86,12 +88,19 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
             splits[name] = raw.train.slice(max(0, left - count), count)
             left -= count
             notes.append(
-                Note(f"the last {share:.0%} of the text, {count:,} rows, are kept for {name}")
+                Note(
+                    f"the last {share:.0%} of the text ({counted(count, 'row')}) set aside for "
+                    f"{name}",
+                    read_as=name,
+                    rows=count,
+                    change=f"data.{name}_fraction",
+                    kind="converted",
+                )
             )
         if left < 1:
             raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
         if data.max_samples is not None and data.max_samples < left:
-            notes.append(Note(f"the first {data.max_samples:,} of {left:,} training rows are used"))
+            notes.append(some_used(data.max_samples, left, "the first "))
             left = data.max_samples
         splits[TRAIN] = raw.train.slice(0, left)
         return raw.with_splits(splits, *notes)
@@ -118,6 +127,23 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
             context=roles.context,
             separator=separator,
         )
+
+    @override
+    def tokenizer(self, trained: str) -> Any:
+        """The tokenizer, with a token that ends a text; raises :class:`TrainingError`.
+
+        Those of encoders have one that separates texts, which serves.
+        """
+        tokenizer = super().tokenizer(trained)
+        if tokenizer.eos_token is None:
+            if tokenizer.sep_token is None:
+                raise TrainingError(
+                    f"model.path: the tokenizer of {plain(self.model.path, 200)} has no token that "
+                    "ends a text.",
+                    "Choose another model, or note its eos_token in tokenizer_config.json.",
+                )
+            tokenizer.eos_token = tokenizer.sep_token
+        return tokenizer
 
     def prompts(self, fitted: CausalLmFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""
@@ -202,5 +228,7 @@ def _missing_context(raw: RawData, roles: Roles) -> Iterator[Note]:
         for role, name in roles.context.items():
             if name not in table.column_names:
                 yield Note(
-                    f"{split} has no column {plain(name, 40)}; its prompts are without {role}"
+                    f"{split} has no column {plain(name, 40)}; its prompts are without {role}",
+                    column=plain(name, 40),
+                    rows=table.num_rows,
                 )

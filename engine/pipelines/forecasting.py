@@ -86,7 +86,8 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             if name == TRAIN or not table.num_rows:
                 continue
             if _lacks_targets(table, roles):
-                notes.append(Note(f"{name}: no row has a target, so it is not used"))
+                text = f"{name}: no row has a target, so it is not used"
+                notes.append(Note(text, column=name, rows=table.num_rows, kind="lost"))
                 continue
             parts[name] = self.read(table, roles, train.frequency, train.spelling, train.formats)
             notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
@@ -96,11 +97,16 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             notes.append(
                 Note(
                     f"{plain(unread, 60)} holds no dates that can be read, such as {example!r}; "
-                    "rows are taken in their order"
+                    "rows are taken in their order",
+                    column=plain(unread, 60),
+                    read_as="text",
+                    change="task.time",
                 )
             )
         if unused := unused_columns(raw.train, roles):
-            notes.append(Note("not used: " + ", ".join(unused)))
+            notes.append(
+                Note("not used: " + ", ".join(unused), change="task.inputs", kind="dropped")
+            )
         splits, context, cuts = cut_in_time(
             parts, self.config.data, section.split_rows, section.window
         )

@@ -8,13 +8,14 @@ import pyarrow as pa
 
 from engine.config.run_config import RunConfig
 from engine.config.tasks.image_classification import ImageClassificationConfig
-from engine.data.load import load_data
+from engine.data.load import load_texts
 from engine.data.raw import RawData, Skip
 from engine.data.readers.files import root_of
 from engine.models.preprocessing import preprocessing_of
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import DataSummary
 from engine.text.columns import chosen, find_label
+from engine.text.label_spellings import with_label_lists
 from engine.vision.column import RECORD, find_image, images_of
 from engine.vision.fitted import ImageFitted
 from engine.vision.fitting import classes_in, measure
@@ -36,10 +37,11 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
 
     def load(self) -> RawData:
         """Rows with an image and a class, in three splits."""
-        raw = load_data(self.config.data)
+        raw = load_texts(self.config.data)
         image, label = self._columns(raw.train)
         folder = self._folder()
-        return usable_rows(located(raw, image, folder), self.config.data, image, label, folder)
+        raw = with_label_lists(located(raw, image, folder), label)
+        return usable_rows(raw, self.config.data, image, label, folder)
 
     def fit(self, raw: RawData) -> ImageFitted:
         """Find the classes, and size, colour and mean of the images."""

@@ -10,6 +10,7 @@ Pipelines of tables, series and images import no torch: a preview must not wait 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
@@ -20,6 +21,7 @@ from engine.config.tasks.base import TaskConfig
 from engine.data.fitted import Fitted
 from engine.data.raw import RawData
 from engine.reports.data_summary import DataSummary
+from engine.reports.note import Note
 
 F = TypeVar("F", bound=Fitted)
 
@@ -57,7 +59,17 @@ class DataPipeline(ABC, Generic[F]):
     def inputs(self, fitted: F) -> tuple[str, ...]:
         """The columns that a row to predict from has."""
 
+    def beside(self, fitted: F, names: Sequence[str]) -> tuple[str, ...]:
+        """Return which columns of a file, besides the inputs, :meth:`from_file` makes use of."""
+        del fitted, names
+        return ()
+
     def from_file(self, table: pa.Table, fitted: F, folder: Path) -> pa.Table:
         """Rows to predict from as they stood in a file in ``folder``, where paths in them begin."""
         del fitted, folder
         return table
+
+    def unfit(self, table: pa.Table, fitted: F) -> Iterable[Note]:
+        """Return notes on values to predict from that what was trained gives no meaning."""
+        del table, fitted
+        return ()

@@ -17,6 +17,7 @@ from engine.text.answer_notes import placement_notes
 from engine.text.answers import answers_of, references_of
 from engine.text.columns import by_name, chosen
 from engine.text.lengths import windows_not_cut
+from engine.text.position_units import in_characters
 from engine.text.rows import SOME, blank, without_faults
 from engine.text.summary import summary_of
 
@@ -44,7 +45,7 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
         start = self.section.answer_start
         if start:
             chosen(raw.train, start, "task.answer_start")
-        raw = joined_answers(raw, answers, start)
+        raw = in_characters(joined_answers(raw, answers, start), context, answers)
         raw = without_faults(raw, lambda table: _faults(table, *columns))
         raw = raw.with_splits(raw.splits, *placement_notes(raw, context, answers))
         return cut_groups(raw, self.config.data, context)

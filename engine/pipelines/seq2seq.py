@@ -11,7 +11,7 @@ from engine.config.tasks.seq2seq import Seq2SeqConfig
 from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
-from engine.models.transformer import pretrained_config
+from engine.models.pretrained import pretrained_config
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.data_summary import DataSummary

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import pyarrow as pa
+from typing_extensions import override
 
 from engine.config.data.columns import ColumnSetting, ColumnType
+from engine.config.data.file import FileConfig
+from engine.config.data.hub import HubConfig
 from engine.config.tasks.tabular import TabularConfig
 from engine.data.column_names import check_names, no_column
 from engine.data.fitted import Fitted
 from engine.data.load import load_data
+from engine.data.lost_splits import lost
 from engine.data.on_disk import evenly, selected
 from engine.data.raw import TRAIN, RawData, Skip
 from engine.data.splits import cut_splits
+from engine.data.tables.column_notes import column_notes
 from engine.data.tables.columns import detect_columns
-from engine.data.tables.doubts import doubts
 from engine.data.tables.features import fit_features
 from engine.data.tables.schema import Column, Features, NumberFormat
+from engine.data.tables.unfit import unfit_values
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
@@ -57,6 +62,10 @@ class TabularPipeline(DataPipeline[F]):
         """The columns that are used."""
         return tuple(column.name for column in fitted.features.columns)
 
+    @override
+    def unfit(self, table: pa.Table, fitted: F) -> Iterable[Note]:
+        return unfit_values(fitted.features, table)
+
     @abstractmethod
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
         """The target of each row, null where there is none that can be used."""
@@ -64,6 +73,11 @@ class TabularPipeline(DataPipeline[F]):
     def known_target(self, table: pa.Table, fitted: F) -> pa.ChunkedArray:
         """The target of each row of a later file, read as in training."""
         return self.clean_target(table, fitted.target)
+
+    def target_notes(self, table: pa.Table, target: str) -> Iterator[Note]:
+        """Yield notes on how the target of the training rows is read."""
+        del table, target
+        yield from ()
 
     def load(self) -> RawData:
         """Read the data, take rows without a target out, and cut the splits that are missing."""
@@ -93,10 +107,12 @@ class TabularPipeline(DataPipeline[F]):
 
     def _with_clean_targets(self, raw: RawData, target: str) -> RawData:
         """Splits whose target is clean; rows and whole splits without one are reported."""
-        splits, skips, notes = {}, [], []
+        splits, skips = {}, []
+        notes = list(self.target_notes(raw.train, target))
         for split, table in sorted(raw.splits.items(), key=lambda item: item[0] != TRAIN):
             if target not in table.column_names:
-                notes.append(Note(f"{split} has no column {plain(target, 60)} and is left out"))
+                why = f"{split} has no column {plain(target, 60)} and is left out"
+                notes.append(lost(split, why, table.num_rows))
                 continue
             values = self.clean_target(table, target)
             place = table.column_names.index(target)
@@ -104,7 +120,8 @@ class TabularPipeline(DataPipeline[F]):
             if values.null_count == len(values):
                 if split == TRAIN:
                     raise DataError(f"The target {plain(target, 60)!r} has no value in any row.")
-                notes.append(Note(f"{split} has no value of {plain(target, 60)} and is left out"))
+                why = f"{split} has no value of {plain(target, 60)} and is left out"
+                notes.append(lost(split, why, table.num_rows))
                 continue
             if values.null_count:
                 valid = values.is_valid().to_numpy()
@@ -168,12 +185,25 @@ class TabularPipeline(DataPipeline[F]):
             columns=(*columns, target),
             classes=classes,
             facts=_input_facts(fitted.features) | dict(facts) | _looked_at(raw.train.num_rows),
-            notes=(*raw.notes, *doubts(fitted.columns)),
+            notes=(*raw.notes, *self._notes(raw, fitted, used)),
             skips=tuple(
                 {"reason": skip.reason, "count": skip.count, "example": skip.example}
                 for skip in raw.skips
             ),
         )
+
+    def _notes(self, raw: RawData, fitted: F, used: set[str]) -> Iterator[Note]:
+        """Yield notes on columns that are converted or left out, and on values that do not fit."""
+        some = evenly(raw.train, LEARNED_ROWS)
+        yield from column_notes(fitted.columns, used, some, self._setting)
+        for split, table in raw.splits.items():
+            yield from unfit_values(fitted.features, table, split)
+
+    def _setting(self, column: str, type: str) -> str:
+        """Return the setting that gives a column another type."""
+        if isinstance(self.config.data, FileConfig | HubConfig):
+            return f"data.columns.{plain(column, 40)}={type}"
+        return f"task.{type}"
 
 
 def find_target(table: pa.Table, wanted: str) -> str:

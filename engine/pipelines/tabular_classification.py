@@ -6,11 +6,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.config.tasks.tabular_classification import TabularClassificationConfig
+from engine.data.lost_splits import lost
 from engine.data.on_disk import selected
 from engine.data.raw import TRAIN, RawData, Skip, class_names
-from engine.data.tables.categories import respelled
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.pipelines.table_labels import with_known_spelling
 from engine.pipelines.tabular import TabularFitted, TabularPipeline, find_target
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.text.labels import classes_among, named_column, too_many
@@ -82,18 +83,21 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
 
 def _without_strangers(raw: RawData, target: str) -> RawData:
     """Validation and test rows whose class occurs in the training rows; the rest is reported."""
+    raw = with_known_spelling(raw, target)
     known = raw.train[target].unique()
-    classes = known.drop_null().to_pylist()
-    splits, skips = dict(raw.splits), []
+    splits, skips, notes = dict(raw.splits), [], []
     for split, table in raw.splits.items():
-        place = table.column_names.index(target)
-        table = table.set_column(place, target, respelled(table[target], classes))
-        splits[split] = table
         strange = pc.invert(pc.is_in(table[target], value_set=known))
         count = pc.sum(strange).as_py() or 0
-        if split != TRAIN and count:
-            first = table[target].filter(strange)[0].as_py()
-            reason = f"{plain(target, 60)} that no training row has"
-            skips.append(Skip(reason, count, f"{plain(first, 40)!r} in {split}"))
-            splits[split] = selected(table, ~strange.to_numpy())
-    return raw.with_splits(splits).with_skips(*skips)
+        if split == TRAIN or not count:
+            continue
+        first = plain(table[target].filter(strange)[0].as_py(), 40)
+        if count == table.num_rows:
+            del splits[split]
+            why = f"no row of {split} has a {plain(target, 60)} that training rows have"
+            notes.append(lost(split, f"{why}, but such as {first!r}", count))
+            continue
+        reason = f"{plain(target, 60)} that no training row has"
+        skips.append(Skip(reason, count, f"{first!r} in {split}"))
+        splits[split] = selected(table, ~strange.to_numpy())
+    return raw.with_splits(splits, *notes).with_skips(*skips)

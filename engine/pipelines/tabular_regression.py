@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from engine.data.tables.schema import NumberFormat
 from engine.data.tables.values import number_format_of, numbers, tidy
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.pipelines.tabular import LEARNED_ROWS, TabularFitted, TabularPipeline, find_target
+from engine.pipelines.tabular import LEARNED_ROWS, TabularFitted, TabularPipeline
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
 
@@ -40,23 +40,14 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
     section: TabularRegressionConfig
     fitted_type = NumbersFitted
     _target_format: NumberFormat | None = None
-    _doubt = ""
-
-    @override
-    def load(self) -> RawData:
-        """Read and split the data; a target whose marks leave open what is meant is told."""
-        self._target_format, self._doubt = None, ""
-        raw = super().load()
-        if not self._doubt:
-            return raw
-        name = plain(find_target(raw.train, self.section.target), 60)
-        told = Note(f"{name}: {self._doubt}", name, change=f"data.columns.{name}")
-        return replace(raw, notes=(*raw.notes, told))
 
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
         """Finite numbers. Raises ``DataError`` for a column of something else."""
         if self._target_format is None:  # the training rows come first
-            self._target_format = self._format_of(table, target)
+            setting = self.config.data.column_settings.get(target)
+            self._target_format = set_number_format(target, setting) or number_format_of(
+                table[target], decimal_mark_of(table)
+            )
         values = numbers(table[target], self._target_format)
         given = tidy(table[target]).is_valid().to_numpy()
         wrong = given & np.isnan(values)
@@ -69,25 +60,29 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
             )
         return pa.chunked_array([pa.array(values, from_pandas=True)])
 
-    def _format_of(self, table: pa.Table, target: str) -> NumberFormat:
-        """The format that is set for the target, else the one of most of its numbers."""
-        setting = self.config.data.column_settings.get(target)
-        if chosen := set_number_format(target, setting):
-            return chosen
-        decimal = decimal_mark_of(table)
-        written = number_format_of(table[target], decimal)
-        values = tidy(table[target])
-        if pa.types.is_string(values.type):
-            good = values.filter(pa.array(np.isfinite(numbers(values, written))))
-            self._doubt = doubt_of_numbers(good.unique().to_pylist(), written, decimal)
-        return written
-
     @override
     def known_target(self, table: pa.Table, fitted: NumbersFitted) -> pa.ChunkedArray:
         if fitted.number_format is None:
             return self.clean_target(table, fitted.target)
         values = numbers(table[fitted.target], fitted.number_format)
         return pa.chunked_array([pa.array(values, from_pandas=True)])
+
+    @override
+    def target_notes(self, table: pa.Table, target: str) -> Iterator[Note]:
+        """Yield notes on a target in another format than usual, or in one that is in doubt."""
+        decimal = decimal_mark_of(table)
+        chosen = set_number_format(target, self.config.data.column_settings.get(target))
+        written = chosen or number_format_of(table[target], decimal)
+        name, rows = plain(target, 60), table.num_rows - table[target].null_count
+        if written != NumberFormat():
+            why = f"numbers are written like {written.example}"
+            yield Note(why, name, "numbers", rows, kind="converted")
+        values = tidy(table[target])
+        if chosen is not None or not pa.types.is_string(values.type):
+            return
+        good = values.filter(pa.array(np.isfinite(numbers(values, written))))
+        if why := doubt_of_numbers(good.unique().to_pylist(), written, decimal):
+            yield Note(why, name, "numbers", rows, f"data.columns.{name}")
 
     def fit(self, raw: RawData) -> NumbersFitted:
         """Features of the training rows and the scale of the target."""

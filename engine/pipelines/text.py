@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from engine.config.models.transformer import TransformerConfig
 from engine.config.run_config import RunConfig
 from engine.data.fitted import Fitted
-from engine.models.transformer import load_tokenizer, longest_input
+from engine.models.text_tokenizer import load_tokenizer, longest_input
 from engine.pipelines.pipeline import DataPipeline
 from engine.text.lengths import length_facts
 from engine.text.spread import evenly_spread

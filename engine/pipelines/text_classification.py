@@ -16,6 +16,7 @@ from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
 from engine.text import columns
 from engine.text.columns import is_list
+from engine.text.label_spellings import with_known_labels, with_label_lists
 from engine.text.labels import classes_of, labels_of, too_many
 from engine.text.rows import (
     blank,
@@ -23,7 +24,6 @@ from engine.text.rows import (
     some_of,
     texts_in,
     without_faults,
-    without_strangers,
 )
 from engine.text.summary import summary_of
 
@@ -49,9 +49,10 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
         """Rows with a text and a label, in three splits."""
         raw = load_texts(self.config.data)
         text, pair, label = self._columns(raw.train)
+        raw = with_label_lists(raw, label)
         raw = without_faults(raw, lambda table: _faults(table, [text, pair], label))
         raw = cut_splits(raw, self.config.data, None if is_list(raw.train, label) else label)
-        return without_strangers(raw, label)
+        return with_known_labels(raw, label)
 
     def fit(self, raw: RawData) -> TextClassificationFitted:
         """Find the classes; train a tokenizer where the network is new."""

@@ -17,6 +17,7 @@ from engine.data.splits import cut_splits
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
+from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.columns import chosen
@@ -24,8 +25,10 @@ from engine.text.lengths import windows_not_cut
 from engine.text.rows import SOME, without_faults
 from engine.text.summary import summary_of
 from engine.text.tag_scheme import TagScheme, scheme_of
+from engine.text.tag_spelling import with_one_spelling
 from engine.text.tagged_columns import TaggedColumns, tagged_columns
 from engine.text.tagged_rows import as_sentences
+from engine.text.word_rows import sentence_column, untagged_sentences
 from engine.text.words import sentences_of, tags_in, words_of
 from engine.text.written_lists import with_lists
 
@@ -58,7 +61,12 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
         raw = load_texts(self.config.data)
         raw = as_sentences(raw, section.tokens, section.tags, section.sentence)
         columns = self._columns(raw.train)
-        raw = without_faults(raw, lambda table: _faults(table, columns.tokens, columns.tags))
+        names = class_names(raw.train, columns.tags) or section.tag_names
+        numbered = bool(names) or _all_numbers(raw.train, columns.tags)
+        raw = without_faults(
+            raw, lambda table: _faults(table, columns.tokens, columns.tags, numbered)
+        )
+        raw = with_one_spelling(raw, columns.tokens, columns.tags, names)
         return cut_splits(raw.with_splits(raw.splits, *columns.notes), self.config.data)
 
     def fit(self, raw: RawData) -> TokenClassificationFitted:
@@ -93,11 +101,17 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
         return (fitted.tokens,)
 
     @override
+    def beside(self, fitted: TokenClassificationFitted, names: Sequence[str]) -> tuple[str, ...]:
+        number = sentence_column(names, self.section.sentence, fitted.tokens)
+        return (number,) if number is not None and number in names else ()
+
+    @override
     def from_file(
         self, table: pa.Table, fitted: TokenClassificationFitted, folder: Path
     ) -> pa.Table:
         del folder
-        return with_lists(table, (fitted.tokens,))
+        table = with_lists(table, (fitted.tokens,))
+        return untagged_sentences(table, fitted.tokens, self.section.sentence)
 
     def sentences(
         self, table: pa.Table, fitted: TokenClassificationFitted
@@ -130,10 +144,13 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
             counts = Counter(tag for tags in labels for tag in tags if tag not in known)
             if counts:
                 shown = ", ".join(plain(tag, 40) for tag, _ in counts.most_common(5))
+                total = counts.total()
                 notes.append(
                     Note(
-                        f"{counts.total():,} words of {split} have tags that no training row has, "
-                        f"and count as mistakes in the accuracy: {shown}"
+                        f"{counted(total, 'word')} of {split} with tags that no training row has, "
+                        f"which count as mistakes in the accuracy: {shown}",
+                        column=plain(fitted.tags, 40),
+                        rows=total,
                     )
                 )
         return notes
@@ -159,13 +176,14 @@ def _given_names(column: str, present: set[str], names: Sequence[str]) -> list[s
     return list(names)
 
 
-def _faults(table: pa.Table, tokens: str, tags: str) -> list[str | None]:
+def _faults(table: pa.Table, tokens: str, tags: str, numbered: bool) -> list[str | None]:
+    """Return what is wrong with each row; tags may be numbers where they are ``numbered``."""
     if tags not in table.column_names:
         return ["there are no tags"] * table.num_rows
     names = class_names(table, tags)
     words = table[chosen(table, tokens, "task.tokens")]
     return [
-        _fault(*pair, names)
+        _fault(*pair, names) or (None if numbered or names else _fault_of_numbers(pair[1]))
         for pair in zip(words.to_pylist(), table[tags].to_pylist(), strict=True)
     ]
 
@@ -182,6 +200,16 @@ def _fault(words: Any, labels: Any, names: Sequence[str] | None) -> str | None:
     if names is not None and not all(_is_code(tag, len(names)) for tag in codes):
         return "a tag is not one of the classes"
     return None
+
+
+def _fault_of_numbers(labels: Any) -> str | None:
+    numbers = all(map(str.isdecimal, tags_in(labels)))
+    return "its tags are numbers without names" if numbers else None
+
+
+def _all_numbers(table: pa.Table, column: str) -> bool:
+    cells = table[column].slice(0, 100).to_pylist()
+    return all(tag.isdecimal() for cell in cells for tag in tags_in(cell))
 
 
 def _lacks_one(value: Any) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-Kind = Literal["dropped", "doubt", "converted"]
+Kind = Literal["lost", "dropped", "doubt", "converted"]
+"""A whole split or rows that are left out, a choice that may be wrong, or a plain conversion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,3 @@ class Note:
     change: str = ""
     """The setting that changes it, such as ``data.delimiter`` or ``task.tags``."""
     kind: Kind = "doubt"
-
-
-def note_of(record: str | Mapping[str, Any]) -> Note:
-    """Return a note of an event or an answer; older runs have sentences alone."""
-    return Note(record) if isinstance(record, str) else Note(**record)

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from engine.config.run_config import RunConfig
 from engine.data.fitted import Fitted
+from engine.data.lost_splits import refuse_lost
 from engine.data.raw import RawData
 from engine.pipelines.pipeline import DataPipeline
 
@@ -47,7 +48,8 @@ def loaded(pipeline: DataPipeline[Any]) -> tuple[RawData, Fitted]:
 
 def loaded_rows(pipeline: DataPipeline[Any]) -> RawData:
     """The data of a pipeline, whether it suits the task or not."""
-    return _raw.get(json.dumps(_key(pipeline.config)), pipeline.load)
+    data = pipeline.config.data
+    return _raw.get(json.dumps(_key(pipeline.config)), lambda: refuse_lost(pipeline.load(), data))
 
 
 def _key(config: RunConfig) -> list[Any]:

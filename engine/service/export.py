@@ -36,6 +36,8 @@ from engine.torch_private import tree_flatten_with_path, tree_leaves, tree_map, 
 _ROWS = 8
 _TOLERANCE = 1e-4
 _CPU = torch.device("cpu")
+SCHEMA = "fitted.json"
+"""Name under which what was learned of the data is kept with a model: columns, classes, scales."""
 _PEFT = ("adapter_config.json", "adapter_model.safetensors", "README.md")
 _REFUSALS = (
     RuntimeError, ValueError, TypeError, AttributeError, AssertionError, NameError,
@@ -139,6 +141,7 @@ def _merge(finished: Finished, target: Path) -> float:
     network = merged(finished.network)
     finished.task.save_network(network, finished.fitted, target)
     finished.task.save_companions(finished.fitted, target)
+    (target / SCHEMA).write_text(finished.fitted.model_dump_json(indent=2) + "\n")
     write_card(target, finished.task.config, finished.fitted, finished.metrics)
     model = finished.task.config.model.exported(target)
     task = create_task(finished.task.config.model_copy(update={"model": model}))
@@ -154,7 +157,8 @@ def _program(finished: Finished, target: Path) -> float:
             _Tensors(network, network, named), arguments, named, strict=False,
             dynamic_shapes=_dynamic(arguments, named),
         )  # fmt: skip
-        torch.export.save(program, target)
+        schema = finished.fitted.model_dump_json()
+        torch.export.save(program, target, extra_files={SCHEMA: schema})
         loaded = torch.export.load(target).module()
         return _largest(finished, loaded)
 
@@ -181,10 +185,13 @@ def _onnx(finished: Finished, target: Path) -> float:
         return finished.network(*arguments, **named)
 
     with _supported("ONNX"), _plain_attention(finished.network):
-        torch.onnx.export(
-            _Tensors(finished.network, call), values, str(target), dynamo=True, input_names=names,
-            dynamic_shapes=_dynamic(values, {}), external_data=False, verbose=False,
+        program = torch.onnx.export(
+            _Tensors(finished.network, call), values, dynamo=True, input_names=names,
+            dynamic_shapes=_dynamic(values, {}), verbose=False,
         )  # fmt: skip
+        assert program is not None
+        program.model.metadata_props[SCHEMA] = finished.fitted.model_dump_json()
+        program.save(str(target), external_data=False)
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     feed = {name: value.numpy() for name, value in zip(names, values, strict=True)}
     outputs = [torch.from_numpy(value) for value in session.run(None, feed)]

@@ -8,14 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine.adapters.targets import (
-    _matching,
-    _per_rank,
-    _sides,
-    adaptable,
-    plain_network,
-    target_groups,
-)
+from engine.adapters.layers import adaptable, plain_network
+from engine.adapters.targets import _matching, _per_rank, _sides, target_groups
 from engine.config.adapter import TARGET_PRESETS
 from engine.config.run_config import RunConfig
 from engine.service.data_cache import loaded

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.adapters.targets import plain_network
+from engine.adapters.layers import plain_network
 from engine.artifacts.build import holds_adapter
 from engine.artifacts.model_card import class_names
 from engine.artifacts.model_folder import read_exported, write_exported

@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,15 @@ from torch import nn
 from engine.batches.source import Source
 from engine.config.data.file import FileConfig
 from engine.data.fitted import FileFormat, Fitted
+from engine.data.raw import Skip
 from engine.data.readers.base import READERS
 from engine.data.readers.files import options_of
 from engine.data.readers.later import read_later
-from engine.data.readers.reading import Reading, ReadOptions, suffix_of
+from engine.data.readers.reading import ReadOptions, suffix_of
 from engine.errors import DataError, RunError
 from engine.files.paths import expanded, runs_folder
 from engine.files.sanitize import plain
+from engine.reports.note import Kind, Note
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, Log
 from engine.service.loaded_models import LoadedModels
@@ -32,6 +34,8 @@ from engine.tasks.task import Task
 _BATCH = 64
 _NUMBERED = re.compile(r"column_\d+")
 """Names that the columns of a file without a header get."""
+_KINDS: Mapping[str, Kind] = {"info": "converted"}
+"""Kinds of the notes that a task reports as messages of a level; others are doubts."""
 Row = str | Mapping[str, Any]
 _models = LoadedModels()
 
@@ -42,22 +46,28 @@ def answer(
     """Predict from ``rows`` (a text for the only input, or values by column) or a ``file``.
 
     Without either, only the names of the columns are returned. Returns ``inputs``, ``records`` (one
-    a row, or for a forecast one a step of the horizon) and ``notes``. Raises
+    a row, or for a forecast one a step of the horizon) and ``notes`` on the input. Raises
     :class:`~engine.errors.UserError`.
     """
     task, fitted, network = _models.get(_exported(run), torch.device(device))
     inputs = task.pipeline.inputs(fitted)
-    notes: list[str] = []
+    notes: list[Note] = []
     records: list[dict[str, Any]] = []
     if file:
         path = expanded(file)
         reading = read_later(path, *_options(task, path), _format(fitted, inputs), inputs)
-        rows_of_file = _columns_of(path, reading, inputs, notes)
+        notes += [*reading.notes, *map(_skipped, reading.skips)]
+        beside = task.pipeline.beside(fitted, reading.table.column_names)
+        rows_of_file = _columns_of(path, reading.table, inputs, beside, notes)
         table = task.pipeline.from_file(rows_of_file, fitted, path.parent)
         records = _predict(task, fitted, network, table, device, notes)
     elif rows:
         records = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
-    return {"inputs": list(inputs), "records": records, "notes": notes}
+    return {"inputs": list(inputs), "records": records, "notes": list(map(asdict, notes))}
+
+
+def _skipped(skip: Skip) -> Note:
+    return Note(skip.reason, rows=skip.count, kind="dropped")
 
 
 def _exported(run: str) -> Path:
@@ -76,12 +86,13 @@ def _predict(
     network: nn.Module,
     table: pa.Table,
     device: str,
-    notes: list[str],
+    notes: list[Note],
 ) -> list[dict[str, Any]]:
     def report(event: Event) -> None:
         if isinstance(event, Log):
-            notes.append(event.message)
+            notes.append(Note(event.message, kind=_KINDS.get(event.level, "doubt")))
 
+    notes.extend(task.pipeline.unfit(table, fitted))
     source = task.encode_new(table, fitted, torch.device(device), report)
     with torch.inference_mode():
         return _in_order(task, fitted, network, source)
@@ -155,19 +166,21 @@ def _format(fitted: Fitted, inputs: Sequence[str]) -> FileFormat | None:
     return fitted.file_format
 
 
-def _columns_of(file: Path, reading: Reading, inputs: Sequence[str], notes: list[str]) -> pa.Table:
-    """Return the inputs among the columns of a file; one column may have any name."""
-    table, names = reading.table, reading.table.column_names
-    notes += [note.why for note in reading.notes]
+def _columns_of(
+    file: Path, table: pa.Table, inputs: Sequence[str], beside: Sequence[str], notes: list[Note]
+) -> pa.Table:
+    """Return inputs and those ``beside`` them of a file; its only column may have any name."""
+    names = table.column_names
     if table.slice(0, 1).to_pylist() == [{name: name for name in names}]:
         table = table.slice(1)  # a header of the names that columns without one get
     missing = [name for name in inputs if name not in names]
     if missing and len(inputs) == 1 and table.num_columns == 1:
-        notes.append(f"the column {plain(names[0], 60)!r} is taken as {plain(inputs[0], 60)}")
+        name, read = plain(names[0], 40), plain(inputs[0], 40)
+        notes.append(Note(f"the only column, {name}, is taken for {read}", read))
         return table.rename_columns(list(inputs))
     if missing:
         raise DataError(
             f"{plain(file)} has no column {', '.join(plain(name, 40) for name in missing[:5])}.",
             f"It has {', '.join(plain(name, 40) for name in names[:12])}.",
         )
-    return table.select(list(inputs))
+    return table.select([*inputs, *beside])

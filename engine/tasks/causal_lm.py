@@ -178,11 +178,10 @@ class CausalLm(TextTask[CausalLmFitted]):
             tokens = _tokens_of(batch, row)
             begun = self._known(batch, row, fitted)
             text = continued(network, tokenizer, tokens[:begun], sampling, fitted.max_length)
-            rest = tokens[begun : begun + sampling.max_new_tokens]
             shown.append({
                 "prompt": tokenizer.decode(tokens[:begun], skip_special_tokens=True),
                 "continuation": text,
-                "reference": tokenizer.decode(rest, skip_special_tokens=True),
+                "reference": _beginning(tokenizer, tokens[begun:], sampling.max_new_tokens),
             })  # fmt: skip
         return shown
 
@@ -235,6 +234,12 @@ def _tokens_of(batch: Batch, row: int) -> list[int]:
     ids: list[int] = batch.inputs["input_ids"][row].tolist()
     mask = batch.inputs.get("attention_mask")
     return ids if mask is None else ids[: int(mask[row].sum())]
+
+
+def _beginning(tokenizer: Any, tokens: Sequence[int], most: int) -> str:
+    """The text of the first tokens, with an ellipsis where there are more."""
+    text: str = tokenizer.decode(tokens[:most], skip_special_tokens=True)
+    return f"{text}…" if tokenizer.decode(tokens[most:], skip_special_tokens=True) else text
 
 
 def _told(samples: pa.Table, max_length: int) -> Iterator[str]:

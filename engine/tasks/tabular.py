@@ -10,7 +10,6 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from typing_extensions import override
 
 from engine.baselines.gradient_boosting import MAX_ROWS
 from engine.batches.memory_mapped import DEVICE_BYTES, MANY_BYTES, MappedSource, RowSource
@@ -23,7 +22,6 @@ from engine.data.tables.features import (
     decode_row,
     encode_rows,
     encoded_bytes,
-    unfit_values,
 )
 from engine.data.tables.schema import Features
 from engine.files.sanitize import plain
@@ -32,7 +30,7 @@ from engine.metrics.importance import Places, Score, WithImportance
 from engine.models.build import build_model
 from engine.models.shapes import TabularShape
 from engine.pipelines.tabular import TabularFitted, TabularPipeline
-from engine.runs.events import Log, Report
+from engine.runs.events import Report
 from engine.tasks.task import Task
 
 _SHOWN_ROWS = 5
@@ -76,15 +74,6 @@ class TabularTask(Task[F]):
             return MappedSource(inputs, targets, device)
         placed = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
         return RowSource(placed, None if targets is None else torch.from_numpy(targets).to(device))
-
-    @override
-    def encode_new(
-        self, table: pa.Table, fitted: F, device: torch.device, report: Report
-    ) -> Source:
-        source = self.encode(table, fitted, device, report)
-        for text in unfit_values(fitted.features, table):
-            report(Log(level="warning", message=text))
-        return source
 
     def _targets(self, table: pa.Table, fitted: F, apart: bool) -> NDArray[Any]:
         parts = (

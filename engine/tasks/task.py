@@ -14,6 +14,7 @@ import pyarrow as pa
 import torch
 from safetensors.torch import load_model, save_model
 from torch import nn
+from typing_extensions import override
 
 from engine.batches.source import Batch, Source
 from engine.config.run_config import RunConfig
@@ -25,6 +26,7 @@ from engine.pipelines.create import create_pipeline
 from engine.pipelines.pipeline import DataPipeline
 from engine.runs.events import Report
 from engine.tasks.own_pipeline import OwnPipeline
+from engine.torch_private import with_versions
 
 F = TypeVar("F", bound=Fitted)
 WEIGHTS = "network.safetensors"
@@ -68,7 +70,7 @@ class Task(ABC, Generic[F]):
     def load_network(self, fitted: F, folder: Path) -> nn.Module:
         """The network with the weights that :meth:`save_network` wrote, on the default device."""
         network = self.build_network(fitted)
-        load_model(network, str(folder / WEIGHTS))
+        load_model(_Versioned(network), str(folder / WEIGHTS))
         return network
 
     @abstractmethod
@@ -104,3 +106,20 @@ class Task(ABC, Generic[F]):
         """A few inputs with what the network makes of them, for the monitor."""
         del network, source, fitted
         return []
+
+
+class _Versioned(nn.Module):
+    """A network for ``load_model``, which reads the weights without their versions."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self._plain = [network]
+
+    @override
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        return self._plain[0].state_dict(*args, **kwargs)
+
+    @override
+    def load_state_dict(self, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
+        network = self._plain[0]
+        return network.load_state_dict(with_versions(state_dict, network), *args, **kwargs)

@@ -29,6 +29,7 @@ from engine.runs.events import Report
 from engine.tasks.text import TextTask
 from engine.text.cache import encoded
 from engine.text.columns import chosen
+from engine.text.label_spellings import codes_of
 from engine.text.labels import Label, flags_of, labels_of, names_in
 from engine.text.rows import joined_texts
 from engine.text.source import TokenSource, token_inputs
@@ -167,8 +168,7 @@ def _codes(table: pa.Table, fitted: TextClassificationFitted) -> pa.Array:
     labels = _labels(table, fitted)
     if fitted.multi_label:
         return pa.array(flags_of(labels, fitted.classes), pa.list_(pa.int64()))
-    codes = {name: code for code, name in enumerate(fitted.classes)}
-    return pa.array([codes[str(label)] for label in labels], pa.int64())
+    return pa.array(codes_of(labels, fitted.classes), pa.int64())
 
 
 def _joined(names: Label) -> str:

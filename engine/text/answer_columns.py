@@ -9,12 +9,16 @@ import pyarrow as pa
 from engine.data.raw import RawData
 from engine.data.readers.squad import ANSWERS, truth_of
 from engine.files.sanitize import plain
+from engine.reports.counted import counted
 from engine.reports.note import Note
 from engine.text.answers import Answer, given_answers
 from engine.text.columns import by_name
 from engine.text.rows import without_faults
 
-_STARTS = ("answer_start", "answer_starts", "answer_start_char", "start_char")
+_STARTS = (
+    "answer_start", "answer_starts", "answer_start_char", "start_char", "char_start", "start_index",
+    "start",
+)  # fmt: skip
 _IMPOSSIBLE = ("is_impossible", "impossible", "is_unanswerable", "unanswerable")
 
 
@@ -103,13 +107,33 @@ def _notes(raw: RawData, columns: AnswerColumns) -> list[Note]:
     start, mark = plain(columns.start, 40), plain(columns.impossible, 40)
     notes: list[Note] = []
     if columns.start is not None:
-        notes.append(Note(f"the positions of the answers are taken from the column {start}"))
+        notes.append(
+            Note(
+                f"the positions of the answers are taken from the column {start}",
+                column=start,
+                read_as="positions",
+                change="task.answer_start",
+                kind="converted",
+            )
+        )
     if with_answers:
         notes.append(
-            Note(f"{with_answers:,} questions have answers that are not used, as {mark} is true")
+            Note(
+                f"{counted(with_answers, 'question')} with answers that are not used, as {mark} is "
+                "true",
+                column=mark,
+                read_as="no answer",
+                rows=with_answers,
+            )
         )
     if without:
-        notes.append(Note(f"{without:,} questions have no answer, though {mark} is false"))
+        notes.append(
+            Note(
+                f"{counted(without, 'question')} without an answer, though {mark} is false",
+                column=mark,
+                rows=without,
+            )
+        )
     return notes
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.data.raw import RawData
+from engine.reports.counted import counted
 from engine.reports.note import Note
 from engine.text.answers import placements_of
 
@@ -31,18 +32,23 @@ class _Tally:
     def notes(self) -> Iterable[Note]:
         if self.moved:
             yield Note(
-                f"{len(self.moved):,} answers are not at their position; the nearest place in "
-                f"their text is taken, at most {max(self.moved):,} characters away (the first is "
-                f"{self.first})"
+                f"{counted(len(self.moved), 'answer')} not at the given position: the nearest "
+                "place in the text is taken, at most "
+                f"{counted(max(self.moved), 'character')} away (the first is {self.first})",
+                rows=len(self.moved),
             )
         if self.guessed:
             yield Note(
-                f"{self.guessed:,} answers without a position stand several times in their text; "
-                "the first place is taken"
+                f"{counted(self.guessed, 'answer')} without a position, several times in the text: "
+                "the first place is taken",
+                rows=self.guessed,
+                change="task.answer_start",
             )
         if self.lost:
             yield Note(
-                f"{self.lost:,} answers beside others are not in their text and are left out"
+                f"{counted(self.lost, 'answer')} beside others not in the text: left out",
+                rows=self.lost,
+                kind="dropped",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -117,37 +118,28 @@ def _placed(text: str, start: int, context: str) -> Placement | None:
     if not places:
         return None
     if start < 0:
-        whole = [place for place in places if _is_whole(context, place, len(bare))] or places
-        return Placement((bare, whole[0]), guessed=len(whole) > 1)
-    counted = [place for place in places if start in _other_units(context, place)]
-    place = min(counted or places, key=lambda place: abs(place - start))
-    return Placement((bare, place), moved=abs(place - start))
+        whole = [one for one in places if _is_whole(context, *one)] or places
+        return Placement(whole[0], guessed=len(whole) > 1)
+    nearest = min(places, key=lambda one: abs(one[1] - start))
+    return Placement(nearest, moved=abs(nearest[1] - start))
 
 
-def _places(text: str, context: str) -> list[int]:
-    places = []
-    place = context.find(text)
-    while place >= 0:
-        places.append(place)
-        place = context.find(text, place + 1)
-    return places
+def _places(text: str, context: str) -> list[Answer]:
+    """Return where a text stands in a context, else where it does with other blanks in it."""
+    words = [re.escape(word) for word in text.split()]
+    for pattern in (re.escape(text), r"\s+".join(words)):
+        # Looking ahead, matches may overlap.
+        found = re.finditer(f"(?=({pattern}))", context)
+        if places := [(match[1], match.start()) for match in found]:
+            return places
+    return []
 
 
-def _is_whole(context: str, place: int, length: int) -> bool:
+def _is_whole(context: str, answer: str, place: int) -> bool:
     """Return whether no word is cut at either end."""
-    around = context[max(0, place - 1) : place], context[place + length : place + length + 1]
+    end = place + len(answer)
+    around = context[max(0, place - 1) : place], context[end : end + 1]
     return not any(character.isalnum() for character in around)
-
-
-def _other_units(context: str, place: int) -> tuple[int, ...]:
-    """Return a position as programs count it that count bytes or UTF-16 units."""
-    before = context[:place]
-    if before.isascii():
-        return ()
-    return (
-        len(before.encode("utf-8", "surrogatepass")),
-        len(before.encode("utf-16-le", "surrogatepass")) // 2,
-    )
 
 
 def references_of(table: pa.Table, context: str, answers: str) -> list[list[Answer]]:

@@ -17,6 +17,7 @@ from engine.text.bpe import CHAT_TEMPLATE
 from engine.text.turns import (
     ASSISTANT,
     Turn,
+    is_learned,
     records_of,
     texts_within,
     turns_of,
@@ -97,7 +98,7 @@ class ChatPrompts(Prompts):
     def marked(self, row: Row) -> Marked:
         turns, given = _turns(row)
         text = self._chat(turns, row)
-        places = [place for place, turn in enumerate(turns) if turn["role"] == ASSISTANT]
+        places = [place for place, turn in enumerate(turns) if is_learned(turn)]
         spans = [self._span(turns, place, text, row) for place in places if place >= given]
         return Marked(text, spans)
 

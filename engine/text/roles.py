@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
 from engine.config.tasks.causal_lm import CausalLmConfig
-from engine.text.columns import by_name, chosen, find_text, is_list
+from engine.text.columns import by_name, chosen, find_text, is_list, is_text
 from engine.text.turns import fault_in, holds_turns
 
 Form = Literal["text", "pairs", "messages"]
 
 _PROMPTS = ("prompt", "instruction", "question", "input", "query")
-_COMPLETIONS = ("completion", "response", "output", "answer", "target")
+_COMPLETIONS = ("completion", "response", "output", "answer", "target", "chosen")
 _MESSAGES = ("messages", "conversations", "conversation")
+_LOOKED_AT = 100
+"""Rows that show whether a column holds conversations."""
 _CONTEXT = {
     "input": ("input", "context"),
     "system": ("system", "system_prompt"),
@@ -76,6 +78,8 @@ def _columns(table: pa.Table, section: CausalLmConfig) -> tuple[Form, list[str]]
             chosen(table, completion or "", "task.completion"),
         ]
         return ("messages" if any(_holds_messages(table, name) for name in pair) else "pairs"), pair
+    if found := next((name for name in table.column_names if _conversations(table, name)), None):
+        return "messages", [found]
     return "text", [find_text(table)]
 
 
@@ -94,5 +98,14 @@ def _holds_messages(table: pa.Table, name: str) -> bool:
     """Whether a column has lists or objects, or JSON of turns."""
     if is_list(table, name) or pa.types.is_struct(table.schema.field(name).type):
         return True
-    first: Any = next((value for value in table[name][:100].to_pylist() if value is not None), None)
-    return isinstance(first, str) and holds_turns(first) and fault_in(first) is None
+    return _conversations(table, name)
+
+
+def _conversations(table: pa.Table, name: str) -> bool:
+    """Whether one of the first values is a conversation, or the JSON of one."""
+    if not (is_list(table, name) or is_text(table, name)):
+        return False
+    return any(
+        value is not None and holds_turns(value) and fault_in(value) is None
+        for value in table[name][:_LOOKED_AT].to_pylist()
+    )

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from engine.data.lost_splits import lost
 from engine.data.on_disk import Rows, in_windows
 from engine.data.raw import TRAIN, RawData, Skip
 from engine.errors import DataError
-from engine.text.labels import labels_of, names_in
+from engine.reports.counted import counted
+from engine.reports.note import Note
 
 SOME = 2000
 """Rows whose lengths stand for those of all."""
 
 Fault = Callable[[pa.Table], Sequence[str | None]]
 """For each row of a table what is wrong with it, or ``None``."""
+Named = Callable[[pa.Table, int], str]
+"""A name for a row of a table, by its number from 0; empty where it has none."""
 
 
-def without_faults(raw: RawData, fault: Fault) -> RawData:
+def without_faults(raw: RawData, fault: Fault, named: Named | None = None) -> RawData:
     """``raw`` without the rows that have a fault; other splits than train may vanish by it.
 
-    Raises :class:`DataError` when no training row is left.
+    Examples of them are ``named``, by default by split and number. Raises :class:`DataError` when
+    no training row is left.
     """
     splits: dict[str, pa.Table] = {}
     skips: dict[tuple[str, str], list[int]] = {}
     for split, table in raw.splits.items():
         faults = fault(table)
-        for row, reason in enumerate(faults, 1):
+        for row, reason in enumerate(faults):
             if reason is not None:
                 skips.setdefault((split, reason), []).append(row)
         kept = [row for row, reason in enumerate(faults) if reason is None]
@@ -40,9 +45,29 @@ def without_faults(raw: RawData, fault: Fault) -> RawData:
         reasons = ", ".join(reason for split, reason in skips if split == TRAIN)
         raise DataError(f"No training row can be used: {reasons}.", "Look at the columns chosen.")
     found = [
-        Skip(reason, len(rows), f"{split} row {rows[0]}") for (split, reason), rows in skips.items()
+        Skip(
+            reason,
+            len(rows),
+            (named and named(raw.splits[split], rows[0])) or f"{split} row {rows[0] + 1}",
+        )
+        for (split, reason), rows in skips.items()
+        if split in splits
     ]
-    return raw.with_splits(splits).with_skips(*found)
+    gone = [
+        _lost(split, table.num_rows, skips)
+        for split, table in raw.splits.items()
+        if split not in splits and table.num_rows
+    ]
+    return raw.with_splits(splits, *gone).with_skips(*found)
+
+
+def _lost(split: str, rows: int, skips: Mapping[tuple[str, str], Sequence[int]]) -> Note:
+    reasons = [
+        f"{reason} ({counted(len(found), 'row')})"
+        for (of_split, reason), found in skips.items()
+        if of_split == split
+    ]
+    return lost(split, f"no row of {split} can be used: {', '.join(reasons)}", rows)
 
 
 def blank(table: pa.Table, columns: Sequence[str]) -> list[str | None]:
@@ -74,21 +99,3 @@ def joined_texts(table: pa.Table, columns: Sequence[str]) -> list[str]:
     """The texts of each row; two are joined by a bar."""
     parts = [map(str, table[name].to_pylist()) for name in columns if name]
     return [" | ".join(texts) for texts in zip(*parts, strict=True)]
-
-
-def without_strangers(raw: RawData, label: str) -> RawData:
-    """``raw`` without rows whose class no training row has: it cannot be learned.
-
-    Among several labels of a row, it may just be missing.
-    """
-    known = {name for entry in labels_of(raw.train, label) for name in names_in(entry)}
-
-    def faults(table: pa.Table) -> list[str | None]:
-        return [
-            "its class is not in the training rows"
-            if isinstance(name, str) and name not in known
-            else None
-            for name in labels_of(table, label)
-        ]
-
-    return without_faults(raw, faults)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -15,10 +15,10 @@ from engine.text.tagged_columns import TAG_NAMES, TOKEN_NAMES, is_flat_list
 from engine.text.words import WORD
 
 _TEXT_NAMES = ("text", "sentence", "content", "data", "document")
-_SPAN_NAMES = ("label", "labels", "entities", "spans", "ner", "annotations", "tags")
+SPAN_NAMES = ("label", "labels", "entities", "spans", "ner", "annotations", "tags")
 _STARTS = ("start", "start_offset", "begin")
 _ENDS = ("end", "end_offset")
-_KINDS = ("label", "type", "tag", "entity", "entity_type", "entity_group", "category")
+_KINDS = ("label", "type", "tag", "entity", "entity_type", "entity_group", "category", "labels")
 
 Span = tuple[int, int, str]
 """First character, the one after the last, and type."""
@@ -33,7 +33,13 @@ class SpanColumns:
 
     def faults(self, table: pa.Table) -> list[str | None]:
         """Return for each row what keeps its spans from being tags of words, or ``None``."""
-        return [_fault(text, spans) for text, spans in self._rows(table)]
+        if self.spans not in table.column_names:
+            return ["there are no entities"] * table.num_rows
+        given = table[self.spans].is_valid().to_pylist()
+        return [
+            _fault(*row) if valid else "there is no list of entities"
+            for row, valid in zip(self._rows(table), given, strict=True)
+        ]
 
     def cut_words(self, table: pa.Table) -> int:
         """Return the number of words in the middle of which an entity begins or ends."""
@@ -55,7 +61,7 @@ class SpanColumns:
         if self.spans not in table.column_names:
             return [(text, []) for text in texts]
         cells = table[self.spans].to_pylist()
-        return [(text, _spans(cell)) for text, cell in zip(texts, cells, strict=True)]
+        return [(text, spans_of(cell or [])) for text, cell in zip(texts, cells, strict=True)]
 
 
 def span_columns(table: pa.Table, tokens: str, tags: str) -> SpanColumns | None:
@@ -69,7 +75,7 @@ def span_columns(table: pa.Table, tokens: str, tags: str) -> SpanColumns | None:
     spans = [name for name in table.column_names if _holds_spans(table, name)]
     texts = [name for name in table.column_names if is_text(table, name)]
     text = tokens or by_name(table.select(texts), _TEXT_NAMES) or ""
-    span = tags or by_name(table.select(spans), _SPAN_NAMES) or next(iter(spans), "")
+    span = tags or by_name(table.select(spans), SPAN_NAMES) or next(iter(spans), "")
     return SpanColumns(text, span) if text in texts and span in spans else None
 
 
@@ -81,15 +87,22 @@ def _holds_spans(table: pa.Table, name: str) -> bool:
     return all(any(key in keys for key in names) for names in (_STARTS, _ENDS, _KINDS))
 
 
-def _spans(cell: Sequence[dict[str, Any]] | None) -> list[Span]:
+def spans_of(cell: Sequence[Mapping[str, Any]]) -> list[Span]:
     """Return the spans of a cell in their order; what is missing in one is −1 or empty."""
     return sorted(
-        (_first(span, _STARTS, -1), _first(span, _ENDS, -1), str(_first(span, _KINDS, "")))
-        for span in cell or []
+        (_first(span, _STARTS, -1), _first(span, _ENDS, -1), _kind(_first(span, _KINDS, "")))
+        for span in cell
     )
 
 
-def _first(span: dict[str, Any], names: Sequence[str], missing: Any) -> Any:
+def _kind(value: Any) -> str:
+    """Return a type, which some tools write as a list with one name."""
+    if isinstance(value, list):
+        return str(value[0]) if len(value) == 1 else ""
+    return str(value)
+
+
+def _first(span: Mapping[str, Any], names: Sequence[str], missing: Any) -> Any:
     return next((span[name] for name in names if span.get(name) is not None), missing)
 
 

@@ -38,6 +38,12 @@ class Marks:
             return letter.upper(), kind or _NO_TYPE
         return None
 
+    def tag(self, letter: str, kind: str) -> str:
+        """Return the tag of a letter and a type."""
+        if kind == _NO_TYPE:
+            return letter
+        return self.separator.join((letter, kind) if self.first else (kind, letter))
+
 
 _USUAL = Marks()
 _FORMS = (
@@ -64,7 +70,7 @@ class TagScheme:
         found: list[Entity] = []
         open_type, start, before = "", 0, OUTSIDE
         for index, tag in enumerate([*tags, OUTSIDE]):
-            letter, kind = self._parts(tag)
+            letter, kind = self.parts(tag)
             begins = letter in _BEGINS or before in _ENDS or kind != open_type
             if open_type and (not kind or begins):
                 found.append((open_type, start, index))
@@ -73,11 +79,15 @@ class TagScheme:
             open_type, before = kind, letter
         return found
 
-    def _parts(self, tag: str) -> tuple[str, str]:
-        """Return letter and type; outside of entities they have no meaning."""
+    def parts(self, tag: str) -> tuple[str, str]:
+        """Return letter and type; outside of entities the type is empty."""
         if tag in (self.outside, OUTSIDE):
             return OUTSIDE, ""
         return (self.marks and self.marks.parts(tag)) or ("I", tag)
+
+    def tag(self, letter: str, kind: str) -> str:
+        """Return the tag of a letter and a type."""
+        return self.marks.tag(letter, kind) if self.marks else kind
 
     def doubts(self, names: Sequence[str]) -> list[Note]:
         """Return notes for the user where ``names`` leave open what an entity is."""
@@ -87,14 +97,18 @@ class TagScheme:
         strays = [tag for tag in tags if self.marks and not self.marks.parts(tag)]
         if self.outside != OUTSIDE:
             notes.append(
-                Note(f"the tag {plain(self.outside, 40)!r} is taken for words outside of entities")
+                Note(
+                    f"the tag {plain(self.outside, 40)!r} is taken for words outside of entities",
+                    read_as="no entity",
+                )
             )
         if strays:
             shown = ", ".join(plain(tag, 40) for tag in strays[:5])
             notes.append(
                 Note(
                     f"the tags {shown} mark no position, unlike the others; each is counted as a "
-                    "type of entity"
+                    "type of entity",
+                    read_as="types of entities",
                 )
             )
         if self.outside in names and not letters & set(_BEGINS):

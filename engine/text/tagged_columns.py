@@ -133,9 +133,10 @@ def _by_content(
     tokens = max(others, key=lambda name: len(contents[name].values))
     note = (
         f"the words are taken from the column {plain(tokens, 40)}, as {plain(found.tokens, 40)} "
-        f"holds {held}; task.tokens and task.tags change it"
+        f"holds {held}"
     )
-    return _with_doubt(TaggedColumns(tokens, of_tags, (Note(note),)), contents)
+    doubt = Note(note, plain(tokens, 40), "words", change="task.tokens, task.tags")
+    return _with_doubt(TaggedColumns(tokens, of_tags, (doubt,)), contents)
 
 
 def _with_doubt(found: TaggedColumns, contents: Mapping[str, _Content]) -> TaggedColumns:
@@ -144,4 +145,5 @@ def _with_doubt(found: TaggedColumns, contents: Mapping[str, _Content]) -> Tagge
         return found
     shown = ", ".join(plain(name, 40) for name in others)
     note = f"the tags are taken from the column {plain(found.tags, 40)}, not from {shown}"
-    return replace(found, notes=(*found.notes, Note(f"{note}; task.tags changes it")))
+    doubt = Note(note, plain(found.tags, 40), "tags", change="task.tags")
+    return replace(found, notes=(*found.notes, doubt))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from engine.data.raw import RawData
 from engine.files.sanitize import plain
+from engine.reports.counted import counted
 from engine.reports.note import Note
 from engine.text.rows import without_faults
 from engine.text.spans import SpanColumns, span_columns
 from engine.text.tagged_columns import TAG_NAMES, TOKEN_NAMES
 from engine.text.word_rows import WordRows, word_rows
 from engine.text.written_lists import with_lists
+from engine.text.written_spans import with_spans
 
 
 def as_sentences(raw: RawData, tokens: str, tags: str, sentence: str) -> RawData:
@@ -20,7 +22,8 @@ def as_sentences(raw: RawData, tokens: str, tags: str, sentence: str) -> RawData
     :class:`~engine.errors.DataError`.
     """
     names = tuple(filter(None, (tokens, tags))) or (*TOKEN_NAMES, *TAG_NAMES)
-    raw = raw.with_splits({split: with_lists(table, names) for split, table in raw.splits.items()})
+    splits = {split: with_lists(table, names) for split, table in raw.splits.items()}
+    raw = raw.with_splits({split: with_spans(table, tags) for split, table in splits.items()})
     if (spans := span_columns(raw.train, tokens, tags)) is not None:
         return _from_spans(raw, spans)
     if (rows := word_rows(raw.train, tokens, tags, sentence)) is not None:
@@ -33,12 +36,20 @@ def _from_spans(raw: RawData, columns: SpanColumns) -> RawData:
     notes = [
         Note(
             f"the spans in {plain(columns.spans, 40)} are made tags of the words of "
-            f"{plain(columns.text, 40)}"
+            f"{plain(columns.text, 40)}",
+            column=plain(columns.spans, 40),
+            read_as="tags",
+            kind="converted",
         )
     ]
     if cut := sum(map(columns.cut_words, raw.splits.values())):
         notes.append(
-            Note(f"{cut:,} times an entity begins or ends inside a word, which is cut there")
+            Note(
+                f"{counted(cut, 'entity', 'entities')} beginning or ending inside a word, which is "
+                "cut there",
+                column=plain(columns.spans, 40),
+                rows=cut,
+            )
         )
     splits = {split: columns.sentences(table) for split, table in raw.splits.items()}
     return raw.with_splits(splits, *notes)
@@ -50,7 +61,12 @@ def _from_words(raw: RawData, columns: WordRows) -> RawData:
     return raw.with_splits(
         splits,
         Note(
-            f"{before:,} rows of one word each are {after:,} sentences by the column "
-            f"{plain(columns.sentence, 40)}"
+            f"{counted(before, 'row')} of one word each joined to {counted(after, 'sentence')} by "
+            f"the column {plain(columns.sentence, 40)}",
+            column=plain(columns.sentence, 40),
+            read_as="sentences",
+            rows=before,
+            change="task.sentence",
+            kind="converted",
         ),
     )

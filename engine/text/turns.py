@@ -13,13 +13,15 @@ from typing import Any
 from engine.errors import DataError
 from engine.files import safe_json
 from engine.files.sanitize import plain
+from engine.text.written_lists import written_value
 
 Turn = dict[str, Any]
 
 ASSISTANT, USER, SYSTEM = "assistant", "user", "system"
 _ROLES = {
-    "human": USER, "gpt": ASSISTANT, "function_call": ASSISTANT,
-    "function": "tool", "observation": "tool",
+    "user": USER, "human": USER, "assistant": ASSISTANT, "gpt": ASSISTANT, "chatgpt": ASSISTANT,
+    "bot": ASSISTANT, "model": ASSISTANT, "function_call": ASSISTANT, "system": SYSTEM,
+    "tool": "tool", "function": "tool", "observation": "tool",
 }  # fmt: skip
 _READ = {"role", "from", "content", "value", "tool_calls", "function_call"}
 
@@ -53,10 +55,17 @@ def fault_in(value: Any) -> str | None:
 
 def fault_of_answers(value: Any, role: str = USER) -> str | None:
     """Return the fault of a conversation to learn from, such as one without an assistant's turn."""
-    fault = fault_in(value)
-    if fault or any(turn["role"] == ASSISTANT for turn in turns_of(value, role)):
+    if fault := fault_in(value):
         return fault
-    return "there is no answer"
+    answers = list(filter(is_learned, turns_of(value, role)))
+    if not all(turn["content"].strip() or "tool_calls" in turn for turn in answers):
+        return "an answer is empty"
+    return None if answers else "there is no answer"
+
+
+def is_learned(turn: Turn) -> bool:
+    """Whether a turn is an answer to learn; OpenAI's format gives others a ``weight`` of 0."""
+    return bool(turn["role"] == ASSISTANT and turn.get("weight") != 0)
 
 
 def holds_turns(value: Any) -> bool:
@@ -115,16 +124,11 @@ def _conversation(value: Any) -> Sequence[Any] | None:
 
 
 def _listed(value: Any) -> Sequence[Any] | None:
-    """A list, or the list of which a text is the JSON."""
+    """A list, or the list that a text is the notation of."""
     if isinstance(value, list | tuple):
         return value
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            content = safe_json.loads(value)
-        except ValueError:
-            return None
-        return content if isinstance(content, list) else None
-    return None
+    content = written_value(value) if isinstance(value, str) else None
+    return content if isinstance(content, list) else None
 
 
 def _fault(turn: Any) -> str | None:
@@ -162,7 +166,7 @@ def _role(turn: Any) -> str | None:
     if not isinstance(turn, Mapping):
         return None
     role = turn.get("role") or turn.get("from")
-    return None if role is None else _ROLES.get(str(role), str(role))
+    return None if role is None else _ROLES.get(str(role).lower(), str(role))
 
 
 def _content(turn: Mapping[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from typing import Any
@@ -34,7 +35,7 @@ class WordRows:
         An empty number repeats the one above, as where only a sentence's first word has it.
         """
         word = chosen(table, self.word, "task.tokens")
-        columns = [name for name in (word, self.tag) if name in table.column_names]
+        columns = [name for name in dict.fromkeys((word, self.tag)) if name in table.column_names]
         numbers = _filled(table[chosen(table, self.sentence, "task.sentence")].to_pylist())
         borders = [len(list(run)) for _, run in groupby(numbers)]
         offsets = pa.array([0, *accumulate(borders)], pa.int32())
@@ -57,8 +58,8 @@ def word_rows(table: pa.Table, tokens: str, tags: str, sentence: str) -> WordRow
         return None
     if not is_text(table, word) or is_list(table, tag) or not _one_word_each(table, word, tag):
         return None
-    number = sentence or by_name(table, [name for name in _SENTENCE_NAMES if name != word])
-    if number is None:
+    number = sentence_column(table.column_names, sentence, word)
+    if not number:
         raise DataError(
             "Each row holds one word, and no column tells the sentences apart.",
             "Set task.sentence to the column with the number of the sentence; where empty lines "
@@ -67,12 +68,35 @@ def word_rows(table: pa.Table, tokens: str, tags: str, sentence: str) -> WordRow
     return WordRows(word, tag, chosen(table, number, "task.sentence"))
 
 
+def sentence_column(names: Sequence[str], sentence: str, word: str) -> str:
+    """Return the column with the number of the sentence: as chosen, else by its name, or empty."""
+    lower = {name.lower(): name for name in reversed(names) if name != word}
+    return sentence or next((lower[name] for name in _SENTENCE_NAMES if name in lower), "")
+
+
+def untagged_sentences(table: pa.Table, word: str, sentence: str) -> pa.Table:
+    """Return one row a sentence where a table to predict from has one word a row and its number."""
+    number = sentence_column(table.column_names, sentence, word)
+    if (
+        number is None
+        or number not in table.column_names
+        or not is_text(table, word)
+        or not _are_words(table, word)
+    ):
+        return table
+    return WordRows(word, word, number).sentences(table)
+
+
 def _one_word_each(table: pa.Table, word: str, tag: str) -> bool:
     tags = [str(value) for value in table[tag].to_pylist() if value is not None]
-    words = [value for value in table[word].to_pylist() if value is not None]
-    blanks = sum(len(text.split()) > 1 for text in words)
     alone = bool(tags) and all(len(text.split()) == 1 for text in tags)
-    return alone and blanks <= _WITH_BLANKS * len(words) and not words[0].startswith("[")
+    return alone and _are_words(table, word)
+
+
+def _are_words(table: pa.Table, column: str) -> bool:
+    texts = [value for value in table[column].to_pylist() if value is not None]
+    blanks = sum(len(text.split()) > 1 for text in texts)
+    return bool(texts) and blanks <= _WITH_BLANKS * len(texts) and not texts[0].startswith("[")
 
 
 def _filled(values: list[Any]) -> list[Any]:

@@ -66,7 +66,8 @@ def _lists(values: list[str | None]) -> list[list[str] | None] | None:
     if not any(map(_words, texts[:_FIRST])):
         return None
     lists = [_words(text) if text else None for text in values]
-    return lists if 2 * sum(map(bool, lists)) > len(texts) else None
+    found = sum(words is not None for words in lists)
+    return lists if 2 * found > len(texts) else None
 
 
 def _words(text: str) -> list[str] | None:

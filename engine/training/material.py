@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.batches.source import Source
 from engine.data.fitted import Fitted
+from engine.data.lost_splits import refuse_lost
 from engine.data.raw import RawData
 from engine.files import atomic
 from engine.hardware.device import Compute
@@ -37,7 +38,7 @@ def prepare(
 
     ``fit`` is called instead of the task's own.
     """
-    raw = task.pipeline.load()
+    raw = refuse_lost(task.pipeline.load(), task.config.data)
     fitted = (fit or task.pipeline.learn)(raw)
     material = Material(raw, fitted)
     for split, table in raw.splits.items():

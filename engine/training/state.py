@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.torch_private import with_versions
+
 
 class Ending(Enum):
     """The reason why training ended."""
@@ -145,7 +147,7 @@ def finite_weights(weights: dict[str, Tensor]) -> bool:
 
 def load_trained_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:
     """Load what :func:`trained_weights` returned; ``RuntimeError`` if it does not fit."""
-    missing, unexpected = network.load_state_dict(weights, strict=False)
+    missing, unexpected = network.load_state_dict(with_versions(weights, network), strict=False)
     absent = set(missing) & set(trained_weights(network))
     if absent or unexpected:
         found = {"missing": absent, "extra": unexpected}

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.batches.source import Batch, Source, epoch_plan
+from engine.training.adapter_check import check_adapters
 from engine.training.checkpoint_writer import SCHEDULE
 from engine.training.clipping import clip_gradients
 from engine.training.controls import Controls
@@ -121,6 +122,8 @@ class Trainer:
         try:
             parts = batches.take(count)
             losses = self._forward_backward(parts)
+            if self.state.position.step == 0:
+                check_adapters(self.setup)
         except RuntimeError as error:
             self.memory.check(error)
             failed = True

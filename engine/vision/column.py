@@ -17,12 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engine.data.images import SUFFIXES
 from engine.data.raw import TRAIN
 from engine.errors import DataError
 from engine.text.columns import by_name
 
 _NAMES = ("image", "img", "images", "photo", "picture", "pixels", "file", "file_name", "path")
-_SUFFIXES = r"(?i)\.(png|jpe?g|webp|bmp|gif|tiff?|ppm|pgm)$"
+_ENDS = rf"(?i)\.({'|'.join(SUFFIXES)})$"
+_MOST = 0.5
+"""A column with a larger share of names of images holds images."""
 RECORD = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -49,7 +52,7 @@ def _holds_images(column: pa.ChunkedArray) -> bool:
         return True
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         some = column.slice(0, 100).drop_null()
-        return len(some) > 0 and bool(pc.all(pc.match_substring_regex(some, _SUFFIXES)).as_py())
+        return (pc.mean(pc.match_substring_regex(some, _ENDS)).as_py() or 0.0) > _MOST
     return False
 
 

@@ -13,6 +13,7 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.runs.events import Event, Log, Report
 from engine.text.columns import chosen
+from engine.text.label_spellings import codes_of
 from engine.text.labels import flags_of, labels_of
 from engine.vision.column import Images, images_of
 from engine.vision.fitted import ImageFitted
@@ -79,8 +80,7 @@ def _targets(table: pa.Table, fitted: ImageFitted) -> Tensor | None:
     labels = labels_of(table, fitted.label)
     if fitted.multi_label:
         return torch.tensor(flags_of(labels, fitted.classes), dtype=torch.float32)
-    codes = {name: code for code, name in enumerate(fitted.classes)}
-    return torch.tensor([codes[str(label)] for label in labels])
+    return torch.tensor(codes_of(labels, fitted.classes))
 
 
 def _skips(faults: dict[int, str], names: list[str]) -> list[Skip]:

@@ -7,21 +7,25 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from engine.data.image_layout import FILLERS, named_split
 from engine.data.raw import RawData
 from engine.errors import DataError
-from engine.files.paths import is_file
+from engine.files.paths import is_file, is_folder
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
 _TRIED = 100
 """Paths of a list that stand for all."""
+_LEVELS = 2
+"""Levels of folders in that of a list where images are looked for."""
 
 
 def located(raw: RawData, column: str, root: Path) -> RawData:
     """``raw`` with whole paths, where ``column`` holds the paths of images in text files.
 
-    A list that finds none of its images in its own folder uses the nearest one above it, up to
-    ``root``, in which there are some. Raises :class:`DataError` for a list without the column.
+    A list that finds none of its images in its own folder uses a folder in it that is called after
+    the list's split or ``images``, else the nearest one above it, up to ``root``, in which there
+    are some. Raises :class:`DataError` for a list without the column.
     """
     splits, notes = dict(raw.splits), []
     for split, files in raw.files.items():
@@ -38,9 +42,18 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
         for file in files:
             paths = table[column].slice(first, file.rows).to_pylist()
             first += file.rows
-            folder = _folder(paths, file.path.parent, root)
+            if _are_of_windows(paths):
+                paths = [path and path.replace("\\", "/") for path in paths]
+                why = f"backslashes in the paths in {plain(file.path)} separate folders"
+                notes.append(Note(why, plain(column, 40), kind="converted"))
+            folder = _folder(paths, file.path.parent, root, split)
             if folder != file.path.parent:
-                notes.append(Note(f"the paths in {plain(file.path)} begin at {plain(folder)}"))
+                notes.append(
+                    Note(
+                        f"the paths in {plain(file.path)} begin at {plain(folder)}",
+                        kind="converted",
+                    )
+                )
             chunks.append(pa.array(_joined(folder, paths), pa.string()))
         index = table.column_names.index(column)
         splits[split] = table.set_column(index, column, pa.chunked_array(chunks, pa.string()))
@@ -55,16 +68,31 @@ def _joined(folder: Path, paths: Sequence[str | None]) -> Iterator[str | None]:
     return (None if path is None else str(folder / path) for path in paths)
 
 
-def _folder(paths: Sequence[str | None], own: Path, root: Path) -> Path:
-    """Return the first folder, from ``own`` up to ``root``, that has one of the images."""
+def _are_of_windows(paths: Sequence[str | None]) -> bool:
     some = [path for path in paths[:_TRIED] if path]
-    for folder in _upwards(own, root):
+    return any("\\" in path for path in some) and not any("/" in path for path in some)
+
+
+def _folder(paths: Sequence[str | None], own: Path, root: Path, split: str) -> Path:
+    """Return the first folder that has one of the images, by default the list's ``own``."""
+    some = [path for path in paths[:_TRIED] if path]
+    for folder in (own, *_inside(own, split), *_upwards(own, root)):
         if any(is_file(folder / path) for path in some):
             return folder
     return own
 
 
+def _inside(own: Path, split: str, levels: int = _LEVELS) -> Iterator[Path]:
+    """Yield the folders for images of a split in ``own``, those called after it first."""
+    folders = sorted(entry for entry in own.iterdir() if is_folder(entry))
+    named = [folder for folder in folders if named_split(folder.name) == split]
+    neutral = [folder for folder in folders if folder.name.lower() in FILLERS]
+    for folder in (*named, *neutral):
+        yield folder
+        if levels > 1:
+            yield from _inside(folder, split, levels - 1)
+
+
 def _upwards(own: Path, root: Path) -> Iterator[Path]:
-    yield own
     if own.is_relative_to(root):
         yield from (folder for folder in own.parents if folder.is_relative_to(root))

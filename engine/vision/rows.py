@@ -14,8 +14,9 @@ from engine.data.raw import RawData
 from engine.data.splits import cut_splits
 from engine.files.sanitize import plain
 from engine.text.columns import is_list
+from engine.text.label_spellings import with_known_labels
 from engine.text.labels import labels_of
-from engine.text.rows import without_faults, without_strangers
+from engine.text.rows import without_faults
 from engine.vision.column import Aside, Images
 
 _CHECKED = 20_000
@@ -31,9 +32,13 @@ def usable_rows(
     """
     aside = Aside(raw.splits, image, folder)
     raw = replace(raw, splits=aside.splits)
-    raw = without_faults(raw, lambda table: _faults(table, image, label, aside.images))
+    raw = without_faults(
+        raw,
+        lambda table: _faults(table, image, label, aside.images),
+        lambda table, row: _name(aside.images, table[image][row].as_py()),
+    )
     raw = cut_splits(raw, config, None if is_list(raw.train, label) else label)
-    raw = without_strangers(raw, label)
+    raw = with_known_labels(raw, label)
     return replace(raw, splits={split: aside.back(table) for split, table in raw.splits.items()})
 
 
@@ -48,6 +53,12 @@ def _faults(table: pa.Table, image: str, label: str, images: Images) -> list[str
     numbers: Sequence[int] = table[image].to_pylist()
     checked = in_threads(lambda number: _fault(images, number), numbers)
     return [fault or found for fault, found in zip(faults, checked, strict=True)]
+
+
+def _name(images: Images, number: int) -> str:
+    """Return the path of an image in a file of its own; empty for others."""
+    record = images[number]
+    return plain(record["path"] or "") if record and record["bytes"] is None else ""
 
 
 def _fault(images: Images, number: int) -> str | None:

@@ -15,8 +15,9 @@ import transformers
 from safetensors.torch import load_file
 from torch import nn
 
+from engine.adapters.layers import adaptable
 from engine.adapters.lora import merged, peft_model, with_adapter
-from engine.adapters.targets import adaptable, target_groups
+from engine.adapters.targets import target_groups
 from engine.artifacts.model_folder import load_exported
 from engine.config.adapter import AdapterConfig
 from engine.config.run_config import RunConfig

@@ -107,6 +107,19 @@ def test_texts_are_written_while_it_trains(verse: Path) -> None:
     assert samples[0].items[0]["reference"]
 
 
+@pytest.mark.parametrize(("words", "cut"), [(5, False), (200, True)])
+def test_a_reference_that_is_shown_in_part_ends_in_an_ellipsis(
+    tmp_path: Path, words: int, cut: bool
+) -> None:
+    answer = " ".join(f"w{i}" for i in range(words))
+    path = write_lines(tmp_path / "a.jsonl", [{"prompt": "Count", "completion": answer}] * 20)
+    run = train(config(path, "task.max_length=1024", "task.max_new_tokens=40"))
+    events = map(decode, run.events.path.read_bytes().splitlines())
+    shown = next(e for e in events if isinstance(e, Samples)).items[0]["reference"]
+    assert answer.startswith(shown.removesuffix("…").strip())
+    assert (shown.endswith("…"), shown.strip() == answer) == (cut, not cut)
+
+
 def test_plain_text_is_cut_at_its_end(verse: Path) -> None:
     chosen = config(verse, "data.test_fraction=0.2", "data.validation_fraction=0.1")
     raw = create_pipeline(chosen).load()

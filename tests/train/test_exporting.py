@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,8 @@ def test_an_onnx_file_says_the_same_for_batches_of_any_size(name: str, tmp_path:
     assert export.answer(run.id, str(path), "onnx")["difference"] <= 1e-4
     done, arguments, named = other_arguments(run)
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    kept = session.get_modelmeta().custom_metadata_map[export.SCHEMA]
+    assert json.loads(kept) == json.loads(done.fitted.model_dump_json())
     inputs = arguments[0] if arguments and isinstance(arguments[0], dict) else named
     if not inputs:
         inputs = dict(zip((one.name for one in session.get_inputs()), arguments, strict=True))

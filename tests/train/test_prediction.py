@@ -87,7 +87,8 @@ def test_an_image_that_is_left_out_is_named(
     path = str(digit_files[0][0])
     answer = predict.answer(digits.id, rows=["none.png", path])
     assert [record["image"] for record in answer["records"]] == [path]
-    assert answer["notes"] == ["Left out: none.png: the image file does not exist."]
+    [note] = answer["notes"]
+    assert note["why"] == "Left out: none.png: the image file does not exist."
     with pytest.raises(DataError, match=r"^none\.png: the image file does not exist\.$"):
         predict.answer(digits.id, rows=["none.png"])
 
@@ -106,6 +107,16 @@ def test_what_is_exported_says_the_same(
         answer = export.answer(run.id, str(tmp_path / f"{run.id}-{form}"), form)
         assert answer["difference"] <= 1e-4
         assert answer["bytes"] > 0
+
+
+def test_a_program_keeps_what_was_learned_of_the_data(
+    flowers: RunDirectory, tmp_path: Path
+) -> None:
+    path = tmp_path / "flowers.pt2"
+    export.answer(flowers.id, str(path), "program")
+    kept = {export.SCHEMA: ""}
+    torch.export.load(path, extra_files=kept)
+    assert json.loads(kept[export.SCHEMA]) == json.loads(flowers.fitted.read_text())
 
 
 def test_an_exported_program_takes_batches_of_another_size(

@@ -19,7 +19,8 @@ from engine.config.models.transformer import TransformerConfig
 from engine.config.models.weights_path import source_of
 from engine.config.presets import find_preset, load_preset
 from engine.errors import TrainingError
-from engine.models.transformer import build_transformer, load_tokenizer, longest_input
+from engine.models.text_tokenizer import load_tokenizer, longest_input
+from engine.models.transformer import build_transformer
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 
 WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."

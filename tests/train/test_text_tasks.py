@@ -27,6 +27,7 @@ from engine.metrics.squad import exact_match
 from engine.pipelines.create import create_pipeline
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Data, Event, Samples, decode
+from engine.service import predict
 from engine.tasks.create import create_task
 
 CPU = torch.device("cpu")
@@ -240,3 +241,21 @@ def test_data_without_classes_is_refused_with_the_field(tmp_path: Path) -> None:
     task = create_task(config)
     with pytest.raises(DataError, match=r"only one class\. Set task\.label"):
         task.pipeline.fit(task.pipeline.load())
+
+
+@pytest.mark.parametrize("numbers", [("1", "1", "2", "2", "2"), ("s1", "", "s2", "", "")])
+def test_a_file_with_one_word_a_row_is_predicted_by_sentences(
+    tmp_path: Path, numbers: tuple[str, ...]
+) -> None:
+    rows = "".join(f"{i // 2},Ann,B-PER\n{i // 2},left,O\n" for i in range(40))
+    (tmp_path / "train.csv").write_text(f"sentence_id,word,tag\n{rows}")
+    run = run_of(
+        task={"kind": "token_classification"},
+        data={"kind": "file", "path": str(tmp_path / "train.csv")},
+        train={"epochs": 1},
+    )
+    words = ["Ann", "left", "Bo", "saw", "NA"]
+    later = "".join(f"{number},{word}\n" for number, word in zip(numbers, words, strict=True))
+    (tmp_path / "new.csv").write_text(f"sentence_id,word\n{later}")
+    records = predict.answer(run.id, file=str(tmp_path / "new.csv"))["records"]
+    assert [record["tokens"] for record in records] == [["Ann", "left"], ["Bo", "saw", "NA"]]

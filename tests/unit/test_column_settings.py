@@ -199,3 +199,10 @@ def test_a_format_that_is_set_is_heeded_where_cells_look_like_other_numbers(tmp_
     assert not x.doubt
     assert numbers(table["x"], x.number_format)[:2].tolist() == [1100, 2101]
     assert str(dates(table["when"], when.date_format)[1]) == "2020-02-02T00:00:00"
+
+
+def test_columns_of_one_name_have_one_type(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text('a,a,b\n"x\ny",1.50,2\nz,2.0,3\n')
+    train = load_data(config_of(file, {"a": "text"}).data).train
+    assert train.to_pydict() == {"a": ["x\ny", "z"], "a_2": ["1.50", "2.0"], "b": [2, 3]}

@@ -50,7 +50,7 @@ def test_splits_and_names_of_classes_are_kept(stand_in: Path) -> None:
 def test_a_test_split_can_be_left_alone(stand_in: Path) -> None:
     raw = load_data(HubConfig(name=str(stand_in), test_split="none"))
     assert list(raw.splits) == ["train"]
-    assert [note.why for note in raw.notes] == ["the splits test are not used"]
+    assert [note.why for note in raw.notes] == ["not used: the split test"]
 
 
 def test_an_unknown_split_says_which_there_are(stand_in: Path) -> None:

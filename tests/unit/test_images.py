@@ -54,7 +54,7 @@ def deep(values: Any, kind: Any = np.uint16) -> dict[str, Any]:
 def deep_colour(values: NDArray[np.uint16]) -> bytes:
     """A PNG of 16 bits a channel, which PIL cannot write."""
     height, width, channels = values.shape
-    kind = {3: 2, 4: 6}[channels]
+    kind = {2: 4, 3: 2, 4: 6}[channels]
     head = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     parts = (b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
@@ -127,6 +127,36 @@ def test_transparent_colours_of_sixteen_bits_become_white() -> None:
     record = deep_colour(values)
     read = decode(record, 2, 3, "crop", find_levels([record]))
     assert (read == 1).all()
+
+
+@pytest.mark.parametrize(("highest", "bits"), [(4095, 12), (60_000, 16)])
+@pytest.mark.parametrize("opacity", [65_535, 32_768, 0])
+def test_grey_with_opacity_keeps_all_of_its_bits(highest: int, bits: int, opacity: int) -> None:
+    values = np.array([[0, 1], [257, highest]], np.uint16)
+    record = deep_colour(np.stack([values, np.full_like(values, opacity)], axis=2))
+    assert read_header(record).grey
+    levels = find_levels([record])
+    assert levels == Levels(integer=(0, 2**bits - 1), exact=True)
+    share = opacity / 65_535
+    expected = values / (2**bits - 1) * share + (1 - share)
+    assert np.allclose(decode(record, 2, 1, levels=levels)[:, :, 0], expected, atol=1e-6)
+    assert np.allclose(decode(record, 2, 3, levels=levels), expected[:, :, None], atol=1e-6)
+
+
+def test_a_hidden_shade_of_sixteen_bits_becomes_white() -> None:
+    values = np.array([[0, 1000], [2000, 4095]], np.uint16)
+    record = stored(Image.fromarray(values), "PNG", transparency=1000)
+    expected = np.array([[0, 4095], [2000, 4095]]) / 4095
+    assert np.allclose(decode(record, 2, 1, levels=find_levels([record]))[:, :, 0], expected)
+
+
+@pytest.mark.parametrize("highest", [65_535, 4095])
+def test_colours_of_sixteen_bits_without_compression_are_read_whole(highest: int) -> None:
+    values = np.random.default_rng(0).integers(0, highest + 1, (4, 4, 3))
+    head = f"P6 4 4 {highest}\n".encode()
+    record = {"bytes": head + values.astype(">u2").tobytes(), "path": None}
+    levels = Levels(exact=True)
+    assert np.allclose(decode(record, 4, 3, levels=levels), values / highest, atol=1e-6)
 
 
 def test_an_image_of_many_bits_is_turned_upright() -> None:

@@ -116,6 +116,46 @@ def test_lists_in_a_folder_of_their_own_find_the_images_above_it(tmp_path: Path)
     assert any(f"test.csv begin at {tmp_path}" in note.why for note in raw.notes)
 
 
+@pytest.mark.parametrize("places", [("train", "test"), ("images/train", "images/test")])
+def test_lists_above_the_folders_of_their_splits_read_these(
+    tmp_path: Path, places: tuple[str, str]
+) -> None:
+    for place, shade, name in zip(places, (10, 200), ("train.csv", "test.csv"), strict=True):
+        listed(tmp_path / place, shade).rename(tmp_path / name)
+    raw = loaded(path=str(tmp_path))
+    assert (shades(raw, TRAIN), shades(raw, TEST)) == ([10, 10], [200, 200])
+    for place in places:
+        assert any(note.why.endswith(f"begin at {tmp_path / place}") for note in raw.notes)
+
+
+def test_a_list_never_reads_the_folder_of_another_split(tmp_path: Path) -> None:
+    listed(tmp_path / "train", 10).rename(tmp_path / "train.csv")
+    (tmp_path / "test.csv").write_text((tmp_path / "train.csv").read_text())
+    raw = loaded(path=str(tmp_path))
+    assert [(skip.reason, skip.count, skip.example) for skip in raw.skips] == [
+        ("the image file does not exist", 2, str(tmp_path / "0.png"))
+    ]
+
+
+def test_backslashes_separate_folders_in_a_list_from_windows(tmp_path: Path) -> None:
+    path = listed(tmp_path, 10, ("images/0.png", "images/1.png"))
+    path.write_text(path.read_text().replace("/", "\\"))
+    raw = loaded(path=str(path))
+    assert shades(raw, TRAIN) == [10, 10]
+    assert f"backslashes in the paths in {path} separate folders" in [
+        note.why for note in raw.notes
+    ]
+
+
+def test_images_in_formats_that_are_not_read_are_named_and_counted(tmp_path: Path) -> None:
+    path = listed(tmp_path, 10, ("0.png", "1.png", "2.png"))
+    (tmp_path / "3.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    path.write_text(path.read_text() + "\n3.heic,a")
+    assert [(skip.reason, skip.example) for skip in loaded(path=str(path)).skips] == [
+        ("images in the format HEIC cannot be read", str(tmp_path / "3.heic"))
+    ]
+
+
 def test_a_list_without_the_image_column_is_named(tmp_path: Path) -> None:
     train = listed(tmp_path / "train", 10)
     test = listed(tmp_path / "test", 200)

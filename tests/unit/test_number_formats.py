@@ -14,9 +14,10 @@ from engine.config.data.columns import ColumnSetting
 from engine.config.data.file import FileConfig
 from engine.data.load import load_data
 from engine.data.tables.columns import detect_columns
-from engine.data.tables.features import fit_features, unfit_values
+from engine.data.tables.features import fit_features
 from engine.data.tables.number_format import find_number_format, parsed_numbers
 from engine.data.tables.schema import NumberFormat
+from engine.data.tables.unfit import unfit_values
 from engine.data.tables.values import numbers
 
 MARKS = [(".", ""), (".", ","), (",", "."), (",", ""), (".", "'"), (",", " "), (".", "\u202f")]
@@ -129,8 +130,11 @@ def test_values_of_a_later_file_that_do_not_fit_are_counted_and_named() -> None:
         "zone": ["1", "02", "?", "3"],
         "day": ["2024-01-03", "01.05.2024", None, "soon"],
     })  # fmt: skip
-    assert sorted(unfit_values(features, later)) == [
-        "day: 2 values are not a date as in the training rows, the first '2024-01-03'.",
-        "price: 1 values are not a number such as 1,234.5, the first '0,5'.",
-        "zone: 2 values are not in the training rows, the first '1'.",
-    ]
+    notes = sorted(unfit_values(features, later), key=lambda note: note.column)
+    assert [(note.column, note.why, note.read_as, note.rows) for note in notes] == [
+        ("day", "2 values are not a date as in the training rows, the first '2024-01-03'",
+         "missing", 2),
+        ("price", "1 value is not a number such as 1,234.5, the first '0,5'", "missing", 1),
+        ("zone", "2 values are not among the categories of the training rows, the first '1'",
+         "unknown category", 2),
+    ]  # fmt: skip

@@ -114,6 +114,14 @@ def test_a_header_can_be_declared(tmp_path: Path) -> None:
     assert load(path, header="no").train.num_rows == 2
 
 
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_a_single_column_of_quoted_cells_has_no_quotes(tmp_path: Path, suffix: str) -> None:
+    texts = ['she said "no"', 'a, "b"; c', '["x", "y"]']
+    cells = [text.replace('"', '""') for text in texts]
+    path = write(tmp_path / f"a.{suffix}", "text\n" + "".join(f'"{cell}"\n' for cell in cells))
+    assert load(path).train.to_pydict() == {"text": texts}
+
+
 def test_decimal_commas_are_numbers(tmp_path: Path) -> None:
     assert load(write(tmp_path / "a.csv", "a;b\n1,5;x\n2,25;y\n")).train["a"].to_pylist() == [
         1.5,

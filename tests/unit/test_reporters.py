@@ -111,7 +111,10 @@ def test_the_moving_line_is_gone_when_the_run_has_ended(
     follow(run, reporter, alive=lambda: True)
 
     written = capsys.readouterr().out
-    assert written.endswith("\r\x1b[Kfinished after 1:20, loss 0.1000, accuracy 0.9871\n")
+    assert written.endswith(
+        "\r\x1b[Kdata: digits, rows: 1,257 train, 270 test\n"
+        "finished after 1:20, loss 0.1000, accuracy 0.9871\n"
+    )
 
 
 def test_a_warning_stays_above_the_moving_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -341,7 +341,7 @@ def test_a_gap_is_counted_and_drawn_through() -> None:
     series = read([*HOURS[:4], *HOURS[7:]], [0, 1, 2, 3, 7, 8, 9, 10, 11])
     assert series.values[:, 0].tolist() == list(range(12))
     [note] = series.notes
-    assert "1 gaps" in note.why
+    assert "1 gap in time" in note.why
     assert "3 steps" in note.why
     assert "2024-03-01 03:00" in note.why
 
@@ -364,11 +364,11 @@ def test_missing_and_infinite_values_are_counted_and_filled(fill: Fill) -> None:
     if fill == "previous":
         expected[3], expected[5] = 2, 4
     assert series.values[:, 0].tolist() == expected
-    assert "y: 4 values are missing or infinite (the first in row 1)" in series.notes[0].why
+    assert "y: 4 missing or infinite values (the first in row 1)" in series.notes[0].why
 
 
 def test_missing_values_can_be_refused_with_their_row() -> None:
-    with pytest.raises(DataError, match=r"y: 1 values .* in row 3"):
+    with pytest.raises(DataError, match=r"y: 1 missing or infinite value .* in row 3"):
         read(HOURS[:4], [1.0, 2.0, None, 4.0], "refuse")
 
 
@@ -382,7 +382,7 @@ def test_time_that_goes_back_is_sorted_and_counted() -> None:
 def test_repeated_times_become_their_mean() -> None:
     series = read([HOURS[0], HOURS[1], HOURS[1], HOURS[2]], [0.0, 1.0, 3.0, 5.0])
     assert series.values[:, 0].tolist() == [0, 2, 5]
-    assert "1 rows repeat a time" in series.notes[0].why
+    assert "1 row with a time of time that occurs before" in series.notes[0].why
 
 
 def test_several_series_in_one_column_are_refused() -> None:
@@ -469,10 +469,7 @@ def test_rows_that_are_there_twice_are_used_once_and_counted() -> None:
     table = pa.table({"date": list(HUNDRED) * 2, "sales": [float(i) for i in range(100)] * 2})
     series = read_series(table, find_roles(table))
     assert series.values[:, 0].tolist() == list(range(100))
-    assert (
-        "100 rows are there twice with the same values (the first is row 101)"
-        in series.notes[0].why
-    )
+    assert "100 repeated rows with the same values (the first is row 101)" in series.notes[0].why
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -485,8 +482,8 @@ def test_rows_without_a_target_at_the_ends_are_left_out_when_asked(order: int) -
     assert series.filled.tolist() == [[False, False], [True, False], [False, False], [False, False]]
     assert series.frequency.text(int(series.times[-1])) == "2024-03-01 05:00"
     notes = " ".join(note.why for note in series.notes)
-    assert "2 rows at the beginning have no sales and are left out" in notes
-    assert "3 rows at the end have no sales: they are the future to forecast" in notes
+    assert "2 rows at the beginning without sales: left out" in notes
+    assert "3 rows at the end without sales: left out, as the future to forecast" in notes
     assert "a forecast does not use their promo" in notes
 
 
@@ -680,8 +677,9 @@ def test_values_that_are_missing_in_other_words_are_filled_and_counted() -> None
     table = pa.table({"time": HOURS[:4], "y": ["1,5", "n/a", "-", "4,5"]})
     series = read_series(table, find_roles(table))
     assert series.values[:, 0].tolist() == [1.5, 2.5, 3.5, 4.5]
-    told = [note.why for note in series.notes]
-    assert "y: 2 values are missing or infinite (the first in row 2), filled (linear)" in told
+    assert "y: 2 missing or infinite values (the first in row 2), filled (linear)" in [
+        note.why for note in series.notes
+    ]
 
 
 def test_numbers_of_one_column_are_read_in_one_format() -> None:

@@ -142,7 +142,7 @@ def test_positions_that_are_off_by_one_lead_to_the_nearest_place(tmp_path: Path,
     raw, references = _load(path)
     assert references == [RIGHT]
     moved = [
-        note.why for note in raw.notes if note.why.startswith("1 answers are not at their position")
+        note.why for note in raw.notes if note.why.startswith("1 answer not at the given position")
     ]
     assert bool(moved) == bool(off)
 
@@ -186,7 +186,9 @@ def test_an_answer_without_a_position_that_stands_twice_is_reported(tmp_path: Pa
     path = tmp_path / "a.csv"
     path.write_text(f"question,context,answer\nWho won?,{TWICE},Tilda\nWhat?,{TWICE},song\n")
     raw, _ = _load(path)
-    assert any(note.why.startswith("1 answers without a position stand") for note in raw.notes)
+    assert any(
+        note.why.startswith("1 answer without a position, several times") for note in raw.notes
+    )
 
 
 @pytest.mark.parametrize("true", ["true", "True", "1"])
@@ -203,9 +205,9 @@ def test_a_column_that_marks_impossible_questions_is_used(tmp_path: Path, true: 
     raw, references = _load(path)
     assert references == [RIGHT, [], [], []]
     assert any(
-        note.why.startswith("1 questions have answers that are not used") for note in raw.notes
+        note.why.startswith("1 question with answers that are not used") for note in raw.notes
     )
-    assert any(note.why.startswith("1 questions have no answer, though") for note in raw.notes)
+    assert any(note.why.startswith("1 question without an answer, though") for note in raw.notes)
 
 
 def test_impossible_questions_in_flat_json_have_no_answer(tmp_path: Path) -> None:

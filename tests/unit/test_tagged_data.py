@@ -110,7 +110,8 @@ def test_parts_of_speech_that_stand_first_are_the_tags() -> None:
 
 def test_chunks_beside_entities_are_reported(tmp_path: Path) -> None:
     summary, _, _ = _read(_conll(tmp_path / "a.conll", "{word} NN B-NP {tag}"))
-    assert any("not from column_3; task.tags changes it" in note.why for note in summary.notes)
+    [doubt] = [note for note in summary.notes if note.why.endswith("not from column_3")]
+    assert doubt.change == "task.tags"
 
 
 @pytest.mark.parametrize("form", ["Sequence", "List", "list"])
@@ -201,7 +202,7 @@ def test_tags_unknown_to_training_are_reported(tmp_path: Path) -> None:
     test = _conll(tmp_path / "test.conll", "{word} {tag}", [(["Acme", "x"], ["B-ORG", "O"])])
     summary, _, _ = _read(path, test)
     note = (
-        "1 words of test have tags that no training row has, and count as mistakes in the "
+        "1 word of test with tags that no training row has, which count as mistakes in the "
         "accuracy: B-ORG"
     )
     assert note in [note.why for note in summary.notes]
@@ -219,7 +220,9 @@ def test_one_word_a_row_makes_sentences(tmp_path: Path, name: str) -> None:
     summary, read, _ = _read(path)
     assert read[TRAIN] == ([words for words, _ in ROWS], [tags for _, tags in ROWS])
     assert summary.classes == COUNTS
-    assert any("64 rows of one word each are 12 sentences" in note.why for note in summary.notes)
+    assert any(
+        "64 rows of one word each joined to 12 sentences" in note.why for note in summary.notes
+    )
 
 
 def test_one_word_a_row_without_a_number_of_the_sentence_is_a_question(tmp_path: Path) -> None:
@@ -299,9 +302,7 @@ def test_spans_that_overlap_or_cut_words_are_reported(tmp_path: Path) -> None:
     ]
     summary, read, _ = _read(_jsonl(tmp_path / "a.jsonl", rows))
     assert read[TRAIN] == ([["Globe", "x", "hired"]], [["B-ORG", "O", "O"]])
-    assert any(
-        note.why.startswith("1 times an entity begins or ends inside") for note in summary.notes
-    )
+    assert any(note.why.startswith("1 entity beginning or ending inside") for note in summary.notes)
     assert sum(skip["count"] for skip in summary.skips) == 2
 
 
@@ -332,3 +333,25 @@ def test_a_test_split_in_another_scheme_has_the_same_entities(tmp_path: Path) ->
 
 def test_a_summary_without_doubts_has_no_notes(tmp_path: Path) -> None:
     assert not _read(_conll(tmp_path / "a.conll", "{word} {tag}"))[0].notes
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        json.dumps,
+        lambda spans: str([tuple(span) for span in spans]),
+        lambda spans: json.dumps(
+            [dict(zip(("start", "end", "label"), s, strict=True)) for s in spans]
+        ),
+        lambda spans: str([{"start": a, "end": b, "labels": [kind]} for a, b, kind in spans]),
+    ],
+)
+def test_spans_written_as_text_become_tags(tmp_path: Path, written: Any) -> None:
+    spans = [[0, 9, "PER"], [14, 22, "LOC"]]
+    rows = [("Ada Stone met New York", spans), ("Nothing here", [])] * 4
+    cells = [(text, written(found).replace(chr(34), chr(34) * 2)) for text, found in rows]
+    lines = "".join(f'"{text}","{found}"\n' for text, found in cells)
+    (tmp_path / "a.csv").write_text(f'text,entities\n{lines}"no list","oh"\n')
+    summary, read, _ = _read(tmp_path / "a.csv")
+    assert read[TRAIN][1] == [["B-PER", "I-PER", "O", "B-LOC", "I-LOC"], ["O", "O"]] * 4
+    assert [skip["reason"] for skip in summary.skips] == ["there is no list of entities"]

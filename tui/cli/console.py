@@ -15,6 +15,8 @@ from engine.files.sanitize import plain
 
 _LONGEST = 2000
 _GAP = "  "
+_PIPED = 120
+"""Width of tables where no terminal limits it."""
 _WIDEST = 8
 """Characters that one may become, to be visible."""
 
@@ -34,10 +36,20 @@ def text(content: str) -> None:
     sys.stdout.flush()
 
 
+def width() -> int:
+    """Return the width of the terminal, or that of tables in files and pipes."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPED
+
+
 def complain(error: object) -> None:
     """Print an error, each line of it with the program's name in front."""
     for part in str(error).splitlines():
         print(f"dltui: {plain(part, _LONGEST)}", file=sys.stderr, flush=True)
+
+
+def remark(text: str) -> None:
+    """A line beside the output, on standard error."""
+    print(plain(text, _LONGEST), file=sys.stderr, flush=True)
 
 
 def as_json(value: Any) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from engine.files.sanitize import plain
+from engine.reports.note_table import FEW, left_over, notes_in
 from engine.runs.events import Data, Evaluated, Event, Finished, Log, Model, Stopped, encode
 from engine.runs.history import History
 from tui.cli import console
+from tui.format.note_lines import note_lines
 from tui.format.numbers import amount, duration, number
 
 _BAR_CELLS = 12
+_INDENT = "  "
 
 
 class Reporter(Protocol):
@@ -53,14 +56,18 @@ class JsonLines:
 class PlainLines:
     """A line for each thing worth keeping: for log files and pipes."""
 
-    def __init__(self, metric: str) -> None:
+    def __init__(self, metric: str, run: str = "RUN") -> None:
         self._metric = metric
+        self._run = run
 
     def event(self, event: Event, history: History) -> None:
         """A line, if the event is worth one."""
         text = describe(event, self._metric)
         if text:
             self.note(text)
+        if isinstance(event, Data):
+            for line in few_notes(event.summary, self._run):
+                self.note(line)
 
     def show(self, history: History) -> None:
         """Nothing."""
@@ -76,15 +83,19 @@ class PlainLines:
 class MovingLine:
     """One line at the bottom that is drawn anew; warnings and results stay above it."""
 
-    def __init__(self, name: str, metric: str) -> None:
+    def __init__(self, name: str, metric: str, run: str = "RUN") -> None:
         self._name = name
         self._metric = metric
+        self._run = run
         self._shown = ""
 
     def event(self, event: Event, history: History) -> None:
-        """Print a permanent line for a message or the end; the moving line has the rest."""
-        if isinstance(event, Log | Finished | Stopped):
+        """Print lines that stay, on data, messages and the end; the moving line has the rest."""
+        if isinstance(event, Data | Log | Finished | Stopped):
             self.note(describe(event, self._metric))
+        if isinstance(event, Data):
+            for line in few_notes(event.summary, self._run):
+                self.note(line)
 
     def show(self, history: History) -> None:
         """Redraw the line if its text has changed."""
@@ -106,6 +117,15 @@ class MovingLine:
             sys.stdout.write("\r\x1b[K")
             sys.stdout.flush()
         self._shown = ""
+
+
+def few_notes(summary: Mapping[str, Any], run: str) -> Iterator[str]:
+    """Yield the table of the most serious notes on the data, and where the others are."""
+    notes = notes_in(summary)
+    for line in note_lines(notes[:FEW], console.width() - len(_INDENT)):
+        yield _INDENT + line.text
+    for text in left_over(notes, run):
+        yield _INDENT + text
 
 
 def describe(event: Event, metric: str) -> str:

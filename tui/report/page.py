@@ -9,6 +9,7 @@ from typing import Any
 import tomlkit
 
 from engine.errors import RunError
+from engine.reports.note_table import HEADINGS, cells, notes_in
 from engine.reports.views import Lines, Matrix, Table, Texts, View, read_view
 from engine.runs.directory import RunDirectory
 from engine.runs.follower import read_history
@@ -18,6 +19,7 @@ from tui.format.numbers import number
 from tui.format.run_facts import facts, metrics_table
 
 Point = tuple[float, float]
+_COLUMN = ("name", "type", "role", "missing", "distinct", "example")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def page(run: RunDirectory) -> Page:
     parts = [
         Part("Summary", [Facts(facts(summary, history))]),
         *_results(report),
+        *_data(history),
         *_charts(history),
         *_views(report),
         *_configuration(summary),
@@ -88,6 +91,21 @@ def _results(report: dict[str, Any] | None) -> Iterator[Part]:
     if report is not None:
         columns, rows = metrics_table(report)
         yield Part("Results", [Grid(columns, rows)])
+
+
+def _data(history: History) -> Iterator[Part]:
+    """The data as it was read, and what was converted, left out or is in doubt."""
+    data = history.data
+    if data is None:
+        return
+    rows = {split: f"{count:,} rows" for split, count in (data.get("rows") or {}).items()}
+    blocks: list[Block] = [Facts({"source": str(data.get("source", "")), **rows})]
+    if columns := data.get("columns"):
+        described = [[str(column.get(key, "")) for key in _COLUMN] for column in columns]
+        blocks.append(Grid(_COLUMN, described))
+    if notes := notes_in(data):
+        blocks.append(Grid(HEADINGS, list(map(cells, notes))))
+    yield Part("Data", blocks)
 
 
 def _charts(history: History) -> Iterator[Part]:

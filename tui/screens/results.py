@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import TabPane
 
 from engine.errors import UserError
+from engine.reports.note_table import notes_in, tally
 from engine.reports.views import View, read_view
 from engine.runs.directory import RunDirectory
 from engine.runs.follower import read_history
@@ -33,6 +34,9 @@ from tui.widgets.view import ViewPanel
 
 _MUTED = "$foreground 60%"
 _TITLE = 28
+_SUMMARY = "summary-lines"
+_BESIDE = 4
+"""Cells beside a line: padding and the scroll bar."""
 
 
 class ResultsScreen(Screen[None]):
@@ -55,6 +59,7 @@ class ResultsScreen(Screen[None]):
     def __init__(self, run: RunDirectory) -> None:
         super().__init__()
         self._run = run
+        self._read_so_far: tuple[Mapping[str, Any], History] | None = None
 
     def compose(self) -> ComposeResult:
         """Yield head and tabs; the tabs come when the report has been read."""
@@ -109,17 +114,28 @@ class ResultsScreen(Screen[None]):
     ) -> None:
         self.query_one("#head", Canvas).show([_head(self._run, report, state)])
         tabs = self.query_one(PanelTabs)
-        summary = Lines()
+        summary = Lines(id=_SUMMARY)
         curves = Chart()
         panes: list[tuple[Content, Widget]] = [(Content("Summary"), summary)]
         panes += [(literal(tab_title(view.title)), ViewPanel(view)) for view in views_of(report)]
         panes.append((Content("Loss"), curves))
         for place, (title, widget) in enumerate(panes):
             await tabs.add_pane(TabPane(title, widget, id=f"view-{place}"))
-        summary.show_lines([*summary_lines(report, history), *panels.places(self._run)])
+        self._read_so_far = report, history
+        self._show_summary(summary)
         shown, best = panels.curves(history, "loss")
         curves.plot("loss", shown, best)
         summary.focus()
+
+    def on_resize(self) -> None:
+        """Lay the table of notes out for the new width."""
+        for summary in self.query(f"#{_SUMMARY}").results(Lines):
+            self._show_summary(summary)
+
+    def _show_summary(self, summary: Lines) -> None:
+        if self._read_so_far is not None:
+            lines = summary_lines(*self._read_so_far, self.size.width - _BESIDE)
+            summary.show_lines([*lines, *panels.places(self._run)])
 
 
 def views_of(report: Mapping[str, Any]) -> list[View]:
@@ -140,16 +156,20 @@ def tab_title(title: str) -> str:
     return f"{first} … {last}"[:_TITLE].strip()
 
 
-def summary_lines(report: Mapping[str, Any], history: History) -> list[Content]:
-    """Return metrics of each split beside the baseline's, then model and data."""
+def summary_lines(report: Mapping[str, Any], history: History, width: int) -> list[Content]:
+    """Return metrics of each split beside the baseline's, then data and model.
+
+    The table of notes on the data is ``width`` cells wide.
+    """
     return [
         *metric_lines(report),
         Content(""),
         *_about(report),
+        *_doubts(history),
+        Content(""),
+        *panels.data_facts(history, width),
         Content(""),
         *panels.model_facts(history),
-        Content(""),
-        *panels.data_facts(history),
         Content(""),
     ]
 
@@ -183,6 +203,14 @@ def _about(report: Mapping[str, Any]) -> Iterator[Content]:
         yield Content.styled("best         ", _MUTED) + literal(text)
     yield Content.styled("ended        ", _MUTED) + literal(report.get("ending", "–"))
     yield Content.styled("trained for  ", _MUTED) + literal(duration(report.get("seconds")))
+
+
+def _doubts(history: History) -> Iterator[Content]:
+    """Yield a line where data was left out or is in doubt."""
+    serious = [note for note in notes_in(history.data) if note.kind != "converted"]
+    if serious:
+        told = literal(f"{tally(serious)}: listed below").stylize("$text-warning")
+        yield Content.styled("data         ", _MUTED) + told
 
 
 def _head(run: RunDirectory, report: Mapping[str, Any], state: tuple[str, str]) -> Content:

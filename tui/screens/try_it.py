@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import UserError
+from engine.reports.note_table import notes_in, sentence
 from engine.runs.directory import RunDirectory
 from engine.service.client import Advisor, Superseded
 from tui.charts.canvas import Canvas
@@ -50,7 +51,7 @@ class Reply(Vertical):
             self._answer.update(literal(answer, 1000).stylize("$text-error"))
             return
         records: Sequence[Mapping[str, Any]] = answer["records"]
-        notes = [literal(note, 500).stylize("$text-warning") for note in answer["notes"]]
+        notes = [literal(sentence(note), 500).stylize("$text-warning") for note in notes_in(answer)]
         curves = forecast(records)
         lines = answer_lines(records, NARROW_BAR if self._title else WIDE_BAR)
         self._answer.update(Content("\n").join([*notes, *lines]))

@@ -15,8 +15,9 @@ from textual.widgets import Static
 
 from engine.config.overrides import Tree
 from engine.errors import UserError
-from engine.reports.note import note_of
+from engine.reports.note_table import FEW, notes_in
 from tui.format.text import literal
+from tui.widgets.note_contents import note_contents
 from tui.widgets.question import Answer, Answered, Ask, Question
 from tui.widgets.scrolling import Scrolling
 
@@ -47,6 +48,7 @@ class DataPreview(Scrolling):
         super().__init__()
         self._question = Question(self, ask, "preview")
         self._asked: Tree | None = None
+        self._answer: Answer | None = None
         self.problem = ""
         """Reason why the data cannot be shown."""
 
@@ -65,6 +67,7 @@ class DataPreview(Scrolling):
         if self._asked is not None and asked["data"] != self._asked["data"]:
             self.post_message(self.Columns({}))
         self._asked = asked
+        self._answer = None
         self.problem = ""
         self._say(literal("…").stylize("$text-muted"))
         self._question.put(values)
@@ -93,14 +96,25 @@ class DataPreview(Scrolling):
         self.remove_class("-problem")
         self.query_one(Static).update(text)
 
+    def on_resize(self) -> None:
+        """Wrap the table of notes for the new width."""
+        if self._answer is not None:
+            self._draw(self._answer)
+
     def _show(self, answer: Answer) -> None:
+        self._answer = answer
+        self._draw(answer)
+        columns = answer["summary"]["columns"] if answer["summary"] else []
+        self.post_message(self.Columns(_kinds(answer["columns"], columns)))
+
+    def _draw(self, answer: Answer) -> None:
         summary = answer["summary"]
         if summary is None:
             self._complain(answer["problem"], list(_row_lines(answer)))
         else:
-            self._say(Content("\n").join([*_lines(summary), *_row_lines(answer)]))
-        columns = summary["columns"] if summary else []
-        self.post_message(self.Columns(_kinds(answer["columns"], columns)))
+            width = self.scrollable_content_region.width
+            lines = [*_lines(summary, width), *_row_lines(answer)]
+            self._say(Content("\n").join([*lines, *_rest_of_notes(summary, width)]))
 
 
 def _kinds(names: Sequence[str], columns: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -108,18 +122,24 @@ def _kinds(names: Sequence[str], columns: Sequence[Mapping[str, Any]]) -> dict[s
     return {name: known.get(name, "") for name in names}
 
 
-def _lines(summary: Mapping[str, Any]) -> Iterator[Content]:
+def _lines(summary: Mapping[str, Any], width: int) -> Iterator[Content]:
     rows = "  ".join(f"{name} {count:,}" for name, count in summary["rows"].items())
     yield literal(summary["source"]).stylize("bold") + literal(f"  {rows}")
     for name, fact in (summary["facts"] or {}).items():
         yield literal(f"{name}: {fact}")
-    for skip in summary["skips"]:
-        yield literal(f"left out: {skip['count']:,} × {skip['reason']}").stylize("$text-warning")
-    for note in summary["notes"]:
-        yield literal(note_of(note).why).stylize("$text-warning")
+    if notes := notes_in(summary):
+        yield Content("")
+        yield from note_contents(notes[:FEW], width)
+        yield from _more(len(notes) - FEW, "notes, at the end")
     yield from _column_lines(summary["columns"])
     if summary["classes"]:
         yield from _class_lines(summary["classes"])
+
+
+def _rest_of_notes(summary: Mapping[str, Any], width: int) -> Iterator[Content]:
+    if rest := notes_in(summary)[FEW:]:
+        yield Content("")
+        yield from note_contents(rest, width)
 
 
 def _column_lines(columns: Sequence[Mapping[str, Any]]) -> Iterator[Content]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.content import Content
 
-from engine.reports.note import note_of
+from engine.reports.note_table import notes_in
 from engine.runs.directory import RunDirectory
 from engine.runs.events import (
     Evaluated,
@@ -28,6 +28,7 @@ from tui.format.numbers import duration, number, size
 from tui.format.run_states import STATES
 from tui.format.text import literal
 from tui.widgets.log_panel import LogLine, printed_level
+from tui.widgets.note_contents import note_contents
 from tui.widgets.progress import bar
 
 _MUTED = "$foreground 60%"
@@ -235,13 +236,14 @@ def _spark(percent: float) -> str:
     return _SPARKS[max(0, min(len(_SPARKS) - 1, int(percent / 100 * len(_SPARKS))))]
 
 
-def facts(history: History, run: RunDirectory) -> list[Content]:
+def facts(history: History, run: RunDirectory, width: int) -> list[Content]:
     """Return the data, the model, and the paths of the files."""
-    return [*data_facts(history), Content(""), *model_facts(history), Content(""), *places(run)]
+    about_data = data_facts(history, width)
+    return [*about_data, Content(""), *model_facts(history), Content(""), *places(run)]
 
 
-def data_facts(history: History) -> list[Content]:
-    """Return the properties of the data."""
+def data_facts(history: History, width: int) -> list[Content]:
+    """Return the properties of the data, and the table of notes in ``width`` cells."""
     data = history.data or {}
     rows = ", ".join(f"{rows:,} {split}" for split, rows in (data.get("rows") or {}).items())
     lines = [_title("Data"), _pair("source", data.get("source", "–")), _pair("rows", rows or "–")]
@@ -250,9 +252,8 @@ def data_facts(history: History) -> list[Content]:
         shown = ", ".join(f"{name} {number:,}" for name, number in list(classes.items())[:12])
         more = f" … of {len(classes)}" if len(classes) > 12 else ""
         lines.append(_pair("classes", shown + more, 600))
-    lines += [_pair("note", note_of(note).why, 400) for note in data.get("notes") or ()]
-    for skip in data.get("skips") or ():
-        lines.append(_pair("left out", f"{skip.get('count')}: {skip.get('reason')}", 400))
+    if notes := notes_in(data):
+        lines += [Content(""), *note_contents(notes, width)]
     return lines
 
 

@@ -18,7 +18,7 @@ PATH_HELP = "Name on the Hugging Face hub, a folder, or a finished run; empty tr
 class PretrainedModelConfig(ModelConfig):
     """The pre-trained weights, or the size of a network from scratch."""
 
-    base_name = "engine.config.models.weights_path:base_of"
+    base_name = "engine.models.pretrained:base_of"
 
     path: str = option("", PATH_HELP)
     revision: str = option("main", "Branch, tag or commit on the hub", advanced=True)

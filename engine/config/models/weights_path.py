@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from engine.config.models.pretrained import PretrainedModelConfig
 from engine.errors import TrainingError
 from engine.files.paths import expanded, is_file, is_folder, runs_folder
 from engine.files.slugs import is_name
 
-_ADAPTER = "adapter_config.json"
+ADAPTER = "adapter_config.json"
 
 
 def base_of_adapter(place: str) -> str:
     """The base that an adapter's folder names; empty where ``place`` is no adapter's folder."""
     try:
-        record = json.loads((Path(place) / _ADAPTER).read_text())
+        record = json.loads((Path(place) / ADAPTER).read_text())
     except (OSError, ValueError):
         return ""
     base = record.get("base_model_name_or_path") if isinstance(record, dict) else None
@@ -31,7 +30,7 @@ def source_of(path: str) -> str:
     given = expanded(path)
     run = runs_folder() / path if is_name(path) else given
     for folder in (given, given / "model", run / "model"):
-        if any(is_file(folder / name) for name in ("config.json", _ADAPTER)):
+        if any(is_file(folder / name) for name in ("config.json", ADAPTER)):
             return str(folder)
     if given.is_absolute() or path.startswith((".", "~")) or is_folder(given) or is_folder(run):
         raise TrainingError(
@@ -39,12 +38,3 @@ def source_of(path: str) -> str:
             "Give a folder that has one, a finished run, or a name on the hub.",
         )
     return path
-
-
-def base_of(config: PretrainedModelConfig) -> str:
-    """Return the source of the pre-trained weights, as transformers and peft find it.
-
-    Empty for new weights, and for an adapter: a further one on top of it could not name its base.
-    """
-    place = source_of(config.path) if config.path else ""
-    return "" if base_of_adapter(place) else place

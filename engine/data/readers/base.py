@@ -45,7 +45,15 @@ def read_file(path: Path, options: ReadOptions, format: str = "") -> Reading:
         raise DataError(f"Cannot read {plain(path)}: {error.strerror or error}.") from error
     except (EOFError, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"{plain(path)} is a damaged archive: {plain(error)}.") from error
-    return _with_good_names(path, reading)
+    return _with_good_names(path, replace(reading, table=_spelled(reading.table, options)))
+
+
+def _spelled(table: pa.Table, options: ReadOptions) -> pa.Table:
+    """Return truth values as texts, in whatever format they were, where cells are to be texts."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_boolean(field.type) and options.keeps(field.name):
+            table = table.set_column(place, field.name, table[place].cast(pa.string()))
+    return table
 
 
 def _read_parquet(path: Path, options: ReadOptions) -> Reading:
@@ -82,7 +90,11 @@ def _with_good_names(path: Path, reading: Reading) -> Reading:
         check_levels(path, field.name, field.type)
     names = unique_names(table.column_names)
     renamed = [
-        Note(f"column {i} of {plain(path.name)}, {plain(old, 40)!r}, is called {plain(new, 40)}")
+        Note(
+            f"column {i} of {plain(path.name)}, {plain(old, 40)!r}, is called {plain(new, 40)}",
+            column=plain(new, 40),
+            kind="converted",
+        )
         for i, (old, new) in enumerate(zip(table.column_names, names, strict=True), 1)
         if old.strip() != new
     ]

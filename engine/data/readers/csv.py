@@ -70,7 +70,8 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
     if strays:
         source = _Source(path, text, replace(dialect, quoted=False, escaped=False))
         table = _unquoted(_parse(source))
-        notes.append(Note(f"{plain(path.name)}: {strays}; quotes are read as characters"))
+        why = f"{plain(path.name)}: {strays}; quotes are read as characters"
+        notes.append(Note(why, read_as="characters"))
     if source.comments:
         why = f"{plain(path.name)}: {len(source.comments):,} lines that begin with # are left out"
         notes.append(Note(why, rows=len(source.comments), kind="dropped"))
@@ -78,7 +79,8 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
     if source.dialect.quoted:
         notes += _long_cells(path, table)
     if not dialect.header:
-        notes.append(Note(f"{plain(path.name)} has no header; columns are numbered"))
+        why = f"{plain(path.name)} has no header; columns are numbered"
+        notes.append(Note(why, read_as="a row of values", rows=1, change="data.header=yes"))
     table, left_out = without_total(path, _without_blank_columns(table))
     notes += left_out
     if dialect.decimal_point != ".":
@@ -160,7 +162,9 @@ def _long_cells(path: Path, table: pa.Table) -> Iterator[Note]:
                 row = pc.index(lines, most).as_py() + 1
                 yield Note(
                     f"{plain(path.name)}: {plain(name, 40)} of row {row:,} has {most + 1:,} "
-                    "lines; is a quote missing?"
+                    "lines; is a quote missing?",
+                    column=plain(name, 40),
+                    rows=1,
                 )
 
 
@@ -186,17 +190,17 @@ def _parse(source: _Source) -> pa.Table:
     """Return the table, its columns called 0, 1, 2 …"""
     dialect, titles = source.dialect, source.titles
     names = [str(i) for i in range(len(titles))]
-    shown = unique_names(titles)
+    shown = zip(names, titles, unique_names(titles), strict=True)
     texts = [
-        name for name, title in zip(names, shown, strict=True)
-        if not dialect.typed or title in dialect.texts
+        name for name, *written in shown
+        if not dialect.typed or not dialect.texts.isdisjoint(map(str.strip, written))
     ]  # fmt: skip
     data = source.text.encode()
     table = _arrow_table(source, data, names, dict.fromkeys(texts, pa.string()))
     if not dialect.typed:
         return table
     for name in texts:
-        table = _with_texts(table, name, table[name])
+        table = _with_texts(table, int(name), table[name])
     doubtful = [field.name for field in table.schema if _may_lose(table[field.name])]
     whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
     if whole and _has_padded(data, dialect.delimiter):
@@ -206,7 +210,7 @@ def _parse(source: _Source) -> pa.Table:
     written = _arrow_table(source, data, names, dict.fromkeys(doubtful, pa.string()), doubtful)
     for name in doubtful:
         if _loses(written[name], table[name].type):
-            table = _with_texts(table, name, written[name])
+            table = _with_texts(table, int(name), written[name])
     return table
 
 
@@ -229,11 +233,11 @@ def _loses(written: pa.ChunkedArray, kind: pa.DataType) -> bool:
     return bool(pc.any(pc.match_substring_regex(written, pattern)).as_py())
 
 
-def _with_texts(table: pa.Table, name: str, texts: pa.ChunkedArray) -> pa.Table:
-    """Return the table with a column of texts, of which empty ones are missing."""
+def _with_texts(table: pa.Table, place: int, texts: pa.ChunkedArray) -> pa.Table:
+    """Return the table with texts in a column, of which empty ones are missing."""
     empty = pc.equal(pc.utf8_trim_whitespace(texts), "")
     given = pc.if_else(empty, pa.scalar(None, pa.string()), texts)
-    return table.set_column(table.column_names.index(name), name, given)
+    return table.set_column(place, table.column_names[place], given)
 
 
 def _has_padded(data: bytes, delimiter: str) -> bool:

@@ -86,6 +86,9 @@ def find_delimiter(sample: str, given: str = "") -> str:
         return (rows / counts.total(), cells) if cells > 1 else (0.0, 1)
 
     scores = {delimiter: score(delimiter) for delimiter in _DELIMITERS}
+    uncut = not any(share for share, _ in scores.values())
+    if uncut and all(len(row) == 1 for row in rows_of(sample, ",")):
+        return ","  # a single column, whose cells may be in quotes
     # Commas also stand within numbers, as often in each row.
     whole = [delimiter for delimiter, (share, _) in scores.items() if share == 1.0]
     return whole[0] if whole else max(_DELIMITERS, key=lambda delimiter: scores[delimiter])

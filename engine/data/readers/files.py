@@ -23,6 +23,7 @@ from engine.data.readers.reading import Reading, ReadOptions, suffix_of
 from engine.errors import DataError
 from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
+from engine.reports.counted import counted
 from engine.reports.note import Note
 
 SPLIT_WORDS = {
@@ -120,10 +121,12 @@ def _grouped(config: FileConfig) -> tuple[dict[str, list[Path]], list[Note]]:
             raise DataError(f"{plain(config.path)} has no training files: {some}.")
         groups[TRAIN], unnamed = unnamed, []
     if unnamed:
+        which = counted(len(unnamed), "file")
         notes.append(
             Note(
-                f"{len(unnamed)} files name no split and are left out: "
-                f"{plain(unnamed[0].name, 60)} …"
+                f"{which} without a split in the name: {plain(unnamed[0].name, 60)} …",
+                change="data.path",
+                kind="dropped",
             )
         )
     return {split: groups[split] for split in SPLIT_WORDS if split in groups}, notes
@@ -209,8 +212,12 @@ def _most_frequent_suffix(files: Sequence[Path]) -> tuple[list[Path], list[Note]
         sizes[suffix_of(file)] += file.stat().st_size
     kept = sizes.most_common(1)[0][0]
     left_out = [file.name for file in files if suffix_of(file) != kept]
-    note = f"only {kept} files are read, not {', '.join(plain(name, 40) for name in left_out[:3])}"
-    return [file for file in files if suffix_of(file) == kept], [Note(note)]
+    some = ", ".join(plain(name, 40) for name in left_out[:3])
+    more = " …" if len(left_out) > 3 else ""
+    note = Note(
+        f"only {kept} files are read, not {some}{more}", change="data.format", kind="dropped"
+    )
+    return [file for file in files if suffix_of(file) == kept], [note]
 
 
 def _joined(paths: Sequence[Path], readings: Sequence[Reading]) -> pa.Table:

@@ -17,10 +17,11 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.readers.reading import Reading, ReadOptions, read_text
 from engine.data.readers.records import MOST_LEVELS, table_of_columns, table_of_records
 from engine.data.readers.squad import is_squad, squad_table
+from engine.data.readers.turns import type_holds_objects
 from engine.errors import DataError
 from engine.files import safe_json
 from engine.files.sanitize import plain
-from engine.reports.note import Note
+from engine.reports.note import Kind, Note
 
 _SPLITS = {
     TRAIN: ("train", "training"),
@@ -48,12 +49,16 @@ class _Tables:
         cells = {n: [self._cell(n, value) for value in values] for n, values in columns.items()}
         return table_of_columns(self.path, cells)
 
-    def values(self, content: Any) -> Any:
-        """Return content whose numbers are numbers."""
+    def values(self, content: Any, level: int = 0) -> Any:
+        """Return content whose numbers are numbers. Raises :class:`DataError` for many levels."""
+        if level > MOST_LEVELS:
+            raise DataError(
+                f"{plain(self.path.name)}: values are nested more than {MOST_LEVELS} levels deep."
+            )
         if isinstance(content, dict):
-            return {name: self.values(part) for name, part in content.items()}
+            return {name: self.values(part, level + 1) for name, part in content.items()}
         if isinstance(content, list):
-            return [self.values(part) for part in content]
+            return [self.values(part, level + 1) for part in content]
         return json.loads(content) if isinstance(content, safe_json.Numeral) else content
 
     def _row(self, row: Any) -> Any:
@@ -143,7 +148,8 @@ def _reading_of_parts(tables: _Tables, content: Mapping[str, Any]) -> Reading:
     if left or len(splits) > 1:
         taken = ", ".join(f"{plain(name, 40)} for {split}" for split, name in splits.items())
         unused = f"; not used: {', '.join(plain(name, 40) for name in left)}" if left else ""
-        notes = (Note(f"{plain(tables.path.name)}: read {taken}{unused}"),)
+        kind: Kind = "dropped" if left else "converted"
+        notes = (Note(f"{plain(tables.path.name)}: read {taken}{unused}", kind=kind),)
     return Reading(read.pop(TRAIN), notes, splits=read)
 
 
@@ -179,17 +185,16 @@ def read_json_lines(path: Path, options: ReadOptions) -> Reading:
     if not _is_deep(text):
         with contextlib.suppress(pa.ArrowException):  # its message has the wrong row
             table = _arrow_table(text)
-            if not any(
-                options.keeps(field.name) and _is_spelled(field.type) for field in table.schema
-            ):
+            if not any(_loses(field, options) for field in table.schema):
                 return Reading(table)
     tables = _Tables(path, options)
     return Reading(tables.records(_json_lines(path, text, options)))
 
 
-def _is_spelled(kind: pa.DataType) -> bool:
-    """Return whether values of this type can be written in several ways."""
-    return bool(pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+def _loses(field: pa.Field, options: ReadOptions) -> bool:
+    """Return whether values of this type lose what is written, as numbers in several spellings."""
+    spelled = pa.types.is_floating(field.type) or pa.types.is_boolean(field.type)
+    return bool(spelled and options.keeps(field.name)) or type_holds_objects(field.type)
 
 
 def _arrow_table(text: str) -> pa.Table:

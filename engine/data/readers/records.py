@@ -11,7 +11,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from engine.data.readers.spans import span_column
-from engine.data.readers.turns import alike
+from engine.data.readers.turns import as_json, holds_objects
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
@@ -50,11 +50,15 @@ def table_of_columns(path: Path, columns: Mapping[str, list[Any]]) -> pa.Table:
 
 def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
     """An Arrow column; scalars of several types become text. Raises :class:`DataError`."""
+    if holds_objects(values) and (written := as_json(values)) is not None:
+        return pa.array(written)
     try:
-        column = _array(values)
+        column = pa.array(values)
     except (pa.ArrowException, OverflowError):
         if (spans := span_column(values)) is not None:
             return spans
+        if (written := as_json(values)) is not None:
+            return pa.array(written)
         if any(isinstance(value, list | dict) for value in values):
             raise DataError(
                 f"{plain(path.name)}: the values of {plain(name, 60)!r} have different shapes."
@@ -74,10 +78,3 @@ def check_levels(path: Path, name: str, kind: pa.DataType) -> None:
             f"{plain(path.name)}: the values of {plain(name, 60)!r} are nested more than "
             f"{MOST_LEVELS} levels deep."
         )
-
-
-def _array(values: list[Any]) -> pa.Array:
-    try:
-        return pa.array(values)
-    except pa.ArrowException:
-        return pa.array(alike(values))

@@ -18,9 +18,16 @@ _FALSE = frozenset(("false", "0", "0.0", "no", ""))
 
 def is_squad(content: Any) -> bool:
     """Whether parsed JSON is of this form."""
-    articles = content.get("data") if isinstance(content, dict) else None
+    articles = _articles(content)
     first = articles[0] if isinstance(articles, list) and articles else None
-    return isinstance(first, dict) and "paragraphs" in first
+    return isinstance(first, dict) and isinstance(first.get("paragraphs"), list)
+
+
+def _articles(content: Any) -> Any:
+    """Return the articles of a document: in an object, alone, or a single one."""
+    if not isinstance(content, dict):
+        return content
+    return [content] if "paragraphs" in content else content.get("data")
 
 
 def squad_table(path: Path, content: Any) -> pa.Table:
@@ -29,7 +36,7 @@ def squad_table(path: Path, content: Any) -> pa.Table:
     Raises :class:`DataError` that names the article in which something is missing.
     """
     rows: list[dict[str, Any]] = []
-    for number, article in enumerate(content["data"], 1):
+    for number, article in enumerate(_articles(content), 1):
         try:
             title = str(article.get("title", ""))
             for paragraph in article["paragraphs"]:
@@ -55,7 +62,9 @@ def _row(title: str, context: Any, entry: dict[str, Any]) -> dict[str, Any]:
     impossible = truth_of(entry.get("is_impossible"))
     if impossible is None:
         raise TypeError(f"is_impossible {entry['is_impossible']!r}")
-    answers = [] if impossible else [one for one in entry.get("answers") or [] if one is not None]
+    given = entry.get("answers") or []
+    given = [given] if isinstance(given, dict) else given
+    answers = [] if impossible else [one for one in given if one is not None]
     return {
         "id": str(entry.get("id", "")),
         "title": title,

@@ -1,44 +1,49 @@
-"""Conversations whose turns differ in shape, in one shape that a table can hold."""
+"""Lists of objects that differ in shape, such as the turns of conversations and their tools."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
 
-def alike(values: list[Any]) -> list[Any]:
-    """Return conversations in one shape, and other values as they are.
 
-    A content that is a text becomes a list with this one part, and the arguments of a call become
-    their JSON; both mean the same.
+def as_json(values: Sequence[Any]) -> list[str | None] | None:
+    """Return lists of objects as their JSON, which a table can hold; ``None`` for other values.
+
+    An empty list is missing. Whoever reads conversations reads their JSON as well.
     """
-    if not all(value is None or _is_conversation(value) for value in values):
-        return values
-    return [None if value is None else [_turn(turn) for turn in value] for value in values]
+    if not all(value is None or _are_objects(value) for value in values):
+        return None
+    return [json.dumps(value, ensure_ascii=False) if value else None for value in values]
 
 
-def _is_conversation(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(turn, Mapping) and "content" in turn for turn in value
+def holds_objects(values: Iterable[Any]) -> bool:
+    """Return whether objects in lists hold objects themselves, such as calls with arguments.
+
+    In a table, each of them would have the keys of all, in one order.
+    """
+    return any(
+        _are_objects(value) and any(_is_nested(part) for item in value for part in item.values())
+        for value in values
     )
 
 
-def _turn(turn: Mapping[str, Any]) -> dict[str, Any]:
-    content, calls = turn["content"], turn.get("tool_calls")
-    if isinstance(content, str):
-        content = [{"type": "text", "text": content}]
-    result = {**turn, "content": content}
-    return {**result, "tool_calls": list(map(_call, calls))} if isinstance(calls, list) else result
+def type_holds_objects(kind: pa.DataType) -> bool:
+    """Return whether :func:`holds_objects` may be true of a column of a type."""
+    if not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
+        return False
+    parts = [field.type for field in kind.value_type]
+    return any(
+        pa.types.is_struct(part) or (pa.types.is_list(part) and pa.types.is_struct(part.value_type))
+        for part in parts
+    )
 
 
-def _call(call: Any) -> Any:
-    """A call of a tool, at whose arguments every other one looks different."""
-    if not isinstance(call, Mapping):
-        return call
-    changed = dict(call)
-    if "function" in call:
-        changed["function"] = _call(call["function"])
-    if isinstance(call.get("arguments"), Mapping):
-        changed["arguments"] = json.dumps(call["arguments"], ensure_ascii=False)
-    return changed
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, Mapping) or (bool(value) and _are_objects(value))

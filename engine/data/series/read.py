@@ -23,6 +23,7 @@ from engine.data.series.times import TimeColumn, read_times
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.counted import counted
 from engine.reports.note import Note
 
 Fill = Literal["linear", "previous", "refuse"]
@@ -149,11 +150,13 @@ def _each_once(table: pa.Table, roles: Roles, times: Times) -> tuple[Rows, list[
     refuse_several(table, roles, times, rows)
     if not twice.any():
         return rows, []
-    note = (
-        f"{twice.sum():,} rows are there twice with the same values (the first is row "
-        f"{twice.argmax() + 1:,}); one of each is used"
+    note = Note(
+        f"{counted(int(twice.sum()), 'repeated row')} with the same values (the first is row "
+        f"{twice.argmax() + 1:,}): one of each is used",
+        rows=int(twice.sum()),
+        kind="dropped",
     )
-    return rows, [Note(note)]
+    return rows, [note]
 
 
 def _known(times: Times, values: Values, roles: Roles, rows: Rows) -> tuple[Rows, list[Note]]:
@@ -164,14 +167,22 @@ def _known(times: Times, values: Values, roles: Roles, rows: Rows) -> tuple[Rows
     notes: list[Note] = []
     if early.any():
         notes.append(
-            Note(f"{early.sum():,} rows at the beginning have no {names} and are left out")
+            Note(
+                f"{counted(int(early.sum()), 'row')} at the beginning without {names}: left out",
+                column=names,
+                rows=int(early.sum()),
+                kind="dropped",
+            )
         )
     if late.any():
         beside = ", ".join(plain(name, 60) for name in roles.inputs)
         notes.append(
             Note(
-                f"{late.sum():,} rows at the end have no {names}: they are the future to forecast "
-                "and are left out" + f"; a forecast does not use their {beside}" * bool(beside)
+                f"{counted(int(late.sum()), 'row')} at the end without {names}: left out, as the "
+                "future to forecast" + f"; a forecast does not use their {beside}" * bool(beside),
+                column=names,
+                rows=int(late.sum()),
+                kind="dropped",
             )
         )
     return rows[~early & ~late], notes
@@ -183,13 +194,26 @@ def _missing(values: Values, names: Sequence[str], rows: Rows, fill: Fill) -> li
     for name, missing in zip(names, np.isnan(values).T, strict=True):
         if not missing.any():
             continue
+        if missing.all():
+            raise DataError(
+                f"The column {plain(name, 60)!r} has no number in any row that is used.",
+                "Leave it out: set task.inputs to the others.",
+            )
         text = (
-            f"{plain(name, 60)}: {missing.sum():,} values are missing or infinite "
+            f"{plain(name, 60)}: {counted(int(missing.sum()), 'missing or infinite value')} "
             f"(the first in row {rows[missing.argmax()] + 1:,})"
         )
         if fill == "refuse":
             raise DataError(f"{text}.", "Choose how to fill them with task.fill.")
-        notes.append(Note(f"{text}, filled ({fill})"))
+        notes.append(
+            Note(
+                f"{text}, filled ({fill})",
+                column=plain(name, 60),
+                read_as=f"filled ({fill})",
+                rows=int(missing.sum()),
+                change="task.fill",
+            )
+        )
     return notes
 
 
@@ -199,14 +223,20 @@ def _in_order(times: Times, values: Values, name: str) -> tuple[Times, Values, l
     backward = np.diff(times) < 0
     if len(times) > 2 and backward.all():
         notes.append(
-            Note(f"rows stand from the newest to the oldest {plain(name, 60)}; they are turned")
+            Note(
+                f"rows stand from the newest to the oldest {plain(name, 60)}: read from the end",
+                column=plain(name, 60),
+                kind="converted",
+            )
         )
         times, values = times[::-1], values[::-1]
     elif backward.any():
         notes.append(
             Note(
-                f"{plain(name, 60)} goes back {backward.sum():,} times (first in row "
-                f"{backward.argmax() + 2:,}); rows are sorted by it"
+                f"{plain(name, 60)} goes back {counted(int(backward.sum()), 'time')} (first in row "
+                f"{backward.argmax() + 2:,}); rows are sorted by it",
+                column=plain(name, 60),
+                rows=int(backward.sum()),
             )
         )
         order = np.argsort(times, kind="stable")
@@ -215,7 +245,14 @@ def _in_order(times: Times, values: Values, name: str) -> tuple[Times, Values, l
     repeated = len(times) - len(first)
     if not repeated:
         return times, values, notes
-    notes.append(Note(f"{repeated:,} rows repeat a time of {plain(name, 60)}; their mean is taken"))
+    notes.append(
+        Note(
+            f"{counted(repeated, 'row')} with a time of {plain(name, 60)} that occurs before: the "
+            "mean of each time is taken",
+            column=plain(name, 60),
+            rows=repeated,
+        )
+    )
     return times[first], _means(values, first), notes
 
 
@@ -231,11 +268,13 @@ def _on_grid(series: Series, name: str, fill: Fill) -> Series:
     """One row a step; steps without one get NaN."""
     times, frequency = series.times, series.frequency
     if not frequency.regular:
-        note = (
+        note = Note(
             f"{plain(name, 60)} keeps to no regular step (the median is {frequency.name}); "
-            "each row counts as one step"
+            "each row counts as one step",
+            column=plain(name, 60),
+            read_as="irregular times",
         )
-        return replace(series, notes=(*series.notes, Note(note)))
+        return replace(series, notes=(*series.notes, note))
     positions = frequency.positions(times)
     jumps = np.diff(positions)
     if (jumps == 1).all():
@@ -246,16 +285,29 @@ def _on_grid(series: Series, name: str, fill: Fill) -> Series:
     # Times between two steps may have been rounded to the same one.
     first = np.flatnonzero(np.diff(positions, prepend=positions[0] - 1) > 0)
     if len(first) < len(positions):
-        notes.append(Note(f"{len(positions) - len(first):,} rows between two steps are merged"))
+        merged = len(positions) - len(first)
+        notes.append(
+            Note(
+                f"{counted(merged, 'row')} between two steps: merged with the nearest",
+                column=plain(name, 60),
+                rows=merged,
+            )
+        )
     values = np.full((int(positions[-1]) + 1, series.values.shape[1]), np.nan)
     values[positions[first]] = _means(series.values, first)
     if gaps.any():
         longest = int(jumps.argmax())
+        steps = int((jumps[gaps] - 1).sum())
         notes.append(
             Note(
-                f"{gaps.sum():,} gaps in {plain(name, 60)}, {(jumps[gaps] - 1).sum():,} steps of "
-                f"{frequency.name} in all, are filled ({fill}); the longest, "
-                f"{jumps[longest] - 1:,} steps, comes after {frequency.text(int(times[longest]))}"
+                f"{counted(int(gaps.sum()), 'gap')} in {plain(name, 60)} with "
+                f"{counted(steps, 'step')} of {frequency.name} in all, filled ({fill}); the "
+                f"longest, {counted(int(jumps[longest]) - 1, 'step')}, comes after "
+                f"{frequency.text(int(times[longest]))}",
+                column=plain(name, 60),
+                read_as=f"filled ({fill})",
+                rows=steps,
+                change="task.fill",
             )
         )
     grid = frequency.along(int(times[0]), np.arange(len(values)))

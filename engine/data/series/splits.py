@@ -19,8 +19,10 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.series.frequency import Frequency
 from engine.data.series.read import Series
 from engine.data.series.roles import Roles
+from engine.data.splits import set_aside, some_used
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
+from engine.reports.counted import counted
 from engine.reports.note import Note
 
 _KEY = b"series"
@@ -41,9 +43,7 @@ def cut_in_time(
         splits, notes = _by_fractions(parts, config)
     train = splits[TRAIN]
     if config.max_samples is not None and len(train) > config.max_samples:
-        notes.append(
-            Note(f"the last {config.max_samples:,} of {len(train):,} training rows are used")
-        )
+        notes.append(some_used(config.max_samples, len(train), "the last "))
         splits[TRAIN] = train.slice(len(train) - config.max_samples, len(train))
     return *_with_context(splits, context), notes
 
@@ -65,7 +65,12 @@ def _by_rows(
         name: whole.slice(int(a), int(b)) for name, a, b in zip(names, ends, ends[1:], strict=False)
     }
     left = len(whole) - sum(rows)
-    note = Note(f"the last {left:,} rows are not used (task.split_rows)")
+    note = Note(
+        f"the last {counted(left, 'row')} are not used",
+        rows=left,
+        change="task.split_rows",
+        kind="dropped",
+    )
     return splits, [note] if left else []
 
 
@@ -84,7 +89,7 @@ def _by_fractions(
             raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
         splits[TRAIN] = train.slice(0, len(train) - count)
         splits[name] = train.slice(len(train) - count, len(train))
-        notes.append(Note(f"the last {count:,} rows ({fraction:.0%}) were set aside for {name}"))
+        notes.append(set_aside(count, fraction, name, "the last "))
     return splits, notes
 
 

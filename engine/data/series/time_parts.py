@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.data.dates.month_names import with_short_months
 from engine.data.dates.spellings import months_of, weeks_of
 from engine.data.series.times import TimeColumn, is_date_column, read_times
+from engine.files.sanitize import plain
 from engine.reports.note import Note
 
 Floats = NDArray[np.float64]
@@ -81,8 +82,9 @@ def read_time_parts(table: pa.Table, parts: Sequence[str], spelling: str = "") -
         moments, notes = _moments(table, parts), ()
     joined = pa.table({" ".join(parts): pa.array(moments, pa.timestamp("us"))})
     times = read_times(joined, joined.column_names[0]).times
-    note = f"the time is read from the columns {', '.join(parts)}"
-    return TimeColumn(times, True, spelling, notes=(*notes, Note(note)))
+    names = ", ".join(plain(name, 60) for name in parts)
+    note = Note(f"the time is read from the columns {names}", read_as="dates", kind="converted")
+    return TimeColumn(times, True, spelling, notes=(*notes, note))
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:

@@ -166,10 +166,11 @@ def _from_numbers(
         return TimeColumn(numbers, False)
     moments = read_numbers(numbers, spelling)
     _check(name, moments, lambda row: str(numbers[row]))
-    note = f"{plain(name, 60)} is read as dates, written {spelling}"
+    text = f"{plain(name, 60)} is read as dates, written {spelling}"
     if not spelling.startswith("%"):
-        note = f"times are read as {spelling}"
-    return TimeColumn(moments.astype(np.int64), True, spelling, spelling, notes=(Note(note),))
+        text = f"times are read as {spelling}"
+    note = Note(text, column=plain(name, 60), read_as="dates", kind="converted")
+    return TimeColumn(moments.astype(np.int64), True, spelling, spelling, notes=(note,))
 
 
 def _from_texts(
@@ -182,7 +183,7 @@ def _from_texts(
     read = spellings.spelled(texts, chosen)
     _check(name, read.moments, lambda row: repr(plain(texts.iloc[row], 60)))
     order = None if known else spellings.order_of_day(texts, chosen, unlikely)
-    notes = (Note(f"{plain(name, 60)} is read with the {order.text}"),) if order else ()
+    notes = (_order_note(name, order),) if order else ()
     settled = _settled(_of_texts(read), frequency)
     writing = "" if settled.zone else find_writing(texts.to_list(), read.moments, chosen)
     return TimeColumn(settled.times, True, chosen, writing, settled.zone, (*settled.notes, *notes))
@@ -196,6 +197,16 @@ def _irregular(moments: NDArray[np.datetime64], frequency: Frequency | None) -> 
         return np.inf
     jumps = np.diff(step.positions(times))
     return float(np.abs(jumps - 1).sum())
+
+
+def _order_note(name: str, order: spellings.DayOrder) -> Note:
+    """Return a note on the order of day and month, a doubt where another one fits as well."""
+    return Note(
+        f"{plain(name, 60)} is read with the {order.text}",
+        column=plain(name, 60),
+        read_as="dates",
+        kind="doubt" if order.open else "converted",
+    )
 
 
 def _of_dates(column: pa.Array) -> _Moments:
@@ -246,7 +257,8 @@ def _settled(moments: _Moments, frequency: Frequency | None) -> TimeColumn:
     if step.in_days and midnight:
         return TimeColumn(moments.clock, True)
     zone = frequency.zone if frequency else moments.zone
-    notes = (Note(f"times are in the zone {plain(zone, 40)}"),) if zone and not frequency else ()
+    note = Note(f"times are in the zone {plain(zone, 40)}", read_as="dates", kind="converted")
+    notes = (note,) if zone and not frequency else ()
     return TimeColumn(moments.utc, True, zone=zone, notes=notes)
 
 
@@ -258,8 +270,8 @@ def _placed(clock: Times, zone: str) -> TimeColumn:
         zone, ambiguous=np.zeros(len(index), np.bool_), nonexistent="shift_forward"
     )
     utc = local.tz_convert("UTC").tz_localize(None).as_unit("us").asi8
-    note = f"times without a zone are taken as those of {plain(zone, 40)}, as in training"
-    return TimeColumn(utc, True, zone=zone, notes=(Note(note),))
+    text = f"times without a zone are taken as those of {plain(zone, 40)}, as in training"
+    return TimeColumn(utc, True, zone=zone, notes=(Note(text, read_as="dates"),))
 
 
 def _check(name: str, moments: NDArray[np.datetime64], text: Callable[[int], str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import pyarrow as pa
@@ -13,17 +13,23 @@ _NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 """A number that is no code: codes may begin with a zero."""
 TRUTH = {"true": 1.0, "false": 0.0}
 """Truth values as numbers, by their names in lower case."""
+_WORDS = {"true": True, "yes": True, "t": True, "y": True,
+          "false": False, "no": False, "f": False, "n": False}  # fmt: skip
+"""Truth values as they are written in words, in lower case."""
 
 
-def respelled(values: pa.ChunkedArray, categories: Sequence[str | None]) -> pa.ChunkedArray:
+def respelled(
+    values: pa.ChunkedArray, categories: Sequence[str | None], labels: bool = False
+) -> pa.ChunkedArray:
     """Give texts that mean a category the spelling of it; others stay as they are.
 
     ``True`` means ``true``, and where all categories are numbers, ``1.0`` means ``1``: a column of
     a later file may be written otherwise as a whole, since one odd value in it is enough. ``01``
-    does not mean ``1``.
+    does not mean ``1``. Where ``categories`` are ``labels`` and the two truth values, ``1``,
+    ``yes`` and ``t`` mean the true one.
     """
     known = [category for category in categories if category is not None]
-    meaning = _number if known and all(map(_NUMBER.fullmatch, known)) else _truth
+    meaning = _truth if labels and _are_truth(known) else _meaning_among(known)
     spelling = {meaning(category): category for category in known}
     distinct = pc.unique(values).drop_null()
     told = [spelling.get(meaning(value), value) for value in distinct.to_pylist()]
@@ -31,9 +37,26 @@ def respelled(values: pa.ChunkedArray, categories: Sequence[str | None]) -> pa.C
     return pc.take(pa.chunked_array([pa.array(told, pa.string())]), places)
 
 
+def _meaning_among(categories: Sequence[str]) -> Callable[[str], object]:
+    """Return a function of a text: what it means beside these categories."""
+    numeric = bool(categories) and all(map(_NUMBER.fullmatch, categories))
+    return _number if numeric else _name
+
+
+def _are_truth(categories: Sequence[str]) -> bool:
+    return len(categories) == 2 and {_truth(text) for text in categories} == {True, False}
+
+
+def _truth(text: str) -> object:
+    number = _number(text)
+    if isinstance(number, Decimal):
+        return {Decimal(1): True, Decimal(0): False}.get(number, text)
+    return _WORDS.get(text.lower(), text)
+
+
 def _number(text: str) -> object:
     return Decimal(text) if _NUMBER.fullmatch(text) else text
 
 
-def _truth(text: str) -> object:
+def _name(text: str) -> object:
     return text.lower() if text.lower() in TRUTH else text

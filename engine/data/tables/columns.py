@@ -131,26 +131,15 @@ def _detect(
     if setting is not None and setting.type == "date" and is_number(column.type):
         column = texts(column)
     text = pa.types.is_string(column.type)
-    values, codes = distinct_texts(column) if text else ([], np.empty(0, np.int64))
+    values = distinct_texts(column)[0] if text else []
     distinct = len(values) if text else pc.count_distinct(column).as_py()
     written = set_number_format(name, setting) or find_number_format(values, 0.0, decimal)
     found = _Evidence(name, column, distinct, values, written, apart, decimal)
     verdict = _as_set(found, setting) if setting else _judge(found)
-    unread, example_of = _count_unread(verdict, values, codes)
     return Column(name=name, type=verdict.type, reason=verdict.reason, missing=missing,
                   distinct=distinct, example=example, date_format=verdict.date_format,
                   number_format=written or NumberFormat(decimal=decimal or "."),
-                  unread=unread, unread_example=example_of, doubt=verdict.doubt)  # fmt: skip
-
-
-def _count_unread(
-    verdict: _Verdict, values: Sequence[str], codes: NDArray[np.int64]
-) -> tuple[int, str]:
-    """Count the rows whose values are not read, with the first such value."""
-    if verdict.unread is None or not verdict.unread.any():
-        return 0, ""
-    rows = np.append(verdict.unread, False)[codes]
-    return int(rows.sum()), plain(values[codes[rows.argmax()]], 40)
+                  doubt=verdict.doubt)  # fmt: skip
 
 
 def _nested_type(kind: pa.DataType) -> ColumnType | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Literal
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.data.on_disk import filled, in_windows
 from engine.data.tables.categories import respelled
 from engine.data.tables.schema import CategoricalFeature, Column, Features, NumericFeature
-from engine.data.tables.values import dates, numbers, texts, tidy
+from engine.data.tables.values import dates, numbers, texts
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
@@ -51,27 +51,6 @@ def encode_rows(features: Features, table: pa.Table, apart: bool = False) -> tup
         filled((rows, len(features.numeric)), np.float32, values, apart),
         filled((rows, len(features.categorical)), np.int64, codes, apart),
     )
-
-
-def unfit_values(features: Features, table: pa.Table) -> Iterator[str]:
-    """Yield a sentence for each column with values that its training rows give no meaning."""
-    known = {feature.column: feature for feature in features.categorical}
-    for column in features.columns:
-        values = table[column.name]
-        present = tidy(values)
-        if column.name in known:
-            lost = encode_category(known[column.name], values) == 0
-            what = "not in the training rows"
-        elif column.type == "numeric":
-            lost = np.isnan(numbers(values, column.number_format))
-            what = f"not a number such as {column.number_format.example}"
-        else:
-            lost = np.isnat(dates(values, column.date_format))
-            what = "not a date as in the training rows"
-        lost &= np.asarray(present.is_valid())
-        if lost.any():
-            count, first = int(lost.sum()), plain(str(values[int(lost.argmax())].as_py()), 40)
-            yield f"{plain(column.name, 60)}: {count:,} values are {what}, the first {first!r}."
 
 
 def encoded_bytes(features: Features, rows: int) -> int:

@@ -40,9 +40,6 @@ class Column(_Record):
     """Format of the dates, where they are text."""
     number_format: NumberFormat = NumberFormat()
     """Format of the numbers, where they are text."""
-    unread: int = 0
-    """Values that are no number or date as the others are, and count as missing."""
-    unread_example: str = ""
     doubt: str = ""
     """Assumption about all values that they leave open."""
 

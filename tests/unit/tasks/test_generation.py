@@ -75,7 +75,7 @@ def test_plain_text_is_cut_at_its_end_by_characters(pipeline: Make) -> None:
                for name, table in raw.splits.items()}  # fmt: skip
     assert lengths[TRAIN] + lengths[VALIDATION] + lengths[TEST] == [59, 19, 9, 9]
     assert lengths[TEST] == [9]
-    assert "the last 10% of the text, 1 rows, are kept for test" in [note.why for note in raw.notes]
+    assert raw.notes[0].why == "the last 10% of the text (1 row) set aside for test"
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_gaps_and_columns_that_are_not_used_are_noted(pipeline: Make) -> None:
     # A straight line between the loads of the rows on both sides of the gap, 4 and 10.
     assert raw.train["load"].to_pylist()[4:8] == pytest.approx([4, 6, 8, 10])
     assert raw.train.num_rows == 14
-    assert "1 gaps in time, 2 steps of 1 hour in all, are filled (linear)" in raw.notes[0].why
+    assert "1 gap in time with 2 steps of 1 hour in all, filled (linear)" in raw.notes[0].why
     assert raw.notes[1].why == "not used: station (string)"
 
 
@@ -204,8 +204,8 @@ def test_rows_without_a_target_at_the_end_are_the_future(prepare: Make) -> None:
     assert with_future.fitted == known.fitted
     told = tuple(note.why for note in with_future.raw.notes)
     assert told == (
-        "3 rows at the end have no load: they are the future to forecast and are left out; a "
-        "forecast does not use their wind",
+        "3 rows at the end without load: left out, as the future to forecast; a forecast does not "
+        "use their wind",
     )
     records = with_future.predictions(forecasting_in_deviations(with_future, 0.0, 0.0), rows)
     assert [record["time"] for record in records] == ["2024-01-01 12:00", "2024-01-01 13:00"]

@@ -10,9 +10,11 @@ from typing import Any
 from engine.config.overrides import parse_value
 from engine.errors import UserError
 from engine.files.sanitize import plain
+from engine.reports.note_table import notes_in
 from engine.service.client import Advisor
 from tui.cli import console
 from tui.cli.exit_codes import DONE
+from tui.format.note_lines import note_lines
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -37,8 +39,8 @@ def execute(options: Namespace) -> int:
         inputs = advisor.ask("predict", run=options.run)["inputs"]
         rows = [] if options.file else _rows(options.values, inputs)
         answer = advisor.ask("predict", run=options.run, rows=rows, file=options.file)
-    for note in answer["notes"]:
-        console.complain(note)
+    for line in note_lines(notes_in(answer), console.width()):
+        console.remark(line.text)
     for record in answer["records"]:
         if options.json:
             console.as_json_line(record)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config.presets import find_preset, load_preset
-from engine.config.run_config import RunConfig
 from engine.errors import RunError, TrainingError, UserError
 from engine.files.paths import runs_folder
 from engine.launch.rank_supervisor import join
@@ -99,7 +98,7 @@ def execute(options: Namespace) -> int:
             console.complain(f"The run {run.id} is {run.status.state()} already.")
         if joined is None or options.detach:
             return _leave(run, options.json)
-        return _follow(joined, _reporter(run.config.read(), options.json), terminations)
+        return _follow(joined, _reporter(run, options.json), terminations)
 
 
 def _elsewhere(options: Namespace) -> Place | None:
@@ -269,7 +268,7 @@ def _train_here(options: Namespace) -> int:
     if options.resume:
         raise UserError("--in-process starts a new run.", "Leave it out to resume one.")
     run = _chosen(options)
-    reporter = _reporter(run.config.read(), options.json)
+    reporter = _reporter(run, options.json)
     reporter.note(f"run {run.id}")
     ended = threading.Event()
     histories: list[History] = []
@@ -298,10 +297,11 @@ def _complain_of_failure(run: RunDirectory, history: History) -> None:
         console.complain(f"The process of the run exited without an error message; see {run.log}")
 
 
-def _reporter(config: RunConfig, json: bool) -> Reporter:
+def _reporter(run: RunDirectory, json: bool) -> Reporter:
+    config = run.config.read()
     metric = config.task.metric(config.train.metric_for_best_model).name
     if json:
         return JsonLines()
     if sys.stdout.isatty():
-        return MovingLine(config.name, metric)
-    return PlainLines(metric)
+        return MovingLine(config.name, metric, run.id)
+    return PlainLines(metric, run.id)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from engine.files.paths import runs_folder
+from engine.reports.note import Note
+from engine.reports.note_table import notes_in, tally
 from engine.runs.directory import RunDirectory
 from engine.runs.follower import read_history
 from engine.runs.history import History
 from engine.runs.listing import RunSummary, summarize
 from tui.cli import console
 from tui.cli.exit_codes import DONE
+from tui.format.note_lines import note_lines
 from tui.format.run_facts import error, facts, metrics_table
 
 
@@ -29,10 +34,20 @@ def execute(options: Namespace) -> int:
         console.as_json(_record(summary, history, report))
     else:
         console.facts(facts(summary, history) | {"directory": str(summary.run.path)})
+        _show_notes(notes_in(history.data))
         if report is not None:
             console.line()
             console.table(*metrics_table(report))
     return DONE
+
+
+def _show_notes(notes: Sequence[Note]) -> None:
+    """Print the table of what was converted, left out or is in doubt in the data."""
+    if notes:
+        console.line()
+        console.line(f"data: {tally(notes)}")
+        for line in note_lines(notes, console.width()):
+            console.line(line.text)
 
 
 def _record(summary: RunSummary, history: History, report: dict[str, Any] | None) -> dict[str, Any]:
@@ -44,5 +59,14 @@ def _record(summary: RunSummary, history: History, report: dict[str, Any] | None
         "steps": history.model.steps if history.model else None,
         "config": None if summary.problem else summary.run.config.read().values(),
         "error": error(history) or summary.problem,
+        "data": _data(history),
         "report": report,
     }
+
+
+def _data(history: History) -> dict[str, Any] | None:
+    """Return the summary of the data, with all that was left out among its notes."""
+    if history.data is None:
+        return None
+    kept = {name: value for name, value in history.data.items() if name != "skips"}
+    return kept | {"notes": [asdict(note) for note in notes_in(history.data)]}

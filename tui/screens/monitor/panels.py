@@ -132,9 +132,10 @@ class Facts:
     def paint(self, watch: Watch) -> None:
         """Show what is known so far."""
         history = watch.history
-        known = (history.data, history.model, history.started, history.checkpoint)
+        width = self.widget.scrollable_content_region.width
+        known = (history.data, history.model, history.started, history.checkpoint, width)
         if self._repaint.new("facts", *known, watch.state, run_panels.paused(history)):
-            self.widget.show_lines(run_panels.facts(history, watch.run))
+            self.widget.show_lines(run_panels.facts(history, watch.run, width))
 
 
 class Messages:

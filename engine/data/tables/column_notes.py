@@ -1,0 +1,85 @@
+"""Notes on columns of a table that are read otherwise than they are written, or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import pyarrow as pa
+
+from engine.data.tables.categories import TRUTH
+from engine.data.tables.schema import Column, NumberFormat
+from engine.files.sanitize import plain
+from engine.reports.counted import counted
+from engine.reports.note import Note
+
+Change = Callable[[str, str], str]
+"""The setting that gives the column of a name another type, by name and type."""
+
+_FEW = 5
+"""Columns that are left out for one reason, from which on they share a note."""
+_READ_AS = {"numeric": "numbers", "date": "dates", "categorical": "categories"}
+_NO_NEWS = "by choice"
+
+
+def column_notes(
+    columns: Iterable[Column], used: set[str], table: pa.Table, change: Change
+) -> Iterator[Note]:
+    """Yield notes on the ``columns`` of the training rows; those in ``used`` are inputs."""
+    left_out: dict[str, list[Column]] = {}
+    for column in columns:
+        if column.name in used:
+            yield from _converted(column, table[column.name], change)
+        elif (reason := column.reason or "always the same") != _NO_NEWS:
+            left_out.setdefault(reason, []).append(column)
+    for reason, alike in left_out.items():
+        yield from _left_out(reason, alike, table.num_rows, change)
+
+
+def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Iterator[Note]:
+    name = plain(column.name, 60)
+    as_text, rows = change(column.name, "categorical"), len(values) - column.missing
+    if column.type == "numeric" and column.number_format != NumberFormat():
+        why = f"numbers are written like {column.number_format.example}, such as {column.example}"
+        yield Note(why, name, "numbers", rows, as_text, "converted")
+    if column.type == "numeric" and column.example.lower() in TRUTH:
+        yield Note("true is read as 1, false as 0", name, "numbers", rows, as_text, "converted")
+    if column.type == "date" and column.date_format not in ("", "ISO8601") and not column.doubt:
+        why = f"dates are read in the format {column.date_format}, such as {column.example}"
+        yield Note(why, name, "dates", rows, as_text, "converted")
+    if column.doubt:
+        yield Note(column.doubt, name, _READ_AS[column.type], rows, change(*_otherwise(column)))
+
+
+def _otherwise(column: Column) -> tuple[str, str]:
+    """Return the column with the example of a type that settles its doubt."""
+    if column.type == "date":
+        return column.name, '"date %d/%m/%Y"'
+    return column.name, '"numeric 1.234,5"' if column.number_format.grouping else "text"
+
+
+def _left_out(reason: str, columns: Sequence[Column], rows: int, change: Change) -> Iterator[Note]:
+    if len(columns) < _FEW:
+        for column in columns:
+            setting = _useful_type(column)
+            yield Note(
+                reason,
+                plain(column.name, 60),
+                rows=rows - column.missing,
+                change=change(column.name, setting) if setting else "",
+                kind="dropped",
+            )
+        return
+    some = ", ".join(plain(column.name, 40) for column in columns[: _FEW - 1])
+    yield Note(
+        f"{reason}: {some} and {len(columns) - _FEW + 1:,} more",
+        counted(len(columns), "column"),
+        rows=rows,
+        kind="dropped",
+    )
+
+
+def _useful_type(column: Column) -> str:
+    """Return the type with which the column would be used; empty where it has nothing to tell."""
+    if column.type in ("image", "list") or column.reason in ("empty", "always the same", ""):
+        return ""
+    return "categorical" if column.type == "text" or "differs" in column.reason else "numeric"

@@ -1,0 +1,239 @@
+"""Pre-trained networks of transformers: where they are, and how their weights are read.
+
+Nothing that is loaded is executed: no code from the hub, no pickled weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import transformers
+from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+from safetensors import SafetensorError
+from torch import nn
+
+from engine.config.models.pretrained import PretrainedModelConfig
+from engine.config.models.weights_path import ADAPTER, base_of_adapter, source_of
+from engine.errors import TrainingError
+from engine.files.paths import is_folder
+from engine.files.sanitize import plain
+from engine.hub_reach import offline_where_unreachable
+
+transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+# Do not log a table of new weights: the head is always new.
+transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A folder or a name on the hub, and an adapter that is merged into its weights."""
+
+    place: str
+    revision: str
+    adapter: str = ""
+    adapter_revision: str = "main"
+
+
+def weights_of(config: PretrainedModelConfig) -> Weights:
+    """Return the source of a model's weights: for an adapter its base, and itself.
+
+    Raises ``OSError``, within :func:`readable` a :class:`TrainingError`.
+    """
+    place = source_of(config.path)
+    found = found_file(
+        place, ADAPTER, config.revision, _raise_exceptions_for_connection_errors=False
+    )
+    record = json.loads(Path(found).read_text()) if found else {}
+    base = record.get("base_model_name_or_path") if isinstance(record, dict) else None
+    if not isinstance(base, str) or not base:
+        return Weights(place, config.revision)
+    return Weights(source_of(base), record.get("revision") or "main", place, config.revision)
+
+
+def found_file(place: str, name: str, revision: str, **options: Any) -> str | None:
+    """Return the path of a model's file, in its folder or from the hub; none where it has none."""
+    found: str | None = transformers.utils.hub.cached_file(
+        place, name, revision=revision, _raise_exceptions_for_missing_entries=False, **options
+    )
+    return found
+
+
+def base_of(config: PretrainedModelConfig) -> str:
+    """Return the source of the pre-trained weights, as transformers and peft find it.
+
+    Empty for new weights, and for an adapter: a further one on top of it could not name its base.
+    """
+    if config.from_scratch:
+        return ""
+    with readable(config):
+        weights = weights_of(config)
+    return "" if weights.adapter else weights.place
+
+
+def pretrained_config(config: PretrainedModelConfig) -> Any:
+    """The ``PretrainedConfig`` of a trained model; raises :class:`TrainingError`."""
+    with readable(config):
+        weights = weights_of(config)
+        return transformers.AutoConfig.from_pretrained(
+            weights.place, revision=weights.revision, trust_remote_code=False
+        )
+
+
+def load_pretrained(config: PretrainedModelConfig, auto: Any, architecture: Any, dtype: Any) -> Any:
+    """Return the network of one of transformers' ``auto`` classes with its weights read.
+
+    Its ``new_layers`` are those that the weights lack: newly initialised, they must be trained and
+    saved even where all else is frozen. Raises :class:`TrainingError` where more than a head is
+    missing.
+    """
+    with readable(config):
+        weights = weights_of(config)
+        network, lacking = _read(auto, weights, architecture, dtype)
+        if body_of_another_name(type(network)) and not _body_found(network, lacking):
+            lacking = _read_body(network, weights, lacking)
+    _check_body(config, network, lacking)
+    if weights.adapter:
+        network = _merged_adapter(config, network, weights)
+    network.new_layers = sorted({name.rpartition(".")[0] for name in lacking})
+    return network
+
+
+def _read(auto: Any, weights: Weights, architecture: Any, dtype: Any) -> tuple[Any, set[str]]:
+    """Return a network, and the names of its weights that are new."""
+    network, told = auto.from_pretrained(
+        weights.place,
+        revision=weights.revision,
+        config=architecture,
+        dtype=dtype,
+        trust_remote_code=False,
+        use_safetensors=True,
+        # A head for other classes is replaced by a new one.
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    return network, {*told["missing_keys"], *(name for name, *_ in told["mismatched_keys"])}
+
+
+def body_of_another_name(kind: Any) -> dict[str, str]:
+    """Return the renaming (``key_mapping``) of weights that a class of networks needs, if any.
+
+    Some classes call their body by another name than all others of their family, whose weights
+    transformers does not find for them.
+    """
+    own = kind.base_model_prefix
+    family = transformers.MODEL_MAPPING.get(kind.config_class, None)
+    usual = getattr(family, "base_model_prefix", own)
+    return {} if usual == own else {rf"^{usual}\.": f"{own}."}
+
+
+def _body_found(network: Any, lacking: set[str]) -> bool:
+    inside = f"{network.base_model_prefix}."
+    return any(name.startswith(inside) for name in network.state_dict().keys() - lacking)
+
+
+def _read_body(network: Any, weights: Weights, lacking: set[str]) -> set[str]:
+    """Read the body by itself, by the name that others of its family have; returns what lacks."""
+    own = network.base_model_prefix
+    architecture, dtype = network.config, network.dtype
+    setattr(network, own, nn.Identity())  # frees its memory
+    body, missing = _read(transformers.AutoModel, weights, architecture, dtype)
+    setattr(network, own, body)
+    head = {name for name in lacking if not name.startswith(f"{own}.")}
+    return head | {f"{own}.{name}" for name in missing}
+
+
+def _check_body(config: PretrainedModelConfig, network: Any, lacking: set[str]) -> None:
+    """Refuse a network of which more than the head would be random."""
+    missing = sorted(_missing_in_body(network, lacking))
+    if missing:
+        more = f" and {len(missing) - 1:,} more" if missing[1:] else ""
+        raise TrainingError(
+            f"model.path: {plain(config.path, 200)} lacks weights that {type(network).__name__} "
+            f"needs besides its head: {missing[0]}{more}. They would be random.",
+            "Choose another model, or another task.",
+        )
+
+
+def _missing_in_body(network: Any, lacking: set[str]) -> set[str]:
+    """Return the missing weights that belong to no head; a pooler of the body is part of one."""
+    prefix = network.base_model_prefix
+    within = f"{prefix}." if isinstance(getattr(network, prefix, None), nn.Module) else ""
+    names = {name for name in network.state_dict() if name.startswith(within)}
+
+    def part_of(name: str) -> str:
+        return name.removeprefix(within).partition(".")[0]
+
+    found = {part_of(name) for name in names - lacking}
+    new = {part_of(name) for name in names & lacking} - found
+    heads = {part for part in new if "pool" in part or not within} if found else set()
+    return {name for name in names & lacking if part_of(name) not in heads}
+
+
+def _merged_adapter(config: PretrainedModelConfig, network: Any, weights: Weights) -> Any:
+    """Return the network with an adapter merged into its weights, to continue from there."""
+    import peft  # seconds, for an adapter alone
+
+    with readable(config):
+        found = found_file(weights.adapter, "adapter_model.safetensors", weights.adapter_revision)
+        if not found:
+            raise TrainingError(
+                f"model.path: the adapter in {plain(weights.adapter, 200)} has no weights in "
+                "safetensors format."
+            )
+        adapted = peft.PeftModel.from_pretrained(network, str(Path(found).parent))
+    return adapted.merge_and_unload(safe_merge=True).requires_grad_(True)
+
+
+@contextlib.contextmanager
+def readable(config: PretrainedModelConfig) -> Iterator[None]:
+    """Convert transformers' error for an unavailable model to one sentence.
+
+    Where the hub cannot be reached, a model of the hub is searched in the local cache only.
+    """
+    place = source_of(config.path)
+    here = is_folder(Path(base_of_adapter(place) or place))
+    try:
+        with contextlib.nullcontext() if here else offline_where_unreachable():
+            yield
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
+        raise TrainingError(*_reason(config, error)) from error
+
+
+def _reason(config: PretrainedModelConfig, error: BaseException) -> tuple[str, str]:
+    name = f"{config.path[:200]}" + (f" ({config.revision})" if config.revision != "main" else "")
+    causes = list(_causes(error))
+    offline = "HF_HUB_OFFLINE" in os.environ
+    if any(isinstance(cause, GatedRepoError) for cause in causes):
+        return (
+            f"model.path: the hub gives {name} only to those who accepted its terms.",
+            "Accept them on its page and set HF_TOKEN.",
+        )
+    if any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
+        return (
+            f"model.path: there is no model {name} on the hub, or it is private.",
+            "Look for a slip in the name, or set HF_TOKEN.",
+        )
+    if any(isinstance(cause, LocalEntryNotFoundError) for cause in causes):
+        why = "HF_HUB_OFFLINE is set" if offline else "the hub cannot be reached"
+        return (
+            f"model.path: {name} is not on this machine, and {why}.",
+            "Give a local folder, or leave model.path empty to train from scratch.",
+        )
+    if "trust_remote_code" in str(error):
+        return f"model.path: {name} needs custom code, which is never run here.", ""
+    if "safetensors" in str(error):
+        return f"model.path: {name} has no weights in safetensors format.", "Choose another model."
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return f"model.path: {name} cannot be loaded: {first[:300]}", ""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

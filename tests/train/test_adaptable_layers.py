@@ -1,0 +1,219 @@
+"""Layers that are offered for adapters: those where an adapter learns, and can be merged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+import torchvision
+import transformers
+from torch import nn
+from torch.nn import functional as F
+from transformers.models.bert.modeling_bert import BertSelfAttention
+
+from engine import RunConfig, train
+from engine.adapters.layers import adaptable, linear_layers
+from engine.adapters.lora import load_adapter, with_adapter
+from engine.config.adapter import AdapterConfig
+from engine.config.models.torchvision import TorchvisionConfig
+from engine.errors import TrainingError
+from engine.models.shapes import ImageShape
+from engine.models.torchvision import build_torchvision
+from engine.runs.directory import RunDirectory
+from engine.training.adapter_check import check_adapters
+
+LORA = AdapterConfig(method="lora", r=2)
+IMAGES = torch.linspace(-1, 1, 2 * 3 * 32 * 32).reshape(2, 3, 32, 32)
+SMALL: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": 100}
+
+
+def on_images(name: str, size: int = 32) -> nn.Module:
+    config = TorchvisionConfig(name=name, pretrained=False)
+    return build_torchvision(config, ImageShape(3, size, 3))
+
+
+def adapters(network: nn.Module) -> dict[str, bool]:
+    """Names of the adapters, and whether a gradient reached each."""
+    return {
+        name: parameter.grad is not None
+        for name, parameter in network.named_parameters()
+        if "lora_B" in name
+    }
+
+
+@pytest.mark.parametrize("name", ["vit_b_16", "swin_t"])
+def test_layers_whose_weights_are_read_without_a_call_are_not_offered(name: str) -> None:
+    network: Any = on_images(name)
+    names = linear_layers(adaptable(network.network))
+    assert names
+    assert not [name for name in names if "attn" in name or "attention" in name]
+    adapted = with_adapter(network, LORA)
+    adapted(IMAGES).sum().backward()
+    assert len(adapters(adapted)) == len(names)
+    assert all(adapters(adapted).values())
+
+
+def test_a_pooler_that_the_task_does_not_use_is_not_offered() -> None:
+    """FNet computes one for question answering, and reads the states of all tokens."""
+    config = transformers.FNetConfig(intermediate_size=64, **SMALL)
+    network = transformers.FNetForQuestionAnswering(config)
+    assert "fnet.pooler.dense" in dict(network.named_modules())
+    assert "fnet.pooler.dense" not in adaptable(network)
+    assert "fnet.encoder.layer.0.intermediate.dense" in adaptable(network)
+    with torch.device("meta"):
+        unread = transformers.FNetForQuestionAnswering(config)
+    assert adaptable(unread).keys() == adaptable(network).keys()
+
+
+def test_finding_them_leaves_mode_and_random_numbers_alone() -> None:
+    config = transformers.BertConfig(intermediate_size=64, num_attention_heads=2, **SMALL)
+    network = transformers.BertForSequenceClassification(config).train()
+    network.bert.encoder.eval()
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    adaptable(network)
+    assert torch.equal(torch.rand(1), expected)
+    assert network.training
+    assert not network.bert.encoder.training
+
+
+def test_a_target_that_is_not_called_says_why_it_cannot_be_chosen() -> None:
+    network = on_images("vit_b_16")
+    config = AdapterConfig(method="lora", target_modules=("out_proj",))
+    with pytest.raises(TrainingError, match="out_proj of this model is the head, has no effect"):
+        with_adapter(network, config)
+
+
+class _Router(nn.Linear):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, self.weight).softmax(-1)
+
+
+def test_linear_layers_that_compute_more_are_not_offered() -> None:
+    network = nn.Sequential(nn.Linear(4, 4), _Router(4, 4))
+    assert list(adaptable(network)) == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("make", "convolutions", "linear"),
+    [
+        (lambda: torchvision.models.alexnet(num_classes=3), 5, 2),
+        (lambda: torchvision.models.vgg11(num_classes=3), 8, 2),
+        (lambda: torchvision.models.vit_b_16(num_classes=3), 0, 36),
+        (lambda: torchvision.models.convnext_tiny(num_classes=3), 0, 36),
+    ],
+)
+def test_all_linear_takes_the_convolutions_of_a_convolutional_network(
+    make: Any, convolutions: int, linear: int
+) -> None:
+    network = make()
+    network.head_name = list(dict(network.named_modules()))[-1]
+    chosen = linear_layers(adaptable(network)).values()
+    assert sum(isinstance(layer, nn.Conv2d) for layer in chosen) == convolutions
+    assert sum(isinstance(layer, nn.Linear) for layer in chosen) == linear
+
+
+@pytest.mark.parametrize("kind", ["MobileNetV1", "MobileNetV2"])
+def test_networks_that_read_the_padding_of_a_convolution_take_an_adapter(
+    kind: str, tmp_path: Path
+) -> None:
+    config = getattr(transformers, f"{kind}Config")(depth_multiplier=0.25, image_size=32)
+    network = getattr(transformers, f"{kind}ForImageClassification")(config)
+    network.head_name = "classifier"
+    adapted: Any = with_adapter(network, LORA)
+    loss = adapted(pixel_values=IMAGES).logits.sum()
+    loss.backward()
+    assert adapters(adapted)
+    adapted.save_pretrained(tmp_path)
+    again = getattr(transformers, f"{kind}ForImageClassification")(config)
+    again.load_state_dict(network_weights(adapted), strict=False)
+    loaded = load_adapter(again.eval(), tmp_path)
+    with torch.no_grad():
+        assert loaded(pixel_values=IMAGES).logits.shape == (2, config.num_labels)
+
+
+def network_weights(adapted: Any) -> dict[str, torch.Tensor]:
+    return {
+        name.replace(".base_layer", ""): value
+        for name, value in adapted.get_base_model().state_dict().items()
+    }
+
+
+def test_layers_of_mamba_that_its_kernels_read_are_not_offered() -> None:
+    config = transformers.MambaConfig(state_size=4, **SMALL)
+    network = transformers.MambaForCausalLM(config)
+    names = {name.rpartition(".")[2] for name in adaptable(network)}
+    assert names == {"in_proj", "x_proj"}
+    assert adapters(with_adapter(network, LORA))
+
+
+class _Detached(nn.Module):
+    """Calls a layer whose gradient it throws away."""
+
+    def __init__(self, both: bool) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+        self.both = both
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        states = self.first(x) + self.second(x).detach()
+        return self.head(states.detach() if self.both else states)
+
+
+def checked(network: nn.Module, method: str = "lora") -> list[str]:
+    """The warnings after a backward pass."""
+    adapted = with_adapter(network, LORA)
+    adapted(torch.ones(3, 4)).sum().backward()
+    warnings: list[str] = []
+    config = SimpleNamespace(adapter=LORA.model_copy(update={"method": method}))
+    setup: Any = SimpleNamespace(
+        task=SimpleNamespace(config=config),
+        state=SimpleNamespace(network=adapted),
+        outlets=SimpleNamespace(warn=warnings.append),
+    )
+    check_adapters(setup)
+    return warnings
+
+
+def test_adapters_without_a_gradient_are_named_after_the_first_backward_pass() -> None:
+    (warning,) = checked(_Detached(both=False))
+    assert warning.startswith("1 of 2 adapters got no gradient in the first update: second.")
+
+
+def test_a_run_of_which_no_adapter_learns_is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"none of the 2 adapters gets a gradient \(first, sec"):
+        checked(_Detached(both=True))
+
+
+def test_the_first_update_of_a_run_checks_its_adapters(
+    small_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text,label\n" + "good film,a\nbad play,b\n" * 10)
+    values = {
+        "task": {"kind": "text_classification"},
+        "data": {"kind": "file", "path": str(rows)},
+        "model": {"kind": "transformer", "path": str(small_encoder)},
+        "adapter": {"method": "lora", "r": 2, "target_modules": ["query"]},
+        "train": {"max_steps": 2, "epochs": 1}, "compute": {"device": "cpu", "threads": 1},
+    }  # fmt: skip
+    assert not [text for text in messages(train(RunConfig.parse(values))) if "gradient" in text]
+    forward = BertSelfAttention.forward
+
+    def detached(self: Any, states: torch.Tensor, *rest: Any, **named: Any) -> Any:
+        return forward(self, states, *rest, **named) if self.layer_idx else (states * 2, None)
+
+    monkeypatch.setattr(BertSelfAttention, "forward", detached)
+    monkeypatch.setattr("engine.adapters.layers.unreached", lambda *_: frozenset())
+    told = messages(train(RunConfig.parse(values)))
+    assert [text for text in told if text.startswith("1 of 2 adapters got no gradient")]
+
+
+def messages(run: RunDirectory) -> list[str]:
+    lines = map(json.loads, run.events.path.read_text().splitlines())
+    return [line["message"] for line in lines if line["event"] == "log"]

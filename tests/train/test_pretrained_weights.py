@@ -1,0 +1,166 @@
+"""Weights of trained models: all that a body needs are read, or the model is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+from engine import RunConfig, train
+from engine.config.models.image_transformer import ImageTransformerConfig
+from engine.config.models.transformer import TransformerConfig
+from engine.errors import TrainingError
+from engine.models.image_transformer import build_image_transformer
+from engine.models.shapes import ImageShape, TextHead, TextShape
+from engine.models.transformer import build_transformer
+from engine.text.tokenizer import train_wordpiece, wordpiece_from
+
+WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."
+SMALL = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 32,
+         "intermediate_size": 64, "max_position_embeddings": 66}  # fmt: skip
+WEIGHTS = "model.safetensors"
+
+
+def saved(folder: Path, network: Any) -> Path:
+    network.save_pretrained(folder)
+    tokenizer = wordpiece_from(train_wordpiece([WORDS], 200, lowercase=False))
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def llama(tmp_path: Path) -> Path:
+    """A decoder as on the hub: saved as a language model."""
+    config = transformers.LlamaConfig(vocab_size=200, num_key_value_heads=2, **SMALL)
+    return saved(tmp_path / "llama", transformers.LlamaForCausalLM(config))
+
+
+@pytest.fixture
+def bert(tmp_path: Path) -> Path:
+    config = transformers.BertConfig(vocab_size=200, **SMALL)
+    return saved(tmp_path / "bert", transformers.BertForMaskedLM(config))
+
+
+def built(folder: Path, head: TextHead, vocabulary: int = 200, pad: int = 0) -> Any:
+    labels = ("a", "b") if head.endswith("classification") else ()
+    shape = TextShape(head, vocabulary, 64, pad_token_id=pad, labels=labels)
+    return build_transformer(TransformerConfig(path=str(folder)), shape)
+
+
+def without(folder: Path, pattern: str) -> Path:
+    """Remove the weights whose names match."""
+    weights = load_file(folder / WEIGHTS)
+    left = {name: value for name, value in weights.items() if not re.search(pattern, name)}
+    assert len(left) < len(weights)
+    save_file(left, folder / WEIGHTS, {"format": "pt"})
+    return folder
+
+
+def test_questions_are_answered_by_the_weights_of_a_language_model(llama: Path) -> None:
+    """Its class calls the body ``transformer``, where the weights are those of ``model``."""
+    network = built(llama, "question_answering")
+    read = {
+        name.removeprefix("model."): value
+        for name, value in load_file(llama / WEIGHTS).items()
+        if name.startswith("model.")
+    }
+    body = network.transformer.state_dict()
+    assert body.keys() == read.keys()
+    assert all(torch.equal(body[name], value) for name, value in read.items())
+    assert network.new_layers == ["qa_outputs"]
+
+
+@pytest.mark.parametrize(
+    "head", ["sequence_classification", "token_classification", "question_answering", "causal_lm"]
+)
+def test_a_layer_that_the_weights_lack_is_named_and_refused(llama: Path, head: TextHead) -> None:
+    without(llama, r"layers\.1\.mlp")
+    with pytest.raises(
+        TrainingError,
+        match=r"besides its head: \w+\.layers\.1\.mlp\.down_proj\.weight and 2 more",
+    ):
+        built(llama, head)
+
+
+def test_weights_of_another_size_in_the_body_are_refused(bert: Path) -> None:
+    config = json.loads((bert / "config.json").read_text())
+    (bert / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 70}))
+    with pytest.raises(TrainingError, match="position_embeddings"):
+        built(bert, "sequence_classification")
+
+
+def test_a_pooler_that_the_weights_lack_is_new_with_the_head(bert: Path) -> None:
+    network = built(bert, "sequence_classification")
+    assert network.new_layers == ["bert.pooler.dense", "classifier"]
+
+
+def test_an_image_network_without_all_its_weights_is_refused(tmp_path: Path) -> None:
+    config = transformers.ViTConfig(image_size=32, patch_size=8, **{
+        name: value for name, value in SMALL.items() if name != "max_position_embeddings"
+    })  # fmt: skip
+    transformers.ViTForImageClassification(config).save_pretrained(tmp_path)
+    without(tmp_path, r"layer\.0\.")
+    with pytest.raises(TrainingError, match=r"lacks weights that ViTForImageClassification"):
+        build_image_transformer(ImageTransformerConfig(path=str(tmp_path)), ImageShape(3, 32, 2))
+
+
+@pytest.mark.parametrize("head", ["sequence_classification", "causal_lm"])
+def test_a_padding_token_beyond_the_vocabulary_gets_a_row(llama: Path, head: TextHead) -> None:
+    network = built(llama, head, vocabulary=201, pad=200)
+    assert network.get_input_embeddings().num_embeddings == 201
+    assert network.added_tokens == (200,)
+
+
+def test_the_padding_token_of_a_classifier_reaches_its_exported_folder(
+    llama: Path, tmp_path: Path
+) -> None:
+    network = built(llama, "sequence_classification", vocabulary=201, pad=200).eval()
+    network.save_pretrained(tmp_path / "out")
+    again = transformers.LlamaForSequenceClassification.from_pretrained(tmp_path / "out").eval()
+    ids = torch.tensor([[5, 6, 7, 200], [8, 9, 10, 11]])
+    mask = (ids != 200).long()
+    with torch.no_grad():
+        expected = network(input_ids=ids, attention_mask=mask).logits
+        # The first text alone ends where its padding begins.
+        alone = network(input_ids=ids[:1, :3]).logits
+        torch.testing.assert_close(expected[:1], alone)
+        torch.testing.assert_close(again(input_ids=ids, attention_mask=mask).logits, expected)
+
+
+def test_an_embedding_keeps_the_padding_token_that_it_was_trained_with(llama: Path) -> None:
+    """Another row would get no gradient, and some networks compute positions from it."""
+    network = built(llama, "sequence_classification", pad=3)
+    assert network.get_input_embeddings().padding_idx is None
+
+
+def test_the_code_on_the_page_of_such_an_adapter_finds_the_weights(
+    llama: Path, tmp_path: Path
+) -> None:
+    answer = {"text": ["Rome"], "answer_start": [WORDS.index("Rome")]}
+    rows = [
+        {"context": f"{WORDS} {row // 2}", "question": "Where ?", "answers": answer}
+        for row in range(20)
+    ]
+    pa.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    values = {
+        "task": {"kind": "question_answering"},
+        "data": {"kind": "file", "path": str(tmp_path / "rows.parquet")},
+        "model": {"kind": "transformer", "path": str(llama)},
+        "adapter": {"method": "lora", "r": 2},
+        "train": {"max_steps": 2, "epochs": 1}, "compute": {"device": "cpu", "threads": 1},
+    }  # fmt: skip
+    run = train(RunConfig.parse(values))
+    code = (run.model / "README.md").read_text().partition("```python")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(code.replace("path/to/this/folder", str(run.model)), names)
+    body = names["model"].get_base_model().transformer
+    read = load_file(llama / WEIGHTS)["model.embed_tokens.weight"]
+    assert torch.equal(body.embed_tokens.weight, read)

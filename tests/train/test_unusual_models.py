@@ -1,0 +1,141 @@
+"""Models that do something in a way of their own: they train like all others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+from engine import RunConfig, train
+from engine.artifacts.model_folder import load_exported
+from engine.config.models.image_transformer import ImageTransformerConfig
+from engine.config.models.transformer import TransformerConfig
+from engine.errors import TrainingError
+from engine.models.image_transformer import build_image_transformer, patches_of
+from engine.models.shapes import ImageShape, TextShape
+from engine.models.text_tokenizer import load_tokenizer, longest_input
+from engine.models.transformer import build_transformer
+from engine.text.tokenizer import train_wordpiece, wordpiece_from
+
+WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."
+SMALL: dict[str, Any] = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 32,
+                         "intermediate_size": 64}  # fmt: skip
+
+
+def saved(folder: Path, network: Any) -> Path:
+    network.save_pretrained(folder)
+    wordpiece_from(train_wordpiece([WORDS], 200, lowercase=False)).save_pretrained(folder)
+    return folder
+
+
+def encoder(folder: Path) -> Path:
+    config = transformers.BertConfig(vocab_size=200, max_position_embeddings=64, **SMALL)
+    return saved(folder, transformers.BertForMaskedLM(config))
+
+
+def test_a_network_without_a_bound_takes_in_what_its_tokenizer_does(tmp_path: Path) -> None:
+    config = transformers.XLNetConfig(
+        vocab_size=200, d_model=32, n_layer=1, n_head=2, d_inner=64, d_head=16
+    )
+    saved(tmp_path, transformers.XLNetLMHeadModel(config))
+    assert transformers.AutoConfig.from_pretrained(tmp_path).max_position_embeddings == -1
+    model = TransformerConfig(path=str(tmp_path))
+    tokenizer = load_tokenizer(model)
+    tokenizer.model_max_length = 300
+    assert longest_input(model, tokenizer) == 300
+    tokenizer.model_max_length = int(1e30)
+    assert longest_input(model, tokenizer) == 1_000_000
+
+
+def test_an_embedding_of_another_kind_is_left_as_it_is(tmp_path: Path) -> None:
+    config = transformers.CanineConfig(
+        num_hash_functions=2, num_hash_buckets=50, max_position_embeddings=64, **SMALL
+    )
+    saved(tmp_path, transformers.CanineModel(config))
+    shape = TextShape("token_classification", 200, 64, pad_token_id=0, labels=("a", "b"))
+    network: Any = build_transformer(TransformerConfig(path=str(tmp_path)), shape)
+    assert type(network).__name__ == "CanineForTokenClassification"
+    assert not hasattr(network, "added_tokens")
+
+
+def test_an_embedding_that_cannot_grow_refuses_more_tokens(tmp_path: Path) -> None:
+    config = transformers.IBertConfig(vocab_size=200, max_position_embeddings=64, **SMALL)
+    saved(tmp_path, transformers.IBertForMaskedLM(config))
+    shape = TextShape("token_classification", 201, 64, pad_token_id=0, labels=("a", "b"))
+    with pytest.raises(TrainingError, match=r"201 tokens, the network takes in 200, .* ibert"):
+        build_transformer(TransformerConfig(path=str(tmp_path)), shape)
+
+
+@pytest.mark.parametrize("form", ["text", "pairs"])
+def test_an_encoder_ends_its_texts_with_the_token_that_separates_them(
+    form: str, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    row = {"text": WORDS} if form == "text" else {"prompt": WORDS[:20], "completion": WORDS[20:]}
+    rows.write_text("".join(json.dumps(row) + "\n" for _ in range(20)))
+    values = {
+        "task": {"kind": "causal_lm", "max_length": 16, "max_new_tokens": 4},
+        "data": {"kind": "file", "path": str(rows)},
+        "model": {"kind": "transformer", "path": str(encoder(tmp_path / "bert"))},
+        "train": {"max_steps": 2, "epochs": 1}, "compute": {"device": "cpu", "threads": 1},
+    }  # fmt: skip
+    run = train(RunConfig.parse(values))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(run.model)
+    assert tokenizer.eos_token == "[SEP]"
+
+
+def test_a_network_with_a_number_of_labels_of_its_own_gets_a_head_for_the_classes(
+    tmp_path: Path,
+) -> None:
+    config = transformers.PvtConfig(
+        image_size=32, hidden_sizes=[8, 8, 8, 8], depths=[1, 1, 1, 1],
+        num_attention_heads=[1, 1, 1, 1],
+    )  # fmt: skip
+    transformers.PvtForImageClassification(config).save_pretrained(tmp_path)
+    network = build_image_transformer(
+        ImageTransformerConfig(path=str(tmp_path)), ImageShape(3, 32, 3)
+    )
+    assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 3)
+
+
+def test_patches_are_those_of_the_image_processor() -> None:
+    images = torch.rand(2, 3, 32, 32)
+    processor = transformers.Siglip2ImageProcessor(
+        patch_size=8, max_num_patches=16, do_resize=False, do_rescale=False, do_normalize=False
+    )
+    expected = processor(list(images), return_tensors="pt", input_data_format="channels_first")
+    ours = patches_of(images, 8)
+    torch.testing.assert_close(ours["pixel_values"], expected["pixel_values"])
+    assert torch.equal(ours["spatial_shapes"], expected["spatial_shapes"].long())
+    assert torch.equal(ours["pixel_attention_mask"], expected["pixel_attention_mask"].long())
+
+
+def test_a_network_that_takes_patches_classifies_images(tmp_path: Path) -> None:
+    vision = transformers.Siglip2VisionConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+        patch_size=8, num_patches=16,
+    )  # fmt: skip
+    text = transformers.Siglip2TextConfig(vocab_size=100, **SMALL)
+    config = transformers.Siglip2Config(vision_config=vision, text_config=text)
+    transformers.Siglip2ForImageClassification(config).save_pretrained(tmp_path)
+    model = ImageTransformerConfig(path=str(tmp_path))
+    network = build_image_transformer(model, ImageShape(3, 32, 3))
+    assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 3)
+    with pytest.raises(TrainingError, match="patches of 8 px do not divide images of 30 px"):
+        build_image_transformer(model, ImageShape(3, 30, 3))
+
+
+def test_a_network_that_asks_for_the_version_of_its_weights_is_trained_and_loaded() -> None:
+    values = {
+        "task": {"kind": "image_classification", "image_size": 32},
+        "data": {"kind": "builtin", "name": "digits", "max_samples": 24},
+        "model": {"kind": "torchvision", "name": "mnasnet0_5", "pretrained": False},
+        "train": {"max_steps": 2, "epochs": 1}, "compute": {"device": "cpu", "threads": 1},
+    }  # fmt: skip
+    run = train(RunConfig.parse(values))
+    network = load_exported(run.model, torch.device("cpu"))[2]
+    assert network(torch.zeros(2, 1, 32, 32)).shape == (2, 10)

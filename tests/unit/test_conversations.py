@@ -1,0 +1,178 @@
+"""Instructions and conversations give the same text in every format and under every usual name."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from engine.config.run_config import RunConfig
+from engine.data.raw import Skip
+from engine.pipelines.causal_lm import CausalLmPipeline
+from engine.text.roles import by_role
+
+MODEL = {"kind": "transformer", "hidden_size": 32, "vocab_size": 300, "num_hidden_layers": 1}
+END = "<|endoftext|>"
+FORMATS = ["csv", "json", "jsonl", "parquet"]
+ASK = {"role": "user", "content": "Q"}
+REPLY = {"role": "assistant", "content": "A"}
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list | dict | bool) else value
+
+
+def _file(path: Path, rows: list[dict[str, Any]]) -> Path:
+    if path.suffix == ".csv":
+        with path.open("w", newline="") as file:
+            table = csv.DictWriter(file, rows[0].keys())
+            table.writeheader()
+            table.writerows([{name: _cell(value) for name, value in row.items()} for row in rows])
+    elif path.suffix == ".parquet":
+        if "tool_calls" in json.dumps(rows) or "parts" in path.stem:
+            # Parquet would give all calls the same arguments, and holds no mixed contents.
+            rows = [{name: _cell(value) for name, value in row.items()} for row in rows]
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(rows))
+    else:
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+def _marked(path: Path) -> tuple[list[tuple[str, list[str]]], tuple[Skip, ...]]:
+    """The text of each row with what is learned of it, and what was left out."""
+    data = {"kind": "file", "path": str(path), "validation_fraction": 0.0, "test_fraction": 0.0}
+    config = {"task": {"kind": "causal_lm"}, "data": data, "model": MODEL}
+    pipeline = CausalLmPipeline(RunConfig.parse(config))
+    raw = pipeline.load()
+    fitted = pipeline.fit(raw)
+    rows = by_role(raw.train, fitted.roles.by_name).to_pylist()
+    texts = list(map(pipeline.prompts(fitted).marked, rows))
+    return [(one.text, [one.text[a:b] for a, b in one.spans]) for one in texts], raw.skips
+
+
+def _said(*turns: tuple[str, str]) -> str:
+    return "".join(f"<|{role}|>\n{content}{END}\n" for role, content in turns)
+
+
+def _call(**arguments: Any) -> dict[str, Any]:
+    call = {"type": "function", "function": {"name": "f", "arguments": arguments}}
+    return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+
+def _called(arguments: str) -> str:
+    return f'<tool_call>\n{{"name": "f", "arguments": {arguments}}}\n</tool_call>'
+
+
+CASES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, list[str]]]]] = {
+    "alpaca": (
+        [
+            {"instruction": "Add", "input": "1 2", "output": "3", "history": [["a", "b"]]},
+            {"instruction": "Say", "input": "", "output": "0.50", "history": []},
+        ],
+        [(f"a\nb\nAdd\n1 2\n3{END}", ["3"]), (f"Say\n0.50{END}", ["0.50"])],
+    ),
+    "truth values": (
+        [{"prompt": "Q", "completion": True}, {"prompt": "R", "completion": False}],
+        [(f"Q\ntrue{END}", ["true"]), (f"R\nfalse{END}", ["false"])],
+    ),
+    "chosen and rejected": (
+        [{"prompt": "Q", "chosen": "A", "rejected": "B"}],
+        [(f"Q\nA{END}", ["A"])],
+    ),
+    "ShareGPT": (
+        [
+            {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "093"}]},
+            {"conversations": [{"from": "User", "value": "Q"}, {"from": "chatgpt", "value": "A"}]},
+        ],
+        [
+            (_said(("user", "Q"), ("assistant", "093")), [f"093{END}\n"]),
+            (_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"]),
+        ],
+    ),
+    "another name": (
+        [{"id": i, "dialog": [ASK, REPLY]} for i in range(2)],
+        [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])] * 2,
+    ),
+    "parts": (
+        [
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "Q"}]}, REPLY]},
+            {"messages": [ASK, REPLY]},
+        ],
+        [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])] * 2,
+    ),
+    "calls": (
+        [
+            {"messages": [ASK, _call(b=1, a=2), {"role": "tool", "content": "3"}, REPLY]},
+            {"messages": [ASK, _call(a="x", c=[1]), {"role": "tool", "content": "4"}, REPLY]},
+        ],
+        [
+            (
+                _said(("user", "Q"), ("assistant", _called(arguments)), ("tool", result),
+                      ("assistant", "A")),
+                [f"{_called(arguments)}{END}\n", f"A{END}\n"],
+            )
+            for arguments, result in (('{"b": 1, "a": 2}', "3"), ('{"a": "x", "c": [1]}', "4"))
+        ],
+    ),
+    "calls with other arguments": (
+        [{"messages": [ASK, _call(b=1, a=2)]}, {"messages": [ASK, _call(a=3, c=4, b=5)]}],
+        [
+            (
+                _said(("user", "Q"), ("assistant", _called(arguments))),
+                [f"{_called(arguments)}{END}\n"],
+            )
+            for arguments in ('{"b": 1, "a": 2}', '{"a": 3, "c": 4, "b": 5}')
+        ],
+    ),
+    "weights": (
+        [{"messages": [ASK, REPLY | {"weight": 0}, ASK, REPLY | {"weight": 1}]}] * 2,
+        [(_said(("user", "Q"), ("assistant", "A")) * 2, [f"A{END}\n"])] * 2,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("case", CASES)
+def test_every_format_gives_the_same_text(tmp_path: Path, case: str, suffix: str) -> None:
+    rows, expected = CASES[case]
+    marked, skips = _marked(_file(tmp_path / f"{case}.{suffix}", rows))
+    assert marked == expected
+    assert not skips
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_conversations_without_an_answer_are_left_out_and_counted(
+    tmp_path: Path, suffix: str
+) -> None:
+    rows = [
+        {"messages": [ASK, REPLY | {"content": ""}]},
+        {"messages": [ASK, REPLY]},
+        {"messages": [ASK]},
+        {"messages": None},
+        {"messages": [ASK, REPLY | {"weight": 0}]},
+    ]
+    marked, skips = _marked(_file(tmp_path / f"a.{suffix}", rows))
+    assert marked == [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])]
+    assert {(skip.reason, skip.count) for skip in skips} == {
+        ("an answer is empty", 1), ("there is no answer", 2), ("the conversation is empty", 1)
+    }  # fmt: skip
+
+
+def test_conversations_in_the_notation_of_python_are_read(tmp_path: Path) -> None:
+    turns = [ASK | {"content": "it's"}, REPLY]
+    marked, _ = _marked(_file(tmp_path / "a.csv", [{"messages": str(turns)}] * 2))
+    assert marked == [(_said(("user", "it's"), ("assistant", "A")), [f"A{END}\n"])] * 2
+
+
+def test_a_first_row_without_turns_makes_no_texts_of_the_others(tmp_path: Path) -> None:
+    rows = [{"id": 1, "messages": []}, {"id": 2, "messages": [ASK, REPLY]}]
+    marked, skips = _marked(_file(tmp_path / "a.csv", rows))
+    assert marked == [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])]
+    assert len(skips) == 1
