@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from engine.text.text_units import UNITS
 from engine.text.written_lists import written_value
 
 Answer = tuple[str, int]
@@ -120,7 +121,9 @@ def _placed(text: str, start: int, context: str) -> Placement | None:
     if start < 0:
         whole = [one for one in places if _is_whole(context, *one)] or places
         return Placement(whole[0], guessed=len(whole) > 1)
-    nearest = min(places, key=lambda one: abs(one[1] - start))
+    counted = {unit.characters(context, start) for unit in UNITS}
+    likely = [one for one in places if one[1] in counted] or places
+    nearest = min(likely, key=lambda one: abs(one[1] - start))
     return Placement(nearest, moved=abs(nearest[1] - start))
 
 

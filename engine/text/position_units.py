@@ -7,8 +7,7 @@ positions of a split tell together what they count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import pyarrow as pa
 
@@ -17,45 +16,7 @@ from engine.data.readers.squad import ANSWERS
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 from engine.text.answers import NO_POSITION, Answer, given_answers
-
-
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """What positions count."""
-
-    name: str
-    characters: Callable[[str, int], int]
-    """The characters of a text that so many of its units are."""
-
-
-def _of_bytes(text: str, count: int) -> int:
-    return len(text.encode("utf-8", "surrogatepass")[:count].decode("utf-8", "ignore"))
-
-
-def _of_utf_16(text: str, count: int) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")[: 2 * count].decode("utf-16-le", "ignore"))
-
-
-def _of_short_line_ends(text: str, count: int) -> int:
-    if "\r\n" not in text:
-        return count
-    return len(text.replace("\r\n", "\n")[:count].replace("\n", "\r\n"))
-
-
-def _of_long_line_ends(text: str, count: int) -> int:
-    if "\r\n" in text:
-        return count
-    return len(text.replace("\n", "\r\n")[:count].replace("\r\n", "\n"))
-
-
-_CHARACTERS = _Unit("characters", lambda text, count: count)
-_UNITS = (
-    _CHARACTERS,
-    _Unit("bytes", _of_bytes),
-    _Unit("units of UTF-16", _of_utf_16),
-    _Unit("line ends of two characters as one", _of_short_line_ends),
-    _Unit("line ends as two characters", _of_long_line_ends),
-)
+from engine.text.text_units import CHARACTERS, UNITS, Unit
 
 
 def in_characters(raw: RawData, context: str, answers: str) -> RawData:
@@ -65,7 +26,7 @@ def in_characters(raw: RawData, context: str, answers: str) -> RawData:
         if not {context, answers} <= set(table.column_names):
             continue
         unit = _unit_of(table, context, answers)
-        if unit != _CHARACTERS:
+        if unit != CHARACTERS:
             splits[split] = _converted(table, context, answers, unit)
             why = (
                 f"the positions of the answers in {split} count {unit.name}; they are converted to "
@@ -80,21 +41,21 @@ def _rows(table: pa.Table, context: str, answers: str) -> Iterator[tuple[str, li
         yield text or "", given_answers(value)
 
 
-def _unit_of(table: pa.Table, context: str, answers: str) -> _Unit:
+def _unit_of(table: pa.Table, context: str, answers: str) -> Unit:
     """Return the unit in which most answers are at their position; characters if as many are."""
-    hits, count = dict.fromkeys(_UNITS, 0), 0
+    hits, count = dict.fromkeys(UNITS, 0), 0
     for text, given in _rows(table, context, answers):
         if text.isascii() and "\n" not in text:
             continue  # all units are the same
         for answer, start in given:
             count += start > 0
-            for unit in _UNITS if start > 0 else ():
+            for unit in UNITS if start > 0 else ():
                 hits[unit] += text.startswith(answer, unit.characters(text, start))
-    best = max(_UNITS, key=lambda unit: hits[unit])
-    return best if 2 * hits[best] > count else _CHARACTERS
+    best = max(UNITS, key=lambda unit: hits[unit])
+    return best if 2 * hits[best] > count else CHARACTERS
 
 
-def _converted(table: pa.Table, context: str, answers: str, unit: _Unit) -> pa.Table:
+def _converted(table: pa.Table, context: str, answers: str, unit: Unit) -> pa.Table:
     cells = [
         {
             "text": [answer for answer, _ in given],

@@ -1,0 +1,45 @@
+"""Units in which programs count the places in a text: characters, bytes and others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What positions count."""
+
+    name: str
+    characters: Callable[[str, int], int]
+    """The characters of a text that so many of its units are."""
+
+
+def _of_bytes(text: str, count: int) -> int:
+    return len(text.encode("utf-8", "surrogatepass")[:count].decode("utf-8", "ignore"))
+
+
+def _of_utf_16(text: str, count: int) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")[: 2 * count].decode("utf-16-le", "ignore"))
+
+
+def _of_short_line_ends(text: str, count: int) -> int:
+    if "\r\n" not in text:
+        return count
+    return len(text.replace("\r\n", "\n")[:count].replace("\n", "\r\n"))
+
+
+def _of_long_line_ends(text: str, count: int) -> int:
+    if "\r\n" in text:
+        return count
+    return len(text.replace("\n", "\r\n")[:count].replace("\r\n", "\n"))
+
+
+CHARACTERS = Unit("characters", lambda text, count: count)
+UNITS = (
+    CHARACTERS,
+    Unit("bytes", _of_bytes),
+    Unit("units of UTF-16", _of_utf_16),
+    Unit("line ends of two characters as one", _of_short_line_ends),
+    Unit("line ends as two characters", _of_long_line_ends),
+)
