@@ -107,6 +107,10 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             notes.append(
                 Note("not used: " + ", ".join(unused), change="task.inputs", kind="dropped")
             )
+        if not section.targets and len(roles.channels) > 1:
+            target = plain(roles.targets[0], 60)
+            why = f"{target} is forecast, as no target is named"
+            notes.append(Note(why, target, "target", change="task.targets", kind="converted"))
         splits, context, cuts = cut_in_time(
             parts, self.config.data, section.split_rows, section.window
         )
@@ -224,8 +228,6 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             ),
             "window → horizon": f"{section.window:,} → {section.horizon:,} rows",
         }
-        if not section.targets and len(fitted.mean) > 1:
-            facts["forecast"] = f"{plain(fitted.targets[0], 60)}; task.targets names another"
         if fitted.time:
             times = [self._span(table, fitted) for table in raw.splits.values() if table.num_rows]
             facts["from"], facts["to"] = times[0][0], times[-1][1]

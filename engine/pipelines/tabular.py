@@ -70,6 +70,10 @@ class TabularPipeline(DataPipeline[F]):
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
         """The target of each row, null where there is none that can be used."""
 
+    def known_target(self, table: pa.Table, fitted: F) -> pa.ChunkedArray:
+        """The target of each row of a later file, read as in training."""
+        return self.clean_target(table, fitted.target)
+
     def target_notes(self, table: pa.Table, target: str) -> Iterator[Note]:
         """Yield notes on how the target of the training rows is read."""
         del table, target

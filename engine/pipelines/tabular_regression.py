@@ -13,6 +13,7 @@ from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.data.on_disk import evenly
 from engine.data.raw import RawData, decimal_mark_of
 from engine.data.tables.columns import set_number_format
+from engine.data.tables.number_format import doubt_of_numbers
 from engine.data.tables.schema import NumberFormat
 from engine.data.tables.values import number_format_of, numbers, tidy
 from engine.errors import DataError
@@ -29,6 +30,8 @@ class NumbersFitted(TabularFitted):
     std: float
     lowest: float
     highest: float
+    number_format: NumberFormat | None = None
+    """Format of the target in the training file; ``None`` where it is not known."""
 
 
 class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
@@ -58,13 +61,28 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
         return pa.chunked_array([pa.array(values, from_pandas=True)])
 
     @override
+    def known_target(self, table: pa.Table, fitted: NumbersFitted) -> pa.ChunkedArray:
+        if fitted.number_format is None:
+            return self.clean_target(table, fitted.target)
+        values = numbers(table[fitted.target], fitted.number_format)
+        return pa.chunked_array([pa.array(values, from_pandas=True)])
+
+    @override
     def target_notes(self, table: pa.Table, target: str) -> Iterator[Note]:
-        """Yield a note where numbers of the target are written in another format than usual."""
-        written = number_format_of(table[target], decimal_mark_of(table))
+        """Yield notes on a target in another format than usual, or in one that is in doubt."""
+        decimal = decimal_mark_of(table)
+        chosen = set_number_format(target, self.config.data.column_settings.get(target))
+        written = chosen or number_format_of(table[target], decimal)
+        name, rows = plain(target, 60), table.num_rows - table[target].null_count
         if written != NumberFormat():
             why = f"numbers are written like {written.example}"
-            rows = table.num_rows - table[target].null_count
-            yield Note(why, plain(target, 60), "numbers", rows, kind="converted")
+            yield Note(why, name, "numbers", rows, kind="converted")
+        values = tidy(table[target])
+        if chosen is not None or not pa.types.is_string(values.type):
+            return
+        good = values.filter(pa.array(np.isfinite(numbers(values, written))))
+        if why := doubt_of_numbers(good.unique().to_pylist(), written, decimal):
+            yield Note(why, name, "numbers", rows, f"data.columns.{name}")
 
     def fit(self, raw: RawData) -> NumbersFitted:
         """Features of the training rows and the scale of the target."""
@@ -82,6 +100,7 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
             target=target, columns=columns, features=features,
             mean=float((values / scale).mean() * scale), std=std,
             lowest=lowest, highest=highest,
+            number_format=self._target_format,
         )  # fmt: skip
 
     def summarize(self, raw: RawData, fitted: NumbersFitted) -> DataSummary:

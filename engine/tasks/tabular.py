@@ -77,12 +77,12 @@ class TabularTask(Task[F]):
 
     def _targets(self, table: pa.Table, fitted: F, apart: bool) -> NDArray[Any]:
         parts = (
-            self.encode_target(self.pipeline.clean_target(piece, fitted.target), fitted)
+            self.encode_target(self.pipeline.known_target(piece, fitted), fitted)
             for piece in in_windows(table.select([fitted.target]), ENCODED)
         )
         first = next(parts, None)
         if first is None:
-            first = self.encode_target(self.pipeline.clean_target(table, fitted.target), fitted)
+            first = self.encode_target(self.pipeline.known_target(table, fitted), fitted)
         return filled((table.num_rows,), first.dtype.type, chain([first], parts), apart)
 
     def build_network(self, fitted: F) -> nn.Module:

@@ -1,12 +1,9 @@
-"""CSV and its relatives: what separates cells, whether there is a header, and the table."""
+"""CSV and its relatives: the table in a text, and notes on how it was read."""
 
 from __future__ import annotations
 
-import csv
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,56 +14,53 @@ import pyarrow.csv
 
 from engine.data.fitted import FileFormat
 from engine.data.raw import with_decimal_mark
+from engine.data.readers.around import (
+    clean_text,
+    further_headers,
+    without_lines,
+    without_repeated_header,
+    without_titles,
+    without_total,
+)
+from engine.data.readers.dialect import (
+    LINE_END,
+    Dialect,
+    find_delimiter,
+    find_dialect,
+    rows_of,
+    sample_of,
+)
 from engine.data.readers.reading import Reading, ReadOptions, unique_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
-_SAMPLE_CHARACTERS = 64 * 1024
-_MOSTLY = 0.8
-"""A column is one of numbers when more than this share of its cells are."""
 _PADDED = r"^\s*[-+]?0\d"
+_LONG_NUMBER = r"^\s*[-+]?\d{16,}\s*$"
+_NOT_UTC = r"[^Zz]\s*$"
+_UTC = r"[+-]00(?::?00)?\s*$"
+_EXACT = 2.0**53
+"""Whole numbers up to this one are exact as float64."""
 _WINDOW = 1 << 22
 """Bytes that are looked through at a time."""
 _LONG_CELL = 30
 """A cell of more lines is reported: a quote may be missing."""
-_DELIMITERS = ("\t", ";", "|", ",")
-"""Those that occur least within cells first."""
-_NAMED = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}
-_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
-_DECIMAL_COMMA = re.compile(r"[-+]?(?:\d*,(?:\d{1,2}|\d{4,})|(?:0|\d{4,}),\d{3})")
-"""A number with a comma that does not stand between thousands."""
-_QUOTED_CELL = re.compile(r'(^|\t)"[^\t"]*"(\t|\r?$)', re.MULTILINE)
-_DECIMAL_POINT = re.compile(r"[-+]?(?:\d*\.(?:\d{1,2}|\d{4,})|(?:0|\d{4,})\.\d{3})")
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """The format of a CSV file."""
-
-    delimiter: str
-    header: bool
-    quoted: bool
-    decimal_point: str
-    typed: bool = True
-    """Whether columns of numbers, dates and truth values get types of their own."""
-    texts: frozenset[str] = frozenset()
-    """Columns that do not in any case."""
 
 
 def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
     """The table in ``text`` with notes on what was found out; types are those of the whole column.
 
-    Whole numbers of which some begin with a zero are codes, and stay texts. Raises
-    :class:`DataError` that names the file and the row.
+    Whole numbers of which some begin with a zero are codes, and stay texts; so do numbers with more
+    digits than float64 has, and times with an offset from UTC. Raises :class:`DataError` that names
+    the file and the row.
     """
     if not text.strip():
         raise DataError(f"{plain(path.name)} is empty.")
-    dialect = sniff(text, _NAMED.get(options.delimiter, options.delimiter), options.header)
+    text, dialect, notes = _table_and_dialect(path, text.lstrip("\r\n"), options)
     dialect = replace(dialect, typed=not options.as_written, texts=options.texts)
-    notes: list[Note] = []
+    source = _Source(path, text, dialect)
     try:
-        table = _parse(path, text, dialect)
+        table = _parse(source)
     except DataError:
         if not (strays := dialect.quoted and stray_quotes(text, dialect.delimiter)):
             raise
@@ -74,28 +68,59 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
         joined = dialect.quoted and table.num_rows + dialect.header < text.count("\n")
         strays = joined and stray_quotes(text, dialect.delimiter)
     if strays:
-        table = _unquoted(_parse(path, text, replace(dialect, quoted=False)))
-        notes.append(
-            Note(
-                f"{plain(path.name)}: {strays}; quotes are read as characters", read_as="characters"
-            )
-        )
-    elif dialect.quoted:
+        source = _Source(path, text, replace(dialect, quoted=False, escaped=False))
+        table = _unquoted(_parse(source))
+        why = f"{plain(path.name)}: {strays}; quotes are read as characters"
+        notes.append(Note(why, read_as="characters"))
+    if source.comments:
+        why = f"{plain(path.name)}: {len(source.comments):,} lines that begin with # are left out"
+        notes.append(Note(why, rows=len(source.comments), kind="dropped"))
+    table = table.rename_columns(source.titles)
+    if source.dialect.quoted:
         notes += _long_cells(path, table)
     if not dialect.header:
-        table = table.rename_columns([f"column_{i + 1}" for i in range(table.num_columns)])
-        notes.append(
-            Note(
-                f"{plain(path.name)} has no header; columns are numbered",
-                read_as="a row of values",
-                rows=1,
-                change="data.header=yes",
-            )
-        )
+        why = f"{plain(path.name)} has no header; columns are numbered"
+        notes.append(Note(why, read_as="a row of values", rows=1, change="data.header=yes"))
+    table, left_out = without_total(path, _without_blank_columns(table))
+    notes += left_out
     if dialect.decimal_point != ".":
         table = with_decimal_mark(table, dialect.decimal_point)
     format = FileFormat(delimiter=dialect.delimiter, header="yes" if dialect.header else "no")
     return Reading(table, tuple(notes), format=format)
+
+
+def _table_and_dialect(
+    path: Path, text: str, options: ReadOptions
+) -> tuple[str, Dialect, list[Note]]:
+    """The text of the table alone, its dialect, and notes on what was around it."""
+    text, told, notes = clean_text(path, text)
+    delimiter = find_delimiter(sample_of(text), options.delimiter or told)
+    text, titles = without_titles(path, text, delimiter, rows_of(sample_of(text), delimiter))
+    dialect = find_dialect(sample_of(text), delimiter, options.header)
+    notes += titles
+    if not dialect.header:
+        return text, dialect, notes
+    text, repeated = without_repeated_header(path, text)
+    rows = rows_of(sample_of(text), delimiter, dialect.quoted)
+    if all(len(row) == len(rows[0]) + 1 and not row[-1].strip() for row in rows[1:]):
+        # Rows end with a delimiter that the header lacks.
+        text = LINE_END.sub(lambda end: delimiter + end[0], text, count=1)
+    if further := further_headers(rows):
+        others = ", ".join(plain(" ".join(filter(None, row)), 40) for row in rows[1 : 1 + further])
+        text = without_lines(text, 1, further)
+        why = f"{plain(path.name)} has {further + 1} header rows: names are those of the first"
+        notes.append(Note(f"{why}; left out: {others}", rows=further, kind="dropped"))
+    return text, dialect, [*notes, *repeated]
+
+
+def _without_blank_columns(table: pa.Table) -> pa.Table:
+    """Leave out columns without a name and a value, which a delimiter at the end of rows makes."""
+    blank = [
+        i for i, name in enumerate(table.column_names)
+        if not name.strip() and table[i].null_count == table.num_rows
+    ]  # fmt: skip
+    kept = [i for i in range(table.num_columns) if i not in blank]
+    return table.select(kept) if blank and kept else table
 
 
 def stray_quotes(text: str, delimiter: str) -> str:
@@ -104,7 +129,7 @@ def stray_quotes(text: str, delimiter: str) -> str:
     They would join lines: where some lines are joined by quotes, although every line by itself has
     the same number of cells, the quotes are characters like others.
     """
-    lines = [line for line in text.splitlines() if line]
+    lines = [line for line in LINE_END.split(text) if line]
     if len({line.count(delimiter) for line in lines}) > 1 or delimiter not in lines[0]:
         return ""
     opened = [
@@ -120,137 +145,92 @@ def stray_quotes(text: str, delimiter: str) -> str:
 
 def _unquoted(table: pa.Table) -> pa.Table:
     """Remove the quotes of cells that are enclosed in them."""
-    for i, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
+    for i, name in enumerate(table.column_names):
+        if pa.types.is_string(table[i].type):
             cells = pc.replace_substring_regex(table[i], r'^"([^"]*)"$', r"\1")
-            table = table.set_column(i, field.name, cells)
+            table = table.set_column(i, name, cells)
     return table
 
 
 def _long_cells(path: Path, table: pa.Table) -> Iterator[Note]:
     """Yield a note on the longest cell, if it is suspiciously long."""
-    for i, field in enumerate(table.schema):  # two columns may have one name here
-        if pa.types.is_string(field.type) and table.num_rows:
+    for i, name in enumerate(table.column_names):
+        if pa.types.is_string(table[i].type) and table.num_rows:
             lines = pc.count_substring(table[i], "\n")
             most = pc.max(lines).as_py() or 0
             if most >= _LONG_CELL:
                 row = pc.index(lines, most).as_py() + 1
                 yield Note(
-                    f"{plain(path.name)}: {plain(field.name, 40)} of row {row:,} has {most + 1:,} "
+                    f"{plain(path.name)}: {plain(name, 40)} of row {row:,} has {most + 1:,} "
                     "lines; is a quote missing?",
-                    column=plain(field.name, 40),
+                    column=plain(name, 40),
                     rows=1,
                 )
 
 
-def sniff(text: str, delimiter: str = "", header: str = "auto") -> Dialect:
-    """The dialect of a CSV, from its first rows."""
-    sample = text[:_SAMPLE_CHARACTERS]
-    if len(text) > len(sample):
-        sample = sample[: sample.rfind("\n") + 1] or sample
-    delimiter = delimiter or _delimiter(sample)
-    # Tab-separated files mostly leave quotes as they are.
-    quoted = delimiter != "\t" or _QUOTED_CELL.search(sample) is not None
-    rows = _rows(sample, delimiter, quoted)
-    has_header = _is_header(rows) if header == "auto" else header == "yes"
-    cells = [cell.strip() for row in rows[1:] for cell in row]
-    comma = any(map(_DECIMAL_COMMA.fullmatch, cells)) and not any(
-        map(_DECIMAL_POINT.fullmatch, cells)
-    )
-    return Dialect(delimiter, has_header, quoted, "," if comma and delimiter != "," else ".")
+@dataclass(frozen=True)
+class _Source:
+    """A CSV's text with its dialect."""
+
+    path: Path
+    text: str
+    dialect: Dialect
+    comments: set[int] = field(default_factory=set)
+    """Numbers of the rows that were comments."""
+
+    @property
+    def titles(self) -> list[str]:
+        """The names in the header, or those of numbered columns."""
+        dialect = self.dialect
+        first = rows_of(sample_of(self.text), dialect.delimiter, dialect.quoted)[0]
+        return first if dialect.header else [f"column_{i + 1}" for i in range(len(first))]
 
 
-def _rows(sample: str, delimiter: str, quoted: bool = True) -> list[list[str]]:
-    lines = sample.splitlines()
-    if not quoted:
-        return [line.split(delimiter) for line in lines if line]
-    try:
-        return [row for row in csv.reader(lines, delimiter=delimiter) if row]
-    except csv.Error:
-        return _rows(sample, delimiter, quoted=False)
-
-
-def _delimiter(sample: str) -> str:
-    """The one that cuts most rows into the same number of cells, and more than one."""
-
-    def score(delimiter: str) -> tuple[float, int]:
-        counts = Counter(len(row) for row in _rows(sample, delimiter))
-        cells, rows = max(counts.items(), key=lambda item: (item[1], item[0]))
-        return (rows / counts.total(), cells) if cells > 1 else (0.0, 1)
-
-    scores = {delimiter: score(delimiter) for delimiter in _DELIMITERS}
-    if all(len(row) == 1 for row in _rows(sample, ",")) and not any(s for s, _ in scores.values()):
-        return ","  # a single column, whose cells may be in quotes
-    # Commas also stand within numbers, as often in each row.
-    whole = [delimiter for delimiter, (share, _) in scores.items() if share == 1.0]
-    return whole[0] if whole else max(_DELIMITERS, key=lambda delimiter: scores[delimiter])
-
-
-def _is_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row differs from those below it as names differ from values.
-
-    Numbers can be names where they count the columns. In a table of texts alone, a first cell that
-    occurs again below, such as a class, is a value.
-    """
-    first = [cell.strip() for cell in rows[0]]
-    if _counts_columns(first):
-        return True
-    columns = [[row[i].strip() for row in rows[1:] if i < len(row)] for i in range(len(first))]
-    kinds = [_mostly_numbers(column) for column in columns]
-    named = [_NUMBER.fullmatch(name) is None for name in first]
-    # An empty cell above numbers may be a missing value, but not above numbered rows.
-    named[1:] = [text and name != "" for text, name in zip(named[1:], first[1:], strict=True)]
-    if any(text and kind for text, kind in zip(named, kinds, strict=True)):
-        return True
-    if any(kinds) or any(map(_NUMBER.fullmatch, first)):
-        return False
-    return not any(
-        name and column.count(name) > 1 for name, column in zip(first, columns, strict=True)
-    )
-
-
-def _counts_columns(names: Sequence[str]) -> bool:
-    """Whether the cells are numbers one after the other, from 0 or 1, or at least four of them."""
-    if not all(name.isdecimal() for name in names) or len(names) < 2:
-        return False
-    start = int(names[0])
-    least = {0: 2, 1: 3}.get(start, 4)
-    return len(names) >= least and list(names) == [str(start + i) for i in range(len(names))]
-
-
-def _mostly_numbers(cells: Sequence[str]) -> bool:
-    given = [cell for cell in cells if cell]
-    return sum(_NUMBER.fullmatch(cell) is not None for cell in given) > _MOSTLY * len(given)
-
-
-def _parse(path: Path, text: str, dialect: Dialect) -> pa.Table:
-    """Return the table; whole numbers that begin with zeros stay texts in all of their column."""
-    data = text.encode()
-    texts = _columns_of_texts(text, dialect) if dialect.texts or not dialect.typed else ()
-    table = _arrow_table(path, data, dialect, dict.fromkeys(texts, pa.string()))
+def _parse(source: _Source) -> pa.Table:
+    """Return the table, its columns called 0, 1, 2 …"""
+    dialect, titles = source.dialect, source.titles
+    names = [str(i) for i in range(len(titles))]
+    shown = zip(names, titles, unique_names(titles), strict=True)
+    texts = [
+        name for name, *written in shown
+        if not dialect.typed or not dialect.texts.isdisjoint(map(str.strip, written))
+    ]  # fmt: skip
+    data = source.text.encode()
+    table = _arrow_table(source, data, names, dict.fromkeys(texts, pa.string()))
     if not dialect.typed:
         return table
-    for place, name in enumerate(table.column_names):
-        if name in texts:
-            table = _with_texts(table, place, table[place])
+    for name in texts:
+        table = _with_texts(table, int(name), table[name])
+    doubtful = [field.name for field in table.schema if _may_lose(table[field.name])]
     whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
-    if not whole or len(set(whole)) < len(whole) or not _has_padded(data, dialect.delimiter):
+    if whole and _has_padded(data, dialect.delimiter):
+        doubtful += whole
+    if not doubtful:
         return table
-    written = _arrow_table(path, data, dialect, dict.fromkeys(whole, pa.string()), whole)
-    for name in whole:
-        if pc.any(pc.match_substring_regex(written[name], _PADDED)).as_py():
-            table = _with_texts(table, table.column_names.index(name), written[name])
+    written = _arrow_table(source, data, names, dict.fromkeys(doubtful, pa.string()), doubtful)
+    for name in doubtful:
+        if _loses(written[name], table[name].type):
+            table = _with_texts(table, int(name), written[name])
     return table
 
 
-def _columns_of_texts(text: str, dialect: Dialect) -> list[str]:
-    """Return the columns whose cells stay as they are written, under the names of Arrow."""
-    first = _rows(text[:_SAMPLE_CHARACTERS], dialect.delimiter, dialect.quoted)[0]
-    names = first if dialect.header else [f"f{i}" for i in range(len(first))]
-    if not dialect.typed:
-        return names
-    known = unique_names(first if dialect.header else [""] * len(first))
-    return [name for name, shown in zip(names, known, strict=True) if shown in dialect.texts]
+def _may_lose(column: pa.ChunkedArray) -> bool:
+    """Whether values may have lost digits, or the time on their clocks."""
+    if pa.types.is_timestamp(column.type):
+        return column.type.tz is not None
+    if not pa.types.is_floating(column.type):
+        return False
+    values = column.to_numpy()
+    return bool(np.fmax.reduce(values) >= _EXACT or np.fmin.reduce(values) <= -_EXACT)
+
+
+def _loses(written: pa.ChunkedArray, kind: pa.DataType) -> bool:
+    """Whether a type loses something of the texts that were written."""
+    if pa.types.is_timestamp(kind):
+        local = pc.match_substring_regex(written, _NOT_UTC)
+        return bool(pc.any(pc.and_not(local, pc.match_substring_regex(written, _UTC))).as_py())
+    pattern = _LONG_NUMBER if pa.types.is_floating(kind) else _PADDED
+    return bool(pc.any(pc.match_substring_regex(written, pattern)).as_py())
 
 
 def _with_texts(table: pa.Table, place: int, texts: pa.ChunkedArray) -> pa.Table:
@@ -276,15 +256,19 @@ def _has_padded(data: bytes, delimiter: str) -> bool:
 
 
 def _arrow_table(
-    path: Path,
+    source: _Source,
     data: bytes,
-    dialect: Dialect,
+    names: Sequence[str],
     types: Mapping[str, pa.DataType] = MappingProxyType({}),
     columns: Sequence[str] = (),
 ) -> pa.Table:
+    dialect = source.dialect
     bad: list[pa.csv.InvalidRow] = []
 
     def refuse(row: pa.csv.InvalidRow) -> str:
+        if row.text.startswith("#") and row.actual_columns < row.expected_columns:
+            source.comments.add(row.number)
+            return "skip"
         bad.append(row)
         return "error"
 
@@ -295,11 +279,13 @@ def _arrow_table(
             read_options=pa.csv.ReadOptions(
                 use_threads=False,
                 block_size=min(len(data) + 16, 2**31 - 1),
-                autogenerate_column_names=not dialect.header,
+                column_names=list(names),
+                skip_rows_after_names=int(dialect.header),
             ),
             parse_options=pa.csv.ParseOptions(
                 delimiter=dialect.delimiter,
                 quote_char='"' if dialect.quoted else False,
+                escape_char="\\" if dialect.escaped else False,
                 newlines_in_values=dialect.quoted,
                 invalid_row_handler=refuse,
             ),
@@ -313,16 +299,25 @@ def _arrow_table(
             ),
         )
     except pa.ArrowException as error:
-        raise _explained(path, error, bad) from error
+        raise _explained(source, error, bad) from error
 
 
-def _explained(path: Path, error: pa.ArrowException, bad: Sequence[pa.csv.InvalidRow]) -> DataError:
+def _explained(
+    source: _Source, error: pa.ArrowException, bad: Sequence[pa.csv.InvalidRow]
+) -> DataError:
+    name = plain(source.path.name)
     if not bad:
-        return DataError(f"{plain(path.name)} is not a readable CSV file: {plain(error)}.")
+        return DataError(f"{name} is not a readable CSV file: {plain(error)}.")
     row = bad[0]
     number = f"row {row.number}" if row.number is not None else f"the row {plain(row.text, 60)!r}"
+    problem = f"{name}, {number}: {row.actual_columns} cells instead of {row.expected_columns}"
+    before = source.text[: max(0, source.text.find(row.text))].replace("\r", "")
+    if before.endswith("\n\n") and before.strip():
+        return DataError(
+            f"{problem}. It comes after an empty line: another table seems to begin there.",
+            "Put each table into a file of its own.",
+        )
     return DataError(
-        f"{plain(path.name)}, {number}: {row.actual_columns} cells instead of "
-        f"{row.expected_columns}.",
+        f"{problem}.",
         "Mend the row (often a delimiter inside text without quotes), or set data.delimiter.",
     )

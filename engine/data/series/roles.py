@@ -16,6 +16,8 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 
 _TARGET_NAMES = ("target", "y", "value", "ot")
+_LIKELY_NAMES = ("sales", "demand", "load", "close", "adj close", "price")
+"""Names of columns that are forecast more often than those beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,9 @@ def _likely_target(table: pa.Table, numeric: Sequence[str]) -> str:
     """The column of numbers that is the likeliest to be forecast: one that changes."""
     changing = [name for name in numeric if pc.count_distinct(table[name]).as_py() > 1] or numeric
     usual = [name for name in changing if name.strip().lower() in _TARGET_NAMES]
+    likely = [name for name in changing if name.strip().lower() in _LIKELY_NAMES]
     typed = [name for name in changing if is_number(table[name].type)]
-    return (usual or typed or changing)[-1]
+    return (usual or likely or typed or changing)[-1]
 
 
 def check_columns(table: pa.Table, roles: Roles) -> None:

@@ -23,7 +23,7 @@ from engine.data.dates.spellings import (
 )
 from engine.data.raw import decimal_mark_of
 from engine.data.tables.categories import TRUTH
-from engine.data.tables.number_format import find_number_format, merges_codes, open_marks
+from engine.data.tables.number_format import doubt_of_numbers, find_number_format, merges_codes
 from engine.data.tables.schema import Column, ColumnType, NumberFormat
 from engine.data.tables.values import (
     distinct_texts,
@@ -257,9 +257,9 @@ def _read_numbers(found: _Evidence) -> _Verdict:
         return _Verdict("numeric", doubt=f"whole numbers beyond {_EXACT:,} are rounded" * rounded)
     written = found.written or NumberFormat(decimal=found.decimal or ".")
     unread = ~np.isfinite(truths_or_numbers(found.values, written))
-    return _Verdict(
-        "numeric", unread=unread, doubt=open_marks(found.values, written, found.decimal)
-    )
+    good = [value for value, wrong in zip(found.values, unread, strict=True) if not wrong]
+    doubt = doubt_of_numbers(good, written, found.decimal)
+    return _Verdict("numeric", unread=unread, doubt=doubt)
 
 
 def _read_dates(found: _Evidence, date_format: str = "") -> _Verdict | None:

@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 from engine.data.tables.schema import NumberFormat
 from engine.files.sanitize import plain
 
-_MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|CAD|AUD)"
+_MONEY = (
+    r"(?:(?:US|R|A|C|NZ|HK|S|NT)?[$]|[€£¥￥₹₽₺₩₪₴₫฿円元원]|Rs\.?|kr\.?|zł|Kč|Ft|lei|руб\.?|р\.|Fr\."
+    r"|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|HUF|RON|BRL|CAD|AUD|NZD|RUB|TRY|KRW|MXN"
+    r"|ZAR|HKD|SGD)"
+)
 _SPACES = "\u00a0\u202f\u2009"
 """Blanks that do not end a line, which stand between thousands."""
 _STEPS = (
@@ -27,6 +31,8 @@ _STEPS = (
 )
 """Patterns and replacements that take a number out of what surrounds it."""
 _MULTIPLES = {"k": 1e3, "m": 1e6, "b": 1e9}
+_NO_UNIT = r"[\d\s.,'’()+\-\x{a0}\x{202f}\x{2009}\x{2212}]+|^[eE]|[eE]$|[kKmMbB]$"
+"""Everything of a number but its unit, as multiples are read."""
 _EXPONENT = r"(?:[eE][-+]?\d+)?"
 _CODE = r"^0\d+$"
 _FEW = 1000
@@ -62,7 +68,16 @@ def find_number_format(
     return next((made for made in fit if made.decimal == decimal), fit[0])
 
 
-def open_marks(values: Sequence[str], written: NumberFormat, decimal: str = "") -> str:
+def doubt_of_numbers(values: Sequence[str], written: NumberFormat, decimal: str = "") -> str:
+    """Return what numbers in a format leave open about themselves; empty where it is nothing.
+
+    ``decimal`` is the decimal mark of the file, where it is known.
+    """
+    told = (_open_marks(values, written, decimal), _mixed_units(values)) if values else ()
+    return "; ".join(filter(None, told))
+
+
+def _open_marks(values: Sequence[str], written: NumberFormat, decimal: str = "") -> str:
     """Return the assumption on thousands, where all of them may be fractions as well; or empty.
 
     ``decimal`` is the decimal mark of the file, which decides.
@@ -71,12 +86,22 @@ def open_marks(values: Sequence[str], written: NumberFormat, decimal: str = "") 
         return ""
     cores, _ = _cores(values)
     other = NumberFormat(decimal=written.grouping)
-    good = _fitting(cores, written)
     marked = pc.match_substring(cores, written.grouping)
-    if not pc.any(marked).as_py() or (good & ~_fitting(cores, other)).any():
+    if not pc.any(marked).as_py() or not _fitting(cores, other).all():
         return ""
     example = values[int(pc.index(marked, True).as_py())]
     return f"{plain(example, 40)} is read with thousands; it may be a fraction as well"
+
+
+def _mixed_units(values: Sequence[str]) -> str:
+    """Return that units of money or share differ, or stand at some numbers only; else empty."""
+    text = pa.array(values, pa.string())
+    bare = pc.replace_substring_regex(text, _NO_UNIT, "")
+    units = [unit.as_py() for unit in pc.unique(bare)]
+    if len(units) < 2:
+        return ""
+    named = ", ".join(plain(unit, 10) or "none" for unit in units[:4])
+    return f"the numbers have different units ({named}), which are not converted"
 
 
 def merges_codes(values: Sequence[str]) -> bool:
@@ -129,9 +154,9 @@ def _fitting(cores: pa.Array, written: NumberFormat) -> NDArray[np.bool_]:
     )
     if not group:
         return _flags(good)
-    grouped = pc.match_substring_regex(
-        cores, rf"^[-+]?[1-9]\d{{0,2}}(?:{group}\d{{3}})+(?:{mark}\d*)?$"
-    )
+    # In India, all groups but the last have two digits.
+    groups = rf"(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|[1-9]\d?(?:{group}\d\d)+{group}\d{{3}})"
+    grouped = pc.match_substring_regex(cores, rf"^[-+]?{groups}(?:{mark}\d*)?$")
     if pc.any(grouped).as_py():  # then larger numbers are grouped as well
         good = pc.and_not(good, pc.match_substring_regex(cores, r"^[-+]?\d{4}"))
     return _flags(pc.or_(good, grouped))

@@ -15,7 +15,12 @@ from engine.data.tables.categories import TRUTH
 from engine.data.tables.number_format import find_number_format, parsed_numbers
 from engine.data.tables.schema import NumberFormat
 
-_MISSING = pa.array(["", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none", "<na>"])
+_MISSING = pa.array([
+    "", "?", "-", "–", "—", "--", "---", ".", "..", "...", "…", "na", "n/a", "n.a.", "n.a", "#n/a",
+    "nan", "-nan", "null", "(null)", "\\n", "none", "<na>", "nat", "k.a.", "k. a.", "n.d.", "s.d.",
+    "s/d", "b.d.", "н/д", "нет данных", "#value!", "#ref!", "#div/0!", "#name?", "#num!", "#null!",
+])  # fmt: skip
+"""Ways to write in lower case that a value is missing."""
 
 
 def tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:

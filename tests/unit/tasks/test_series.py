@@ -333,8 +333,7 @@ def test_forecasts_write_times_like_the_training_rows(
 def test_a_column_that_never_changes_is_not_forecast_unless_it_is_named(prepare: Make) -> None:
     prepared = prepare(KIND, climbing(12) | {"change": ["-0.50%"] * 12}, **SHORT)
     assert prepared.fitted.targets == ["load"]
-    facts = prepared.task.pipeline.summarize(prepared.raw, prepared.fitted).facts
-    assert facts["forecast"] == "load; task.targets names another"
+    assert "load is forecast, as no target is named" in [note.why for note in prepared.raw.notes]
 
 
 def test_formats_that_are_set_for_columns_of_a_series_are_used(prepare: Make) -> None:
@@ -347,3 +346,9 @@ def test_formats_that_are_set_for_columns_of_a_series_are_used(prepare: Make) ->
     assert prepared.fitted.spelling == "%d/%m/%Y"
     assert prepared.fitted.inputs == ["y"]
     assert prepared.raw.train["x"].to_pylist()[0] == 1234
+
+
+def test_a_column_that_is_usually_forecast_is_taken_before_those_beside_it(prepare: Make) -> None:
+    rows = {"date": hours(12), "Close": [float(i % 5) for i in range(12)],
+            "Volume": [float(i % 7) for i in range(12)]}  # fmt: skip
+    assert prepare(KIND, rows, **SHORT).fitted.targets == ["Close"]

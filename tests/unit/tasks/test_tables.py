@@ -211,3 +211,19 @@ def test_numbers_are_predicted_in_the_units_of_the_target(prepare: Make) -> None
     network.head.bias.data = torch.tensor([1.5])
     records = prepared.predictions(network, {"size": [1, 2], "colour": ["red", "blue"]})
     assert records == [{"value": pytest.approx(30 + 1.5 * 20)}] * 2
+
+
+def test_a_target_of_regression_is_read_in_later_files_as_in_training(prepare: Make) -> None:
+    written = [f"{i},25" for i in range(7)]
+    prepared = prepare(NUMBERS, ROWS | {"bought": written})
+    later = pa.table({"bought": ["1,234", "2,345", "1.234,5"]})
+    values = prepared.task.pipeline.known_target(later, prepared.fitted)
+    assert values.to_pylist() == [1.234, 2.345, None]
+
+
+def test_thousands_of_a_target_that_may_be_fractions_are_told(prepare: Make) -> None:
+    prepared = prepare(NUMBERS, ROWS | {"bought": [f"{i + 1},23{i}" for i in range(7)]})
+    assert prepared.fitted.lowest == 1230
+    [note] = [note for note in prepared.raw.notes if "thousands" in note.why]
+    assert note.why == "1,230 is read with thousands; it may be a fraction as well"
+    assert note.change == "data.columns.bought"

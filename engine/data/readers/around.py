@@ -1,0 +1,197 @@
+"""Lines of a CSV file that are not rows of its table: titles, comments, further header rows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engine.data.readers.dialect import mostly_numbers
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.reports.note import Note
+
+_SEPARATOR = re.compile(r'"?sep=(.)"?[^\S\r\n]*\r?\n', re.IGNORECASE)
+"""The first line of a file that Excel is to open."""
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|$)")
+_COMMENT = re.compile(r"#(?:[\s#!]|$)")
+_MOSTLY = 0.8
+"""Share of the rows that have as many cells as the table."""
+_MOST_LINES = 50
+"""More lines than this above a table are none of titles."""
+_MOST_HEADERS = 5
+_MISSING = ("", "?", "-", "na", "n/a", "nan", "null", "none")
+_TOTAL = re.compile(
+    r"(?i)(?:grand |sub)?totals?:?|sum:?|summe:?|gesamt:?|insgesamt:?|totale:?|total general:?"
+    r"|suma:?|somme:?|razem:?|summa:?|итого:?|всего:?|合計|总计|総計"
+)
+_FEW_ROWS = 3
+_ROUNDED = 1e-6
+"""Relative difference of a sum that was rounded."""
+_WIDE = 0.3
+"""Share of NUL characters that shows an encoding of two bytes a character."""
+
+
+def clean_text(path: Path, text: str) -> tuple[str, str, list[Note]]:
+    """Return the text without marks that are no characters of it, its delimiter, and notes.
+
+    The delimiter is the one of a first line ``sep=;``, or empty. Raises :class:`DataError` for a
+    text of another encoding.
+    """
+    notes: list[Note] = []
+    name = plain(path.name)
+    if zeros := text.count("\0"):
+        if zeros > _WIDE * len(text):
+            raise DataError(
+                f"{name} is not UTF-8: every other character is NUL.",
+                "Set data.encoding to utf-16, or save the file as UTF-8.",
+            )
+        stripped = text.rstrip("\0\r\n") if text.rstrip("\r\n").endswith("\0") else text
+        if len(stripped) < len(text):
+            why = f"{name}: {len(text) - len(stripped):,} NUL characters at the end are left out"
+            notes.append(Note(why, kind="dropped"))
+            text = stripped
+        if left := text.count("\0"):
+            notes.append(Note(f"{name}: {left:,} NUL characters are within cells"))
+    if text.find("\ufeff") >= 0 and "\n\ufeff" in text:
+        count = text.count("\n\ufeff")
+        why = f"{name}: {count:,} byte order marks within the file are left out"
+        notes.append(Note(why, kind="dropped"))
+        text = text.replace("\n\ufeff", "\n")
+    if (first := _SEPARATOR.match(text)) is None:
+        return text, "", notes
+    return text[first.end() :], first[1], notes
+
+
+def without_titles(
+    path: Path, text: str, delimiter: str, rows: Sequence[Sequence[str]]
+) -> tuple[str, list[Note]]:
+    """Return the text from the header on, with a note on the lines above that are left out.
+
+    ``rows`` are the first ones. Lines above are comments, or have one cell where nearly all rows
+    have more than two, or any more and an empty line is between.
+    """
+    counts = Counter(map(len, rows))
+    width, found = counts.most_common(1)[0]
+    if width < 2 or found < _MOSTLY * counts.total():
+        return text, []
+    begin = 0
+    skipped: list[str] = []
+    while len(skipped) < _MOST_LINES and (line := _LINE.match(text, begin)) and line[0]:
+        if '"' in line[0] or not _is_title(line[0].strip(), delimiter, width):
+            break
+        skipped.append(line[0].strip())
+        begin = line.end()
+    titles = [title for title in skipped if title]
+    below = rows[len(titles) :]
+    if text.startswith("#", begin) and _repeats(below[1:]) and not below[1][0].startswith("#"):
+        begin += 1  # the mark of a comment before the names
+    elif titles and _is_names(titles[-1], delimiter, width) and _repeats(below):
+        header = titles.pop().lstrip("# ")
+        text = header + "\n" + text[begin:]
+        begin = 0
+    elif titles and not (titles[0].startswith("#") or width > 2 or not skipped[-1]):
+        return text, []
+    if not titles:
+        return text[begin:], []
+    why = f"{plain(path.name)}: left out above the table: {plain(', '.join(titles), 100)!r}"
+    return text[begin:], [Note(why, rows=len(titles), kind="dropped")]
+
+
+def _is_title(line: str, delimiter: str, width: int) -> bool:
+    comment = _COMMENT.match(line) or (line.startswith("#") and line.count(delimiter) + 1 != width)
+    return bool(comment) or delimiter not in line.rstrip(delimiter)
+
+
+def _is_names(line: str, delimiter: str, width: int) -> bool:
+    return line.startswith("#") and line.count(delimiter) + 1 == width
+
+
+def _repeats(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row is one of values: a cell of it is a number or occurs again below."""
+    if not rows:
+        return False
+    return any(
+        cell.replace(".", "", 1).lstrip("-").isdecimal() or (cell and cell in below)
+        for cell, below in zip(rows[0], zip(*rows[1:], strict=False), strict=False)
+    )
+
+
+def further_headers(rows: Sequence[Sequence[str]]) -> int:
+    """Return the number of rows below the header that are names or units rather than values.
+
+    In none of the columns that are mostly numbers does such a row have one.
+    """
+    numeric = map(mostly_numbers, zip(*rows[1:], strict=False))
+    columns = [i for i, kind in enumerate(numeric) if kind]
+    if not columns:
+        return 0
+    count, named = 0, False
+    for row in rows[1:_MOST_HEADERS]:
+        cells = [row[i].strip() for i in columns if i < len(row)]
+        given = [cell for cell in cells if cell.lower() not in _MISSING]
+        if any(re.search(r"\d", cell) for cell in given):
+            break
+        if not given and not (named and any(cell.strip() for cell in row)):
+            break
+        named = named or bool(given)
+        count += 1
+    alone = len(columns) == 1 and any(
+        cell and cell in [row[i] for row in rows[1 + count :] if i < len(row)]
+        for row in rows[1 : 1 + count]
+        for i, cell in enumerate(row)
+    )
+    return 0 if alone or not named else count
+
+
+def without_lines(text: str, first: int, count: int) -> str:
+    """Return the text without ``count`` of its lines that are not empty, after ``first`` others."""
+    ends = []
+    for line in _LINE.finditer(text):
+        if line[0].strip():
+            ends.append(line.end())
+        if len(ends) == first + count:
+            break
+    return text[: ends[first - 1]] + text[ends[-1] :]
+
+
+def without_repeated_header(path: Path, text: str) -> tuple[str, list[Note]]:
+    """Return the text without rows that repeat its header, as files have that were put together."""
+    header = next((line[0] for line in _LINE.finditer(text) if line[0].strip()), "")
+    header = header.rstrip("\r\n")
+    if '"' in header or f"\n{header}" not in text:
+        return text, []
+    again = re.compile(rf"(?<=\n){re.escape(header)}(?:\r?\n|$)")
+    start = text.index(header) + len(header)
+    rest, count = again.subn("", text[start:])
+    if not count:
+        return text, []
+    what = "1 row that repeats" if count == 1 else f"{count:,} rows that repeat"
+    why = f"{plain(path.name)}: left out {what} the header"
+    return text[:start] + rest, [Note(why, rows=count, kind="dropped")]
+
+
+def without_total(path: Path, table: pa.Table) -> tuple[pa.Table, list[Note]]:
+    """Return the table without a last row of sums, which its words and numbers show."""
+    if table.num_rows <= _FEW_ROWS:
+        return table, []
+    last = table.slice(table.num_rows - 1).to_pylist()[0] if table.num_columns else {}
+    words = [v for v in last.values() if isinstance(v, str) and _TOTAL.fullmatch(v.strip())]
+    if not words:
+        return table, []
+    rest = table.slice(0, table.num_rows - 1)
+    row = f"{plain(path.name)}: the last row, {plain(words[0], 40)!r},"
+    if any(_sums(rest[i], table[i][-1].as_py()) for i in range(table.num_columns)):
+        return rest, [Note(f"{row} has sums of the others and is left out", rows=1, kind="dropped")]
+    return table, [Note(f"{row} may be a sum of the others; it is used like them", rows=1)]
+
+
+def _sums(column: pa.ChunkedArray, total: object) -> bool:
+    if not isinstance(total, int | float) or column.type not in (pa.int64(), pa.float64()):
+        return False
+    together = pc.sum(column).as_py() or 0
+    return bool(abs(together - total) <= _ROUNDED * abs(together)) and together != 0

@@ -1,0 +1,141 @@
+"""The dialect of a CSV file: what separates and encloses cells, and whether there is a header."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_SAMPLE_CHARACTERS = 64 * 1024
+_MOSTLY = 0.8
+"""A column is one of numbers when more than this share of its cells are."""
+_DELIMITERS = ("\t", ";", "|", ",")
+"""Those that occur least within cells first."""
+_NAMED = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}
+LINE_END = re.compile(r"\r\n?|\n")
+_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
+_DECIMAL_COMMA = re.compile(r"[-+]?(?:\d*,(?:\d{1,2}|\d{4,})|(?:0|\d{4,}),\d{3})")
+"""A number with a comma that does not stand between thousands."""
+_DECIMAL_POINT = re.compile(r"[-+]?(?:\d*\.(?:\d{1,2}|\d{4,})|(?:0|\d{4,})\.\d{3})")
+_QUOTED_CELL = re.compile(r'(^|\t)"[^\t"]*"(\t|\r?$)', re.MULTILINE)
+_ESCAPED = re.compile(r'\\"(?![,;\t|\r\n]|$)')
+"""A quote after a backslash, within a cell."""
+_BACKSLASH_LAST = re.compile(r'\\"(?:[,;\t|\r\n]|$)|""[^,;\t|\r\n"]')
+"""A backslash at the end of a cell, or a quote that is doubled instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The format of a CSV file."""
+
+    delimiter: str
+    header: bool
+    quoted: bool
+    decimal_point: str
+    escaped: bool = False
+    """Whether backslashes stand before quotes within cells."""
+    typed: bool = True
+    """Whether columns of numbers, dates and truth values get types of their own."""
+    texts: frozenset[str] = frozenset()
+    """Columns that do not in any case."""
+
+
+def sample_of(text: str) -> str:
+    """The first rows, whole ones."""
+    sample = text[:_SAMPLE_CHARACTERS]
+    return sample if len(text) == len(sample) else sample[: sample.rfind("\n") + 1] or sample
+
+
+def find_dialect(sample: str, delimiter: str, header: str = "auto") -> Dialect:
+    """The dialect of a CSV with a known delimiter, from its first rows."""
+    # Tab-separated files mostly leave quotes as they are.
+    quoted = delimiter != "\t" or _QUOTED_CELL.search(sample) is not None
+    escaped = _ESCAPED.search(sample) is not None and _BACKSLASH_LAST.search(sample) is None
+    rows = rows_of(sample, delimiter, quoted)
+    has_header = _is_header(rows) if header == "auto" else header == "yes"
+    cells = [cell.strip() for row in rows[1:] for cell in row]
+    comma = any(map(_DECIMAL_COMMA.fullmatch, cells)) and not any(
+        map(_DECIMAL_POINT.fullmatch, cells)
+    )
+    decimal_point = "," if comma and delimiter != "," else "."
+    return Dialect(delimiter, has_header, quoted, decimal_point, quoted and escaped)
+
+
+def rows_of(sample: str, delimiter: str, quoted: bool = True) -> list[list[str]]:
+    """The cells of rows that are not empty."""
+    if not quoted:
+        return [line.split(delimiter) for line in LINE_END.split(sample) if line]
+    try:
+        lines = io.StringIO(sample, newline="")
+        return [row for row in csv.reader(lines, delimiter=delimiter) if row]
+    except csv.Error:
+        return rows_of(sample, delimiter, quoted=False)
+
+
+def find_delimiter(sample: str, given: str = "") -> str:
+    """The one that is ``given``, or else cuts most rows into the same number of cells."""
+    if given:
+        return _NAMED.get(given, given)
+
+    def score(delimiter: str) -> tuple[float, int]:
+        counts = Counter(len(row) for row in rows_of(sample, delimiter))
+        cells, rows = max(counts.items(), key=lambda item: (item[1], item[0]))
+        return (rows / counts.total(), cells) if cells > 1 else (0.0, 1)
+
+    scores = {delimiter: score(delimiter) for delimiter in _DELIMITERS}
+    uncut = not any(share for share, _ in scores.values())
+    if uncut and all(len(row) == 1 for row in rows_of(sample, ",")):
+        return ","  # a single column, whose cells may be in quotes
+    # Commas also stand within numbers, as often in each row.
+    whole = [delimiter for delimiter, (share, _) in scores.items() if share == 1.0]
+    return whole[0] if whole else max(_DELIMITERS, key=lambda delimiter: scores[delimiter])
+
+
+def _is_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row differs from those below it as names differ from values.
+
+    Numbers can be names where they count the columns; dates and amounts cannot. In a table of texts
+    alone, a first cell that occurs again below, such as a class, is a value.
+    """
+    first = [cell.strip() for cell in rows[0]]
+    if _counts_columns(first):
+        return True
+    columns = [[row[i].strip() for row in rows[1:] if i < len(row)] for i in range(len(first))]
+    kinds = [mostly_numbers(column) for column in columns]
+    named = [_NUMBER.fullmatch(name) is None for name in first]
+    # An empty cell above numbers may be a missing value, but not above numbered rows.
+    named[1:] = [text and name != "" for text, name in zip(named[1:], first[1:], strict=True)]
+    if any(text and kind for text, kind in zip(named, kinds, strict=True)):
+        return True
+    if any(kinds) or any(map(_NUMBER.fullmatch, first)):
+        return False
+    if any(map(_is_value, first, columns)):
+        return False
+    return not any(
+        name and column.count(name) > 1 for name, column in zip(first, columns, strict=True)
+    )
+
+
+def _is_value(cell: str, below: Sequence[str]) -> bool:
+    """Whether a cell with digits has the form of most cells below, such as that of a date."""
+    form = re.sub(r"\d+", "0", cell)
+    same = sum(re.sub(r"\d+", "0", other) == form for other in below)
+    return form != cell and len(form) > 1 and same > _MOSTLY * len(below) > 0
+
+
+def _counts_columns(names: Sequence[str]) -> bool:
+    """Whether the cells are numbers one after the other, from 0 or 1, or at least four of them."""
+    if not all(name.isdecimal() for name in names) or len(names) < 2:
+        return False
+    start = int(names[0])
+    least = {0: 2, 1: 3}.get(start, 4)
+    return len(names) >= least and list(names) == [str(start + i) for i in range(len(names))]
+
+
+def mostly_numbers(cells: Sequence[str]) -> bool:
+    """Whether most cells that are not empty are numbers."""
+    given = [cell for cell in cells if cell]
+    return sum(_NUMBER.fullmatch(cell) is not None for cell in given) > _MOSTLY * len(given)
