@@ -333,9 +333,10 @@ def test_forecasts_write_times_like_the_training_rows(
 
 
 def test_a_column_that_never_changes_is_not_forecast_unless_it_is_named(prepare: Make) -> None:
-    prepared = prepare(KIND, climbing(12) | {"change": ["-0.50%"] * 12}, **SHORT)
-    assert prepared.fitted.targets == ["load"]
-    assert "load is forecast, as no target is named" in [note.why for note in prepared.raw.notes]
+    rows = {"time": hours(12), "wind": climbing(12)["wind"], "change": [0.5] * 12}
+    prepared = prepare(KIND, rows, **SHORT)
+    assert prepared.fitted.targets == ["wind"]
+    assert "wind is forecast, as no target is named" in [note.why for note in prepared.raw.notes]
 
 
 def test_formats_that_are_set_for_columns_of_a_series_are_used(prepare: Make) -> None:
