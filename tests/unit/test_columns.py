@@ -256,6 +256,7 @@ def test_other_types_of_the_same_values_encode_alike() -> None:
         (["False", "True", "unknown"], ["true", "FALSE", "Unknown"], [1, 0, -1]),
         (["01", "02"], ["1", "01", "001"], [-1, 0, -1]),
         (["a", "1"], ["1.0", "A"], [-1, -1]),
+        ([str(2**60), str(2**60 + 1)], [str(2**60 + 1), str(2**60 + 2)], [1, -1]),
         ([], ["1"], [-1]),
     ],
 )

@@ -71,6 +71,7 @@ def test_splits_follow_in_time_each_with_a_window_of_what_came_before(pipeline: 
     contexts = {name: series_note(table).context for name, table in raw.splits.items()}
     assert contexts == {TRAIN: 0, VALIDATION: 4, TEST: 4}
     assert tuple(note.why for note in raw.notes) == (
+        "load is forecast, as no target is named",
         "the last 8 rows (20%) were set aside for test",
         "the last 8 rows (20%) were set aside for validation",
     )
@@ -202,14 +203,15 @@ def test_rows_without_a_target_at_the_end_are_the_future(prepare: Make) -> None:
     with_future = prepare(KIND, rows, **SHORT)
     assert with_future.raw.train.equals(known.raw.train)
     assert with_future.fitted == known.fitted
-    told = tuple(note.why for note in with_future.raw.notes)
-    assert told == (
+    *told, target = (note.why for note in with_future.raw.notes)
+    assert target == "load is forecast, as no target is named"
+    assert told == [
         "3 rows at the end without load: left out, as the future to forecast; a forecast does not "
         "use their wind",
-    )
+    ]
     records = with_future.predictions(forecasting_in_deviations(with_future, 0.0, 0.0), rows)
     assert [record["time"] for record in records] == ["2024-01-01 12:00", "2024-01-01 13:00"]
-    assert [event.message for event in with_future.events] == list(told)
+    assert [event.message for event in with_future.events] == told
 
 
 def test_a_split_without_any_target_is_not_used(pipeline: Make) -> None:
@@ -331,9 +333,10 @@ def test_forecasts_write_times_like_the_training_rows(
 
 
 def test_a_column_that_never_changes_is_not_forecast_unless_it_is_named(prepare: Make) -> None:
-    prepared = prepare(KIND, climbing(12) | {"change": ["-0.50%"] * 12}, **SHORT)
-    assert prepared.fitted.targets == ["load"]
-    assert "load is forecast, as no target is named" in [note.why for note in prepared.raw.notes]
+    rows = {"time": hours(12), "wind": climbing(12)["wind"], "change": [0.5] * 12}
+    prepared = prepare(KIND, rows, **SHORT)
+    assert prepared.fitted.targets == ["wind"]
+    assert "wind is forecast, as no target is named" in [note.why for note in prepared.raw.notes]
 
 
 def test_formats_that_are_set_for_columns_of_a_series_are_used(prepare: Make) -> None:
