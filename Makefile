@@ -17,7 +17,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 # Many small networks are trained at once: more threads each would only get in each other's way.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# Bytecode is kept wherever the tests run, since each of hundreds of processes would compile anew.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 PROJECT := pyproject.toml constraints.txt
 
 # The interpreter that was named, else that of .venv, else python3.

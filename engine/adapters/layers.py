@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from torch import nn
+import peft
+import torch
+from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
+from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
 
 from engine.adapters.reach import unreached
@@ -17,6 +22,10 @@ _LINEAR = (nn.Linear, Conv1D)
 _OF_MAMBA = {"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"}
 """Types of transformers whose kernels read these weights without calling the layer."""
 _READ_BY_MAMBA = ("out_proj", "conv1d")
+_DIMENSIONS = 3
+"""Dimensions of the weights of experts."""
+Layer = nn.Module | nn.Parameter
+"""A layer, or the weights of the experts of one."""
 
 
 def plain_network(network: nn.Module) -> nn.Module:
@@ -24,14 +33,17 @@ def plain_network(network: nn.Module) -> nn.Module:
     return network.network if isinstance(network, Transfer) else network
 
 
-def adaptable(network: nn.Module) -> dict[str, nn.Module]:
+def adaptable(network: nn.Module) -> dict[str, Layer]:
     """Return linear and convolution layers by full name, except the head and tied outputs.
 
+    Experts of a mixture are weights of three dimensions, under their own names.
+
     Layers whose adapter would have no effect or could not be merged are left out: those on which
-    the output does not depend, those that compute more, and grouped convolutions.
+    the output does not depend, those that compute more, grouped convolutions, and those for which
+    peft would take others.
     """
-    outside = [*heads(network), *_output_embeddings(network)]
-    layers = {
+    outside = [*heads(network), *_tied_output(network)]
+    layers: dict[str, nn.Module] = {
         name: module
         for name, module in network.named_modules()
         if isinstance(module, _KINDS)
@@ -39,17 +51,27 @@ def adaptable(network: nn.Module) -> dict[str, nn.Module]:
         and _is_plain(module)
         and not _read_by_a_kernel(network, name)
     }
-    without = _unreached(network, layers)
-    return {name: module for name, module in layers.items() if name not in without}
+    without = _unreached(network, layers) | _taken_for_experts(network, layers)
+    found: dict[str, Layer] = {
+        name: module for name, module in layers.items() if name not in without
+    }
+    return found | _experts(network)
 
 
-def linear_layers(layers: dict[str, nn.Module]) -> dict[str, nn.Module]:
+def linear_layers(network: nn.Module) -> dict[str, Layer]:
     """Return those that ``all-linear`` takes: with the convolutions where these are the more.
 
     A convolutional network has few linear layers; a transformer has a convolution for its patches.
+    As in peft, the output layer of a language model is not among them.
     """
-    linear = {name: layer for name, layer in layers.items() if isinstance(layer, _LINEAR)}
-    return layers if len(layers) > 2 * len(linear) else linear
+    output = output_layer(network)
+    called = {
+        name: layer
+        for name, layer in adaptable(network).items()
+        if isinstance(layer, nn.Module) and layer is not output
+    }
+    linear = {name: layer for name, layer in called.items() if isinstance(layer, _LINEAR)}
+    return dict(called if len(called) > 2 * len(linear) else linear)
 
 
 def heads(network: nn.Module) -> list[str]:
@@ -65,10 +87,57 @@ def heads(network: nn.Module) -> list[str]:
     return [*outermost, *inner]
 
 
+def _experts(network: nn.Module) -> dict[str, Layer]:
+    """Return the weights of all experts of a layer, ``[experts, rows, columns]``, by full name."""
+    return {
+        f"{name}.{weight}": parameter
+        for name, module in network.named_modules()
+        if "experts" in type(module).__name__.lower()
+        for weight, parameter in module.named_parameters(recurse=False)
+        if parameter.ndim == _DIMENSIONS
+    }
+
+
+def _taken_for_experts(network: nn.Module, names: Iterable[str]) -> set[str]:
+    """Return the names for which peft would put adapters on the experts instead.
+
+    It takes ``gate_proj`` for that of the experts as they were called once, even where a dense
+    layer is called so.
+    """
+    return {name for name in names if _is_taken_for_experts(network, name)}
+
+
+def _is_taken_for_experts(network: nn.Module, name: str) -> bool:
+    config = peft.LoraConfig(target_modules=[name])
+    try:
+        convert_peft_config_for_transformers(config, network, None)
+    except ValueError:  # one of several parts of a fused weight
+        return True
+    return name not in (config.target_modules or ())
+
+
 def _is_plain(module: nn.Module) -> bool:
     """Return whether a layer computes what its kind does, without groups."""
     kind: Any = next(kind for kind in _KINDS if isinstance(module, kind))
-    return type(module).forward is kind.forward and getattr(module, "groups", 1) == 1
+    if getattr(module, "groups", 1) != 1:
+        return False
+    return type(module).forward is kind.forward or (kind is nn.Linear and _is_product(module))
+
+
+def _is_product(layer: Any) -> bool:
+    """Return whether a linear layer with a forward pass of its own computes the same, as Falcon's.
+
+    Routers of experts do not. On the device meta the shape of the output has to serve.
+    """
+    inputs = torch.linspace(-1, 1, layer.in_features).to(layer.weight)[None]
+    try:
+        with torch.no_grad():
+            found, expected = layer(inputs), F.linear(inputs, layer.weight, layer.bias)
+    except (RuntimeError, TypeError, ValueError, IndexError):
+        return False
+    if not isinstance(found, Tensor) or found.shape != expected.shape:
+        return False
+    return found.is_meta or torch.allclose(found, expected, atol=1e-3, rtol=1e-3)
 
 
 def _read_by_a_kernel(network: Any, name: str) -> bool:
@@ -84,7 +153,15 @@ def _unreached(network: Any, layers: dict[str, nn.Module]) -> frozenset[str]:
     return known
 
 
-def _output_embeddings(network: nn.Module) -> set[str]:
+def output_layer(network: nn.Module) -> nn.Module | None:
+    """Return the layer of a language model that gives the logits of tokens, if it has one."""
+    found: nn.Module | None = getattr(network, "get_output_embeddings", lambda: None)()
+    return found
+
+
+def _tied_output(network: Any) -> set[str]:
     """Return the name of a language model's output layer if its weights are tied to the input."""
-    output = getattr(network, "get_output_embeddings", lambda: None)()
+    output = output_layer(network)
+    if output is None or output.weight is not network.get_input_embeddings().weight:
+        return set()
     return {name for name, module in network.named_modules() if module is output and name}

@@ -39,12 +39,15 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
         return network
     targets = resolve(network, config)
     _check_init(network, targets, config)
+    experts = _experts_among(network, targets, config)
+    modules = [name for name in targets if name not in experts]
     kept = _kept_whole(network, config)
     lora = peft.LoraConfig(
         r=config.r,
         lora_alpha=config.alpha,
         lora_dropout=config.lora_dropout,
-        target_modules=_shortest(network, targets),
+        target_modules=_shortest(network, modules),
+        target_parameters=experts or None,
         bias=config.bias,
         use_dora=config.method == "dora",
         use_rslora=config.method == "rslora",
@@ -158,6 +161,19 @@ def _check_init(network: nn.Module, targets: list[str], config: AdapterConfig) -
             f"adapter.init_lora_weights: pissa is for linear layers, and {odd[0]} is none.",
             "Choose default, or other adapter.target_modules.",
         )
+
+
+def _experts_among(network: nn.Module, targets: list[str], config: AdapterConfig) -> list[str]:
+    """Return the targets that are weights of experts; raises :class:`TrainingError`."""
+    layers = adaptable(network)
+    experts = [name for name in targets if isinstance(layers[name], nn.Parameter)]
+    if experts and (config.method == "dora" or config.lora_dropout):
+        what = "method dora" if config.method == "dora" else "lora_dropout"
+        raise TrainingError(
+            f"adapter.{what}: an adapter on the weights of experts ({experts[0]}) has none.",
+            "Choose lora or rslora without dropout, or layers without experts.",
+        )
+    return experts
 
 
 def _kept_whole(network: nn.Module, config: AdapterConfig) -> list[str]:

@@ -11,7 +11,7 @@ from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPP
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from engine.adapters.layers import adaptable, linear_layers
+from engine.adapters.layers import Layer, adaptable, linear_layers
 from engine.config.adapter import ALL_LINEAR, ATTENTION, PEFT_DEFAULT, AdapterConfig
 from engine.errors import TrainingError
 from engine.reports.layer_groups import TargetGroup
@@ -24,11 +24,11 @@ def target_groups(network: nn.Module) -> list[TargetGroup]:
 
     Works on the meta device: only shapes are used.
     """
-    grouped: dict[str, dict[str, nn.Module]] = {}
+    grouped: dict[str, dict[str, Layer]] = {}
     for name, module in adaptable(network).items():
         grouped.setdefault(_group_of(name), {})[name] = module
     defaults = _peft_defaults(network)
-    linear = linear_layers(adaptable(network)).keys()
+    linear = linear_layers(network).keys()
     return [_group(name, members, defaults, linear) for name, members in grouped.items()]
 
 
@@ -60,19 +60,21 @@ def resolve(network: nn.Module, config: AdapterConfig) -> list[str]:
     return chosen
 
 
-def _matching(target: str, layers: dict[str, nn.Module], network: nn.Module) -> list[str]:
+def _matching(target: str, layers: dict[str, Layer], network: nn.Module) -> list[str]:
     if target == ALL_LINEAR:
-        return list(linear_layers(layers))
+        return list(linear_layers(network))
     if target == ATTENTION:
         return [name for name in layers if _in_attention(name)]
     if target == PEFT_DEFAULT:
         return [name for name in layers if _group_of(name) in _peft_defaults(network)]
-    return [name for name in layers if name == target or name.endswith("." + target)]
+    found = [name for name in layers if name == target or name.endswith("." + target)]
+    if "." in target:
+        return found
+    # Experts are named with the word: a dense layer beside them can have the same last part.
+    return [name for name in found if isinstance(layers[name], nn.Module)]
 
 
-def _nothing_matches(
-    target: str, layers: dict[str, nn.Module], network: nn.Module
-) -> tuple[str, str]:
+def _nothing_matches(target: str, layers: dict[str, Layer], network: nn.Module) -> tuple[str, str]:
     known = list(dict.fromkeys(_group_of(name) for name in layers))
     if target in (ATTENTION, PEFT_DEFAULT):
         message = f"adapter.target_modules: this model has no layers for {target}."
@@ -89,13 +91,15 @@ def _nothing_matches(
 
 
 def _group_of(name: str) -> str:
-    """Return the last part of a name, with the part before it if it is a number."""
+    """Return the last part of a name, with the one before it for a number and for experts."""
     before, _, last = name.rpartition(".")
+    if before.endswith("experts") or last == "weight":
+        return f"{before.rpartition('.')[2]}.{last}"
     return f"{before.rpartition('.')[2]}.{last}" if last.isdigit() and before else last
 
 
 def _group(
-    name: str, members: dict[str, nn.Module], defaults: Sequence[str], linear: Set[str]
+    name: str, members: dict[str, Layer], defaults: Sequence[str], linear: Set[str]
 ) -> TargetGroup:
     presets = {
         ALL_LINEAR: members.keys() <= linear,
@@ -117,8 +121,10 @@ def _in_attention(name: str) -> bool:
     return _IN_ATTENTION.search(name.replace("_attn", ".attn")) is not None
 
 
-def _sides(module: nn.Module) -> tuple[int, int, Sequence[int]]:
+def _sides(module: Layer) -> tuple[int, int, Sequence[int]]:
     """Return inputs, outputs and kernel; for a grouped convolution the inputs of one group."""
+    if isinstance(module, nn.Parameter):
+        return module.shape[2], module.shape[1], ()
     if isinstance(module, Conv1D):
         return module.weight.shape[0], module.weight.shape[1], ()
     if isinstance(module, nn.Linear):
@@ -127,14 +133,21 @@ def _sides(module: nn.Module) -> tuple[int, int, Sequence[int]]:
     return module.in_channels, module.out_channels, module.kernel_size
 
 
-def _shape(module: nn.Module) -> str:
+def _shape(module: Layer) -> str:
     inputs, outputs, kernel = _sides(module)
+    if isinstance(module, nn.Parameter):
+        return f"{len(module)} × {inputs}→{outputs}"
     return f"{inputs}→{outputs}" + (" " + "×".join(map(str, kernel)) if kernel else "")
 
 
-def _per_rank(module: nn.Module) -> int:
-    """Return parameters for each unit of rank: a column of inputs × kernel, a row of outputs."""
+def _per_rank(module: Layer) -> int:
+    """Return parameters for each unit of rank: a column of inputs × kernel, a row of outputs.
+
+    Each expert has its own.
+    """
     inputs, outputs, kernel = _sides(module)
+    if isinstance(module, nn.Parameter):
+        return len(module) * (inputs + outputs)
     size = 1
     for side in kernel:
         size *= side

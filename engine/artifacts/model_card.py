@@ -37,7 +37,7 @@ _FEW_CLASSES = 30
 
 def write_card(folder: Path, config: RunConfig, fitted: Fitted, metrics: Metrics) -> None:
     """Write ``README.md`` into an exported folder, with metadata as the hub reads it."""
-    network = _network(folder)
+    network = class_of(folder)
     lines = [
         "---", _metadata(folder, config, network, metrics), "---", "",
         f"# {config.name}", "", _about(folder, config), "",
@@ -52,7 +52,7 @@ def class_names(fitted: Fitted) -> list[str]:
     return list(getattr(fitted, "classes", ()) or getattr(fitted, "names", ()))
 
 
-def _network(folder: Path) -> str:
+def class_of(folder: Path) -> str:
     """The class of transformers that the weights are for; empty where it is none of its."""
     for name, place in ((ADAPTER, "auto_mapping"), ("config.json", "architectures")):
         if (folder / name).is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class ImageTransformer(Transfer):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the classes."""
-        inputs = {"pixel_values": images} | self._options
+        inputs: Mapping[str, Tensor | bool] = {"pixel_values": images, **self._options}
         if self._in_patches:
             network: Any = self.network
             inputs = patches_of(images, network.config.vision_config.patch_size)

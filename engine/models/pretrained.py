@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers
 from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 from safetensors import SafetensorError
@@ -100,8 +101,22 @@ def load_pretrained(config: PretrainedModelConfig, auto: Any, architecture: Any,
     _check_body(config, network, lacking)
     if weights.adapter:
         network = _merged_adapter(config, network, weights)
+    _keep_frozen(network)
     network.new_layers = sorted({name.rpartition(".")[0] for name in lacking})
     return network
+
+
+def _keep_frozen(network: Any) -> None:
+    """Freeze what a network's class freezes, such as sinusoidal positions, which are not saved.
+
+    Reading the weights forgets it.
+    """
+    with torch.device("meta"):
+        made = type(network)(network.config)
+    frozen = {name for name, part in made.named_parameters() if not part.requires_grad}
+    for name, parameter in network.named_parameters():
+        if name in frozen:
+            parameter.requires_grad_(False)
 
 
 def _read(auto: Any, weights: Weights, architecture: Any, dtype: Any) -> tuple[Any, set[str]]:

@@ -29,8 +29,14 @@ def notes_in(summary: Mapping[str, Any] | None) -> list[Note]:
     """
     known = summary or {}
     skipped = map(_skipped, filter(_is_record, known.get("skips") or ()))
-    notes = [*map(note_of, known.get("notes") or ()), *skipped]
-    return sorted(notes, key=lambda note: _KINDS.index(note.kind))
+    notes = [*skipped, *map(note_of, known.get("notes") or ())]
+    return sorted(notes, key=_rank)
+
+
+def _rank(note: Note) -> int:
+    """Return the place of a note: columns that are left out come after doubts, rows before."""
+    order = ("lost", "doubt", "dropped", "converted")
+    return order.index("doubt" if note.kind == "dropped" and not note.column else note.kind)
 
 
 def note_of(record: object) -> Note:

@@ -20,22 +20,28 @@ from torch import Tensor, nn
 
 from engine.adapters.lora import load_adapter, merged
 from engine.artifacts.build import holds_adapter
+from engine.artifacts.comparison import (
+    CPU,
+    distance,
+    loaded_plainly,
+    outputs_of,
+    some_batch,
+    tensors_of,
+)
 from engine.artifacts.model_card import Metrics, write_card
 from engine.artifacts.model_folder import load_exported
 from engine.batches.source import Batch
 from engine.data.fitted import Fitted
-from engine.errors import DataError, RunError, TrainingError
+from engine.errors import RunError, TrainingError
 from engine.files.paths import expanded, is_file, is_folder, runs_folder
 from engine.files.sanitize import plain
 from engine.models.attention import attention_of
 from engine.runs.directory import RunDirectory
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
-from engine.torch_private import tree_flatten_with_path, tree_leaves, tree_map, tree_unflatten
+from engine.torch_private import tree_flatten_with_path, tree_map, tree_unflatten
 
-_ROWS = 8
 _TOLERANCE = 1e-4
-_CPU = torch.device("cpu")
 SCHEMA = "fitted.json"
 """Name under which what was learned of the data is kept with a model: columns, classes, scales."""
 _PEFT = ("adapter_config.json", "adapter_model.safetensors", "README.md")
@@ -59,9 +65,7 @@ class Finished:
 
     def output(self, network: Callable[..., Any] | None = None) -> list[Tensor]:
         """Return the outputs of ``network`` (this one's own, if none is given) for the batch."""
-        with torch.inference_mode():
-            arguments, named = self.arguments
-            return _tensors((network or self.network)(*arguments, **named))
+        return outputs_of(self.task, self.batch, network or self.network)
 
     @property
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -91,34 +95,16 @@ def answer(run: str, destination: str, form: str) -> dict[str, Any]:
 
 
 def _finished(run: RunDirectory) -> Finished:
-    task, fitted, network = load_exported(run.model, _CPU)
-    batch = _some_batch(task, fitted)
+    task, fitted, network = load_exported(run.model, CPU)
+    batch = some_batch(task, fitted)
     metrics = (run.report.read() or {}).get("metrics") or {}
     return Finished(run.model, task, fitted, network, batch, metrics)
-
-
-def _some_batch(task: Task[Any], fitted: Fitted) -> Batch:
-    """A batch of the training rows, of as few as make one: windows and blocks need many."""
-    table = task.pipeline.load().train
-    rows = _ROWS
-    while True:
-        rows = min(rows, table.num_rows)
-        try:
-            source = task.encode(table.slice(0, rows), fitted, _CPU, lambda _: None)
-            if len(source):
-                return next(source.read(source.plan(_ROWS)))
-        except DataError:  # too few
-            if rows == table.num_rows:
-                raise
-        if rows == table.num_rows:
-            raise DataError("The training data has no row to try the model on.")
-        rows *= 8
 
 
 def _copy(finished: Finished, target: Path) -> float:
     """The folder as it is: what transformers or peft load, with the record of the run."""
     shutil.copytree(finished.folder, target)
-    return _difference_to(finished, target)
+    return max(_difference_to(finished, target), _through_others(finished, target))
 
 
 def _adapter(finished: Finished, target: Path) -> float:
@@ -130,7 +116,8 @@ def _adapter(finished: Finished, target: Path) -> float:
         if (finished.folder / name).is_file():
             shutil.copy(finished.folder / name, target)
     base = finished.task.build_network(finished.fitted)
-    return _largest(finished, load_adapter(base, target).eval())
+    ours = _largest(finished, load_adapter(base, target).eval())
+    return max(ours, _through_others(finished, target))
 
 
 def _merge(finished: Finished, target: Path) -> float:
@@ -145,7 +132,8 @@ def _merge(finished: Finished, target: Path) -> float:
     write_card(target, finished.task.config, finished.fitted, finished.metrics)
     model = finished.task.config.model.exported(target)
     task = create_task(finished.task.config.model_copy(update={"model": model}))
-    return _largest(finished, task.load_network(finished.fitted, target).eval())
+    ours = _largest(finished, task.load_network(finished.fitted, target).eval())
+    return max(ours, _through_others(finished, target))
 
 
 def _program(finished: Finished, target: Path) -> float:
@@ -195,7 +183,7 @@ def _onnx(finished: Finished, target: Path) -> float:
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     feed = {name: value.numpy() for name, value in zip(names, values, strict=True)}
     outputs = [torch.from_numpy(value) for value in session.run(None, feed)]
-    return _distance(finished.output(), outputs)
+    return distance(finished.output(), outputs)
 
 
 def _name_of(path: tuple[Any, ...], network: nn.Module) -> str:
@@ -229,7 +217,7 @@ class _Tensors(nn.Module):
         self.network = network
 
         def forward(*arguments: Any, **named: Any) -> tuple[Tensor, ...]:
-            return tuple(_tensors(call(*arguments, **named)))
+            return tuple(tensors_of(call(*arguments, **named)))
 
         several = inspect.Parameter("arguments", inspect.Parameter.VAR_POSITIONAL)
         others = (inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names)
@@ -284,25 +272,24 @@ def _plain_attention(network: Any) -> Iterator[None]:
         inner.set_attn_implementation(before)
 
 
-def _tensors(output: Any) -> list[Tensor]:
-    """Return the tensors of a network's output, in any structure."""
-    if hasattr(output, "to_tuple"):
-        output = output.to_tuple()
-    return [leaf for leaf in tree_leaves(output) if _is(leaf)]
-
-
 def _difference_to(finished: Finished, folder: Path) -> float:
-    return _largest(finished, load_exported(folder, _CPU)[2])
+    return _largest(finished, load_exported(folder, CPU)[2])
+
+
+def _through_others(finished: Finished, folder: Path) -> float:
+    """Return the difference where transformers and peft alone load a folder; 0 if they do not."""
+    try:
+        network = loaded_plainly(folder, finished.task, finished.fitted)
+        return 0.0 if network is None else _largest(finished, network)
+    except _REFUSALS as error:
+        raise TrainingError(
+            "What was written cannot be used through transformers or peft alone, so it was thrown "
+            f"away: {_reason(error)}"
+        ) from error
 
 
 def _largest(finished: Finished, network: Callable[..., Any]) -> float:
-    return _distance(finished.output(), finished.output(network))
-
-
-def _distance(ours: list[Tensor], theirs: list[Tensor]) -> float:
-    """The largest difference of any number."""
-    pairs = zip(ours, theirs, strict=True)
-    return max(float((one.float() - other.float()).abs().max()) for one, other in pairs)
+    return distance(finished.output(), finished.output(network))
 
 
 def _check(difference: float) -> None:

@@ -114,7 +114,11 @@ def _base(task: Task[Any], fitted: Fitted, folder: Path, device: torch.device) -
     base = Path(str(record.get("base_model_name_or_path")))
     with torch.device("meta"):
         network = task.build_network(fitted)
-    alone = record.get("bias") != "none" or record.get("trainable_token_indices")
+    alone = (
+        record.get("bias") != "none"
+        or record.get("trainable_token_indices")
+        or record.get("target_parameters")
+    )
     return (
         str(device),
         task.config.task.kind,
@@ -123,7 +127,7 @@ def _base(task: Task[Any], fitted: Fitted, folder: Path, device: torch.device) -
         tuple((name, tuple(value.shape)) for name, value in network.state_dict().items()),
         tuple(sorted(record.get("modules_to_save") or ())),
         tuple(path.stat().st_mtime_ns for path in sorted(base.glob("*.safetensors"))),
-        # peft lets one adapter only have biases or tokens of its own.
+        # peft lets one adapter only have biases, tokens or experts of its own.
         str(folder) if alone else "",
     )
 

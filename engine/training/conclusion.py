@@ -8,12 +8,13 @@ import torch
 
 from engine.artifacts.build import build_network
 from engine.artifacts.model_folder import export
-from engine.data.raw import TEST, VALIDATION
+from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingFailed
 from engine.files import atomic
 from engine.metrics.evaluator import Evaluation
 from engine.runs.events import Evaluated, Event, Finished, Stopped, finite_all
 from engine.runs.session import RunSession
+from engine.training.export_check import check_export
 from engine.training.material import Material
 from engine.training.state import Ending, TrainingState, load_trained_weights, seed_everything
 from engine.training.trainer import Trainer
@@ -32,6 +33,7 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     try:
         metrics = {split: finite_all(result.metrics) for split, result in evaluations.items()}
         export(run.model, task, material.fitted, network, run.initial_adapter, metrics)
+        check_export(trainer.setup, network, material.sources[TRAIN], run.model)
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
         atomic.write_json(run.report.path, _report(run.id, trainer, material, ending, evaluations))
     except OSError as error:

@@ -25,6 +25,7 @@ from engine.runs.events import (
     Progress,
     Started,
 )
+from engine.service.client import Advisor
 
 MakeRun = Callable[..., RunDirectory]
 TypeAhead = Callable[..., None]
@@ -80,6 +81,13 @@ def make_run(home: object) -> MakeRun:
         return run
 
     return make
+
+
+@pytest.fixture(scope="module")
+def advisor() -> Iterator[Advisor]:
+    """One advisor process for the module, where no test needs one of its own."""
+    with Advisor() as advisor:
+        yield advisor
 
 
 @pytest.fixture

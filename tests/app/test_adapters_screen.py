@@ -24,6 +24,7 @@ from tui.screens.try_it import Reply, TryItScreen
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.input_rows import RowInput
 from tui.widgets.listing import Listing
+from tui.widgets.question import Ask
 
 
 @pytest.fixture(autouse=True)
@@ -72,10 +73,13 @@ def _train(home: Path) -> list[RunDirectory]:
     return [train(RunConfig.parse(values | changes)) for changes in several]
 
 
-async def opened(pilot: Pilot[Any], until: Any) -> AdaptersScreen:
-    """Open the adapters screen from the list of runs."""
+async def opened(pilot: Pilot[Any], until: Any, ask: Ask | None = None) -> AdaptersScreen:
+    """Open the adapters screen from the list of runs, or one that asks by ``ask``."""
     await until(pilot, lambda: pilot.app.screen.query(Listing))
-    await pilot.press("A")
+    if ask is None:
+        await pilot.press("A")
+    else:
+        await pilot.app.push_screen(AdaptersScreen(ask))
     await until(pilot, lambda: isinstance(pilot.app.screen, AdaptersScreen))
     screen = pilot.app.screen
     await until(
@@ -94,9 +98,9 @@ async def test_adapters_are_listed_by_base(adapters, until, text_of, size) -> No
     assert rows[2][:4] == ["small", "lora", "2", "query"]
 
 
-async def test_two_that_are_marked_answer_side_by_side(adapters, until, text_of) -> None:
+async def test_two_that_are_marked_answer_side_by_side(adapters, advisor, until, text_of) -> None:
     async with DltuiApp().run_test(size=(120, 40)) as pilot:
-        await opened(pilot, until)
+        await opened(pilot, until, advisor.ask)
         await pilot.press("space", "j", "space")
         await until(pilot, lambda: text_of(pilot).count("●") == 2)
         await pilot.press("t")
@@ -110,18 +114,20 @@ async def test_two_that_are_marked_answer_side_by_side(adapters, until, text_of)
     assert all(run.id in shown for run in adapters[1:])
 
 
-async def test_one_is_tried(adapters, until) -> None:
+async def test_one_is_tried(adapters, advisor, until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, until)
+        await opened(pilot, until, advisor.ask)
         await pilot.press("j", "t")
         await until(pilot, lambda: isinstance(pilot.app.screen, TryItScreen))
         assert pilot.app.screen._ids == [adapters[1].id]
 
 
-async def test_one_is_merged_where_it_is_asked_for(adapters, until, text_of, tmp_path) -> None:
+async def test_one_is_merged_where_it_is_asked_for(
+    adapters, advisor, until, text_of, tmp_path
+) -> None:
     target = tmp_path / "merged"
     async with DltuiApp().run_test(size=(120, 40), notifications=True) as pilot:
-        await opened(pilot, until)
+        await opened(pilot, until, advisor.ask)
         await pilot.press("m")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
         assert pilot.app.screen.query_one(Input).value == "./large-merged"
@@ -132,9 +138,11 @@ async def test_one_is_merged_where_it_is_asked_for(adapters, until, text_of, tmp
     assert not (target / "adapter_config.json").exists()
 
 
-async def test_a_merge_over_something_is_refused(adapters, until, text_of, tmp_path) -> None:
+async def test_a_merge_over_something_is_refused(
+    adapters, advisor, until, text_of, tmp_path
+) -> None:
     async with DltuiApp().run_test(size=(120, 40), notifications=True) as pilot:
-        await opened(pilot, until)
+        await opened(pilot, until, advisor.ask)
         await pilot.press("m")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
         pilot.app.screen.query_one(Input).value = str(tmp_path)
@@ -142,9 +150,11 @@ async def test_a_merge_over_something_is_refused(adapters, until, text_of, tmp_p
         await until(pilot, lambda: "exists already" in text_of(pilot))
 
 
-async def test_two_are_combined_with_weights_that_are_typed(adapters, until, text_of) -> None:
+async def test_two_are_combined_with_weights_that_are_typed(
+    adapters, advisor, until, text_of
+) -> None:
     async with DltuiApp().run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, until)
+        await opened(pilot, until, advisor.ask)
         await pilot.press("j", "space", "j", "space", "c")
         await until(pilot, lambda: isinstance(pilot.app.screen, CombineScreen))
         lines = list(pilot.app.screen.query(Input))

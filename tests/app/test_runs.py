@@ -187,7 +187,7 @@ async def test_quitting_says_that_runs_continue(make_run, training, until) -> No
         await until(pilot, lambda: names(app))
         await pilot.press("q")
     assert app.return_value == farewell(1)
-    assert "goes on" in farewell(1)
+    assert "1 run continues" in farewell(1)
 
 
 def test_columns_share_the_width_up_to_their_most() -> None:

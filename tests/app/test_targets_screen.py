@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from engine.service.client import Advisor
 from tui.app import DltuiApp
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.screen import NewRunScreen
@@ -27,13 +26,6 @@ def values(small_encoder: Path, tmp_path: Path) -> dict[str, Any]:
         "model": {"kind": "transformer", "path": str(small_encoder)},
         "adapter": {"method": "lora", "r": 4, "target_modules": ["attention"]},
     }
-
-
-@pytest.fixture(scope="module")
-def advisor() -> Any:
-    """One advisor process for the module."""
-    with Advisor() as advisor:
-        yield advisor
 
 
 class Picking:

@@ -159,11 +159,13 @@ async def test_a_text_is_tried_from_the_list_and_labels_are_literal(films, until
         assert "› good film" in text_of(pilot)
 
 
-async def test_a_file_of_rows_is_completed_and_predicted(films, until, text_of, tmp_path) -> None:
+async def test_a_file_of_rows_is_completed_and_predicted(
+    films, advisor, until, text_of, tmp_path
+) -> None:
     file = tmp_path / "new.csv"
     file.write_text("text\n" + "good film\ndull film\n" * 3)
     async with DltuiApp().run_test(size=(120, 40)) as pilot:
-        await opened(pilot, TryItScreen(films), until)
+        await opened(pilot, TryItScreen(films, advisor.ask), until)
         await pilot.press("down")
         pilot.app.focused.post_message(Paste(str(file)[:-4]))
         await until(pilot, lambda: lines(pilot)[-1].value)
@@ -177,10 +179,10 @@ async def test_a_file_of_rows_is_completed_and_predicted(films, until, text_of, 
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_an_image_is_classified(digits, digit_files, until, text_of, size) -> None:
+async def test_an_image_is_classified(digits, digit_files, advisor, until, text_of, size) -> None:
     (path, digit), *_ = digit_files
     async with DltuiApp().run_test(size=size) as pilot:
-        await opened(pilot, TryItScreen(digits), until)
+        await opened(pilot, TryItScreen(digits, advisor.ask), until)
         pilot.app.focused.post_message(Paste(str(path)[:-4]))
         await pilot.press("tab", "enter")
         await until(pilot, lambda: "%  █" in text_of(pilot))
@@ -190,17 +192,21 @@ async def test_an_image_is_classified(digits, digit_files, until, text_of, size)
         await until(pilot, lambda: "none.png: the image file does not exist." in text_of(pilot))
 
 
-async def test_a_text_that_is_written_is_shown_behind_its_source(dates, until, text_of) -> None:
+async def test_a_text_that_is_written_is_shown_behind_its_source(
+    dates, advisor, until, text_of
+) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, TryItScreen(dates), until)
+        await opened(pilot, TryItScreen(dates, advisor.ask), until)
         await pilot.press(*"2024-05-17", "enter")
         await until(pilot, lambda: "generated" in text_of(pilot))
         assert app_answer(pilot).splitlines()[0].split() == ["source", "2024-05-17"]
 
 
-async def test_a_text_is_the_users_turn_for_a_model_of_conversations(chats, until, text_of) -> None:
+async def test_a_text_is_the_users_turn_for_a_model_of_conversations(
+    chats, advisor, until, text_of
+) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, TryItScreen(chats), until)
+        await opened(pilot, TryItScreen(chats, advisor.ask), until)
         await pilot.press(*"hello", "enter")
         await until(pilot, lambda: "continuation" in text_of(pilot))
         assert app_answer(pilot).split()[:4] == ["prompt", "<|user|>", "hello", "<|assistant|>"]
@@ -220,12 +226,12 @@ def test_a_turn_without_a_role_is_reported(chats) -> None:
         answer(chats.id, rows=[{"messages": [{"content": "hello"}]}])
 
 
-async def test_a_forecast_is_drawn(load, until, text_of, tmp_path) -> None:
+async def test_a_forecast_is_drawn(load, advisor, until, text_of, tmp_path) -> None:
     file = tmp_path / "past.csv"
     rows = [f"2024-01-{1 + i // 24:02d} {i % 24:02d}:00,{100 + i},10,3" for i in range(48)]
     file.write_text("\n".join(["time,load,temperature,wind", *rows]))
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, TryItScreen(load), until)
+        await opened(pilot, TryItScreen(load, advisor.ask), until)
         await pilot.press("up")
         pilot.app.focused.post_message(Paste(str(file)))
         await until(pilot, lambda: lines(pilot)[-1].value)
@@ -235,17 +241,17 @@ async def test_a_forecast_is_drawn(load, until, text_of, tmp_path) -> None:
         await until(pilot, lambda: "┤" in text_of(pilot))
 
 
-async def test_a_mistake_is_answered_by_a_sentence(flowers, until, text_of) -> None:
+async def test_a_mistake_is_answered_by_a_sentence(flowers, advisor, until, text_of) -> None:
     async with DltuiApp().run_test(size=(120, 40)) as pilot:
-        await opened(pilot, TryItScreen(flowers), until)
+        await opened(pilot, TryItScreen(flowers, advisor.ask), until)
         await pilot.press("up", *"/nowhere/x.csv", "enter")
         await until(pilot, lambda: "Cannot read /nowhere/x.csv" in text_of(pilot))
 
 
-async def test_a_model_that_cannot_be_loaded_is_reported(make_run, until, text_of) -> None:
+async def test_a_model_that_cannot_be_loaded_is_reported(make_run, advisor, until, text_of) -> None:
     run = make_run("bare")
     async with DltuiApp().run_test(size=(120, 40)) as pilot:
-        pilot.app.push_screen(TryItScreen(run))
+        pilot.app.push_screen(TryItScreen(run, advisor.ask))
         await until(pilot, lambda: "has no finished model" in text_of(pilot))
         assert not lines(pilot)
 

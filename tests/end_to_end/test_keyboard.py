@@ -99,7 +99,7 @@ def test_a_run_continues_when_the_program_is_left_and_is_watched_live_from_the_n
     terminal.press("q")
 
     assert terminal.wait_for_exit() == 0
-    assert b"1 run goes on" in terminal.output
+    assert b"1 run continues" in terminal.output
     (run,) = all_runs(home / "runs")
     assert run.status.state() is State.RUNNING
 

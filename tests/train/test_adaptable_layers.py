@@ -17,7 +17,7 @@ from transformers.models.bert.modeling_bert import BertSelfAttention
 
 from engine import RunConfig, train
 from engine.adapters.layers import adaptable, linear_layers
-from engine.adapters.lora import load_adapter, with_adapter
+from engine.adapters.lora import load_adapter, merged, with_adapter
 from engine.config.adapter import AdapterConfig
 from engine.config.models.torchvision import TorchvisionConfig
 from engine.errors import TrainingError
@@ -48,7 +48,7 @@ def adapters(network: nn.Module) -> dict[str, bool]:
 @pytest.mark.parametrize("name", ["vit_b_16", "swin_t"])
 def test_layers_whose_weights_are_read_without_a_call_are_not_offered(name: str) -> None:
     network: Any = on_images(name)
-    names = linear_layers(adaptable(network.network))
+    names = linear_layers(network.network)
     assert names
     assert not [name for name in names if "attn" in name or "attention" in name]
     adapted = with_adapter(network, LORA)
@@ -94,9 +94,21 @@ class _Router(nn.Linear):
         return F.linear(x, self.weight).softmax(-1)
 
 
+class _Own(nn.Linear):
+    """As Falcon's."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.weight.T + self.bias
+
+
+class _Chosen(nn.Linear):
+    def forward(self, x: torch.Tensor) -> Any:
+        return F.linear(x, self.weight).topk(1)
+
+
 def test_linear_layers_that_compute_more_are_not_offered() -> None:
-    network = nn.Sequential(nn.Linear(4, 4), _Router(4, 4))
-    assert list(adaptable(network)) == ["0"]
+    network = nn.Sequential(nn.Linear(4, 4), _Router(4, 4), _Own(4, 4), _Chosen(4, 4))
+    assert list(adaptable(network)) == ["0", "2"]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +125,7 @@ def test_all_linear_takes_the_convolutions_of_a_convolutional_network(
 ) -> None:
     network = make()
     network.head_name = list(dict(network.named_modules()))[-1]
-    chosen = linear_layers(adaptable(network)).values()
+    chosen = linear_layers(network).values()
     assert sum(isinstance(layer, nn.Conv2d) for layer in chosen) == convolutions
     assert sum(isinstance(layer, nn.Linear) for layer in chosen) == linear
 
@@ -150,6 +162,31 @@ def test_layers_of_mamba_that_its_kernels_read_are_not_offered() -> None:
     names = {name.rpartition(".")[2] for name in adaptable(network)}
     assert names == {"in_proj", "x_proj"}
     assert adapters(with_adapter(network, LORA))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_output_layer_of_a_language_model_is_offered_where_it_is_not_tied(tied: bool) -> None:
+    config = transformers.LlamaConfig(
+        intermediate_size=64, num_attention_heads=2, tie_word_embeddings=tied, **SMALL
+    )
+    network = transformers.LlamaForCausalLM(config).eval()
+    assert ("lm_head" in adaptable(network)) is not tied
+    assert "lm_head" not in linear_layers(network)
+    wanted = AdapterConfig(method="lora", r=2, target_modules=("q_proj", "lm_head"))
+    if tied:
+        with pytest.raises(TrainingError, match="lm_head of this model is the head"):
+            with_adapter(network, wanted)
+        return
+    adapted = with_adapter(network, wanted)
+    for name, parameter in adapted.named_parameters():
+        if "lora_" in name:
+            parameter.data.normal_()
+    ids = torch.arange(10)[None]
+    with torch.no_grad():
+        expected = adapted(input_ids=ids).logits
+        torch.testing.assert_close(
+            merged(adapted)(input_ids=ids).logits, expected, atol=1e-3, rtol=1e-3
+        )
 
 
 class _Detached(nn.Module):

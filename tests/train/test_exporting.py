@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.utils._pytree import tree_map
 
+from engine.artifacts import comparison
 from engine.config.run_config import RunConfig
 from engine.launch.in_process import train
 from engine.runs.directory import RunDirectory
@@ -100,9 +101,9 @@ def test_a_program_says_the_same_for_batches_of_any_size(name: str, tmp_path: Pa
     assert export.answer(run.id, str(path), "program")["difference"] <= 1e-4
     done, arguments, named = other_arguments(run)
     with torch.no_grad():
-        expected = export._tensors(done.network(*arguments, **named))
-        said = export._tensors(torch.export.load(path).module()(*arguments, **named))
-    assert export._distance(expected, said) <= 1e-4
+        expected = comparison.tensors_of(done.network(*arguments, **named))
+        said = comparison.tensors_of(torch.export.load(path).module()(*arguments, **named))
+    assert comparison.distance(expected, said) <= 1e-4
 
 
 @pytest.mark.parametrize("name", EACH)
@@ -121,6 +122,6 @@ def test_an_onnx_file_says_the_same_for_batches_of_any_size(name: str, tmp_path:
         inputs = dict(zip((one.name for one in session.get_inputs()), arguments, strict=True))
     feed = {name: value.numpy() for name, value in inputs.items() if torch.is_tensor(value)}
     with torch.no_grad():
-        expected = export._tensors(done.network(*arguments, **named))
+        expected = comparison.tensors_of(done.network(*arguments, **named))
     said = [torch.from_numpy(value) for value in session.run(None, feed)]
-    assert export._distance(expected, said) <= 1e-4
+    assert comparison.distance(expected, said) <= 1e-4

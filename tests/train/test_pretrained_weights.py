@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub.constants
+import peft
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -19,7 +22,9 @@ from engine.config.models.image_transformer import ImageTransformerConfig
 from engine.config.models.transformer import TransformerConfig
 from engine.errors import TrainingError
 from engine.models.image_transformer import build_image_transformer
+from engine.models.pretrained import base_of
 from engine.models.shapes import ImageShape, TextHead, TextShape
+from engine.models.text_tokenizer import load_tokenizer
 from engine.models.transformer import build_transformer
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 
@@ -139,6 +144,44 @@ def test_an_embedding_keeps_the_padding_token_that_it_was_trained_with(llama: Pa
     """Another row would get no gradient, and some networks compute positions from it."""
     network = built(llama, "sequence_classification", pad=3)
     assert network.get_input_embeddings().padding_idx is None
+
+
+def published(cache: Path, name: str, folder: Path) -> None:
+    """Put a folder where the hub's library keeps what it downloaded."""
+    place = cache / f"models--{name.replace('/', '--')}"
+    shutil.copytree(folder, place / "snapshots" / "abc")
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("abc")
+
+
+@pytest.mark.parametrize("with_config", [True, False])
+def test_an_adapter_on_the_hub_is_merged_into_its_base(
+    with_config: bool, llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Repositories of adapters have a ``config.json`` beside, or none, and often no tokenizer."""
+    cache = tmp_path / "cache"
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    published(cache, "owner/base", llama)
+    base = transformers.LlamaForCausalLM.from_pretrained(llama)
+    adapted: Any = peft.get_peft_model(base, peft.LoraConfig(target_modules=["q_proj"]))
+    for name, parameter in adapted.named_parameters():
+        if "lora_" in name:
+            parameter.data.normal_()
+    adapted.peft_config["default"].base_model_name_or_path = "owner/base"
+    adapted.save_pretrained(tmp_path / "adapter")
+    if with_config:
+        shutil.copy(llama / "config.json", tmp_path / "adapter")
+    published(cache, "owner/adapter", tmp_path / "adapter")
+    config = TransformerConfig(path="owner/adapter")
+    shape = TextShape("causal_lm", 200, 64, pad_token_id=0)
+    network = build_transformer(config, shape)
+    expected = adapted.merge_and_unload().state_dict()
+    found = network.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.allclose(found[name], value, atol=1e-6) for name, value in expected.items())
+    assert base_of(config) == ""
+    assert base_of(TransformerConfig(path="owner/base")) == "owner/base"
+    assert len(load_tokenizer(config)) == len(load_tokenizer(TransformerConfig(path=str(llama))))
 
 
 def test_the_code_on_the_page_of_such_an_adapter_finds_the_weights(

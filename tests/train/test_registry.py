@@ -28,6 +28,7 @@ from engine.runs.status import State
 Make = Callable[..., Any]
 
 SMALL = {
+    "task.max_new_tokens": 8,
     "model.hidden_size": 16,
     "model.num_hidden_layers": 1,
     "model.num_attention_heads": 2,
@@ -147,6 +148,8 @@ def test_a_preset_trains_two_updates(preset: Preset) -> None:
                "train.batch_size=16", "compute.device=cpu",
                "compute.precision=float32", "compute.threads=1"]  # fmt: skip
     rows = [f"data.{name}={value}" for name, value in fewer_rows(preset.task).items()]
+    if "task.max_new_tokens" in fields_of(load_preset(preset).values()):
+        changes.append("task.max_new_tokens=8")
     config = load_preset(preset, changes + rows)
     if config.data.kind not in LOCAL:
         pytest.skip(f"its data is not part of the program ({config.data.kind})")

@@ -9,6 +9,7 @@ from typing import Any
 import tomlkit
 
 from engine.errors import RunError
+from engine.reports.counted import counted
 from engine.reports.note_table import HEADINGS, cells, notes_in
 from engine.reports.views import Lines, Matrix, Table, Texts, View, read_view
 from engine.runs.directory import RunDirectory
@@ -98,7 +99,7 @@ def _data(history: History) -> Iterator[Part]:
     data = history.data
     if data is None:
         return
-    rows = {split: f"{count:,} rows" for split, count in (data.get("rows") or {}).items()}
+    rows = {split: counted(count, "row") for split, count in (data.get("rows") or {}).items()}
     blocks: list[Block] = [Facts({"source": str(data.get("source", "")), **rows})]
     if columns := data.get("columns"):
         described = [[str(column.get(key, "")) for key in _COLUMN] for column in columns]

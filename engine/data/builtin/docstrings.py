@@ -7,6 +7,7 @@ import sysconfig
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +24,12 @@ _DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 def docstrings() -> RawData:
     """Docstrings of the larger packages with the name of the package, each text once."""
+    return RawData({TRAIN: _table()})
+
+
+@cache
+def _table() -> pa.Table:
+    """Read them; kept, since parsing the library takes seconds."""
     library = Path(sysconfig.get_paths()["stdlib"])
     packages = [path for path in library.iterdir() if path.is_dir()]
     found = {
@@ -33,9 +40,8 @@ def docstrings() -> RawData:
     }
     counts = Counter(found.values())
     rows = [(text, name) for text, name in found.items() if counts[name] >= _ENOUGH]
-    return RawData({
-        TRAIN: pa.table({"text": [text for text, _ in rows], "package": [name for _, name in rows]})
-    })  # fmt: skip
+    texts, names = zip(*rows, strict=True)
+    return pa.table({"text": texts, "package": names})
 
 
 def _docstrings_in(package: Path) -> Iterator[str]:

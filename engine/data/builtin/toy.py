@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,12 @@ from engine.data.raw import TRAIN, RawData
 
 def digits() -> RawData:
     """Handwritten digits as PNG images with their labels."""
+    return RawData({TRAIN: _digits()})
+
+
+@cache
+def _digits() -> pa.Table:
+    """Return the digits, which every request of a process would otherwise encode again."""
     bunch = sk.load_digits()
     pixels = (bunch.images * (255 / 16)).round().astype(np.uint8)
     images = [{"bytes": _png(image), "path": None} for image in pixels]
@@ -24,7 +31,7 @@ def digits() -> RawData:
         "image": pa.array(images, image_type),
         "label": pa.array(bunch.target, pa.int64()),
     })  # fmt: skip
-    return RawData({TRAIN: with_class_names(table, "label", [str(n) for n in range(10)])})
+    return with_class_names(table, "label", [str(n) for n in range(10)])
 
 
 def iris() -> RawData:

@@ -29,6 +29,8 @@ from engine.reports.note import Note
 
 _NAMES = ("date", "time", "datetime", "timestamp", "ds", "day", "month", "year", "period", "step")
 _UTC = ("UTC", "Etc/UTC", "GMT", "Z", "+00:00", "-00:00")
+_YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y %m %d")
+"""Beginnings of spellings that leave no doubt."""
 _LEAST_ROWS = 3
 """In fewer rows, whole numbers that can be read as dates mean nothing."""
 _CALENDAR = re.compile("date|month|week|period|time|^(ds|ym|yw|kw)$")
@@ -166,10 +168,7 @@ def _from_numbers(
         return TimeColumn(numbers, False)
     moments = read_numbers(numbers, spelling)
     _check(name, moments, lambda row: str(numbers[row]))
-    text = f"{plain(name, 60)} is read as dates, written {spelling}"
-    if not spelling.startswith("%"):
-        text = f"times are read as {spelling}"
-    note = Note(text, column=plain(name, 60), read_as="dates", kind="converted")
+    note = _written_note(name, spelling)
     return TimeColumn(moments.astype(np.int64), True, spelling, spelling, notes=(note,))
 
 
@@ -183,7 +182,10 @@ def _from_texts(
     read = spellings.spelled(texts, chosen)
     _check(name, read.moments, lambda row: repr(plain(texts.iloc[row], 60)))
     order = None if known else spellings.order_of_day(texts, chosen, unlikely)
+    written = chosen.startswith("%") and not chosen.startswith(_YEAR_FIRST) and not known
     notes = (_order_note(name, order),) if order else ()
+    if written and not order:
+        notes = (_written_note(name, chosen),)
     settled = _settled(_of_texts(read), frequency)
     writing = "" if settled.zone else find_writing(texts.to_list(), read.moments, chosen)
     return TimeColumn(settled.times, True, chosen, writing, settled.zone, (*settled.notes, *notes))
@@ -197,6 +199,13 @@ def _irregular(moments: NDArray[np.datetime64], frequency: Frequency | None) -> 
         return np.inf
     jumps = np.diff(step.positions(times))
     return float(np.abs(jumps - 1).sum())
+
+
+def _written_note(name: str, spelling: str) -> Note:
+    text = f"{plain(name, 60)} is read as dates, written {spelling}"
+    if not spelling.startswith("%"):
+        text = f"times are read as {spelling}"
+    return Note(text, column=plain(name, 60), read_as="dates", kind="converted")
 
 
 def _order_note(name: str, order: spellings.DayOrder) -> Note:

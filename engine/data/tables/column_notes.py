@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 
 from engine.data.tables.categories import TRUTH
 from engine.data.tables.schema import Column, NumberFormat
+from engine.data.tables.values import numbers
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note
@@ -19,6 +21,8 @@ _FEW = 5
 """Columns that are left out for one reason, from which on they share a note."""
 _READ_AS = {"numeric": "numbers", "date": "dates", "categorical": "categories"}
 _NO_NEWS = "by choice"
+_LOOKED_AT = 1000
+"""Rows among which an example is looked for."""
 
 
 def column_notes(
@@ -39,7 +43,7 @@ def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Itera
     name = plain(column.name, 60)
     as_text, rows = change(column.name, "categorical"), len(values) - column.missing
     if column.type == "numeric" and column.number_format != NumberFormat():
-        why = f"numbers are written like {column.number_format.example}, such as {column.example}"
+        why = f"numbers are written like {column.number_format.example}{_example(column, values)}"
         yield Note(why, name, "numbers", rows, as_text, "converted")
     if column.type == "numeric" and column.example.lower() in TRUTH:
         yield Note("true is read as 1, false as 0", name, "numbers", rows, as_text, "converted")
@@ -55,6 +59,13 @@ def _otherwise(column: Column) -> tuple[str, str]:
     if column.type == "date":
         return column.name, '"date %d/%m/%Y"'
     return column.name, '"numeric 1.234,5"' if column.number_format.grouping else "text"
+
+
+def _example(column: Column, values: pa.ChunkedArray) -> str:
+    """Return words on the first value that is a number in the format of its column."""
+    few = values.slice(0, _LOOKED_AT)
+    read = np.isfinite(numbers(few, column.number_format))
+    return f", such as {plain(few[int(read.argmax())].as_py(), 40)}" if read.any() else ""
 
 
 def _left_out(reason: str, columns: Sequence[Column], rows: int, change: Change) -> Iterator[Note]:

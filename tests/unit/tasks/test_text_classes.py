@@ -73,6 +73,30 @@ def test_texts_that_cannot_be_used_are_left_out_and_counted(pipeline: Make) -> N
     )  # fmt: skip
 
 
+def test_labels_0_and_1_of_a_later_file_are_the_truth_values_of_the_training_rows(
+    pipeline: Make,
+) -> None:
+    train = {"text": ["good", "bad", "fine", "dull"], "label": ["True", "False", "True", "False"]}
+    test = {"text": ["good", "bad", "so so"], "label": ["1", "0", "0"]}
+    raw = pipeline(TEXTS, train, test=test, label="label").load()
+    assert raw.splits[TEST]["label"].to_pylist() == ["True", "False", "False"]
+    [note] = [note for note in raw.notes if note.column == "label"]
+    assert (note.kind, note.rows) == ("doubt", 3)
+
+
+def test_a_split_of_texts_that_vanishes_is_told_first(pipeline: Make) -> None:
+    train = {"text": ["good", "bad", "fine", "dull"], "label": ["+", "-", "+", "-"]}
+    test = {"text": ["good", " ", "so so"], "label": ["?", "+", "?"]}
+    made = pipeline(TEXTS, train, test=test, label="label")
+    raw = made.load()
+    assert TEST not in raw.splits
+    [lost] = [note for note in raw.notes if note.kind == "lost"]
+    assert (lost.column, lost.why) == (
+        TEST, "no row of test can be used: its class is not in the training rows (2 rows)",
+    )  # fmt: skip
+    assert raw.skips == (Skip("text is empty", 1, "test row 2"),)
+
+
 @pytest.mark.parametrize(
     ("kind", "rows", "task", "message"),
     [

@@ -1,0 +1,135 @@
+"""Outputs of a written model compared with those of the model that was trained.
+
+The written model is loaded through transformers and peft alone, as others load it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.artifacts.build import ADAPTER, holds_adapter
+from engine.artifacts.model_card import class_names, class_of
+from engine.batches.source import Batch
+from engine.config.models.image_transformer import ImageTransformerConfig
+from engine.config.models.torchvision import TorchvisionConfig
+from engine.data.fitted import Fitted
+from engine.errors import DataError
+from engine.models.image_transformer import ImageTransformer
+from engine.models.pretrained import body_of_another_name
+from engine.models.shapes import TextShape
+from engine.tasks.task import Task
+from engine.tasks.text import TextTask
+from engine.torch_private import tree_leaves
+
+_ROWS = 8
+_PADDING = 2
+"""Tokens of padding in each batch of texts."""
+CPU = torch.device("cpu")
+
+
+def some_batch(task: Task[Any], fitted: Fitted) -> Batch:
+    """Return a batch of training rows, of as few as make one; texts have padding at their ends."""
+    table = task.pipeline.load().train
+    rows = _ROWS
+    while True:
+        rows = min(rows, table.num_rows)
+        try:
+            source = task.encode(table.slice(0, rows), fitted, CPU, lambda _: None)
+            if len(source):
+                return with_padding(next(source.read(source.plan(_ROWS))), task, fitted)
+        except DataError:  # too few
+            if rows == table.num_rows:
+                raise
+        if rows == table.num_rows:
+            raise DataError("The training data has no row to try the model on.")
+        rows *= 8
+
+
+def with_padding(batch: Batch, task: Task[Any], fitted: Any) -> Batch:
+    """Return a batch of texts with padding at their ends; blocks of plain text have none."""
+    if not isinstance(batch.inputs, dict) or "input_ids" not in batch.inputs:
+        return batch
+    assert isinstance(task, TextTask)
+    inputs = dict(batch.inputs)
+    inputs.setdefault("attention_mask", torch.ones_like(inputs["input_ids"]))
+    pad = task.shape(fitted).pad_token_id
+    length = max(2, inputs["input_ids"].shape[1] - _PADDING)
+    for name, filler in (("input_ids", pad), ("attention_mask", 0), ("token_type_ids", 0)):
+        if name in inputs:
+            # No longer than before: the network may have no position for more.
+            cut = inputs[name][:, :length]
+            inputs[name] = F.pad(cut, (0, inputs["input_ids"].shape[1] - length), value=filler)
+    return Batch(inputs, batch.targets, batch.weight, batch.rows)
+
+
+def outputs_of(task: Task[Any], batch: Batch, network: Callable[..., Any]) -> list[Tensor]:
+    """Return a network's outputs for a batch, on the CPU."""
+    arguments, named = task.call_arguments(batch)
+    with torch.inference_mode():
+        return [value.cpu() for value in tensors_of(network(*arguments, **named))]
+
+
+def tensors_of(output: Any) -> list[Tensor]:
+    """Return the tensors of a network's output, in any structure."""
+    if hasattr(output, "to_tuple"):
+        output = output.to_tuple()
+    return [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+
+
+def distance(ours: list[Tensor], theirs: list[Tensor]) -> float:
+    """Return the largest difference of any number."""
+    pairs = zip(ours, theirs, strict=True)
+    return max(float((one.float() - other.float()).abs().max()) for one, other in pairs)
+
+
+def loaded_plainly(folder: Path, task: Task[Any], fitted: Fitted) -> nn.Module | None:
+    """Return the network of a folder as transformers and peft load it, without this package.
+
+    ``None`` where it is none of theirs. Raises what they raise.
+    """
+    name = class_of(folder)
+    if isinstance(task.config.model, TorchvisionConfig) or not name:
+        return None
+    kind: Any = getattr(transformers, name)
+    network: Any
+    if holds_adapter(folder):
+        network = _with_adapter(kind, folder, task, fitted)
+    else:
+        network = kind.from_pretrained(folder, dtype=torch.float32)
+    if isinstance(task.config.model, ImageTransformerConfig):
+        network = ImageTransformer(network, fitted.size, task.config.model)  # type: ignore[attr-defined]
+    plain: nn.Module = network.eval()
+    return plain
+
+
+def _with_adapter(kind: Any, folder: Path, task: Task[Any], fitted: Fitted) -> Any:
+    import peft  # seconds, for an adapter alone
+
+    classes, renaming = class_names(fitted), body_of_another_name(kind)
+    labels = {"num_labels": len(classes), "ignore_mismatched_sizes": True} if classes else {}
+    base = kind.from_pretrained(
+        json.loads((folder / ADAPTER).read_text())["base_model_name_or_path"],
+        dtype=torch.float32,
+        **labels,
+        **({"key_mapping": renaming} if renaming else {}),
+    )
+    if isinstance(task, TextTask):
+        _fit_tokens(base, task.shape(fitted))
+    return peft.PeftModel.from_pretrained(base, str(folder)).get_base_model()
+
+
+def _fit_tokens(base: Any, shape: TextShape) -> None:
+    """Add the rows of added tokens and note the padding, as transformers' documentation tells."""
+    tokens = base.get_input_embeddings()
+    if isinstance(tokens, nn.Embedding) and shape.vocabulary > tokens.num_embeddings:
+        base.resize_token_embeddings(shape.vocabulary)
+    if base.config.get_text_config().pad_token_id is None:
+        base.config.get_text_config().pad_token_id = shape.pad_token_id

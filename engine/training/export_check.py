@@ -1,0 +1,64 @@
+"""The comparison of an exported model with the trained one, at the end of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.artifacts.comparison import distance, loaded_plainly, outputs_of, with_padding
+from engine.batches.source import Batch, Source
+from engine.files.sanitize import plain
+from engine.hardware.device import Compute
+from engine.torch_private import tree_map
+from engine.training.memory_estimate import available_bytes
+from engine.training.state import parameter_count
+from engine.training.trainer_setup import Setup
+
+_ROWS = 4
+_CPU = torch.device("cpu")
+_TOLERANCE = {torch.float32: 1e-3}
+_COARSE = 0.05
+"""Share of the largest output that outputs may differ by; in half precision the coarse one."""
+_FAILURES = (OSError, RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError)
+
+
+def check_export(setup: Setup, network: nn.Module, source: Source, folder: Path) -> None:
+    """Warn where transformers and peft, loading ``folder`` by themselves, give other outputs.
+
+    Models too large to be loaded once more, and those with 4-bit weights, are left out.
+    """
+    task, compute = setup.task, setup.compute
+    if task.config.adapter.quantized or 4 * parameter_count(network) > available_bytes(_CPU) / 2:
+        return
+    batch = next(source.read(source.plan(_ROWS)[:1]))
+    batch = with_padding(batch, task, setup.fitted)
+    try:
+        theirs = loaded_plainly(folder, task, setup.fitted)
+        if theirs is None:
+            return
+        differs = _difference(task, batch, network.eval(), theirs, compute)
+    except _FAILURES as error:
+        reason = plain(str(error).strip().splitlines()[0] if str(error).strip() else error, 300)
+        setup.outlets.warn(f"transformers and peft alone cannot use the exported model: {reason}")
+        return
+    if not differs <= _TOLERANCE.get(compute.dtype, _COARSE):
+        setup.outlets.warn(
+            f"Where transformers and peft alone load the exported model, its outputs differ by "
+            f"{differs:.2g} of the largest from those of the trained one."
+        )
+
+
+def _difference(
+    task: Any, batch: Batch, ours: nn.Module, theirs: nn.Module, compute: Compute
+) -> float:
+    """Return the largest difference as a share of the largest output, at least of one."""
+    with compute.autocast():
+        expected = outputs_of(task, batch, ours)
+    inputs = tree_map(lambda value: value.cpu() if isinstance(value, torch.Tensor) else value,
+                      batch.inputs)  # fmt: skip
+    found = outputs_of(task, Batch(inputs, batch.targets, batch.weight), theirs)
+    scale = max(1.0, *(float(value.float().abs().max()) for value in expected))
+    return distance(expected, found) / scale
