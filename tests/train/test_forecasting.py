@@ -202,7 +202,7 @@ def test_a_forecast_needs_a_whole_window(tmp_path: Path) -> None:
 
 def test_data_that_is_no_series_is_refused(tmp_path: Path) -> None:
     table = wave().drop_columns("load").append_column("load", pa.array([3.0] * 400))
-    constant = file_config(tmp_path / "constant.csv", table)
+    constant = file_config(tmp_path / "constant.csv", table, "task.targets=load")
     task = create_task(constant)
     with pytest.raises(DataError, match="'load' is the same in all training rows"):
         task.pipeline.fit(task.pipeline.load())

@@ -73,7 +73,7 @@ def detect_columns(
         _detect(name, tidy(table[name]), settings.get(name), apart, decimal)
         for name in table.column_names
     ]
-    if any(column.usable for column in columns):
+    if any(column.usable or column.reason == _CHOICE for column in columns):
         return columns
     # A table of nothing but a counter and a target has the counter as its input.
     return [
@@ -84,6 +84,7 @@ def detect_columns(
 
 
 _COUNTER = "counts the rows"
+_CHOICE = "by choice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def _detect(
 ) -> Column:
     rows, missing = len(column), column.null_count
     if setting is not None and setting.type == "ignored":
-        return Column(name=name, type="ignored", reason="by choice", missing=missing)
+        return Column(name=name, type="ignored", reason=_CHOICE, missing=missing)
     if missing == rows:
         return Column(name=name, type="ignored", reason="empty", missing=missing)
     example = plain(column.drop_null()[0].as_py(), 40)

@@ -16,6 +16,7 @@ import torch
 from engine.data.builtin.toy import with_class_names
 from engine.data.raw import TEST, TRAIN, VALIDATION, Skip
 from engine.errors import DataError
+from engine.pipelines.create import create_pipeline
 
 Make = Callable[..., Any]
 CLASSES, NUMBERS = "tabular_classification", "tabular_regression"
@@ -217,7 +218,8 @@ def test_a_target_of_regression_is_read_in_later_files_as_in_training(prepare: M
     written = [f"{i},25" for i in range(7)]
     prepared = prepare(NUMBERS, ROWS | {"bought": written})
     later = pa.table({"bought": ["1,234", "2,345", "1.234,5"]})
-    values = prepared.task.pipeline.known_target(later, prepared.fitted)
+    pipeline = create_pipeline(prepared.task.config)  # as in another process
+    values = pipeline.known_target(later, prepared.fitted)
     assert values.to_pylist() == [1.234, 2.345, None]
 
 
