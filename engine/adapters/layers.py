@@ -43,7 +43,7 @@ def adaptable(network: nn.Module) -> dict[str, Layer]:
     peft would take others.
     """
     outside = [*heads(network), *_tied_output(network)]
-    layers = {
+    layers: dict[str, nn.Module] = {
         name: module
         for name, module in network.named_modules()
         if isinstance(module, _KINDS)
