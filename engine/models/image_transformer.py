@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ class ImageTransformer(Transfer):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the classes."""
-        inputs: Mapping[str, Tensor | bool] = {"pixel_values": images, **self._options}
+        inputs: dict[str, Any] = {"pixel_values": images} | self._options
         if self._in_patches:
             network: Any = self.network
             inputs = patches_of(images, network.config.vision_config.patch_size)

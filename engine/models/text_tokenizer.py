@@ -67,7 +67,7 @@ def longest_input(config: TransformerConfig, tokenizer: Any) -> int:
 
 def _most_unused(architecture: Any, tokenizer: Any) -> int:
     own = getattr(architecture, "pad_token_id", None)
-    return 1 + max(int(tokenizer.pad_token_id), own or 0)
+    return 1 + int(max(tokenizer.pad_token_id, own or 0))
 
 
 def _unused_positions(architecture: Any) -> int:

@@ -42,7 +42,10 @@ def check_export(setup: Setup, network: nn.Module, source: Source, folder: Path)
         differs = _difference(task, batch, network.eval(), theirs, compute)
     except _FAILURES as error:
         reason = plain(str(error).strip().splitlines()[0] if str(error).strip() else error, 300)
-        setup.outlets.warn(f"transformers and peft alone cannot use the exported model: {reason}")
+        advice = " Export it merged." if task.config.adapter.active else ""
+        setup.outlets.warn(
+            f"transformers and peft alone cannot use the exported model: {reason}.{advice}"
+        )
         return
     if not differs <= _TOLERANCE.get(compute.dtype, _COARSE):
         setup.outlets.warn(
@@ -56,9 +59,15 @@ def _difference(
 ) -> float:
     """Return the largest difference as a share of the largest output, at least of one."""
     with compute.autocast():
-        expected = outputs_of(task, batch, ours)
-    inputs = tree_map(lambda value: value.cpu() if isinstance(value, torch.Tensor) else value,
-                      batch.inputs)  # fmt: skip
-    found = outputs_of(task, Batch(inputs, batch.targets, batch.weight), theirs)
+        # A network that was sharded is on the CPU by now.
+        expected = outputs_of(task, _moved(batch, next(ours.parameters()).device), ours)
+    found = outputs_of(task, _moved(batch, _CPU), theirs)
     scale = max(1.0, *(float(value.float().abs().max()) for value in expected))
     return distance(expected, found) / scale
+
+
+def _moved(batch: Batch, device: torch.device) -> Batch:
+    def moved(value: Any) -> Any:
+        return value.to(device) if isinstance(value, torch.Tensor) else value
+
+    return Batch(tree_map(moved, batch.inputs), batch.targets, batch.weight)

@@ -86,7 +86,7 @@ def test_a_folder_that_others_cannot_read_is_told_at_the_end_of_a_run(
 
     monkeypatch.setattr("engine.training.export_check.loaded_plainly", refuse)
     (warning,) = warnings_in(finished(tmp_path, small_encoder))
-    assert warning.endswith("alone cannot use the exported model: no such weights")
+    assert warning.endswith("alone cannot use the exported model: no such weights.")
 
 
 @pytest.mark.parametrize("form", ["folder", "adapter", "merged"])

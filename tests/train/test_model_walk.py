@@ -1,0 +1,258 @@
+"""A walk over all types of models that the installed transformers and torchvision have.
+
+Of each, a folder with a tiny network is trained, with an adapter and without, exported, and loaded
+as others load it. Whatever a type cannot do must be refused with a sentence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import torch
+import torchvision
+import transformers
+
+from engine import RunConfig, train
+from engine.errors import UserError
+from engine.runs.directory import RunDirectory
+from engine.text.tokenizer import train_wordpiece, wordpiece_from
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."
+HEADS = {
+    "text_classification": "SEQUENCE_CLASSIFICATION",
+    "token_classification": "TOKEN_CLASSIFICATION",
+    "question_answering": "QUESTION_ANSWERING",
+    "causal_lm": "CAUSAL_LM",
+    "seq2seq": "SEQ_TO_SEQ_CAUSAL_LM",
+    "image_classification": "IMAGE_CLASSIFICATION",
+}
+"""The tasks, and the parts of the names of transformers' mappings."""
+AUTO = {
+    "CAUSAL_LM": "AutoModelForCausalLM",
+    "SEQ_TO_SEQ_CAUSAL_LM": "AutoModelForSeq2SeqLM",
+    "MASKED_LM": "AutoModelForMaskedLM",
+    "SEQUENCE_CLASSIFICATION": "AutoModelForSequenceClassification",
+    "TOKEN_CLASSIFICATION": "AutoModelForTokenClassification",
+    "QUESTION_ANSWERING": "AutoModelForQuestionAnswering",
+    "IMAGE_CLASSIFICATION": "AutoModelForImageClassification",
+}
+LEAST = {
+    "text_classification": 85, "token_classification": 70, "question_answering": 55,
+    "causal_lm": 100, "seq2seq": 20, "image_classification": 25, "torchvision": 55,
+}  # fmt: skip
+"""Types of each task that train, with transformers 5.24 and torchvision 0.29 and some to spare."""
+BY_THIS_PROGRAM = ("mobilenet_v1", "mobilenet_v2")
+"""Types whose adapters peft alone cannot use: they read the padding of a wrapped convolution."""
+LARGEST = 8_000_000
+"""Weights: larger networks are those whose sizes have names that are not known here."""
+
+SIZES = {
+    32: "hidden_size d_model n_embd dim embed_dim embedding_size emb_dim n_embed projection_dim "
+        "decoder_hidden_size out_hidden_size",
+    64: "intermediate_size d_ff ffn_dim n_inner hidden_dim decoder_ffn_dim encoder_ffn_dim mlp_dim "
+        "ffn_hidden_size block_ff_dim shared_expert_intermediate_size moe_intermediate_size "
+        "feed_forward_size",
+    2: "num_hidden_layers n_layer n_layers num_layers encoder_layers decoder_layers num_blocks "
+       "num_decoder_layers num_encoder_layers num_experts_per_tok top_k moe_topk",
+    4: "num_attention_heads n_head n_heads num_heads encoder_attention_heads num_key_value_heads "
+       "decoder_attention_heads num_experts num_local_experts n_routed_experts moe_num_experts",
+    8: "head_dim d_kv",
+    128: "max_position_embeddings n_positions n_ctx max_seq_len",
+    50: "entity_vocab_size pronunciation_vocab_size shape_vocab_size",
+}  # fmt: skip
+"""The largest values of configurations, by the names that families have for them."""
+LATENT = {
+    "qk_rope_head_dim": 4, "qk_nope_head_dim": 8, "qk_head_dim": 12, "head_dim": 4, "v_head_dim": 8,
+    "q_lora_rank": 16, "kv_lora_rank": 16, "n_group": 1, "topk_group": 1, "num_experts_per_tok": 2,
+    "first_k_dense_replace": 1,
+}  # fmt: skip
+OWN: dict[str, dict[str, Any]] = {
+    "axk1": LATENT, "deepseek_v2": LATENT, "deepseek_v3": LATENT,
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]],
+                "attention_layers": ["global", "local"]},
+    "gptj": {"rotary_dim": 4},
+    "reformer": {"attn_layers": ["local", "lsh"], "attention_head_size": 8, "num_hashes": 1,
+                 "is_decoder": True, "num_buckets": 4, "axial_pos_embds": False},
+    "xlnet": {"d_head": 8, "d_inner": 64},
+    "xmod": {"default_language": "en_XX"},
+}  # fmt: skip
+"""Sizes that depend on others, by type."""
+
+
+def types_of(head: str) -> list[str]:
+    mapping = getattr(transformers, f"MODEL_FOR_{head}_MAPPING")
+    return sorted({config.model_type for config in mapping})
+
+
+CASES = [(task, kind) for task, head in HEADS.items() for kind in types_of(head)]
+PICTURES = torchvision.models.list_models(module=torchvision.models)
+
+
+def shrink(config: Any, vocabulary: int) -> None:
+    """Make the sizes of a configuration small, and those of the ones inside it."""
+    for most, names in SIZES.items():
+        for name in names.split():
+            value = getattr(config, name, None) if name in vars(config) else None
+            if isinstance(value, int) and not isinstance(value, bool):
+                setattr(config, name, min(value, most))
+            elif isinstance(value, list | tuple) and all(isinstance(one, int) for one in value):
+                setattr(config, name, [min(one, most) for one in value])
+    for name, value in list(vars(config).items()):
+        if isinstance(value, transformers.PretrainedConfig):
+            shrink(value, vocabulary)
+        elif name in ("vocab_size", "n_token", "vocab_size_per_layer_input"):
+            setattr(config, name, vocabulary)
+        elif name == "type_vocab_size":
+            setattr(config, name, max(2, value or 0))
+        elif name.endswith("_token_id") and not (isinstance(value, int) and value < vocabulary):
+            setattr(config, name, None if value is None else 2)
+    for name, value in OWN.get(config.model_type, {}).items():
+        setattr(config, name, value)
+    complete(config)
+
+
+def complete(config: Any) -> None:
+    """Fill in what is derived from sizes, where a family leaves it open."""
+    heads = vars(config).get("num_attention_heads")
+    for name, value in (("num_key_value_heads", heads), ("head_dim", 8)):
+        if isinstance(heads, int) and name in vars(config) and vars(config)[name] is None:
+            setattr(config, name, value)
+    kinds, layers = vars(config).get("layer_types"), vars(config).get("num_hidden_layers")
+    if isinstance(kinds, list) and isinstance(layers, int):
+        different = list(dict.fromkeys(kinds))
+        config.layer_types = (different * layers)[:layers]
+
+
+def tiny_folder(task: str, kind: str, folder: Path) -> Path:
+    """A tiny network with random weights, saved for what such are trained on first; skips."""
+    tokenizer = wordpiece_from(train_wordpiece([WORDS, "Where ? 0 1 2 3"], 200, lowercase=False))
+    tokenizer.add_special_tokens({"eos_token": "</s>", "bos_token": "<s>", "mask_token": "[MASK]"})
+    try:
+        config = transformers.CONFIG_MAPPING[kind]()
+        shrink(config, len(tokenizer))
+        made = class_of(task, config)
+        with torch.device("meta"):
+            size = sum(part.numel() for part in made.from_config(config).parameters())
+        if size > LARGEST:
+            pytest.skip(f"too large: {size:,} weights")
+        torch.manual_seed(0)
+        made.from_config(config).save_pretrained(folder)
+    except Exception as error:  # noqa: BLE001 — whatever a configuration of no real model raises
+        pytest.skip(f"no tiny network: {type(error).__name__}: {str(error)[:200]}")
+    if task != "image_classification":
+        tokenizer.save_pretrained(folder)
+    return folder
+
+
+def class_of(task: str, config: Any) -> Any:
+    """The class of the weights: a language model's where the type has one."""
+    heads = [HEADS[task]]
+    if task in ("text_classification", "token_classification", "question_answering"):
+        heads = ["MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "CAUSAL_LM", *heads]
+    for head in heads:
+        if type(config) in getattr(transformers, f"MODEL_FOR_{head}_MAPPING"):
+            return getattr(transformers, AUTO[head])
+    raise ValueError("no class")
+
+
+def rows_of(task: str) -> pa.Table:
+    words = WORDS.split()
+    tags = ["O" if number % 2 else "B-X" for number in range(len(words))]
+    answer = {"text": ["Rome"], "answer_start": [WORDS.index("Rome")]}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "text_classification": [{"text": WORDS, "label": "a"}, {"text": WORDS[:30], "label": "b"}],
+        "token_classification": [{"tokens": words, "tags": tags},
+                                 {"tokens": words[:5], "tags": tags[:5]}],
+        "causal_lm": [{"prompt": WORDS[:20], "completion": WORDS[20:]},
+                      {"prompt": WORDS[:12], "completion": WORDS[12:30]}],
+        "seq2seq": [{"source": WORDS, "target": WORDS[:30]},
+                    {"source": WORDS[:20], "target": WORDS[10:40]}],
+        "question_answering": [
+            {"context": f"{WORDS if number % 2 else WORDS[:40]} {number}", "question": "Where ?",
+             "answers": answer}
+            for number in range(4)
+        ],
+    }  # fmt: skip
+    return pa.Table.from_pylist(rows[task] * (24 // len(rows[task])))
+
+
+def values_of(task: str, folder: Path) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "task": {"kind": task},
+        "data": {"kind": "builtin", "name": "digits", "max_samples": 24},
+        "model": {"kind": "transformer", "path": str(folder)},
+        "train": {"max_steps": 2, "epochs": 1, "batch_size": 4},
+        "compute": {"device": "cpu", "threads": 1},
+    }
+    if task == "image_classification":
+        values["model"]["kind"] = "image_transformer"
+        values["task"]["image_size"] = 32
+        return values
+    path = folder / "rows.parquet"
+    pa.parquet.write_table(rows_of(task), path)
+    values["data"] = {"kind": "file", "path": str(path), "validation_fraction": 0.25}
+    if task == "causal_lm":
+        values["task"]["max_new_tokens"] = 4
+    if task == "seq2seq":
+        values["task"] |= {"max_new_tokens": 4, "num_beams": 1, "eval_rows": 2, "final_rows": 2}
+    return values
+
+
+def complaints(run: RunDirectory) -> list[str]:
+    """Warnings of a run on its exported model, and on adapters without effect."""
+    events: Iterator[dict[str, Any]] = map(json.loads, run.events.path.read_text().splitlines())
+    told = [event["message"] for event in events if event.get("level") == "warning"]
+    return [text for text in told if "exported model" in text or "no gradient" in text]
+
+
+TRAINED: Counter[str] = Counter()
+TRIED: Counter[str] = Counter()
+
+
+def walk(task: str, kind: str, values: dict[str, Any]) -> None:
+    """Train without and with an adapter; what is refused is refused by a sentence."""
+    TRIED[task] += 1
+    try:
+        assert complaints(train(RunConfig.parse(values))) == []
+    except UserError as refusal:
+        pytest.skip(f"refused: {refusal}")
+    TRAINED[task] += 1
+    with contextlib.suppress(UserError):
+        run = train(RunConfig.parse(values | {"adapter": {"method": "lora", "r": 2}}))
+        told = complaints(run)
+        assert told == [] or (kind in BY_THIS_PROGRAM and "alone cannot use" in told[0])
+
+
+@pytest.mark.parametrize(("task", "kind"), CASES, ids=lambda value: str(value))
+def test_a_type_of_transformers_trains_and_exports_or_is_refused(
+    task: str, kind: str, tmp_path: Path
+) -> None:
+    walk(task, kind, values_of(task, tiny_folder(task, kind, tmp_path / "tiny")))
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_network_of_torchvision_trains_and_exports_or_is_refused(
+    name: str, tmp_path: Path
+) -> None:
+    values = values_of("image_classification", tmp_path)
+    values["model"] = {"kind": "torchvision", "name": name, "pretrained": False}
+    values["task"]["image_size"] = 96 if name == "inception_v3" else 32
+    walk("torchvision", name, values)
+
+
+def test_the_walk_reached_most_types() -> None:
+    """Stands last. A new version may have more types, and must not quietly train fewer."""
+    whole = Counter({task: len(types_of(head)) for task, head in HEADS.items()})
+    if TRIED.total() < whole.total() / 2:
+        pytest.skip("only a part of the walk was made")
+    assert {task: TRAINED[task] for task in LEAST if TRAINED[task] < LEAST[task]} == {}
