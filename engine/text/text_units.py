@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What positions count."""
+    """A unit of positions."""
 
     name: str
     characters: Callable[[str, int], int]

@@ -1,4 +1,4 @@
-"""What was converted, left out or is in doubt is shown by every command on a run."""
+"""Conversions, omissions and doubts of the data are shown by every command on a run."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class _Router(nn.Linear):
 
 
 class _Own(nn.Linear):
-    """As Falcon's."""
+    """A layer like Falcon's."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x @ self.weight.T + self.bias

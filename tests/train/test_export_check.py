@@ -1,4 +1,4 @@
-"""What is exported is compared with what was trained, through transformers and peft alone."""
+"""Exported models are compared with what was trained, through transformers and peft alone."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def indian(number: int, mark: str) -> str:
 
 @dataclass(frozen=True)
 class Locale:
-    """How one locale writes values."""
+    """The way in which a locale writes values."""
 
     decimal: str
     grouping: str

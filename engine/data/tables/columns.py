@@ -89,7 +89,7 @@ _CHOICE = "by choice"
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """What a column is judged by."""
+    """The evidence that a column is judged by."""
 
     name: str
     column: pa.ChunkedArray
