@@ -18,21 +18,22 @@ from engine.files.sanitize import plain
 
 
 def load_data(config: DataConfig) -> RawData:
-    """Read the data; raises :class:`~engine.errors.DataError`."""
-    return _with_texts(implementation(config, "load")(config), config)
+    """Read the data; rows are split by a column of splits.
+
+    Raises :class:`~engine.errors.DataError`.
+    """
+    return by_split_column(_with_texts(implementation(config, "load")(config), config), config)
 
 
 def load_texts(config: DataConfig) -> RawData:
     """Read the data with texts as they are written, if the source can tell.
 
     ``0.50``, ``093`` and ``true`` are what a model is to learn, not the number or truth value that
-    they stand for. Rows are split by a column of splits. Raises
-    :class:`~engine.errors.DataError`.
+    they stand for. Raises :class:`~engine.errors.DataError`.
     """
-    if config.text_implementation:
-        raw = _with_texts(resolve(config.text_implementation)(config), config)
-    else:
-        raw = load_data(config)
+    if not config.text_implementation:
+        return without_ignored(load_data(config), config)
+    raw = _with_texts(resolve(config.text_implementation)(config), config)
     return without_ignored(by_split_column(raw, config), config)
 
 

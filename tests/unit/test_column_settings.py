@@ -206,3 +206,18 @@ def test_columns_of_one_name_have_one_type(tmp_path: Path) -> None:
     file.write_text('a,a,b\n"x\ny",1.50,2\nz,2.0,3\n')
     train = load_data(config_of(file, {"a": "text"}).data).train
     assert train.to_pydict() == {"a": ["x\ny", "z"], "a_2": ["1.50", "2.0"], "b": [2, 3]}
+
+
+def test_a_column_of_splits_splits_a_table_and_is_no_input(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    parts = ["train"] * 30 + ["validation"] * 6 + ["test"] * 4
+    rows = [f"{i % 7},{part},{'ab'[i % 2]}" for i, part in enumerate(parts)]
+    file.write_text("\n".join(["n,split,y", *rows]) + "\n")
+    pipeline = create_pipeline(config_of(file, {}))
+    raw = pipeline.load()
+    assert {name: table.num_rows for name, table in raw.splits.items()} == {
+        "train": 30, "validation": 6, "test": 4,
+    }  # fmt: skip
+    assert [column.name for column in pipeline.fit(raw).columns] == ["n"]
+    kept = create_pipeline(config_of(file, {"split": "categorical"}))
+    assert [column.name for column in kept.fit(kept.load()).columns] == ["n", "split"]
