@@ -185,8 +185,10 @@ def resources(
     if not now.gpus:
         lines.append(_pair("GPU", "none"))
     first = measured[-max(1, marks(width)) :][0]
-    since = duration(now.time - first.time)
-    return [*lines, Content(""), Content.styled(f"The marks show the last {since}.", _MUTED)]
+    if now.time - first.time >= 1:
+        since = duration(now.time - first.time)
+        lines += [Content(""), Content.styled(f"The marks show the last {since}.", _MUTED)]
+    return lines
 
 
 def _gpu(

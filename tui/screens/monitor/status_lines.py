@@ -57,6 +57,12 @@ class StatusLines:
         self._message.show(lines)
 
 
+def _how(ending: Finished | Stopped) -> str:
+    if isinstance(ending, Stopped):
+        return "Stopped"
+    return "Finished" if ending.reason == "completed" else f"Finished by {ending.reason}"
+
+
 def _message(watch: Watch) -> Content:
     """Return the message about the run's state."""
     ending, run = watch.history.ending, watch.run
@@ -66,8 +72,7 @@ def _message(watch: Watch) -> Content:
         text = f"The process exited without an error message; its log: {run.log}"
         return literal(text, 400).stylize("$error")
     if isinstance(ending, Finished | Stopped) and run.report.path.exists():
-        how = "Stopped" if isinstance(ending, Stopped) else f"Finished: {ending.reason}"
-        return literal(f"{how}. Enter shows the results.").stylize("bold $success")
+        return literal(f"{_how(ending)}. Enter shows the results.").stylize("bold $success")
     if isinstance(ending, Interrupted):
         return literal("Interrupted; r resumes from the last checkpoint.").stylize("$warning")
     return literal(diagnose(watch.history.evaluations)).stylize("bold $warning")
