@@ -16,7 +16,7 @@ from engine.data.dates.writing import write_moment
 from engine.data.fitted import Fitted
 from engine.data.load import load_data, without_ignored
 from engine.data.raw import TRAIN, RawData
-from engine.data.series.channels import number_formats
+from engine.data.series.channels import format_notes, number_formats
 from engine.data.series.frequency import Frequency
 from engine.data.series.read import Series, read_series
 from engine.data.series.roles import Roles, check_columns, find_roles, unused_columns
@@ -128,7 +128,11 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         time = settings.get(roles.time)
         spelling = time.format if time is not None and time.type == "date" else ""
         fill = self.section.fill
-        return read_series(table, roles, fill, spelling=spelling, known_only=True, formats=formats)
+        series = read_series(
+            table, roles, fill, spelling=spelling, known_only=True, formats=formats
+        )
+        doubtful = {name: made for name, made in formats.items() if name not in settings}
+        return replace(series, notes=(*series.notes, *format_notes(table, doubtful)))
 
     def _check_lengths(self, splits: Mapping[str, Series]) -> None:
         window, horizon = self.section.window, self.section.horizon

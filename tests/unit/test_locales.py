@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -205,6 +206,20 @@ def test_numbers_that_leave_the_mark_open_are_read_with_a_note(tmp_path: Path) -
     x = detect_columns(table)[0]
     assert numbers(table["x"], x.number_format)[0] == 1100
     assert x.doubt == "1,100 is read with thousands; it may be a fraction as well"
+
+
+@pytest.mark.parametrize(
+    ("written", "doubt"),
+    [
+        (["1.100 €", "740 €"], "1.100 € is read as a fraction; it may have thousands as well"),
+        (["1.100 €", "2.25 €"], ""),
+        (["0.100 €", "2.250 €"], ""),
+        (["740 €", "3 €"], ""),
+    ],
+)
+def test_a_point_before_three_digits_in_all_numbers_is_told(written: list[str], doubt: str) -> None:
+    [column] = detect_columns(pa.table({"x": written * 20}))
+    assert (column.type, column.doubt) == ("numeric", doubt)
 
 
 def test_units_that_differ_are_told(tmp_path: Path) -> None:

@@ -74,6 +74,21 @@ def test_parquet_keeps_the_names_of_classes(tmp_path: Path) -> None:
     assert train.column_names == ["label", "spaced"]
 
 
+def test_bytes_that_are_texts_are_texts_and_others_stay(tmp_path: Path) -> None:
+    columns = {
+        "city": pa.array(["Köln".encode(), b"Bonn", None]),
+        "large": pa.array([b"0012", b"12", b"7"], pa.large_binary()),
+        "photo": pa.array([b"a", b"\x89PNG", b"b"]),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    raw = load(tmp_path / "a.parquet", test_fraction="0", validation_fraction="0")
+    assert raw.train["city"].to_pylist() == ["Köln", "Bonn", None]
+    assert raw.train["large"].to_pylist() == ["0012", "12", "7"]
+    assert raw.train["photo"].to_pylist() == [b"a", b"\x89PNG", b"b"]
+    told = [(n.column, n.why, n.rows) for n in raw.notes]
+    assert told == [("city", "bytes are read as text", 2), ("large", "bytes are read as text", 3)]
+
+
 def test_a_file_without_header_gets_numbered_columns(tmp_path: Path) -> None:
     raw = load(write(tmp_path / "a.csv", "1.5,x\n2.5,y\n"))
     assert raw.train.column_names == ["column_1", "column_2"]

@@ -31,6 +31,9 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
+_TEXT_OF_BYTES = {pa.binary(): pa.string(), pa.large_binary(): pa.large_string()}
+"""Types of text, by the types of bytes that hold them."""
+
 
 def read_file(path: Path, options: ReadOptions, format: str = "") -> Reading:
     """Read one file by ``format`` or its suffix. Raises :class:`DataError` that names the file."""
@@ -45,7 +48,25 @@ def read_file(path: Path, options: ReadOptions, format: str = "") -> Reading:
         raise DataError(f"Cannot read {plain(path)}: {error.strerror or error}.") from error
     except (EOFError, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"{plain(path)} is a damaged archive: {plain(error)}.") from error
+    reading = _with_texts(reading)
     return _with_good_names(path, replace(reading, table=_spelled(reading.table, options)))
+
+
+def _with_texts(reading: Reading) -> Reading:
+    """Return columns of bytes as texts where all are: some writers of Parquet mark no texts."""
+    table, notes = reading.table, list(reading.notes)
+    for place, field in enumerate(table.schema):
+        if not (pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)):
+            continue
+        try:
+            column = table[place].cast(_TEXT_OF_BYTES[field.type])
+        except pa.ArrowInvalid:  # such as images
+            continue
+        table = table.set_column(place, field.name, column)
+        rows = table.num_rows - column.null_count
+        name = plain(field.name, 60)
+        notes.append(Note("bytes are read as text", name, "text", rows, kind="converted"))
+    return replace(reading, table=table, notes=tuple(notes))
 
 
 def _spelled(table: pa.Table, options: ReadOptions) -> pa.Table:

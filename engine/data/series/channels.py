@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -12,10 +12,12 @@ import pyarrow.types as pt
 from numpy.typing import NDArray
 
 from engine.data.raw import decimal_mark_of
+from engine.data.tables.number_format import doubt_of_numbers
 from engine.data.tables.schema import NumberFormat
 from engine.data.tables.values import number_format_of, numbers, tidy
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 Values = NDArray[np.float64]
 
@@ -51,6 +53,20 @@ def number_formats(table: pa.Table, names: Sequence[str]) -> dict[str, NumberFor
     decimal = decimal_mark_of(table)
     texts = [name for name in names if is_text(table[name].type)]
     return {name: number_format_of(table[name], decimal) for name in texts}
+
+
+def format_notes(table: pa.Table, formats: Mapping[str, NumberFormat]) -> Iterator[Note]:
+    """Yield notes on columns of texts whose numbers are not written as usual, or are in doubt."""
+    decimal = decimal_mark_of(table)
+    for name, written in formats.items():
+        column, shown = tidy(table[name]), plain(name, 60)
+        rows = len(column) - column.null_count
+        if doubt := doubt_of_numbers(column.drop_null().unique().to_pylist(), written, decimal):
+            change = f'data.columns.{shown}="numeric 1.234,5"' if "thousands" in doubt else ""
+            yield Note(doubt, shown, "numbers", rows, change)
+        elif written != NumberFormat():
+            why = f"numbers are written like {written.example}"
+            yield Note(why, shown, "numbers", rows, kind="converted")
 
 
 def read_channels(

@@ -26,13 +26,17 @@ def respelled(
     ``True`` means ``true``, and where all categories are numbers, ``1.0`` means ``1``: a column of
     a later file may be written otherwise as a whole, since one odd value in it is enough. ``01``
     does not mean ``1``. Where ``categories`` are ``labels`` and the two truth values, ``1``,
-    ``yes`` and ``t`` mean the true one.
+    ``yes`` and ``t`` mean the true one; a text that is itself one of the ``labels`` stays.
     """
     known = [category for category in categories if category is not None]
     meaning = _truth if labels and _are_truth(known) else _meaning_among(known)
     spelling = {meaning(category): category for category in known}
     distinct = pc.unique(values).drop_null()
-    told = [spelling.get(meaning(value), value) for value in distinct.to_pylist()]
+    exact = set(known) if labels else set()
+    told = [
+        value if value in exact else spelling.get(meaning(value), value)
+        for value in distinct.to_pylist()
+    ]
     places = pc.index_in(values, value_set=distinct)
     return pc.take(pa.chunked_array([pa.array(told, pa.string())]), places)
 

@@ -58,7 +58,7 @@ def _otherwise(column: Column) -> tuple[str, str]:
     """Return the column with the example of a type that settles its doubt."""
     if column.type == "date":
         return column.name, '"date %d/%m/%Y"'
-    return column.name, '"numeric 1.234,5"' if column.number_format.grouping else "text"
+    return column.name, '"numeric 1.234,5"' if "thousands" in column.doubt else "text"
 
 
 def _example(column: Column, values: pa.ChunkedArray) -> str:

@@ -78,19 +78,24 @@ def doubt_of_numbers(values: Sequence[str], written: NumberFormat, decimal: str 
 
 
 def _open_marks(values: Sequence[str], written: NumberFormat, decimal: str = "") -> str:
-    """Return the assumption on thousands, where all of them may be fractions as well; or empty.
+    """Return the assumption on marks, where all may be thousands or fractions; or empty.
 
     ``decimal`` is the decimal mark of the file, which decides.
     """
-    if decimal or not written.grouping or written.grouping not in ".,":
+    mark = written.grouping or written.decimal
+    if decimal or mark not in ".,":
         return ""
     cores, _ = _cores(values)
-    other = NumberFormat(decimal=written.grouping)
-    marked = pc.match_substring(cores, written.grouping)
+    other = NumberFormat(decimal=mark)
+    if not written.grouping:
+        other = NumberFormat(decimal="," if mark == "." else ".", grouping=mark)
+    marked = pc.match_substring(cores, mark)
     if not pc.any(marked).as_py() or not _fitting(cores, other).all():
         return ""
-    example = values[int(pc.index(marked, True).as_py())]
-    return f"{plain(example, 40)} is read with thousands; it may be a fraction as well"
+    example = plain(values[int(pc.index(marked, True).as_py())], 40)
+    if written.grouping:
+        return f"{example} is read with thousands; it may be a fraction as well"
+    return f"{example} is read as a fraction; it may have thousands as well"
 
 
 def _mixed_units(values: Sequence[str]) -> str:

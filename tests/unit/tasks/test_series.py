@@ -355,3 +355,34 @@ def test_a_column_that_is_usually_forecast_is_taken_before_those_beside_it(prepa
     rows = {"date": hours(12), "Close": [float(i % 5) for i in range(12)],
             "Volume": [float(i % 7) for i in range(12)]}  # fmt: skip
     assert prepare(KIND, rows, **SHORT).fitted.targets == ["Close"]
+
+
+@pytest.mark.parametrize(
+    ("written", "why", "kind", "change"),
+    [
+        (
+            [f"{i + 1},{100 + i}" for i in range(12)],
+            "1,100 is read with thousands; it may be a fraction as well",
+            "doubt",
+            'data.columns.load="numeric 1.234,5"',
+        ),
+        (
+            [f"{i + 1}.{100 + i} €" for i in range(12)],
+            "1.100 € is read as a fraction; it may have thousands as well",
+            "doubt",
+            'data.columns.load="numeric 1.234,5"',
+        ),
+        (
+            [f"{i + 1},{100 + i}.5" for i in range(12)],
+            "numbers are written like 1,234.5",
+            "converted",
+            "",
+        ),
+    ],
+)
+def test_numbers_of_a_series_that_are_written_otherwise_or_in_doubt_are_noted(
+    pipeline: Make, written: list[str], why: str, kind: str, change: str
+) -> None:
+    notes = pipeline(KIND, climbing(12) | {"load": written}, targets=["load"], **SHORT).load().notes
+    found = [note for note in notes if note.column == "load"]
+    assert [(n.why, n.kind, n.change, n.rows) for n in found] == [(why, kind, change, 12)]

@@ -223,6 +223,16 @@ def test_a_target_of_regression_is_read_in_later_files_as_in_training(prepare: M
     assert values.to_pylist() == [1.234, 2.345, None]
 
 
+def test_labels_of_training_that_differ_in_capitals_alone_stay_in_other_splits(
+    prepare: Make,
+) -> None:
+    rows = {"size": list(range(60)), "won": ["True", "true", "no"] * 20}
+    raw = prepare("tabular_classification", rows, data={"test_fraction": 0.5}).raw
+    for split in ("train", "test"):
+        sizes, labels = (raw.splits[split][name].to_pylist() for name in ("size", "won"))
+        assert labels == [rows["won"][size] for size in sizes]
+
+
 def test_thousands_of_a_target_that_may_be_fractions_are_told(prepare: Make) -> None:
     prepared = prepare(NUMBERS, ROWS | {"bought": [f"{i + 1},23{i}" for i in range(7)]})
     assert prepared.fitted.lowest == 1230
