@@ -98,11 +98,9 @@ def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing | None:
     architecture = pretrained_config(config)
     with readable(config):
         weights = weights_of(config)
-        noted = (
-            found_file(weights.adapter, PROCESSOR_FILE, weights.adapter_revision)
-            if (weights.adapter)
-            else None
-        )
+        noted = None
+        if weights.adapter:
+            noted = found_file(weights.adapter, PROCESSOR_FILE, weights.adapter_revision)
         noted = noted or found_file(weights.place, PROCESSOR_FILE, weights.revision)
     notes = json.loads(Path(noted).read_text()) if noted else {}
     size = _side(notes.get("crop_size")) or _side(notes.get("size"))
