@@ -123,6 +123,10 @@ class RunConfig(Section):
         return changed
 
 
+_NAMED_BY = frozenset({"task.kind", "data.kind", "data.name", "data.path"})
+"""Fields after whose change the title of a preset is wrong."""
+
+
 def parse_overridden(values: Mapping[str, Any], assignments: Sequence[str]) -> RunConfig:
     """Validate a nested mapping with ``field=value`` texts applied.
 
@@ -135,6 +139,9 @@ def parse_overridden(values: Mapping[str, Any], assignments: Sequence[str]) -> R
     # Kinds first: they decide which other fields exist and how a value is read.
     for text in sorted(assignments, key=lambda text: not text.partition("=")[0].endswith(".kind")):
         apply_override(result, text, fields_of(result), problems)
+    given = {text.partition("=")[0].strip() for text in assignments}
+    if given & _NAMED_BY and "title" not in given:
+        result.pop("title", None)  # it is about other data
     try:
         config = RunConfig.parse(result)
     except ConfigError as error:

@@ -23,7 +23,7 @@ from engine.data.splits import cut_splits
 from engine.data.tables.column_notes import column_notes
 from engine.data.tables.columns import detect_columns
 from engine.data.tables.features import fit_features
-from engine.data.tables.schema import Column, Features, NumberFormat
+from engine.data.tables.schema import Column, Features
 from engine.data.tables.unfit import unfit_values
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -227,13 +227,6 @@ def _input_facts(features: Features) -> dict[str, str]:
     numeric = {feature.column for feature in features.numeric}
     ranked = {feature.column for feature in features.numeric if feature.knots}
     facts = {"inputs": f"{len(numeric)} of numbers, {len(features.categorical)} of categories"}
-    written = [
-        f"{plain(column.name, 40)} ({column.number_format.example})"
-        for column in features.columns
-        if column.name in numeric and column.number_format != NumberFormat()
-    ]
-    if written:
-        facts["written as"] = ", ".join(written[:8])
     if ranked:
         facts["scaled by rank"] = ", ".join(plain(name, 40) for name in sorted(ranked)[:8])
     return facts

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import override
 
 from engine.config.tasks.tabular_classification import TabularClassificationConfig
 from engine.data.lost_splits import lost
 from engine.data.on_disk import selected
 from engine.data.raw import TRAIN, RawData, Skip, class_names
+from engine.data.tables.values import words_for_missing
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.table_labels import with_known_spelling
 from engine.pipelines.tabular import TabularFitted, TabularPipeline, find_target
 from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.reports.note import Note
 from engine.text.labels import classes_among, named_column, too_many
 
 _MAX_CLASSES = 1000
@@ -37,6 +42,16 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
         if pa.types.is_nested(table.schema.field(target).type):
             raise DataError(f"The target {plain(target, 60)!r} has lists instead of classes.")
         return named_column(table, target)
+
+    @override
+    def target_notes(self, table: pa.Table, target: str) -> Iterator[Note]:
+        """Yield a doubt on classes that may be words for a missing value."""
+        words = words_for_missing(table[target])
+        if words and target not in self.config.data.columns:
+            named = ", ".join(repr(plain(word, 20)) for word in words[:4])
+            rows = pc.sum(pc.is_in(table[target], pa.array(words))).as_py()
+            why = f"{named} is a class, though it may mean that the class is missing"
+            yield Note(why, plain(target, 60), "categories", rows)
 
     def stratify_by(self, target: str) -> str:
         """Classes keep their shares."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from engine.data.raw import TRAIN, RawData
 from engine.data.tables.categories import respelled
 from engine.files.sanitize import plain
-from engine.reports.note import Note
+from engine.reports.note import Kind, Note
 from engine.text.columns import is_list
 from engine.text.labels import Label, labels_of, names_in
 from engine.text.rows import without_faults
@@ -149,7 +149,9 @@ def _note(split: str, label: str, told: Mapping[str, str], count: int) -> Note:
         f"{count:,} values of {plain(label, 40)} in {split} are read in the spelling of other "
         f"training rows: {', '.join(pairs[:_SHOWN])}{more}"
     )
-    return Note(why, plain(label, 40), "categorical", count, kind="converted")
+    certain = all(_folded(n) == _folded(m) or _WHOLE.fullmatch(m) for n, m in told.items())
+    kind: Kind = "converted" if certain else "doubt"
+    return Note(why, plain(label, 40), "categorical", count, kind=kind)
 
 
 def _without_strangers(raw: RawData, label: str) -> RawData:

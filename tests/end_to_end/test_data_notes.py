@@ -65,7 +65,7 @@ def test_every_command_shows_the_table_of_a_run(dltui: Call, tables: Path, tmp_p
     later.write_text('price\n"1,250"\ncheap\n')
     predicted = dltui("predict", name, "--file", str(later), "--json")
     assert len(predicted.stdout.splitlines()) == 2
-    assert "1 value not a number such as 1,234.5, the first 'cheap'" in predicted.stderr
+    assert "1 value is not a number such as 1,234.5, the first 'cheap'" in predicted.stderr
 
 
 def test_a_test_file_without_the_target_is_wrong_usage(

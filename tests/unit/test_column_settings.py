@@ -14,6 +14,8 @@ from engine.config.presets import parse_overridden
 from engine.config.run_config import RunConfig, fields_of
 from engine.data.load import load_data, load_texts
 from engine.data.tables.columns import detect_columns
+from engine.data.tables.features import encode_category
+from engine.data.tables.schema import NumberFormat
 from engine.data.tables.values import dates, numbers
 from engine.errors import ConfigError, DataError
 from engine.pipelines.create import create_pipeline
@@ -221,3 +223,75 @@ def test_a_column_of_splits_splits_a_table_and_is_no_input(tmp_path: Path) -> No
     assert [column.name for column in pipeline.fit(raw).columns] == ["n"]
     kept = create_pipeline(config_of(file, {"split": "categorical"}))
     assert [column.name for column in kept.fit(kept.load()).columns] == ["n", "split"]
+
+
+def test_words_such_as_na_stay_in_a_column_set_as_text_and_are_told_elsewhere(
+    tmp_path: Path,
+) -> None:
+    file = table_file(tmp_path / "a.csv", "country", ["NA", "DE", "FR", ""])
+    pipeline = create_pipeline(config_of(file, {}))
+    raw = pipeline.load()
+    notes = pipeline.summarize(raw, pipeline.fit(raw)).notes
+    [note] = [note for note in notes if note.column == "country"]
+    assert (note.why, note.read_as) == ("'NA' counts as missing", "missing")
+    assert note.rows == sum(cell in (None, "NA", "") for cell in raw.train["country"].to_pylist())
+    kept = create_pipeline(config_of(file, {"country": "text"}))
+    raw = kept.load()
+    fitted = kept.fit(raw)
+    [feature] = [f for f in fitted.features.categorical if f.column == "country"]
+    assert feature.categories == ["DE", "FR", "NA", None]
+    codes = encode_category(feature, pa.chunked_array([["NA", "na", "", None]]))
+    assert codes.tolist() == [3, 0, 4, 4]
+
+
+def test_a_class_that_may_be_a_missing_value_is_doubted(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(
+        "n,y\n" + "".join(f"{i % 7},{['yes', 'no', 'n/a'][i % 3]}\n" for i in range(60))
+    )
+    pipeline = create_pipeline(config_of(file, {}))
+    raw = pipeline.load()
+    assert set(raw.train["y"].to_pylist()) == {"yes", "no", "n/a"}
+    [doubt] = [note for note in raw.notes if note.column == "y"]
+    assert (doubt.kind, doubt.rows) == ("doubt", 20)
+    assert doubt.why == "'n/a' is a class, though it may mean that the class is missing"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["1.270,71", "1270,71", "540,50"], [1270.71, 1270.71, 540.5]),
+        (["5,495", "995", "12,000"], [5495.0, 995.0, 12000.0]),
+    ],
+)
+def test_thousands_may_be_grouped_in_some_numbers_only(
+    values: list[str], expected: list[float]
+) -> None:
+    column = pa.chunked_array([pa.array(values * 10)])
+    assert numbers(column).tolist() == expected * 10
+
+
+def test_a_later_number_may_be_without_groups() -> None:
+    known = NumberFormat(decimal=",", grouping=".")
+    later = pa.chunked_array([["3000", "3.000", "1234,5", "1234.5"]])
+    assert numbers(later, known).tolist()[:3] == [3000.0, 3000.0, 1234.5]
+    assert numbers(later, known)[3] != numbers(later, known)[3]
+
+
+def test_iso_dates_are_read_beside_those_of_any_spelling() -> None:
+    later = pa.chunked_array([["03.04.2020", "2020-04-03", "2020", "20200403"]])
+    read = dates(later, "%d.%m.%Y").astype("datetime64[D]").astype(str).tolist()
+    assert read == ["2020-04-03", "2020-04-03", "NaT", "NaT"]
+
+
+def test_a_format_of_numbers_that_no_value_has_is_refused(tmp_path: Path) -> None:
+    file = table_file(tmp_path / "a.csv", "price", ["540,50", "12,25"])
+    with pytest.raises(DataError, match="'price' as numeric, but its values, such as '540,50'"):
+        columns_of(file, {"price": "numeric 1,234.5"})
+
+
+def test_the_title_of_a_preset_does_not_stay_with_other_data() -> None:
+    titled = BASE | {"title": "Incomes of adults"}
+    assert parse_overridden(titled, ["train.epochs=2"]).title == "Incomes of adults"
+    assert parse_overridden(titled, ["data.path=mine.csv"]).title == ""
+    assert parse_overridden(titled, ["data.path=mine.csv", "title=Mine"]).title == "Mine"

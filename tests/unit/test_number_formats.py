@@ -132,8 +132,7 @@ def test_values_of_a_later_file_that_do_not_fit_are_counted_and_named() -> None:
     })  # fmt: skip
     notes = sorted(unfit_values(features, later), key=lambda note: note.column)
     assert [(note.column, note.why, note.read_as, note.rows) for note in notes] == [
-        ("day", "2 values are not a date as in the training rows, the first '2024-01-03'",
-         "missing", 2),
+        ("day", "1 value is not a date as in the training rows, the first 'soon'", "missing", 1),
         ("price", "1 value is not a number such as 1,234.5, the first '0,5'", "missing", 1),
         ("zone", "2 values are not among the categories of the training rows, the first '1'",
          "unknown category", 2),

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from engine.data.tables.categories import TRUTH
 from engine.data.tables.schema import Column, NumberFormat
-from engine.data.tables.values import numbers
+from engine.data.tables.values import numbers, words_for_missing
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note
@@ -23,6 +23,8 @@ _READ_AS = {"numeric": "numbers", "date": "dates", "categorical": "categories"}
 _NO_NEWS = "by choice"
 _LOOKED_AT = 1000
 """Rows among which an example is looked for."""
+_SEARCHED = 100_000
+"""Rows in which words for missing values are looked for."""
 
 
 def column_notes(
@@ -50,6 +52,9 @@ def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Itera
     if column.type == "date" and column.date_format not in ("", "ISO8601") and not column.doubt:
         why = f"dates are read in the format {column.date_format}, such as {column.example}"
         yield Note(why, name, "dates", rows, as_text, "converted")
+    if column.missing and not column.as_written and (words := _words(values)):
+        why = f"{words} counts as missing"
+        yield Note(why, name, "missing", column.missing, change(column.name, "text"), "converted")
     if column.doubt:
         yield Note(column.doubt, name, _READ_AS[column.type], rows, change(*_otherwise(column)))
 
@@ -66,6 +71,12 @@ def _example(column: Column, values: pa.ChunkedArray) -> str:
     few = values.slice(0, _LOOKED_AT)
     read = np.isfinite(numbers(few, column.number_format))
     return f", such as {plain(few[int(read.argmax())].as_py(), 40)}" if read.any() else ""
+
+
+def _words(values: pa.ChunkedArray) -> str:
+    """Return the words of the first rows that count as missing."""
+    words = words_for_missing(values.slice(0, _SEARCHED))
+    return ", ".join(repr(plain(word, 20)) for word in words[:4])
 
 
 def _left_out(reason: str, columns: Sequence[Column], rows: int, change: Change) -> Iterator[Note]:

@@ -70,7 +70,7 @@ def detect_columns(
     """
     decimal = decimal_mark_of(table)
     columns = [
-        _detect(name, tidy(table[name]), settings.get(name), apart, decimal)
+        _detect(name, table[name], settings.get(name), apart, decimal)
         for name in table.column_names
     ]
     if any(column.usable or column.reason == _CHOICE for column in columns):
@@ -119,6 +119,7 @@ class _Verdict:
 def _detect(
     name: str, column: pa.ChunkedArray, setting: ColumnSetting | None, apart: int, decimal: str
 ) -> Column:
+    column = tidy(column, _is_text(setting))
     rows, missing = len(column), column.null_count
     if setting is not None and setting.type == "ignored":
         return Column(name=name, type="ignored", reason=_CHOICE, missing=missing)
@@ -140,7 +141,7 @@ def _detect(
     return Column(name=name, type=verdict.type, reason=verdict.reason, missing=missing,
                   distinct=distinct, example=example, date_format=verdict.date_format,
                   number_format=written or NumberFormat(decimal=decimal or "."),
-                  doubt=verdict.doubt)  # fmt: skip
+                  as_written=_is_text(setting), doubt=verdict.doubt)  # fmt: skip
 
 
 def _nested_type(kind: pa.DataType) -> ColumnType | None:
@@ -150,6 +151,10 @@ def _nested_type(kind: pa.DataType) -> ColumnType | None:
         return "list"
     plain_kind = pa.types.is_string(kind) or pa.types.is_temporal(kind) or is_number(kind)
     return None if plain_kind or pa.types.is_boolean(kind) else "ignored"
+
+
+def _is_text(setting: ColumnSetting | None) -> bool:
+    return setting is not None and setting.type == "text"
 
 
 def set_number_format(name: str, setting: ColumnSetting | None) -> NumberFormat | None:
@@ -174,6 +179,8 @@ def _as_set(found: _Evidence, setting: ColumnSetting) -> _Verdict:
         return _judge_words(found)
     if setting.type == "numeric":
         read = _read_numbers(found)
+        if read.unread is not None and read.unread.all():
+            raise _unfit(found, setting, "numbers")
         return replace(read, doubt="") if setting.format else read
     if setting.type != "date":
         return _Verdict(setting.type)
@@ -181,13 +188,19 @@ def _as_set(found: _Evidence, setting: ColumnSetting) -> _Verdict:
         return _Verdict("date")
     dates = _read_dates(found, setting.format)
     if dates is None or (dates.unread is not None and dates.unread.all()):
-        form = f" of the form {plain(setting.format, 40)}." if setting.format else ""
-        raise DataError(
-            f"data.columns sets {plain(found.name, 60)!r} as date, but its values, such as "
-            f"{plain(found.values[0], 40)!r}, are not dates" + (form or " that can be read."),
-            "Set its format, such as date %d/%m/%Y, or another type.",
-        )
+        raise _unfit(found, setting, "dates")
     return dates
+
+
+def _unfit(found: _Evidence, setting: ColumnSetting, kind: str) -> DataError:
+    """Return the error for a type that is set and that no value has."""
+    form = f" of the form {plain(setting.format, 40)}." if setting.format else " that can be read."
+    example = "date %d/%m/%Y" if setting.type == "date" else "numeric 1.234,5"
+    return DataError(
+        f"data.columns sets {plain(found.name, 60)!r} as {setting.type}, but its values, such as "
+        f"{plain(found.values[0], 40)!r}, are not {kind}{form}",
+        f"Set its format, such as {example}, or another type.",
+    )
 
 
 def _judge(found: _Evidence) -> _Verdict:

@@ -87,7 +87,7 @@ def encode_number(feature: NumericFeature, values: Floats) -> Floats:
 def encode_category(feature: CategoricalFeature, column: pa.ChunkedArray) -> Codes:
     """The code of each value."""
     known = pa.array(feature.categories, pa.string())
-    values = respelled(texts(column), feature.categories)
+    values = respelled(texts(column, feature.as_written), feature.categories)
     codes = pc.index_in(values, value_set=known).fill_null(-1)
     return np.asarray(codes, dtype=np.int64) + 1
 
@@ -125,7 +125,7 @@ def fit_features(table: pa.Table, columns: Sequence[Column], transform: Transfor
     categorical: list[CategoricalFeature] = []
     for column in usable:
         if column.type == "categorical":
-            categorical.append(_fit_categories(column.name, texts(table[column.name])))
+            categorical.append(_fit_categories(column, table[column.name]))
             continue
         for part, values in _parts(column, table).items():
             feature = _fit_number(column.name, part, values, transform)
@@ -198,11 +198,13 @@ def _normalising(values: Floats) -> tuple[Floats, Floats]:
     return distinct[kept], np.array([normal.inv_cdf(rank) for rank in ranks[kept]])
 
 
-def _fit_categories(column: str, values: pa.ChunkedArray) -> CategoricalFeature:
-    counted = pc.value_counts(values)
+def _fit_categories(column: Column, values: pa.ChunkedArray) -> CategoricalFeature:
+    counted = pc.value_counts(texts(values, column.as_written))
     counts: Counter[str | None] = Counter(
         dict(zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True))
     )
     frequent = [value for value, count in counts.most_common(_MAX_CATEGORIES) if count >= _RARE]
     known = sorted(frequent, key=lambda value: (value is None, value or ""))
-    return CategoricalFeature(column=column, categories=list(known))
+    return CategoricalFeature(
+        column=column.name, categories=list(known), as_written=column.as_written
+    )

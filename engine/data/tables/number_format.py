@@ -101,7 +101,9 @@ def _open_marks(values: Sequence[str], written: NumberFormat, decimal: str = "")
 def _mixed_units(values: Sequence[str]) -> str:
     """Return that units of money or share differ, or stand at some numbers only; else empty."""
     text = pa.array(values, pa.string())
-    bare = pc.replace_substring_regex(text, _NO_UNIT, "")
+    bare = pc.replace_substring_regex(
+        text.filter(pc.match_substring_regex(text, r"\d")), _NO_UNIT, ""
+    )
     units = [unit.as_py() for unit in pc.unique(bare)]
     if len(units) < 2:
         return ""
@@ -122,7 +124,7 @@ def parsed_numbers(values: Sequence[str], written: NumberFormat) -> NDArray[np.f
     Codes that begin with a zero, such as postal codes, are no numbers.
     """
     cores, multiples = _cores(values)
-    good = _fitting(cores, written)
+    good = _fitting(cores, written, known=True)
     plain = cores
     if written.grouping:
         plain = pc.replace_substring(plain, written.grouping, "")
@@ -150,8 +152,8 @@ def _cores(values: Sequence[str]) -> tuple[pa.Array, NDArray[np.float64]]:
     return text, multiples
 
 
-def _fitting(cores: pa.Array, written: NumberFormat) -> NDArray[np.bool_]:
-    """Return which texts are numbers in a format."""
+def _fitting(cores: pa.Array, written: NumberFormat, known: bool = False) -> NDArray[np.bool_]:
+    """Return which texts are numbers in a format, which others have shown if it is ``known``."""
     mark, group = re.escape(written.decimal), re.escape(written.grouping)
     plain = rf"^[-+]?(?:\d+(?:{mark}\d*)?|{mark}\d+){_EXPONENT}$"
     good = pc.and_not(
@@ -162,7 +164,9 @@ def _fitting(cores: pa.Array, written: NumberFormat) -> NDArray[np.bool_]:
     # In India, all groups but the last have two digits.
     groups = rf"(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|[1-9]\d?(?:{group}\d\d)+{group}\d{{3}})"
     grouped = pc.match_substring_regex(cores, rf"^[-+]?{groups}(?:{mark}\d*)?$")
-    if pc.any(grouped).as_py():  # then larger numbers are grouped as well
+    certain = pc.match_substring_regex(cores, rf"^[-+]?{groups}{mark}\d+$")
+    if not known and pc.any(grouped).as_py() and not pc.any(certain).as_py():
+        # Then larger numbers are grouped as well, or the mark is another one.
         good = pc.and_not(good, pc.match_substring_regex(cores, r"^[-+]?\d{4}"))
     return _flags(pc.or_(good, grouped))
 

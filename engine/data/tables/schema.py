@@ -40,6 +40,8 @@ class Column(_Record):
     """Format of the dates, where they are text."""
     number_format: NumberFormat = NumberFormat()
     """Format of the numbers, where they are text."""
+    as_written: bool = False
+    """Whether words such as ``NA`` are values: the column is set to be text."""
     doubt: str = ""
     """Assumption about all values that they leave open."""
 
@@ -69,6 +71,8 @@ class CategoricalFeature(_Record):
     column: str
     categories: list[str | None]
     """Category of each code from 1 on; ``None`` is a missing value."""
+    as_written: bool = False
+    """Whether words such as ``NA`` are categories, not missing values."""
 
     @property
     def cardinality(self) -> int:

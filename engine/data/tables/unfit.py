@@ -50,7 +50,9 @@ def _unfit(
     count, first = 0, None
     for piece in in_windows(table, ENCODED):
         values = piece[column.name]
-        lost = _lost(values, column, category) & np.asarray(tidy(values).is_valid())
+        lost = _lost(values, column, category) & np.asarray(
+            tidy(values, column.as_written).is_valid()
+        )
         if lost.any():
             first = first if count else values[int(lost.argmax())].as_py()
             count += int(lost.sum())

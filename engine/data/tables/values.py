@@ -21,13 +21,19 @@ _MISSING = pa.array([
     "s/d", "b.d.", "н/д", "нет данных", "#value!", "#ref!", "#div/0!", "#name?", "#num!", "#null!",
 ])  # fmt: skip
 """Ways to write in lower case that a value is missing."""
+_ISO = "ISO8601"
+_ISO_DATE = r"\d{4}-\d{2}-\d{2}"
+"""Dates that mean the same beside those of any other spelling."""
 
 
-def tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The values as plain numbers, texts or times, with every way of being missing as null."""
+def tidy(column: pa.ChunkedArray, as_written: bool = False) -> pa.ChunkedArray:
+    """The values as plain numbers, texts or times, with every way of being missing as null.
+
+    Of texts ``as_written``, only blank ones are missing.
+    """
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return tidy(column.cast(kind.value_type))
+        return tidy(column.cast(kind.value_type), as_written)
     if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
         return tidy(column.cast(pa.float64()))
     if pa.types.is_time(kind) or pa.types.is_duration(kind):
@@ -38,7 +44,8 @@ def tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:
         column = column.cast(pa.string())
     if pa.types.is_string(column.type):
         text = pc.utf8_trim_whitespace(column)
-        missing = pc.is_in(pc.utf8_lower(text), value_set=_MISSING)
+        blank = pc.equal(text, "")
+        missing = blank if as_written else pc.is_in(pc.utf8_lower(text), value_set=_MISSING)
         return pc.if_else(missing, pa.scalar(None, pa.string()), text)
     return column
 
@@ -74,9 +81,9 @@ def _format_among(values: Sequence[str], decimal: str = "") -> NumberFormat:
     return found or NumberFormat(decimal=decimal or ".")
 
 
-def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def texts(column: pa.ChunkedArray, as_written: bool = False) -> pa.ChunkedArray:
     """A column as names of categories, null where it is missing: 1 and 1.0 are the same."""
-    column = tidy(column)
+    column = tidy(column, as_written)
     if pa.types.is_floating(column.type):
         whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2**53))
         numbers = pc.if_else(whole, column, pa.scalar(None, column.type)).cast(pa.int64())
@@ -100,13 +107,17 @@ def dates(column: pa.ChunkedArray, date_format: str = "") -> NDArray[np.datetime
             return np.full(len(column), np.datetime64("NaT", "s"))
         column = texts(column)  # whole numbers such as 20240131
     values, codes = distinct_texts(column)
-    parsed = _parsed_dates(values, date_format or "ISO8601")
+    parsed = _parsed_dates(values, date_format or _ISO)
     return np.append(parsed, np.datetime64("NaT", "s"))[codes]
 
 
 def _parsed_dates(values: Sequence[str], date_format: str) -> NDArray[np.datetime64]:
-    read = spelled(pd.Series(values, dtype=object), date_format)
+    texts = pd.Series(values, dtype=object)
+    read = spelled(texts, date_format)
     parsed: NDArray[np.datetime64] = read.moments.astype("datetime64[s]")
+    whole = texts.str.match(_ISO_DATE).to_numpy(bool) & read.wrong
+    if whole.any():
+        parsed[whole] = spelled(texts[whole], _ISO).moments.astype("datetime64[s]")
     return parsed
 
 
@@ -115,6 +126,15 @@ def truths_or_numbers(values: Sequence[str], number_format: NumberFormat) -> NDA
     if values and all(value.lower() in TRUTH for value in values):
         return np.array([TRUTH[value.lower()] for value in values])
     return parsed_numbers(values, number_format)
+
+
+def words_for_missing(column: pa.ChunkedArray) -> list[str]:
+    """Return the different words in a column of texts that count as missing values."""
+    if not pa.types.is_string(column.type):
+        return []
+    text = pc.utf8_trim_whitespace(column)
+    words = text.filter(pc.is_in(pc.utf8_lower(text), value_set=_MISSING))
+    return [word for word in pc.unique(words).to_pylist() if word]
 
 
 def distinct_texts(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:

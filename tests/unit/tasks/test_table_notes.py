@@ -31,7 +31,7 @@ def noted(prepared: Any, **wanted: Any) -> list[Note]:
 
 
 def test_numbers_in_a_format_are_told_with_an_example(prepare: Make) -> None:
-    [note] = noted(prepare(CLASSES, ROWS), column="price")
+    [note] = noted(prepare(CLASSES, ROWS), column="price", kind="converted", read_as="numbers")
     assert (note.kind, note.read_as, note.rows) == ("converted", "numbers", COUNT)
     assert note.why == "numbers are written like 1,234.5, such as 1,000"
     assert note.change == "data.columns.price=categorical"
@@ -41,11 +41,11 @@ def test_the_order_of_day_and_month_is_told_and_doubted_where_both_fit(prepare: 
     prepared = prepare(CLASSES, ROWS)
     [settled] = noted(prepared, column="day")
     assert (settled.kind, settled.why) == (
-        "converted", "dates are written day month year, such as 13.01.2024",
+        "converted", "dates are read in the format %d.%m.%Y, such as 13.01.2024",
     )  # fmt: skip
     [doubt] = noted(prepared, column="open")
     assert doubt.kind == "doubt"
-    assert "the other way round fit as well" in doubt.why
+    assert "the other order fits as well" in doubt.why
 
 
 def test_columns_left_out_are_told_with_their_reason(prepare: Make) -> None:
@@ -76,9 +76,9 @@ def test_values_that_do_not_fit_are_counted_by_split_and_column(prepare: Make) -
     found = {(note.column, note.rows, note.read_as): note.why for note in doubts}
     assert ("price", 1, "missing") in found
     assert found["price", 2, "missing"] == (
-        "2 values of test not a number such as 1,234.5, the first 'cheap'"
+        "2 values of test are not a number such as 1,234.5, the first 'cheap'"
     )
-    assert found["day", 1, "missing"].startswith("1 value of test not a date")
+    assert found["day", 1, "missing"].startswith("1 value of test is not a date")
     assert found["colour", 1, "unknown category"].endswith("the first 'pink'")
 
 

@@ -7,7 +7,6 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from engine.config.overrides import parse_value
 from engine.errors import UserError
 from engine.files.sanitize import plain
 from engine.reports.note_table import notes_in
@@ -63,7 +62,7 @@ def _rows(values: list[str], inputs: list[str]) -> list[Any]:
                 f"{plain(text, 60)!r} is not of the form column=value.",
                 f"The inputs are {plain(', '.join(inputs), 400)}.",
             )
-        row[name] = parse_value(value, None)
+        row[name] = value
     return [row]
 
 

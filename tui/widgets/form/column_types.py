@@ -99,9 +99,18 @@ class ColumnTypesScreen(Dialog[str | None]):
     def _change(self, name: str, setting: str) -> None:
         self._set.pop(name, None)
         if setting:
-            self._set[name] = setting
+            self._set[name] = _with_type(setting)
         self._listing.set_items(self._listing.items)
 
     def action_take(self) -> None:
         """Close with the types that are set."""
         self.dismiss(text_of(self._set, self._spec))
+
+
+def _with_type(setting: str) -> str:
+    """Return a setting with its type, which a format alone shows."""
+    if setting.partition(" ")[0] in TYPES:
+        return setting
+    if "%" in setting:
+        return f"date {setting}"
+    return f"numeric {setting}" if setting[:1].isdecimal() else setting
