@@ -6,12 +6,15 @@ reads without calling them. An adapter on them gets no gradient.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from engine.models.image_transformer import patches_of
 
 _TOKENS = 8
 """Length of the text that is passed through a network."""
@@ -41,6 +44,8 @@ def _example(network: Any) -> dict[str, Tensor] | Tensor | None:
     device = next(network.parameters()).device
     if shape := getattr(network, "image_shape", None):
         images = torch.zeros(1, *shape, device=device)
+        if "spatial_shapes" in inspect.signature(network.forward).parameters:
+            return patches_of(images, network.config.vision_config.patch_size)
         return {"pixel_values": images} if hasattr(network, "main_input_name") else images
     if getattr(network, "main_input_name", "") != "input_ids":
         return None

@@ -18,9 +18,21 @@ def fit_vocabulary(network: Any, shape: TextShape) -> None:
     trained with: some compute positions from it, and its row gets no gradient.
     """
     _make_room(network, shape)
-    if shape.head == "sequence_classification":
+    if shape.head == "sequence_classification" and not _counts_from_padding(network):
         for config in {id(part): part for part in _text_configs(network)}.values():
             config.pad_token_id = shape.pad_token_id
+
+
+def _counts_from_padding(network: Any) -> bool:
+    """Return whether positions are counted from the padding token, as in RoBERTa and its kind.
+
+    With another one an exported network would count otherwise; its head does not read it.
+    """
+    return any(
+        getattr(module, "padding_idx", None) is not None
+        for name, module in network.named_modules()
+        if "position" in name
+    )
 
 
 def _text_configs(network: Any) -> tuple[Any, Any]:

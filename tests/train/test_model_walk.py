@@ -77,7 +77,9 @@ LATENT = {
     "first_k_dense_replace": 1,
 }  # fmt: skip
 OWN: dict[str, dict[str, Any]] = {
-    "axk1": LATENT, "deepseek_v2": LATENT, "deepseek_v3": LATENT,
+    "axk1": LATENT, "deepseek_v2": LATENT, "deepseek_v3": LATENT, "youtu": LATENT,
+    "falcon_h1": {"mamba_d_ssm": 64, "mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 8,
+                  "mamba_chunk_size": 8},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]],
                 "attention_layers": ["global", "local"]},
     "gptj": {"rotary_dim": 4},
@@ -112,6 +114,8 @@ def shrink(config: Any, vocabulary: int) -> None:
             shrink(value, vocabulary)
         elif name in ("vocab_size", "n_token", "vocab_size_per_layer_input"):
             setattr(config, name, vocabulary)
+        elif name.endswith("layerdrop"):
+            setattr(config, name, 0.0)  # a dropped layer has no gradient
         elif name == "type_vocab_size":
             setattr(config, name, max(2, value or 0))
         elif name.endswith("_token_id") and not (isinstance(value, int) and value < vocabulary):

@@ -140,6 +140,18 @@ def test_the_padding_token_of_a_classifier_reaches_its_exported_folder(
         torch.testing.assert_close(again(input_ids=ids, attention_mask=mask).logits, expected)
 
 
+def test_positions_counted_from_the_padding_token_stay_so_when_exported(tmp_path: Path) -> None:
+    """The tokenizer has another one than the network was trained with."""
+    config = transformers.RobertaConfig(vocab_size=200, pad_token_id=1, **SMALL)
+    saved(tmp_path / "roberta", transformers.RobertaForMaskedLM(config))
+    network = built(tmp_path / "roberta", "sequence_classification", pad=0).eval()
+    network.save_pretrained(tmp_path / "out")
+    again = transformers.RobertaForSequenceClassification.from_pretrained(tmp_path / "out").eval()
+    ids = torch.tensor([[5, 6, 1, 7, 8]])
+    with torch.no_grad():
+        torch.testing.assert_close(again(input_ids=ids).logits, network(input_ids=ids).logits)
+
+
 def test_an_embedding_keeps_the_padding_token_that_it_was_trained_with(llama: Path) -> None:
     """Another row would get no gradient, and some networks compute positions from it."""
     network = built(llama, "sequence_classification", pad=3)

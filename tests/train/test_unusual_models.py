@@ -11,6 +11,7 @@ import torch
 import transformers
 
 from engine import RunConfig, train
+from engine.adapters.layers import adaptable
 from engine.artifacts.model_folder import load_exported
 from engine.config.models.image_transformer import ImageTransformerConfig
 from engine.config.models.transformer import TransformerConfig
@@ -123,8 +124,11 @@ def test_a_network_that_takes_patches_classifies_images(tmp_path: Path) -> None:
     config = transformers.Siglip2Config(vision_config=vision, text_config=text)
     transformers.Siglip2ForImageClassification(config).save_pretrained(tmp_path)
     model = ImageTransformerConfig(path=str(tmp_path))
-    network = build_image_transformer(model, ImageShape(3, 32, 3))
+    network: Any = build_image_transformer(model, ImageShape(3, 32, 3))
     assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 3)
+    names = adaptable(network.network)
+    assert "vision_model.encoder.layers.0.self_attn.q_proj" in names
+    assert not [name for name in names if name.startswith("vision_model.head.")]
     with pytest.raises(TrainingError, match="patches of 8 px do not divide images of 30 px"):
         build_image_transformer(model, ImageShape(3, 30, 3))
 
