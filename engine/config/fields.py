@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -87,7 +87,7 @@ class FieldSpec:
     name: str
     """Dotted name from the top, as in ``train.learning_rate``."""
     kind: FieldKind
-    default: Any
+    default: Any = field(hash=False)
     help: str
     choices: tuple[str, ...] = ()
     item: FieldKind | None = None
