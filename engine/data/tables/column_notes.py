@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from engine.data.tables.categories import TRUTH
 from engine.data.tables.schema import Column, NumberFormat
@@ -55,6 +56,8 @@ def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Itera
     if column.missing and not column.as_written and (words := _words(values)):
         why = f"{words} counts as missing"
         yield Note(why, name, "missing", column.missing, change(column.name, "text"), "converted")
+    if column.missing and (infinite := _infinite(values)):
+        yield Note("infinite numbers count as missing", name, "missing", infinite, kind="converted")
     if column.doubt:
         yield Note(column.doubt, name, _READ_AS[column.type], rows, change(*_otherwise(column)))
 
@@ -71,6 +74,13 @@ def _example(column: Column, values: pa.ChunkedArray) -> str:
     few = values.slice(0, _LOOKED_AT)
     read = np.isfinite(numbers(few, column.number_format))
     return f", such as {plain(few[int(read.argmax())].as_py(), 40)}" if read.any() else ""
+
+
+def _infinite(values: pa.ChunkedArray) -> int:
+    """Return the number of infinite values."""
+    if not pa.types.is_floating(values.type) or pa.types.is_float16(values.type):
+        return 0
+    return int(pc.sum(pc.is_inf(values)).as_py() or 0)
 
 
 def _words(values: pa.ChunkedArray) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from engine.data.lost_splits import refuse_lost
 from engine.data.raw import TEST
+from engine.data.tables.column_notes import column_notes
+from engine.data.tables.columns import detect_columns
 from engine.errors import DataError
 from engine.reports.note import Note
 
@@ -136,3 +139,11 @@ def test_a_target_of_numbers_in_a_format_is_told(prepare: Make) -> None:
     rows = ROWS | {"bought": [f"{i},5" for i in range(COUNT)]}
     [note] = noted(prepare(NUMBERS, rows), column="bought")
     assert (note.kind, note.why) == ("converted", "numbers are written like 1234,5")
+
+
+def test_infinite_numbers_are_told_as_missing() -> None:
+    table = pa.table({"ratio": [float("inf"), 0.5, 1.5, None] * 10})
+    columns = detect_columns(table)
+    [note] = column_notes(columns, {"ratio"}, table, lambda name, type: f"{name}={type}")
+    assert (note.column, note.read_as, note.rows) == ("ratio", "missing", 10)
+    assert note.why == "infinite numbers count as missing"
