@@ -420,3 +420,14 @@ def test_control_characters_of_a_name_are_shown_harmless(tmp_path: Path) -> None
     with pytest.raises(DataError) as caught:
         load(path)
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", range((1 << 18) - 4, (1 << 18) + 2))
+def test_a_padded_number_is_found_where_the_file_is_looked_through_in_parts(
+    tmp_path: Path, place: int
+) -> None:
+    file = tmp_path / "a.csv"
+    before = "n,text\n" + "5,y\n" * (place // 4 - 4) + "5,"
+    file.write_text(f"{before}{'y' * (place - len(before))}\n012,y\n5,z\n")
+    train = load_data(FileConfig(path=str(file))).train
+    assert train["n"].to_pylist()[-3:] == ["5", "012", "5"]

@@ -44,8 +44,8 @@ def clean_text(path: Path, text: str) -> tuple[str, str, list[Note]]:
     """
     notes: list[Note] = []
     name = plain(path.name)
-    if zeros := text.count("\0"):
-        if zeros > _WIDE * len(text):
+    if "\0" in text:
+        if text.count("\0") > _WIDE * len(text):
             raise DataError(
                 f"{name} is not UTF-8: every other character is NUL.",
                 "Set data.encoding to utf-16, or save the file as UTF-8.",
@@ -57,7 +57,7 @@ def clean_text(path: Path, text: str) -> tuple[str, str, list[Note]]:
             text = stripped
         if left := text.count("\0"):
             notes.append(Note(f"{name}: {left:,} NUL characters are within cells"))
-    if text.find("\ufeff") >= 0 and "\n\ufeff" in text:
+    if "\n\ufeff" in text:
         count = text.count("\n\ufeff")
         why = f"{name}: {count:,} byte order marks within the file are left out"
         notes.append(Note(why, kind="dropped"))

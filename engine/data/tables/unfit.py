@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.data.on_disk import in_windows
@@ -49,13 +50,13 @@ def _unfit(
     """Return how many values do not fit, and the first of them."""
     count, first = 0, None
     for piece in in_windows(table, ENCODED):
-        values = piece[column.name]
-        lost = _lost(values, column, category) & np.asarray(
-            tidy(values, column.as_written).is_valid()
-        )
+        counts = pc.value_counts(piece[column.name])  # in the order of the first of each
+        values = pa.chunked_array([counts.field("values")])
+        given = tidy(values, column.as_written).is_valid()
+        lost = _lost(values, column, category) & np.asarray(given)
         if lost.any():
             first = first if count else values[int(lost.argmax())].as_py()
-            count += int(lost.sum())
+            count += int(counts.field("counts").to_numpy()[lost].sum())
     return count, first
 
 

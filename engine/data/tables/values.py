@@ -132,7 +132,7 @@ def words_for_missing(column: pa.ChunkedArray) -> list[str]:
     """Return the different words in a column of texts that count as missing values."""
     if not pa.types.is_string(column.type):
         return []
-    text = pc.utf8_trim_whitespace(column)
+    text = pc.utf8_trim_whitespace(pc.unique(column))
     words = text.filter(pc.is_in(pc.utf8_lower(text), value_set=_MISSING))
     return [word for word in pc.unique(words).to_pylist() if word]
 
