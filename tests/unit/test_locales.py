@@ -66,18 +66,16 @@ class Locale:
 
 
 ENGLISH = "January February March April May June July August September October November December"
+GERMAN = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember"
 LOCALES = {
     "en-US": Locale(".", ",", "${}", ("%m/%d/%Y", "%-m/%-d/%Y", "%N %-d, %Y"), ENGLISH,
                     ("yes", "no")),
     "en-GB": Locale(".", ",", "£{}", ("%d/%m/%Y", "%-d %N %Y"), ENGLISH, ("yes", "no")),
     "en-IN": Locale(".", ",", "₹ {}", ("%d-%m-%Y", "%d/%m/%Y"), ENGLISH, ("yes", "no"),
                     group=indian),
-    "de-DE": Locale(",", ".", "{} €", ("%d.%m.%Y", "%-d.%-m.%Y", "%-d. %N %Y"),
-                    "Januar Februar März April Mai Juni Juli August September Oktober November "
-                    "Dezember", ("ja", "nein")),
-    "de-CH": Locale(".", "’", "CHF {}", ("%d.%m.%Y", "%d.%m.%y"),
-                    "Januar Februar März April Mai Juni Juli August September Oktober November "
-                    "Dezember", ("ja", "nein")),
+    "de-DE": Locale(",", ".", "{} €", ("%d.%m.%Y", "%-d.%-m.%Y", "%-d. %N %Y"), GERMAN,
+                    ("ja", "nein")),
+    "de-CH": Locale(".", "’", "CHF {}", ("%d.%m.%Y", "%d.%m.%y"), GERMAN, ("ja", "nein")),
     "fr-FR": Locale(",", "\u202f", "{}\u00a0€", ("%d/%m/%Y", "%-d %N %Y"),
                     "janvier février mars avril mai juin juillet août septembre octobre novembre "
                     "décembre", ("oui", "non")),
