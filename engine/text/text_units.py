@@ -12,7 +12,7 @@ class Unit:
 
     name: str
     characters: Callable[[str, int], int]
-    """The characters of a text that so many of its units are."""
+    """The number of characters in the first units of a text, by their number."""
 
 
 def _of_bytes(text: str, count: int) -> int:

@@ -285,7 +285,7 @@ def _mixed(values: pd.Series, day_first: bool) -> Moments:
         warnings.simplefilter("ignore", UserWarning)
         times = pd.to_datetime(values, errors="coerce", dayfirst=day_first, utc=True)
         if times.isna().any():
-            # Not all in the format of the first one.
+            # Not all in the format of the first date.
             mixed = pd.to_datetime(
                 values, errors="coerce", dayfirst=day_first, utc=True, format="mixed"
             )

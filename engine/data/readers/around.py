@@ -72,7 +72,7 @@ def without_titles(
 ) -> tuple[str, list[Note]]:
     """Return the text from the header on, with a note on the lines above that are left out.
 
-    ``rows`` are the first ones. Lines above are comments, or have one cell where nearly all rows
+    ``rows`` are the first rows. Lines above are comments, or have one cell where nearly all rows
     have more than two, or any more and an empty line is between.
     """
     counts = Counter(map(len, rows))

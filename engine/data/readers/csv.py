@@ -276,7 +276,7 @@ def _arrow_table(
     try:
         return pa.csv.read_csv(
             pa.BufferReader(data),
-            # One block, since types are inferred from the first one; one thread numbers the rows.
+            # One block, since types are inferred from the first block; one thread numbers the rows.
             read_options=pa.csv.ReadOptions(
                 use_threads=False,
                 block_size=min(len(data) + 16, 2**31 - 1),

@@ -198,7 +198,7 @@ def _loses(field: pa.Field, options: ReadOptions) -> bool:
 
 
 def _arrow_table(text: str) -> pa.Table:
-    # One block, since types are inferred from the first one alone.
+    # One block, since types are inferred from the first block alone.
     block = pa.json.ReadOptions(block_size=min(len(text) * 4 + 16, 2**31 - 1))
     data = text.encode()
     table = pa.json.read_json(pa.BufferReader(data), read_options=block)

@@ -12,7 +12,7 @@ import pyarrow as pa
 def as_json(values: Sequence[Any]) -> list[str | None] | None:
     """Return lists of objects as their JSON, which a table can hold; ``None`` for other values.
 
-    An empty list is missing. Whoever reads conversations reads their JSON as well.
+    An empty list is missing. The readers of conversations read their JSON as well.
     """
     if not all(value is None or _are_objects(value) for value in values):
         return None

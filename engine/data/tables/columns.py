@@ -252,7 +252,7 @@ def _compact_dates(found: _Evidence) -> str:
 
 
 def _merges(column: pa.ChunkedArray) -> bool:
-    """Whether whole numbers have so many digits that float64 makes several of them the same."""
+    """Return whether several whole numbers of the column are the same as float64."""
     if not pa.types.is_integer(column.type) or column.type.bit_width < 64:
         return False
     bounds = pc.min_max(column).as_py()

@@ -112,7 +112,7 @@ def _mixed_units(values: Sequence[str]) -> str:
 
 
 def merges_codes(values: Sequence[str]) -> bool:
-    """Return whether whole numbers have so many digits that several are the same as float64."""
+    """Return whether several long whole numbers are the same as float64."""
     text = pa.array(values, pa.string())
     long = text.filter(pc.match_substring_regex(text, r"^\d{16,}$"))
     return len(long) > 0 and len(set(map(float, long.to_pylist()))) < len(long)
