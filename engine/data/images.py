@@ -150,7 +150,7 @@ def _unread(source: io.BytesIO | Path) -> str:
     """Return why an image cannot be read, with its format where it is a known one."""
     try:
         head = source.getvalue()[:_HEAD] if isinstance(source, io.BytesIO) else _head_of(source)
-    except OSError:
+    except (OSError, ValueError):
         head = b""
     name = next((name for mark, name in _OTHER_FORMATS.items() if mark in head), "")
     return f"images in the format {name} cannot be read" if name else "the image cannot be read"

@@ -155,7 +155,8 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         """A table as a series of the step and spellings that are known; raises ``DataError``."""
         check_columns(table, roles)
         fill = self.section.fill
-        known = number_formats(table, roles.channels) | dict(formats)
+        new = [name for name in roles.channels if name not in formats]
+        known = number_formats(table, new) | dict(formats)
         return read_series(table, roles, fill, frequency, spelling, known_only=True, formats=known)
 
     def series(self, table: pa.Table, fitted: SeriesFitted) -> Series:

@@ -103,7 +103,7 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
     @override
     def beside(self, fitted: TokenClassificationFitted, names: Sequence[str]) -> tuple[str, ...]:
         number = sentence_column(names, self.section.sentence, fitted.tokens)
-        return (number,) if number is not None and number in names else ()
+        return (number,) if number in names else ()
 
     @override
     def from_file(

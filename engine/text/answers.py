@@ -16,6 +16,8 @@ Answer = tuple[str, int]
 """Its text and the character of the context where it begins."""
 
 NO_POSITION = -1
+_FARTHEST = 2**31 - 1
+"""Beyond any text."""
 _TEXTS = ("text", "answer", "answer_text")
 _STARTS = ("answer_start", "start")
 
@@ -64,7 +66,7 @@ def given_answers(value: Any) -> list[Answer]:
     texts, starts = (_listed(value.get(key)) for key in (name, _key(value, _STARTS)))
     starts += [None] * (len(texts) - len(starts))
     return [
-        (_text(text), _start(start))
+        (_text(text), position_of(start))
         for text, start in zip(texts, starts, strict=False)
         if not _is_missing(text)
     ]
@@ -100,10 +102,10 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _start(value: Any) -> int:
+def position_of(value: Any) -> int:
     """Return a position, or −1 for anything else."""
     try:
-        return max(int(float(value)), NO_POSITION)
+        return max(min(int(float(value)), _FARTHEST), NO_POSITION)
     except (TypeError, ValueError, OverflowError):
         return NO_POSITION
 

@@ -112,7 +112,8 @@ def _one_each(classes: Sequence[str]) -> dict[str, str]:
 
 def _told(names: Iterable[str], classes: Sequence[str]) -> dict[str, str]:
     """Return the class that each of ``names`` means that is none itself."""
-    strange = [name for name in names if name not in set(classes)]
+    known = set(classes)
+    strange = [name for name in names if name not in known]
     alike = defaultdict(list)
     for name in classes:
         alike[_folded(name)].append(name)

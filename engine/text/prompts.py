@@ -190,8 +190,11 @@ def _turns(row: Row) -> tuple[list[Turn], int]:
     """All turns of a row, and the number of those that are only given."""
     if "messages" in row:
         return with_system(turns_of(row["messages"]), row.get("system")), 0
-    given = with_system(turns_of(row["prompt"]), row.get("system"))
-    return [*given, *turns_of(row["completion"], ASSISTANT)], len(given)
+    asked, answers = turns_of(row["prompt"]), turns_of(row["completion"], ASSISTANT)
+    if answers[: len(asked)] == asked:  # the whole conversation, with the prompt in it
+        answers = answers[len(asked) :]
+    given = with_system(asked, row.get("system"))
+    return [*given, *answers], len(given)
 
 
 def _text(value: Any) -> str:

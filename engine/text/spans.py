@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from engine.text.answers import NO_POSITION, position_of
 from engine.text.columns import by_name, chosen, is_list, is_text
 from engine.text.tag_scheme import OUTSIDE
 from engine.text.tagged_columns import TAG_NAMES, TOKEN_NAMES, is_flat_list
@@ -90,7 +91,11 @@ def _holds_spans(table: pa.Table, name: str) -> bool:
 def spans_of(cell: Sequence[Mapping[str, Any]]) -> list[Span]:
     """Return the spans of a cell in their order; what is missing in one is −1 or empty."""
     return sorted(
-        (_first(span, _STARTS, -1), _first(span, _ENDS, -1), _kind(_first(span, _KINDS, "")))
+        (
+            position_of(_first(span, _STARTS, NO_POSITION)),
+            position_of(_first(span, _ENDS, NO_POSITION)),
+            _kind(_first(span, _KINDS, "")),
+        )
         for span in cell
     )
 

@@ -107,9 +107,11 @@ def with_one_spelling(raw: RawData, tokens: str, tags: str, names: Sequence[str]
     spelling = TagSpelling.of(sentences_of(raw.train, tokens, tags, names)[1])
     splits, notes = dict(raw.splits), []
     for split, table in raw.splits.items():
+        if split == TRAIN:
+            continue
         _, labels = sentences_of(table, tokens, tags, names)
         own = TagSpelling.of(labels)
-        if split == TRAIN or not own.differs(spelling):
+        if not own.differs(spelling):
             continue
         written = [spelling.written(own.scheme.entities(row), len(row)) for row in labels]
         changed = [

@@ -77,12 +77,7 @@ def sentence_column(names: Sequence[str], sentence: str, word: str) -> str:
 def untagged_sentences(table: pa.Table, word: str, sentence: str) -> pa.Table:
     """Return one row a sentence where a table to predict from has one word a row and its number."""
     number = sentence_column(table.column_names, sentence, word)
-    if (
-        number is None
-        or number not in table.column_names
-        or not is_text(table, word)
-        or not _are_words(table, word)
-    ):
+    if number not in table.column_names or not is_text(table, word) or not _are_words(table, word):
         return table
     return WordRows(word, word, number).sentences(table)
 

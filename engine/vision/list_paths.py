@@ -13,6 +13,7 @@ from engine.errors import DataError
 from engine.files.paths import is_file, is_folder
 from engine.files.sanitize import plain
 from engine.reports.note import Note
+from engine.text.columns import is_text
 
 _TRIED = 100
 """Paths of a list that stand for all."""
@@ -36,7 +37,7 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
                 "the training images.",
                 f"There is {', '.join(plain(name, 40) for name in table.column_names)}.",
             )
-        if not _is_text(table[column].type):
+        if not is_text(table, column):
             continue
         chunks, first = [], 0
         for file in files:
@@ -60,10 +61,6 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
     return raw.with_splits(splits, *notes)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
 def _joined(folder: Path, paths: Sequence[str | None]) -> Iterator[str | None]:
     return (None if path is None else str(folder / path) for path in paths)
 
@@ -84,7 +81,10 @@ def _folder(paths: Sequence[str | None], own: Path, root: Path, split: str) -> P
 
 def _inside(own: Path, split: str, levels: int = _LEVELS) -> Iterator[Path]:
     """Yield the folders for images of a split in ``own``, those called after it first."""
-    folders = sorted(entry for entry in own.iterdir() if is_folder(entry))
+    try:
+        folders = sorted(entry for entry in own.iterdir() if is_folder(entry))
+    except OSError:
+        return  # nothing in it can be read
     named = [folder for folder in folders if named_split(folder.name) == split]
     neutral = [folder for folder in folders if folder.name.lower() in FILLERS]
     for folder in (*named, *neutral):

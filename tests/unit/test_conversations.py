@@ -176,3 +176,9 @@ def test_a_first_row_without_turns_makes_no_texts_of_the_others(tmp_path: Path) 
     marked, skips = _marked(_file(tmp_path / "a.csv", rows))
     assert marked == [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])]
     assert len(skips) == 1
+
+
+def test_a_question_that_is_in_the_answer_too_stands_once(tmp_path: Path) -> None:
+    rows = [{"prompt": "Q", "chosen": [ASK, REPLY]}] * 2
+    marked, _ = _marked(_file(tmp_path / "a.jsonl", rows))
+    assert marked == [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])] * 2

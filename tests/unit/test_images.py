@@ -275,3 +275,8 @@ def test_most_images_decide_the_size() -> None:
 
 def test_the_size_is_bounded() -> None:
     assert look([stored(Image.new("L", (900, 600)))], 224).side == 224
+
+
+def test_a_path_that_no_file_can_have_is_a_fault() -> None:
+    with pytest.raises(ImageFault, match="cannot be read"):
+        decode({"path": "pictures/\0.png"}, 8, 3)

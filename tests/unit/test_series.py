@@ -25,6 +25,8 @@ from engine.data.series.splits import (
     series_table,
     split_series,
 )
+from engine.data.series.time_parts import read_time_parts
+from engine.data.series.times import unread_time_column
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
 
@@ -367,6 +369,48 @@ def test_missing_and_infinite_values_are_counted_and_filled(fill: Fill) -> None:
     assert "y: 4 missing or infinite values (the first in row 1)" in series.notes[0].why
 
 
+def test_the_row_where_time_goes_back_is_that_of_the_file() -> None:
+    days = [1, 1, 1, 2, 3, 5, 4, 6]
+    values = [0.5, 0.5, 0.5, 1, 2, 4, 3, 5]
+    series = read([f"2024-03-{day:02}" for day in days], values)
+    assert any("goes back 1 time (first in row 7)" in note.why for note in series.notes)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize(
+    ("clocks", "seconds"),
+    [
+        (["07:00:00.500", "17:24:00.500"], [25200.5, 62640.5]),
+        (["7:05", "17:24"], [25500, 62640]),
+        (["17.24.00", "17.24.10"], [62640, 62650]),
+        (["17:24.5", "17:25.5"], [62640.5, 62700.5]),
+    ],
+)
+def test_times_of_day_beside_dates_are_read_with_their_fractions(
+    kind: pa.DataType, clocks: list[str], seconds: list[float]
+) -> None:
+    table = pa.table({
+        "date": pa.array(["2024-03-01", "2024-03-01", "2024-03-02", "2024-03-02"], kind),
+        "time": pa.array(clocks * 2, kind),
+        "v": [1.0, 2.0, 3.0, 4.0],
+    })  # fmt: skip
+    column = read_time_parts(table, ("date", "time"))
+    begin = microseconds(["2024-03-01"])[0]
+    expected = [begin + (day * 86400 + second) * 1e6 for day in (0, 1) for second in seconds]
+    assert column.times.tolist() == expected
+    assert find_roles(table).time == "date time"
+
+
+def test_a_time_column_without_values_is_no_unread_one() -> None:
+    table = pa.table({"date": pa.array([None, None], pa.string()), "y": [1.0, 2.0]})
+    assert unread_time_column(table) == ""
+
+
+def test_months_with_a_zone_are_shown_by_the_minute() -> None:
+    months = Frequency("month", 1, zone="UTC")
+    assert months.text(int(microseconds(["2021-12-01 06:00"])[0])) == "2021-12-01 06:00+00:00"
+
+
 def test_missing_values_can_be_refused_with_their_row() -> None:
     with pytest.raises(DataError, match=r"y: 1 missing or infinite value .* in row 3"):
         read(HOURS[:4], [1.0, 2.0, None, 4.0], "refuse")
@@ -694,3 +738,12 @@ def test_whole_numbers_beyond_float64_are_inputs() -> None:
     )
     series = read_series(table, find_roles(table))
     assert series.values[:, 1].tolist() == [float(2**60), float(2**60), float(2**61)]
+
+
+def test_a_batch_whose_truths_were_all_filled_in_weighs_more_than_nothing() -> None:
+    rows = torch.arange(12.0)[:, None]
+    source = WindowSource(
+        rows, torch.arange(12), torch.zeros(12, 1, dtype=torch.bool),
+        channels=1, targets=1, window=4, horizon=2,
+    )  # fmt: skip
+    assert all(0 < batch.weight < 1e-3 for batch in source.read(source.plan(2)))

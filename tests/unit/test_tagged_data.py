@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -303,6 +304,28 @@ def test_spans_that_overlap_or_cut_words_are_reported(tmp_path: Path) -> None:
     summary, read, _ = _read(_jsonl(tmp_path / "a.jsonl", rows))
     assert read[TRAIN] == ([["Globe", "x", "hired"]], [["B-ORG", "O", "O"]])
     assert any(note.why.startswith("1 entity beginning or ending inside") for note in summary.notes)
+    assert sum(skip["count"] for skip in summary.skips) == 2
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_positions_of_spans_may_be_texts_and_spans_without_any_are_left_out(
+    tmp_path: Path, suffix: str
+) -> None:
+    cells = [
+        [{"start": "0", "end": "3", "label": "PER"}],
+        [{"start": "0", "end": "3", "label": "PER"}, {"end": "5", "label": "PER"}],
+        [{"start": "0", "end": "9" * 23, "label": "PER"}],
+    ]
+    if suffix == "jsonl":
+        path = _jsonl(tmp_path / "a.jsonl", [{"text": "Ada met", "entities": c} for c in cells])
+    else:
+        path = tmp_path / "a.csv"
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows(
+                [("text", "entities"), *(("Ada met", json.dumps(cell)) for cell in cells)]
+            )
+    summary, read, _ = _read(path)
+    assert read[TRAIN] == ([["Ada", "met"]], [["B-PER", "O"]])
     assert sum(skip["count"] for skip in summary.skips) == 2
 
 

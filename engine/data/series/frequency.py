@@ -106,7 +106,8 @@ class Frequency:
         if self.in_days and not self.zone:
             # Daily values may be taken at noon; their date is enough.
             return str(moment.astype("M8[D]"))
-        unit = "m" if self.step % (60 * SECOND) == 0 else "s" if self.step % SECOND == 0 else "us"
+        step = self.step if self.unit == "time" else DAY  # others count months or days
+        unit = "m" if step % (60 * SECOND) == 0 else "s" if step % SECOND == 0 else "us"
         if not self.zone:
             return str(moment.astype(f"M8[{unit}]")).replace("T", " ")
         local = pd.Timestamp(time, unit="us", tz="UTC").tz_convert(self.zone)

@@ -117,7 +117,7 @@ def read_series(
     if len(kept) < len(times):
         times, values = times[kept], values[kept]
     missing = _missing(values, roles.channels, kept, fill)
-    times, values, ordering = _in_order(times, values, roles.time)
+    times, values, ordering = _in_order(times, values, roles.time, kept)
     if frequency is None:
         frequency = replace(find_frequency(times, column.dated), zone=column.zone)
     told = (*column.notes, *notes, *missing, *ordering)
@@ -217,8 +217,10 @@ def _missing(values: Values, names: Sequence[str], rows: Rows, fill: Fill) -> li
     return notes
 
 
-def _in_order(times: Times, values: Values, name: str) -> tuple[Times, Values, list[Note]]:
-    """Rows sorted by time, those of one time merged into their mean."""
+def _in_order(
+    times: Times, values: Values, name: str, rows: Rows
+) -> tuple[Times, Values, list[Note]]:
+    """Sort by time, and merge the values of one time into their mean; notes name the ``rows``."""
     notes: list[Note] = []
     backward = np.diff(times) < 0
     if len(times) > 2 and backward.all():
@@ -234,7 +236,7 @@ def _in_order(times: Times, values: Values, name: str) -> tuple[Times, Values, l
         notes.append(
             Note(
                 f"{plain(name, 60)} goes back {counted(int(backward.sum()), 'time')} (first in row "
-                f"{backward.argmax() + 2:,}); rows are sorted by it",
+                f"{rows[backward.argmax() + 1] + 1:,}); rows are sorted by it",
                 column=plain(name, 60),
                 rows=int(backward.sum()),
             )

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from engine.data.series.channels import is_number
+from engine.data.series.channels import is_number, is_text
 from engine.data.series.frequency import Times
 from engine.data.series.roles import Roles
 from engine.errors import DataError
@@ -101,7 +101,7 @@ def _is_regular(times: Times) -> bool:
 def _possible(table: pa.Table, roles: Roles) -> list[str]:
     """Columns that may tell series apart: texts, numbers, categories."""
     fixed = {*roles.time_columns, roles.time, *roles.targets}
-    kinds = (pt.is_string, pt.is_large_string, pt.is_dictionary, is_number)
+    kinds = (is_text, pt.is_dictionary, is_number)
     return [
         name
         for name in table.column_names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.data.dates.month_names import with_short_months
 from engine.data.dates.spellings import months_of, weeks_of
+from engine.data.series.channels import is_text
 from engine.data.series.times import TimeColumn, is_date_column, read_times
 from engine.files.sanitize import plain
 from engine.reports.note import Note
@@ -41,6 +43,7 @@ _LARGEST = {"day": 31, "hour": 24, "minute": 59, "second": 59}
 """Hours are counted from 0 to 23, or from 1 to 24 where they end."""
 _LENGTHS = {"day": "D", "hour": "h", "minute": "m", "second": "s"}
 _CLOCK = r"^\s*\d{1,2}[:.]\d{2}([:.]\d{2})?(\.\d+)?\s*$"
+_WRITTEN = re.compile(r"^(\d+)[:.](\d+)(?:[:.](\d{2}))?(\.\d+)?$")
 _CLOCK_NAMES = ("time", "time of day", "clock", "timeofday")
 
 
@@ -128,7 +131,7 @@ def _clocks(table: pa.Table, names: Sequence[str]) -> list[str]:
 def _is_clock(name: str, column: pa.ChunkedArray) -> bool:
     if pt.is_time(column.type):
         return not column.null_count
-    if not pt.is_string(column.type) or name.strip().lower() not in _CLOCK_NAMES:
+    if not is_text(column.type) or name.strip().lower() not in _CLOCK_NAMES:
         return False
     return bool(pc.all(pc.match_substring_regex(column, _CLOCK)).as_py())
 
@@ -167,9 +170,13 @@ def _since_midnight(column: pa.ChunkedArray) -> Durations:
     if pt.is_time(column.type):
         times = column.cast(pa.time64("us")).cast(pa.int64()).to_numpy()
         return np.asarray(times).astype("m8[us]")
-    texts = pd.Series(column.to_pandas()).str.strip().str.replace(".", ":", n=2, regex=False)
-    whole = texts.where(texts.str.count(":") == 2, texts + ":00")
-    return np.asarray(pd.to_timedelta(whole, errors="coerce")).astype("m8[us]")
+    texts = pd.Series(column.to_pandas()).str.strip().str.replace(_WRITTEN, _whole, regex=True)
+    return np.asarray(pd.to_timedelta(texts, errors="coerce")).astype("m8[us]")
+
+
+def _whole(written: re.Match[str]) -> str:
+    hour, minute, second, fraction = written.groups()
+    return f"{hour}:{minute}:{second or '00'}{fraction or ''}"
 
 
 def _numbers(column: pa.ChunkedArray) -> Floats:

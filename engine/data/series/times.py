@@ -79,7 +79,11 @@ def find_time_column(table: pa.Table) -> str:
 
 def unread_time_column(table: pa.Table) -> str:
     """A column of texts that is named like a time, but holds no dates; or empty."""
-    texts = [name for name in table.column_names if is_text(table[name].type)]
+    texts = [
+        name
+        for name in table.column_names
+        if is_text(table[name].type) and table[name].null_count < table.num_rows
+    ]
     return next((name for name in texts if name.strip().lower() in _NAMES), "")
 
 

@@ -9,6 +9,9 @@ from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source
 
+_LEAST_WEIGHT = 1e-6
+"""Of a batch, since losses of several processes are divided by their weights."""
+
 
 class WindowSource(Source):
     """Each sample is a window and the horizon behind it.
@@ -71,5 +74,6 @@ class WindowSource(Source):
             weight = float(len(rows))
             if self._known is not None:
                 inputs["known"] = self._known[samples].transpose(1, 2)
-                weight = float(self._shares[rows.cpu()].sum())
+                # A batch without truths has a loss of 0, whatever it counts.
+                weight = max(float(self._shares[rows.cpu()].sum()), _LEAST_WEIGHT)
             yield Batch(inputs, coming[..., : self._targets], weight)
