@@ -34,15 +34,16 @@ def plain_network(network: nn.Module) -> nn.Module:
 
 
 def adaptable(network: nn.Module) -> dict[str, Layer]:
-    """Return linear and convolution layers by full name, except the head and tied outputs.
+    """Return linear and convolution layers by full name, except the head.
 
-    Experts of a mixture are weights of three dimensions, under their own names.
+    The embedding of tokens is among them, and experts of a mixture: weights of three dimensions,
+    under their own names.
 
     Layers whose adapter would have no effect or could not be merged are left out: those on which
     the output does not depend, those that compute more, grouped convolutions, and those for which
     peft would take others.
     """
-    outside = [*heads(network), *_tied_output(network)]
+    outside = [*heads(network), *_fixed_output(network)]
     layers: dict[str, nn.Module] = {
         name: module
         for name, module in network.named_modules()
@@ -50,7 +51,7 @@ def adaptable(network: nn.Module) -> dict[str, Layer]:
         and not any(name == part or name.startswith(f"{part}.") for part in outside)
         and _is_plain(module)
         and not _read_by_a_kernel(network, name)
-    }
+    } | token_embedding(network)
     without = _unreached(network, layers) | _taken_for_experts(network, layers)
     found: dict[str, Layer] = {
         name: module for name, module in layers.items() if name not in without
@@ -62,13 +63,13 @@ def linear_layers(network: nn.Module) -> dict[str, Layer]:
     """Return those that ``all-linear`` takes: with the convolutions where these are the more.
 
     A convolutional network has few linear layers; a transformer has a convolution for its patches.
-    As in peft, the output layer of a language model is not among them.
+    As in peft, the output layer of a language model and its embedding are not among them.
     """
     output = output_layer(network)
     called = {
         name: layer
         for name, layer in adaptable(network).items()
-        if isinstance(layer, nn.Module) and layer is not output
+        if isinstance(layer, _KINDS) and layer is not output
     }
     linear = {name: layer for name, layer in called.items() if isinstance(layer, _LINEAR)}
     return dict(called if len(called) > 2 * len(linear) else linear)
@@ -159,9 +160,29 @@ def output_layer(network: nn.Module) -> nn.Module | None:
     return found
 
 
-def _tied_output(network: Any) -> set[str]:
-    """Return the name of a language model's output layer if its weights are tied to the input."""
+def is_tied(network: Any) -> bool:
+    """Return whether a language model's output layer has the weights of the token embedding."""
     output = output_layer(network)
-    if output is None or output.weight is not network.get_input_embeddings().weight:
-        return set()
-    return {name for name, module in network.named_modules() if module is output and name}
+    return output is not None and output.weight is network.get_input_embeddings().weight
+
+
+def _fixed_output(network: Any) -> list[str]:
+    """Return the name of an output layer that must stay tied to the embedding.
+
+    T5 and its kind scale what goes into it only as long as it is.
+    """
+    if not is_tied(network) or not network.config.is_encoder_decoder:
+        return []
+    output = output_layer(network)
+    return [name for name, module in network.named_modules() if module is output and name]
+
+
+def token_embedding(network: Any) -> dict[str, nn.Module]:
+    """Return the embedding of tokens by its full name, if it is a plain one."""
+    try:
+        tokens = network.get_input_embeddings()
+    except (AttributeError, NotImplementedError):  # torchvision's; CANINE's of characters
+        return {}
+    if type(tokens) is not nn.Embedding:
+        return {}
+    return {name: module for name, module in network.named_modules() if module is tokens}

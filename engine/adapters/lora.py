@@ -9,12 +9,20 @@ from typing import Any
 
 import peft
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from engine.adapters.fused_lora import fuse
-from engine.adapters.layers import adaptable, heads, plain_network
+from engine.adapters.layers import (
+    adaptable,
+    heads,
+    is_tied,
+    output_layer,
+    plain_network,
+    token_embedding,
+)
 from engine.adapters.nf4 import dequantize
 from engine.adapters.targets import resolve
 from engine.config.adapter import AdapterConfig
@@ -39,6 +47,7 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
         return network
     targets = resolve(network, config)
     _check_init(network, targets, config)
+    _check_added_tokens(network, targets)
     experts = _experts_among(network, targets, config)
     modules = [name for name in targets if name not in experts]
     kept = _kept_whole(network, config)
@@ -83,8 +92,24 @@ def merged(network: nn.Module) -> nn.Module:
     apart = copy.deepcopy(network)
     dequantize(apart)
     # The sum needs the precision that frozen weights in half precision lack.
-    whole: nn.Module = peft_model(apart.float()).merge_and_unload(safe_merge=True)
+    model = peft_model(apart.float())
+    _untie(model)
+    whole: nn.Module = model.merge_and_unload(safe_merge=True)
     return _inside(apart, whole).requires_grad_(True)
+
+
+def _untie(model: Any) -> None:
+    """Give an output layer its own weights where merging would add to the embedding's as well."""
+    network = model.get_base_model()
+    if not is_tied(network):
+        return
+    ends = (network.get_input_embeddings(), output_layer(network))
+    if not any(isinstance(end, BaseTunerLayer) for end in ends):
+        return
+    output: Any = getattr(ends[1], "base_layer", ends[1])
+    output.weight = nn.Parameter(output.weight.detach().clone())
+    network.config.get_text_config().tie_word_embeddings = False
+    network.config.tie_word_embeddings = False
 
 
 def _inside(network: nn.Module, part: nn.Module) -> nn.Module:
@@ -174,6 +199,18 @@ def _experts_among(network: nn.Module, targets: list[str], config: AdapterConfig
             "Choose lora or rslora without dropout, or layers without experts.",
         )
     return experts
+
+
+def _check_added_tokens(network: nn.Module, targets: list[str]) -> None:
+    """Refuse an adapter on layers of which the rows of new tokens are trained in full."""
+    ends = [*token_embedding(network).values(), output_layer(network)]
+    named = [name for name in targets if adaptable(network)[name] in ends]
+    if named and getattr(network, "added_tokens", ()):
+        raise TrainingError(
+            f"adapter.target_modules: {named[0]} got rows for tokens that the model lacked, and "
+            "these are trained in full.",
+            "Leave it out, or name it in adapter.modules_to_save.",
+        )
 
 
 def _kept_whole(network: nn.Module, config: AdapterConfig) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Sequence, Set
 from typing import Any
 
@@ -16,6 +17,7 @@ from engine.config.adapter import ALL_LINEAR, ATTENTION, PEFT_DEFAULT, AdapterCo
 from engine.errors import TrainingError
 from engine.reports.layer_groups import TargetGroup
 
+_DEFAULTS: dict[str, Any] = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 _IN_ATTENTION = re.compile(r"att|\b(q|k|v|o)(_proj|_lin)?\b|self", re.IGNORECASE)
 
 
@@ -24,10 +26,11 @@ def target_groups(network: nn.Module) -> list[TargetGroup]:
 
     Works on the meta device: only shapes are used.
     """
+    layers = adaptable(network)
     grouped: dict[str, dict[str, Layer]] = {}
-    for name, module in adaptable(network).items():
+    for name, module in layers.items():
         grouped.setdefault(_group_of(name), {})[name] = module
-    defaults = _peft_defaults(network)
+    defaults = set(_peft_defaults(layers, network))
     linear = linear_layers(network).keys()
     return [_group(name, members, defaults, linear) for name, members in grouped.items()]
 
@@ -66,7 +69,7 @@ def _matching(target: str, layers: dict[str, Layer], network: nn.Module) -> list
     if target == ATTENTION:
         return [name for name in layers if _in_attention(name)]
     if target == PEFT_DEFAULT:
-        return [name for name in layers if _group_of(name) in _peft_defaults(network)]
+        return _peft_defaults(layers, network)
     found = [name for name in layers if name == target or name.endswith("." + target)]
     if "." in target:
         return found
@@ -99,12 +102,12 @@ def _group_of(name: str) -> str:
 
 
 def _group(
-    name: str, members: dict[str, Layer], defaults: Sequence[str], linear: Set[str]
+    name: str, members: dict[str, Layer], defaults: Set[str], linear: Set[str]
 ) -> TargetGroup:
     presets = {
         ALL_LINEAR: members.keys() <= linear,
         ATTENTION: all(map(_in_attention, members)),
-        PEFT_DEFAULT: name in defaults,
+        PEFT_DEFAULT: members.keys() <= defaults,
     }
     return TargetGroup(
         name=name,
@@ -129,6 +132,8 @@ def _sides(module: Layer) -> tuple[int, int, Sequence[int]]:
         return module.weight.shape[0], module.weight.shape[1], ()
     if isinstance(module, nn.Linear):
         return module.in_features, module.out_features, ()
+    if isinstance(module, nn.Embedding):
+        return module.num_embeddings, module.embedding_dim, ()
     assert isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
     return module.in_channels, module.out_channels, module.kernel_size
 
@@ -154,9 +159,21 @@ def _per_rank(module: Layer) -> int:
     return inputs // int(getattr(module, "groups", 1)) * size + outputs
 
 
-def _peft_defaults(network: nn.Module) -> list[str]:
+def _peft_defaults(layers: dict[str, Layer], network: nn.Module) -> list[str]:
+    """Return the full names of the layers that peft adapts in this type of model by default.
+
+    For a type that it does not know they are those that it adapts in most others.
+    """
     config: Any = getattr(network, "config", None)
-    targets = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING.get(
-        getattr(config, "model_type", ""), []
-    )
-    return list(targets)
+    known = _DEFAULTS.get(getattr(config, "model_type", ""))
+    if isinstance(known, str):  # a pattern
+        return [name for name in layers if re.fullmatch(known, name)]
+    ends = known or _usual(layers)
+    return [name for name in layers if name.rpartition(".")[2] in ends]
+
+
+def _usual(layers: dict[str, Layer]) -> Sequence[str]:
+    """Return the commonest of peft's choices that is found whole in the attention of a model."""
+    attention = {name.rpartition(".")[2] for name in layers if _in_attention(name)}
+    choices = Counter(tuple(ends) for ends in _DEFAULTS.values() if not isinstance(ends, str))
+    return next((ends for ends, _ in choices.most_common() if attention.issuperset(ends)), ())

@@ -18,6 +18,7 @@ from transformers.models.bert.modeling_bert import BertSelfAttention
 from engine import RunConfig, train
 from engine.adapters.layers import adaptable, linear_layers
 from engine.adapters.lora import load_adapter, merged, with_adapter
+from engine.adapters.targets import resolve, target_groups
 from engine.config.adapter import AdapterConfig
 from engine.config.models.torchvision import TorchvisionConfig
 from engine.errors import TrainingError
@@ -160,33 +161,99 @@ def test_layers_of_mamba_that_its_kernels_read_are_not_offered() -> None:
     config = transformers.MambaConfig(state_size=4, **SMALL)
     network = transformers.MambaForCausalLM(config)
     names = {name.rpartition(".")[2] for name in adaptable(network)}
-    assert names == {"in_proj", "x_proj"}
+    assert names == {"in_proj", "x_proj", "embeddings", "lm_head"}
     assert adapters(with_adapter(network, LORA))
 
 
-@pytest.mark.parametrize("tied", [True, False])
-def test_the_output_layer_of_a_language_model_is_offered_where_it_is_not_tied(tied: bool) -> None:
+def llama(tied: bool) -> Any:
     config = transformers.LlamaConfig(
         intermediate_size=64, num_attention_heads=2, tie_word_embeddings=tied, **SMALL
     )
-    network = transformers.LlamaForCausalLM(config).eval()
-    assert ("lm_head" in adaptable(network)) is not tied
-    assert "lm_head" not in linear_layers(network)
-    wanted = AdapterConfig(method="lora", r=2, target_modules=("q_proj", "lm_head"))
-    if tied:
-        with pytest.raises(TrainingError, match="lm_head of this model is the head"):
-            with_adapter(network, wanted)
-        return
-    adapted = with_adapter(network, wanted)
+    return transformers.LlamaForCausalLM(config).eval()
+
+
+def gpt2(tied: bool) -> Any:
+    config = transformers.GPT2Config(
+        n_embd=32, n_layer=2, n_head=2, vocab_size=100, tie_word_embeddings=tied
+    )
+    return transformers.GPT2LMHeadModel(config).eval()
+
+
+@pytest.mark.parametrize("method", ["lora", "dora", "rslora"])
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (llama, ("embed_tokens",)),
+        (llama, ("lm_head",)),
+        (llama, ("embed_tokens", "lm_head")),
+        (gpt2, ("wte", "lm_head")),
+    ],
+)
+def test_both_ends_of_a_language_model_take_adapters_that_merge(
+    make: Any, names: tuple[str, ...], tied: bool, method: Any, tmp_path: Path
+) -> None:
+    network = make(tied)
+    assert not {name.rpartition(".")[2] for name in linear_layers(network)} & set(names[-2:])
+    costs = {group.name: group for group in target_groups(network)}
+    wanted = AdapterConfig(method=method, r=2, target_modules=names)
+    adapted: Any = with_adapter(network, wanted)
+    told = sum(
+        2 * costs[name].parameters_per_rank + (method == "dora") * costs[name].outputs
+        for name in names
+    )
+    trained = [part for part in adapted.parameters() if part.requires_grad]
+    assert sum(part.numel() for part in trained) == told
     for name, parameter in adapted.named_parameters():
-        if "lora_" in name:
-            parameter.data.normal_()
+        if "lora_A" in name or "lora_B" in name or "lora_embedding" in name:
+            parameter.data.normal_(std=0.3)
     ids = torch.arange(10)[None]
     with torch.no_grad():
+        before = make(tied)(input_ids=ids).logits
         expected = adapted(input_ids=ids).logits
-        torch.testing.assert_close(
-            merged(adapted)(input_ids=ids).logits, expected, atol=1e-3, rtol=1e-3
-        )
+        assert (expected - before).abs().max() > 0.01
+        merged(adapted).save_pretrained(tmp_path)
+        plain = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+        found = plain(input_ids=ids).logits
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_an_adapter_does_not_go_on_rows_of_new_tokens() -> None:
+    network = llama(tied=False)
+    network.added_tokens = (98, 99)
+    for name in ("embed_tokens", "lm_head"):
+        wanted = AdapterConfig(method="lora", target_modules=(name,))
+        with pytest.raises(TrainingError, match="rows for tokens that the model lacked"):
+            with_adapter(network, wanted)
+
+
+def test_the_output_of_an_encoder_and_decoder_stays_tied() -> None:
+    config = transformers.T5Config(
+        d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=2, vocab_size=100,
+        decoder_start_token_id=0,
+    )  # fmt: skip
+    network = transformers.T5ForConditionalGeneration(config)
+    assert "lm_head" not in adaptable(network)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes", "ends"),
+    [
+        ("Llama", {"intermediate_size": 64, "num_attention_heads": 2}, {"q_proj", "v_proj"}),
+        ("Phi3", {"intermediate_size": 64, "num_attention_heads": 2, "pad_token_id": 0},
+         {"qkv_proj"}),
+        ("Olmo2", {"intermediate_size": 64, "num_attention_heads": 2}, {"q_proj", "v_proj"}),
+        ("GPTNeoX", {"intermediate_size": 64, "num_attention_heads": 2}, {"query_key_value"}),
+    ],
+)  # fmt: skip
+def test_the_layers_of_peft_are_found_in_types_that_it_does_not_know(
+    kind: str, sizes: dict[str, Any], ends: set[str]
+) -> None:
+    config = getattr(transformers, f"{kind}Config")(**SMALL, **sizes)
+    network = getattr(transformers, f"{kind}ForCausalLM")(config)
+    found = resolve(network, AdapterConfig(method="lora", target_modules=("peft-default",)))
+    assert {name.rpartition(".")[2] for name in found} == ends
+    assert len(found) == len(ends) * config.num_hidden_layers
 
 
 class _Detached(nn.Module):
