@@ -27,7 +27,7 @@ def unreached(network: nn.Module, layers: Mapping[str, nn.Module]) -> frozenset[
 
     Empty where it cannot be found out: then the first update of a training tells.
     """
-    inputs = _example(network)
+    inputs = example_inputs(network)
     if inputs is None:
         return frozenset()
     try:
@@ -39,7 +39,7 @@ def unreached(network: nn.Module, layers: Mapping[str, nn.Module]) -> frozenset[
     return frozenset(name for name, value in zip(probes, found, strict=True) if value is None)
 
 
-def _example(network: Any) -> dict[str, Tensor] | Tensor | None:
+def example_inputs(network: Any) -> dict[str, Tensor] | Tensor | None:
     """Return a short text, or an image of the size that the network was built for."""
     device = next(network.parameters()).device
     if shape := getattr(network, "image_shape", None):

@@ -151,8 +151,6 @@ def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
             "Choose another model.",
         )
     _label(architecture, shape)
-    if torch.get_default_device().type == "meta":
-        return _AUTO.from_config(architecture, dtype=torch.float32)
     return load_pretrained(config, _AUTO, architecture, torch.float32)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +27,14 @@ from engine.errors import TrainingError
 from engine.files.paths import is_folder
 from engine.files.sanitize import plain
 from engine.hub_reach import offline_where_unreachable
+from engine.models.weightless import stored_weights, write_weightless
 
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 # Do not log a table of new weights: the head is always new.
 transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+
+
+_SETTINGS = ("config.json", "generation_config.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +95,11 @@ def pretrained_config(config: PretrainedModelConfig) -> Any:
 def load_pretrained(config: PretrainedModelConfig, auto: Any, architecture: Any, dtype: Any) -> Any:
     """Return the network of one of transformers' ``auto`` classes with its weights read.
 
-    Its ``new_layers`` are those that the weights lack: newly initialised, they must be trained and
-    saved even where all else is frozen. Raises :class:`TrainingError` where more than a head is
-    missing.
+    Its ``new_weights`` are those that no file has, and its ``new_layers`` their layers: newly
+    initialised, they must be trained and saved even where all else is frozen. Its
+    ``unused_weights`` are those that a file has and the network has not. On the device meta only
+    the names and shapes of weights are read. Raises :class:`TrainingError` where more than a head
+    is missing.
     """
     with readable(config):
         weights = weights_of(config)
@@ -99,9 +107,10 @@ def load_pretrained(config: PretrainedModelConfig, auto: Any, architecture: Any,
         if body_of_another_name(type(network)) and not _body_found(network, lacking):
             lacking = _read_body(network, weights, lacking)
     _check_body(config, network, lacking)
-    if weights.adapter:
+    if weights.adapter and network.device.type != "meta":
         network = _merged_adapter(config, network, weights)
     _keep_frozen(network)
+    network.new_weights = sorted(lacking)
     network.new_layers = sorted({name.rpartition(".")[0] for name in lacking})
     return network
 
@@ -121,18 +130,33 @@ def _keep_frozen(network: Any) -> None:
 
 def _read(auto: Any, weights: Weights, architecture: Any, dtype: Any) -> tuple[Any, set[str]]:
     """Return a network, and the names of its weights that are new."""
-    network, told = auto.from_pretrained(
-        weights.place,
-        revision=weights.revision,
-        config=architecture,
-        dtype=dtype,
-        trust_remote_code=False,
-        use_safetensors=True,
-        # A head for other classes is replaced by a new one.
-        ignore_mismatched_sizes=True,
-        output_loading_info=True,
-    )
+    with _where_to_read(weights) as source:
+        network, told = auto.from_pretrained(
+            **source,
+            config=architecture,
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=True,
+            # A head for other classes is replaced by a new one.
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    network.unused_weights = sorted(told["unexpected_keys"])
     return network, {*told["missing_keys"], *(name for name, *_ in told["mismatched_keys"])}
+
+
+@contextlib.contextmanager
+def _where_to_read(weights: Weights) -> Iterator[dict[str, Any]]:
+    """Give the source of weights to ``from_pretrained``; on the device meta they have no values."""
+    if torch.get_default_device().type != "meta":
+        yield {"pretrained_model_name_or_path": weights.place, "revision": weights.revision}
+        return
+    with tempfile.TemporaryDirectory() as folder, torch.device("cpu"):
+        write_weightless(stored_weights(weights.place, weights.revision), Path(folder))
+        for name in _SETTINGS:
+            if found := found_file(weights.place, name, weights.revision):
+                shutil.copy(found, folder)
+        yield {"pretrained_model_name_or_path": folder, "device_map": "meta"}
 
 
 def body_of_another_name(kind: Any) -> dict[str, str]:
@@ -159,6 +183,7 @@ def _read_body(network: Any, weights: Weights, lacking: set[str]) -> set[str]:
     setattr(network, own, nn.Identity())  # frees its memory
     body, missing = _read(transformers.AutoModel, weights, architecture, dtype)
     setattr(network, own, body)
+    network.unused_weights = body.unused_weights
     head = {name for name in lacking if not name.startswith(f"{own}.")}
     return head | {f"{own}.{name}" for name in missing}
 

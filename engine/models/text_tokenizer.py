@@ -16,7 +16,7 @@ from engine.models.pretrained import found_file, pretrained_config, readable, we
 # Batches are tokenised before training; the tokenizers' own threads only warn about forks.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-_NO_BOUND = 1_000_000
+NO_BOUND = 1_000_000
 """Tokens, where a model has no bound."""
 
 
@@ -58,11 +58,11 @@ def longest_input(config: TransformerConfig, tokenizer: Any) -> int:
     architecture = pretrained_config(config)
     bound = getattr(architecture, "max_position_embeddings", None) or 0
     if bound <= 0:  # XLNet notes −1
-        bound = _NO_BOUND
+        bound = NO_BOUND
     # Most tokenizers have a lower limit of their own, and the network need not be looked at.
     elif tokenizer.model_max_length > bound - _most_unused(architecture, tokenizer):
         bound -= _unused_positions(architecture)
-    return int(min(bound, tokenizer.model_max_length, _NO_BOUND))
+    return int(min(bound, tokenizer.model_max_length, NO_BOUND))
 
 
 def _most_unused(architecture: Any, tokenizer: Any) -> int:

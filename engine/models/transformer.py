@@ -36,7 +36,8 @@ _KNOWN: dict[TextHead, Any] = {
 def build_transformer(config: TransformerConfig, shape: TextShape) -> nn.Module:
     """The network of torch's current default type and device; raises :class:`TrainingError`.
 
-    On the device ``meta`` no weights are read, so that its size can be estimated beforehand.
+    On the device ``meta`` only the names of weights are read, so that its size can be estimated
+    beforehand, and what it lacks is told.
     """
     place = torch.get_default_device()
     network: Any
@@ -85,10 +86,7 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
             f"for {suits}.",
             "Choose another model.",
         )
-    if torch.get_default_device().type == "meta":
-        network = auto.from_config(architecture, dtype=dtype)
-    else:
-        network = load_pretrained(config, auto, architecture, dtype)
+    network = load_pretrained(config, auto, architecture, dtype)
     fit_vocabulary(network, shape)
     return network
 

@@ -6,11 +6,9 @@ before it is reported as complete.
 
 from __future__ import annotations
 
-import contextlib
-import inspect
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,30 +24,30 @@ from engine.artifacts.comparison import (
     loaded_plainly,
     outputs_of,
     some_batch,
-    tensors_of,
 )
 from engine.artifacts.model_card import Metrics, write_card
 from engine.artifacts.model_folder import load_exported
+from engine.artifacts.tracing import (
+    PROGRAM,
+    REFUSALS,
+    Call,
+    as_onnx,
+    as_program,
+    first_line,
+    supported,
+)
 from engine.batches.source import Batch
 from engine.data.fitted import Fitted
 from engine.errors import RunError, TrainingError
 from engine.files.paths import expanded, is_file, is_folder, runs_folder
-from engine.files.sanitize import plain
-from engine.models.attention import attention_of
 from engine.runs.directory import RunDirectory
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
-from engine.torch_private import tree_flatten_with_path, tree_map, tree_unflatten
 
 _TOLERANCE = 1e-4
 SCHEMA = "fitted.json"
 """Name under which what was learned of the data is kept with a model: columns, classes, scales."""
 _PEFT = ("adapter_config.json", "adapter_model.safetensors", "README.md")
-_REFUSALS = (
-    RuntimeError, ValueError, TypeError, AttributeError, AssertionError, NameError,
-    torch.onnx.errors.OnnxExporterError,
-)  # fmt: skip
-"""Exceptions that torch raises for models that it cannot trace, or whose trace does not run."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +66,9 @@ class Finished:
         return outputs_of(self.task, self.batch, network or self.network)
 
     @property
-    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Positional and named arguments that call the network with the batch."""
-        return self.task.call_arguments(self.batch)
+    def call(self) -> Call:
+        """The arguments that call the network with the batch."""
+        return Call(*self.task.call_arguments(self.batch))
 
 
 def answer(run: str, destination: str, form: str) -> dict[str, Any]:
@@ -138,59 +136,23 @@ def _merge(finished: Finished, target: Path) -> float:
 
 def _program(finished: Finished, target: Path) -> float:
     """A program of ``torch.export``: runs without this package and without the model's code."""
-    arguments, named = finished.arguments
-    network = finished.network
-    with _supported("a program of torch.export"):
-        program = torch.export.export(
-            _Tensors(network, network, named), arguments, named, strict=False,
-            dynamic_shapes=_dynamic(arguments, named),
-        )  # fmt: skip
-        schema = finished.fitted.model_dump_json()
+    program = as_program(finished.network, finished.call)
+    schema = finished.fitted.model_dump_json()
+    with supported(PROGRAM):
         torch.export.save(program, target, extra_files={SCHEMA: schema})
-        loaded = torch.export.load(target).module()
-        return _largest(finished, loaded)
+        return _largest(finished, torch.export.load(target).module())
 
 
 def _onnx(finished: Finished, target: Path) -> float:
     """An ONNX file, tried in onnxruntime."""
-    try:
-        import onnxruntime
-        import onnxscript  # noqa: F401 — the exporter needs it and would say so less clearly
-    except ImportError as error:
-        raise RunError(
-            f"ONNX needs the package {error.name}.", "Install it with `pip install 'dltui[onnx]'`."
-        ) from error
-    leaves, structure = tree_flatten_with_path(finished.arguments)
-    places = [number for number, (_, leaf) in enumerate(leaves) if _is(leaf)]
-    values = tuple(leaves[number][1] for number in places)
-    names = [_name_of(leaves[number][0], finished.network) for number in places]
+    program, inputs = as_onnx(finished.network, finished.call)
+    import onnxruntime  # an extra, which was looked for
 
-    def call(*tensors: Tensor) -> Any:
-        filled = [leaf for _, leaf in leaves]
-        for number, tensor in zip(places, tensors, strict=True):
-            filled[number] = tensor
-        arguments, named = tree_unflatten(filled, structure)
-        return finished.network(*arguments, **named)
-
-    with _supported("ONNX"), _plain_attention(finished.network):
-        program = torch.onnx.export(
-            _Tensors(finished.network, call), values, dynamo=True, input_names=names,
-            dynamic_shapes=_dynamic(values, {}), verbose=False,
-        )  # fmt: skip
-        assert program is not None
-        program.model.metadata_props[SCHEMA] = finished.fitted.model_dump_json()
-        program.save(str(target), external_data=False)
+    program.model.metadata_props[SCHEMA] = finished.fitted.model_dump_json()
+    program.save(str(target), external_data=False)
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
-    feed = {name: value.numpy() for name, value in zip(names, values, strict=True)}
-    outputs = [torch.from_numpy(value) for value in session.run(None, feed)]
-    return distance(finished.output(), outputs)
-
-
-def _name_of(path: tuple[Any, ...], network: nn.Module) -> str:
-    """Return an input's name: its key in the call, or its parameter's name in the network."""
-    last = path[-1]
-    parameters = list(inspect.signature(network.forward).parameters)
-    return str(last.key) if hasattr(last, "key") else parameters[last.idx]
+    outputs = session.run(None, {name: value.numpy() for name, value in inputs.items()})
+    return distance(finished.output(), [torch.from_numpy(value) for value in outputs])
 
 
 FORMS: dict[str, Callable[[Finished, Path], float]] = {
@@ -203,75 +165,6 @@ FORMS: dict[str, Callable[[Finished, Path], float]] = {
 """By name: writes the form and returns its largest difference from the run's own output."""
 
 
-class _Tensors(nn.Module):
-    """A network that returns plain tensors, in place of transformers' records."""
-
-    def __init__(
-        self, network: nn.Module, call: Callable[..., Any], names: Iterable[str] = ()
-    ) -> None:
-        """``call`` calls the network, whose weights torch must see.
-
-        ``names`` are those of its named arguments, which torch needs one by one.
-        """
-        super().__init__()
-        self.network = network
-
-        def forward(*arguments: Any, **named: Any) -> tuple[Tensor, ...]:
-            return tuple(tensors_of(call(*arguments, **named)))
-
-        several = inspect.Parameter("arguments", inspect.Parameter.VAR_POSITIONAL)
-        others = (inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names)
-        forward.__signature__ = inspect.Signature([several, *others])  # type: ignore[attr-defined]
-        self.forward = forward
-
-
-def _dynamic(arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    """Let every dimension vary that can: batches and lengths are not those of the example."""
-
-    def free(leaf: Any) -> Any:
-        return dict.fromkeys(range(leaf.ndim), torch.export.Dim.AUTO) if _is(leaf) else None
-
-    shapes = {"arguments": tree_map(free, arguments)} if arguments else {}
-    return shapes | tree_map(free, named)
-
-
-def _is(leaf: Any) -> bool:
-    return isinstance(leaf, Tensor)
-
-
-@contextlib.contextmanager
-def _supported(what: str) -> Iterator[None]:
-    """Convert torch's error for a model that it cannot export to one sentence."""
-    try:
-        yield
-    except _REFUSALS as error:
-        raise TrainingError(f"This model cannot be written as {what}: {_reason(error)}") from error
-
-
-def _reason(error: BaseException) -> str:
-    """Return the first error in the chain of causes, on one line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = str(error).strip().splitlines()
-    return plain(lines[0], 300) if lines else type(error).__name__
-
-
-@contextlib.contextmanager
-def _plain_attention(network: Any) -> Iterator[None]:
-    """Let transformers compute attention step by step: its fused form has no place in ONNX."""
-    inner = network.get_base_model() if hasattr(network, "get_base_model") else network
-    inner = getattr(inner, "network", inner)
-    if not hasattr(inner, "set_attn_implementation"):
-        yield
-        return
-    before = attention_of(inner)
-    inner.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        inner.set_attn_implementation(before)
-
-
 def _difference_to(finished: Finished, folder: Path) -> float:
     return _largest(finished, load_exported(folder, CPU)[2])
 
@@ -281,10 +174,10 @@ def _through_others(finished: Finished, folder: Path) -> float:
     try:
         network = loaded_plainly(folder, finished.task, finished.fitted)
         return 0.0 if network is None else _largest(finished, network)
-    except _REFUSALS as error:
+    except REFUSALS as error:
         raise TrainingError(
             "What was written cannot be used through transformers or peft alone, so it was thrown "
-            f"away: {_reason(error)}"
+            f"away: {first_line(error)}"
         ) from error
 
 

@@ -25,7 +25,11 @@ def answer(values: Mapping[str, Any]) -> dict[str, Any]:
     task = create_task(RunConfig.parse(values))
     _, fitted = loaded(task.pipeline)
     with torch.device("meta"):
-        network = plain_network(task.build_network(fitted))
+        return described(plain_network(task.build_network(fitted)))
+
+
+def described(network: nn.Module) -> dict[str, Any]:
+    """Return the number of a network's parameters, its groups of layers, and the presets."""
     return {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "groups": [group.record() for group in target_groups(network)],

@@ -26,6 +26,7 @@ QUESTIONS = {
     "combine": "engine.service.merge:answer",
     "push": "engine.service.push:answer",
     "targets": "engine.service.layers:answer",
+    "check": "engine.service.model_check:answer",
 }
 """By name: the function that answers, loaded when it is first asked for, so that a look at the
 data does not wait for torch."""

@@ -432,3 +432,26 @@ async def test_types_of_columns_are_set_beside_the_data(tmp_path, size, until, t
         await until(pilot, lambda: re.search(found, str(preview.query_one(Static).content)))
         await pilot.press("t", "e", *"date %d", "enter")
         await until(pilot, lambda: re.search(r"zip +date %d ", text_of(pilot)))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_model_is_checked_for_the_task(
+    size, small_encoder, advisor, until, text_of
+) -> None:
+    values = {
+        "task": {"kind": "token_classification"}, "data": {"kind": "file", "path": "not there"},
+        "model": {"kind": "transformer", "path": str(small_encoder)},
+        "adapter": {"method": "lora", "r": 4},
+    }  # fmt: skip
+    async with DltuiApp().run_test(size=size) as pilot:
+        await opened(pilot, NewRunScreen(values, ask=advisor.ask), until)
+        await pilot.press("m")
+        await until(pilot, lambda: "special tokens" in text_of(pilot))
+        text = text_of(pilot)
+        # Rank times inputs and outputs of 2 · 6 linear layers: 4 · 2 · (4 · 64 + 2 · 96).
+        assert "BertForTokenClassification (bert)" in text
+        assert "adapter on 12 layers: 3.6 k parameters at rank 4" in text
+        await pilot.press("escape")
+        await go_to(pilot, "model.path")
+        await pilot.press("enter", "ctrl+u", *"some/where", "enter", "m")
+        await until(pilot, lambda: "some/where is not on this machine" in text_of(pilot))

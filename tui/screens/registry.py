@@ -11,6 +11,7 @@ from engine.config.registry import resolve
 SCREENS = {
     "adapters": "tui.screens.adapters.screen:AdaptersScreen",
     "compare": "tui.screens.compare.screen:CompareScreen",
+    "model check": "tui.screens.new_run.model_check:ModelCheckScreen",
     "monitor": "tui.screens.monitor.screen:MonitorScreen",
     "new run": "tui.screens.new_run.screen:NewRunScreen",
     "presets": "tui.screens.presets.screen:PresetsScreen",

@@ -71,6 +71,13 @@ class Draft:
         return value_in(comparable, self.values.fields[name])
 
     @property
+    def adapter_rank(self) -> int:
+        """The chosen rank of an adapter; the default if it is invalid."""
+        rank = self.values.value("adapter.r")
+        fits = isinstance(rank, int) and not isinstance(rank, bool) and rank > 0
+        return rank if fits else int(self.values.fields["adapter.r"].default)
+
+    @property
     def changes(self) -> list[str]:
         """The names of the changed fields."""
         return [name for name in self.values.fields if self.changed(name)]

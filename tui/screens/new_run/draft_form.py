@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textual import on
+from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from engine.config.presets import Preset, load_preset
@@ -26,6 +28,10 @@ _TYPES = "data.columns"
 
 class DraftForm(Form):
     """Holds the draft and the state of its form; posts every change."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "check_model", "Check the model", show=False),
+    ]
 
     @dataclass
     class Changed(Message):
@@ -115,6 +121,12 @@ class DraftForm(Form):
                 await self._edit(event.name, text)
 
         self.app.push_screen(make_screen("targets", self.draft, self._ask), chosen)
+
+    def action_check_model(self) -> None:
+        """Show what the model has for the task, without reading its weights."""
+        tree = self.draft.values.tree
+        values = {section: tree[section] for section in ("task", "model")}
+        self.app.push_screen(make_screen("model check", values, self.draft.adapter_rank, self._ask))
 
     async def _edit(self, name: str, text: str) -> None:
         if name == DOMAIN.name:

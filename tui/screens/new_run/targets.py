@@ -123,7 +123,7 @@ class TargetsScreen(Screen[str | None]):
         super().__init__()
         self._draft = draft
         self._ask = ask
-        self._rank = _rank(draft)
+        self._rank = draft.adapter_rank
         self._magnitudes = draft.values.value("adapter.method") == "dora"
         self._layers = Layers()
 
@@ -230,13 +230,6 @@ def _group(record: Answer) -> TargetGroup:
     """Rebuild the record from JSON."""
     lists = {name: tuple(record[name]) for name in ("shapes", "preset")}
     return TargetGroup(**record | lists)
-
-
-def _rank(draft: Draft) -> int:
-    """Return the chosen rank; the default if it is invalid."""
-    rank = draft.values.value("adapter.r")
-    fits = isinstance(rank, int) and not isinstance(rank, bool) and rank > 0
-    return rank if fits else int(draft.values.fields["adapter.r"].default)
 
 
 def _wanted(draft: Draft) -> list[str]:

@@ -1,0 +1,125 @@
+"""A model's weights by their names and shapes alone: enough to see whether a network finds its own.
+
+Only the heads of the files are read, from a folder or by the hub's ranges: a second for a model of
+any size.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+from huggingface_hub.errors import NotASafetensorsRepoError, SafetensorsParsingError
+
+from engine.files.paths import is_folder
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+_LONGEST_HEAD = 100_000_000
+"""Bytes: safetensors itself takes no longer head."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWeight:
+    """A tensor in a file: its type as safetensors names it, its shape, and its bytes."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    size: int
+
+
+def stored_weights(place: str, revision: str) -> dict[str, StoredWeight]:
+    """Return the weights of a folder or of a model on the hub, by name.
+
+    Raises ``OSError`` and ``ValueError`` where there are none in safetensors format, or none that
+    can be read.
+    """
+    folder = Path(place)
+    heads = _heads(_files_in(folder)) if is_folder(folder) else _heads_on_hub(place, revision)
+    return {
+        name: StoredWeight(
+            str(told["dtype"]),
+            tuple(told["shape"]),
+            told["data_offsets"][1] - told["data_offsets"][0],
+        )
+        for head in heads
+        for name, told in head.items()
+        if name != "__metadata__"
+    }
+
+
+def _weight(told: Mapping[str, Any]) -> StoredWeight:
+    begin, end = told["data_offsets"]
+    return StoredWeight(str(told["dtype"]), tuple(told["shape"]), end - begin)
+
+
+def write_weightless(weights: Mapping[str, StoredWeight], folder: Path) -> None:
+    """Write a file with these weights that has no content, and so takes no room on the disk.
+
+    Raises ``OSError``.
+    """
+    head: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, weight in weights.items():
+        offsets = [end, end := end + weight.size]
+        head[name] = {"dtype": weight.dtype, "shape": weight.shape, "data_offsets": offsets}
+    told = json.dumps(head).encode()
+    told += b" " * (-len(told) % 8)
+    with (folder / WEIGHTS).open("wb") as file:
+        file.write(struct.pack("<Q", len(told)) + told)
+        file.truncate(file.tell() + end)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    index = folder / INDEX
+    if (folder / WEIGHTS).is_file() or not index.is_file():
+        return [folder / WEIGHTS]
+    return [folder / name for name in _shards(index)]
+
+
+def _shards(index: Path) -> list[str]:
+    return sorted(set(json.loads(index.read_text())["weight_map"].values()))
+
+
+def _heads(files: list[Path]) -> Iterator[dict[str, Any]]:
+    for path in files:
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no {path.name} (safetensors)")
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
+            if length > _LONGEST_HEAD:
+                raise ValueError(f"{path.name} is no file of weights")
+            yield json.loads(file.read(length))
+
+
+def _heads_on_hub(name: str, revision: str) -> Iterator[dict[str, Any]]:
+    """Yield the heads from the local cache where the weights are there, else from the hub."""
+    cached = _cached(name, revision)
+    if cached:
+        yield from _heads(cached)
+        return
+    try:
+        found = huggingface_hub.get_safetensors_metadata(name, revision=revision)
+    except (NotASafetensorsRepoError, SafetensorsParsingError) as error:
+        raise OSError(str(error)) from error
+    for file in found.files_metadata.values():
+        yield {
+            weight: {"dtype": told.dtype, "shape": told.shape, "data_offsets": told.data_offsets}
+            for weight, told in file.tensors.items()
+        }
+
+
+def _cached(name: str, revision: str) -> list[Path]:
+    """Return the files of weights in the hub's cache on this machine; none unless all are there."""
+
+    def find(file: str) -> Path | None:
+        found = huggingface_hub.try_to_load_from_cache(name, file, revision=revision)
+        return Path(found) if isinstance(found, str) else None
+
+    index = find(INDEX)
+    files = [find(file) for file in (_shards(index) if index else [WEIGHTS])]
+    return [file for file in files if file] if all(files) else []

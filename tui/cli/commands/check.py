@@ -1,0 +1,77 @@
+"""``dltui check MODEL --task TASK``: whether a model suits a task, before a run."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from engine.config.adapter import AdapterConfig
+from engine.config.models.registry import models_of
+from engine.config.tasks.registry import TASKS
+from engine.files.paths import expanded, is_folder, runs_folder
+from engine.reports.model_check import ModelCheck
+from engine.service.client import Advisor
+from tui.cli import console
+from tui.cli.exit_codes import DONE
+from tui.format.model_check import facts, layers_table
+
+_EXAMPLES = """
+examples:
+  dltui check Qwen/Qwen3-0.6B --task causal_lm
+  dltui check ./my-model --task text_classification
+  dltui check resnet18 --task image_classification
+
+Only the names and shapes of the weights are read, of a model on the hub too. A model that does not
+suit the task is refused with the reason and exit status 2.
+"""
+_OF_TRANSFORMERS = ("transformer", "image_transformer")
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument(
+        "model", metavar="MODEL",
+        help="name on the hub, a folder, a finished run, or a name of torchvision",
+    )  # fmt: skip
+    parser.add_argument(
+        "--task", required=True, choices=_tasks(), metavar="TASK", help=", ".join(_tasks())
+    )
+    parser.add_argument("--revision", default="main", help="branch, tag or commit (main)")
+    parser.add_argument(
+        "--rank", type=int, default=AdapterConfig().r, help="LoRA rank to count parameters at (8)"
+    )
+    parser.add_argument("--json", action="store_true", help="one object, for programs")
+
+
+def execute(options: Namespace) -> int:
+    """Check the model."""
+    with Advisor() as advisor:
+        values = {"task": {"kind": options.task}, "model": _model(options)}
+        answer = advisor.ask("check", values=values)
+    if options.json:
+        console.as_json(answer)
+        return DONE
+    check = ModelCheck.from_record(answer)
+    console.facts(facts(check, options.rank))
+    if check.groups:
+        console.line()
+        console.table(*layers_table(check.groups, options.rank))
+    return DONE
+
+
+def _tasks() -> tuple[str, ...]:
+    """Return the tasks that have models of transformers or torchvision."""
+    return tuple(kind for kind in TASKS if set(_OF_TRANSFORMERS) & set(models_of(kind)))
+
+
+def _model(options: Namespace) -> dict[str, Any]:
+    kind = next(kind for kind in _OF_TRANSFORMERS if kind in models_of(options.task))
+    if kind == "transformer" or _is_path(options.model):
+        return {"kind": kind, "path": options.model, "revision": options.revision}
+    return {"kind": "torchvision", "name": options.model}
+
+
+def _is_path(name: str) -> bool:
+    """Return whether a name is a folder, a model on the hub, or a run, and none of torchvision."""
+    return "/" in name or is_folder(expanded(name)) or is_folder(runs_folder() / name)
