@@ -204,8 +204,9 @@ def _experts_among(network: nn.Module, targets: list[str], config: AdapterConfig
 def _check_added_tokens(network: nn.Module, targets: list[str]) -> None:
     """Refuse an adapter on layers of which the rows of new tokens are trained in full."""
     ends = [*token_embedding(network).values(), output_layer(network)]
-    named = [name for name in targets if adaptable(network)[name] in ends]
-    if named and getattr(network, "added_tokens", ()):
+    added = tuple(getattr(network, "added_tokens", ()))
+    named = [name for name in targets if adaptable(network)[name] in ends] if added else []
+    if named:
         raise TrainingError(
             f"adapter.target_modules: {named[0]} got rows for tokens that the model lacked, and "
             "these are trained in full.",

@@ -147,7 +147,7 @@ def _as_onnx(network: nn.Module, call: Call) -> object:
     return as_onnx(network, call, optimize=False)
 
 
-def _of_few_layers(network: Any) -> nn.Module:
+def _of_few_layers(network: Any) -> Any:
     """Return the same network with fewer layers, but one of each kind; itself where it has none."""
     architecture = copy.deepcopy(getattr(network, "config", None))
     if architecture is None:
