@@ -33,7 +33,7 @@ from engine.files import atomic
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
 
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 Load = Callable[[Task[Any], Fitted, Path], nn.Module]
 
 
@@ -82,8 +82,8 @@ def write_exported(
 def write_manifest(folder: Path) -> None:
     """Note what the files are. Raises ``OSError``."""
     files = [path for path in sorted(folder.iterdir()) if path.is_file()]
-    digests = {path.name: _digest(path) for path in files if path.name != _MANIFEST}
-    atomic.write_json(folder / _MANIFEST, digests)
+    digests = {path.name: _digest(path) for path in files if path.name != MANIFEST}
+    atomic.write_json(folder / MANIFEST, digests)
 
 
 def load_exported(
@@ -129,7 +129,7 @@ def _complete(folder: Path) -> Iterator[None]:
 
 
 def _check(folder: Path) -> None:
-    digests = json.loads((folder / _MANIFEST).read_text())
+    digests = json.loads((folder / MANIFEST).read_text())
     for name, digest in digests.items():
         if _digest(folder / Path(name).name) != digest:
             raise RunError(f"{folder / name} has changed since it was written.", "Export it again.")

@@ -27,6 +27,7 @@ from engine.artifacts.comparison import (
 )
 from engine.artifacts.model_card import Metrics, write_card
 from engine.artifacts.model_folder import load_exported
+from engine.artifacts.stored_type import cast_weights, rounded, type_named
 from engine.artifacts.tracing import (
     PROGRAM,
     REFUSALS,
@@ -71,10 +72,11 @@ class Finished:
         return Call(*self.task.call_arguments(self.batch))
 
 
-def answer(run: str, destination: str, form: str) -> dict[str, Any]:
+def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, Any]:
     """Write the model of ``run`` to ``destination`` in one of :data:`FORMS`; returns its size.
 
-    Raises :class:`~engine.errors.UserError`; then nothing is left at the destination.
+    Weights have the type ``dtype``, where it is empty the one in which they were trained. Raises
+    :class:`~engine.errors.UserError`; then nothing is left at the destination.
     """
     directory = RunDirectory.open(runs_folder(), run)
     target = expanded(destination).absolute()
@@ -86,6 +88,10 @@ def answer(run: str, destination: str, form: str) -> dict[str, Any]:
             written = Path(name) / target.name
             difference = FORMS[form](finished, written)
             _check(difference)
+            if dtype:
+                wanted = type_named(dtype, directory.config.read().model)
+                difference = _in_type(finished, written, form, wanted)
+                _check(difference)
             written.rename(target)
     except OSError as error:
         raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
@@ -128,10 +134,32 @@ def _merge(finished: Finished, target: Path) -> float:
     finished.task.save_companions(finished.fitted, target)
     (target / SCHEMA).write_text(finished.fitted.model_dump_json(indent=2) + "\n")
     write_card(target, finished.task.config, finished.fitted, finished.metrics)
-    model = finished.task.config.model.exported(target)
+    return max(_largest(finished, _merged_in(finished, target)), _through_others(finished, target))
+
+
+def _merged_in(finished: Finished, folder: Path) -> nn.Module:
+    """Return the network of a folder that :func:`_merge` wrote."""
+    model = finished.task.config.model.exported(folder)
     task = create_task(finished.task.config.model_copy(update={"model": model}))
-    ours = _largest(finished, task.load_network(finished.fitted, target).eval())
-    return max(ours, _through_others(finished, target))
+    return task.load_network(finished.fitted, folder).eval()
+
+
+def _in_type(finished: Finished, folder: Path, form: str, dtype: torch.dtype) -> float:
+    """Round what was written to ``dtype``; compared with the run's model rounded alike."""
+    if form not in ("folder", "merged") or holds_adapter(folder):
+        raise TrainingError(
+            "A type of the weights is chosen for whole models only.",
+            "Leave --dtype out, or merge the adapter with --merge.",
+        )
+    cast_weights(folder, dtype)
+    whole = merged(finished.network) if form == "merged" else finished.network
+    expected = finished.output(rounded(whole, dtype))
+    loaded = _merged_in(finished, folder) if form == "merged" else _own(folder)
+    return distance(expected, finished.output(loaded))
+
+
+def _own(folder: Path) -> nn.Module:
+    return load_exported(folder, CPU)[2]
 
 
 def _program(finished: Finished, target: Path) -> float:
@@ -166,7 +194,7 @@ FORMS: dict[str, Callable[[Finished, Path], float]] = {
 
 
 def _difference_to(finished: Finished, folder: Path) -> float:
-    return _largest(finished, load_exported(folder, CPU)[2])
+    return _largest(finished, _own(folder))
 
 
 def _through_others(finished: Finished, folder: Path) -> float:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import transformers
+from safetensors.torch import load_file, save_file
 from torch.utils._pytree import tree_map
 
 from engine.artifacts import comparison
+from engine.artifacts.stored_type import cast_weights
 from engine.config.run_config import RunConfig
+from engine.errors import TrainingError
 from engine.launch.in_process import train
 from engine.runs.directory import RunDirectory
 from engine.service import export
@@ -125,3 +130,58 @@ def test_an_onnx_file_says_the_same_for_batches_of_any_size(name: str, tmp_path:
         expected = comparison.tensors_of(done.network(*arguments, **named))
     said = [torch.from_numpy(value) for value in session.run(None, feed)]
     assert comparison.distance(expected, said) <= 1e-4
+
+
+def bits_kept(value: torch.Tensor) -> torch.Tensor:
+    """Round float32 to bfloat16 by its bits: to the nearest of 16, to the even one in between."""
+    bits = value.numpy().view("uint32").astype("uint64")
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16 << 16
+    return torch.from_numpy(rounded.astype("uint32").view("float32"))
+
+
+def test_weights_are_written_in_the_type_that_is_asked_for(
+    small_encoder: Path, tmp_path: Path
+) -> None:
+    half = tmp_path / "half"
+    shutil.copytree(small_encoder, half)
+    cast_weights(half, torch.bfloat16)
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text,label\n" + "good film,a\nbad play,b\n" * 10)
+    values = {
+        "task": {"kind": "text_classification"}, "data": {"kind": "file", "path": str(rows)},
+        "model": {"kind": "transformer", "path": str(half)},
+        "train": {"max_steps": 2, "epochs": 1}, "compute": {"device": "cpu"},
+    }  # fmt: skip
+    run = train(RunConfig.parse(values))
+    trained = load_file(run.model / "model.safetensors")
+    # Trained in what compute.precision says, the new head too.
+    assert {value.dtype for value in trained.values()} == {torch.float32}
+    for name, dtype in (("stored", torch.bfloat16), ("float16", torch.float16)):
+        told = export.answer(run.path.name, str(tmp_path / name), "folder", name)
+        assert told["difference"] < 1e-5
+        assert json.loads((tmp_path / name / "config.json").read_text())["dtype"] in str(dtype)
+        written = load_file(tmp_path / name / "model.safetensors")
+        assert {value.dtype for value in written.values()} == {dtype}
+        assert told["bytes"] < 0.7 * sum(4 * value.numel() for value in trained.values())
+    written = load_file(tmp_path / "stored" / "model.safetensors")
+    for name, value in written.items():
+        assert torch.equal(value.float(), bits_kept(trained[name]))
+    plain = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "stored")
+    assert plain.dtype == torch.bfloat16
+
+
+def test_a_type_that_cannot_hold_the_weights_or_has_none_to_follow_is_refused(
+    tmp_path: Path,
+) -> None:
+    save_file({"large": torch.tensor([1.0, 70_000.0])}, tmp_path / "model.safetensors")
+    with pytest.raises(TrainingError, match="large has values beyond the range of float16"):
+        cast_weights(tmp_path, torch.float16)
+    values = NETWORKS["cnn"] | {"train": {"max_steps": 1, "epochs": 1}}
+    run = train(RunConfig.parse(values))
+    with pytest.raises(TrainingError, match="began from no stored weights"):
+        export.answer(run.path.name, str(tmp_path / "out"), "folder", "stored")
+    with pytest.raises(TrainingError, match="for whole models only"):
+        export.answer(run.path.name, str(tmp_path / "out"), "program", "bfloat16")
+    assert not (tmp_path / "out").exists()
+    told = export.answer(run.path.name, str(tmp_path / "out"), "folder", "bfloat16")
+    assert told["difference"] == 0.0

@@ -9,3 +9,5 @@ FORMS = {
     "program": "of torch.export: needs no code of the model",
     "onnx": "an ONNX file (needs dltui[onnx])",
 }
+DTYPES = ("float32", "bfloat16", "float16", "stored")
+"""Types of the weights; the last is that of the base model."""

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from engine.service.client import Advisor
 from tui.cli import console
 from tui.cli.exit_codes import DONE
-from tui.format.export_formats import FORMS
+from tui.format.export_formats import DTYPES, FORMS
 from tui.format.numbers import size
 
 _FLAGS = {
@@ -23,6 +23,10 @@ def arguments(parser: ArgumentParser) -> None:
     for flag, name in _FLAGS.items():
         form.add_argument(flag, dest="form", action="store_const", const=name, help=FORMS[name])
     parser.set_defaults(form="folder")
+    parser.add_argument(
+        "--dtype", choices=DTYPES, metavar="TYPE", default="",
+        help="of the weights of a whole model: " + ", ".join(DTYPES) + " (as the base model)",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one object, for programs")
 
 
@@ -30,8 +34,9 @@ def execute(options: Namespace) -> int:
     """Export, load back, compare; report success only when both agree."""
     with Advisor() as advisor:
         answer = advisor.ask(
-            "export", run=options.run, destination=options.destination, form=options.form
-        )
+            "export", run=options.run, destination=options.destination, form=options.form,
+            dtype=options.dtype,
+        )  # fmt: skip
     if options.json:
         console.as_json(answer)
     else:
