@@ -92,7 +92,7 @@ def _heads(files: list[Path]) -> Iterator[dict[str, Any]]:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
             if length > _LONGEST_HEAD:
-                raise ValueError(f"{path.name} is no file of weights")
+                raise ValueError(f"{path.name} is not a file of weights")
             yield json.loads(file.read(length))
 
 
