@@ -1,18 +1,14 @@
-"""Outputs of a written model compared with those of the model that was trained.
-
-The written model is loaded through transformers and peft alone, as others load it.
-"""
+"""A written model loaded through transformers and peft alone, as others load it, and a batch."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from engine.artifacts.build import ADAPTER, holds_adapter
@@ -27,7 +23,6 @@ from engine.models.pretrained import body_of_another_name
 from engine.models.shapes import TextShape
 from engine.tasks.task import Task
 from engine.tasks.text import TextTask
-from engine.torch_private import tree_leaves
 
 _ROWS = 8
 _PADDING = 2
@@ -68,26 +63,6 @@ def with_padding(batch: Batch, task: Task[Any], fitted: Any) -> Batch:
             cut = inputs[name][:, :length]
             inputs[name] = F.pad(cut, (0, inputs["input_ids"].shape[1] - length), value=filler)
     return Batch(inputs, batch.targets, batch.weight, batch.rows)
-
-
-def outputs_of(task: Task[Any], batch: Batch, network: Callable[..., Any]) -> list[Tensor]:
-    """Return a network's outputs for a batch, on the CPU."""
-    arguments, named = task.call_arguments(batch)
-    with torch.inference_mode():
-        return [value.cpu() for value in tensors_of(network(*arguments, **named))]
-
-
-def tensors_of(output: Any) -> list[Tensor]:
-    """Return the tensors of a network's output, in any structure."""
-    if hasattr(output, "to_tuple"):
-        output = output.to_tuple()
-    return [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
-
-
-def distance(ours: list[Tensor], theirs: list[Tensor]) -> float:
-    """Return the largest difference of any number."""
-    pairs = zip(ours, theirs, strict=True)
-    return max(float((one.float() - other.float()).abs().max()) for one, other in pairs)
 
 
 def loaded_plainly(folder: Path, task: Task[Any], fitted: Fitted) -> nn.Module | None:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import transformers
 from huggingface_hub import EvalResult, ModelCardData
 from safetensors import safe_open
 
@@ -17,7 +16,6 @@ from engine.data.fitted import Fitted
 from engine.files import atomic
 from engine.files.sanitize import plain
 from engine.models.build import base_of
-from engine.models.pretrained import body_of_another_name
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 """By split, by name."""
@@ -150,6 +148,10 @@ def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> lis
 
 def _renaming(network: str) -> str:
     """The argument without which a class does not find the weights of its base."""
+    import transformers  # half a second, which networks of others do without
+
+    from engine.models.pretrained import body_of_another_name
+
     names = body_of_another_name(getattr(transformers, network))
     return f", key_mapping={names}" if names else ""
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.artifacts.comparison import tensors_of
+from engine.artifacts.outputs import tensors_of
 from engine.errors import RunError, TrainingError
 from engine.files.sanitize import plain
 from engine.models.attention import attention_of

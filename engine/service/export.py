@@ -18,15 +18,10 @@ from torch import Tensor, nn
 
 from engine.adapters.lora import load_adapter, merged
 from engine.artifacts.build import holds_adapter
-from engine.artifacts.comparison import (
-    CPU,
-    distance,
-    loaded_plainly,
-    outputs_of,
-    some_batch,
-)
+from engine.artifacts.comparison import CPU, loaded_plainly, some_batch
 from engine.artifacts.model_card import Metrics, write_card
 from engine.artifacts.model_folder import load_exported
+from engine.artifacts.outputs import distance, outputs_of
 from engine.artifacts.stored_type import cast_weights, rounded, type_named
 from engine.artifacts.tracing import (
     PROGRAM,

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine.artifacts.comparison import distance, loaded_plainly, outputs_of, with_padding
+from engine.artifacts.model_card import class_of
+from engine.artifacts.outputs import distance, outputs_of
 from engine.batches.source import Batch, Source
 from engine.files.sanitize import plain
 from engine.hardware.device import Compute
@@ -31,8 +32,12 @@ def check_export(setup: Setup, network: nn.Module, source: Source, folder: Path)
     Models too large to be loaded once more, and those with 4-bit weights, are left out.
     """
     task, compute = setup.task, setup.compute
-    if task.config.adapter.quantized or 4 * parameter_count(network) > available_bytes(_CPU) / 2:
+    too_large = 4 * parameter_count(network) > available_bytes(_CPU) / 2
+    if task.config.adapter.quantized or too_large or not class_of(folder):
         return
+    # Half a second, which networks of others do without.
+    from engine.artifacts.comparison import loaded_plainly, with_padding
+
     batch = next(source.read(source.plan(_ROWS)[:1]))
     batch = with_padding(batch, task, setup.fitted)
     try:

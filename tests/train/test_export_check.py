@@ -84,7 +84,7 @@ def test_a_folder_that_others_cannot_read_is_told_at_the_end_of_a_run(
     def refuse(*_: Any) -> nn.Module:
         raise OSError("no such weights")
 
-    monkeypatch.setattr("engine.training.export_check.loaded_plainly", refuse)
+    monkeypatch.setattr("engine.artifacts.comparison.loaded_plainly", refuse)
     (warning,) = warnings_in(finished(tmp_path, small_encoder))
     assert warning.endswith("alone cannot use the exported model: no such weights.")
 

@@ -13,7 +13,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch.utils._pytree import tree_map
 
-from engine.artifacts import comparison
+from engine.artifacts import outputs
 from engine.artifacts.stored_type import cast_weights
 from engine.config.run_config import RunConfig
 from engine.errors import TrainingError
@@ -106,9 +106,9 @@ def test_a_program_says_the_same_for_batches_of_any_size(name: str, tmp_path: Pa
     assert export.answer(run.id, str(path), "program")["difference"] <= 1e-4
     done, arguments, named = other_arguments(run)
     with torch.no_grad():
-        expected = comparison.tensors_of(done.network(*arguments, **named))
-        said = comparison.tensors_of(torch.export.load(path).module()(*arguments, **named))
-    assert comparison.distance(expected, said) <= 1e-4
+        expected = outputs.tensors_of(done.network(*arguments, **named))
+        said = outputs.tensors_of(torch.export.load(path).module()(*arguments, **named))
+    assert outputs.distance(expected, said) <= 1e-4
 
 
 @pytest.mark.parametrize("name", EACH)
@@ -127,9 +127,9 @@ def test_an_onnx_file_says_the_same_for_batches_of_any_size(name: str, tmp_path:
         inputs = dict(zip((one.name for one in session.get_inputs()), arguments, strict=True))
     feed = {name: value.numpy() for name, value in inputs.items() if torch.is_tensor(value)}
     with torch.no_grad():
-        expected = comparison.tensors_of(done.network(*arguments, **named))
+        expected = outputs.tensors_of(done.network(*arguments, **named))
     said = [torch.from_numpy(value) for value in session.run(None, feed)]
-    assert comparison.distance(expected, said) <= 1e-4
+    assert outputs.distance(expected, said) <= 1e-4
 
 
 def bits_kept(value: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,33 @@
+"""Outputs of networks, to be compared with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.batches.source import Batch
+from engine.tasks.task import Task
+from engine.torch_private import tree_leaves
+
+
+def outputs_of(task: Task[Any], batch: Batch, network: Callable[..., Any]) -> list[Tensor]:
+    """Return a network's outputs for a batch, on the CPU."""
+    arguments, named = task.call_arguments(batch)
+    with torch.inference_mode():
+        return [value.cpu() for value in tensors_of(network(*arguments, **named))]
+
+
+def tensors_of(output: Any) -> list[Tensor]:
+    """Return the tensors of a network's output, in any structure."""
+    if hasattr(output, "to_tuple"):
+        output = output.to_tuple()
+    return [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+
+
+def distance(ours: list[Tensor], theirs: list[Tensor]) -> float:
+    """Return the largest difference of any number."""
+    pairs = zip(ours, theirs, strict=True)
+    return max(float((one.float() - other.float()).abs().max()) for one, other in pairs)
