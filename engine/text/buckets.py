@@ -12,19 +12,35 @@ _POOL = 50
 
 
 def shuffled_by_length(
-    lengths: Tensor, batch_size: int, generator: torch.Generator
+    lengths: Tensor, batch_size: int, generator: torch.Generator, learned: Tensor | None = None
 ) -> list[Tensor]:
     """Row numbers of each batch; a pure function of the generator's state.
 
-    Random pools of rows are sorted by length and cut, and the batches come in random order.
+    Random pools of rows are sorted by length and cut, and the batches come in random order. With
+    ``learned``, the number of learned tokens of each row, batches of a pool have about equally many
+    of these, and ``batch_size`` rows on average: else a token of a short row would have many times
+    the weight of one of a long row.
     """
     rows = torch.randperm(len(lengths), generator=generator)
     batches: list[Tensor] = []
     for pool in split_rows(rows, batch_size * _POOL):
         ordered = pool[lengths[pool].argsort(stable=True, descending=True)]
-        batches += split_rows(ordered, batch_size)
+        equal = split_rows(ordered, batch_size)
+        batches += equal if learned is None else _split_by(learned[ordered], ordered, len(equal))
     order = torch.randperm(len(batches), generator=generator)
     return [batches[index] for index in order.tolist()]
+
+
+def _split_by(weights: Tensor, rows: Tensor, parts: int) -> list[Tensor]:
+    """Split ``rows`` into ``parts`` of about equal sums of ``weights``, none without a row."""
+    sums = weights.double().cumsum(0)
+    # The end of each part is the row whose middle is nearest to its share of the sum.
+    shares = sums[-1] * torch.arange(1, parts, dtype=torch.float64) / parts
+    ends = torch.searchsorted(sums - weights / 2, shares)
+    steps = torch.arange(1, parts)
+    ends = (ends - steps).cummax(0).values + steps  # each at least a row after the one before
+    ends = torch.minimum(ends.clamp(min=steps), len(rows) - parts + steps)
+    return list(torch.tensor_split(rows, ends))
 
 
 def sorted_by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:

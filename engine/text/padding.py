@@ -14,6 +14,16 @@ def lengths_of(column: pa.ChunkedArray) -> NDArray[np.int64]:
     return np.asarray(pa.compute.list_value_length(column).to_numpy(), np.int64)
 
 
+def counts_without(column: pa.ChunkedArray, left_out: int) -> NDArray[np.int64]:
+    """The number of values of each list that are not ``left_out``."""
+    counts = []
+    for lists in column.chunks:
+        ends = np.concatenate([[0], np.cumsum(lists.flatten().to_numpy() != left_out)])
+        lengths = np.asarray(pa.compute.list_value_length(lists).to_numpy(), np.int64)
+        counts.append(np.diff(ends[np.concatenate([[0], np.cumsum(lengths)])]))
+    return np.concatenate([np.zeros(0, np.int64), *counts])
+
+
 def padded(column: pa.ChunkedArray, fill: int) -> Tensor:
     """Lists of numbers as int64 ``[rows, longest]``, filled up on the right."""
     lists = column.combine_chunks()

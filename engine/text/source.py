@@ -11,9 +11,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source, on_device
+from engine.data.labels import IGNORED
 from engine.data.on_disk import Rows
 from engine.text.buckets import shuffled_by_length, sorted_by_length
-from engine.text.padding import lengths_of, mask_of, padded
+from engine.text.padding import counts_without, lengths_of, mask_of, padded
 
 Collate = Callable[[pa.Table], Batch]
 """Some samples as a batch on the CPU."""
@@ -37,6 +38,7 @@ class TokenSource(Source):
         self._device = device
         self._rows = None if rows is None else Rows(rows)
         self.lengths = torch.from_numpy(lengths_of(samples.data.column("input_ids")))
+        self._learned = _learned_in(samples.data)
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -53,14 +55,24 @@ class TokenSource(Source):
             yield on_device(batch, self._device, self.pinned)
 
     def plan(self, batch_size: int, generator: torch.Generator | None = None) -> Sequence[Tensor]:
-        """With a generator, batches of about equally long samples in random order."""
+        """With a generator, batches of about equally long samples in random order.
+
+        Where tokens are learned, they have about equally many of these.
+        """
         if generator is None:
             return super().plan(batch_size)
-        return shuffled_by_length(self.lengths, batch_size, generator)
+        return shuffled_by_length(self.lengths, batch_size, generator, self._learned)
 
     def evaluation_plan(self, batch_size: int) -> list[Tensor]:
         """Sorted by length."""
         return sorted_by_length(self.lengths, batch_size)
+
+
+def _learned_in(samples: pa.Table) -> Tensor | None:
+    """Return the number of learned tokens of each sample; none where a sample has one label."""
+    if "labels" not in samples.column_names or not pa.types.is_list(samples["labels"].type):
+        return None
+    return torch.from_numpy(counts_without(samples["labels"], IGNORED))
 
 
 def token_inputs(samples: pa.Table, pad_token_id: int) -> dict[str, Tensor]:

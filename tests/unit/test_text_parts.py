@@ -21,7 +21,7 @@ from engine.text.buckets import shuffled_by_length, sorted_by_length
 from engine.text.columns import chosen, find_label, find_pair, find_text
 from engine.text.labels import classes_of, flags_of, labels_of
 from engine.text.lengths import length_facts
-from engine.text.padding import mask_of, padded
+from engine.text.padding import counts_without, mask_of, padded
 from engine.text.spread import evenly_spread
 from engine.text.tokenizer import train_wordpiece
 from engine.text.words import first_tokens, marked, targets_of, words_of
@@ -107,11 +107,17 @@ def test_every_sample_is_in_one_batch_and_the_seed_fixes_which(
     given_lengths: tuple[list[int], int], seed: int
 ) -> None:
     lengths, size = torch.tensor(given_lengths[0]), given_lengths[1]
-    plans = [
-        shuffled_by_length(lengths, size, torch.Generator().manual_seed(seed)) for _ in range(2)
-    ]
-    assert sorted(torch.cat(plans[0]).tolist()) == list(range(len(lengths)))
-    assert all(map(torch.equal, *plans))
+    counts = []
+    for learned in (None, lengths // 3):
+        plans = [
+            shuffled_by_length(lengths, size, torch.Generator().manual_seed(seed), learned)
+            for _ in range(2)
+        ]
+        assert sorted(torch.cat(plans[0]).tolist()) == list(range(len(lengths)))
+        assert all(map(torch.equal, *plans))
+        assert all(map(len, plans[0]))
+        counts.append(len(plans[0]))
+    assert counts[0] == counts[1]
     assert sorted(torch.cat(sorted_by_length(lengths, size)).tolist()) == list(range(len(lengths)))
 
 
@@ -120,6 +126,33 @@ def test_batches_by_length_are_nearly_without_padding() -> None:
     plan = shuffled_by_length(lengths, 32, torch.Generator().manual_seed(0))
     cells = sum(len(rows) * int(lengths[rows].max()) for rows in plan)
     assert lengths.sum() / cells > 0.95
+
+
+def test_batches_hold_about_equally_many_learned_tokens() -> None:
+    lengths = torch.from_numpy(np.random.default_rng(0).integers(5, 250, 6000))
+    learned = lengths // 2
+    plan = shuffled_by_length(lengths, 16, torch.Generator().manual_seed(0), learned)
+    sums = torch.tensor([int(learned[rows].sum()) for rows in plan]).double()
+    # A row of 125 is a twelfth of a batch, which two ends can be off by half of each.
+    assert sums.max() / sums.min() < 1.25
+    assert sum(map(len, plan)) / len(plan) == 16
+    cells = sum(len(rows) * int(lengths[rows].max()) for rows in plan)
+    assert lengths.sum() / cells > 0.95
+
+
+def test_a_row_of_many_learned_tokens_leaves_a_row_for_each_batch() -> None:
+    learned = torch.tensor([1000, 1, 1, 1, 1, 0])
+    plan = shuffled_by_length(learned, 2, torch.Generator().manual_seed(0), learned)
+    assert sorted(map(len, plan)) in ([1, 1, 4], [1, 2, 3])
+    nothing = torch.zeros(6, dtype=torch.int64)
+    assert all(map(len, shuffled_by_length(learned, 2, torch.Generator(), nothing)))
+
+
+def test_learned_tokens_are_counted_without_those_that_are_ignored() -> None:
+    lists = pa.chunked_array([[[-100, 5, 6], []], [[-100, -100], [7]]])
+    assert counts_without(lists, -100).tolist() == [2, 0, 0, 1]
+    assert counts_without(lists.slice(1, 2), -100).tolist() == [0, 0]
+    assert counts_without(pa.chunked_array([], pa.list_(pa.int64())), 0).tolist() == []
 
 
 def test_batches_by_length_come_in_another_order_each_time() -> None:
