@@ -102,7 +102,7 @@ def _in_order(
     task: Task[Any], fitted: Fitted, network: nn.Module, source: Source
 ) -> list[dict[str, Any]]:
     """Records in the order of the rows, in whatever order the source reads them best."""
-    plan = source.plan(_BATCH)
+    plan = source.evaluation_plan(_BATCH)
     ordered: dict[int, list[dict[str, Any]]] = {}
     for rows, batch in zip(plan, source.read(plan), strict=True):
         records = task.predict(network, batch, fitted)

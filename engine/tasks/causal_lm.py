@@ -152,13 +152,15 @@ class CausalLm(TextTask[CausalLmFitted]):
         """Return each prompt and the network's continuation."""
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         sampling = self._sampling(self.section.max_new_tokens)
-        records = []
-        for row, prompt in enumerate(self._prompts(batch.rows, fitted)):
-            tokens = _tokens_of(batch, row)
-            text = continued(network, tokenizer, tokens, sampling, fitted.max_length)
-            begun = tokenizer.decode(tokens, skip_special_tokens=True)
-            records.append({"prompt": begun, "continuation": text.removeprefix(prompt.blanks)})
-        return records
+        tokens = [_tokens_of(batch, row) for row in range(len(batch.inputs["input_ids"]))]
+        texts = continued(network, tokenizer, tokens, sampling, fitted.max_length)
+        begun = tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return [
+            {"prompt": beginning, "continuation": text.removeprefix(prompt.blanks)}
+            for beginning, text, prompt in zip(
+                begun, texts, self._prompts(batch.rows, fitted), strict=True
+            )
+        ]
 
     def samples(
         self, network: nn.Module, source: Source, fitted: CausalLmFitted
@@ -173,17 +175,21 @@ class CausalLm(TextTask[CausalLmFitted]):
     ) -> list[dict[str, str]]:
         """Beginning, what the network writes, and what the data has there."""
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        shown = []
-        for row in range(min(_SHOWN, len(batch.inputs["input_ids"]))):
-            tokens = _tokens_of(batch, row)
-            begun = self._known(batch, row, fitted)
-            text = continued(network, tokenizer, tokens[:begun], sampling, fitted.max_length)
-            shown.append({
-                "prompt": tokenizer.decode(tokens[:begun], skip_special_tokens=True),
-                "continuation": text,
-                "reference": _beginning(tokenizer, tokens[begun:], sampling.max_new_tokens),
-            })  # fmt: skip
-        return shown
+        rows = range(min(_SHOWN, len(batch.inputs["input_ids"])))
+        tokens = [_tokens_of(batch, row) for row in rows]
+        begun = [self._known(batch, row, fitted) for row in rows]
+        prompts = [ids[:end] for ids, end in zip(tokens, begun, strict=True)]
+        texts = continued(network, tokenizer, prompts, sampling, fitted.max_length)
+        return [
+            {
+                "prompt": tokenizer.decode(prompts[row], skip_special_tokens=True),
+                "continuation": texts[row],
+                "reference": _beginning(
+                    tokenizer, tokens[row][begun[row] :], sampling.max_new_tokens
+                ),
+            }
+            for row in rows
+        ]
 
     def _known(self, batch: Batch, row: int, fitted: CausalLmFitted) -> int:
         """Tokens of a row that are shown to the network: a quarter, or all of an instruction."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
 from torch import nn
+
+_BATCH = 64
+"""Prompts that are continued at once."""
 
 
 @dataclass(frozen=True)
@@ -31,26 +35,62 @@ class Sampling:
 
 
 def continued(
-    network: nn.Module, tokenizer: Any, prompt: Sequence[int], sampling: Sampling, longest: int
-) -> str:
-    """Return the text that ``network`` generates after a prompt, cut to its last tokens if too
-    long.
+    network: nn.Module,
+    tokenizer: Any,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    longest: int,
+) -> list[str]:
+    """Return the texts that ``network`` generates after prompts, which are cut to their last
+    tokens if too long.
 
-    Random numbers come from ``sampling.seed`` and leave the global generators unchanged. So
-    sampling during a run does not change the run.
+    Prompts of about the same length are continued together. Random numbers come from
+    ``sampling.seed`` and leave the global generators unchanged: sampling during a run does not
+    change the run.
     """
-    model: Any = network
-    device = next(network.parameters()).device
     room = max(1, longest - sampling.max_new_tokens)
-    ids = torch.tensor([list(prompt)[-room:]], device=device)
+    cut = [list(prompt)[-room:] for prompt in prompts]
+    device = next(network.parameters()).device
+    texts = [""] * len(cut)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(sampling.seed)
-        written = model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            **sampling.options | {"max_new_tokens": min(sampling.max_new_tokens, longest)},
-        )
-    text: str = tokenizer.decode(written[0, ids.shape[1] :], skip_special_tokens=True)
-    return text
+        for rows in _together(network, list(map(len, cut))):
+            some = _generated(network, tokenizer, [cut[row] for row in rows], sampling, longest)
+            for row, text in zip(rows, some, strict=True):
+                texts[row] = text
+    return texts
+
+
+def _together(network: Any, lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the numbers of prompts that are continued together, the longest first.
+
+    Networks that keep a state in place of the tokens read padding as text: theirs have one length.
+    """
+    rows = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    stateful = getattr(network, "_is_stateful", False)
+    groups = groupby(rows, lambda row: lengths[row]) if stateful else [(0, iter(rows))]
+    for _, group in groups:
+        alike = list(group)
+        yield from (alike[first : first + _BATCH] for first in range(0, len(alike), _BATCH))
+
+
+def _generated(
+    network: Any,
+    tokenizer: Any,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    longest: int,
+) -> list[str]:
+    width, pad = max(map(len, prompts)), tokenizer.pad_token_id
+    ids = torch.tensor([[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts])
+    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    device = next(network.parameters()).device
+    written = network.generate(
+        input_ids=ids.to(device),
+        attention_mask=mask.to(device),
+        pad_token_id=pad,
+        eos_token_id=tokenizer.eos_token_id,
+        **sampling.options | {"max_new_tokens": min(sampling.max_new_tokens, longest)},
+    )
+    texts: list[str] = tokenizer.batch_decode(written[:, width:], skip_special_tokens=True)
+    return texts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from typing import Any
 
 import numpy as np
@@ -321,10 +322,10 @@ def test_writing_leaves_the_random_numbers_alone(network: Any, tokenizer: Any) -
     prompt = tokenizer("What is")["input_ids"]
     sampling = Sampling(max_new_tokens=8, temperature=1.0, top_p=0.9, seed=3)
     before = torch.get_rng_state()
-    first = continued(network, tokenizer, prompt, sampling, longest=32)
+    first = continued(network, tokenizer, [prompt], sampling, longest=32)
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(5)
-    assert continued(network, tokenizer, prompt, sampling, longest=32) == first
+    assert continued(network, tokenizer, [prompt], sampling, longest=32) == first
 
 
 def test_a_long_beginning_leaves_room_for_what_is_written(network: Any, tokenizer: Any) -> None:
@@ -333,7 +334,37 @@ def test_a_long_beginning_leaves_room_for_what_is_written(network: Any, tokenize
         lambda module, inputs: seen.append(inputs[0].numel())
     )
     prompt = tokenizer("green " * 60)["input_ids"]
-    continued(network, tokenizer, prompt, Sampling(20, 0.0, 1.0), longest=32)
+    continued(network, tokenizer, [prompt], Sampling(20, 0.0, 1.0), longest=32)
     hook.remove()
     assert seen[0] == 12
     assert sum(seen) <= 32
+
+
+KINDS: dict[str, Any] = {
+    "llama": transformers.LlamaConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        vocab_size=200,
+    ),
+    "gpt2": transformers.GPT2Config(n_embd=32, n_layer=2, n_head=2, vocab_size=200),
+    "bloom": transformers.BloomConfig(hidden_size=32, n_layer=2, n_head=2, vocab_size=200),
+    "mamba": transformers.MambaConfig(
+        hidden_size=32, num_hidden_layers=2, state_size=4, vocab_size=200
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_written_together_is_what_is_written_alone(kind: str, tokenizer: Any) -> None:
+    torch.manual_seed(0)
+    model: Any = transformers.AutoModelForCausalLM.from_config(KINDS[kind])
+    for part in model.parameters():  # so far apart that no two tokens are equally likely
+        part.data.mul_(3)
+    draw = random.Random(1)
+    prompts = [[draw.randrange(4, 200) for _ in range(draw.choice([1, 3, 3, 9]))] for _ in range(9)]
+    # An end comes early for some and not for others.
+    sampling = Sampling(max_new_tokens=12, temperature=0.0, top_p=1.0)
+    together = continued(model.eval(), tokenizer, prompts, sampling, longest=64)
+    alone = [continued(model, tokenizer, [one], sampling, longest=64)[0] for one in prompts]
+    assert together == alone
+    assert len(set(together)) > 4
+    assert continued(model, tokenizer, [], sampling, longest=64) == []
