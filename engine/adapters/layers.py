@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
 
 from engine.adapters.reach import unreached
+from engine.models.tied import is_tied, output_layer
 from engine.models.transfer import Transfer
 
 _HEADS = ("classifier", "pre_classifier", "score", "qa_outputs", "fc", "head", "heads")
@@ -152,18 +153,6 @@ def _unreached(network: Any, layers: dict[str, nn.Module]) -> frozenset[str]:
         network.unreached_layers = unreached(network, layers)
     known: frozenset[str] = network.unreached_layers
     return known
-
-
-def output_layer(network: nn.Module) -> nn.Module | None:
-    """Return the layer of a language model that gives the logits of tokens, if it has one."""
-    found: nn.Module | None = getattr(network, "get_output_embeddings", lambda: None)()
-    return found
-
-
-def is_tied(network: Any) -> bool:
-    """Return whether a language model's output layer has the weights of the token embedding."""
-    output = output_layer(network)
-    return output is not None and output.weight is network.get_input_embeddings().weight
 
 
 def _fixed_output(network: Any) -> list[str]:

@@ -9,24 +9,17 @@ from typing import Any
 
 import peft
 import torch
-from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from engine.adapters.fused_lora import fuse
-from engine.adapters.layers import (
-    adaptable,
-    heads,
-    is_tied,
-    output_layer,
-    plain_network,
-    token_embedding,
-)
+from engine.adapters.layers import adaptable, heads, plain_network, token_embedding
 from engine.adapters.nf4 import dequantize
 from engine.adapters.targets import resolve
 from engine.config.adapter import AdapterConfig
 from engine.errors import TrainingError
+from engine.models.tied import output_layer, untie
 from engine.models.transfer import Transfer
 
 _INITS: dict[str, Any] = {"default": True, "gaussian": "gaussian", "pissa": "pissa"}
@@ -93,23 +86,9 @@ def merged(network: nn.Module) -> nn.Module:
     dequantize(apart)
     # The sum needs the precision that frozen weights in half precision lack.
     model = peft_model(apart.float())
-    _untie(model)
+    untie(model.get_base_model())
     whole: nn.Module = model.merge_and_unload(safe_merge=True)
     return _inside(apart, whole).requires_grad_(True)
-
-
-def _untie(model: Any) -> None:
-    """Give an output layer its own weights where merging would add to the embedding's as well."""
-    network = model.get_base_model()
-    if not is_tied(network):
-        return
-    ends = (network.get_input_embeddings(), output_layer(network))
-    if not any(isinstance(end, BaseTunerLayer) for end in ends):
-        return
-    output: Any = getattr(ends[1], "base_layer", ends[1])
-    output.weight = nn.Parameter(output.weight.detach().clone())
-    network.config.get_text_config().tie_word_embeddings = False
-    network.config.tie_word_embeddings = False
 
 
 def _inside(network: nn.Module, part: nn.Module) -> nn.Module:

@@ -27,6 +27,7 @@ from engine.errors import TrainingError
 from engine.files.paths import is_folder
 from engine.files.sanitize import plain
 from engine.hub_reach import offline_where_unreachable
+from engine.models.tied import untie
 from engine.models.weightless import stored_weights, write_weightless
 
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -227,6 +228,7 @@ def _merged_adapter(config: PretrainedModelConfig, network: Any, weights: Weight
                 "safetensors format."
             )
         adapted = peft.PeftModel.from_pretrained(network, str(Path(found).parent))
+        untie(adapted.get_base_model())
     return adapted.merge_and_unload(safe_merge=True).requires_grad_(True)
 
 

@@ -196,6 +196,28 @@ def test_an_adapter_on_the_hub_is_merged_into_its_base(
     assert len(load_tokenizer(config)) == len(load_tokenizer(TransformerConfig(path=str(llama))))
 
 
+@pytest.mark.parametrize("ensured", [True, False])
+def test_an_adapter_on_tied_embeddings_is_merged_once(ensured: bool, tmp_path: Path) -> None:
+    """peft 0.21 alone merges both ends into one matrix; the layers that it applies are right."""
+    config = transformers.LlamaConfig(vocab_size=200, tie_word_embeddings=True, **SMALL)
+    base = saved(tmp_path / "base", transformers.LlamaForCausalLM(config))
+    lora = peft.LoraConfig(target_modules=["embed_tokens"], ensure_weight_tying=ensured)
+    loaded = transformers.LlamaForCausalLM.from_pretrained(base)
+    adapted: Any = peft.get_peft_model(loaded, lora).eval()
+    for name, parameter in adapted.named_parameters():
+        if "lora_embedding" in name:
+            parameter.data.normal_()
+    adapted.save_pretrained(tmp_path / "adapter")
+    network: Any = built(tmp_path / "adapter", "causal_lm").eval()
+    ids = torch.tensor([[5, 6, 1, 7, 8]])
+    with torch.no_grad():
+        expected = adapted(input_ids=ids).logits
+        torch.testing.assert_close(network(input_ids=ids).logits, expected, atol=1e-4, rtol=1e-4)
+        network.save_pretrained(tmp_path / "merged")
+        again = transformers.LlamaForCausalLM.from_pretrained(tmp_path / "merged")
+        torch.testing.assert_close(again(input_ids=ids).logits, expected, atol=1e-4, rtol=1e-4)
+
+
 def test_the_code_on_the_page_of_such_an_adapter_finds_the_weights(
     llama: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,35 @@
+"""Language models whose output layer has the weights of the token embedding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+
+def output_layer(network: nn.Module) -> nn.Module | None:
+    """Return the layer of a language model that gives the logits of tokens, if it has one."""
+    found: nn.Module | None = getattr(network, "get_output_embeddings", lambda: None)()
+    return found
+
+
+def is_tied(network: Any) -> bool:
+    """Return whether a language model's output layer has the weights of the token embedding."""
+    output = output_layer(network)
+    return output is not None and output.weight is network.get_input_embeddings().weight
+
+
+def untie(network: Any) -> None:
+    """Give an output layer weights of its own where peft would merge two adapters into one matrix.
+
+    ``network`` is one with peft's layers in it.
+    """
+    if not is_tied(network):
+        return
+    ends = (network.get_input_embeddings(), output_layer(network))
+    if not any(hasattr(end, "base_layer") for end in ends):
+        return
+    output: Any = getattr(ends[1], "base_layer", ends[1])
+    output.weight = nn.Parameter(output.weight.detach().clone())
+    network.config.get_text_config().tie_word_embeddings = False
+    network.config.tie_word_embeddings = False
