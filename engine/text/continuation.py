@@ -8,10 +8,12 @@ from itertools import groupby
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 _BATCH = 64
 """Prompts that are continued at once."""
+_STEPS = 16
+"""Tokens after which rows that have ended are left out."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ def _together(network: Any, lengths: Sequence[int]) -> Iterator[list[int]]:
     Networks that keep a state in place of the tokens read padding as text: theirs have one length.
     """
     rows = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-    stateful = getattr(network, "_is_stateful", False)
-    groups = groupby(rows, lambda row: lengths[row]) if stateful else [(0, iter(rows))]
+    alone = [(0, iter(rows))]
+    groups = groupby(rows, lambda row: lengths[row]) if _is_stateful(network) else alone
     for _, group in groups:
         alike = list(group)
         yield from (alike[first : first + _BATCH] for first in range(0, len(alike), _BATCH))
@@ -81,16 +83,46 @@ def _generated(
     sampling: Sampling,
     longest: int,
 ) -> list[str]:
+    """Generate some tokens at a time, and go on with the rows that have not ended."""
     width, pad = max(map(len, prompts)), tokenizer.pad_token_id
+    device = next(network.parameters()).device
     ids = torch.tensor([[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts])
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
-    device = next(network.parameters()).device
-    written = network.generate(
-        input_ids=ids.to(device),
-        attention_mask=mask.to(device),
-        pad_token_id=pad,
-        eos_token_id=tokenizer.eos_token_id,
-        **sampling.options | {"max_new_tokens": min(sampling.max_new_tokens, longest)},
-    )
-    texts: list[str] = tokenizer.batch_decode(written[:, width:], skip_special_tokens=True)
+    ids, mask = ids.to(device), mask.to(device)
+    rows, cache = torch.arange(len(prompts), device=device), None
+    written: list[list[int]] = [[] for _ in prompts]
+    left = min(sampling.max_new_tokens, longest)
+    steps = left if _is_stateful(network) else _STEPS
+    while left and len(rows):
+        made = network.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            past_key_values=cache,
+            pad_token_id=pad,
+            eos_token_id=tokenizer.eos_token_id,
+            return_dict_in_generate=True,
+            **sampling.options | {"max_new_tokens": min(left, steps)},
+        )
+        new = made.sequences[:, ids.shape[1] :]
+        for row, tokens in zip(rows.tolist(), new.tolist(), strict=True):
+            written[row] += tokens
+        left -= new.shape[1]
+        going = (new != tokenizer.eos_token_id).all(1)
+        rows, ids = rows[going], made.sequences[going]
+        mask = torch.cat([mask[going], mask.new_ones(len(rows), new.shape[1])], 1)
+        cache = _of_rows(made.past_key_values, going) if left else None
+    texts: list[str] = tokenizer.batch_decode(written, skip_special_tokens=True)
     return texts
+
+
+def _is_stateful(network: Any) -> bool:
+    """Return whether a network keeps a state that cannot be taken apart, in place of the tokens."""
+    return bool(getattr(network, "_is_stateful", False))
+
+
+def _of_rows(cache: Any, going: Tensor) -> Any:
+    """Return the cache of some rows; ``None`` where it has no rows, and is to be computed anew."""
+    if not all(hasattr(layer, "batch_select_indices") for layer in getattr(cache, "layers", [0])):
+        return None
+    cache.batch_select_indices(going.nonzero().flatten())
+    return cache

@@ -368,3 +368,16 @@ def test_what_is_written_together_is_what_is_written_alone(kind: str, tokenizer:
     assert together == alone
     assert len(set(together)) > 4
     assert continued(model, tokenizer, [], sampling, longest=64) == []
+
+
+def test_rows_that_have_ended_are_left_out(network: Any, tokenizer: Any) -> None:
+    rows: list[int] = []
+    hook = network.get_input_embeddings().register_forward_pre_hook(
+        lambda module, inputs: rows.append(len(inputs[0]))
+    )
+    prompts = [tokenizer("What")["input_ids"]] * 20
+    tokens = Sampling(max_new_tokens=100, temperature=1.0, top_p=1.0, seed=1)
+    continued(network, tokenizer, prompts, tokens, longest=1000)
+    hook.remove()
+    assert rows == sorted(rows, reverse=True)
+    assert (rows[0], rows[-1] < 20) == (20, True)
