@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ from engine.text.prompts import (
     PlainPrompts,
     Prompts,
     chat_lines,
+    names_date,
     names_tools,
     prompt_text,
     separator_of,
@@ -49,6 +51,8 @@ class CausalLmFitted(TextFitted):
     """Further columns of the prompt by their roles: input, system, history, tools."""
     separator: str = "\n"
     """Text between a prompt and its completion where the prompt does not end in a blank."""
+    date: str = ""
+    """The day that a chat template writes into each conversation; empty where it writes none."""
 
     @property
     def roles(self) -> Roles:
@@ -126,7 +130,13 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
             lines=lines,
             context=roles.context,
             separator=separator,
+            date=self._date(roles.form, trained),
         )
+
+    def _date(self, form: Form, trained: str) -> str:
+        """Return today's date where the chat template writes it: fixed, it is the same always."""
+        written = form == "messages" and names_date(self.tokenizer(trained))
+        return date.today().isoformat() if written else ""
 
     @override
     def tokenizer(self, trained: str) -> Any:
@@ -149,7 +159,7 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
         """Return the one way to write the prompts of this data."""
         tokenizer = self.tokenizer(fitted.tokenizer)
         if fitted.form == "messages":
-            return ChatPrompts(tokenizer)
+            return ChatPrompts(tokenizer, fitted.date)
         return PlainPrompts(tokenizer.eos_token or "", fitted.separator)
 
     def summarize(self, raw: RawData, fitted: CausalLmFitted) -> DataSummary:
@@ -175,6 +185,8 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
         facts = {}
         if fitted.form == "pairs":
             facts["prompts"] = f"end in {fitted.separator!r}" if fitted.separator else "as they are"
+        if fitted.date:
+            facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
         if "tools" in fitted.context and not names_tools(self.tokenizer(fitted.tokenizer)):
             facts["tools"] = "not used: the chat template has no place for them"
         return facts

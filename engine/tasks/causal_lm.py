@@ -96,7 +96,8 @@ class CausalLm(TextTask[CausalLmFitted]):
         prompts = self.pipeline.prompts(fitted)
         only = self.section.completions_only
         tokenise = Instructions(tokenizer, fitted.max_length, only, prompts)
-        key = [*self.cache_key(fitted), only, fitted.separator, tokenizer.chat_template]
+        about = [fitted.separator, tokenizer.chat_template, fitted.date]
+        key = [*self.cache_key(fitted), only, *about]
         samples = encoded(by_role(table, fitted.roles.by_name), tokenise, key, report)
         for text in _told(samples.data, fitted.max_length):
             report(Log(level="warning", message=text))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from jinja2 import TemplateError
@@ -29,6 +31,8 @@ Row = Mapping[str, Any]
 """The values of a row by their roles: prompt, completion, messages, input, system …"""
 
 _BLANKS = " \t"
+_CLOCK = re.compile(r"""\bstrftime_now\(\s*(?P<mark>["'])(?P<form>[^"'\\]*)(?P=mark)\s*\)""")
+"""The call by which chat templates of transformers write the time."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class ChatPrompts(Prompts):
     """Conversations in the tokenizer's chat template."""
 
     tokenizer: Any
+    date: str = ""
+    """The day for templates that write it, as ``2026-11-28``; empty for that of the call."""
 
     @override
     def prompt(self, row: Row) -> Prompt:
@@ -115,20 +121,26 @@ class ChatPrompts(Prompts):
         return len(cut(before).text), len(until)
 
     def _chat(self, turns: Sequence[Turn], row: Row, ask: bool = False) -> str:
-        return chat(self.tokenizer, turns, records_of(row.get("tools")), ask)
+        return chat(self.tokenizer, turns, records_of(row.get("tools")), ask, self.date)
 
 
 def chat(
-    tokenizer: Any, turns: Sequence[Turn], tools: Sequence[Any] = (), ask: bool = False
+    tokenizer: Any,
+    turns: Sequence[Turn],
+    tools: Sequence[Any] = (),
+    ask: bool = False,
+    date: str = "",
 ) -> str:
-    """A conversation as text; with ``ask``, up to the assistant's next turn."""
-    template = None if tokenizer.chat_template else CHAT_TEMPLATE
+    """A conversation as text; with ``ask``, up to the assistant's next turn.
+
+    ``date`` is the day of the call for templates that write it.
+    """
     if "tool_calls" not in str(tokenizer.chat_template):
         turns = [with_calls_as_text(turn) for turn in turns]
     try:
         text: str = tokenizer.apply_chat_template(
-            [dict(turn) for turn in turns], chat_template=template, tokenize=False,
-            add_generation_prompt=ask, tools=list(tools) or None,
+            [dict(turn) for turn in turns], chat_template=_template(tokenizer, date),
+            tokenize=False, add_generation_prompt=ask, tools=list(tools) or None,
         )  # fmt: skip
     except TemplateError as error:
         begin = plain(turns[0]["content"], 60) if turns else ""
@@ -137,6 +149,24 @@ def chat(
             "Change these rows, or choose another model.",
         ) from error
     return text
+
+
+def _template(tokenizer: Any, date: str) -> str | None:
+    """Return the template to use in place of the tokenizer's own, with the day as a text in it.
+
+    transformers hands no function to a template but its own clock.
+    """
+    if not tokenizer.chat_template:
+        return CHAT_TEMPLATE
+    if not date or not isinstance(tokenizer.chat_template, str):
+        return None
+    day = datetime.fromisoformat(date)
+    return _CLOCK.sub(lambda call: repr(day.strftime(call["form"])), tokenizer.chat_template)
+
+
+def names_date(tokenizer: Any) -> bool:
+    """Whether the chat template writes the day on which it is used."""
+    return _CLOCK.search(str(tokenizer.chat_template)) is not None
 
 
 def names_tools(tokenizer: Any) -> bool:

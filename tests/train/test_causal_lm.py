@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import statistics
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import torch
+import transformers
 
 from engine.artifacts.model_folder import load_exported
 from engine.config.presets import find_preset, load_preset
@@ -20,10 +22,12 @@ from engine.data.labels import IGNORED
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import DataError
 from engine.launch.in_process import train
+from engine.pipelines import causal_lm as causal_lm_pipeline
 from engine.pipelines.create import create_pipeline
 from engine.runs.events import Samples, decode
 from engine.tasks.create import create_task
 from engine.text import blocks as blocks_module
+from engine.text.tokenizer import train_wordpiece, wordpiece_from
 from engine.training import checkpoint
 
 CPU = torch.device("cpu")
@@ -398,3 +402,45 @@ def test_a_small_llama_learns_shakespeare(real_data: Path) -> None:
         report = json.loads(run.report.path.read_text())
         results.append(report["metrics"][VALIDATION]["nats_per_character"])
     assert statistics.median(results) <= 1.75
+
+
+def test_the_day_in_a_chat_template_is_that_of_the_preparation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens, cache and resumed runs would differ from day to day otherwise."""
+    tokenizer = wordpiece_from(train_wordpiece(["colour of snow white 30 Nov"] * 3, 200, True))
+    tokenizer.add_special_tokens({"eos_token": "[END]"})
+    tokenizer.chat_template = (
+        "{{ strftime_now('%d %b') }} {% for m in messages %}{{ m.content }} {% endfor %}"
+    )
+    tokenizer.save_pretrained(tmp_path / "model")
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
+             "num_attention_heads": 1, "vocab_size": 200}  # fmt: skip
+    network = transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes))
+    network.save_pretrained(tmp_path / "model")
+    turns = [
+        {"role": "user", "content": "colour of snow"},
+        {"role": "assistant", "content": "white"},
+    ]
+    path = write_lines(tmp_path / "chat.jsonl", [{"messages": turns}] * 10)
+    chosen = config(path, f"model.path={tmp_path / 'model'}")
+
+    class Day(datetime.date):
+        @classmethod
+        def today(cls) -> Day:
+            return cls(2001, 11, 30)
+
+    with monkeypatch.context() as then:
+        then.setattr(causal_lm_pipeline, "date", Day)
+        task = create_task(chosen)
+        fitted = task.pipeline.fit(task.pipeline.load())
+    assert fitted.date == "2001-11-30"
+    later = create_task(chosen)
+    rows = later.pipeline.load().train
+    [batch] = later.encode(rows.slice(0, 1), fitted, CPU, lambda event: None).read(
+        [torch.tensor([0])]
+    )
+    text = later.pipeline.tokenizer(fitted.tokenizer).decode(batch.inputs["input_ids"][0])
+    assert text.startswith("30 nov colour of snow")
+    facts = later.pipeline.summarize(later.pipeline.load(), fitted).facts
+    assert facts["date"].startswith("2001-11-30 in every conversation")

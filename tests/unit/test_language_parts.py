@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from engine.text.blocks import BlockSource, are_lines, pieces, sizes_of, tail_ro
 from engine.text.bpe import END, PAD, bpe_from, train_bpe
 from engine.text.continuation import Sampling, continued
 from engine.text.instructions import Instructions
-from engine.text.prompts import ChatPrompts, PlainPrompts, separator_of
+from engine.text.prompts import ChatPrompts, PlainPrompts, names_date, separator_of
 from engine.text.turns import fault_of_answers, texts_within, turns_of
 
 CPU = torch.device("cpu")
@@ -260,6 +261,21 @@ def test_a_template_that_writes_calls_and_tools_gets_them(tokenizer: Any) -> Non
     ]  # fmt: skip
     row = {"messages": turns, "tools": '[{"name": "look"}]'}
     assert ChatPrompts(other).marked(row).text == 'look;a;{"at": "grass"};'
+
+
+def test_a_template_that_writes_the_day_gets_the_one_that_is_fixed(tokenizer: Any) -> None:
+    other = bpe_from(tokenizer.backend_tokenizer.to_str())
+    other.chat_template = (
+        "{% set day = strftime_now('%d %b %Y') if strftime_now is defined else 'never' %}"
+        "{{ day }}: {% for m in messages %}{{ m.content }};{% endfor %}"
+    )
+    assert names_date(other)
+    assert not names_date(tokenizer)
+    row = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    fixed = ChatPrompts(other, "2001-02-03")
+    assert fixed.prompt(row).text == "03 Feb 2001: a;"
+    assert fixed.marked(row).text == "03 Feb 2001: a;b;"
+    assert ChatPrompts(other).prompt(row).text == f"{datetime.now():%d %b %Y}: a;"
 
 
 def test_a_template_that_refuses_a_conversation_is_reported(tokenizer: Any) -> None:
