@@ -71,6 +71,21 @@ def test_different_numbers_of_an_id_are_left_out(name: str) -> None:
     assert found([i * 7919 % 100_003 for i in range(ROWS)], name).type == "ignored"
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "doubted"),
+    [
+        ("zip", [10115, 20095, 80331] * 9, True),
+        ("post_code", [1015, 2009, 8033] * 9, True),
+        ("zip", [501, 20095, 80331] * 9, False),
+        ("price", [10115, 20095, 80331] * 9, False),
+    ],
+)
+def test_numbers_that_may_be_codes_are_a_doubt(name: str, values: list[int], doubted: bool) -> None:
+    column = found(values, name)
+    assert column.type == "numeric"
+    assert ("codes" in column.doubt) == doubted
+
+
 def test_a_counter_is_left_out_also_after_rows_were_taken_away() -> None:
     assert found([i for i in range(3 * ROWS) if i % 3]).type == "ignored"
 

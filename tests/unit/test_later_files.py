@@ -12,6 +12,7 @@ from engine.data.raw import RawData
 from engine.data.readers.files import load_files
 from engine.data.readers.later import read_later
 from engine.data.readers.reading import ReadOptions
+from engine.service.preview import preview
 
 TRAIN = "name;n\n" + "\n".join(f"word {i};{i}" for i in range(30)) + "\n"
 
@@ -63,3 +64,28 @@ def test_rows_to_predict_from_lose_none_to_a_header(tmp_path: Path, header: str)
     table = read_later(file, ReadOptions(as_written=True), "", known, names).table
     expected = ["good", "bad"] if header == "yes" else ["good", "bad", "fine"]
     assert table.to_pydict() == {names[0]: expected}
+
+
+def test_the_decimal_comma_of_the_training_file_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("a;n\n1,25;2\n")
+    (tmp_path / "test.csv").write_text("a;n\n1.250;2\n")
+    raw = load_files(FileConfig(path=str(tmp_path)))
+    assert raw.file_format == FileFormat(delimiter=";", header="yes", decimal=",")
+    assert raw.splits["test"]["a"].to_pylist() == ["1.250"]
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_a_split_without_an_input_column_is_refused_before_a_training(
+    tmp_path: Path, split: str
+) -> None:
+    rows = "".join(f"{i % 9},{i % 5},{i % 7 + 0.5}\n" for i in range(60))
+    (tmp_path / "train.csv").write_text(f"a,b,y\n{rows}")
+    (tmp_path / f"{split}.csv").write_text("a,y\n1,2.5\n3,1.5\n")
+    values = {
+        "task": {"kind": "tabular_regression", "target": "y"},
+        "data": {"kind": "file", "path": str(tmp_path)},
+        "model": {"kind": "mlp"},
+    }
+    assert f"{split} has no column b" in preview(values)["problem"]
+    answer = preview(values | {"data": values["data"] | {"columns": {"b": "ignored"}}})  # type: ignore[operator]
+    assert answer["problem"] == ""

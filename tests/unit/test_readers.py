@@ -431,3 +431,24 @@ def test_a_padded_number_is_found_where_the_file_is_looked_through_in_parts(
     file.write_text(f"{before}{'y' * (place - len(before))}\n012,y\n5,z\n")
     train = load_data(FileConfig(path=str(file))).train
     assert train["n"].to_pylist()[-3:] == ["5", "012", "5"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "doubted"),
+    [
+        (["1.9", "1.10", "2.0"], "1.10 is read as the number 1.1; is it a version or a code?"),
+        (["1.9", "1.1", "2.0"], ""),
+        (["1.90", "1.10", "2.00"], ""),
+        (["12.50", "3.25", "1000.5"], ""),
+    ],
+)
+def test_numbers_that_may_be_versions_are_a_doubt(
+    tmp_path: Path, cells: list[str], doubted: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("version,y\n" + "".join(f"{cell},1\n" for cell in cells * 5))
+    assert [note.why for note in load_data(FileConfig(path=str(path))).notes] == [doubted] * bool(
+        doubted
+    )
+    as_text = FileConfig(path=str(path), columns={"version": "text"})
+    assert load_data(as_text).notes == ()

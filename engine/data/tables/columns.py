@@ -45,6 +45,10 @@ _WORDS = 5
 _IDENTIFIER = re.compile(
     r"(?i:id|idx|index|key|uuid|guid|nr|no|row|unnamed.*|.*[_ ]id)|column_1|.*[a-z](Id|ID)"
 )
+_CODES = re.compile(
+    r"(?i)(^|[^a-z])(zip|plz|postal|post|code|codes|sku|isbn|ean|phone|tel)([^a-z]|$)"
+    r"|(zip|post|area)code"
+)
 _TIME = re.compile(
     r"(?i)(^|[^a-z])(year|month|week|day|hour|minute|second|time|date|period|quarter|age|step|cycle)"
     r"s?([^a-z]|$)|^t$"
@@ -267,13 +271,23 @@ def _read_numbers(found: _Evidence) -> _Verdict:
     if not pa.types.is_string(found.column.type):
         large = pa.types.is_integer(found.column.type) and found.column.type.bit_width == 64
         bounds = pc.min_max(found.column).as_py() if large else {"min": 0, "max": 0}
-        rounded = max(-bounds["min"], bounds["max"]) > _EXACT
-        return _Verdict("numeric", doubt=f"whole numbers beyond {_EXACT:,} are rounded" * rounded)
+        if max(-bounds["min"], bounds["max"]) > _EXACT:
+            return _Verdict("numeric", doubt=f"whole numbers beyond {_EXACT:,} are rounded")
+        codes = "the name is one of codes, which have no order" * _may_be_codes(found)
+        return _Verdict("numeric", doubt=codes)
     written = found.written or NumberFormat(decimal=found.decimal or ".")
     unread = ~np.isfinite(truths_or_numbers(found.values, written))
     good = [value for value, wrong in zip(found.values, unread, strict=True) if not wrong]
     doubt = doubt_of_numbers(good, written, found.decimal)
     return _Verdict("numeric", unread=unread, doubt=doubt)
+
+
+def _may_be_codes(found: _Evidence) -> bool:
+    """Whether whole numbers are named like codes, and all have as many digits."""
+    if not pa.types.is_integer(found.column.type) or not _CODES.search(found.name):
+        return False
+    bounds = pc.min_max(found.column).as_py()
+    return bounds["min"] >= 10**3 and len(str(bounds["min"])) == len(str(bounds["max"]))
 
 
 def _read_dates(found: _Evidence, date_format: str = "") -> _Verdict | None:
