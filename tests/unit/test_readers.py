@@ -438,6 +438,8 @@ def test_a_padded_number_is_found_where_the_file_is_looked_through_in_parts(
     [
         (["1.9", "1.10", "2.0"], "1.10 is read as the number 1.1; is it a version or a code?"),
         (["1.9", "1.1", "2.0"], ""),
+        (["1E3", "2E5"], "1E3 is read as the number 1000; is it a version or a code?"),
+        (["1e+03", "2e+05"], ""),
         (["1.90", "1.10", "2.00"], ""),
         (["12.50", "3.25", "1000.5"], ""),
     ],

@@ -25,6 +25,7 @@ _DECIMAL_POINT = re.compile(
     r"[-+]?(?:\d*\.(?:\d{1,2}|\d{4,})|(?:0|\d{4,})\.\d{3}|\d{1,3}(?:,\d{3})+\.\d+)"
 )
 _VERSION = re.compile(r"\d{1,2}\.\d{1,2}")
+_CODE = re.compile(r"\d+[eE]\d+")
 _FEW_VERSIONS = 50
 """More different numbers than these are measured ones."""
 _QUOTED_CELL = re.compile(r'(^|\t)"[^\t"]*"(\t|\r?$)', re.MULTILINE)
@@ -104,11 +105,13 @@ def find_delimiter(sample: str, given: str = "") -> str:
 
 
 def looks_like_versions(cells: Sequence[str]) -> str:
-    """Return a cell such as ``1.10`` among others such as ``1.9``; empty where there is none.
+    """Return a cell such as ``1.10`` among others such as ``1.9``, or ``2E5``; else empty.
 
     Numbers of a machine have no zero at the end, those of a table as many digits everywhere.
     """
     given = {cell.strip() for cell in cells} - {""}
+    if not any("." in cell or "-" in cell for cell in given):
+        return min(filter(_CODE.fullmatch, given), default="")
     if len(given) > _FEW_VERSIONS or not all(map(_VERSION.fullmatch, given)):
         return ""
     shortest = min((len(cell.partition(".")[2]) for cell in given), default=0)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from engine.data.tables.clocks import parsed_clocks
 from engine.data.tables.schema import NumberFormat
 from engine.files.sanitize import plain
 
@@ -147,6 +148,8 @@ def parsed_numbers(values: Sequence[str], written: NumberFormat) -> NDArray[np.f
 
     Codes that begin with a zero, such as postal codes, are no numbers.
     """
+    if written.clock:
+        return parsed_clocks(values, written.clock)
     cores, multiples = _cores(values)
     good = _fitting(cores, written, known=True)
     plain = cores
