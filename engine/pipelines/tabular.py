@@ -84,9 +84,13 @@ class TabularPipeline(DataPipeline[F]):
         del table, target, split
         yield from ()
 
+    def read(self) -> RawData:
+        """Read the data as it is."""
+        return load_data(self.config.data)
+
     def load(self) -> RawData:
         """Read the data, take rows without a target out, and cut the splits that are missing."""
-        raw = load_data(self.config.data)
+        raw = self.read()
         target = find_target(raw.train, self.section.target)
         self._check_names(raw.train)
         raw = self._with_clean_targets(raw, target)
