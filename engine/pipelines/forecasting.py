@@ -40,6 +40,9 @@ from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
 
+_SAME = 0.02
+"""Difference between steps that are the same, but were rounded."""
+
 
 class SeriesFitted(Fitted):
     """Series properties fitted on the training rows."""
@@ -309,7 +312,7 @@ def _counting(series: Series, roles: Roles) -> str:
     inputs = series.values[:, len(roles.targets) :].T
     for name, values in zip(roles.inputs, inputs, strict=True):
         steps = np.diff(values)
-        if len(steps) > 1 and steps[0] and np.isclose(steps, steps[0], rtol=1e-6).all():
+        if len(steps) > 1 and steps[0] and np.isclose(steps, steps[0], rtol=_SAME).all():
             return plain(name, 40)
     return ""
 

@@ -454,3 +454,26 @@ def test_numbers_that_may_be_versions_are_a_doubt(
     )
     as_text = FileConfig(path=str(path), columns={"version": "text"})
     assert load_data(as_text).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "delimiter", "doubted"),
+    [
+        (["1.234", "995", "12.500"], ";", True),
+        (["1.234", "995", "12.5"], ";", False),
+        (["1.234", "1995", "12.500"], ";", False),
+        (["0.234", "1.125"], ";", False),
+        (["1.234", "995"], ",", False),
+        (["1", "2"], ";", False),
+    ],
+)
+def test_fractions_that_may_be_thousands_are_a_doubt(
+    tmp_path: Path, cells: list[str], delimiter: str, doubted: bool
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"n{delimiter}y\n" + "".join(f"{cell}{delimiter}1\n" for cell in cells * 5))
+    notes = load_data(FileConfig(path=str(path))).notes
+    why = f"{min(cells)} is read as a fraction; it may have thousands as well"
+    assert [note.why for note in notes] == [why] * doubted
+    set_as = FileConfig(path=str(path), columns={"n": "numeric 1.234,5"})
+    assert load_data(set_as).notes == ()

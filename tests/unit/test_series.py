@@ -355,8 +355,9 @@ def series_values(path: Path, text: str) -> dict[str, Any]:
     }
 
 
-def test_an_input_that_may_be_the_time_is_a_doubt(tmp_path: Path) -> None:
-    rows = "".join(f"{1.5 * i},{i % 7 + 0.5}\n" for i in range(80))
+@pytest.mark.parametrize("step", ["1.5", "0.0833", "-3600.5"])
+def test_an_input_that_may_be_the_time_is_a_doubt(tmp_path: Path, step: str) -> None:
+    rows = "".join(f"{1990 + float(step) * i:.3f},{i % 7 + 0.5}\n" for i in range(80))
     summary = preview(series_values(tmp_path / "a.csv", f"elapsed,y\n{rows}"))["summary"]
     doubts = [note for note in summary["notes"] if note["change"] == "task.time=elapsed"]
     assert [note["column"] for note in doubts] == ["elapsed"]

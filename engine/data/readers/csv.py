@@ -28,6 +28,7 @@ from engine.data.readers.dialect import (
     Dialect,
     find_delimiter,
     find_dialect,
+    looks_like_thousands,
     looks_like_versions,
     rows_of,
     sample_of,
@@ -82,7 +83,7 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
     table = table.rename_columns(source.titles)
     if source.dialect.quoted:
         notes += _long_cells(path, table)
-    notes += _versions(source, table)
+    notes += _doubtful_numbers(source, table)
     if not dialect.header:
         why = f"{plain(path.name)} has no header; columns are numbered"
         notes.append(Note(why, read_as="a row of values", rows=1, change="data.header=yes"))
@@ -175,8 +176,8 @@ def _long_cells(path: Path, table: pa.Table) -> Iterator[Note]:
                 )
 
 
-def _versions(source: _Source, table: pa.Table) -> Iterator[Note]:
-    """Yield a doubt on each column of numbers that may be versions, as its first rows show."""
+def _doubtful_numbers(source: _Source, table: pa.Table) -> Iterator[Note]:
+    """Yield a doubt on each column of numbers that may be others, as its first rows show."""
     places = [i for i, field in enumerate(table.schema) if pa.types.is_floating(field.type)]
     if not places:
         return
@@ -184,10 +185,14 @@ def _versions(source: _Source, table: pa.Table) -> Iterator[Note]:
     rows = rows_of(sample_of(source.text), dialect.delimiter, dialect.quoted)[dialect.header :]
     for place in places:
         cells = [row[place] for row in rows if place < len(row)]
+        name = plain(table.column_names[place], 40)
         if example := looks_like_versions(cells):
-            name = plain(table.column_names[place], 40)
             why = f"{example} is read as the number {float(example):g}; is it a version or a code?"
             yield Note(why, name, "numbers", change=f"data.columns.{name}=text")
+        # Commas between cells go with decimal points.
+        elif dialect.delimiter == ";" and (example := looks_like_thousands(cells)):
+            why = f"{example} is read as a fraction; it may have thousands as well"
+            yield Note(why, name, "numbers", change=f'data.columns.{name}="numeric 1.234,5"')
 
 
 @dataclass(frozen=True)

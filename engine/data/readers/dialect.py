@@ -25,6 +25,7 @@ _DECIMAL_POINT = re.compile(
     r"[-+]?(?:\d*\.(?:\d{1,2}|\d{4,})|(?:0|\d{4,})\.\d{3}|\d{1,3}(?:,\d{3})+\.\d+)"
 )
 _VERSION = re.compile(r"\d{1,2}\.\d{1,2}")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _CODE = re.compile(r"\d+[eE]\d+")
 _FEW_VERSIONS = 50
 """More different numbers than these are measured ones."""
@@ -117,6 +118,15 @@ def looks_like_versions(cells: Sequence[str]) -> str:
     shortest = min((len(cell.partition(".")[2]) for cell in given), default=0)
     padded = [cell for cell in given if cell.endswith("0") and len(cell.partition(".")[2]) > 1]
     return min((cell for cell in padded if len(cell.partition(".")[2]) > shortest > 0), default="")
+
+
+def looks_like_thousands(cells: Sequence[str]) -> str:
+    """Return a cell such as ``1.234`` where all with a mark are, and others are small; or empty."""
+    given = {cell.strip() for cell in cells} - {""}
+    marked = {cell for cell in given if "." in cell}
+    if not all(map(_THOUSANDS.fullmatch, marked)) or any(len(c) > 3 for c in given - marked):
+        return ""
+    return min(marked, default="")
 
 
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:
