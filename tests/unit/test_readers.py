@@ -477,3 +477,12 @@ def test_fractions_that_may_be_thousands_are_a_doubt(
     assert [note.why for note in notes] == [why] * doubted
     set_as = FileConfig(path=str(path), columns={"n": "numeric 1.234,5"})
     assert load_data(set_as).notes == ()
+
+
+def test_quotes_within_the_cells_of_a_tab_separated_file_are_doubled(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('text\ty\n"a ""b"" c"\t1\nplain\t2\n')
+    assert load_texts(FileConfig(path=str(path))).train["text"].to_pylist() == ['a "b" c', "plain"]
+    path.write_text('text\ty\n"a" and "b"\t1\n""c""\t2\n')
+    given = load_texts(FileConfig(path=str(path))).train["text"].to_pylist()
+    assert given == ['"a" and "b"', '""c""']

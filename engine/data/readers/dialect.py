@@ -29,7 +29,7 @@ _THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _CODE = re.compile(r"\d+[eE]\d+")
 _FEW_VERSIONS = 50
 """More different numbers than these are measured ones."""
-_QUOTED_CELL = re.compile(r'(^|\t)"[^\t"]*"(\t|\r?$)', re.MULTILINE)
+_QUOTED_CELL = re.compile(r'(^|\t)"(?:[^\t"]|"")*"(\t|\r?$)', re.MULTILINE)
 _ESCAPED = re.compile(r'\\"(?![,;\t|\r\n]|$)')
 """A quote after a backslash, within a cell."""
 _BACKSLASH_LAST = re.compile(r'\\"(?:[,;\t|\r\n]|$)|""[^,;\t|\r\n"]')
