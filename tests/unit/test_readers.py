@@ -486,3 +486,23 @@ def test_quotes_within_the_cells_of_a_tab_separated_file_are_doubled(tmp_path: P
     path.write_text('text\ty\n"a" and "b"\t1\n""c""\t2\n')
     given = load_texts(FileConfig(path=str(path))).train["text"].to_pylist()
     assert given == ['"a" and "b"', '""c""']
+
+
+def test_single_quotes_that_enclose_cells_are_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("'name';'n'\n'a;b';'1,5'\n'it''s';'2,5'\n'';'3,5'\n")
+    raw = load_data(FileConfig(path=str(path)))
+    assert raw.train.to_pydict() == {"name": ["a;b", "it's", ""], "n": [1.5, 2.5, 3.5]}
+    assert [note.read_as for note in raw.notes] == ["quotes"]
+
+
+@pytest.mark.parametrize(
+    "rows", ["'tis late,1\n'twas 'so',2\n", "'a',1\nb,2\nc,3\n", "'a' and \"b\",1\n'c',2\n"]
+)
+def test_apostrophes_stay_characters(tmp_path: Path, rows: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,y\n" + rows)
+    raw = load_texts(FileConfig(path=str(path)))
+    cells = [line.rpartition(",")[0] for line in rows.splitlines()]
+    assert raw.train["text"].to_pylist() == cells
+    assert not [note for note in raw.notes if note.read_as == "quotes"]

@@ -34,6 +34,7 @@ from engine.data.readers.dialect import (
     sample_of,
 )
 from engine.data.readers.reading import Reading, ReadOptions, unique_names
+from engine.data.readers.single_quotes import with_double_quotes
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
@@ -102,6 +103,9 @@ def _table_and_dialect(
 ) -> tuple[str, Dialect, list[Note]]:
     """The text of the table alone, its dialect, and notes on what was around it."""
     text, told, notes = clean_text(path, text)
+    if (doubled := with_double_quotes(text)) is not text:
+        why = f"{plain(path.name)}: single quotes that enclose cells are read as quotes"
+        text, notes = doubled, [*notes, Note(why, read_as="quotes", kind="converted")]
     delimiter = find_delimiter(sample_of(text), options.delimiter or told)
     text, titles = without_titles(path, text, delimiter, rows_of(sample_of(text), delimiter))
     dialect = find_dialect(sample_of(text), delimiter, options.header, options.decimal)
