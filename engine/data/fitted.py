@@ -14,6 +14,8 @@ class FileFormat(BaseModel):
 
     delimiter: str
     header: Literal["yes", "no"]
+    decimal: str = ""
+    """Decimal mark of the numbers, if it is a comma: that of files which leave it open."""
 
 
 class Fitted(BaseModel):

@@ -67,7 +67,7 @@ def layout_of(root: Path, images: Iterable[PurePath]) -> Layout:
         _splits_above(root, folders)
         or _splits_beside(root, folders)
         or _splits_below(root, folders)
-        or Layout(_class_first, _classes_like_splits(folders))
+        or Layout(_class_first, (*_classes_like_splits(folders), *_within_classes(folders)))
     )
     if not wrapping:
         return layout
@@ -254,6 +254,20 @@ def _classes_like_splits(folders: _Folders) -> tuple[Note, ...]:
     some = ", ".join(plain(name, 60) for name in names[:3])
     note = Note(f"not read as splits, but as classes: {some}", read_as="classes")
     return (note,) if names else ()
+
+
+def _within_classes(folders: _Folders) -> Iterable[Note]:
+    """Yield a doubt on classes whose images all lie in several folders of them."""
+    deep = [name for name, folder in folders.items() if len(folder.inner) > 1 and not folder.direct]
+    inner = sorted({name for own in deep for name in folders[own].inner if not named_split(name)})
+    if inner:
+        some = ", ".join(plain(name, 40) for name in inner[:4]) + " …" * (len(inner) > 4)
+        yield Note(
+            f"classes are the first folders, such as {plain(deep[0], 40)}; those in them ({some}) "
+            "are not told apart",
+            read_as="classes",
+            change="data.path",
+        )
 
 
 def _class_first(parts: Parts) -> Place:

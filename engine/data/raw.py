@@ -15,6 +15,7 @@ from engine.reports.note import Note
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 _DECIMAL_MARK = b"decimal mark"
+_OTHER_FORMAT = b"other format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,17 @@ def decimal_mark_of(table: pa.Table) -> str:
     """Return the decimal mark of the file that a table was read from; empty where unknown."""
     metadata: Mapping[bytes, bytes] = table.schema.metadata or {}
     return metadata.get(_DECIMAL_MARK, b"").decode()
+
+
+def with_other_format(table: pa.Table) -> pa.Table:
+    """Note in a table's schema that its file has another format than the training file."""
+    metadata = table.schema.metadata or {}
+    return table.replace_schema_metadata(metadata | {_OTHER_FORMAT: b"yes"})
+
+
+def has_other_format(table: pa.Table) -> bool:
+    """Return whether the file that a table was read from has another format than training's."""
+    return _OTHER_FORMAT in (table.schema.metadata or {})
 
 
 def class_names(table: pa.Table, column: str) -> list[str] | None:

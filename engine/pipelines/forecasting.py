@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
+from typing_extensions import override
 
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.dates.writing import write_moment
@@ -31,12 +32,16 @@ from engine.data.series.splits import (
 )
 from engine.data.series.times import unread_time_column
 from engine.data.tables.columns import set_number_format
+from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
+
+_SAME = 0.02
+"""Difference between steps that are the same, but were rounded."""
 
 
 class SeriesFitted(Fitted):
@@ -103,6 +108,9 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
                     change="task.time",
                 )
             )
+        if not roles.time and (counting := _counting(train, roles)):
+            why = f"{counting} grows by the same step from row to row: is it the time?"
+            notes.append(Note(why, counting, "input", change=f"task.time={counting}"))
         if unused := unused_columns(raw.train, roles):
             notes.append(
                 Note("not used: " + ", ".join(unused), change="task.inputs", kind="dropped")
@@ -157,7 +165,11 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         fill = self.section.fill
         new = [name for name in roles.channels if name not in formats]
         known = number_formats(table, new) | dict(formats)
-        return read_series(table, roles, fill, frequency, spelling, known_only=True, formats=known)
+        series = read_series(
+            table, roles, fill, frequency, spelling, known_only=True, formats=known
+        )
+        marks = (note for name in formats for note in other_marks(table, name, formats[name]))
+        return replace(series, notes=(*series.notes, *marks))
 
     def series(self, table: pa.Table, fitted: SeriesFitted) -> Series:
         """A split, or a table as it stood in a file, as a series; raises ``DataError``."""
@@ -260,6 +272,20 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             columns.append(ColumnSummary(name, "numeric", role, example=example))
         return tuple(columns)
 
+    @override
+    def shown(self, table: pa.Table) -> pa.Table:
+        """Times as the data writes them; those of a series are kept in UTC."""
+        if not is_series_table(table) or not (name := series_note(table).roles.time):
+            return table
+        note = series_note(table)
+
+        def written(time: int) -> str:
+            form = note.writing
+            return str(write_moment(time, form)) if form else note.frequency.text(time)
+
+        texts = pa.array(map(written, table[name].cast("int64").to_pylist()), pa.string())
+        return table.set_column(table.column_names.index(name), name, texts)
+
     def inputs(self, fitted: SeriesFitted) -> tuple[str, ...]:
         """Time, targets and other inputs; rows are the past, in order."""
         return (*roles_of(fitted).time_columns, *fitted.targets, *fitted.inputs)
@@ -279,6 +305,16 @@ def frequency_of(fitted: SeriesFitted) -> Frequency:
 def written_time(fitted: SeriesFitted, time: int) -> str | int:
     """A time as the training data writes it, where its form is known."""
     return write_moment(time, fitted.writing) if fitted.writing else frequency_of(fitted).text(time)
+
+
+def _counting(series: Series, roles: Roles) -> str:
+    """Return the first input whose steps are all the same; empty where none is."""
+    inputs = series.values[:, len(roles.targets) :].T
+    for name, values in zip(roles.inputs, inputs, strict=True):
+        steps = np.diff(values)
+        if len(steps) > 1 and steps[0] and np.isclose(steps, steps[0], rtol=_SAME).all():
+            return plain(name, 40)
+    return ""
 
 
 def _lacks_targets(table: pa.Table, roles: Roles) -> bool:

@@ -55,6 +55,10 @@ class DataPipeline(ABC, Generic[F]):
     def summarize(self, raw: RawData, fitted: F) -> DataSummary:
         """Summarise the data for the user."""
 
+    def shown(self, table: pa.Table) -> pa.Table:
+        """Return rows that were loaded as the user is shown them."""
+        return table
+
     @abstractmethod
     def inputs(self, fitted: F) -> tuple[str, ...]:
         """The columns that a row to predict from has."""

@@ -79,9 +79,18 @@ class TabularPipeline(DataPipeline[F]):
         del table, target
         yield from ()
 
+    def later_target_notes(self, table: pa.Table, target: str, split: str) -> Iterator[Note]:
+        """Yield notes on the target of another split, which is read as in training."""
+        del table, target, split
+        yield from ()
+
+    def read(self) -> RawData:
+        """Read the data as it is."""
+        return load_data(self.config.data)
+
     def load(self) -> RawData:
         """Read the data, take rows without a target out, and cut the splits that are missing."""
-        raw = load_data(self.config.data)
+        raw = self.read()
         target = find_target(raw.train, self.section.target)
         self._check_names(raw.train)
         raw = self._with_clean_targets(raw, target)
@@ -114,6 +123,8 @@ class TabularPipeline(DataPipeline[F]):
                 why = f"{split} has no column {plain(target, 60)} and is left out"
                 notes.append(lost(split, why, table.num_rows))
                 continue
+            if split != TRAIN:
+                notes.extend(self.later_target_notes(table, target, split))
             values = self.clean_target(table, target)
             place = table.column_names.index(target)
             clean = table.set_column(place, target, values)
@@ -146,6 +157,8 @@ class TabularPipeline(DataPipeline[F]):
                 f"No column is left to learn {plain(target, 60)!r} from: {reasons or 'only it'}.",
                 "data.columns sets the types of columns that shall be used all the same.",
             )
+        for split, table in raw.splits.items():
+            _check_inputs(split, table, features)
         return target, columns, features
 
     def _settings(self) -> dict[str, ColumnSetting]:
@@ -214,6 +227,19 @@ def find_target(table: pa.Table, wanted: str) -> str:
     if wanted not in names:
         raise DataError(no_column("task.target", wanted, names))
     return wanted
+
+
+def _check_inputs(split: str, table: pa.Table, features: Features) -> None:
+    """Raise :class:`DataError` for inputs that a split lacks."""
+    missing = [c.name for c in features.columns if c.name not in table.column_names]
+    if missing:
+        known = ", ".join(plain(name, 40) for name in table.column_names[:12])
+        raise DataError(
+            f"{split} has no column {', '.join(plain(name, 40) for name in missing[:5])}, which "
+            "the training rows have as input.",
+            f"It has {known}. Add it there, or leave it out with "
+            f"data.columns.{plain(missing[0], 40)}=ignored.",
+        )
 
 
 def _looked_at(rows: int) -> dict[str, str]:

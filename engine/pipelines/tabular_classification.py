@@ -8,7 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from typing_extensions import override
 
+from engine.config.data.file import FileConfig
 from engine.config.tasks.tabular_classification import TabularClassificationConfig
+from engine.data.load import load_data
 from engine.data.lost_splits import lost
 from engine.data.on_disk import selected
 from engine.data.raw import TRAIN, RawData, Skip, class_names
@@ -19,7 +21,7 @@ from engine.pipelines.table_labels import with_known_spelling
 from engine.pipelines.tabular import TabularFitted, TabularPipeline, find_target
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
-from engine.text.labels import classes_among, named_column, too_many
+from engine.text.labels import classes_among, merges_fractions, named_column, too_many
 
 _MAX_CLASSES = 1000
 
@@ -36,6 +38,20 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
 
     section: TabularClassificationConfig
     fitted_type = ClassesFitted
+
+    @override
+    def read(self) -> RawData:
+        """Read the data, classes as they are written where a type would write them otherwise."""
+        raw = super().read()
+        data, target = self.config.data, find_target(raw.train, self.section.target)
+        kind = raw.train.schema.field(target).type
+        dated = pa.types.is_temporal(kind)
+        doubtful = dated or pa.types.is_floating(kind)
+        if not doubtful or not isinstance(data, FileConfig) or target in data.columns:
+            return raw
+        columns = {**data.columns, target: "text"}
+        written = load_data(data.model_copy(update={"columns": columns}))
+        return written if dated or merges_fractions(written.train[target]) else raw
 
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
         """Names of classes."""

@@ -14,6 +14,7 @@ from engine.data.on_disk import evenly
 from engine.data.raw import RawData, decimal_mark_of
 from engine.data.tables.columns import set_number_format
 from engine.data.tables.number_format import doubt_of_numbers
+from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import NumberFormat
 from engine.data.tables.values import number_format_of, numbers, tidy
 from engine.errors import DataError
@@ -83,6 +84,12 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
         good = values.filter(pa.array(np.isfinite(numbers(values, written))))
         if why := doubt_of_numbers(good.unique().to_pylist(), written, decimal):
             yield Note(why, name, "numbers", rows, f"data.columns.{name}")
+
+    @override
+    def later_target_notes(self, table: pa.Table, target: str, split: str) -> Iterator[Note]:
+        """Yield a doubt on a target whose marks may be others than in training."""
+        if self._target_format is not None:
+            yield from other_marks(table, target, self._target_format, split)
 
     def fit(self, raw: RawData) -> NumbersFitted:
         """Features of the training rows and the scale of the target."""

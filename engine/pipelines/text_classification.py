@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -14,10 +15,11 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
+from engine.reports.note import Note
 from engine.text import columns
 from engine.text.columns import is_list
 from engine.text.label_spellings import with_known_labels, with_label_lists
-from engine.text.labels import classes_of, labels_of, too_many
+from engine.text.labels import classes_of, joined_class, labels_of, too_many
 from engine.text.rows import (
     blank,
     joined_texts,
@@ -88,7 +90,15 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
         facts = self.measured(joined_texts(some_of(raw.train), [fitted.text]), fitted)
         if fitted.multi_label:
             facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} a text on average"
-        return summary_of(self.config, raw, roles, facts, classes)
+        summary = summary_of(self.config, raw, roles, facts, classes)
+        if fitted.multi_label or not (joined := joined_class(fitted.classes)):
+            return summary
+        why = (
+            f"{plain(joined, 40)} is one class, though it names others; several labels of a text "
+            "are a list in JSON"
+        )
+        note = Note(why, plain(fitted.label, 60), "one class", classes[joined])
+        return replace(summary, notes=(*summary.notes, note))
 
     def inputs(self, fitted: TextClassificationFitted) -> tuple[str, ...]:
         """The text, or both."""
@@ -107,7 +117,7 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
         if second:
             columns.chosen(table, second, "task.text_pair")
         label = section.label or columns.find_label(table, [text, second])
-        return text, second, columns.chosen(table, label, "task.label")
+        return text, second, columns.with_classes(table, label, "task.label")
 
 
 def _faults(table: pa.Table, texts: Sequence[str], label: str) -> list[str | None]:

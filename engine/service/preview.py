@@ -23,7 +23,7 @@ def preview(values: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
     says why. Raises ``ConfigError`` and ``DataError``.
     """
     pipeline = create_pipeline(RunConfig.parse(values))
-    table = _rows(pipeline).train.slice(0, rows)
+    table = pipeline.shown(_rows(pipeline).train.slice(0, rows))
     return _judged(pipeline) | {
         "columns": list(table.column_names),
         "rows": [

@@ -28,6 +28,7 @@ from engine.pipelines.forecasting import (
     frequency_of,
     written_time,
 )
+from engine.reports.note_table import sentence
 from engine.runs.events import Log, Report
 from engine.tasks.task import Task
 
@@ -55,7 +56,8 @@ class Forecasting(Task[SeriesFitted]):
         frequency = frequency_of(fitted)
         series = self.pipeline.series(table, fitted)
         for note in series.notes:
-            report(Log(level="info", message=note.why))
+            level = "info" if note.kind == "converted" else "warning"
+            report(Log(level=level, message=sentence(note)))
         window, horizon = self.section.window, self.section.horizon
         if len(series) < window:
             raise DataError(

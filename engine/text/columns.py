@@ -33,6 +33,19 @@ def chosen(table: pa.Table, name: str, field: str) -> str:
     return name
 
 
+def with_classes(table: pa.Table, name: str, field: str) -> str:
+    """``name`` if that column can hold classes; raises :class:`DataError` that names the field."""
+    kind = table.schema.field(chosen(table, name, field)).type
+    if pa.types.is_struct(kind) or (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
+        inner = kind if pa.types.is_struct(kind) else kind.value_type
+        parts = ", ".join(plain(part.name, 40) for part in inner)
+        raise DataError(
+            f"{field}: the column {plain(name, 60)!r} holds objects with {parts}, not classes.",
+            "Write the classes into a column of their own.",
+        )
+    return name
+
+
 def by_name(table: pa.Table, names: Sequence[str]) -> str | None:
     """The first of ``names`` that a column has, small and capital letters alike."""
     lower = {name.lower(): name for name in reversed(table.column_names)}
@@ -69,7 +82,9 @@ def find_label(table: pa.Table, without: Sequence[str]) -> str:
     for candidates in (few, possible):
         if len(candidates) == 1:
             return candidates[0]
-    shown = ", ".join(plain(name, 40) for name in few or possible or names) or "none left"
+    shown = ", ".join(plain(name, 40) for name in few or possible or names)
+    if not shown:
+        raise DataError("No column is left that could hold the classes.", "Look at the data.")
     raise DataError(f"Which column holds the classes? It could be {shown}.", "Set task.label.")
 
 

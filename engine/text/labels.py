@@ -33,6 +33,15 @@ def labels_of(table: pa.Table, column: str) -> list[Label]:
     return labels
 
 
+def merges_fractions(column: pa.ChunkedArray) -> bool:
+    """Return whether different texts are one number with a fraction, as ``1.10`` and ``1.1``."""
+    if not pa.types.is_string(column.type):
+        return False
+    texts = [text for text in column.unique().to_pylist() if text and "." in text]
+    numbers = [number for number, _ in map(_number_or_text, texts) if number % 1]
+    return len(set(numbers)) < len(numbers)
+
+
 def named_column(table: pa.Table, column: str) -> pa.ChunkedArray:
     """:func:`labels_of` a column without lists, as a column of text."""
     names = class_names(table, column)
@@ -85,6 +94,17 @@ def classes_among(
     """:func:`classes_of` labels that were counted already."""
     ordered = list(names) if names is not None else sorted(counts, key=_number_or_text)
     return ordered, [counts.get(name, 0) for name in ordered]
+
+
+def joined_class(classes: Sequence[str]) -> str:
+    """Return the first class that names several, such as ``a;b`` beside ``a``; or empty."""
+    known = set(classes)
+    for name in classes:
+        for mark in ";|,":
+            parts = {part.strip() for part in name.split(mark)}
+            if len(parts) > 1 and (parts <= known or (mark != "," and parts & known)):
+                return name
+    return ""
 
 
 def too_many(classes: int, rows: int) -> bool:

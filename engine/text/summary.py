@@ -12,6 +12,10 @@ from engine.config.run_config import RunConfig
 from engine.data.raw import RawData
 from engine.files.sanitize import plain
 from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.reports.note import Note
+
+_FEW = 8
+"""Columns that a note names."""
 
 
 def summary_of(
@@ -31,9 +35,18 @@ def summary_of(
         columns=tuple(_column(raw.train, name, roles) for name in raw.train.column_names),
         classes=ordered,
         facts=dict(facts),
-        notes=raw.notes,
+        notes=(*raw.notes, *_unused(raw.train, roles)),
         skips=tuple(asdict(skip) for skip in raw.skips),
     )
+
+
+def _unused(table: pa.Table, roles: Mapping[str, str]) -> list[Note]:
+    """Return a note on the columns without a role."""
+    names = [plain(name, 40) for name in table.column_names if name not in roles]
+    if not names:
+        return []
+    some = ", ".join(names[:_FEW]) + f" and {len(names) - _FEW:,} more" * (len(names) > _FEW)
+    return [Note(f"not used: {some}", kind="dropped")]
 
 
 def _column(table: pa.Table, name: str, roles: Mapping[str, str]) -> ColumnSummary:

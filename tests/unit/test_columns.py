@@ -15,6 +15,7 @@ from engine.data.dates.spellings import find_table_spelling
 from engine.data.tables.columns import detect_columns
 from engine.data.tables.features import decode_row, encode_category, encode_rows, fit_features
 from engine.data.tables.schema import CategoricalFeature, Column
+from engine.data.tables.unfit import unfit_values
 from engine.data.tables.values import dates, numbers, texts
 
 ROWS = 40
@@ -69,6 +70,21 @@ def test_a_column_is_typed_by_its_values(values: list[Any], expected: str) -> No
 @pytest.mark.parametrize("name", ["id", "ID", "user_id", "customerId", "Unnamed: 0", "index"])
 def test_different_numbers_of_an_id_are_left_out(name: str) -> None:
     assert found([i * 7919 % 100_003 for i in range(ROWS)], name).type == "ignored"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "doubted"),
+    [
+        ("zip", [10115, 20095, 80331] * 9, True),
+        ("post_code", [1015, 2009, 8033] * 9, True),
+        ("zip", [501, 20095, 80331] * 9, False),
+        ("price", [10115, 20095, 80331] * 9, False),
+    ],
+)
+def test_numbers_that_may_be_codes_are_a_doubt(name: str, values: list[int], doubted: bool) -> None:
+    column = found(values, name)
+    assert column.type == "numeric"
+    assert ("codes" in column.doubt) == doubted
 
 
 def test_a_counter_is_left_out_also_after_rows_were_taken_away() -> None:
@@ -241,6 +257,28 @@ def test_other_types_of_the_same_values_encode_alike() -> None:
         encode_rows(features, table), encode_rows(features, as_text), strict=True
     ):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", [pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.string()])
+def test_times_of_day_are_the_same_number_of_their_type_and_as_text(kind: pa.DataType) -> None:
+    clocks = [time(i % 24, i % 60, i % 7) for i in range(100)]
+    texts = pa.array([clock.isoformat() for clock in clocks])
+    table = pa.table({"t": texts if pa.types.is_string(kind) else pa.array(clocks, kind)})
+    features = fit_features(table, detect_columns(table), "standard")
+    seconds = np.array([c.hour * 3600 + c.minute * 60 + c.second for c in clocks], np.float64)
+    standard = (seconds - seconds.mean()) / seconds.std()
+    for later in (
+        table,
+        pa.table({"t": texts}),
+        pa.table({"t": pa.array(clocks, pa.time64("ns"))}),
+    ):
+        np.testing.assert_allclose(encode_rows(features, later)[0][:, 0], standard, rtol=1e-5)
+    odd = pa.table({"t": ["9:05", "-", "soon", "24 h"]})
+    [note] = unfit_values(features, odd)
+    assert note.why == "2 values are not a number such as 17:30, the first 'soon'"
+    middle = encode_rows(features, odd)[0][:2, 0]
+    expected = [(9 * 3600 + 300 - seconds.mean()) / seconds.std(), 0.0]
+    np.testing.assert_allclose(middle, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

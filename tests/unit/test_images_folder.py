@@ -137,6 +137,11 @@ def test_images_without_a_split_or_class_are_counted(
     [
         (["train/a/1", "train2/b/2"], "the folders train, train2 are together read as train"),
         (["cats/1", "test/2"], "not read as splits, but as classes: test"),
+        (
+            ["wild/cat/1", "wild/dog/2", "home/cat/3"],
+            "classes are the first folders, such as wild; "
+            "those in them (cat, dog) are not told apart",
+        ),
         (["photos/cats/1", "photos/dogs/2"], "only the folder photos has images: it is read"),
     ],
 )

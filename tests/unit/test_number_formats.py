@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine.config.data.columns import ColumnSetting
 from engine.config.data.file import FileConfig
+from engine.config.run_config import RunConfig
 from engine.data.load import load_data
 from engine.data.tables.columns import detect_columns
 from engine.data.tables.features import fit_features
@@ -19,6 +20,8 @@ from engine.data.tables.number_format import find_number_format, parsed_numbers
 from engine.data.tables.schema import NumberFormat
 from engine.data.tables.unfit import unfit_values
 from engine.data.tables.values import numbers
+from engine.errors import DataError
+from engine.pipelines.create import create_pipeline
 
 MARKS = [(".", ""), (".", ","), (",", "."), (",", ""), (".", "'"), (",", " "), (".", "\u202f")]
 """Decimal and thousands marks, of the locales en, de, fr, de_CH and others."""
@@ -134,6 +137,68 @@ def test_values_of_a_later_file_that_do_not_fit_are_counted_and_named() -> None:
     assert [(note.column, note.why, note.read_as, note.rows) for note in notes] == [
         ("day", "1 value is not a date as in the training rows, the first 'soon'", "missing", 1),
         ("price", "1 value is not a number such as 1,234.5, the first '0,5'", "missing", 1),
+        ("price", "1 number is read as in training, such as 1,234.5; this file may mean numbers "
+         "such as 1234,5, the first '7,000'", "numbers", 1),
         ("zone", "2 values are not among the categories of the training rows, the first '1'",
          "unknown category", 2),
     ]  # fmt: skip
+
+
+def unit_prices(folder: Path, training: str, later: str, **options: str) -> list[tuple[float, str]]:
+    """Numbers of a later file as those of training are read, with the note on each column."""
+    (folder / "train.csv").write_text(training)
+    (folder / "test.csv").write_text(later)
+    raw = load_data(FileConfig(path=str(folder), **options))  # type: ignore[arg-type]
+    columns = detect_columns(raw.train, {"price": ColumnSetting("numeric")})
+    features = fit_features(raw.train, columns, "standard")
+    [price] = [column for column in columns if column.name == "price"]
+    table = raw.splits["test"]
+    told = [note.why for note in unfit_values(features, table, "test") if note.column == "price"]
+    values = numbers(table["price"], price.number_format).tolist()
+    return [(value, " ".join(told)) for value in values]
+
+
+EUROPEAN = "price;n\n" + "".join(f"{i}.{100 + i},{i % 90 + 10};{i}\n" for i in range(1, 30))
+
+
+def test_thousands_alone_are_read_with_the_marks_of_the_training_file(tmp_path: Path) -> None:
+    found = unit_prices(tmp_path, EUROPEAN, "price;n\n5.495;1\n7.700;2\n")
+    assert found == [(5495, ""), (7700, "")]
+
+
+def test_decimal_points_of_a_later_file_are_their_own(tmp_path: Path) -> None:
+    plain = "price;n\n" + "".join(f"{i},25;{i}\n" for i in range(1, 30))
+    found = unit_prices(tmp_path, plain, "price;n\n4.84;1\n7.7;2\n")
+    assert found == [(4.84, ""), (7.7, "")]
+
+
+@pytest.mark.parametrize(
+    ("later", "values", "meant"),
+    [
+        ("price,n\n5.495,1\n-,2\n", [5495, np.nan], "1234.5, the first '5.495'"),
+        ("price,n\n5495.5,1\n5.495,2\nx,3\n", [np.nan, 5495, np.nan], "1234.5, the first '5.495'"),
+        ("price\tn\n5,495\t1\nx\t2\n", [5.495, np.nan], "1,234.5, the first '5,495'"),
+    ],
+)  # fmt: skip
+def test_marks_of_a_later_file_that_may_be_others_are_a_doubt(
+    tmp_path: Path, later: str, values: list[float], meant: str
+) -> None:
+    found = unit_prices(tmp_path, EUROPEAN, later)
+    assert [value for value, _ in found] == pytest.approx(values, nan_ok=True)
+    whole = f"1 number of test is read as in training, such as 1.234,5; this file may mean {meant}"
+    assert whole.replace("mean ", "mean numbers such as ") in found[0][1]
+
+
+def test_a_target_with_other_marks_than_in_training_is_a_doubt(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(EUROPEAN)
+    (tmp_path / "test.csv").write_text("price,n\n" + "5495.5,1\n5.495,2\n7495.5,2\nx,3\n" * 5)
+    pipeline = create_pipeline(RunConfig.parse({
+        "task": {"kind": "tabular_regression", "target": "price"},
+        "data": {"kind": "file", "path": str(tmp_path)},
+        "model": {"kind": "mlp"},
+    }))  # fmt: skip
+    with pytest.raises(DataError, match=r"not numeric: '5495\.5' in row 1"):
+        pipeline.load()
+    (tmp_path / "test.csv").write_text("price,n\n" + "5.495,1\n1.495,2\n-,2\n" * 5)
+    [note] = [note for note in pipeline.load().notes if note.column == "price" and note.rows == 10]
+    assert "10 numbers of test are read as in training" in note.why

@@ -431,3 +431,78 @@ def test_a_padded_number_is_found_where_the_file_is_looked_through_in_parts(
     file.write_text(f"{before}{'y' * (place - len(before))}\n012,y\n5,z\n")
     train = load_data(FileConfig(path=str(file))).train
     assert train["n"].to_pylist()[-3:] == ["5", "012", "5"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "doubted"),
+    [
+        (["1.9", "1.10", "2.0"], "1.10 is read as the number 1.1; is it a version or a code?"),
+        (["1.9", "1.1", "2.0"], ""),
+        (["1E3", "2E5"], "1E3 is read as the number 1000; is it a version or a code?"),
+        (["1e+03", "2e+05"], ""),
+        (["1.90", "1.10", "2.00"], ""),
+        (["12.50", "3.25", "1000.5"], ""),
+    ],
+)
+def test_numbers_that_may_be_versions_are_a_doubt(
+    tmp_path: Path, cells: list[str], doubted: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("version,y\n" + "".join(f"{cell},1\n" for cell in cells * 5))
+    assert [note.why for note in load_data(FileConfig(path=str(path))).notes] == [doubted] * bool(
+        doubted
+    )
+    as_text = FileConfig(path=str(path), columns={"version": "text"})
+    assert load_data(as_text).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "delimiter", "doubted"),
+    [
+        (["1.234", "995", "12.500"], ";", True),
+        (["1.234", "995", "12.5"], ";", False),
+        (["1.234", "1995", "12.500"], ";", False),
+        (["0.234", "1.125"], ";", False),
+        (["1.234", "995"], ",", False),
+        (["1", "2"], ";", False),
+    ],
+)
+def test_fractions_that_may_be_thousands_are_a_doubt(
+    tmp_path: Path, cells: list[str], delimiter: str, doubted: bool
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"n{delimiter}y\n" + "".join(f"{cell}{delimiter}1\n" for cell in cells * 5))
+    notes = load_data(FileConfig(path=str(path))).notes
+    why = f"{min(cells)} is read as a fraction; it may have thousands as well"
+    assert [note.why for note in notes] == [why] * doubted
+    set_as = FileConfig(path=str(path), columns={"n": "numeric 1.234,5"})
+    assert load_data(set_as).notes == ()
+
+
+def test_quotes_within_the_cells_of_a_tab_separated_file_are_doubled(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('text\ty\n"a ""b"" c"\t1\nplain\t2\n')
+    assert load_texts(FileConfig(path=str(path))).train["text"].to_pylist() == ['a "b" c', "plain"]
+    path.write_text('text\ty\n"a" and "b"\t1\n""c""\t2\n')
+    given = load_texts(FileConfig(path=str(path))).train["text"].to_pylist()
+    assert given == ['"a" and "b"', '""c""']
+
+
+def test_single_quotes_that_enclose_cells_are_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("'name';'n'\n'a;b';'1,5'\n'it''s';'2,5'\n'';'3,5'\n")
+    raw = load_data(FileConfig(path=str(path)))
+    assert raw.train.to_pydict() == {"name": ["a;b", "it's", ""], "n": [1.5, 2.5, 3.5]}
+    assert [note.read_as for note in raw.notes] == ["quotes"]
+
+
+@pytest.mark.parametrize(
+    "rows", ["'tis late,1\n'twas 'so',2\n", "'a',1\nb,2\nc,3\n", "'a' and \"b\",1\n'c',2\n"]
+)
+def test_apostrophes_stay_characters(tmp_path: Path, rows: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,y\n" + rows)
+    raw = load_texts(FileConfig(path=str(path)))
+    cells = [line.rpartition(",")[0] for line in rows.splitlines()]
+    assert raw.train["text"].to_pylist() == cells
+    assert not [note for note in raw.notes if note.read_as == "quotes"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from engine.data.series.time_parts import read_time_parts
 from engine.data.series.times import unread_time_column
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
+from engine.service.preview import preview
 
 
 def microseconds(values: Any) -> np.ndarray[Any, Any]:
@@ -324,6 +326,51 @@ def test_seconds_since_1970_are_dates(scale: int) -> None:
     series = read([(start + 3600 * i) * scale for i in range(10)], list(range(10)))
     assert series.frequency == Frequency("time", HOUR)
     assert series.times[0] == start * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("unix", [1_700_006_400 + 86_400 * i for i in range(30)], "unix"),
+        ("x", [1_700_006_400_000 + 300_000 * i for i in range(30)], "x"),
+        ("x", [1_700_006_400_000 - 300_000 * i for i in range(30)], "x"),
+        ("x", [1_700_006_400 + 86_400 * i + i**3 % 997 * 31 for i in range(30)], ""),
+        ("order", [1_700_006_400 + i + i // 2 * 5 + i // 3 * 9 for i in range(30)], ""),
+        ("x", [170_000_640 + 86_400 * i for i in range(30)], ""),
+    ],
+)
+def test_regular_seconds_since_1970_are_the_time_whatever_their_name(
+    name: str, values: list[int], expected: str
+) -> None:
+    table = pa.table({"sales": [float(i % 7) for i in range(30)], name: values})
+    assert find_roles(table, targets=["sales"]).time == expected
+
+
+def series_values(path: Path, text: str) -> dict[str, Any]:
+    path.write_text(text)
+    return {
+        "task": {"kind": "forecasting", "targets": ["y"], "window": 6, "horizon": 2},
+        "data": {"kind": "file", "path": str(path)},
+        "model": {"kind": "dlinear"},
+    }
+
+
+@pytest.mark.parametrize("step", ["1.5", "0.0833", "-3600.5"])
+def test_an_input_that_may_be_the_time_is_a_doubt(tmp_path: Path, step: str) -> None:
+    rows = "".join(f"{1990 + float(step) * i:.3f},{i % 7 + 0.5}\n" for i in range(80))
+    summary = preview(series_values(tmp_path / "a.csv", f"elapsed,y\n{rows}"))["summary"]
+    doubts = [note for note in summary["notes"] if note["change"] == "task.time=elapsed"]
+    assert [note["column"] for note in doubts] == ["elapsed"]
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M", "%Y-%m-%dT%H:%M:%S+01:00"])
+def test_a_preview_shows_times_as_the_file_has_them(tmp_path: Path, form: str) -> None:
+    hours = pd.date_range("2024-03-01", periods=80, freq="h")
+    texts = [time.strftime(form) for time in hours]
+    rows = "".join(f"{text},{i % 7 + 0.5}\n" for i, text in enumerate(texts))
+    answer = preview(series_values(tmp_path / "a.csv", f"t,y\n{rows}"), rows=3)
+    shown = [row[0].replace(" ", "T") for row in answer["rows"]]
+    assert shown == [text.replace(" ", "T").replace(":00+", "+") for text in texts[:3]]
 
 
 def test_years_as_numbers_only_count() -> None:

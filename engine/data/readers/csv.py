@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -27,10 +28,13 @@ from engine.data.readers.dialect import (
     Dialect,
     find_delimiter,
     find_dialect,
+    looks_like_thousands,
+    looks_like_versions,
     rows_of,
     sample_of,
 )
 from engine.data.readers.reading import Reading, ReadOptions, unique_names
+from engine.data.readers.single_quotes import with_double_quotes
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
@@ -80,14 +84,17 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
     table = table.rename_columns(source.titles)
     if source.dialect.quoted:
         notes += _long_cells(path, table)
+    notes += _doubtful_numbers(source, table)
     if not dialect.header:
         why = f"{plain(path.name)} has no header; columns are numbered"
         notes.append(Note(why, read_as="a row of values", rows=1, change="data.header=yes"))
     table, left_out = without_total(path, _without_blank_columns(table))
     notes += left_out
-    if dialect.decimal_point != ".":
-        table = with_decimal_mark(table, dialect.decimal_point)
-    format = FileFormat(delimiter=dialect.delimiter, header="yes" if dialect.header else "no")
+    decimal = "" if dialect.decimal_point == "." else dialect.decimal_point
+    if decimal:
+        table = with_decimal_mark(table, decimal)
+    header: Literal["yes", "no"] = "yes" if dialect.header else "no"
+    format = FileFormat(delimiter=dialect.delimiter, header=header, decimal=decimal)
     return Reading(table, tuple(notes), format=format)
 
 
@@ -96,9 +103,12 @@ def _table_and_dialect(
 ) -> tuple[str, Dialect, list[Note]]:
     """The text of the table alone, its dialect, and notes on what was around it."""
     text, told, notes = clean_text(path, text)
+    if (doubled := with_double_quotes(text)) is not text:
+        why = f"{plain(path.name)}: single quotes that enclose cells are read as quotes"
+        text, notes = doubled, [*notes, Note(why, read_as="quotes", kind="converted")]
     delimiter = find_delimiter(sample_of(text), options.delimiter or told)
     text, titles = without_titles(path, text, delimiter, rows_of(sample_of(text), delimiter))
-    dialect = find_dialect(sample_of(text), delimiter, options.header)
+    dialect = find_dialect(sample_of(text), delimiter, options.header, options.decimal)
     notes += titles
     if not dialect.header:
         return text, dialect, notes
@@ -168,6 +178,25 @@ def _long_cells(path: Path, table: pa.Table) -> Iterator[Note]:
                     column=plain(name, 40),
                     rows=1,
                 )
+
+
+def _doubtful_numbers(source: _Source, table: pa.Table) -> Iterator[Note]:
+    """Yield a doubt on each column of numbers that may be others, as its first rows show."""
+    places = [i for i, field in enumerate(table.schema) if pa.types.is_floating(field.type)]
+    if not places:
+        return
+    dialect = source.dialect
+    rows = rows_of(sample_of(source.text), dialect.delimiter, dialect.quoted)[dialect.header :]
+    for place in places:
+        cells = [row[place] for row in rows if place < len(row)]
+        name = plain(table.column_names[place], 40)
+        if example := looks_like_versions(cells):
+            why = f"{example} is read as the number {float(example):g}; is it a version or a code?"
+            yield Note(why, name, "numbers", change=f"data.columns.{name}=text")
+        # Commas between cells go with decimal points.
+        elif dialect.delimiter == ";" and (example := looks_like_thousands(cells)):
+            why = f"{example} is read as a fraction; it may have thousands as well"
+            yield Note(why, name, "numbers", change=f'data.columns.{name}="numeric 1.234,5"')
 
 
 @dataclass(frozen=True)

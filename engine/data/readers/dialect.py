@@ -17,10 +17,19 @@ _DELIMITERS = ("\t", ";", "|", ",")
 _NAMED = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}
 LINE_END = re.compile(r"\r\n?|\n")
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
-_DECIMAL_COMMA = re.compile(r"[-+]?(?:\d*,(?:\d{1,2}|\d{4,})|(?:0|\d{4,}),\d{3})")
+_DECIMAL_COMMA = re.compile(
+    r"[-+]?(?:\d*,(?:\d{1,2}|\d{4,})|(?:0|\d{4,}),\d{3}|\d{1,3}(?:\.\d{3})+,\d+)"
+)
 """A number with a comma that does not stand between thousands."""
-_DECIMAL_POINT = re.compile(r"[-+]?(?:\d*\.(?:\d{1,2}|\d{4,})|(?:0|\d{4,})\.\d{3})")
-_QUOTED_CELL = re.compile(r'(^|\t)"[^\t"]*"(\t|\r?$)', re.MULTILINE)
+_DECIMAL_POINT = re.compile(
+    r"[-+]?(?:\d*\.(?:\d{1,2}|\d{4,})|(?:0|\d{4,})\.\d{3}|\d{1,3}(?:,\d{3})+\.\d+)"
+)
+_VERSION = re.compile(r"\d{1,2}\.\d{1,2}")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+_CODE = re.compile(r"\d+[eE]\d+")
+_FEW_VERSIONS = 50
+"""More different numbers than these are measured ones."""
+_QUOTED_CELL = re.compile(r'(^|\t)"(?:[^\t"]|"")*"(\t|\r?$)', re.MULTILINE)
 _ESCAPED = re.compile(r'\\"(?![,;\t|\r\n]|$)')
 """A quote after a backslash, within a cell."""
 _BACKSLASH_LAST = re.compile(r'\\"(?:[,;\t|\r\n]|$)|""[^,;\t|\r\n"]')
@@ -49,18 +58,20 @@ def sample_of(text: str) -> str:
     return sample if len(text) == len(sample) else sample[: sample.rfind("\n") + 1] or sample
 
 
-def find_dialect(sample: str, delimiter: str, header: str = "auto") -> Dialect:
-    """The dialect of a CSV with a known delimiter, from its first rows."""
+def find_dialect(sample: str, delimiter: str, header: str = "auto", decimal: str = "") -> Dialect:
+    """The dialect of a CSV with a known delimiter, from its first rows.
+
+    ``decimal`` is the decimal mark where the numbers leave it open.
+    """
     # Tab-separated files mostly leave quotes as they are.
     quoted = delimiter != "\t" or _QUOTED_CELL.search(sample) is not None
     escaped = _ESCAPED.search(sample) is not None and _BACKSLASH_LAST.search(sample) is None
     rows = rows_of(sample, delimiter, quoted)
     has_header = _is_header(rows) if header == "auto" else header == "yes"
     cells = [cell.strip() for row in rows[1:] for cell in row]
-    comma = any(map(_DECIMAL_COMMA.fullmatch, cells)) and not any(
-        map(_DECIMAL_POINT.fullmatch, cells)
-    )
-    decimal_point = "," if comma and delimiter != "," else "."
+    comma = any(map(_DECIMAL_COMMA.fullmatch, cells)) or decimal == ","
+    point = any(map(_DECIMAL_POINT.fullmatch, cells))
+    decimal_point = "," if comma and not point and delimiter != "," else "."
     return Dialect(delimiter, has_header, quoted, decimal_point, quoted and escaped)
 
 
@@ -92,6 +103,30 @@ def find_delimiter(sample: str, given: str = "") -> str:
     # Commas also stand within numbers, as often in each row.
     whole = [delimiter for delimiter, (share, _) in scores.items() if share == 1.0]
     return whole[0] if whole else max(_DELIMITERS, key=lambda delimiter: scores[delimiter])
+
+
+def looks_like_versions(cells: Sequence[str]) -> str:
+    """Return a cell such as ``1.10`` among others such as ``1.9``, or ``2E5``; else empty.
+
+    Numbers of a machine have no zero at the end, those of a table as many digits everywhere.
+    """
+    given = {cell.strip() for cell in cells} - {""}
+    if not any("." in cell or "-" in cell for cell in given):
+        return min(filter(_CODE.fullmatch, given), default="")
+    if len(given) > _FEW_VERSIONS or not all(map(_VERSION.fullmatch, given)):
+        return ""
+    shortest = min((len(cell.partition(".")[2]) for cell in given), default=0)
+    padded = [cell for cell in given if cell.endswith("0") and len(cell.partition(".")[2]) > 1]
+    return min((cell for cell in padded if len(cell.partition(".")[2]) > shortest > 0), default="")
+
+
+def looks_like_thousands(cells: Sequence[str]) -> str:
+    """Return a cell such as ``1.234`` where all with a mark are, and others are small; or empty."""
+    given = {cell.strip() for cell in cells} - {""}
+    marked = {cell for cell in given if "." in cell}
+    if not all(map(_THOUSANDS.fullmatch, marked)) or any(len(c) > 3 for c in given - marked):
+        return ""
+    return min(marked, default="")
 
 
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:

@@ -68,6 +68,9 @@ def _load(config: FileConfig, options: ReadOptions) -> RawData:
     first: Reading | None = None
     for split, paths in groups.items():
         readings = list(_read(paths, options, config.format, first))
+        if unlike := _unlike(readings):
+            as_texts = replace(options, texts=options.texts | unlike)
+            readings = list(_read(paths, as_texts, config.format, first))
         first = first or readings[0]
         splits[split] = _joined(paths, readings)
         files[split] = tuple(
@@ -80,6 +83,7 @@ def _load(config: FileConfig, options: ReadOptions) -> RawData:
             files = {
                 name: (RowsOfFile(paths[0], table.num_rows),) for name, table in inside.items()
             } | files
+        notes += _lacking(paths, readings, splits[split])
         # The same few notes come with every shard.
         notes += dict.fromkeys(note for reading in readings[:3] for note in reading.notes)
         skips += [skip for reading in readings for skip in reading.skips]
@@ -218,6 +222,29 @@ def _most_frequent_suffix(files: Sequence[Path]) -> tuple[list[Path], list[Note]
         f"only {kept} files are read, not {some}{more}", change="data.format", kind="dropped"
     )
     return [file for file in files if suffix_of(file) == kept], [note]
+
+
+def _unlike(readings: Sequence[Reading]) -> set[str]:
+    """Return the columns that are texts in some files, and numbers or dates in others."""
+    types: dict[str, set[bool]] = defaultdict(set)
+    for reading in readings if len(readings) > 1 else ():
+        for field in reading.table.schema:
+            types[field.name].add(pa.types.is_string(field.type))
+    return {name for name, kinds in types.items() if len(kinds) > 1}
+
+
+def _lacking(paths: Sequence[Path], readings: Sequence[Reading], joined: pa.Table) -> list[Note]:
+    """Return a note on each column that some of the files lack."""
+    notes = []
+    for name in joined.column_names:
+        lacking = [i for i, one in enumerate(readings) if name not in one.table.column_names]
+        if lacking:
+            rows = sum(readings[i].table.num_rows for i in lacking)
+            where = plain(paths[lacking[0]].name, 60)
+            more = f" and {counted(len(lacking) - 1, 'more file')}" if len(lacking) > 1 else ""
+            why = f"the column is missing in {where}{more}: those rows have no value"
+            notes.append(Note(why, plain(name, 60), "missing", rows))
+    return notes
 
 
 def _joined(paths: Sequence[Path], readings: Sequence[Reading]) -> pa.Table:

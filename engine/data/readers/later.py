@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.data.fitted import FileFormat
+from engine.data.raw import with_other_format
 from engine.data.readers.base import read_file
 from engine.data.readers.reading import Reading, ReadOptions
 from engine.errors import DataError
@@ -30,9 +31,11 @@ def read_later(
         if not set(names).isdisjoint(reading.table.column_names):
             return reading
     reading = read_file(path, replace(options, delimiter=""), format)
+    table = with_other_format(reading.table)
+    reading = replace(reading, table=table)
     headless = reading.format is not None and reading.format.header == "no"
     if known.header == "no" or not headless or reading.table.num_columns != len(names):
         return reading
     noted = f"{plain(path.name)} has no header; its columns are taken in the order of the others"
-    renamed = reading.table.rename_columns(list(names))
+    renamed = table.rename_columns(list(names)).replace_schema_metadata(table.schema.metadata)
     return replace(reading, table=renamed, notes=(Note(noted, change="data.header"),))

@@ -46,6 +46,8 @@ class ReadOptions:
     header: str = "auto"
     """``auto``, ``yes`` or ``no``."""
     encoding: str = "utf-8"
+    decimal: str = ""
+    """Decimal mark of a CSV whose numbers leave it open."""
     as_written: bool = False
     """Whether cells stay texts as they are written, where a format has no types or loses them."""
     texts: frozenset[str] = frozenset()
@@ -61,7 +63,8 @@ class ReadOptions:
         if format is None:
             return self
         header = format.header if self.header == "auto" else self.header
-        return replace(self, delimiter=self.delimiter or format.delimiter, header=header)
+        delimiter = self.delimiter or format.delimiter
+        return replace(self, delimiter=delimiter, header=header, decimal=format.decimal)
 
     def keeps(self, column: str) -> bool:
         """Return whether the cells of a column stay texts as they are written."""

@@ -19,7 +19,12 @@ import pyarrow.types as pt
 from numpy.typing import NDArray
 
 from engine.data.dates import spellings
-from engine.data.dates.compact import find_number_spelling, is_number_spelling, read_numbers
+from engine.data.dates.compact import (
+    SINCE,
+    find_number_spelling,
+    is_number_spelling,
+    read_numbers,
+)
 from engine.data.dates.writing import find_writing
 from engine.data.series.channels import is_number, is_text
 from engine.data.series.frequency import DAY, HOUR, Frequency, Times, clock_times, find_frequency
@@ -33,6 +38,10 @@ _YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y %m %d")
 """Beginnings of spellings that leave no doubt."""
 _LEAST_ROWS = 3
 """In fewer rows, whole numbers that can be read as dates mean nothing."""
+_MOMENT_DIGITS = {10, 13, 16, 19}
+"""Digits of seconds, milliseconds, microseconds and nanoseconds since 1970, from 2001 on."""
+_MOSTLY = 0.8
+"""Share of steps without a gap, from which on numbers since 1970 are regular."""
 _CALENDAR = re.compile("date|month|week|period|time|^(ds|ym|yw|kw)$")
 """Names of columns whose numbers of six digits are months or weeks."""
 
@@ -142,9 +151,21 @@ def _has_date_numbers(name: str, column: pa.ChunkedArray) -> bool:
     steps = np.diff(numbers)
     ordered = bool((steps >= 0).all() or (steps <= 0).all()) and bool(steps.any())
     spelling = find_number_spelling(numbers) if ordered else ""
+    if spelling.endswith(SINCE):
+        return _counts_moments(numbers, spelling)
     if len(spelling) <= len("%Y%m"):
         return spelling.startswith("%") and _CALENDAR.search(name.lower()) is not None
     return spelling.startswith("%")
+
+
+def _counts_moments(numbers: Times, spelling: str) -> bool:
+    """Whether numbers since 1970 have the digits of this century, and a regular step."""
+    times = np.unique(read_numbers(numbers, spelling)).astype(np.int64)
+    lengths = {len(str(number)) for number in (numbers.min(), numbers.max())}
+    frequency = find_frequency(times, dated=True)
+    if not lengths <= _MOMENT_DIGITS or not frequency.regular:
+        return False
+    return bool((np.diff(frequency.positions(times)) == 1).mean() >= _MOSTLY)
 
 
 def _whole_numbers(column: pa.Array) -> Times | None:

@@ -47,6 +47,8 @@ def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Itera
     as_text, rows = change(column.name, "categorical"), len(values) - column.missing
     if column.type == "numeric" and column.number_format != NumberFormat():
         why = f"numbers are written like {column.number_format.example}{_example(column, values)}"
+        if column.number_format.clock:
+            why = "times of day are read as the time since midnight"
         yield Note(why, name, "numbers", rows, as_text, "converted")
     if column.type == "numeric" and column.example.lower() in TRUTH:
         yield Note("true is read as 1, false as 0", name, "numbers", rows, as_text, "converted")

@@ -23,6 +23,7 @@ from engine.data.dates.spellings import (
 )
 from engine.data.raw import decimal_mark_of
 from engine.data.tables.categories import TRUTH
+from engine.data.tables.clocks import find_clock_format
 from engine.data.tables.number_format import doubt_of_numbers, find_number_format, merges_codes
 from engine.data.tables.schema import Column, ColumnType, NumberFormat
 from engine.data.tables.values import (
@@ -44,6 +45,10 @@ _WORDS = 5
 """Longer values, nearly all different, are sentences."""
 _IDENTIFIER = re.compile(
     r"(?i:id|idx|index|key|uuid|guid|nr|no|row|unnamed.*|.*[_ ]id)|column_1|.*[a-z](Id|ID)"
+)
+_CODES = re.compile(
+    r"(?i)(^|[^a-z])(zip|plz|postal|post|code|codes|sku|isbn|ean|phone|tel)([^a-z]|$)"
+    r"|(zip|post|area)code"
 )
 _TIME = re.compile(
     r"(?i)(^|[^a-z])(year|month|week|day|hour|minute|second|time|date|period|quarter|age|step|cycle)"
@@ -119,7 +124,7 @@ class _Verdict:
 def _detect(
     name: str, column: pa.ChunkedArray, setting: ColumnSetting | None, apart: int, decimal: str
 ) -> Column:
-    column = tidy(column, _is_text(setting))
+    kind, column = column.type, tidy(column, _is_text(setting))
     rows, missing = len(column), column.null_count
     if setting is not None and setting.type == "ignored":
         return Column(name=name, type="ignored", reason=_CHOICE, missing=missing)
@@ -136,6 +141,7 @@ def _detect(
     values = distinct_texts(column)[0] if text else []
     distinct = len(values) if text else pc.count_distinct(column).as_py()
     written = set_number_format(name, setting) or find_number_format(values, 0.0, decimal)
+    written = written or find_clock_format(kind, values, _MOSTLY)
     found = _Evidence(name, column, distinct, values, written, apart, decimal)
     verdict = _as_set(found, setting) if setting else _judge(found)
     return Column(name=name, type=verdict.type, reason=verdict.reason, missing=missing,
@@ -267,13 +273,26 @@ def _read_numbers(found: _Evidence) -> _Verdict:
     if not pa.types.is_string(found.column.type):
         large = pa.types.is_integer(found.column.type) and found.column.type.bit_width == 64
         bounds = pc.min_max(found.column).as_py() if large else {"min": 0, "max": 0}
-        rounded = max(-bounds["min"], bounds["max"]) > _EXACT
-        return _Verdict("numeric", doubt=f"whole numbers beyond {_EXACT:,} are rounded" * rounded)
+        if max(-bounds["min"], bounds["max"]) > _EXACT:
+            return _Verdict("numeric", doubt=f"whole numbers beyond {_EXACT:,} are rounded")
+        if found.written and found.written.clock:
+            return _Verdict("numeric")
+        codes = "the name is one of codes, which have no order" * _may_be_codes(found)
+        return _Verdict("numeric", doubt=codes)
     written = found.written or NumberFormat(decimal=found.decimal or ".")
     unread = ~np.isfinite(truths_or_numbers(found.values, written))
     good = [value for value, wrong in zip(found.values, unread, strict=True) if not wrong]
     doubt = doubt_of_numbers(good, written, found.decimal)
     return _Verdict("numeric", unread=unread, doubt=doubt)
+
+
+def _may_be_codes(found: _Evidence) -> bool:
+    """Whether whole numbers are named like codes, and all have as many digits."""
+    if not is_number(found.column.type) or not _CODES.search(found.name):
+        return False
+    least, most = pc.min_max(found.column).as_py().values()
+    whole = float(least).is_integer() and float(most).is_integer()
+    return whole and least >= 10**3 and len(str(int(least))) == len(str(int(most)))
 
 
 def _read_dates(found: _Evidence, date_format: str = "") -> _Verdict | None:

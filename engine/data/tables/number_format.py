@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from engine.data.tables.clocks import parsed_clocks
 from engine.data.tables.schema import NumberFormat
 from engine.files.sanitize import plain
 
@@ -118,11 +119,37 @@ def merges_codes(values: Sequence[str]) -> bool:
     return len(long) > 0 and len(set(map(float, long.to_pylist()))) < len(long)
 
 
+def other_reading(
+    values: Sequence[str], written: NumberFormat, decimal: str = "", unlike: bool = False
+) -> tuple[NumberFormat, NDArray[np.bool_]] | None:
+    """Return another format, and which texts it reads as other numbers than ``written``.
+
+    It reads more of the texts; or as many, where their file is ``unlike`` the one of ``written``.
+    ``decimal`` is the decimal mark of the file, where it is known. ``None`` if there is none.
+    """
+    known = parsed_numbers(values, written)
+    least = int(np.isfinite(known).sum()) + (not unlike)
+    if least > len(values):
+        return None
+    cores, _ = _cores(values)
+    fitting = {made: int(_fitting(cores, made).sum()) for made in _FORMATS if made != written}
+    for made in sorted(fitting, key=lambda made: (made.decimal != decimal, -fitting[made])):
+        if fitting[made] < least:
+            continue
+        other = parsed_numbers(values, made)
+        differs = np.isfinite(known) & np.isfinite(other) & (known != other)
+        if differs.any():
+            return made, differs
+    return None
+
+
 def parsed_numbers(values: Sequence[str], written: NumberFormat) -> NDArray[np.float64]:
     """Return the numbers, NaN for texts that are none in this format.
 
     Codes that begin with a zero, such as postal codes, are no numbers.
     """
+    if written.clock:
+        return parsed_clocks(values, written.clock)
     cores, multiples = _cores(values)
     good = _fitting(cores, written, known=True)
     plain = cores

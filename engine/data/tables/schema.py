@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict
 ColumnType = Literal["numeric", "categorical", "date", "text", "image", "list", "ignored"]
 
 
+ClockUnit = Literal["", "s", "ms", "us", "ns"]
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -19,11 +22,13 @@ class NumberFormat(_Record):
     decimal: str = "."
     grouping: str = ""
     """Between thousands; empty for none."""
+    clock: ClockUnit = ""
+    """Unit of the time since midnight, where they are times of day such as ``17:30``."""
 
     @property
     def example(self) -> str:
         """A number in this format."""
-        return f"1{self.grouping}234{self.decimal}5"
+        return "17:30" if self.clock else f"1{self.grouping}234{self.decimal}5"
 
 
 class Column(_Record):

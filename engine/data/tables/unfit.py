@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.data.on_disk import in_windows
 from engine.data.raw import TRAIN
 from engine.data.tables.features import ENCODED, encode_category
+from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import CategoricalFeature, Column, Features
 from engine.data.tables.values import dates, numbers, tidy
 from engine.files.sanitize import plain
@@ -35,6 +36,8 @@ def unfit_values(features: Features, table: pa.Table, split: str = "") -> Iterat
         count, first = _unfit(table.select([column.name]), column, category)
         if count:
             yield _note(column, count, first, split)
+        if column.type == "numeric" and split != TRAIN:
+            yield from other_marks(table, column.name, column.number_format, split)
 
 
 def _always_fits(kind: pa.DataType, column: Column) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.data.dates.spellings import spelled
 from engine.data.tables.categories import TRUTH
+from engine.data.tables.clocks import typed_clocks
 from engine.data.tables.number_format import find_number_format, parsed_numbers
 from engine.data.tables.schema import NumberFormat
 
@@ -54,6 +55,8 @@ def numbers(
     column: pa.ChunkedArray, number_format: NumberFormat | None = None
 ) -> NDArray[np.float64]:
     """A column as float64, NaN where there is no number; in the format of most, or as given."""
+    if number_format and number_format.clock and pa.types.is_time(column.type):
+        return typed_clocks(column, number_format.clock)
     column = tidy(column)
     if not pa.types.is_string(column.type):
         if is_number(column.type) or pa.types.is_boolean(column.type):

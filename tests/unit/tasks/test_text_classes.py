@@ -84,6 +84,42 @@ def test_labels_0_and_1_of_a_later_file_are_the_truth_values_of_the_training_row
     assert (note.kind, note.rows) == ("doubt", 3)
 
 
+def test_labels_that_are_objects_are_refused_with_their_fields(pipeline: Make) -> None:
+    rows = {"text": ["good", "bad"] * 9, "label": [{"name": "+"}, {"name": "-"}] * 9}
+    with pytest.raises(DataError, match="'label' holds objects with name, not classes"):
+        pipeline(TEXTS, rows, label="label").load()
+
+
+@pytest.mark.parametrize(
+    ("labels", "joined"),
+    [
+        (["a", "b", "a;b"], "a;b"),
+        (["a", "c", "a|b"], "a|b"),
+        (["a", "b", "a, b"], "a, b"),
+        (["a", "c", "a, b"], ""),
+        (["a", "b", "c;d"], ""),
+    ],
+)
+def test_a_class_that_names_several_is_a_doubt(
+    pipeline: Make, labels: list[str], joined: str
+) -> None:
+    made = pipeline(
+        TEXTS, {"text": ["good", "bad", "dull"] * 9, "label": labels * 9}, label="label"
+    )
+    raw = made.load()
+    summary = made.summarize(raw, made.fit(raw))
+    told = [note.why for note in summary.notes if note.read_as == "one class"]
+    assert [why.partition(" is one class")[0] for why in told] == [joined] * bool(joined)
+
+
+def test_columns_beside_texts_and_labels_are_named_as_not_used(pipeline: Make) -> None:
+    rows = {"id": [1, 2, 3] * 9, "text": ["a", "b", "c"] * 9, "label": ["+", "-", "+"] * 9}
+    made = pipeline(TEXTS, rows | {"note": rows["text"]}, text="text", label="label")
+    raw = made.load()
+    notes = made.summarize(raw, made.fit(raw)).notes
+    assert [note.why for note in notes if note.kind == "dropped"] == ["not used: id, note"]
+
+
 def test_a_split_of_texts_that_vanishes_is_told_first(pipeline: Make) -> None:
     train = {"text": ["good", "bad", "fine", "dull"], "label": ["+", "-", "+", "-"]}
     test = {"text": ["good", " ", "so so"], "label": ["?", "+", "?"]}
