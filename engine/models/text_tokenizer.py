@@ -55,6 +55,8 @@ def longest_input(config: TransformerConfig, tokenizer: Any) -> int:
     """Tokens that a trained model can take in at once; a million where it has no bound."""
     architecture = pretrained_config(config)
     bound = getattr(architecture, "max_position_embeddings", None) or 0
+    # CANINE has as many positions as buckets, whatever its configuration says of positions.
+    bound = min(bound, getattr(architecture, "num_hash_buckets", None) or bound)
     if bound <= 0:  # XLNet notes −1
         bound = NO_BOUND
     # Most tokenizers have a lower limit of their own, and the network need not be looked at.

@@ -20,7 +20,7 @@ from engine import RunConfig, train
 from engine.artifacts.model_folder import load_exported
 from engine.config.models.transformer import TransformerConfig
 from engine.errors import TrainingError
-from engine.models.text_tokenizer import load_tokenizer
+from engine.models.text_tokenizer import load_tokenizer, longest_input
 from engine.pipelines.create import create_pipeline
 from engine.runs.directory import RunDirectory
 
@@ -239,6 +239,17 @@ def test_predictions_of_characters_are_those_of_transformers(tmp_path: Path) -> 
     assert [record["score"] for record in records] == pytest.approx(theirs, abs=1e-5)
 
 
+def test_characters_are_at_most_as_many_as_there_are_positions(tmp_path: Path) -> None:
+    canine(tmp_path)
+    model = TransformerConfig(path=str(tmp_path))
+    longest = longest_input(model, load_tokenizer(model))
+    assert longest == 50
+    network = transformers.CanineModel.from_pretrained(tmp_path)
+    network(torch.full((1, longest), ord("a")))
+    with pytest.raises(IndexError):
+        network(torch.full((1, longest + 1), ord("a")))
+
+
 def test_answers_in_characters_are_found(tmp_path: Path) -> None:
     canine(tmp_path)
     values = values_of(tmp_path, "question_answering")
@@ -338,7 +349,7 @@ import sys
 sys.modules[{package!r}] = None
 from engine.config.models.transformer import TransformerConfig
 from engine.errors import TrainingError
-from engine.models.text_tokenizer import load_tokenizer
+from engine.models.text_tokenizer import load_tokenizer, longest_input
 try:
     load_tokenizer(TransformerConfig(path={str(tmp_path)!r}))
 except TrainingError as error:
