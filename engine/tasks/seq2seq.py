@@ -49,7 +49,9 @@ class Seq2Seq(TextTask[Seq2SeqFitted]):
             # Texts are written for the rows that come first in a random order.
             columns["place"] = pa.array(np.random.default_rng(0).permutation(table.num_rows))
         tokenise = _Tokenise(tokenizer, fitted.max_length, fitted.max_target_length)
-        key = [*self.cache_key(fitted), fitted.max_target_length]
+        # The languages of targets are no part of what a fast tokenizer reads sources with.
+        target_language = getattr(tokenizer, "tgt_lang", None)
+        key = [*self.cache_key(fitted), fitted.max_target_length, target_language]
         samples = encoded(pa.table(columns), tokenise, key, report)
         collate = _Collate(tokenizer.pad_token_id, fitted.decoder_start_token_id)
         return TokenSource(samples, collate, device, table)

@@ -23,6 +23,7 @@ from engine.errors import TrainingError
 from engine.models.text_tokenizer import load_tokenizer, longest_input
 from engine.pipelines.create import create_pipeline
 from engine.runs.directory import RunDirectory
+from engine.tasks.create import create_task
 
 CPU = torch.device("cpu")
 TEXT = "Ann saw the film in Rome and it was superb but long said Ben of Acme Works"
@@ -272,6 +273,25 @@ def test_targets_are_marked_with_their_language(tmp_path: Path) -> None:
     generated = network.generate(**tokenizer("Ann", return_tensors="pt"), max_new_tokens=3)
     assert generated[0, 1] == german
     assert all("__" not in record["generated"] for record in predicted(run, "seq2seq"))
+
+
+def test_tokens_are_kept_for_each_target_language(tmp_path: Path) -> None:
+    m2m(tmp_path)
+    words = ["<s>", "<pad>", "</s>", "<unk>", *"AnsawRome"]
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    tokenizer = transformers.NllbTokenizer(vocab=vocabulary, merges=[])
+    tokenizer.save_pretrained(tmp_path)
+    assert tokenizer.is_fast
+    table = pa.table({"source": ["Ann"] * 300, "target": ["Rome"] * 300})
+    for language in ("deu_Latn", "fra_Latn"):
+        task = create_task(
+            RunConfig.parse(values_of(tmp_path, "seq2seq", target_language=language))
+        )
+        fitted = task.pipeline.fit(task.pipeline.load())
+        source = task.encode(table, fitted, CPU, lambda event: None)
+        batch = next(source.read(source.plan(4)))
+        expected = tokenizer.convert_tokens_to_ids(language)
+        assert batch.targets["labels"][:, 0].tolist() == [expected] * 4
 
 
 @pytest.mark.parametrize(
