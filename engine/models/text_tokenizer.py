@@ -10,8 +10,10 @@ import transformers
 from torch import nn
 
 from engine.config.models.transformer import TransformerConfig
-from engine.errors import TrainingError
 from engine.models.pretrained import found_file, pretrained_config, readable, weights_of
+from engine.models.tokenizer_check import check_tokenizer
+from engine.models.tokenizer_packages import packages_named
+from engine.models.vocabulary import input_embeddings
 
 # Batches are tokenised before training; the tokenizers' own threads only warn about forks.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -23,19 +25,15 @@ NO_BOUND = 1_000_000
 def load_tokenizer(config: TransformerConfig, **options: Any) -> Any:
     """The tokenizer of a trained model, with a token for padding.
 
-    Raises :class:`TrainingError`, also for tokenizers without character offsets of tokens.
+    Raises :class:`TrainingError`, also where a package for it is missing.
     """
     architecture = pretrained_config(config)
-    with readable(config):
+    with readable(config), packages_named(config.path, architecture):
         place, revision = _place_of_tokenizer(config)
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             place, revision=revision, config=architecture, trust_remote_code=False, **options
         )
-    if not tokenizer.is_fast:
-        raise TrainingError(
-            f"model.path: the tokenizer of {config.path} has no fast version, which dltui needs.",
-            "Choose another model.",
-        )
+    check_tokenizer(tokenizer, config.path)
     if tokenizer.pad_token is None:
         # Decoders are often trained without padding; where it is masked, any token serves.
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
@@ -57,6 +55,8 @@ def longest_input(config: TransformerConfig, tokenizer: Any) -> int:
     """Tokens that a trained model can take in at once; a million where it has no bound."""
     architecture = pretrained_config(config)
     bound = getattr(architecture, "max_position_embeddings", None) or 0
+    # CANINE has as many positions as buckets, whatever its configuration says of positions.
+    bound = min(bound, getattr(architecture, "num_hash_buckets", None) or bound)
     if bound <= 0:  # XLNet notes −1
         bound = NO_BOUND
     # Most tokenizers have a lower limit of their own, and the network need not be looked at.
@@ -80,7 +80,7 @@ def _unused_positions(architecture: Any) -> int:
     auto: Any = transformers.AutoModel
     with torch.device("meta"):
         network = auto.from_config(architecture)
-    tokens = network.get_input_embeddings()
+    tokens = input_embeddings(network)
     return max(
         (
             layer.padding_idx + 1

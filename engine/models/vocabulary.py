@@ -63,10 +63,18 @@ def _make_room(network: Any, shape: TextShape) -> None:
 
 def _rows(network: Any) -> int | None:
     """Return the number of tokens that a network takes in; ``None`` where there is no bound."""
-    try:
-        tokens = network.get_input_embeddings()
-    except NotImplementedError:  # CANINE's embeddings of characters
-        tokens = None
+    tokens = input_embeddings(network)
     if isinstance(tokens, nn.Embedding):
         return tokens.num_embeddings
     return getattr(network.config.get_text_config(), "vocab_size", None)
+
+
+def input_embeddings(network: Any) -> Any:
+    """Return the embeddings of a network's tokens; ``None`` where it has no single layer for them.
+
+    CANINE adds several embeddings of each character.
+    """
+    try:
+        return network.get_input_embeddings()
+    except NotImplementedError:
+        return None

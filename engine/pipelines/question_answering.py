@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
+from typing_extensions import override
 
 from engine.config.tasks.question_answering import LARGEST_OVERLAP, QuestionAnsweringConfig
 from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.data.splits import cut_groups
+from engine.errors import TrainingError
+from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
 from engine.text.answer_columns import answer_columns, joined_answers
@@ -17,9 +21,13 @@ from engine.text.answer_notes import placement_notes
 from engine.text.answers import answers_of, references_of
 from engine.text.columns import by_name, chosen
 from engine.text.lengths import windows_not_cut
+from engine.text.placed_tokens import placed
 from engine.text.position_units import in_characters
 from engine.text.rows import SOME, blank, without_faults
 from engine.text.summary import summary_of
+
+_TEXT = """Ann's "café" cost 12.50 — wasn't it in Rome?"""
+"""Characters that some tokenizers replace."""
 
 
 class QuestionAnsweringFitted(TextFitted):
@@ -66,6 +74,19 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
             stride=min(self.section.doc_stride, max_length // LARGEST_OVERLAP),
             may_lack=not all(references),
         )
+
+    @override
+    def tokenizer(self, trained: str) -> Any:
+        """The tokenizer; raises :class:`TrainingError` for one that does not keep texts."""
+        new = self._tokenizer is None
+        tokenizer = super().tokenizer(trained)
+        if new and placed(tokenizer, _TEXT) is None:
+            raise TrainingError(
+                f"model.path: the tokenizer of {plain(self.model.path, 200)} changes texts, so "
+                "that the place of an answer in them cannot be told.",
+                "Choose another model.",
+            )
+        return tokenizer
 
     def summarize(self, raw: RawData, fitted: QuestionAnsweringFitted) -> DataSummary:
         """Columns, lengths of contexts and of answers."""

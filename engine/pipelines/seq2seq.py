@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
+from typing import Any
 
 import pyarrow as pa
+from typing_extensions import override
 
 from engine.config.tasks.seq2seq import Seq2SeqConfig
 from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
+from engine.errors import TrainingError
+from engine.files.sanitize import plain
 from engine.models.pretrained import pretrained_config
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.data_summary import DataSummary
+from engine.text.any_tokenizer import reads_targets
 from engine.text.bpe import ending_texts
+from engine.text.languages import choose_languages
 from engine.text.rows import blank, some_of, texts_in, without_faults
 from engine.text.sides import laid_open, sides, texts_of
 from engine.text.summary import summary_of
@@ -66,6 +72,24 @@ class Seq2SeqPipeline(GenerationPipeline[Seq2SeqFitted]):
             max_target_length=self.limit(self.section.max_target_length, trained),
             decoder_start_token_id=self._start(trained),
         )
+
+    @override
+    def tokenizer(self, trained: str) -> Any:
+        """The tokenizer, with the languages of both sides; raises :class:`TrainingError`."""
+        new = self._tokenizer is None
+        tokenizer = super().tokenizer(trained)
+        if new:
+            choose_languages(tokenizer, self.section.source_language, self.section.target_language)
+            self._check_targets(tokenizer)
+        return tokenizer
+
+    def _check_targets(self, tokenizer: Any) -> None:
+        if not reads_targets(tokenizer):
+            raise TrainingError(
+                f"model.path: the tokenizer of {plain(self.model.path, 200)} writes targets with "
+                "another vocabulary than it reads them with.",
+                "Choose another model.",
+            )
 
     def _start(self, trained: str) -> int:
         """The token that a decoder begins with: padding, unless the model has its own."""

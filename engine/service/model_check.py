@@ -33,6 +33,7 @@ from engine.reports.model_check import ModelCheck, TextInput
 from engine.service.layers import described
 from engine.tasks.create import create_task
 from engine.tasks.text import TextTask
+from engine.text.any_tokenizer import vocabulary_of
 
 _NO_DATA = {"kind": "builtin", "name": "digits"}
 """A configuration has data, but this is never read."""
@@ -87,7 +88,7 @@ def check(config: RunConfig) -> ModelCheck:
 def _text_shape(task: TextTask[Any], tokenizer: Any) -> TextShape:
     return TextShape(
         head=task.head,
-        vocabulary=len(tokenizer),
+        vocabulary=vocabulary_of(tokenizer),
         max_length=1,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,

@@ -22,6 +22,7 @@ from engine.tasks.text import TextTask
 from engine.text.cache import encoded
 from engine.text.columns import chosen
 from engine.text.decoding import record_decoding
+from engine.text.languages import first_of_targets
 from engine.text.padding import padded
 from engine.text.sides import texts_of
 from engine.text.source import TokenSource, token_inputs
@@ -48,7 +49,9 @@ class Seq2Seq(TextTask[Seq2SeqFitted]):
             # Texts are written for the rows that come first in a random order.
             columns["place"] = pa.array(np.random.default_rng(0).permutation(table.num_rows))
         tokenise = _Tokenise(tokenizer, fitted.max_length, fitted.max_target_length)
-        key = [*self.cache_key(fitted), fitted.max_target_length]
+        # The languages of targets are no part of what a fast tokenizer reads sources with.
+        target_language = getattr(tokenizer, "tgt_lang", None)
+        key = [*self.cache_key(fitted), fitted.max_target_length, target_language]
         samples = encoded(pa.table(columns), tokenise, key, report)
         collate = _Collate(tokenizer.pad_token_id, fitted.decoder_start_token_id)
         return TokenSource(samples, collate, device, table)
@@ -58,8 +61,9 @@ class Seq2Seq(TextTask[Seq2SeqFitted]):
         network: Any = super().build_network(fitted)
         start = fitted.decoder_start_token_id
         network.config.decoder_start_token_id = start
-        pad = self.pipeline.tokenizer(fitted.tokenizer).pad_token_id
-        noted = {"decoder_start_token_id": start, "pad_token_id": pad}
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        noted = {"decoder_start_token_id": start, "pad_token_id": tokenizer.pad_token_id}
+        noted |= first_of_targets(tokenizer)
         record_decoding(network, self._writing(beams=True).options | noted)
         built: nn.Module = network
         return built

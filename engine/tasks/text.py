@@ -14,6 +14,7 @@ from engine.models.build import build_model
 from engine.models.shapes import TextHead, TextShape
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.tasks.task import Task
+from engine.text.any_tokenizer import content_of, vocabulary_of
 
 _SHOWN = 5
 """Samples for the monitor."""
@@ -36,7 +37,7 @@ class TextTask(Task[F]):
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         return TextShape(
             head=self.head,
-            vocabulary=len(tokenizer),
+            vocabulary=vocabulary_of(tokenizer),
             max_length=fitted.max_length,
             pad_token_id=tokenizer.pad_token_id,
             bos_token_id=tokenizer.bos_token_id,
@@ -46,8 +47,8 @@ class TextTask(Task[F]):
 
     def cache_key(self, fitted: F) -> list[object]:
         """Return what tokenised data depends on besides the rows."""
-        backend = self.pipeline.tokenizer(fitted.tokenizer).backend_tokenizer
-        return [self.head, fitted.max_length, backend.to_str()]
+        content = content_of(self.pipeline.tokenizer(fitted.tokenizer))
+        return [self.head, fitted.max_length, content]
 
     def build_network(self, fitted: F) -> nn.Module:
         """The network of the model section, with this task's head."""

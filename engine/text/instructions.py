@@ -8,10 +8,13 @@ from itertools import pairwise
 from typing import Any
 
 from engine.data.labels import IGNORED
+from engine.text.any_tokenizer import is_fast
+from engine.text.bordered_tokens import bordered
+from engine.text.placed_tokens import Placed
 from engine.text.prompts import Marked, Prompts
 
-Tokens = tuple[list[int], list[tuple[int, int]]]
-"""Ids, and where each stands in the text."""
+Tokens = tuple[list[int], list[bool], Sequence[float]]
+"""Ids, whether each is learned, and the characters that it stands for."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,36 @@ class Instructions:
         return {name: [sample[i] for sample in samples] for i, name in enumerate(names)}
 
     def _sample(self, marked: Marked) -> tuple[list[int], list[int], int]:
+        read = self._placed if is_fast(self.tokenizer) else self._bordered
+        ids, learned, sizes = read(marked)
+        longest = self.max_length + 1
+        ids, learned, sizes = ids[:longest], learned[:longest], sizes[:longest]
+        labels = [token if keep else IGNORED for token, keep in zip(ids, learned, strict=True)]
+        end = self.tokenizer.eos_token_id
+        characters = sum(
+            size
+            for size, label in zip(sizes[1:], labels[1:], strict=True)
+            if label not in (IGNORED, end)
+        )
+        return ids[:-1], labels[1:], round(characters)
+
+    def _bordered(self, marked: Marked) -> Tokens:
+        """Tokens by the borders of answers; between two, each has the mean number of characters."""
+        begins, ends = [span[0] for span in marked.spans], [span[1] for span in marked.spans]
+        ids, before = bordered(self.tokenizer, marked.text, begins, ends)
+        learned, sizes = [not self.completions_only] * len(ids), [0.0] * len(ids)
+        for begin, until in pairwise(sorted(before)):
+            first, last = before[begin], before[until]
+            sizes[first:last] = [(until - begin) / max(1, last - first)] * (last - first)
+        for begin, until in marked.spans:
+            first, last = before[begin], before[until]
+            # The mark of the end behind a completion is learned with it.
+            last += ids[last : last + 1] == [self.tokenizer.eos_token_id]
+            learned[first:last] = [True] * (last - first)
+        return ids, learned, sizes
+
+    def _placed(self, marked: Marked) -> Tokens:
+        """Tokens by their places in the text."""
         ids, offsets = self._tokens(marked)
         # The mark of the end behind a completion is learned with it.
         end = self.tokenizer.eos_token_id
@@ -42,15 +75,9 @@ class Instructions:
                    for begin, until in marked.spans)
             for place, (first, last) in enumerate(offsets)
         ]  # fmt: skip
-        labels = [token if keep else IGNORED for token, keep in zip(ids, learned, strict=True)]
-        characters = sum(
-            last - first
-            for (first, last), label in zip(offsets[1:], labels[1:], strict=True)
-            if label not in (IGNORED, end)
-        )
-        return ids[:-1], labels[1:], characters
+        return ids, learned, [last - first for first, last in offsets]
 
-    def _tokens(self, marked: Marked) -> Tokens:
+    def _tokens(self, marked: Marked) -> Placed:
         """Tokens of the whole text, those of each prompt in it as they are in a prediction."""
         text = marked.text
         ids, offsets = self._tokenized(text)
@@ -67,9 +94,9 @@ class Instructions:
             tokens, places = self._tokenized(text[begin:until])
             ids += tokens
             offsets += [(first + begin, last + begin) for first, last in places]
-        return ids[: self.max_length + 1], offsets[: self.max_length + 1]
+        return ids, offsets
 
-    def _tokenized(self, text: str) -> Tokens:
+    def _tokenized(self, text: str) -> Placed:
         tokens = self.tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True,
             truncation=True, max_length=self.max_length + 1,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -18,10 +18,10 @@ from typing_extensions import override
 from engine.batches.source import Batch, Noise
 from engine.data.on_disk import Rows
 from engine.text.source import Collate, TokenSource
+from engine.text.token_windows import Window, context_windows, sentence_windows
 from engine.text.words import first_tokens, shares, targets_of
 
 Columns = dict[str, list[Any]]
-_TOKENS = ("input_ids", "token_type_ids")
 
 
 @dataclass(frozen=True)
@@ -39,44 +39,32 @@ class ContextWindows:
         ``first`` and ``last`` are the tokens of the answer, or both the one at ``null`` where the
         window has none.
         """
-        tokens = self.tokenizer(
-            self._short(rows["question"]), rows["context"], truncation="only_second",
-            max_length=self.max_length, stride=self.stride, return_overflowing_tokens=True,
-            return_offsets_mapping=True, return_attention_mask=False,
-        )  # fmt: skip
-        owners = tokens["overflow_to_sample_mapping"]
-        result: Columns = {name: tokens[name] for name in _TOKENS if name in tokens}
-        result |= {name: [] for name in ("starts", "ends", "null", "first", "last", "row")}
-        for index, owner in enumerate(owners):
-            self._add(result, tokens, index, rows["begin"][owner], rows["end"][owner])
-            result["row"].append(rows["row"][owner])
+        # Some tokenizers take a blank before a question for a token.
+        questions = [question.lstrip() for question in rows["question"]]
+        windows = context_windows(
+            self.tokenizer, questions, rows["context"], self.max_length, self.stride
+        )
+        names = ("starts", "ends", "null", "first", "last", "row")
+        result: Columns = {name: [] for name in ("input_ids", *names)}
+        for window in windows:
+            owner = window.owner
+            values = self._values(window, rows["begin"][owner], rows["end"][owner])
+            _append(
+                result, window.inputs | dict(zip(names, (*values, rows["row"][owner]), strict=True))
+            )
         return result
 
-    def _add(self, result: Columns, tokens: Any, index: int, begin: int, end: int) -> None:
-        inside = np.array([part == 1 for part in tokens.sequence_ids(index)])
-        offsets = np.asarray(tokens["offset_mapping"][index])
-        starts = np.where(inside, offsets[:, 0], -1)
-        ends = np.where(inside, offsets[:, 1], -1)
-        null = self._null(tokens["input_ids"][index])
+    def _values(self, window: Window[tuple[int, int]], begin: int, end: int) -> tuple[Any, ...]:
+        places = np.array([place or (-1, -1) for place in window.places])
+        starts, ends = places[:, 0], places[:, 1]
+        null = self._null(window.inputs["input_ids"])
         first, last = answer_tokens(starts, ends, begin, end) or (null, null)
-        values = (starts.tolist(), ends.tolist(), null, first, last)
-        for name, value in zip(("starts", "ends", "null", "first", "last"), values, strict=True):
-            result[name].append(value)
+        return starts.tolist(), ends.tolist(), null, first, last
 
     def _null(self, ids: Sequence[int]) -> int:
         """The token that stands for no answer: the mark of the whole, else the first one."""
         mark = self.tokenizer.cls_token_id
         return ids.index(mark) if mark in ids else 0
-
-    def _short(self, questions: Sequence[str]) -> list[str]:
-        """Questions that leave half of a window to the context, without blanks before them."""
-        plain = [question.lstrip() for question in questions]
-        tokens = self.tokenizer(
-            plain, truncation=True, max_length=self.max_length // 2, add_special_tokens=False,
-            return_offsets_mapping=True,
-        )  # fmt: skip
-        limits = [offsets[-1][1] if offsets else 0 for offsets in tokens["offset_mapping"]]
-        return [question[:limit] for question, limit in zip(plain, limits, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -92,21 +80,23 @@ class SentenceWindows:
         ``words`` has the word that begins at each token, or −1; each word is in one window only.
         ``tags`` has its code.
         """
-        tokens = self.tokenizer(
-            rows["words"], is_split_into_words=True, truncation=True, max_length=self.max_length,
-            stride=self.max_length // 4, return_overflowing_tokens=True,
-            return_attention_mask=False,
-        )  # fmt: skip
-        owners = tokens["overflow_to_sample_mapping"]
-        result: Columns = {name: tokens[name] for name in _TOKENS if name in tokens}
-        result |= {"words": [], "tags": [], "row": [rows["row"][owner] for owner in owners]}
-        for owner, numbers in groupby(range(len(owners)), owners.__getitem__):
-            windows = [tokens.word_ids(number) for number in numbers]
-            for window, share in zip(windows, shares(windows), strict=True):
-                firsts = [word if word in share else -1 for word in first_tokens(window)]
-                result["words"].append(firsts)
-                result["tags"].append(targets_of(firsts, rows["codes"][owner]))
+        result: Columns = {"input_ids": [], "words": [], "tags": [], "row": []}
+        windows = sentence_windows(
+            self.tokenizer, rows["words"], self.max_length, self.max_length // 4
+        )
+        for owner, group in groupby(windows, lambda window: window.owner):
+            some = list(group)
+            for window, share in zip(some, shares([one.places for one in some]), strict=True):
+                firsts = [word if word in share else -1 for word in first_tokens(window.places)]
+                tags = targets_of(firsts, rows["codes"][owner])
+                own = {"words": firsts, "tags": tags, "row": rows["row"][owner]}
+                _append(result, window.inputs | own)
         return result
+
+
+def _append(columns: Columns, row: Mapping[str, Any]) -> None:
+    for name, value in row.items():
+        columns.setdefault(name, []).append(value)
 
 
 def answer_tokens(

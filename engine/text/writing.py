@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from engine.text.any_tokenizer import text_of
+
 _BATCH = 64
 """Sources that are written for at once."""
 
@@ -71,5 +73,4 @@ def _some(
             pad_token_id=pad,
             **writing.options,
         )
-    texts: list[str] = tokenizer.batch_decode(tokens, skip_special_tokens=True)
-    return [text.strip() for text in texts]
+    return [text_of(tokenizer, row).strip() for row in tokens.tolist()]

@@ -30,6 +30,20 @@ class Seq2SeqConfig(TaskConfig):
     prefix: str = option(
         "", "Prefix of each source, as in T5: translate English to French:", max_length=1000
     )
+    source_language: str = option(
+        "",
+        "Language of the sources, for models of many languages: en, en_XX, eng_Latn; empty is the "
+        "tokenizer's own",
+        max_length=40,
+        advanced=True,
+    )
+    target_language: str = option(
+        "",
+        "Language of the targets, for models of many languages: de, de_DE, deu_Latn; empty is the "
+        "tokenizer's own",
+        max_length=40,
+        advanced=True,
+    )
     max_source_length: int = option(
         128, "Maximum source length; longer ones are truncated", ge=4, le=1_000_000, unit="tokens"
     )
