@@ -61,13 +61,20 @@ def with_padding(batch: Batch, task: Task[Any], fitted: Any) -> Batch:
     inputs = dict(batch.inputs)
     inputs.setdefault("attention_mask", torch.ones_like(inputs["input_ids"]))
     pad = task.shape(fitted).pad_token_id
+    # No longer than before: the network may have no position for more. The first and the last
+    # token stay, which some networks look for.
     length = max(2, inputs["input_ids"].shape[1] - _PADDING)
+    extra = (inputs["attention_mask"].sum(1) - length).clamp(min=0).tolist()
     for name, filler in (("input_ids", pad), ("attention_mask", 0), ("token_type_ids", 0)):
         if name in inputs:
-            # No longer than before: the network may have no position for more.
-            cut = inputs[name][:, :length]
-            inputs[name] = F.pad(cut, (0, inputs["input_ids"].shape[1] - length), value=filler)
+            rows = zip(inputs[name], map(int, extra), strict=True)
+            inputs[name] = torch.stack([_shortened(row, by, filler) for row, by in rows])
     return Batch(inputs, batch.targets, batch.weight, batch.rows)
+
+
+def _shortened(row: Tensor, by: int, filler: int) -> Tensor:
+    """Return a row without the tokens after its first, and as many fillers at its end."""
+    return F.pad(torch.cat([row[:1], row[1 + by :]]), (0, by), value=filler)
 
 
 def outputs_of(task: Task[Any], batch: Batch, network: Callable[..., Any]) -> list[Tensor]:

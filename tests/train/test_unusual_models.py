@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 import torch
+import torchvision
 import transformers
 
 from engine import RunConfig, train
 from engine.adapters.layers import adaptable
 from engine.artifacts.model_folder import load_exported
 from engine.config.models.image_transformer import ImageTransformerConfig
+from engine.config.models.torchvision import TorchvisionConfig
 from engine.config.models.transformer import TransformerConfig
 from engine.errors import TrainingError
 from engine.models.image_transformer import build_image_transformer, patches_of
 from engine.models.shapes import ImageShape, TextShape
 from engine.models.text_tokenizer import load_tokenizer, longest_input
+from engine.models.torchvision import build_torchvision
 from engine.models.transformer import build_transformer
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 
@@ -143,3 +146,36 @@ def test_a_network_that_asks_for_the_version_of_its_weights_is_trained_and_loade
     run = train(RunConfig.parse(values))
     network = load_exported(run.model, torch.device("cpu"))[2]
     assert network(torch.zeros(2, 1, 32, 32)).shape == (2, 10)
+
+
+def test_a_network_that_computes_its_widths_with_tensors_is_built_without_weights() -> None:
+    config = TorchvisionConfig(name="regnet_x_400mf", pretrained=False)
+    with torch.device("meta"):
+        network = build_torchvision(config, ImageShape(3, 32, 2))
+    expected = torchvision.models.regnet_x_400mf(num_classes=2)
+    assert {part.device.type for part in (*network.parameters(), *network.buffers())} == {"meta"}
+    assert sum(part.numel() for part in network.parameters()) == sum(
+        part.numel() for part in expected.parameters()
+    )
+
+
+def test_a_network_that_needs_more_than_a_text_is_refused_with_its_own_reason(
+    tmp_path: Path,
+) -> None:
+    config = transformers.LxmertConfig(
+        vocab_size=200, hidden_size=32, num_attention_heads=2, intermediate_size=64, l_layers=1,
+        x_layers=1, r_layers=1, max_position_embeddings=64,
+    )  # fmt: skip
+    rows = tmp_path / "rows.jsonl"
+    answers = {"text": ["Rome"], "answer_start": [WORDS.index("Rome")]}
+    row = {"context": WORDS, "question": "Where ?", "answers": answers}
+    rows.write_text("".join(json.dumps(row | {"context": f"{WORDS} {n}"}) + "\n" for n in range(9)))
+    folder = saved(tmp_path / "lxmert", transformers.LxmertForPreTraining(config))
+    values = {
+        "task": {"kind": "question_answering"},
+        "data": {"kind": "file", "path": str(rows), "test_fraction": 0},
+        "model": {"kind": "transformer", "path": str(folder)},
+        "train": {"epochs": 1}, "compute": {"device": "cpu", "threads": 1},
+    }  # fmt: skip
+    with pytest.raises(TrainingError, match=r"models\.lxmert.*visual_feats. cannot be .None"):
+        train(RunConfig.parse(values))
