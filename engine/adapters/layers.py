@@ -19,9 +19,12 @@ _HEADS = ("classifier", "pre_classifier", "score", "qa_outputs", "fc", "head", "
 """Names of outermost modules that are new for a task, in transformers and torchvision."""
 _KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, Conv1D)
 _LINEAR = (nn.Linear, Conv1D)
-_OF_MAMBA = {"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"}
-"""Types of transformers whose kernels read these weights without calling the layer."""
 _READ_BY_MAMBA = ("out_proj", "conv1d")
+_READ = {
+    **dict.fromkeys(("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"), _READ_BY_MAMBA),
+    **dict.fromkeys(("gemma3n", "gemma3n_text"), ("correction_coefs",)),
+}
+"""Layers whose weights a type of transformers reads in training without calling the layer."""
 _DIMENSIONS = 3
 """Dimensions of the weights of experts."""
 Layer = nn.Module | nn.Parameter
@@ -50,7 +53,7 @@ def adaptable(network: nn.Module) -> dict[str, Layer]:
         if isinstance(module, _KINDS)
         and not any(name == part or name.startswith(f"{part}.") for part in outside)
         and _is_plain(module)
-        and not _read_by_a_kernel(network, name)
+        and not _is_read(network, name)
     } | token_embedding(network)
     without = _unreached(network, layers) | _taken_for_experts(network, layers)
     found: dict[str, Layer] = {
@@ -141,9 +144,9 @@ def _is_product(layer: Any) -> bool:
     return found.is_meta or torch.allclose(found, expected, atol=1e-3, rtol=1e-3)
 
 
-def _read_by_a_kernel(network: Any, name: str) -> bool:
+def _is_read(network: Any, name: str) -> bool:
     kind = getattr(getattr(network, "config", None), "model_type", "")
-    return kind in _OF_MAMBA and name.rpartition(".")[2] in _READ_BY_MAMBA
+    return name.rpartition(".")[2] in _READ.get(kind, ())
 
 
 def _unreached(network: Any, layers: dict[str, nn.Module]) -> frozenset[str]:

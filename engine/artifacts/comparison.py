@@ -138,5 +138,6 @@ def _fit_tokens(base: Any, shape: TextShape) -> None:
     tokens = base.get_input_embeddings()
     if isinstance(tokens, nn.Embedding) and shape.vocabulary > tokens.num_embeddings:
         base.resize_token_embeddings(shape.vocabulary)
-    if base.config.get_text_config().pad_token_id is None:
-        base.config.get_text_config().pad_token_id = shape.pad_token_id
+    config = base.config.get_text_config()
+    if getattr(config, "pad_token_id", None) is None:  # CPM-Ant's has no such field
+        config.pad_token_id = shape.pad_token_id

@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import shutil
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -63,52 +64,15 @@ LEAST = {
 """Types of each task that train, with transformers 5.24 and torchvision 0.29 and some to spare."""
 BY_THIS_PROGRAM = ("mobilenet_v1", "mobilenet_v2")
 """Types whose adapters peft alone cannot use: they read the padding of a wrapped convolution."""
-LARGEST = 8_000_000
+LARGEST = 100_000_000
 """Weights: larger networks are those whose sizes have names that are not known here."""
 LARGEST_PICTURES = 150_000_000
 """Weights of networks of torchvision, whose sizes are fixed."""
 
-SIZES = {
-    32: "hidden_size d_model n_embd dim embed_dim embedding_size emb_dim n_embed projection_dim "
-        "decoder_hidden_size out_hidden_size pooler_hidden_size",
-    64: "intermediate_size d_ff ffn_dim n_inner hidden_dim decoder_ffn_dim encoder_ffn_dim mlp_dim "
-        "ffn_hidden_size block_ff_dim shared_expert_intermediate_size moe_intermediate_size "
-        "feed_forward_size",
-    2: "num_hidden_layers n_layer n_layers num_layers encoder_layers decoder_layers num_blocks "
-       "num_decoder_layers num_encoder_layers num_experts_per_tok top_k moe_topk",
-    4: "num_attention_heads n_head n_heads num_heads encoder_attention_heads num_key_value_heads "
-       "decoder_attention_heads num_experts num_local_experts n_routed_experts moe_num_experts",
-    8: "head_dim d_kv",
-    128: "max_position_embeddings n_positions n_ctx max_seq_len",
-    5: "coordinate_size",
-    6: "shape_size",
-    50: "entity_vocab_size pronunciation_vocab_size shape_vocab_size",
-}  # fmt: skip
-"""The largest values of configurations, by the names that families have for them."""
+RECIPES = tomllib.loads((Path(__file__).parent / "tiny_networks.toml").read_text())
+"""Sizes of tiny networks."""
 TOKENS = {"pad": 0, "unk": 1, "bos": 2, "cls": 2, "eos": 3, "sep": 3, "decoder_start": 0}
 """The numbers that the tokenizer of the walk has for special tokens."""
-LATENT = {
-    "qk_rope_head_dim": 4, "qk_nope_head_dim": 8, "qk_head_dim": 12, "head_dim": 4, "v_head_dim": 8,
-    "q_lora_rank": 16, "kv_lora_rank": 16, "n_group": 1, "topk_group": 1, "num_experts_per_tok": 2,
-    "first_k_dense_replace": 1,
-}  # fmt: skip
-OWN: dict[str, dict[str, Any]] = {
-    "axk1": LATENT, "deepseek_v2": LATENT, "deepseek_v3": LATENT, "youtu": LATENT,
-    "mistral4": LATENT, "longcat_flash": LATENT,
-    "esm": {"pad_token_id": 0, "mask_token_id": 4},
-    "falcon_h1": {"mamba_d_ssm": 64, "mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 8,
-                  "mamba_chunk_size": 8},
-    "gpt_neo": {"attention_types": [[["global", "local"], 1]],
-                "attention_layers": ["global", "local"]},
-    "gptj": {"rotary_dim": 4},
-    "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
-    "lilt": {"hidden_size": 48},
-    "reformer": {"attn_layers": ["local", "lsh"], "attention_head_size": 8, "num_hashes": 1,
-                 "is_decoder": True, "num_buckets": 4, "axial_pos_embds": False},
-    "xlnet": {"d_head": 8, "d_inner": 64},
-    "xmod": {"default_language": "en_XX"},
-}  # fmt: skip
-"""Sizes that depend on others, by type."""
 
 
 def types_of(head: str) -> list[str]:
@@ -120,19 +84,32 @@ CASES = [(task, kind) for task, head in HEADS.items() for kind in types_of(head)
 PICTURES = torchvision.models.list_models(module=torchvision.models)
 
 
+def started(kind: str) -> dict[str, Any]:
+    """Values that the configuration of a type is made with."""
+    made: dict[str, Any] = {}
+    for recipe in RECIPES["start"]:
+        types, text_of = recipe["types"], recipe.get("text_of", [])
+        values = {name: recipe[name] for name in recipe if name not in ("types", "text_of")}
+        if kind in types:
+            made |= values
+        elif kind in text_of:
+            made |= {"text_config": values}
+    return made
+
+
 def shrink(config: Any, vocabulary: int) -> None:
     """Make the sizes of a configuration small, and those of the ones inside it."""
-    for most, names in SIZES.items():
+    for most, names in RECIPES["sizes"].items():
         for name in names.split():
-            value = getattr(config, name, None) if name in vars(config) else None
+            value = vars(config).get(name)
             if isinstance(value, int) and not isinstance(value, bool):
-                setattr(config, name, min(value, most))
+                setattr(config, name, min(value, int(most)))
             elif isinstance(value, list | tuple) and all(isinstance(one, int) for one in value):
-                setattr(config, name, [min(one, most) for one in value])
+                setattr(config, name, [min(one, int(most)) for one in value])
     for name, value in list(vars(config).items()):
         if isinstance(value, transformers.PretrainedConfig):
             shrink(value, vocabulary)
-        elif name in ("vocab_size", "n_token", "vocab_size_per_layer_input"):
+        elif name in ("vocab_size", "unpadded_vocab_size", "n_token", "vocab_size_per_layer_input"):
             setattr(config, name, vocabulary)
         elif name.endswith("layerdrop"):
             setattr(config, name, 0.0)  # a dropped layer has no gradient
@@ -145,8 +122,10 @@ def shrink(config: Any, vocabulary: int) -> None:
         and getattr(config, "decoder_start_token_id", None) is None
     ):
         config.decoder_start_token_id = TOKENS["pad"]
-    for name, value in OWN.get(config.model_type, {}).items():
-        setattr(config, name, value)
+    for recipe in RECIPES["own"]:
+        for name in recipe if config.model_type in recipe["types"] else ():
+            if name != "types":
+                setattr(config, name, recipe[name])
     complete(config)
 
 
@@ -158,7 +137,8 @@ def complete(config: Any) -> None:
             setattr(config, name, value)
     layers = vars(config).get("num_hidden_layers")
     for name, kinds in list(vars(config).items()):
-        if name.endswith("layer_types") and isinstance(kinds, list) and isinstance(layers, int):
+        named = name.endswith(("layer_types", "block_type"))
+        if named and isinstance(kinds, list) and isinstance(layers, int):
             different = list(dict.fromkeys(kinds))
             setattr(config, name, (different * layers)[:layers])
 
@@ -180,15 +160,17 @@ def tiny_folder(task: str, kind: str, folder: Path) -> Path:
     """A tiny network with random weights, saved for what such are trained on first; skips."""
     tokenizer = tokenizer_of_words(twice=kind == "longformer")
     try:
-        config = transformers.CONFIG_MAPPING[kind]()
+        config = transformers.CONFIG_MAPPING[kind](**started(kind))
         shrink(config, len(tokenizer))
+        if kind == "reformer":
+            config.is_decoder = task == "causal_lm"
         made = class_of(task, config)
         with torch.device("meta"):
-            size = sum(part.numel() for part in made.from_config(config).parameters())
+            size = sum(part.numel() for part in made(config).parameters())
         if size > LARGEST:
             pytest.skip(f"too large: {size:,} weights")
         torch.manual_seed(0)
-        made.from_config(config).save_pretrained(folder)
+        made(config).save_pretrained(folder)
     except Exception as error:  # noqa: BLE001 — whatever a configuration of no real model raises
         pytest.skip(f"no tiny network: {type(error).__name__}: {str(error)[:200]}")
     if task != "image_classification":
@@ -197,13 +179,18 @@ def tiny_folder(task: str, kind: str, folder: Path) -> Path:
 
 
 def class_of(task: str, config: Any) -> Any:
-    """The class of the weights: a language model's where the type has one."""
+    """What makes the network of a configuration: a language model where the type has one."""
     heads = [HEADS[task]]
     if task in ("text_classification", "token_classification", "question_answering"):
         heads = ["MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "CAUSAL_LM", *heads]
     for head in heads:
-        if type(config) in getattr(transformers, f"MODEL_FOR_{head}_MAPPING"):
-            return getattr(transformers, AUTO[head])
+        found = getattr(transformers, f"MODEL_FOR_{head}_MAPPING").get(type(config), None)
+        if isinstance(found, tuple):  # DeiT has one with a teacher too
+            found = found[0]
+            config.architectures = [found.__name__]
+        # Some language models are those of an inner configuration, which has fewer heads.
+        if found and (head == HEADS[task] or issubclass(found.config_class, type(config))):
+            return getattr(transformers, AUTO[head]).from_config
     raise ValueError("no class")
 
 
@@ -247,7 +234,7 @@ def values_of(task: str, folder: Path) -> dict[str, Any]:
     }
     if task == "image_classification":
         values["model"]["kind"] = "image_transformer"
-        values["task"]["image_size"] = 32
+        values["task"]["image_size"] = 64
         values["data"] |= {"validation_fraction": 0.25, "test_fraction": 0}
         return values
     path = folder / "rows.parquet"

@@ -179,3 +179,26 @@ def test_a_network_that_needs_more_than_a_text_is_refused_with_its_own_reason(
     }  # fmt: skip
     with pytest.raises(TrainingError, match=r"models\.lxmert.*visual_feats. cannot be .None"):
         train(RunConfig.parse(values))
+
+
+def test_a_decoder_that_is_listed_with_encoder_decoders_is_refused(tmp_path: Path) -> None:
+    transformers.GraniteSpeechConfig().save_pretrained(tmp_path)
+    shape = TextShape("seq2seq_lm", 200, 64, pad_token_id=0)
+    with pytest.raises(TrainingError, match=r"granite_speech networks .* not made for seq2seq"):
+        build_transformer(TransformerConfig(path=str(tmp_path)), shape)
+
+
+def test_logits_that_a_network_calls_its_last_hidden_state_are_those_of_the_classes(
+    tmp_path: Path,
+) -> None:
+    config = transformers.PPLCNetConfig(class_expand=16, scale=0.25)
+    transformers.PPLCNetForImageClassification(config).save_pretrained(tmp_path)
+    network: Any = build_image_transformer(
+        ImageTransformerConfig(path=str(tmp_path)), ImageShape(3, 32, 5)
+    ).eval()
+    images = torch.rand(2, 3, 32, 32)
+    expected = network.network.encoder(images).last_hidden_state
+    expected = network.network.last_convolution(expected.mean((2, 3), keepdim=True))
+    expected = network.network.act_fn(expected).flatten(1) * (1 - config.hidden_dropout_prob)
+    torch.testing.assert_close(network(images), network.network.head(expected))
+    assert network(images).shape == (2, 5)
