@@ -7,7 +7,10 @@ from typing import Any
 
 import peft
 import torch
-from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
+from peft.utils.transformers_weight_conversion import (
+    convert_peft_adapter_state_dict_for_transformers,
+    convert_peft_config_for_transformers,
+)
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
@@ -44,7 +47,7 @@ def adaptable(network: nn.Module) -> dict[str, Layer]:
 
     Layers whose adapter would have no effect or could not be merged are left out: those on which
     the output does not depend, those that compute more, grouped convolutions, and those for which
-    peft would take others.
+    peft would take others, now or when the adapter is loaded.
     """
     outside = [*heads(network), *_fixed_output(network)]
     layers: dict[str, nn.Module] = {
@@ -56,6 +59,7 @@ def adaptable(network: nn.Module) -> dict[str, Layer]:
         and not _is_read(network, name)
     } | token_embedding(network)
     without = _unreached(network, layers) | _taken_for_experts(network, layers)
+    without |= _not_read_back(network, [name for name in layers if name not in without])
     found: dict[str, Layer] = {
         name: module for name, module in layers.items() if name not in without
     }
@@ -118,6 +122,19 @@ def _is_taken_for_experts(network: nn.Module, name: str) -> bool:
     except ValueError:  # one of several parts of a fused weight
         return True
     return name not in (config.target_modules or ())
+
+
+def _not_read_back(network: nn.Module, names: list[str]) -> set[str]:
+    """Return the names that peft changes as it loads an adapter, whose weights are then lost.
+
+    It applies the rules for older checkpoints, and some take in names of today: Laguna's for
+    ``shared_expert.`` is an expression that ``shared_experts`` fits as well.
+    """
+    saved = {f"base_model.model.{name}.lora_A.weight": name for name in names}
+    config = peft.LoraConfig(target_modules=names)
+    weights = {key: torch.empty(1, 1, device="cpu") for key in saved}
+    read = convert_peft_adapter_state_dict_for_transformers(network, config, weights)
+    return {name for key, name in saved.items() if key not in read}
 
 
 def _is_plain(module: nn.Module) -> bool:
