@@ -34,6 +34,8 @@ transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
+_HEADS_INSIDE = {"perceiver": ("decoder",)}
+"""Parts of the body that a type has another one of for each task."""
 _SETTINGS = ("config.json", "generation_config.json")
 
 
@@ -211,7 +213,9 @@ def _missing_in_body(network: Any, lacking: set[str]) -> set[str]:
 
     found = {part_of(name) for name in names - lacking}
     new = {part_of(name) for name in names & lacking} - found
-    heads = {part for part in new if "pool" in part or not within} if found else set()
+    inside = _HEADS_INSIDE.get(network.config.model_type, ())
+    heads = {part for part in new if "pool" in part or part in inside or not within}
+    heads = heads if found else set()
     return {name for name in names & lacking if part_of(name) not in heads}
 
 

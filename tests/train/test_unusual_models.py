@@ -202,3 +202,20 @@ def test_logits_that_a_network_calls_its_last_hidden_state_are_those_of_the_clas
     expected = network.network.act_fn(expected).flatten(1) * (1 - config.hidden_dropout_prob)
     torch.testing.assert_close(network(images), network.network.head(expected))
     assert network(images).shape == (2, 5)
+
+
+def test_a_part_of_the_body_that_each_task_has_another_one_of_is_new(tmp_path: Path) -> None:
+    config = transformers.PerceiverConfig(
+        vocab_size=200, d_model=32, d_latents=32, num_latents=4, num_self_attends_per_block=1,
+        num_self_attention_heads=4, num_cross_attention_heads=4, max_position_embeddings=64,
+        qk_channels=32, v_channels=32,
+    )  # fmt: skip
+    base = transformers.PerceiverForMaskedLM(config)
+    saved(tmp_path, base)
+    shape = TextShape("sequence_classification", 200, 64, pad_token_id=0, labels=("a", "b"))
+    network: Any = build_transformer(TransformerConfig(path=str(tmp_path)), shape)
+    assert network.new_weights
+    assert all(name.startswith("perceiver.decoder.") for name in network.new_weights)
+    found = network.state_dict().keys() - set(network.new_weights)
+    assert all(torch.equal(network.state_dict()[n], base.state_dict()[n]) for n in found)
+    assert any(name.startswith("perceiver.encoder.") for name in found)
