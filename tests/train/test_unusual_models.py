@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from engine.models.text_tokenizer import load_tokenizer, longest_input
 from engine.models.torchvision import build_torchvision
 from engine.models.transformer import build_transformer
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.training.model_errors import model_errors
 
 WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."
 SMALL: dict[str, Any] = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 32,
@@ -219,3 +221,31 @@ def test_a_part_of_the_body_that_each_task_has_another_one_of_is_new(tmp_path: P
     found = network.state_dict().keys() - set(network.new_weights)
     assert all(torch.equal(network.state_dict()[n], base.state_dict()[n]) for n in found)
     assert any(name.startswith("perceiver.encoder.") for name in found)
+
+
+def raised(step: int, error: Exception) -> type[Exception]:
+    """The kind of error that leaves a pass after ``step`` updates, with ``error`` inside BERT."""
+    state: Any = SimpleNamespace(position=SimpleNamespace(step=step))
+    network = transformers.BertModel(transformers.BertConfig(vocab_size=20, **SMALL))
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    network.embeddings.register_forward_pre_hook(fail)
+    with pytest.raises((type(error), TrainingError)) as caught, model_errors(state):
+        network(torch.zeros(1, 4, dtype=torch.int64))
+    return caught.type
+
+
+def test_errors_inside_a_network_are_explained_before_the_first_update_alone() -> None:
+    assert raised(0, ValueError("no boxes")) is TrainingError
+    assert raised(1, ValueError("no boxes")) is ValueError
+    assert raised(0, torch.OutOfMemoryError("CUDA out of memory")) is torch.OutOfMemoryError
+    told = "cumsum_cuda_kernel does not have a deterministic implementation"
+    assert raised(0, RuntimeError(told)) is RuntimeError
+
+
+def test_errors_outside_a_network_are_left_as_they_are() -> None:
+    state: Any = SimpleNamespace(position=SimpleNamespace(step=0))
+    with pytest.raises(ValueError, match="of the loss"), model_errors(state):
+        raise ValueError("of the loss")
