@@ -249,3 +249,10 @@ def test_errors_outside_a_network_are_left_as_they_are() -> None:
     state: Any = SimpleNamespace(position=SimpleNamespace(step=0))
     with pytest.raises(ValueError, match="of the loss"), model_errors(state):
         raise ValueError("of the loss")
+
+
+def test_a_configuration_that_transformers_refuses_is_told_with_its_reason(tmp_path: Path) -> None:
+    config = json.loads((encoder(tmp_path) / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"hidden_size": "big"}))
+    with pytest.raises(TrainingError, match=r"cannot be loaded: .*hidden_size.*big"):
+        load_tokenizer(TransformerConfig(path=str(tmp_path)))
