@@ -22,7 +22,7 @@ TASKS = {
 }  # fmt: skip
 TORCHVISION = "torchvision"
 LIBRARIES = ("transformers", "torchvision", "torch", "peft")
-_FOLDER = re.compile(r"(/[\w.\[\]-]+){2,}")
+_FOLDER = re.compile(r"/\S+/tiny\b")
 _MARKUP = re.compile(r"([|<>*_`\[\]])")
 _LONGEST = 240
 
@@ -32,7 +32,8 @@ Made by `make models` with {versions}.
 
 Of each type a tiny network with random weights was trained for two updates, without an adapter and
 with LoRA, exported, and loaded again through transformers and peft alone, whose outputs must equal
-those of the trained network. Networks of torchvision have their usual size, on images of 32 pixels.
+those of the trained network. Networks of torchvision have their usual size, on small images. A
+reason has … for the name of the type.
 
 - **yes**: trains, exports, and takes an adapter
 - **no adapter**: trains and exports; the note says why an adapter does not
@@ -51,9 +52,9 @@ class Notes:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
-    def mark(self, reason: str) -> str:
-        """The number of a reason, as a link."""
-        text = shortened(reason)
+    def mark(self, outcome: Outcome) -> str:
+        """The number of the reason of an outcome, as a link."""
+        text = shortened(outcome["reason"].replace(outcome["kind"], "…"))
         if not text:
             return ""
         number = self._numbers.setdefault(text, len(self._numbers) + 1)
@@ -66,7 +67,8 @@ class Notes:
 
 def shortened(reason: str) -> str:
     """A reason without folders of this machine, on one line, safe in a table of Markdown."""
-    text = _FOLDER.sub("the model", " ".join(reason.split()))
+    text = " ".join(reason.removeprefix("Skipped: ").split())
+    text = _FOLDER.sub("the model", text)
     text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
     return _MARKUP.sub(r"\\\1", text)
 
@@ -80,7 +82,7 @@ def word(outcome: Outcome) -> str:
 
 def cell(outcome: Outcome | None, notes: Notes) -> str:
     """A word with the number of its reason."""
-    return "" if outcome is None else word(outcome) + notes.mark(outcome["reason"])
+    return "" if outcome is None else word(outcome) + notes.mark(outcome)
 
 
 def table(header: list[str], rows: list[list[str]]) -> list[str]:

@@ -24,6 +24,7 @@ from engine.models.shapes import ImageShape, TextShape
 from engine.models.text_tokenizer import load_tokenizer, longest_input
 from engine.models.torchvision import build_torchvision
 from engine.models.transformer import build_transformer
+from engine.text.continuation import Sampling, continued
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 from engine.training.model_errors import model_errors
 
@@ -256,3 +257,27 @@ def test_a_configuration_that_transformers_refuses_is_told_with_its_reason(tmp_p
     (tmp_path / "config.json").write_text(json.dumps(config | {"hidden_size": "big"}))
     with pytest.raises(TrainingError, match=r"cannot be loaded: .*hidden_size.*big"):
         load_tokenizer(TransformerConfig(path=str(tmp_path)))
+
+
+def test_a_network_for_which_there_is_no_cache_continues_texts_without_one() -> None:
+    part: dict[str, Any] = {
+        "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4,
+        "num_key_value_heads": 4, "intermediate_size": 64, "vocab_size": 99,
+    }  # fmt: skip
+    inner = {**part, "hidden_size_global": 64}
+    config = transformers.BltConfig(
+        vocab_size=99, encoder_config=inner, decoder_config=inner, patcher_config=part,
+        global_config={**part, "hidden_size": 64}, encoder_hash_byte_group_vocab=50,
+        hidden_size_global=64,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    network = transformers.BltForCausalLM(config).eval()
+    tokenizer = wordpiece_from(train_wordpiece([WORDS], 99, lowercase=False))
+    prompt = tokenizer(WORDS[:20])["input_ids"]
+    text = continued(network, tokenizer, prompt, Sampling(2, temperature=0, top_p=1), 64)
+    ids = list(prompt)
+    for _ in range(2):
+        ids.append(
+            int(network(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].argmax())
+        )
+    assert text == tokenizer.decode(ids[len(prompt) :], skip_special_tokens=True)

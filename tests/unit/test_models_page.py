@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "train"
-REFUSAL = "model.path: /tmp/some/folder lacks\nweights [1] | of its body"
+REFUSAL = "model.path: /tmp/some/tiny lacks\nweights [1] | of its body"
 
 
 @pytest.fixture
@@ -40,6 +40,8 @@ def test_each_type_has_a_row_with_what_it_did_in_each_task(script: Any, tmp_path
         script,
         tmp_path,
         outcome("causal_lm", "gpt", "trains", "trains"),
+        outcome("causal_lm", "opt", "refused", reason="opt is too bad"),
+        outcome("seq2seq", "t5", "refused", reason="t5 is too bad"),
         outcome("text_classification", "gpt", "trains", "refused", "no layer"),
         outcome("token_classification", "bert", "refused", reason=REFUSAL),
         outcome("question_answering", "bert", "not tried", reason="no layer"),
@@ -47,10 +49,10 @@ def test_each_type_has_a_row_with_what_it_did_in_each_task(script: Any, tmp_path
     )
     assert "| gpt | no adapter [2](#notes) |  |  | yes |  |  |" in lines
     assert "| bert |  | refused [1](#notes) | not tried [2](#notes) |  |  |  |" in lines
-    assert "| resnet | fails with adapter [3](#notes) |" in lines
+    assert "| resnet | fails with adapter [4](#notes) |" in lines
     notes = lines[lines.index("## Notes") + 2 :]
     assert notes[0] == r"1. model.path: the model lacks weights \[1\] \| of its body"
-    assert notes[1:3] == ["2. no layer", "3. too bad"]
+    assert notes[1:4] == ["2. no layer", "3. … is too bad", "4. too bad"]
     assert "| text classes | 0 | 1 | 0 | 0 | 0 | 0 |" in lines
     assert "| images, torchvision | 0 | 0 | 0 | 0 | 1 | 0 |" in lines
 
