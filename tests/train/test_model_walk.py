@@ -64,8 +64,12 @@ LEAST = {
 """Types of each task that train, with transformers 5.24 and torchvision 0.29 and some to spare."""
 SIDES = {"inception_v3": 96, "maxvit_t": 224}
 """Sides of images, in pixels, of networks of torchvision that cannot take small ones."""
-BY_THIS_PROGRAM = ("mobilenet_v1", "mobilenet_v2")
-"""Types whose adapters peft alone cannot use: they read the padding of a wrapped convolution."""
+BY_THIS_PROGRAM = ("blt", "mobilenet_v1", "mobilenet_v2")
+"""Types whose exports or adapters transformers and peft alone cannot use, which a run warns of.
+
+BLT's configuration has no number of layers, which the cache asks for; MobileNets read the padding
+of a wrapped convolution.
+"""
 LARGEST = 100_000_000
 """Weights: larger networks are those whose sizes have names that are not known here."""
 LARGEST_PICTURES = 150_000_000
@@ -307,6 +311,10 @@ def trained(values: dict[str, Any]) -> list[str]:
         raise
 
 
+def is_known(kind: str, told: list[str]) -> bool:
+    return kind in BY_THIS_PROGRAM and all("alone cannot use" in text for text in told)
+
+
 def walk(outcome: Outcome, values: dict[str, Any]) -> None:
     """Train without and with an adapter; what is refused is refused by a sentence."""
     outcome.network = "fails"
@@ -316,7 +324,7 @@ def walk(outcome: Outcome, values: dict[str, Any]) -> None:
         outcome.network, outcome.reason = "refused", str(refusal)
         pytest.skip(f"refused: {refusal}")
     outcome.reason = " ".join(told)
-    assert told == []
+    assert told == [] or is_known(outcome.kind, told)
     outcome.network, outcome.adapter = "trains", "fails"
     try:
         told = trained(values | {"adapter": {"method": "lora", "r": 2}})
@@ -324,7 +332,7 @@ def walk(outcome: Outcome, values: dict[str, Any]) -> None:
         outcome.adapter, outcome.reason = "refused", str(refusal)
         return
     outcome.reason = " ".join(told)
-    assert told == [] or (outcome.kind in BY_THIS_PROGRAM and "alone cannot use" in told[0])
+    assert told == [] or is_known(outcome.kind, told)
     outcome.adapter = "trains"
 
 
