@@ -32,11 +32,20 @@ def unreached(network: nn.Module, layers: Mapping[str, nn.Module]) -> frozenset[
         return frozenset()
     try:
         with _undisturbed(network), _probed(layers) as probes:
-            total = _total(network(**inputs) if isinstance(inputs, dict) else network(inputs))
+            if isinstance(inputs, dict):
+                total = _total(network(**inputs, **_without_cache(network)))
+            else:
+                total = _total(network(inputs))
             found = torch.autograd.grad(total, list(probes.values()), allow_unused=True)
     except _UNFIT:
         return frozenset()
     return frozenset(name for name, value in zip(probes, found, strict=True) if value is None)
+
+
+def _without_cache(network: nn.Module) -> dict[str, bool]:
+    """Return the option that makes no cache for generation, which some networks cannot have."""
+    takes = "use_cache" in inspect.signature(network.forward).parameters
+    return {"use_cache": False} if takes else {}
 
 
 def example_inputs(network: Any) -> dict[str, Tensor] | Tensor | None:

@@ -259,7 +259,8 @@ def test_a_configuration_that_transformers_refuses_is_told_with_its_reason(tmp_p
         load_tokenizer(TransformerConfig(path=str(tmp_path)))
 
 
-def test_a_network_for_which_there_is_no_cache_continues_texts_without_one() -> None:
+def without_cache() -> Any:
+    """BLT, of several parts, whose configuration has no number of layers."""
     part: dict[str, Any] = {
         "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4,
         "num_key_value_heads": 4, "intermediate_size": 64, "vocab_size": 99,
@@ -271,7 +272,17 @@ def test_a_network_for_which_there_is_no_cache_continues_texts_without_one() -> 
         hidden_size_global=64,
     )  # fmt: skip
     torch.manual_seed(0)
-    network = transformers.BltForCausalLM(config).eval()
+    return transformers.BltForCausalLM(config).eval()
+
+
+def test_parts_that_have_no_gradient_are_not_adapted_where_there_is_no_cache() -> None:
+    names = adaptable(without_cache())
+    assert any(name.startswith("model.local_decoder.") for name in names)
+    assert not [name for name in names if name.startswith("model.patcher.")]
+
+
+def test_a_network_for_which_there_is_no_cache_continues_texts_without_one() -> None:
+    network = without_cache()
     tokenizer = wordpiece_from(train_wordpiece([WORDS], 99, lowercase=False))
     prompt = tokenizer(WORDS[:20])["input_ids"]
     text = continued(network, tokenizer, prompt, Sampling(2, temperature=0, top_p=1), 64)
