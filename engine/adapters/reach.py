@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.models.image_transformer import patches_of
+from engine.text.continuation import has_cache
 
 _TOKENS = 8
 """Length of the text that is passed through a network."""
@@ -30,22 +31,21 @@ def unreached(network: nn.Module, layers: Mapping[str, nn.Module]) -> frozenset[
     inputs = example_inputs(network)
     if inputs is None:
         return frozenset()
+    if isinstance(inputs, dict):
+        inputs |= _without_cache(network)
     try:
         with _undisturbed(network), _probed(layers) as probes:
-            if isinstance(inputs, dict):
-                total = _total(network(**inputs, **_without_cache(network)))
-            else:
-                total = _total(network(inputs))
+            total = _total(network(**inputs) if isinstance(inputs, dict) else network(inputs))
             found = torch.autograd.grad(total, list(probes.values()), allow_unused=True)
     except _UNFIT:
         return frozenset()
     return frozenset(name for name, value in zip(probes, found, strict=True) if value is None)
 
 
-def _without_cache(network: nn.Module) -> dict[str, bool]:
-    """Return the option that makes no cache for generation, which some networks cannot have."""
+def _without_cache(network: nn.Module) -> dict[str, Any]:
+    """Return the option that makes no cache, for a network that can have none."""
     takes = "use_cache" in inspect.signature(network.forward).parameters
-    return {"use_cache": False} if takes else {}
+    return {"use_cache": False} if takes and not has_cache(network) else {}
 
 
 def example_inputs(network: Any) -> dict[str, Tensor] | Tensor | None:

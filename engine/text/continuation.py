@@ -30,7 +30,7 @@ class Sampling:
         return options | {"max_new_tokens": self.max_new_tokens}
 
 
-def _has_cache(model: Any) -> bool:
+def has_cache(model: Any) -> bool:
     """Return whether transformers can make a cache for a network: not for BLT's several parts."""
     return hasattr(model.config.get_text_config(decoder=True), "num_hidden_layers")
 
@@ -56,7 +56,7 @@ def continued(
             pad_token_id=tokenizer.pad_token_id,
             eos_token_id=tokenizer.eos_token_id,
             **sampling.options | {"max_new_tokens": min(sampling.max_new_tokens, longest)},
-            **({} if _has_cache(model) else {"use_cache": False}),
+            **({} if has_cache(model) else {"use_cache": False}),
         )
     text: str = tokenizer.decode(written[0, ids.shape[1] :], skip_special_tokens=True)
     return text
