@@ -1,6 +1,7 @@
 # make run     install on the first call, then open dltui
 # make test    all tests that take no more than a few seconds each
 # make bench   times and memory, against other libraries too; an hour on a quiet machine
+# make models  docs/models.md: what each type of transformers and torchvision does; 45 minutes
 # make gpu     what only a GPU shows, in eight minutes; SMOKE=1 tries the script on any machine
 # make lint    style, types and the direction of imports
 # make audit   known weaknesses of the pinned versions; asks the network
@@ -30,8 +31,8 @@ WHEELS := --no-deps --only-binary=:all: --implementation cp --python-version 3.1
 GPU_PACKAGES := datasets dill multiprocess fsspec pydantic pydantic-core annotated-types \
 	typing-inspection typing-extensions tomlkit platformdirs xxhash
 
-.PHONY: run test test-slow test-faults bench gpu gpu-wheels gpu-wheels-bitsandbytes lint format \
-	audit clean
+.PHONY: run test test-slow test-faults models bench gpu gpu-wheels gpu-wheels-bitsandbytes lint \
+	format audit clean
 
 run: .venv/installed
 	@$(BIN)/dltui
@@ -44,6 +45,12 @@ test-slow: .venv/installed-test
 
 test-faults: .venv/installed-test
 	$(PYTEST) --ignore tests/benchmarks -m faults --timeout 3600
+
+# The page is written even where a type fails, and says so.
+models: .venv/installed-test
+	rm -f .models.jsonl
+	DLTUI_MODEL_WALK=.models.jsonl $(PYTEST) tests/train/test_model_walk.py -m slow; failed=$$?; \
+	$(BIN)/python tests/train/models_page.py .models.jsonl > docs/models.md && exit $$failed
 
 bench: .venv/installed-bench
 	$(BIN)/python tests/benchmarks/speed.py

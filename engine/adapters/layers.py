@@ -7,7 +7,10 @@ from typing import Any
 
 import peft
 import torch
-from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
+from peft.utils.transformers_weight_conversion import (
+    convert_peft_adapter_state_dict_for_transformers,
+    convert_peft_config_for_transformers,
+)
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
@@ -20,9 +23,12 @@ _HEADS = ("classifier", "pre_classifier", "score", "qa_outputs", "fc", "head", "
 """Names of outermost modules that are new for a task, in transformers and torchvision."""
 _KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, Conv1D)
 _LINEAR = (nn.Linear, Conv1D)
-_OF_MAMBA = {"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"}
-"""Types of transformers whose kernels read these weights without calling the layer."""
 _READ_BY_MAMBA = ("out_proj", "conv1d")
+_READ = {
+    **dict.fromkeys(("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"), _READ_BY_MAMBA),
+    **dict.fromkeys(("gemma3n", "gemma3n_text"), ("correction_coefs",)),
+}
+"""Layers whose weights a type of transformers reads in training without calling the layer."""
 _DIMENSIONS = 3
 """Dimensions of the weights of experts."""
 Layer = nn.Module | nn.Parameter
@@ -42,7 +48,7 @@ def adaptable(network: nn.Module) -> dict[str, Layer]:
 
     Layers whose adapter would have no effect or could not be merged are left out: those on which
     the output does not depend, those that compute more, grouped convolutions, and those for which
-    peft would take others.
+    peft would take others, now or when the adapter is loaded.
     """
     outside = [*heads(network), *_fixed_output(network)]
     layers: dict[str, nn.Module] = {
@@ -51,9 +57,10 @@ def adaptable(network: nn.Module) -> dict[str, Layer]:
         if isinstance(module, _KINDS)
         and not any(name == part or name.startswith(f"{part}.") for part in outside)
         and _is_plain(module)
-        and not _read_by_a_kernel(network, name)
+        and not _is_read(network, name)
     } | token_embedding(network)
     without = _unreached(network, layers) | _taken_for_experts(network, layers)
+    without |= _not_read_back(network, [name for name in layers if name not in without])
     found: dict[str, Layer] = {
         name: module for name, module in layers.items() if name not in without
     }
@@ -118,6 +125,19 @@ def _is_taken_for_experts(network: nn.Module, name: str) -> bool:
     return name not in (config.target_modules or ())
 
 
+def _not_read_back(network: nn.Module, names: list[str]) -> set[str]:
+    """Return the names that peft changes as it loads an adapter, whose weights are then lost.
+
+    It applies the rules for older checkpoints, and some take in names of today: Laguna's for
+    ``shared_expert.`` is an expression that ``shared_experts`` fits as well.
+    """
+    saved = {f"base_model.model.{name}.lora_A.weight": name for name in names}
+    config = peft.LoraConfig(target_modules=names)
+    weights = {key: torch.empty(1, 1, device="cpu") for key in saved}
+    read = convert_peft_adapter_state_dict_for_transformers(network, config, weights)
+    return {name for key, name in saved.items() if key not in read}
+
+
 def _is_plain(module: nn.Module) -> bool:
     """Return whether a layer computes what its kind does, without groups."""
     kind: Any = next(kind for kind in _KINDS if isinstance(module, kind))
@@ -142,9 +162,9 @@ def _is_product(layer: Any) -> bool:
     return found.is_meta or torch.allclose(found, expected, atol=1e-3, rtol=1e-3)
 
 
-def _read_by_a_kernel(network: Any, name: str) -> bool:
+def _is_read(network: Any, name: str) -> bool:
     kind = getattr(getattr(network, "config", None), "model_type", "")
-    return kind in _OF_MAMBA and name.rpartition(".")[2] in _READ_BY_MAMBA
+    return name.rpartition(".")[2] in _READ.get(kind, ())
 
 
 def _unreached(network: Any, layers: dict[str, nn.Module]) -> frozenset[str]:

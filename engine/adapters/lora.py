@@ -22,6 +22,8 @@ from engine.errors import TrainingError
 from engine.models.tied import output_layer, untie
 from engine.models.transfer import Transfer
 
+_REVERSIBLE = ("reformer",)
+"""Types whose layers are one function with a backward pass of its own, run for its input only."""
 _INITS: dict[str, Any] = {"default": True, "gaussian": "gaussian", "pissa": "pissa"}
 
 
@@ -68,9 +70,19 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
         # peft takes the name in the network's configuration, which may be a folder of the hub.
         lora.base_model_name_or_path = base
     fuse(adapted)
-    # With gradient checkpointing peft lets gradients reach the embeddings, see build_transformer.
-    getattr(network, "disable_input_require_grads", lambda: None)()
+    _let_gradients_in(network)
     return adapted
+
+
+def _let_gradients_in(network: Any) -> None:
+    """Let gradients reach the embeddings where the layers have none otherwise.
+
+    With gradient checkpointing peft does it for all, see build_transformer.
+    """
+    if getattr(getattr(network, "config", None), "model_type", "") in _REVERSIBLE:
+        network.enable_input_require_grads()
+    else:
+        getattr(network, "disable_input_require_grads", lambda: None)()
 
 
 def peft_model(network: nn.Module) -> Any:

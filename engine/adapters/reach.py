@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.models.image_transformer import patches_of
+from engine.text.continuation import has_cache
 
 _TOKENS = 8
 """Length of the text that is passed through a network."""
@@ -30,6 +31,8 @@ def unreached(network: nn.Module, layers: Mapping[str, nn.Module]) -> frozenset[
     inputs = example_inputs(network)
     if inputs is None:
         return frozenset()
+    if isinstance(inputs, dict):
+        inputs |= _without_cache(network)
     try:
         with _undisturbed(network), _probed(layers) as probes:
             total = _total(network(**inputs) if isinstance(inputs, dict) else network(inputs))
@@ -37,6 +40,12 @@ def unreached(network: nn.Module, layers: Mapping[str, nn.Module]) -> frozenset[
     except _UNFIT:
         return frozenset()
     return frozenset(name for name, value in zip(probes, found, strict=True) if value is None)
+
+
+def _without_cache(network: nn.Module) -> dict[str, Any]:
+    """Return the option that makes no cache, for a network that can have none."""
+    takes = "use_cache" in inspect.signature(network.forward).parameters
+    return {"use_cache": False} if takes and not has_cache(network) else {}
 
 
 def example_inputs(network: Any) -> dict[str, Tensor] | Tensor | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import transformers
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.artifacts.build import ADAPTER, holds_adapter
@@ -56,13 +56,20 @@ def with_padding(batch: Batch, task: Task[Any], fitted: Any) -> Batch:
     inputs = dict(batch.inputs)
     inputs.setdefault("attention_mask", torch.ones_like(inputs["input_ids"]))
     pad = task.shape(fitted).pad_token_id
+    # No longer than before: the network may have no position for more. The first and the last
+    # token stay, which some networks look for.
     length = max(2, inputs["input_ids"].shape[1] - _PADDING)
+    extra = (inputs["attention_mask"].sum(1) - length).clamp(min=0).tolist()
     for name, filler in (("input_ids", pad), ("attention_mask", 0), ("token_type_ids", 0)):
         if name in inputs:
-            # No longer than before: the network may have no position for more.
-            cut = inputs[name][:, :length]
-            inputs[name] = F.pad(cut, (0, inputs["input_ids"].shape[1] - length), value=filler)
+            rows = zip(inputs[name], map(int, extra), strict=True)
+            inputs[name] = torch.stack([_shortened(row, by, filler) for row, by in rows])
     return Batch(inputs, batch.targets, batch.weight, batch.rows)
+
+
+def _shortened(row: Tensor, by: int, filler: int) -> Tensor:
+    """Return a row without the tokens after its first, and as many fillers at its end."""
+    return F.pad(torch.cat([row[:1], row[1 + by :]]), (0, by), value=filler)
 
 
 def loaded_plainly(folder: Path, task: Task[Any], fitted: Fitted) -> nn.Module | None:
@@ -106,5 +113,6 @@ def _fit_tokens(base: Any, shape: TextShape) -> None:
     tokens = base.get_input_embeddings()
     if isinstance(tokens, nn.Embedding) and shape.vocabulary > tokens.num_embeddings:
         base.resize_token_embeddings(shape.vocabulary)
-    if base.config.get_text_config().pad_token_id is None:
-        base.config.get_text_config().pad_token_id = shape.pad_token_id
+    config = base.config.get_text_config()
+    if getattr(config, "pad_token_id", None) is None:  # CPM-Ant's has no such field
+        config.pad_token_id = shape.pad_token_id

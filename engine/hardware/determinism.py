@@ -38,6 +38,11 @@ def use_deterministic_algorithms(wanted: bool) -> None:
         torch.use_deterministic_algorithms(wanted)
 
 
+def is_not_deterministic(error: RuntimeError) -> bool:
+    """Return whether an operation without a deterministic algorithm was refused."""
+    return _CUBLAS in str(error) or _NONE.search(str(error)) is not None
+
+
 @contextmanager
 def determinism_errors() -> Iterator[None]:
     """Raise a :class:`TrainingError` that names the operation which is not deterministic."""

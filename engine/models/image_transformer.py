@@ -48,7 +48,9 @@ class ImageTransformer(Transfer):
         if self._in_patches:
             network: Any = self.network
             inputs = patches_of(images, network.config.vision_config.patch_size)
-        logits: Tensor = self.network(**inputs).logits
+        outputs = self.network(**inputs)
+        # PP-LCNet has them by another name.
+        logits: Tensor = outputs.logits if "logits" in outputs else outputs.last_hidden_state
         return logits
 
     def save_pretrained(self, folder: Path) -> None:

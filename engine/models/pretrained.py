@@ -17,7 +17,12 @@ from typing import Any
 
 import torch
 import transformers
-from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    StrictDataclassError,
+)
 from safetensors import SafetensorError
 from torch import nn
 
@@ -35,6 +40,10 @@ transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
+_HEADS_INSIDE = {"perceiver": ("decoder",)}
+"""Parts of the body that a type has another one of for each task."""
+_UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError,
+               StrictDataclassError)  # fmt: skip
 _SETTINGS = ("config.json", "generation_config.json")
 
 
@@ -212,7 +221,9 @@ def _missing_in_body(network: Any, lacking: set[str]) -> set[str]:
 
     found = {part_of(name) for name in names - lacking}
     new = {part_of(name) for name in names & lacking} - found
-    heads = {part for part in new if "pool" in part or not within} if found else set()
+    inside = _HEADS_INSIDE.get(network.config.model_type, ())
+    heads = {part for part in new if "pool" in part or part in inside or not within}
+    heads = heads if found else set()
     return {name for name in names & lacking if part_of(name) not in heads}
 
 
@@ -243,7 +254,7 @@ def readable(config: PretrainedModelConfig) -> Iterator[None]:
     try:
         with contextlib.nullcontext() if here else offline_where_unreachable():
             yield
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
+    except _UNREADABLE as error:
         raise TrainingError(*_reason(config, error)) from error
 
 
@@ -271,8 +282,10 @@ def _reason(config: PretrainedModelConfig, error: BaseException) -> tuple[str, s
         return f"model.path: {name} needs custom code, which is never run here.", ""
     if "safetensors" in str(error):
         return f"model.path: {name} has no weights in safetensors format.", "Choose another model."
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return f"model.path: {name} cannot be loaded: {first[:300]}", ""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    # The last line of a check of a configuration says what is wrong.
+    said = lines[-1 if isinstance(error, StrictDataclassError) else 0].strip()
+    return f"model.path: {name} cannot be loaded: {said[:300]}", ""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -85,10 +85,19 @@ def _made(config: TorchvisionConfig, shape: ImageShape) -> nn.Module:
     if config.name.startswith("vit"):
         options["image_size"] = shape.size
     try:
-        network: nn.Module = builder(weights=None, **options)
+        return _called(builder, options)
     except (TypeError, ValueError, AssertionError) as error:
         what = f"model.name: {config.name} cannot be made for images of {shape.size} px"
         raise TrainingError(f"{what}: {plain(error)}.", "Change task.image_size.") from error
+
+
+def _called(builder: Any, options: dict[str, Any]) -> nn.Module:
+    network: nn.Module
+    try:
+        network = builder(weights=None, **options)
+    except NotImplementedError:  # RegNet computes its widths with tensors, which need values
+        with torch.device("cpu"):
+            network = builder(weights=None, **options).to("meta")
     return network
 
 

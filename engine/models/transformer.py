@@ -79,7 +79,9 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
     architecture = pretrained_config(config)
     _label(architecture, shape)
     auto, dtype = _AUTO[shape.head], torch.get_default_dtype()
-    if type(architecture) not in _KNOWN[shape.head]:
+    # Speech recognisers have a decoder alone, but are listed with the encoder-decoders.
+    apart = shape.head == "seq2seq_lm" and not architecture.is_encoder_decoder
+    if type(architecture) not in _KNOWN[shape.head] or apart:
         suits = shape.head.replace("_", " ")
         raise TrainingError(
             f"model.path: {architecture.model_type} networks such as {config.path} are not made "

@@ -36,6 +36,11 @@ class Sampling:
         return options | {"max_new_tokens": self.max_new_tokens}
 
 
+def has_cache(model: Any) -> bool:
+    """Return whether transformers can make a cache for a network: not for BLT's several parts."""
+    return hasattr(model.config.get_text_config(decoder=True), "num_hidden_layers")
+
+
 def continued(
     network: nn.Module,
     tokenizer: Any,
@@ -102,6 +107,7 @@ def _generated(
             eos_token_id=tokenizer.eos_token_id,
             return_dict_in_generate=True,
             **sampling.options | {"max_new_tokens": min(left, steps)},
+            **({} if has_cache(network) else {"use_cache": False}),
         )
         new = made.sequences[:, ids.shape[1] :]
         for row, tokens in zip(rows.tolist(), new.tolist(), strict=True):

@@ -22,6 +22,7 @@ from engine.training.lr_schedule import Schedule
 from engine.training.main_process import MainProcess
 from engine.training.memory_recovery import MemoryRecovery
 from engine.training.micro_batches import EpochBatches
+from engine.training.model_errors import model_errors
 from engine.training.non_finite import Diverged, Guard
 from engine.training.progress import ProgressReports, Throttle
 from engine.training.rollback import roll_back
@@ -138,7 +139,7 @@ class Trainer:
         total = group.total(sum(batch.weight for batch in batches))
         losses = []
         for batch in batches:
-            with self.setup.compute.autocast():
+            with self.setup.compute.autocast(), model_errors(state):
                 loss = group.within(state.network, partial(task.loss, state.network, batch))
             losses.append(loss.detach())
             share = loss if batch.weight == total else loss * (batch.weight / total)

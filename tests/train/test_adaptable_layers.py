@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import peft
 import pytest
 import torch
 import torchvision
@@ -321,3 +322,61 @@ def test_the_first_update_of_a_run_checks_its_adapters(
 def messages(run: RunDirectory) -> list[str]:
     lines = map(json.loads, run.events.path.read_text().splitlines())
     return [line["message"] for line in lines if line["event"] == "log"]
+
+
+def test_layers_whose_adapter_peft_would_not_read_back_are_not_offered(tmp_path: Path) -> None:
+    config = transformers.LagunaConfig(
+        **SMALL, num_attention_heads=4, num_attention_heads_per_layer=[4, 4], num_experts=4,
+        num_key_value_heads=2, head_dim=8, intermediate_size=64, moe_intermediate_size=32,
+        shared_expert_intermediate_size=32, num_experts_per_tok=2,
+        layer_types=["full_attention", "sliding_attention"], mlp_layer_types=["dense", "sparse"],
+        pad_token_id=0,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    network = transformers.LagunaForCausalLM(config)
+    network.save_pretrained(tmp_path / "base")
+    names = linear_layers(network)
+    assert "model.layers.0.mlp.gate_proj" in names
+    assert not [name for name in names if "shared_experts" in name]
+    adapted: Any = with_adapter(network, LORA, str(tmp_path / "base"))
+    for name, parameter in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter)
+    adapted.save_pretrained(str(tmp_path / "adapter"))
+    base = transformers.LagunaForCausalLM.from_pretrained(tmp_path / "base")
+    read = peft.PeftModel.from_pretrained(base, str(tmp_path / "adapter"))
+    ids = torch.tensor([[5, 6, 7, 8]])
+    expected = adapted.eval()(input_ids=ids).logits
+    torch.testing.assert_close(read.eval()(input_ids=ids).logits, expected)
+
+
+def test_weights_that_gemma_3n_clips_in_training_are_not_offered() -> None:
+    config = transformers.Gemma3nTextConfig(
+        **SMALL, num_attention_heads=4, num_key_value_heads=2, head_dim=8, num_kv_shared_layers=0,
+        intermediate_size=[64, 64], activation_sparsity_pattern=[0.0, 0.0], laurel_rank=4,
+        layer_types=["sliding_attention", "full_attention"], vocab_size_per_layer_input=100,
+        hidden_size_per_layer_input=8,
+    )  # fmt: skip
+    network: Any = transformers.Gemma3nForCausalLM(config)
+    names = linear_layers(network)
+    assert "model.layers.0.altup.prediction_coefs" in names
+    assert "model.layers.0.altup.correction_coefs" not in names
+    adapted = with_adapter(network, LORA).train()
+    ids = torch.tensor([[5, 6, 7, 8]])
+    adapted(input_ids=ids, labels=ids).loss.backward()
+    assert len(adapters(adapted)) == len(names)
+    assert all(adapters(adapted).values())
+
+
+def test_adapters_in_reversible_layers_learn() -> None:
+    config = transformers.ReformerConfig(
+        hidden_size=32, vocab_size=100, attn_layers=["local", "local"], is_decoder=True,
+        attention_head_size=8, num_attention_heads=4, feed_forward_size=64, axial_pos_embds=False,
+        local_attn_chunk_length=4, max_position_embeddings=64,
+    )  # fmt: skip
+    network: Any = transformers.ReformerModelWithLMHead(config)
+    adapted = with_adapter(network, LORA).train()
+    ids = torch.tensor([[5, 6, 7, 8]])
+    adapted(input_ids=ids, labels=ids).loss.backward()
+    assert adapters(adapted)
+    assert all(adapters(adapted).values())

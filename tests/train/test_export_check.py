@@ -122,6 +122,9 @@ def test_models_are_tried_on_texts_with_padding(small_encoder: Path, tmp_path: P
     ids = with_padding(batch, task, fitted).inputs["input_ids"]
     assert ids.shape == batch.inputs["input_ids"].shape
     assert (ids[:, -1] == task.shape(fitted).pad_token_id).all()
+    # Some networks look for the tokens at the ends of a text.
+    before = batch.inputs["input_ids"]
+    assert torch.equal(ids[:, :3], before[:, [0, 3, 4]])
 
 
 def test_positions_that_a_network_does_not_save_are_not_trained(tmp_path: Path) -> None:

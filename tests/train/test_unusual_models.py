@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+import torchvision
 import transformers
 
 from engine import RunConfig, train
 from engine.adapters.layers import adaptable
 from engine.artifacts.model_folder import load_exported
 from engine.config.models.image_transformer import ImageTransformerConfig
+from engine.config.models.torchvision import TorchvisionConfig
 from engine.config.models.transformer import TransformerConfig
 from engine.errors import TrainingError
 from engine.models.image_transformer import build_image_transformer, patches_of
 from engine.models.shapes import ImageShape, TextShape
 from engine.models.text_tokenizer import load_tokenizer, longest_input
+from engine.models.torchvision import build_torchvision
 from engine.models.transformer import build_transformer
+from engine.text.continuation import Sampling, continued
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.training.model_errors import model_errors
 
 WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."
 SMALL: dict[str, Any] = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 32,
@@ -143,3 +149,146 @@ def test_a_network_that_asks_for_the_version_of_its_weights_is_trained_and_loade
     run = train(RunConfig.parse(values))
     network = load_exported(run.model, torch.device("cpu"))[2]
     assert network(torch.zeros(2, 1, 32, 32)).shape == (2, 10)
+
+
+def test_a_network_that_computes_its_widths_with_tensors_is_built_without_weights() -> None:
+    config = TorchvisionConfig(name="regnet_x_400mf", pretrained=False)
+    with torch.device("meta"):
+        network = build_torchvision(config, ImageShape(3, 32, 2))
+    expected = torchvision.models.regnet_x_400mf(num_classes=2)
+    assert {part.device.type for part in (*network.parameters(), *network.buffers())} == {"meta"}
+    assert sum(part.numel() for part in network.parameters()) == sum(
+        part.numel() for part in expected.parameters()
+    )
+
+
+def test_a_network_that_needs_more_than_a_text_is_refused_with_its_own_reason(
+    tmp_path: Path,
+) -> None:
+    config = transformers.LxmertConfig(
+        vocab_size=200, hidden_size=32, num_attention_heads=2, intermediate_size=64, l_layers=1,
+        x_layers=1, r_layers=1, max_position_embeddings=64,
+    )  # fmt: skip
+    rows = tmp_path / "rows.jsonl"
+    answers = {"text": ["Rome"], "answer_start": [WORDS.index("Rome")]}
+    row = {"context": WORDS, "question": "Where ?", "answers": answers}
+    rows.write_text("".join(json.dumps(row | {"context": f"{WORDS} {n}"}) + "\n" for n in range(9)))
+    folder = saved(tmp_path / "lxmert", transformers.LxmertForPreTraining(config))
+    values = {
+        "task": {"kind": "question_answering"},
+        "data": {"kind": "file", "path": str(rows), "test_fraction": 0},
+        "model": {"kind": "transformer", "path": str(folder)},
+        "train": {"epochs": 1}, "compute": {"device": "cpu", "threads": 1},
+    }  # fmt: skip
+    with pytest.raises(TrainingError, match=r"models\.lxmert.*visual_feats. cannot be .None"):
+        train(RunConfig.parse(values))
+
+
+def test_a_decoder_that_is_listed_with_encoder_decoders_is_refused(tmp_path: Path) -> None:
+    transformers.GraniteSpeechConfig().save_pretrained(tmp_path)
+    shape = TextShape("seq2seq_lm", 200, 64, pad_token_id=0)
+    with pytest.raises(TrainingError, match=r"granite_speech networks .* not made for seq2seq"):
+        build_transformer(TransformerConfig(path=str(tmp_path)), shape)
+
+
+def test_logits_that_a_network_calls_its_last_hidden_state_are_those_of_the_classes(
+    tmp_path: Path,
+) -> None:
+    config = transformers.PPLCNetConfig(class_expand=16, scale=0.25)
+    transformers.PPLCNetForImageClassification(config).save_pretrained(tmp_path)
+    network: Any = build_image_transformer(
+        ImageTransformerConfig(path=str(tmp_path)), ImageShape(3, 32, 5)
+    ).eval()
+    images = torch.rand(2, 3, 32, 32)
+    expected = network.network.encoder(images).last_hidden_state
+    expected = network.network.last_convolution(expected.mean((2, 3), keepdim=True))
+    expected = network.network.act_fn(expected).flatten(1) * (1 - config.hidden_dropout_prob)
+    torch.testing.assert_close(network(images), network.network.head(expected))
+    assert network(images).shape == (2, 5)
+
+
+def test_a_part_of_the_body_that_each_task_has_another_one_of_is_new(tmp_path: Path) -> None:
+    config = transformers.PerceiverConfig(
+        vocab_size=200, d_model=32, d_latents=32, num_latents=4, num_self_attends_per_block=1,
+        num_self_attention_heads=4, num_cross_attention_heads=4, max_position_embeddings=64,
+        qk_channels=32, v_channels=32,
+    )  # fmt: skip
+    base = transformers.PerceiverForMaskedLM(config)
+    saved(tmp_path, base)
+    shape = TextShape("sequence_classification", 200, 64, pad_token_id=0, labels=("a", "b"))
+    network: Any = build_transformer(TransformerConfig(path=str(tmp_path)), shape)
+    assert network.new_weights
+    assert all(name.startswith("perceiver.decoder.") for name in network.new_weights)
+    found = network.state_dict().keys() - set(network.new_weights)
+    assert all(torch.equal(network.state_dict()[n], base.state_dict()[n]) for n in found)
+    assert any(name.startswith("perceiver.encoder.") for name in found)
+
+
+def raised(step: int, error: Exception) -> type[Exception]:
+    """The kind of error that leaves a pass after ``step`` updates, with ``error`` inside BERT."""
+    state: Any = SimpleNamespace(position=SimpleNamespace(step=step))
+    network = transformers.BertModel(transformers.BertConfig(vocab_size=20, **SMALL))
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    network.embeddings.register_forward_pre_hook(fail)
+    with pytest.raises((type(error), TrainingError)) as caught, model_errors(state):
+        network(torch.zeros(1, 4, dtype=torch.int64))
+    return caught.type
+
+
+def test_errors_inside_a_network_are_explained_before_the_first_update_alone() -> None:
+    assert raised(0, ValueError("no boxes")) is TrainingError
+    assert raised(1, ValueError("no boxes")) is ValueError
+    assert raised(0, torch.OutOfMemoryError("CUDA out of memory")) is torch.OutOfMemoryError
+    told = "cumsum_cuda_kernel does not have a deterministic implementation"
+    assert raised(0, RuntimeError(told)) is RuntimeError
+
+
+def test_errors_outside_a_network_are_left_as_they_are() -> None:
+    state: Any = SimpleNamespace(position=SimpleNamespace(step=0))
+    with pytest.raises(ValueError, match="of the loss"), model_errors(state):
+        raise ValueError("of the loss")
+
+
+def test_a_configuration_that_transformers_refuses_is_told_with_its_reason(tmp_path: Path) -> None:
+    config = json.loads((encoder(tmp_path) / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"hidden_size": "big"}))
+    with pytest.raises(TrainingError, match=r"cannot be loaded: .*hidden_size.*big"):
+        load_tokenizer(TransformerConfig(path=str(tmp_path)))
+
+
+def without_cache() -> Any:
+    """BLT, of several parts, whose configuration has no number of layers."""
+    part: dict[str, Any] = {
+        "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4,
+        "num_key_value_heads": 4, "intermediate_size": 64, "vocab_size": 99,
+    }  # fmt: skip
+    inner = {**part, "hidden_size_global": 64}
+    config = transformers.BltConfig(
+        vocab_size=99, encoder_config=inner, decoder_config=inner, patcher_config=part,
+        global_config={**part, "hidden_size": 64}, encoder_hash_byte_group_vocab=50,
+        hidden_size_global=64,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return transformers.BltForCausalLM(config).eval()
+
+
+def test_parts_that_have_no_gradient_are_not_adapted_where_there_is_no_cache() -> None:
+    names = adaptable(without_cache())
+    assert any(name.startswith("model.local_decoder.") for name in names)
+    assert not [name for name in names if name.startswith("model.patcher.")]
+
+
+def test_a_network_for_which_there_is_no_cache_continues_texts_without_one() -> None:
+    network = without_cache()
+    tokenizer = wordpiece_from(train_wordpiece([WORDS], 99, lowercase=False))
+    prompt = tokenizer(WORDS[:20])["input_ids"]
+    text = continued(network, tokenizer, prompt, Sampling(2, temperature=0, top_p=1), 64)
+    ids = list(prompt)
+    for _ in range(2):
+        ids.append(
+            int(network(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].argmax())
+        )
+    assert text == tokenizer.decode(ids[len(prompt) :], skip_special_tokens=True)
