@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
 
 from engine.adapters.reach import unreached
-from engine.models.tied import is_tied, output_layer
+from engine.models.embeddings import input_embeddings, is_tied, output_layer
 from engine.models.transfer import Transfer
 
 _HEADS = ("classifier", "pre_classifier", "score", "qa_outputs", "fc", "head", "heads")
@@ -188,10 +188,7 @@ def _fixed_output(network: Any) -> list[str]:
 
 def token_embedding(network: Any) -> dict[str, nn.Module]:
     """Return the embedding of tokens by its full name, if it is a plain one."""
-    try:
-        tokens = network.get_input_embeddings()
-    except (AttributeError, NotImplementedError):  # torchvision's; CANINE's of characters
-        return {}
+    tokens = input_embeddings(network)
     if type(tokens) is not nn.Embedding:
         return {}
     return {name: module for name, module in network.named_modules() if module is tokens}

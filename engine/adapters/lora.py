@@ -19,7 +19,7 @@ from engine.adapters.nf4 import dequantize
 from engine.adapters.targets import resolve
 from engine.config.adapter import AdapterConfig
 from engine.errors import TrainingError
-from engine.models.tied import output_layer, untie
+from engine.models.embeddings import output_layer, untie
 from engine.models.transfer import Transfer
 
 _REVERSIBLE = ("reformer",)

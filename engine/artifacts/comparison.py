@@ -18,6 +18,7 @@ from engine.config.models.image_transformer import ImageTransformerConfig
 from engine.config.models.torchvision import TorchvisionConfig
 from engine.data.fitted import Fitted
 from engine.errors import DataError
+from engine.models.embeddings import input_embeddings
 from engine.models.image_transformer import ImageTransformer
 from engine.models.pretrained import body_of_another_name
 from engine.models.shapes import TextShape
@@ -110,7 +111,7 @@ def _with_adapter(kind: Any, folder: Path, task: Task[Any], fitted: Fitted) -> A
 
 def _fit_tokens(base: Any, shape: TextShape) -> None:
     """Add the rows of added tokens and note the padding, as transformers' documentation tells."""
-    tokens = base.get_input_embeddings()
+    tokens = input_embeddings(base)
     if isinstance(tokens, nn.Embedding) and shape.vocabulary > tokens.num_embeddings:
         base.resize_token_embeddings(shape.vocabulary)
     config = base.config.get_text_config()

@@ -32,7 +32,7 @@ from engine.errors import TrainingError
 from engine.files.paths import is_folder
 from engine.files.sanitize import plain
 from engine.hub_reach import offline_where_unreachable
-from engine.models.tied import untie
+from engine.models.embeddings import untie
 from engine.models.weightless import stored_weights, write_weightless
 
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -10,10 +10,10 @@ import transformers
 from torch import nn
 
 from engine.config.models.transformer import TransformerConfig
+from engine.models.embeddings import input_embeddings
 from engine.models.pretrained import found_file, pretrained_config, readable, weights_of
 from engine.models.tokenizer_check import check_tokenizer
 from engine.models.tokenizer_packages import packages_named
-from engine.models.vocabulary import input_embeddings
 
 # Batches are tokenised before training; the tokenizers' own threads only warn about forks.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from engine.errors import TrainingError
+from engine.models.embeddings import input_embeddings
 from engine.models.shapes import TextShape
 
 
@@ -67,14 +68,3 @@ def _rows(network: Any) -> int | None:
     if isinstance(tokens, nn.Embedding):
         return tokens.num_embeddings
     return getattr(network.config.get_text_config(), "vocab_size", None)
-
-
-def input_embeddings(network: Any) -> Any:
-    """Return the embeddings of a network's tokens; ``None`` where it has no single layer for them.
-
-    CANINE adds several embeddings of each character.
-    """
-    try:
-        return network.get_input_embeddings()
-    except NotImplementedError:
-        return None

@@ -32,8 +32,8 @@ Made by `make models` with {versions}.
 
 Of each type a tiny network with random weights was trained for two updates, without an adapter and
 with LoRA, exported, and loaded again through transformers and peft alone, whose outputs must equal
-those of the trained network. Networks of torchvision have their usual size, on small images. A
-reason has … for the name of the type.
+those of the trained network. Networks of torchvision have their usual size, on small images, and
+are not loaded again. A reason has … for the name of the type.
 
 - **yes**: trains, exports, and takes an adapter
 - **no adapter**: trains and exports; the note says why an adapter does not

@@ -1,10 +1,21 @@
-"""Language models whose output layer has the weights of the token embedding."""
+"""The token embedding and the output layer of a network, which may be tied."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from torch import nn
+
+
+def input_embeddings(network: Any) -> Any:
+    """Return the embeddings of a network's tokens; ``None`` where it has no single layer for them.
+
+    CANINE adds several embeddings of each character, torchvision's networks have none.
+    """
+    try:
+        return network.get_input_embeddings()
+    except (AttributeError, NotImplementedError):
+        return None
 
 
 def output_layer(network: nn.Module) -> nn.Module | None:
