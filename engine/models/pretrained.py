@@ -140,9 +140,10 @@ def _keep_frozen(network: Any) -> None:
 
 def _read(auto: Any, weights: Weights, architecture: Any, dtype: Any) -> tuple[Any, set[str]]:
     """Return a network, and the names of its weights that are new."""
-    with _where_to_read(weights) as source:
+    with _where_to_read(weights) as (place, options):
         network, told = auto.from_pretrained(
-            **source,
+            place,
+            **options,
             config=architecture,
             dtype=dtype,
             trust_remote_code=False,
@@ -156,17 +157,17 @@ def _read(auto: Any, weights: Weights, architecture: Any, dtype: Any) -> tuple[A
 
 
 @contextlib.contextmanager
-def _where_to_read(weights: Weights) -> Iterator[dict[str, Any]]:
+def _where_to_read(weights: Weights) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give the source of weights to ``from_pretrained``; on the device meta they have no values."""
     if torch.get_default_device().type != "meta":
-        yield {"pretrained_model_name_or_path": weights.place, "revision": weights.revision}
+        yield weights.place, {"revision": weights.revision}
         return
     with tempfile.TemporaryDirectory() as folder, torch.device("cpu"):
         write_weightless(stored_weights(weights.place, weights.revision), Path(folder))
         for name in _SETTINGS:
             if found := found_file(weights.place, name, weights.revision):
                 shutil.copy(found, folder)
-        yield {"pretrained_model_name_or_path": folder, "device_map": "meta"}
+        yield folder, {"device_map": "meta"}
 
 
 def body_of_another_name(kind: Any) -> dict[str, str]:
