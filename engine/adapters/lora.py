@@ -196,7 +196,8 @@ def _check_added_tokens(network: nn.Module, targets: list[str]) -> None:
     """Refuse an adapter on layers of which the rows of new tokens are trained in full."""
     ends = [*token_embedding(network).values(), output_layer(network)]
     added = tuple(getattr(network, "added_tokens", ()))
-    named = [name for name in targets if adaptable(network)[name] in ends] if added else []
+    layers = adaptable(network) if added else {}
+    named = [name for name in targets if name in layers and layers[name] in ends]
     if named:
         raise TrainingError(
             f"adapter.target_modules: {named[0]} got rows for tokens that the model lacked, and "

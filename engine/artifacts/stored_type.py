@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections import Counter
 from pathlib import Path
 
 import torch
@@ -16,8 +15,7 @@ from engine.artifacts.model_folder import MANIFEST, write_manifest
 from engine.config.models.base import ModelConfig
 from engine.config.models.pretrained import PretrainedModelConfig
 from engine.errors import TrainingError
-from engine.models.pretrained import readable, weights_of
-from engine.models.weightless import stored_weights
+from engine.models.pretrained import bytes_by_type
 
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 STORED = "stored"
@@ -36,12 +34,7 @@ def type_named(name: str, config: ModelConfig) -> torch.dtype:
 def _stored(config: ModelConfig) -> str:
     if not isinstance(config, PretrainedModelConfig) or config.from_scratch:
         raise TrainingError("The training began from no stored weights.", "Name a type.")
-    bytes_of: Counter[str] = Counter()
-    with readable(config):
-        weights = weights_of(config)
-        for weight in stored_weights(weights.place, weights.revision).values():
-            bytes_of[weight.dtype] += weight.size
-    found = next((kind for kind, _ in bytes_of.most_common() if kind in _NAMES), None)
+    found = next((kind for kind in bytes_by_type(config) if kind in _NAMES), None)
     if found is None:
         raise TrainingError("The base model's weights are stored as none of " + ", ".join(TYPES))
     return _NAMES[found]

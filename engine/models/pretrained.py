@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,19 @@ def pretrained_config(config: PretrainedModelConfig) -> Any:
         return transformers.AutoConfig.from_pretrained(
             weights.place, revision=weights.revision, trust_remote_code=False
         )
+
+
+def bytes_by_type(config: PretrainedModelConfig) -> dict[str, int]:
+    """Return the bytes of a model's stored weights by their type, the commonest first.
+
+    Raises :class:`TrainingError`.
+    """
+    bytes_of: Counter[str] = Counter()
+    with readable(config):
+        weights = weights_of(config)
+        for weight in stored_weights(weights.place, weights.revision).values():
+            bytes_of[weight.dtype] += weight.size
+    return dict(bytes_of.most_common())
 
 
 def load_pretrained(config: PretrainedModelConfig, auto: Any, architecture: Any, dtype: Any) -> Any:

@@ -41,11 +41,7 @@ def stored_weights(place: str, revision: str) -> dict[str, StoredWeight]:
     folder = Path(place)
     heads = _heads(_files_in(folder)) if is_folder(folder) else _heads_on_hub(place, revision)
     return {
-        name: StoredWeight(
-            str(told["dtype"]),
-            tuple(told["shape"]),
-            told["data_offsets"][1] - told["data_offsets"][0],
-        )
+        name: _weight(told)
         for head in heads
         for name, told in head.items()
         if name != "__metadata__"
@@ -93,7 +89,11 @@ def _heads(files: list[Path]) -> Iterator[dict[str, Any]]:
             (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
             if length > _LONGEST_HEAD:
                 raise ValueError(f"{path.name} is not a file of weights")
-            yield json.loads(file.read(length))
+            head = json.loads(file.read(length))
+            told = head.values() if isinstance(head, dict) else [head]
+            if not all(isinstance(weight, dict) for weight in told):
+                raise ValueError(f"{path.name} is not a file of weights")
+            yield head
 
 
 def _heads_on_hub(name: str, revision: str) -> Iterator[dict[str, Any]]:

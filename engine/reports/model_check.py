@@ -1,4 +1,4 @@
-"""What a model has for a task, found before a run without reading its weights."""
+"""A model's weights, inputs, layers and exports for a task, found without reading its weights."""
 
 from __future__ import annotations
 

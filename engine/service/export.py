@@ -77,20 +77,32 @@ def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, 
     target = expanded(destination).absolute()
     if is_file(target) or is_folder(target):
         raise RunError(f"{target} exists already.", "Give a name that is free.")
+    wanted = _wanted_type(directory, form, dtype)
     finished = _finished(directory)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as name:
             written = Path(name) / target.name
             difference = FORMS[form](finished, written)
             _check(difference)
-            if dtype:
-                wanted = type_named(dtype, directory.config.read().model)
+            if wanted:
                 difference = _in_type(finished, written, form, wanted)
                 _check(difference)
             written.rename(target)
     except OSError as error:
         raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
     return {"path": str(target), "bytes": _size(target), "difference": difference}
+
+
+def _wanted_type(run: RunDirectory, form: str, dtype: str) -> torch.dtype | None:
+    """Return the type of the weights, ``None`` for the one in which they were trained."""
+    if not dtype:
+        return None
+    if form not in ("folder", "merged") or (form == "folder" and holds_adapter(run.model)):
+        raise TrainingError(
+            "A type of the weights is chosen for whole models only.",
+            "Leave --dtype out, or merge the adapter with --merge.",
+        )
+    return type_named(dtype, run.config.read().model)
 
 
 def _finished(run: RunDirectory) -> Finished:
@@ -141,11 +153,6 @@ def _merged_in(finished: Finished, folder: Path) -> nn.Module:
 
 def _in_type(finished: Finished, folder: Path, form: str, dtype: torch.dtype) -> float:
     """Round what was written to ``dtype``; compared with the run's model rounded alike."""
-    if form not in ("folder", "merged") or holds_adapter(folder):
-        raise TrainingError(
-            "A type of the weights is chosen for whole models only.",
-            "Leave --dtype out, or merge the adapter with --merge.",
-        )
     cast_weights(folder, dtype)
     whole = merged(finished.network) if form == "merged" else finished.network
     expected = finished.output(rounded(whole, dtype))

@@ -7,7 +7,6 @@ weights.
 from __future__ import annotations
 
 import copy
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,10 +23,9 @@ from engine.config.run_config import RunConfig
 from engine.errors import TrainingError, UserError
 from engine.models.build import build_model
 from engine.models.preprocessing import preprocessing_of
-from engine.models.pretrained import readable, weights_of
+from engine.models.pretrained import bytes_by_type
 from engine.models.shapes import ImageShape, TextShape
 from engine.models.text_tokenizer import NO_BOUND, longest_input
-from engine.models.weightless import stored_weights
 from engine.reports.layer_groups import TargetGroup
 from engine.reports.model_check import ModelCheck, TextInput
 from engine.service.layers import described
@@ -103,14 +101,7 @@ def _image_shape(model: ModelConfig) -> ImageShape:
 
 
 def _stored(model: ModelConfig) -> dict[str, int]:
-    if not isinstance(model, PretrainedModelConfig):
-        return {}
-    bytes_of: Counter[str] = Counter()
-    with readable(model):
-        weights = weights_of(model)
-        for weight in stored_weights(weights.place, weights.revision).values():
-            bytes_of[weight.dtype] += weight.size
-    return dict(bytes_of.most_common())
+    return bytes_by_type(model) if isinstance(model, PretrainedModelConfig) else {}
 
 
 def _text_input(model: Any, tokenizer: Any, network: Any) -> TextInput:

@@ -9,6 +9,9 @@ from engine.batches.source import split_rows
 
 _POOL = 50
 """Number of batches sorted by length together: random enough, and nearly no padding."""
+_HEAVIEST = 2.0
+"""Weight of a row at most, of the mean."""
+_ROUNDS = 10
 
 
 def shuffled_by_length(
@@ -25,15 +28,27 @@ def shuffled_by_length(
     batches: list[Tensor] = []
     for pool in split_rows(rows, batch_size * _POOL):
         ordered = pool[lengths[pool].argsort(stable=True, descending=True)]
-        equal = split_rows(ordered, batch_size)
-        batches += equal if learned is None else _split_by(learned[ordered], ordered, len(equal))
+        batches += (
+            split_rows(ordered, batch_size)
+            if learned is None
+            else _split_evenly(ordered, lengths[ordered], learned[ordered], batch_size)
+        )
     order = torch.randperm(len(batches), generator=generator)
     return [batches[index] for index in order.tolist()]
 
 
-def _split_by(weights: Tensor, rows: Tensor, parts: int) -> list[Tensor]:
-    """Split ``rows`` into ``parts`` of about equal sums of ``weights``, none without a row."""
-    sums = weights.double().cumsum(0)
+def _split_evenly(rows: Tensor, lengths: Tensor, learned: Tensor, batch_size: int) -> list[Tensor]:
+    """Split ``rows`` into as many batches as of ``batch_size``, of about equal weight.
+
+    A row weighs its share of the learned tokens, or of all tokens where that is larger, so that no
+    batch takes much more memory than others. It weighs at most twice the mean: batches of a few
+    rows leave processes idle.
+    """
+    weights = torch.maximum(_shares(lengths), _shares(learned))
+    for _ in range(_ROUNDS):  # each lowers the mean
+        weights = weights.clamp(max=_HEAVIEST * float(weights.mean()))
+    parts = len(split_rows(rows, batch_size))
+    sums = weights.cumsum(0)
     # The end of each part is the row whose middle is nearest to its share of the sum.
     shares = sums[-1] * torch.arange(1, parts, dtype=torch.float64) / parts
     ends = torch.searchsorted(sums - weights / 2, shares)
@@ -41,6 +56,10 @@ def _split_by(weights: Tensor, rows: Tensor, parts: int) -> list[Tensor]:
     ends = (ends - steps).cummax(0).values + steps  # each at least a row after the one before
     ends = torch.minimum(ends.clamp(min=steps), len(rows) - parts + steps)
     return list(torch.tensor_split(rows, ends))
+
+
+def _shares(counts: Tensor) -> Tensor:
+    return counts.double() / counts.sum().clamp(min=1)
 
 
 def sorted_by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:

@@ -166,7 +166,8 @@ def _template(tokenizer: Any, date: str) -> str | None:
 
 def names_date(tokenizer: Any) -> bool:
     """Whether the chat template writes the day on which it is used."""
-    return _CLOCK.search(str(tokenizer.chat_template)) is not None
+    template = tokenizer.chat_template
+    return isinstance(template, str) and _CLOCK.search(template) is not None
 
 
 def names_tools(tokenizer: Any) -> bool:

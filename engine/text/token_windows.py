@@ -22,9 +22,9 @@ class Window(Generic[P]):
 
     owner: int
     inputs: dict[str, list[int]]
-    """What the network reads, by the names that transformers has."""
+    """Inputs of the network, by their names in transformers."""
     places: list[P | None]
-    """Where each token belongs; ``None`` for those that belong to no word, or to a question."""
+    """Place of each token; ``None`` for those that belong to no word, or to a question."""
 
 
 def context_windows(

@@ -140,12 +140,21 @@ def test_batches_hold_about_equally_many_learned_tokens() -> None:
     assert lengths.sum() / cells > 0.95
 
 
-def test_a_row_of_many_learned_tokens_leaves_a_row_for_each_batch() -> None:
-    learned = torch.tensor([1000, 1, 1, 1, 1, 0])
-    plan = shuffled_by_length(learned, 2, torch.Generator().manual_seed(0), learned)
-    assert sorted(map(len, plan)) in ([1, 1, 4], [1, 2, 3])
-    nothing = torch.zeros(6, dtype=torch.int64)
-    assert all(map(len, shuffled_by_length(learned, 2, torch.Generator(), nothing)))
+def test_no_batch_takes_much_more_memory_or_has_few_rows() -> None:
+    """Prompts that are cut off have nothing to learn, and long ones may have short answers."""
+    draw = np.random.default_rng(0)
+    lengths = torch.from_numpy(draw.integers(40, 400, 1000))
+    learned = torch.full((1000,), 20)
+    lengths[:300], learned[:300] = 512, 0
+    for seed in range(3):
+        plan = shuffled_by_length(lengths, 8, torch.Generator().manual_seed(seed), learned)
+        assert max(len(rows) * int(lengths[rows].max()) for rows in plan) <= 1.5 * 8 * 512
+        assert len(plan) == 125
+    many = torch.from_numpy(draw.lognormal(4, 1.5, 2000).astype(int) + 1)
+    plan = shuffled_by_length(many, 16, torch.Generator().manual_seed(0), many)
+    assert min(map(len, plan)) >= 7
+    nothing = torch.zeros(10, dtype=torch.int64)
+    assert sorted(map(len, shuffled_by_length(nothing, 3, torch.Generator(), nothing)))[0] >= 1
 
 
 def test_learned_tokens_are_counted_without_those_that_are_ignored() -> None:

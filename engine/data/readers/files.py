@@ -229,7 +229,8 @@ def _unlike(readings: Sequence[Reading]) -> set[str]:
     types: dict[str, set[bool]] = defaultdict(set)
     for reading in readings if len(readings) > 1 else ():
         for field in reading.table.schema:
-            types[field.name].add(pa.types.is_string(field.type))
+            if not pa.types.is_null(field.type):
+                types[field.name].add(pa.types.is_string(field.type))
     return {name for name, kinds in types.items() if len(kinds) > 1}
 
 

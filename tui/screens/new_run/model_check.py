@@ -22,7 +22,7 @@ from tui.widgets.scrolling import Scrolling
 
 
 class ModelCheckScreen(Dialog[None]):
-    """What a model has for a task; reads no weights."""
+    """The parts of a model that a task uses; reads no weights."""
 
     CSS_PATH = "model_check.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
