@@ -160,7 +160,7 @@ def test_conversations_are_learned(tmp_path: Path) -> None:
     ] * 20  # fmt: skip
     broken = [{"messages": [{"role": "user", "content": "hello?"}]}]
     path = write_lines(tmp_path / "chat.jsonl", records + broken)
-    chosen = config(path, "train.epochs=80", "task.max_length=64")
+    chosen = config(path, "train.epochs=80", "train.learning_rate=3e-3", "task.max_length=64")
     task = create_task(chosen)
     assert [skip.reason for skip in task.pipeline.load().skips] == ["there is no answer"]
     run = train(chosen)

@@ -285,7 +285,7 @@ def test_a_network_for_which_there_is_no_cache_continues_texts_without_one() -> 
     network = without_cache()
     tokenizer = wordpiece_from(train_wordpiece([WORDS], 99, lowercase=False))
     prompt = tokenizer(WORDS[:20])["input_ids"]
-    text = continued(network, tokenizer, prompt, Sampling(2, temperature=0, top_p=1), 64)
+    [text] = continued(network, tokenizer, [prompt], Sampling(2, temperature=0, top_p=1), 64)
     ids = list(prompt)
     for _ in range(2):
         ids.append(
