@@ -89,7 +89,8 @@ def _generated(
     longest: int,
 ) -> list[str]:
     """Generate some tokens at a time, and go on with the rows that have not ended."""
-    width, pad = max(map(len, prompts)), tokenizer.pad_token_id
+    width = max(map(len, prompts))
+    pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
     device = next(network.parameters()).device
     ids = torch.tensor([[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts])
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
@@ -104,7 +105,7 @@ def _generated(
             attention_mask=mask,
             past_key_values=cache,
             pad_token_id=pad,
-            eos_token_id=tokenizer.eos_token_id,
+            eos_token_id=end,
             return_dict_in_generate=True,
             **sampling.options | {"max_new_tokens": min(left, steps)},
             **({} if has_cache(network) else {"use_cache": False}),
@@ -113,7 +114,7 @@ def _generated(
         for row, tokens in zip(rows.tolist(), new.tolist(), strict=True):
             written[row] += tokens
         left -= new.shape[1]
-        going = (new != tokenizer.eos_token_id).all(1)
+        going = (new != (-1 if end is None else end)).all(1)
         rows, ids = rows[going], made.sequences[going]
         mask = torch.cat([mask[going], mask.new_ones(len(rows), new.shape[1])], 1)
         cache = _of_rows(made.past_key_values, going) if left else None
