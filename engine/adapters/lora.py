@@ -66,6 +66,7 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
         adapted: nn.Module = peft.get_peft_model(network, lora)
     except (ValueError, NotImplementedError) as error:
         raise TrainingError(f"adapter: {str(error).splitlines()[0]}") from error
+    _check_magnitudes(adapted)
     if base:
         # peft takes the name in the network's configuration, which may be a folder of the hub.
         lora.base_model_name_or_path = base
@@ -190,6 +191,18 @@ def _experts_among(network: nn.Module, targets: list[str], config: AdapterConfig
             "Choose lora or rslora without dropout, or layers without experts.",
         )
     return experts
+
+
+def _check_magnitudes(network: nn.Module) -> None:
+    """Refuse DoRA on a layer with a row of zeros, such as that of padding: it divides by norms."""
+    for name, part in network.named_parameters():
+        if "lora_magnitude_vector" in name and not part.is_meta and not bool(part.all()):
+            layer = name.partition(".lora_magnitude_vector")[0].removeprefix("base_model.model.")
+            raise TrainingError(
+                f"adapter.method: dora divides by the norm of each row, and {layer} has a row of "
+                "zeros.",
+                "Choose lora or rslora, or leave that layer out.",
+            )
 
 
 def _check_added_tokens(network: nn.Module, targets: list[str]) -> None:

@@ -34,7 +34,7 @@ from engine.files.paths import is_folder
 from engine.files.sanitize import plain
 from engine.hub_reach import offline_where_unreachable
 from engine.models.embeddings import untie
-from engine.models.weightless import stored_weights, write_weightless
+from engine.models.weightless import DamagedWeights, stored_weights, write_weightless
 
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 # Do not log a table of new weights: the head is always new.
@@ -44,7 +44,7 @@ transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 _HEADS_INSIDE = {"perceiver": ("decoder",)}
 """Parts of the body that a type has another one of for each task."""
 _UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError,
-               StrictDataclassError)  # fmt: skip
+               ArithmeticError, StrictDataclassError)  # fmt: skip
 _SETTINGS = ("config.json", "generation_config.json")
 
 
@@ -295,6 +295,10 @@ def _reason(config: PretrainedModelConfig, error: BaseException) -> tuple[str, s
         )
     if "trust_remote_code" in str(error):
         return f"model.path: {name} needs custom code, which is never run here.", ""
+    if isinstance(error, DamagedWeights):
+        return f"model.path: {name} cannot be loaded: {error}.", "Copy or download it again."
+    if "backend tokenizer" in str(error):
+        return f"model.path: {name} has no tokenizer that can be read.", "Choose a model of texts."
     if "safetensors" in str(error):
         return f"model.path: {name} has no weights in safetensors format.", "Choose another model."
     lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -19,8 +19,13 @@ from huggingface_hub.errors import NotASafetensorsRepoError, SafetensorsParsingE
 from engine.files.paths import is_folder
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+_METADATA = "__metadata__"
 _LONGEST_HEAD = 100_000_000
 """Bytes: safetensors itself takes no longer head."""
+
+
+class DamagedWeights(ValueError):
+    """A file of weights, or an index of several, that is not whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +46,7 @@ def stored_weights(place: str, revision: str) -> dict[str, StoredWeight]:
     folder = Path(place)
     heads = _heads(_files_in(folder)) if is_folder(folder) else _heads_on_hub(place, revision)
     return {
-        name: _weight(told)
-        for head in heads
-        for name, told in head.items()
-        if name != "__metadata__"
+        name: _weight(told) for head in heads for name, told in head.items() if name != _METADATA
     }
 
 
@@ -58,7 +60,7 @@ def write_weightless(weights: Mapping[str, StoredWeight], folder: Path) -> None:
 
     Raises ``OSError``.
     """
-    head: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    head: dict[str, Any] = {_METADATA: {"format": "pt"}}
     end = 0
     for name, weight in weights.items():
         offsets = [end, end := end + weight.size]
@@ -78,7 +80,13 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def _shards(index: Path) -> list[str]:
-    return sorted(set(json.loads(index.read_text())["weight_map"].values()))
+    try:
+        names = set(json.loads(index.read_text())["weight_map"].values())
+        if not all(Path(name).name == name for name in names):
+            raise ValueError
+    except (TypeError, AttributeError, KeyError, ValueError):
+        raise DamagedWeights(f"{index.name} is not an index of weights") from None
+    return sorted(names)
 
 
 def _heads(files: list[Path]) -> Iterator[dict[str, Any]]:
@@ -88,12 +96,29 @@ def _heads(files: list[Path]) -> Iterator[dict[str, Any]]:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
             if length > _LONGEST_HEAD:
-                raise ValueError(f"{path.name} is not a file of weights")
-            head = json.loads(file.read(length))
-            told = head.values() if isinstance(head, dict) else [head]
-            if not all(isinstance(weight, dict) for weight in told):
-                raise ValueError(f"{path.name} is not a file of weights")
-            yield head
+                raise DamagedWeights(f"{path.name} is not a file of weights")
+            head = _head(path, file.read(length))
+        if path.stat().st_size != 8 + length + _end(head):
+            raise DamagedWeights(f"{path.name} is incomplete")
+        yield head
+
+
+def _head(path: Path, told: bytes) -> dict[str, Any]:
+    """Return the head of a file; raises :class:`DamagedWeights` where it is none."""
+    try:
+        head: dict[str, Any] = json.loads(told)
+        for name, weight in head.items():
+            if name != _METADATA:
+                _weight(weight)
+    except (TypeError, AttributeError, KeyError, ValueError):
+        raise DamagedWeights(f"{path.name} is not a file of weights") from None
+    return head
+
+
+def _end(head: Mapping[str, Any]) -> int:
+    """Return the bytes of all weights together."""
+    ends = (weight["data_offsets"][1] for name, weight in head.items() if name != _METADATA)
+    return int(max(ends, default=0))
 
 
 def _heads_on_hub(name: str, revision: str) -> Iterator[dict[str, Any]]:

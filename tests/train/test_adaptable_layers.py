@@ -228,6 +228,16 @@ def test_an_adapter_does_not_go_on_rows_of_new_tokens() -> None:
             with_adapter(network, wanted)
 
 
+def test_dora_is_refused_on_a_layer_with_a_row_of_zeros() -> None:
+    """It divides by the norm of each row; that of the padding token is zero in some models."""
+    network = llama(tied=False)
+    network.lm_head.weight.data[3] = 0
+    wanted = {"r": 2, "target_modules": ("q_proj", "lm_head")}
+    with pytest.raises(TrainingError, match=r"dora divides .* lm_head has a row of zeros"):
+        with_adapter(network, AdapterConfig(method="dora", **wanted))
+    with_adapter(llama(tied=False), AdapterConfig(method="dora", **wanted))
+
+
 def test_the_output_of_an_encoder_and_decoder_stays_tied() -> None:
     config = transformers.T5Config(
         d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=2, vocab_size=100,

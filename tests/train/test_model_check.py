@@ -110,9 +110,18 @@ def test_a_folder_without_weights_or_with_broken_ones_is_refused(
     transformers.AutoTokenizer.from_pretrained(llama).save_pretrained(tmp_path)
     with pytest.raises(TrainingError, match="no weights in safetensors format"):
         model_check.answer(values_of(tmp_path, "causal_lm"))
-    for head in (b"hello", b"[]   ", b'{"w": 1}'):
+    for head in (b"hello", b"[]   ", b'{"w": 1}', b'{"w": {"dtype": "F32", "shape": [], '
+                 b'"data_offsets": [0]}}'):  # fmt: skip
         (tmp_path / WEIGHTS).write_bytes(len(head).to_bytes(8, "little") + head)
-        with pytest.raises(TrainingError, match=r"model\.path: .* (cannot be|has no weights)"):
+        with pytest.raises(TrainingError, match=r"model\.safetensors is not a file of weights"):
+            model_check.answer(values_of(tmp_path, "causal_lm"))
+    (tmp_path / WEIGHTS).write_bytes((llama / WEIGHTS).read_bytes()[:-1000])
+    with pytest.raises(TrainingError, match=r"model\.safetensors is incomplete"):
+        model_check.answer(values_of(tmp_path, "causal_lm"))
+    (tmp_path / WEIGHTS).unlink()
+    for index in (b"[]", b'{"weight_map": {"w": 1}}', b'{"weight_map": {"w": "../x.safetensors"}}'):
+        (tmp_path / f"{WEIGHTS}.index.json").write_bytes(index)
+        with pytest.raises(TrainingError, match=r"index\.json is not an index of weights"):
             model_check.answer(values_of(tmp_path, "causal_lm"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
 from engine.config.adapter import AdapterConfig
@@ -24,6 +24,7 @@ examples:
 Only the names and shapes of the weights are read, of a model on the hub too. A model that does not
 suit the task is refused with the reason and exit status 2.
 """
+_LARGEST_RANK = 4096
 _OF_TRANSFORMERS = ("transformer", "image_transformer")
 
 
@@ -32,14 +33,14 @@ def arguments(parser: ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     parser.add_argument(
         "model", metavar="MODEL",
-        help="name on the hub, a folder, a finished run, or a name of torchvision",
+        help="name on the hub, a folder, the full name of a finished run, or a name of torchvision",
     )  # fmt: skip
     parser.add_argument(
         "--task", required=True, choices=_tasks(), metavar="TASK", help=", ".join(_tasks())
     )
     parser.add_argument("--revision", default="main", help="branch, tag or commit (main)")
     parser.add_argument(
-        "--rank", type=int, default=AdapterConfig().r, help="LoRA rank to count parameters at (8)"
+        "--rank", type=_rank, default=AdapterConfig().r, help="LoRA rank to count parameters at (8)"
     )
     parser.add_argument("--json", action="store_true", help="one object, for programs")
 
@@ -58,6 +59,12 @@ def execute(options: Namespace) -> int:
         console.line()
         console.table(*layers_table(check.groups, options.rank))
     return DONE
+
+
+def _rank(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= _LARGEST_RANK):
+        raise ArgumentTypeError(f"a rank is a whole number from 1 to {_LARGEST_RANK:,}")
+    return int(text)
 
 
 def _tasks() -> tuple[str, ...]:
