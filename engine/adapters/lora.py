@@ -19,6 +19,7 @@ from engine.adapters.nf4 import dequantize
 from engine.adapters.targets import resolve
 from engine.config.adapter import AdapterConfig
 from engine.errors import TrainingError
+from engine.files.sanitize import first_line
 from engine.models.embeddings import output_layer, untie
 from engine.models.transfer import Transfer
 
@@ -65,7 +66,7 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
     try:
         adapted: nn.Module = peft.get_peft_model(network, lora)
     except (ValueError, NotImplementedError) as error:
-        raise TrainingError(f"adapter: {str(error).splitlines()[0]}") from error
+        raise TrainingError(f"adapter: {first_line(error)}") from error
     _check_magnitudes(adapted)
     if base:
         # peft takes the name in the network's configuration, which may be a folder of the hub.
@@ -207,10 +208,10 @@ def _check_magnitudes(network: nn.Module) -> None:
 
 def _check_added_tokens(network: nn.Module, targets: list[str]) -> None:
     """Refuse an adapter on layers of which the rows of new tokens are trained in full."""
-    ends = [*token_embedding(network).values(), output_layer(network)]
-    added = tuple(getattr(network, "added_tokens", ()))
-    layers = adaptable(network) if added else {}
-    named = [name for name in targets if name in layers and layers[name] in ends]
+    if not getattr(network, "added_tokens", ()):
+        return
+    layers, ends = adaptable(network), [*token_embedding(network).values(), output_layer(network)]
+    named = [name for name in targets if layers[name] in ends]
     if named:
         raise TrainingError(
             f"adapter.target_modules: {named[0]} got rows for tokens that the model lacked, and "

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engine.artifacts.outputs import tensors_of
 from engine.errors import RunError, TrainingError
-from engine.files.sanitize import plain
+from engine.files.sanitize import first_line
 from engine.models.attention import attention_of
 from engine.torch_private import tree_flatten_with_path, tree_map, tree_unflatten
 
@@ -76,12 +76,11 @@ def as_onnx(network: nn.Module, call: Call, optimize: bool = True) -> tuple[Any,
     return program, dict(zip(names, values, strict=True))
 
 
-def first_line(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the first error in the chain of causes, on one line."""
     while error.__cause__ is not None:
         error = error.__cause__
-    lines = str(error).strip().splitlines()
-    return plain(lines[0], 300) if lines else type(error).__name__
+    return first_line(error)
 
 
 def _name_of(path: tuple[Any, ...], network: nn.Module) -> str:
@@ -134,7 +133,7 @@ def supported(what: str) -> Iterator[None]:
         yield
     except REFUSALS as error:
         raise TrainingError(
-            f"This model cannot be written as {what}: {first_line(error)}"
+            f"This model cannot be written as {what}: {reason_of(error)}"
         ) from error
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from engine.config.combination import LARGEST_RANK
 from engine.config.fields import Section, option
 
 ALL_LINEAR, ATTENTION, PEFT_DEFAULT = "all-linear", "attention", "peft-default"
@@ -20,7 +21,7 @@ class AdapterConfig(Section):
     method: Literal["none", "lora", "dora", "rslora"] = option(
         "none", "Fine-tuning method; none trains the network itself"
     )
-    r: int = option(8, "LoRA rank: width of the adapter matrices", ge=1, le=4096)
+    r: int = option(8, "LoRA rank: width of the adapter matrices", ge=1, le=LARGEST_RANK)
     lora_alpha: int | None = option(
         None, "LoRA alpha: the adapter is scaled by alpha / r; empty takes 2·r", ge=1
     )

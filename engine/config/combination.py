@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from engine.errors import UserError
 from engine.files.slugs import NAME_RULE, is_name
 
+LARGEST_RANK = 4096
+"""Rank of an adapter at most."""
 METHODS = {
     "cat": "the weighted sum, exactly; the ranks add up",
     "svd": "the weighted sum, brought to a rank",
@@ -56,6 +58,6 @@ class Combination:
             raise UserError(f"There is no method {self.method!r}.", f"Choose {', '.join(METHODS)}.")
         if not 0 < self.density <= 1:
             raise UserError("The density must be above 0 and at most 1.")
-        if self.rank is not None and not 1 <= self.rank <= 4096:
-            raise UserError("The rank must be between 1 and 4096.")
+        if self.rank is not None and not 1 <= self.rank <= LARGEST_RANK:
+            raise UserError(f"The rank must be between 1 and {LARGEST_RANK}.")
         return self

@@ -19,6 +19,12 @@ def plain(text: object, limit: int = 200) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
+def first_line(error: BaseException, limit: int = 300) -> str:
+    """Return the first line of an error's message, its type where it has none."""
+    lines = str(error).strip().splitlines()
+    return plain(lines[0], limit) if lines else type(error).__name__
+
+
 def _picture(match: re.Match[str]) -> str:
     code = ord(match.group())
     if code in (0x09, 0x0A, 0x0D):

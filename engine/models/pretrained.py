@@ -31,7 +31,7 @@ from engine.config.models.pretrained import PretrainedModelConfig
 from engine.config.models.weights_path import ADAPTER, base_of_adapter, source_of
 from engine.errors import TrainingError
 from engine.files.paths import is_folder
-from engine.files.sanitize import plain
+from engine.files.sanitize import first_line, plain
 from engine.hub_reach import offline_where_unreachable
 from engine.models.embeddings import untie
 from engine.models.weightless import DamagedWeights, stored_weights, write_weightless
@@ -301,10 +301,10 @@ def _reason(config: PretrainedModelConfig, error: BaseException) -> tuple[str, s
         return f"model.path: {name} has no tokenizer that can be read.", "Choose a model of texts."
     if "safetensors" in str(error):
         return f"model.path: {name} has no weights in safetensors format.", "Choose another model."
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    # The last line of a check of a configuration says what is wrong.
-    said = lines[-1 if isinstance(error, StrictDataclassError) else 0].strip()
-    return f"model.path: {name} cannot be loaded: {said[:300]}", ""
+    said = first_line(error)
+    if isinstance(error, StrictDataclassError):  # its last line says what is wrong
+        said = plain(str(error).strip().splitlines()[-1].strip(), 300)
+    return f"model.path: {name} cannot be loaded: {said}", ""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -37,7 +37,7 @@ def build_transformer(config: TransformerConfig, shape: TextShape) -> nn.Module:
     """The network of torch's current default type and device; raises :class:`TrainingError`.
 
     On the device ``meta`` only the names of weights are read, so that its size can be estimated
-    beforehand, and what it lacks is told.
+    and missing weights are found beforehand.
     """
     place = torch.get_default_device()
     network: Any

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,15 +44,10 @@ def stored_weights(place: str, revision: str) -> dict[str, StoredWeight]:
     can be read.
     """
     folder = Path(place)
-    heads = _heads(_files_in(folder)) if is_folder(folder) else _heads_on_hub(place, revision)
-    return {
-        name: _weight(told) for head in heads for name, told in head.items() if name != _METADATA
-    }
-
-
-def _weight(told: Mapping[str, Any]) -> StoredWeight:
-    begin, end = told["data_offsets"]
-    return StoredWeight(str(told["dtype"]), tuple(told["shape"]), end - begin)
+    if is_folder(folder):
+        return _weights_in(_files_in(folder))
+    cached = _cached(place, revision)
+    return _weights_in(cached) if cached else _weights_on_hub(place, revision)
 
 
 def write_weightless(weights: Mapping[str, StoredWeight], folder: Path) -> None:
@@ -89,53 +84,52 @@ def _shards(index: Path) -> list[str]:
     return sorted(names)
 
 
-def _heads(files: list[Path]) -> Iterator[dict[str, Any]]:
-    for path in files:
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no {path.name} (safetensors)")
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
-            if length > _LONGEST_HEAD:
-                raise DamagedWeights(f"{path.name} is not a file of weights")
-            head = _head(path, file.read(length))
-        if path.stat().st_size != 8 + length + _end(head):
-            raise DamagedWeights(f"{path.name} is incomplete")
-        yield head
+def _weights_in(files: list[Path]) -> dict[str, StoredWeight]:
+    return {name: weight for path in files for name, weight in _weights_of(path).items()}
 
 
-def _head(path: Path, told: bytes) -> dict[str, Any]:
-    """Return the head of a file; raises :class:`DamagedWeights` where it is none."""
+def _weights_of(path: Path) -> dict[str, StoredWeight]:
+    """Return the weights of a file, by name; raises :class:`DamagedWeights`."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no {path.name} (safetensors)")
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
+        weights = _in_head(file.read(length)) if length <= _LONGEST_HEAD else None
+    if weights is None:
+        raise DamagedWeights(f"{path.name} is not a file of weights")
+    if path.stat().st_size != 8 + length + sum(weight.size for weight in weights.values()):
+        raise DamagedWeights(f"{path.name} is incomplete")
+    return weights
+
+
+def _in_head(head: bytes) -> dict[str, StoredWeight] | None:
+    """Return the weights that the head of a file names; ``None`` where it is no such head."""
     try:
-        head: dict[str, Any] = json.loads(told)
-        for name, weight in head.items():
-            if name != _METADATA:
-                _weight(weight)
+        told: dict[str, Any] = json.loads(head)
+        return {
+            name: _weight(one["dtype"], one["shape"], one["data_offsets"])
+            for name, one in told.items()
+            if name != _METADATA
+        }
     except (TypeError, AttributeError, KeyError, ValueError):
-        raise DamagedWeights(f"{path.name} is not a file of weights") from None
-    return head
+        return None
 
 
-def _end(head: Mapping[str, Any]) -> int:
-    """Return the bytes of all weights together."""
-    ends = (weight["data_offsets"][1] for name, weight in head.items() if name != _METADATA)
-    return int(max(ends, default=0))
+def _weight(dtype: object, shape: Iterable[int], offsets: Sequence[int]) -> StoredWeight:
+    begin, end = offsets
+    return StoredWeight(str(dtype), tuple(shape), end - begin)
 
 
-def _heads_on_hub(name: str, revision: str) -> Iterator[dict[str, Any]]:
-    """Yield the heads from the local cache where the weights are there, else from the hub."""
-    cached = _cached(name, revision)
-    if cached:
-        yield from _heads(cached)
-        return
+def _weights_on_hub(name: str, revision: str) -> dict[str, StoredWeight]:
     try:
         found = huggingface_hub.get_safetensors_metadata(name, revision=revision)
     except (NotASafetensorsRepoError, SafetensorsParsingError) as error:
         raise OSError(str(error)) from error
-    for file in found.files_metadata.values():
-        yield {
-            weight: {"dtype": told.dtype, "shape": told.shape, "data_offsets": told.data_offsets}
-            for weight, told in file.tensors.items()
-        }
+    return {
+        weight: _weight(told.dtype, told.shape, told.data_offsets)
+        for file in found.files_metadata.values()
+        for weight, told in file.tensors.items()
+    }
 
 
 def _cached(name: str, revision: str) -> list[Path]:

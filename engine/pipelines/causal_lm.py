@@ -139,12 +139,11 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
         return date.today().isoformat() if written else ""
 
     @override
-    def tokenizer(self, trained: str) -> Any:
-        """The tokenizer, with a token that ends a text; raises :class:`TrainingError`.
+    def prepare_tokenizer(self, tokenizer: Any) -> None:
+        """Choose the token that ends a text; raises :class:`TrainingError` where there is none.
 
-        Those of encoders have one that separates texts, which serves.
+        Tokenizers of encoders have one that separates texts, which serves.
         """
-        tokenizer = super().tokenizer(trained)
         if tokenizer.eos_token is None:
             if tokenizer.sep_token is None:
                 raise TrainingError(
@@ -153,7 +152,6 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
                     "Choose another model, or note its eos_token in tokenizer_config.json.",
                 )
             tokenizer.eos_token = tokenizer.sep_token
-        return tokenizer
 
     def prompts(self, fitted: CausalLmFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""

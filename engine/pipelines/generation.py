@@ -21,8 +21,6 @@ class GenerationPipeline(TextPipeline[F]):
             return ""
         return train_bpe(evenly_spread(texts), self.model.vocab_size)
 
-    def tokenizer(self, trained: str) -> Any:
-        """The tokenizer, made once."""
-        if self._tokenizer is None and self.model.from_scratch:
-            self._tokenizer = bpe_from(trained)
-        return super().tokenizer(trained)
+    def trained_tokenizer(self, trained: str) -> Any:
+        """Return the tokenizer that :meth:`learn_tokenizer` trained."""
+        return bpe_from(trained)

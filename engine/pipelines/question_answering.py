@@ -76,17 +76,14 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
         )
 
     @override
-    def tokenizer(self, trained: str) -> Any:
-        """The tokenizer; raises :class:`TrainingError` for one that does not keep texts."""
-        new = self._tokenizer is None
-        tokenizer = super().tokenizer(trained)
-        if new and placed(tokenizer, _TEXT) is None:
+    def prepare_tokenizer(self, tokenizer: Any) -> None:
+        """Raise :class:`TrainingError` for a tokenizer that does not keep texts."""
+        if placed(tokenizer, _TEXT) is None:
             raise TrainingError(
                 f"model.path: the tokenizer of {plain(self.model.path, 200)} changes texts, so "
                 "that the place of an answer in them cannot be told.",
                 "Choose another model.",
             )
-        return tokenizer
 
     def summarize(self, raw: RawData, fitted: QuestionAnsweringFitted) -> DataSummary:
         """Columns, lengths of contexts and of answers."""

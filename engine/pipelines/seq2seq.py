@@ -74,16 +74,9 @@ class Seq2SeqPipeline(GenerationPipeline[Seq2SeqFitted]):
         )
 
     @override
-    def tokenizer(self, trained: str) -> Any:
-        """The tokenizer, with the languages of both sides; raises :class:`TrainingError`."""
-        new = self._tokenizer is None
-        tokenizer = super().tokenizer(trained)
-        if new:
-            choose_languages(tokenizer, self.section.source_language, self.section.target_language)
-            self._check_targets(tokenizer)
-        return tokenizer
-
-    def _check_targets(self, tokenizer: Any) -> None:
+    def prepare_tokenizer(self, tokenizer: Any) -> None:
+        """Choose the languages of both sides; raises :class:`TrainingError`."""
+        choose_languages(tokenizer, self.section.source_language, self.section.target_language)
         if not reads_targets(tokenizer):
             raise TrainingError(
                 f"model.path: the tokenizer of {plain(self.model.path, 200)} writes targets with "

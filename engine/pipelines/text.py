@@ -49,12 +49,21 @@ class TextPipeline(DataPipeline[F]):
     def tokenizer(self, trained: str) -> Any:
         """The tokenizer, made once; ``trained`` is what :meth:`learn_tokenizer` returned."""
         if self._tokenizer is None:
-            self._tokenizer = (
-                wordpiece_from(trained)
+            made = (
+                self.trained_tokenizer(trained)
                 if self.model.from_scratch
                 else load_tokenizer(self.model, **self.tokenizer_options)
             )
+            self.prepare_tokenizer(made)
+            self._tokenizer = made
         return self._tokenizer
+
+    def trained_tokenizer(self, trained: str) -> Any:
+        """Return the tokenizer that :meth:`learn_tokenizer` trained."""
+        return wordpiece_from(trained)
+
+    def prepare_tokenizer(self, tokenizer: Any) -> None:
+        """Set up a new tokenizer for the task; raises :class:`TrainingError` if it is unsuited."""
 
     def limit(self, wanted: int, trained: str) -> int:
         """``wanted`` tokens, or as many as a trained model can take in."""

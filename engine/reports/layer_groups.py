@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,3 +26,9 @@ class TargetGroup:
     def record(self) -> dict[str, Any]:
         """Return the group as JSON values."""
         return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> TargetGroup:
+        """Read back what :meth:`record` made, from JSON too."""
+        lists = {name: tuple(record[name]) for name in ("shapes", "preset")}
+        return cls(**{**record, **lists})

@@ -57,9 +57,6 @@ class ModelCheck:
     def from_record(cls, record: Mapping[str, Any]) -> ModelCheck:
         """Read back what :meth:`record` made."""
         text = TextInput(**record["text"]) if record["text"] else None
-        groups = tuple(
-            TargetGroup(**one | {"shapes": tuple(one["shapes"]), "preset": tuple(one["preset"])})
-            for one in record["groups"]
-        )
+        groups = tuple(map(TargetGroup.from_record, record["groups"]))
         names = {name: tuple(record[name]) for name in ("new", "unused")}
         return cls(**{**record, **names, "text": text, "groups": groups})

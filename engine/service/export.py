@@ -29,7 +29,7 @@ from engine.artifacts.tracing import (
     Call,
     as_onnx,
     as_program,
-    first_line,
+    reason_of,
     supported,
 )
 from engine.batches.source import Batch
@@ -152,12 +152,15 @@ def _merged_in(finished: Finished, folder: Path) -> nn.Module:
 
 
 def _in_type(finished: Finished, folder: Path, form: str, dtype: torch.dtype) -> float:
-    """Round what was written to ``dtype``; compared with the run's model rounded alike."""
+    """Round what was written to ``dtype``; compared with the same model rounded in memory."""
+    before = _read_back(finished, folder, form)
     cast_weights(folder, dtype)
-    whole = merged(finished.network) if form == "merged" else finished.network
-    expected = finished.output(rounded(whole, dtype))
-    loaded = _merged_in(finished, folder) if form == "merged" else _own(folder)
-    return distance(expected, finished.output(loaded))
+    after = _read_back(finished, folder, form)
+    return distance(finished.output(rounded(before, dtype)), finished.output(after))
+
+
+def _read_back(finished: Finished, folder: Path, form: str) -> nn.Module:
+    return _merged_in(finished, folder) if form == "merged" else _own(folder)
 
 
 def _own(folder: Path) -> nn.Module:
@@ -207,7 +210,7 @@ def _through_others(finished: Finished, folder: Path) -> float:
     except REFUSALS as error:
         raise TrainingError(
             "What was written cannot be used through transformers or peft alone, so it was thrown "
-            f"away: {first_line(error)}"
+            f"away: {reason_of(error)}"
         ) from error
 
 

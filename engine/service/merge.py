@@ -28,6 +28,7 @@ from engine.data.fitted import Fitted
 from engine.errors import RunError, TrainingError
 from engine.files import atomic
 from engine.files.paths import runs_folder
+from engine.files.sanitize import first_line
 from engine.runs.annotations import Annotations, write_annotations
 from engine.runs.directory import RunDirectory
 from engine.runs.events import EventLog, Finished, Log
@@ -142,8 +143,7 @@ def _combined(adapters: Sequence[_Adapter], wanted: Combination) -> tuple[dict[s
             svd_full_matrices=False, **options,
         )  # fmt: skip
     except (ValueError, NotImplementedError, RuntimeError) as error:
-        lines = str(error).strip().splitlines()
-        raise TrainingError(f"These adapters cannot be combined: {lines[0][:300]}") from error
+        raise TrainingError(f"These adapters cannot be combined: {first_line(error)}") from error
     rank: int = model.peft_config[_RESULT].r
     weights = peft.get_peft_model_state_dict(
         model, adapter_name=_RESULT, save_embedding_layers=False

@@ -77,9 +77,9 @@ def check(config: RunConfig) -> ModelCheck:
         unused=tuple(getattr(network, "unused_weights", ())),
         text=_text_input(model, tokenizer, network) if tokenizer else None,
         image_size=shape.size if isinstance(shape, ImageShape) else None,
-        groups=tuple(TargetGroup(**group) for group in layers["groups"]),
+        groups=tuple(map(TargetGroup.from_record, layers["groups"])),
         presets=layers["presets"],
-        exports=_exports(model, shape, network, bool(layers["groups"])),
+        exports=_exports(network, bool(layers["groups"])),
     )
 
 
@@ -116,7 +116,7 @@ def _text_input(model: Any, tokenizer: Any, network: Any) -> TextInput:
     )
 
 
-def _exports(model: ModelConfig, shape: Any, network: nn.Module, adaptable: bool) -> dict[str, str]:
+def _exports(network: nn.Module, adaptable: bool) -> dict[str, str]:
     """Return for each form why it will not work; empty where it will."""
     without = "" if adaptable else "no layer takes an adapter"
     forms = {"folder": "", "adapter": without, "merged": without}

@@ -74,11 +74,11 @@ def _together(network: Any, lengths: Sequence[int]) -> Iterator[list[int]]:
     Networks that keep a state in place of the tokens read padding as text: theirs have one length.
     """
     rows = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-    alone = [(0, iter(rows))]
-    groups = groupby(rows, lambda row: lengths[row]) if _is_stateful(network) else alone
-    for _, group in groups:
-        alike = list(group)
-        yield from (alike[first : first + _BATCH] for first in range(0, len(alike), _BATCH))
+    groups = [rows]
+    if _is_stateful(network):
+        groups = [list(group) for _, group in groupby(rows, lambda row: lengths[row])]
+    for group in groups:
+        yield from (group[first : first + _BATCH] for first in range(0, len(group), _BATCH))
 
 
 def _generated(

@@ -81,7 +81,7 @@ def _of_parts(tokens: Sequence[str], text: str) -> list[tuple[int, int]] | None:
 def _written(token: str) -> str:
     """Return the part of the text that a token shows, without the marks of words and their parts.
 
-    Whoever takes a wrong one for a mark does not find the token in the text.
+    A part of the text that is removed as a mark by mistake is not found in the text afterwards.
     """
     return (
         token.removeprefix("##").removesuffix("</w>").removesuffix("@@").replace("▁", " ").strip()

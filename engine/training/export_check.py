@@ -11,7 +11,7 @@ from torch import nn
 from engine.artifacts.model_card import class_of
 from engine.artifacts.outputs import distance, outputs_of
 from engine.batches.source import Batch, Source
-from engine.files.sanitize import plain
+from engine.files.sanitize import first_line
 from engine.hardware.device import Compute
 from engine.torch_private import tree_map
 from engine.training.memory_estimate import available_bytes
@@ -46,7 +46,7 @@ def check_export(setup: Setup, network: nn.Module, source: Source, folder: Path)
             return
         differs = _difference(task, batch, network.eval(), theirs, compute)
     except _FAILURES as error:
-        reason = plain(str(error).strip().splitlines()[0] if str(error).strip() else error, 300)
+        reason = first_line(error).rstrip(".")
         advice = " Export it merged." if task.config.adapter.active else ""
         setup.outlets.warn(
             f"transformers and peft alone cannot use the exported model: {reason}.{advice}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from engine.errors import TrainingError
-from engine.files.sanitize import plain
+from engine.files.sanitize import first_line
 from engine.hardware.determinism import is_not_deterministic
 from engine.hardware.memory import out_of_memory
 from engine.training.state import TrainingState
@@ -27,10 +27,9 @@ def model_errors(state: TrainingState) -> Iterator[None]:
         place = _place(error)
         if state.position.step or not place or _of_another_kind(error):
             raise
-        said = (str(error).strip().splitlines() or [""])[0]
         raise TrainingError(
             f"model: the network ({place}) fails on the inputs of this task: "
-            f"{type(error).__name__}: {plain(said, 300)}.",
+            f"{type(error).__name__}: {first_line(error)}.",
             "Choose another model, or another task.",
         ) from error
 

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
 from engine.config.adapter import AdapterConfig
+from engine.config.combination import LARGEST_RANK
 from engine.config.models.registry import models_of
 from engine.config.tasks.registry import TASKS
 from engine.files.paths import expanded, is_folder, runs_folder
@@ -24,7 +25,6 @@ examples:
 Only the names and shapes of the weights are read, of a model on the hub too. A model that does not
 suit the task is refused with the reason and exit status 2.
 """
-_LARGEST_RANK = 4096
 _OF_TRANSFORMERS = ("transformer", "image_transformer")
 
 
@@ -62,8 +62,8 @@ def execute(options: Namespace) -> int:
 
 
 def _rank(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= _LARGEST_RANK):
-        raise ArgumentTypeError(f"a rank is a whole number from 1 to {_LARGEST_RANK:,}")
+    if not (text.isdecimal() and 1 <= int(text) <= LARGEST_RANK):
+        raise ArgumentTypeError(f"a rank is a whole number from 1 to {LARGEST_RANK:,}")
     return int(text)
 
 

@@ -165,7 +165,7 @@ class TargetsScreen(Screen[str | None]):
             self._say("")
             self.query_one("#problem", Static).update(literal(event.answer, 1000))
             return
-        groups = [_group(record) for record in event.answer["groups"]]
+        groups = list(map(TargetGroup.from_record, event.answer["groups"]))
         self._layers = Layers(groups, event.answer["presets"], event.answer["parameters"])
         strangers = self._layers.choose(_wanted(self._draft))
         self._show()
@@ -224,12 +224,6 @@ class TargetsScreen(Screen[str | None]):
             self.dismiss(list_text(self._layers.targets))
         elif self._layers.groups:
             complain(self, UserError("An adapter needs at least one kind of layer."))
-
-
-def _group(record: Answer) -> TargetGroup:
-    """Rebuild the record from JSON."""
-    lists = {name: tuple(record[name]) for name in ("shapes", "preset")}
-    return TargetGroup(**record | lists)
 
 
 def _wanted(draft: Draft) -> list[str]:
