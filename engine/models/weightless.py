@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub
-from huggingface_hub.errors import NotASafetensorsRepoError, SafetensorsParsingError
+from huggingface_hub.errors import (
+    LocalEntryNotFoundError,
+    NotASafetensorsRepoError,
+    SafetensorsParsingError,
+)
 
 from engine.files.paths import is_folder
 
@@ -121,6 +125,8 @@ def _weight(dtype: object, shape: Iterable[int], offsets: Sequence[int]) -> Stor
 
 
 def _weights_on_hub(name: str, revision: str) -> dict[str, StoredWeight]:
+    if huggingface_hub.is_offline_mode():
+        raise LocalEntryNotFoundError(f"{name} has no weights on this machine")
     try:
         found = huggingface_hub.get_safetensors_metadata(name, revision=revision)
     except (NotASafetensorsRepoError, SafetensorsParsingError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 import torch
 import transformers
@@ -161,6 +163,19 @@ def test_models_that_are_neither_of_transformers_nor_torchvision_are_refused() -
     for model in ({"kind": "cnn"}, {"kind": "image_transformer"}):
         with pytest.raises(TrainingError, match=r"model\.(kind|path): "):
             model_check.answer({"task": {"kind": "image_classification"}, "model": model})
+
+
+def test_weights_that_only_the_hub_has_are_told_where_it_is_out_of_reach(
+    llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration and the tokenizer of a model that was looked at are in the cache."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    place = tmp_path / "models--some--one"
+    shutil.copytree(llama, place / "snapshots" / "abc", ignore=lambda *_: [WEIGHTS])
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("abc")
+    with pytest.raises(TrainingError, match="some/one is not on this machine, and HF_HUB_OFFLINE"):
+        model_check.answer(values_of("some/one", "causal_lm"))
 
 
 class Hub(BaseHTTPRequestHandler):

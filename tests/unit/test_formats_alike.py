@@ -80,3 +80,24 @@ def test_rows_encode_alike_from_every_format(tmp_path: Path, trained: str) -> No
     for numbers, codes in encoded[1:]:
         np.testing.assert_allclose(numbers, encoded[0][0], atol=1e-5)
         np.testing.assert_array_equal(codes, encoded[0][1])
+
+
+def test_truth_values_in_words_and_as_numbers_in_several_files_are_one_column(
+    tmp_path: Path,
+) -> None:
+    for name, (true, false) in {"a": ("True", "False"), "b": ("1", "0")}.items():
+        rows = [f"{true if place % 3 else false},{place % 7},x{place % 2}" for place in range(40)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["vip,x,y", *rows]) + "\n")
+    pipeline = create_pipeline(RunConfig.parse({
+        "task": {"kind": "tabular_classification", "target": "y"},
+        "data": {"kind": "file", "path": str(tmp_path)}, "model": {"kind": "mlp"},
+    }))  # fmt: skip
+    raw = pipeline.load()
+    fitted = pipeline.learn(raw)
+    assert isinstance(fitted, TabularFitted)
+    told = {note.why for note in pipeline.summarize(raw, fitted).notes if note.column == "vip"}
+    assert told == {"true is read as 1, false as 0"}
+    rows = pa.table({"vip": ["True", "1", "false", "0"], "x": ["0"] * 4})
+    numbers, _ = encode_rows(fitted.features, rows)
+    place = [column.name for column in fitted.features.columns].index("vip")
+    assert numbers[0, place] == numbers[1, place] > numbers[2, place] == numbers[3, place]

@@ -41,6 +41,20 @@ def respelled(
     return pc.take(pa.chunked_array([pa.array(told, pa.string())]), places)
 
 
+def truth_numbers(values: Sequence[str]) -> list[float] | None:
+    """Return truth values as numbers, ``True`` as ``1``; ``None`` where any value is none.
+
+    Some files write them in words and others as 0 and 1; 0 and 1 alone are just numbers.
+    """
+    numbers = []
+    for value in values:
+        number = TRUTH.get(value.lower(), _number(value))
+        if number not in (0, 1):
+            return None
+        numbers.append(float(number))
+    return numbers if any(value.lower() in TRUTH for value in values) else None
+
+
 def _meaning_among(categories: Sequence[str]) -> Callable[[str], object]:
     """Return a function of a text: what it means beside these categories."""
     numeric = bool(categories) and all(map(_NUMBER.fullmatch, categories))
@@ -58,7 +72,7 @@ def _truth(text: str) -> object:
     return _WORDS.get(text.lower(), text)
 
 
-def _number(text: str) -> object:
+def _number(text: str) -> Decimal | str:
     return Decimal(text) if _NUMBER.fullmatch(text) else text
 
 

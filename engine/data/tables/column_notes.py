@@ -50,7 +50,7 @@ def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Itera
         if column.number_format.clock:
             why = "times of day are read as the time since midnight"
         yield Note(why, name, "numbers", rows, as_text, "converted")
-    if column.type == "numeric" and column.example.lower() in TRUTH:
+    if column.type == "numeric" and _has_truths(values):
         yield Note("true is read as 1, false as 0", name, "numbers", rows, as_text, "converted")
     if column.type == "date" and column.date_format not in ("", "ISO8601") and not column.doubt:
         why = f"dates are read in the format {column.date_format}, such as {column.example}"
@@ -62,6 +62,13 @@ def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Itera
         yield Note("infinite numbers count as missing", name, "missing", infinite, kind="converted")
     if column.doubt:
         yield Note(column.doubt, name, _READ_AS[column.type], rows, change(*_otherwise(column)))
+
+
+def _has_truths(values: pa.ChunkedArray) -> bool:
+    if not pa.types.is_string(values.type):
+        return False
+    words = pc.is_in(pc.utf8_lower(pc.unique(values)), value_set=pa.array(list(TRUTH)))
+    return bool(pc.any(words).as_py())
 
 
 def _otherwise(column: Column) -> tuple[str, str]:

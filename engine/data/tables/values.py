@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.data.dates.spellings import spelled
-from engine.data.tables.categories import TRUTH
+from engine.data.tables.categories import truth_numbers
 from engine.data.tables.clocks import typed_clocks
 from engine.data.tables.number_format import find_number_format, parsed_numbers
 from engine.data.tables.schema import NumberFormat
@@ -126,9 +126,8 @@ def _parsed_dates(values: Sequence[str], date_format: str) -> NDArray[np.datetim
 
 def truths_or_numbers(values: Sequence[str], number_format: NumberFormat) -> NDArray[np.float64]:
     """Numbers in a format; truth values are 1 and 0. NaN for the rest."""
-    if values and all(value.lower() in TRUTH for value in values):
-        return np.array([TRUTH[value.lower()] for value in values])
-    return parsed_numbers(values, number_format)
+    truths = truth_numbers(values)
+    return parsed_numbers(values, number_format) if truths is None else np.array(truths)
 
 
 def words_for_missing(column: pa.ChunkedArray) -> list[str]:
