@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,10 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.fixture
-def gpu() -> Iterator[Any]:
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The runner of the parts, which is run from its own folder."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        yield importlib.import_module("gpu")
-    finally:
-        sys.path.remove(str(BENCHMARKS))
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("gpu")
 
 
 @pytest.mark.slow

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import sys
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,10 @@ MARKED = "<!-- results/gpu.json -->\n<!-- end -->\n"
 
 
 @pytest.fixture
-def page() -> Iterator[Any]:
+def page(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The script that writes the tables, which is run from its own folder."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        yield importlib.import_module("page")
-    finally:
-        sys.path.remove(str(BENCHMARKS))
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("page")
 
 
 def written(folder: Path, parts: dict[str, list[dict[str, Any]]]) -> None:

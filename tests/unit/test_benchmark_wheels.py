@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import sys
 import zipfile
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,9 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.fixture
-def wheels() -> Iterator[Any]:
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        yield importlib.import_module("gpu_parts.wheels")
-    finally:
-        sys.path.remove(str(BENCHMARKS))
+def wheels(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("gpu_parts.wheels")
 
 
 def wheel(folder: Path, name: str, *requires: str) -> None:

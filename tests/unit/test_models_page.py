@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,10 @@ REFUSAL = "model.path: /tmp/some/tiny lacks\nweights [1] | of its body"
 
 
 @pytest.fixture
-def script() -> Iterator[Any]:
+def script(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The script that writes the page, which is run from its own folder."""
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield importlib.import_module("models_page")
-    finally:
-        sys.path.remove(str(FOLDER))
+    monkeypatch.syspath_prepend(FOLDER)
+    return importlib.import_module("models_page")
 
 
 def outcome(task: str, kind: str, network: str, adapter: str = "", reason: str = "") -> Any:
