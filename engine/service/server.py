@@ -13,9 +13,9 @@ import queue
 import threading
 import traceback
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, BinaryIO
 
+from engine.config.registry import resolve
 from engine.errors import ConfigError, UserError
 
 QUESTIONS = {
@@ -75,8 +75,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _function(question: str) -> Callable[..., dict[str, Any]]:
-    module, _, name = QUESTIONS[question].partition(":")
-    function: Callable[..., dict[str, Any]] = getattr(import_module(module), name)
+    function: Callable[..., dict[str, Any]] = resolve(QUESTIONS[question])
     return function
 
 

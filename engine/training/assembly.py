@@ -10,6 +10,7 @@ from torch import nn
 from engine.artifacts.build import build_network, keep_initial
 from engine.data.raw import TRAIN, VALIDATION
 from engine.errors import TrainingError
+from engine.processes.collector import collector_paused
 from engine.runs.events import Model
 from engine.training import shardable
 from engine.training.checkpoint_writer import Saver
@@ -66,7 +67,8 @@ def _network(training: TrainingSession, material: Material) -> nn.Module:
     task, compute, group = training.task, training.compute, training.group
     seed_everything(task.config.train.seed)
     # A network to be sharded may be too large for any single device.
-    with torch.device("cpu") if group.sharded else compute.device:
+    where = torch.device("cpu") if group.sharded else compute.device
+    with collector_paused(), where:  # libraries import the network's class only now
         network = build_network(task, material.fitted, compute)
     if group.leads:
         keep_initial(training.session.run, task, network)
