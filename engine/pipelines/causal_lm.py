@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -23,14 +23,15 @@ from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.blocks import are_lines, pieces, sizes_of, tail_rows
+from engine.text.chat_templates import KNOWN, marks_of, use_template
 from engine.text.columns import chosen
+from engine.text.conversation import end_of_turn, names_date, names_tools
+from engine.text.instructions import TooLong
 from engine.text.prompts import (
     ChatPrompts,
     PlainPrompts,
     Prompts,
     chat_lines,
-    names_date,
-    names_tools,
     prompt_text,
     separator_of,
 )
@@ -51,6 +52,10 @@ class CausalLmFitted(TextFitted):
     """Further columns of the prompt by their roles: input, system, history, tools."""
     separator: str = "\n"
     """Text between a prompt and its completion where the prompt does not end in a blank."""
+    chat: bool = False
+    """Whether pairs are written in the chat template, and not as plain text."""
+    too_long: TooLong = "cut"
+    """Whether the beginnings of answers that do not fit are learned."""
     date: str = ""
     """The day that a chat template writes into each conversation; empty where it writes none."""
 
@@ -122,6 +127,7 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
                 separator = separator_of(_rows(some_of(raw.train), roles))
             texts = _texts(raw.train, roles, separator)
         trained = self.learn_tokenizer(texts)
+        chat = roles.form == "pairs" and self._writes_pairs_as_chat(trained)
         return CausalLmFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
@@ -130,19 +136,33 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
             lines=lines,
             context=roles.context,
             separator=separator,
-            date=self._date(roles.form, trained),
+            chat=chat,
+            too_long=self.section.too_long,
+            date=self._date(chat or roles.form == "messages", trained),
         )
 
-    def _date(self, form: Form, trained: str) -> str:
+    def _writes_pairs_as_chat(self, trained: str) -> bool:
+        """Return whether pairs are turns: where the model has a template, or one is named."""
+        named = self.section.chat_template
+        return named in KNOWN or (named == "auto" and bool(self.tokenizer(trained).chat_template))
+
+    def _date(self, chat: bool, trained: str) -> str:
         """Return today's date where the chat template writes it: fixed, it is the same always."""
-        written = form == "messages" and names_date(self.tokenizer(trained))
+        written = chat and names_date(self.tokenizer(trained))
         return date.today().isoformat() if written else ""
+
+    @property
+    @override
+    def marks(self) -> Sequence[str]:
+        """The tokens of the chat template that is named."""
+        return marks_of(self.section.chat_template)
 
     @override
     def prepare_tokenizer(self, tokenizer: Any) -> None:
-        """Choose the token that ends a text; raises :class:`TrainingError` where there is none.
+        """Choose the token that ends a text, and the chat template.
 
-        Tokenizers of encoders have one that separates texts, which serves.
+        Tokenizers of encoders have a token that separates texts, which serves. Raises
+        :class:`TrainingError` where a token is missing.
         """
         if tokenizer.eos_token is None:
             if tokenizer.sep_token is None:
@@ -152,13 +172,23 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
                     "Choose another model, or note its eos_token in tokenizer_config.json.",
                 )
             tokenizer.eos_token = tokenizer.sep_token
+        if self.section.chat_template in KNOWN:
+            use_template(tokenizer, self.section.chat_template)
 
     def prompts(self, fitted: CausalLmFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""
         tokenizer = self.tokenizer(fitted.tokenizer)
-        if fitted.form == "messages":
-            return ChatPrompts(tokenizer, fitted.date)
+        if fitted.form == "messages" or fitted.chat:
+            return ChatPrompts(tokenizer, fitted.date, fitted.chat)
         return PlainPrompts(tokenizer.eos_token or "", fitted.separator)
+
+    def ends(self, fitted: CausalLmFitted) -> list[int]:
+        """Return the tokens that end a text: the tokenizer's own, and the template's."""
+        tokenizer = self.tokenizer(fitted.tokenizer)
+        ends = [tokenizer.eos_token_id]
+        if fitted.form == "messages" or fitted.chat:
+            ends.append(end_of_turn(tokenizer))
+        return list(dict.fromkeys(end for end in ends if end is not None))
 
     def summarize(self, raw: RawData, fitted: CausalLmFitted) -> DataSummary:
         """Columns, and how long the texts are."""
@@ -181,7 +211,9 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
     def _on_prompts(self, fitted: CausalLmFitted) -> dict[str, str]:
         """Facts on what is not written as it stands in the data."""
         facts = {}
-        if fitted.form == "pairs":
+        if fitted.chat:
+            facts["prompts"] = "a turn of the user, in the chat template"
+        elif fitted.form == "pairs":
             facts["prompts"] = f"end in {fitted.separator!r}" if fitted.separator else "as they are"
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from typing_extensions import override
 
 from engine.batches.source import Batch, Source
 from engine.config.tasks.causal_lm import CausalLmConfig
@@ -28,15 +31,17 @@ from engine.runs.events import Log, Report
 from engine.tasks.text import TextTask
 from engine.text.blocks import BlockSource, pieces, token_row
 from engine.text.cache import encoded
+from engine.text.chat_templates import ROLES
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
 from engine.text.decoding import record_decoding
-from engine.text.instructions import Instructions, not_learned
+from engine.text.instructions import ROW, Instructions
 from engine.text.padding import padded
 from engine.text.prompts import Prompt
 from engine.text.roles import by_role
 from engine.text.rows import texts_in
 from engine.text.source import TokenSource, token_inputs
+from engine.text.usable_samples import usable
 
 _SHOWN = 3
 _AT_ONCE = 256
@@ -95,13 +100,17 @@ class CausalLm(TextTask[CausalLmFitted]):
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         prompts = self.pipeline.prompts(fitted)
         only = self.section.completions_only
-        tokenise = Instructions(tokenizer, fitted.max_length, only, prompts)
-        about = [fitted.separator, tokenizer.chat_template, fitted.date]
-        key = [*self.cache_key(fitted), only, *about]
-        samples = encoded(by_role(table, fitted.roles.by_name), tokenise, key, report)
-        for text in _told(samples.data, fitted.max_length):
+        tokenise = Instructions(tokenizer, fitted.max_length, only, prompts, fitted.too_long)
+        about = [fitted.separator, fitted.chat, tokenizer.chat_template, fitted.date]
+        key = [*self.cache_key(fitted), only, fitted.too_long, *about]
+        rows = by_role(table, fitted.roles.by_name)
+        rows = rows.append_column(ROW, pa.array(range(rows.num_rows)))
+        samples, told = usable(
+            encoded(rows, tokenise, key, report), fitted.max_length, fitted.too_long
+        )
+        for text in told:
             report(Log(level="warning", message=text))
-        return TokenSource(samples, _Collate(tokenizer.pad_token_id), device, table)
+        return TokenSource(samples, _Collate(tokenizer.pad_token_id), device)
 
     def encode_new(
         self, table: pa.Table, fitted: CausalLmFitted, device: torch.device, report: Report
@@ -130,9 +139,22 @@ class CausalLm(TextTask[CausalLmFitted]):
         """The network, which notes what its texts are generated with."""
         network = super().build_network(fitted)
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        marks = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+        ends = self.pipeline.ends(fitted)
+        marks = {
+            "pad_token_id": tokenizer.pad_token_id,
+            "eos_token_id": ends[0] if len(ends) == 1 else ends or None,
+        }
         record_decoding(network, self._sampling(self.section.max_new_tokens).options | marks)
         return network
+
+    @override
+    def save_companions(self, fitted: CausalLmFitted, folder: Path) -> None:
+        """The tokenizer, with the chat template of training."""
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        if fitted.form == "messages" and not tokenizer.chat_template:
+            tokenizer = copy.copy(tokenizer)
+            tokenizer.chat_template = ROLES.text
+        tokenizer.save_pretrained(folder)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens that are learned."""
@@ -247,22 +269,6 @@ def _beginning(tokenizer: Any, tokens: Sequence[int], most: int) -> str:
     """The text of the first tokens, with an ellipsis where there are more."""
     text: str = tokenizer.decode(tokens[:most], skip_special_tokens=True)
     return f"{text}…" if tokenizer.decode(tokens[most:], skip_special_tokens=True) else text
-
-
-def _told(samples: pa.Table, max_length: int) -> Iterator[str]:
-    """Sentences on the samples without a token to learn."""
-    few = samples.filter(pc.equal(samples["characters"], 0))
-    truncated, others = not_learned(few["labels"].to_pylist(), max_length)
-    if truncated:
-        yield (
-            f"{truncated:,} of {samples.num_rows:,} answers begin beyond task.max_length "
-            f"({max_length:,} tokens) and are not trained on."
-        )
-    if others:
-        yield (
-            f"{others:,} of {samples.num_rows:,} answers have no token of their own and are not "
-            "trained on."
-        )
 
 
 _silent: Report = lambda event: None  # noqa: E731

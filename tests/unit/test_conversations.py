@@ -53,7 +53,7 @@ def _marked(path: Path) -> tuple[list[tuple[str, list[str]]], tuple[Skip, ...]]:
     raw = pipeline.load()
     fitted = pipeline.fit(raw)
     rows = by_role(raw.train, fitted.roles.by_name).to_pylist()
-    texts = list(map(pipeline.prompts(fitted).marked, rows))
+    texts = [one for row in rows for one in pipeline.prompts(fitted).marked(row)]
     return [(one.text, [one.text[a:b] for a, b in one.spans]) for one in texts], raw.skips
 
 
