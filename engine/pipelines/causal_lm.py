@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -37,8 +39,12 @@ from engine.text.prompts import (
 )
 from engine.text.roles import Form, Roles, by_role, roles_in
 from engine.text.rows import some_of, texts_in, without_faults
+from engine.text.shown_samples import Part, shown_parts
 from engine.text.summary import summary_of
-from engine.text.turns import ASSISTANT, fault_in, fault_of_answers
+from engine.text.turns import ASSISTANT, ends_unanswered, fault_in, fault_of_answers
+
+_SHOWN = 3
+"""Rows that are shown as they are learned."""
 
 
 class CausalLmFitted(TextFitted):
@@ -80,7 +86,7 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
         for table in raw.splits.values():
             for name in roles.columns:
                 chosen(table, name, "The data to learn from")
-        raw = raw.with_splits(raw.splits, *_missing_context(raw, roles))
+        raw = raw.with_splits(raw.splits, *_missing_context(raw, roles), *_unanswered(raw, roles))
         faults = _faults_of_pairs if roles.form == "pairs" else _faults_of_messages
         return cut_splits(without_faults(raw, lambda table: faults(table, roles)), self.config.data)
 
@@ -201,16 +207,34 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
             }
         else:
             some = _texts(some_of(raw.train), fitted.roles, fitted.separator)
-            facts = self.measured(list(some), fitted) | self._on_prompts(fitted)
+            facts = _named(self.measured(list(some), fitted), fitted) | self._on_prompts(fitted)
             learned = "answers" if self.section.completions_only else "instructions and answers"
             facts["learned"] = learned
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
         columns = {name: role for role, name in fitted.roles.by_name.items()}
-        return summary_of(self.config, raw, columns, facts)
+        summary = summary_of(self.config, raw, columns, facts)
+        if fitted.form == "text":
+            return summary
+        return replace(summary, samples=self._shown(raw, fitted))
+
+    def _shown(self, raw: RawData, fitted: CausalLmFitted) -> tuple[tuple[Part, ...], ...]:
+        """The first rows as they are learned; those that cannot be written are told later."""
+        prompts = self.prompts(fitted)
+        end = self.tokenizer(fitted.tokenizer).eos_token or ""
+        shown = []
+        for row in _rows(raw.train.slice(0, _SHOWN), fitted.roles):
+            with contextlib.suppress(DataError):
+                shown += [
+                    shown_parts(marked, end, not self.section.completions_only)
+                    for marked in prompts.marked(row)
+                ]
+        return tuple(shown[:_SHOWN])
 
     def _on_prompts(self, fitted: CausalLmFitted) -> dict[str, str]:
         """Facts on what is not written as it stands in the data."""
         facts = {}
+        if fitted.chat or fitted.form == "messages":
+            facts["chat template"] = self._template_name(fitted)
         if fitted.chat:
             facts["prompts"] = "a turn of the user, in the chat template"
         elif fitted.form == "pairs":
@@ -221,9 +245,22 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
             facts["tools"] = "not used: the chat template has no place for them"
         return facts
 
+    def _template_name(self, fitted: CausalLmFitted) -> str:
+        if self.section.chat_template in KNOWN:
+            return self.section.chat_template
+        own = self.tokenizer(fitted.tokenizer).chat_template
+        return "the model's own" if own else "roles, as the model has none"
+
     def inputs(self, fitted: CausalLmFitted) -> tuple[str, ...]:
         """Return the columns to continue: the text, the instruction, or the conversation."""
         return (fitted.columns[0], *fitted.context.values())
+
+
+def _named(facts: dict[str, str], fitted: CausalLmFitted) -> dict[str, str]:
+    """The facts on lengths, with what becomes of answers that do not fit."""
+    if "cut" in facts and fitted.too_long == "drop":
+        facts["too long"] = f"{facts.pop('cut')}: answers that reach beyond are not learned"
+    return facts
 
 
 def _texts(table: pa.Table, roles: Roles, separator: str) -> Iterator[str]:
@@ -262,6 +299,29 @@ def _fault_of_messages(row: dict[str, Any]) -> str | None:
     if "messages" in row:
         return fault_of_answers(row["messages"])
     return fault_in(row["prompt"]) or fault_of_answers(row["completion"], ASSISTANT)
+
+
+def _unanswered(raw: RawData, roles: Roles) -> Iterator[Note]:
+    """Notes on conversations that go on behind their last answer."""
+    if roles.form != "messages":
+        return
+    last = list(roles.by_name)[len(roles.columns) - 1]
+    for split, table in raw.splits.items():
+        found = [
+            number
+            for number, row in enumerate(_rows(table, roles))
+            if ends_unanswered(row.get(last))
+        ]
+        if found:
+            name = plain(roles.by_name[last], 40)
+            yield Note(
+                f"{split}: {counted(len(found), 'conversation')} (the first is row "
+                f"{found[0] + 1:,}) without an answer at the end: the turns behind the last answer "
+                "are not used",
+                column=name,
+                rows=len(found),
+                kind="dropped",
+            )
 
 
 def _missing_context(raw: RawData, roles: Roles) -> Iterator[Note]:

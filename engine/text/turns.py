@@ -70,6 +70,12 @@ def without_last_question(turns: Sequence[Turn]) -> list[Turn]:
     return list(turns[: answers[-1] + 1]) if answers else list(turns)
 
 
+def ends_unanswered(value: Any) -> bool:
+    """Return whether a conversation with an answer has turns behind the last one."""
+    turns = turns_of(value, ASSISTANT) if fault_in(value) is None else []
+    return len(without_last_question(turns)) < len(turns)
+
+
 def is_learned(turn: Turn) -> bool:
     """Whether a turn is an answer to learn; OpenAI's format gives others a ``weight`` of 0."""
     return bool(turn["role"] == ASSISTANT and turn.get("weight") != 0)
