@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from typing_extensions import override
 
 from engine.batches.source import Batch, Source
 from engine.config.tasks.causal_lm import CausalLmConfig
@@ -21,7 +22,8 @@ from engine.data.raw import TEST, VALIDATION, RawData
 from engine.errors import DataError
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.language import LanguageEvaluator, frequency_metrics
-from engine.models.token_losses import measured_sums, summed_loss
+from engine.models.segments import segments
+from engine.models.token_losses import measured_sums, summed_loss, summed_row_loss
 from engine.pipelines.causal_lm import CausalLmFitted, CausalLmPipeline
 from engine.reports.views import Texts, View
 from engine.runs.events import Log, Report
@@ -134,9 +136,19 @@ class CausalLm(TextTask[CausalLmFitted]):
         record_decoding(network, self._sampling(self.section.max_new_tokens).options | marks)
         return network
 
+    @property
+    @override
+    def packing(self) -> Literal["auto", "on", "off"]:
+        return self.section.packing
+
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens that are learned."""
-        return summed_loss(network, batch.inputs, batch.targets["labels"]) / batch.weight
+        labels = batch.targets["labels"]
+        if "lengths" not in batch.targets:
+            return summed_loss(network, batch.inputs, labels) / batch.weight
+        with segments(batch.targets["lengths"]):
+            learned = batch.targets["learned"]
+            return summed_row_loss(network, batch.inputs, learned, labels) / batch.weight
 
     def evaluator(self, fitted: CausalLmFitted) -> Evaluator:
         """Loss, perplexity, and some texts that the network writes."""

@@ -37,6 +37,17 @@ def shuffled_by_length(
     return [batches[index] for index in order.tolist()]
 
 
+def shuffled_evenly(
+    lengths: Tensor, batch_size: int, generator: torch.Generator, learned: Tensor
+) -> list[Tensor]:
+    """Row numbers of each batch in random order, for batches without padding.
+
+    Batches have about equally many learned tokens, and ``batch_size`` rows on average.
+    """
+    rows = torch.randperm(len(lengths), generator=generator)
+    return _split_evenly(rows, lengths[rows], learned[rows], batch_size)
+
+
 def _split_evenly(rows: Tensor, lengths: Tensor, learned: Tensor, batch_size: int) -> list[Tensor]:
     """Split ``rows`` into as many batches as of ``batch_size``, of about equal weight.
 

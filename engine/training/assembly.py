@@ -18,6 +18,7 @@ from engine.training.material import Material
 from engine.training.newest_checkpoint import load_state, newest_checkpoint
 from engine.training.non_finite import batch_statistics
 from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training.packing import pack_batches
 from engine.training.started import started
 from engine.training.state import TrainingState, parameter_count, seed_everything
 from engine.training.trainer import Trainer
@@ -35,8 +36,9 @@ def assemble(
 ) -> tuple[Trainer, Saver]:
     """Build network, optimizer and trainer, new or from ``saved``, and the checkpoint writer."""
     session, task, group = training.session, training.task, training.group
-    config = task.config
     network = _network(training, material)
+    pack_batches(training, material, network, resumed=bool(saved))
+    config = task.config
     state = _state(training, network)
     if saved:
         load_state(state, saved)

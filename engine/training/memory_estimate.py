@@ -193,7 +193,8 @@ class _Material:
         """Return the number of batches in an epoch."""
         if len(self.source) == self.samples:
             return len(self.source.plan(train.batch_size, torch.Generator()))
-        return len(split_rows(torch.arange(self.samples), train.batch_size))
+        size = self.source.batch_rows(train.batch_size)
+        return len(split_rows(torch.arange(self.samples), size))
 
 
 def _material(task: Task[Any], raw: RawData, fitted: Fitted) -> _Material:
@@ -220,7 +221,9 @@ def _material(task: Task[Any], raw: RawData, fitted: Fitted) -> _Material:
 def _encoded(task: Task[Any], raw: RawData, fitted: Fitted, rows: int) -> Source | None:
     cpu = torch.device("cpu")
     try:
-        return task.encode(raw.train.slice(0, rows), fitted, cpu, lambda event: None)
+        source = task.encode(raw.train.slice(0, rows), fitted, cpu, lambda event: None)
+        source.batch_tokens = task.config.train.batch_tokens
+        return source
     except DataError:
         if rows == raw.train.num_rows:
             raise
@@ -247,7 +250,7 @@ def _memory(
     """Return memory by part, the largest batch size that fits, and notes on both."""
     spare = _CPU_SPARE if compute.device.type == "cpu" else 0.0
     rounds = min(2, train.gradient_accumulation_steps)
-    count = min(train.batch_size, material.samples)
+    count = min(material.source.batch_rows(train.batch_size), material.samples)
     notes: tuple[str, ...] = ()
     try:
         peak = footprint.peak(material.template, count, rounds)
