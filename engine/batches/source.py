@@ -99,7 +99,7 @@ class Source(ABC):
         """Return batches like :meth:`plan` without a generator, in the order that is fastest."""
         return self.plan(batch_size)
 
-    def batch_rows(self, batch_size: int) -> int:
+    def batch_rows(self, batch_size: int) -> float:
         """Return the number of samples of a batch, on average; sources with tokens go by these."""
         return batch_size
 

@@ -71,11 +71,11 @@ class TokenSource(Source):
         return shuffled_by_length(self.lengths, rows, generator, self._learned)
 
     @override
-    def batch_rows(self, batch_size: int) -> int:
+    def batch_rows(self, batch_size: int) -> float:
         if self.batch_tokens is None or self._learned is None:
             return batch_size
         tokens = float(self._learned.sum()) or 1.0
-        return max(1, min(len(self), round(self.batch_tokens * len(self) / tokens)))
+        return max(1.0, min(len(self), self.batch_tokens * len(self) / tokens))
 
     def evaluation_plan(self, batch_size: int) -> list[Tensor]:
         """Sorted by length."""

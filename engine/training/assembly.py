@@ -18,7 +18,6 @@ from engine.training.material import Material
 from engine.training.newest_checkpoint import load_state, newest_checkpoint
 from engine.training.non_finite import batch_statistics
 from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.packing import pack_batches
 from engine.training.started import started
 from engine.training.state import TrainingState, parameter_count, seed_everything
 from engine.training.trainer import Trainer
@@ -37,7 +36,10 @@ def assemble(
     """Build network, optimizer and trainer, new or from ``saved``, and the checkpoint writer."""
     session, task, group = training.session, training.task, training.group
     network = _network(training, material)
-    pack_batches(training, material, network, resumed=bool(saved))
+    if task.packing != "off":
+        from engine.training.packing import pack_batches  # transformers, without which others run
+
+        pack_batches(training, material, network, resumed=bool(saved))
     config = task.config
     state = _state(training, network)
     if saved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass, replace
 from functools import cache
@@ -193,8 +194,9 @@ class _Material:
         """Return the number of batches in an epoch."""
         if len(self.source) == self.samples:
             return len(self.source.plan(train.batch_size, torch.Generator()))
-        size = self.source.batch_rows(train.batch_size)
-        return len(split_rows(torch.arange(self.samples), size))
+        if train.batch_tokens is not None:
+            return math.ceil(self.samples / self.source.batch_rows(train.batch_size))
+        return len(split_rows(torch.arange(self.samples), train.batch_size))
 
 
 def _material(task: Task[Any], raw: RawData, fitted: Fitted) -> _Material:
@@ -250,7 +252,7 @@ def _memory(
     """Return memory by part, the largest batch size that fits, and notes on both."""
     spare = _CPU_SPARE if compute.device.type == "cpu" else 0.0
     rounds = min(2, train.gradient_accumulation_steps)
-    count = min(material.source.batch_rows(train.batch_size), material.samples)
+    count = min(math.ceil(material.source.batch_rows(train.batch_size)), material.samples)
     notes: tuple[str, ...] = ()
     try:
         peak = footprint.peak(material.template, count, rounds)

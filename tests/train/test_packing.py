@@ -14,20 +14,29 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from engine.batches.source import Batch
+from engine.batches.source import Batch, Noise, epoch_plan
 from engine.config.run_config import RunConfig
 from engine.data.labels import IGNORED
-from engine.errors import TrainingError
+from engine.data.raw import TRAIN
+from engine.errors import ConfigError, TrainingError
+from engine.hardware.device import choose
 from engine.launch.in_process import train
 from engine.models.segments import SEGMENTS, segments
 from engine.models.token_losses import summed_loss, summed_row_loss
 from engine.models.transformer import compute_twice
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Log
+from engine.service.estimate import estimate
+from engine.tasks.create import create_task
+from engine.text.blocks import BlockSource
 from engine.text.packed_rows import packed
 from engine.text.padding import mask_of, padded
+from engine.text.source import TokenSource
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 from engine.training import checkpoint
+from engine.training.material import prepare
+
+CPU = torch.device("cpu")
 
 WORDS = 61
 SMALL: dict[str, Any] = {
@@ -237,3 +246,63 @@ def forget_after(run: RunDirectory, step: int) -> None:
         if saved.step > step:
             for file in saved.path.iterdir():
                 file.unlink()
+
+
+def test_a_batch_holds_about_as_many_learned_tokens_as_are_asked_for(tmp_path: Path) -> None:
+    chosen = config(tmp_path, "train.batch_tokens=150", "train.batch_size=3")
+    source = source_of(chosen)
+    for packs in (False, True):
+        source.packed = packs
+        plan = epoch_plan(source, 3, seed=0, epoch=0)
+        batches = list(source.read(plan, noise=Noise(0, 0, CPU)))
+        weights = [batch.weight for batch in batches]
+        assert sum(weights) / len(weights) == pytest.approx(150, rel=0.15)
+        assert max(weights) < 1.6 * min(weights)
+        assert sum(map(len, plan)) == len(source)
+
+
+def source_of(chosen: RunConfig) -> TokenSource:
+    task = create_task(chosen)
+    source = prepare(task, choose(chosen.compute), lambda event: None).sources[TRAIN]
+    assert isinstance(source, TokenSource)
+    return source
+
+
+def test_blocks_of_text_are_counted_by_their_tokens() -> None:
+    source = BlockSource(torch.arange(1001), 10, 1.0, CPU)
+    source.batch_tokens = 42
+    assert len(source.plan(99, torch.Generator())) == 25
+    assert len(source.plan(60)) == 2, "evaluations go by the batch size"
+
+
+def test_the_estimate_is_of_batches_of_tokens(tmp_path: Path) -> None:
+    chosen = config(tmp_path, "train.batch_tokens=60", "task.packing=off")
+    told = estimate(chosen)
+    assert told.steps_per_epoch == len(epoch_plan(source_of(chosen), 8, 0, 0))
+    assert told.steps_per_epoch > 1.5 * estimate(config(tmp_path)).steps_per_epoch
+
+
+def test_tasks_without_tokens_refuse_batches_of_them(tmp_path: Path) -> None:
+    values: dict[str, Any] = {
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "builtin", "name": "iris"},
+        "model": {"kind": "mlp"},
+        "train": {"batch_tokens": 100},
+    }
+    with pytest.raises(ConfigError, match=r"train\.batch_tokens.* does not learn tokens"):
+        RunConfig.parse(values)
+    with pytest.raises(ConfigError, match=r"train\.batch_tokens.* train\.auto_batch_size"):
+        config(tmp_path, "train.batch_tokens=100", "train.auto_batch_size=true")
+
+
+def test_the_loss_of_accumulated_batches_is_the_mean_over_all_their_tokens(tmp_path: Path) -> None:
+    """One update of all samples: of one batch, or of several of few samples each."""
+    whole, parts = (
+        train(config(tmp_path, f"train.batch_size={size}", f"train.gradient_accumulation_steps={n}",
+                     "train.max_steps=1", "train.optimizer=sgd"))
+        for size, n in ((99, 1), (9, 99))
+    )  # fmt: skip
+    assert all(
+        torch.allclose(value, weights_of(parts)[name], atol=1e-6)
+        for name, value in weights_of(whole).items()
+    )
