@@ -257,7 +257,7 @@ def test_a_batch_holds_about_as_many_learned_tokens_as_are_asked_for(tmp_path: P
         batches = list(source.read(plan, noise=Noise(0, 0, CPU)))
         weights = [batch.weight for batch in batches]
         assert sum(weights) / len(weights) == pytest.approx(150, rel=0.15)
-        assert max(weights) < 1.6 * min(weights)
+        assert all(abs(weight - 150) <= 60 for weight in weights), "a sample has up to 56"
         assert sum(map(len, plan)) == len(source)
 
 
