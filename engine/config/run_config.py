@@ -89,6 +89,25 @@ class RunConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _batches_have_a_size(self) -> RunConfig:
+        if self.train.batch_tokens is None:
+            return self
+        if not self.task.learns_tokens:
+            raise PydanticCustomError(
+                "mismatch",
+                "the task {task} does not learn tokens; use train.batch_size",
+                {"field": "train.batch_tokens", "task": self.task.kind},
+            )
+        if self.train.auto_batch_size:
+            raise PydanticCustomError(
+                "mismatch",
+                "it replaces the batch size that train.auto_batch_size would choose; set one of "
+                "the two",
+                {"field": "train.batch_tokens"},
+            )
+        return self
+
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> RunConfig:
         """Validate a nested mapping; raises :class:`ConfigError` with one problem a field."""

@@ -17,6 +17,15 @@ class TrainConfig(Section):
     batch_size: int = option(
         64, "Batch size of a forward pass, over all processes", ge=1, le=1_000_000
     )
+    batch_tokens: int | None = option(
+        None,
+        "Learned tokens of a batch, about, over all processes, in place of batch_size; for "
+        "language models, translation and tagging",
+        ge=1,
+        le=1_000_000_000,
+        unit="tokens",
+        advanced=True,
+    )
     auto_batch_size: bool = option(
         False,
         "Use the largest batch size that fits the memory, instead of batch_size; the run keeps it",

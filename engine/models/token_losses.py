@@ -42,6 +42,22 @@ def summed_loss(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -
     return chunked_loss(hidden.flatten(0, 1), head, labels.flatten())
 
 
+def summed_row_loss(
+    network: nn.Module, inputs: dict[str, Tensor], learned: Tensor, labels: Tensor
+) -> Tensor:
+    """Sum of the nats of the labels at the places ``learned`` of one row, with gradient.
+
+    Logits of other places are not computed.
+    """
+    parts = _body_and_head(network)
+    if parts is None or labels.numel() * _outputs(parts[1]) * 4 <= 2 * CHUNK_BYTES:
+        logits = network(**inputs, use_cache=False, logits_to_keep=learned).logits
+        return token_losses(logits[0], labels).sum()
+    body, head = parts
+    hidden: Tensor = body(**inputs, use_cache=False).last_hidden_state
+    return chunked_loss(hidden[0, learned], head, labels)
+
+
 def summed_sequence_loss(
     network: nn.Module, inputs: dict[str, Tensor], labels: Tensor, smoothing: float = 0.0
 ) -> Tensor:

@@ -6,7 +6,7 @@ import copy
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,8 @@ from engine.data.raw import TEST, VALIDATION, RawData
 from engine.errors import DataError
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.language import LanguageEvaluator, frequency_metrics
-from engine.models.token_losses import measured_sums, summed_loss
+from engine.models.segments import segments
+from engine.models.token_losses import measured_sums, summed_loss, summed_row_loss
 from engine.pipelines.causal_lm import CausalLmFitted, CausalLmPipeline
 from engine.reports.views import Texts, View
 from engine.runs.events import Log, Report
@@ -156,9 +157,19 @@ class CausalLm(TextTask[CausalLmFitted]):
             tokenizer.chat_template = ROLES.text
         tokenizer.save_pretrained(folder)
 
+    @property
+    @override
+    def packing(self) -> Literal["auto", "on", "off"]:
+        return self.section.packing
+
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens that are learned."""
-        return summed_loss(network, batch.inputs, batch.targets["labels"]) / batch.weight
+        labels = batch.targets["labels"]
+        if "lengths" not in batch.targets:
+            return summed_loss(network, batch.inputs, labels) / batch.weight
+        with segments(batch.targets["lengths"]):
+            learned = batch.targets["learned"]
+            return summed_row_loss(network, batch.inputs, learned, labels) / batch.weight
 
     def evaluator(self, fitted: CausalLmFitted) -> Evaluator:
         """Loss, perplexity, and some texts that the network writes."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import pyarrow as pa
 import torch
@@ -88,6 +88,11 @@ class Task(ABC, Generic[F]):
     def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the positional and named arguments that call the network with a batch."""
         return (batch.inputs,), {}
+
+    @property
+    def packing(self) -> Literal["auto", "on", "off"]:
+        """Whether batches of training are packed, which :meth:`loss` must understand."""
+        return "off"
 
     def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]] | None:
         """Parameters that learn at rates of their own; ``None`` when all learn alike.

@@ -36,8 +36,14 @@ def assemble(
 ) -> tuple[Trainer, Saver]:
     """Build network, optimizer and trainer, new or from ``saved``, and the checkpoint writer."""
     session, task, group = training.session, training.task, training.group
-    config = task.config
     network = _network(training, material)
+    if task.config.compute.kernels == "auto":
+        _use_kernels(training, network)
+    if task.packing != "off":
+        from engine.training.packing import pack_batches  # transformers, without which others run
+
+        pack_batches(training, material, network, resumed=bool(saved))
+    config = task.config
     state = _state(training, network)
     if saved:
         load_state(state, saved)
@@ -73,6 +79,18 @@ def _network(training: TrainingSession, material: Material) -> nn.Module:
     if group.leads:
         keep_initial(training.session.run, task, network)
     return group.shard(network, compute.device)
+
+
+def _use_kernels(training: TrainingSession, network: nn.Module) -> None:
+    """Use fused kernels, and report why there are none."""
+    from engine.models.kernels import use_kernels  # transformers, without which others run
+
+    if training.group.sharded:
+        obstacle = "the network is sharded"
+    else:
+        obstacle = use_kernels(network, training.compute)
+    if obstacle:
+        training.session.warn(f"compute.kernels: no fused kernels are used; {obstacle}.")
 
 
 def _state(training: TrainingSession, network: nn.Module) -> TrainingState:

@@ -45,6 +45,7 @@ def prepare(
         if table.num_rows:
             source = task.encode(table, fitted, compute.device, report)
             source.threads = task.config.compute.loader_threads
+            source.batch_tokens = task.config.train.batch_tokens
             source.pinned = task.config.compute.pinned_memory
             material.sources[split] = source
     report(Data(summary=task.pipeline.summarize(raw, fitted).record()))

@@ -17,6 +17,8 @@ class TaskConfig(TaggedSection):
     """The list that shows it: vision, text, generation, time series or tabular."""
     models: ClassVar[tuple[str, ...]] = ()
     """Kinds of model that suit it; the first is the usual choice."""
+    learns_tokens: ClassVar[bool] = False
+    """Whether a sample has several tokens to learn, by which batches can be measured."""
     metrics: ClassVar[tuple[Metric, ...]] = ()
     """The metrics of an evaluation; the first decides which weights are best."""
 

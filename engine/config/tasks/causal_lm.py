@@ -16,6 +16,7 @@ class CausalLmConfig(GenerationConfig):
     title = "Language modelling"
     implementation = "engine.tasks.causal_lm:CausalLm"
     pipeline = "engine.pipelines.causal_lm:CausalLmPipeline"
+    learns_tokens = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("loss", higher_is_better=False, help="cross-entropy in nats a token"),
         Metric("perplexity", higher_is_better=False, help="e to the loss"),
@@ -79,3 +80,9 @@ class CausalLmConfig(GenerationConfig):
         "Answers that reach beyond max_length: do not learn them, or learn their beginning",
     )
     completions_only: bool = option(True, "Compute the loss on completions only, not on prompts")
+    packing: Literal["auto", "on", "off"] = option(
+        "auto",
+        "Packing: train on the samples of a batch in one row, without padding, each with its own "
+        "positions and attention; auto packs where the network gives the same outputs",
+        advanced=True,
+    )
