@@ -17,10 +17,10 @@ from engine.text.prompts import Marked, Prompts
 TooLong = Literal["drop", "cut"]
 ROW = "row"
 """The column with the number of each row."""
-SAMPLE = ("input_ids", "labels", "characters", "cut", ROW, "fault")
-"""Tokens, their labels, learned characters, whether an answer was cut, row number and fault."""
+SAMPLE = ("input_ids", "labels", "characters", "cut", "shortened", ROW, "fault")
+"""Tokens, labels, learned characters, whether answers were cut or shortened, row and fault."""
 _NOTHING: dict[str, Any] = {
-    "input_ids": [0], "labels": [IGNORED], "characters": 0, "cut": False,
+    "input_ids": [0], "labels": [IGNORED], "characters": 0, "cut": False, "shortened": False,
 }  # fmt: skip
 """Not empty: Arrow takes the type of a column from the first rows."""
 Tokens = tuple[list[int], list[bool], Sequence[float]]
@@ -56,7 +56,10 @@ class Instructions:
             texts = self.prompts.marked(row)
         except DataError as error:
             return [_NOTHING | {ROW: number, "fault": str(error)}]
-        return [self._sample(marked) | {ROW: number, "fault": ""} for marked in texts]
+        return [
+            self._sample(marked) | {ROW: number, "fault": "", "shortened": marked.shortened}
+            for marked in texts
+        ]
 
     def _sample(self, marked: Marked) -> dict[str, Any]:
         read = self._placed if is_fast(self.tokenizer) else self._bordered

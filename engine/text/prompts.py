@@ -48,6 +48,8 @@ class Marked:
 
     text: str
     spans: Sequence[tuple[int, int]]
+    shortened: bool = False
+    """Whether something of an answer is not in the text: some templates leave thoughts out."""
 
 
 class Prompts(ABC):
@@ -114,12 +116,13 @@ class ChatPrompts(Prompts):
         learned = [place for place in answers if place >= given and is_learned(turns[place])]
         if len(whole.answers) == len(answers):  # the template itself says where they are
             by_place = dict(zip(answers, whole.answers, strict=True))
-            return [Marked(whole.text, [by_place[place] for place in learned])]
-        parts = [self._until(turns, place, row) for place in learned]
-        if all(whole.text.startswith(text.rstrip()) for text, _ in parts):
-            return [Marked(whole.text, [(begin, len(text)) for text, begin in parts])]
+            return [_compared(whole.text, {place: by_place[place] for place in learned}, turns)]
+        parts = {place: self._until(turns, place, row) for place in learned}
+        spans = {place: (begin, len(text)) for place, (text, begin) in parts.items()}
+        if all(whole.text.startswith(text.rstrip()) for text, _ in parts.values()):
+            return [_compared(whole.text, spans, turns)]
         # Earlier turns are rewritten: each answer is learned in the form in which it is asked for.
-        return [Marked(text, [(begin, len(text))]) for text, begin in parts]
+        return [_compared(text, {place: spans[place]}, turns) for place, (text, _) in parts.items()]
 
     def _turns(self, row: Row) -> tuple[list[Turn], int]:
         """All turns of a row, and the number of those that are only given."""
@@ -141,6 +144,19 @@ class ChatPrompts(Prompts):
 
     def _chat(self, turns: Sequence[Turn], row: Row, ask: bool = False) -> Conversation:
         return rendered(self.tokenizer, turns, records_of(row.get("tools")), ask, self.date)
+
+
+def _compared(text: str, spans: Mapping[int, tuple[int, int]], turns: Sequence[Turn]) -> Marked:
+    """A text with the answers' ``spans`` by their turns, held against what these say."""
+    shortened = any(
+        _without_blanks(turns[place]["content"]) not in _without_blanks(text[slice(*span)])
+        for place, span in spans.items()
+    )
+    return Marked(text, list(spans.values()), shortened)
+
+
+def _without_blanks(text: str) -> str:
+    return "".join(text.split())
 
 
 def asked(row: Row) -> list[Turn]:

@@ -59,6 +59,14 @@ def _told(
         places = [place for place, other in enumerate(faults) if other == fault]
         first = table["row"][places[0]].as_py() + 1
         yield f"{counted(len(places), 'row')} left out (the first is row {first:,}): {fault}"
+    short = table["shortened"].to_numpy()
+    if short.any():
+        first = table["row"][int(short.argmax())].as_py() + 1
+        yield (
+            f"{int(short.sum()):,} of {table.num_rows:,} samples lack something of their answers "
+            f"(the first is row {first:,}): the chat template leaves it out, as some do with "
+            "thoughts."
+        )
     cut = table["cut"].to_numpy()
     if cut.any():
         first = table["row"][int(cut.argmax())].as_py() + 1

@@ -245,3 +245,16 @@ def test_an_answer_that_ends_at_the_limit_is_whole() -> None:
     short = Instructions(tokenizer, length - 1, True, prompts, "drop")(row)
     assert (learned(tokenizer, exact), exact["cut"]) == (["green<|endoftext|>"], [False])
     assert (learned(tokenizer, short), short["cut"]) == ([""], [True])
+
+
+def test_what_a_template_leaves_out_of_answers_is_told() -> None:
+    thoughts = KNOWN["chatml"].text.replace(
+        "message['content']", "message['content'].split('</think>')[-1]"
+    )
+    prompts = ChatPrompts(tokenizer_with(thoughts))
+    thought = [TURNS[0], {"role": "assistant", "content": "<think>hm</think> green"}]
+    read = Instructions(prompts.tokenizer, 200, True, prompts)
+    samples = read({"messages": [TURNS[:2], thought], "row": [0, 1]})
+    assert learned(prompts.tokenizer, samples) == ["green<|im_end|>\n", " green<|im_end|>\n"]
+    _, told = usable(datasets.Dataset.from_dict(samples), 200, "drop")
+    assert told[0].startswith("1 of 2 samples lack something of their answers (the first is row 2)")
