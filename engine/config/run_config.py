@@ -89,6 +89,13 @@ class RunConfig(Section):
             )
         return self
 
+    @property
+    def evaluates_base(self) -> bool:
+        """Whether the network is evaluated before the first update."""
+        chosen = self.train.evaluate_base
+        meaningful = self.task.answers_untrained and not self.model.from_scratch
+        return meaningful if chosen == "auto" else chosen == "on"
+
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> RunConfig:
         """Validate a nested mapping; raises :class:`ConfigError` with one problem a field."""
@@ -99,7 +106,8 @@ class RunConfig(Section):
 
     def anchored(self) -> RunConfig:
         """The same with absolute paths: a run may be resumed from another folder."""
-        update = {"data": self.data.anchored(), "model": self.model.anchored()}
+        sections = ("task", "data", "model")
+        update = {name: getattr(self, name).anchored() for name in sections}
         return self.model_copy(update=update)
 
     def override(self, assignments: Sequence[str]) -> RunConfig:

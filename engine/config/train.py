@@ -97,6 +97,12 @@ class TrainConfig(Section):
     eval_steps: int = option(
         0, "Updates between evaluations; 0 evaluates after each epoch", ge=0, advanced=True
     )
+    evaluate_base: Literal["auto", "on", "off"] = option(
+        "auto",
+        "Evaluate the network before the first update, to compare the trained one with it; auto "
+        "does so for pre-trained language models, where no part of the network is new",
+        advanced=True,
+    )
     save_steps: int = option(
         0, "Updates between checkpoints; 0 goes by the time alone", ge=0, advanced=True
     )

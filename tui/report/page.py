@@ -18,6 +18,7 @@ from engine.runs.history import History
 from engine.runs.listing import RunSummary, summarize
 from tui.format.numbers import number
 from tui.format.run_facts import facts, metrics_table
+from tui.format.verdict import verdict
 
 Point = tuple[float, float]
 _COLUMN = ("name", "type", "role", "missing", "distinct", "example")
@@ -91,7 +92,8 @@ def page(run: RunDirectory) -> Page:
 def _results(report: dict[str, Any] | None) -> Iterator[Part]:
     if report is not None:
         columns, rows = metrics_table(report)
-        yield Part("Results", [Grid(columns, rows)])
+        told = verdict(report)
+        yield Part("Results", [Grid(columns, rows), *([Facts(told)] if told else [])])
 
 
 def _data(history: History) -> Iterator[Part]:

@@ -22,8 +22,10 @@ from engine.runs.history import History
 from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
 from tui.format.numbers import duration, number
+from tui.format.run_facts import BASE
 from tui.format.run_states import STATES
 from tui.format.text import literal
+from tui.format.verdict import verdict
 from tui.screens.registry import make_screen
 from tui.widgets import run_panels as panels
 from tui.widgets.lines import Lines
@@ -175,10 +177,14 @@ def summary_lines(report: Mapping[str, Any], history: History, width: int) -> li
 
 
 def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
-    """Yield a row a metric, a column a split, the baseline last; the deciding metric in bold."""
+    """Yield a row a metric, a column a split, base model and baseline last; the deciding metric in
+    bold.
+    """
     columns: dict[str, Mapping[str, float | None]] = dict(
         reversed((report.get("metrics") or {}).items())
     )
+    if base := report.get("base"):
+        columns[BASE] = base["metrics"]
     if baseline := report.get("baseline"):
         columns[f"baseline: {baseline.get('name', '')}"] = baseline.get("metrics") or {}
     widths = [max(12, min(36, len(name) + 2)) for name in columns]
@@ -201,6 +207,8 @@ def _about(report: Mapping[str, Any]) -> Iterator[Content]:
     if best is not None:
         text = f"epoch {best:.3g} of {epochs} by {report.get('metric')}"
         yield Content.styled("best         ", _MUTED) + literal(text)
+    for name, text in verdict(report).items():
+        yield literal(f"{name:<13}").stylize(_MUTED) + literal(text, 200)
     yield Content.styled("ended        ", _MUTED) + literal(report.get("ending", "–"))
     yield Content.styled("trained for  ", _MUTED) + literal(duration(report.get("seconds")))
 

@@ -18,6 +18,11 @@ class ModelConfig(TaggedSection):
     preprocessing: ClassVar[str] = ""
     """``package.module:name`` of a function that returns the preprocessing of images."""
 
+    @property
+    def from_scratch(self) -> bool:
+        """Whether there are no pre-trained weights of which the whole network is made."""
+        return True
+
     def anchored(self) -> ModelConfig:
         """The same with absolute paths: a run may be resumed from another folder."""
         return self

@@ -19,6 +19,12 @@ class TaskConfig(TaggedSection):
     """Kinds of model that suit it; the first is the usual choice."""
     metrics: ClassVar[tuple[Metric, ...]] = ()
     """The metrics of an evaluation; the first decides which weights are best."""
+    answers_untrained: ClassVar[bool] = False
+    """Whether a pre-trained network does the task before it is trained: no part of it is new."""
+
+    def anchored(self) -> TaskConfig:
+        """The same with absolute paths: a run may be resumed from another folder."""
+        return self
 
     @property
     def metric_names(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ class GenerationConfig(TaskConfig):
 
     domain = "generation"
     models = ("transformer",)
+    answers_untrained = True
 
     max_new_tokens: int = option(
         64, "Maximum number of generated tokens", ge=1, le=100_000, unit="tokens"

@@ -18,6 +18,7 @@ from tui.cli import console
 from tui.cli.exit_codes import DONE
 from tui.format.note_lines import note_lines
 from tui.format.run_facts import error, facts, metrics_table
+from tui.format.verdict import verdict
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -38,6 +39,9 @@ def execute(options: Namespace) -> int:
         if report is not None:
             console.line()
             console.table(*metrics_table(report))
+            if told := verdict(report):
+                console.line()
+                console.facts(told)
     return DONE
 
 
