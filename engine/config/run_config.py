@@ -26,7 +26,7 @@ from engine.config.overrides import Tree, apply_override, problems_of
 from engine.config.registry import Registry
 from engine.config.tasks.base import TaskConfig
 from engine.config.tasks.registry import TASKS
-from engine.config.train import TrainConfig
+from engine.config.train import FROM_SCRATCH, TrainConfig
 from engine.errors import ConfigError, Problem
 from engine.files.slugs import NAME_PATTERN
 
@@ -95,6 +95,17 @@ class RunConfig(Section):
         chosen = self.train.evaluate_base
         meaningful = self.task.answers_untrained and not self.model.from_scratch
         return meaningful if chosen == "auto" else chosen == "on"
+
+    @property
+    def usual_rate(self) -> float:
+        """The learning rate where none is set: by the method, and what the network begins with.
+
+        An adapter takes about ten times that of the whole network (Schulman et al. 2025, LoRA
+        without regret).
+        """
+        if self.model.from_scratch or self.model.head_only or self.train.optimizer == "sgd":
+            return FROM_SCRATCH
+        return self.task.fine_tuning_rate * (10 if self.adapter.active else 1)
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> RunConfig:

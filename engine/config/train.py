@@ -6,6 +6,9 @@ from typing import Literal
 
 from engine.config.fields import Section, option
 
+FROM_SCRATCH = 1e-3
+"""The learning rate of a new network, and of SGD."""
+
 
 class TrainConfig(Section):
     """Optimization of the weights, and when the run evaluates, saves and ends."""
@@ -25,7 +28,13 @@ class TrainConfig(Section):
     gradient_accumulation_steps: int = option(
         1, "Gradient accumulation: batches per update", ge=1, le=100_000, advanced=True
     )
-    learning_rate: float = option(1e-3, "Peak learning rate", gt=0, le=100)
+    learning_rate: float | None = option(
+        None,
+        "Peak learning rate; empty goes by the method: 1e-3 from scratch, less for a pre-trained "
+        "network as a whole, ten times that for its adapter",
+        gt=0,
+        le=100,
+    )
     optimizer: Literal["adamw", "sgd", "adamw_8bit", "paged_adamw_8bit"] = option(
         "adamw",
         "Optimizer; the 8-bit variants keep a quarter of the state of AdamW and need dltui[quant]",
@@ -133,6 +142,11 @@ class TrainConfig(Section):
     rollback_lr_factor: float = option(
         0.5, "Factor of the learning rate after a rollback", gt=0, lt=1, advanced=True
     )
+
+    @property
+    def peak_rate(self) -> float:
+        """The learning rate as a number; a run settles it when it starts."""
+        return FROM_SCRATCH if self.learning_rate is None else self.learning_rate
 
     @property
     def processes(self) -> int:

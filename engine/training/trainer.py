@@ -169,7 +169,7 @@ class Trainer:
         losses, weights = group.reduce(state.network, losses, weights)
         factor = self.schedule.factor(state.position.step)
         for parameters in state.optimizer.param_groups:
-            parameters["lr"] = self.config.learning_rate * factor * parameters["lr_scale"]
+            parameters["lr"] = self.config.peak_rate * factor * parameters["lr_scale"]
         if state.scaler is not None:
             state.scaler.unscale_(state.optimizer)
         norm = None

@@ -16,7 +16,7 @@ from engine.errors import DataError
 from engine.launch.attempt import attempt
 from engine.launch.in_process import train
 from engine.runs.directory import RunDirectory
-from engine.runs.events import FORGETTING, Evaluated, Samples, Started, decode
+from engine.runs.events import FORGETTING, Evaluated, Progress, Samples, Started, decode
 from engine.runs.follower import read_history
 from engine.tasks.create import create_task
 from engine.text.forgetting import other_texts
@@ -165,7 +165,8 @@ def test_a_resumed_run_does_not_evaluate_the_base_again(
 def test_a_run_of_an_older_version_resumes_without_a_base(base: Path, pairs: Path) -> None:
     run = train(config(base, pairs, "train.epochs=1", "train.evaluate_base=off"))
     run.config.write(run.config.read().override(["train.evaluate_base=auto"]))
-    assert base_evaluations(resumed(run)) == 0
+    told = [event for event in resumed(run) if isinstance(event, Evaluated)]
+    assert [event.step for event in told if event.split == "validation"] == [4, 8]
     assert (run.report.read() or {})["base"] is None
 
 
@@ -212,3 +213,15 @@ def test_a_long_text_of_the_user_is_limited_and_told(
 def test_the_built_in_sentences_are_a_few_hundred() -> None:
     sentences = sum(text.count(". ") + 1 for text in other_texts(""))
     assert 200 <= sentences <= 400
+
+
+@pytest.mark.parametrize(("method", "rate"), [("none", 2e-5), ("lora", 2e-4)])
+def test_a_run_keeps_the_learning_rate_that_follows_the_method(
+    base: Path, pairs: Path, method: str, rate: float
+) -> None:
+    changes = [f"adapter.method={method}", "train.epochs=1", "train.learning_rate=none"]
+    run = train(config(base, pairs, *changes, "train.lr_scheduler_type=constant"))
+    assert run.config.read().train.learning_rate == pytest.approx(rate)
+    rates = [event.learning_rate for event in events(run) if isinstance(event, Progress)]
+    assert rates[-1] == pytest.approx(rate)
+    assert f"The learning rate is {rate:g}." in [log.message for log in read_history(run).log]

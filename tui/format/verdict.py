@@ -25,9 +25,10 @@ def _sentences(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     after = (report.get("metrics") or {}).get(split, {}).get(metric)
     word = "better than it" if base["improved"] else "no better than it"
     yield "base model", f"{word}: {metric} from {number(before)} to {number(after)} on {split}"
-    losses = [(metrics or {}).get("loss") for metrics in (base["forgetting"], report["forgetting"])]
-    if None not in losses:
-        yield "forgetting", _forgetting(*losses)
+    earlier = (base["forgetting"] or {}).get("loss")
+    later = (report["forgetting"] or {}).get("loss")
+    if earlier is not None and later is not None:
+        yield "forgetting", _forgetting(earlier, later)
 
 
 def _forgetting(before: float, after: float) -> str:

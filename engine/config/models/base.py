@@ -23,6 +23,11 @@ class ModelConfig(TaggedSection):
         """Whether there are no pre-trained weights of which the whole network is made."""
         return True
 
+    @property
+    def head_only(self) -> bool:
+        """Whether a new head alone is trained, and the pre-trained weights stay as they are."""
+        return False
+
     def anchored(self) -> ModelConfig:
         """The same with absolute paths: a run may be resumed from another folder."""
         return self

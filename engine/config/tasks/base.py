@@ -22,6 +22,9 @@ class TaskConfig(TaggedSection):
     answers_untrained: ClassVar[bool] = False
     """Whether a pre-trained network does the task before it is trained: no part of it is new."""
 
+    fine_tuning_rate: ClassVar[float] = 5e-5
+    """The usual learning rate of a pre-trained network that is trained as a whole."""
+
     def anchored(self) -> TaskConfig:
         """The same with absolute paths: a run may be resumed from another folder."""
         return self
