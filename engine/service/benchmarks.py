@@ -67,10 +67,10 @@ def answer(
         backend = _BACKENDS.get(getattr(task, "head", ""))
         if backend is None:
             raise RunError(
-                f"The run {directory.id} is no language model, and lm-eval evaluates no other.",
+                f"The run {directory.id} is not of a language model; lm-eval has no others.",
                 "Choose a run of causal_lm or seq2seq.",
             )
-        tokenizer = task.pipeline.tokenizer(fitted.tokenizer)
+        tokenizer = _tokenizer(task, fitted)
         columns = {"run": _evaluated(library, network, tokenizer, backend, manager, wanted)}
         if base:
             if directory.config.read().model.from_scratch:
@@ -130,6 +130,10 @@ def _load(manager: Any, name: str) -> None:
         ) from error
 
 
+def _tokenizer(task: Any, fitted: Any) -> Any:
+    return task.pipeline.tokenizer(fitted.tokenizer)
+
+
 def _evaluated(
     library: Any, network: nn.Module, tokenizer: Any, backend: str, manager: Any, wanted: Wanted
 ) -> dict[str, Any]:
@@ -158,7 +162,7 @@ def _evaluated(
 def _ends_texts(tokenizer: Any) -> bool:
     """Return whether a tokenizer puts a token of its own behind each text."""
     ids = tokenizer("a")["input_ids"]
-    return ids[-1:] != tokenizer("a", add_special_tokens=False)["input_ids"][-1:]
+    return bool(ids[-1:] != tokenizer("a", add_special_tokens=False)["input_ids"][-1:])
 
 
 def _metrics(values: Mapping[str, Any]) -> list[tuple[str, dict[str, float | None]]]:

@@ -135,7 +135,7 @@ def test_a_run_that_is_no_language_model_is_refused(
     tasks: Path, flowers: RunDirectory, trained_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DLTUI_HOME", str(trained_home))
-    with pytest.raises(RunError, match="no language model"):
+    with pytest.raises(RunError, match="not of a language model"):
         benchmarks.answer(flowers.id, ["colours"], str(tasks))
 
 
