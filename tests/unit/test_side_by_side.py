@@ -10,6 +10,7 @@ from engine.reports.side_by_side import beside_earlier, items_beside
 from engine.reports.views import Table, Texts
 from engine.runs.events import Samples
 from tui.format.verdict import verdict
+from tui.screens.results import benchmark_lines, metric_lines
 from tui.widgets import run_panels
 
 
@@ -67,3 +68,20 @@ def test_the_verdict_says_whether_the_base_model_was_beaten() -> None:
     assert verdict(report(True, None)) == {"base model": better}
     assert verdict(report(False, None))["base model"].startswith("no better than it")
     assert verdict({"metrics": {}}) == {}
+
+
+def test_benchmarks_stand_in_the_results_with_the_base_models_value() -> None:
+    found = {"run": {"acc": {"value": 0.75, "error": 0.1}}, "base": {"acc": {"value": 0.5}},
+             "time": "2026-11-28T10:00:00Z", "shots": 5}  # fmt: skip
+    title, headings, row, end = (line.plain for line in benchmark_lines({"tasks": {"arc": found}}))
+    assert (title, end) == ("Benchmarks", "")
+    assert headings.split() == ["task", "metric", "value", "base", "model", "evaluated"]
+    assert row.split() == ["arc", "acc", "0.7500", "±", "0.1000", "0.5000", "2026-11-28,", "5",
+                           "examples"]  # fmt: skip
+    assert list(benchmark_lines(None)) == []
+
+
+def test_results_have_a_column_for_the_base_model() -> None:
+    heading, row, *_ = (line.plain for line in metric_lines(report(True, None)))
+    assert heading.split() == ["test", "base", "model"]
+    assert row.split() == ["loss", "2.5000", "3.0000"]

@@ -21,6 +21,7 @@ from engine.runs.follower import read_history
 from engine.runs.history import History
 from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
+from tui.format.evals import evals_table
 from tui.format.numbers import duration, number
 from tui.format.run_facts import BASE
 from tui.format.run_states import STATES
@@ -62,6 +63,7 @@ class ResultsScreen(Screen[None]):
         super().__init__()
         self._run = run
         self._read_so_far: tuple[Mapping[str, Any], History] | None = None
+        self._benchmarks: list[Content] = []
 
     def compose(self) -> ComposeResult:
         """Yield head and tabs; the tabs come when the report has been read."""
@@ -103,10 +105,11 @@ class ResultsScreen(Screen[None]):
     def _read(self) -> None:
         """Read report and events, in a thread."""
         try:
-            report = self._run.report.read()
+            report, evals = self._run.report.read(), self._run.evals.read()
         except UserError as error:
             self.app.call_from_thread(complain, self, error)
-            report = None
+            report = evals = None
+        self._benchmarks = list(benchmark_lines(evals))
         history, state = read_history(self._run), self._run.status.state()
         show = partial(self._show, report or {}, history, STATES[state])
         self.app.call_from_thread(self.call_next, show)
@@ -137,7 +140,7 @@ class ResultsScreen(Screen[None]):
     def _show_summary(self, summary: Lines) -> None:
         if self._read_so_far is not None:
             lines = summary_lines(*self._read_so_far, self.size.width - _BESIDE)
-            summary.show_lines([*lines, *panels.places(self._run)])
+            summary.show_lines([*lines, *self._benchmarks, *panels.places(self._run)])
 
 
 def views_of(report: Mapping[str, Any]) -> list[View]:
@@ -200,6 +203,19 @@ def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
         ]
         style = "bold $success" if metric == report.get("metric") else ""
         yield (literal(f"{metric:<16}", 16) + Content("".join(values))).stylize(style)
+
+
+def benchmark_lines(evals: Mapping[str, Any] | None) -> Iterator[Content]:
+    """Yield the results of lm-eval, a row a metric; nothing where there are none."""
+    headings, rows = evals_table(evals)
+    if not rows:
+        return
+    widths = [max(map(len, column)) + 2 for column in zip(headings, *rows, strict=True)]
+    yield Content.styled("Benchmarks", "bold $primary")
+    for row in (headings, *rows):
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        yield literal("".join(cells).rstrip(), 200).stylize(_MUTED if row is headings else "")
+    yield Content("")
 
 
 def _about(report: Mapping[str, Any]) -> Iterator[Content]:
