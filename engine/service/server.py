@@ -26,6 +26,7 @@ QUESTIONS = {
     "combine": "engine.service.merge:answer",
     "push": "engine.service.push:answer",
     "targets": "engine.service.layers:answer",
+    "benchmarks": "engine.service.benchmarks:answer",
     "check": "engine.service.model_check:answer",
 }
 """By name: the function that answers, loaded when it is first asked for, so that a look at the

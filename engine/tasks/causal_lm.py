@@ -22,6 +22,7 @@ from engine.data.labels import IGNORED
 from engine.data.on_disk import table_of
 from engine.data.raw import TEST, VALIDATION, RawData
 from engine.errors import DataError
+from engine.files.sanitize import plain
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.language import LanguageEvaluator, frequency_metrics
 from engine.models.segments import segments
@@ -36,6 +37,7 @@ from engine.text.chat_templates import ROLES
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
 from engine.text.decoding import record_decoding
+from engine.text.forgetting import MOST, other_texts, token_samples
 from engine.text.instructions import ROW, Instructions
 from engine.text.padding import padded
 from engine.text.prompts import Prompt
@@ -136,6 +138,21 @@ class CausalLm(TextTask[CausalLmFitted]):
         prompts = self.pipeline.prompts(fitted)
         return [prompts.prompt(row) for row in rows]
 
+    @override
+    def forgetting(
+        self, fitted: CausalLmFitted, device: torch.device, report: Report
+    ) -> Source | None:
+        path = self.section.forgetting_path
+        if path == "-" or (not path and self.config.model.from_scratch):
+            return None
+        texts = other_texts(path)
+        if len(texts) > MOST:
+            report(Log(level="info", message=f"Forgetting is measured on the first {MOST:,} of "
+                       f"{len(texts):,} texts in {plain(path, 200)}."))  # fmt: skip
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        samples = token_samples(texts[:MOST], tokenizer, fitted.max_length)
+        return TokenSource(samples, _Collate(tokenizer.pad_token_id), device)
+
     def build_network(self, fitted: CausalLmFitted) -> nn.Module:
         """The network, which notes what its texts are generated with."""
         network = super().build_network(fitted)
@@ -211,7 +228,8 @@ class CausalLm(TextTask[CausalLmFitted]):
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         rows = range(min(_SHOWN, len(batch.inputs["input_ids"])))
         tokens = [_tokens_of(batch, row) for row in rows]
-        begun = [self._known(batch, row, fitted) for row in rows]
+        whole = fitted.form == "text" or not self.section.completions_only
+        begun = [_known(batch, row, whole) for row in rows]
         prompts = [ids[:end] for ids, end in zip(tokens, begun, strict=True)]
         texts = continued(network, tokenizer, prompts, sampling, fitted.max_length)
         return [
@@ -224,14 +242,6 @@ class CausalLm(TextTask[CausalLmFitted]):
             }
             for row in rows
         ]
-
-    def _known(self, batch: Batch, row: int, fitted: CausalLmFitted) -> int:
-        """Tokens of a row that are shown to the network: a quarter, or all of an instruction."""
-        tokens = len(_tokens_of(batch, row))
-        if fitted.form == "text" or not self.section.completions_only:
-            return max(1, tokens // 4)
-        learned = (batch.targets["labels"][row] != IGNORED).nonzero()
-        return int(learned[0]) + 1 if len(learned) else tokens
 
     def _sampling(self, tokens: int) -> Sampling:
         section = self.section
@@ -274,6 +284,17 @@ def _tokens_of(batch: Batch, row: int) -> list[int]:
     ids: list[int] = batch.inputs["input_ids"][row].tolist()
     mask = batch.inputs.get("attention_mask")
     return ids if mask is None else ids[: int(mask[row].sum())]
+
+
+def _known(batch: Batch, row: int, whole: bool) -> int:
+    """Tokens of a row that are shown to the network: a quarter of a text that is learned as a
+    whole, or all of an instruction.
+    """
+    tokens = len(_tokens_of(batch, row))
+    if whole:
+        return max(1, tokens // 4)
+    learned = (batch.targets["labels"][row] != IGNORED).nonzero()
+    return int(learned[0]) + 1 if len(learned) else tokens
 
 
 def _beginning(tokenizer: Any, tokens: Sequence[int], most: int) -> str:

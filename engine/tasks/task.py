@@ -54,6 +54,14 @@ class Task(ABC, Generic[F]):
         """Rows to predict from. Differs from :meth:`encode` where rows are not independent."""
         return self.encode(table, fitted, device, report)
 
+    def forgetting(self, fitted: F, device: torch.device, report: Report) -> Source | None:
+        """A text of another kind, whose loss shows what the network forgets; raises ``DataError``.
+
+        ``None`` where none is measured.
+        """
+        del fitted, device, report
+        return None
+
     @abstractmethod
     def build_network(self, fitted: F) -> nn.Module:
         """The network, on torch's current default device."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from engine.artifacts.build import build_network, keep_initial
-from engine.data.raw import TRAIN, VALIDATION
+from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingError
+from engine.files import atomic
 from engine.processes.collector import collector_paused
-from engine.runs.events import Model
+from engine.runs.events import FORGETTING, Model
 from engine.training import shardable
 from engine.training.checkpoint_writer import Saver
 from engine.training.compiling import compile_network
@@ -53,7 +55,8 @@ def assemble(
     saver = Saver(session.run, state, session.events, config.train.save_total_limit)
     outlets = _outlets(training, saver)
     setup = Setup(task, material.fitted, state, training.compute, outlets, group)
-    trainer = Trainer(setup, material.sources[TRAIN], material.sources.get(VALIDATION))
+    held_out = (material.sources.get(split) for split in (VALIDATION, TEST, FORGETTING))
+    trainer = Trainer(setup, material.sources[TRAIN], *held_out)
     session.events.write(
         Model(
             name=config.model.kind,
@@ -127,4 +130,11 @@ def _outlets(training: TrainingSession, saver: Saver) -> Outlets:
         saver.save,
         training.session.termination.asked,
         go_back,
+        partial(atomic.write_json, run.base.path) if _wants_base(training) else None,
     )
+
+
+def _wants_base(training: TrainingSession) -> bool:
+    """Return whether the network before the first update is to be evaluated, and was not yet."""
+    session = training.session
+    return session.config.evaluates_base and session.run.base.read() is None

@@ -12,12 +12,14 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingFailed
 from engine.files import atomic
 from engine.metrics.evaluator import Evaluation
-from engine.runs.events import Evaluated, Event, Finished, Stopped, finite_all
+from engine.runs.directory import RunDirectory
+from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Stopped, finite_all
 from engine.runs.session import RunSession
 from engine.training.export_check import check_export
 from engine.training.material import Material
 from engine.training.state import Ending, TrainingState, load_trained_weights, seed_everything
 from engine.training.trainer import Trainer
+from engine.training.untrained import comparison
 from engine.training.validation import deciding_metric
 
 
@@ -35,7 +37,7 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
         export(run.model, task, material.fitted, network, run.initial_adapter, metrics)
         check_export(trainer.setup, network, material.sources[TRAIN], run.model)
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
-        atomic.write_json(run.report.path, _report(run.id, trainer, material, ending, evaluations))
+        atomic.write_json(run.report.path, _report(run, trainer, material, ending, evaluations))
     except OSError as error:
         raise TrainingFailed(
             f"Cannot write the results to {run.path}: {error.strerror}."
@@ -91,7 +93,7 @@ def _best_at(state: TrainingState) -> tuple[int, float]:
 
 
 def _report(
-    run_id: str,
+    run: RunDirectory,
     trainer: Trainer,
     material: Material,
     ending: Ending,
@@ -99,11 +101,12 @@ def _report(
 ) -> dict[str, Any]:
     state, task = trainer.state, trainer.setup.task
     decisive = TEST if TEST in evaluations else VALIDATION
-    views = evaluations[decisive].views if decisive in evaluations else ()
+    result = evaluations.get(decisive, Evaluation({}))
+    forgetting = material.sources.get(FORGETTING)
     baseline = task.baseline(material.raw, material.fitted)
     step, epoch = _best_at(state)
     return {
-        "run": run_id,
+        "run": run.id,
         "task": task.config.task.kind,
         "ending": ending.value,
         "metric": deciding_metric(task).name,
@@ -114,5 +117,7 @@ def _report(
         "metrics": {split: finite_all(result.metrics) for split, result in evaluations.items()},
         "baseline": None if baseline is None
         else {"name": baseline[0], "metrics": finite_all(baseline[1].metrics)},
-        "views": [view.record() for view in views],
+        **comparison(run.base.read(), result, deciding_metric(task)),
+        "forgetting": None if forgetting is None
+        else finite_all(trainer.evaluator.evaluate(forgetting, FORGETTING).metrics),
     }  # fmt: skip

@@ -99,8 +99,10 @@ class SplitEvaluator:
         setup = self._setup
         watch = partial(self._watch, Throttle(), split, to_the_end)
         writers = [part for part in setup.state.network.modules() if hasattr(part, "generate")]
-        # Weights gathered in inference mode could not be trained on afterwards.
-        without = torch.no_grad() if setup.group.sharded else torch.inference_mode()
+        # Weights gathered in inference mode could not be trained on afterwards, nor what a network
+        # keeps from its first forward pass.
+        first = setup.state.position.step == 0
+        without = torch.no_grad() if setup.group.sharded or first else torch.inference_mode()
         with ExitStack() as hooks, without, setup.compute.autocast():
             # A compiled network would be recompiled with the hook.
             for part in () if setup.task.config.compute.compile else writers:

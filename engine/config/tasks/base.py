@@ -21,6 +21,15 @@ class TaskConfig(TaggedSection):
     """Whether a sample has several tokens to learn, by which batches can be measured."""
     metrics: ClassVar[tuple[Metric, ...]] = ()
     """The metrics of an evaluation; the first decides which weights are best."""
+    answers_untrained: ClassVar[bool] = False
+    """Whether a pre-trained network does the task before it is trained: no part of it is new."""
+
+    fine_tuning_rate: ClassVar[float] = 5e-5
+    """The usual learning rate of a pre-trained network that is trained as a whole."""
+
+    def anchored(self) -> TaskConfig:
+        """The same with absolute paths: a run may be resumed from another folder."""
+        return self
 
     @property
     def metric_names(self) -> tuple[str, ...]:

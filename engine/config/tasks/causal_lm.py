@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from engine.config.fields import option
 from engine.config.metric import Metric
 from engine.config.tasks.generation import GenerationConfig
+from engine.files.paths import anchored
 
 
 class CausalLmConfig(GenerationConfig):
@@ -86,3 +87,15 @@ class CausalLmConfig(GenerationConfig):
         "positions and attention; auto packs where the network gives the same outputs",
         advanced=True,
     )
+    forgetting_path: str = option(
+        "",
+        "Text file of another kind, a text a line: its loss shows what is forgotten; empty takes "
+        "built-in sentences for pre-trained models, - takes none",
+        advanced=True,
+    )
+
+    def anchored(self) -> CausalLmConfig:
+        """The same with the whole path of the text."""
+        if self.forgetting_path in ("", "-"):
+            return self
+        return self.model_copy(update={"forgetting_path": anchored(self.forgetting_path)})

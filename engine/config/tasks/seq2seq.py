@@ -19,6 +19,7 @@ class Seq2SeqConfig(TaskConfig):
     domain = "generation"
     models = ("transformer",)
     learns_tokens = True
+    answers_untrained = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("bleu", help="BLEU of the texts written, 0 to 100, by sacrebleu"),
         Metric("chrf", help="chrF of the texts written, 0 to 100, by sacrebleu"),
