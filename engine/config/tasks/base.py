@@ -20,6 +20,9 @@ class TaskConfig(TaggedSection):
     metrics: ClassVar[tuple[Metric, ...]] = ()
     """The metrics of an evaluation; the first decides which weights are best."""
 
+    converses: ClassVar[bool] = False
+    """Whether its models write answers, so that one tries them in a conversation."""
+
     @property
     def metric_names(self) -> tuple[str, ...]:
         """The names of :attr:`metrics`."""
