@@ -31,6 +31,7 @@ from engine.pipelines.causal_lm import CausalLmFitted, CausalLmPipeline
 from engine.reports.views import Texts, View
 from engine.runs.events import Log, Report
 from engine.tasks.text import TextTask
+from engine.tasks.writer import Writer
 from engine.text.blocks import BlockSource, pieces, token_row
 from engine.text.cache import encoded
 from engine.text.chat_templates import ROLES
@@ -242,6 +243,18 @@ class CausalLm(TextTask[CausalLmFitted]):
             }
             for row in rows
         ]
+
+    def writer(self, fitted: CausalLmFitted) -> Writer:
+        """Return what a conversation with the model needs."""
+        return Writer(
+            tokenizer=self.pipeline.tokenizer(fitted.tokenizer),
+            prompts=None if fitted.form == "text" else self.pipeline.prompts(fitted),
+            sampling=self._sampling(self.section.max_new_tokens),
+            longest=fitted.max_length,
+            context={
+                role: name for role, name in fitted.context.items() if role in ("input", "tools")
+            },
+        )
 
     def _sampling(self, tokens: int) -> Sampling:
         section = self.section

@@ -27,7 +27,7 @@ from tui.format.run_facts import BASE
 from tui.format.run_states import STATES
 from tui.format.text import literal
 from tui.format.verdict import verdict
-from tui.screens.registry import make_screen
+from tui.screens.registry import make_screen, try_screen
 from tui.widgets import run_panels as panels
 from tui.widgets.lines import Lines
 from tui.widgets.notify import complain
@@ -85,7 +85,7 @@ class ResultsScreen(Screen[None]):
 
     def action_try_it(self) -> None:
         """Try the model on new inputs."""
-        self.app.push_screen(make_screen("try it", self._run))
+        self.app.push_screen(try_screen(self._run))
 
     def action_watch(self) -> None:
         """Show the curves and the log of the run."""

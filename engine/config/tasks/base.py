@@ -31,6 +31,9 @@ class TaskConfig(TaggedSection):
         """The same with absolute paths: a run may be resumed from another folder."""
         return self
 
+    converses: ClassVar[bool] = False
+    """Whether its models write answers, so that one tries them in a conversation."""
+
     @property
     def metric_names(self) -> tuple[str, ...]:
         """The names of :attr:`metrics`."""

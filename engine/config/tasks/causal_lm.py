@@ -18,6 +18,7 @@ class CausalLmConfig(GenerationConfig):
     implementation = "engine.tasks.causal_lm:CausalLm"
     pipeline = "engine.pipelines.causal_lm:CausalLmPipeline"
     learns_tokens = True
+    converses = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("loss", higher_is_better=False, help="cross-entropy in nats a token"),
         Metric("perplexity", higher_is_better=False, help="e to the loss"),
