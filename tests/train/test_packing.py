@@ -21,6 +21,7 @@ from engine.data.raw import TRAIN
 from engine.errors import ConfigError, TrainingError
 from engine.hardware.device import choose
 from engine.launch.in_process import train
+from engine.launch.start import launch
 from engine.models.segments import SEGMENTS, segments
 from engine.models.token_losses import summed_loss, summed_row_loss
 from engine.models.transformer import compute_twice
@@ -305,4 +306,18 @@ def test_the_loss_of_accumulated_batches_is_the_mean_over_all_their_tokens(tmp_p
     assert all(
         torch.allclose(value, weights_of(parts)[name], atol=1e-6)
         for name, value in weights_of(whole).items()
+    )
+
+
+def test_two_processes_make_the_updates_of_one(tmp_path: Path) -> None:
+    """Shares of a batch differ in their tokens, as do accumulated batches."""
+    chosen = config(tmp_path, "train.batch_tokens=150", "train.gradient_accumulation_steps=2",
+                    "train.optimizer=sgd", "train.max_steps=3")  # fmt: skip
+    alone = train(chosen)
+    handle = launch(chosen.override(["train.devices=2"]))
+    handle.wait(120)
+    assert packing_of(handle.run) == packing_of(alone) == "on"
+    assert all(
+        torch.allclose(value, weights_of(handle.run)[name], atol=1e-5)
+        for name, value in weights_of(alone).items()
     )
