@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pyarrow as pa
 import pytest
 import torch
@@ -237,8 +238,9 @@ def test_a_run_from_before_packing_is_resumed_without_it(tmp_path: Path) -> None
     run = train(chosen)
     expected = weights_of(run)
     forget_after(run, 3)
-    old = run.config.read().override(["task.packing=auto"])
-    train(old, run)
+    run.config.write(run.config.read().override(["task.packing=auto"]))
+    train(run.config.read(), run)
+    assert packing_of(run) == "auto"
     assert all(torch.equal(value, expected[name]) for name, value in weights_of(run).items())
 
 
@@ -321,3 +323,12 @@ def test_two_processes_make_the_updates_of_one(tmp_path: Path) -> None:
         torch.allclose(value, weights_of(handle.run)[name], atol=1e-5)
         for name, value in weights_of(alone).items()
     )
+
+
+def test_the_tags_of_words_are_learned_tokens() -> None:
+    tagged = datasets.Dataset.from_dict(
+        {"input_ids": [[5, 6, 7]] * 10, "tags": [[1, -100, 2]] * 10}
+    )
+    source = TokenSource(tagged, packed, CPU)
+    source.batch_tokens = 4
+    assert source.batch_rows(99) == 2
