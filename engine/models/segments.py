@@ -77,7 +77,7 @@ def _attention(
     if _has_kernel(query, value, mask, options):
         return _by_kernel(query, key, value, mask.lengths, options.get("scaling")), None
     lengths = list(mask.lengths)
-    parts = zip(*(part.split(lengths, dim=2) for part in (query, key, value)), strict=True)
+    parts = zip(*(torch.split(part, lengths, 2) for part in (query, key, value)), strict=True)
     outputs = [
         whole(module, *part, own, **options)[0] for part, own in zip(parts, mask.masks, strict=True)
     ]

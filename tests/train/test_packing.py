@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pyarrow as pa
 import pytest
 import torch
@@ -21,6 +22,7 @@ from engine.data.raw import TRAIN
 from engine.errors import ConfigError, TrainingError
 from engine.hardware.device import choose
 from engine.launch.in_process import train
+from engine.launch.start import launch
 from engine.models.segments import SEGMENTS, segments
 from engine.models.token_losses import summed_loss, summed_row_loss
 from engine.models.transformer import compute_twice
@@ -236,8 +238,9 @@ def test_a_run_from_before_packing_is_resumed_without_it(tmp_path: Path) -> None
     run = train(chosen)
     expected = weights_of(run)
     forget_after(run, 3)
-    old = run.config.read().override(["task.packing=auto"])
-    train(old, run)
+    run.config.write(run.config.read().override(["task.packing=auto"]))
+    train(run.config.read(), run)
+    assert packing_of(run) == "auto"
     assert all(torch.equal(value, expected[name]) for name, value in weights_of(run).items())
 
 
@@ -306,3 +309,26 @@ def test_the_loss_of_accumulated_batches_is_the_mean_over_all_their_tokens(tmp_p
         torch.allclose(value, weights_of(parts)[name], atol=1e-6)
         for name, value in weights_of(whole).items()
     )
+
+
+def test_two_processes_make_the_updates_of_one(tmp_path: Path) -> None:
+    """Shares of a batch differ in their tokens, as do accumulated batches."""
+    chosen = config(tmp_path, "train.batch_tokens=150", "train.gradient_accumulation_steps=2",
+                    "train.optimizer=sgd", "train.max_steps=3")  # fmt: skip
+    alone = train(chosen)
+    handle = launch(chosen.override(["train.devices=2"]))
+    handle.wait(120)
+    assert packing_of(handle.run) == packing_of(alone) == "on"
+    assert all(
+        torch.allclose(value, weights_of(handle.run)[name], atol=1e-5)
+        for name, value in weights_of(alone).items()
+    )
+
+
+def test_the_tags_of_words_are_learned_tokens() -> None:
+    tagged = datasets.Dataset.from_dict(
+        {"input_ids": [[5, 6, 7]] * 10, "tags": [[1, -100, 2]] * 10}
+    )
+    source = TokenSource(tagged, packed, CPU)
+    source.batch_tokens = 4
+    assert source.batch_rows(99) == 2
