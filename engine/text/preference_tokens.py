@@ -38,7 +38,7 @@ class PreferenceTokens:
     """Turns rows, with their number, into samples of two answers each.
 
     Rows with an answer longer than ``max_length`` have none. With ``single``, each answer is a
-    sample of its own, and the second one is that of another row behind the same prompt.
+    sample of its own, and the second one is the answer before it behind the same prompt.
     """
 
     tokenizer: Any
@@ -65,7 +65,7 @@ class PreferenceTokens:
     def _single(self, rows: Sequence[Row]) -> Iterator[Sample]:
         answers = [answer for row in rows for answer in _answers(row)]
         sides, texts = [side for _, side, _, _ in answers], [text for _, _, text, _ in answers]
-        others = [*texts[1:], *texts[:1]]
+        others = [*texts[-1:], *texts[:-1]]  # as in TRL
         firsts = self._tokens([side.row(text) for side, text in zip(sides, texts, strict=True)])
         seconds = self._tokens([side.row(text) for side, text in zip(sides, others, strict=True)])
         for (row, _, _, good), first, second in zip(answers, firsts, seconds, strict=True):
