@@ -101,7 +101,8 @@ def _library(folder: Path) -> str:
 
 
 def _about(folder: Path, config: RunConfig) -> str:
-    what = f"{plain(config.task.title)}{_method(config)}, learned from {plain(config.data.label)}."
+    method = f" ({config.task.method})" if config.task.method else ""
+    what = f"{plain(config.task.title)}{method}, learned from {plain(config.data.label)}."
     if not holds_adapter(folder):
         return what
     adapter = config.adapter
@@ -109,12 +110,6 @@ def _about(folder: Path, config: RunConfig) -> str:
         f"{what} An adapter ({adapter.method}, rank {adapter.r}, alpha {adapter.alpha}) on "
         f"{plain(base_of(config.model))}."
     )
-
-
-def _method(config: RunConfig) -> str:
-    """Return the loss function in brackets, where the task has a choice of them."""
-    loss = getattr(config.task, "loss", "")
-    return f" ({loss.upper()})" if isinstance(loss, str) and loss else ""
 
 
 def _table(metrics: Metrics) -> list[str]:

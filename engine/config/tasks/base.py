@@ -21,6 +21,11 @@ class TaskConfig(TaggedSection):
     """The metrics of an evaluation; the first decides which weights are best."""
 
     @property
+    def method(self) -> str:
+        """The method by which it learns, where there is a choice of several."""
+        return ""
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
         """The names of :attr:`metrics`."""
         return tuple(metric.name for metric in self.metrics)

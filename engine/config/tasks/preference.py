@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from engine.config.fields import option
 from engine.config.metric import Metric
 from engine.config.tasks.generation import GenerationConfig
@@ -96,6 +98,12 @@ class PreferenceConfig(GenerationConfig):
         le=1_000_000,
         unit="tokens",
     )
+
+    @property
+    @override
+    def method(self) -> str:
+        """The loss function, as papers write it."""
+        return "SimPO" if self.loss == "simpo" else self.loss.upper()
 
     @property
     def used_beta(self) -> float:
