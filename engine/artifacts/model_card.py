@@ -101,7 +101,8 @@ def _library(folder: Path) -> str:
 
 
 def _about(folder: Path, config: RunConfig) -> str:
-    what = f"{plain(config.task.title)}, learned from {plain(config.data.label)}."
+    method = f" ({config.task.method})" if config.task.method else ""
+    what = f"{plain(config.task.title)}{method}, learned from {plain(config.data.label)}."
     if not holds_adapter(folder):
         return what
     adapter = config.adapter

@@ -27,7 +27,7 @@ from engine.reports.note import Note
 from engine.text.blocks import are_lines, pieces, sizes_of, tail_rows
 from engine.text.chat_templates import KNOWN, marks_of, use_template
 from engine.text.columns import chosen
-from engine.text.conversation import end_of_turn, names_date, names_tools
+from engine.text.conversation import ends_of, names_date, names_tools
 from engine.text.instructions import TooLong
 from engine.text.prompts import (
     ChatPrompts,
@@ -190,11 +190,8 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
 
     def ends(self, fitted: CausalLmFitted) -> list[int]:
         """Return the tokens that end a text: the tokenizer's own, and the template's."""
-        tokenizer = self.tokenizer(fitted.tokenizer)
-        ends = [tokenizer.eos_token_id]
-        if fitted.form == "messages" or fitted.chat:
-            ends.append(end_of_turn(tokenizer))
-        return list(dict.fromkeys(end for end in ends if end is not None))
+        chat = fitted.chat or fitted.form == "messages"
+        return ends_of(self.tokenizer(fitted.tokenizer), chat)
 
     def summarize(self, raw: RawData, fitted: CausalLmFitted) -> DataSummary:
         """Columns, and how long the texts are."""

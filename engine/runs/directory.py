@@ -13,6 +13,7 @@ report.json      final metrics and views (engine.runs.report_file)
 base.json        metrics and views of the network before the first update, likewise
 evals.json       results of lm-eval, likewise
 fitted.json      state fitted on the data before the training, for resuming
+start-values.safetensors what the loss needs of the network before the first update
 ranks/           output and events of the processes other than the main one
 annotations.json tags and a note of the user (engine.runs.annotations)
 """
@@ -95,6 +96,11 @@ class RunDirectory:
     def initial_adapter(self) -> Path:
         """The adapter before it was trained."""
         return self.path / "adapter-initial.safetensors"
+
+    @property
+    def start_values(self) -> Path:
+        """Values measured with the network before the first update, for resuming."""
+        return self.path / "start-values.safetensors"
 
     @property
     def fitted(self) -> Path:

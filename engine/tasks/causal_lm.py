@@ -37,7 +37,7 @@ from engine.text.cache import encoded
 from engine.text.chat_templates import ROLES
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
-from engine.text.decoding import record_decoding
+from engine.text.decoding import marks_of, record_decoding
 from engine.text.forgetting import MOST, other_texts, token_samples
 from engine.text.instructions import ROW, Instructions
 from engine.text.padding import padded
@@ -158,11 +158,7 @@ class CausalLm(TextTask[CausalLmFitted]):
         """The network, which notes what its texts are generated with."""
         network = super().build_network(fitted)
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        ends = self.pipeline.ends(fitted)
-        marks = {
-            "pad_token_id": tokenizer.pad_token_id,
-            "eos_token_id": ends[0] if len(ends) == 1 else ends or None,
-        }
+        marks = marks_of(tokenizer, self.pipeline.ends(fitted))
         record_decoding(network, self._sampling(self.section.max_new_tokens).options | marks)
         return network
 

@@ -7,13 +7,14 @@ what is learned from them: the network, the loss, the metrics, and predictions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import pyarrow as pa
 import torch
 from safetensors.torch import load_model, save_model
-from torch import nn
+from torch import Tensor, nn
 from typing_extensions import override
 
 from engine.batches.source import Batch, Source
@@ -84,6 +85,20 @@ class Task(ABC, Generic[F]):
     @abstractmethod
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean loss over the batch's terms, a scalar with gradient."""
+
+    def settle_start(
+        self,
+        network: nn.Module,
+        sources: Mapping[str, Source],
+        known: Mapping[str, Tensor],
+        report: Report,
+    ) -> dict[str, Tensor]:
+        """Measure what the loss needs of the network as it is before the first update.
+
+        ``known`` is what an earlier call returned for the same run, which is kept for a resume.
+        """
+        del network, sources, known, report
+        return {}
 
     @abstractmethod
     def evaluator(self, fitted: F) -> Evaluator:

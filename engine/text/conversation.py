@@ -99,6 +99,12 @@ def names_tools(tokenizer: Any) -> bool:
     return "tools" in str(tokenizer.chat_template)
 
 
+def ends_of(tokenizer: Any, chat: bool) -> list[int]:
+    """The tokens that end a text: the tokenizer's own, and in a ``chat`` the template's."""
+    ends = [tokenizer.eos_token_id, end_of_turn(tokenizer) if chat else None]
+    return list(dict.fromkeys(end for end in ends if end is not None))
+
+
 def end_of_turn(tokenizer: Any) -> int | None:
     """The token by which the chat template ends an answer, if it is one token.
 

@@ -21,6 +21,7 @@ from engine.training.material import Material
 from engine.training.newest_checkpoint import load_state, newest_checkpoint
 from engine.training.non_finite import batch_statistics
 from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training.start_values import settle_start
 from engine.training.started import started
 from engine.training.state import TrainingState, parameter_count, seed_everything
 from engine.training.trainer import Trainer
@@ -46,6 +47,7 @@ def assemble(
 
         pack_batches(training, material, network, resumed=bool(saved))
     config = task.config
+    settle_start(training, material, network)
     state = _state(training, network)
     if saved:
         load_state(state, saved)

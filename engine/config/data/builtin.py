@@ -71,6 +71,11 @@ BUILTIN: dict[str, BuiltinData] = {
         "800 questions on made-up biographies",
         ("question_answering",),
     ),
+    "replies": BuiltinData(
+        "engine.data.builtin.replies:replies",
+        "2,000 made-up questions of customers, each with a helpful and a curt reply",
+        ("preference",),
+    ),
     "dates": BuiltinData(
         "engine.data.builtin.dates:dates",
         "4,000 dates in figures, and the same in words",

@@ -35,6 +35,11 @@ class TaskConfig(TaggedSection):
     """Whether its models write answers, so that one tries them in a conversation."""
 
     @property
+    def method(self) -> str:
+        """The method by which it learns, where there is a choice of several."""
+        return ""
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
         """The names of :attr:`metrics`."""
         return tuple(metric.name for metric in self.metrics)

@@ -14,6 +14,7 @@ TASKS: Registry[TaskConfig] = Registry(
         "token_classification": "engine.config.tasks.token_classification:TokenClassificationConfig",  # noqa: E501
         "question_answering": "engine.config.tasks.question_answering:QuestionAnsweringConfig",
         "causal_lm": "engine.config.tasks.causal_lm:CausalLmConfig",
+        "preference": "engine.config.tasks.preference:PreferenceConfig",
         "seq2seq": "engine.config.tasks.seq2seq:Seq2SeqConfig",
         "tabular_classification": "engine.config.tasks.tabular_classification:TabularClassificationConfig",  # noqa: E501
         "tabular_regression": "engine.config.tasks.tabular_regression:TabularRegressionConfig",
