@@ -215,7 +215,7 @@ def _report_cut(kept: int, rows: int, max_length: int, report: Report) -> None:
         return
     said = (
         f"{counted(rows - kept, 'row')} of {rows:,} with an answer that ends beyond "
-        f"task.max_length ({max_length:,} tokens)"
+        f"task.max_length ({max_length:,} tokens), or that the chat template refuses"
     )
     if not kept:
         raise DataError(f"No row can be used: {said}.", "Raise task.max_length.")
