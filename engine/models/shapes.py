@@ -34,6 +34,7 @@ TextHead = Literal[
     "question_answering",
     "causal_lm",
     "seq2seq_lm",
+    "embedding",
 ]
 
 
