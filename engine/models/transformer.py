@@ -105,5 +105,9 @@ def _label(architecture: Any, shape: TextShape) -> None:
     architecture.id2label = dict(enumerate(shape.labels))
     architecture.label2id = {label: index for index, label in enumerate(shape.labels)}
     architecture.problem_type = (
-        "multi_label_classification" if shape.multi_label else "single_label_classification"
+        "regression"
+        if shape.regression
+        else "multi_label_classification"
+        if shape.multi_label
+        else "single_label_classification"
     )

@@ -21,7 +21,8 @@ from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
-from engine.text.pair_columns import PairColumns, pair_columns, scores_of
+from engine.text.numbers_of import numbers_of
+from engine.text.pair_columns import PairColumns, pair_columns
 from engine.text.pair_faults import pair_faults
 from engine.text.rows import some_of, texts_in, without_faults
 from engine.text.score_scale import ScoreScale, scale_of
@@ -57,7 +58,7 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
         return cut_splits(raw, self.config.data)
 
     def _scale(self, table: pa.Table, columns: PairColumns) -> ScoreScale | None:
-        return scale_of(scores_of(table, columns.score), self.section) if columns.score else None
+        return scale_of(numbers_of(table, columns.score), self.section) if columns.score else None
 
     def fit(self, raw: RawData) -> EmbeddingFitted:
         """Find columns, scale and pooling; train a tokenizer where the network is new."""

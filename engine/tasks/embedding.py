@@ -39,7 +39,7 @@ from engine.tasks.nearest import NearestPassages, sample_records
 from engine.tasks.text import TextTask
 from engine.text.cache import encoded
 from engine.text.columns import chosen
-from engine.text.pair_columns import scores_of
+from engine.text.numbers_of import numbers_of
 from engine.text.pair_source import (
     ANCHOR,
     PASSAGE,
@@ -233,5 +233,5 @@ def _pairs(table: pa.Table, fitted: EmbeddingFitted) -> tuple[list[str], list[st
 def _cosines(table: pa.Table, fitted: EmbeddingFitted) -> pa.Array:
     """Return the cosine that each pair is to have."""
     assert fitted.scale is not None
-    scores = scores_of(table, fitted.columns.score)
+    scores = numbers_of(table, fitted.columns.score)
     return pa.array([None if s is None else fitted.scale.cosine(s) for s in scores], pa.float64())

@@ -10,10 +10,10 @@ from typing import Literal
 import pyarrow as pa
 
 from engine.config.tasks.embedding import SCORE_LOSSES, EmbeddingConfig
-from engine.data.on_disk import in_windows
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.text.columns import by_name, chosen, is_text
+from engine.text.numbers_of import numbers_of
 
 Form = Literal["pairs", "triplets", "scores"]
 
@@ -152,23 +152,4 @@ def _score(table: pa.Table, section: EmbeddingConfig, taken: Sequence[str]) -> s
         return chosen(table, section.score, "task.score")
     others = table.select([name for name in table.column_names if name not in taken])
     found = by_name(others, _SCORES)
-    return found if found and any(value is not None for value in scores_of(table, found)) else ""
-
-
-def scores_of(table: pa.Table, column: str) -> list[float | None]:
-    """Return the scores of a column; none where a value is not a finite number."""
-    return [
-        _number(value)
-        for piece in in_windows(table.select([column]))
-        for value in piece[column].to_pylist()
-    ]
-
-
-def _number(value: object) -> float | None:
-    if not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if abs(number) < float("inf") else None
+    return found if found and any(value is not None for value in numbers_of(table, found)) else ""

@@ -6,7 +6,8 @@ import pyarrow as pa
 
 from engine.data.on_disk import in_windows
 from engine.files.sanitize import plain
-from engine.text.pair_columns import PairColumns, scores_of
+from engine.text.numbers_of import numbers_of
+from engine.text.pair_columns import PairColumns
 from engine.text.rows import blank
 from engine.text.score_scale import ScoreScale
 
@@ -55,5 +56,5 @@ def _unfit(table: pa.Table, column: str, scale: ScoreScale) -> list[str | None]:
         else None
         if score in scale
         else f"{name} is outside {scale.low:g} to {scale.high:g}"
-        for score in scores_of(table, column)
+        for score in numbers_of(table, column)
     ]

@@ -79,7 +79,7 @@ BUILTIN: dict[str, BuiltinData] = {
     "similar": BuiltinData(
         "engine.data.builtin.paraphrases:similar",
         "2,000 made-up pairs of sentences, scored by how much they have in common",
-        ("embedding",),
+        ("text_regression", "embedding"),
     ),
     "dates": BuiltinData(
         "engine.data.builtin.dates:dates",
