@@ -34,6 +34,7 @@ TextHead = Literal[
     "question_answering",
     "causal_lm",
     "seq2seq_lm",
+    "embedding",
 ]
 
 
@@ -52,6 +53,8 @@ class TextShape:
     labels: tuple[str, ...] = ()
     """Names of the classes, for heads that classify."""
     multi_label: bool = False
+    regression: bool = False
+    """Whether the head's only output is a number."""
 
 
 @dataclass(frozen=True, slots=True)

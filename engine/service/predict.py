@@ -62,7 +62,9 @@ def answer(
         table = task.pipeline.from_file(rows_of_file, fitted, path.parent)
         records = _predict(task, fitted, network, table, device, notes)
     elif rows:
-        records = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
+        found = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
+        with torch.inference_mode():
+            records = task.answers(network, found, fitted)
     return {"inputs": list(inputs), "records": records, "notes": list(map(asdict, notes))}
 
 

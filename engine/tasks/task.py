@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import pyarrow as pa
 import torch
@@ -39,6 +39,8 @@ class Task(ABC, Generic[F]):
     pipeline: DataPipeline[F]
     section: TaskConfig
     """The task's own fields; each task says which kind."""
+    compares_rows: ClassVar[bool] = False
+    """Whether the loss compares the rows of a batch, so that it is not that of smaller batches."""
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
@@ -107,6 +109,13 @@ class Task(ABC, Generic[F]):
     @abstractmethod
     def predict(self, network: nn.Module, batch: Batch, fitted: F) -> list[dict[str, Any]]:
         """Return the predictions for a batch, one JSON record a row."""
+
+    def answers(
+        self, network: nn.Module, records: list[dict[str, Any]], fitted: F
+    ) -> list[dict[str, Any]]:
+        """Return the predictions for rows that were typed, with what only a person looks at."""
+        del network, fitted
+        return records
 
     def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the positional and named arguments that call the network with a batch."""

@@ -72,6 +72,14 @@ def fit_once(training: TrainingSession, raw: RawData) -> Fitted:
     return fitted or task.pipeline.fitted_type.model_validate_json(told["fitted"])
 
 
+def settle_fields(training: TrainingSession, material: Material) -> None:
+    """Save the values of fields that the data decided: from then on they are the run's own."""
+    changes = training.task.pipeline.settled(material.fitted)
+    if changes:
+        training.session.settle(changes, write=training.group.leads)
+        training.task.config = training.session.config
+
+
 def settle_batch_size(training: TrainingSession, material: Material) -> None:
     """Find the largest batch size that fits, if configured, and save it.
 

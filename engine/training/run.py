@@ -22,7 +22,7 @@ from engine.training.assembly import assemble
 from engine.training.checkpoint_writer import Saver
 from engine.training.compiling import compiler_errors
 from engine.training.conclusion import conclude
-from engine.training.material import fit_once, prepare, settle_batch_size
+from engine.training.material import fit_once, prepare, settle_batch_size, settle_fields
 from engine.training.newest_checkpoint import newest_checkpoint
 from engine.training.process_group import ProcessGroup, SingleProcess
 from engine.training.started import started
@@ -73,6 +73,7 @@ def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event
             training = TrainingSession(session, create_task(session.config), compute, group)
             fit = partial(fit_once, training)
             material = prepare(training.task, compute, events.write, fit)
+            settle_fields(training, material)
             settle_batch_size(training, material)
             trainer, saver = assemble(training, material, saved)
             position = trainer.state.position
