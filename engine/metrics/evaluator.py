@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.reports.views import View
 
@@ -21,6 +21,8 @@ class Evaluation:
 
     metrics: dict[str, float]
     views: Sequence[View] = ()
+    fitted: Any = None
+    """State that was fitted on these rows, such as the width of bands."""
 
 
 class Evaluator(ABC):

@@ -81,6 +81,14 @@ class Task(ABC, Generic[F]):
     def evaluator(self, fitted: F) -> Evaluator:
         """A fresh evaluator."""
 
+    def calibrator(self, fitted: F) -> Evaluator | None:
+        """Return an evaluator of the validation split that fits on the finished network.
+
+        Its evaluation has the state with what was fitted; ``None`` where nothing is.
+        """
+        del fitted
+        return None
+
     @abstractmethod
     def predict(self, network: nn.Module, batch: Batch, fitted: F) -> list[dict[str, Any]]:
         """Return the predictions for a batch, one JSON record a row."""

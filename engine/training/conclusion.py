@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     """Load the best weights, evaluate them on the held-out splits, export, report."""
     run, task, state = session.run, trainer.setup.task, trainer.state
     state.take_best()
+    _calibrate(trainer, material)
     evaluations = _final_evaluations(session, trainer, material)
     position = state.position
     network = _whole_network(trainer, material)
@@ -46,6 +48,16 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     return Finished(
         step=position.step, seconds=position.seconds, reason=ending.value, metrics=final
     )
+
+
+def _calibrate(trainer: Trainer, material: Material) -> None:
+    """Fit on the validation split what needs the finished network, such as bands."""
+    source, create = material.sources.get(VALIDATION), trainer.setup.task.calibrator
+    if source is None or not len(source) or create(material.fitted) is None:
+        return
+    fresh = partial(create, material.fitted)
+    evaluation = trainer.evaluator.evaluate(source, VALIDATION, create=fresh)
+    material.fitted = evaluation.fitted
 
 
 def _whole_network(trainer: Trainer, material: Material) -> torch.nn.Module:
@@ -72,7 +84,9 @@ def _final_evaluations(
         source = material.sources.get(split)
         if source is None:
             continue
-        results[split] = trainer.evaluator.evaluate(source, split, views=True)
+        results[split] = trainer.evaluator.evaluate(
+            source, split, views=True, create=partial(trainer.setup.task.evaluator, material.fitted)
+        )
         if split == TEST:
             step, epoch = _best_at(state)
             session.events.write(
