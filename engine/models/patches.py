@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 from transformers import (
     PatchTSMixerConfig,
@@ -46,7 +48,7 @@ class PatchForecaster(nn.Module):
         return forecast if self.calendar is None else forecast + self.calendar(future)
 
 
-def _settings(config: PatchConfig, shape: SeriesShape) -> dict[str, object]:
+def _settings(config: PatchConfig, shape: SeriesShape) -> dict[str, Any]:
     """Arguments of both configurations; windows are normalised outside of the network."""
     if config.patch_size > shape.window:
         raise TrainingError(

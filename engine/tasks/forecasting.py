@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -130,14 +131,14 @@ class Forecasting(Task[SeriesFitted]):
         scales, loss = scales_of(fitted), self.section.loss
         return ForecastEvaluator(_forward, scales, loss, name, self._bands(fitted))
 
-    def calibrator(self, fitted: SeriesFitted) -> Evaluator:
-        """Fits bands on the validation windows."""
+    def calibration(self, fitted: SeriesFitted) -> Callable[[], Evaluator]:
+        """Fit bands on the validation windows."""
 
         def finish(factors: torch.Tensor | None) -> SeriesFitted:
             bands = [] if factors is None else factors.tolist()
             return fitted.model_copy(update={"bands": bands})
 
-        return Calibrator(_forward, self.section.quantiles, finish)
+        return partial(Calibrator, _forward, self.section.quantiles, finish)
 
     def _bands(self, fitted: SeriesFitted) -> Bands:
         factors = torch.tensor(fitted.bands) if fitted.bands else None
@@ -202,7 +203,7 @@ class Forecasting(Task[SeriesFitted]):
         table = raw.splits.get(VALIDATION)
         if table is None or not table.num_rows:
             return fitted
-        calibrator = self.calibrator(fitted)
+        calibrator = self.calibration(fitted)()
         source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
         for batch in source.read(source.plan(self.config.train.batch_size)):
             calibrator.update(network, batch)

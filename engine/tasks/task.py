@@ -7,6 +7,7 @@ what is learned from them: the network, the loss, the metrics, and predictions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -81,10 +82,11 @@ class Task(ABC, Generic[F]):
     def evaluator(self, fitted: F) -> Evaluator:
         """A fresh evaluator."""
 
-    def calibrator(self, fitted: F) -> Evaluator | None:
-        """Return an evaluator of the validation split that fits on the finished network.
+    def calibration(self, fitted: F) -> Callable[[], Evaluator] | None:
+        """Return a function that creates an evaluator, which fits on the validation split.
 
-        Its evaluation has the state with what was fitted; ``None`` where nothing is.
+        Its evaluation of the finished network has the state with what was fitted; ``None`` where
+        nothing is.
         """
         del fitted
         return None

@@ -52,12 +52,12 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
 
 def _calibrate(trainer: Trainer, material: Material) -> None:
     """Fit on the validation split what needs the finished network, such as bands."""
-    source, create = material.sources.get(VALIDATION), trainer.setup.task.calibrator
-    if source is None or not len(source) or create(material.fitted) is None:
+    source, task = material.sources.get(VALIDATION), trainer.setup.task
+    if source is None or not len(source):
         return
-    fresh = partial(create, material.fitted)
-    evaluation = trainer.evaluator.evaluate(source, VALIDATION, create=fresh)
-    material.fitted = evaluation.fitted
+    create = task.calibration(material.fitted)
+    if create is not None:
+        material.fitted = trainer.evaluator.evaluate(source, VALIDATION, create=create).fitted
 
 
 def _whole_network(trainer: Trainer, material: Material) -> torch.nn.Module:
