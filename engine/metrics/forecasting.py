@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from engine.batches.source import Batch
 from engine.metrics.bands import Bands
+from engine.metrics.cutoffs import WindowErrors
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.quantiles import QuantileErrors, QuantileSums, pinball_loss
 from engine.reports.views import Lines, Table, View
@@ -81,8 +82,13 @@ class ForecastEvaluator(Evaluator):
         loss: LossName,
         time_text: Callable[[int], str],
         bands: Bands | None = None,
+        *,
+        cutoffs: int = 0,
+        stride: int = 1,
     ) -> None:
-        """``bands`` says which quantiles the network forecasts, or adds them to its forecasts."""
+        """``cutoffs`` is the number of rolling origins to show, of windows ``stride`` rows apart.
+
+        ``bands`` says which quantiles the network forecasts, or adds them to its forecasts."""
         self._forward = forward
         self._scales = scales
         self._loss = loss
@@ -91,6 +97,9 @@ class ForecastEvaluator(Evaluator):
         self._bands = bands or Bands((0.5,))
         self._quantiles = QuantileSums(self._bands.levels)
         self._has_quantiles = False
+        self._cutoffs = cutoffs
+        self._stride = stride
+        self._windows = WindowErrors()
         self._shown: list[_Shown] = []
 
     def update(self, network: nn.Module, batch: Batch) -> None:
@@ -114,6 +123,7 @@ class ForecastEvaluator(Evaluator):
         )
         sums = torch.stack([part.sum(0) for part in parts])
         self._sums = sums if self._sums is None else self._sums + sums
+        self._windows.update(difference, known, batch.inputs["time"])
         if quantiles is not None:
             self._has_quantiles = True
             self._quantiles.update(quantiles, truth, known, exact)
@@ -151,7 +161,13 @@ class ForecastEvaluator(Evaluator):
         parts = self._sums.cpu().double().numpy()
         quantiles = self._quantiles.result(parts[-2], parts[-1]) if self._has_quantiles else None
         sums = ForecastErrors(parts, self._scales, quantiles)
-        return Evaluation(sums.metrics(), [*sums.views(), *self._pictures()] if views else [])
+        apart = max(1, sums.horizon // self._stride)
+        shown = [*sums.views(), *self._at_cutoffs(apart), *self._pictures()] if views else []
+        return Evaluation(sums.metrics(), shown, self._windows.absolute(), apart)
+
+    def _at_cutoffs(self, apart: int) -> list[View]:
+        table = self._windows.at_cutoffs(self._cutoffs, apart, self._time_text)
+        return [table] if table is not None else []
 
     def _pictures(self) -> list[View]:
         """Forecasts against the truth: the worst one, and some spread over the split."""
@@ -162,20 +178,24 @@ class ForecastEvaluator(Evaluator):
         pictures: list[View] = []
         for title, index, which in chosen:
             shown = self._shown[index]
-            arrays = [
-                part[which].cpu().numpy() for part in (shown.past, shown.truth, shown.forecast)
-            ]
             when = self._time_text(int(shown.time[which]))
             for i, target in list(enumerate(self._scales.targets))[:_SHOWN_TARGETS]:
-                scale = (self._scales.mean[i], self._scales.std[i])
-                columns = [array[:, i] * scale[1] + scale[0] for array in arrays]
-                bands = {}
-                if shown.quantiles is not None:
-                    own = shown.quantiles[which, :, i].cpu().numpy() * scale[1] + scale[0]
-                    ends = {0, len(self._bands.levels) - 1} - {self._bands.median}
-                    bands = {f"{self._bands.levels[end]:.3g}": own[:, end] for end in ends}
-                pictures.append(_picture(f"{title} of {target} after {when}", *columns, bands))
+                of = f"{title} of {target} after {when}"
+                pictures.append(self._picture(of, shown, which, i))
         return pictures
+
+    def _picture(self, title: str, shown: _Shown, which: int, target: int) -> Lines:
+        mean, std = self._scales.mean[target], self._scales.std[target]
+        past, truth, forecast = (
+            part[which, :, target].cpu().numpy() * std + mean
+            for part in (shown.past, shown.truth, shown.forecast)
+        )
+        bands = {}
+        if shown.quantiles is not None:
+            own = shown.quantiles[which, :, target].cpu().numpy() * std + mean
+            ends = {0, len(self._bands.levels) - 1} - {self._bands.median}
+            bands = {f"{self._bands.levels[end]:.3g}": own[:, end] for end in ends}
+        return _picture(title, past, truth, forecast, bands)
 
 
 def _picture(
@@ -224,6 +244,7 @@ class ForecastErrors:
         *self._sums, self._counts = sums
         self.squared, self.absolute = (_divided(s, self._counts) for s in self._sums[:2])
         self.scales = scales
+        self.horizon = len(self._counts)
         self.std = np.asarray(scales.std)
 
     def by_target(self) -> dict[str, NDArray[np.float64]]:

@@ -109,7 +109,7 @@ class QuantileErrors:
             [_name(band), share, float((part * std).sum() / self._counts.sum())]
             for band, share, part in zip(self.bands, shares, self._width, strict=True)
         ]
-        by_step = {
+        by_step: dict[str, Sequence[float | None]] = {
             _name(band): [_number(x) for x in _over(part.sum(1), self._counts.sum(1))]
             for band, part in zip(self.bands, self._inside, strict=True)
         }

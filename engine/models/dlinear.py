@@ -50,7 +50,8 @@ class DLinear(nn.Module):
 
 def by_step(forecast: Tensor, values: int) -> Tensor:
     """``[batch, targets, horizon * values]`` as ``[batch, horizon, targets * values]``."""
-    return forecast.unflatten(2, (-1, values)).transpose(1, 2).flatten(2)
+    batch, targets, _ = forecast.shape
+    return forecast.reshape(batch, targets, -1, values).transpose(1, 2).flatten(2)
 
 
 def _each(layers: nn.ModuleList, series: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class NHits(nn.Module):
             explained, added = stack(rest, others, future)
             rest = rest - explained
             forecast = forecast + added
-        by_target = forecast.flatten(1).unflatten(0, (-1, self.targets))
+        by_target = forecast.reshape(len(past), self.targets, -1)
         return by_step(by_target, self.values)
 
 

@@ -21,4 +21,4 @@ class Quantiles(nn.Module):
     def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:
         """Return the quantiles in rising order; ``truth`` helps some networks in training."""
         values: Tensor = self.network(past, future, truth)
-        return values.unflatten(2, (self.targets, -1)).sort(3).values
+        return values.reshape(*values.shape[:2], self.targets, -1).sort(3).values

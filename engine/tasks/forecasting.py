@@ -129,7 +129,16 @@ class Forecasting(Task[SeriesFitted]):
         text = frequency_of(fitted).text
         name = (lambda time: text(time)) if fitted.time else (lambda time: f"row {time + 1:,}")
         scales, loss = scales_of(fitted), self.section.loss
-        return ForecastEvaluator(_forward, scales, loss, name, self._bands(fitted))
+        section = self.section
+        return ForecastEvaluator(
+            _forward,
+            scales,
+            loss,
+            name,
+            self._bands(fitted),
+            cutoffs=section.cutoffs,
+            stride=section.stride,
+        )
 
     def calibration(self, fitted: SeriesFitted) -> Callable[[], Evaluator]:
         """Fit bands on the validation windows."""

@@ -13,6 +13,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingFailed
 from engine.files import atomic
 from engine.metrics.evaluator import Evaluation
+from engine.metrics.verdict import judge
 from engine.runs.events import Evaluated, Event, Finished, Stopped, finite_all
 from engine.runs.session import RunSession
 from engine.training.export_check import check_export
@@ -104,6 +105,19 @@ def _best_at(state: TrainingState) -> tuple[int, float]:
     return state.position.step, float(state.position.epoch)
 
 
+def _verdict(
+    evaluation: Evaluation | None, baseline: tuple[str, Evaluation] | None
+) -> dict[str, Any] | None:
+    """The difference to the baseline on the same rows, where both tell single errors."""
+    if evaluation is None or baseline is None:
+        return None
+    name, theirs = baseline
+    if evaluation.errors is None or theirs.errors is None:
+        return None
+    verdict = judge(name, evaluation.errors, theirs.errors, evaluation.block)
+    return None if verdict is None else verdict.record()
+
+
 def _report(
     run_id: str,
     trainer: Trainer,
@@ -128,5 +142,6 @@ def _report(
         "metrics": {split: finite_all(result.metrics) for split, result in evaluations.items()},
         "baseline": None if baseline is None
         else {"name": baseline[0], "metrics": finite_all(baseline[1].metrics)},
+        "verdict": _verdict(evaluations.get(decisive), baseline),
         "views": [view.record() for view in views],
     }  # fmt: skip

@@ -30,12 +30,17 @@ def trained(loss: str, *changes: str) -> RunDirectory:
 
 
 @pytest.mark.parametrize("loss", ["mse", "quantile"])
-def test_a_run_says_how_often_its_band_held_and_so_does_its_baseline(loss: str) -> None:
-    run = trained(loss)
+def test_a_run_is_judged_beside_its_baseline_and_says_how_often_its_band_held(loss: str) -> None:
+    run = trained(loss, "task.cutoffs=3")
     report = json.loads(run.report.path.read_text())
+    [cuts] = [view for view in report["views"] if view["title"] == "Errors at cut-offs"]
+    assert [row[0] for row in cuts["rows"][3:]] == ["mean", "standard deviation"]
     metrics, baseline = report["metrics"][TEST], report["baseline"]["metrics"]
     assert metrics["coverage"] == pytest.approx(0.8, abs=0.1)
     assert baseline["coverage"] == pytest.approx(0.8, abs=0.1)
+    ratio = metrics["mae_scaled"] / baseline["mae_scaled"]
+    assert report["verdict"]["difference"] == pytest.approx(ratio - 1, rel=1e-4)
+    assert "seasonal-naive, 24 rows" in report["verdict"]["text"]
     assert metrics["wql"] < baseline["wql"]
     [said] = next(view for view in report["views"] if view["title"] == "Bands")["items"]
     assert said == {"80 % band": f"The 80 % band held {metrics['coverage']:.1%} of the values."}

@@ -59,6 +59,13 @@ class ForecastingConfig(TaskConfig):
         "Rows of the training, validation and test split, from the start; empty uses the fractions",
         advanced=True,
     )
+    cutoffs: int = option(
+        0,
+        "Rolling origins, a horizon apart, whose errors the results show with mean and spread",
+        ge=0,
+        le=1000,
+        advanced=True,
+    )
     fill: Literal["linear", "previous", "refuse"] = option(
         "linear",
         "Missing values: interpolate linearly, repeat the previous value, or refuse the data",
