@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -85,8 +85,11 @@ class ForecastEvaluator(Evaluator):
         *,
         cutoffs: int = 0,
         stride: int = 1,
+        dates: Callable[[int, NDArray[np.int64]], Sequence[str]] | None = None,
     ) -> None:
-        """``cutoffs`` is the number of rolling origins to show, of windows ``stride`` rows apart.
+        """``dates`` returns the texts of the times so many steps after one.
+
+        ``cutoffs`` is the number of rolling origins to show, of windows ``stride`` rows apart.
 
         ``bands`` says which quantiles the network forecasts, or adds them to its forecasts."""
         self._forward = forward
@@ -99,6 +102,7 @@ class ForecastEvaluator(Evaluator):
         self._has_quantiles = False
         self._cutoffs = cutoffs
         self._stride = stride
+        self._dates = dates
         self._windows = WindowErrors()
         self._shown: list[_Shown] = []
 
@@ -195,7 +199,11 @@ class ForecastEvaluator(Evaluator):
             own = shown.quantiles[which, :, target].cpu().numpy() * std + mean
             ends = {0, len(self._bands.levels) - 1} - {self._bands.median}
             bands = {f"{self._bands.levels[end]:.3g}": own[:, end] for end in ends}
-        return _picture(title, past, truth, forecast, bands)
+        picture = _picture(title, past, truth, forecast, bands)
+        if self._dates is None:
+            return picture
+        steps = np.array(picture.x, np.int64)
+        return replace(picture, labels=self._dates(int(shown.time[which]), steps))
 
 
 def _picture(

@@ -16,7 +16,7 @@ from engine.baselines.seasonal_naive import SeasonalNaive
 from engine.batches.source import Batch, Source
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.raw import TEST, VALIDATION, RawData
-from engine.data.series.frequency import calendar_features, calendar_names
+from engine.data.series.frequency import Frequency, calendar_features, calendar_names
 from engine.data.series.read import Series
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
@@ -138,6 +138,7 @@ class Forecasting(Task[SeriesFitted]):
             self._bands(fitted),
             cutoffs=section.cutoffs,
             stride=section.stride,
+            dates=partial(_dates, frequency_of(fitted)) if fitted.time else None,
         )
 
     def calibration(self, fitted: SeriesFitted) -> Callable[[], Evaluator]:
@@ -245,6 +246,11 @@ class Forecasting(Task[SeriesFitted]):
 def _forward(network: nn.Module, batch: Batch) -> torch.Tensor:
     forecast: torch.Tensor = network(batch.inputs["past"], batch.inputs["future"])
     return forecast
+
+
+def _dates(frequency: Frequency, last: int, steps: NDArray[np.int64]) -> list[str]:
+    """Texts of the times so many steps after ``last``."""
+    return [frequency.text(time) for time in frequency.along(last, steps).tolist()]
 
 
 def scales_of(fitted: SeriesFitted) -> Scales:

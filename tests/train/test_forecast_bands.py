@@ -42,6 +42,10 @@ def test_a_run_is_judged_beside_its_baseline_and_says_how_often_its_band_held(lo
     assert report["verdict"]["difference"] == pytest.approx(ratio - 1, rel=1e-4)
     assert "seasonal-naive, 24 rows" in report["verdict"]["text"]
     assert metrics["wql"] < baseline["wql"]
+    picture = next(view for view in report["views"] if view["title"].startswith("Forecast of"))
+    assert set(picture["series"]) == {"truth", "forecast", "0.1", "0.9"}
+    assert picture["title"].endswith(picture["labels"][picture["x"].index(0.0)])
+    assert len(picture["labels"]) == len(picture["x"])
     [said] = next(view for view in report["views"] if view["title"] == "Bands")["items"]
     assert said == {"80 % band": f"The 80 % band held {metrics['coverage']:.1%} of the values."}
 

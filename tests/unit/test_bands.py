@@ -18,6 +18,7 @@ from engine.models.build import build_model
 from engine.models.quantiles import Quantiles
 from engine.models.shapes import SeriesShape
 from engine.reports.views import Lines, Table, Texts
+from tui.charts.plot import Line, Plot, draw, label_ticks
 
 LEVELS = (0.1, 0.5, 0.9)
 SCALES = Scales(("a", "b"), (10.0, -3.0), (2.0, 5.0), (1.5, 0.5), (3.0, 0.7))
@@ -213,3 +214,14 @@ def test_a_window_that_is_shifted_and_scaled_moves_its_forecast(kind: str) -> No
     with torch.no_grad():
         moved, plain = network(past * 3 + 40, future), network(past, future)
     assert torch.allclose(moved, plain * 3 + 40, atol=1e-2)
+
+
+def test_dates_on_an_axis_are_few_and_lie_within_the_part_that_is_seen() -> None:
+    labels = {float(x): f"day {x}" for x in range(-20, 41)}
+    values, texts = label_ticks(labels, -5.0, 30.0, 7)
+    assert len(values) == 3
+    assert texts == [labels[x] for x in values]
+    assert all(-5 <= x <= 30 for x in values)
+    assert label_ticks(labels, 50.0, 60.0, 7) == ([], [])
+    picture = draw(Plot([Line("a", [(0.0, 1.0), (30.0, 2.0)], (9, 9, 9))], labels=labels), 70, 12)
+    assert "day " in picture[-1].plain
