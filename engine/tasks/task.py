@@ -7,7 +7,7 @@ what is learned from them: the network, the loss, the metrics, and predictions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -105,6 +105,15 @@ class Task(ABC, Generic[F]):
     @abstractmethod
     def evaluator(self, fitted: F) -> Evaluator:
         """A fresh evaluator."""
+
+    def calibration(self, fitted: F) -> Callable[[], Evaluator] | None:
+        """Return a function that creates an evaluator, which fits on the validation split.
+
+        Its evaluation of the finished network has the state with what was fitted; ``None`` where
+        nothing is.
+        """
+        del fitted
+        return None
 
     @abstractmethod
     def predict(self, network: nn.Module, batch: Batch, fitted: F) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingFailed
 from engine.files import atomic
 from engine.metrics.evaluator import Evaluation
+from engine.metrics.verdict import judge
 from engine.runs.directory import RunDirectory
 from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Stopped, finite_all
 from engine.runs.session import RunSession
@@ -27,6 +29,7 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     """Load the best weights, evaluate them on the held-out splits, export, report."""
     run, task, state = session.run, trainer.setup.task, trainer.state
     state.take_best()
+    _calibrate(trainer, material)
     evaluations = _final_evaluations(session, trainer, material)
     position = state.position
     network = _whole_network(trainer, material)
@@ -48,6 +51,16 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     return Finished(
         step=position.step, seconds=position.seconds, reason=ending.value, metrics=final
     )
+
+
+def _calibrate(trainer: Trainer, material: Material) -> None:
+    """Fit on the validation split what needs the finished network, such as bands."""
+    source, task = material.sources.get(VALIDATION), trainer.setup.task
+    if source is None or not len(source):
+        return
+    create = task.calibration(material.fitted)
+    if create is not None:
+        material.fitted = trainer.evaluator.evaluate(source, VALIDATION, create=create).fitted
 
 
 def _whole_network(trainer: Trainer, material: Material) -> torch.nn.Module:
@@ -74,7 +87,9 @@ def _final_evaluations(
         source = material.sources.get(split)
         if source is None:
             continue
-        results[split] = trainer.evaluator.evaluate(source, split, views=True)
+        results[split] = trainer.evaluator.evaluate(
+            source, split, views=True, create=partial(trainer.setup.task.evaluator, material.fitted)
+        )
         if split == TEST:
             step, epoch = _best_at(state)
             session.events.write(
@@ -90,6 +105,19 @@ def _best_at(state: TrainingState) -> tuple[int, float]:
     if state.best is not None:
         return state.best.step, state.best.epoch
     return state.position.step, float(state.position.epoch)
+
+
+def _verdict(
+    evaluation: Evaluation | None, baseline: tuple[str, Evaluation] | None
+) -> dict[str, Any] | None:
+    """The difference to the baseline on the same rows, where both tell single errors."""
+    if evaluation is None or baseline is None:
+        return None
+    name, theirs = baseline
+    if evaluation.errors is None or theirs.errors is None:
+        return None
+    verdict = judge(name, evaluation.errors, theirs.errors, evaluation.block)
+    return None if verdict is None else verdict.record()
 
 
 def _report(
@@ -120,4 +148,5 @@ def _report(
         **comparison(run.base.read(), result, deciding_metric(task)),
         "forgetting": None if forgetting is None
         else finite_all(trainer.evaluator.evaluate(forgetting, FORGETTING).metrics),
+        "verdict": _verdict(evaluations.get(decisive), baseline),
     }  # fmt: skip

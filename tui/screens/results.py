@@ -39,6 +39,7 @@ _MUTED = "$foreground 60%"
 _TITLE = 28
 _SUMMARY = "summary-lines"
 _BESIDE = 4
+_VERDICT = {"better": "$text-success", "worse": "$text-error", "open": "$text-warning"}
 """Cells beside a line: padding and the scroll bar."""
 
 
@@ -203,6 +204,10 @@ def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
         ]
         style = "bold $success" if metric == report.get("metric") else ""
         yield (literal(f"{metric:<16}", 16) + Content("".join(values))).stylize(style)
+    if verdict := report.get("verdict"):
+        yield Content("")
+        text = literal(str(verdict.get("text", "")))
+        yield text.stylize(_VERDICT.get(str(verdict.get("outcome")), ""))
 
 
 def benchmark_lines(evals: Mapping[str, Any] | None) -> Iterator[Content]:
