@@ -146,8 +146,12 @@ def read_gguf(path: Path, network: nn.Module) -> tuple[nn.Module, Any]:
     for name in _READ:
         if (found := getattr(read, name)) != (meant := getattr(config, name)):
             raise TrainingError(f"The file says {name} {found}, and the model has {meant}.")
+    if read.model_type == config.model_type:
+        read = copy.deepcopy(config)
+    else:  # a Mistral, which llama.cpp has no other name for than Llama
+        read.rope_parameters = config.rope_parameters
     again = transformers.AutoModelForCausalLM.from_pretrained(
-        path.parent, config=copy.deepcopy(config), dtype=torch.float32, **options
+        path.parent, config=read, dtype=torch.float32, **options
     )
     tokenizer = transformers.AutoTokenizer.from_pretrained(path.parent, **options)
     return again.eval(), tokenizer
