@@ -22,7 +22,7 @@ from engine.errors import DataError, RunError, UserError
 from engine.runs.directory import RunDirectory
 from engine.tasks.task import Task
 from engine.tasks.writer import Writer, Writes
-from engine.text.bpe import CHAT_TEMPLATE
+from engine.text.chat_templates import ROLES
 from engine.text.prompts import ChatPrompts
 from engine.text.roles import by_role
 from engine.text.turns import SYSTEM, turns_of
@@ -56,7 +56,7 @@ class Speaker:
         tokenizer = self.writer.tokenizer
         if not self.converses:
             return ""
-        template: str = tokenizer.get_chat_template() if tokenizer.chat_template else CHAT_TEMPLATE
+        template: str = tokenizer.get_chat_template() if tokenizer.chat_template else ROLES.text
         return template
 
     @property

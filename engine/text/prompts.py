@@ -6,13 +6,14 @@ import itertools
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from typing_extensions import override
 
 from engine.errors import DataError
-from engine.text.conversation import Conversation, rendered
+from engine.text.conversation import Conversation, end_of_turn, rendered
 from engine.text.turns import (
     ASSISTANT,
     USER,
@@ -110,19 +111,41 @@ class ChatPrompts(Prompts):
 
     @override
     def marked(self, row: Row) -> Sequence[Marked]:
+        return [self._ended(marked) for marked in self._marked(row)]
+
+    def _ended(self, marked: Marked) -> Marked:
+        """The end of a text behind the last answer, where the template writes none."""
+        if self._end:
+            return marked
+        return replace(marked, text=f"{marked.text}{self.tokenizer.eos_token or ''}")
+
+    def _marked(self, row: Row) -> Sequence[Marked]:
         turns, given = self._turns(row)
         whole = self._chat(turns, row)
         answers = [place for place, turn in enumerate(turns) if turn["role"] == ASSISTANT]
         learned = [place for place in answers if place >= given and is_learned(turns[place])]
         if len(whole.answers) == len(answers):  # the template itself says where they are
-            by_place = dict(zip(answers, whole.answers, strict=True))
-            return [_compared(whole.text, {place: by_place[place] for place in learned}, turns)]
+            spans = dict(zip(answers, whole.answers, strict=True))
+            ended = {place: self._to_the_end(whole.text, spans[place]) for place in learned}
+            return [_compared(whole.text, ended, turns)]
         parts = {place: self._until(turns, place, row) for place in learned}
         spans = {place: (begin, len(text)) for place, (text, begin) in parts.items()}
         if all(whole.text.startswith(text.rstrip()) for text, _ in parts.values()):
             return [_compared(whole.text, spans, turns)]
         # Earlier turns are rewritten: each answer is learned in the form in which it is asked for.
         return [_compared(text, {place: spans[place]}, turns) for place, (text, _) in parts.items()]
+
+    def _to_the_end(self, text: str, span: tuple[int, int]) -> tuple[int, int]:
+        """An answer with the token behind it by which the template ends it."""
+        begin, until = span
+        mark = self._end
+        return begin, until + len(mark) if mark and text.startswith(mark, until) else until
+
+    @cached_property
+    def _end(self) -> str:
+        """The token by which the template ends an answer; empty where there is none."""
+        token = end_of_turn(self.tokenizer)
+        return "" if token is None else str(self.tokenizer.convert_ids_to_tokens(token))
 
     def _turns(self, row: Row) -> tuple[list[Turn], int]:
         """All turns of a row, and the number of those that are only given."""

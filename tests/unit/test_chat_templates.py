@@ -156,14 +156,14 @@ def test_pairs_are_turns_with_their_input_history_and_system_prompt() -> None:
 def test_answers_are_where_the_template_says_that_they_are() -> None:
     tokenizer = tokenizer_with(MARKED)
     samples = samples_of(ChatPrompts(tokenizer), {"messages": TURNS})
-    assert learned(tokenizer, samples) == [" green; yes;"]
+    assert learned(tokenizer, samples) == [" green; yes;<|endoftext|>"]
 
 
 def test_an_answer_of_weight_nought_is_not_learned_though_the_template_marks_it() -> None:
     tokenizer = tokenizer_with(MARKED)
     turns = [TURNS[0], TURNS[1] | {"weight": 0}, *TURNS[2:]]
     samples = samples_of(ChatPrompts(tokenizer), {"messages": turns})
-    assert learned(tokenizer, samples) == [" yes;"]
+    assert learned(tokenizer, samples) == [" yes;<|endoftext|>"]
 
 
 def test_answers_that_are_rewritten_later_are_learned_as_they_are_asked_for() -> None:
@@ -258,3 +258,18 @@ def test_what_a_template_leaves_out_of_answers_is_told() -> None:
     assert learned(prompts.tokenizer, samples) == ["green<|im_end|>\n", " green<|im_end|>\n"]
     _, told = usable(datasets.Dataset.from_dict(samples), 200, "drop")
     assert told[0].startswith("1 of 2 samples lack something of their answers (the first is row 2)")
+
+
+def test_the_end_behind_what_a_template_marks_is_learned_with_it() -> None:
+    behind = MARKED.replace(";{% endgeneration %}", "{% endgeneration %}<|im_end|>")
+    tokenizer = tokenizer_with(behind)
+    samples = samples_of(ChatPrompts(tokenizer), {"messages": TURNS})
+    assert learned(tokenizer, samples) == [" green<|im_end|> yes<|im_end|>"]
+
+
+def test_an_answer_ends_with_the_text_where_the_template_writes_no_end() -> None:
+    plain = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    tokenizer = tokenizer_with(plain + "{% if add_generation_prompt %}assistant: {% endif %}")
+    assert end_of_turn(tokenizer) is None
+    samples = samples_of(ChatPrompts(tokenizer), {"messages": TURNS})
+    assert learned(tokenizer, samples) == [" green\n yes\n<|endoftext|>"]

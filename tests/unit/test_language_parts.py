@@ -251,7 +251,7 @@ def test_a_template_that_writes_calls_and_tools_gets_them(tokenizer: Any) -> Non
              {"role": "assistant", "content": None, "tool_calls": [{"function": CALL}]}
     ]  # fmt: skip
     row = {"messages": turns, "tools": '[{"name": "look"}]'}
-    assert ChatPrompts(other).marked(row)[0].text == 'look;a;{"at": "grass"};'
+    assert ChatPrompts(other).marked(row)[0].text == f'look;a;{{"at": "grass"}};{END}'
 
 
 def test_a_template_that_writes_the_day_gets_the_one_that_is_fixed(tokenizer: Any) -> None:
@@ -265,7 +265,7 @@ def test_a_template_that_writes_the_day_gets_the_one_that_is_fixed(tokenizer: An
     row = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     fixed = ChatPrompts(other, "2001-02-03")
     assert fixed.prompt(row).text == "03 Feb 2001: a;"
-    assert fixed.marked(row)[0].text == "03 Feb 2001: a;b;"
+    assert fixed.marked(row)[0].text == f"03 Feb 2001: a;b;{END}"
     assert ChatPrompts(other).prompt(row).text == f"{datetime.now():%d %b %Y}: a;"
 
 
