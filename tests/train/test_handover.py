@@ -11,13 +11,22 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from engine.artifacts.handover.answers import differences, greedy, logits
 from engine.artifacts.handover.families import family_of
 from engine.artifacts.handover.gguf_file import Talk, as_written, read_gguf, write_gguf
+from engine.artifacts.handover.llama import Llama
 from engine.artifacts.handover.modelfile import conversation_template
 from engine.artifacts.handover.turns import between_turns, rendering
 from engine.artifacts.handover.vocabulary import vocabulary_of
@@ -118,6 +127,16 @@ def test_transformers_reads_the_same_model_and_tokens_from_a_file(
     )
     assert again.chat_template == "{{ 'template' }}"
     assert (again.eos_token, again.pad_token) == ("<|end|>", "<|pad|>")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_llama_cpp_gives_the_same_tokens_and_answers(family: str, tmp_path: Path) -> None:
+    pytest.importorskip("llama_cpp", reason="llama.cpp is tried where it is installed")
+    made, tokenizer, *_ = written(tmp_path / "model.gguf", family, "float32")
+    some = prompts(tokenizer)
+    llama = Llama(tmp_path / "model.gguf", 128)
+    assert [llama.tokens(tokenizer.decode(ids)) for ids in some] == some
+    assert llama.greedy(some, tokenizer.eos_token_id) == greedy(made, tokenizer, some)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "q8_0"])
@@ -325,3 +344,51 @@ def test_a_run_of_another_task_is_refused(
     monkeypatch.setenv("DLTUI_HOME", str(trained_home))
     with pytest.raises(UserError, match="no model that writes texts"):
         answer(flowers.id, str(tmp_path / "out"), "gguf")
+
+
+def sentencepiece(prefix: bool) -> Any:
+    """A tokenizer in the manner of SentencePiece: Gemma's, or with the prefix of Llama 2."""
+    blank = "\N{LOWER ONE EIGHTH BLOCK}"
+    bytes_ = [f"<0x{byte:02X}>" for byte in range(256)]
+    tokenizer = Tokenizer(models.BPE())
+    replace = normalizers.Replace(" ", blank)
+    steps = [normalizers.Prepend(blank), replace] if prefix else [replace]
+    tokenizer.normalizer = normalizers.Sequence(steps) if prefix else replace
+    marks = ["<pad>", "<eos>", "<bos>", "<unk>"]
+    if prefix:
+        marks = ["<unk>", "<s>", "</s>", "<pad>"]
+    tokenizer.train_from_iterator(
+        TEXT.split("\n") * 3,
+        trainers.BpeTrainer(
+            vocab_size=360, special_tokens=[*marks, *bytes_], show_progress=False,
+            max_token_length=4,
+        ),
+    )  # fmt: skip
+    values = json.loads(tokenizer.to_str())
+    values["added_tokens"] = values["added_tokens"][: len(marks)]
+    values["model"] |= {"byte_fallback": True, "fuse_unk": True, "unk_token": "<unk>"}
+    names = {"unk_token": "<unk>", "pad_token": "<pad>"}
+    names |= (
+        {"bos_token": "<s>", "eos_token": "</s>"}
+        if prefix else {"bos_token": "<bos>", "eos_token": "<eos>"}
+    )  # fmt: skip
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(values)), **names,
+        clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("family", ["gemma2", "llama"])
+def test_tokens_of_sentencepiece_are_read_back(family: str, tmp_path: Path) -> None:
+    kind, values, _ = FAMILIES[family]
+    tokenizer = sentencepiece(prefix=family == "llama")
+    made = network(kind, values, len(tokenizer))
+    write_gguf(tmp_path / "model.gguf", made, tokenizer, "float32", Talk("tiny", "", begins=False))
+    _, again = read_gguf(tmp_path / "model.gguf", made)
+    some = [text.strip() for text in TEXT.split("\n") if text]
+    expected = tokenizer(some, add_special_tokens=False)["input_ids"]
+    assert again(some, add_special_tokens=False)["input_ids"] == expected
+    fields = gguf.GGUFReader(tmp_path / "model.gguf").fields
+    assert fields["tokenizer.ggml.model"].contents() == "llama"
+    assert fields["tokenizer.ggml.add_space_prefix"].contents() is (family == "llama")
+    assert fields["tokenizer.ggml.token_type"].contents()[4:260] == [6] * 256
