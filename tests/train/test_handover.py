@@ -396,6 +396,11 @@ def test_tokens_of_sentencepiece_are_read_back(family: str, tmp_path: Path) -> N
     assert fields["tokenizer.ggml.model"].contents() == "llama"
     assert fields["tokenizer.ggml.add_space_prefix"].contents() is (family == "llama")
     assert fields["tokenizer.ggml.token_type"].contents()[4:260] == [6] * 256
+    scores = fields["tokenizer.ggml.scores"].contents()
+    merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
+    merged = [scores[tokenizer.convert_tokens_to_ids("".join(pair))] for pair in merges]
+    assert merged == sorted(merged, reverse=True)
+    assert merged[-1] > min(scores)
 
 
 def test_the_command_names_the_file_and_how_to_serve_it(
@@ -417,11 +422,11 @@ def adapted(run: RunDirectory, **adapter: Any) -> RunDirectory:
 
 
 def test_an_adapter_alone_is_served_on_its_base(run: RunDirectory, tmp_path: Path) -> None:
-    made = adapted(run)
+    made = adapted(run, r=9)
     said = answer(made.id, str(tmp_path / "out"), "vllm-lora")
     base = json.loads((made.model / "adapter_config.json").read_text())["base_model_name_or_path"]
     assert said["command"].startswith(f"vllm serve {base} ")
-    assert "--enable-lora --max-lora-rank 8" in said["command"]
+    assert "--enable-lora --max-lora-rank 16" in said["command"]
     assert said["command"].endswith(f"--lora-modules adapted={tmp_path}/out")
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
     merged = answer(made.id, str(tmp_path / "whole.gguf"), "gguf", dtype="float32")
