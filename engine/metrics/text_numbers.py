@@ -68,15 +68,16 @@ class TextNumbers(Evaluator):
 
 
 def _ranking(queries: Sequence[str], predicted: Any, truth: Any) -> dict[str, float]:
-    """Return nDCG@10 over the queries that have several texts, if there are any.
+    """Return nDCG@10 over the queries that have several texts, if most rows are of such queries.
 
     Queries without a relevant text are left out.
     """
     rows: dict[str, list[int]] = {}
     for row, query in enumerate(queries):
         rows.setdefault(query, []).append(row)
-    several = [some for some in rows.values() if len(some) > 1 and truth[some].any()]
-    if not several or truth.min() < 0:
+    several = [some for some in rows.values() if len(some) > 1]
+    if 2 * sum(map(len, several)) <= len(truth) or truth.min() < 0:
         return {}
+    several = [some for some in several if truth[some].any()]
     values = [ndcg_score([truth[some]], [predicted[some]], k=_DEPTH) for some in several]
-    return {"ndcg_at_10": float(np.mean(values))}
+    return {"ndcg_at_10": float(np.mean(values))} if values else {}

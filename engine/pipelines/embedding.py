@@ -24,7 +24,7 @@ from engine.reports.note import Note
 from engine.text.numbers_of import numbers_of
 from engine.text.pair_columns import PairColumns, pair_columns
 from engine.text.pair_faults import pair_faults
-from engine.text.rows import some_of, texts_in, without_faults
+from engine.text.rows import blank, some_of, texts_in, without_faults
 from engine.text.score_scale import ScoreScale, scale_of
 from engine.text.summary import summary_of
 
@@ -134,6 +134,21 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
     def inputs(self, fitted: EmbeddingFitted) -> tuple[str, ...]:
         """The texts to embed, under the name of the anchors."""
         return (fitted.columns.anchor,)
+
+    @override
+    def beside(self, fitted: EmbeddingFitted, names: Sequence[str]) -> tuple[str, ...]:
+        """The column of passages, whose vectors are made with their own prompt."""
+        return tuple(name for name in (fitted.columns.positive,) if name in names)
+
+    @override
+    def unfit(self, table: pa.Table, fitted: EmbeddingFitted) -> Sequence[Note]:
+        """Empty texts, whose vectors mean nothing."""
+        anchor = fitted.columns.anchor
+        empty = sum(fault is not None for fault in blank(table, [anchor]))
+        if not empty:
+            return ()
+        why = "empty texts have a vector that means nothing"
+        return (Note(why, plain(anchor, 60), rows=empty),)
 
 
 _FORMS = {

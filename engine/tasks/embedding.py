@@ -75,10 +75,11 @@ class Embedding(TextTask[EmbeddingFitted]):
         """Tokens of all texts of a row; of the anchor alone where the others are missing."""
         roles = fitted.columns
         columns = {ANCHOR: _texts(table, chosen(table, roles.anchor, "task.anchor"))}
-        if all(name in table.column_names for name in roles.passages):
+        if roles.positive in table.column_names:
             columns |= {
                 f"{PASSAGE}{number}": _texts(table, name)
                 for number, name in enumerate(roles.passages)
+                if name in table.column_names
             }
             if fitted.scale and roles.score in table.column_names:
                 columns[SCORE] = _cosines(table, fitted)
@@ -150,9 +151,16 @@ class Embedding(TextTask[EmbeddingFitted]):
     def predict(
         self, network: nn.Module, batch: Batch, fitted: EmbeddingFitted
     ) -> list[dict[str, Any]]:
-        """The vector of each text."""
+        """The vector of each text, and of the passage beside it if there is one."""
         del fitted
-        return [{"embedding": row} for row in self._embed(network, batch.inputs).tolist()]
+        records = [{"embedding": row} for row in self._embed(network, batch.inputs).tolist()]
+        if batch.targets is None:
+            return records
+        passages = self._embed(network, batch.targets["passages"][f"{PASSAGE}0"]).tolist()
+        return [
+            record | {"passage_embedding": passage}
+            for record, passage in zip(records, passages, strict=True)
+        ]
 
     @override
     def answers(

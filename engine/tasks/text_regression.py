@@ -21,6 +21,7 @@ from engine.data.raw import TEST, VALIDATION, RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.logits import logits_of
 from engine.metrics.regression import LOSSES, evaluate_numbers
+from engine.metrics.similarity import correlations
 from engine.metrics.text_numbers import Pairs, TextNumbers
 from engine.models.number_head import begin_at, log_odds
 from engine.models.shapes import TextShape
@@ -152,6 +153,7 @@ class TextRegression(TextTask[TextRegressionFitted]):
         truth = torch.tensor(numbers_of(table, fitted.target), dtype=torch.float64)
         metrics = evaluate_numbers(predicted, truth.numpy(), 0.0).metrics
         del metrics["loss"]  # of what another loss function learned
+        metrics["spearman"] = correlations(predicted, truth.numpy())["spearman"]
         return WORDS_AND_RIDGE, Evaluation(metrics)
 
     @override

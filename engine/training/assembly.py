@@ -33,6 +33,11 @@ _OWN_STATISTICS = (
     "losses differ a little from those of one process."
 )
 
+_OWN_ROWS = (
+    "This loss compares the rows of a batch, and each process compares those of its share only: "
+    "with more processes, a larger train.batch_size has as many negatives."
+)
+
 
 def assemble(
     training: TrainingSession, material: Material, saved: dict[str, Any]
@@ -54,6 +59,8 @@ def assemble(
     group.align(network)
     if group.size > 1 and batch_statistics(network):
         session.warn(_OWN_STATISTICS)
+    if group.size > 1 and task.compares_rows:
+        session.warn(_OWN_ROWS)
     saver = Saver(session.run, state, session.events, config.train.save_total_limit)
     outlets = _outlets(training, saver)
     setup = Setup(task, material.fitted, state, training.compute, outlets, group)

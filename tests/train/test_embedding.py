@@ -14,13 +14,15 @@ import transformers
 
 from engine import RunConfig, train
 from engine.artifacts.model_folder import load_exported
-from engine.errors import DataError, TrainingError
+from engine.errors import DataError, TrainingError, TrainingFailed
+from engine.hardware.device import Compute
 from engine.models.sentence_folder import SentenceModel, sentence_model
 from engine.runs.directory import RunDirectory
 from engine.service import export, predict
 from engine.service.estimate import estimate
 from engine.tasks.create import create_task
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.training import shardable
 
 TEXTS = ["the red apple", "a yellow lemon tastes sour", "some green leaf of a tree", "one onion"]
 PAIRS = [{"query": f"{TEXTS[n % 4]} {n}", "passage": f"{n} and {TEXTS[n % 4]}"} for n in range(24)]
@@ -163,6 +165,45 @@ def test_files_get_vectors_alone(home: Path, tmp_path: Path) -> None:
     records = predict.answer(run.id, file=str(path))["records"]
     assert [list(record) for record in records] == [["embedding"]] * 2
     np.testing.assert_allclose([r["embedding"] for r in records], ours(run, TEXTS[:4:3]), atol=1e-6)
+
+
+def test_passages_of_a_file_get_vectors_with_their_own_prompt(
+    home: Path, encoder: Path, tmp_path: Path
+) -> None:
+    theirs = pytest.importorskip("sentence_transformers")
+    run = train(configured(tmp_path, PAIRS, model={"path": str(encoder)}))
+    path = tmp_path / "new.csv"
+    path.write_text("passage,id,query\none onion,1,the red apple\na green leaf,2,\n")
+    answer = predict.answer(run.id, file=str(path))
+    vectors = [record["passage_embedding"] for record in answer["records"]]
+    loaded = theirs.SentenceTransformer(str(run.model), device="cpu")
+    expected = loaded.encode_document(["one onion", "a green leaf"])
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+    notes = [(note["column"], note["rows"]) for note in answer["notes"]]
+    assert ("query", 1) in notes
+
+
+def test_a_batch_whose_rows_are_compared_is_not_split_without_memory(
+    bench: Any, tmp_path: Path
+) -> None:
+    memory = bench(configured(tmp_path, PAIRS).values()).trainer.memory
+    with pytest.raises(TrainingFailed, match=r"8 rows does not fit .* task\.mini_batch_size=1"):
+        memory.cut_training(8)
+
+
+def test_cached_gradients_are_not_sharded(tmp_path: Path) -> None:
+    config = configured(tmp_path, PAIRS, task={"mini_batch_size": 4})
+    compute = Compute(torch.device("cpu"), torch.float32, threads=1)
+    with pytest.raises(TrainingError, match=r"task\.mini_batch_size: networks with cached"):
+        shardable.check(config, compute)
+
+
+def test_the_card_loads_the_model_with_sentence_transformers(home: Path, tmp_path: Path) -> None:
+    run = train(configured(tmp_path, PAIRS))
+    card = (run.model / "README.md").read_text()
+    assert "library_name: sentence-transformers" in card
+    assert "pipeline_tag: sentence-similarity" in card
+    assert 'SentenceTransformer("path/to/this/folder")' in card
 
 
 def test_scores_decide_by_their_correlation(home: Path, tmp_path: Path) -> None:

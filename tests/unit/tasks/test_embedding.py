@@ -188,6 +188,15 @@ def test_equal_texts_are_not_negatives(
     assert found.item() == pytest.approx(expected.item())
 
 
+def test_equal_texts_of_rows_have_equal_keys(prepare: Make) -> None:
+    rows = {"query": [*QUERIES[:4], QUERIES[0]], "positive": [*PASSAGES[:4], PASSAGES[1]]}
+    targets = prepare(KIND, rows).encoded().targets
+    anchors, passages = targets["anchor_keys"].tolist(), targets["passage_keys"][:, 0].tolist()
+    assert [anchors.index(key) for key in anchors] == [0, 1, 2, 3, 0]
+    assert [passages.index(key) for key in passages] == [0, 1, 2, 3, 1]
+    assert not set(anchors) & set(passages)
+
+
 def test_losses_of_scores() -> None:
     one, other = vectors(5, 3), vectors(5, 3, seed=1)
     targets = torch.tensor([0.1, 0.9, 0.5, 0.5, 0.3], dtype=torch.float64)

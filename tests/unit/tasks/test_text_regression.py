@@ -94,6 +94,17 @@ def test_a_new_head_begins_at_the_mean(prepare: Make) -> None:
     assert all(abs(record["value"] - 1000) < 50 for record in records)
 
 
+def test_few_texts_of_the_same_query_are_not_ranked(prepare: Make) -> None:
+    rows = {"query": ["same", "same", *TEXTS], "passage": list("abcdefg"), "score": range(7)}
+    prepared = prepare(KIND, {name: list(values) for name, values in rows.items()})
+    network, evaluator = prepared.network(), prepared.task.evaluator(prepared.fitted)
+    source = prepared.task.encode(prepared.raw.train, prepared.fitted, torch.device("cpu"), print)
+    with torch.no_grad():
+        for batch in source.read(source.evaluation_plan(7)):
+            evaluator.update(network, batch)
+    assert "ndcg_at_10" not in evaluator.compute().metrics
+
+
 def test_texts_of_a_query_are_ranked(prepare: Make) -> None:
     queries, second = ["q1"] * 4 + ["q2"] * 3 + ["q3"], [f"text {n}" for n in range(8)]
     truth = [0.0, 1.0, 2.0, 0.0, 1.0, 0.0, 0.5, 1.0]
