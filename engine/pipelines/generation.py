@@ -9,6 +9,9 @@ from engine.pipelines.text import TextFitted, TextPipeline
 from engine.text.bpe import bpe_from, train_bpe
 from engine.text.spread import evenly_spread
 
+_CONVERSATION = 4096
+"""Tokens of a conversation at most, which take memory."""
+
 F = TypeVar("F", bound=TextFitted)
 
 
@@ -25,6 +28,12 @@ class GenerationPipeline(TextPipeline[F]):
         if not self.model.from_scratch:
             return ""
         return train_bpe(evenly_spread(texts), self.model.vocab_size, self.marks)
+
+    def longest_conversation(self, fitted: F) -> int:
+        """Return the tokens that a prompt and its answer may have: more than those of training,
+        where the model takes more.
+        """
+        return max(fitted.max_length, self.limit(_CONVERSATION, fitted.tokenizer))
 
     def trained_tokenizer(self, trained: str) -> Any:
         """Return the tokenizer that :meth:`learn_tokenizer` trained."""

@@ -60,7 +60,8 @@ def answer(
         }
     wanted = replace(writer.sampling, **(sampling or {}))
     ids, blanks, notes = _prompt(writer, turns, system, context or {}, wanted)
-    wanted = replace(wanted, max_new_tokens=min(wanted.max_new_tokens, writer.longest))
+    left = max(1, writer.longest - len(ids))
+    wanted = replace(wanted, max_new_tokens=min(wanted.max_new_tokens, left))
     begin = time.monotonic()
     with _without_adapter(network) if base and holds_adapter(folder) else contextlib.nullcontext():
         written = streamed(
@@ -91,7 +92,8 @@ def _prompt(
 
     Turns that no longer fit are left out, the oldest first; then the first tokens of the last one.
     """
-    room = max(1, writer.longest - sampling.max_new_tokens)
+    # A long answer is shortened rather than the question before it.
+    room = max(1, writer.longest - sampling.max_new_tokens, writer.longest // 2)
     turns = turns if writer.prompts else turns[-1:]
     left_out = 0
     while True:
@@ -104,13 +106,12 @@ def _prompt(
     if left_out:
         notes.append(
             f"The first {counted(left_out, 'turn')} did not fit: prompt and answer have at most "
-            f"{writer.longest:,} tokens (task.max_length)."
+            f"{writer.longest:,} tokens."
         )
     if len(ids) > room:
         notes.append(
-            f"The first {counted(len(ids) - room, 'token')} of the prompt did not fit before an "
-            f"answer of {sampling.max_new_tokens:,} tokens: both have at most {writer.longest:,} "
-            "(task.max_length)."
+            f"The first {counted(len(ids) - room, 'token')} of the prompt did not fit: prompt and "
+            f"answer have at most {writer.longest:,} tokens."
         )
     return ids[-room:], prompt.blanks, notes
 

@@ -246,7 +246,7 @@ class CausalLm(TextTask[CausalLmFitted]):
             tokenizer=self.pipeline.tokenizer(fitted.tokenizer),
             prompts=None if fitted.form == "text" else self.pipeline.prompts(fitted),
             sampling=self._sampling(self.section.max_new_tokens),
-            longest=fitted.max_length,
+            longest=self.pipeline.longest_conversation(fitted),
             context={
                 role: name for role, name in fitted.context.items() if role in ("input", "tools")
             },

@@ -25,6 +25,7 @@ from engine.reports.counted import counted
 from engine.reports.views import Texts, View
 from engine.runs.events import Log, Report
 from engine.tasks.text import TextTask
+from engine.tasks.writer import Writer
 from engine.text.cache import encoded
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
@@ -103,6 +104,18 @@ class Preference(TextTask[PreferenceFitted]):
         marks = marks_of(tokenizer, self.pipeline.ends(fitted))
         record_decoding(network, self._sampling(self.section.max_new_tokens).options | marks)
         return network
+
+    def writer(self, fitted: PreferenceFitted) -> Writer:
+        """Return what a conversation with the model needs."""
+        return Writer(
+            tokenizer=self.pipeline.tokenizer(fitted.tokenizer),
+            prompts=self.pipeline.prompts(fitted),
+            sampling=self._sampling(self.section.max_new_tokens),
+            longest=self.pipeline.longest_conversation(fitted),
+            context={
+                role: name for role, name in fitted.columns.items() if role in ("input", "tools")
+            },
+        )
 
     @override
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:

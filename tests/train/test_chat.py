@@ -129,6 +129,13 @@ def test_turns_that_no_longer_fit_are_left_out_and_counted(run: RunDirectory) ->
     assert alone["notes"] == []
 
 
+def test_a_long_answer_is_shortened_rather_than_the_question(run: RunDirectory) -> None:
+    alone = answer(Heard().pieces, run.id, user("hello"))
+    said = answer(Heard().pieces, run.id, user("hello"), sampling={"max_new_tokens": 5000})
+    assert said["notes"] == []
+    assert said["text"].startswith(alone["text"])
+
+
 def test_a_model_of_another_task_refuses_to_talk(
     flowers: RunDirectory, trained_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,8 @@ class PreferenceConfig(GenerationConfig):
     title = "Preference tuning"
     implementation = "engine.tasks.preference:Preference"
     pipeline = "engine.pipelines.preference:PreferencePipeline"
+    answers_untrained = False  # the untuned model is the baseline
+    converses = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("loss", higher_is_better=False, help="value of the loss function"),
         Metric(

@@ -58,12 +58,15 @@ class Openings:
         except UserError as error:
             complain(self._screen, error)
 
-    def try_it(self, row: RunSummary) -> None:
-        """Try the run's model on new inputs."""
-        if not row.state.ended or not row.run.model.exists():
-            tell(self._screen, f"{row.name} has no finished model.")
-            return
-        self._screen.app.push_screen(try_screen(row.run))
+    def try_it(self, rows: Sequence[RunSummary]) -> None:
+        """Try the runs' models on new inputs, side by side."""
+        for row in rows:
+            if not row.state.ended or not row.run.model.exists():
+                tell(self._screen, f"{row.name} has no finished model.")
+                return
+        if rows:
+            first, *others = [row.run for row in rows]
+            self._screen.app.push_screen(try_screen(first, others))
 
     def save_preset(self, row: RunSummary) -> None:
         """Save the experiment of the run as a preset."""

@@ -56,7 +56,7 @@ class RunsScreen(Screen[None]):
         Binding("r", "run('resume')", "Resume", show=False),
         Binding("c", "run('clone')", "Clone"),
         Binding("S", "run('save_preset')", "Save as preset", show=False),
-        Binding("t", "run('try_it')", "Try", show=False),
+        Binding("t", "runs('try_it')", "Try", show=False),
         Binding("d,delete", "runs('delete')", "Delete", show=False),
         Binding("T", "show('trash')", "Trash", show=False),
         Binding("A", "show('adapters')", "Adapters", show=False),
@@ -77,7 +77,6 @@ class RunsScreen(Screen[None]):
         self._of_current: Mapping[str, Callable[[RunSummary], None]] = {
             "open": self._openings.open,
             "clone": self._openings.clone,
-            "try_it": self._openings.try_it,
             "save_preset": self._openings.save_preset,
             "stop": changes.stop,
             "resume": changes.resume,
@@ -85,6 +84,7 @@ class RunsScreen(Screen[None]):
         """The actions on the run at the cursor."""
         self._of_chosen: Mapping[str, Callable[[Sequence[RunSummary]], None]] = {
             "compare": self._openings.compare,
+            "try_it": self._openings.try_it,
             "pin": changes.pin,
             "annotate": changes.annotate,
             "delete": changes.delete,
