@@ -2,7 +2,7 @@
 # make test    all tests that take no more than a few seconds each
 # make bench   times and memory, against other libraries too; an hour on a quiet machine
 # make models  docs/models.md: what each type of transformers and torchvision does; 45 minutes
-# make gpu     what only a GPU shows, in eight minutes; SMOKE=1 tries the script on any machine
+# make gpu     what only a GPU shows, in nine minutes; SMOKE=1 tries the script on any machine
 # make lint    style, types and the direction of imports
 # make audit   known weaknesses of the pinned versions; asks the network
 #

@@ -29,6 +29,13 @@ _PIPELINES = {
     "ForImageClassification": "image-classification",
 }
 """The hub's pipeline tags for transformers' classes, by the end of the class name."""
+_AS_SENTENCES = (
+    "from sentence_transformers import SentenceTransformer", "",
+    'model = SentenceTransformer("path/to/this/folder")',
+    'queries = model.encode_query(["a question"])',
+    'passages = model.encode_document(["a passage", "another"])',
+    "print(model.similarity(queries, passages))",
+)  # fmt: skip
 _FEW_CLASSES = 30
 """Up to this number, all are listed in the code on the page."""
 
@@ -64,7 +71,7 @@ def class_of(folder: Path) -> str:
 
 
 def _metadata(folder: Path, config: RunConfig, network: str, metrics: Metrics) -> str:
-    base, pipeline = base_of(config.model), _pipeline(network)
+    base, pipeline = base_of(config.model), _pipeline(folder, network)
     results = [
         EvalResult(
             task_type=pipeline or config.task.kind.replace("_", "-"),
@@ -90,18 +97,28 @@ def _metadata(folder: Path, config: RunConfig, network: str, metrics: Metrics) -
     return str(data.to_yaml())
 
 
-def _pipeline(network: str) -> str | None:
+def _embeds(folder: Path) -> bool:
+    """Return whether sentence-transformers loads the folder."""
+    return (folder / "modules.json").is_file()
+
+
+def _pipeline(folder: Path, network: str) -> str | None:
+    if _embeds(folder):
+        return "sentence-similarity"
     return next((use for end, use in _PIPELINES.items() if network.endswith(end)), None)
 
 
 def _library(folder: Path) -> str:
+    if _embeds(folder):
+        return "sentence-transformers"
     if holds_adapter(folder):
         return "peft"
     return "transformers" if (folder / "config.json").is_file() else "pytorch"
 
 
 def _about(folder: Path, config: RunConfig) -> str:
-    what = f"{plain(config.task.title)}, learned from {plain(config.data.label)}."
+    method = f" ({config.task.method})" if config.task.method else ""
+    what = f"{plain(config.task.title)}{method}, learned from {plain(config.data.label)}."
     if not holds_adapter(folder):
         return what
     adapter = config.adapter
@@ -130,6 +147,8 @@ def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> lis
         return _code(_on_torchvision(folder, config.model))
     if not network:
         return []
+    if _embeds(folder):
+        return _code(_AS_SENTENCES)
     code = [f"from transformers import {network}"]
     if holds_adapter(folder):
         place = plain(base_of(config.model))

@@ -70,6 +70,8 @@ class Source(ABC):
     """Number of threads that read; ``None`` leaves it to the source."""
     pinned = True
     """Whether batches are copied to a GPU from pinned memory."""
+    batch_tokens: int | None = None
+    """Learned tokens of a batch, about, in place of a number of samples."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -96,6 +98,10 @@ class Source(ABC):
     def evaluation_plan(self, batch_size: int) -> Sequence[Tensor]:
         """Return batches like :meth:`plan` without a generator, in the order that is fastest."""
         return self.plan(batch_size)
+
+    def batch_rows(self, batch_size: int) -> float:
+        """Return the number of samples of a batch, on average; sources with tokens go by these."""
+        return batch_size
 
     def resident_bytes(self, count: int) -> int:
         """Return the bytes of device memory that ``count`` such samples would hold permanently."""

@@ -66,6 +66,12 @@ class ComputeConfig(Section):
         "flash-attn",
         advanced=True,
     )
+    kernels: Literal["none", "auto"] = option(
+        "none",
+        "Kernels of transformers' norms and feed-forward layers; auto takes Liger's fused ones "
+        "on CUDA, which need dltui[liger]",
+        advanced=True,
+    )
     optimizer_kernel: Kernel = option(
         "auto",
         "Optimizer implementation of AdamW and SGD; auto takes fused on CPUs and CUDA, the fastest",

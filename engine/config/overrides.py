@@ -217,7 +217,8 @@ def _sentence(
         return f"{given} is not allowed; {NAME_RULE}"
     if spec is None or (spec.kind == "text" and isinstance(details["input"], str)):
         return f"{given} is not allowed: {plain(details['msg'])}"
-    return f"{given} is not allowed; {spec.allowed} (default {_shown(spec.default)})"
+    usual = "" if spec.default is None else f" (default {_shown(spec.default)})"
+    return f"{given} is not allowed; {spec.allowed}{usual}"
 
 
 def _unknown(name: str, fields: Mapping[str, FieldSpec]) -> str:

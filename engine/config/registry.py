@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic_core import PydanticCustomError
 
 from engine.config.fields import Section
+from engine.processes.collector import collector_paused
 
 
 class TaggedSection(Section):
@@ -66,7 +67,8 @@ def find_plugins(group: str, taken: Container[str]) -> Plugins[Any]:
 def resolve(place: str) -> Any:
     """Import and return what ``package.module:name`` names."""
     module, _, name = place.partition(":")
-    return getattr(import_module(module), name)
+    with collector_paused():
+        return getattr(import_module(module), name)
 
 
 def implementation(section: TaggedSection, method: str) -> Callable[..., Any]:

@@ -26,7 +26,7 @@ from engine.config.overrides import Tree, apply_override, problems_of
 from engine.config.registry import Registry
 from engine.config.tasks.base import TaskConfig
 from engine.config.tasks.registry import TASKS
-from engine.config.train import TrainConfig
+from engine.config.train import FROM_SCRATCH, TrainConfig
 from engine.errors import ConfigError, Problem
 from engine.files.slugs import NAME_PATTERN
 
@@ -89,6 +89,43 @@ class RunConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _batches_have_a_size(self) -> RunConfig:
+        if self.train.batch_tokens is None:
+            return self
+        if not self.task.learns_tokens:
+            raise PydanticCustomError(
+                "mismatch",
+                "the task {task} does not learn tokens; use train.batch_size",
+                {"field": "train.batch_tokens", "task": self.task.kind},
+            )
+        if self.train.auto_batch_size:
+            raise PydanticCustomError(
+                "mismatch",
+                "it replaces the batch size that train.auto_batch_size would choose; set one of "
+                "the two",
+                {"field": "train.batch_tokens"},
+            )
+        return self
+
+    @property
+    def evaluates_base(self) -> bool:
+        """Whether the network is evaluated before the first update."""
+        chosen = self.train.evaluate_base
+        meaningful = self.task.answers_untrained and not self.model.from_scratch
+        return meaningful if chosen == "auto" else chosen == "on"
+
+    @property
+    def usual_rate(self) -> float:
+        """The learning rate where none is set: by the method, and what the network begins with.
+
+        An adapter takes about ten times that of the whole network (Schulman et al. 2025, LoRA
+        without regret).
+        """
+        if self.model.from_scratch or self.model.head_only or self.train.optimizer == "sgd":
+            return FROM_SCRATCH
+        return self.task.fine_tuning_rate * (10 if self.adapter.active else 1)
+
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> RunConfig:
         """Validate a nested mapping; raises :class:`ConfigError` with one problem a field."""
@@ -99,7 +136,8 @@ class RunConfig(Section):
 
     def anchored(self) -> RunConfig:
         """The same with absolute paths: a run may be resumed from another folder."""
-        update = {"data": self.data.anchored(), "model": self.model.anchored()}
+        sections = ("task", "data", "model")
+        update = {name: getattr(self, name).anchored() for name in sections}
         return self.model_copy(update=update)
 
     def override(self, assignments: Sequence[str]) -> RunConfig:

@@ -6,6 +6,9 @@ from typing import Literal
 
 from engine.config.fields import Section, option
 
+FROM_SCRATCH = 1e-3
+"""The learning rate of a new network, and of SGD."""
+
 
 class TrainConfig(Section):
     """Optimization of the weights, and when the run evaluates, saves and ends."""
@@ -17,6 +20,15 @@ class TrainConfig(Section):
     batch_size: int = option(
         64, "Batch size of a forward pass, over all processes", ge=1, le=1_000_000
     )
+    batch_tokens: int | None = option(
+        None,
+        "Learned tokens of a batch, about, over all processes, in place of batch_size; for "
+        "language models, translation and tagging",
+        ge=1,
+        le=1_000_000_000,
+        unit="tokens",
+        advanced=True,
+    )
     auto_batch_size: bool = option(
         False,
         "Use the largest batch size that fits the memory, instead of batch_size; the run keeps it",
@@ -25,7 +37,13 @@ class TrainConfig(Section):
     gradient_accumulation_steps: int = option(
         1, "Gradient accumulation: batches per update", ge=1, le=100_000, advanced=True
     )
-    learning_rate: float = option(1e-3, "Peak learning rate", gt=0, le=100)
+    learning_rate: float | None = option(
+        None,
+        "Peak learning rate; empty goes by the method: 1e-3 from scratch, less for a pre-trained "
+        "network as a whole, ten times that for its adapter",
+        gt=0,
+        le=100,
+    )
     optimizer: Literal["adamw", "sgd", "adamw_8bit", "paged_adamw_8bit"] = option(
         "adamw",
         "Optimizer; the 8-bit variants keep a quarter of the state of AdamW and need dltui[quant]",
@@ -97,6 +115,12 @@ class TrainConfig(Section):
     eval_steps: int = option(
         0, "Updates between evaluations; 0 evaluates after each epoch", ge=0, advanced=True
     )
+    evaluate_base: Literal["auto", "on", "off"] = option(
+        "auto",
+        "Evaluate the network before the first update, to compare the trained one with it; auto "
+        "does so for pre-trained language models, where no part of the network is new",
+        advanced=True,
+    )
     save_steps: int = option(
         0, "Updates between checkpoints; 0 goes by the time alone", ge=0, advanced=True
     )
@@ -127,6 +151,11 @@ class TrainConfig(Section):
     rollback_lr_factor: float = option(
         0.5, "Factor of the learning rate after a rollback", gt=0, lt=1, advanced=True
     )
+
+    @property
+    def peak_rate(self) -> float:
+        """The learning rate as a number; a run settles it when it starts."""
+        return FROM_SCRATCH if self.learning_rate is None else self.learning_rate
 
     @property
     def processes(self) -> int:

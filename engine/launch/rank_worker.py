@@ -27,6 +27,7 @@ from engine.launch.rank_supervisor import (
     report_file,
     write_final_event,
 )
+from engine.processes.collector import collector_paused
 from engine.processes.signals import Terminated, Termination
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, EventLog, Failed, Interrupted
@@ -72,8 +73,9 @@ def main(arguments: list[str]) -> int:
 
 def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int, Event | None]:
     """Return exit status and final event; imports torch only here, where a failure is reported."""
-    from engine.training.process_group import lost_a_peer
-    from engine.training.run import train_beside
+    with collector_paused():
+        from engine.training.process_group import lost_a_peer
+        from engine.training.run import train_beside
 
     try:
         session = RunSession(rank.run, rank.run.config.read(), events, termination)

@@ -15,6 +15,7 @@ from typing import NoReturn
 from engine.errors import UserError
 from engine.launch.attempt import attempt
 from engine.launch.rank_supervisor import train_in_ranks
+from engine.processes.collector import collector_paused
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, Interrupted
 from engine.runs.session import RunSession
@@ -41,7 +42,8 @@ def _train(session: RunSession) -> Event:
     """Import torch only here, where an import error is reported in the run."""
     if session.config.train.processes > 1:
         return train_in_ranks(session)
-    from engine.training.run import train_in
+    with collector_paused():
+        from engine.training.run import train_in
 
     return train_in(session)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.reports.views import View
 
@@ -21,6 +24,12 @@ class Evaluation:
 
     metrics: dict[str, float]
     views: Sequence[View] = ()
+    errors: NDArray[np.float64] | None = None
+    """Errors of single rows or windows, for a comparison in pairs."""
+    block: int = 1
+    """Errors next to each other that depend on one another."""
+    fitted: Any = None
+    """State that was fitted on these rows, such as the width of bands."""
 
 
 class Evaluator(ABC):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine.batches.source import Batch
+from engine.metrics.bands import Bands
+from engine.metrics.cutoffs import WindowErrors
 from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.quantiles import QuantileErrors, QuantileSums, pinball_loss
 from engine.reports.views import Lines, Table, View
 
-LossName = Literal["mse", "mae", "huber"]
+LossName = Literal["mse", "mae", "huber", "quantile"]
 
 _SHOWN_WINDOWS = 3
 _SHOWN_TARGETS = 3
@@ -23,8 +26,15 @@ _SHOWN_PAST = 2
 """Horizons of the past that are drawn before a forecast."""
 
 
-def forecast_loss(forecast: Tensor, targets: Tensor, name: LossName) -> Tensor:
-    """The loss of each value, of the shape of ``targets``; ``huber`` bends at one deviation."""
+def forecast_loss(
+    forecast: Tensor, targets: Tensor, name: LossName, levels: Sequence[float] = ()
+) -> Tensor:
+    """The loss of each value, of the shape of ``targets``; ``huber`` bends at one deviation.
+
+    That of ``quantile`` is the mean over the ``levels``, which lie behind the targets.
+    """
+    if name == "quantile":
+        return pinball_loss(forecast.float(), targets, levels).mean(3)
     difference = forecast.float() - targets
     if name == "mae":
         return difference.abs()
@@ -43,6 +53,8 @@ class Scales:
     std: Sequence[float]
     naive_error: Sequence[float]
     """Mean absolute error of repeating the season before, on the training rows."""
+    naive_squared: Sequence[float] = ()
+    """Mean squared error of the same; empty for models that do not know it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,7 @@ class _Shown:
     forecast: Tensor
     time: Tensor
     error: Tensor
+    quantiles: Tensor | None
 
 
 class ForecastEvaluator(Evaluator):
@@ -68,17 +81,36 @@ class ForecastEvaluator(Evaluator):
         scales: Scales,
         loss: LossName,
         time_text: Callable[[int], str],
+        bands: Bands | None = None,
+        *,
+        cutoffs: int = 0,
+        stride: int = 1,
+        dates: Callable[[int, NDArray[np.int64]], Sequence[str]] | None = None,
     ) -> None:
+        """``dates`` returns the texts of the times so many steps after one.
+
+        ``cutoffs`` is the number of rolling origins to show, of windows ``stride`` rows apart.
+
+        ``bands`` says which quantiles the network forecasts, or adds them to its forecasts."""
         self._forward = forward
         self._scales = scales
         self._loss = loss
         self._time_text = time_text
         self._sums: Tensor | None = None
+        self._bands = bands or Bands((0.5,))
+        self._quantiles = QuantileSums(self._bands.levels)
+        self._has_quantiles = False
+        self._cutoffs = cutoffs
+        self._stride = stride
+        self._dates = dates
+        self._windows = WindowErrors()
         self._shown: list[_Shown] = []
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
-        forecast = self._forward(network, batch).float()
+        returned = self._forward(network, batch).float()
+        forecast, quantiles = self._bands.point(returned), self._bands.quantiles(returned)
+        losing = self._bands.every(returned) if self._loss == "quantile" else returned
         truth = batch.targets
         # MPS has no float64; sums of many windows are kept exact where it can be had.
         exact = torch.float32 if truth.device.type == "mps" else torch.float64
@@ -87,29 +119,59 @@ class ForecastEvaluator(Evaluator):
         parts = (
             difference.square(),
             difference.abs(),
-            forecast_loss(forecast, truth, self._loss).to(exact) * known,
+            forecast_loss(losing, truth, self._loss, self._bands.levels).to(exact) * known,
             truth.to(exact) * known,
             truth.to(exact).square() * known,
+            *self._sizes(forecast.to(exact), truth.to(exact), known),
             known.to(exact),
         )
         sums = torch.stack([part.sum(0) for part in parts])
         self._sums = sums if self._sums is None else self._sums + sums
+        self._windows.update(difference, known, batch.inputs["time"])
+        if quantiles is not None:
+            self._has_quantiles = True
+            self._quantiles.update(quantiles, truth, known, exact)
         error = difference.square().sum((1, 2)) / known.sum((1, 2)).clamp(min=1)
         truth = truth.where(known, torch.nan)
         chosen = torch.stack([torch.zeros_like(error.argmax()), error.argmax()])
         past = batch.inputs["past"][chosen, :, : truth.shape[2]]
         self._shown.append(
             _Shown(
-                past, truth[chosen], forecast[chosen], batch.inputs["time"][chosen], error[chosen]
+                past,
+                truth[chosen],
+                forecast[chosen],
+                batch.inputs["time"][chosen],
+                error[chosen],
+                None if quantiles is None else quantiles[chosen],
             )
         )
+
+    def _sizes(self, forecast: Tensor, truth: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """Relative errors in percent as in the M4 competition, and sizes of the truth.
+
+        Sizes are divided by the standard deviation.
+        """
+        std = torch.tensor(self._scales.std, dtype=truth.dtype, device=truth.device)
+        zero = torch.tensor(self._scales.mean, dtype=truth.dtype, device=truth.device) / std
+        size = (truth + zero).abs()
+        both = size + (forecast + zero).abs()
+        relative = 200 * (forecast - truth).abs() / both.clamp(min=torch.finfo(both.dtype).tiny)
+        return relative * known, size * known
 
     def compute(self, views: bool = False) -> Evaluation:
         """All metrics; each is the mean over the targets."""
         if self._sums is None:
             return Evaluation({})
-        sums = ForecastErrors(self._sums.cpu().double().numpy(), self._scales)
-        return Evaluation(sums.metrics(), [*sums.views(), *self._pictures()] if views else [])
+        parts = self._sums.cpu().double().numpy()
+        quantiles = self._quantiles.result(parts[-2], parts[-1]) if self._has_quantiles else None
+        sums = ForecastErrors(parts, self._scales, quantiles)
+        apart = max(1, sums.horizon // self._stride)
+        shown = [*sums.views(), *self._at_cutoffs(apart), *self._pictures()] if views else []
+        return Evaluation(sums.metrics(), shown, self._windows.absolute(), apart)
+
+    def _at_cutoffs(self, apart: int) -> list[View]:
+        table = self._windows.at_cutoffs(self._cutoffs, apart, self._time_text)
+        return [table] if table is not None else []
 
     def _pictures(self) -> list[View]:
         """Forecasts against the truth: the worst one, and some spread over the split."""
@@ -120,21 +182,41 @@ class ForecastEvaluator(Evaluator):
         pictures: list[View] = []
         for title, index, which in chosen:
             shown = self._shown[index]
-            arrays = [
-                part[which].cpu().numpy() for part in (shown.past, shown.truth, shown.forecast)
-            ]
             when = self._time_text(int(shown.time[which]))
             for i, target in list(enumerate(self._scales.targets))[:_SHOWN_TARGETS]:
-                scale = (self._scales.mean[i], self._scales.std[i])
-                columns = [array[:, i] * scale[1] + scale[0] for array in arrays]
-                pictures.append(_picture(f"{title} of {target} after {when}", *columns))
+                of = f"{title} of {target} after {when}"
+                pictures.append(self._picture(of, shown, which, i))
         return pictures
+
+    def _picture(self, title: str, shown: _Shown, which: int, target: int) -> Lines:
+        mean, std = self._scales.mean[target], self._scales.std[target]
+        past, truth, forecast = (
+            part[which, :, target].cpu().numpy() * std + mean
+            for part in (shown.past, shown.truth, shown.forecast)
+        )
+        bands = {}
+        if shown.quantiles is not None:
+            own = shown.quantiles[which, :, target].cpu().numpy() * std + mean
+            ends = {0, len(self._bands.levels) - 1} - {self._bands.median}
+            bands = {f"{self._bands.levels[end]:.3g}": own[:, end] for end in ends}
+        picture = _picture(title, past, truth, forecast, bands)
+        if self._dates is None:
+            return picture
+        steps = np.array(picture.x, np.int64)
+        return replace(picture, labels=self._dates(int(shown.time[which]), steps))
 
 
 def _picture(
-    title: str, past: NDArray[np.float64], truth: NDArray[np.float64], forecast: NDArray[np.float64]
+    title: str,
+    past: NDArray[np.float64],
+    truth: NDArray[np.float64],
+    forecast: NDArray[np.float64],
+    bands: Mapping[str, NDArray[np.float64]],
 ) -> Lines:
-    """Return the end of the past, then truth and forecast; the first forecast step is at 1."""
+    """Return the end of the past, then truth and forecast; the first forecast step is at 1.
+
+    The ends of the widest band follow, named by their quantiles.
+    """
     past = past[-_SHOWN_PAST * len(truth) :]
     nothing: list[float | None] = [None] * len(past)
     return Lines(
@@ -143,6 +225,7 @@ def _picture(
         {
             "truth": [*_rounded(past), *_rounded(truth)],
             "forecast": [*nothing, *_rounded(forecast)],
+            **{level: [*nothing, *_rounded(values)] for level, values in sorted(bands.items())},
         },
     )
 
@@ -154,14 +237,22 @@ def _rounded(values: NDArray[np.float64]) -> list[float | None]:
 class ForecastErrors:
     """Metrics from sums over windows."""
 
-    def __init__(self, sums: NDArray[np.float64], scales: Scales) -> None:
-        """``sums`` are ``[6, horizon, targets]``, in the order of :class:`ForecastEvaluator`:
+    def __init__(
+        self,
+        sums: NDArray[np.float64],
+        scales: Scales,
+        quantiles: QuantileErrors | None = None,
+    ) -> None:
+        """``sums`` are ``[8, horizon, targets]``, in the order of :class:`ForecastEvaluator`:
 
-        errors squared, absolute, loss, truth, its square, and the number of truths.
+        errors squared, absolute, loss, truth, its square, relative errors, sizes of the truth, and
+        the number of truths.
         """
+        self._quantiles = quantiles
         *self._sums, self._counts = sums
         self.squared, self.absolute = (_divided(s, self._counts) for s in self._sums[:2])
         self.scales = scales
+        self.horizon = len(self._counts)
         self.std = np.asarray(scales.std)
 
     def by_target(self) -> dict[str, NDArray[np.float64]]:
@@ -169,7 +260,7 @@ class ForecastErrors:
         the series; R² over all windows and steps of a target, as scikit-learn pools them.
         """
         counts = self._counts.sum(0)
-        squared, absolute, loss, truth, truth_squared = (
+        squared, absolute, loss, truth, truth_squared, relative, _ = (
             _divided(part.sum(0), counts) for part in self._sums
         )
         variance = truth_squared - truth**2
@@ -184,7 +275,15 @@ class ForecastErrors:
             "mae": mae,
             "mase": _divided(mae, naive),
             "r2": 1 - _divided(squared, variance),
+            "smape": relative,
+            **self._root_scaled(squared * self.std**2),
+            **(self._quantiles.by_target() if self._quantiles else {}),
         }
+
+    def _root_scaled(self, mse: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """RMSSE as in the M5 competition, with the season of the series in place of one step."""
+        naive = np.asarray(self.scales.naive_squared)
+        return {"rmsse": np.sqrt(_divided(mse, naive))} if len(naive) else {}
 
     def metrics(self) -> dict[str, float]:
         """The means over the targets."""
@@ -193,7 +292,8 @@ class ForecastErrors:
     def views(self) -> list[View]:
         """Metrics by target, and errors by step."""
         targets = self.by_target()
-        names = ("mse_scaled", "rmse", "mae", "mase", "r2")
+        shown = ("mse_scaled", "rmse", "mae", "mase", "smape", "r2", "wql", "coverage")
+        names = [name for name in shown if name in targets]
         table = Table(
             "Errors by target",
             ["target", *names],
@@ -202,7 +302,8 @@ class ForecastErrors:
                 for i, target in enumerate(self.scales.targets)
             ],
         )
-        return [table, self._step_lines(), self._step_table()]
+        bands = self._quantiles.views(self.std) if self._quantiles else []
+        return [*bands, table, self._step_lines(), self._step_table()]
 
     def _step_lines(self) -> Lines:
         rmse = np.sqrt(self.squared) * self.std

@@ -22,7 +22,7 @@ def choose_attention(network: nn.Module, wanted: Attention, compute: Compute) ->
     """
     if wanted == "auto":
         return
-    model = next((m for m in network.modules() if hasattr(m, "set_attn_implementation")), None)
+    model = transformer_in(network)
     if model is None:
         raise TrainingError(
             "compute.attention: this network is none of transformers, and has one way only.",
@@ -32,6 +32,11 @@ def choose_attention(network: nn.Module, wanted: Attention, compute: Compute) ->
         # Checked before transformers is called, which would search the hub for code.
         _check_flash(compute)
     _set(model, wanted)
+
+
+def transformer_in(network: nn.Module) -> Any:
+    """The model of transformers that a network is or holds; ``None`` without one."""
+    return next((m for m in network.modules() if hasattr(m, "set_attn_implementation")), None)
 
 
 def attention_of(model: Any) -> str:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from engine.config.models.dlinear import DLinearConfig
 from engine.models.shapes import SeriesShape
+from engine.models.window_norm import with_window_norm
 
 
 class DLinear(nn.Module):
@@ -15,18 +16,20 @@ class DLinear(nn.Module):
 
     Every target is forecast from its own past alone, by layers of its own with ``individual``, by
     shared ones without. ``past`` is ``[batch, window, channels]``, targets first; what is known of
-    the future adds to the forecast ``[batch, horizon, targets]``.
+    the future adds to the forecast ``[batch, horizon, outputs]``.
     """
 
     def __init__(self, shape: SeriesShape, kernel_size: int, individual: bool) -> None:
         super().__init__()
         count = shape.targets if individual else 1
-        self.trend = nn.ModuleList(nn.Linear(shape.window, shape.horizon) for _ in range(count))
-        self.season = nn.ModuleList(nn.Linear(shape.window, shape.horizon) for _ in range(count))
+        steps = shape.horizon * shape.values
+        self.trend = nn.ModuleList(nn.Linear(shape.window, steps) for _ in range(count))
+        self.season = nn.ModuleList(nn.Linear(shape.window, steps) for _ in range(count))
         self.calendar = (
-            nn.Linear(shape.features, shape.targets, bias=False) if shape.features else None
+            nn.Linear(shape.features, shape.outputs, bias=False) if shape.features else None
         )
         self.targets = shape.targets
+        self.values = shape.values
         self.kernel_size = kernel_size
 
     def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:
@@ -35,7 +38,7 @@ class DLinear(nn.Module):
         series = past[..., : self.targets].transpose(1, 2)
         trend = self._moving_average(series)
         forecast = _each(self.trend, trend) + _each(self.season, series - trend)
-        forecast = forecast.transpose(1, 2)
+        forecast = by_step(forecast, self.values)
         return forecast if self.calendar is None else forecast + self.calendar(future)
 
     def _moving_average(self, series: Tensor) -> Tensor:
@@ -45,6 +48,12 @@ class DLinear(nn.Module):
         return F.avg_pool1d(padded, self.kernel_size, stride=1)
 
 
+def by_step(forecast: Tensor, values: int) -> Tensor:
+    """``[batch, targets, horizon * values]`` as ``[batch, horizon, targets * values]``."""
+    batch, targets, _ = forecast.shape
+    return forecast.reshape(batch, targets, -1, values).transpose(1, 2).flatten(2)
+
+
 def _each(layers: nn.ModuleList, series: Tensor) -> Tensor:
     if len(layers) == 1:
         shared: Tensor = layers[0](series)
@@ -52,6 +61,7 @@ def _each(layers: nn.ModuleList, series: Tensor) -> Tensor:
     return torch.stack([layer(series[:, i]) for i, layer in enumerate(layers)], 1)
 
 
-def build(config: DLinearConfig, shape: SeriesShape) -> DLinear:
+def build(config: DLinearConfig, shape: SeriesShape) -> nn.Module:
     """The network of a section for series of ``shape``."""
-    return DLinear(shape, config.kernel_size, config.individual)
+    network = DLinear(shape, config.kernel_size, config.individual)
+    return with_window_norm(network, config.window_norm, shape.channels, shape.targets)

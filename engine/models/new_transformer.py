@@ -70,5 +70,6 @@ NEW: dict[TextHead, Callable[[TransformerConfig, TextShape], Any]] = {
     "question_answering": _new_bert,
     "causal_lm": _new_llama,
     "seq2seq_lm": _new_t5,
+    "embedding": _new_bert,
 }
 """The configuration to build from scratch for each head."""

@@ -25,7 +25,7 @@ class DirectRecurrent(nn.Module):
     """Reads the window and forecasts all steps of the horizon from its last state.
 
     ``past`` is ``[batch, window, channels + features]``, ``future`` ``[batch, horizon, features]``,
-    the forecast ``[batch, horizon, targets]``. What is known of the future adds to it step by step.
+    the forecast ``[batch, horizon, outputs]``. What is known of the future adds to it step by step.
     """
 
     def __init__(
@@ -35,17 +35,17 @@ class DirectRecurrent(nn.Module):
         inputs = shape.channels + shape.features
         self.encoder = _recurrent(cell, inputs, hidden_size, layers, dropout)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(hidden_size, shape.horizon * shape.targets)
+        self.head = nn.Linear(hidden_size, shape.horizon * shape.outputs)
         self.calendar = (
-            nn.Linear(shape.features, shape.targets, bias=False) if shape.features else None
+            nn.Linear(shape.features, shape.outputs, bias=False) if shape.features else None
         )
-        self.targets = shape.targets
+        self.outputs = shape.outputs
 
     def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:
         """Return the forecast; ``truth`` is ignored."""
         del truth
         outputs, _ = self.encoder(past)
-        forecast: Tensor = self.head(self.dropout(outputs[:, -1])).unflatten(1, (-1, self.targets))
+        forecast: Tensor = self.head(self.dropout(outputs[:, -1])).unflatten(1, (-1, self.outputs))
         return forecast if self.calendar is None else forecast + self.calendar(future)
 
 
@@ -75,7 +75,9 @@ class EncoderDecoder(nn.Module):
         self.encoder = _recurrent(cell, inputs, hidden_size, layers, dropout)
         inputs = shape.targets + shape.features
         self.decoder = _recurrent(cell, inputs, hidden_size, layers, dropout)
-        self.head = nn.Linear(hidden_size, shape.targets)
+        self.head = nn.Linear(hidden_size, shape.outputs)
+        self.values = shape.values
+        self.median = shape.median
         self.horizon = shape.horizon
         self.targets = shape.targets
         self.sampling_steps = sampling_steps
@@ -91,8 +93,9 @@ class EncoderDecoder(nn.Module):
             known = torch.cat([value, future[:, step : step + 1]], 2)
             output, state = self.decoder(known, state)
             # Each step forecasts the change of the value.
-            value = value + self.head(output)
-            forecast.append(value)
+            coming = value.repeat_interleave(self.values, 2) + self.head(output)
+            forecast.append(coming)
+            value = coming[..., self.median :: self.values]
             if chances is not None and truth is not None:
                 value = torch.where(chances[step], truth[:, step : step + 1], value)
         return torch.cat(forecast, 1)

@@ -34,6 +34,7 @@ TextHead = Literal[
     "question_answering",
     "causal_lm",
     "seq2seq_lm",
+    "embedding",
 ]
 
 
@@ -52,6 +53,8 @@ class TextShape:
     labels: tuple[str, ...] = ()
     """Names of the classes, for heads that classify."""
     multi_label: bool = False
+    regression: bool = False
+    """Whether the head's only output is a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +69,20 @@ class SeriesShape:
     horizon: int
     features: int = 0
     """Columns known in advance, such as the hour: ``future`` is ``[batch, horizon, features]``."""
+    levels: tuple[float, ...] = ()
+    """Quantile levels to forecast, in rising order, one of them 0.5; empty for a single value."""
+
+    @property
+    def values(self) -> int:
+        """Number of values that are forecast for each target and step."""
+        return len(self.levels) or 1
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of a network for each step: the values of a target lie side by side."""
+        return self.targets * self.values
+
+    @property
+    def median(self) -> int:
+        """Place of the point forecast among the values."""
+        return self.levels.index(0.5) if self.levels else 0

@@ -42,6 +42,22 @@ def summed_loss(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -
     return chunked_loss(hidden.flatten(0, 1), head, labels.flatten())
 
 
+def summed_row_loss(
+    network: nn.Module, inputs: dict[str, Tensor], learned: Tensor, labels: Tensor
+) -> Tensor:
+    """Sum of the nats of the labels at the places ``learned`` of one row, with gradient.
+
+    Logits of other places are not computed.
+    """
+    parts = _body_and_head(network)
+    if parts is None or labels.numel() * _outputs(parts[1]) * 4 <= 2 * CHUNK_BYTES:
+        logits = network(**inputs, use_cache=False, logits_to_keep=learned).logits
+        return token_losses(logits[0], labels).sum()
+    body, head = parts
+    hidden: Tensor = body(**inputs, use_cache=False).last_hidden_state
+    return chunked_loss(hidden[0, learned], head, labels)
+
+
 def summed_sequence_loss(
     network: nn.Module, inputs: dict[str, Tensor], labels: Tensor, smoothing: float = 0.0
 ) -> Tensor:
@@ -124,6 +140,23 @@ def measured_sums(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor)
     return torch.stack([token_sums(head(states), some) for states, some in chunks]).sum(0)
 
 
+def label_losses(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -> Tensor:
+    """Return the nats of each label, ``[batch, length]``, with or without gradient.
+
+    As :func:`summed_loss`, in chunks where the logits are many.
+    """
+    parts = _body_and_head(network)
+    if parts is None or labels.numel() * _outputs(parts[1]) * 4 <= 2 * CHUNK_BYTES:
+        return token_losses(network(**inputs, use_cache=False).logits, labels)
+    body, head = parts
+    hidden: Tensor = body(**inputs, use_cache=False).last_hidden_state
+    some = [
+        checkpoint(_each_of, head, states, part, use_reentrant=False)
+        for states, part in _chunks(hidden.flatten(0, 1), head, labels.flatten())
+    ]
+    return torch.cat(some).view(labels.shape)
+
+
 def chunked_loss(hidden: Tensor, head: nn.Module, labels: Tensor) -> Tensor:
     """Sum of the nats of ``[tokens]`` labels from ``[tokens, width]`` states and the last layer."""
     total = hidden.new_zeros((), dtype=torch.float32)
@@ -138,7 +171,11 @@ def _chunks(hidden: Tensor, head: nn.Module, labels: Tensor) -> Iterator[tuple[T
 
 
 def _nats(head: nn.Module, states: Tensor, labels: Tensor) -> Tensor:
-    return token_losses(head(states), labels).sum()
+    return _each_of(head, states, labels).sum()
+
+
+def _each_of(head: nn.Module, states: Tensor, labels: Tensor) -> Tensor:
+    return token_losses(head(states), labels)
 
 
 def _outputs(head: nn.Module) -> int:

@@ -21,6 +21,7 @@ _AUTO: dict[TextHead, Any] = {
     "question_answering": transformers.AutoModelForQuestionAnswering,
     "causal_lm": transformers.AutoModelForCausalLM,
     "seq2seq_lm": transformers.AutoModelForSeq2SeqLM,
+    "embedding": transformers.AutoModel,
 }
 
 _KNOWN: dict[TextHead, Any] = {
@@ -29,6 +30,7 @@ _KNOWN: dict[TextHead, Any] = {
     "question_answering": transformers.MODEL_FOR_QUESTION_ANSWERING_MAPPING,
     "causal_lm": transformers.MODEL_FOR_CAUSAL_LM_MAPPING,
     "seq2seq_lm": transformers.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    "embedding": transformers.MODEL_MAPPING,
 }
 """The architectures that have each head."""
 
@@ -81,6 +83,8 @@ def _trained(config: TransformerConfig, shape: TextShape) -> Any:
     auto, dtype = _AUTO[shape.head], torch.get_default_dtype()
     # Speech recognisers have a decoder alone, but are listed with the encoder-decoders.
     apart = shape.head == "seq2seq_lm" and not architecture.is_encoder_decoder
+    # A text alone is no input of a network that needs another one for its decoder.
+    apart |= shape.head == "embedding" and architecture.is_encoder_decoder
     if type(architecture) not in _KNOWN[shape.head] or apart:
         suits = shape.head.replace("_", " ")
         raise TrainingError(
@@ -101,5 +105,9 @@ def _label(architecture: Any, shape: TextShape) -> None:
     architecture.id2label = dict(enumerate(shape.labels))
     architecture.label2id = {label: index for index, label in enumerate(shape.labels)}
     architecture.problem_type = (
-        "multi_label_classification" if shape.multi_label else "single_label_classification"
+        "regression"
+        if shape.regression
+        else "multi_label_classification"
+        if shape.multi_label
+        else "single_label_classification"
     )

@@ -37,7 +37,8 @@ class Normalized(nn.Module):
         if truth is not None:
             truth = (truth - shift) / scale
         forecast: Tensor = self.network(past, future, truth)
-        return forecast * scale + shift
+        each = forecast.shape[2] // self.targets
+        return forecast * scale.repeat_interleave(each, 2) + shift.repeat_interleave(each, 2)
 
     def _statistics(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Shift and scale, each ``[batch, 1, channels]``."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -23,21 +25,26 @@ from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.blocks import are_lines, pieces, sizes_of, tail_rows
+from engine.text.chat_templates import KNOWN, marks_of, use_template
 from engine.text.columns import chosen
+from engine.text.conversation import ends_of, names_date, names_tools
+from engine.text.instructions import TooLong
 from engine.text.prompts import (
     ChatPrompts,
     PlainPrompts,
     Prompts,
     chat_lines,
-    names_date,
-    names_tools,
     prompt_text,
     separator_of,
 )
 from engine.text.roles import Form, Roles, by_role, roles_in
 from engine.text.rows import some_of, texts_in, without_faults
+from engine.text.shown_samples import Part, shown_parts
 from engine.text.summary import summary_of
-from engine.text.turns import ASSISTANT, fault_in, fault_of_answers
+from engine.text.turns import ASSISTANT, ends_unanswered, fault_in, fault_of_answers
+
+_SHOWN = 3
+"""Rows that are shown as they are learned."""
 
 
 class CausalLmFitted(TextFitted):
@@ -51,6 +58,10 @@ class CausalLmFitted(TextFitted):
     """Further columns of the prompt by their roles: input, system, history, tools."""
     separator: str = "\n"
     """Text between a prompt and its completion where the prompt does not end in a blank."""
+    chat: bool = False
+    """Whether pairs are written in the chat template, and not as plain text."""
+    too_long: TooLong = "cut"
+    """Whether the beginnings of answers that do not fit are learned."""
     date: str = ""
     """The day that a chat template writes into each conversation; empty where it writes none."""
 
@@ -75,7 +86,7 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
         for table in raw.splits.values():
             for name in roles.columns:
                 chosen(table, name, "The data to learn from")
-        raw = raw.with_splits(raw.splits, *_missing_context(raw, roles))
+        raw = raw.with_splits(raw.splits, *_missing_context(raw, roles), *_unanswered(raw, roles))
         faults = _faults_of_pairs if roles.form == "pairs" else _faults_of_messages
         return cut_splits(without_faults(raw, lambda table: faults(table, roles)), self.config.data)
 
@@ -122,6 +133,7 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
                 separator = separator_of(_rows(some_of(raw.train), roles))
             texts = _texts(raw.train, roles, separator)
         trained = self.learn_tokenizer(texts)
+        chat = roles.form == "pairs" and self._writes_pairs_as_chat(trained)
         return CausalLmFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
@@ -130,19 +142,33 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
             lines=lines,
             context=roles.context,
             separator=separator,
-            date=self._date(roles.form, trained),
+            chat=chat,
+            too_long=self.section.too_long,
+            date=self._date(chat or roles.form == "messages", trained),
         )
 
-    def _date(self, form: Form, trained: str) -> str:
+    def _writes_pairs_as_chat(self, trained: str) -> bool:
+        """Return whether pairs are turns: where the model has a template, or one is named."""
+        named = self.section.chat_template
+        return named in KNOWN or (named == "auto" and bool(self.tokenizer(trained).chat_template))
+
+    def _date(self, chat: bool, trained: str) -> str:
         """Return today's date where the chat template writes it: fixed, it is the same always."""
-        written = form == "messages" and names_date(self.tokenizer(trained))
+        written = chat and names_date(self.tokenizer(trained))
         return date.today().isoformat() if written else ""
+
+    @property
+    @override
+    def marks(self) -> Sequence[str]:
+        """The tokens of the chat template that is named."""
+        return marks_of(self.section.chat_template)
 
     @override
     def prepare_tokenizer(self, tokenizer: Any) -> None:
-        """Choose the token that ends a text; raises :class:`TrainingError` where there is none.
+        """Choose the token that ends a text, and the chat template.
 
-        Tokenizers of encoders have one that separates texts, which serves.
+        Tokenizers of encoders have a token that separates texts, which serves. Raises
+        :class:`TrainingError` where a token is missing.
         """
         if tokenizer.eos_token is None:
             if tokenizer.sep_token is None:
@@ -152,13 +178,20 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
                     "Choose another model, or note its eos_token in tokenizer_config.json.",
                 )
             tokenizer.eos_token = tokenizer.sep_token
+        if self.section.chat_template in KNOWN:
+            use_template(tokenizer, self.section.chat_template)
 
     def prompts(self, fitted: CausalLmFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""
         tokenizer = self.tokenizer(fitted.tokenizer)
-        if fitted.form == "messages":
-            return ChatPrompts(tokenizer, fitted.date)
+        if fitted.form == "messages" or fitted.chat:
+            return ChatPrompts(tokenizer, fitted.date, fitted.chat)
         return PlainPrompts(tokenizer.eos_token or "", fitted.separator)
+
+    def ends(self, fitted: CausalLmFitted) -> list[int]:
+        """Return the tokens that end a text: the tokenizer's own, and the template's."""
+        chat = fitted.chat or fitted.form == "messages"
+        return ends_of(self.tokenizer(fitted.tokenizer), chat)
 
     def summarize(self, raw: RawData, fitted: CausalLmFitted) -> DataSummary:
         """Columns, and how long the texts are."""
@@ -171,17 +204,37 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
             }
         else:
             some = _texts(some_of(raw.train), fitted.roles, fitted.separator)
-            facts = self.measured(list(some), fitted) | self._on_prompts(fitted)
+            facts = _named(self.measured(list(some), fitted), fitted) | self._on_prompts(fitted)
             learned = "answers" if self.section.completions_only else "instructions and answers"
             facts["learned"] = learned
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
         columns = {name: role for role, name in fitted.roles.by_name.items()}
-        return summary_of(self.config, raw, columns, facts)
+        summary = summary_of(self.config, raw, columns, facts)
+        if fitted.form == "text":
+            return summary
+        return replace(summary, samples=self._shown(raw, fitted))
+
+    def _shown(self, raw: RawData, fitted: CausalLmFitted) -> tuple[tuple[Part, ...], ...]:
+        """The first rows as they are learned; those that cannot be written are told later."""
+        prompts = self.prompts(fitted)
+        end = self.tokenizer(fitted.tokenizer).eos_token or ""
+        shown = []
+        for row in _rows(raw.train.slice(0, _SHOWN), fitted.roles):
+            with contextlib.suppress(DataError):
+                shown += [
+                    shown_parts(marked, end, not self.section.completions_only)
+                    for marked in prompts.marked(row)
+                ]
+        return tuple(shown[:_SHOWN])
 
     def _on_prompts(self, fitted: CausalLmFitted) -> dict[str, str]:
         """Facts on what is not written as it stands in the data."""
         facts = {}
-        if fitted.form == "pairs":
+        if fitted.chat or fitted.form == "messages":
+            facts["chat template"] = self._template_name(fitted)
+        if fitted.chat:
+            facts["prompts"] = "a turn of the user, in the chat template"
+        elif fitted.form == "pairs":
             facts["prompts"] = f"end in {fitted.separator!r}" if fitted.separator else "as they are"
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
@@ -189,9 +242,22 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
             facts["tools"] = "not used: the chat template has no place for them"
         return facts
 
+    def _template_name(self, fitted: CausalLmFitted) -> str:
+        if self.section.chat_template in KNOWN:
+            return self.section.chat_template
+        own = self.tokenizer(fitted.tokenizer).chat_template
+        return "the model's own" if own else "roles, as the model has none"
+
     def inputs(self, fitted: CausalLmFitted) -> tuple[str, ...]:
         """Return the columns to continue: the text, the instruction, or the conversation."""
         return (fitted.columns[0], *fitted.context.values())
+
+
+def _named(facts: dict[str, str], fitted: CausalLmFitted) -> dict[str, str]:
+    """The facts on lengths, with what becomes of answers that do not fit."""
+    if "cut" in facts and fitted.too_long == "drop":
+        facts["too long"] = f"{facts.pop('cut')}: answers that reach beyond are not learned"
+    return facts
 
 
 def _texts(table: pa.Table, roles: Roles, separator: str) -> Iterator[str]:
@@ -230,6 +296,29 @@ def _fault_of_messages(row: dict[str, Any]) -> str | None:
     if "messages" in row:
         return fault_of_answers(row["messages"])
     return fault_in(row["prompt"]) or fault_of_answers(row["completion"], ASSISTANT)
+
+
+def _unanswered(raw: RawData, roles: Roles) -> Iterator[Note]:
+    """Notes on conversations that go on behind their last answer."""
+    if roles.form != "messages":
+        return
+    last = list(roles.by_name)[len(roles.columns) - 1]
+    for split, table in raw.splits.items():
+        found = [
+            number
+            for number, row in enumerate(_rows(table, roles))
+            if ends_unanswered(row.get(last))
+        ]
+        if found:
+            name = plain(roles.by_name[last], 40)
+            yield Note(
+                f"{split}: {counted(len(found), 'conversation')} (the first is row "
+                f"{found[0] + 1:,}) without an answer at the end: the turns behind the last answer "
+                "are not used",
+                column=name,
+                rows=len(found),
+                kind="dropped",
+            )
 
 
 def _missing_context(raw: RawData, roles: Roles) -> Iterator[Note]:

@@ -59,6 +59,10 @@ class SeriesFitted(Fitted):
     season: int
     naive_error: list[float]
     """For each target, the mean change over one season: what MASE divides by."""
+    naive_squared: list[float] = Field(default_factory=list)
+    """For each target, the mean squared change over one season: what RMSSE divides by."""
+    bands: list[list[list[float]]] = Field(default_factory=list)
+    """Factors of each step, target and quantile, fitted on the validation rows; else empty."""
     time_parts: tuple[str, ...] = ()
     """Columns that together have the time, such as year and month; else empty."""
     spelling: str = ""
@@ -188,7 +192,6 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         constant = std <= 1e-12 * np.abs(mean)
         self._check_targets(roles.targets, constant[:count])
         season = self.section.season or find_season(targets[:, 0], frequency.seasons)
-        naive = _mean_change(series, count, season)
         return SeriesFitted(
             time=roles.time,
             targets=list(roles.targets),
@@ -200,7 +203,8 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             step=frequency.step,
             regular=frequency.regular,
             season=season,
-            naive_error=naive.tolist(),
+            naive_error=_mean_change(series, count, season).tolist(),
+            naive_squared=_mean_change(series, count, season, power=2).tolist(),
             time_parts=roles.parts,
             spelling=note.spelling,
             writing=note.writing,
@@ -323,11 +327,14 @@ def _lacks_targets(table: pa.Table, roles: Roles) -> bool:
     return all(table[name].null_count == table.num_rows for name in roles.targets)
 
 
-def _mean_change(series: Series, targets: int, season: int) -> NDArray[np.float64]:
-    """The mean change of each target over one season, between values that were not filled in."""
+def _mean_change(series: Series, targets: int, season: int, power: int = 1) -> NDArray[np.float64]:
+    """The mean change of each target over one season, between values that were not filled in.
+
+    A change counts by its size to the ``power``.
+    """
     values = series.values[:, :targets]
     known = np.ones(values.shape) if series.filled is None else ~series.filled[:, :targets] * 1.0
     pairs = known[season:] * known[:-season]
-    changes: NDArray[np.float64] = np.abs(values[season:] - values[:-season]) * pairs
+    changes: NDArray[np.float64] = np.abs(values[season:] - values[:-season]) ** power * pairs
     mean: NDArray[np.float64] = changes.sum(0) / np.maximum(pairs.sum(0), 1)
     return mean

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from engine.pipelines.text import TextFitted, TextPipeline
@@ -15,11 +15,16 @@ F = TypeVar("F", bound=TextFitted)
 class GenerationPipeline(TextPipeline[F]):
     """Texts and their byte-level tokenizer."""
 
+    @property
+    def marks(self) -> Sequence[str]:
+        """Special tokens of a new tokenizer, besides those for ends and padding."""
+        return ()
+
     def learn_tokenizer(self, texts: Iterable[str]) -> str:
         """Train a byte-level tokenizer, where the network begins from scratch."""
         if not self.model.from_scratch:
             return ""
-        return train_bpe(evenly_spread(texts), self.model.vocab_size)
+        return train_bpe(evenly_spread(texts), self.model.vocab_size, self.marks)
 
     def trained_tokenizer(self, trained: str) -> Any:
         """Return the tokenizer that :meth:`learn_tokenizer` trained."""

@@ -51,6 +51,11 @@ class DataPipeline(ABC, Generic[F]):
         """Return what :meth:`fit` learns, with the format by which later files are read."""
         return self.fit(raw).model_copy(update={"file_format": raw.file_format})
 
+    def settled(self, fitted: F) -> list[str]:
+        """Return ``field=value`` for fields of the configuration that the data decided."""
+        del fitted
+        return []
+
     @abstractmethod
     def summarize(self, raw: RawData, fitted: F) -> DataSummary:
         """Summarise the data for the user."""

@@ -39,6 +39,9 @@ class DataSummary:
     skips: tuple[Mapping[str, Any], ...] = ()
     """Rows left out: ``reason``, ``count``, ``example``."""
 
+    samples: tuple[tuple[tuple[str, bool], ...], ...] = ()
+    """Training rows as a language model reads them: texts, each with whether it is learned."""
+
     def record(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
         return asdict(self)

@@ -53,6 +53,8 @@ class Lines(View):
     series: dict[str, Sequence[float | None]]
     axis: str = "step"
     """Name of the quantity in ``x``."""
+    labels: Sequence[str] = ()
+    """Text of each ``x``, such as a date; empty where the number says it."""
 
 
 @dataclass(frozen=True, slots=True)

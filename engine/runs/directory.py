@@ -10,7 +10,10 @@ log.txt          output of the libraries (engine.runs.log_file)
 checkpoints/     states to resume from (engine.training.checkpoint)
 model/           the exported model (engine.artifacts.model_folder)
 report.json      final metrics and views (engine.runs.report_file)
+base.json        metrics and views of the network before the first update, likewise
+evals.json       results of lm-eval, likewise
 fitted.json      state fitted on the data before the training, for resuming
+start-values.safetensors what the loss needs of the network before the first update
 ranks/           output and events of the processes other than the main one
 annotations.json tags and a note of the user (engine.runs.annotations)
 """
@@ -43,13 +46,25 @@ class RunDirectory:
     It holds no state of its own: the files are read at each call.
     """
 
-    __slots__ = ("config", "events", "lock", "path", "report", "requests", "status")
+    __slots__ = (
+        "base",
+        "config",
+        "evals",
+        "events",
+        "lock",
+        "path",
+        "report",
+        "requests",
+        "status",
+    )
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config = ConfigFile(path)
         self.events = EventFile(path)
-        self.report = ReportFile(path)
+        self.report = ReportFile(path, "report.json")
+        self.base = ReportFile(path, "base.json")
+        self.evals = ReportFile(path, "evals.json")
         self.requests = Requests(path / "control")
         self.status = Status(path, self.events)
         self.lock = RunLock(path)
@@ -81,6 +96,11 @@ class RunDirectory:
     def initial_adapter(self) -> Path:
         """The adapter before it was trained."""
         return self.path / "adapter-initial.safetensors"
+
+    @property
+    def start_values(self) -> Path:
+        """Values measured with the network before the first update, for resuming."""
+        return self.path / "start-values.safetensors"
 
     @property
     def fitted(self) -> Path:

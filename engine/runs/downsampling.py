@@ -1,8 +1,8 @@
 """Downsampling of a long run's events: select the lines that matter before decoding any.
 
 Lines are left out that would not be shown: surplus points of a curve, older resource records and
-samples, and all but the newest checkpoint and the newest evaluation of splits other than
-validation.
+samples besides those before the first update, and all but the newest checkpoint and the newest
+evaluation of splits that have no curve.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
+from engine.runs.events import FORGETTING
 from engine.runs.history import CURVE_POINTS, LOG_LINES, MEASUREMENTS, SAMPLES
 
 _KEPT = 2 * CURVE_POINTS
@@ -22,6 +23,8 @@ _STARTED, _PROGRESS = b'{"event":"started"', b'{"event":"progress"'
 _KIND = re.compile(rb'\{"event":"(\w+)"')
 _SPLIT = re.compile(rb'"split":"([^"]*)"')
 _LISTED = (b"log", b"controlled")
+_CURVES = (b"validation", FORGETTING.encode())
+"""Splits of which all evaluations make a curve."""
 _RECENT = {b"resources": MEASUREMENTS, b"samples": SAMPLES}
 
 Numbered = tuple[int, bytes]
@@ -66,7 +69,8 @@ class EventDownsampler:
     def __init__(self) -> None:
         self.last = b""
         """The last line."""
-        self._progress, self._evaluated = _Sampled(), _Sampled()
+        self._progress = _Sampled()
+        self._evaluated = {split: _Sampled() for split in _CURVES}
         self._tail: Sequence[bytes] = ()
         self._listed: deque[bytes] = deque(maxlen=LOG_LINES)
         self._recent = {kind: deque[bytes](maxlen=count) for kind, count in _RECENT.items()}
@@ -76,7 +80,8 @@ class EventDownsampler:
     @property
     def strides(self) -> Mapping[str, int]:
         """Number of points for each one selected, by the split of the curve."""
-        return {"train": self._progress.stride, "validation": self._evaluated.stride}
+        evaluated = {split.decode(): some.stride for split, some in self._evaluated.items()}
+        return {"train": self._progress.stride} | evaluated
 
     def take(self, lines: Sequence[bytes]) -> Iterator[bytes]:
         """Select among these lines; yields those up to the last start of a worker.
@@ -104,8 +109,9 @@ class EventDownsampler:
                 self._progress.keep("update", back, line)
                 break
         yield from chain(
-            self._others, self._progress.take(), self._evaluated.take(),
-            self._listed, *self._recent.values(), self._latest.values(),
+            self._others, self._progress.take(),
+            *(some.take() for some in self._evaluated.values()), self._listed,
+            *self._recent.values(), self._latest.values(),
         )  # fmt: skip
         self._tail = ()
         self._listed.clear()
@@ -131,7 +137,7 @@ class EventDownsampler:
             self._put_evaluation(line)
         elif kind == b"checkpoint":
             self._latest[kind] = line
-        elif kind in self._recent:
+        elif kind in self._recent and b'"step":0,' not in line:
             self._recent[kind].append(line)
         elif kind in _LISTED:
             self._listed.append(line)
@@ -140,9 +146,10 @@ class EventDownsampler:
 
     def _put_evaluation(self, line: bytes) -> None:
         split = _SPLIT.search(line)
-        if split is not None and split[1] != b"validation":
+        curve = self._evaluated.get(split[1] if split is not None else b"validation")
+        if split is not None and curve is None:
             self._latest[split[0]] = line
-            return
-        self._evaluated.extend([line])
-        if b'"best":true' in line:
-            self._evaluated.keep("best", 1, line)
+        elif curve is not None:
+            curve.extend([line])
+            if b'"best":true' in line:
+                curve.keep("best", 1, line)

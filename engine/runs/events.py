@@ -22,6 +22,9 @@ from typing import Any, ClassVar
 from engine.files import atomic, safe_json
 from engine.files.disk_space import size_limit
 
+FORGETTING = "forgetting"
+"""The split of a text of another kind, whose loss shows what the network forgets."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -89,7 +92,7 @@ class Progress(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated(Event):
-    """Metrics of a split after an update."""
+    """Metrics of a split after an update; after none, of the network that the run began with."""
 
     kind: ClassVar[str] = "evaluated"
     step: int

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.runs.events import (
     ENDINGS,
+    FORGETTING,
     CheckpointSaved,
     Controlled,
     Data,
@@ -104,6 +105,8 @@ class History:
     """The newest resource records of the machine, in order."""
     sampled: deque[Samples] = field(default_factory=lambda: deque(maxlen=SAMPLES))
     """The newest samples, in order."""
+    untrained_samples: Samples | None = None
+    """The samples of the network before the first update."""
     ending: Event | None = None
     first_time: float | None = None
     last_time: float | None = None
@@ -145,8 +148,7 @@ class History:
                 self.resources = event
                 self.measured.append(event)
             case Samples():
-                self.samples = event
-                self.sampled.append(event)
+                self._samples(event)
             case CheckpointSaved():
                 self.checkpoint = event
             case Controlled():
@@ -213,20 +215,33 @@ class History:
                 point = Point(event.step, event.epoch, event.seconds, value)
                 self.curve(name, "train").add(point)
 
+    def _samples(self, event: Samples) -> None:
+        self.samples = event
+        self.sampled.append(event)
+        if event.step == 0:
+            self.untrained_samples = event
+
     def _evaluated(self, event: Evaluated) -> None:
-        if event.split != "validation":
+        if event.split not in ("validation", FORGETTING):
             self.final[event.split] = event
             return
+        known = self.curves.get(("loss", event.split))
+        if event.step == 0 and known is not None and known.points:
+            return  # a run that began anew evaluated the same network once more
+        if event.split == "validation":
+            self._validated(event)
+        for name, value in event.metrics.items():
+            if value is not None:
+                point = Point(event.step, event.epoch, event.seconds, value)
+                self.curve(name, event.split).add(point)
+
+    def _validated(self, event: Evaluated) -> None:
         self.evaluations.append(event)
         if len(self.evaluations) > 2 * EVALUATIONS:
             older = [row for row in self.evaluations[:-EVALUATIONS] if row.best]
             self.evaluations = older[-EVALUATIONS // 2 :] + self.evaluations[-EVALUATIONS:]
         if event.best:
             self.best = event
-        for name, value in event.metrics.items():
-            if value is not None:
-                point = Point(event.step, event.epoch, event.seconds, value)
-                self.curve(name, "validation").add(point)
 
     def _log(self, event: Event, level: str, message: str) -> None:
         self.log.append(Log(time=event.time, level=level, message=message))

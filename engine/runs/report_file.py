@@ -1,4 +1,4 @@
-"""The file with the final metrics and views of a run."""
+"""The files with metrics and views of a run: the final ones, and those before the training."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from engine.files import safe_json
 
 
 class ReportFile:
-    """``report.json`` of one run."""
+    """One report of a run."""
 
-    __slots__ = ("_folder",)
+    __slots__ = ("_folder", "_name")
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
+        self._name = name
 
     @property
     def path(self) -> Path:
         """The file."""
-        return self._folder / "report.json"
+        return self._folder / self._name
 
     def read(self) -> dict[str, Any] | None:
-        """Return the final report; ``None`` before there is one. Raises :class:`RunError`."""
+        """Return the report; ``None`` before there is one. Raises :class:`RunError`."""
         try:
             report = safe_json.loads(self.path.read_bytes())
         except FileNotFoundError:

@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from engine.errors import ConfigError, Problem, UserError
@@ -40,6 +40,7 @@ class Advisor:
         self._starting = threading.Lock()
         self._newest: dict[str, int] = {}
         self._count = 0
+        self._streaming: int | None = None
         self._closed = False
 
     def __enter__(self) -> Advisor:
@@ -62,6 +63,32 @@ class Advisor:
             line = json.dumps({"id": number, "question": question, "arguments": arguments})
             return _result(self._exchange(line.encode() + b"\n", number))
 
+    def stream(
+        self, question: str, heard: Callable[[dict[str, Any]], object], **arguments: Any
+    ) -> dict[str, Any]:
+        """Return the answer like :meth:`ask`, and call ``heard`` with each piece before it.
+
+        Every such question is answered, in the order in which they were asked.
+        """
+        number = self._number(question)
+        with self._turn:
+            self._streaming = number
+            try:
+                line = json.dumps({"id": number, "question": question, "arguments": arguments})
+                return _result(self._exchange(line.encode() + b"\n", number, heard))
+            finally:
+                self._streaming = None
+
+    def stop(self) -> None:
+        """Let the question that :meth:`stream` waits for be answered with what there is by now."""
+        with self._starting:
+            process, number = self._process, self._streaming
+        if process is not None and number is not None:
+            with contextlib.suppress(BrokenPipeError, ValueError):  # it exited, or was closed
+                questions, _ = _pipes(process)
+                questions.write(json.dumps({"stop": number}).encode() + b"\n")
+                questions.flush()
+
     def close(self) -> None:
         """End the process, whatever it is doing."""
         with self._starting:
@@ -77,7 +104,9 @@ class Advisor:
             self._newest[question] = self._count
             return self._count
 
-    def _exchange(self, line: bytes, number: int) -> dict[str, Any]:
+    def _exchange(
+        self, line: bytes, number: int, heard: Callable[[dict[str, Any]], object] | None = None
+    ) -> dict[str, Any]:
         process = self._running()
         questions, answers = _pipes(process)
         with contextlib.suppress(BrokenPipeError):  # it exited; reading fails too
@@ -85,8 +114,12 @@ class Advisor:
             questions.flush()
         for text in answers:
             answer: dict[str, Any] = json.loads(text)
-            if answer.get("id") == number:
+            if answer.get("id") != number:
+                continue
+            if "piece" not in answer:
                 return answer
+            if heard is not None:
+                heard(answer["piece"])
         raise AdvisorError(
             f"The helper process ended (exit status {process.wait()}).",
             f"Its log is {logs_folder() / 'advisor.log'}.",

@@ -37,6 +37,8 @@ from engine.data.fitted import Fitted
 from engine.errors import RunError, TrainingError
 from engine.files.paths import expanded, is_file, is_folder, runs_folder
 from engine.runs.directory import RunDirectory
+from engine.service.handover import RECIPIENTS
+from engine.service.speaker import speaker_of
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
 
@@ -68,15 +70,19 @@ class Finished:
 
 
 def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, Any]:
-    """Write the model of ``run`` to ``destination`` in one of :data:`FORMS`; returns its size.
+    """Write the model of ``run`` to ``destination``; returns its size and largest difference.
 
-    Weights have the type ``dtype``, where it is empty the one in which they were trained. Raises
-    :class:`~engine.errors.UserError`; then nothing is left at the destination.
+    ``form`` is one of :data:`FORMS`, or of :data:`RECIPIENTS`; for these, ``notes`` and the
+    ``command`` that serves the model are returned too. Weights have the type ``dtype``, where it is
+    empty the one in which they were trained. Raises :class:`~engine.errors.UserError`; then nothing
+    is left at the destination.
     """
     directory = RunDirectory.open(runs_folder(), run)
     target = expanded(destination).absolute()
     if is_file(target) or is_folder(target):
         raise RunError(f"{target} exists already.", "Give a name that is free.")
+    if form in RECIPIENTS:
+        return _handed_over(directory, target, form, dtype)
     wanted = _wanted_type(directory, form, dtype)
     finished = _finished(directory)
     try:
@@ -91,6 +97,20 @@ def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, 
     except OSError as error:
         raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
     return {"path": str(target), "bytes": _size(target), "difference": difference}
+
+
+def _handed_over(run: RunDirectory, target: Path, form: str, dtype: str) -> dict[str, Any]:
+    """Write a language model for a program that serves it."""
+    speaker = speaker_of(run)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as name:
+            written = Path(name) / target.name
+            handed = RECIPIENTS[form](speaker, written, target, dtype)
+            written.rename(target)
+    except OSError as error:
+        raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
+    told = {"notes": handed.notes, "command": handed.command}
+    return {"path": str(target), "bytes": _size(target), "difference": handed.difference} | told
 
 
 def _wanted_type(run: RunDirectory, form: str, dtype: str) -> torch.dtype | None:

@@ -7,6 +7,7 @@ chosen in no time; each gives the outputs that it would give alone.
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,11 @@ from torch import nn
 
 from engine.artifacts.build import ADAPTER, holds_adapter, load_network
 from engine.artifacts.model_folder import load_exported
+from engine.config.models.pretrained import PretrainedModelConfig
+from engine.config.run_config import RunConfig
 from engine.data.fitted import Fitted
 from engine.errors import RunError
+from engine.tasks.create import create_task
 from engine.tasks.task import Task
 
 _NETWORKS = 2
@@ -68,6 +72,27 @@ class LoadedModels:
             _choose(network, place)
         return model.task, model.fitted, network.module
 
+    def base(self, folder: Path, device: torch.device) -> tuple[Task[Any], Fitted, nn.Module]:
+        """The model from which the training of an exported folder's model began.
+
+        An adapter's base is the same network, whose adapters the caller switches off. Raises
+        :class:`RunError` where there is none.
+        """
+        task, fitted, network = self.get(folder, device)
+        if holds_adapter(folder):
+            return task, fitted, network
+        config = pretrained_experiment(folder)
+        if config is None:
+            raise RunError("This model was trained from scratch, so there is no base model.")
+        key = ("base", folder, _written(folder))
+        kept = self._networks.pop(key, None)
+        before = create_task(config)
+        if kept is None:
+            with device:
+                kept = _Network(before.build_network(fitted).eval())
+        self._keep(key, kept)
+        return before, fitted, kept.module
+
     def _load(
         self, folder: Path, place: Place, device: torch.device
     ) -> tuple[Task[Any], Fitted, nn.Module]:
@@ -96,6 +121,13 @@ class LoadedModels:
         self._models = {
             p: model for p, model in self._models.items() if model.key in self._networks
         }
+
+
+def pretrained_experiment(folder: Path) -> RunConfig | None:
+    """Return the experiment of an exported model; None where it began from scratch."""
+    config = RunConfig.parse(tomllib.loads((folder / "config.toml").read_text()))
+    pretrained = isinstance(config.model, PretrainedModelConfig) and not config.model.from_scratch
+    return config if pretrained else None
 
 
 def _written(folder: Path) -> int:

@@ -37,7 +37,7 @@ _NUMBERED = re.compile(r"column_\d+")
 _KINDS: Mapping[str, Kind] = {"info": "converted"}
 """Kinds of the notes that a task reports as messages of a level; others are doubts."""
 Row = str | Mapping[str, Any]
-_models = LoadedModels()
+loaded = LoadedModels()
 
 
 def answer(
@@ -49,7 +49,7 @@ def answer(
     a row, or for a forecast one a step of the horizon) and ``notes`` on the input. Raises
     :class:`~engine.errors.UserError`.
     """
-    task, fitted, network = _models.get(_exported(run), torch.device(device))
+    task, fitted, network = loaded.get(exported_model(run), torch.device(device))
     inputs = task.pipeline.inputs(fitted)
     notes: list[Note] = []
     records: list[dict[str, Any]] = []
@@ -62,7 +62,9 @@ def answer(
         table = task.pipeline.from_file(rows_of_file, fitted, path.parent)
         records = _predict(task, fitted, network, table, device, notes)
     elif rows:
-        records = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
+        found = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
+        with torch.inference_mode():
+            records = task.answers(network, found, fitted)
     return {"inputs": list(inputs), "records": records, "notes": list(map(asdict, notes))}
 
 
@@ -70,8 +72,8 @@ def _skipped(skip: Skip) -> Note:
     return Note(skip.reason, rows=skip.count, kind="dropped")
 
 
-def _exported(run: str) -> Path:
-    """The folder of a run's model."""
+def exported_model(run: str) -> Path:
+    """Return the folder of a run's model; raises :class:`RunError` where there is none."""
     directory = RunDirectory.open(runs_folder(), run)
     if not (directory.model / "manifest.json").is_file():
         raise RunError(

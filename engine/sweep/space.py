@@ -66,6 +66,7 @@ def is_space(text: str, spec: FieldSpec | None) -> bool:
 def place(config: RunConfig, dimensions: Sequence[Dimension]) -> dict[str, str | float] | None:
     """Return the configuration's own point in the space; ``None`` where it lies outside."""
     values = config.values()
+    values["train"]["learning_rate"] = config.train.learning_rate or config.usual_rate
     fields = fields_of(values)
     found: dict[str, str | float] = {}
     for dimension in dimensions:

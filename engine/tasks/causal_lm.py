@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +14,7 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from typing_extensions import override
 
 from engine.batches.source import Batch, Source
 from engine.config.tasks.causal_lm import CausalLmConfig
@@ -19,24 +22,30 @@ from engine.data.labels import IGNORED
 from engine.data.on_disk import table_of
 from engine.data.raw import TEST, VALIDATION, RawData
 from engine.errors import DataError
+from engine.files.sanitize import plain
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.language import LanguageEvaluator, frequency_metrics
-from engine.models.token_losses import measured_sums, summed_loss
+from engine.models.segments import segments
+from engine.models.token_losses import measured_sums, summed_loss, summed_row_loss
 from engine.pipelines.causal_lm import CausalLmFitted, CausalLmPipeline
 from engine.reports.views import Texts, View
 from engine.runs.events import Log, Report
 from engine.tasks.text import TextTask
+from engine.tasks.writer import Writer
 from engine.text.blocks import BlockSource, pieces, token_row
 from engine.text.cache import encoded
+from engine.text.chat_templates import ROLES
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
-from engine.text.decoding import record_decoding
-from engine.text.instructions import Instructions, not_learned
+from engine.text.decoding import marks_of, record_decoding
+from engine.text.forgetting import MOST, other_texts, token_samples
+from engine.text.instructions import ROW, Instructions
 from engine.text.padding import padded
 from engine.text.prompts import Prompt
 from engine.text.roles import by_role
 from engine.text.rows import texts_in
 from engine.text.source import TokenSource, token_inputs
+from engine.text.usable_samples import usable
 
 _SHOWN = 3
 _AT_ONCE = 256
@@ -95,13 +104,17 @@ class CausalLm(TextTask[CausalLmFitted]):
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         prompts = self.pipeline.prompts(fitted)
         only = self.section.completions_only
-        tokenise = Instructions(tokenizer, fitted.max_length, only, prompts)
-        about = [fitted.separator, tokenizer.chat_template, fitted.date]
-        key = [*self.cache_key(fitted), only, *about]
-        samples = encoded(by_role(table, fitted.roles.by_name), tokenise, key, report)
-        for text in _told(samples.data, fitted.max_length):
+        tokenise = Instructions(tokenizer, fitted.max_length, only, prompts, fitted.too_long)
+        about = [fitted.separator, fitted.chat, tokenizer.chat_template, fitted.date]
+        key = [*self.cache_key(fitted), only, fitted.too_long, *about]
+        rows = by_role(table, fitted.roles.by_name)
+        rows = rows.append_column(ROW, pa.array(range(rows.num_rows)))
+        samples, told = usable(
+            encoded(rows, tokenise, key, report), fitted.max_length, fitted.too_long
+        )
+        for text in told:
             report(Log(level="warning", message=text))
-        return TokenSource(samples, _Collate(tokenizer.pad_token_id), device, table)
+        return TokenSource(samples, _Collate(tokenizer.pad_token_id), device)
 
     def encode_new(
         self, table: pa.Table, fitted: CausalLmFitted, device: torch.device, report: Report
@@ -126,17 +139,51 @@ class CausalLm(TextTask[CausalLmFitted]):
         prompts = self.pipeline.prompts(fitted)
         return [prompts.prompt(row) for row in rows]
 
+    @override
+    def forgetting(
+        self, fitted: CausalLmFitted, device: torch.device, report: Report
+    ) -> Source | None:
+        path = self.section.forgetting_path
+        if path == "-" or (not path and self.config.model.from_scratch):
+            return None
+        texts = other_texts(path)
+        if len(texts) > MOST:
+            report(Log(level="info", message=f"Forgetting is measured on the first {MOST:,} of "
+                       f"{len(texts):,} texts in {plain(path, 200)}."))  # fmt: skip
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        samples = token_samples(texts[:MOST], tokenizer, fitted.max_length)
+        return TokenSource(samples, _Collate(tokenizer.pad_token_id), device)
+
     def build_network(self, fitted: CausalLmFitted) -> nn.Module:
         """The network, which notes what its texts are generated with."""
         network = super().build_network(fitted)
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        marks = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+        marks = marks_of(tokenizer, self.pipeline.ends(fitted))
         record_decoding(network, self._sampling(self.section.max_new_tokens).options | marks)
         return network
 
+    @override
+    def save_companions(self, fitted: CausalLmFitted, folder: Path) -> None:
+        """The tokenizer, with the chat template of training."""
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        if fitted.form == "messages" and not tokenizer.chat_template:
+            tokenizer = copy.copy(tokenizer)
+            tokenizer.chat_template = ROLES.text
+        tokenizer.save_pretrained(folder)
+
+    @property
+    @override
+    def packing(self) -> Literal["auto", "on", "off"]:
+        return self.section.packing
+
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens that are learned."""
-        return summed_loss(network, batch.inputs, batch.targets["labels"]) / batch.weight
+        labels = batch.targets["labels"]
+        if "lengths" not in batch.targets:
+            return summed_loss(network, batch.inputs, labels) / batch.weight
+        with segments(batch.targets["lengths"]):
+            learned = batch.targets["learned"]
+            return summed_row_loss(network, batch.inputs, learned, labels) / batch.weight
 
     def evaluator(self, fitted: CausalLmFitted) -> Evaluator:
         """Loss, perplexity, and some texts that the network writes."""
@@ -178,7 +225,8 @@ class CausalLm(TextTask[CausalLmFitted]):
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         rows = range(min(_SHOWN, len(batch.inputs["input_ids"])))
         tokens = [_tokens_of(batch, row) for row in rows]
-        begun = [self._known(batch, row, fitted) for row in rows]
+        whole = fitted.form == "text" or not self.section.completions_only
+        begun = [_known(batch, row, whole) for row in rows]
         prompts = [ids[:end] for ids, end in zip(tokens, begun, strict=True)]
         texts = continued(network, tokenizer, prompts, sampling, fitted.max_length)
         return [
@@ -192,13 +240,17 @@ class CausalLm(TextTask[CausalLmFitted]):
             for row in rows
         ]
 
-    def _known(self, batch: Batch, row: int, fitted: CausalLmFitted) -> int:
-        """Tokens of a row that are shown to the network: a quarter, or all of an instruction."""
-        tokens = len(_tokens_of(batch, row))
-        if fitted.form == "text" or not self.section.completions_only:
-            return max(1, tokens // 4)
-        learned = (batch.targets["labels"][row] != IGNORED).nonzero()
-        return int(learned[0]) + 1 if len(learned) else tokens
+    def writer(self, fitted: CausalLmFitted) -> Writer:
+        """Return what a conversation with the model needs."""
+        return Writer(
+            tokenizer=self.pipeline.tokenizer(fitted.tokenizer),
+            prompts=None if fitted.form == "text" else self.pipeline.prompts(fitted),
+            sampling=self._sampling(self.section.max_new_tokens),
+            longest=fitted.max_length,
+            context={
+                role: name for role, name in fitted.context.items() if role in ("input", "tools")
+            },
+        )
 
     def _sampling(self, tokens: int) -> Sampling:
         section = self.section
@@ -243,26 +295,21 @@ def _tokens_of(batch: Batch, row: int) -> list[int]:
     return ids if mask is None else ids[: int(mask[row].sum())]
 
 
+def _known(batch: Batch, row: int, whole: bool) -> int:
+    """Tokens of a row that are shown to the network: a quarter of a text that is learned as a
+    whole, or all of an instruction.
+    """
+    tokens = len(_tokens_of(batch, row))
+    if whole:
+        return max(1, tokens // 4)
+    learned = (batch.targets["labels"][row] != IGNORED).nonzero()
+    return int(learned[0]) + 1 if len(learned) else tokens
+
+
 def _beginning(tokenizer: Any, tokens: Sequence[int], most: int) -> str:
     """The text of the first tokens, with an ellipsis where there are more."""
     text: str = tokenizer.decode(tokens[:most], skip_special_tokens=True)
     return f"{text}…" if tokenizer.decode(tokens[most:], skip_special_tokens=True) else text
-
-
-def _told(samples: pa.Table, max_length: int) -> Iterator[str]:
-    """Sentences on the samples without a token to learn."""
-    few = samples.filter(pc.equal(samples["characters"], 0))
-    truncated, others = not_learned(few["labels"].to_pylist(), max_length)
-    if truncated:
-        yield (
-            f"{truncated:,} of {samples.num_rows:,} answers begin beyond task.max_length "
-            f"({max_length:,} tokens) and are not trained on."
-        )
-    if others:
-        yield (
-            f"{others:,} of {samples.num_rows:,} answers have no token of their own and are not "
-            "trained on."
-        )
 
 
 _silent: Report = lambda event: None  # noqa: E731

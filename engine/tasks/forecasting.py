@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from engine.baselines.seasonal_naive import SeasonalNaive
 from engine.batches.source import Batch, Source
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.raw import TEST, VALIDATION, RawData
-from engine.data.series.frequency import calendar_features, calendar_names
+from engine.data.series.frequency import Frequency, calendar_features, calendar_names
 from engine.data.series.read import Series
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
+from engine.metrics.bands import Bands
+from engine.metrics.calibrator import Calibrator
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.forecasting import ForecastEvaluator, Scales, forecast_loss
 from engine.models.build import build_model
+from engine.models.quantiles import Quantiles
 from engine.models.shapes import SeriesShape
 from engine.pipelines.forecasting import (
     ForecastingPipeline,
@@ -100,18 +105,20 @@ class Forecasting(Task[SeriesFitted]):
         """The model's network for these columns."""
         section = self.section
         features = 2 * len(calendar_names(frequency_of(fitted))) if section.calendar else 0
-        return build_model(
-            self.config.model,
-            SeriesShape(
-                len(fitted.mean), len(fitted.targets), section.window, section.horizon, features
-            ),
+        levels = section.quantiles if section.loss == "quantile" else ()
+        targets = len(fitted.targets)
+        shape = SeriesShape(
+            len(fitted.mean), targets, section.window, section.horizon, features, levels
         )
+        network = build_model(self.config.model, shape)
+        return Quantiles(network, targets) if levels else network
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over windows, steps and targets whose truth is known, in standard deviations."""
         inputs = batch.inputs
         forecast = network(inputs["past"], inputs["future"], batch.targets)
-        losses = forecast_loss(forecast, batch.targets, self.section.loss)
+        section = self.section
+        losses = forecast_loss(forecast, batch.targets, section.loss, section.quantiles)
         known: torch.Tensor | None = inputs.get("known")
         if known is None:
             return losses.mean()
@@ -121,7 +128,31 @@ class Forecasting(Task[SeriesFitted]):
         """Errors of all windows."""
         text = frequency_of(fitted).text
         name = (lambda time: text(time)) if fitted.time else (lambda time: f"row {time + 1:,}")
-        return ForecastEvaluator(_forward, scales_of(fitted), self.section.loss, name)
+        scales, loss = scales_of(fitted), self.section.loss
+        section = self.section
+        return ForecastEvaluator(
+            _forward,
+            scales,
+            loss,
+            name,
+            self._bands(fitted),
+            cutoffs=section.cutoffs,
+            stride=section.stride,
+            dates=partial(_dates, frequency_of(fitted)) if fitted.time else None,
+        )
+
+    def calibration(self, fitted: SeriesFitted) -> Callable[[], Evaluator]:
+        """Fit bands on the validation windows."""
+
+        def finish(factors: torch.Tensor | None) -> SeriesFitted:
+            bands = [] if factors is None else factors.tolist()
+            return fitted.model_copy(update={"bands": bands})
+
+        return partial(Calibrator, _forward, self.section.quantiles, finish)
+
+    def _bands(self, fitted: SeriesFitted) -> Bands:
+        factors = torch.tensor(fitted.bands) if fitted.bands else None
+        return Bands(self.section.quantiles, factors)
 
     def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the window, and the known inputs of future steps."""
@@ -130,19 +161,35 @@ class Forecasting(Task[SeriesFitted]):
     def predict(
         self, network: nn.Module, batch: Batch, fitted: SeriesFitted
     ) -> list[dict[str, Any]]:
-        """One record a step of the horizon: its time, and the value of each target."""
+        """One record a step of the horizon: its time, the value of each target, its quantiles."""
         frequency = frequency_of(fitted)
-        count = len(fitted.targets)
-        forecasts = _forward(network, batch).float().cpu().double().numpy()
-        values = forecasts * fitted.std[:count] + fitted.mean[:count]
+        names, values = self._named_values(_forward(network, batch).float().cpu(), fitted)
         records = []
         for last, steps in zip(batch.inputs["time"].tolist(), values, strict=True):
             times = frequency.along(last, np.arange(1, len(steps) + 1))
             for time, step in zip(times.tolist(), steps.tolist(), strict=True):
                 when = written_time(fitted, time) if fitted.time else time + 1
-                record = dict(zip(fitted.targets, step, strict=True))
+                record = dict(zip(names, step, strict=True))
                 records.append({fitted.time or "row": when} | record)
         return records
+
+    def _named_values(
+        self, forecast: torch.Tensor, fitted: SeriesFitted
+    ) -> tuple[list[str], NDArray[np.float64]]:
+        """Names and values ``[batch, horizon, names]`` of targets and their quantiles, in units.
+
+        The median is the forecast itself.
+        """
+        bands, count = self._bands(fitted), len(fitted.targets)
+        mean, std = np.array(fitted.mean[:count]), np.array(fitted.std[:count])
+        names = list(fitted.targets)
+        values = [bands.point(forecast).double().numpy() * std + mean]
+        quantiles = bands.quantiles(forecast)
+        for place, level in enumerate(bands.levels):
+            if quantiles is not None and place != bands.median:
+                names += [f"{target} {level:.3g}" for target in fitted.targets]
+                values.append(quantiles[..., place].double().numpy() * std + mean)
+        return names, np.concatenate(values, 2)
 
     def baseline(self, raw: RawData, fitted: SeriesFitted) -> tuple[str, Evaluation] | None:
         """Evaluate the seasonal naive forecast (the last season repeated) on the same windows."""
@@ -154,11 +201,24 @@ class Forecasting(Task[SeriesFitted]):
         season = fitted.season if fitted.season <= section.window else 1
         network = SeasonalNaive(season, section.horizon, len(fitted.targets))
         source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
-        evaluator = self.evaluator(fitted)
+        evaluator = self.evaluator(self._calibrated(network, raw, fitted))
         for batch in source.read(source.plan(self.config.train.batch_size)):
             evaluator.update(network, batch)
         name = f"seasonal-naive, {season:,} rows" if season > 1 else "naive, last value"
         return name, evaluator.compute()
+
+    def _calibrated(self, network: nn.Module, raw: RawData, fitted: SeriesFitted) -> SeriesFitted:
+        """The state with bands of another forecast than that of the trained network."""
+        fitted = fitted.model_copy(update={"bands": []})
+        table = raw.splits.get(VALIDATION)
+        if table is None or not table.num_rows:
+            return fitted
+        calibrator = self.calibration(fitted)()
+        source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
+        for batch in source.read(source.plan(self.config.train.batch_size)):
+            calibrator.update(network, batch)
+        calibrated: SeriesFitted = calibrator.compute().fitted
+        return calibrated
 
     def samples(
         self, network: nn.Module, source: Source, fitted: SeriesFitted
@@ -166,7 +226,8 @@ class Forecasting(Task[SeriesFitted]):
         """Three forecasts of the first target, drawn small beside the truth."""
         rows = torch.linspace(0, len(source) - 1, min(3, len(source))).long()
         batch = next(source.read([rows]))
-        forecasts = _forward(network, batch).float()[..., 0].cpu()
+        returned = _forward(network, batch).float()
+        forecasts = self._bands(fitted).point(returned)[..., 0].cpu()
         truths = batch.targets[..., 0].cpu()
         mean, std = fitted.mean[0], fitted.std[0]
         return [
@@ -187,10 +248,21 @@ def _forward(network: nn.Module, batch: Batch) -> torch.Tensor:
     return forecast
 
 
+def _dates(frequency: Frequency, last: int, steps: NDArray[np.int64]) -> list[str]:
+    """Texts of the times so many steps after ``last``."""
+    return [frequency.text(time) for time in frequency.along(last, steps).tolist()]
+
+
 def scales_of(fitted: SeriesFitted) -> Scales:
     """Return the scales that turn standardised errors into others."""
     count = len(fitted.targets)
-    return Scales(fitted.targets, fitted.mean[:count], fitted.std[:count], fitted.naive_error)
+    return Scales(
+        fitted.targets,
+        fitted.mean[:count],
+        fitted.std[:count],
+        fitted.naive_error,
+        fitted.naive_squared,
+    )
 
 
 _BARS = "▁▂▃▄▅▆▇█"

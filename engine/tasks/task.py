@@ -7,13 +7,14 @@ what is learned from them: the network, the loss, the metrics, and predictions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import pyarrow as pa
 import torch
 from safetensors.torch import load_model, save_model
-from torch import nn
+from torch import Tensor, nn
 from typing_extensions import override
 
 from engine.batches.source import Batch, Source
@@ -38,6 +39,8 @@ class Task(ABC, Generic[F]):
     pipeline: DataPipeline[F]
     section: TaskConfig
     """The task's own fields; each task says which kind."""
+    compares_rows: ClassVar[bool] = False
+    """Whether the loss compares the rows of a batch, so that it is not that of smaller batches."""
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
@@ -53,6 +56,14 @@ class Task(ABC, Generic[F]):
     ) -> Source:
         """Rows to predict from. Differs from :meth:`encode` where rows are not independent."""
         return self.encode(table, fitted, device, report)
+
+    def forgetting(self, fitted: F, device: torch.device, report: Report) -> Source | None:
+        """A text of another kind, whose loss shows what the network forgets; raises ``DataError``.
+
+        ``None`` where none is measured.
+        """
+        del fitted, device, report
+        return None
 
     @abstractmethod
     def build_network(self, fitted: F) -> nn.Module:
@@ -77,17 +88,52 @@ class Task(ABC, Generic[F]):
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean loss over the batch's terms, a scalar with gradient."""
 
+    def settle_start(
+        self,
+        network: nn.Module,
+        sources: Mapping[str, Source],
+        known: Mapping[str, Tensor],
+        report: Report,
+    ) -> dict[str, Tensor]:
+        """Measure what the loss needs of the network as it is before the first update.
+
+        ``known`` is what an earlier call returned for the same run, which is kept for a resume.
+        """
+        del network, sources, known, report
+        return {}
+
     @abstractmethod
     def evaluator(self, fitted: F) -> Evaluator:
         """A fresh evaluator."""
+
+    def calibration(self, fitted: F) -> Callable[[], Evaluator] | None:
+        """Return a function that creates an evaluator, which fits on the validation split.
+
+        Its evaluation of the finished network has the state with what was fitted; ``None`` where
+        nothing is.
+        """
+        del fitted
+        return None
 
     @abstractmethod
     def predict(self, network: nn.Module, batch: Batch, fitted: F) -> list[dict[str, Any]]:
         """Return the predictions for a batch, one JSON record a row."""
 
+    def answers(
+        self, network: nn.Module, records: list[dict[str, Any]], fitted: F
+    ) -> list[dict[str, Any]]:
+        """Return the predictions for rows that were typed, with what only a person looks at."""
+        del network, fitted
+        return records
+
     def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the positional and named arguments that call the network with a batch."""
         return (batch.inputs,), {}
+
+    @property
+    def packing(self) -> Literal["auto", "on", "off"]:
+        """Whether batches of training are packed, which :meth:`loss` must understand."""
+        return "off"
 
     def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]] | None:
         """Parameters that learn at rates of their own; ``None`` when all learn alike.

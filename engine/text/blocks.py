@@ -45,6 +45,16 @@ class BlockSource(Source):
         return max(0, (len(self._tokens) - 1) // self._length)
 
     @override
+    def batch_rows(self, batch_size: int) -> int:
+        tokens = self.batch_tokens
+        return batch_size if tokens is None else max(1, round(tokens / self._length))
+
+    @override
+    def plan(self, batch_size: int, generator: torch.Generator | None = None) -> Sequence[Tensor]:
+        """In training, batches of ``batch_tokens`` where these are given."""
+        return super().plan(self.batch_rows(batch_size) if generator else batch_size, generator)
+
+    @override
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -12,22 +12,19 @@ from engine.text.tokenizer import in_pieces
 
 END, PAD = "<|endoftext|>", "<|pad|>"
 
-CHAT_TEMPLATE = (
-    "{% for message in messages %}<|{{ message['role'] }}|>\n{{ message['content'] }}"
-    "{{ eos_token }}\n{% endfor %}{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
-)
-"""For tokenizers that bring none: each turn under its role, ended by the end of a text."""
 
+def train_bpe(texts: Iterable[str], vocab_size: int, marks: Sequence[str] = ()) -> str:
+    """A byte-pair tokenizer in the manner of GPT-2, as JSON; it can write any text.
 
-def train_bpe(texts: Iterable[str], vocab_size: int) -> str:
-    """A byte-pair tokenizer in the manner of GPT-2, as JSON; it can write any text."""
+    ``marks`` are special tokens of it, such as those between the turns of a conversation.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         # All bytes have to be in, whatever the size that was asked for.
-        vocab_size=max(vocab_size, 256 + 2),
-        special_tokens=[END, PAD],
+        vocab_size=max(vocab_size, 256 + 2 + len(marks)),
+        special_tokens=[END, PAD, *marks],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -15,21 +17,21 @@ _ROUNDS = 10
 
 
 def shuffled_by_length(
-    lengths: Tensor, batch_size: int, generator: torch.Generator, learned: Tensor | None = None
+    lengths: Tensor, batch_size: float, generator: torch.Generator, learned: Tensor | None = None
 ) -> list[Tensor]:
     """Row numbers of each batch; a pure function of the generator's state.
 
     Random pools of rows are sorted by length and cut, and the batches come in random order. With
     ``learned``, the number of learned tokens of each row, batches of a pool have about equally many
     of these, and ``batch_size`` rows on average: else a token of a short row would have many times
-    the weight of one of a long row.
+    the weight of one of a long row. With them, ``batch_size`` need not be a whole number.
     """
     rows = torch.randperm(len(lengths), generator=generator)
     batches: list[Tensor] = []
-    for pool in split_rows(rows, batch_size * _POOL):
+    for pool in split_rows(rows, math.ceil(batch_size * _POOL)):
         ordered = pool[lengths[pool].argsort(stable=True, descending=True)]
         batches += (
-            split_rows(ordered, batch_size)
+            split_rows(ordered, int(batch_size))
             if learned is None
             else _split_evenly(ordered, lengths[ordered], learned[ordered], batch_size)
         )
@@ -37,7 +39,20 @@ def shuffled_by_length(
     return [batches[index] for index in order.tolist()]
 
 
-def _split_evenly(rows: Tensor, lengths: Tensor, learned: Tensor, batch_size: int) -> list[Tensor]:
+def shuffled_evenly(
+    lengths: Tensor, batch_size: float, generator: torch.Generator, learned: Tensor
+) -> list[Tensor]:
+    """Row numbers of each batch in random order, for batches without padding.
+
+    Batches have about equally many learned tokens, and ``batch_size`` rows on average.
+    """
+    rows = torch.randperm(len(lengths), generator=generator)
+    return _split_evenly(rows, lengths[rows], learned[rows], batch_size)
+
+
+def _split_evenly(
+    rows: Tensor, lengths: Tensor, learned: Tensor, batch_size: float
+) -> list[Tensor]:
     """Split ``rows`` into as many batches as of ``batch_size``, of about equal weight.
 
     A row weighs its share of the learned tokens, or of all tokens where that is larger, so that no
@@ -47,7 +62,7 @@ def _split_evenly(rows: Tensor, lengths: Tensor, learned: Tensor, batch_size: in
     weights = torch.maximum(_shares(lengths), _shares(learned))
     for _ in range(_ROUNDS):  # each lowers the mean
         weights = weights.clamp(max=_HEAVIEST * float(weights.mean()))
-    parts = len(split_rows(rows, batch_size))
+    parts = _batches(rows, batch_size)
     sums = weights.cumsum(0)
     # The end of each part is the row whose middle is nearest to its share of the sum.
     shares = sums[-1] * torch.arange(1, parts, dtype=torch.float64) / parts
@@ -56,6 +71,12 @@ def _split_evenly(rows: Tensor, lengths: Tensor, learned: Tensor, batch_size: in
     ends = (ends - steps).cummax(0).values + steps  # each at least a row after the one before
     ends = torch.minimum(ends.clamp(min=steps), len(rows) - parts + steps)
     return list(torch.tensor_split(rows, ends))
+
+
+def _batches(rows: Tensor, batch_size: float) -> int:
+    if batch_size == int(batch_size):
+        return len(split_rows(rows, int(batch_size)))
+    return math.ceil(len(rows) / batch_size)
 
 
 def _shares(counts: Tensor) -> Tensor:

@@ -90,7 +90,7 @@ def _generated(
 ) -> list[str]:
     """Generate some tokens at a time, and go on with the rows that have not ended."""
     width = max(map(len, prompts))
-    pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
+    pad, ends = tokenizer.pad_token_id, _ends(network, tokenizer)
     device = next(network.parameters()).device
     ids = torch.tensor([[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts])
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
@@ -105,7 +105,7 @@ def _generated(
             attention_mask=mask,
             past_key_values=cache,
             pad_token_id=pad,
-            eos_token_id=end,
+            eos_token_id=ends or None,
             return_dict_in_generate=True,
             **sampling.options | {"max_new_tokens": min(left, steps)},
             **({} if has_cache(network) else {"use_cache": False}),
@@ -114,12 +114,19 @@ def _generated(
         for row, tokens in zip(rows.tolist(), new.tolist(), strict=True):
             written[row] += tokens
         left -= new.shape[1]
-        going = (new != (-1 if end is None else end)).all(1)
+        going = ~torch.isin(new, new.new_tensor(ends)).any(1)
         rows, ids = rows[going], made.sequences[going]
         mask = torch.cat([mask[going], mask.new_ones(len(rows), new.shape[1])], 1)
         cache = _of_rows(made.past_key_values, going) if left else None
     texts: list[str] = tokenizer.batch_decode(written, skip_special_tokens=True)
     return texts
+
+
+def _ends(network: Any, tokenizer: Any) -> list[int]:
+    """Return the tokens at which generation stops: the tokenizer's, and those of the network."""
+    noted = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
+    noted = [noted] if isinstance(noted, int) else list(noted or ())
+    return list(dict.fromkeys(end for end in (tokenizer.eos_token_id, *noted) if end is not None))
 
 
 def _is_stateful(network: Any) -> bool:

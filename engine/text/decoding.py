@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -12,6 +12,12 @@ _OF_SAMPLING = (
     "temperature", "top_p", "top_k", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff",
 )  # fmt: skip
 _OF_BEAMS = ("early_stopping", "length_penalty")
+
+
+def marks_of(tokenizer: Any, ends: Sequence[int]) -> dict[str, Any]:
+    """The tokens that pad and end texts, by the names that ``generate`` has."""
+    end = ends[0] if len(ends) == 1 else list(ends) or None
+    return {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": end}
 
 
 def record_decoding(network: nn.Module, used: Mapping[str, Any]) -> None:

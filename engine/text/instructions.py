@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from engine.data.labels import IGNORED
+from engine.errors import DataError
 from engine.text.any_tokenizer import is_fast
 from engine.text.bordered_tokens import bordered
 from engine.text.placed_tokens import Placed
 from engine.text.prompts import Marked, Prompts
 
+TooLong = Literal["drop", "cut"]
+ROW = "row"
+"""The column with the number of each row."""
+SAMPLE = ("input_ids", "labels", "characters", "cut", "shortened", ROW, "fault")
+"""Tokens, labels, learned characters, whether answers were cut or shortened, row and fault."""
+_NOTHING: dict[str, Any] = {
+    "input_ids": [0], "labels": [IGNORED], "characters": 0, "cut": False, "shortened": False,
+}  # fmt: skip
+"""Not empty: Arrow takes the type of a column from the first rows."""
 Tokens = tuple[list[int], list[bool], Sequence[float]]
 """Ids, whether each is learned, and the characters that it stands for."""
 
@@ -25,20 +35,39 @@ class Instructions:
     max_length: int
     completions_only: bool
     prompts: Prompts
+    too_long: TooLong = "cut"
+    """Whether the beginnings of answers that do not fit are learned."""
 
     def __call__(self, rows: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-        """Rows by the roles of their columns."""
-        samples = [
-            self._sample(self.prompts.marked(dict(zip(rows, values, strict=True))))
-            for values in zip(*rows.values(), strict=True)
-        ]
-        names = ("input_ids", "labels", "characters")
-        return {name: [sample[i] for sample in samples] for i, name in enumerate(names)}
+        """Rows by the roles of their columns, and their numbers; one or more samples of each.
 
-    def _sample(self, marked: Marked) -> tuple[list[int], list[int], int]:
+        A row that cannot be written is a sample without tokens, with the reason in ``fault``.
+        """
+        samples = [
+            sample
+            for values in zip(*rows.values(), strict=True)
+            for sample in self._samples(dict(zip(rows, values, strict=True)))
+        ]
+        return {name: [sample[name] for sample in samples] for name in SAMPLE}
+
+    def _samples(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        number = row.pop(ROW, 0)
+        try:
+            texts = self.prompts.marked(row)
+        except DataError as error:
+            return [_NOTHING | {ROW: number, "fault": str(error)}]
+        return [
+            self._sample(marked) | {ROW: number, "fault": "", "shortened": marked.shortened}
+            for marked in texts
+        ]
+
+    def _sample(self, marked: Marked) -> dict[str, Any]:
         read = self._placed if is_fast(self.tokenizer) else self._bordered
         ids, learned, sizes = read(marked)
         longest = self.max_length + 1
+        cut = any(learned[longest:])
+        if self.too_long == "drop" and any(learned[longest : longest + 1]):
+            learned = _without_last_run(learned[:longest])
         ids, learned, sizes = ids[:longest], learned[:longest], sizes[:longest]
         labels = [token if keep else IGNORED for token, keep in zip(ids, learned, strict=True)]
         end = self.tokenizer.eos_token_id
@@ -47,7 +76,12 @@ class Instructions:
             for size, label in zip(sizes[1:], labels[1:], strict=True)
             if label not in (IGNORED, end)
         )
-        return ids[:-1], labels[1:], round(characters)
+        return {
+            "input_ids": ids[:-1],
+            "labels": labels[1:],
+            "characters": round(characters),
+            "cut": cut,
+        }
 
     def _bordered(self, marked: Marked) -> Tokens:
         """Tokens by the borders of answers; between two, each has the mean number of characters."""
@@ -98,14 +132,14 @@ class Instructions:
 
     def _tokenized(self, text: str) -> Placed:
         tokens = self.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True,
-            truncation=True, max_length=self.max_length + 1,
-        )  # fmt: skip
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
         return tokens["input_ids"], tokens["offset_mapping"]
 
 
-def not_learned(labels: Sequence[Sequence[int]], max_length: int) -> tuple[int, int]:
-    """Count the samples without a token to learn: those that are truncated, and the others."""
-    lost = [len(row) for row in labels if all(label == IGNORED for label in row)]
-    truncated = sum(length >= max_length for length in lost)
-    return truncated, len(lost) - truncated
+def _without_last_run(learned: list[bool]) -> list[bool]:
+    """Learn nothing of the answer that the last tokens belong to."""
+    begin = len(learned)
+    while begin and learned[begin - 1]:
+        begin -= 1
+    return learned[:begin] + [False] * (len(learned) - begin)

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import re
+import itertools
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from jinja2 import TemplateError
 from typing_extensions import override
 
 from engine.errors import DataError
-from engine.files.sanitize import plain
-from engine.text.bpe import CHAT_TEMPLATE
+from engine.text.conversation import Conversation, end_of_turn, rendered
 from engine.text.turns import (
     ASSISTANT,
+    USER,
     Turn,
+    fault_in,
+    holds_turns,
     is_learned,
     records_of,
     texts_within,
     turns_of,
     with_calls_as_text,
     with_system,
+    without_last_question,
 )
 
 Row = Mapping[str, Any]
 """The values of a row by their roles: prompt, completion, messages, input, system …"""
 
 _BLANKS = " \t"
-_CLOCK = re.compile(r"""\bstrftime_now\(\s*(?P<mark>["'])(?P<form>[^"'\\]*)(?P=mark)\s*\)""")
-"""The call by which chat templates of transformers write the time."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Marked:
 
     text: str
     spans: Sequence[tuple[int, int]]
+    shortened: bool = False
+    """Whether something of an answer is not in the text: some templates leave thoughts out."""
 
 
 class Prompts(ABC):
@@ -59,8 +61,11 @@ class Prompts(ABC):
         """Return a row's prompt; raises :class:`DataError`."""
 
     @abstractmethod
-    def marked(self, row: Row) -> Marked:
-        """Return a row's prompt with its answers; raises :class:`DataError`."""
+    def marked(self, row: Row) -> Sequence[Marked]:
+        """Return a row's prompt with its answers; raises :class:`DataError`.
+
+        It is several texts where an answer would be written otherwise once others follow it.
+        """
 
 
 @dataclass(frozen=True)
@@ -77,10 +82,10 @@ class PlainPrompts(Prompts):
         return cut(prompt_text(row, self.separator))
 
     @override
-    def marked(self, row: Row) -> Marked:
+    def marked(self, row: Row) -> Sequence[Marked]:
         text = prompt_text(row, self.separator)
         whole = text + _text(row["completion"])
-        return Marked(whole + self.end, [(len(cut(text).text), len(whole))])
+        return [Marked(whole + self.end, [(len(cut(text).text), len(whole))])]
 
 
 @dataclass(frozen=True)
@@ -90,89 +95,106 @@ class ChatPrompts(Prompts):
     tokenizer: Any
     date: str = ""
     """The day for templates that write it, as ``2026-11-28``; empty for that of the call."""
+    pairs: bool = False
+    """Whether rows are pairs of texts, which are written as a turn of each side."""
 
     @override
     def prompt(self, row: Row) -> Prompt:
-        if "messages" in row:
+        if self.pairs:
+            turns = asked(row)
+        elif "messages" in row:
             turns = turns_of(row["messages"])
             turns = turns[:-1] if len(turns) > 1 and turns[-1]["role"] == ASSISTANT else turns
         else:
             turns = turns_of(row.get("prompt"))
-        return cut(self._chat(with_system(turns, row.get("system")), row, ask=True))
+        return cut(self._chat(with_system(turns, row.get("system")), row, ask=True).text)
 
     @override
-    def marked(self, row: Row) -> Marked:
-        turns, given = _turns(row)
-        text = self._chat(turns, row)
-        places = [place for place, turn in enumerate(turns) if is_learned(turn)]
-        spans = [self._span(turns, place, text, row) for place in places if place >= given]
-        return Marked(text, spans)
+    def marked(self, row: Row) -> Sequence[Marked]:
+        return [self._ended(marked) for marked in self._marked(row)]
 
-    def _span(self, turns: Sequence[Turn], place: int, text: str, row: Row) -> tuple[int, int]:
-        """The answer that is turn number ``place``, with the blanks before it."""
-        before = self._chat(turns[:place], row, ask=True) if place else ""
-        until = self._chat(turns[: place + 1], row)
-        if not (until.startswith(before) and text.startswith(until.rstrip())):
+    def _ended(self, marked: Marked) -> Marked:
+        """The end of a text behind the last answer, where the template writes none."""
+        if self._end:
+            return marked
+        return replace(marked, text=f"{marked.text}{self.tokenizer.eos_token or ''}")
+
+    def _marked(self, row: Row) -> Sequence[Marked]:
+        turns, given = self._turns(row)
+        whole = self._chat(turns, row)
+        answers = [place for place, turn in enumerate(turns) if turn["role"] == ASSISTANT]
+        learned = [place for place in answers if place >= given and is_learned(turns[place])]
+        if len(whole.answers) == len(answers):  # the template itself says where they are
+            spans = dict(zip(answers, whole.answers, strict=True))
+            ended = {place: self._to_the_end(whole.text, spans[place]) for place in learned}
+            return [_compared(whole.text, ended, turns)]
+        parts = {place: self._until(turns, place, row) for place in learned}
+        spans = {place: (begin, len(text)) for place, (text, begin) in parts.items()}
+        if all(whole.text.startswith(text.rstrip()) for text, _ in parts.values()):
+            return [_compared(whole.text, spans, turns)]
+        # Earlier turns are rewritten: each answer is learned in the form in which it is asked for.
+        return [_compared(text, {place: spans[place]}, turns) for place, (text, _) in parts.items()]
+
+    def _to_the_end(self, text: str, span: tuple[int, int]) -> tuple[int, int]:
+        """An answer with the token behind it by which the template ends it."""
+        begin, until = span
+        mark = self._end
+        return begin, until + len(mark) if mark and text.startswith(mark, until) else until
+
+    @cached_property
+    def _end(self) -> str:
+        """The token by which the template ends an answer; empty where there is none."""
+        token = end_of_turn(self.tokenizer)
+        return "" if token is None else str(self.tokenizer.convert_ids_to_tokens(token))
+
+    def _turns(self, row: Row) -> tuple[list[Turn], int]:
+        """All turns of a row, and the number of those that are only given."""
+        if not self.pairs:
+            return _turns(row)
+        given = with_system(asked(row), row.get("system"))
+        return [*given, {"role": ASSISTANT, "content": _text(row["completion"])}], len(given)
+
+    def _until(self, turns: Sequence[Turn], place: int, row: Row) -> tuple[str, int]:
+        """The text up to the end of turn number ``place``, and where this answer begins in it."""
+        before = self._chat(turns[:place], row, ask=True).text if place else ""
+        until = self._chat(turns[: place + 1], row).text
+        if not until.startswith(before):
             raise DataError(
-                "The chat template of this model rewrites earlier turns, so that answers "
-                "cannot be told apart.",
-                "Set task.completions_only to false, or choose another model.",
+                "The chat template of this model writes answers otherwise than it asks for them.",
+                "Set task.chat_template to another one.",
             )
-        return len(cut(before).text), len(until)
+        return until, len(cut(before).text)
 
-    def _chat(self, turns: Sequence[Turn], row: Row, ask: bool = False) -> str:
-        return chat(self.tokenizer, turns, records_of(row.get("tools")), ask, self.date)
-
-
-def chat(
-    tokenizer: Any,
-    turns: Sequence[Turn],
-    tools: Sequence[Any] = (),
-    ask: bool = False,
-    date: str = "",
-) -> str:
-    """A conversation as text; with ``ask``, up to the assistant's next turn.
-
-    ``date`` is the day of the call for templates that write it.
-    """
-    if "tool_calls" not in str(tokenizer.chat_template):
-        turns = [with_calls_as_text(turn) for turn in turns]
-    try:
-        text: str = tokenizer.apply_chat_template(
-            [dict(turn) for turn in turns], chat_template=_template(tokenizer, date),
-            tokenize=False, add_generation_prompt=ask, tools=list(tools) or None,
-        )  # fmt: skip
-    except TemplateError as error:
-        begin = plain(turns[0]["content"], 60) if turns else ""
-        raise DataError(
-            f"The chat template of this model refuses the conversation {begin!r}: {plain(error)}.",
-            "Change these rows, or choose another model.",
-        ) from error
-    return text
+    def _chat(self, turns: Sequence[Turn], row: Row, ask: bool = False) -> Conversation:
+        return rendered(self.tokenizer, turns, records_of(row.get("tools")), ask, self.date)
 
 
-def _template(tokenizer: Any, date: str) -> str | None:
-    """Return the template to use in place of the tokenizer's own, with the day as a text in it.
-
-    transformers hands no function to a template but its own clock.
-    """
-    if not tokenizer.chat_template:
-        return CHAT_TEMPLATE
-    if not date or not isinstance(tokenizer.chat_template, str):
-        return None
-    day = datetime.fromisoformat(date)
-    return _CLOCK.sub(lambda call: repr(day.strftime(call["form"])), tokenizer.chat_template)
+def _compared(text: str, spans: Mapping[int, tuple[int, int]], turns: Sequence[Turn]) -> Marked:
+    """A text with the answers' ``spans`` by their turns, held against what these say."""
+    shortened = any(
+        _without_blanks(turns[place]["content"]) not in _without_blanks(text[slice(*span)])
+        for place, span in spans.items()
+    )
+    return Marked(text, list(spans.values()), shortened)
 
 
-def names_date(tokenizer: Any) -> bool:
-    """Whether the chat template writes the day on which it is used."""
-    template = tokenizer.chat_template
-    return isinstance(template, str) and _CLOCK.search(template) is not None
+def _without_blanks(text: str) -> str:
+    return "".join(text.split())
 
 
-def names_tools(tokenizer: Any) -> bool:
-    """Whether the chat template has a place for tools."""
-    return "tools" in str(tokenizer.chat_template)
+def asked(row: Row) -> list[Turn]:
+    """The turns up to the answer of a pair of texts: its history, and what is asked for."""
+    parts = [_text(row.get("prompt")), _text(row.get("input"))]
+    text = "\n".join(part for part in parts if part.strip())
+    return [*_earlier(row.get("history")), {"role": USER, "content": text}]
+
+
+def _earlier(history: Any) -> list[Turn]:
+    """Earlier turns: as they are, or texts of which each second is an answer."""
+    if holds_turns(history) and fault_in(history) is None:
+        return turns_of(history)
+    sides = itertools.cycle([USER, ASSISTANT])
+    return [{"role": next(sides), "content": text} for text in texts_within(history)]
 
 
 def cut(text: str) -> Prompt:
@@ -220,12 +242,13 @@ def chat_lines(row: Row) -> str:
 def _turns(row: Row) -> tuple[list[Turn], int]:
     """All turns of a row, and the number of those that are only given."""
     if "messages" in row:
-        return with_system(turns_of(row["messages"]), row.get("system")), 0
-    asked, answers = turns_of(row["prompt"]), turns_of(row["completion"], ASSISTANT)
-    if answers[: len(asked)] == asked:  # the whole conversation, with the prompt in it
-        answers = answers[len(asked) :]
-    given = with_system(asked, row.get("system"))
-    return [*given, *answers], len(given)
+        turns = without_last_question(turns_of(row["messages"]))
+        return with_system(turns, row.get("system")), 0
+    prompt, answers = turns_of(row["prompt"]), turns_of(row["completion"], ASSISTANT)
+    if answers[: len(prompt)] == prompt:  # the whole conversation, with the prompt in it
+        answers = answers[len(prompt) :]
+    given = with_system(prompt, row.get("system"))
+    return [*given, *without_last_question(answers)], len(given)
 
 
 def _text(value: Any) -> str:

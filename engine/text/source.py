@@ -13,7 +13,8 @@ from typing_extensions import override
 from engine.batches.source import Batch, Noise, Source, on_device
 from engine.data.labels import IGNORED
 from engine.data.on_disk import Rows
-from engine.text.buckets import shuffled_by_length, sorted_by_length
+from engine.text.buckets import shuffled_by_length, shuffled_evenly, sorted_by_length
+from engine.text.packed_rows import packed
 from engine.text.padding import counts_without, lengths_of, mask_of, padded
 
 Collate = Callable[[pa.Table], Batch]
@@ -24,6 +25,8 @@ class TokenSource(Source):
     """Samples with a column ``input_ids``, which stay on the disk until they are needed."""
 
     slow = True
+    packed = False
+    """Whether batches of training are rows without padding, in random order."""
 
     def __init__(
         self,
@@ -49,7 +52,8 @@ class TokenSource(Source):
     ) -> Iterator[Batch]:
         """Yield the batches; outside of training, they carry their rows."""
         for numbers in plan[start:]:
-            batch = self._collate(self._samples[numbers.tolist()])
+            collate = packed if self.packed and noise is not None else self._collate
+            batch = collate(self._samples[numbers.tolist()])
             if noise is None and self._rows is not None:
                 batch.rows = self._rows.take(numbers.numpy())
             yield on_device(batch, self._device, self.pinned)
@@ -61,7 +65,17 @@ class TokenSource(Source):
         """
         if generator is None:
             return super().plan(batch_size)
-        return shuffled_by_length(self.lengths, batch_size, generator, self._learned)
+        rows = self.batch_rows(batch_size)
+        if self.packed and self._learned is not None:
+            return shuffled_evenly(self.lengths, rows, generator, self._learned)
+        return shuffled_by_length(self.lengths, rows, generator, self._learned)
+
+    @override
+    def batch_rows(self, batch_size: int) -> float:
+        if self.batch_tokens is None or self._learned is None:
+            return batch_size
+        tokens = float(self._learned.sum()) or 1.0
+        return max(1.0, min(len(self), self.batch_tokens * len(self) / tokens))
 
     def evaluation_plan(self, batch_size: int) -> list[Tensor]:
         """Sorted by length."""
@@ -70,9 +84,10 @@ class TokenSource(Source):
 
 def _learned_in(samples: pa.Table) -> Tensor | None:
     """Return the number of learned tokens of each sample; none where a sample has one label."""
-    if "labels" not in samples.column_names or not pa.types.is_list(samples["labels"].type):
-        return None
-    return torch.from_numpy(counts_without(samples["labels"], IGNORED))
+    for name in ("labels", "tags"):
+        if name in samples.column_names and pa.types.is_list(samples[name].type):
+            return torch.from_numpy(counts_without(samples[name], IGNORED))
+    return None
 
 
 def token_inputs(samples: pa.Table, pad_token_id: int) -> dict[str, Tensor]:

@@ -17,11 +17,12 @@ from engine.text.written_lists import written_value
 
 Turn = dict[str, Any]
 
-ASSISTANT, USER, SYSTEM = "assistant", "user", "system"
+ASSISTANT, USER, SYSTEM, DEVELOPER = "assistant", "user", "system", "developer"
 _ROLES = {
-    "user": USER, "human": USER, "assistant": ASSISTANT, "gpt": ASSISTANT, "chatgpt": ASSISTANT,
-    "bot": ASSISTANT, "model": ASSISTANT, "function_call": ASSISTANT, "system": SYSTEM,
-    "tool": "tool", "function": "tool", "observation": "tool",
+    "user": USER, "human": USER, "prompter": USER, "assistant": ASSISTANT, "gpt": ASSISTANT,
+    "chatgpt": ASSISTANT, "bot": ASSISTANT, "model": ASSISTANT, "ai": ASSISTANT,
+    "function_call": ASSISTANT, "system": SYSTEM, "developer": DEVELOPER, "tool": "tool",
+    "function": "tool", "observation": "tool", "ipython": "tool",
 }  # fmt: skip
 _READ = {"role", "from", "content", "value", "tool_calls", "function_call"}
 
@@ -63,6 +64,18 @@ def fault_of_answers(value: Any, role: str = USER) -> str | None:
     return None if answers else "there is no answer"
 
 
+def without_last_question(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns up to the last answer: what follows it has no answer to learn."""
+    answers = [place for place, turn in enumerate(turns) if turn["role"] == ASSISTANT]
+    return list(turns[: answers[-1] + 1]) if answers else list(turns)
+
+
+def ends_unanswered(value: Any) -> bool:
+    """Return whether a conversation with an answer has turns behind the last one."""
+    turns = turns_of(value, ASSISTANT) if fault_in(value) is None else []
+    return len(without_last_question(turns)) < len(turns)
+
+
 def is_learned(turn: Turn) -> bool:
     """Whether a turn is an answer to learn; OpenAI's format gives others a ``weight`` of 0."""
     return bool(turn["role"] == ASSISTANT and turn.get("weight") != 0)
@@ -75,7 +88,11 @@ def holds_turns(value: Any) -> bool:
 
 def with_system(turns: Sequence[Turn], system: Any) -> list[Turn]:
     """The turns behind one with the text ``system``, unless it is blank or they have their own."""
-    if system is None or not str(system).strip() or (turns and turns[0]["role"] == SYSTEM):
+    if (
+        system is None
+        or not str(system).strip()
+        or (turns and turns[0]["role"] in (SYSTEM, DEVELOPER))
+    ):
         return list(turns)
     return [{"role": SYSTEM, "content": str(system)}, *turns]
 
@@ -132,8 +149,10 @@ def _listed(value: Any) -> Sequence[Any] | None:
 
 
 def _fault(turn: Any) -> str | None:
-    if not isinstance(turn, Mapping) or _role(turn) is None:
+    if not isinstance(turn, Mapping) or (role := _role(turn)) is None:
         return "a turn has no role or content"
+    if role not in _ROLES.values():
+        return f"a turn has the unknown role {plain(role, 40)!r}"
     if _calls(turn):
         return _fault_of_content(_content(turn))
     if not {"content", "value"} & turn.keys():

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from engine.artifacts.build import build_network, keep_initial
-from engine.data.raw import TRAIN, VALIDATION
+from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingError
-from engine.runs.events import Model
+from engine.files import atomic
+from engine.processes.collector import collector_paused
+from engine.runs.events import FORGETTING, Model
 from engine.training import shardable
 from engine.training.checkpoint_writer import Saver
 from engine.training.compiling import compile_network
@@ -18,6 +21,7 @@ from engine.training.material import Material
 from engine.training.newest_checkpoint import load_state, newest_checkpoint
 from engine.training.non_finite import batch_statistics
 from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training.start_values import settle_start
 from engine.training.started import started
 from engine.training.state import TrainingState, parameter_count, seed_everything
 from engine.training.trainer import Trainer
@@ -35,8 +39,15 @@ def assemble(
 ) -> tuple[Trainer, Saver]:
     """Build network, optimizer and trainer, new or from ``saved``, and the checkpoint writer."""
     session, task, group = training.session, training.task, training.group
-    config = task.config
     network = _network(training, material)
+    if task.config.compute.kernels == "auto":
+        _use_kernels(training, network)
+    if task.packing != "off":
+        from engine.training.packing import pack_batches  # transformers, without which others run
+
+        pack_batches(training, material, network, resumed=bool(saved))
+    config = task.config
+    settle_start(training, material, network)
     state = _state(training, network)
     if saved:
         load_state(state, saved)
@@ -46,7 +57,8 @@ def assemble(
     saver = Saver(session.run, state, session.events, config.train.save_total_limit)
     outlets = _outlets(training, saver)
     setup = Setup(task, material.fitted, state, training.compute, outlets, group)
-    trainer = Trainer(setup, material.sources[TRAIN], material.sources.get(VALIDATION))
+    held_out = (material.sources.get(split) for split in (VALIDATION, TEST, FORGETTING))
+    trainer = Trainer(setup, material.sources[TRAIN], *held_out)
     session.events.write(
         Model(
             name=config.model.kind,
@@ -66,11 +78,24 @@ def _network(training: TrainingSession, material: Material) -> nn.Module:
     task, compute, group = training.task, training.compute, training.group
     seed_everything(task.config.train.seed)
     # A network to be sharded may be too large for any single device.
-    with torch.device("cpu") if group.sharded else compute.device:
+    where = torch.device("cpu") if group.sharded else compute.device
+    with collector_paused(), where:  # libraries import the network's class only now
         network = build_network(task, material.fitted, compute)
     if group.leads:
         keep_initial(training.session.run, task, network)
     return group.shard(network, compute.device)
+
+
+def _use_kernels(training: TrainingSession, network: nn.Module) -> None:
+    """Use fused kernels, and report why there are none."""
+    from engine.models.kernels import use_kernels  # transformers, without which others run
+
+    if training.group.sharded:
+        obstacle = "the network is sharded"
+    else:
+        obstacle = use_kernels(network, training.compute)
+    if obstacle:
+        training.session.warn(f"compute.kernels: no fused kernels are used; {obstacle}.")
 
 
 def _state(training: TrainingSession, network: nn.Module) -> TrainingState:
@@ -107,4 +132,11 @@ def _outlets(training: TrainingSession, saver: Saver) -> Outlets:
         saver.save,
         training.session.termination.asked,
         go_back,
+        partial(atomic.write_json, run.base.path) if _wants_base(training) else None,
     )
+
+
+def _wants_base(training: TrainingSession) -> bool:
+    """Return whether the network before the first update is to be evaluated, and was not yet."""
+    session = training.session
+    return session.config.evaluates_base and session.run.base.read() is None

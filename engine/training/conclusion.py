@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,12 +13,15 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingFailed
 from engine.files import atomic
 from engine.metrics.evaluator import Evaluation
-from engine.runs.events import Evaluated, Event, Finished, Stopped, finite_all
+from engine.metrics.verdict import judge
+from engine.runs.directory import RunDirectory
+from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Stopped, finite_all
 from engine.runs.session import RunSession
 from engine.training.export_check import check_export
 from engine.training.material import Material
 from engine.training.state import Ending, TrainingState, load_trained_weights, seed_everything
 from engine.training.trainer import Trainer
+from engine.training.untrained import comparison
 from engine.training.validation import deciding_metric
 
 
@@ -25,6 +29,7 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     """Load the best weights, evaluate them on the held-out splits, export, report."""
     run, task, state = session.run, trainer.setup.task, trainer.state
     state.take_best()
+    _calibrate(trainer, material)
     evaluations = _final_evaluations(session, trainer, material)
     position = state.position
     network = _whole_network(trainer, material)
@@ -35,7 +40,7 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
         export(run.model, task, material.fitted, network, run.initial_adapter, metrics)
         check_export(trainer.setup, network, material.sources[TRAIN], run.model)
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
-        atomic.write_json(run.report.path, _report(run.id, trainer, material, ending, evaluations))
+        atomic.write_json(run.report.path, _report(run, trainer, material, ending, evaluations))
     except OSError as error:
         raise TrainingFailed(
             f"Cannot write the results to {run.path}: {error.strerror}."
@@ -46,6 +51,16 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     return Finished(
         step=position.step, seconds=position.seconds, reason=ending.value, metrics=final
     )
+
+
+def _calibrate(trainer: Trainer, material: Material) -> None:
+    """Fit on the validation split what needs the finished network, such as bands."""
+    source, task = material.sources.get(VALIDATION), trainer.setup.task
+    if source is None or not len(source):
+        return
+    create = task.calibration(material.fitted)
+    if create is not None:
+        material.fitted = trainer.evaluator.evaluate(source, VALIDATION, create=create).fitted
 
 
 def _whole_network(trainer: Trainer, material: Material) -> torch.nn.Module:
@@ -72,7 +87,9 @@ def _final_evaluations(
         source = material.sources.get(split)
         if source is None:
             continue
-        results[split] = trainer.evaluator.evaluate(source, split, views=True)
+        results[split] = trainer.evaluator.evaluate(
+            source, split, views=True, create=partial(trainer.setup.task.evaluator, material.fitted)
+        )
         if split == TEST:
             step, epoch = _best_at(state)
             session.events.write(
@@ -90,8 +107,21 @@ def _best_at(state: TrainingState) -> tuple[int, float]:
     return state.position.step, float(state.position.epoch)
 
 
+def _verdict(
+    evaluation: Evaluation | None, baseline: tuple[str, Evaluation] | None
+) -> dict[str, Any] | None:
+    """The difference to the baseline on the same rows, where both tell single errors."""
+    if evaluation is None or baseline is None:
+        return None
+    name, theirs = baseline
+    if evaluation.errors is None or theirs.errors is None:
+        return None
+    verdict = judge(name, evaluation.errors, theirs.errors, evaluation.block)
+    return None if verdict is None else verdict.record()
+
+
 def _report(
-    run_id: str,
+    run: RunDirectory,
     trainer: Trainer,
     material: Material,
     ending: Ending,
@@ -99,11 +129,12 @@ def _report(
 ) -> dict[str, Any]:
     state, task = trainer.state, trainer.setup.task
     decisive = TEST if TEST in evaluations else VALIDATION
-    views = evaluations[decisive].views if decisive in evaluations else ()
+    result = evaluations.get(decisive, Evaluation({}))
+    forgetting = material.sources.get(FORGETTING)
     baseline = task.baseline(material.raw, material.fitted)
     step, epoch = _best_at(state)
     return {
-        "run": run_id,
+        "run": run.id,
         "task": task.config.task.kind,
         "ending": ending.value,
         "metric": deciding_metric(task).name,
@@ -114,5 +145,8 @@ def _report(
         "metrics": {split: finite_all(result.metrics) for split, result in evaluations.items()},
         "baseline": None if baseline is None
         else {"name": baseline[0], "metrics": finite_all(baseline[1].metrics)},
-        "views": [view.record() for view in views],
+        **comparison(run.base.read(), result, deciding_metric(task)),
+        "forgetting": None if forgetting is None
+        else finite_all(trainer.evaluator.evaluate(forgetting, FORGETTING).metrics),
+        "verdict": _verdict(evaluations.get(decisive), baseline),
     }  # fmt: skip

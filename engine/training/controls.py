@@ -113,8 +113,8 @@ class Controls:
             return _refused(LEARNING_RATE, f"The learning rate must be a number {limits}.")
         schedule = self._schedule
         self.changed = True
-        schedule.position.lr_scale = value / schedule.config.learning_rate
-        now = schedule.config.learning_rate * schedule.factor(schedule.position.step)
+        schedule.position.lr_scale = value / schedule.config.peak_rate
+        now = schedule.config.peak_rate * schedule.factor(schedule.position.step)
         text = (
             f"The highest learning rate is {value:.4g} from here on; the schedule is at {now:.4g}."
         )

@@ -11,7 +11,7 @@ import torch
 
 from engine.batches.prefetch import batches_of
 from engine.batches.source import Source
-from engine.metrics.evaluator import Evaluation
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.training.controls import Controls
 from engine.training.memory_recovery import MemoryRecovery
 from engine.training.progress import ProgressReports, Throttle
@@ -38,19 +38,26 @@ class SplitEvaluator:
         self._controls = controls
 
     def evaluate(
-        self, source: Source, split: str, views: bool = False, to_the_end: bool = True
+        self,
+        source: Source,
+        split: str,
+        views: bool = False,
+        to_the_end: bool = True,
+        create: Callable[[], Evaluator] | None = None,
     ) -> Evaluation:
         """Evaluate a whole split; leaves the network in training mode.
 
-        Unless ``to_the_end``, raises :class:`Abandoned` when the run is to end.
+        Unless ``to_the_end``, raises :class:`Abandoned` when the run is to end. ``create`` returns
+        a fresh evaluator, instead of the task's own.
         """
+        create = create or partial(self._setup.task.evaluator, self._setup.fitted)
         network = self._setup.state.network
         network.eval()
         try:
             while True:
                 size = self._batch_size()
                 try:
-                    return self._measure(source, size, split, views, to_the_end)
+                    return self._measure(source, size, split, views, to_the_end, create())
                 except RuntimeError as error:
                     self._memory.check(error)
                 self._memory.cut_evaluation(size)
@@ -79,10 +86,15 @@ class SplitEvaluator:
         return -(-size // group.size) if group.sharded else size
 
     def _measure(
-        self, source: Source, batch_size: int, split: str, views: bool, to_the_end: bool
+        self,
+        source: Source,
+        batch_size: int,
+        split: str,
+        views: bool,
+        to_the_end: bool,
+        evaluator: Evaluator,
     ) -> Evaluation:
         group, network = self._setup.group, self._setup.state.network
-        evaluator = self._setup.task.evaluator(self._setup.fitted)
         with self._watched(split, to_the_end) as watch:
             plan = source.evaluation_plan(batch_size)
             for batch in batches_of(source, plan, self._setup.compute.device):
@@ -99,8 +111,10 @@ class SplitEvaluator:
         setup = self._setup
         watch = partial(self._watch, Throttle(), split, to_the_end)
         writers = [part for part in setup.state.network.modules() if hasattr(part, "generate")]
-        # Weights gathered in inference mode could not be trained on afterwards.
-        without = torch.no_grad() if setup.group.sharded else torch.inference_mode()
+        # Weights gathered in inference mode could not be trained on afterwards, nor what a network
+        # keeps from its first forward pass.
+        first = setup.state.position.step == 0
+        without = torch.no_grad() if setup.group.sharded or first else torch.inference_mode()
         with ExitStack() as hooks, without, setup.compute.autocast():
             # A compiled network would be recompiled with the hook.
             for part in () if setup.task.config.compute.compile else writers:

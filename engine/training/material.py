@@ -13,7 +13,7 @@ from engine.data.lost_splits import refuse_lost
 from engine.data.raw import RawData
 from engine.files import atomic
 from engine.hardware.device import Compute
-from engine.runs.events import Data, Log, Report
+from engine.runs.events import FORGETTING, Data, Log, Report
 from engine.tasks.task import Task
 from engine.training.memory_estimate import batch_that_fits
 from engine.training.training_session import TrainingSession
@@ -45,8 +45,12 @@ def prepare(
         if table.num_rows:
             source = task.encode(table, fitted, compute.device, report)
             source.threads = task.config.compute.loader_threads
+            source.batch_tokens = task.config.train.batch_tokens
             source.pinned = task.config.compute.pinned_memory
             material.sources[split] = source
+    other = task.forgetting(fitted, compute.device, report)
+    if other is not None:
+        material.sources[FORGETTING] = other
     report(Data(summary=task.pipeline.summarize(raw, fitted).record()))
     return material
 
@@ -66,6 +70,14 @@ def fit_once(training: TrainingSession, raw: RawData) -> Fitted:
             atomic.write_text(run.fitted, fitted.model_dump_json())
     told = group.broadcast({"fitted": fitted and fitted.model_dump_json()})
     return fitted or task.pipeline.fitted_type.model_validate_json(told["fitted"])
+
+
+def settle_fields(training: TrainingSession, material: Material) -> None:
+    """Save the values of fields that the data decided: from then on they are the run's own."""
+    changes = training.task.pipeline.settled(material.fitted)
+    if changes:
+        training.session.settle(changes, write=training.group.leads)
+        training.task.config = training.session.config
 
 
 def settle_batch_size(training: TrainingSession, material: Material) -> None:

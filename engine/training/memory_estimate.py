@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass, replace
 from functools import cache
@@ -193,6 +194,8 @@ class _Material:
         """Return the number of batches in an epoch."""
         if len(self.source) == self.samples:
             return len(self.source.plan(train.batch_size, torch.Generator()))
+        if train.batch_tokens is not None:
+            return math.ceil(self.samples / self.source.batch_rows(train.batch_size))
         return len(split_rows(torch.arange(self.samples), train.batch_size))
 
 
@@ -220,7 +223,9 @@ def _material(task: Task[Any], raw: RawData, fitted: Fitted) -> _Material:
 def _encoded(task: Task[Any], raw: RawData, fitted: Fitted, rows: int) -> Source | None:
     cpu = torch.device("cpu")
     try:
-        return task.encode(raw.train.slice(0, rows), fitted, cpu, lambda event: None)
+        source = task.encode(raw.train.slice(0, rows), fitted, cpu, lambda event: None)
+        source.batch_tokens = task.config.train.batch_tokens
+        return source
     except DataError:
         if rows == raw.train.num_rows:
             raise
@@ -247,7 +252,7 @@ def _memory(
     """Return memory by part, the largest batch size that fits, and notes on both."""
     spare = _CPU_SPARE if compute.device.type == "cpu" else 0.0
     rounds = min(2, train.gradient_accumulation_steps)
-    count = min(train.batch_size, material.samples)
+    count = min(math.ceil(material.source.batch_rows(train.batch_size)), material.samples)
     notes: tuple[str, ...] = ()
     try:
         peak = footprint.peak(material.template, count, rounds)

@@ -8,7 +8,7 @@ from engine.batches.source import Source, mixed
 from engine.errors import TrainingError
 from engine.hardware.memory import out_of_memory, release
 from engine.training.memory_estimate import update_bytes
-from engine.training.out_of_memory import least_rows, nothing_fits, too_large
+from engine.training.out_of_memory import least_rows, nothing_fits, rows_compared, too_large
 from engine.training.trainer_setup import Setup
 
 
@@ -42,6 +42,8 @@ class MemoryRecovery:
         most = max(1, size // self.least_rows)
         if position.pieces >= most:
             raise self._nothing_fits()
+        if setup.task.compares_rows:
+            raise rows_compared(setup.compute.device, size)
         position.pieces = min(2 * position.pieces, most)
         setup.outlets.warn(
             f"Out of memory: from here on each batch of {size:,} is split into "

@@ -39,13 +39,13 @@ def build_optimizer(
                 "Choose auto, or train.optimizer=adamw.",
             )
         return _eight_bits(parts, config, device)
-    common: dict[str, Any] = {"lr": config.learning_rate, **_kernel(kernel, device)}
+    common: dict[str, Any] = {"lr": config.peak_rate, **_kernel(kernel, device)}
     if config.optimizer == "sgd":
         return SGD(parts, momentum=config.momentum, nesterov=config.momentum > 0, **common)
     betas = (config.adam_beta1, config.adam_beta2)
     parameters = [p for part in parts for p in part["params"]]
     if device.type == "cpu" and common["fused"] and need_no_sorting(parameters):
-        return FusedAdamW(parts, config.learning_rate, betas)
+        return FusedAdamW(parts, config.peak_rate, betas)
     return AdamW(parts, betas=betas, **common)
 
 
@@ -75,7 +75,7 @@ def _eight_bits(
         )
     betas = (config.adam_beta1, config.adam_beta2)
     made: torch.optim.Optimizer = library.optim.AdamW(
-        parts, lr=config.learning_rate, betas=betas, optim_bits=8, is_paged=paged
+        parts, lr=config.peak_rate, betas=betas, optim_bits=8, is_paged=paged
     )
     return made
 

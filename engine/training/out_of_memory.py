@@ -85,3 +85,13 @@ def too_large(device: torch.device) -> TrainingFailed:
         "Choose a smaller train.batch_size with more train.gradient_accumulation_steps, more "
         "train.devices, shorter texts or smaller images, or gradient checkpointing.",
     )
+
+
+def rows_compared(device: torch.device, rows: int) -> TrainingFailed:
+    """Return the error for a batch whose rows are compared, so that it cannot be split."""
+    return TrainingFailed(
+        f"Out of memory: a batch of {rows:,} rows does not fit on {device}, and its loss compares "
+        "each row with all others, so that it is not split.",
+        f"Set task.mini_batch_size={max(1, rows // 8)} (cached gradients), or choose a smaller "
+        "train.batch_size.",
+    )

@@ -14,7 +14,7 @@ from engine.hardware.device import Compute
 from engine.hardware.driver import why_unused
 from engine.hardware.resources import watch_resources
 from engine.processes.signals import Terminated
-from engine.runs.events import Event, Finished, Interrupted
+from engine.runs.events import Event, Finished, Interrupted, Log
 from engine.runs.session import RunSession
 from engine.tasks.create import create_task
 from engine.training import checkpoint, shardable
@@ -22,7 +22,7 @@ from engine.training.assembly import assemble
 from engine.training.checkpoint_writer import Saver
 from engine.training.compiling import compiler_errors
 from engine.training.conclusion import conclude
-from engine.training.material import fit_once, prepare, settle_batch_size
+from engine.training.material import fit_once, prepare, settle_batch_size, settle_fields
 from engine.training.newest_checkpoint import newest_checkpoint
 from engine.training.process_group import ProcessGroup, SingleProcess
 from engine.training.started import started
@@ -64,6 +64,7 @@ def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event
     resumed, saved, damaged = newest_checkpoint(session.run, group)
     position = Position(**saved["position"]) if saved else Position()
     events.write(started(compute, resumed.step if resumed else 0))
+    _settle_learning_rate(session, group)
     _warn_of_cpu(session, compute)
     for bad in damaged:
         session.warn(f"The checkpoint {bad.path.name} is damaged; the one before it is used.")
@@ -72,6 +73,7 @@ def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event
             training = TrainingSession(session, create_task(session.config), compute, group)
             fit = partial(fit_once, training)
             material = prepare(training.task, compute, events.write, fit)
+            settle_fields(training, material)
             settle_batch_size(training, material)
             trainer, saver = assemble(training, material, saved)
             position = trainer.state.position
@@ -86,6 +88,15 @@ def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event
             return conclude(session, trainer, material, ending)
     except Terminated:
         return Interrupted(step=position.step, seconds=position.seconds)
+
+
+def _settle_learning_rate(session: RunSession, group: SingleProcess) -> None:
+    """Save the learning rate where it is automatic: from then on the run has that number."""
+    if session.config.train.learning_rate is None:
+        rate = session.config.usual_rate
+        session.settle([f"train.learning_rate={rate!r}"], write=group.leads)
+        if group.leads:
+            session.events.write(Log(level="info", message=f"The learning rate is {rate:g}."))
 
 
 def _warn_of_cpu(session: RunSession, compute: Compute) -> None:

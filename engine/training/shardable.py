@@ -27,6 +27,8 @@ def check(config: RunConfig, compute: Compute) -> None:
             train.auto_batch_size,
         "compute.optimizer_kernel: weights that SGD's fused kernel updates cannot be":
             train.optimizer == "sgd" and config.compute.optimizer_kernel == "fused",
+        "task.mini_batch_size: networks with cached gradients cannot be":
+            getattr(config.task, "mini_batch_size", 0) > 0,
         "compute.compile: compiled networks cannot be": config.compute.compile,
     }  # fmt: skip
     for what, found in refused.items():

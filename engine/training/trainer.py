@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.batches.source import Batch, Source, epoch_plan
+from engine.data.raw import TEST, VALIDATION
 from engine.training.adapter_check import check_adapters
 from engine.training.checkpoint_writer import SCHEDULE
 from engine.training.clipping import clip_gradients
@@ -29,13 +30,22 @@ from engine.training.rollback import roll_back
 from engine.training.save_times import SaveTimes
 from engine.training.state import Ending
 from engine.training.trainer_setup import Setup
+from engine.training.untrained import Untrained
 from engine.training.validation import Validation
 
 
 class Trainer:
     """Trains one network on one source until the run ends."""
 
-    def __init__(self, setup: Setup, train: Source, validation: Source | None) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        train: Source,
+        validation: Source | None,
+        test: Source | None = None,
+        forgetting: Source | None = None,
+    ) -> None:
+        """``test`` is for a look at the network before the first update, where one is kept."""
         self.setup = setup
         self.train = train
         self.config, self.state, self.group = setup.config, setup.state, setup.group
@@ -45,11 +55,17 @@ class Trainer:
         self.memory = MemoryRecovery(setup, train)
         self.evaluator = SplitEvaluator(setup, self.memory, self.progress, self.controls)
         self.validation = Validation(
-            setup, validation, self.schedule, self.progress, self.evaluator
+            setup, validation, self.schedule, self.progress, self.evaluator, forgetting
         )
+        splits = {TEST: test, VALIDATION: validation}
+        self._untrained = Untrained(setup, self.evaluator, self.validation, splits)
         self._save_times = SaveTimes(self.config, self.state.position)
         self._throttle = Throttle()
-        joint = {"evaluate": self._evaluate, "state": self.state.state_dict}
+        joint = {
+            "evaluate": self._evaluate,
+            "evaluate_untrained": self._untrained.evaluate,
+            "state": self.state.state_dict,
+        }
         self._main_process = MainProcess(self.group, self.state, joint)
         network, optimizer = self.state.network, self.state.optimizer
         # A number on the device would not reach the shards of a weight.
@@ -63,6 +79,7 @@ class Trainer:
         Raises :class:`~engine.errors.TrainingError` when the numbers stay infinite, or nothing fits
         the memory.
         """
+        self._main_process.decides(self._untrained.evaluate_if_due)
         for clock in (self.progress, self._throttle, self._save_times):
             clock.restart()
         self._main_process.decides(self._before_updates)
@@ -152,7 +169,7 @@ class Trainer:
         losses, weights = group.reduce(state.network, losses, weights)
         factor = self.schedule.factor(state.position.step)
         for parameters in state.optimizer.param_groups:
-            parameters["lr"] = self.config.learning_rate * factor * parameters["lr_scale"]
+            parameters["lr"] = self.config.peak_rate * factor * parameters["lr_scale"]
         if state.scaler is not None:
             state.scaler.unscale_(state.optimizer)
         norm = None

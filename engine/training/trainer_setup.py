@@ -27,6 +27,8 @@ class Outlets:
     interrupted: Callable[[], bool]
     go_back: Callable[[], dict[str, Any]] = dict
     """Return the newest checkpoint's state to roll back to; empty without one."""
+    keep_untrained: Callable[[dict[str, Any]], None] | None = None
+    """Keep the results of the network before the first update; ``None`` if it is not evaluated."""
 
     def warn(self, text: str) -> None:
         """Report a warning."""

@@ -7,7 +7,7 @@ from typing import Any
 from engine.batches.source import Source
 from engine.config.metric import Metric
 from engine.data.raw import VALIDATION
-from engine.runs.events import Evaluated, Samples, finite, finite_all
+from engine.runs.events import FORGETTING, Evaluated, Samples, finite, finite_all
 from engine.tasks.task import Task
 from engine.training.evaluation import Abandoned, SplitEvaluator
 from engine.training.lr_schedule import Schedule
@@ -26,10 +26,15 @@ class Validation:
         schedule: Schedule,
         progress: ProgressReports,
         evaluator: SplitEvaluator,
+        forgetting: Source | None = None,
     ) -> None:
+        """``forgetting`` is a text of another kind, which decides nothing."""
         self._setup = setup
         self._state = setup.state
         self._source = source
+        self._other_text = forgetting
+        self.forgetting: dict[str, float] = {}
+        """Metrics on that text at the newest evaluation."""
         self._schedule = schedule
         self._progress = progress
         self._evaluator = evaluator
@@ -50,20 +55,37 @@ class Validation:
 
     def run(self) -> None:
         """Evaluate and report; returns early when the run is to end."""
-        metrics: dict[str, float] = {}
-        if self._source is not None:
-            try:
-                metrics = self._evaluator.evaluate(
-                    self._source, VALIDATION, to_the_end=False
-                ).metrics
-            except Abandoned:
-                return
+        try:
+            metrics = self._metrics(self._source, VALIDATION)
+            self.forgetting = self._metrics(self._other_text, FORGETTING)
+        except Abandoned:
+            return
         self._state.position.evaluated_step = self._state.position.step
         self._progress.tick()
         self._report(metrics)
+        self._report_forgetting(self.forgetting)
         if self._source is not None:
             self._show_samples(self._source)
         self._progress.meter.restart_clock()
+
+    def _metrics(self, source: Source | None, split: str) -> dict[str, float]:
+        """Evaluate a split, if there is one. Raises :class:`Abandoned`."""
+        if source is None:
+            return {}
+        return self._evaluator.evaluate(source, split, to_the_end=False).metrics
+
+    def _report_forgetting(self, metrics: dict[str, float]) -> None:
+        position = self._state.position
+        if metrics:
+            self._setup.outlets.report(
+                Evaluated(
+                    step=position.step,
+                    epoch=self._schedule.epochs_done,
+                    split=FORGETTING,
+                    metrics=finite_all(metrics),
+                    seconds=position.seconds,
+                )
+            )
 
     def _report(self, metrics: dict[str, float]) -> None:
         position = self._state.position
@@ -83,6 +105,8 @@ class Validation:
 
     def _note_best(self, metrics: dict[str, float]) -> bool:
         state = self._state
+        if state.position.step == 0:
+            return False  # a run keeps the best of what it trained, and says so if none is better
         value = metrics.get(self._metric.name, float("nan"))
         before = None if state.best is None else state.best.value
         if self._setup.group.decision(self._metric.improves(value, before)):

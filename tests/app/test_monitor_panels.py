@@ -264,3 +264,10 @@ async def test_a_real_run_is_watched_through_every_size_and_panel(home, until, t
         handle.run.requests.send(Request(STOP))
         await until(pilot, lambda: "■ stopped" in text_of(pilot))
     assert handle.wait(60) == 0
+
+
+async def test_the_loss_on_another_text_has_a_curve_too(going, until, text_of) -> None:
+    append(going, *(Evaluated(step=step, epoch=step / 10, split="forgetting",
+                              metrics={"loss": 1.5}) for step in (0, 10, 20)))  # fmt: skip
+    async with DltuiApp(going.id).run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: "━●━ validation   ━▲━ forgetting" in text_of(pilot))

@@ -202,17 +202,6 @@ async def test_a_text_that_is_written_is_shown_behind_its_source(
         assert app_answer(pilot).splitlines()[0].split() == ["source", "2024-05-17"]
 
 
-async def test_a_text_is_the_users_turn_for_a_model_of_conversations(
-    chats, advisor, until, text_of
-) -> None:
-    async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await opened(pilot, TryItScreen(chats, advisor.ask), until)
-        await pilot.press(*"hello", "enter")
-        await until(pilot, lambda: "continuation" in text_of(pilot))
-        assert app_answer(pilot).split()[:4] == ["prompt", "<|user|>", "hello", "<|assistant|>"]
-        assert app_answer(pilot).split()[-2:] == ["continuation", "hi"]
-
-
 def test_conversations_and_texts_are_asked_together(chats) -> None:
     turns = [{"role": "user", "content": "hello"}]
     parts = [{"role": "user", "content": [{"type": "text", "text": "hello"}]}]

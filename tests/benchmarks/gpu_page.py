@@ -32,6 +32,7 @@ OTHER_PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Llama",
         ("7 billion parameters, QLoRA within 8 GB", "1 billion, LoRA against full fine-tuning"),
     ),
+    "packing": ("Packing", ("1 billion, LoRA, answers of 8 to 1,024 tokens",)),
 }
 """Headings and expected rows of the parts whose figures differ from row to row."""
 

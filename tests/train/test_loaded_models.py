@@ -77,7 +77,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return read(place, *arguments, **options)
 
     monkeypatch.setattr(auto, "from_pretrained", counted)
-    monkeypatch.setattr(predict, "_models", LoadedModels())
+    monkeypatch.setattr(predict, "loaded", LoadedModels())
     return places
 
 
@@ -88,7 +88,7 @@ def scores(run: RunDirectory) -> list[list[float]]:
 
 def alone(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
     with monkeypatch.context() as patch:
-        patch.setattr(predict, "_models", LoadedModels())
+        patch.setattr(predict, "loaded", LoadedModels())
         return scores(run)
 
 

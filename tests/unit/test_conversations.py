@@ -53,7 +53,7 @@ def _marked(path: Path) -> tuple[list[tuple[str, list[str]]], tuple[Skip, ...]]:
     raw = pipeline.load()
     fitted = pipeline.fit(raw)
     rows = by_role(raw.train, fitted.roles.by_name).to_pylist()
-    texts = list(map(pipeline.prompts(fitted).marked, rows))
+    texts = [one for row in rows for one in pipeline.prompts(fitted).marked(row)]
     return [(one.text, [one.text[a:b] for a, b in one.spans]) for one in texts], raw.skips
 
 
@@ -182,3 +182,39 @@ def test_a_question_that_is_in_the_answer_too_stands_once(tmp_path: Path) -> Non
     rows = [{"prompt": "Q", "chosen": [ASK, REPLY]}] * 2
     marked, _ = _marked(_file(tmp_path / "a.jsonl", rows))
     assert marked == [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])] * 2
+
+
+def _summary(path: Path, **task: Any) -> Any:
+    data = {"kind": "file", "path": str(path), "validation_fraction": 0.0, "test_fraction": 0.0}
+    config = {"task": {"kind": "causal_lm", **task}, "data": data, "model": MODEL}
+    pipeline = CausalLmPipeline(RunConfig.parse(config))
+    raw = pipeline.load()
+    return pipeline.summarize(raw, pipeline.fit(raw))
+
+
+def test_the_preview_shows_what_is_learned_of_the_first_rows(tmp_path: Path) -> None:
+    rows = [{"prompt": "Q", "completion": "A"}]
+    path = _file(tmp_path / "pairs.jsonl", rows)
+    assert _summary(path).samples == ((("Q\n", False), (f"A{END}", True)),)
+    chat = _summary(path, chat_template="chatml")
+    asked = "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n"
+    assert chat.samples == (((asked, False), ("A<|im_end|>\n", True)),)
+    assert chat.facts["chat template"] == "chatml"
+    whole = _summary(path, completions_only=False).samples
+    assert whole == (((f"Q\nA{END}", True),),)
+
+
+def test_conversations_that_end_with_a_question_are_told(tmp_path: Path) -> None:
+    rows = [{"messages": [ASK, REPLY]}, {"messages": [ASK, REPLY, ASK]}]
+    summary = _summary(_file(tmp_path / "chat.jsonl", rows))
+    assert [note.why for note in summary.notes] == [
+        "train: 1 conversation (the first is row 2) without an answer at the end: the turns behind "
+        "the last answer are not used"
+    ]
+    assert len(set(summary.samples)) == 1
+
+
+def test_turns_of_unknown_roles_leave_a_row_out(tmp_path: Path) -> None:
+    rows = [{"messages": [ASK, REPLY]}, {"messages": [{"role": "narrator", "content": "x"}, REPLY]}]
+    [skip] = _summary(_file(tmp_path / "chat.jsonl", rows)).skips
+    assert (skip["reason"], skip["count"]) == ("a turn has the unknown role 'narrator'", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from engine.runs.events import (
     Log,
     Progress,
     Resources,
+    Samples,
     Started,
     encode,
 )
@@ -137,3 +139,15 @@ def test_damage_is_passed_over(tmp_path: Path) -> None:
     history = History()
     Follower(path).catch_up(history)
     assert history.progress is None
+
+
+def test_of_a_long_run_the_base_model_and_the_curve_of_forgetting_stay(tmp_path: Path) -> None:
+    first = [Samples(step=0, split="validation", items=[{"prompt": "a", "continuation": "b"}])]
+    later = [Samples(step=step, split="validation", items=[]) for step in range(1, 200)]
+    forgetting = [replace(evaluated(step), split="forgetting") for step in range(200)]
+    whole, quick = both(tmp_path / "events", [started(), *first, *later, *forgetting])
+    assert quick.untrained_samples == whole.untrained_samples == first[0]
+    assert quick.samples == whole.samples == later[-1]
+    curve = quick.curve("accuracy", "forgetting")
+    assert curve.points == whole.curve("accuracy", "forgetting").points
+    assert len(curve.points) == 200

@@ -194,3 +194,18 @@ def test_samples_after_the_point_of_resuming_are_forgotten() -> None:
         history.apply(Samples(step=step, split="validation", items=[]))
     history.apply(Started(device="cpu", precision="float32", threads=1, resumed_step=10))
     assert [event.step for event in history.sampled] == [10]
+
+
+def test_a_text_of_another_kind_has_a_curve_of_its_own_and_decides_nothing() -> None:
+    made = history(started(), evaluated(0, split="forgetting"), evaluated(10, split="forgetting"))
+    assert steps(made, "accuracy", "forgetting") == [0, 10]
+    assert (made.evaluations, made.best, made.final) == ([], None, {})
+
+
+def test_a_base_model_that_was_evaluated_twice_is_shown_once() -> None:
+    def base() -> Evaluated:
+        return Evaluated(step=0, epoch=0.0, split="validation", metrics={"loss": 3.0})
+
+    made = history(started(), base(), started(), base(), evaluated(10))
+    assert [row.step for row in made.evaluations] == [0, 10]
+    assert steps(made, "loss", "validation") == [0]

@@ -23,8 +23,9 @@ from engine.models.token_losses import token_losses, token_sums
 from engine.text.blocks import BlockSource, are_lines, pieces, sizes_of, tail_rows, token_row
 from engine.text.bpe import END, PAD, bpe_from, train_bpe
 from engine.text.continuation import Sampling, continued
+from engine.text.conversation import names_date
 from engine.text.instructions import Instructions
-from engine.text.prompts import ChatPrompts, PlainPrompts, names_date, separator_of
+from engine.text.prompts import ChatPrompts, PlainPrompts, separator_of
 from engine.text.turns import fault_of_answers, texts_within, turns_of
 
 CPU = torch.device("cpu")
@@ -139,16 +140,6 @@ def test_each_turn_of_the_assistant_is_learned(tokenizer: Any) -> None:
     assert learned(tokenizer, sample).replace("\n", "") == "green<|endoftext|>yes<|endoftext|>"
 
 
-def test_a_template_that_rewrites_turns_is_refused(tokenizer: Any) -> None:
-    other = bpe_from(tokenizer.backend_tokenizer.to_str())
-    other.chat_template = (
-        "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
-    )
-    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    with pytest.raises(DataError, match="rewrites earlier turns"):
-        chats(other)({"messages": [turns]})
-
-
 def test_long_instructions_are_cut(tokenizer: Any) -> None:
     rows = {"prompt": ["colour " * 50], "completion": ["green"]}
     sample = pairs(tokenizer, 20)(rows)
@@ -260,7 +251,7 @@ def test_a_template_that_writes_calls_and_tools_gets_them(tokenizer: Any) -> Non
              {"role": "assistant", "content": None, "tool_calls": [{"function": CALL}]}
     ]  # fmt: skip
     row = {"messages": turns, "tools": '[{"name": "look"}]'}
-    assert ChatPrompts(other).marked(row).text == 'look;a;{"at": "grass"};'
+    assert ChatPrompts(other).marked(row)[0].text == f'look;a;{{"at": "grass"}};{END}'
 
 
 def test_a_template_that_writes_the_day_gets_the_one_that_is_fixed(tokenizer: Any) -> None:
@@ -274,7 +265,7 @@ def test_a_template_that_writes_the_day_gets_the_one_that_is_fixed(tokenizer: An
     row = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     fixed = ChatPrompts(other, "2001-02-03")
     assert fixed.prompt(row).text == "03 Feb 2001: a;"
-    assert fixed.marked(row).text == "03 Feb 2001: a;b;"
+    assert fixed.marked(row)[0].text == f"03 Feb 2001: a;b;{END}"
     assert ChatPrompts(other).prompt(row).text == f"{datetime.now():%d %b %Y}: a;"
 
 

@@ -81,3 +81,17 @@ def test_steps_in_time_are_a_forecast() -> None:
 )
 def test_other_records_are_no_forecast(record: dict[str, Any]) -> None:
     assert forecast([record, record]) is None
+
+
+def test_a_query_shows_its_nearest_passages_and_a_vector_its_first_numbers() -> None:
+    found = [{"text": "an apple", "score": 0.75}, {"text": "a [b]lemon", "score": -0.5}]
+    vector = [0.125] * 384
+    assert texts({"nearest": found, "embedding": vector}) == [
+        " 0.750  an apple",
+        "-0.500  a [b]lemon",
+    ]
+    [line] = texts({"embedding": vector})
+    assert line.startswith("384 numbers: 0.1250, 0.1250")
+    assert line.endswith("…")
+    lines = [line.plain for line in answer_lines([{"embedding": vector}] * 5)]
+    assert all("384 numbers" in line for line in lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.config.presets import find_preset, load_preset
-from engine.config.run_config import RunConfig, fields_of
+from engine.config.run_config import fields_of
 from engine.errors import ConfigError
 from engine.sweep.space import Choice, Range, as_texts, is_space, place, read_space
 
@@ -70,7 +70,7 @@ def test_the_place_of_a_configuration_gives_its_own_values_back() -> None:
     texts = as_texts(space, found)
     assert texts == {"train.learning_rate": "0.001", "model.hidden": "64,64"}
     again = CONFIG.override([f"{name}={text}" for name, text in texts.items()])
-    assert again == RunConfig.parse(CONFIG.values())
+    assert again == CONFIG.override([f"train.learning_rate={CONFIG.usual_rate}"])
 
 
 def test_a_configuration_outside_the_space_has_no_place_in_it() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from engine.data.class_labels import with_class_names
 from engine.errors import DataError
 from engine.text.answers import answers_of
-from engine.text.buckets import shuffled_by_length, sorted_by_length
+from engine.text.buckets import shuffled_by_length, shuffled_evenly, sorted_by_length
 from engine.text.columns import chosen, find_label, find_pair, find_text
 from engine.text.labels import classes_of, flags_of, labels_of
 from engine.text.lengths import length_facts
@@ -138,6 +138,18 @@ def test_batches_hold_about_equally_many_learned_tokens() -> None:
     assert sum(map(len, plan)) / len(plan) == 16
     cells = sum(len(rows) * int(lengths[rows].max()) for rows in plan)
     assert lengths.sum() / cells > 0.95
+
+
+def test_batches_without_padding_are_as_even_and_of_rows_of_any_length() -> None:
+    lengths = torch.from_numpy(np.random.default_rng(0).integers(5, 250, 3000))
+    learned = lengths // 2
+    plan = shuffled_evenly(lengths, 16, torch.Generator().manual_seed(0), learned)
+    assert sorted(torch.cat(plan).tolist()) == list(range(3000))
+    sums = torch.tensor([int(learned[rows].sum()) for rows in plan]).double()
+    assert sums.max() / sums.min() < 1.25
+    # The mean length of a batch is near that of all: lengths from 5 to 250 have a deviation of 71.
+    means = torch.tensor([float(lengths[rows].float().mean()) for rows in plan])
+    assert float(means.std()) < 1.5 * 71 / 4
 
 
 def test_no_batch_takes_much_more_memory_or_has_few_rows() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -79,6 +79,7 @@ class Chart(Canvas):
         super().__init__(id=id, classes=classes)
         self._title = ""
         self._axis = ""
+        self._labels: Mapping[float, str] = {}
         self._curves: Sequence[Curve] = ()
         self._best: Pair | None = None
         self._wanted: tuple[Plot, int, int] | None = None
@@ -93,10 +94,16 @@ class Chart(Canvas):
         """The x coordinate whose values are shown."""
 
     def plot(
-        self, title: str, curves: Sequence[Curve], best: Pair | None = None, axis: str = "epoch"
+        self,
+        title: str,
+        curves: Sequence[Curve],
+        best: Pair | None = None,
+        axis: str = "epoch",
+        labels: Mapping[float, str] | None = None,
     ) -> None:
         """Show these curves; ``best`` is a point that is marked, ``axis`` the name of x, which is
-        empty where the title has it."""
+        empty where the title has it, and ``labels`` are texts of x coordinates, such as dates."""
+        self._labels = labels or {}
         self._title, self._curves, self._best, self._axis = title, curves, best, axis
         self.redraw()
 
@@ -157,6 +164,7 @@ class Chart(Canvas):
             self.cursor,
             self._color("cursor"),
             self._axis == TIME,
+            self._labels,
         )
 
     def _color(self, style: str) -> Color:
@@ -184,6 +192,8 @@ class Chart(Canvas):
         return Content("   ").join(parts)
 
     def _x_text(self, x: float) -> str:
+        if x in self._labels:
+            return f"{x:,.0f}, {self._labels[x]}"
         if self._axis == TIME:
             return f"{x:.1f} s" if x < 60 else duration(x)
         return f"{x:,.0f}" if self._axis == "step" else f"{x:.4g}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -64,6 +65,8 @@ class Plot:
     cursor_color: Color = (128, 128, 128)
     time: bool = False
     """Whether x is in seconds."""
+    labels: Mapping[float, str] = field(default_factory=dict)
+    """Texts of x coordinates, in rising order; empty where the numbers say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +276,8 @@ def _set_rulers(figure: Any, plot: Plot, lines: Sequence[_Drawn], span: Pair, he
     y_low, y_high = limits([y for _, y in points])
     figure.ruler(0, 0).lim(x_low, x_high)
     figure.ruler(1, 0).lim(y_low, y_high)
-    across = time_ticks if plot.time else ticks
+    across = partial(label_ticks, plot.labels) if plot.labels else ticks
+    across = time_ticks if plot.time else across
     upward = _log_ticks if plot.log else ticks
     figure.ruler(0, 0).ticks(*across(x_low, x_high, 7))
     figure.ruler(1, 0).ticks(*upward(y_low, y_high, max(2, height // 2)))
@@ -318,6 +322,16 @@ def time_ticks(low: float, high: float, count: int) -> tuple[list[float], list[s
     first = math.ceil(low / step - 1e-9)
     values = [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
     return [float(value) for value in values], [duration(value) for value in values]
+
+
+def label_ticks(
+    labels: Mapping[float, str], low: float, high: float, count: int
+) -> tuple[list[float], list[str]]:
+    """Return at most half of ``count`` labels between the limits, evenly spaced: dates are long."""
+    seen = [x for x in labels if low <= x <= high]
+    every = max(1, -(-len(seen) // max(1, count // 2)))
+    chosen = seen[every // 2 :: every]
+    return chosen, [labels[x] for x in chosen]
 
 
 def _log_ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:

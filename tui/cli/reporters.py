@@ -141,6 +141,8 @@ def describe(event: Event, metric: str) -> str:
             )
         case Evaluated() if event.split == "validation":
             parts = [f"epoch {event.epoch:g}", f"training loss {number(event.train_loss)}"]
+            if event.step == 0:
+                parts = ["before training"]
             best = " (best)" if event.best else ""
             return ", ".join([*parts, *_metrics(event.metrics, metric)]) + best
         case Log():

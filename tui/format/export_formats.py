@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from tui.format.numbers import size
+
 FORMS = {
     "folder": "as transformers or peft load it, with its record",
     "adapter": "the adapter alone, as peft loads it",
     "merged": "the adapter worked into the base model",
     "program": "of torch.export: needs no code of the model",
     "onnx": "an ONNX file (needs dltui[onnx])",
+    "ollama": "a language model with a Modelfile, for ollama create",
+    "gguf": "a language model as one file for llama.cpp (needs dltui[gguf])",
+    "vllm": "a language model with its chat template, for vllm serve",
+    "vllm-lora": "the adapter alone with the chat template, for vllm serve",
 }
-DTYPES = ("float32", "bfloat16", "float16", "stored")
-"""Types of the weights; the last is that of the base model."""
+SERVED = ("ollama", "gguf", "vllm", "vllm-lora")
+"""Those for programs that serve language models."""
+DTYPES = ("float32", "bfloat16", "float16", "stored", "q8_0")
+"""Types of the weights: the last but one is that of the base model, the last for GGUF."""
+SHORT = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
+"""Types as GGUF's tools name them."""
+
+
+def told(answer: Mapping[str, Any]) -> str:
+    """Return a sentence on a finished export."""
+    agrees = f"loaded back and agrees to {answer['difference']:.1g}"
+    return f"{answer['path']}: {size(answer['bytes'])}, {agrees}"
+
+
+def free_name(run: str, form: str) -> str:
+    """Return a name for what is written, beside the folder that one is in."""
+    return f"./{run}.gguf" if form == "gguf" else f"./{run}-{form}"

@@ -24,6 +24,8 @@ WIDE_BAR, NARROW_BAR = 24, 8
 _MUTED = "$foreground 60%"
 _NAME = 24
 _TEXT = 5000
+_NUMBERS = 6
+"""Numbers of a vector that are shown."""
 
 
 def answer_lines(records: Sequence[Record], bar: int = WIDE_BAR) -> list[Content]:
@@ -47,6 +49,10 @@ def record_lines(record: Record, bar: int = WIDE_BAR) -> list[Content]:
     match record:
         case {"tokens": [*words], "entities": [*entities]}:
             return [_sentence(words, entities)]
+        case {"nearest": [*found]}:
+            return list(_nearest(found))
+        case {"embedding": [*vector]}:
+            return [_vector(vector)]
         case {"scores": dict()}:
             head = _chosen(record).stylize("bold") + _of_what(record).stylize(_MUTED)
             return [head, *_bars(record["scores"], bar)]
@@ -92,6 +98,19 @@ def _bars(scores: Mapping[str, float], most: int) -> Iterator[Content]:
             Content("  ") + _padded(name, width) + Content(f"  {score:6.1%}  ")
             + Content(bar).stylize("$primary")
         )  # fmt: skip
+
+
+def _nearest(found: Sequence[Mapping[str, Any]]) -> Iterator[Content]:
+    """Yield the texts that are the nearest to a typed one, each behind its cosine."""
+    for place in found:
+        cosine = Content.styled(f"{place['score']:6.3f}  ", "$primary")
+        yield cosine + literal(place["text"], _TEXT)
+
+
+def _vector(vector: Sequence[float]) -> Content:
+    """Return the length of a vector, and its first numbers."""
+    first = ", ".join(map(number, vector[:_NUMBERS])) + ", …" * (len(vector) > _NUMBERS)
+    return literal(f"{len(vector):,} numbers: {first}")
 
 
 def _padded(name: str, width: int) -> Content:
@@ -141,6 +160,10 @@ def _brief(record: Record) -> Content:
     match record:
         case {"tokens": [*words], "entities": [*entities]}:
             return _sentence(words, entities)
+        case {"nearest": [first, *_]}:
+            return next(_nearest([first]))
+        case {"embedding": [*vector]}:
+            return _vector(vector)
         case _:
             told = [_text(value) for value in record.values() if not isinstance(value, dict)]
             return literal("  ".join(text or "—" for text in told), _TEXT)

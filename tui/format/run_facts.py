@@ -10,6 +10,9 @@ from engine.runs.history import History
 from engine.runs.listing import RunSummary
 from tui.format.numbers import amount, duration, number
 
+BASE = "base model"
+"""The column of the network before the first update."""
+
 
 def facts(summary: RunSummary, history: History) -> dict[str, str]:
     """Names and values: what, where, how far, how good; unknown values are left out."""
@@ -39,8 +42,10 @@ def error(history: History) -> str:
 
 
 def metrics_table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows: a column for each split and one for the baseline."""
+    """Headings and rows: a column for each split, the base model and the baseline."""
     columns = dict(report["metrics"])
+    if base := report.get("base"):
+        columns[BASE] = base["metrics"]
     if report["baseline"]:
         columns[report["baseline"]["name"]] = report["baseline"]["metrics"]
     names = dict.fromkeys(name for metrics in columns.values() for name in metrics)

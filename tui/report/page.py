@@ -16,8 +16,10 @@ from engine.runs.directory import RunDirectory
 from engine.runs.follower import read_history
 from engine.runs.history import History
 from engine.runs.listing import RunSummary, summarize
+from tui.format.evals import evals_table
 from tui.format.numbers import number
 from tui.format.run_facts import facts, metrics_table
+from tui.format.verdict import verdict
 
 Point = tuple[float, float]
 _COLUMN = ("name", "type", "role", "missing", "distinct", "example")
@@ -78,6 +80,7 @@ def page(run: RunDirectory) -> Page:
     parts = [
         Part("Summary", [Facts(facts(summary, history))]),
         *_results(report),
+        *_benchmarks(run),
         *_data(history),
         *_charts(history),
         *_views(report),
@@ -91,7 +94,15 @@ def page(run: RunDirectory) -> Page:
 def _results(report: dict[str, Any] | None) -> Iterator[Part]:
     if report is not None:
         columns, rows = metrics_table(report)
-        yield Part("Results", [Grid(columns, rows)])
+        told = verdict(report)
+        yield Part("Results", [Grid(columns, rows), *([Facts(told)] if told else [])])
+
+
+def _benchmarks(run: RunDirectory) -> Iterator[Part]:
+    """Results of lm-eval."""
+    columns, rows = evals_table(run.evals.read())
+    if rows:
+        yield Part("Benchmarks", [Grid(columns, rows)])
 
 
 def _data(history: History) -> Iterator[Part]:

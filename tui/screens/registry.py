@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from textual.screen import Screen
 
 from engine.config.registry import resolve
+from engine.errors import UserError
+from engine.runs.directory import RunDirectory
 
 SCREENS = {
     "adapters": "tui.screens.adapters.screen:AdaptersScreen",
+    "chat": "tui.screens.chat.screen:ChatScreen",
     "compare": "tui.screens.compare.screen:CompareScreen",
     "model check": "tui.screens.new_run.model_check:ModelCheckScreen",
     "monitor": "tui.screens.monitor.screen:MonitorScreen",
@@ -29,3 +33,22 @@ def make_screen(name: str, *arguments: Any) -> Screen[Any]:
     """Create a screen with the arguments of its class."""
     screen: Screen[Any] = resolve(SCREENS[name])(*arguments)
     return screen
+
+
+def try_screen(
+    run: RunDirectory, others: Sequence[RunDirectory] = (), talk: Any = None, ask: Any = None
+) -> Screen[Any]:
+    """Create the screen on which models are tried: a conversation if all of them write answers.
+
+    ``talk`` is the helper process of the caller, ``ask`` its way to ask it.
+    """
+    if all(_converses(one) for one in (run, *others)):
+        return make_screen("chat", run, talk, others)
+    return make_screen("try it", run, ask, others)
+
+
+def _converses(run: RunDirectory) -> bool:
+    try:
+        return run.config.read().task.converses
+    except UserError:
+        return False  # the screen says what is wrong with the run

@@ -21,10 +21,13 @@ from engine.runs.follower import read_history
 from engine.runs.history import History
 from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
+from tui.format.evals import evals_table
 from tui.format.numbers import duration, number
+from tui.format.run_facts import BASE
 from tui.format.run_states import STATES
 from tui.format.text import literal
-from tui.screens.registry import make_screen
+from tui.format.verdict import verdict
+from tui.screens.registry import make_screen, try_screen
 from tui.widgets import run_panels as panels
 from tui.widgets.lines import Lines
 from tui.widgets.notify import complain
@@ -36,6 +39,7 @@ _MUTED = "$foreground 60%"
 _TITLE = 28
 _SUMMARY = "summary-lines"
 _BESIDE = 4
+_VERDICT = {"better": "$text-success", "worse": "$text-error", "open": "$text-warning"}
 """Cells beside a line: padding and the scroll bar."""
 
 
@@ -60,6 +64,7 @@ class ResultsScreen(Screen[None]):
         super().__init__()
         self._run = run
         self._read_so_far: tuple[Mapping[str, Any], History] | None = None
+        self._benchmarks: list[Content] = []
 
     def compose(self) -> ComposeResult:
         """Yield head and tabs; the tabs come when the report has been read."""
@@ -81,7 +86,7 @@ class ResultsScreen(Screen[None]):
 
     def action_try_it(self) -> None:
         """Try the model on new inputs."""
-        self.app.push_screen(make_screen("try it", self._run))
+        self.app.push_screen(try_screen(self._run))
 
     def action_watch(self) -> None:
         """Show the curves and the log of the run."""
@@ -101,10 +106,11 @@ class ResultsScreen(Screen[None]):
     def _read(self) -> None:
         """Read report and events, in a thread."""
         try:
-            report = self._run.report.read()
+            report, evals = self._run.report.read(), self._run.evals.read()
         except UserError as error:
             self.app.call_from_thread(complain, self, error)
-            report = None
+            report = evals = None
+        self._benchmarks = list(benchmark_lines(evals))
         history, state = read_history(self._run), self._run.status.state()
         show = partial(self._show, report or {}, history, STATES[state])
         self.app.call_from_thread(self.call_next, show)
@@ -135,7 +141,7 @@ class ResultsScreen(Screen[None]):
     def _show_summary(self, summary: Lines) -> None:
         if self._read_so_far is not None:
             lines = summary_lines(*self._read_so_far, self.size.width - _BESIDE)
-            summary.show_lines([*lines, *panels.places(self._run)])
+            summary.show_lines([*lines, *self._benchmarks, *panels.places(self._run)])
 
 
 def views_of(report: Mapping[str, Any]) -> list[View]:
@@ -175,10 +181,14 @@ def summary_lines(report: Mapping[str, Any], history: History, width: int) -> li
 
 
 def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
-    """Yield a row a metric, a column a split, the baseline last; the deciding metric in bold."""
+    """Yield a row a metric, a column a split, base model and baseline last; the deciding metric in
+    bold.
+    """
     columns: dict[str, Mapping[str, float | None]] = dict(
         reversed((report.get("metrics") or {}).items())
     )
+    if base := report.get("base"):
+        columns[BASE] = base["metrics"]
     if baseline := report.get("baseline"):
         columns[f"baseline: {baseline.get('name', '')}"] = baseline.get("metrics") or {}
     widths = [max(12, min(36, len(name) + 2)) for name in columns]
@@ -194,6 +204,23 @@ def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
         ]
         style = "bold $success" if metric == report.get("metric") else ""
         yield (literal(f"{metric:<16}", 16) + Content("".join(values))).stylize(style)
+    if verdict := report.get("verdict"):
+        yield Content("")
+        text = literal(str(verdict.get("text", "")))
+        yield text.stylize(_VERDICT.get(str(verdict.get("outcome")), ""))
+
+
+def benchmark_lines(evals: Mapping[str, Any] | None) -> Iterator[Content]:
+    """Yield the results of lm-eval, a row a metric; nothing where there are none."""
+    headings, rows = evals_table(evals)
+    if not rows:
+        return
+    widths = [max(map(len, column)) + 2 for column in zip(headings, *rows, strict=True)]
+    yield Content.styled("Benchmarks", "bold $primary")
+    for row in (headings, *rows):
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        yield literal("".join(cells).rstrip(), 200).stylize(_MUTED if row is headings else "")
+    yield Content("")
 
 
 def _about(report: Mapping[str, Any]) -> Iterator[Content]:
@@ -201,6 +228,8 @@ def _about(report: Mapping[str, Any]) -> Iterator[Content]:
     if best is not None:
         text = f"epoch {best:.3g} of {epochs} by {report.get('metric')}"
         yield Content.styled("best         ", _MUTED) + literal(text)
+    for name, text in verdict(report).items():
+        yield literal(f"{name:<13}").stylize(_MUTED) + literal(text, 200)
     yield Content.styled("ended        ", _MUTED) + literal(report.get("ending", "–"))
     yield Content.styled("trained for  ", _MUTED) + literal(duration(report.get("seconds")))
 

@@ -25,6 +25,7 @@ _COLUMNS = 200
 _CLASSES = 30
 _TABLE_COLUMNS = 40
 _CELL = 40
+_LINE = 500
 _NAME = 18
 _BAR = 16
 
@@ -62,6 +63,7 @@ class DataPreview(Scrolling):
         if values is None:
             return
         asked = {section: values[section] for section in ("task", "data")}
+        asked["tokenizer"] = values["model"].get("path")
         if asked == self._asked:
             return
         if self._asked is not None and asked["data"] != self._asked["data"]:
@@ -113,7 +115,7 @@ class DataPreview(Scrolling):
             self._complain(answer["problem"], list(_row_lines(answer)))
         else:
             width = self.scrollable_content_region.width
-            lines = [*_lines(summary, width), *_row_lines(answer)]
+            lines = [*_lines(summary, width), *_sample_lines(summary), *_row_lines(answer)]
             self._say(Content("\n").join([*lines, *_rest_of_notes(summary, width)]))
 
 
@@ -140,6 +142,20 @@ def _rest_of_notes(summary: Mapping[str, Any], width: int) -> Iterator[Content]:
     if rest := notes_in(summary)[FEW:]:
         yield Content("")
         yield from note_contents(rest, width)
+
+
+def _sample_lines(summary: Mapping[str, Any]) -> Iterator[Content]:
+    """Rows as a language model reads them, what is learned in another colour and in brackets."""
+    for number, parts in enumerate(summary.get("samples") or (), 1):
+        yield Content("")
+        yield literal(f"sample {number}, with what is [learned]").stylize("$text-muted")
+        text = Content("")
+        for part, learned in parts:
+            lines = Content("\n").join(literal(line, _LINE) for line in part.split("\n"))
+            text += Content("[") + lines + Content("]") if learned else lines
+            if learned:
+                text = text.stylize("$text-success", len(text) - len(lines) - 2)
+        yield text
 
 
 def _column_lines(columns: Sequence[Mapping[str, Any]]) -> Iterator[Content]:

@@ -9,8 +9,10 @@ from typing import Any
 from textual.content import Content
 
 from engine.reports.note_table import notes_in
+from engine.reports.side_by_side import items_beside
 from engine.runs.directory import RunDirectory
 from engine.runs.events import (
+    FORGETTING,
     Evaluated,
     Failed,
     Finished,
@@ -96,6 +98,8 @@ def numbers(progress: Progress) -> Content:
     )
 
 
+_CURVES = {"train": "train", "validation": "validation", FORGETTING: "other"}
+"""The styles of the curves, by their splits."""
 AXES = ("epoch", "step", TIME)
 
 
@@ -108,8 +112,8 @@ def curves(history: History, metric: str, axis: str = "epoch") -> tuple[list[Cur
     """Return a metric's curves against one of :data:`AXES`, and the best evaluation's point."""
     place = place_on(axis)
     shown = [
-        Curve(split, split, [(place(point), point.value) for point in curve.points])
-        for split in ("train", "validation")
+        Curve(split, style, [(place(point), point.value) for point in curve.points])
+        for split, style in _CURVES.items()
         if (curve := history.curves.get((metric, split))) is not None and curve.points
     ]
     best = history.best
@@ -144,15 +148,21 @@ def row_cells(
     return cells
 
 
-def samples(shown: Sequence[Samples], back: int = 0) -> list[Content]:
-    """Return a few inputs with the network's outputs; ``back`` counts from the newest."""
+def samples(
+    shown: Sequence[Samples], untrained: Samples | None = None, back: int = 0
+) -> list[Content]:
+    """Return a few inputs with the network's outputs, beside those of the base model if known.
+
+    ``back`` counts from the newest.
+    """
     if not shown:
         return [Content.styled("Samples come with the first evaluation.", _MUTED)]
     event = shown[-1 - back]
     place = "the newest" if not back else f"{back} before the newest"
     more = ",  ← → show others" if len(shown) > 1 else ""
     lines = [Content.styled(f"at step {event.step:,}, {place}{more}", _MUTED), Content("")]
-    for item in event.items:
+    earlier = untrained.items if untrained is not None and event.step > untrained.step else ()
+    for item in items_beside(event.items, earlier):
         for name, text in item.items():
             lines.append(_pair(name, text, 2000))
         lines.append(Content(""))

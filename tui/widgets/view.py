@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
 
+from engine.files.sanitize import plain
 from engine.reports.views import Cell, Matrix, Table, Texts, View
 from engine.reports.views import Lines as LinesView
 from tui.charts.chart import STYLES, Chart, Curve
@@ -62,9 +63,9 @@ class ViewPanel(Container):
             case Table():
                 self.query_one(Listing).set_items(list(enumerate(self._view.rows)))
             case LinesView():
-                self.query_one(Chart).plot(
-                    self._view.title, curves(self._view), axis=self._view.axis
-                )
+                view = self._view
+                labels = {x: plain(text, 40) for x, text in zip(view.x, view.labels, strict=False)}
+                self.query_one(Chart).plot(view.title, curves(view), axis=view.axis, labels=labels)
             case Matrix():
                 low = self.get_component_styles("view--low").background
                 high = self.get_component_styles("view--high").background

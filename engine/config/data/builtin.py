@@ -71,6 +71,21 @@ BUILTIN: dict[str, BuiltinData] = {
         "800 questions on made-up biographies",
         ("question_answering",),
     ),
+    "replies": BuiltinData(
+        "engine.data.builtin.replies:replies",
+        "2,000 made-up questions of customers, each with a helpful and a curt reply",
+        ("preference",),
+    ),
+    "paraphrases": BuiltinData(
+        "engine.data.builtin.paraphrases:paraphrases",
+        "2,000 made-up questions, and passages that answer in other words",
+        ("embedding",),
+    ),
+    "similar": BuiltinData(
+        "engine.data.builtin.paraphrases:similar",
+        "2,000 made-up pairs of sentences, scored by how much they have in common",
+        ("text_regression", "embedding"),
+    ),
     "dates": BuiltinData(
         "engine.data.builtin.dates:dates",
         "4,000 dates in figures, and the same in words",

@@ -18,6 +18,16 @@ class ModelConfig(TaggedSection):
     preprocessing: ClassVar[str] = ""
     """``package.module:name`` of a function that returns the preprocessing of images."""
 
+    @property
+    def from_scratch(self) -> bool:
+        """Whether there are no pre-trained weights of which the whole network is made."""
+        return True
+
+    @property
+    def head_only(self) -> bool:
+        """Whether a new head alone is trained, and the pre-trained weights stay as they are."""
+        return False
+
     def anchored(self) -> ModelConfig:
         """The same with absolute paths: a run may be resumed from another folder."""
         return self

@@ -19,3 +19,7 @@ class DLinearConfig(ModelConfig):
         25, "Kernel size of the moving average that separates the trend", ge=1, unit="rows"
     )
     individual: bool = option(False, "Train separate layers for each target")
+    window_norm: Literal["none", "last", "standard"] = option(
+        "none",
+        "Normalization of each window: by its last value, or by its mean and standard deviation",
+    )

@@ -27,3 +27,8 @@ class ImageModelConfig(ModelConfig):
     backbone_lr_scale: float = option(
         1.0, "Learning rate of the backbone, as a multiple of that of the head", gt=0, le=1
     )
+
+    @property
+    def head_only(self) -> bool:
+        """Whether the head alone is trained."""
+        return self.trainable == "head"

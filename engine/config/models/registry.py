@@ -18,6 +18,10 @@ MODELS: Registry[ModelConfig] = Registry(
         "lstm": "engine.config.models.recurrent:LstmConfig",
         "gru": "engine.config.models.recurrent:GruConfig",
         "dlinear": "engine.config.models.dlinear:DLinearConfig",
+        "nhits": "engine.config.models.nhits:NHitsConfig",
+        "tsmixer": "engine.config.models.tsmixer:TsMixerConfig",
+        "patchtst": "engine.config.models.patches:PatchTstConfig",
+        "patchtsmixer": "engine.config.models.patches:PatchTsMixerConfig",
     },
 )
 

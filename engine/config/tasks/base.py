@@ -17,8 +17,27 @@ class TaskConfig(TaggedSection):
     """The list that shows it: vision, text, generation, time series or tabular."""
     models: ClassVar[tuple[str, ...]] = ()
     """Kinds of model that suit it; the first is the usual choice."""
+    learns_tokens: ClassVar[bool] = False
+    """Whether a sample has several tokens to learn, by which batches can be measured."""
     metrics: ClassVar[tuple[Metric, ...]] = ()
     """The metrics of an evaluation; the first decides which weights are best."""
+    answers_untrained: ClassVar[bool] = False
+    """Whether a pre-trained network does the task before it is trained: no part of it is new."""
+
+    fine_tuning_rate: ClassVar[float] = 5e-5
+    """The usual learning rate of a pre-trained network that is trained as a whole."""
+
+    def anchored(self) -> TaskConfig:
+        """The same with absolute paths: a run may be resumed from another folder."""
+        return self
+
+    converses: ClassVar[bool] = False
+    """Whether its models write answers, so that one tries them in a conversation."""
+
+    @property
+    def method(self) -> str:
+        """The method by which it learns, where there is a choice of several."""
+        return ""
 
     @property
     def metric_names(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from engine.config.fields import option
 from engine.config.metric import Metric
 from engine.config.tasks.generation import GenerationConfig
+from engine.files.paths import anchored
 
 
 class CausalLmConfig(GenerationConfig):
@@ -16,6 +17,8 @@ class CausalLmConfig(GenerationConfig):
     title = "Language modelling"
     implementation = "engine.tasks.causal_lm:CausalLm"
     pipeline = "engine.pipelines.causal_lm:CausalLmPipeline"
+    learns_tokens = True
+    converses = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("loss", higher_is_better=False, help="cross-entropy in nats a token"),
         Metric("perplexity", higher_is_better=False, help="e to the loss"),
@@ -67,4 +70,33 @@ class CausalLmConfig(GenerationConfig):
         "Treat rows of plain text as lines of one text, or each as a document",
         advanced=True,
     )
+    chat_template: Literal[
+        "auto", "none", "roles", "chatml", "llama3", "gemma", "mistral", "qwen"
+    ] = option(
+        "auto",
+        "Chat template for pairs and conversations: the model's own if it has one, none (pairs as "
+        "plain text), or one by name, which is exported with the tokenizer",
+    )
+    too_long: Literal["drop", "cut"] = option(
+        "drop",
+        "Answers that reach beyond max_length: do not learn them, or learn their beginning",
+    )
     completions_only: bool = option(True, "Compute the loss on completions only, not on prompts")
+    packing: Literal["auto", "on", "off"] = option(
+        "auto",
+        "Packing: train on the samples of a batch in one row, without padding, each with its own "
+        "positions and attention; auto packs where the network gives the same outputs",
+        advanced=True,
+    )
+    forgetting_path: str = option(
+        "",
+        "Text file of another kind, a text a line: its loss shows what is forgotten; empty takes "
+        "built-in sentences for pre-trained models, - takes none",
+        advanced=True,
+    )
+
+    def anchored(self) -> CausalLmConfig:
+        """The same with the whole path of the text."""
+        if self.forgetting_path in ("", "-"):
+            return self
+        return self.model_copy(update={"forgetting_path": anchored(self.forgetting_path)})

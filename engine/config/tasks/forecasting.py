@@ -24,7 +24,7 @@ class ForecastingConfig(TaskConfig):
     implementation = "engine.tasks.forecasting:Forecasting"
     pipeline = "engine.pipelines.forecasting:ForecastingPipeline"
     domain = "time series"
-    models = ("lstm", "gru", "dlinear")
+    models = ("lstm", "gru", "dlinear", "nhits", "tsmixer", "patchtst", "patchtsmixer")
     metrics: ClassVar[tuple[Metric, ...]] = (
         _error("mse_scaled", "mean squared error in standard deviations of the training rows"),
         LOSS,
@@ -34,6 +34,10 @@ class ForecastingConfig(TaskConfig):
         _error("mae_scaled", "mean absolute error in standard deviations of the training rows"),
         _error("mase", "mean absolute error over that of repeating the last season in training"),
         Metric("r2", help="share of the variance that the forecast explains"),
+        _error("smape", "symmetric mean absolute percentage error, from 0 to 200, as in M4"),
+        _error("rmsse", "root of the squared error over that of the last season in training"),
+        _error("wql", "weighted quantile loss: twice the pinball loss over the sum of the truth"),
+        Metric("coverage", percent=True, help="share of the truth inside the widest band"),
     )
 
     time: str = option("", "Column with timestamps; empty finds it", column=True)
@@ -55,13 +59,40 @@ class ForecastingConfig(TaskConfig):
         "Rows of the training, validation and test split, from the start; empty uses the fractions",
         advanced=True,
     )
+    cutoffs: int = option(
+        0,
+        "Rolling origins, a horizon apart, whose errors the results show with mean and spread",
+        ge=0,
+        le=1000,
+        advanced=True,
+    )
     fill: Literal["linear", "previous", "refuse"] = option(
         "linear",
         "Missing values: interpolate linearly, repeat the previous value, or refuse the data",
     )
     calendar: bool = option(False, "Add calendar features: hour, weekday and day of the year")
     season: int = option(0, "Season length; 0 detects it", ge=0, le=100_000, unit="rows")
-    loss: Literal["mse", "mae", "huber"] = option("mse", "Loss function", advanced=True)
+    loss: Literal["mse", "mae", "huber", "quantile"] = option(
+        "mse",
+        "Loss function; quantile trains all quantiles (pinball loss), and forecasts the median",
+        advanced=True,
+    )
+    quantiles: tuple[float, ...] = option(
+        (0.1, 0.5, 0.9),
+        "Quantiles to forecast, in rising order with 0.5; those of other losses are fitted on "
+        "the validation rows",
+    )
+
+    @field_validator("quantiles")
+    @classmethod
+    def _rising(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        inside = all(0 < level < 1 for level in value)
+        if not inside or list(value) != sorted(set(value)) or 0.5 not in value:
+            raise PydanticCustomError(
+                "not_allowed",
+                "must rise from above 0 to below 1 and have 0.5, such as [0.1, 0.5, 0.9]",
+            )
+        return value
 
     @field_validator("split_rows")
     @classmethod

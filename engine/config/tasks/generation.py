@@ -11,6 +11,8 @@ class GenerationConfig(TaskConfig):
 
     domain = "generation"
     models = ("transformer",)
+    answers_untrained = True
+    fine_tuning_rate = 2e-5
 
     max_new_tokens: int = option(
         64, "Maximum number of generated tokens", ge=1, le=100_000, unit="tokens"

@@ -18,6 +18,8 @@ class Seq2SeqConfig(TaskConfig):
     pipeline = "engine.pipelines.seq2seq:Seq2SeqPipeline"
     domain = "generation"
     models = ("transformer",)
+    learns_tokens = True
+    answers_untrained = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("bleu", help="BLEU of the texts written, 0 to 100, by sacrebleu"),
         Metric("chrf", help="chrF of the texts written, 0 to 100, by sacrebleu"),

@@ -18,6 +18,7 @@ class TokenClassificationConfig(TaskConfig):
     pipeline = "engine.pipelines.token_classification:TokenClassificationPipeline"
     domain = "text"
     models = ("transformer",)
+    learns_tokens = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("f1", percent=True, help="F1 over entities; type and borders must be right"),
         Metric("precision", percent=True, help="share of the entities named that are right"),

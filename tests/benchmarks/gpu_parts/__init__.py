@@ -7,5 +7,6 @@ BUDGETS = {
     "memory": 60.0,
     "cifar10": 90.0,
     "llama": 90.0,
+    "packing": 45.0,
 }
 """Seconds that each part may take on a GPU, in the order in which they run."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -25,6 +25,7 @@ from torch import nn
 from engine.adapters.frozen import compress_frozen
 from engine.adapters.lora import with_adapter
 from engine.adapters.nf4 import quantize
+from engine.batches.source import Batch
 from engine.config.adapter import AdapterConfig
 from engine.config.compute import ComputeConfig
 from engine.config.fields import option
@@ -157,18 +158,34 @@ def grown_in_four_bits(shape: dict[str, Any], place: torch.device) -> Any:
 def updates(
     network: nn.Module, compute: Compute, texts: int, tokens: int, train: TrainConfig, count: int
 ) -> Cost:
+    """Cost of updates on texts of one length."""
+    ids = torch.randint(0, 1000, (texts, tokens), device=compute.device)
+    batch = Batch({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, ids, ids.numel())
+
+    def loss(network: nn.Module, batch: Batch) -> torch.Tensor:
+        return summed_loss(network, batch.inputs, batch.targets) / batch.weight
+
+    return timed(network, compute, batch, loss, train, count)
+
+
+def timed(
+    network: nn.Module,
+    compute: Compute,
+    batch: Batch,
+    loss_of: Callable[[nn.Module, Batch], torch.Tensor],
+    train: TrainConfig,
+    count: int,
+) -> Cost:
     """Median time of some updates as the engine makes them, and the allocator's peak."""
     optimizer = build_optimizer(trainable_groups(network), train, compute.device)
     trained = [p for p in network.parameters() if p.requires_grad]
-    ids = torch.randint(0, 1000, (texts, tokens), device=compute.device)
-    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     network.train()
     times = []
     for _ in range(WARM + count):
         _synchronize(compute)
         begin = time.perf_counter()
         with compute.autocast():
-            loss = summed_loss(network, inputs, ids) / ids.numel()
+            loss = loss_of(network, batch)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()

@@ -32,6 +32,7 @@ COMMANDS = {
     "compare": "put runs side by side: which is best, and what differs",
     "trash": "list, restore or remove the runs that were deleted",
     "predict": "let a finished run predict from new inputs",
+    "eval": "evaluate a finished language model on tasks of lm-eval",
     "export": "write a finished run's model in another format",
     "push": "push a finished run's model to the Hugging Face hub",
     "merge": "combine adapters of several runs into a new one",

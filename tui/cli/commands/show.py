@@ -16,8 +16,10 @@ from engine.runs.history import History
 from engine.runs.listing import RunSummary, summarize
 from tui.cli import console
 from tui.cli.exit_codes import DONE
+from tui.format.evals import evals_table
 from tui.format.note_lines import note_lines
 from tui.format.run_facts import error, facts, metrics_table
+from tui.format.verdict import verdict
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -35,9 +37,16 @@ def execute(options: Namespace) -> int:
     else:
         console.facts(facts(summary, history) | {"directory": str(summary.run.path)})
         _show_notes(notes_in(history.data))
+        evals = evals_table(run.evals.read())
         if report is not None:
             console.line()
             console.table(*metrics_table(report))
+            if told := verdict(report):
+                console.line()
+                console.facts(told)
+        if evals[1]:
+            console.line()
+            console.table(*evals)
     return DONE
 
 
@@ -61,6 +70,7 @@ def _record(summary: RunSummary, history: History, report: dict[str, Any] | None
         "error": error(history) or summary.problem,
         "data": _data(history),
         "report": report,
+        "evals": summary.run.evals.read(),
     }
 
 

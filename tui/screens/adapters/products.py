@@ -11,7 +11,7 @@ from textual.screen import Screen
 from engine.config.combination import Combination
 from engine.errors import UserError
 from engine.runs.summary import RunSummary
-from tui.format.numbers import size
+from tui.format.export_formats import free_name, told
 from tui.screens.adapters.combine import CombineScreen
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.widgets.notify import complain, tell
@@ -37,7 +37,7 @@ class Products:
                 self._request(self._write(run.id, path, form))
 
         title = f"Merge {run.id} into its base" if form == "merged" else f"Export {run.id}"
-        dialog = AskPathScreen(f"{title}, written to", f"./{run.name}-{form}")
+        dialog = AskPathScreen(f"{title}, written to", free_name(run.name, form))
         self._screen.app.push_screen(dialog, answered)
 
     def combine(self, runs: Sequence[RunSummary], then: Callable[[], object]) -> None:
@@ -61,9 +61,10 @@ class Products:
         except UserError as error:
             complain(self._screen, error)
             return
-        path, count, difference = answer["path"], answer["bytes"], answer["difference"]
-        message = f"{path}: {size(count)}, loaded back and agrees to {difference:.1g}."
-        tell(self._screen, message)
+        tell(self._screen, f"{told(answer)}.")
+        for further in [*answer.get("notes", ()), answer.get("command")]:
+            if further:
+                tell(self._screen, further)
 
     async def _combine(self, wanted: Combination, then: Callable[[], object]) -> None:
         try:

@@ -23,7 +23,7 @@ from tui.format.export_formats import FORMS
 from tui.format.text import literal
 from tui.screens.adapters.products import Products
 from tui.screens.adapters.table import COLUMNS, Row, cells
-from tui.screens.registry import make_screen
+from tui.screens.registry import make_screen, try_screen
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.listing import Listing
 from tui.widgets.notify import complain
@@ -120,7 +120,7 @@ class AdaptersScreen(Screen[None]):
         if rows := self._chosen():
             first, *others = [row.adapter.run.run for row in rows]
             # In the process of this screen: it keeps the base model loaded for the next request.
-            self.app.push_screen(make_screen("try it", first, self._ask, others))
+            self.app.push_screen(try_screen(first, others, self._advisor, self._ask))
 
     def _chosen(self) -> list[Row]:
         """Return the selected adapters, or the one at the cursor."""

@@ -104,7 +104,8 @@ class SampleOutputs:
         shown = list(watch.history.sampled)
         self._back = max(0, min(self._back, len(shown) - 1))
         if self._repaint.new("samples", shown, self._back):
-            self.widget.show_lines(run_panels.samples(shown, self._back))
+            untrained = watch.history.untrained_samples
+            self.widget.show_lines(run_panels.samples(shown, untrained, self._back))
 
 
 class ResourceUse:

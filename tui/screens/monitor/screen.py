@@ -89,7 +89,7 @@ class MonitorScreen(Screen[None]):
         try:
             config = run.config.read()
             name, order = config.name, config.task.metric_names
-            rate = config.train.learning_rate
+            rate = config.train.learning_rate or config.usual_rate
         except UserError:
             name, order, rate = run.id, (), 1e-3
         self._run = run

@@ -83,7 +83,14 @@ def _views(heading: Heading, draft: Draft, columns: Mapping[str, str]) -> Iterat
                 draft.changed(name),
                 draft.text_before(name) if draft.changed(name) else "",
                 values.checked.problems.get(name, ""),
+                _automatic(values, name),
             )
+
+
+def _automatic(values: Values, name: str) -> str:
+    """Return what an empty learning rate comes to; empty where that is not known."""
+    config = values.checked.config
+    return f"{config.usual_rate:g}" if config and name == "train.learning_rate" else ""
 
 
 def _inherited(values: Values, name: str) -> bool:

@@ -13,7 +13,7 @@ from engine.errors import UserError
 from engine.runs.directory import RunDirectory
 from engine.runs.summary import RunSummary
 from tui.charts.chart import MOST_SERIES
-from tui.screens.registry import make_screen
+from tui.screens.registry import make_screen, try_screen
 from tui.screens.save_preset import save_preset_of
 from tui.widgets.notify import complain, tell
 
@@ -63,7 +63,7 @@ class Openings:
         if not row.state.ended or not row.run.model.exists():
             tell(self._screen, f"{row.name} has no finished model.")
             return
-        self._screen.app.push_screen(make_screen("try it", row.run))
+        self._screen.app.push_screen(try_screen(row.run))
 
     def save_preset(self, row: RunSummary) -> None:
         """Save the experiment of the run as a preset."""

@@ -40,4 +40,6 @@ def _shown(view: FieldView) -> str:
         return view.text.replace(",", ", ") if view.spec.kind == "list" else view.text
     if view.spec.kind == "mapping":
         return "as found"
+    if view.automatic:
+        return f"automatic → {view.automatic}"
     return "automatic" if view.spec.column else "–"

@@ -22,6 +22,8 @@ class FieldView:
     before: str = ""
     """The preset's value as edited, for a field that differs."""
     problem: str = ""
+    automatic: str = ""
+    """What an empty value comes to."""
 
     @property
     def label(self) -> str:

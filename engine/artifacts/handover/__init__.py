@@ -1,0 +1,1 @@
+"""Language models for the programs that serve them: GGUF files, Ollama and vLLM."""

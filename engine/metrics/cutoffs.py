@@ -1,0 +1,58 @@
+"""Errors of single windows, and those at rolling origins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.reports.views import Cell, Table
+
+_NAMES = ("mse_scaled", "mae_scaled")
+
+
+class WindowErrors:
+    """Mean errors of each window over steps and targets, and the time after which it forecasts."""
+
+    def __init__(self) -> None:
+        self._times: list[Tensor] = []
+        self._errors: list[Tensor] = []
+
+    def update(self, difference: Tensor, known: Tensor, times: Tensor) -> None:
+        """Take in one batch; differences are 0 where the truth is not known."""
+        counts = known.sum((1, 2))
+        sums = torch.stack([difference.square().sum((1, 2)), difference.abs().sum((1, 2))])
+        self._times.append(times)
+        # NaN where a window has no truths.
+        self._errors.append(sums / counts)
+
+    def absolute(self) -> NDArray[np.float64]:
+        """Mean absolute errors, in the order of the windows."""
+        absolute: NDArray[np.float64] = self._all()[1]
+        return absolute
+
+    def _all(self) -> NDArray[np.float64]:
+        errors: NDArray[np.float64] = torch.cat(self._errors, 1).cpu().double().numpy()
+        return errors
+
+    def at_cutoffs(self, count: int, horizon: int, text: Callable[[int], str]) -> Table | None:
+        """Errors at ``count`` origins, a horizon apart back from the last; their mean and spread.
+
+        ``horizon`` is in windows. ``None`` where nothing was evaluated.
+        """
+        if not count or not self._times:
+            return None
+        times, errors = torch.cat(self._times).cpu().numpy(), self._all()
+        origins = np.unique(times)[::-1][::horizon][:count][::-1]
+        means = np.array([np.nanmean(errors[:, times == origin], axis=1) for origin in origins])
+        rows: list[list[Cell]] = [
+            [text(int(origin)), *map(float, mean)]
+            for origin, mean in zip(origins, means, strict=True)
+        ]
+        rows.append(["mean", *map(float, means.mean(0))])
+        if len(means) > 1:
+            rows.append(["standard deviation", *map(float, means.std(0, ddof=1))])
+        return Table("Errors at cut-offs", ["after", *_NAMES], rows)

@@ -1,0 +1,82 @@
+"""Metrics of numbers that are predicted for texts, and the texts with the largest errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import ndcg_score
+from torch import Tensor, nn
+
+from engine.batches.source import Batch
+from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.gathered import Gathered
+from engine.metrics.regression import evaluate_numbers, predicted_and_true
+from engine.metrics.similarity import correlations
+from engine.reports.views import Texts
+
+_WORST = 20
+_DEPTH = 10
+Pairs = list[tuple[str, str]]
+"""Text and second text of rows; the second is empty where there is none."""
+
+
+class TextNumbers(Evaluator):
+    """One number a text, or a pair of texts."""
+
+    def __init__(
+        self,
+        forward: Callable[[nn.Module, Batch], Tensor],
+        loss: Callable[[Tensor, Tensor], Tensor],
+        said: Callable[[Tensor], Tensor],
+        texts: Callable[[Any], Pairs],
+    ) -> None:
+        """``said`` turns the network's outputs into numbers in the units of the data."""
+        self._forward, self._loss, self._said, self._texts = forward, loss, said, texts
+        self._outputs, self._targets = Gathered(), Gathered()
+        self._rows: Pairs = []
+
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in one batch with its rows."""
+        self._outputs.add(self._forward(network, batch).float())
+        self._targets.add(batch.targets)
+        self._rows += self._texts(batch.rows)
+
+    def compute(self, views: bool = False) -> Evaluation:
+        """The metrics of numbers, their order, and the ranking of the texts of each query."""
+        outputs, targets = self._outputs.joined(), self._targets.joined()
+        predicted = self._said(outputs).double().numpy()
+        truth = targets.double().numpy()
+        loss = float(self._loss(outputs, targets))
+        metrics = evaluate_numbers(predicted, truth, loss).metrics
+        metrics["spearman"] = correlations(predicted, truth)["spearman"]
+        metrics |= _ranking([text for text, second in self._rows if second], predicted, truth)
+        shown = [self._worst(predicted, truth), predicted_and_true(predicted, truth)]
+        return Evaluation(metrics, shown if views else [])
+
+    def _worst(self, predicted: Any, truth: Any) -> Texts:
+        order = np.argsort(-np.abs(predicted - truth), kind="stable")[:_WORST]
+        return Texts("Worst mistakes", [
+            {
+                "text": " | ".join(filter(None, self._rows[row])),
+                "true": f"{truth[row]:.5g}",
+                "predicted": f"{predicted[row]:.5g}",
+            }
+            for row in order
+        ])  # fmt: skip
+
+
+def _ranking(queries: Sequence[str], predicted: Any, truth: Any) -> dict[str, float]:
+    """Return nDCG@10 over the queries that have several texts, if there are any.
+
+    Queries without a relevant text are left out.
+    """
+    rows: dict[str, list[int]] = {}
+    for row, query in enumerate(queries):
+        rows.setdefault(query, []).append(row)
+    several = [some for some in rows.values() if len(some) > 1 and truth[some].any()]
+    if not several or truth.min() < 0:
+        return {}
+    values = [ndcg_score([truth[some]], [predicted[some]], k=_DEPTH) for some in several]
+    return {"ndcg_at_10": float(np.mean(values))}

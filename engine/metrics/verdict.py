@@ -1,0 +1,84 @@
+"""The verdict on a network beside its baseline: the difference, and how sure it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_DRAWS = 1000
+_SHARE = 0.95
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Relative difference of mean errors, with the ends of its interval of 95 %."""
+
+    baseline: str
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def outcome(self) -> str:
+        """One of ``better``, ``worse`` and ``open``, where the interval has 0 in it."""
+        if self.high < 0:
+            return "better"
+        return "worse" if self.low > 0 else "open"
+
+    @property
+    def text(self) -> str:
+        """The verdict as a sentence."""
+        interval = f"95 % interval {_percent(self.low)} to {_percent(self.high)}"
+        if self.outcome == "open":
+            return (
+                f"It is open whether the network is better than {self.baseline}: its mean absolute "
+                f"error differs by {_percent(self.difference)} ({interval})."
+            )
+        side = "below" if self.outcome == "better" else "above"
+        return (
+            f"The network is {self.outcome} than {self.baseline}: its mean absolute error is "
+            f"{100 * abs(self.difference):.1f} % {side} ({interval})."
+        )
+
+    def record(self) -> dict[str, Any]:
+        """The verdict for a report."""
+        return asdict(self) | {"outcome": self.outcome, "text": self.text}
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:+.1f} %"
+
+
+def judge(
+    baseline: str, errors: NDArray[np.float64], theirs: NDArray[np.float64], block: int = 1
+) -> Verdict | None:
+    """Compare errors of the same windows by a paired bootstrap; ``None`` where nothing is known.
+
+    Windows next to each other overlap, so they are drawn in blocks of ``block`` (circular block
+    bootstrap, Politis and Romano 1992). Errors that are not numbers are left out in pairs.
+    """
+    if len(errors) != len(theirs):
+        return None
+    known = np.isfinite(errors) & np.isfinite(theirs)
+    errors, theirs = errors[known], theirs[known]
+    if len(errors) < 2 or not theirs.mean() > 0:
+        return None
+    block = min(max(1, block), max(1, len(errors) // 2))
+    sums = [_block_sums(part, block) for part in (errors, theirs)]
+    generator = np.random.default_rng(0)
+    draws = -(-len(errors) // block)
+    chosen = (generator.integers(len(errors), size=draws) for _ in range(_DRAWS))
+    ratios = np.array([sums[0][at].sum() / sums[1][at].sum() - 1 for at in chosen])
+    low, high = np.quantile(ratios, [(1 - _SHARE) / 2, (1 + _SHARE) / 2])
+    difference = errors.mean() / theirs.mean() - 1
+    return Verdict(baseline, float(difference), float(low), float(high))
+
+
+def _block_sums(values: NDArray[np.float64], block: int) -> NDArray[np.float64]:
+    """The sum of each value and the ``block - 1`` behind it, around the end."""
+    totals = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values[: block - 1]]))])
+    sums: NDArray[np.float64] = totals[block:] - totals[:-block]
+    return sums

@@ -1,0 +1,172 @@
+"""Data of text embedding: pairs, triplets, or pairs with a score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from typing_extensions import override
+
+from engine.config.tasks.embedding import EmbeddingConfig
+from engine.data.load import load_texts
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
+from engine.data.splits import cut_splits
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.models.sentence_folder import SentenceModel, sentence_model
+from engine.pipelines.text import TextFitted, TextPipeline
+from engine.reports.counted import counted
+from engine.reports.data_summary import DataSummary
+from engine.reports.note import Note
+from engine.text.numbers_of import numbers_of
+from engine.text.pair_columns import PairColumns, pair_columns
+from engine.text.pair_faults import pair_faults
+from engine.text.rows import some_of, texts_in, without_faults
+from engine.text.score_scale import ScoreScale, scale_of
+from engine.text.summary import summary_of
+
+_NONE = "-"
+_PASSAGES = 300
+"""Held-out passages that are kept with the model, to be searched when it is tried."""
+
+
+class EmbeddingFitted(TextFitted):
+    """Columns, the scale of scores, and how vectors are made."""
+
+    columns: PairColumns
+    scale: ScoreScale | None
+    recipe: SentenceModel
+    passages: list[str]
+    """A few held-out passages, to be searched when the model is tried."""
+
+
+class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
+    """Texts that belong together."""
+
+    section: EmbeddingConfig
+    fitted_type = EmbeddingFitted
+
+    def load(self) -> RawData:
+        """Rows of different texts, and of scores on the scale, in three splits."""
+        raw = load_texts(self.config.data)
+        columns = pair_columns(raw.train, self.section)
+        scale = self._scale(raw.train, columns)
+        raw = without_faults(raw, lambda table: pair_faults(table, columns, scale))
+        return cut_splits(raw, self.config.data)
+
+    def _scale(self, table: pa.Table, columns: PairColumns) -> ScoreScale | None:
+        return scale_of(numbers_of(table, columns.score), self.section) if columns.score else None
+
+    def fit(self, raw: RawData) -> EmbeddingFitted:
+        """Find columns, scale and pooling; train a tokenizer where the network is new."""
+        columns = pair_columns(raw.train, self.section)
+        self._check_rows(raw.train, columns)
+        recipe = self._recipe()
+        prompts = [text for text in (recipe.query_prompt, recipe.passage_prompt) if text]
+        texts = texts_in(raw.train, [columns.anchor, *columns.passages])
+        trained = self.learn_tokenizer(chain(prompts, texts))
+        return EmbeddingFitted(
+            tokenizer=trained,
+            max_length=self.limit(self.section.max_length, trained),
+            columns=columns,
+            scale=self._scale(raw.train, columns),
+            recipe=recipe,
+            passages=_passages(raw, columns.positive),
+        )
+
+    def _check_rows(self, table: pa.Table, columns: PairColumns) -> None:
+        """Refuse batches in which an anchor has nothing to be told apart from."""
+        if columns.form == "triplets" or (columns.score and self.section.loss == "cosine"):
+            return
+        train = self.config.train
+        if table.num_rows < 2:
+            raise DataError("There is one training row, and nothing to compare it with.")
+        if train.batch_size < 2 and not train.auto_batch_size:
+            raise DataError(
+                "train.batch_size: with 1 row in a batch there is nothing to compare it with.",
+                "Choose at least 2; large batches are learned from best.",
+            )
+
+    def _recipe(self) -> SentenceModel:
+        """Return how vectors are made: by the fields, else as the pre-trained model does."""
+        section = self.section
+        own = sentence_model(self.model, section.pooling != "auto")
+        return SentenceModel(
+            pooling=own.pooling if section.pooling == "auto" else section.pooling,
+            normalize=own.normalize if section.normalize == "auto" else section.normalize == "yes",
+            query_prompt=_prompt(section.query_prompt, own.query_prompt),
+            passage_prompt=_prompt(section.passage_prompt, own.passage_prompt),
+        )
+
+    @override
+    def settled(self, fitted: EmbeddingFitted) -> list[str]:
+        """The loss function, where the data chose it: which metric decides depends on it."""
+        return [f"task.loss={self.loss(fitted)}"] if self.section.loss == "auto" else []
+
+    def loss(self, fitted: EmbeddingFitted) -> str:
+        """Return the name of the loss function."""
+        if self.section.loss != "auto":
+            return self.section.loss
+        return "cosent" if fitted.scale else "in_batch_negatives"
+
+    def summarize(self, raw: RawData, fitted: EmbeddingFitted) -> DataSummary:
+        """Columns, lengths, the scale, and how vectors are made."""
+        columns, some = fitted.columns, some_of(raw.train)
+        facts = {"rows are": _FORMS[columns.form], "loss": self.loss(fitted)}
+        for name, column in (("anchors", columns.anchor), ("passages", columns.positive)):
+            found = self.measured(list(texts_in(some, [column])), fitted)
+            facts |= {f"{name}: {fact}": value for fact, value in found.items()}
+        if fitted.scale:
+            facts["scores"] = fitted.scale.words
+        facts["pooling"] = fitted.recipe.pooling + ", normalized" * fitted.recipe.normalize
+        for name, prompt in (
+            ("before anchors", fitted.recipe.query_prompt),
+            ("before passages", fitted.recipe.passage_prompt),
+        ):
+            if prompt:
+                facts[name] = plain(prompt, 60)
+        summary = summary_of(self.config, raw, columns.roles, facts)
+        return replace(summary, notes=(*summary.notes, *_repeated(raw.train, columns)))
+
+    def inputs(self, fitted: EmbeddingFitted) -> tuple[str, ...]:
+        """The texts to embed, under the name of the anchors."""
+        return (fitted.columns.anchor,)
+
+
+_FORMS = {
+    "pairs": "pairs",
+    "triplets": "pairs with hard negatives",
+    "scores": "pairs with a score",
+}
+
+
+def _prompt(given: str, own: str) -> str:
+    return "" if given == _NONE else given or own
+
+
+def _passages(raw: RawData, column: str) -> list[str]:
+    """Return a few different texts of the first split that is not trained on, if there is one."""
+    for split in (TEST, VALIDATION, TRAIN):
+        table = raw.splits.get(split)
+        if table is not None and table.num_rows:
+            return list(dict.fromkeys(texts_in(table.slice(0, 4 * _PASSAGES), [column])))[
+                :_PASSAGES
+            ]
+    return []
+
+
+def _repeated(table: pa.Table, columns: PairColumns) -> Sequence[Note]:
+    """Return a note on positives that several rows have."""
+    if columns.score:
+        return ()
+    repeated = table.num_rows - len(pc.unique(table[columns.positive]))
+    if not repeated:
+        return ()
+    why = (
+        f"{counted(repeated, 'row')} repeat the positive of another; in a batch, equal texts are "
+        "not taken for negatives"
+    )
+    return (Note(why, plain(columns.positive, 60), "positive", repeated, kind="converted"),)

@@ -1,0 +1,170 @@
+"""Data of preference tuning: prompts with a chosen and a rejected answer, or with a label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+from typing_extensions import override
+
+from engine.config.tasks.preference import PreferenceConfig
+from engine.data.load import load_texts
+from engine.data.on_disk import in_windows
+from engine.data.raw import TRAIN, RawData
+from engine.data.splits import cut_splits
+from engine.errors import DataError, TrainingError
+from engine.files.sanitize import plain
+from engine.pipelines.generation import GenerationPipeline
+from engine.pipelines.text import TextFitted
+from engine.reports.counted import counted
+from engine.reports.data_summary import DataSummary
+from engine.text.columns import chosen
+from engine.text.conversation import ends_of, names_date
+from engine.text.preference_columns import preference_columns
+from engine.text.preferences import compared, fault_of, label_of
+from engine.text.prompts import (
+    ChatPrompts,
+    PlainPrompts,
+    Prompts,
+    chat_lines,
+    prompt_text,
+    separator_of,
+)
+from engine.text.roles import by_role
+from engine.text.rows import some_of, without_faults
+from engine.text.summary import summary_of
+
+
+class PreferenceFitted(TextFitted):
+    """The columns, and the form in which prompts and answers are written."""
+
+    columns: dict[str, str]
+    """By roles: prompt, chosen and rejected, or completion and label; input, system, tools."""
+    chat: bool
+    """Whether prompts and answers go through a chat template."""
+    separator: str = "\n"
+    """Text between a prompt and its answer where the prompt does not end in a blank."""
+    date: str = ""
+    """The day that a chat template writes into each conversation; empty where it writes none."""
+
+
+class PreferencePipeline(GenerationPipeline[PreferenceFitted]):
+    """Prompts with answers of which one is better."""
+
+    section: PreferenceConfig
+    fitted_type = PreferenceFitted
+
+    def load(self) -> RawData:
+        """Rows that cannot be compared are left out."""
+        raw = load_texts(self.config.data)
+        columns = preference_columns(raw.train, self.section)
+        for table in raw.splits.values():
+            for role, name in columns.items():
+                chosen(table, name, f"task.{role}")
+        raw = without_faults(raw, lambda table: list(map(fault_of, _rows(table, columns))))
+        raw = cut_splits(raw, self.config.data)
+        if "label" in columns:
+            _check_labels(raw.splits[TRAIN], columns)
+        return raw
+
+    def fit(self, raw: RawData) -> PreferenceFitted:
+        """Train a tokenizer where the network is new."""
+        columns = preference_columns(raw.train, self.section)
+        some = [compared(row) for row in _rows(some_of(raw.train), columns)]
+        turns = any(isinstance(side.prompt, list) for side in some) or any(
+            isinstance(answer, list) for side in some for answer in side.answers.values()
+        )
+        written = [side.row(answer) for side in some for answer in side.answers.values()]
+        separator = "\n" if turns else separator_of(written)
+        trained = self.learn_tokenizer(_texts(raw.train, columns, turns, separator))
+        tokenizer = self.tokenizer(trained)
+        chat = turns or (not self.model.from_scratch and bool(tokenizer.chat_template))
+        return PreferenceFitted(
+            tokenizer=trained,
+            max_length=self.limit(self.section.max_length, trained),
+            columns=columns,
+            chat=chat,
+            separator=separator,
+            # Fixed, so that the tokens are the same on any later day.
+            date=date.today().isoformat() if chat and names_date(tokenizer) else "",
+        )
+
+    @override
+    def prepare_tokenizer(self, tokenizer: Any) -> None:
+        """Choose the token that ends a text; raises :class:`TrainingError` where there is none."""
+        if tokenizer.eos_token is None:
+            if tokenizer.sep_token is None:
+                raise TrainingError(
+                    f"model.path: the tokenizer of {plain(self.model.path, 200)} has no token that "
+                    "ends a text.",
+                    "Choose another model, or note its eos_token in tokenizer_config.json.",
+                )
+            tokenizer.eos_token = tokenizer.sep_token
+
+    def prompts(self, fitted: PreferenceFitted) -> Prompts:
+        """Return the one way to write the prompts of this data."""
+        tokenizer = self.tokenizer(fitted.tokenizer)
+        if fitted.chat:
+            return ChatPrompts(tokenizer, fitted.date)
+        return PlainPrompts(tokenizer.eos_token or "", fitted.separator)
+
+    def ends(self, fitted: PreferenceFitted) -> list[int]:
+        """Return the tokens that end a text: the tokenizer's own, and the template's."""
+        return ends_of(self.tokenizer(fitted.tokenizer), fitted.chat)
+
+    def summarize(self, raw: RawData, fitted: PreferenceFitted) -> DataSummary:
+        """Columns, the form of the answers, and how long they are."""
+        columns, some = fitted.columns, some_of(raw.train)
+        texts = list(_texts(some, columns, fitted.chat, fitted.separator))
+        facts = self.measured(texts, fitted)
+        facts["answers"] = _answers_fact(raw.train, columns)
+        facts["prompts"] = "through the chat template" if fitted.chat else "as plain text"
+        if "prompt" not in columns:
+            facts["prompts"] += ", what both answers begin with"
+        if fitted.date:
+            facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
+        facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
+        return summary_of(self.config, raw, {name: role for role, name in columns.items()}, facts)
+
+    def inputs(self, fitted: PreferenceFitted) -> tuple[str, ...]:
+        """Return the columns of a prompt to continue."""
+        first = "prompt" if "prompt" in fitted.columns else "chosen"
+        further = [role for role in ("input", "system", "tools") if role in fitted.columns]
+        return tuple(fitted.columns[role] for role in (first, *further))
+
+
+def _rows(table: pa.Table, columns: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """The rows with their values by role."""
+    for piece in in_windows(by_role(table, columns)):
+        yield from piece.to_pylist()
+
+
+def _texts(table: pa.Table, columns: dict[str, str], turns: bool, separator: str) -> Iterator[str]:
+    """Each prompt with each of its answers, as one text."""
+    for row in _rows(table, columns):
+        side = compared(row)
+        for answer in side.answers.values():
+            written = side.row(answer)
+            yield (chat_lines(written) if turns else prompt_text(written, separator) + str(answer))
+
+
+def _check_labels(table: pa.Table, columns: dict[str, str]) -> None:
+    """Refuse labels that are all alike; raises :class:`DataError`."""
+    labels = {label_of(row) for row in _rows(table, columns)}
+    if len(labels) < 2:
+        only = "true" if True in labels else "false"
+        raise DataError(
+            f"Every label in {plain(columns['label'], 60)} is {only}, and kto learns from the "
+            "difference between desirable and undesirable answers.",
+            "Add answers with the other label, or choose another column as task.label.",
+        )
+
+
+def _answers_fact(table: pa.Table, columns: dict[str, str]) -> str:
+    if "label" not in columns:
+        return "a chosen and a rejected one for each prompt"
+    good = sum(label_of(row) is True for row in _rows(table, columns))
+    bad = table.num_rows - good
+    return f"{counted(good, 'desirable answer')}, {counted(bad, 'undesirable answer')}"

@@ -1,0 +1,137 @@
+"""Data of text regression: texts, or pairs of them, with a number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from engine.config.tasks.text_regression import TextRegressionConfig
+from engine.data.load import load_texts
+from engine.data.raw import RawData
+from engine.data.splits import cut_splits
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.pipelines.text import TextFitted, TextPipeline
+from engine.reports.data_summary import DataSummary
+from engine.text import columns
+from engine.text.numbers_of import numbers_of
+from engine.text.rows import blank, joined_texts, some_of, texts_in, without_faults
+from engine.text.summary import summary_of
+
+_TARGETS = (
+    "score", "target", "label", "labels", "rating", "stars", "similarity", "relevance", "value",
+    "y",
+)  # fmt: skip
+
+
+class TextRegressionFitted(TextFitted):
+    """Columns, and mean and deviation of the target over the training rows."""
+
+    text: str
+    text_pair: str
+    target: str
+    mean: float
+    std: float
+    names: list[str]
+    """The name of the network's only output."""
+
+
+class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
+    """Texts with a number."""
+
+    section: TextRegressionConfig
+    fitted_type = TextRegressionFitted
+
+    def load(self) -> RawData:
+        """Rows with all texts and a number, in three splits."""
+        raw = load_texts(self.config.data)
+        text, pair, target = self._columns(raw.train)
+        texts = [name for name in (text, pair) if name]
+        raw = without_faults(raw, lambda table: self._faults(table, texts, target))
+        return cut_splits(raw, self.config.data)
+
+    def fit(self, raw: RawData) -> TextRegressionFitted:
+        """Find mean and deviation; train a tokenizer where the network is new."""
+        text, pair, target = self._columns(raw.train)
+        values = np.array(numbers_of(raw.train, target), np.float64)
+        if not values.std():
+            raise DataError(
+                f"The column {plain(target, 60)} has only one value, {values[0]:g}.",
+                "Set task.target.",
+            )
+        trained = self.learn_tokenizer(texts_in(raw.train, [n for n in (text, pair) if n]))
+        return TextRegressionFitted(
+            tokenizer=trained,
+            max_length=self.limit(self.section.max_length, trained),
+            text=text,
+            text_pair=pair,
+            target=target,
+            mean=float(values.mean()),
+            std=float(values.std()),
+            names=[target],
+        )
+
+    def summarize(self, raw: RawData, fitted: TextRegressionFitted) -> DataSummary:
+        """Columns, lengths, and the range of the target."""
+        roles = {fitted.text: "text", fitted.text_pair: "second text", fitted.target: "target"}
+        texts = joined_texts(some_of(raw.train), [fitted.text, fitted.text_pair])
+        values = [value for value in numbers_of(raw.train, fitted.target) if value is not None]
+        facts = self.measured(texts, fitted) | {
+            "target": f"{min(values):g} to {max(values):g}, mean {fitted.mean:.4g}"
+        }
+        return summary_of(self.config, raw, roles, facts)
+
+    def inputs(self, fitted: TextRegressionFitted) -> tuple[str, ...]:
+        """The text, or both."""
+        return tuple(filter(None, (fitted.text, fitted.text_pair)))
+
+    def _columns(self, table: pa.Table) -> tuple[str, str, str]:
+        """Text, second text (or nothing) and target; raises :class:`DataError`."""
+        section = self.section
+        target = section.target or _target(table, [section.text, section.text_pair])
+        columns.chosen(table, target, "task.target")
+        rest = table.drop_columns([target])
+        pair = None if section.text or section.text_pair else columns.find_pair(rest)
+        if pair is None:
+            text = section.text or columns.find_text(rest, [section.text_pair])
+            pair = (text, section.text_pair)
+        columns.chosen(table, pair[0], "task.text")
+        if pair[1]:
+            columns.chosen(table, pair[1], "task.text_pair")
+        return (*pair, target)
+
+    def _faults(self, table: pa.Table, texts: list[str], target: str) -> list[str | None]:
+        missing = [name for name in (*texts, target) if name not in table.column_names]
+        if missing:
+            return [f"there is no {plain(missing[0], 60)}"] * table.num_rows
+        name = plain(target, 60)
+        return [
+            fault or self._fault(value, name)
+            for fault, value in zip(blank(table, texts), numbers_of(table, target), strict=True)
+        ]
+
+    def _fault(self, value: float | None, name: str) -> str | None:
+        if value is None:
+            return f"{name} is not a number"
+        if self.section.loss == "bce" and not 0 <= value <= 1:
+            return f"{name} is outside 0 to 1, which the loss bce needs"
+        return None
+
+
+def _target(table: pa.Table, taken: list[str]) -> str:
+    """Return the column of numbers: by its name, else the only one; raises :class:`DataError`."""
+    rest = [name for name in table.column_names if name not in taken and name]
+    found = [name for name in rest if _holds_numbers(table, name)]
+    named = columns.by_name(table.select(found), _TARGETS)
+    if named or len(found) == 1:
+        return named or found[0]
+    shown = ", ".join(plain(name, 40) for name in found or rest) or "none"
+    raise DataError(f"Which column holds the numbers? It could be {shown}.", "Set task.target.")
+
+
+def _holds_numbers(table: pa.Table, name: str) -> bool:
+    """Return whether most of the first values of a column are numbers."""
+    if pa.types.is_nested(table.schema.field(name).type):
+        return False
+    some = numbers_of(table.select([name]).slice(0, 200), name)
+    return sum(value is not None for value in some) > len(some) / 2

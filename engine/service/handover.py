@@ -1,0 +1,273 @@
+"""Hand a finished language model over to the programs that serve it: GGUF, Ollama, vLLM.
+
+All that is written is loaded back by transformers, and its greedy answers to ten held-out prompts
+are held against the run's own before it is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+
+from engine.adapters.lora import load_adapter
+from engine.artifacts.build import ADAPTER, holds_adapter
+from engine.artifacts.handover.answers import differences, greedy, logits
+from engine.artifacts.handover.families import context_length, family_of
+from engine.artifacts.handover.gguf_file import (
+    as_written,
+    check_installed,
+    read_gguf,
+    write_gguf,
+)
+from engine.artifacts.handover.modelfile import conversation_template, modelfile, prompt_template
+from engine.artifacts.handover.turns import between_turns, rendering
+from engine.artifacts.outputs import distance
+from engine.artifacts.stored_type import cast_weights, rounded, type_named
+from engine.artifacts.tracing import REFUSALS, reason_of
+from engine.errors import TrainingError, UserError
+from engine.files.slugs import to_name
+from engine.service.speaker import Speaker
+from engine.text.prompts import PlainPrompts
+
+_TOLERANCE = 1e-4
+"""Largest difference of logits, in parts of the largest of them."""
+_CONTEXT = 4096
+"""Tokens for which a server reserves memory, where the model can read as many."""
+_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""Ranks that vLLM reserves memory for."""
+_GGUF, _PEFT = "model.gguf", ("adapter_config.json", "adapter_model.safetensors")
+_SAID = 3
+"""Number of differing answers that are told in full."""
+
+
+@dataclass
+class Handed:
+    """What was written, as it is told."""
+
+    command: str
+    difference: float = 0.0
+    """Largest difference of a logit from the same weights in memory."""
+    notes: list[str] = field(default_factory=list)
+
+
+def _gguf(speaker: Speaker, written: Path, target: Path, dtype: str) -> Handed:
+    """One file with weights, tokenizer and chat template."""
+    handed = Handed(shlex.join(["llama-server", "-m", str(target)]))
+    _write_gguf(speaker, written, dtype, handed)
+    return handed
+
+
+def _write_gguf(speaker: Speaker, path: Path, dtype: str, handed: Handed) -> None:
+    check_installed()
+    dtype = _gguf_type(speaker, dtype)
+    write_gguf(path, speaker.network, speaker.writer.tokenizer, dtype, speaker.talk)
+    try:
+        network, tokenizer = read_gguf(path, speaker.network)
+    except REFUSALS as error:
+        raise _thrown_away(f"transformers cannot load the file: {reason_of(error)}") from error
+    _check_tokens(speaker, tokenizer)
+    _compare(speaker, as_written(speaker.network, dtype), network, handed)
+    if not any(handed.notes):
+        return
+    handed.notes.insert(0, f"The weights are rounded to {dtype}.")
+
+
+def _gguf_type(speaker: Speaker, dtype: str) -> str:
+    """Return the type of the weights, float16 where none was asked for."""
+    if dtype == "stored":
+        return str(type_named(dtype, speaker.task.config.model)).removeprefix("torch.")
+    return dtype or "float16"
+
+
+def _check_tokens(speaker: Speaker, tokenizer: Any) -> None:
+    """Compare the tokens of the prompts' texts."""
+    own = speaker.writer.tokenizer
+    for text in own.batch_decode(speaker.prompts):
+        meant, found = (
+            one(text, add_special_tokens=False)["input_ids"] for one in (own, tokenizer)
+        )
+        if meant != found:
+            raise _thrown_away(
+                "its tokenizer cuts texts otherwise: " + differences(own, [meant], [found])[0]
+            )
+
+
+def _compare(speaker: Speaker, ours: nn.Module, theirs: nn.Module, handed: Handed) -> None:
+    """Compare what was read with the same weights in memory, and note how rounding changed them."""
+    tokenizer, prompts = speaker.writer.tokenizer, speaker.prompts
+    expected, found = logits(ours, prompts), logits(theirs, prompts)
+    handed.difference = distance(expected, found)
+    answers = greedy(theirs, tokenizer, prompts)
+    wrong = differences(tokenizer, greedy(ours, tokenizer, prompts), answers)
+    largest = max(1.0, *(float(value.abs().max()) for value in expected))
+    if not handed.difference <= _TOLERANCE * largest:
+        wrong.append(f"logits differ by {handed.difference:.2g}")
+    if wrong:
+        raise _thrown_away("; ".join(wrong[:_SAID]))
+    own = logits(speaker.network, prompts)
+    changed = differences(tokenizer, greedy(speaker.network, tokenizer, prompts), answers)
+    if changed:
+        handed.notes.append(
+            f"{len(changed)} of {len(prompts)} greedy answers differ from the run's own, whose "
+            f"logits differ by up to {distance(own, found):.2g}."
+        )
+        handed.notes += changed[:_SAID]
+
+
+def _thrown_away(reason: str) -> TrainingError:
+    return TrainingError(
+        f"What was written says something else than the run's model, so it was thrown away: "
+        f"{reason}."
+    )
+
+
+def _ollama(speaker: Speaker, written: Path, target: Path, dtype: str) -> Handed:
+    """A folder with a Modelfile and the weights, as GGUF where that can be."""
+    name = to_name(speaker.task.config.name)
+    handed = Handed(shlex.join(["ollama", "create", name, "-f", str(target / "Modelfile")]))
+    template, stops = _template(speaker)
+    written.mkdir()
+    try:
+        check_installed()
+        family_of(speaker.network.config)
+    except UserError as error:
+        if dtype == "q8_0":
+            raise
+        _write_folder(speaker, written, dtype, handed)
+        handed.notes.append(f"The weights are safetensors files, which ollama converts: {error}")
+        source = "."
+    else:
+        _write_gguf(speaker, written / _GGUF, dtype, handed)
+        source = f"./{_GGUF}"
+    sampling = speaker.writer.sampling
+    parameters = {
+        "temperature": f"{sampling.temperature:g}", "top_p": f"{sampling.top_p:g}", "top_k": 0,
+        "repeat_penalty": 1, "num_predict": sampling.max_new_tokens,
+        "num_ctx": _served_length(speaker),
+    }  # fmt: skip
+    text = modelfile(source, template, speaker.system, stops, parameters)
+    (written / "Modelfile").write_text(text, encoding="utf-8")
+    return handed
+
+
+def _template(speaker: Speaker) -> tuple[str, list[str]]:
+    """Return the template of training in Go's language, and the tokens that end an answer."""
+    tokenizer, prompts = speaker.writer.tokenizer, speaker.writer.prompts
+    stops = [tokenizer.eos_token]
+    if prompts is None:
+        return prompt_template(None), stops
+    if isinstance(prompts, PlainPrompts):
+        return prompt_template(prompts.separator), stops
+    between = between_turns(rendering(prompts))
+    behind = between.behind_answer
+    marks = [token for token in tokenizer.all_special_tokens if token in behind]
+    bos = tokenizer.bos_token if speaker.talk.begins else ""
+    return conversation_template(between, bos), list(
+        dict.fromkeys([*sorted(marks, key=behind.index), *stops])
+    )
+
+
+def _served_length(speaker: Speaker) -> int:
+    """Return the length of texts to serve: as long as in training, or longer where it is cheap."""
+    config: Any = speaker.network.config
+    if not hasattr(config, "max_position_embeddings"):
+        return max(_CONTEXT, speaker.writer.longest)
+    return min(context_length(config), max(_CONTEXT, speaker.writer.longest))
+
+
+def _write_folder(speaker: Speaker, folder: Path, dtype: str, handed: Handed) -> None:
+    """Write the whole model as transformers reads it, and compare it."""
+    speaker.task.save_network(speaker.network, speaker.fitted, folder)
+    _write_tokenizer(speaker, folder)
+    reference = speaker.network
+    if dtype:
+        kind = type_named(dtype, speaker.task.config.model)
+        cast_weights(folder, kind)
+        reference = rounded(speaker.network, kind)
+    try:
+        network = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    except REFUSALS as error:
+        raise _thrown_away(f"transformers cannot load the folder: {reason_of(error)}") from error
+    _compare(speaker, reference, network.eval(), handed)
+
+
+def _write_tokenizer(speaker: Speaker, folder: Path) -> None:
+    speaker.task.save_companions(speaker.fitted, folder)
+    if speaker.chat_template:
+        text = speaker.chat_template
+        (folder / "chat_template.jinja").write_text(text, encoding="utf-8")
+
+
+def _vllm(speaker: Speaker, written: Path, target: Path, dtype: str) -> Handed:
+    """A folder with the whole model, and the command that serves it."""
+    if dtype == "q8_0":
+        raise TrainingError("vllm reads no q8_0 from a folder.", "Choose bfloat16 or float16.")
+    handed = Handed(_vllm_command(speaker, str(target), target))
+    written.mkdir()
+    _write_folder(speaker, written, dtype, handed)
+    return handed
+
+
+def _vllm_lora(speaker: Speaker, written: Path, target: Path, dtype: str) -> Handed:
+    """A folder with the adapter alone, and the command that serves it on its base."""
+    if dtype or not holds_adapter(speaker.folder):
+        what = "An adapter keeps the type of its weights" if dtype else "This run has no adapter"
+        raise TrainingError(f"{what}.", "Export the whole model: --to vllm.")
+    record = json.loads((speaker.folder / ADAPTER).read_text())
+    for reason in _beyond_vllm(record):
+        raise TrainingError(f"vLLM serves no adapter {reason}.", "Merge it: --to vllm.")
+    written.mkdir()
+    for name in _PEFT:
+        shutil.copy(speaker.folder / name, written)
+    _write_tokenizer(speaker, written)
+    base = speaker.task.build_network(speaker.fitted)
+    handed = Handed("")
+    _compare(speaker, speaker.network, load_adapter(base, written).eval(), handed)
+    name = to_name(speaker.task.config.name)
+    rank = next((rank for rank in _RANKS if rank >= record["r"]), record["r"])
+    handed.command = _vllm_command(
+        speaker, record["base_model_name_or_path"], target, "--enable-lora",
+        "--max-lora-rank", str(rank), "--lora-modules", f"{name}={target}",
+    )  # fmt: skip
+    return handed
+
+
+def _beyond_vllm(record: dict[str, Any]) -> Iterator[str]:
+    if record.get("use_dora"):
+        yield "of the method dora"
+    if record.get("modules_to_save") or record.get("trainable_token_indices"):
+        yield "with modules or tokens that are trained in full"
+    if record.get("bias", "none") != "none":
+        yield "with biases"
+    if record["r"] > _RANKS[-1]:
+        yield f"of rank {record['r']}"
+
+
+def _vllm_command(speaker: Speaker, model: str, target: Path, *options: str) -> str:
+    """Return the command that serves a model with the template of training."""
+    command = ["vllm", "serve", model, "--max-model-len", str(_served_length(speaker))]
+    if speaker.chat_template:
+        command += ["--chat-template", str(target / "chat_template.jinja")]
+    if model != str(target):
+        command += ["--tokenizer", str(target)]
+    else:
+        command += ["--served-model-name", to_name(speaker.task.config.name)]
+    return shlex.join([*command, *options])
+
+
+RECIPIENTS: dict[str, Callable[[Speaker, Path, Path, str], Handed]] = {
+    "gguf": _gguf,
+    "ollama": _ollama,
+    "vllm": _vllm,
+    "vllm-lora": _vllm_lora,
+}
+"""By name: writes the model at a first place, for use at a second one, in a type of weights."""

@@ -1,0 +1,132 @@
+"""A finished language model without its adapter, and prompts on which its copies are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from torch import nn
+
+from engine.adapters.lora import merged
+from engine.artifacts.build import holds_adapter
+from engine.artifacts.comparison import CPU
+from engine.artifacts.handover.answers import PROMPTS, TOKENS
+from engine.artifacts.handover.gguf_file import Talk
+from engine.artifacts.model_folder import load_exported
+from engine.data.fitted import Fitted
+from engine.data.raw import TEST, TRAIN, VALIDATION
+from engine.errors import DataError, RunError, UserError
+from engine.runs.directory import RunDirectory
+from engine.tasks.task import Task
+from engine.tasks.writer import Writer, Writes
+from engine.text.chat_templates import ROLES
+from engine.text.prompts import ChatPrompts
+from engine.text.roles import by_role
+from engine.text.turns import SYSTEM, turns_of
+
+_OF_PLAIN_TEXT = 32
+"""Tokens of a prompt from a text that is continued."""
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A run's language model, with the prompts."""
+
+    folder: Path
+    task: Task[Any]
+    fitted: Fitted
+    writer: Writer
+    network: nn.Module
+    """The whole network; an adapter is merged into it."""
+    prompts: list[list[int]]
+    system: str
+    """The system prompt that all rows looked at have; empty if they differ."""
+
+    @property
+    def converses(self) -> bool:
+        """Whether prompts are conversations in a chat template."""
+        return isinstance(self.writer.prompts, ChatPrompts)
+
+    @property
+    def chat_template(self) -> str:
+        """The template of training; empty where prompts are no conversations."""
+        tokenizer = self.writer.tokenizer
+        if not self.converses:
+            return ""
+        template: str = tokenizer.get_chat_template() if tokenizer.chat_template else ROLES.text
+        return template
+
+    @property
+    def talk(self) -> Talk:
+        """What a GGUF file says of its use."""
+        bos = self.writer.tokenizer.bos_token_id
+        begins = bos is not None and all(prompt[:1] == [bos] for prompt in self.prompts)
+        return Talk(self.task.config.name, self.chat_template, begins)
+
+
+def speaker_of(run: RunDirectory) -> Speaker:
+    """Load the model of a run; raises :class:`~engine.errors.UserError`."""
+    task, fitted, network = load_exported(run.model, CPU)
+    if not isinstance(task, Writes):
+        raise RunError(
+            f"The run {run.id} has no model that writes texts.",
+            "ollama, gguf and vllm are for language models; export it in another format.",
+        )
+    writer = task.writer(fitted)
+    prompts, system = _held_out(task, fitted, run)
+    room = max(1, writer.longest - TOKENS) if writer.prompts else _OF_PLAIN_TEXT
+    whole = merged(network).eval() if holds_adapter(run.model) else network
+    cut = [prompt[-room:] if writer.prompts else prompt[:room] for prompt in prompts]
+    return Speaker(run.model, task, fitted, writer, whole, cut, system)
+
+
+def _held_out(task: Task[Any], fitted: Any, run: RunDirectory) -> tuple[list[list[int]], str]:
+    """Return prompts of held-out rows, and their system prompt if they have one in common."""
+    try:
+        splits = task.pipeline.load().splits
+    except UserError:  # the data may be elsewhere by now
+        return _sampled(task, fitted, run), ""
+    table = next(splits[name] for name in (TEST, VALIDATION, TRAIN) if splits.get(name))
+    table = table.slice(0, PROMPTS)
+    source = task.encode_new(table, fitted, CPU, lambda _: None)
+    batch = next(source.read(source.plan(PROMPTS)))
+    masks = batch.inputs.get("attention_mask", batch.inputs["input_ids"] >= 0)
+    pairs = zip(batch.inputs["input_ids"], masks, strict=True)
+    systems = set(_systems(table, fitted))
+    return [row[mask.bool()].tolist() for row, mask in pairs], (
+        systems.pop() if len(systems) == 1 else ""
+    )
+
+
+def _systems(table: pa.Table, fitted: Any) -> Iterator[str]:
+    """Yield each row's system prompt."""
+    for row in by_role(table, fitted.roles.by_name).to_pylist():
+        if "messages" in row:
+            first = turns_of(row["messages"])[0]
+            if first["role"] == SYSTEM:
+                yield first["content"]
+                continue
+        yield str(row.get("system") or "")
+
+
+def _sampled(task: Any, fitted: Any, run: RunDirectory) -> list[list[int]]:
+    """Return the prompts of the run's samples."""
+    views = (run.report.read() or {}).get("views") or []
+    texts = [
+        str(item["prompt"])
+        for view in views
+        for item in view.get("items") or ()
+        if "prompt" in item
+    ]
+    if not texts:
+        raise DataError(
+            "The data of this run cannot be read, and the run has no samples, so the export could "
+            "not be tried.",
+            "Put the data back.",
+        )
+    tokenizer = task.writer(fitted).tokenizer
+    ids: list[list[int]] = tokenizer(texts[:PROMPTS], add_special_tokens=False)["input_ids"]
+    return ids

@@ -1,0 +1,255 @@
+"""Preference tuning of a language model: the better of two answers is to become the likelier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from engine.batches.source import Batch, Source
+from engine.config.run_config import RunConfig
+from engine.config.tasks.preference import PreferenceConfig
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
+from engine.errors import DataError
+from engine.metrics.answer_likelihoods import likelihoods, measured, untuned
+from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.preference import PreferenceEvaluator, untuned_metrics
+from engine.metrics.preference_losses import Likelihoods, losses, rewards
+from engine.pipelines.preference import PreferenceFitted, PreferencePipeline
+from engine.reports.counted import counted
+from engine.reports.views import Texts, View
+from engine.runs.events import Log, Report
+from engine.tasks.text import TextTask
+from engine.text.cache import encoded
+from engine.text.columns import chosen
+from engine.text.continuation import Sampling, continued
+from engine.text.decoding import marks_of, record_decoding
+from engine.text.preference_tokens import PreferenceSource, PreferenceTokens
+from engine.text.preferences import compared, label_of
+from engine.text.prompts import Prompt
+from engine.text.roles import by_role
+from engine.text.source import TokenSource, token_inputs
+
+_SHOWN = 3
+_SAMPLE_TOKENS = 64
+"""Samples while it trains are no longer than this: writing is slow."""
+_LONGEST_SHOWN = 400
+"""Characters of a prompt or an answer beside others."""
+
+
+class Preference(TextTask[PreferenceFitted]):
+    """Log-probabilities of answers to a prompt, held against each other."""
+
+    pipeline: PreferencePipeline
+    section: PreferenceConfig
+
+    head = "causal_lm"
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self._held_out: dict[str, PreferenceSource] = {}
+
+    @override
+    def encode(
+        self, table: pa.Table, fitted: PreferenceFitted, device: torch.device, report: Report
+    ) -> Source:
+        """Both answers behind their prompt; those that are too long are left out and counted."""
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        single = self.section.loss == "kto"
+        prompts = self.pipeline.prompts(fitted)
+        tokenise = PreferenceTokens(tokenizer, fitted.max_length, prompts, single)
+        rows = by_role(table, fitted.columns)
+        rows = rows.append_column("row", pa.array(range(table.num_rows), pa.int64()))
+        form = [fitted.chat, fitted.separator, tokenizer.chat_template, fitted.date, single]
+        samples = encoded(rows, tokenise, [*self.cache_key(fitted), "preference", *form], report)
+        kept = len(set(samples["row"])) if len(samples) else 0
+        _report_cut(kept, table.num_rows, fitted.max_length, report)
+        return PreferenceSource(samples, tokenizer.pad_token_id, device, table)
+
+    @override
+    def encode_new(
+        self, table: pa.Table, fitted: PreferenceFitted, device: torch.device, report: Report
+    ) -> Source:
+        """Encode prompts to continue, as tokens."""
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+
+        def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+            return {"input_ids": _ids(tokenizer, rows["text"])}
+
+        def collate(samples: pa.Table) -> Batch:
+            return Batch(token_inputs(samples, tokenizer.pad_token_id), None, samples.num_rows)
+
+        texts = pa.array([prompt.text for prompt in self._prompts(table, fitted)], pa.string())
+        samples = encoded(pa.table({"text": texts}), tokenise, self.cache_key(fitted), report)
+        return TokenSource(samples, collate, device, table)
+
+    def _prompts(self, table: pa.Table, fitted: PreferenceFitted) -> list[Prompt]:
+        names = self.pipeline.inputs(fitted)
+        chosen(table, names[0], "The data to predict from")
+        columns = {role: name for role, name in fitted.columns.items() if name in names}
+        prompts = self.pipeline.prompts(fitted)
+        return [prompts.prompt(compared(row).asked) for row in by_role(table, columns).to_pylist()]
+
+    @override
+    def build_network(self, fitted: PreferenceFitted) -> nn.Module:
+        """The network, which notes what its texts are generated with."""
+        network = super().build_network(fitted)
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        marks = marks_of(tokenizer, self.pipeline.ends(fitted))
+        record_decoding(network, self._sampling(self.section.max_new_tokens).options | marks)
+        return network
+
+    @override
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Mean over the pairs, or over single answers."""
+        return losses(likelihoods(network, batch, self.section), self.section).mean()
+
+    @override
+    def settle_start(
+        self,
+        network: nn.Module,
+        sources: Mapping[str, Source],
+        known: Mapping[str, Tensor],
+        report: Report,
+    ) -> dict[str, Tensor]:
+        """Measure the answers' log-probabilities where the loss or the baseline needs them."""
+        wanted = {
+            split: source
+            for split, source in sources.items()
+            if isinstance(source, PreferenceSource)
+            and (self.section.has_reference or split != TRAIN)
+        }
+        kept = {split: known[split] for split, source in wanted.items()
+                if split in known and len(known[split]) == len(source)}  # fmt: skip
+        missing = {split: source for split, source in wanted.items() if split not in kept}
+        if missing:
+            said = counted(sum(map(len, missing.values())), "sample")
+            report(Log(level="info", message=f"Measuring the untuned model on {said}."))
+        size = self.config.train.batch_size
+        found = {**kept, **{split: measured(network, each, size)
+                             for split, each in missing.items()}}  # fmt: skip
+        for split, source in wanted.items():
+            source.reference = found[split]
+        self._held_out = {split: source for split, source in wanted.items() if split != TRAIN}
+        return found
+
+    @override
+    def evaluator(self, fitted: PreferenceFitted) -> Evaluator:
+        """Loss, rewards, and the rows that are the most wrong."""
+
+        def show(rows: pa.Table, given: Likelihoods) -> Sequence[View]:
+            some = by_role(rows, fitted.columns).to_pylist()
+            return [Texts("Worst rows", _with_rewards(some, given, self.section))]
+
+        return PreferenceEvaluator(self.section, partial(likelihoods, section=self.section), show)
+
+    @override
+    def predict(
+        self, network: nn.Module, batch: Batch, fitted: PreferenceFitted
+    ) -> list[dict[str, Any]]:
+        """Return each prompt and the network's continuation."""
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        lengths = batch.inputs["attention_mask"].sum(1).tolist()
+        tokens = [
+            row[:length]
+            for row, length in zip(batch.inputs["input_ids"].tolist(), lengths, strict=True)
+        ]
+        texts = self._continued(network, tokens, fitted, self.section.max_new_tokens)
+        begun = tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return [
+            {"prompt": beginning, "continuation": text.removeprefix(prompt.blanks)}
+            for beginning, text, prompt in zip(
+                begun, texts, self._prompts(batch.rows, fitted), strict=True
+            )
+        ]
+
+    @override
+    def samples(
+        self, network: nn.Module, source: Source, fitted: PreferenceFitted
+    ) -> list[dict[str, str]]:
+        """Continuations of a few prompts, beside the answers of the data."""
+        batch = next(source.read(source.plan(_SHOWN)[:1]))
+        sides = [compared(row) for row in by_role(batch.rows, fitted.columns).to_pylist()[:_SHOWN]]
+        prompts = self.pipeline.prompts(fitted)
+        asked = [prompts.prompt(side.asked).text for side in sides]
+        tokens = _ids(self.pipeline.tokenizer(fitted.tokenizer), asked)
+        most = min(_SAMPLE_TOKENS, self.section.max_new_tokens)
+        texts = self._continued(network, tokens, fitted, most)
+        return [
+            {"prompt": _shown(side.prompt), "continuation": text}
+            | {name: _shown(answer) for name, answer in side.answers.items()}
+            for side, text in zip(sides, texts, strict=True)
+        ]
+
+    def _continued(
+        self,
+        network: nn.Module,
+        tokens: Sequence[Sequence[int]],
+        fitted: PreferenceFitted,
+        most: int,
+    ) -> list[str]:
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        return continued(network, tokenizer, tokens, self._sampling(most), fitted.max_length)
+
+    def _sampling(self, tokens: int) -> Sampling:
+        section = self.section
+        return Sampling(tokens, section.temperature, section.top_p, self.config.train.seed)
+
+    @override
+    def baseline(self, raw: RawData, fitted: PreferenceFitted) -> tuple[str, Evaluation] | None:
+        """Evaluate the untuned model; its accuracy is that of its log-probabilities."""
+        source = self._held_out.get(TEST) or self._held_out.get(VALIDATION)
+        if source is None or source.reference is None:
+            return None
+        return "the untuned model", Evaluation(untuned_metrics(untuned(source), self.section))
+
+
+def _report_cut(kept: int, rows: int, max_length: int, report: Report) -> None:
+    """Count the rows that are too long; raises :class:`DataError` where all are."""
+    if kept == rows:
+        return
+    said = (
+        f"{counted(rows - kept, 'row')} of {rows:,} with an answer that ends beyond "
+        f"task.max_length ({max_length:,} tokens), or that the chat template refuses"
+    )
+    if not kept:
+        raise DataError(f"No row can be used: {said}.", "Raise task.max_length.")
+    report(Log(level="warning", message=f"Left out: {said}."))
+
+
+def _ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    """Return the tokens of prompts, the mark of the end for one without any."""
+    tokens = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)
+    return [ids or [tokenizer.eos_token_id] for ids in tokens["input_ids"]]
+
+
+def _with_rewards(
+    rows: Sequence[Mapping[str, Any]], given: Likelihoods, section: PreferenceConfig
+) -> list[dict[str, str]]:
+    """Prompt and answers of each row, each answer with its reward."""
+    values, good = rewards(given, section).tolist(), given.desirable.tolist()
+    items = []
+    for row, both, first in zip(rows, values, good, strict=True):
+        side = compared(row)
+        names = list(side.answers)
+        if section.loss == "kto":
+            names = names if "label" in row else ["chosen" if first else "rejected"]
+        item = {"prompt": _shown(side.prompt)}
+        for name, reward in zip(names, both, strict=False):
+            item |= {name: _shown(side.answers[name]), f"{name} reward": f"{reward:+.3f}"}
+        if "label" in row:
+            item["label"] = "desirable" if label_of(row) else "undesirable"
+        items.append(item)
+    return items
+
+
+def _shown(value: Any) -> str:
+    """Return a text, or the turns of a conversation, short enough to stand beside others."""
+    if not isinstance(value, str):
+        value = "\n".join(f"{turn['role']}: {turn['content']}" for turn in value)
+    return value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…"

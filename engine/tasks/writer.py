@@ -1,0 +1,32 @@
+"""What a task that writes texts after prompts gives to a conversation with its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from engine.text.continuation import Sampling
+from engine.text.prompts import Prompts
+
+
+@dataclass(frozen=True)
+class Writer:
+    """The tokenizer, the one way to write prompts, and how answers are sampled."""
+
+    tokenizer: Any
+    prompts: Prompts | None
+    """None for models of plain text, which is continued as it stands."""
+    sampling: Sampling
+    longest: int
+    """Number of tokens of a prompt and its answer together."""
+    context: Mapping[str, str]
+    """Columns of the prompt besides the message, by their roles: input, tools."""
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """A task whose models one can talk to."""
+
+    def writer(self, fitted: Any) -> Writer:
+        """Return what a conversation needs."""

@@ -1,0 +1,155 @@
+"""Answers that are compared, as tokens and as batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import datasets
+import pyarrow as pa
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from typing_extensions import override
+
+from engine.batches.source import Batch, Noise, moved
+from engine.data.labels import IGNORED
+from engine.text.instructions import ROW, Instructions
+from engine.text.padding import lengths_of, padded
+from engine.text.preferences import Compared, compared, label_of
+from engine.text.prompts import Prompts, Row
+from engine.text.source import TokenSource, token_inputs
+
+Sample = dict[str, Any]
+_KINDS = {
+    "input_ids": pa.list_(pa.int64()),
+    "first_labels": pa.list_(pa.int64()),
+    "second_ids": pa.list_(pa.int64()),
+    "second_labels": pa.list_(pa.int64()),
+    "desirable": pa.bool_(),
+    "row": pa.int64(),
+}
+"""The columns of samples. No ``labels``: a batch has its number of pairs, however long they are."""
+
+
+@dataclass(frozen=True)
+class PreferenceTokens:
+    """Turns rows, with their number, into samples of two answers each.
+
+    Rows with an answer longer than ``max_length`` have none. With ``single``, each answer is a
+    sample of its own, and the second one is the answer before it behind the same prompt.
+    """
+
+    tokenizer: Any
+    max_length: int
+    prompts: Prompts
+    single: bool
+
+    def __call__(self, rows: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+        """Rows by the roles of their columns."""
+        given = [
+            dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)
+        ]
+        samples = list(self._single(given) if self.single else self._pairs(given))
+        return {name: [sample[name] for sample in samples] for name in _KINDS}
+
+    def _pairs(self, rows: Sequence[Row]) -> Iterator[Sample]:
+        sides = [compared(row) for row in rows]
+        firsts = self._tokens([side.row(side.answers["chosen"]) for side in sides])
+        seconds = self._tokens([side.row(side.answers["rejected"]) for side in sides])
+        for row, first, second in zip(rows, firsts, seconds, strict=True):
+            if first and second and self._fits(first) and self._fits(second):
+                yield _sample(row["row"], first, second, True)
+
+    def _single(self, rows: Sequence[Row]) -> Iterator[Sample]:
+        answers = [answer for row in rows for answer in _answers(row)]
+        sides, texts = [side for _, side, _, _ in answers], [text for _, _, text, _ in answers]
+        others = [*texts[-1:], *texts[:-1]]  # as in TRL
+        firsts = self._tokens([side.row(text) for side, text in zip(sides, texts, strict=True)])
+        seconds = self._tokens([side.row(text) for side, text in zip(sides, others, strict=True)])
+        for (row, _, _, good), first, second in zip(answers, firsts, seconds, strict=True):
+            if first and second and self._fits(first):
+                yield _sample(row, first, [part[: self.max_length] for part in second], good)
+
+    def _tokens(self, rows: Sequence[Row]) -> list[list[list[int]]]:
+        """Return ids and labels of each row, one more token than the maximum where there is one.
+
+        Nothing is returned for rows that the chat template refuses, or writes in several forms.
+        """
+        encode = Instructions(self.tokenizer, self.max_length + 1, True, self.prompts)
+        numbered = [{**row, ROW: number} for number, row in enumerate(rows)]
+        names = list(numbered[0]) if numbered else []
+        tokens = encode({name: [row[name] for row in numbered] for name in names})
+        found: list[list[list[list[int]]]] = [[] for _ in rows]
+        for ids, labels, number, fault in zip(
+            tokens["input_ids"], tokens["labels"], tokens[ROW], tokens["fault"], strict=True
+        ):
+            found[number] += [] if fault else [[ids, labels]]
+        return [samples[0] if len(samples) == 1 else [] for samples in found]
+
+    def _fits(self, tokens: list[list[int]]) -> bool:
+        return len(tokens[0]) <= self.max_length
+
+
+def _answers(row: Row) -> Iterator[tuple[int, Compared, Any, bool]]:
+    """Yield a row's number, its prompt, and each answer with whether it is desirable."""
+    side = compared(row)
+    for name, answer in side.answers.items():
+        good = bool(label_of(row)) if "label" in row else name == "chosen"
+        yield row["row"], side, answer, good
+
+
+def _sample(row: int, first: list[list[int]], second: list[list[int]], good: bool) -> Sample:
+    values = (*first, *second, good, row)
+    return dict(zip(_KINDS, values, strict=True))
+
+
+class PreferenceSource(TokenSource):
+    """Samples of two answers each, with the log-probabilities of both before the first update."""
+
+    def __init__(
+        self, samples: datasets.Dataset, pad: int, device: torch.device, table: pa.Table
+    ) -> None:
+        """``table`` has the rows that the samples were made from."""
+        super().__init__(samples, _Collate(pad), device, table.take(samples.data["row"]))
+        second = torch.from_numpy(lengths_of(samples.data.column("second_ids")))
+        self.lengths = torch.maximum(self.lengths, second)
+        self.reference: Tensor | None = None
+        """``[samples, 2]``, once measured."""
+
+    @override
+    def read(
+        self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
+    ) -> Iterator[Batch]:
+        """Yield the batches, with the reference where it is known."""
+        for numbers, batch in zip(plan[start:], super().read(plan, start, noise), strict=True):
+            if self.reference is not None:
+                found = self.reference[numbers]
+                batch.targets["reference"] = moved(found, self._device, self.pinned)
+            yield batch
+
+
+class _Collate:
+    """Samples as a batch: the first answers are the inputs, the second ones are targets."""
+
+    def __init__(self, pad: int) -> None:
+        self._pad = pad
+
+    def __call__(self, samples: pa.Table) -> Batch:
+        second_ids = samples.select(["second_ids"]).rename_columns(["input_ids"])
+        inputs, other = token_inputs(samples, self._pad), token_inputs(second_ids, self._pad)
+        width = max(inputs["input_ids"].shape[1], other["input_ids"].shape[1])
+        fills = {"input_ids": self._pad, "attention_mask": 0}
+        targets = {
+            "labels": _wide(padded(samples["first_labels"], IGNORED), width, IGNORED),
+            "second": {name: _wide(part, width, fills[name]) for name, part in other.items()},
+            "second_labels": _wide(padded(samples["second_labels"], IGNORED), width, IGNORED),
+            "desirable": torch.tensor(samples["desirable"].to_pylist()),
+        }
+        inputs = {name: _wide(part, width, fills[name]) for name, part in inputs.items()}
+        return Batch(inputs, targets, samples.num_rows)
+
+
+def _wide(rows: Tensor, width: int, fill: int) -> Tensor:
+    return F.pad(rows, (0, width - rows.shape[1]), value=fill)

@@ -1,0 +1,84 @@
+"""The samples of instructions that teach something, and a sentence on each kind of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets.table import InMemoryTable
+from numpy.typing import NDArray
+
+from engine.data.labels import IGNORED
+from engine.errors import DataError
+from engine.reports.counted import counted
+from engine.text.instructions import SAMPLE, TooLong
+from engine.text.padding import counts_without
+
+
+def usable(
+    samples: datasets.Dataset, max_length: int, too_long: TooLong
+) -> tuple[datasets.Dataset, list[str]]:
+    """Return the samples with a token to learn, and what there is to tell of the others.
+
+    Raises :class:`DataError` where none is left.
+    """
+    table = samples.data.table.select(list(SAMPLE))
+    learned = counts_without(table["labels"], IGNORED) > 0
+    told = list(_told(table, learned, max_length, too_long))
+    if learned.all():
+        return samples, told
+    if not learned.any():
+        raise DataError(
+            f"No row can be learned. {' '.join(told)}", "Raise task.max_length, or mend the data."
+        )
+    return datasets.Dataset(InMemoryTable(_views(table, learned))), told
+
+
+def _views(table: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:
+    """The rows that are kept, as views: they may lie on the disk."""
+    borders = np.flatnonzero(np.diff(kept, prepend=False, append=False)).reshape(-1, 2)
+    return pa.concat_tables(table.slice(first, end - first) for first, end in borders.tolist())
+
+
+def _told(
+    table: pa.Table, learned: NDArray[np.bool_], max_length: int, too_long: TooLong
+) -> Iterator[str]:
+    """Sentences on rows that were written in parts, cut, or left out."""
+    rows = pc.count_distinct(table["row"]).as_py()
+    if table.num_rows > rows:
+        yield (
+            f"{counted(rows, 'conversation')} became {table.num_rows:,} samples: the chat template "
+            "writes earlier answers otherwise than the last one, so each answer is learned as the "
+            "last."
+        )
+    faults = table["fault"].to_pylist()
+    for fault in dict.fromkeys(filter(None, faults)):
+        places = [place for place, other in enumerate(faults) if other == fault]
+        first = table["row"][places[0]].as_py() + 1
+        yield f"{counted(len(places), 'row')} left out (the first is row {first:,}): {fault}"
+    short = table["shortened"].to_numpy()
+    if short.any():
+        first = table["row"][int(short.argmax())].as_py() + 1
+        yield (
+            f"{int(short.sum()):,} of {table.num_rows:,} samples lack something of their answers "
+            f"(the first is row {first:,}): the chat template leaves it out, as some do with "
+            "thoughts."
+        )
+    cut = table["cut"].to_numpy()
+    if cut.any():
+        first = table["row"][int(cut.argmax())].as_py() + 1
+        lost = "is not learned" if too_long == "drop" else "is learned up to there"
+        yield (
+            f"{int(cut.sum()):,} of {table.num_rows:,} samples have an answer that reaches beyond "
+            f"task.max_length ({max_length:,} tokens) and {lost} (the first is row {first:,})."
+        )
+    whole = np.array([not fault for fault in faults])
+    others = int((~learned & ~cut & whole).sum())
+    if others:
+        yield (
+            f"{others:,} of {table.num_rows:,} answers have no token of their own and are not "
+            "trained on."
+        )

@@ -1,0 +1,327 @@
+"""Language models are handed over to GGUF, Ollama and vLLM as they were trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import pytest
+import torch
+import transformers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+from engine.artifacts.handover.answers import differences, greedy, logits
+from engine.artifacts.handover.families import family_of
+from engine.artifacts.handover.gguf_file import Talk, as_written, read_gguf, write_gguf
+from engine.artifacts.handover.modelfile import conversation_template
+from engine.artifacts.handover.turns import between_turns, rendering
+from engine.artifacts.handover.vocabulary import vocabulary_of
+from engine.errors import TrainingError, UserError
+from engine.runs.directory import RunDirectory
+from engine.service import handover
+from engine.service.export import answer
+from engine.text.prompts import ChatPrompts
+
+TEXT = (
+    "The quick brown fox, it's 12345 jumps over\n\n the lazy dog. Größe 北京 don't!  x = y_z(1);\n"
+)
+LLAMA_3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+QWEN_2 = LLAMA_3.replace("{1,3}", "")
+SIZES: dict[str, Any] = {
+    "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 128, "head_dim": 16, "pad_token_id": 1,
+    "bos_token_id": 0, "eos_token_id": 0, "initializer_range": 0.2,
+}  # fmt: skip
+GEMMA = SIZES | {"query_pre_attn_scalar": 16, "sliding_window": 16}
+SCALED = {
+    "rope_type": "llama3", "rope_theta": 10_000.0, "factor": 8.0, "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0, "original_max_position_embeddings": 32,
+}  # fmt: skip
+FAMILIES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "llama": ("Llama", SIZES, ""),
+    "llama 3": ("Llama", SIZES | {"rope_parameters": SCALED}, LLAMA_3),
+    "tied llama": ("Llama", SIZES | {"tie_word_embeddings": True, "attention_bias": True}, ""),
+    "mistral": ("Mistral", SIZES, LLAMA_3),
+    "qwen2": ("Qwen2", {k: v for k, v in SIZES.items() if k != "head_dim"}, QWEN_2),
+    "qwen3": ("Qwen3", SIZES | {"head_dim": 32}, QWEN_2),
+    "gemma2": ("Gemma2", GEMMA, ""),
+    "gemma3": ("Gemma3", GEMMA | {"num_hidden_layers": 7}, ""),
+}
+
+
+def bpe(split: str = "") -> Any:
+    """A byte-level tokenizer in the manner of GPT-2, with a family's own way to cut texts."""
+    tokenizer = Tokenizer(models.BPE())
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not split)
+    parts = [pre_tokenizers.Split(Regex(split), "isolated")] if split else []
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*parts, byte_level]) if parts else byte_level
+    tokenizer.decoder = decoders.ByteLevel()
+    marks = ["<|end|>", "<|pad|>", "<|im_start|>", "<|im_end|>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator(
+        [TEXT] * 3,
+        trainers.BpeTrainer(
+            vocab_size=330, special_tokens=marks, initial_alphabet=alphabet, show_progress=False
+        ),
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<|end|>", eos_token="<|end|>", pad_token="<|pad|>",
+        additional_special_tokens=marks[2:], clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+
+
+def network(kind: str, values: dict[str, Any], rows: int) -> nn.Module:
+    torch.manual_seed(0)
+    name = f"{kind}TextConfig" if kind == "Gemma3" else f"{kind}Config"
+    config = getattr(transformers, name)(**values, vocab_size=rows)
+    made: nn.Module = getattr(transformers, f"{kind}ForCausalLM")(config)
+    with torch.no_grad():
+        for part, value in made.named_parameters():
+            if "norm" in part or part.endswith("bias"):
+                value.add_(torch.randn_like(value) * 0.1)
+    return made.float().eval()
+
+
+def written(path: Path, family: str, dtype: str) -> tuple[nn.Module, Any, nn.Module, Any]:
+    kind, values, split = FAMILIES[family]
+    tokenizer = bpe(split)
+    made = network(kind, values, len(tokenizer) + 3)
+    write_gguf(path, made, tokenizer, dtype, Talk("tiny", "{{ 'template' }}", begins=False))
+    return made, tokenizer, *read_gguf(path, made)
+
+
+def prompts(tokenizer: Any) -> list[list[int]]:
+    texts = [TEXT[place:] for place in range(0, 50, 5)]
+    ids: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_transformers_reads_the_same_model_and_tokens_from_a_file(
+    family: str, tmp_path: Path
+) -> None:
+    made, tokenizer, read, again = written(tmp_path / "model.gguf", family, "float32")
+    some = prompts(tokenizer)
+    for one, other in zip(logits(made, some), logits(read, some), strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
+    assert prompts(again) == some
+    assert (
+        differences(tokenizer, greedy(made, tokenizer, some), greedy(read, tokenizer, some)) == []
+    )
+    assert again.chat_template == "{{ 'template' }}"
+    assert (again.eos_token, again.pad_token) == ("<|end|>", "<|pad|>")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "q8_0"])
+def test_rounded_weights_are_those_of_the_rounded_network(dtype: str, tmp_path: Path) -> None:
+    made, tokenizer, read, _ = written(tmp_path / "model.gguf", "qwen3", dtype)
+    some = prompts(tokenizer)
+    for one, other in zip(logits(as_written(made, dtype), some), logits(read, some), strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
+    apart = max(
+        float((one - other).abs().max())
+        for one, other in zip(logits(made, some), logits(read, some), strict=True)
+    )
+    assert 1e-6 < apart < 1
+    kinds = {tensor.tensor_type.name for tensor in gguf.GGUFReader(tmp_path / "model.gguf").tensors}
+    assert kinds == {"F32", {"float16": "F16", "bfloat16": "BF16", "q8_0": "Q8_0"}[dtype]}
+
+
+def test_scaled_positions_of_llama_3_are_written_as_divisors(tmp_path: Path) -> None:
+    made, *_ = written(tmp_path / "model.gguf", "llama 3", "float32")
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(tmp_path / "model.gguf").tensors}
+    divisors = tensors["rope_freqs.weight"].data
+    plain = 10_000.0 ** -(np.arange(0, 16, 2) / 16)
+    rotary: Any = made.get_submodule("model.rotary_emb")
+    np.testing.assert_allclose(plain / divisors, rotary.inv_freq.numpy(), rtol=1e-5)
+
+
+def test_the_metadata_name_the_tokenizer_and_its_tokens(tmp_path: Path) -> None:
+    _, tokenizer, *_ = written(tmp_path / "model.gguf", "llama 3", "float16")
+    fields = gguf.GGUFReader(tmp_path / "model.gguf").fields
+    assert fields["tokenizer.ggml.model"].contents() == "gpt2"
+    assert fields["tokenizer.ggml.pre"].contents() == "llama-bpe"
+    tokens = fields["tokenizer.ggml.tokens"].contents()
+    assert tokens[: len(tokenizer)] == tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    assert tokens[len(tokenizer) :] == [f"[PAD{len(tokenizer) + more}]" for more in range(3)]
+    kinds = fields["tokenizer.ggml.token_type"].contents()
+    assert kinds[:4] == [3] * 4
+    assert kinds[4:] == [1] * (len(tokenizer) - 4) + [5] * 3
+    assert fields["tokenizer.ggml.add_bos_token"].contents() is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "reason"),
+    [
+        ("GPTNeoX", {"hidden_size": 64, "num_attention_heads": 4}, "type gpt_neox"),
+        ("Gemma2", GEMMA | {"query_pre_attn_scalar": 99}, "scaled by 99"),
+        ("Llama", SIZES | {"rope_parameters": {
+            "rope_type": "yarn", "rope_theta": 1e4, "factor": 2.0,
+            "original_max_position_embeddings": 64}}, "scaled by yarn"),
+        ("Gemma3", GEMMA | {"layer_types": ["full_attention"] * 2}, "unusual order"),
+    ],
+)  # fmt: skip
+def test_what_llama_cpp_would_compute_otherwise_is_refused(
+    kind: str, values: dict[str, Any], reason: str
+) -> None:
+    name = f"{kind}TextConfig" if kind == "Gemma3" else f"{kind}Config"
+    with pytest.raises(TrainingError, match=reason):
+        family_of(getattr(transformers, name)(**values))
+
+
+def test_a_tokenizer_that_cuts_texts_in_an_unknown_way_is_refused() -> None:
+    with pytest.raises(TrainingError, match="pre-tokenizer"):
+        vocabulary_of(bpe(r"\p{L}+|\s+"), 400)
+
+
+def test_a_difference_names_the_first_token_and_both_texts() -> None:
+    tokenizer = bpe()
+    one, other = (tokenizer(text)["input_ids"] for text in ("the fox", "the dog"))
+    (said,) = differences(tokenizer, [one, one], [one, other])
+    place = next(
+        place for place, pair in enumerate(zip(one, other, strict=False)) if len({*pair}) > 1
+    )
+    assert said.startswith(f"answer 2 differs from token {place + 1}, ")
+    assert said.endswith("'the fox' / 'the dog'")
+
+
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+TEMPLATES = {
+    "chatml": CHATML,
+    "llama 3": "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m['role'] }}"
+    "<|end_header_id|>\n\n{{ m['content'] | trim }}<|eot_id|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}",
+    "gemma": "{{ bos_token }}{% set s = '' %}{% if messages[0]['role'] == 'system' %}"
+    "{% set s = messages[0]['content'] + '\n\n' %}{% set messages = messages[1:] %}{% endif %}"
+    "{% for m in messages %}<start_of_turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}"
+    "\n{{ s if loop.first else '' }}{{ m['content'] }}<end_of_turn>\n{% endfor %}"
+    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}",
+    "mistral": "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}"
+    "{{ raise_exception('no system') }}{% elif m['role'] == 'user' %}[INST] {{ m['content'] }} "
+    "[/INST]{% else %} {{ m['content'] }}{{ eos_token }}{% endif %}{% endfor %}",
+    "qwen with a default system prompt": "{% if messages[0]['role'] != 'system' %}<|im_start|>"
+    "system\nYou are helpful.<|im_end|>\n{% endif %}" + CHATML,
+}
+
+
+def chat(template: str) -> ChatPrompts:
+    tokenizer = bpe()
+    tokenizer.chat_template = template
+    return ChatPrompts(tokenizer)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_known_templates_are_taken_apart_and_put_together_again(name: str) -> None:
+    render = rendering(chat(TEMPLATES[name]))
+    found = between_turns(render)
+    turns = ["one", "two", "three", "four", "five"]
+    assert found.render(turns, "") == render(turns, "")
+    assert (found.before_system is None) == (name == "mistral")
+    if name != "mistral":
+        assert found.render(turns, "be kind") == render(turns, "be kind")
+
+
+def test_chatml_is_written_for_ollama() -> None:
+    template = conversation_template(between_turns(rendering(chat(CHATML))), "")
+    assert template == (
+        '{{ range $i, $m := .Messages }}{{ if eq $m.Role "user" }}'
+        "{{ if or (eq $i 0) (and (eq $i 1) $.System) }}{{ if $.System }}<|im_start|>system\n"
+        "{{ $.System }}<|im_end|>\n<|im_start|>user\n{{ else }}<|im_start|>user\n{{ end }}{{ end }}"
+        "{{ $m.Content }}{{ if eq (len (slice $.Messages $i)) 1 }}<|im_end|>\n<|im_start|>assistant"
+        "\n{{ else }}<|im_end|>\n<|im_start|>assistant\n{{ end }}"
+        '{{ else if eq $m.Role "assistant" }}{{ $m.Content }}'
+        "{{ if ne (len (slice $.Messages $i)) 1 }}<|im_end|>\n<|im_start|>user\n{{ end }}"
+        "{{ end }}{{ end }}"
+    )
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for m in messages %}{{ loop.index }}: {{ m['content'] }}\n{% endfor %}",
+        "{% for m in messages %}{% if loop.last %}{{ m['content'] }}{% endif %}{% endfor %}",
+        CHATML + "{{ '{{' }}",
+    ],
+)
+def test_a_template_that_cannot_be_told_is_refused(template: str) -> None:
+    with pytest.raises(TrainingError, match="template"):
+        conversation_template(between_turns(rendering(chat(template))), "")
+
+
+@pytest.fixture
+def run(trained: Any, trained_home: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
+    monkeypatch.setenv("DLTUI_HOME", str(trained_home))
+    turns = [
+        {"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello"},
+        {"role": "assistant", "content": "hi there"},
+    ]  # fmt: skip
+    path = trained_home.parent / "systems.jsonl"
+    path.write_text((json.dumps({"messages": turns}) + "\n") * 40)
+    made: RunDirectory = trained(
+        "served",
+        {
+            "task": {"kind": "causal_lm", "max_new_tokens": 9, "temperature": 0.5},
+            "data": {"kind": "file", "path": str(path)},
+            "model": {
+                "kind": "transformer", "vocab_size": 300, "hidden_size": 32,
+                "num_hidden_layers": 1, "num_attention_heads": 2, "dropout": 0.0,
+            },
+            "train": {"max_steps": 4, "learning_rate": 0.01},
+        },
+    )  # fmt: skip
+    return made
+
+
+def test_a_run_is_handed_over_to_ollama(run: RunDirectory, tmp_path: Path) -> None:
+    said = answer(run.id, str(tmp_path / "out"), "ollama")
+    lines = (tmp_path / "out" / "Modelfile").read_text().splitlines()
+    assert lines[0] == "FROM ./model.gguf"
+    assert 'SYSTEM """Be brief."""' in lines
+    assert 'PARAMETER stop "<|endoftext|>"' in lines
+    assert {"PARAMETER temperature 0.5", "PARAMETER num_predict 9"} <= set(lines)
+    assert said["command"] == f"ollama create served -f {tmp_path}/out/Modelfile"
+    assert (tmp_path / "out" / "model.gguf").is_file()
+
+
+def test_a_run_is_handed_over_to_vllm_with_its_template(run: RunDirectory, tmp_path: Path) -> None:
+    said = answer(run.id, str(tmp_path / "out"), "vllm", dtype="bfloat16")
+    template = tmp_path / "out" / "chat_template.jinja"
+    assert f"vllm serve {tmp_path}/out --max-model-len " in said["command"]
+    assert f"--chat-template {template}" in said["command"]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    turns = [{"role": "user", "content": "hello"}]
+    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    assert text == "<|user|>\nhello<|endoftext|>\n<|assistant|>\n"
+
+
+def test_a_file_that_answers_otherwise_is_thrown_away(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(path: Path, made: Any) -> tuple[nn.Module, Any]:
+        read, tokenizer = read_gguf(path, made)
+        dict(read.named_parameters())["model.norm.weight"].data.neg_()
+        return read, tokenizer
+
+    monkeypatch.setattr(handover, "read_gguf", other)
+    with pytest.raises(UserError, match=r"answer 1 differs from token 1, .* here and .* there"):
+        answer(run.id, str(tmp_path / "out.gguf"), "gguf")
+    assert list(tmp_path.glob("*gguf*")) == []
+
+
+def test_a_run_of_another_task_is_refused(
+    flowers: RunDirectory, trained_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLTUI_HOME", str(trained_home))
+    with pytest.raises(UserError, match="no model that writes texts"):
+        answer(flowers.id, str(tmp_path / "out"), "gguf")

@@ -1,0 +1,117 @@
+"""Numbers of texts and of pairs of texts: columns, faults, losses and the first outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import ndcg_score
+from torch.nn import functional
+
+from engine.errors import DataError
+
+Make = Callable[..., Any]
+KIND = "text_regression"
+TEXTS = ["a good film", "bad", "good play", "a bad play", "good good film"]
+SECOND = ["one", "two", "three", "four", "five"]
+NUMBERS = [4.0, -1.0, 3.5, 0.5, 8.0]
+
+
+def test_columns_of_a_reranker_are_found(prepare: Make) -> None:
+    rows = {"query": TEXTS, "passage": SECOND, "score": NUMBERS}
+    fitted = prepare(KIND, rows).fitted
+    assert (fitted.text, fitted.text_pair, fitted.target) == ("query", "passage", "score")
+    assert fitted.mean == pytest.approx(np.mean(NUMBERS))
+    assert fitted.std == pytest.approx(np.std(NUMBERS))
+
+
+def test_the_only_column_of_numbers_is_the_target(prepare: Make) -> None:
+    rows = {"review": TEXTS, "points": ["4,5", "1", "3", "2", "5"]}
+    prepared = prepare(KIND, rows)
+    assert prepared.fitted.target == "points"
+    assert prepared.encoded().targets.tolist() == [4.5, 1, 3, 2, 5]
+
+
+def test_several_columns_of_numbers_are_asked_about(prepare: Make) -> None:
+    with pytest.raises(DataError, match=r"It could be a, b\. Set task\.target"):
+        prepare(KIND, {"text": TEXTS, "a": NUMBERS, "b": NUMBERS})
+
+
+def test_one_value_teaches_nothing(prepare: Make) -> None:
+    with pytest.raises(DataError, match="has only one value, 2"):
+        prepare(KIND, {"text": TEXTS, "score": [2.0] * 5})
+
+
+def test_unusable_rows_are_counted(prepare: Make) -> None:
+    rows = {"text": [*TEXTS, " "], "score": ["0.5", "high", "1.5", "0", "1", "1"]}
+    prepared = prepare(KIND, rows, loss="bce")
+    assert prepared.raw.train.num_rows == 3
+    assert {skip.reason: skip.count for skip in prepared.raw.skips} == {
+        "score is not a number": 1,
+        "score is outside 0 to 1, which the loss bce needs": 1,
+        "text is empty": 1,
+    }
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+def test_losses_are_in_standard_deviations(prepare: Make, loss: str) -> None:
+    prepared = prepare(KIND, {"text": TEXTS, "score": NUMBERS}, loss=loss)
+    network, batch = prepared.network(), prepared.encoded()
+    with torch.no_grad():
+        outputs = network(**batch.inputs).logits[:, 0].double().numpy()
+    errors = (outputs - np.array(NUMBERS)) / np.std(NUMBERS)
+    expected = {
+        "mse": errors**2,
+        "mae": abs(errors),
+        "huber": np.where(abs(errors) < 1, errors**2 / 2, abs(errors) - 0.5),
+    }[loss]
+    assert prepared.loss(network, batch) == pytest.approx(expected.mean(), rel=1e-5)
+    records = prepared.task.predict(network, batch, prepared.fitted)
+    assert [record["value"] for record in records] == pytest.approx(outputs.tolist())
+
+
+def test_cross_entropy_is_of_logits(prepare: Make) -> None:
+    shares = [0.25, 1.0, 0.0, 0.5, 0.75]
+    prepared = prepare(KIND, {"text": TEXTS, "score": shares}, loss="bce")
+    network, batch = prepared.network(), prepared.encoded()
+    with torch.no_grad():
+        logits = network(**batch.inputs).logits[:, 0]
+    chances = logits.sigmoid().double().numpy()
+    truth = np.array(shares)
+    expected = -(truth * np.log(chances) + (1 - truth) * np.log(1 - chances)).mean()
+    assert prepared.loss(network, batch) == pytest.approx(expected, rel=1e-5)
+    records = prepared.task.predict(network, batch, prepared.fitted)
+    assert [record["value"] for record in records] == pytest.approx(chances.tolist())
+
+
+def test_a_new_head_begins_at_the_mean(prepare: Make) -> None:
+    numbers = [1000.0, 1010.0, 990.0, 1005.0, 995.0]
+    prepared = prepare(KIND, {"text": TEXTS, "score": numbers})
+    records = prepared.predictions(prepared.network(), {"text": TEXTS})
+    assert all(abs(record["value"] - 1000) < 50 for record in records)
+
+
+def test_texts_of_a_query_are_ranked(prepare: Make) -> None:
+    queries, second = ["q1"] * 4 + ["q2"] * 3 + ["q3"], [f"text {n}" for n in range(8)]
+    truth = [0.0, 1.0, 2.0, 0.0, 1.0, 0.0, 0.5, 1.0]
+    rows = {"query": queries, "passage": second, "score": truth}
+    prepared = prepare(KIND, rows)
+    network, evaluator = prepared.network(), prepared.task.evaluator(prepared.fitted)
+    source = prepared.task.encode(prepared.raw.train, prepared.fitted, torch.device("cpu"), print)
+    with torch.no_grad():
+        for batch in source.read(source.evaluation_plan(3)):
+            evaluator.update(network, batch)
+    found = evaluator.compute(views=True)
+    said = prepared.predictions(network, {"query": queries, "passage": second})
+    values = [record["value"] for record in said]
+    expected = np.mean([
+        ndcg_score([truth[:4]], [values[:4]], k=10), ndcg_score([truth[4:7]], [values[4:7]], k=10)
+    ])  # fmt: skip
+    assert found.metrics["ndcg_at_10"] == pytest.approx(expected)
+    errors = np.abs(np.array(values) - truth)
+    assert found.views[0].items[0]["true"] == f"{truth[int(errors.argmax())]:.5g}"
+    assert found.metrics["mse"] == pytest.approx(functional.mse_loss(
+        torch.tensor(values), torch.tensor(truth)).item(), rel=1e-5)  # fmt: skip

@@ -1,0 +1,275 @@
+"""Conversations in the forms of chat templates, and what is learned of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import datasets
+import pytest
+
+from engine.data.labels import IGNORED
+from engine.errors import DataError, TrainingError
+from engine.text.bpe import bpe_from, train_bpe
+from engine.text.chat_templates import KNOWN, use_template
+from engine.text.conversation import end_of_turn, rendered
+from engine.text.instructions import Instructions
+from engine.text.prompts import ChatPrompts, PlainPrompts
+from engine.text.usable_samples import usable
+
+MARKS = [mark for template in KNOWN.values() for mark in template.marks]
+SYSTEM = {"role": "system", "content": "Be brief."}
+TURNS = [
+    {"role": "user", "content": "colour?"}, {"role": "assistant", "content": "green"},
+    {"role": "user", "content": "sure?"}, {"role": "assistant", "content": "yes"},
+]  # fmt: skip
+THINKING = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
+    "{% if m['role'] == 'assistant' and loop.last %}<think>\n\n</think>\n\n{% endif %}"
+    "{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""In the manner of models that think: only the last answer has the place of a thought."""
+MARKED = (
+    "{% for m in messages %}{% if m['role'] == 'assistant' %}A:{% generation %} {{ m['content'] }};"
+    "{% endgeneration %}{% else %}{{ loop.length }}{{ m['content'] }}\n{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}A:{% endif %}"
+)
+"""It says itself where answers are; by its text alone they could not be found, as the number of
+turns stands in it."""
+
+
+def tokenizer_with(template: str | None = None, marks: list[str] = MARKS) -> Any:
+    tokenizer = bpe_from(train_bpe(["What colour is grass? green, sure, yes"], 400, marks))
+    if template is not None:
+        tokenizer.chat_template = template
+    return tokenizer
+
+
+def named(name: str) -> Any:
+    tokenizer = tokenizer_with()
+    use_template(tokenizer, name)
+    return tokenizer
+
+
+def samples_of(prompts: Any, row: dict[str, Any], length: int = 400, **options: Any) -> Any:
+    read = Instructions(prompts.tokenizer, length, True, prompts, **options)
+    return read({name: [value] for name, value in row.items()})
+
+
+def learned(tokenizer: Any, samples: Any) -> list[str]:
+    return [
+        tokenizer.decode([label for label in labels if label != IGNORED])
+        for labels in samples["labels"]
+    ]
+
+
+FORMS = {
+    "roles": (
+        "<|system|>\nBe brief.<|endoftext|>\n<|user|>\ncolour?<|endoftext|>\n"
+        "<|assistant|>\ngreen<|endoftext|>\n",
+        "<|assistant|>\n",
+    ),
+    "chatml": (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\ncolour?<|im_end|>\n"
+        "<|im_start|>assistant\ngreen<|im_end|>\n",
+        "<|im_start|>assistant\n",
+    ),
+    "llama3": (
+        "<|endoftext|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
+        "<|start_header_id|>user<|end_header_id|>\n\ncolour?<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\ngreen<|eot_id|>",
+        "<|start_header_id|>assistant<|end_header_id|>\n\n",
+    ),
+    "gemma": (
+        "<|endoftext|><start_of_turn>user\nBe brief.\n\ncolour?<end_of_turn>\n"
+        "<start_of_turn>model\ngreen<end_of_turn>\n",
+        "<start_of_turn>model\n",
+    ),
+    "mistral": (
+        "<|endoftext|>[INST] Be brief.\n\ncolour?[/INST] green<|endoftext|>",
+        "",
+    ),
+    "qwen": (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\ncolour?<|im_end|>\n"
+        "<|im_start|>assistant\ngreen<|im_end|>\n",
+        "<|im_start|>assistant\n",
+    ),
+}
+"""A conversation in each form, and what asks for the next answer, written by hand."""
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_template_by_name_writes_the_form_of_its_family(name: str) -> None:
+    tokenizer = named(name)
+    whole, asks = FORMS[name]
+    assert rendered(tokenizer, [SYSTEM, *TURNS[:2]]).text == whole
+    assert rendered(tokenizer, [SYSTEM, *TURNS[:2]], ask=True).text == whole + asks
+
+
+def test_qwen_has_a_system_turn_where_the_conversation_has_none() -> None:
+    assert rendered(named("qwen"), TURNS[:1]).text == (
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+        "<|im_start|>user\ncolour?<|im_end|>\n"
+    )
+
+
+ENDS = {
+    "roles": "<|endoftext|>", "chatml": "<|im_end|>", "llama3": "<|eot_id|>",
+    "gemma": "<end_of_turn>", "mistral": "<|endoftext|>", "qwen": "<|im_end|>",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_end_of_each_answer_is_learned_and_known(name: str) -> None:
+    tokenizer = named(name)
+    samples = samples_of(ChatPrompts(tokenizer), {"messages": TURNS})
+    [text] = learned(tokenizer, samples)
+    blank = " " if name == "mistral" else ""
+    parts = [f"{blank}{answer}{ENDS[name]}" for answer in ("green", "yes")]
+    assert text.replace("\n", "") == "".join(parts)
+    assert tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)) == ENDS[name]
+
+
+def test_a_tokenizer_without_the_marks_of_a_template_is_told_which_fit() -> None:
+    tokenizer = tokenizer_with(marks=["<|im_start|>", "<|im_end|>"])
+    with pytest.raises(TrainingError, match=r"no token <start_of_turn>.*roles or chatml or mist"):
+        use_template(tokenizer, "gemma")
+
+
+def test_pairs_are_turns_with_their_input_history_and_system_prompt() -> None:
+    prompts = ChatPrompts(named("chatml"), pairs=True)
+    row = {
+        "prompt": "Add", "input": "1 2", "completion": "3", "system": "Be brief.",
+        "history": [["a", "b"]],
+    }  # fmt: skip
+    [marked] = prompts.marked(row)
+    begin, end = "<|im_start|>", "<|im_end|>\n"
+    asked = (
+        f"{begin}system\nBe brief.{end}{begin}user\na{end}{begin}assistant\nb{end}"
+        f"{begin}user\nAdd\n1 2{end}{begin}assistant\n"
+    )
+    assert marked.text == f"{asked}3{end}"
+    assert [marked.text[slice(*span)] for span in marked.spans] == [f"3{end}"]
+    assert prompts.prompt(row).text == asked
+
+
+def test_answers_are_where_the_template_says_that_they_are() -> None:
+    tokenizer = tokenizer_with(MARKED)
+    samples = samples_of(ChatPrompts(tokenizer), {"messages": TURNS})
+    assert learned(tokenizer, samples) == [" green; yes;<|endoftext|>"]
+
+
+def test_an_answer_of_weight_nought_is_not_learned_though_the_template_marks_it() -> None:
+    tokenizer = tokenizer_with(MARKED)
+    turns = [TURNS[0], TURNS[1] | {"weight": 0}, *TURNS[2:]]
+    samples = samples_of(ChatPrompts(tokenizer), {"messages": turns})
+    assert learned(tokenizer, samples) == [" yes;<|endoftext|>"]
+
+
+def test_answers_that_are_rewritten_later_are_learned_as_they_are_asked_for() -> None:
+    tokenizer = tokenizer_with(THINKING)
+    samples = samples_of(ChatPrompts(tokenizer), {"messages": TURNS, "row": 7})
+    thought = "<think>\n\n</think>\n\n"
+    assert learned(tokenizer, samples) == [
+        f"{thought}green<|im_end|>\n", f"{thought}yes<|im_end|>\n",
+    ]  # fmt: skip
+    # The history of the second is as the template writes it then: without the thought.
+    assert tokenizer.decode(samples["input_ids"][1]).startswith(
+        "<|im_start|>user\ncolour?<|im_end|>\n<|im_start|>assistant\ngreen<|im_end|>\n"
+    )
+    assert samples["row"] == [7, 7]
+    _, told = usable(datasets.Dataset.from_dict(samples), 400, "drop")
+    assert told[0].startswith("1 conversation became 2 samples")
+
+
+def test_a_template_that_asks_in_another_form_than_it_writes_is_refused() -> None:
+    asks = "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    with pytest.raises(DataError, match="writes answers otherwise than it asks"):
+        ChatPrompts(tokenizer_with(asks)).marked({"messages": TURNS[:2]})
+
+
+def test_what_follows_the_last_answer_is_not_used() -> None:
+    tokenizer = named("chatml")
+    [marked] = ChatPrompts(tokenizer).marked({"messages": TURNS[:3]})
+    assert marked.text == rendered(tokenizer, TURNS[:2]).text
+
+
+def test_a_developers_turn_is_one_of_the_system_where_the_template_knows_no_developer() -> None:
+    turns = [{"role": "developer", "content": "Be brief."}, *TURNS[:2]]
+    tokenizer = named("chatml")
+    assert rendered(tokenizer, turns).text == rendered(tokenizer, [SYSTEM, *TURNS[:2]]).text
+    tokenizer.chat_template = "{# developer #}{% for m in messages %}{{ m['role'] }};{% endfor %}"
+    assert rendered(tokenizer, turns).text == "developer;user;assistant;"
+
+
+def test_rows_that_the_template_refuses_are_left_out_and_told() -> None:
+    refuses = "{% if messages[0]['content'] == 'bad' %}{{ raise_exception('no bad') }}{% endif %}"
+    tokenizer = tokenizer_with(refuses + KNOWN["chatml"].text)
+    bad = [{"role": "user", "content": "bad"}, TURNS[1]]
+    read = Instructions(tokenizer, 100, True, ChatPrompts(tokenizer))
+    samples = read({"messages": [TURNS, bad, TURNS, bad], "row": [0, 1, 2, 3]})
+    kept, told = usable(datasets.Dataset.from_dict(samples), 100, "drop")
+    assert len(kept) == 2
+    assert told == [
+        "2 rows left out (the first is row 2): The chat template of this model refuses the "
+        "conversation 'bad': no bad. Change these rows, or choose another model."
+    ]
+    with pytest.raises(DataError, match="No row can be learned"):
+        usable(datasets.Dataset.from_dict(read({"messages": [bad], "row": [0]})), 100, "drop")
+
+
+@pytest.mark.parametrize(
+    ("too_long", "texts"), [("drop", ["green<|im_end|>\n"]), ("cut", ["green<|im_end|>\nzq"])]
+)
+def test_an_answer_that_does_not_fit_is_dropped_or_cut(too_long: Any, texts: list[str]) -> None:
+    tokenizer = named("chatml")
+    turns = [*TURNS[:3], {"role": "assistant", "content": "zqj"}]  # three tokens
+    tokens = tokenizer(rendered(tokenizer, turns).text, add_special_tokens=False)["input_ids"]
+    place = tokens.index(tokenizer("z", add_special_tokens=False)["input_ids"][0])
+    samples = samples_of(
+        ChatPrompts(tokenizer), {"messages": turns, "row": 4}, place + 1, too_long=too_long
+    )
+    assert learned(tokenizer, samples) == texts
+    _, told = usable(datasets.Dataset.from_dict(samples), place + 1, too_long)
+    assert told[0].startswith("1 of 1 samples have an answer that reaches beyond task.max_length")
+    assert "the first is row 5" in told[0]
+
+
+def test_an_answer_that_ends_at_the_limit_is_whole() -> None:
+    tokenizer = tokenizer_with()
+    prompts = PlainPrompts(tokenizer.eos_token, "\n")
+    read = Instructions(tokenizer, 10_000, True, prompts)
+    row = {"prompt": ["colour?"], "completion": ["green"]}
+    length = len(read(row)["input_ids"][0])
+    exact = Instructions(tokenizer, length, True, prompts, "drop")(row)
+    short = Instructions(tokenizer, length - 1, True, prompts, "drop")(row)
+    assert (learned(tokenizer, exact), exact["cut"]) == (["green<|endoftext|>"], [False])
+    assert (learned(tokenizer, short), short["cut"]) == ([""], [True])
+
+
+def test_what_a_template_leaves_out_of_answers_is_told() -> None:
+    thoughts = KNOWN["chatml"].text.replace(
+        "message['content']", "message['content'].split('</think>')[-1]"
+    )
+    prompts = ChatPrompts(tokenizer_with(thoughts))
+    thought = [TURNS[0], {"role": "assistant", "content": "<think>hm</think> green"}]
+    read = Instructions(prompts.tokenizer, 200, True, prompts)
+    samples = read({"messages": [TURNS[:2], thought], "row": [0, 1]})
+    assert learned(prompts.tokenizer, samples) == ["green<|im_end|>\n", " green<|im_end|>\n"]
+    _, told = usable(datasets.Dataset.from_dict(samples), 200, "drop")
+    assert told[0].startswith("1 of 2 samples lack something of their answers (the first is row 2)")
+
+
+def test_the_end_behind_what_a_template_marks_is_learned_with_it() -> None:
+    behind = MARKED.replace(";{% endgeneration %}", "{% endgeneration %}<|im_end|>")
+    tokenizer = tokenizer_with(behind)
+    samples = samples_of(ChatPrompts(tokenizer), {"messages": TURNS})
+    assert learned(tokenizer, samples) == [" green<|im_end|> yes<|im_end|>"]
+
+
+def test_an_answer_ends_with_the_text_where_the_template_writes_no_end() -> None:
+    plain = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    tokenizer = tokenizer_with(plain + "{% if add_generation_prompt %}assistant: {% endif %}")
+    assert end_of_turn(tokenizer) is None
+    samples = samples_of(ChatPrompts(tokenizer), {"messages": TURNS})
+    assert learned(tokenizer, samples) == [" green\n yes\n<|endoftext|>"]

@@ -1,0 +1,99 @@
+"""The verdict beside the baseline: a difference, its interval, and cut-offs apart by a horizon."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from engine.metrics.cutoffs import WindowErrors
+from engine.metrics.verdict import judge
+from tui.screens.results import metric_lines
+
+
+def test_a_verdict_says_the_difference_and_its_side() -> None:
+    random = np.random.default_rng(1)
+    theirs = random.uniform(1, 3, 400)
+    better, worse = judge("naive", theirs * 0.8, theirs), judge("naive", theirs * 1.1, theirs)
+    assert better is not None
+    assert worse is not None
+    # The ratio is the same in all windows, so that no draw differs.
+    assert (better.difference, better.low, better.high) == pytest.approx((-0.2,) * 3)
+    assert better.text == (
+        "The network is better than naive: its mean absolute error is 20.0 % below "
+        "(95 % interval -20.0 % to -20.0 %)."
+    )
+    assert worse.outcome == "worse"
+    assert "10.0 % above" in worse.text
+
+
+def test_a_difference_within_the_noise_is_left_open() -> None:
+    random = np.random.default_rng(2)
+    errors, theirs = random.uniform(0, 2, 200), random.uniform(0, 2, 200)
+    verdict = judge("naive", errors, theirs)
+    assert verdict is not None
+    assert verdict.low < 0 < verdict.high
+    assert verdict.text.startswith("It is open whether")
+
+
+def test_the_interval_is_that_of_independent_pairs() -> None:
+    random = np.random.default_rng(3)
+    theirs = random.uniform(1, 2, 900)
+    errors = theirs * 0.9 + random.normal(0, 0.3, 900)
+    verdict = judge("naive", errors, theirs)
+    assert verdict is not None
+    # By the delta method: the deviation of the mean of (error - ratio · theirs) over their mean.
+    ratio = errors.mean() / theirs.mean()
+    deviation = (errors - ratio * theirs).std() / np.sqrt(900) / theirs.mean()
+    assert verdict.high - verdict.low == pytest.approx(2 * 1.96 * deviation, rel=0.1)
+
+
+def test_windows_that_overlap_widen_the_interval() -> None:
+    random = np.random.default_rng(4)
+    # Each error is shared by ten windows: a tenth of them are independent.
+    errors, theirs = np.repeat(random.uniform(1, 2, 90), 10), np.ones(900)
+    apart, blocks = judge("naive", errors, theirs), judge("naive", errors, theirs, block=10)
+    assert apart is not None
+    assert blocks is not None
+    widened = (blocks.high - blocks.low) / (apart.high - apart.low)
+    assert widened == pytest.approx(np.sqrt(10) * np.sqrt(2 / 3), rel=0.2)
+
+
+def test_errors_that_are_not_known_are_left_out_in_pairs() -> None:
+    errors, theirs = np.array([1.0, np.nan, 3.0]), np.array([2.0, 50.0, 6.0])
+    verdict = judge("naive", errors, theirs)
+    assert verdict is not None
+    assert verdict.difference == pytest.approx(-0.5)
+    assert judge("naive", errors[:1], theirs) is None
+    assert judge("naive", errors, np.zeros(3)) is None
+
+
+def test_cutoffs_lie_a_horizon_apart_back_from_the_last_window() -> None:
+    windows = WindowErrors()
+    truth = torch.arange(20.0)
+    # Two series at the same times: errors of t and t + 1.
+    for shift in (0.0, 1.0):
+        difference = (truth + shift)[:, None, None].expand(20, 4, 1)
+        windows.update(difference, torch.ones(20, 4, 1), torch.arange(20))
+    table = windows.at_cutoffs(3, 4, str)
+    assert table is not None
+    times = np.array([11, 15, 19])
+    absolute = times + 0.5
+    squared = (times**2 + (times + 1) ** 2) / 2
+    assert [row[0] for row in table.rows[:3]] == ["11", "15", "19"]
+    assert [row[2] for row in table.rows[:3]] == pytest.approx(list(absolute))
+    assert [row[1] for row in table.rows[:3]] == pytest.approx(list(squared))
+    assert table.rows[3] == ["mean", pytest.approx(squared.mean()), pytest.approx(15.5)]
+    assert table.rows[4][2] == pytest.approx(absolute.std(ddof=1))
+    assert windows.at_cutoffs(0, 4, str) is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "style"),
+    [("better", "$text-success"), ("worse", "$text-error"), ("open", "$text-warning")],
+)
+def test_the_results_show_the_verdict_in_its_colour(outcome: str, style: str) -> None:
+    report = {"metrics": {}, "verdict": {"outcome": outcome, "text": "A [b] sentence."}}
+    last = list(metric_lines(report))[-1]
+    assert last.plain == "A [b] sentence."
+    assert [str(span.style) for span in last.spans] == [style]

@@ -1,0 +1,40 @@
+"""Sentences on a finished run: better than its base model or not, and how much it forgot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tui.format.numbers import number
+
+_NOTICEABLE = 0.01
+"""Relative change of the loss that is called one."""
+
+
+def verdict(report: Mapping[str, Any]) -> dict[str, str]:
+    """Return sentences by their names; none for a run whose base model was not evaluated."""
+    return dict(_sentences(report))
+
+
+def _sentences(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    base = report.get("base")
+    if base is None:
+        return
+    metric, split = report.get("metric", ""), base["split"]
+    before = base["metrics"].get(metric)
+    after = (report.get("metrics") or {}).get(split, {}).get(metric)
+    word = "better than it" if base["improved"] else "no better than it"
+    yield "base model", f"{word}: {metric} from {number(before)} to {number(after)} on {split}"
+    earlier = (base["forgetting"] or {}).get("loss")
+    later = (report["forgetting"] or {}).get("loss")
+    if earlier is not None and later is not None:
+        yield "forgetting", _forgetting(earlier, later)
+
+
+def _forgetting(before: float, after: float) -> str:
+    """Return how the loss on a text of another kind changed."""
+    change = after - before
+    word = "hardly any"
+    if abs(change) > _NOTICEABLE * abs(before):
+        word = f"{abs(change):.2g} nats {'lost' if change > 0 else 'gained'}"
+    return f"{word}: loss from {number(before)} to {number(after)} on other text"

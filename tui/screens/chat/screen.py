@@ -1,0 +1,261 @@
+"""Talk to finished language models: one, several, or one beside its base."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from engine.config.run_config import RunConfig
+from engine.errors import UserError
+from engine.runs.directory import RunDirectory
+from engine.service.client import Advisor
+from tui.charts.canvas import Canvas
+from tui.format.text import literal
+from tui.screens.chat.exchange import Exchange
+from tui.screens.chat.rows import ChatRows
+from tui.screens.chat.voices import Prompt, Talk, Voice
+from tui.screens.registry import make_screen
+from tui.widgets.notify import complain, tell
+from tui.widgets.question import Answer
+from tui.widgets.steady_footer import SteadyFooter
+
+KEPT = 40
+"""Number of exchanges that stay on the screen; the models are given all turns."""
+_SETTINGS = {
+    "temperature": "temperature", "top_p": "top-p", "max_new_tokens": "maximum tokens",
+}  # fmt: skip
+
+
+class ChatScreen(Screen[None]):
+    """The conversation, and below it the lines for the next message."""
+
+    CSS_PATH = "chat.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+n", "begin", "New chat", priority=True),
+        Binding("ctrl+t", "base", "Base beside", priority=True),
+        Binding("ctrl+o", "rows", "Rows, files", priority=True),
+        Binding("pageup", "scroll(-1)", "Earlier", priority=True),
+        Binding("pagedown", "scroll(1)", "Later", priority=True),
+        Binding("escape", "leave", "Stop, back"),
+    ]
+
+    @dataclass
+    class Loaded(Message):
+        """Facts about the models, or the error."""
+
+        facts: Sequence[Answer] | UserError
+
+    @dataclass
+    class Piece(Message):
+        """The text of an answer so far."""
+
+        exchange: Exchange
+        place: int
+        """Index of the voice."""
+        text: str
+
+    @dataclass
+    class Answered(Message):
+        """A voice's answer, its error, or None if it was stopped before."""
+
+        exchange: Exchange
+        place: int
+        answer: Answer | UserError | None
+
+    def __init__(
+        self, run: RunDirectory, talk: Talk | None = None, others: Sequence[RunDirectory] = ()
+    ) -> None:
+        """Send the same messages to ``others``; use ``talk`` instead of an advisor of its own."""
+        super().__init__()
+        self._runs = [run, *others]
+        self._config: RunConfig = run.config.read()
+        self._own = None if talk else Advisor()
+        self._talk: Talk = talk or self._own or Advisor()
+        self._voices = [Voice(one.id) for one in self._runs]
+        self._waiting: deque[Exchange] = deque()
+        self._writing: Exchange | None = None
+        self._facts: Sequence[Answer] | None = None
+        self._following = True
+
+    def compose(self) -> ComposeResult:
+        """Yield the screen; messages can be typed before the model is loaded."""
+        yield Canvas(id="head")
+        yield VerticalScroll(id="answers", can_focus=False)
+        values = self._config.values()["task"]
+        yield ChatRows({name: (title, values[name]) for name, title in _SETTINGS.items()})
+        yield SteadyFooter()
+
+    def on_mount(self) -> None:
+        """Load the models in a thread."""
+        self._show_head("loading the model; what is typed by then waits")
+        self._load()
+
+    def on_unmount(self) -> None:
+        """Stop writing; discard what is pending."""
+        self._waiting.clear()
+        self._talk.stop()
+        if self._own is not None:
+            self._own.close()
+
+    @property
+    def _answers(self) -> VerticalScroll:
+        return self.query_one("#answers", VerticalScroll)
+
+    def _show_head(self, text: str) -> None:
+        alone = len(self._runs) == 1
+        title = f"Try {self._runs[0].id}" if alone else f"Compare {len(self._runs)} models"
+        name = literal(title, 80).stylize("bold $primary")
+        self.query_one("#head", Canvas).show([name + literal(f"   {text}").stylize("$text-muted")])
+
+    @work(thread=True, exit_on_error=False)
+    def _load(self) -> None:
+        facts: list[Answer] | UserError = []
+        try:
+            facts = [self._talk.stream("chat", _ignore, run=run.id) for run in self._runs]
+        except UserError as error:
+            facts = error
+        self.post_message(self.Loaded(facts))
+
+    @on(Loaded)
+    async def _loaded(self, event: Loaded) -> None:
+        if isinstance(event.facts, UserError):
+            self._show_head("")
+            self._stop()
+            await self.query_one(ChatRows).remove()
+            await self._answers.mount(Static(literal(event.facts, 1000).stylize("$text-error")))
+            return
+        self._facts = event.facts
+        keeps = all(facts["keeps_turns"] for facts in event.facts)
+        self._show_head("type, and press enter" if keeps else "continues a text; keeps no turns")
+        await self.query_one(ChatRows).add_context(event.facts[0]["context"])
+        self._next()
+
+    @on(ChatRows.Sent)
+    async def _sent(self, event: ChatRows.Sent) -> None:
+        """Show the message; it is answered after those before it."""
+        given = [f"task.{name}={value}" for name, value in event.settings.items()]
+        try:
+            section: Any = self._config.override(given).task
+        except UserError as error:
+            complain(self, error)
+            return
+        sampling = {name: getattr(section, name) for name in _SETTINGS}
+        prompt = Prompt(event.message, event.system, event.context, sampling)
+        exchange = Exchange(prompt, self._voices)
+        for old in list(self.query(Exchange))[: -KEPT + 1]:
+            await old.remove()
+        await self._answers.mount(exchange)
+        self._waiting.append(exchange)
+        self._follow()
+        self._next()
+
+    def _next(self) -> None:
+        """Ask for the next answers, unless some are being written or the model is loading."""
+        if self._facts is not None and self._writing is None and self._waiting:
+            self._writing = self._waiting.popleft()
+            self._answer(self._writing)
+
+    @work(thread=True, exit_on_error=False)
+    def _answer(self, exchange: Exchange) -> None:
+        """Let the voices answer one after another, on the networks that stay loaded."""
+        for place, voice in enumerate(exchange.voices):
+            answer: Answer | UserError | None
+            try:
+                heard = partial(self._heard, exchange, place)
+                ask = partial(voice.answer, self._talk, exchange.prompt, heard)
+                answer = None if exchange.stopped else ask()
+            except UserError as error:
+                answer = error
+            self.post_message(self.Answered(exchange, place, answer))
+
+    def _heard(self, exchange: Exchange, place: int, piece: dict[str, Any]) -> None:
+        if exchange.stopped:  # before the helper process had begun
+            self._talk.stop()
+        self.post_message(self.Piece(exchange, place, piece["text"]))
+
+    @on(Piece)
+    def _grow(self, event: Piece) -> None:
+        event.exchange.replies[event.place].grow(event.text)
+        self._keep_up()
+
+    @on(Answered)
+    def _answered(self, event: Answered) -> None:
+        event.exchange.replies[event.place].show(event.answer)
+        self._keep_up()
+        if event.place == len(event.exchange.voices) - 1:
+            self._writing = None
+            self._next()
+
+    def _follow(self) -> None:
+        """Scroll to the end, where the answer is written."""
+        self._following = True
+        self.call_after_refresh(self._answers.scroll_end, animate=False, immediate=True)
+
+    def _keep_up(self) -> None:
+        """Follow the answer, unless the user reads earlier ones."""
+        if self._following:
+            self._follow()
+
+    def action_scroll(self, pages: int) -> None:
+        """Scroll through earlier answers."""
+        answers = self._answers
+        answers.scroll_relative(y=pages * (answers.size.height - 1), animate=False, immediate=True)
+        self._following = answers.scroll_y >= answers.max_scroll_y
+
+    async def action_begin(self) -> None:
+        """Begin a new conversation: the models forget the earlier turns."""
+        self._stop()
+        self._voices = [Voice(voice.run, voice.base) for voice in self._voices]
+        if self.query(Exchange):
+            await self._answers.mount(Static("──── new conversation ────", classes="begin"))
+            self._follow()
+
+    async def action_base(self) -> None:
+        """Let the base of the first model answer too, or no longer; begins a new conversation."""
+        if self._facts is not None and not self._facts[0]["has_base"]:
+            tell(self, "This model was trained from scratch: there is no base model.")
+            return
+        with_base = not any(voice.base for voice in self._voices)
+        self._voices = [Voice(run.id) for run in self._runs]
+        self._voices += [Voice(self._runs[0].id, base=True)] if with_base else []
+        await self.action_begin()
+        names = " and ".join(voice.title for voice in self._voices)
+        tell(self, f"Now {names} answer.")
+
+    def action_rows(self) -> None:
+        """Open the other form of this screen, for a file of prompts."""
+        first, *others = self._runs
+        self.app.push_screen(make_screen("try it", first, self._talk.ask, others))
+
+    @on(ChatRows.Left)
+    def action_leave(self) -> None:
+        """Stop the answers that are written or pending; without any, close the screen."""
+        if self._writing or self._waiting:
+            self._stop()
+        else:
+            self.dismiss()
+
+    def _stop(self) -> None:
+        """Stop the answer that is written; the messages that wait are not sent."""
+        for exchange in self._waiting:
+            for reply in exchange.replies:
+                reply.show(None)
+        self._waiting.clear()
+        if self._writing is not None:
+            self._writing.stopped = True
+        self._talk.stop()
+
+
+def _ignore(piece: dict[str, Any]) -> None:
+    """Take a piece of an answer that has none."""
