@@ -22,6 +22,21 @@ def check_tokenizer(tokenizer: Any, path: str) -> None:
         )
 
 
+def ensure_end(tokenizer: Any, path: str) -> None:
+    """Choose the token that ends a text; raises :class:`TrainingError` where there is none.
+
+    Tokenizers of encoders have one that separates texts, which serves.
+    """
+    if tokenizer.eos_token is not None:
+        return
+    if tokenizer.sep_token is None:
+        raise TrainingError(
+            f"model.path: the tokenizer of {plain(path, 200)} has no token that ends a text.",
+            "Choose another model, or note its eos_token in tokenizer_config.json.",
+        )
+    tokenizer.eos_token = tokenizer.sep_token
+
+
 def _reason(tokenizer: Any) -> str:
     if not isinstance(tokenizer, transformers.PreTrainedTokenizerBase):
         return f"is of the kind {type(tokenizer).__name__}, which does not take in texts alone"

@@ -17,8 +17,9 @@ from engine.data.load import load_texts
 from engine.data.on_disk import in_windows
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.splits import cut_splits, some_used
-from engine.errors import DataError, TrainingError
+from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.models.tokenizer_check import ensure_end
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.counted import counted
@@ -165,19 +166,8 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
 
     @override
     def prepare_tokenizer(self, tokenizer: Any) -> None:
-        """Choose the token that ends a text, and the chat template.
-
-        Tokenizers of encoders have a token that separates texts, which serves. Raises
-        :class:`TrainingError` where a token is missing.
-        """
-        if tokenizer.eos_token is None:
-            if tokenizer.sep_token is None:
-                raise TrainingError(
-                    f"model.path: the tokenizer of {plain(self.model.path, 200)} has no token that "
-                    "ends a text.",
-                    "Choose another model, or note its eos_token in tokenizer_config.json.",
-                )
-            tokenizer.eos_token = tokenizer.sep_token
+        """Choose the token that ends a text, and the chat template; raises ``TrainingError``."""
+        ensure_end(tokenizer, self.model.path)
         if self.section.chat_template in KNOWN:
             use_template(tokenizer, self.section.chat_template)
 

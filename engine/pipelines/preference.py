@@ -14,8 +14,9 @@ from engine.data.load import load_texts
 from engine.data.on_disk import in_windows
 from engine.data.raw import TRAIN, RawData
 from engine.data.splits import cut_splits
-from engine.errors import DataError, TrainingError
+from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.models.tokenizer_check import ensure_end
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.counted import counted
@@ -94,14 +95,7 @@ class PreferencePipeline(GenerationPipeline[PreferenceFitted]):
     @override
     def prepare_tokenizer(self, tokenizer: Any) -> None:
         """Choose the token that ends a text; raises :class:`TrainingError` where there is none."""
-        if tokenizer.eos_token is None:
-            if tokenizer.sep_token is None:
-                raise TrainingError(
-                    f"model.path: the tokenizer of {plain(self.model.path, 200)} has no token that "
-                    "ends a text.",
-                    "Choose another model, or note its eos_token in tokenizer_config.json.",
-                )
-            tokenizer.eos_token = tokenizer.sep_token
+        ensure_end(tokenizer, self.model.path)
 
     def prompts(self, fitted: PreferenceFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""

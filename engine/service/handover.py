@@ -20,7 +20,7 @@ from torch import nn
 
 from engine.adapters.lora import load_adapter
 from engine.artifacts.build import ADAPTER, holds_adapter
-from engine.artifacts.handover.answers import differences, greedy, logits
+from engine.artifacts.handover.answers import TOKENS, differences, greedy, logits
 from engine.artifacts.handover.families import context_length, family_of
 from engine.artifacts.handover.gguf_file import (
     as_written,
@@ -28,12 +28,14 @@ from engine.artifacts.handover.gguf_file import (
     read_gguf,
     write_gguf,
 )
+from engine.artifacts.handover.llama import Llama, is_installed
 from engine.artifacts.handover.modelfile import conversation_template, modelfile, prompt_template
 from engine.artifacts.handover.turns import between_turns, rendering
 from engine.artifacts.outputs import distance
 from engine.artifacts.stored_type import cast_weights, rounded, type_named
 from engine.artifacts.tracing import REFUSALS, reason_of
 from engine.errors import TrainingError, UserError
+from engine.files.sanitize import first_line
 from engine.files.slugs import to_name
 from engine.service.speaker import Speaker
 from engine.text.prompts import PlainPrompts
@@ -74,11 +76,32 @@ def _write_gguf(speaker: Speaker, path: Path, dtype: str, handed: Handed) -> Non
         network, tokenizer = read_gguf(path, speaker.network)
     except REFUSALS as error:
         raise _thrown_away(f"transformers cannot load the file: {reason_of(error)}") from error
-    _check_tokens(speaker, tokenizer)
-    _compare(speaker, as_written(speaker.network, dtype), network, handed)
-    if not any(handed.notes):
-        return
-    handed.notes.insert(0, f"The weights are rounded to {dtype}.")
+    _check_tokens(speaker, lambda text: tokenizer(text, add_special_tokens=False)["input_ids"])
+    rounded_alike = as_written(speaker.network, dtype)
+    _compare(speaker, rounded_alike, network, handed)
+    if handed.notes:
+        handed.notes.insert(0, f"The weights are rounded to {dtype}.")
+    if is_installed():
+        _try_llama(speaker, path, rounded_alike, handed)
+
+
+def _try_llama(speaker: Speaker, path: Path, network: nn.Module, handed: Handed) -> None:
+    """Compare with llama.cpp: other tokens are an error, other answers are noted.
+
+    It computes in another order and another precision, so that near ties may fall otherwise.
+    """
+    prompts, tokenizer = speaker.prompts, speaker.writer.tokenizer
+    try:
+        llama = Llama(path, max(map(len, prompts)) + TOKENS)
+    except ValueError as error:
+        raise _thrown_away(f"llama.cpp cannot load the file: {first_line(error)}") from error
+    _check_tokens(speaker, llama.tokens)
+    theirs = llama.greedy(prompts, tokenizer.eos_token_id)
+    wrong = differences(tokenizer, greedy(network, tokenizer, prompts), theirs)
+    handed.notes.append(
+        f"llama.cpp gives {len(prompts) - len(wrong)} of {len(prompts)} greedy answers alike."
+    )
+    handed.notes += wrong[:_SAID]
 
 
 def _gguf_type(speaker: Speaker, dtype: str) -> str:
@@ -88,13 +111,14 @@ def _gguf_type(speaker: Speaker, dtype: str) -> str:
     return dtype or "float16"
 
 
-def _check_tokens(speaker: Speaker, tokenizer: Any) -> None:
-    """Compare the tokens of the prompts' texts."""
+def _check_tokens(speaker: Speaker, tokens_of: Callable[[str], list[int]]) -> None:
+    """Compare the tokens of the prompts' texts with those of another tokenizer.
+
+    transformers reads blanks at the beginning otherwise where SentencePiece puts one before.
+    """
     own = speaker.writer.tokenizer
-    for text in own.batch_decode(speaker.prompts):
-        meant, found = (
-            one(text, add_special_tokens=False)["input_ids"] for one in (own, tokenizer)
-        )
+    for text in map(str.lstrip, own.batch_decode(speaker.prompts)):
+        meant, found = own(text, add_special_tokens=False)["input_ids"], tokens_of(text)
         if meant != found:
             raise _thrown_away(
                 "its tokenizer cuts texts otherwise: " + differences(own, [meant], [found])[0]
@@ -194,7 +218,9 @@ def _write_folder(speaker: Speaker, folder: Path, dtype: str, handed: Handed) ->
         cast_weights(folder, kind)
         reference = rounded(speaker.network, kind)
     try:
-        network = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        network: nn.Module = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32
+        )
     except REFUSALS as error:
         raise _thrown_away(f"transformers cannot load the folder: {reason_of(error)}") from error
     _compare(speaker, reference, network.eval(), handed)

@@ -37,6 +37,7 @@ from engine.service.client import Superseded
 from tui.app import DltuiApp
 from tui.screens.adapters.combine import CombineScreen
 from tui.screens.adapters.screen import AdaptersScreen
+from tui.screens.chat.screen import ChatScreen
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.dialogs.ask_value import AskValueScreen
@@ -420,6 +421,35 @@ async def test_two_models_with_much_to_say_were_tried(looks, several) -> None:
     answer = {"records": [{"label": LONG, "scores": scores}], "notes": [LONG]}
     columns = [f"column {place} {LONG[:30]}" for place in range(20)]
     await looks(TryItScreen(run, tried(answer, *columns), [other]), "7", "enter", shown="more[/b]")
+
+
+class Talkative:
+    """A helper process whose models always give the same answer."""
+
+    def stream(self, question: str, heard: Callable[..., object], **arguments: Any) -> Any:
+        del heard
+        if "turns" not in arguments:
+            return {"context": {"input": LONG}, "keeps_turns": True, "has_base": True}
+        return {"text": f"{LONG}\n\n- one\n- two", "tokens": 1234, "seconds": 10.0,
+                "ending": "length", "notes": ["The first 2 turns did not fit."]}  # fmt: skip
+
+    def ask(self, question: str, **arguments: Any) -> Any:
+        raise NotImplementedError(question, arguments)
+
+    def stop(self) -> None:
+        """Nothing is written in pieces."""
+
+    def close(self) -> None:
+        """Nothing is to be closed."""
+
+
+async def test_a_language_model_answered_beside_its_base(looks, several) -> None:
+    (run,) = several(LONGEST_NAME)
+    values = run.config.read().values()
+    values |= {"task": {"kind": "causal_lm"}, "model": {"kind": "transformer"}}
+    (run.path / "config.toml").write_text(tomlkit.dumps(values))
+    keys = ["ctrl+t", *"hello", "enter"]
+    await looks(lambda: ChatScreen(run, Talkative()), *keys, shown="123 tokens/s")
 
 
 def layers(*groups: TargetGroup) -> Callable[..., dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,23 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from engine import RunConfig, train
 from engine.artifacts.handover.answers import differences, greedy, logits
 from engine.artifacts.handover.families import family_of
 from engine.artifacts.handover.gguf_file import Talk, as_written, read_gguf, write_gguf
+from engine.artifacts.handover.llama import Llama
 from engine.artifacts.handover.modelfile import conversation_template
 from engine.artifacts.handover.turns import between_turns, rendering
 from engine.artifacts.handover.vocabulary import vocabulary_of
@@ -25,7 +36,9 @@ from engine.errors import TrainingError, UserError
 from engine.runs.directory import RunDirectory
 from engine.service import handover
 from engine.service.export import answer
+from engine.service.speaker import speaker_of
 from engine.text.prompts import ChatPrompts
+from tui.__main__ import main
 
 TEXT = (
     "The quick brown fox, it's 12345 jumps over\n\n the lazy dog. Größe 北京 don't!  x = y_z(1);\n"
@@ -118,6 +131,16 @@ def test_transformers_reads_the_same_model_and_tokens_from_a_file(
     )
     assert again.chat_template == "{{ 'template' }}"
     assert (again.eos_token, again.pad_token) == ("<|end|>", "<|pad|>")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_llama_cpp_gives_the_same_tokens_and_answers(family: str, tmp_path: Path) -> None:
+    pytest.importorskip("llama_cpp", reason="llama.cpp is tried where it is installed")
+    made, tokenizer, *_ = written(tmp_path / "model.gguf", family, "float32")
+    some = prompts(tokenizer)
+    llama = Llama(tmp_path / "model.gguf", 128)
+    assert [llama.tokens(tokenizer.decode(ids)) for ids in some] == some
+    assert llama.greedy(some, tokenizer.eos_token_id) == greedy(made, tokenizer, some)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "q8_0"])
@@ -325,3 +348,116 @@ def test_a_run_of_another_task_is_refused(
     monkeypatch.setenv("DLTUI_HOME", str(trained_home))
     with pytest.raises(UserError, match="no model that writes texts"):
         answer(flowers.id, str(tmp_path / "out"), "gguf")
+
+
+def sentencepiece(prefix: bool) -> Any:
+    """A tokenizer in the manner of SentencePiece: Gemma's, or with the prefix of Llama 2."""
+    blank = "\N{LOWER ONE EIGHTH BLOCK}"
+    bytes_ = [f"<0x{byte:02X}>" for byte in range(256)]
+    tokenizer = Tokenizer(models.BPE())
+    replace = normalizers.Replace(" ", blank)
+    steps = [normalizers.Prepend(blank), replace] if prefix else [replace]
+    tokenizer.normalizer = normalizers.Sequence(steps) if prefix else replace
+    marks = ["<pad>", "<eos>", "<bos>", "<unk>"]
+    if prefix:
+        marks = ["<unk>", "<s>", "</s>", "<pad>"]
+    tokenizer.train_from_iterator(
+        TEXT.split("\n") * 3,
+        trainers.BpeTrainer(
+            vocab_size=360, special_tokens=[*marks, *bytes_], show_progress=False,
+            max_token_length=4,
+        ),
+    )  # fmt: skip
+    values = json.loads(tokenizer.to_str())
+    values["added_tokens"] = values["added_tokens"][: len(marks)]
+    values["model"] |= {"byte_fallback": True, "fuse_unk": True, "unk_token": "<unk>"}
+    names = {"unk_token": "<unk>", "pad_token": "<pad>"}
+    names |= (
+        {"bos_token": "<s>", "eos_token": "</s>"}
+        if prefix else {"bos_token": "<bos>", "eos_token": "<eos>"}
+    )  # fmt: skip
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(values)), **names,
+        clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("family", ["gemma2", "llama"])
+def test_tokens_of_sentencepiece_are_read_back(family: str, tmp_path: Path) -> None:
+    kind, values, _ = FAMILIES[family]
+    tokenizer = sentencepiece(prefix=family == "llama")
+    made = network(kind, values, len(tokenizer))
+    write_gguf(tmp_path / "model.gguf", made, tokenizer, "float32", Talk("tiny", "", begins=False))
+    _, again = read_gguf(tmp_path / "model.gguf", made)
+    some = [text.strip() for text in TEXT.split("\n") if text]
+    expected = tokenizer(some, add_special_tokens=False)["input_ids"]
+    assert again(some, add_special_tokens=False)["input_ids"] == expected
+    fields = gguf.GGUFReader(tmp_path / "model.gguf").fields
+    assert fields["tokenizer.ggml.model"].contents() == "llama"
+    assert fields["tokenizer.ggml.add_space_prefix"].contents() is (family == "llama")
+    assert fields["tokenizer.ggml.token_type"].contents()[4:260] == [6] * 256
+    scores = fields["tokenizer.ggml.scores"].contents()
+    merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
+    merged = [scores[tokenizer.convert_tokens_to_ids("".join(pair))] for pair in merges]
+    assert merged == sorted(merged, reverse=True)
+    assert merged[-1] > min(scores)
+
+
+def test_the_command_names_the_file_and_how_to_serve_it(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", run.id, "--to", "gguf", "--dtype", "q8_0"]) == 0
+    told = capsys.readouterr().out
+    assert told.splitlines()[-1] == f"llama-server -m {tmp_path}/served.gguf"
+    assert (tmp_path / "served.gguf").is_file()
+
+
+def adapted(run: RunDirectory, **adapter: Any) -> RunDirectory:
+    values = run.config.read().values()
+    values |= {"name": "adapted", "model": {"kind": "transformer", "path": run.id}}
+    values["adapter"] = {"method": "lora", "r": 2} | adapter
+    return train(RunConfig.parse(values))
+
+
+def test_an_adapter_alone_is_served_on_its_base(run: RunDirectory, tmp_path: Path) -> None:
+    made = adapted(run, r=9)
+    said = answer(made.id, str(tmp_path / "out"), "vllm-lora")
+    base = json.loads((made.model / "adapter_config.json").read_text())["base_model_name_or_path"]
+    assert said["command"].startswith(f"vllm serve {base} ")
+    assert "--enable-lora --max-lora-rank 16" in said["command"]
+    assert said["command"].endswith(f"--lora-modules adapted={tmp_path}/out")
+    assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
+    merged = answer(made.id, str(tmp_path / "whole.gguf"), "gguf", dtype="float32")
+    assert merged["difference"] < 1e-4
+
+
+def test_an_adapter_that_vllm_does_not_serve_is_refused(run: RunDirectory, tmp_path: Path) -> None:
+    made = adapted(run, method="dora")
+    with pytest.raises(UserError, match="no adapter of the method dora"):
+        answer(made.id, str(tmp_path / "out"), "vllm-lora")
+    with pytest.raises(UserError, match="This run has no adapter"):
+        answer(run.id, str(tmp_path / "out"), "vllm-lora")
+
+
+def test_samples_are_the_prompts_where_the_data_is_gone(
+    run: RunDirectory, trained_home: Path, tmp_path: Path
+) -> None:
+    data = trained_home.parent / "systems.jsonl"
+    kept = data.rename(tmp_path / "kept")
+    try:
+        assert answer(run.id, str(tmp_path / "out.gguf"), "gguf")["bytes"] > 1000
+        assert speaker_of(run).prompts
+    finally:
+        kept.rename(data)
+
+
+def test_answers_that_rounding_changes_are_told_and_no_error(run: RunDirectory) -> None:
+    speaker, handed = speaker_of(run), handover.Handed("")
+    other = copy.deepcopy(speaker.network)
+    dict(other.named_parameters())["model.norm.weight"].data.neg_()
+    handover._compare(speaker, other, other, handed)
+    assert handed.difference == 0
+    assert handed.notes[0].startswith("10 of 10 greedy answers differ from the run's own")
+    assert handed.notes[1].startswith("answer 1 differs from token 1, ")

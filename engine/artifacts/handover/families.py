@@ -88,7 +88,8 @@ def _layer_types(config: Any, family: Family) -> list[str]:
 def rope_of(config: Any) -> Mapping[str, Any]:
     """Return the parameters of the rotary positions in layers that read all tokens."""
     rope: Mapping[str, Any] = config.rope_parameters
-    return rope.get("full_attention", rope)
+    everywhere: Mapping[str, Any] = rope.get("full_attention", rope)
+    return everywhere
 
 
 def head_size(config: Any) -> int:
@@ -101,7 +102,7 @@ def context_length(config: Any) -> int:
     """Return the longest text; of a Mistral with a sliding window as much as one layer reads."""
     longest = int(config.max_position_embeddings)
     if config.model_type == "mistral" and config.sliding_window:
-        return min(longest, config.sliding_window)
+        return min(longest, int(config.sliding_window))
     return longest
 
 
@@ -169,7 +170,7 @@ def _factor(frequency: float, rope: Mapping[str, Any]) -> float:
         return 1.0
     if turns < low:
         return factor
-    smooth = (turns - low) / (high - low)
+    smooth = float((turns - low) / (high - low))
     return 1 / ((1 - smooth) / factor + smooth)
 
 

@@ -150,7 +150,7 @@ def read_gguf(path: Path, network: nn.Module) -> tuple[nn.Module, Any]:
         read = copy.deepcopy(config)
     else:  # a Mistral, which llama.cpp has no other name for than Llama
         read.rope_parameters = config.rope_parameters
-    again = transformers.AutoModelForCausalLM.from_pretrained(
+    again: nn.Module = transformers.AutoModelForCausalLM.from_pretrained(
         path.parent, config=read, dtype=torch.float32, **options
     )
     tokenizer = transformers.AutoTokenizer.from_pretrained(path.parent, **options)

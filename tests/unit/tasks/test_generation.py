@@ -143,16 +143,21 @@ def test_shorter_instructions_are_padded_and_the_padding_is_not_learned(prepare:
     assert batch.targets["labels"][1].tolist() == [*learned, *[UNLEARNED] * 3]
 
 
-def test_answers_beyond_the_longest_are_reported_and_count_as_nothing(prepare: Make) -> None:
-    long = COLOURS | {"prompt": ["the sky?", "an owl? "]}
-    prepared = prepare(LANGUAGE, long, max_length=4)
+def test_answers_beyond_the_longest_are_left_out_and_reported(prepare: Make) -> None:
+    prepared = prepare(LANGUAGE, COLOURS | {"prompt": ["the sky?", "an"]}, max_length=10)
     batch = prepared.encoded()
-    assert set(batch.targets["labels"].flatten().tolist()) == {UNLEARNED}
-    assert prepared.loss(prepared.network(), batch) == 0
+    assert len(batch.inputs["input_ids"]) == 1
     [report] = prepared.events
     assert report.message == (
-        "2 of 2 answers begin beyond task.max_length (4 tokens) and are not trained on."
+        "1 of 2 samples have an answer that reaches beyond task.max_length (10 tokens) and is not "
+        "learned (the first is row 1)."
     )
+
+
+def test_data_without_an_answer_that_fits_are_refused(prepare: Make) -> None:
+    prepared = prepare(LANGUAGE, COLOURS, max_length=4)
+    with pytest.raises(DataError, match=r"No row can be learned\. 2 of 2 samples have an answer"):
+        prepared.encoded()
 
 
 @pytest.mark.parametrize(

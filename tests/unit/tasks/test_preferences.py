@@ -121,7 +121,7 @@ def test_orpo_adds_the_log_odds_ratio_to_the_loss_of_the_chosen_text(prepare: Ma
     texts = [
         prepared.task.pipeline.prompts(prepared.fitted).marked(
             {"prompt": prompt, "completion": chosen}
-        ).text
+        )[0].text
         for prompt, chosen in zip(PAIRS["prompt"], PAIRS["chosen"], strict=True)
     ]  # fmt: skip
     tokenizer = prepared.task.pipeline.tokenizer(prepared.fitted.tokenizer)

@@ -14,7 +14,7 @@ from tui.format.text import literal
 from tui.screens.chat.voices import Prompt, Voice
 from tui.widgets.question import Answer
 
-_GROWING, _WHOLE = 3_000, 20_000
+_GROWING, _WHOLE = 3_000, 10_000
 """Numbers of characters shown, the last ones: of an answer being written, and of a finished one."""
 _ENDINGS = {"end": "", "length": " · maximum length reached", "stopped": " · stopped"}
 _TAB = 4

@@ -43,8 +43,8 @@ class ChatScreen(Screen[None]):
     CSS_PATH = "chat.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "begin", "New chat", priority=True),
-        Binding("ctrl+t", "base", "Base beside", priority=True),
-        Binding("ctrl+o", "rows", "Rows, files", priority=True),
+        Binding("ctrl+t", "base", "Base", priority=True),
+        Binding("ctrl+o", "rows", "Files", priority=True),
         Binding("pageup", "scroll(-1)", "Earlier", priority=True),
         Binding("pagedown", "scroll(1)", "Later", priority=True),
         Binding("escape", "leave", "Stop, back"),
