@@ -97,6 +97,9 @@ def _by_fractions(
     present = () if panel.part is None else np.unique(panel.part).tolist()
     # A test part cut from the training rows would lie before a validation part of the source.
     lacking = [] if 1 in present else [i for i in (1, 2) if i not in present]
+    if 1 in present and 2 not in present and config.test_fraction:
+        why = "no test rows are set aside: they would lie before the validation rows of the data"
+        notes.append(Note(why, read_as=TEST, kind="doubt"))
     fractions = {1: config.validation_fraction, 2: config.test_fraction}
     wanted = {
         i: np.maximum(np.rint(fractions[i] * whole).astype(np.int64), horizon)

@@ -88,6 +88,14 @@ def test_splits_of_files_stay_and_a_series_of_one_alone_is_new(prepare: Make) ->
     assert batch.inputs["scale"][-1, 0, 0].item() == pytest.approx(first.std())
 
 
+def test_no_test_rows_are_taken_from_before_a_validation_file(pipeline: Make) -> None:
+    aside = {"test_fraction": 0.2}
+    raw = pipeline(KIND, table(A[:30], B), validation=table(A[30:]), data=aside, **SHORT).load()
+    assert list(raw.splits) == [TRAIN, VALIDATION]
+    assert values_of(raw.train, "A") == A["sales"].tolist()[:30]
+    assert any("no test rows are set aside" in note.why for note in raw.notes)
+
+
 def test_each_series_has_the_scale_of_its_own_training_rows(prepare: Make) -> None:
     fitted = prepare(KIND, table(A, B), data=ASIDE, season=2, **SHORT).fitted
     a, b = A["sales"].to_numpy()[:24], B["sales"].to_numpy()[:12]
