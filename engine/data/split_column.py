@@ -14,10 +14,11 @@ from engine.config.data.base import DataConfig
 from engine.data.on_disk import selected
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, RowsOfFile
 from engine.data.readers.json import split_named
+from engine.data.series.channels import is_text
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
-_NAMES = ("split", "set", "subset", "partition", "usage")
+_NAMES = ("split", "set", "subset", "part", "partition", "usage")
 _MOST_VALUES = 20
 
 
@@ -43,14 +44,14 @@ def by_split_column(raw: RawData, config: DataConfig) -> RawData:
 
 def _rows_of_splits(column: pa.ChunkedArray) -> dict[str, NDArray[np.bool_]]:
     """Return which rows are in each split; nothing if a value names none."""
-    if not pa.types.is_string(column.type) or len(values := pc.unique(column)) > _MOST_VALUES:
+    if not is_text(column.type) or len(values := pc.unique(column)) > _MOST_VALUES:
         return {}
     named = {value: split_named((value or "").strip()) for value in values.to_pylist()}
     if "" in named.values():
         return {}
     return {
         split: pc.is_in(
-            column, pa.array([value for value, own in named.items() if own == split])
+            column, pa.array([value for value, own in named.items() if own == split], column.type)
         ).to_numpy()
         for split in (TRAIN, VALIDATION, TEST)
         if split in named.values()

@@ -15,6 +15,7 @@ from engine.batches.source import Batch
 from engine.metrics.bands import Bands
 from engine.metrics.cutoffs import WindowErrors
 from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.many_series import OwnScales, SeriesErrors, to_common
 from engine.metrics.quantiles import QuantileErrors, QuantileSums, pinball_loss
 from engine.reports.views import Lines, Table, View
 
@@ -67,6 +68,7 @@ class _Shown:
     time: Tensor
     error: Tensor
     quantiles: Tensor | None
+    series: Tensor | None
 
 
 class ForecastEvaluator(Evaluator):
@@ -86,8 +88,11 @@ class ForecastEvaluator(Evaluator):
         cutoffs: int = 0,
         stride: int = 1,
         dates: Callable[[int, NDArray[np.int64]], Sequence[str]] | None = None,
+        own: OwnScales | None = None,
     ) -> None:
         """``dates`` returns the texts of the times so many steps after one.
+
+        With ``own`` scales each series has its own; ``scales`` are those of all rows together.
 
         ``cutoffs`` is the number of rolling origins to show, of windows ``stride`` rows apart.
 
@@ -104,6 +109,7 @@ class ForecastEvaluator(Evaluator):
         self._stride = stride
         self._dates = dates
         self._windows = WindowErrors()
+        self._series = None if own is None else SeriesErrors(own)
         self._shown: list[_Shown] = []
 
     def update(self, network: nn.Module, batch: Batch) -> None:
@@ -115,36 +121,57 @@ class ForecastEvaluator(Evaluator):
         # MPS has no float64; sums of many windows are kept exact where it can be had.
         exact = torch.float32 if truth.device.type == "mps" else torch.float64
         known = batch.inputs.get("known", torch.ones_like(truth, dtype=torch.bool))
-        difference = (forecast - truth).to(exact) * known
+        own = difference = (forecast - truth).to(exact) * known
+        losses = forecast_loss(losing, truth, self._loss, self._bands.levels).to(exact)
+        past = batch.inputs["past"][..., : truth.shape[2]]
+        if self._series is not None:
+            past, truth, forecast = (self._common(v, batch, exact) for v in (past, truth, forecast))
+            if quantiles is not None:
+                levels = [self._common(v, batch, exact) for v in quantiles.unbind(3)]
+                quantiles = torch.stack(levels, 3)
+            difference = (forecast - truth) * known
+        relative, sizes = self._sizes(forecast.to(exact), truth.to(exact), known)
         parts = (
             difference.square(),
             difference.abs(),
-            forecast_loss(losing, truth, self._loss, self._bands.levels).to(exact) * known,
+            losses * known,
             truth.to(exact) * known,
             truth.to(exact).square() * known,
-            *self._sizes(forecast.to(exact), truth.to(exact), known),
+            relative,
+            sizes,
             known.to(exact),
         )
+        if self._series is not None:
+            self._series.update(batch.inputs["series"], own, relative, known)
         sums = torch.stack([part.sum(0) for part in parts])
         self._sums = sums if self._sums is None else self._sums + sums
-        self._windows.update(difference, known, batch.inputs["time"])
+        self._windows.update(own, known, batch.inputs["time"])
         if quantiles is not None:
             self._has_quantiles = True
             self._quantiles.update(quantiles, truth, known, exact)
-        error = difference.square().sum((1, 2)) / known.sum((1, 2)).clamp(min=1)
+        error = own.square().sum((1, 2)) / known.sum((1, 2)).clamp(min=1)
         truth = truth.where(known, torch.nan)
         chosen = torch.stack([torch.zeros_like(error.argmax()), error.argmax()])
-        past = batch.inputs["past"][chosen, :, : truth.shape[2]]
+        series: Tensor | None = batch.inputs.get("series")
         self._shown.append(
             _Shown(
-                past,
+                past[chosen],
                 truth[chosen],
                 forecast[chosen],
                 batch.inputs["time"][chosen],
                 error[chosen],
                 None if quantiles is None else quantiles[chosen],
+                None if series is None else series[chosen],
             )
         )
+
+    def _common(self, values: Tensor, batch: Batch, exact: torch.dtype) -> Tensor:
+        """Values in the scales of their series, in that of all rows together."""
+        mean, std = (
+            torch.tensor(part, dtype=exact, device=values.device)
+            for part in (self._scales.mean, self._scales.std)
+        )
+        return to_common(values.to(exact), batch.inputs, mean, std)
 
     def _sizes(self, forecast: Tensor, truth: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """Relative errors in percent as in the M4 competition, and sizes of the truth.
@@ -164,9 +191,14 @@ class ForecastEvaluator(Evaluator):
             return Evaluation({})
         parts = self._sums.cpu().double().numpy()
         quantiles = self._quantiles.result(parts[-2], parts[-1]) if self._has_quantiles else None
-        sums = ForecastErrors(parts, self._scales, quantiles)
+        own = {} if self._series is None else self._series.by_target()
+        sums = ForecastErrors(parts, self._scales, quantiles, own)
         apart = max(1, sums.horizon // self._stride)
-        shown = [*sums.views(), *self._at_cutoffs(apart), *self._pictures()] if views else []
+        by_series = [] if self._series is None else [self._series.table()]
+        tables = [table for table in by_series if table is not None]
+        shown = (
+            [*sums.views(), *tables, *self._at_cutoffs(apart), *self._pictures()] if views else []
+        )
         return Evaluation(sums.metrics(), shown, self._windows.absolute(), apart)
 
     def _at_cutoffs(self, apart: int) -> list[View]:
@@ -183,6 +215,8 @@ class ForecastEvaluator(Evaluator):
         for title, index, which in chosen:
             shown = self._shown[index]
             when = self._time_text(int(shown.time[which]))
+            if self._series is not None and shown.series is not None:
+                when += f", {self._series.name(int(shown.series[which]))}"
             for i, target in list(enumerate(self._scales.targets))[:_SHOWN_TARGETS]:
                 of = f"{title} of {target} after {when}"
                 pictures.append(self._picture(of, shown, which, i))
@@ -242,12 +276,14 @@ class ForecastErrors:
         sums: NDArray[np.float64],
         scales: Scales,
         quantiles: QuantileErrors | None = None,
+        own: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> None:
         """``sums`` are ``[8, horizon, targets]``, in the order of :class:`ForecastEvaluator`:
 
         errors squared, absolute, loss, truth, its square, relative errors, sizes of the truth, and
-        the number of truths.
+        the number of truths. ``own`` are metrics of each target by the scales of its series.
         """
+        self._own = own or {}
         self._quantiles = quantiles
         *self._sums, self._counts = sums
         self.squared, self.absolute = (_divided(s, self._counts) for s in self._sums[:2])
@@ -278,6 +314,7 @@ class ForecastErrors:
             "smape": relative,
             **self._root_scaled(squared * self.std**2),
             **(self._quantiles.by_target() if self._quantiles else {}),
+            **self._own,
         }
 
     def _root_scaled(self, mse: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -312,13 +349,17 @@ class ForecastErrors:
         return Lines("RMSE by step", steps, {name: _rounded(rmse[:, i]) for i, name in shown})
 
     def _step_table(self) -> Table:
-        columns = (
-            _mean_known(self.squared),
-            _mean_known(np.sqrt(self.squared) * self.std),
-            _mean_known(self.absolute * self.std),
-        )
-        rows = [[i + 1, *map(_cell, step)] for i, step in enumerate(zip(*columns, strict=True))]
-        return Table("Errors by step", ["step", "mse_scaled", "rmse", "mae"], rows)
+        columns = {
+            "mse_scaled": _mean_known(self.squared),
+            "rmse": _mean_known(np.sqrt(self.squared) * self.std),
+            "mae": _mean_known(self.absolute * self.std),
+        }
+        if self._own:
+            # The scale of all rows together says little of series of different sizes.
+            del columns["mse_scaled"]
+        steps = enumerate(zip(*columns.values(), strict=True), 1)
+        rows = [[i, *map(_cell, step)] for i, step in steps]
+        return Table("Errors by step", ["step", *columns], rows)
 
 
 def _mean_known(values: NDArray[np.float64]) -> NDArray[np.float64]:

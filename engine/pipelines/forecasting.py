@@ -8,20 +8,30 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import Field
 from typing_extensions import override
 
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.dates.writing import write_moment
-from engine.data.fitted import Fitted
 from engine.data.load import load_data, without_ignored
 from engine.data.raw import TRAIN, RawData
 from engine.data.series.channels import format_notes, number_formats
 from engine.data.series.frequency import Frequency
-from engine.data.series.read import Series, read_series
+from engine.data.series.panel import Panel, Rows
+from engine.data.series.panel_splits import (
+    cut_panel,
+    join_splits,
+    length_notes,
+    panel_table,
+    split_panel,
+    without_marks,
+)
+from engine.data.series.read import Series, read_series, read_time_column
+from engine.data.series.read_panel import read_panel
 from engine.data.series.roles import Roles, check_columns, find_roles, unused_columns
 from engine.data.series.seasonality import find_season
+from engine.data.series.several import find_series, repeated_rows
 from engine.data.series.splits import (
     cut_in_time,
     is_series_table,
@@ -36,45 +46,14 @@ from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.pipelines.many_series import count_windows, fit_panel, series_facts
 from engine.pipelines.pipeline import DataPipeline
+from engine.pipelines.series_fitted import SeriesFitted, frequency_of, roles_of
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
 
 _SAME = 0.02
 """Difference between steps that are the same, but were rounded."""
-
-
-class SeriesFitted(Fitted):
-    """Series properties fitted on the training rows."""
-
-    time: str
-    targets: list[str]
-    inputs: list[str]
-    mean: list[float]
-    """Of each channel, targets first."""
-    std: list[float]
-    unit: str
-    step: int
-    regular: bool
-    season: int
-    naive_error: list[float]
-    """For each target, the mean change over one season: what MASE divides by."""
-    naive_squared: list[float] = Field(default_factory=list)
-    """For each target, the mean squared change over one season: what RMSSE divides by."""
-    bands: list[list[list[float]]] = Field(default_factory=list)
-    """Factors of each step, target and quantile, fitted on the validation rows; else empty."""
-    time_parts: tuple[str, ...] = ()
-    """Columns that together have the time, such as year and month; else empty."""
-    spelling: str = ""
-    """The spelling of times in the training data, which later files are read by."""
-    writing: str = ""
-    """The form in which forecasts write times; empty for the usual one."""
-    number_formats: dict[str, NumberFormat] = Field(default_factory=dict)
-    """Formats of numbers in columns of texts, which later files are read by."""
-    anchor: str = ""
-    """The day of the month that times keep to."""
-    zone: str = ""
-    """The zone that times, which are in UTC, are shown in."""
 
 
 class ForecastingPipeline(DataPipeline[SeriesFitted]):
@@ -87,7 +66,9 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         """Read the data, make it a regular series, and cut it in the order of time."""
         section = self.section
         raw = without_ignored(load_data(self.config.data), self.config.data)
-        roles = find_roles(raw.train, section.time, section.targets, section.inputs)
+        roles = self._roles(raw.train)
+        if roles.series:
+            return self._load_panel(raw, roles)
         train = self._training_series(raw.train, roles)
         parts = {TRAIN: train}
         notes = list(train.notes)
@@ -95,8 +76,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             if name == TRAIN or not table.num_rows:
                 continue
             if _lacks_targets(table, roles):
-                text = f"{name}: no row has a target, so it is not used"
-                notes.append(Note(text, column=name, rows=table.num_rows, kind="lost"))
+                notes.append(_without_truth(name, table.num_rows))
                 continue
             parts[name] = self.read(table, roles, train.frequency, train.spelling, train.formats)
             notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
@@ -115,14 +95,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         if not roles.time and (counting := _counting(train, roles)):
             why = f"{counting} grows by the same step from row to row: is it the time?"
             notes.append(Note(why, counting, "input", change=f"task.time={counting}"))
-        if unused := unused_columns(raw.train, roles):
-            notes.append(
-                Note("not used: " + ", ".join(unused), change="task.inputs", kind="dropped")
-            )
-        if not section.targets and len(roles.channels) > 1:
-            target = plain(roles.targets[0], 60)
-            why = f"{target} is forecast, as no target is named"
-            notes.append(Note(why, target, "target", change="task.targets", kind="converted"))
+        notes += self._role_notes(raw.train, roles)
         splits, context, cuts = cut_in_time(
             parts, self.config.data, section.split_rows, section.window
         )
@@ -130,21 +103,97 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         tables = {name: series_table(part, roles, context[name]) for name, part in splits.items()}
         return raw.with_splits(tables, *notes, *cuts)
 
+    def _roles(self, table: pa.Table) -> Roles:
+        """The columns' roles; those that tell series apart are found where times repeat."""
+        section = self.section
+        named = section.time, section.targets, section.inputs
+        roles = find_roles(table, *named, section.series)
+        if section.series and not roles.time:
+            raise DataError("task.series needs a column with the time.", "Set task.time.")
+        if section.series or not roles.time or not table.num_rows:
+            return roles
+        times = read_time_column(table, roles, None, self._spelling(roles)).times
+        once = np.flatnonzero(~repeated_rows(table, roles, times))
+        found = find_series(table, roles, times, once)
+        return find_roles(table, *named, found) if found else roles
+
+    def _role_notes(self, table: pa.Table, roles: Roles) -> list[Note]:
+        notes: list[Note] = []
+        if roles.series and not self.section.series:
+            names = " and ".join(plain(name, 60) for name in roles.series)
+            why = f"{names} tells several series apart: one network learns all of them"
+            notes.append(Note(why, names, "series", change="task.series", kind="converted"))
+        if unused := unused_columns(table, roles):
+            why = "not used: " + ", ".join(unused)
+            notes.append(Note(why, change="task.inputs", kind="dropped"))
+        if not self.section.targets and len(roles.channels) > 1:
+            target = plain(roles.targets[0], 60)
+            why = f"{target} is forecast, as no target is named"
+            notes.append(Note(why, target, "target", change="task.targets", kind="converted"))
+        return notes
+
+    def _load_panel(self, raw: RawData, roles: Roles) -> RawData:
+        """Read many series, and cut each in the order of its time."""
+        section = self.section
+        lacking = [n for n, t in raw.splits.items() if t.num_rows and _lacks_targets(t, roles)]
+        table, part = join_splits({n: t for n, t in raw.splits.items() if n not in lacking})
+        formats = self._formats(raw.train, roles)
+        panel = read_panel(table, roles, section.fill, None, self._spelling(roles), formats, part)
+        window, horizon = section.window, section.horizon
+        splits, contexts, cuts = cut_panel(
+            panel, self.config.data, section.split_rows, window, horizon
+        )
+        notes = [
+            *panel.notes,
+            *(_without_truth(name, raw.splits[name].num_rows) for name in lacking),
+            *self._format_notes(raw.train, formats),
+            *self._role_notes(raw.train, roles),
+            *cuts,
+            *length_notes(splits, contexts, roles, window, horizon),
+        ]
+        tables = {name: panel_table(part, roles, contexts[name]) for name, part in splits.items()}
+        return raw.with_splits(tables, *notes)
+
+    def panel(self, table: pa.Table, fitted: SeriesFitted) -> tuple[Panel, Rows]:
+        """Many series of a split or of a file, and the rows of context of each."""
+        if is_series_table(table):
+            return split_panel(table)
+        roles = roles_of(fitted)
+        check_columns(table, roles)
+        formats = fitted.number_formats
+        new = [name for name in roles.channels if name not in formats]
+        known = number_formats(table, new) | formats
+        panel = read_panel(
+            table, roles, self.section.fill, frequency_of(fitted), fitted.spelling, known
+        )
+        marks = (note for name in formats for note in other_marks(table, name, formats[name]))
+        panel = replace(panel, notes=(*panel.notes, *marks))
+        return panel, np.zeros(len(panel), np.int64)
+
     def _training_series(self, table: pa.Table, roles: Roles) -> Series:
         """The series of the training rows, in the formats that are set, else those that fit."""
-        settings = self.config.data.column_settings
-        formats = number_formats(table, roles.channels)
-        for name in roles.channels:
-            if written := set_number_format(name, settings.get(name)):
-                formats[name] = written
-        time = settings.get(roles.time)
-        spelling = time.format if time is not None and time.type == "date" else ""
+        formats, spelling = self._formats(table, roles), self._spelling(roles)
         fill = self.section.fill
         series = read_series(
             table, roles, fill, spelling=spelling, known_only=True, formats=formats
         )
+        return replace(series, notes=(*series.notes, *self._format_notes(table, formats)))
+
+    def _formats(self, table: pa.Table, roles: Roles) -> dict[str, NumberFormat]:
+        formats = number_formats(table, roles.channels)
+        for name in roles.channels:
+            if written := set_number_format(name, self.config.data.column_settings.get(name)):
+                formats[name] = written
+        return formats
+
+    def _format_notes(self, table: pa.Table, formats: Mapping[str, NumberFormat]) -> list[Note]:
+        settings = self.config.data.column_settings
         doubtful = {name: made for name, made in formats.items() if name not in settings}
-        return replace(series, notes=(*series.notes, *format_notes(table, doubtful)))
+        return list(format_notes(table, doubtful))
+
+    def _spelling(self, roles: Roles) -> str:
+        time = self.config.data.column_settings.get(roles.time)
+        return time.format if time is not None and time.type == "date" else ""
 
     def _check_lengths(self, splits: Mapping[str, Series]) -> None:
         window, horizon = self.section.window, self.section.horizon
@@ -184,6 +233,8 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
 
     def fit(self, raw: RawData) -> SeriesFitted:
         """Means, deviations and season of the training rows."""
+        if series_note(raw.train).roles.series:
+            return fit_panel(raw.train, self.section.season)
         note, series = series_note(raw.train), split_series(raw.train)
         roles, frequency = note.roles, note.frequency
         count = len(roles.targets)
@@ -244,8 +295,9 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         facts = {
             "frequency": frequency.name + ("" if frequency.regular else " (median; irregular)"),
             "season": f"{fitted.season:,} rows" if fitted.season > 1 else "none found",
+            **series_facts(raw.train),
             "windows": ", ".join(
-                f"{name} {self._windows(table.num_rows):,}" for name, table in raw.splits.items()
+                f"{name} {self._windows(table):,}" for name, table in raw.splits.items()
             ),
             "window → horizon": f"{section.window:,} → {section.horizon:,} rows",
         }
@@ -255,12 +307,15 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         return facts
 
     def _span(self, table: pa.Table, fitted: SeriesFitted) -> tuple[str, str]:
-        column = table[fitted.time].cast("int64")
+        ends = pc.min_max(table[fitted.time].cast("int64"))
         text = frequency_of(fitted).text
-        return text(column[0].as_py()), text(column[-1].as_py())
+        return text(ends["min"].as_py()), text(ends["max"].as_py())
 
-    def _windows(self, rows: int) -> int:
+    def _windows(self, table: pa.Table) -> int:
         section = self.section
+        if series_note(table).roles.series:
+            return count_windows(table, section.window, section.horizon, section.stride)
+        rows: int = table.num_rows
         return max(0, (rows - section.window - section.horizon) // section.stride + 1)
 
     def _columns(self, table: pa.Table, fitted: SeriesFitted) -> tuple[Any, ...]:
@@ -270,6 +325,9 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             example = self._span(table, fitted)[0]
             kind = "date" if dated else "numeric"
             columns.append(ColumnSummary(fitted.time, kind, "time", example=example))
+        for name in fitted.series:
+            example = plain(str(table[name][0].as_py()), 40)
+            columns.append(ColumnSummary(name, "categorical", "series", example=example))
         for name in (*fitted.targets, *fitted.inputs):
             role = "target" if name in fitted.targets else "input"
             example = f"{table[name][0].as_py():.6g}"
@@ -281,7 +339,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         """Times as the data writes them; those of a series are kept in UTC."""
         if not is_series_table(table) or not (name := series_note(table).roles.time):
             return table
-        note = series_note(table)
+        note, table = series_note(table), without_marks(table)
 
         def written(time: int) -> str:
             form = note.writing
@@ -291,24 +349,8 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         return table.set_column(table.column_names.index(name), name, texts)
 
     def inputs(self, fitted: SeriesFitted) -> tuple[str, ...]:
-        """Time, targets and other inputs; rows are the past, in order."""
-        return (*roles_of(fitted).time_columns, *fitted.targets, *fitted.inputs)
-
-
-def roles_of(fitted: SeriesFitted) -> Roles:
-    """The columns that the network was trained with."""
-    channels = tuple(fitted.targets), tuple(fitted.inputs)
-    return Roles(fitted.time, *channels, fitted.time_parts)
-
-
-def frequency_of(fitted: SeriesFitted) -> Frequency:
-    """The step of the training rows."""
-    return Frequency.of(fitted.unit, fitted.step, fitted.regular, fitted.anchor, fitted.zone)
-
-
-def written_time(fitted: SeriesFitted, time: int) -> str | int:
-    """A time as the training data writes it, where its form is known."""
-    return write_moment(time, fitted.writing) if fitted.writing else frequency_of(fitted).text(time)
+        """Columns that tell series apart, time, targets, inputs; rows are the past, in order."""
+        return roles_of(fitted).asked
 
 
 def _counting(series: Series, roles: Roles) -> str:
@@ -319,6 +361,10 @@ def _counting(series: Series, roles: Roles) -> str:
         if len(steps) > 1 and steps[0] and np.isclose(steps, steps[0], rtol=_SAME).all():
             return plain(name, 40)
     return ""
+
+
+def _without_truth(split: str, rows: int) -> Note:
+    return Note(f"{split}: no row has a target, so it is not used", split, rows=rows, kind="lost")
 
 
 def _lacks_targets(table: pa.Table, roles: Roles) -> bool:

@@ -1,10 +1,10 @@
-"""Forecasting: the next steps of a series, from a window of its past."""
+"""Forecasting: the next steps of one or many series, from a window of the past of each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from engine.data.series.frequency import Frequency, calendar_features, calendar_
 from engine.data.series.read import Series
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
+from engine.files.sanitize import plain
 from engine.metrics.bands import Bands
 from engine.metrics.calibrator import Calibrator
 from engine.metrics.evaluator import Evaluation, Evaluator
@@ -27,19 +28,17 @@ from engine.metrics.forecasting import ForecastEvaluator, Scales, forecast_loss
 from engine.models.build import build_model
 from engine.models.quantiles import Quantiles
 from engine.models.shapes import SeriesShape
-from engine.pipelines.forecasting import (
-    ForecastingPipeline,
-    SeriesFitted,
-    frequency_of,
-    written_time,
-)
+from engine.pipelines.forecasting import ForecastingPipeline
+from engine.pipelines.series_fitted import SeriesFitted, frequency_of, written_time
+from engine.reports.note import Note
 from engine.reports.note_table import sentence
 from engine.runs.events import Log, Report
+from engine.tasks.many_series import doubts_of_new, own_scales, panel_source, with_future
 from engine.tasks.task import Task
 
 
 class Forecasting(Task[SeriesFitted]):
-    """One network over windows of one series."""
+    """One network over windows of one or many series."""
 
     pipeline: ForecastingPipeline
     section: ForecastingConfig
@@ -49,6 +48,9 @@ class Forecasting(Task[SeriesFitted]):
     ) -> Source:
         """All windows of a table."""
         del report
+        if fitted.own is not None:
+            panel, context = self.pipeline.panel(table, fitted)
+            return panel_source(panel, context, fitted, fitted.own, self.section, device)
         return self._source(self.pipeline.series(table, fitted), fitted, device)
 
     def encode_new(
@@ -58,12 +60,17 @@ class Forecasting(Task[SeriesFitted]):
 
         Rows at the end without a target are that future. Repairs are reported.
         """
+        window, horizon = self.section.window, self.section.horizon
+        if fitted.own is not None:
+            panel, _ = self.pipeline.panel(table, fitted)
+            _tell(panel.notes, report)
+            for doubt in doubts_of_new(panel, fitted, fitted.own, window):
+                report(Log(level="warning", message=doubt))
+            extended = with_future(panel, window, horizon)
+            return panel_source(*extended, fitted, fitted.own, self.section, device)
         frequency = frequency_of(fitted)
         series = self.pipeline.series(table, fitted)
-        for note in series.notes:
-            level = "info" if note.kind == "converted" else "warning"
-            report(Log(level=level, message=sentence(note)))
-        window, horizon = self.section.window, self.section.horizon
+        _tell(series.notes, report)
         if len(series) < window:
             raise DataError(
                 f"A forecast looks back at {window:,} rows; there are {len(series):,}.",
@@ -72,12 +79,12 @@ class Forecasting(Task[SeriesFitted]):
         series = series.slice(len(series) - window, len(series))
         times = frequency.along(int(series.times[-1]), np.arange(1, horizon + 1))
         unknown = np.zeros((horizon, series.values.shape[1]))
-        extended = Series(
+        single = Series(
             np.concatenate([series.times, times]),
             np.concatenate([series.values, unknown]),
             frequency,
         )
-        return self._source(extended, fitted, device)
+        return self._source(single, fitted, device)
 
     def _source(self, series: Series, fitted: SeriesFitted, device: torch.device) -> Source:
         section = self.section
@@ -139,6 +146,7 @@ class Forecasting(Task[SeriesFitted]):
             cutoffs=section.cutoffs,
             stride=section.stride,
             dates=partial(_dates, frequency_of(fitted)) if fitted.time else None,
+            own=None if fitted.own is None else own_scales(fitted.series, fitted.own),
         )
 
     def calibration(self, fitted: SeriesFitted) -> Callable[[], Evaluator]:
@@ -163,25 +171,26 @@ class Forecasting(Task[SeriesFitted]):
     ) -> list[dict[str, Any]]:
         """One record a step of the horizon: its time, the value of each target, its quantiles."""
         frequency = frequency_of(fitted)
-        names, values = self._named_values(_forward(network, batch).float().cpu(), fitted)
+        names, values = self._named_values(network, batch, fitted)
+        keys = [{}] * len(values) if batch.rows is None else batch.rows.to_pylist()
         records = []
-        for last, steps in zip(batch.inputs["time"].tolist(), values, strict=True):
+        for key, last, steps in zip(keys, batch.inputs["time"].tolist(), values, strict=True):
             times = frequency.along(last, np.arange(1, len(steps) + 1))
             for time, step in zip(times.tolist(), steps.tolist(), strict=True):
                 when = written_time(fitted, time) if fitted.time else time + 1
                 record = dict(zip(names, step, strict=True))
-                records.append({fitted.time or "row": when} | record)
+                records.append(key | {fitted.time or "row": when} | record)
         return records
 
     def _named_values(
-        self, forecast: torch.Tensor, fitted: SeriesFitted
+        self, network: nn.Module, batch: Batch, fitted: SeriesFitted
     ) -> tuple[list[str], NDArray[np.float64]]:
         """Names and values ``[batch, horizon, names]`` of targets and their quantiles, in units.
 
         The median is the forecast itself.
         """
-        bands, count = self._bands(fitted), len(fitted.targets)
-        mean, std = np.array(fitted.mean[:count]), np.array(fitted.std[:count])
+        forecast, bands = _forward(network, batch).float().cpu(), self._bands(fitted)
+        mean, std = _units(batch, fitted)
         names = list(fitted.targets)
         values = [bands.point(forecast).double().numpy() * std + mean]
         quantiles = bands.quantiles(forecast)
@@ -229,16 +238,20 @@ class Forecasting(Task[SeriesFitted]):
         returned = _forward(network, batch).float()
         forecasts = self._bands(fitted).point(returned)[..., 0].cpu()
         truths = batch.targets[..., 0].cpu()
-        mean, std = fitted.mean[0], fitted.std[0]
+        whole = (len(truths), 1, len(fitted.targets))
+        shift, scale = (np.broadcast_to(part, whole) for part in _units(batch, fitted))
+        keys = [{}] * len(truths) if batch.rows is None else batch.rows.to_pylist()
+        means, stds = shift[:, 0, 0].tolist(), scale[:, 0, 0].tolist()
         return [
             {
+                **{name: plain(str(value), 40) for name, value in key.items()},
                 "after": frequency_of(fitted).text(time),
                 fitted.targets[0]: _small_plot(truth.tolist(), truth),
                 "forecast": _small_plot(forecast.tolist(), truth),
                 "first step": f"{forecast[0] * std + mean:.4g} (was {truth[0] * std + mean:.4g})",
             }
-            for time, truth, forecast in zip(
-                batch.inputs["time"].tolist(), truths, forecasts, strict=True
+            for key, time, truth, forecast, mean, std in zip(
+                keys, batch.inputs["time"].tolist(), truths, forecasts, means, stds, strict=True
             )
         ]
 
@@ -246,6 +259,21 @@ class Forecasting(Task[SeriesFitted]):
 def _forward(network: nn.Module, batch: Batch) -> torch.Tensor:
     forecast: torch.Tensor = network(batch.inputs["past"], batch.inputs["future"])
     return forecast
+
+
+def _tell(notes: Sequence[Note], report: Report) -> None:
+    for note in notes:
+        level: Literal["info", "warning"] = "info" if note.kind == "converted" else "warning"
+        report(Log(level=level, message=sentence(note)))
+
+
+def _units(batch: Batch, fitted: SeriesFitted) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of the targets, those of each window's series where there are many."""
+    if "shift" in batch.inputs:
+        shift, scale = (batch.inputs[name].cpu().double().numpy() for name in ("shift", "scale"))
+        return shift, scale
+    count = len(fitted.targets)
+    return np.array(fitted.mean[:count]), np.array(fitted.std[:count])
 
 
 def _dates(frequency: Frequency, last: int, steps: NDArray[np.int64]) -> list[str]:

@@ -30,7 +30,7 @@ def _file(path: Path, splits: list[str], name: str = "split") -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["split", "Set", "partition"])
+@pytest.mark.parametrize("name", ["split", "Set", "part", "partition"])
 def test_rows_are_split_by_a_column_that_names_splits(tmp_path: Path, name: str) -> None:
     raw = _load(_file(tmp_path / "a.csv", ["train", "Test", "train", "val", "test"], name))
     assert {split: table["text"].to_pylist() for split, table in raw.splits.items()} == {

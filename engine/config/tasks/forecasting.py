@@ -47,6 +47,12 @@ class ForecastingConfig(TaskConfig):
     inputs: tuple[str, ...] = option(
         (), "Input columns beside the targets; empty takes all numeric columns", column=True
     )
+    series: tuple[str, ...] = option(
+        (),
+        "Columns that tell series apart, such as shop and product; empty finds them where times "
+        "repeat",
+        column=True,
+    )
     window: int = option(
         96, "Window: past rows that the network sees", ge=1, le=100_000, unit="rows"
     )

@@ -27,6 +27,7 @@ from engine.data.readers.reading import (
     unique_names,
 )
 from engine.data.readers.records import check_levels
+from engine.data.readers.tsf import read_tsf
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
@@ -139,6 +140,10 @@ def _read_plain_text(path: Path, options: ReadOptions) -> Reading:
     return Reading(pa.table({"text": text.split("\n")}))
 
 
+def _read_tsf(path: Path, options: ReadOptions) -> Reading:
+    return Reading(read_tsf(path, read_text(path, options.encoding)))
+
+
 READERS: dict[str, Reader] = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
@@ -154,5 +159,6 @@ READERS: dict[str, Reader] = {
     ".iob": _read_conll,
     ".iob2": _read_conll,
     ".txt": _read_plain_text,
+    ".tsf": _read_tsf,
 }
 """By suffix: how a file is read. Names of formats are the suffixes without the dot."""

@@ -72,26 +72,33 @@ class Frequency:
             return _counted(self.step // 12, "year")
         return _counted(self.step, "step" if self.unit == "number" else self.unit)
 
-    def positions(self, times: Times) -> Times:
-        """Whole steps from the first time to each; a time between two steps takes the nearer."""
+    def positions(self, times: Times, origins: Times | None = None) -> Times:
+        """Whole steps from the first time to each; a time between two steps takes the nearer.
+
+        ``origins`` are, for each time, what is counted from in place of the first one.
+        """
+        origins = times[:1] if origins is None else origins
         if self.unit == "month":
-            counts: Times = times.astype("M8[us]").astype("M8[M]").astype(np.int64)
-            passed: Times = (counts - counts[0]) // self.step
+            counts, first = (
+                part.astype("M8[us]").astype("M8[M]").astype(np.int64) for part in (times, origins)
+            )
+            passed: Times = (counts - first) // self.step
             return passed
         if self.unit == "business day":
-            days = times.astype("M8[us]").astype("M8[D]")
-            counted: Times = np.busday_count(days[0], days).astype(np.int64)
+            begin, days = (part.astype("M8[us]").astype("M8[D]") for part in (origins, times))
+            counted: Times = np.busday_count(begin, days).astype(np.int64)
             return counted
-        nearest: Times = np.rint((times - times[0]) / self.step).astype(np.int64)
+        nearest: Times = np.rint((times - origins) / self.step).astype(np.int64)
         return nearest
 
-    def along(self, start: int, steps: NDArray[np.int64]) -> Times:
-        """Return the times at ``steps`` steps after ``start``."""
+    def along(self, start: int | Times, steps: NDArray[np.int64]) -> Times:
+        """Return the times at ``steps`` steps after ``start``, or after each of several."""
         if self.unit == "month":
-            moments = months.after(np.datetime64(start, "us"), steps * self.step, self.anchor)
+            begin = np.asarray(start).astype("M8[us]")
+            moments = months.after(begin, steps * self.step, self.anchor)
             return moments.astype(np.int64)
         if self.unit == "business day":
-            moment = np.datetime64(start, "us")
+            moment = np.asarray(start).astype("M8[us]")
             day = moment.astype("M8[D]")
             days = np.busday_offset(day, steps, roll="backward").astype("M8[us]")
             later: Times = (days + (moment - day)).astype(np.int64)

@@ -59,13 +59,18 @@ def days_in(months: Moments, anchor: str) -> Moments:
     return np.busday_offset(last, count + 1, roll="backward", weekmask=week)
 
 
-def after(start: np.datetime64, months: NDArray[np.int64], anchor: str) -> Moments:
-    """Times ``months`` after ``start``, at its time of day."""
+def after(start: Moments, months: NDArray[np.int64], anchor: str) -> Moments:
+    """Times ``months`` after ``start``, or after each of several, at its time of day."""
     month = start.astype("M8[M]")
     first = start.astype("M8[D]")
-    if not anchor:
+    shifted: Moments = (month + months).astype("M8[M]")
+    later: Moments
+    if anchor:
+        later = days_in(shifted, anchor)
+    else:
         is_last = first + 1 == (month + 1).astype("M8[D]")
-        day = int((first - month.astype("M8[D]")).astype(np.int64)) + 1
-        anchor = "-1 day" if is_last else f"{day} day"
-    later: Moments = days_in(month + months, anchor).astype("M8[us]") + (start - first)
-    return later
+        day = first - month.astype("M8[D]")
+        last = days_in(shifted, "-1 day")
+        later = np.where(is_last, last, np.minimum(shifted.astype("M8[D]") + day, last))
+    moments: Moments = later.astype("M8[us]") + (start - first)
+    return moments

@@ -108,7 +108,7 @@ def read_series(
         raise DataError("The data has no rows.")
     formats = number_formats(table, roles.channels) if formats is None else formats
     values = read_channels(table, roles.channels, formats)
-    column = _read_times(table, roles, frequency, spelling)
+    column = read_time_column(table, roles, frequency, spelling)
     kept, notes = _each_once(table, roles, column.times)
     if known_only:
         kept, unknown = _known(column.times, values, roles, kept)
@@ -125,9 +125,10 @@ def read_series(
     return _without_holes(_on_grid(series, roles.time, fill), fill)
 
 
-def _read_times(
+def read_time_column(
     table: pa.Table, roles: Roles, frequency: Frequency | None, spelling: str
 ) -> TimeColumn:
+    """Read the times of the rows, in whatever columns they are; raises :class:`DataError`."""
     if not roles.time:
         return TimeColumn(np.arange(table.num_rows), False)
     if roles.parts and roles.time not in table.column_names:
@@ -255,10 +256,10 @@ def _in_order(
             rows=repeated,
         )
     )
-    return times[first], _means(values, first), notes
+    return times[first], means_of(values, first), notes
 
 
-def _means(values: Values, first: NDArray[np.int64]) -> Values:
+def means_of(values: Values, first: NDArray[np.int64]) -> Values:
     """Means over the rows from each ``first`` to the next, of what is not missing."""
     known = ~np.isnan(values)
     sums = np.add.reduceat(np.where(known, values, 0.0), first)
@@ -296,7 +297,7 @@ def _on_grid(series: Series, name: str, fill: Fill) -> Series:
             )
         )
     values = np.full((int(positions[-1]) + 1, series.values.shape[1]), np.nan)
-    values[positions[first]] = _means(series.values, first)
+    values[positions[first]] = means_of(series.values, first)
     if gaps.any():
         longest = int(jumps.argmax())
         steps = int((jumps[gaps] - 1).sum())

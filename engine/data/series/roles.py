@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,11 +31,18 @@ class Roles:
     """Columns that are seen beside the targets."""
     parts: tuple[str, ...] = ()
     """Columns that together have the time, such as year and month; else empty."""
+    series: tuple[str, ...] = ()
+    """Columns that tell series apart; empty for one series."""
 
     @property
     def channels(self) -> tuple[str, ...]:
         """All columns of numbers, targets first."""
         return (*self.targets, *self.inputs)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The columns that rows to predict from have."""
+        return (*self.series, *self.time_columns, *self.channels)
 
     @property
     def time_columns(self) -> tuple[str, ...]:
@@ -44,7 +51,11 @@ class Roles:
 
 
 def find_roles(
-    table: pa.Table, time: str = "", targets: Sequence[str] = (), inputs: Sequence[str] = ()
+    table: pa.Table,
+    time: str = "",
+    targets: Sequence[str] = (),
+    inputs: Sequence[str] = (),
+    series: Sequence[str] = (),
 ) -> Roles:
     """The columns that were named, and for those that were not, the likeliest.
 
@@ -52,10 +63,12 @@ def find_roles(
     changes; without ``inputs`` all columns of numbers. Raises :class:`DataError` for a missing
     column.
     """
-    check_columns(table, Roles(time, tuple(targets), tuple(inputs)))
-    time = time or find_time_column(table)
-    parts = find_time_parts(table, time, (*targets, *inputs))
-    taken = (time, *parts)
+    told = Roles(time, tuple(targets), tuple(inputs), (), tuple(series))
+    check_columns(table, told)
+    _check_apart(told)
+    time = time or find_time_column(table.drop_columns(list(series)))
+    parts = find_time_parts(table, time, (*targets, *inputs, *series))
+    taken = (time, *parts, *series)
     numeric = [
         name
         for name in table.column_names
@@ -67,7 +80,25 @@ def find_roles(
         targets = [_likely_target(table, numeric)]
     targets = tuple(dict.fromkeys(targets))
     seen = [name for name in inputs or numeric if name not in targets]
-    return Roles(" ".join(parts) or time, targets, tuple(dict.fromkeys(seen)), parts)
+    return replace(
+        told,
+        time=" ".join(parts) or time,
+        targets=targets,
+        inputs=tuple(name for name in dict.fromkeys(seen) if name not in series),
+        parts=parts,
+    )
+
+
+def _check_apart(roles: Roles) -> None:
+    """Raise :class:`DataError` for a column that is given two roles that exclude each other."""
+    fields = {"time": (roles.time,), "targets": roles.targets, "inputs": roles.inputs}
+    for field, names in fields.items():
+        for name in names:
+            if name in roles.series:
+                raise DataError(
+                    f"The column {plain(name, 60)!r} is in task.series and in task.{field}.",
+                    "Take it out of one of them.",
+                )
 
 
 def _likely_target(table: pa.Table, numeric: Sequence[str]) -> str:
@@ -82,7 +113,9 @@ def _likely_target(table: pa.Table, numeric: Sequence[str]) -> str:
 def check_columns(table: pa.Table, roles: Roles) -> None:
     """Raise :class:`DataError` for a column of ``roles`` that the table lacks."""
     times = (roles.time,) if roles.time in table.column_names else roles.time_columns
-    fields = {"time": times, "targets": roles.targets, "inputs": roles.inputs}
+    fields = {
+        "series": roles.series, "time": times, "targets": roles.targets, "inputs": roles.inputs,
+    }  # fmt: skip
     for field, names in fields.items():
         for name in names:
             if name not in table.column_names:
@@ -95,5 +128,5 @@ def check_columns(table: pa.Table, roles: Roles) -> None:
 
 def unused_columns(table: pa.Table, roles: Roles) -> list[str]:
     """Columns without a role, each with its type."""
-    used = {*roles.time_columns, *roles.channels}
+    used = set(roles.asked)
     return [f"{name} ({table[name].type})" for name in table.column_names if name not in used]

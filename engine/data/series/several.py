@@ -41,13 +41,25 @@ _TOGETHER = 2
 
 def refuse_several(table: pa.Table, roles: Roles, times: Times, rows: NDArray[np.int64]) -> None:
     """Raise :class:`DataError` that names the column, if ``rows`` are those of several series."""
+    if names := find_series(table, roles, times, rows):
+        _refuse(table, names)
+
+
+def find_series(
+    table: pa.Table, roles: Roles, times: Times, rows: NDArray[np.int64]
+) -> tuple[str, ...]:
+    """Return the columns that tell the series in ``rows`` apart; empty where it is one series.
+
+    Raises :class:`DataError` where times repeat and no column says why.
+    """
     if not roles.time:
-        return
+        return ()
     times = times[rows]
     repeated = _repeated(times)
     possible = _possible(table, roles)
     if 2 * repeated >= len(times) or (repeated > _FEW and repeated > _SHARE * len(times)):
-        _refuse_repeated(table, roles, times, {n: _codes(table[n])[rows] for n in possible})
+        columns = {name: _codes(table[name])[rows] for name in possible}
+        return _of_repeated(table, roles, times, columns)
     back = np.diff(times) < 0
     mixed = bool(back.any() and not back.all())
     for name in possible:
@@ -56,7 +68,8 @@ def refuse_several(table: pa.Table, roles: Roles, times: Times, rows: NDArray[np
             continue
         codes = _codes(table[name])[rows]
         if (named and _tells(table, name, codes, times)) or (mixed and _stands_by(codes, times)):
-            _refuse(table, (name,))
+            return (name,)
+    return ()
 
 
 def repeated_rows(table: pa.Table, roles: Roles, times: Times) -> NDArray[np.bool_]:
@@ -140,9 +153,9 @@ def _stands_by(codes: Codes, times: Times) -> bool:
     return again and np.count_nonzero(np.diff(in_time)) > changes.sum()
 
 
-def _refuse_repeated(
+def _of_repeated(
     table: pa.Table, roles: Roles, times: Times, columns: dict[str, Codes]
-) -> NoReturn:
+) -> tuple[str, ...]:
     several = {
         name: codes for name, codes in columns.items()
         if 1 < len(np.unique(codes)) <= len(codes) / 2
@@ -151,21 +164,21 @@ def _refuse_repeated(
     for count in range(1, _TOGETHER + 1):
         for names in sorted(combinations(likely, count), key=lambda n: _rank(table, n, columns)):
             if _tell_apart([columns[name] for name in names], times):
-                _refuse(table, names)
+                return names
     raise DataError(
         f"The column {plain(roles.time, 60)!r} repeats each time about "
         f"{max(2, round(len(times) / len(np.unique(times))))} times: the data seems to hold "
         "several series.",
-        "Keep the rows of one of them, or put each into a separate column.",
+        "Name the columns that tell them apart in task.series.",
     )
 
 
 def _tell_apart(codes: Sequence[Codes], times: Times) -> bool:
     """Whether no time repeats, or nearly none, among rows with the same values."""
-    keys = np.stack([times, *codes], 1)
-    groups = np.unique(np.stack(codes, 1), axis=0)
-    repeated = len(keys) - len(np.unique(keys, axis=0))
-    return 2 * len(groups) <= len(keys) and repeated <= max(1, _SHARE * len(keys) / 5)
+    keys = pd.DataFrame(dict(enumerate(codes)))
+    groups = len(keys) - int(keys.duplicated().sum())
+    repeated = int(keys.assign(time=times).duplicated().sum())
+    return 2 * groups <= len(keys) and repeated <= max(1, _SHARE * len(keys) / 5)
 
 
 def _rank(table: pa.Table, names: Sequence[str], columns: dict[str, Codes]) -> tuple[int, int, int]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engine.config.data.base import DataConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.series.frequency import Frequency
+from engine.data.series.panel import Panel
 from engine.data.series.read import Series
 from engine.data.series.roles import Roles
 from engine.data.splits import set_aside, some_used
@@ -135,6 +136,17 @@ def series_table(series: Series, roles: Roles, context: int) -> pa.Table:
         kind = pa.timestamp("us") if series.frequency.dated else pa.int64()
         columns[roles.time] = pa.array(series.times).cast(kind)
     columns |= {name: pa.array(series.values[:, i]) for i, name in enumerate(roles.channels)}
+    return described_series(pa.table(columns), series, roles, context, _runs(series.filled))
+
+
+def described_series(
+    table: pa.Table,
+    series: Series | Panel,
+    roles: Roles,
+    context: int,
+    filled: tuple[tuple[int, int, int], ...] = (),
+) -> pa.Table:
+    """Return a table with a :class:`SeriesNote` in its schema."""
     note = {
         "roles": asdict(roles),
         "frequency": asdict(series.frequency),
@@ -142,9 +154,9 @@ def series_table(series: Series, roles: Roles, context: int) -> pa.Table:
         "spelling": series.spelling,
         "writing": series.writing,
         "formats": {name: written.model_dump() for name, written in series.formats.items()},
-        "filled": _runs(series.filled),
+        "filled": filled,
     }
-    return pa.table(columns).replace_schema_metadata({_KEY: json.dumps(note).encode()})
+    return table.replace_schema_metadata({_KEY: json.dumps(note).encode()})
 
 
 def series_note(table: pa.Table) -> SeriesNote:
@@ -152,7 +164,7 @@ def series_note(table: pa.Table) -> SeriesNote:
     note = json.loads(table.schema.metadata[_KEY])
     roles = note["roles"]
     return SeriesNote(
-        Roles(roles["time"], *(tuple(roles[name]) for name in ("targets", "inputs", "parts"))),
+        Roles(roles.pop("time"), **{name: tuple(names) for name, names in roles.items()}),
         Frequency(**note["frequency"]),
         note["context"],
         note["spelling"],

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source
 
-_LEAST_WEIGHT = 1e-6
+LEAST_WEIGHT = 1e-6
 """Of a batch, since losses of several processes are divided by their weights."""
 
 
@@ -75,5 +75,5 @@ class WindowSource(Source):
             if self._known is not None:
                 inputs["known"] = self._known[samples].transpose(1, 2)
                 # A batch without truths has a loss of 0, whatever it counts.
-                weight = max(float(self._shares[rows.cpu()].sum()), _LEAST_WEIGHT)
+                weight = max(float(self._shares[rows.cpu()].sum()), LEAST_WEIGHT)
             yield Batch(inputs, coming[..., : self._targets], weight)

@@ -1,0 +1,99 @@
+"""Files of the Monash archive of time series (``.tsf``): a line a series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from engine.errors import DataError
+from engine.files.sanitize import plain
+
+_STEPS = {
+    "yearly": "YS", "quarterly": "QS", "monthly": "MS", "weekly": "7D", "daily": "D",
+    "half_hourly": "30min", "hourly": "h", "minutely": "min", "10_minutes": "10min",
+    "15_minutes": "15min", "5_minutes": "5min", "4_seconds": "4s", "secondly": "s",
+}  # fmt: skip
+"""Names of frequencies, and those of pandas."""
+_DATE = "%Y-%m-%d %H-%M-%S"
+
+
+@dataclass
+class _Header:
+    attributes: list[tuple[str, str]] = field(default_factory=list)
+    """Names and types of what stands before the values of a series."""
+    frequency: str = ""
+
+
+def read_tsf(path: Path, text: str) -> pa.Table:
+    """One row a value: the attributes of its series, ``time`` and ``value``.
+
+    The time is a date where the file has a start and a frequency, else a count from 1; ``?`` is a
+    missing value. Raises :class:`DataError` that names the line.
+    """
+    header, lines = _header(path, text)
+    parts = [_series(path, header, number, line) for number, line in lines]
+    if not parts:
+        raise DataError(f"{plain(path.name)} has no series behind @data.")
+    return pa.concat_tables(parts, promote_options="permissive")
+
+
+def _header(path: Path, text: str) -> tuple[_Header, Iterator[tuple[int, str]]]:
+    """What stands before ``@data``, and the numbered lines behind it."""
+    header = _Header()
+    lines = ((i, line.strip()) for i, line in enumerate(text.splitlines(), 1))
+    some = ((i, line) for i, line in lines if line and not line.startswith("#"))
+    for number, line in some:
+        word, *rest = line.split()
+        if word.lower() == "@data":
+            return header, some
+        if word.lower() == "@attribute" and len(rest) == 2:
+            header.attributes.append((rest[0], rest[1].lower()))
+        elif word.lower() == "@frequency" and rest:
+            header.frequency = rest[0].lower()
+        elif not word.startswith("@") or word.lower() == "@attribute":
+            raise _wrong(path, number, "is not a line of a header")
+    raise DataError(f"{plain(path.name)} has no line @data.", "It may not be a .tsf file.")
+
+
+def _series(path: Path, header: _Header, number: int, line: str) -> pa.Table:
+    """The rows of one line."""
+    *given, written = line.split(":")
+    if len(given) != len(header.attributes):
+        raise _wrong(
+            path, number, f"has {len(given)} attributes, where {len(header.attributes)} are named"
+        )
+    try:
+        values = np.array([np.nan if v.strip() == "?" else float(v) for v in written.split(",")])
+    except ValueError:
+        raise _wrong(path, number, "has a value that is neither a number nor ?") from None
+    count = len(values)
+    columns: dict[str, pa.Array] = {}
+    times: pa.Array = pa.array(np.arange(1, count + 1))
+    for (name, kind), text in zip(header.attributes, given, strict=True):
+        if kind != "date":
+            columns[name] = pa.array([text.strip()] * count)
+            continue
+        start = pd.to_datetime(text.strip(), format=_DATE, errors="coerce")
+        if pd.isna(start):
+            raise _wrong(path, number, f"has the start {text!r}, which is not a date")
+        if header.frequency in _STEPS:
+            times = pa.array(_dates(start, _STEPS[header.frequency], count))
+    return pa.table(columns | {"time": times, "value": pa.array(values, from_pandas=True)})
+
+
+def _dates(start: pd.Timestamp, step: str, count: int) -> pd.DatetimeIndex:
+    """Dates from ``start`` on; months are counted from its day, wherever in the month it is."""
+    months = {"YS": 12, "QS": 3, "MS": 1}.get(step)
+    if months is None:
+        return pd.date_range(start, periods=count, freq=step).as_unit("us")
+    later = [start + pd.DateOffset(months=months * i) for i in range(count)]
+    return pd.DatetimeIndex(later).as_unit("us")
+
+
+def _wrong(path: Path, number: int, what: str) -> DataError:
+    return DataError(f"Line {number:,} of {plain(path.name)} {plain(what)}.", "Correct the line.")

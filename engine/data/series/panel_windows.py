@@ -1,0 +1,98 @@
+"""Windows of several series in one flat array, gathered when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from engine.batches.source import Batch, Noise, Source
+from engine.data.series.window_plan import WindowPlan
+from engine.data.series.windows import LEAST_WEIGHT
+
+
+@dataclass(frozen=True)
+class SeriesFacts:
+    """What is known of each series besides its rows."""
+
+    places: Tensor
+    """int64 ``[series]``: the number of each in the order of training."""
+    shift: Tensor
+    """``[series, targets]``: the mean that was taken from its values."""
+    scale: Tensor
+    """``[series, targets]``: the deviation that they were divided by."""
+    keys: pa.Table | None = None
+    """One row a series, for predictions: the columns that tell it apart."""
+
+
+class PanelWindowSource(Source):
+    """Windows of several series, as :class:`engine.data.series.windows.WindowSource` gives them.
+
+    Besides its inputs there are ``series``, int64 ``[batch]``, and of each window's series
+    ``shift`` and ``scale`` ``[batch, 1, targets]``. A window that reaches back
+    before the first row of its series repeats this row. ``rows`` of a batch has the keys.
+    """
+
+    def __init__(
+        self,
+        values: Tensor,
+        times: Tensor,
+        known: Tensor | None,
+        plan: WindowPlan,
+        facts: SeriesFacts,
+        *,
+        channels: int,
+    ) -> None:
+        """``values`` is ``[rows, channels + features]``, ``times`` ``[rows]``.
+
+        ``known``, bool ``[rows, targets]``, marks the targets that were not filled in.
+        """
+        device = values.device
+        self._values, self._times, self._known = values, times, known
+        self._facts, self._channels, self._stride = facts, channels, plan.stride
+        self._starts, self._first, self._counts = (
+            torch.as_tensor(part, device=device) for part in (plan.starts, plan.first, plan.counts)
+        )
+        self._ends = self._counts.cumsum(0)
+        self._past = torch.arange(-plan.window, 0, device=device)
+        self._coming = torch.arange(plan.horizon, device=device)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    @override
+    def read(
+        self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
+    ) -> Iterator[Batch]:
+        """Yield the batches; nothing is augmented."""
+        del noise
+        for rows in plan[start:]:
+            yield self._batch(rows.to(self._ends.device))
+
+    def _batch(self, samples: Tensor) -> Batch:
+        facts = self._facts
+        series = torch.searchsorted(self._ends, samples, right=True)
+        before = self._ends[series] - self._counts[series]
+        first = self._first[series] + (samples - before) * self._stride
+        past = (first[:, None] + self._past).maximum(self._starts[series][:, None])
+        coming = first[:, None] + self._coming
+        future = self._values[coming]
+        count = facts.shift.shape[1]
+        inputs = {
+            "past": self._values[past],
+            "future": future[..., self._channels :],
+            "time": self._times[first - 1],
+            "series": facts.places[series],
+            "shift": facts.shift[series][:, None],
+            "scale": facts.scale[series][:, None],
+        }
+        weight = float(len(samples))
+        if self._known is not None:
+            inputs["known"] = known = self._known[coming]
+            weight = max(float(known.float().mean((1, 2)).sum()), LEAST_WEIGHT)
+        keys = None if facts.keys is None else facts.keys.take(series.tolist())
+        return Batch(inputs, future[..., :count], weight, keys)

@@ -1,0 +1,65 @@
+"""Properties of one or many series, fitted on the training rows."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from engine.data.dates.writing import write_moment
+from engine.data.fitted import Fitted
+from engine.data.series.frequency import Frequency
+from engine.data.series.roles import Roles
+from engine.data.series.scales import SeriesScales
+from engine.data.tables.schema import NumberFormat
+
+
+class SeriesFitted(Fitted):
+    """Series properties fitted on the training rows."""
+
+    time: str
+    targets: list[str]
+    inputs: list[str]
+    mean: list[float]
+    """Of each channel, targets first."""
+    std: list[float]
+    unit: str
+    step: int
+    regular: bool
+    season: int
+    naive_error: list[float]
+    """For each target, the mean change over one season: what MASE divides by."""
+    naive_squared: list[float] = Field(default_factory=list)
+    """For each target, the mean squared change over one season: what RMSSE divides by."""
+    bands: list[list[list[float]]] = Field(default_factory=list)
+    """Factors of each step, target and quantile, fitted on the validation rows; else empty."""
+    time_parts: tuple[str, ...] = ()
+    """Columns that together have the time, such as year and month; else empty."""
+    spelling: str = ""
+    """The spelling of times in the training data, which later files are read by."""
+    writing: str = ""
+    """The form in which forecasts write times; empty for the usual one."""
+    number_formats: dict[str, NumberFormat] = Field(default_factory=dict)
+    """Formats of numbers in columns of texts, which later files are read by."""
+    anchor: str = ""
+    """The day of the month that times keep to."""
+    zone: str = ""
+    """The zone that times, which are in UTC, are shown in."""
+    series: tuple[str, ...] = ()
+    """Columns that tell series apart; empty for one series."""
+    own: SeriesScales | None = None
+    """Scales of each of many series; those above are then of all rows together."""
+
+
+def roles_of(fitted: SeriesFitted) -> Roles:
+    """The columns that the network was trained with."""
+    channels = tuple(fitted.targets), tuple(fitted.inputs)
+    return Roles(fitted.time, *channels, fitted.time_parts, fitted.series)
+
+
+def frequency_of(fitted: SeriesFitted) -> Frequency:
+    """The step of the training rows."""
+    return Frequency.of(fitted.unit, fitted.step, fitted.regular, fitted.anchor, fitted.zone)
+
+
+def written_time(fitted: SeriesFitted, time: int) -> str | int:
+    """A time as the training data writes it, where its form is known."""
+    return write_moment(time, fitted.writing) if fitted.writing else frequency_of(fitted).text(time)

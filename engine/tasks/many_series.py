@@ -1,0 +1,113 @@
+"""Windows of many series for a network: each series in its own scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.batches.source import Source
+from engine.config.tasks.forecasting import ForecastingConfig
+from engine.data.series.frequency import calendar_features
+from engine.data.series.panel import Panel, Rows, key_texts
+from engine.data.series.panel_windows import PanelWindowSource, SeriesFacts
+from engine.data.series.scales import PanelScales, SeriesScales, scales_for
+from engine.data.series.window_plan import plan_windows
+from engine.files.sanitize import plain
+from engine.metrics.many_series import OwnScales
+from engine.pipelines.series_fitted import SeriesFitted
+from engine.reports.counted import counted
+
+
+def panel_source(
+    panel: Panel,
+    context: Rows,
+    fitted: SeriesFitted,
+    own: SeriesScales,
+    section: ForecastingConfig,
+    device: torch.device,
+) -> Source:
+    """All windows whose horizon lies behind the ``context`` of each series.
+
+    A series that was not in training has the scale of its first window and the number behind those
+    of training.
+    """
+    count = len(fitted.targets)
+    scales = _scales(panel, fitted, own, section.window)
+    mean, std = (np.repeat(part, panel.lengths, axis=0) for part in (scales.mean, scales.std))
+    values = ((panel.values - mean) / std).astype(np.float32)
+    if section.calendar:
+        values = np.concatenate([values, calendar_features(panel.times, panel.frequency)], 1)
+    known = None
+    if panel.filled is not None and panel.filled[:, :count].any():
+        known = torch.from_numpy(~panel.filled[:, :count]).to(device)
+    places = np.where(scales.places < 0, len(own.keys[0]), scales.places)
+    facts = SeriesFacts(
+        torch.from_numpy(places).to(device),
+        _on(scales.mean[:, :count], device),
+        _on(scales.std[:, :count], device),
+        panel.keys,
+    )
+    return PanelWindowSource(
+        torch.from_numpy(values).to(device),
+        torch.tensor(panel.times, device=device),
+        known,
+        plan_windows(panel.starts, context, section.window, section.horizon, section.stride),
+        facts,
+        channels=len(fitted.mean),
+    )
+
+
+def _scales(panel: Panel, fitted: SeriesFitted, own: SeriesScales, window: int) -> PanelScales:
+    return scales_for(panel, key_texts(panel.keys, fitted.series), own, window)
+
+
+def _on(values: NDArray[np.float64], device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(values.astype(np.float32)).to(device)
+
+
+def with_future(panel: Panel, window: int, horizon: int) -> tuple[Panel, Rows]:
+    """The last ``window`` rows of each series with its future, and the lengths of the past."""
+    panel = panel.ranges(np.maximum(panel.starts[:-1], panel.starts[1:] - window), panel.starts[1:])
+    past = panel.lengths
+    starts = panel.starts + horizon * np.arange(len(panel) + 1)
+    rows = np.arange(panel.starts[-1]) + horizon * panel.codes
+    last = np.repeat(panel.times[panel.starts[1:] - 1], horizon)
+    steps = np.tile(np.arange(1, horizon + 1), len(panel))
+    ahead = np.ones(int(starts[-1]), np.bool_)
+    ahead[rows] = False
+    times = np.empty(len(ahead), np.int64)
+    times[rows], times[ahead] = panel.times, panel.frequency.along(last, steps)
+    values = np.zeros((len(ahead), panel.values.shape[1]))
+    values[rows] = panel.values
+    extended = Panel(panel.keys, starts, times, values, panel.frequency, notes=panel.notes)
+    return extended, past
+
+
+def own_scales(columns: Sequence[str], own: SeriesScales) -> OwnScales:
+    """Return the scales that errors of each series are measured in."""
+    names = [
+        ", ".join(f"{plain(c, 40)} = {plain(v, 40)}" for c, v in zip(columns, values, strict=True))
+        for values in zip(*own.keys, strict=True)
+    ]
+    count = len(own.naive_error)
+    parts = own.std[:count], own.naive_error, own.naive_squared
+    return OwnScales(names, *(np.array(part).T for part in parts))
+
+
+def doubts_of_new(
+    panel: Panel, fitted: SeriesFitted, own: SeriesScales, window: int
+) -> Iterator[str]:
+    """Yield sentences on series of a file that are short, or were not in training."""
+    new = _scales(panel, fitted, own, window).places < 0
+    short = panel.lengths < window
+    texts = (
+        (new, "not in training: scaled by the rows that are given."),
+        (short, f"with less than {window:,} rows: the first value is repeated before them."),
+    )
+    for marks, why in texts:
+        if marks.any():
+            such = panel.name(int(marks.argmax()), fitted.series)
+            yield f"{counted(int(marks.sum()), 'series', 'series')}, such as {such}, {why}"
