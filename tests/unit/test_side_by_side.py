@@ -64,9 +64,9 @@ def test_the_verdict_says_how_much_was_forgotten(loss: float, told: str) -> None
 
 
 def test_the_verdict_says_whether_the_base_model_was_beaten() -> None:
-    better = "better than it: loss from 3.0000 to 2.5000 on test"
+    better = "improved on: loss from 3.0000 to 2.5000 on test"
     assert verdict(report(True, None)) == {"base model": better}
-    assert verdict(report(False, None))["base model"].startswith("no better than it")
+    assert verdict(report(False, None))["base model"].startswith("not improved on")
     assert verdict({"metrics": {}}) == {}
 
 

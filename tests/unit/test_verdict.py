@@ -21,7 +21,7 @@ def test_a_verdict_says_the_difference_and_its_side() -> None:
     assert (better.difference, better.low, better.high) == pytest.approx((-0.2,) * 3)
     assert better.text == (
         "The network is better than naive: its mean absolute error is 20.0 % below "
-        "(95 % interval -20.0 % to -20.0 %)."
+        "(95 % interval 20.0 to 20.0 %)."
     )
     assert worse.outcome == "worse"
     assert "10.0 % above" in worse.text

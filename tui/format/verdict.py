@@ -23,7 +23,7 @@ def _sentences(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     metric, split = report.get("metric", ""), base["split"]
     before = base["metrics"].get(metric)
     after = (report.get("metrics") or {}).get(split, {}).get(metric)
-    word = "better than it" if base["improved"] else "no better than it"
+    word = "improved on" if base["improved"] else "not improved on"
     yield "base model", f"{word}: {metric} from {number(before)} to {number(after)} on {split}"
     earlier = (base["forgetting"] or {}).get("loss")
     later = (report["forgetting"] or {}).get("loss")
