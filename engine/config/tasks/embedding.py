@@ -23,6 +23,7 @@ class EmbeddingConfig(TaskConfig):
     title = "Text embedding"
     implementation = "engine.tasks.embedding:Embedding"
     pipeline = "engine.pipelines.embedding:EmbeddingPipeline"
+    answers_untrained = True
     domain = "text"
     models = ("transformer",)
     metrics: ClassVar[tuple[Metric, ...]] = (
