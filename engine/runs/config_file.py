@@ -10,6 +10,9 @@ from engine.config.run_config import RunConfig
 from engine.errors import ConfigError, RunError
 from engine.files import atomic, plain_paths, safe_toml
 
+_ASKED = "config-asked.toml"
+"""The configuration before automatic values were found, if any were."""
+
 
 class ConfigFile:
     """``config.toml`` of one run."""
@@ -42,3 +45,29 @@ class ConfigFile:
     def write(self, config: RunConfig) -> None:
         """Write the configuration, or replace it. Raises ``OSError``."""
         atomic.write_text(self._path, tomlkit.dumps(config.values()))
+
+    def settle(self, config: RunConfig) -> None:
+        """Replace the configuration by one with values that were found; keep the one before them.
+
+        Raises ``OSError`` and :class:`RunError`.
+        """
+        if not self._asked.exists():
+            atomic.write_text(self._asked, self.text())
+        self.write(config)
+
+    def asked(self) -> RunConfig:
+        """Read the configuration as the run was started with; raises :class:`RunError`."""
+        try:
+            text = plain_paths.read(f"{self._folder}/{_ASKED}").decode()
+        except FileNotFoundError:
+            return self.read()
+        except (OSError, ValueError) as error:
+            raise RunError(f"Cannot read {self._asked}: {error}.") from error
+        try:
+            return RunConfig.parse(safe_toml.loads(text))
+        except (ValueError, ConfigError) as error:
+            raise RunError(f"Cannot read {self._asked}: {error}.") from error
+
+    @property
+    def _asked(self) -> Path:
+        return self._folder / _ASKED

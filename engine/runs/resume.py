@@ -33,9 +33,9 @@ def _is_like(run: RunDirectory, wanted: dict[str, object]) -> bool:
     # A run of another version, or a damaged one, cannot be resumed.
     with contextlib.suppress(RunError):
         # The name first: of thousands of runs, few are read as a whole.
-        return (
-            f'name = "{wanted["name"]}"' in run.config.text()
-            and run.config.read().values() == wanted
+        return f'name = "{wanted["name"]}"' in run.config.text() and wanted in (
+            run.config.asked().values(),
+            run.config.read().values(),
         )
     return False
 

@@ -33,4 +33,4 @@ class RunSession:
         """
         self.config = self.config.override(changes)
         if write:
-            self.run.config.write(self.config)
+            self.run.config.settle(self.config)

@@ -48,6 +48,7 @@ class Preference(TextTask[PreferenceFitted]):
 
     pipeline: PreferencePipeline
     section: PreferenceConfig
+    measures_start = True
 
     head = "causal_lm"
 

@@ -39,6 +39,8 @@ class Task(ABC, Generic[F]):
     pipeline: DataPipeline[F]
     section: TaskConfig
     """The task's own fields; each task says which kind."""
+    measures_start: ClassVar[bool] = False
+    """Whether :meth:`settle_start` has something to measure."""
     compares_rows: ClassVar[bool] = False
     """Whether the loss compares the rows of a batch, so that it is not that of smaller batches."""
 

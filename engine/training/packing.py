@@ -66,6 +66,8 @@ def _settle(training: TrainingSession, packing: str) -> None:
 
 def _obstacle(training: TrainingSession, source: TokenSource, network: nn.Module) -> str:
     """Return why batches cannot be packed; empty where they can."""
+    if training.group.sharded:
+        return "the network is sharded"
     if training.task.config.compute.compile:
         return "a compiled network would be compiled anew for each batch"
     if len(source) < 2:

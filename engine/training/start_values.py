@@ -20,6 +20,8 @@ def settle_start(training: TrainingSession, material: Material, network: nn.Modu
     Every process measures all of it: a sharded network needs them all in each forward pass.
     """
     task, group, compute = training.task, training.group, training.compute
+    if not task.measures_start:
+        return
     path = training.session.run.start_values
     kept = _kept(path) if group.leads else {}
     told = group.broadcast({"values": {name: value.tolist() for name, value in kept.items()}})

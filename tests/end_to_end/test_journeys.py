@@ -192,7 +192,7 @@ def test_the_copied_command_is_the_same_run_when_it_is_pasted(
         "task": {"kind": "tabular_classification"},
         "data": {"kind": "builtin", "name": "iris"},
         "model": {"kind": "mlp"},
-        "train": {"epochs": 2},
+        "train": {"epochs": 2, "learning_rate": 1e-3},  # the automatic one, as the run found it
     }
     assert only_run(home).config.read() == RunConfig.parse(values)
     assert only_run(home).status.state() is State.FINISHED

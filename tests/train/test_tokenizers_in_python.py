@@ -263,6 +263,7 @@ def test_answers_in_characters_are_found(tmp_path: Path) -> None:
 def test_targets_are_marked_with_their_language(tmp_path: Path) -> None:
     m2m(tmp_path)
     values = values_of(tmp_path, "seq2seq", source_language="en", target_language="de")
+    values["train"] |= {"learning_rate": 1e-3}
     config = RunConfig.parse(values)
     run = train(config)
     tokenizer: Any = transformers.AutoTokenizer.from_pretrained(run.model)

@@ -85,7 +85,7 @@ def test_an_encoder_ends_its_texts_with_the_token_that_separates_them(
     row = {"text": WORDS} if form == "text" else {"prompt": WORDS[:20], "completion": WORDS[20:]}
     rows.write_text("".join(json.dumps(row) + "\n" for _ in range(20)))
     values = {
-        "task": {"kind": "causal_lm", "max_length": 16, "max_new_tokens": 4},
+        "task": {"kind": "causal_lm", "max_length": 16, "max_new_tokens": 4, "too_long": "cut"},
         "data": {"kind": "file", "path": str(rows)},
         "model": {"kind": "transformer", "path": str(encoder(tmp_path / "bert"))},
         "train": {"max_steps": 2, "epochs": 1}, "compute": {"device": "cpu", "threads": 1},
