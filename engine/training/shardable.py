@@ -29,6 +29,8 @@ def check(config: RunConfig, compute: Compute) -> None:
             train.optimizer == "sgd" and config.compute.optimizer_kernel == "fused",
         "task.mini_batch_size: networks with cached gradients cannot be":
             getattr(config.task, "mini_batch_size", 0) > 0,
+        "task.kind: networks of preference tuning, which are measured at the start, cannot be":
+            config.task.kind == "preference",
         "compute.compile: compiled networks cannot be": config.compute.compile,
     }  # fmt: skip
     for what, found in refused.items():

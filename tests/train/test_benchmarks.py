@@ -76,7 +76,7 @@ def tuned(base: Path, folder: Path, *changes: str) -> RunDirectory:
         "task": {"kind": "causal_lm", "max_length": 32, "max_new_tokens": 2},
         "data": {"kind": "file", "path": str(folder / "pairs.jsonl")},
         "model": {"kind": "transformer", "path": str(base)},
-        "train": {"epochs": 30, "batch_size": 8, "learning_rate": 3e-2},
+        "train": {"epochs": 100, "batch_size": 8, "learning_rate": 1e-2},
         "compute": {"threads": 1, "device": "cpu"},
     }
     return train(RunConfig.parse(values).override(changes))

@@ -64,3 +64,15 @@ def test_a_run_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
     config.write_text(config.read_text() + "\n[later]\nfield = 1\n")
 
     assert newest_like(tmp_path, wine()) is None
+
+
+def test_a_run_is_found_by_what_it_was_asked_for_whatever_it_found_since(tmp_path: Path) -> None:
+    run = ended(tmp_path, wine(), Interrupted(step=1, seconds=1.0))
+    for size in (16, 8):
+        run.config.settle(run.config.read().override([f"train.batch_size={size}"]))
+
+    assert run.config.read().train.batch_size == 8
+    assert run.config.asked() == wine().anchored()
+    found = newest_like(tmp_path, wine())
+    assert found is not None
+    assert found.path == run.path
