@@ -46,13 +46,13 @@ class ConfigFile:
         """Write the configuration, or replace it. Raises ``OSError``."""
         atomic.write_text(self._path, tomlkit.dumps(config.values()))
 
-    def settle(self, config: RunConfig) -> None:
+    def settle(self, config: RunConfig, before: RunConfig) -> None:
         """Replace the configuration by one with values that were found; keep the one before them.
 
-        Raises ``OSError`` and :class:`RunError`.
+        Raises ``OSError``.
         """
         if not self._asked.exists():
-            atomic.write_text(self._asked, self.text())
+            atomic.write_text(self._asked, tomlkit.dumps(before.values()))
         self.write(config)
 
     def asked(self) -> RunConfig:

@@ -31,6 +31,6 @@ class RunSession:
         If ``write``, from then on the directory has them too: they are the same on any machine.
         Raises ``OSError``.
         """
-        self.config = self.config.override(changes)
+        before, self.config = self.config, self.config.override(changes)
         if write:
-            self.run.config.settle(self.config)
+            self.run.config.settle(self.config, before)

@@ -69,7 +69,8 @@ def test_a_run_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
 def test_a_run_is_found_by_what_it_was_asked_for_whatever_it_found_since(tmp_path: Path) -> None:
     run = ended(tmp_path, wine(), Interrupted(step=1, seconds=1.0))
     for size in (16, 8):
-        run.config.settle(run.config.read().override([f"train.batch_size={size}"]))
+        before = run.config.read()
+        run.config.settle(before.override([f"train.batch_size={size}"]), before)
 
     assert run.config.read().train.batch_size == 8
     assert run.config.asked() == wine().anchored()
