@@ -34,6 +34,8 @@ class Best:
     step: int
     epoch: float
     weights: dict[str, Tensor]
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Those on the validation split; none in checkpoints of earlier versions."""
 
 
 @dataclass

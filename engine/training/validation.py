@@ -111,7 +111,7 @@ class Validation:
         before = None if state.best is None else state.best.value
         if self._setup.group.decision(self._metric.improves(value, before)):
             step, epoch = state.position.step, self._schedule.epochs_done
-            state.best = Best(value, step, epoch, state.weights())
+            state.best = Best(value, step, epoch, state.weights(), metrics)
             state.position.stale = 0
             return True
         state.position.stale += bool(metrics)
