@@ -22,6 +22,8 @@ from typing import Any, ClassVar
 from engine.files import atomic, safe_json
 from engine.files.disk_space import size_limit
 
+TIME_LIMIT = "the time limit"
+"""The reason of a run that was ended by ``train.max_minutes``."""
 FORGETTING = "forgetting"
 """The split of a text of another kind, whose loss shows what the network forgets."""
 

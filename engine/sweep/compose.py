@@ -38,6 +38,9 @@ def compose(
     for setting, most in (("trials", 100_000), ("parallel", 64)):
         if not 1 <= settings.get(setting, 1) <= most:
             raise UserError(f"{setting} goes from 1 to {most}.")
+    minutes = settings.get("minutes")
+    if minutes is not None and not 0 < minutes <= 1_000_000:
+        raise UserError("minutes is a number above 0, of at most 1,000,000.")
     sweep = SweepConfig(
         name=to_name(name or f"{config.name[:58]}-sweep"),
         base=config.override(fixed).values(),

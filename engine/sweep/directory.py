@@ -47,6 +47,8 @@ class SweepConfig(BaseModel):
     trials: int = Field(30, ge=1, le=100_000)
     parallel: int = Field(1, ge=1, le=64)
     """Runs at the same time."""
+    minutes: float | None = Field(None, gt=0, le=1_000_000)
+    """Time limit of the whole search."""
     seed: int = 0
 
     def config(self) -> RunConfig:
@@ -79,7 +81,7 @@ class SweepDirectory:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             sweep.path.mkdir(mode=0o700)
-            content = tomlkit.dumps(config.model_dump() | {"base": anchored})
+            content = tomlkit.dumps(config.model_dump(exclude_none=True) | {"base": anchored})
             atomic.write_text(sweep._config, content)
         except FileExistsError as error:
             raise RunError(

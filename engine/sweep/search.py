@@ -7,6 +7,7 @@ search that begins again goes on with the runs that the one before it has left.
 from __future__ import annotations
 
 import itertools
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -29,11 +30,12 @@ from engine.launch.start import start
 from engine.runs import control
 from engine.runs.control import Request
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Evaluated
+from engine.runs.events import TIME_LIMIT, Evaluated, Finished
 from engine.runs.follower import Follower
 from engine.runs.history import History
 from engine.runs.status import State
 from engine.sweep import table
+from engine.sweep.budget import Budget
 from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.space import Dimension, Range, as_texts, place
 
@@ -82,11 +84,21 @@ class Search:
         self._study = _study(sweep, self._spec, self._metric.higher_is_better)
         self._going: list[_Going] = []
         self._importance = sweep.table().importance
+        self._budget = None if self._spec.minutes is None else Budget(
+            self._spec.minutes, self._points(), self._spec.parallel, _spent(self._study)
+        )  # fmt: skip
 
     def run(self) -> None:
-        """Search until all trials are done or a stop is requested."""
+        """Search until all trials are done, the time is over or a stop is requested."""
         self._begin()
         self._show()
+        self._work()
+        if self._lengthened():
+            self._work()
+        self._weigh(final=True)
+        self._show()
+
+    def _work(self) -> None:
         while self._going or self._another():
             while len(self._going) < self._spec.parallel and self._another():
                 self._next()
@@ -96,19 +108,42 @@ class Search:
             if ended:
                 self._weigh()
                 self._show()
-            elif self._sweep.asked_to_stop():
+            elif self._sweep.asked_to_stop() or self._late():
                 for going in self._going:
                     going.run.requests.send(Request(control.STOP))
             time.sleep(POLL_SECONDS)
-        self._weigh(final=True)
-        self._show()
 
     def _another(self) -> bool:
         states = [trial.state for trial in self._study.trials]
         waiting = states.count(TrialState.WAITING)
         exhausted = self._spec.sampler == "grid" and not waiting
         full = len(states) - waiting >= self._spec.trials
-        return not (full or exhausted or self._sweep.asked_to_stop())
+        late = self._budget is not None and self._budget.share() is None
+        return not (full or exhausted or late or self._sweep.asked_to_stop())
+
+    def _points(self) -> int:
+        """Return how many trials there will be at most."""
+        sizes = [
+            math.inf if isinstance(dimension, Range) else len(dimension.values)
+            for dimension in self._dimensions
+        ]
+        return int(min(self._spec.trials, math.prod(sizes)))
+
+    def _late(self) -> bool:
+        return self._budget is not None and self._budget.left < 0
+
+    def _lengthened(self) -> bool:
+        """Begin the best trial once more with all the time that is left, if it was cut short."""
+        rest = None if self._budget is None else self._budget.rest()
+        done = self._study.get_trials(states=(TrialState.COMPLETE,))
+        if rest is None or not done or self._sweep.asked_to_stop():
+            return False
+        best = self._study.best_trial
+        if not best.user_attrs.get("cut"):
+            return False
+        self._study.enqueue_trial(best.params)
+        self._next(rest)
+        return bool(self._going)
 
     def _begin(self) -> None:
         """Try the preset as it is first; take up what an earlier process has left."""
@@ -125,12 +160,17 @@ class Search:
             else:
                 self._study.tell(trial.number, state=TrialState.FAIL)
 
-    def _next(self) -> None:
+    def _next(self, seconds: float | None = None) -> None:
+        """Begin a trial, which takes ``seconds`` or its share of the time."""
         trial = self._study.ask(dict(map(_distribution, self._dimensions)))
         texts = as_texts(self._dimensions, trial.params)
         trial.set_user_attr("values", texts)
         name = f"{self._spec.name[:58]}-{trial.number}"
         assignments = [f"{name}={text}" for name, text in texts.items()]
+        if self._budget is not None:
+            seconds = self._budget.share() if seconds is None else seconds
+            minutes = min((seconds or 0) / 60, self._base.train.max_minutes or math.inf)
+            assignments.append(f"train.max_minutes={minutes:.4f}")
         try:
             config = self._base.override([*assignments, f"name={name}"])
         except ConfigError as error:
@@ -157,6 +197,9 @@ class Search:
             return False
         best = going.history.best
         value = best.metrics.get(self._metric.name) if best is not None else None
+        ending = going.history.ending
+        if going.trial is not None and isinstance(ending, Finished):
+            going.trial.set_user_attr("cut", ending.reason == TIME_LIMIT)
         if going.pruned:
             self._study.tell(going.number, state=TrialState.PRUNED)
         elif ended in (State.FINISHED, State.STOPPED) and value is not None:
@@ -221,6 +264,11 @@ def _study(sweep: SweepDirectory, spec: SweepConfig, higher_is_better: bool) -> 
     study.sampler = _sampler(spec, spec.seed + len(study.trials))
     study.pruner = _PRUNERS[spec.pruner]()
     return study
+
+
+def _spent(study: optuna.Study) -> float:
+    """Return the seconds of all trials that ended."""
+    return sum(trial.duration.total_seconds() for trial in study.trials if trial.duration)
 
 
 def _sampler(spec: SweepConfig, seed: int) -> optuna.samplers.BaseSampler:

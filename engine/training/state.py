@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.runs.events import TIME_LIMIT
 from engine.torch_private import with_versions
 
 
@@ -22,7 +23,7 @@ class Ending(Enum):
 
     COMPLETED = "completed"
     EARLY = "early stopping"
-    TIME = "the time limit"
+    TIME = TIME_LIMIT
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
 

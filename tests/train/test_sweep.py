@@ -11,6 +11,8 @@ import pytest
 from engine.config.presets import find_preset, load_preset
 from engine.errors import ConfigError, RunError
 from engine.runs.directory import RunDirectory, all_runs
+from engine.runs.events import TIME_LIMIT, Finished
+from engine.runs.follower import read_history
 from engine.sweep.directory import SweepConfig, SweepDirectory, all_sweeps
 
 pytest.importorskip("optuna")
@@ -62,6 +64,21 @@ def test_a_killed_search_is_taken_up_with_the_runs_it_left(home: Path) -> None:
     assert table.trials[0].run == left
     assert table.preset == table.trials[0]
     assert len(all_runs(home / "runs")) == 3
+
+
+def test_a_sweep_in_a_time_limit_trains_the_best_of_its_short_trials_at_length(home: Path) -> None:
+    made = sweep(home, RATES, "train.epochs=100000", sampler="grid", minutes=1.2)
+    assert made.start().wait(PATIENCE_SECONDS) == 0
+    table = made.table()
+    assert [row.state for row in table.trials] == ["complete"] * 3
+    runs = [RunDirectory(home / "runs" / row.run) for row in table.trials]
+    limits = [run.config.read().train.max_minutes or 0 for run in runs]
+    assert limits[0] == pytest.approx(limits[1])
+    assert limits[2] > limits[0]
+    endings = [read_history(run).ending for run in runs]
+    assert all(isinstance(end, Finished) and end.reason == TIME_LIMIT for end in endings)
+    explored = sorted(table.trials[:2], key=lambda row: row.value or 0.0)
+    assert table.trials[2].values == explored[0].values, "wine-mlp decides by the loss"
 
 
 def test_a_stopped_sweep_keeps_what_it_has(home: Path) -> None:

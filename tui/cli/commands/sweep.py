@@ -41,6 +41,12 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--resume", metavar="SWEEP", help="resume a sweep")
     parser.add_argument("--name", help="name of the sweep (the preset's with -sweep)")
     parser.add_argument("--trials", type=int, default=30, help="runs in all (30)")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="time limit of the sweep: the trials share 60 %% of it, each planned to fit, then the "
+        "best is trained with the rest",
+    )
     parser.add_argument("--parallel", type=int, default=1, help="runs at the same time (1)")
     parser.add_argument("--sampler", choices=("tpe", "random", "grid"), default="tpe")
     parser.add_argument("--pruner", choices=("none", "median", "hyperband"), default="median")
@@ -73,6 +79,7 @@ def _config(options: Namespace) -> SweepConfig:
         pruner=options.pruner,
         trials=options.trials,
         parallel=options.parallel,
+        minutes=options.minutes,
         seed=options.seed,
     )
 

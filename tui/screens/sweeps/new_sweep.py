@@ -49,6 +49,8 @@ class NewSweepScreen(Dialog[SweepDirectory | None]):
                 yield PlainInput("30", id="trials", type="integer", max_length=6, compact=True)
                 yield Label(" Runs at once ")
                 yield PlainInput("1", id="parallel", type="integer", max_length=2, compact=True)
+                yield Label(" Minutes, or nothing ")
+                yield PlainInput(id="minutes", max_length=7, compact=True)
             yield Label("Name, or nothing for the preset's with -sweep")
             yield PlainInput(id="name", max_length=64, compact=True)
             yield Static(id="wrong")
@@ -63,7 +65,10 @@ class NewSweepScreen(Dialog[SweepDirectory | None]):
     def _begin(self, typed: dict[str, str]) -> None:
         try:
             numbers = {name: _whole(name, typed[name]) for name in ("trials", "parallel")}
-            config = compose(typed["preset"], _words(typed["space"]), typed["name"], **numbers)
+            minutes = _number("minutes", typed["minutes"]) if typed["minutes"].strip() else None
+            config = compose(
+                typed["preset"], _words(typed["space"]), typed["name"], minutes=minutes, **numbers
+            )
             sweep, _ = begin(config)
         except UserError as error:
             self.post_message(self.Answer(error))
@@ -83,6 +88,13 @@ def _words(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise UserError(f"What may be tried cannot be read: {error}.") from error
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{name} must be a number.") from None
 
 
 def _whole(name: str, text: str) -> int:

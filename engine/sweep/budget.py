@@ -1,0 +1,43 @@
+"""The time of a sweep, shared among its trials: many short ones first, then the best at length."""
+
+from __future__ import annotations
+
+import time
+
+_EXPLORED = 0.6
+"""Part of the time in which trials share; the rest is for the best of them."""
+_SHORTEST = 20.0
+"""Seconds a trial gets at least, most of which may be its preparation."""
+_OVERHEAD = 2.0
+"""Seconds between the end of a run and the beginning of the next."""
+
+
+class Budget:
+    """Seconds for all trials and for the next one.
+
+    Each of the first trials gets the same time, so that they can be compared: the run plans its
+    updates and its schedule to fit (``train.max_minutes``). If the best of them was cut short by
+    that, it is trained once more in all the time that is left.
+    """
+
+    def __init__(self, minutes: float, trials: int, parallel: int, spent: float) -> None:
+        """``spent`` are the seconds of the trials that an earlier process made."""
+        self._seconds = 60.0 * minutes
+        self._begun = time.monotonic() - spent / parallel
+        share = _EXPLORED * self._seconds * parallel / trials - _OVERHEAD
+        self._share = max(min(_SHORTEST, _EXPLORED * self._seconds), share)
+
+    @property
+    def left(self) -> float:
+        """Seconds until the end."""
+        return self._begun + self._seconds - time.monotonic()
+
+    def share(self) -> float | None:
+        """Return the seconds of one more short trial; ``None`` when there is no time for it."""
+        for_all = self.left - (1 - _EXPLORED) * self._seconds
+        return self._share if for_all >= self._share else None
+
+    def rest(self) -> float | None:
+        """Return the seconds of the last trial; ``None`` when it would be shorter than the rest."""
+        rest = self.left - _OVERHEAD
+        return rest if rest > self._share else None
