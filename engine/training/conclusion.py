@@ -14,6 +14,7 @@ from engine.errors import TrainingFailed
 from engine.files import atomic
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.verdict import judge
+from engine.reports.gallery import Gallery
 from engine.runs.directory import RunDirectory
 from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Stopped, finite_all
 from engine.runs.session import RunSession
@@ -31,6 +32,7 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     state.take_best()
     _calibrate(trainer, material)
     evaluations = _final_evaluations(session, trainer, material)
+    gallery = _gallery(trainer, material)
     position = state.position
     network = _whole_network(trainer, material)
     if not trainer.group.leads:
@@ -40,6 +42,8 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
         export(run.model, task, material.fitted, network, run.initial_adapter, metrics)
         check_export(trainer.setup, network, material.sources[TRAIN], run.model)
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
+        if gallery is not None:
+            run.gallery.write(gallery)
         atomic.write_json(run.report.path, _report(run, trainer, material, ending, evaluations))
     except OSError as error:
         raise TrainingFailed(
@@ -98,6 +102,14 @@ def _final_evaluations(
                           seconds=state.position.seconds)
             )  # fmt: skip
     return results
+
+
+def _gallery(trainer: Trainer, material: Material) -> Gallery | None:
+    """Return pictures of single cases of the split that decides."""
+    for split in (TEST, VALIDATION):
+        if (source := material.sources.get(split)) is not None:
+            return trainer.evaluator.gallery(source, split, material.fitted)
+    return None
 
 
 def _best_at(state: TrainingState) -> tuple[int, float]:

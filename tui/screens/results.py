@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import TabPane
 
 from engine.errors import UserError
+from engine.reports.gallery import GalleryList
 from engine.reports.note_table import notes_in, tally
 from engine.reports.views import View, read_view
 from engine.runs.directory import RunDirectory
@@ -26,14 +27,16 @@ from tui.format.numbers import duration, number
 from tui.format.run_facts import BASE
 from tui.format.run_states import STATES
 from tui.format.text import literal
+from tui.format.topics import topics
 from tui.format.verdict import verdict
 from tui.screens.registry import make_screen, try_screen
 from tui.widgets import run_panels as panels
+from tui.widgets.gallery import GalleryPanel
 from tui.widgets.lines import Lines
 from tui.widgets.notify import complain
 from tui.widgets.panel_tabs import PanelTabs
 from tui.widgets.steady_footer import SteadyFooter
-from tui.widgets.view import ViewPanel
+from tui.widgets.view import ViewStack
 
 _MUTED = "$foreground 60%"
 _TITLE = 28
@@ -105,25 +108,33 @@ class ResultsScreen(Screen[None]):
 
     def _read(self) -> None:
         """Read report and events, in a thread."""
+        report, evals, gallery = None, None, None
         try:
             report, evals = self._run.report.read(), self._run.evals.read()
+            gallery = self._run.gallery.read()
         except UserError as error:
             self.app.call_from_thread(complain, self, error)
-            report = evals = None
         self._benchmarks = list(benchmark_lines(evals))
         history, state = read_history(self._run), self._run.status.state()
-        show = partial(self._show, report or {}, history, STATES[state])
+        show = partial(self._show, report or {}, history, STATES[state], gallery)
         self.app.call_from_thread(self.call_next, show)
 
     async def _show(
-        self, report: Mapping[str, Any], history: History, state: tuple[str, str]
+        self,
+        report: Mapping[str, Any],
+        history: History,
+        state: tuple[str, str],
+        gallery: GalleryList | None,
     ) -> None:
         self.query_one("#head", Canvas).show([_head(self._run, report, state)])
         tabs = self.query_one(PanelTabs)
         summary = Lines(id=_SUMMARY)
         curves = Chart()
         panes: list[tuple[Content, Widget]] = [(Content("Summary"), summary)]
-        panes += [(literal(tab_title(view.title)), ViewPanel(view)) for view in views_of(report)]
+        if gallery is not None:
+            panes.append((literal(gallery.title), GalleryPanel(self._run.gallery, gallery)))
+        for title, views in topics(views_of(report), gallery is not None).items():
+            panes.append((literal(tab_title(title)), ViewStack(views)))
         panes.append((Content("Loss"), curves))
         for place, (title, widget) in enumerate(panes):
             await tabs.add_pane(TabPane(title, widget, id=f"view-{place}"))
