@@ -30,6 +30,8 @@ from tui.format.text import literal
 from tui.format.topics import topics
 from tui.format.verdict import verdict
 from tui.screens.registry import make_screen, try_screen
+from tui.screens.run_actions import RunActions
+from tui.screens.run_keys import RUN_KEYS
 from tui.widgets import run_panels as panels
 from tui.widgets.gallery import GalleryPanel
 from tui.widgets.lines import Lines
@@ -60,6 +62,7 @@ class ResultsScreen(Screen[None]):
         Binding("t", "try_it", "Try it"),
         Binding("w", "watch", "Curves and log"),
         Binding("c", "clone", "Clone"),
+        *RUN_KEYS,
         Binding("escape,q", "leave", "Back"),
     ]
 
@@ -101,6 +104,10 @@ class ResultsScreen(Screen[None]):
             self.app.push_screen(make_screen("new run", self._run.config.read().values()))
         except UserError as error:
             complain(self, error)
+
+    def action_of_run(self, action: str) -> None:
+        """Export the model, save predictions, and the like."""
+        RunActions(self).do(action, self._run)
 
     def action_leave(self) -> None:
         """Close the screen."""

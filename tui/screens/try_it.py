@@ -22,6 +22,7 @@ from engine.service.client import Advisor, Superseded
 from tui.charts.canvas import Canvas
 from tui.format.records import NARROW_BAR, WIDE_BAR, answer_lines, forecast
 from tui.format.text import literal
+from tui.screens.run_actions import RunActions
 from tui.widgets.input_rows import InputRows
 from tui.widgets.question import Answer, Ask
 from tui.widgets.steady_footer import SteadyFooter
@@ -81,6 +82,7 @@ class TryItScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("pageup", "scroll(-1)", "Earlier", priority=True),
         Binding("pagedown", "scroll(1)", "Later", priority=True),
+        Binding("ctrl+s", "save", "Save predictions", priority=True),
         Binding("escape", "leave", "Back"),
     ]
 
@@ -104,6 +106,7 @@ class TryItScreen(Screen[None]):
     ) -> None:
         """Send the same input to ``others``; use ``ask`` instead of an advisor."""
         super().__init__()
+        self._run = run
         self._ids = [run.id, *(other.id for other in others)]
         self._advisor = Advisor()
         self._ask: Ask = ask or self._advisor.ask
@@ -194,6 +197,10 @@ class TryItScreen(Screen[None]):
         """Scroll through earlier answers."""
         page = self._answers.size.height - 1
         self._answers.scroll_relative(y=pages * page, animate=False)
+
+    def action_save(self) -> None:
+        """Save predictions of the first model for the rows of a file."""
+        RunActions(self).do("predict", self._run)
 
     @on(InputRows.Left)
     def action_leave(self) -> None:
