@@ -191,7 +191,8 @@ class DltuiApp(KeysInOrder):
         elif "errands" in vars(self) and (running := self.errands.running):
             question = f"{running[0]}: not finished. Quit and cancel it?"
         if question:
-            self.push_screen(ConfirmScreen(question), lambda yes: self._leave() if yes else None)
+            dialog = ConfirmScreen(question, risky=True)
+            self.push_screen(dialog, lambda yes: self._leave() if yes else None)
         else:
             self._leave()
 

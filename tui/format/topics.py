@@ -38,4 +38,4 @@ def _topic(title: str) -> str:
 
 def is_empty(views: Sequence[View]) -> bool:
     """Return whether there is nothing to show in any of the views."""
-    return all(not getattr(view, name, True) for view in views for name in ("rows", "items"))
+    return all(any(not getattr(view, name, True) for name in ("rows", "items")) for view in views)
