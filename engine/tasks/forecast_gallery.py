@@ -68,7 +68,8 @@ class ForecastCases:
         """The forecasts of ``source``, from windows ``apart`` steps from each other."""
         windows = source.latest(apart, _CUTS)
         cases: list[_Case] = []
-        for rows in windows.split(_BATCH):
+        for first in range(0, len(windows), _BATCH):
+            rows = windows[first : first + _BATCH]
             cases += self._cases(network, next(source.read([rows])))
             if len(cases) > 2 * MOST:
                 cases = sorted(cases, key=_badness)[:MOST]
@@ -104,7 +105,7 @@ class ForecastCases:
             for part in (
                 self._bands.point(returned),
                 batch.targets,
-                batch.inputs["past"][..., : len(self._fitted.targets)],
+                batch.inputs["past"][:, -2 * batch.targets.shape[1] :, : len(self._fitted.targets)],
             )
         )
         if (known := batch.inputs.get("known")) is not None:
@@ -112,20 +113,20 @@ class ForecastCases:
         bands = self._band_values(returned, mean, std)
         keys = [{}] * len(truth) if batch.rows is None else batch.rows.to_pylist()
         places = batch.inputs.get("series", torch.zeros(len(truth), dtype=torch.long)).tolist()
-        for i, (key, place, time) in enumerate(
-            zip(keys, places, batch.inputs["time"].tolist(), strict=True)
-        ):
+        errors = _errors(forecast, truth, self._naive[places])
+        for i, (key, time) in enumerate(zip(keys, batch.inputs["time"].tolist(), strict=True)):
             name = ", ".join(plain(str(value), 40) for value in key.values())
             for j, target in enumerate(self._fitted.targets):
+                # Copies: a part of an array would keep the whole of it in memory.
                 yield _Case(
                     name,
                     target,
                     time,
-                    past[i, :, j],
-                    truth[i, :, j],
-                    forecast[i, :, j],
-                    {level: values[i, :, j] for level, values in bands.items()},
-                    _errors(forecast[i, :, j], truth[i, :, j], self._naive[place, j]),
+                    past[i, :, j].copy(),
+                    truth[i, :, j].copy(),
+                    forecast[i, :, j].copy(),
+                    {level: values[i, :, j].copy() for level, values in bands.items()},
+                    tuple(errors[i, j].tolist()),
                 )
 
     def _band_values(self, returned: Tensor, mean: Numbers, std: Numbers) -> dict[str, Numbers]:
@@ -168,17 +169,15 @@ def _naive_errors(fitted: SeriesFitted) -> Numbers:
     return np.where(known > 0, known, np.nan)
 
 
-def _errors(forecast: Numbers, truth: Numbers, naive: float) -> tuple[float, ...]:
-    """MASE, MAE, RMSE and SMAPE over the steps whose truth is known."""
+def _errors(forecast: Numbers, truth: Numbers, naive: Numbers) -> Numbers:
+    """MASE, MAE, RMSE and SMAPE ``[batch, targets, 4]`` over the steps whose truth is known."""
     known = np.isfinite(truth)
-    if not known.any():
-        return (np.nan,) * len(_ERRORS)
-    forecast, truth = forecast[known], truth[known]
-    error = np.abs(forecast - truth)
+    count = np.where(known.any(1), known.sum(1), np.nan)
+    truth = np.where(known, truth, 0.0)
+    error = np.abs(forecast - truth) * known
     both = np.maximum(np.abs(forecast) + np.abs(truth), np.finfo(np.float64).tiny)
-    mae = float(error.mean())
-    rmse, smape = float(np.sqrt((error**2).mean())), float((200 * error / both).mean())
-    return float(mae / naive), mae, rmse, smape
+    mae, rmse = error.sum(1) / count, np.sqrt((error**2).sum(1) / count)
+    return np.stack([mae / naive, mae, rmse, (200 * error / both).sum(1) / count], 2)
 
 
 def _badness(case: _Case) -> tuple[float, float]:

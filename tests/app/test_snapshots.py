@@ -363,7 +363,7 @@ async def test_a_run_that_trains(looks, going) -> None:
 
 
 async def test_a_run_that_has_only_begun(looks, going) -> None:
-    await looks(MonitorScreen(going(events=[])), shown="preparing")
+    await looks(MonitorScreen(going(events=[])), shown="starting")
 
 
 async def test_a_run_that_failed(looks, old_run, training) -> None:

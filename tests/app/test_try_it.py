@@ -17,6 +17,7 @@ from engine.service.predict import answer
 from tui.app import DltuiApp
 from tui.charts.chart import Chart
 from tui.format.numbers import number
+from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.try_it import KEPT, Exchange, Reply, TryItScreen
 from tui.widgets.input_rows import RowInput
 
@@ -176,6 +177,13 @@ async def test_what_is_typed_while_the_model_loads_is_kept(films, until, text_of
         await ready(pilot, until)
         await pilot.press("e")
         assert lines(pilot)[0].value == "good we"
+
+
+async def test_predictions_are_saved_from_here(films, advisor, until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(films, advisor.ask), until)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
 
 
 async def test_a_file_of_rows_is_completed_and_predicted(

@@ -15,7 +15,7 @@ _TOPICS = {
     "Errors by step": "By step",
     "Errors at cut-offs": "Cut-offs",
 }
-_BEGINNINGS = {"Errors by series": "By series"}
+_BEGINNINGS = {"Errors by series": "By series", "Importance of columns": "Importance"}
 _FORECASTS = ("Forecast of ", "Worst forecast of ")
 
 

@@ -144,9 +144,9 @@ class ResultsScreen(Screen[None]):
         panes: list[tuple[Content, Widget]] = [(Content("Summary"), summary)]
         if gallery is not None:
             panes.append((literal(gallery.title), GalleryPanel(self._run.gallery, gallery)))
-        for title, views in topics(views_of(report), gallery is not None).items():
+        for topic, views in topics(views_of(report), gallery is not None).items():
             if not is_empty(views):
-                panes.append((literal(tab_title(title)), ViewStack(views)))
+                panes.append((literal(tab_title(topic)), ViewStack(views)))
         panes.append((Content("Loss"), curves))
         for place, (title, widget) in enumerate(panes):
             await tabs.add_pane(TabPane(title, widget, id=f"view-{place}"))

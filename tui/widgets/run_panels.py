@@ -72,9 +72,8 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     elif progress.phase != "train":
         epoch_text = f"evaluating {progress.phase}"
     remaining = history.remaining
-    run_text = f"trained for {duration(progress.seconds)}"
-    if history.ended:
-        run_text += f", {duration(history.seconds)} in all"
+    trained, whole = duration(progress.seconds), duration(max(progress.seconds, history.seconds))
+    run_text = f"trained {trained} of {whole}" if whole != trained else f"trained for {trained}"
     if remaining is not None:
         run_text = f"{duration(remaining)} left of {duration(progress.seconds + remaining)}"
     return (
@@ -89,7 +88,7 @@ def _preparing(history: History) -> str:
         return "starting"
     if history.data is None:
         return "reading the data"
-    return "building the network" if history.model is None else "preparing the first update"
+    return "building the network" if history.model is None else "first update"
 
 
 def numbers(progress: Progress) -> Content:
