@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.message import Message
 from typing_extensions import override
 
+from engine.files.sanitize import plain
 from engine.reports.gallery import GalleryList
 from engine.reports.views import Cell, Lines, View
 from engine.runs.gallery_file import GalleryFile
@@ -55,7 +56,7 @@ class GalleryPanel(Container):
         ChartExplorer { height: 1fr; }
         PlainInput { display: none; height: 1; border: none; padding: 0; }
         &.-wide #cases { layout: horizontal; }
-        &.-wide Listing { height: 1fr; width: 54; }
+        &.-wide Listing { height: 1fr; width: 54; margin-right: 1; }
         &.-wide ChartExplorer { width: 1fr; }
     }
     """
@@ -176,7 +177,7 @@ class GalleryPanel(Container):
     def _column(self, place: int) -> Column:
         is_number = place >= self._first_number
         widths = _NUMBER if is_number else _NAME
-        return Column(self._found.columns[place], *widths, right=is_number)
+        return Column(plain(self._found.columns[place], 40), *widths, right=is_number)
 
     def _show(self) -> None:
         words = self.query_one(PlainInput).value.lower().split()
