@@ -17,6 +17,14 @@ class TrainConfig(Section):
     max_steps: int | None = option(
         None, "Maximum number of updates, whatever the epochs", ge=1, advanced=True
     )
+    max_minutes: float | None = option(
+        None,
+        "Time limit of the whole run: updates and the learning-rate schedule are planned to fit, "
+        "with evaluations and export; the same seed gives other weights on another machine",
+        gt=0,
+        unit="min",
+        advanced=True,
+    )
     batch_size: int = option(
         64, "Batch size of a forward pass, over all processes", ge=1, le=1_000_000
     )

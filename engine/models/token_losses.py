@@ -130,13 +130,17 @@ def token_sums(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def measured_sums(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -> Tensor:
-    """Return :func:`token_sums` of the outputs, as :func:`summed_loss` without gradient."""
+    """Return :func:`token_sums` of the outputs, without gradient.
+
+    Logits of places without a label are not computed, where the network lets itself be cut there.
+    """
     parts = _body_and_head(network)
-    if parts is None or labels.numel() * _outputs(parts[1]) * 4 <= 2 * CHUNK_BYTES:
+    if parts is None:
         return token_sums(network(**inputs, use_cache=False).logits, labels)
     body, head = parts
+    known = labels != IGNORED
     hidden: Tensor = body(**inputs, use_cache=False).last_hidden_state
-    chunks = _chunks(hidden.flatten(0, 1), head, labels.flatten())
+    chunks = _chunks(hidden[known], head, labels[known])
     return torch.stack([token_sums(head(states), some) for states, some in chunks]).sum(0)
 
 

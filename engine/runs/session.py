@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.config.run_config import RunConfig
 from engine.processes.signals import Termination
@@ -20,6 +21,8 @@ class RunSession:
     """Read and validated once a process; :meth:`settle` alone replaces it."""
     events: EventLog
     termination: Termination
+    begun: float = field(default_factory=time.perf_counter)
+    """When this process began to work on the run, by ``time.perf_counter``."""
 
     def warn(self, text: str) -> None:
         """Write a warning for the user."""

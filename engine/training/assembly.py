@@ -63,7 +63,7 @@ def assemble(
         session.warn(_OWN_ROWS)
     saver = Saver(session.run, state, session.events, config.train.save_total_limit)
     outlets = _outlets(training, saver)
-    setup = Setup(task, material.fitted, state, training.compute, outlets, group)
+    setup = Setup(task, material.fitted, state, training.compute, outlets, group, session.begun)
     held_out = (material.sources.get(split) for split in (VALIDATION, TEST, FORGETTING))
     trainer = Trainer(setup, material.sources[TRAIN], *held_out)
     session.events.write(

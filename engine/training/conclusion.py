@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -30,8 +31,8 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     """Load the best weights, evaluate them on the held-out splits, export, report."""
     run, task, state = session.run, trainer.setup.task, trainer.state
     state.take_best()
-    _calibrate(trainer, material)
-    evaluations = _final_evaluations(session, trainer, material)
+    known = {} if _calibrate(trainer, material) else _known_evaluations(trainer, material)
+    evaluations = known | _final_evaluations(session, trainer, material, known)
     gallery = _gallery(trainer, material)
     position = state.position
     network = _whole_network(trainer, material)
@@ -57,14 +58,26 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     )
 
 
-def _calibrate(trainer: Trainer, material: Material) -> None:
-    """Fit on the validation split what needs the finished network, such as bands."""
+def _calibrate(trainer: Trainer, material: Material) -> bool:
+    """Fit on the validation split what needs the finished network, such as bands; return whether
+    the task has such things."""
     source, task = material.sources.get(VALIDATION), trainer.setup.task
     if source is None or not len(source):
-        return
+        return False
     create = task.calibration(material.fitted)
-    if create is not None:
-        material.fitted = trainer.evaluator.evaluate(source, VALIDATION, create=create).fitted
+    if create is None:
+        return False
+    material.fitted = trainer.evaluator.evaluate(source, VALIDATION, create=create).fitted
+    return True
+
+
+def _known_evaluations(trainer: Trainer, material: Material) -> dict[str, Evaluation]:
+    """Return what the training measured of the best weights, where no more is shown of it."""
+    best = trainer.state.best
+    known = best is not None and bool(best.metrics)
+    if material.sources.get(TEST) is None or not trainer.group.decision(known):
+        return {}
+    return {VALIDATION: Evaluation({} if best is None else best.metrics)}
 
 
 def _whole_network(trainer: Trainer, material: Material) -> torch.nn.Module:
@@ -83,13 +96,14 @@ def _whole_network(trainer: Trainer, material: Material) -> torch.nn.Module:
 
 
 def _final_evaluations(
-    session: RunSession, trainer: Trainer, material: Material
+    session: RunSession, trainer: Trainer, material: Material, known: Mapping[str, Evaluation]
 ) -> dict[str, Evaluation]:
+    """Evaluate the held-out splits that are not ``known``."""
     results = {}
     state = trainer.state
     for split in (VALIDATION, TEST):
         source = material.sources.get(split)
-        if source is None:
+        if source is None or split in known:
             continue
         results[split] = trainer.evaluator.evaluate(
             source, split, views=True, create=partial(trainer.setup.task.evaluator, material.fitted)

@@ -41,7 +41,8 @@ class Schedule:
     @property
     def steps(self) -> int:
         """Total number of updates."""
-        return self.limited(self.per_epoch * self.epochs)
+        steps, last = self.limited(self.per_epoch * self.epochs), self.position.last_step
+        return steps if last is None else min(steps, last)
 
     def limited(self, steps: int) -> int:
         """Return ``steps``, limited by ``train.max_steps``."""
@@ -54,14 +55,25 @@ class Schedule:
 
     def change_epochs(self, epochs: int) -> None:
         """Change the total number of epochs from here on."""
+        self._continue_from_here()
+        self.position.epochs = epochs
+
+    def limit_steps(self, last_step: int) -> None:
+        """End after update ``last_step`` at the latest."""
+        wanted = self.limited(self.per_epoch * self.epochs)
+        last = last_step if last_step < wanted else None
+        if last != self.position.last_step:
+            self._continue_from_here()
+            self.position.last_step = last
+
+    def _continue_from_here(self) -> None:
         position = self.position
         position.bent_at, position.bent_to = position.step, self._planned_step(position.step)
-        position.epochs = epochs
 
     def _planned_step(self, step: int) -> float:
         """Return the step of the original schedule whose factor ``step`` has."""
         position = self.position
-        if position.epochs is None:
+        if not position.bent_at and position.epochs is None and position.last_step is None:
             return step
         done = (step - position.bent_at) / max(1, self.steps - position.bent_at)
         return position.bent_to + done * (self._planned - position.bent_to)

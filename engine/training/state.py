@@ -22,6 +22,7 @@ class Ending(Enum):
 
     COMPLETED = "completed"
     EARLY = "early stopping"
+    TIME = "the time limit"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
 
@@ -34,6 +35,8 @@ class Best:
     step: int
     epoch: float
     weights: dict[str, Tensor]
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Those on the validation split; none in checkpoints of earlier versions."""
 
 
 @dataclass
@@ -56,6 +59,8 @@ class Position:
     """Factor on the learning rate from requests and roll-backs."""
     epochs: int | None = None
     """Total number of epochs, if the user changed it during training."""
+    last_step: int | None = None
+    """The update after which the run ends for want of time, as planned last."""
     bent_at: int = 0
     """The update at which it was changed …"""
     bent_to: float = 0.0

@@ -29,6 +29,7 @@ from engine.training.progress import ProgressReports, Throttle
 from engine.training.rollback import roll_back
 from engine.training.save_times import SaveTimes
 from engine.training.state import Ending
+from engine.training.time_limit import TimeLimit
 from engine.training.trainer_setup import Setup
 from engine.training.untrained import Untrained
 from engine.training.validation import Validation
@@ -61,6 +62,7 @@ class Trainer:
         self._untrained = Untrained(setup, self.evaluator, self.validation, splits)
         self._save_times = SaveTimes(self.config, self.state.position)
         self._throttle = Throttle()
+        self._time_limit = TimeLimit(setup, self.schedule, self.validation, (validation, test))
         joint = {
             "evaluate": self._evaluate,
             "evaluate_untrained": self._untrained.evaluate,
@@ -80,7 +82,7 @@ class Trainer:
         the memory.
         """
         self._main_process.decides(self._untrained.evaluate_if_due)
-        for clock in (self.progress, self._throttle, self._save_times):
+        for clock in (self.progress, self._throttle, self._save_times, self._time_limit):
             clock.restart()
         self._main_process.decides(self._before_updates)
         while True:
@@ -92,7 +94,8 @@ class Trainer:
                 roll_back(self.setup)
                 self.progress.restart()
             else:
-                return self.state.ending or Ending.COMPLETED
+                ending = Ending.TIME if self._time_limit.reached() else Ending.COMPLETED
+                return self.state.ending or ending
 
     def _before_updates(self) -> None:
         """Do what is due before the first update from here."""
@@ -194,6 +197,7 @@ class Trainer:
             if self.progress.due():
                 self.progress.report()
             self.controls.poll()
+            self._time_limit.plan()
         self._carry_out(self.validation.due())
         if self.controls.paused:
             self.controls.wait(self.progress, self._carry_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,8 @@ class Setup:
     compute: Compute
     outlets: Outlets
     group: SingleProcess = field(default_factory=SingleProcess)
+    begun: float = field(default_factory=time.perf_counter)
+    """When this process began to work on the run, by ``time.perf_counter``."""
 
     @property
     def config(self) -> TrainConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from engine.batches.source import Source
@@ -33,6 +34,8 @@ class Validation:
         self._state = setup.state
         self._source = source
         self._other_text = forgetting
+        self.seconds = self.total_seconds = 0.0
+        """Seconds of the newest validation, and of all of this process."""
         self.forgetting: dict[str, float] = {}
         """Metrics on that text at the newest evaluation."""
         self._schedule = schedule
@@ -55,6 +58,7 @@ class Validation:
 
     def run(self) -> None:
         """Evaluate and report; returns early when the run is to end."""
+        begin = time.perf_counter()
         try:
             metrics = self._metrics(self._source, VALIDATION)
             self.forgetting = self._metrics(self._other_text, FORGETTING)
@@ -66,6 +70,8 @@ class Validation:
         self._report_forgetting(self.forgetting)
         if self._source is not None:
             self._show_samples(self._source)
+        self.seconds = time.perf_counter() - begin
+        self.total_seconds += self.seconds
         self._progress.meter.restart_clock()
 
     def _metrics(self, source: Source | None, split: str) -> dict[str, float]:
@@ -111,7 +117,7 @@ class Validation:
         before = None if state.best is None else state.best.value
         if self._setup.group.decision(self._metric.improves(value, before)):
             step, epoch = state.position.step, self._schedule.epochs_done
-            state.best = Best(value, step, epoch, state.weights())
+            state.best = Best(value, step, epoch, state.weights(), metrics)
             state.position.stale = 0
             return True
         state.position.stale += bool(metrics)

@@ -98,8 +98,21 @@ def test_chunks_measure_the_same_without_gradients(
     with torch.no_grad():
         whole = token_sums(network(**inputs).logits, labels)
         monkeypatch.setattr(token_losses, "CHUNK_BYTES", 4 * 501 * 16)
-        torch.testing.assert_close(measured_sums(network, inputs, labels), whole)
+        torch.testing.assert_close(measured_sums(network, inputs, labels), whole, rtol=1e-6, atol=0)
     assert int(whole[2]) == int((labels != IGNORED).sum())
+
+
+def test_no_logits_are_computed_where_nothing_is_measured() -> None:
+    network = llama().eval()
+    inputs, labels = batch()
+    labels[:, 5:] = IGNORED
+    computed = []
+    head = network.get_output_embeddings()
+    assert isinstance(head, nn.Linear)
+    head.register_forward_hook(lambda _, __, output: computed.append(output[..., 0].numel()))
+    with torch.no_grad():
+        measured_sums(network, inputs, labels)
+    assert computed == [3 * 4]
 
 
 def t5(tied: bool = True) -> nn.Module:

@@ -13,11 +13,13 @@ from torch import nn
 
 import engine.training.progress as module
 from engine import RunConfig, train
+from engine.batches.source import Source
 from engine.config.compute import ComputeConfig
 from engine.config.train import TrainConfig
 from engine.errors import TrainingError
 from engine.files.paths import runs_folder
 from engine.hardware.device import choose
+from engine.metrics.evaluator import Evaluation
 from engine.runs.control import CHECKPOINT, EVALUATE, STOP, Request
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Controlled, Evaluated, EventLog, Failed, Finished, Progress
@@ -25,6 +27,7 @@ from engine.runs.follower import read_history
 from engine.runs.status import State
 from engine.training import checkpoint
 from engine.training.checkpoint_writer import Saver
+from engine.training.evaluation import SplitEvaluator
 from engine.training.optimizer import build_optimizer, schedule, trainable_groups
 from engine.training.state import Ending, TrainingState
 
@@ -214,6 +217,35 @@ def test_the_best_weights_are_the_ones_that_are_kept() -> None:
     assert history.best.step < history.evaluations[-1].step
     assert report["best_step"] == history.best.step
     assert report["metrics"]["validation"]["loss"] == pytest.approx(history.best.metrics["loss"])
+    section = vars(config.train) | {"max_steps": history.best.step}
+    until_then = train(RunConfig.parse(wine(**{name: section[name] for name in UNTIL_THE_BEST})))
+    assert weights_of(run) == weights_of(until_then)
+
+
+UNTIL_THE_BEST = (
+    "eval_steps", "epochs", "learning_rate", "lr_scheduler_type", "metric_for_best_model",
+    "max_steps",
+)  # fmt: skip
+
+
+def weights_of(run: RunDirectory) -> bytes:
+    (path,) = run.model.glob("*.safetensors")
+    return path.read_bytes()
+
+
+def test_the_best_weights_are_measured_once_on_the_validation_split(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measured = []
+    evaluate = SplitEvaluator.evaluate
+
+    def noted(self: SplitEvaluator, source: Source, split: str, **options: Any) -> Evaluation:
+        measured.append(split)
+        return evaluate(self, source, split, **options)
+
+    monkeypatch.setattr(SplitEvaluator, "evaluate", noted)
+    train(RunConfig.parse(wine(epochs=2, eval_steps=0)))
+    assert measured == ["validation", "validation", "test"]
 
 
 def once(action: str, step: int) -> Callable[[TrainingState], Iterator[Request]]:
