@@ -191,7 +191,7 @@ class RunActions:
 def _predicted(answer: Answer) -> list[str]:
     notes = answer["notes"]
     beside = f" ({len(notes)} notes on the file: `dltui predict` shows them)" if notes else ""
-    return [f"{answer['path']}: {answer['rows']:,} rows of predictions{beside}."]
+    return [f"{answer['rows']:,} rows of predictions{beside} in {answer['path']}"]
 
 
 def _exported(answer: Answer) -> list[str]:
