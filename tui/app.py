@@ -8,9 +8,9 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
@@ -33,6 +33,9 @@ from tui.terminal.capabilities import knows_plain_only
 from tui.terminal.keyboard import KeysInOrder
 from tui.terminal.themes import DARK, HIGH_CONTRAST, THEMES
 from tui.widgets.notify import complain
+
+if TYPE_CHECKING:
+    from tui.screens.errands import Errands
 
 _KEPT = "a setting; it is kept"
 _REPLACED = ("Keys", "Screenshot")
@@ -71,6 +74,13 @@ class DltuiApp(KeysInOrder):
         for theme in THEMES.values():
             self.register_theme(theme)
         self._take(self.settings)
+
+    @cached_property
+    def errands(self) -> Errands:
+        """Long tasks on finished runs."""
+        from tui.screens.errands import Errands  # the first paint need not wait for it
+
+        return Errands(self)
 
     @property
     def slow_link(self) -> bool:
@@ -175,9 +185,14 @@ class DltuiApp(KeysInOrder):
         """End, after a question where a screen holds something unsaved."""
         from tui.screens.dialogs.confirm import ConfirmScreen
 
+        question = ""
         if any(getattr(screen, "unsaved", False) for screen in self.screen_stack):
             question = "There are changes that are not saved. Quit and lose them?"
-            self.push_screen(ConfirmScreen(question), lambda yes: self._leave() if yes else None)
+        elif "errands" in vars(self) and (running := self.errands.running):
+            question = f"{running[0]}: not finished. Quit and cancel it?"
+        if question:
+            dialog = ConfirmScreen(question, risky=True)
+            self.push_screen(dialog, lambda yes: self._leave() if yes else None)
         else:
             self._leave()
 
@@ -190,6 +205,8 @@ class DltuiApp(KeysInOrder):
 
     def _leave(self) -> None:
         """Exit; runs continue, and a message on the terminal says so."""
+        if "errands" in vars(self):
+            self.errands.close()
         running = next(
             (screen.running for screen in self.screen_stack if isinstance(screen, RunsScreen)), 0
         )

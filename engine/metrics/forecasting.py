@@ -233,14 +233,14 @@ class ForecastEvaluator(Evaluator):
             own = shown.quantiles[which, :, target].cpu().numpy() * std + mean
             ends = {0, len(self._bands.levels) - 1} - {self._bands.median}
             bands = {f"{self._bands.levels[end]:.3g}": own[:, end] for end in ends}
-        picture = _picture(title, past, truth, forecast, bands)
+        picture = forecast_picture(title, past, truth, forecast, bands)
         if self._dates is None:
             return picture
         steps = np.array(picture.x, np.int64)
         return replace(picture, labels=self._dates(int(shown.time[which]), steps))
 
 
-def _picture(
+def forecast_picture(
     title: str,
     past: NDArray[np.float64],
     truth: NDArray[np.float64],

@@ -45,9 +45,12 @@ class PreferenceEvaluator(Evaluator):
         given = joined(self._parts)
         shown: Sequence[View] = ()
         if views and self._rows:
-            order = _wrongness(given, self._section).argsort(descending=True)[:_SHOWN]
-            rows = pa.concat_tables(self._rows).take(order.tolist())
-            shown = self._show(rows, given.of(order))
+            wrong = _wrongness(given, self._section)
+            order = wrong.argsort(descending=True)[:_SHOWN]
+            order = order[wrong[order] > 0]
+            if len(order):
+                rows = pa.concat_tables(self._rows).take(order.tolist())
+                shown = self._show(rows, given.of(order))
         return Evaluation(preference_metrics(given, self._section), shown)
 
 

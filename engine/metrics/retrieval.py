@@ -69,7 +69,7 @@ class RetrievalEvaluator(Evaluator):
         loss = float(np.average(self._losses.joined().double(), weights=self._weights))
         shown: list[View] = []
         if views:
-            shown = [_worst(ranks)]
+            shown = [*_worst(ranks)]
             if self._sizes:
                 shown.append(_by_size(queries, passages, relevance, self._sizes))
         return Evaluation(ranks.metrics() | {"loss": loss}, shown)
@@ -125,8 +125,11 @@ def _by_size(
     return Table("Vectors cut to fewer numbers", ["size", *found[0]], rows)
 
 
-def _worst(ranks: Ranks) -> Texts:
-    """Return the relevant passages that are ranked last, each with what is ranked first."""
+def _worst(ranks: Ranks) -> list[Texts]:
+    """Return the relevant passages that are ranked last, each with what is ranked first.
+
+    There is nothing to return where each is ranked first.
+    """
     told = ranks.relevance
     order = [place for place in np.argsort(-ranks.above, kind="stable") if ranks.above[place]]
     items = []
@@ -138,4 +141,4 @@ def _worst(ranks: Ranks) -> Texts:
             "rank": f"{ranks.above[place] + 1:,} of {len(told.passages):,}",
             "ranked first": told.passages[int(ranks.first[query])],
         })  # fmt: skip
-    return Texts("Passages ranked last", items)
+    return [Texts("Passages ranked last", items)] if items else []

@@ -19,7 +19,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -108,6 +108,21 @@ def remove(run_id: str) -> RunDirectory:
             )
         entry.path.unlink(missing_ok=True)
     return entry.run
+
+
+def move(run_id: str, step: int) -> None:
+    """Swap a run with the one that is ``step`` places behind it; raises :class:`RunError`."""
+    with changing():
+        found = entries()
+        place = next((i for i, entry in enumerate(found) if entry.run.id == run_id), None)
+        if place is None or not 0 <= place + step < len(found):
+            return
+        one, other = found[place], found[place + step]
+        try:
+            replace(one, path=other.path).write()
+            replace(other, path=one.path).write()
+        except OSError as error:
+            raise RunError(f"Cannot write to the queue: {error.strerror}.") from error
 
 
 def clean() -> None:

@@ -33,6 +33,7 @@ from engine.files.slugs import is_name, to_name
 from engine.runs.config_file import ConfigFile
 from engine.runs.control import Requests
 from engine.runs.event_file import EventFile
+from engine.runs.gallery_file import GalleryFile
 from engine.runs.lock import RunLock
 from engine.runs.report_file import ReportFile
 from engine.runs.status import Status
@@ -51,6 +52,7 @@ class RunDirectory:
         "config",
         "evals",
         "events",
+        "gallery",
         "lock",
         "path",
         "report",
@@ -65,6 +67,7 @@ class RunDirectory:
         self.report = ReportFile(path, "report.json")
         self.base = ReportFile(path, "base.json")
         self.evals = ReportFile(path, "evals.json")
+        self.gallery = GalleryFile(path / "gallery.jsonl")
         self.requests = Requests(path / "control")
         self.status = Status(path, self.events)
         self.lock = RunLock(path)

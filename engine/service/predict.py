@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,16 @@ Row = str | Mapping[str, Any]
 loaded = LoadedModels()
 
 
+@dataclass(frozen=True)
+class FilePredictions:
+    """Predictions of the rows of a file."""
+
+    table: pa.Table
+    """The rows as they were read, with all columns of the file."""
+    records: list[dict[str, Any]]
+    notes: list[Note]
+
+
 def answer(
     run: str, rows: Sequence[Row] | None = None, file: str = "", device: str = "cpu"
 ) -> dict[str, Any]:
@@ -54,18 +64,26 @@ def answer(
     notes: list[Note] = []
     records: list[dict[str, Any]] = []
     if file:
-        path = expanded(file)
-        reading = read_later(path, *_options(task, path), _format(fitted, inputs), inputs)
-        notes += [*reading.notes, *map(_skipped, reading.skips)]
-        beside = task.pipeline.beside(fitted, reading.table.column_names)
-        rows_of_file = _columns_of(path, reading.table, inputs, beside, notes)
-        table = task.pipeline.from_file(rows_of_file, fitted, path.parent)
-        records = _predict(task, fitted, network, table, device, notes)
+        predicted = predict_file(run, file, device)
+        notes, records = predicted.notes, predicted.records
     elif rows:
         found = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
         with torch.inference_mode():
             records = task.answers(network, found, fitted)
     return {"inputs": list(inputs), "records": records, "notes": list(map(asdict, notes))}
+
+
+def predict_file(run: str, file: str, device: str = "cpu") -> FilePredictions:
+    """Predict from the rows of a file; raises :class:`~engine.errors.UserError`."""
+    task, fitted, network = loaded.get(exported_model(run), torch.device(device))
+    inputs, path = task.pipeline.inputs(fitted), expanded(file)
+    reading = read_later(path, *_options(task, path), _format(fitted, inputs), inputs)
+    notes = [*reading.notes, *map(_skipped, reading.skips)]
+    beside = task.pipeline.beside(fitted, reading.table.column_names)
+    rows = _columns_of(path, reading.table, inputs, beside, notes)
+    table = task.pipeline.from_file(rows, fitted, path.parent)
+    records = _predict(task, fitted, network, table, device, notes)
+    return FilePredictions(reading.table, records, notes)
 
 
 def _skipped(skip: Skip) -> Note:

@@ -17,6 +17,7 @@ from engine.batches.source import Batch, Source
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.raw import TEST, VALIDATION, RawData
 from engine.data.series.frequency import Frequency, calendar_features, calendar_names
+from engine.data.series.panel_windows import PanelWindowSource
 from engine.data.series.read import Series
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
@@ -30,9 +31,11 @@ from engine.models.quantiles import Quantiles
 from engine.models.shapes import SeriesShape
 from engine.pipelines.forecasting import ForecastingPipeline
 from engine.pipelines.series_fitted import SeriesFitted, frequency_of, written_time
+from engine.reports.gallery import Gallery
 from engine.reports.note import Note
 from engine.reports.note_table import sentence
 from engine.runs.events import Log, Report
+from engine.tasks.forecast_gallery import ForecastCases
 from engine.tasks.many_series import doubts_of_new, own_scales, panel_source, with_future
 from engine.tasks.task import Task
 
@@ -254,6 +257,14 @@ class Forecasting(Task[SeriesFitted]):
                 keys, batch.inputs["time"].tolist(), truths, forecasts, means, stds, strict=True
             )
         ]
+
+    def gallery(self, network: nn.Module, source: Source, fitted: SeriesFitted) -> Gallery | None:
+        """Forecasts of each series against the truth, the worst first."""
+        if not isinstance(source, WindowSource | PanelWindowSource) or not len(source):
+            return None
+        bands, timed = self._bands(fitted), bool(fitted.time)
+        cases = ForecastCases(bands, fitted, _forward, _units, timed)
+        return cases.gallery(network, source, self.section.horizon)
 
 
 def _forward(network: nn.Module, batch: Batch) -> torch.Tensor:

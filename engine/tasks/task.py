@@ -25,6 +25,7 @@ from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.pipelines.create import create_pipeline
 from engine.pipelines.pipeline import DataPipeline
+from engine.reports.gallery import Gallery
 from engine.runs.events import Report
 from engine.tasks.own_pipeline import OwnPipeline
 from engine.torch_private import with_versions
@@ -154,6 +155,11 @@ class Task(ABC, Generic[F]):
         """A few inputs with what the network makes of them, for the monitor."""
         del network, source, fitted
         return []
+
+    def gallery(self, network: nn.Module, source: Source, fitted: F) -> Gallery | None:
+        """Return pictures of single cases of a split, for the results; ``None`` for none."""
+        del network, source, fitted
+        return None
 
 
 class _Versioned(nn.Module):

@@ -15,6 +15,7 @@ from engine.errors import TrainingFailed
 from engine.files import atomic
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.verdict import judge
+from engine.reports.gallery import Gallery
 from engine.runs.directory import RunDirectory
 from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Stopped, finite_all
 from engine.runs.session import RunSession
@@ -32,6 +33,7 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     state.take_best()
     known = {} if _calibrate(trainer, material) else _known_evaluations(trainer, material)
     evaluations = known | _final_evaluations(session, trainer, material, known)
+    gallery = _gallery(trainer, material)
     position = state.position
     network = _whole_network(trainer, material)
     if not trainer.group.leads:
@@ -41,6 +43,8 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
         export(run.model, task, material.fitted, network, run.initial_adapter, metrics)
         check_export(trainer.setup, network, material.sources[TRAIN], run.model)
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
+        if gallery is not None:
+            run.gallery.write(gallery)
         atomic.write_json(run.report.path, _report(run, trainer, material, ending, evaluations))
     except OSError as error:
         raise TrainingFailed(
@@ -112,6 +116,14 @@ def _final_evaluations(
                           seconds=state.position.seconds)
             )  # fmt: skip
     return results
+
+
+def _gallery(trainer: Trainer, material: Material) -> Gallery | None:
+    """Return pictures of single cases of the split that decides."""
+    for split in (TEST, VALIDATION):
+        if (source := material.sources.get(split)) is not None:
+            return trainer.evaluator.gallery(source, split, material.fitted)
+    return None
 
 
 def _best_at(state: TrainingState) -> tuple[int, float]:

@@ -11,7 +11,9 @@ import torch
 
 from engine.batches.prefetch import batches_of
 from engine.batches.source import Source
+from engine.data.fitted import Fitted
 from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.reports.gallery import Gallery
 from engine.training.controls import Controls
 from engine.training.memory_recovery import MemoryRecovery
 from engine.training.progress import ProgressReports, Throttle
@@ -76,6 +78,21 @@ class SplitEvaluator:
             self._memory.check(error)
             self._setup.outlets.warn("Out of memory: no samples are shown.")
             return []
+        finally:
+            network.train()
+
+    def gallery(self, source: Source, split: str, fitted: Fitted) -> Gallery | None:
+        """Return pictures of single cases of a split, if the task has such."""
+        task, network = self._setup.task, self._setup.state.network
+        network.eval()
+        try:
+            with self._watched(split, to_the_end=True):
+                pictures = partial(task.gallery, network, source, fitted)
+                return self._setup.group.within(network, pictures)
+        except RuntimeError as error:
+            self._memory.check(error)
+            self._setup.outlets.warn("Out of memory: no pictures of single cases are kept.")
+            return None
         finally:
             network.train()
 

@@ -18,7 +18,7 @@ from engine.service.predict import answer as predicted
 from tui.app import DltuiApp
 from tui.screens.chat.exchange import Exchange, Reply
 from tui.screens.chat.rows import Line
-from tui.screens.chat.screen import ChatScreen
+from tui.screens.chat.screen import ChatScreen, sampling_of
 from tui.screens.registry import try_screen
 from tui.screens.try_it import TryItScreen
 
@@ -187,11 +187,13 @@ async def test_settings_and_system_prompt_are_sent_and_a_new_chat_forgets(chats,
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         await opened(pilot, ChatScreen(chats, talk), until)
         await pilot.press("down", *"be brief", "down", *"0.5", "down", *"0.9", "tab", *"12")
-        await pilot.press("down", *"a", "enter")
+        await pilot.press("down", "down", *"a", "enter")
         await until(pilot, lambda: len(talk.asked) == 1)
         await pilot.press("ctrl+n", *"b", "enter")
         await until(pilot, lambda: len(talk.asked) == 2)
     assert talk.asked[0]["system"] == "be brief"
+    seeds = [asked["sampling"].pop("seed") for asked in talk.asked]
+    assert seeds[0] != seeds[1], "without a seed each answer is sampled anew"
     assert talk.asked[0]["sampling"] == {"temperature": 0.5, "top_p": 0.9, "max_new_tokens": 12}
     assert turns(talk, 1) == ["b"]
 
@@ -203,6 +205,34 @@ async def test_a_setting_out_of_bounds_is_refused_by_name(chats, until, text_of)
         await pilot.press("down", "down", "down", *"7", "up", "up", "up", *"a", "enter")
         await until(pilot, lambda: "task.top_p" in text_of(pilot))
         assert not talk.asked
+        assert pilot.app.screen.query(Line).first().value == "a", "the message is still there"
+
+
+@pytest.mark.parametrize(("text", "seed"), [("7", 7), ("0", 0)])
+def test_a_seed_that_is_set_is_used(chats, text, seed) -> None:
+    assert sampling_of(chats.config.read(), {"seed": text})["seed"] == seed
+
+
+@pytest.mark.parametrize("text", ["-1", "x", "1.5", str(2**40)])
+def test_a_seed_that_is_none_is_refused(chats, text) -> None:
+    with pytest.raises(UserError, match="seed"):
+        sampling_of(chats.config.read(), {"seed": text})
+
+
+async def test_leaving_a_conversation_asks_and_enter_stays(chats, until, text_of) -> None:
+    talk = ready("yes")
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        home = pilot.app.screen
+        screen = ChatScreen(chats, talk)
+        await opened(pilot, screen, until)
+        await pilot.press(*"a", "enter")
+        await until(pilot, lambda: screen.unsaved)
+        await pilot.press("escape")
+        await until(pilot, lambda: "Leave this conversation?" in text_of(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.press("escape", "y")
+        await until(pilot, lambda: pilot.app.screen is home)
 
 
 async def test_the_base_answers_beside_the_tuned_model(chats, until, text_of) -> None:

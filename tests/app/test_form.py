@@ -94,6 +94,21 @@ async def test_escape_leaves_a_choice_as_it_was(until: Any) -> None:
     assert app.edits == []
 
 
+async def test_enter_on_an_empty_line_takes_no_suggestion(until: Any) -> None:
+    app = FormApp(view("text", "", options={"first": "", "second": ""}))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.focused, FieldRow))
+        await pilot.press("enter")
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.focused, FieldRow))
+        assert app.edits == []
+        await pilot.press("enter")
+        await pilot.pause()
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: app.edits == ["first"])
+
+
 async def test_a_double_click_changes_a_field(until: Any) -> None:
     app = FormApp(view("bool", "false"))
     async with app.run_test() as pilot:

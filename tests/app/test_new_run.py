@@ -311,6 +311,8 @@ async def test_leaving_asks_only_when_something_would_be_lost(until) -> None:
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await pilot.press("n")
         await until(pilot, lambda: app.screen is screen)
+        await pilot.press("escape", "enter")
+        await until(pilot, lambda: app.screen is screen)
         await pilot.press("escape", "y")
         await until(pilot, lambda: app.screen is home)
 
@@ -325,6 +327,22 @@ async def test_quitting_asks_when_something_would_be_lost(until) -> None:
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await pilot.press("n")
         await until(pilot, lambda: app.screen is screen)
+
+
+async def test_the_data_says_what_is_awaited_and_when_it_is_not_current(until, text_of) -> None:
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=unanswered), until)
+        await pilot.press("p")
+        await until(pilot, lambda: "reading the data" in text_of(pilot))
+        await pilot.press("p")
+        await go_to(pilot, "train.epochs")
+        await pilot.press("enter", *"x", "enter", "p")
+        await until(pilot, lambda: "▏ train.epochs: " in text_of(pilot))
+        assert "the data of the last values that were right" in text_of(pilot)
+        await pilot.press("p", "u", "p")
+        await until(pilot, lambda: "reading the data" in text_of(pilot))
+        assert "last values that were right" not in text_of(pilot)
 
 
 @pytest.mark.parametrize("name", ["[red]x[/red].csv", "[@click=app.quit].csv", "[/x].csv"])

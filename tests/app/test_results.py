@@ -128,3 +128,38 @@ async def test_charts_are_drawn_where_the_tabs_are_wider_than_the_screen(
 )
 def test_titles_of_tabs_keep_the_words_that_distinguish_them(title, expected) -> None:
     assert tab_title(title) == expected
+
+
+async def test_a_view_of_nothing_is_left_out(done, until, text_of) -> None:
+    views = [Texts("Passages ranked last", []), Table("Classes", ["class"], [["cat"]])]
+    done.report.path.write_text(json.dumps({"views": [view.record() for view in views]}))
+    async with DltuiApp(done.id).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Summary  Classes  Loss" in text_of(pilot))
+
+
+async def test_the_headline_says_the_accuracy_where_the_loss_decides(done, until, text_of) -> None:
+    report = json.loads(done.report.path.read_text()) | {"metric": "loss"}
+    report["metrics"]["test"]["loss"] = 0.25
+    done.report.path.write_text(json.dumps(report))
+    async with DltuiApp(done.id).run_test(size=(120, 24)) as pilot:
+        await until(pilot, lambda: "test accuracy 0.9625, loss 0.2500" in text_of(pilot))
+
+
+MEANING = "share of samples whose class was found"
+
+
+async def test_metrics_are_explained_beside_their_values_or_below(done, until, text_of) -> None:
+    async with DltuiApp(done.id).run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "epoch 3 of 4" in text_of(pilot))
+        row = next(line for line in text_of(pilot).splitlines() if line.startswith(" accuracy"))
+        assert MEANING in row
+        await pilot.resize_terminal(80, 40)
+        await until(pilot, lambda: f"accuracy         {MEANING}" in text_of(pilot))
+
+
+async def test_views_are_one_line_in_the_list_of_keys(done, until, text_of) -> None:
+    async with DltuiApp(done.id).run_test(size=(120, 60)) as pilot:
+        await until(pilot, lambda: "epoch 3 of 4" in text_of(pilot))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "View by its number" in text_of(pilot))
+        assert text_of(pilot).count("View by its number") == 1

@@ -8,6 +8,7 @@ the folder or the machine.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import time
@@ -27,6 +28,8 @@ from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.files.paths import runs_folder
 from engine.processes.identity import ProcessIdentity
+from engine.queue import entries
+from engine.reports.gallery import Gallery
 from engine.reports.layer_groups import TargetGroup
 from engine.reports.views import Lines, Matrix, Table, Texts
 from engine.runs.annotations import Annotations, write_annotations
@@ -50,6 +53,7 @@ from tui.screens.new_run.screen import NewRunScreen
 from tui.screens.new_run.targets import TargetsScreen
 from tui.screens.presets.save_preset import SavePresetScreen
 from tui.screens.presets.screen import PresetsScreen
+from tui.screens.queue import QueueScreen
 from tui.screens.results import ResultsScreen
 from tui.screens.runs.annotate import AnnotateScreen
 from tui.screens.runs.trash import TrashScreen
@@ -256,6 +260,37 @@ async def test_results(looks, old_run, training, finished) -> None:
     await looks(ResultsScreen(run), "2", shown="rows: truth")
 
 
+async def test_forecasts_of_many_series(looks, old_run, training, finished) -> None:
+    run = old_run("sales-dlinear", [*training(), finished()])
+    write_report(run, "seasonal-naive", [])
+    past, coming = list(range(-13, 1)), list(range(1, 8))
+    wave = [10 + 3 * math.sin(2 * math.pi * day / 7) for day in past + coming]
+    nothing = [None] * len(past)
+    views = [
+        Lines(
+            name,
+            past + coming,
+            {
+                "truth": [size * value for value in wave],
+                "forecast": [*nothing, *(size * (value + 1) for value in wave[-7:])],
+                "0.1": [*nothing, *(size * (value - 1) for value in wave[-7:])],
+                "0.9": [*nothing, *(size * (value + 3) for value in wave[-7:])],
+            },
+            labels=[f"2024-05-{day + 14:02}" for day in past + coming],
+        )
+        for size, name in ((1, LONG[:40]), (10, "shop 2"), (100, "shop 3"))
+    ]
+    rows = [[view.title, "2024-05-14", 2.5 - place / 2] for place, view in enumerate(views)]
+    run.gallery.write(Gallery("Forecasts", [LONG[:40], "after", "mase"], rows, views, 414))
+    await looks(ResultsScreen(run), "2", shown="10–90 %")
+
+
+async def test_the_queue(looks, old_run, training) -> None:
+    for name in ("digits-cnn", LONGEST_NAME):
+        entries.append(old_run(name, []))
+    await looks(QueueScreen, shown="2 waiting")
+
+
 async def test_results_of_many_long_names(looks, old_run, training, finished) -> None:
     run = old_run("digits-cnn", [*training(), finished()])
     labels = [f"{LONG[:40]} {place}" for place in range(30)]
@@ -363,7 +398,7 @@ async def test_a_run_that_trains(looks, going) -> None:
 
 
 async def test_a_run_that_has_only_begun(looks, going) -> None:
-    await looks(MonitorScreen(going(events=[])), shown="preparing")
+    await looks(MonitorScreen(going(events=[])), shown="starting")
 
 
 async def test_a_run_that_failed(looks, old_run, training) -> None:

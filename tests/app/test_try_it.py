@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from engine.service.predict import answer
 from tui.app import DltuiApp
 from tui.charts.chart import Chart
 from tui.format.numbers import number
+from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.try_it import KEPT, Exchange, Reply, TryItScreen
 from tui.widgets.input_rows import RowInput
 
@@ -157,6 +159,31 @@ async def test_a_text_is_tried_from_the_list_and_labels_are_literal(films, until
         await pilot.press(*"bad", "enter")
         await until(pilot, lambda: "› bad" in text_of(pilot))
         assert "› good film" in text_of(pilot)
+
+
+async def test_what_is_typed_while_the_model_loads_is_kept(films, until, text_of) -> None:
+    let = threading.Event()
+
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        let.wait(30)
+        return {"inputs": ["text"], "records": [], "notes": []}
+
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        pilot.app.push_screen(TryItScreen(films, ask))
+        await until(pilot, lambda: "loading" in text_of(pilot))
+        await pilot.press(*"good wq", "backspace")
+        await until(pilot, lambda: "› good w" in text_of(pilot))
+        let.set()
+        await ready(pilot, until)
+        await pilot.press("e")
+        assert lines(pilot)[0].value == "good we"
+
+
+async def test_predictions_are_saved_from_here(films, advisor, until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(films, advisor.ask), until)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
 
 
 async def test_a_file_of_rows_is_completed_and_predicted(

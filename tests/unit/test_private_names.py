@@ -23,7 +23,9 @@ from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.geometry import Size
+from textual.notifications import Notification, Notify
 from textual.widgets import Label
+from textual.widgets._toast import Toast
 from torch import nn
 
 import tui
@@ -134,6 +136,21 @@ def test_scroll_bars_follow_a_size() -> None:
             box = app.query_one(VerticalScroll)
             textual_private.update_scroll_bars(box, Size(10, 100))
             assert box.vertical_scrollbar.window_virtual_size == 100
+
+    asyncio.run(run())
+
+
+def test_a_message_is_forgotten_before_its_time() -> None:
+    async def run() -> None:
+        app = App[None]()
+        async with app.run_test(notifications=True) as pilot:
+            kept, dropped = (Notification(text, timeout=60) for text in ("kept", "dropped"))
+            for notification in (kept, dropped):
+                app.post_message(Notify(notification))
+            await pilot.pause()
+            textual_private.forget(app, dropped)
+            await pilot.pause()
+            assert [toast._notification.message for toast in app.screen.query(Toast)] == ["kept"]
 
     asyncio.run(run())
 

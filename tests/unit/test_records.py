@@ -87,8 +87,8 @@ def test_a_query_shows_its_nearest_passages_and_a_vector_its_first_numbers() -> 
     found = [{"text": "an apple", "score": 0.75}, {"text": "a [b]lemon", "score": -0.5}]
     vector = [0.125] * 384
     assert texts({"nearest": found, "embedding": vector}) == [
-        " 0.750  an apple",
-        "-0.500  a [b]lemon",
+        "cosine  0.750  an apple",
+        "cosine -0.500  a [b]lemon",
     ]
     [line] = texts({"embedding": vector})
     assert line.startswith("384 numbers: 0.1250, 0.1250")

@@ -11,8 +11,9 @@ from textual import events
 from textual.content import Content
 from textual.message import Message
 
+from tui.charts.band import SHADE, Band
 from tui.charts.canvas import Canvas
-from tui.charts.plot import Color, Line, Pair, Plot, draw
+from tui.charts.plot import Color, Line, Pair, Plot, draw, faint
 from tui.format.numbers import duration, number
 from tui.format.text import literal
 
@@ -26,6 +27,7 @@ _MARKERS = {"train": "", "validation": "●", "other": "▲", "third": "■"} | 
     zip(SERIES, "●▲■▼○△□▽+×*#", strict=True)
 )
 SMOOTHING = 0.9
+_LEGEND_LINES = 3
 TIME = "time"
 """The name of an axis of seconds."""
 
@@ -81,8 +83,9 @@ class Chart(Canvas):
         self._axis = ""
         self._labels: Mapping[float, str] = {}
         self._curves: Sequence[Curve] = ()
+        self._band: Band | None = None
         self._best: Pair | None = None
-        self._wanted: tuple[Plot, int, int] | None = None
+        self._wanted: tuple[Sequence[Content], Plot, int, int] | None = None
         self._drawing = False
         self.sent = 0
         """Cells that changed from the previous frame to the newest."""
@@ -100,10 +103,13 @@ class Chart(Canvas):
         best: Pair | None = None,
         axis: str = "epoch",
         labels: Mapping[float, str] | None = None,
+        band: Band | None = None,
     ) -> None:
         """Show these curves; ``best`` is a point that is marked, ``axis`` the name of x, which is
-        empty where the title has it, and ``labels`` are texts of x coordinates, such as dates."""
+        empty where the title has it, ``labels`` are texts of x coordinates, such as dates, and
+        ``band`` is a shade behind the curves."""
         self._labels = labels or {}
+        self._band = band
         self._title, self._curves, self._best, self._axis = title, curves, best, axis
         self.redraw()
 
@@ -112,7 +118,8 @@ class Chart(Canvas):
         width, height = self.size
         if not width:
             return
-        self._wanted = (self._plot(), width, height - 1)
+        legend = _packed(self._legend(), width)
+        self._wanted = (legend, self._plot(), width, height - len(legend))
         if not self._drawing:
             self._draw_next()
 
@@ -137,12 +144,12 @@ class Chart(Canvas):
     def _draw_next(self) -> None:
         """A large chart takes some 50 ms, for which no key should wait."""
         if self._wanted is not None:
-            work = partial(self._work, self._legend(), *self._wanted)
+            work = partial(self._work, *self._wanted)
             self._wanted, self._drawing = None, True
             self.run_worker(work, thread=True, group="chart")
 
-    def _work(self, legend: Content, plot: Plot, width: int, height: int) -> None:
-        self.post_message(self.Drawn([legend, *draw(plot, width, height)]))
+    def _work(self, legend: Sequence[Content], plot: Plot, width: int, height: int) -> None:
+        self.post_message(self.Drawn([*legend, *draw(plot, width, height)]))
 
     def _plot(self) -> Plot:
         return Plot(
@@ -165,12 +172,14 @@ class Chart(Canvas):
             self._color("cursor"),
             self._axis == TIME,
             self._labels,
+            self._band,
+            faint(self._color("validation")),
         )
 
     def _color(self, style: str) -> Color:
         return self.get_component_styles(f"chart--{style}").color.rgb
 
-    def _legend(self) -> Content:
+    def _legend(self) -> list[Content]:
         """The title, the curves (with their values at the cursor), the axis and its settings."""
         parts = [literal(self._title, 40).stylize("bold $foreground")]
         if self.cursor is not None:
@@ -183,13 +192,23 @@ class Chart(Canvas):
             if self.cursor is not None and (point := curve.at(self.cursor)) is not None:
                 entry += Content(f" {number(point[1])}").stylize("bold $foreground")
             parts.append(entry)
+        if self._band is not None:
+            parts.append(self._band_entry(self._band))
         if self._best is not None:
             parts.append(Content("◆ best"))
         if self.cursor is None:
             settings = [self._axis, *["log"] * self.log_scale, *["smoothed"] * self.smooth]
             settings += ["zoomed"] * (self.span is not None)
             parts += [literal("over " + ", ".join(settings))] * any(settings)
-        return Content("   ").join(parts)
+        return parts
+
+    def _band_entry(self, band: Band) -> Content:
+        red, green, blue = self._color("validation")
+        entry = Content.styled(SHADE * 3, f"rgb({red},{green},{blue})") + literal(f" {band.name}")
+        if self.cursor is not None and (ends := band.at(self.cursor)) is not None:
+            told = f" {number(ends[0])} to {number(ends[1])}"
+            entry += Content(told).stylize("bold $foreground")
+        return entry
 
     def _x_text(self, x: float) -> str:
         if x in self._labels:
@@ -197,3 +216,16 @@ class Chart(Canvas):
         if self._axis == TIME:
             return f"{x:.1f} s" if x < 60 else duration(x)
         return f"{x:,.0f}" if self._axis == "step" else f"{x:.4g}"
+
+
+def _packed(parts: Sequence[Content], width: int) -> list[Content]:
+    """Return the entries of a legend in as many lines as they need."""
+    gap = Content("   ")
+    lines = [parts[0]]
+    for part in parts[1:]:
+        longer = lines[-1] + gap + part
+        if longer.cell_length <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return lines[:_LEGEND_LINES]

@@ -133,6 +133,6 @@ class ChartExplorer(Chart, can_focus=True):
 
     def _frame(self) -> tuple[int, int] | None:
         """Return the columns that bound the curves, from the chart's upper edge."""
-        edge = self._lines[1].plain if len(self._lines) > 1 else ""
+        edge = next((line.plain for line in self._lines if "┌" in line.plain), "")
         left, right = edge.find("┌"), edge.find("┐")
         return (left + 1, right - 1) if 0 <= left < right else None

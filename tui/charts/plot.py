@@ -13,6 +13,7 @@ from typing import Any
 from rich.text import Text
 from textual.content import Content
 
+from tui.charts.band import SHADE, Band, filling
 from tui.format.numbers import duration
 from tui.format.text import literal
 
@@ -67,6 +68,9 @@ class Plot:
     """Whether x is in seconds."""
     labels: Mapping[float, str] = field(default_factory=dict)
     """Texts of x coordinates, in rising order; empty where the numbers say it."""
+    band: Band | None = None
+    """A shade behind the lines; not drawn on a logarithmic scale."""
+    band_color: Color = (128, 128, 128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +238,10 @@ def _build(plot: Plot, lines: Sequence[_Drawn], span: Pair, width: int, height: 
     if plot.cursor is not None and _inside(plot.cursor, span):
         upright = [(plot.cursor, height) for height in heights]
         _draw(figure, plotext, upright, "│", plot.cursor_color, True)
+    if plot.band is not None and not plot.log:
+        shade = filling(plot.band, span, heights, width, height)
+        if shade:
+            _draw(figure, plotext, shade, SHADE, plot.band_color, False)
     for drawn in lines:
         color = drawn.line.color
         for segment in drawn.faint:
@@ -272,6 +280,9 @@ def _set_rulers(figure: Any, plot: Plot, lines: Sequence[_Drawn], span: Pair, he
     """
     points = [p for line in lines for part in (*line.segments, *line.faint) for p in part]
     points += [point for line in lines for point in line.marked]
+    if plot.band is not None and not plot.log:
+        ends = (*plot.band.low, *plot.band.high)
+        points += [point for point in ends if _has_place(point, False) and _inside(point[0], span)]
     x_low, x_high = span
     y_low, y_high = limits([y for _, y in points])
     figure.ruler(0, 0).lim(x_low, x_high)

@@ -53,7 +53,7 @@ class SeriesChart(ChartExplorer):
         red, green, blue = self._color(style)
         return Content.styled(f"━{marker_of(style)}━", f"rgb({red},{green},{blue})")
 
-    def _legend(self) -> Content:
+    def _legend(self) -> list[Content]:
         """The title, the axis and its settings; the curves are named elsewhere."""
         parts = [literal(self._title, 60).stylize("bold $foreground")]
         settings = [self._axis, *["log"] * self.log_scale, *["smoothed"] * self.smooth]
@@ -61,4 +61,4 @@ class SeriesChart(ChartExplorer):
         parts.append(literal("over " + ", ".join(settings)))
         if self.cursor is not None:
             parts.append(Content(f"{self._axis} {self._x_text(self.cursor)}").stylize("$accent"))
-        return Content("   ").join(parts)
+        return parts

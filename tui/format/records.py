@@ -103,7 +103,8 @@ def _bars(scores: Mapping[str, float], most: int) -> Iterator[Content]:
 def _nearest(found: Sequence[Mapping[str, Any]]) -> Iterator[Content]:
     """Yield the texts that are the nearest to a typed one, each behind its cosine."""
     for place in found:
-        cosine = Content.styled(f"{place['score']:6.3f}  ", "$primary")
+        cosine = Content.styled("cosine ", _MUTED)
+        cosine += Content.styled(f"{place['score']:6.3f}  ", "$primary")
         yield cosine + literal(place["text"], _TEXT)
 
 

@@ -19,6 +19,7 @@ SCREENS = {
     "monitor": "tui.screens.monitor.screen:MonitorScreen",
     "new run": "tui.screens.new_run.screen:NewRunScreen",
     "presets": "tui.screens.presets.screen:PresetsScreen",
+    "queue": "tui.screens.queue:QueueScreen",
     "results": "tui.screens.results:ResultsScreen",
     "save preset": "tui.screens.presets.save_preset:SavePresetScreen",
     "sweeps": "tui.screens.sweeps.screen:SweepsScreen",

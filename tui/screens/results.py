@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -13,7 +13,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import TabPane
 
+from engine.config.metric import LOSS
 from engine.errors import UserError
+from engine.reports.gallery import GalleryList
 from engine.reports.note_table import notes_in, tally
 from engine.reports.views import View, read_view
 from engine.runs.directory import RunDirectory
@@ -26,17 +28,22 @@ from tui.format.numbers import duration, number
 from tui.format.run_facts import BASE
 from tui.format.run_states import STATES
 from tui.format.text import literal
+from tui.format.topics import is_empty, topics
 from tui.format.verdict import verdict
 from tui.screens.registry import make_screen, try_screen
+from tui.screens.run_actions import RunActions
+from tui.screens.run_keys import RUN_KEYS
 from tui.widgets import run_panels as panels
+from tui.widgets.gallery import GalleryPanel
 from tui.widgets.lines import Lines
 from tui.widgets.notify import complain
 from tui.widgets.panel_tabs import PanelTabs
 from tui.widgets.steady_footer import SteadyFooter
-from tui.widgets.view import ViewPanel
+from tui.widgets.view import ViewStack
 
 _MUTED = "$foreground 60%"
 _TITLE = 28
+_SAID = "accuracy"
 _SUMMARY = "summary-lines"
 _BESIDE = 4
 _VERDICT = {"better": "$text-success", "worse": "$text-error", "open": "$text-warning"}
@@ -51,12 +58,13 @@ class ResultsScreen(Screen[None]):
         Binding("right_square_bracket,n", "tab(1)", "Next view", key_display="]"),
         Binding("left_square_bracket,N", "tab(-1)", "Previous view", key_display="["),
         *(
-            Binding(str(number), f"show_tab({number})", f"View {number}", show=False)
+            Binding(str(number), f"show_tab({number})", "View by its number", show=False)
             for number in range(1, 10)
         ),
         Binding("t", "try_it", "Try it"),
         Binding("w", "watch", "Curves and log"),
         Binding("c", "clone", "Clone"),
+        *RUN_KEYS,
         Binding("escape,q", "leave", "Back"),
     ]
 
@@ -64,6 +72,7 @@ class ResultsScreen(Screen[None]):
         super().__init__()
         self._run = run
         self._read_so_far: tuple[Mapping[str, Any], History] | None = None
+        self._meanings: Mapping[str, str] = {}
         self._benchmarks: list[Content] = []
 
     def compose(self) -> ComposeResult:
@@ -99,31 +108,45 @@ class ResultsScreen(Screen[None]):
         except UserError as error:
             complain(self, error)
 
+    def action_of_run(self, action: str) -> None:
+        """Export the model, save predictions, and the like."""
+        RunActions(self).do(action, self._run)
+
     def action_leave(self) -> None:
         """Close the screen."""
         self.dismiss()
 
     def _read(self) -> None:
         """Read report and events, in a thread."""
+        report, evals, gallery = None, None, None
         try:
             report, evals = self._run.report.read(), self._run.evals.read()
+            gallery = self._run.gallery.read()
         except UserError as error:
             self.app.call_from_thread(complain, self, error)
-            report = evals = None
         self._benchmarks = list(benchmark_lines(evals))
+        self._meanings = _meanings(self._run)
         history, state = read_history(self._run), self._run.status.state()
-        show = partial(self._show, report or {}, history, STATES[state])
+        show = partial(self._show, report or {}, history, STATES[state], gallery)
         self.app.call_from_thread(self.call_next, show)
 
     async def _show(
-        self, report: Mapping[str, Any], history: History, state: tuple[str, str]
+        self,
+        report: Mapping[str, Any],
+        history: History,
+        state: tuple[str, str],
+        gallery: GalleryList | None,
     ) -> None:
         self.query_one("#head", Canvas).show([_head(self._run, report, state)])
         tabs = self.query_one(PanelTabs)
         summary = Lines(id=_SUMMARY)
         curves = Chart()
         panes: list[tuple[Content, Widget]] = [(Content("Summary"), summary)]
-        panes += [(literal(tab_title(view.title)), ViewPanel(view)) for view in views_of(report)]
+        if gallery is not None:
+            panes.append((literal(gallery.title), GalleryPanel(self._run.gallery, gallery)))
+        for topic, views in topics(views_of(report), gallery is not None).items():
+            if not is_empty(views):
+                panes.append((literal(tab_title(topic)), ViewStack(views)))
         panes.append((Content("Loss"), curves))
         for place, (title, widget) in enumerate(panes):
             await tabs.add_pane(TabPane(title, widget, id=f"view-{place}"))
@@ -140,7 +163,8 @@ class ResultsScreen(Screen[None]):
 
     def _show_summary(self, summary: Lines) -> None:
         if self._read_so_far is not None:
-            lines = summary_lines(*self._read_so_far, self.size.width - _BESIDE)
+            width = self.size.width - _BESIDE
+            lines = summary_lines(*self._read_so_far, width, self._meanings)
             summary.show_lines([*lines, *self._benchmarks, *panels.places(self._run)])
 
 
@@ -162,17 +186,23 @@ def tab_title(title: str) -> str:
     return f"{first} … {last}"[:_TITLE].strip()
 
 
-def summary_lines(report: Mapping[str, Any], history: History, width: int) -> list[Content]:
+def summary_lines(
+    report: Mapping[str, Any], history: History, width: int, meanings: Mapping[str, str]
+) -> list[Content]:
     """Return metrics of each split beside the baseline's, then data and model.
 
-    The table of notes on the data is ``width`` cells wide.
+    The table of notes on the data is ``width`` cells wide. ``meanings`` are those of metrics; they
+    stand below where there is no room beside the values.
     """
+    table = list(metric_lines(report))
+    beside = beside_values(table, meanings, width)
     return [
-        *metric_lines(report),
+        *(beside or table),
         Content(""),
         *_about(report),
         *_doubts(history),
         Content(""),
+        *([] if beside else meaning_lines(report, meanings)),
         *panels.data_facts(history, width),
         Content(""),
         *panels.model_facts(history),
@@ -208,6 +238,45 @@ def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
         yield Content("")
         text = literal(str(verdict.get("text", "")))
         yield text.stylize(_VERDICT.get(str(verdict.get("outcome")), ""))
+
+
+def beside_values(
+    table: Sequence[Content], meanings: Mapping[str, str], width: int
+) -> list[Content]:
+    """Return the rows of metrics with their meanings behind; empty where they have no room."""
+    found = []
+    for line in table:
+        name = line.plain.partition(" ")[0]
+        text = f"   {meanings[name]}" if name in meanings else ""
+        if text and line.cell_length + len(text) > width:
+            return []
+        found.append(line + Content.styled(text, _MUTED))
+    return found
+
+
+def meaning_lines(report: Mapping[str, Any], meanings: Mapping[str, str]) -> Iterator[Content]:
+    """Yield what the metrics of a report mean."""
+    known = [name for name in _metric_names(report) if name in meanings]
+    if known:
+        yield Content.styled("Metrics", "bold $primary")
+        for name in known:
+            yield literal(f"{name:<16} ", 17).stylize(_MUTED) + literal(meanings[name])
+        yield Content("")
+
+
+def _metric_names(report: Mapping[str, Any]) -> dict[str, None]:
+    splits = (report.get("metrics") or {}).values()
+    return dict.fromkeys(name for metrics in splits for name in metrics)
+
+
+def _meanings(run: RunDirectory) -> dict[str, str]:
+    """Return a line on each metric of the run's task."""
+    try:
+        metrics = run.config.read().task.metrics
+    except UserError:
+        return {}
+    known = {metric.name: metric.help for metric in (LOSS, *metrics)}
+    return {name: text for name, text in known.items() if text}
 
 
 def benchmark_lines(evals: Mapping[str, Any] | None) -> Iterator[Content]:
@@ -246,7 +315,9 @@ def _head(run: RunDirectory, report: Mapping[str, Any], state: tuple[str, str]) 
     parts = [literal(run.id, 64).stylize("bold $primary"), Content.styled(*state)]
     metric = report.get("metric")
     for split, metrics in reversed((report.get("metrics") or {}).items()):
-        value = number(metrics.get(metric))
-        parts.append(literal(f"{split} {metric} {value}", 60).stylize("bold"))
+        # People ask for the accuracy, even where the loss chose the weights.
+        names = dict.fromkeys([*[_SAID] * (metric == LOSS.name and _SAID in metrics), metric])
+        values = ", ".join(f"{name} {number(metrics.get(name))}" for name in names)
+        parts.append(literal(f"{split} {values}", 60).stylize("bold"))
         break
     return Content("   ").join(parts)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -22,6 +22,7 @@ from engine.service.client import Advisor, Superseded
 from tui.charts.canvas import Canvas
 from tui.format.records import NARROW_BAR, WIDE_BAR, answer_lines, forecast
 from tui.format.text import literal
+from tui.screens.run_actions import RunActions
 from tui.widgets.input_rows import InputRows
 from tui.widgets.question import Answer, Ask
 from tui.widgets.steady_footer import SteadyFooter
@@ -81,6 +82,7 @@ class TryItScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("pageup", "scroll(-1)", "Earlier", priority=True),
         Binding("pagedown", "scroll(1)", "Later", priority=True),
+        Binding("ctrl+s", "save", "Save predictions", priority=True),
         Binding("escape", "leave", "Back"),
     ]
 
@@ -104,10 +106,13 @@ class TryItScreen(Screen[None]):
     ) -> None:
         """Send the same input to ``others``; use ``ask`` instead of an advisor."""
         super().__init__()
+        self._run = run
         self._ids = [run.id, *(other.id for other in others)]
         self._advisor = Advisor()
         self._ask: Ask = ask or self._advisor.ask
         self._waiting = 0
+        self._typed: str | None = ""
+        """Text typed before there is a line for it; ``None`` from then on."""
 
     def compose(self) -> ComposeResult:
         """Yield the screen; input lines come when the columns are known."""
@@ -117,7 +122,7 @@ class TryItScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Load the model in a thread."""
-        self._show_head("loading the model …")
+        self._show_head("loading the model; what is typed by then is kept …")
         self._load()
 
     def on_unmount(self) -> None:
@@ -129,6 +134,20 @@ class TryItScreen(Screen[None]):
         title = f"Try {self._ids[0]}" if alone else f"Compare {len(self._ids)} models"
         name = literal(title, 80).stylize("bold $primary")
         self.query_one("#head", Canvas).show([name + literal(f"   {text}", 500).stylize(style)])
+
+    def on_key(self, event: events.Key) -> None:
+        """Keep what is typed while the model is loading."""
+        if self._typed is None:
+            return
+        if event.is_printable and event.character:
+            self._typed += event.character
+        elif event.key == "backspace":
+            self._typed = self._typed[:-1]
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+        self._show_head(f"loading the model …   › {self._typed}")
 
     @work(thread=True, exit_on_error=False)
     def _load(self) -> None:
@@ -144,11 +163,14 @@ class TryItScreen(Screen[None]):
     @on(Loaded)
     async def _loaded(self, event: Loaded) -> None:
         if isinstance(event.columns, UserError):
+            self._typed = None
             self._show_head("")
             await self._answers.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
         else:
             self._show_head("type, and press enter")
-            await self.mount(InputRows(event.columns), before=self.query_one(SteadyFooter))
+            typed, self._typed = self._typed or "", None
+            rows = InputRows(event.columns, typed)
+            await self.mount(rows, before=self.query_one(SteadyFooter))
 
     @property
     def _answers(self) -> VerticalScroll:
@@ -194,6 +216,10 @@ class TryItScreen(Screen[None]):
         """Scroll through earlier answers."""
         page = self._answers.size.height - 1
         self._answers.scroll_relative(y=pages * page, animate=False)
+
+    def action_save(self) -> None:
+        """Save predictions of the first model for the rows of a file."""
+        RunActions(self).do("predict", self._run)
 
     @on(InputRows.Left)
     def action_leave(self) -> None:

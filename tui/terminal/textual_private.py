@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from textual.app import App
 from textual.geometry import Size
+from textual.notifications import Notification
 from textual.screen import Screen
 from textual.widget import Widget
 from typing_extensions import override
@@ -37,6 +38,11 @@ def write_sequence(app: App[object], sequence: str) -> None:
     if driver is not None:
         driver.write(sequence)
         driver.flush()
+
+
+def forget(app: App[Any], notification: Notification) -> None:
+    """Take a message from the screen before its time."""
+    app._unnotify(notification)
 
 
 class ReportingApp(App[T]):

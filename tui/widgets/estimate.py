@@ -31,7 +31,7 @@ class EstimateBar(Static):
             self._question.drop()
             self._say(literal("no estimate until all fields are right").stylize("$text-muted"))
         else:
-            self._say(literal("…").stylize("$text-muted"))
+            self._say(literal("estimating size and memory …").stylize("$text-muted"))
             self._question.put(values)
 
     def _say(self, text: Content) -> None:

@@ -72,8 +72,10 @@ class InputRows(VerticalScroll, can_focus=False):
     class Left(Message):
         """Input has ended."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], typed: str = "") -> None:
+        """The first line begins with what was ``typed`` before it was there."""
         super().__init__()
+        self._typed = typed
         self._columns = columns
         self._inputs = [_line(PathSuggester(rooted=True)) for _ in columns]
         self._file = _line(PathSuggester(), "CSV, JSON lines, Parquet …: many rows at once")
@@ -85,8 +87,11 @@ class InputRows(VerticalScroll, can_focus=False):
         yield Horizontal(Static("or a file"), self._file)
 
     def on_mount(self) -> None:
-        """Focus the first line."""
-        self._inputs[0].focus()
+        """Focus the first line, behind what was typed."""
+        first = self._inputs[0] if self._inputs else self._file
+        first.value = self._typed
+        first.cursor_position = len(first.value)
+        first.focus()
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

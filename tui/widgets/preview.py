@@ -50,6 +50,8 @@ class DataPreview(Scrolling):
         self._question = Question(self, ask, "preview")
         self._asked: Tree | None = None
         self._answer: Answer | None = None
+        self._said = Content("")
+        self._wrong = ""
         self.problem = ""
         """Reason why the data cannot be shown."""
 
@@ -58,20 +60,27 @@ class DataPreview(Scrolling):
         self.border_title = "Data"
         yield Static()
 
-    def show(self, values: Tree | None) -> None:
-        """Show the data of another configuration; ``None`` leaves what is shown."""
+    def show(self, values: Tree | None, wrong: str = "") -> None:
+        """Show the data of another configuration.
+
+        ``None`` leaves what is shown, below a line on what is ``wrong`` with the configuration.
+        """
+        self._wrong = wrong
         if values is None:
+            self._draw_again()
             return
         asked = {section: values[section] for section in ("task", "data")}
         asked["tokenizer"] = values["model"].get("path")
         if asked == self._asked:
+            self._draw_again()
             return
         if self._asked is not None and asked["data"] != self._asked["data"]:
             self.post_message(self.Columns({}))
         self._asked = asked
         self._answer = None
         self.problem = ""
-        self._say(literal("…").stylize("$text-muted"))
+        self._say(literal("reading the data …").stylize("$text-muted"))
+        self.scroll_to(0, 0, animate=False)
         self._question.put(values)
 
     def action_set_types(self) -> None:
@@ -96,7 +105,17 @@ class DataPreview(Scrolling):
 
     def _say(self, text: Content) -> None:
         self.remove_class("-problem")
-        self.query_one(Static).update(text)
+        self._said = text
+        self._draw_again()
+
+    def _draw_again(self) -> None:
+        """Show the text, below a line where it is not of the current values."""
+        lines = [self._said]
+        if self._wrong:
+            wrong = literal(self._wrong, 300).stylize("$text-error")
+            before = literal("Below is the data of the last values that were right.")
+            lines = [wrong, before.stylize("$text-warning"), Content(""), self._said]
+        self.query_one(Static).update(Content("\n").join(lines))
 
     def on_resize(self) -> None:
         """Wrap the table of notes for the new width."""

@@ -59,7 +59,7 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     """Return captions, shares and texts of the progress bars: epoch and whole run."""
     progress = history.progress
     if progress is None:
-        return ("Epoch", 0.0, ""), ("Run", 0.0, "preparing")
+        return ("Epoch", 0.0, ""), ("Run", 0.0, _preparing(history))
     total = progress.step / progress.steps if progress.steps else 0.0
     done = min(progress.epoch, float(progress.epochs))
     current = min(int(done) + 1, progress.epochs)
@@ -72,13 +72,23 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     elif progress.phase != "train":
         epoch_text = f"evaluating {progress.phase}"
     remaining = history.remaining
-    run_text = f"took {duration(progress.seconds)}"
+    trained, whole = duration(progress.seconds), duration(max(progress.seconds, history.seconds))
+    run_text = f"trained {trained} of {whole}" if whole != trained else f"trained for {trained}"
     if remaining is not None:
         run_text = f"{duration(remaining)} left of {duration(progress.seconds + remaining)}"
     return (
         (f"Epoch {current}/{progress.epochs}", share, epoch_text),
         (f"Step {progress.step}/{progress.steps}", total, run_text),
     )
+
+
+def _preparing(history: History) -> str:
+    """Return what is done before the first update."""
+    if history.started is None:
+        return "starting"
+    if history.data is None:
+        return "reading the data"
+    return "building the network" if history.model is None else "first update"
 
 
 def numbers(progress: Progress) -> Content:

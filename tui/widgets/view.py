@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,6 +14,7 @@ from textual.content import Content
 from engine.files.sanitize import plain
 from engine.reports.views import Cell, Matrix, Table, Texts, View
 from engine.reports.views import Lines as LinesView
+from tui.charts.band import Band
 from tui.charts.chart import STYLES, Chart, Curve
 from tui.charts.heatmap import heatmap
 from tui.format.numbers import number
@@ -21,6 +24,10 @@ from tui.widgets.lines import Lines
 from tui.widgets.listing import Listing
 
 _WIDEST = 40
+_SHORT = 6
+"""Lines of a view that stands above others in full."""
+_QUANTILE = re.compile(r"(.* )?(0?\.\d+)")
+"""Names of curves that are quantiles: a level, or a name and a level behind it."""
 
 
 class ViewPanel(Container):
@@ -63,9 +70,7 @@ class ViewPanel(Container):
             case Table():
                 self.query_one(Listing).set_items(list(enumerate(self._view.rows)))
             case LinesView():
-                view = self._view
-                labels = {x: plain(text, 40) for x, text in zip(view.x, view.labels, strict=False)}
-                self.query_one(Chart).plot(view.title, curves(view), axis=view.axis, labels=labels)
+                plot_view(self.query_one(Chart), self._view)
             case Matrix():
                 low = self.get_component_styles("view--low").background
                 high = self.get_component_styles("view--high").background
@@ -73,6 +78,68 @@ class ViewPanel(Container):
                 self.query_one(Lines).show_lines(cells, wrap=False)
             case Texts():
                 self.query_one(Lines).show_lines(texts(self._view))
+
+
+class ViewStack(Container):
+    """Views one below the other; short texts take up the room that they need."""
+
+    DEFAULT_CSS = """
+    ViewStack { height: 1fr; layout: vertical; }
+    """
+
+    def __init__(self, views: Sequence[View]) -> None:
+        super().__init__()
+        self._views = views
+
+    def compose(self) -> ComposeResult:
+        """Yield a panel a view."""
+        for view in self._views:
+            panel = ViewPanel(view)
+            if len(self._views) > 1:
+                height = _height(view)
+                panel.styles.height = height if height is not None else "1fr"
+            yield panel
+
+
+def _height(view: View) -> int | None:
+    """Return the lines of a short view; ``None`` for one that takes the room there is."""
+    match view:
+        case Texts():
+            return min(_SHORT, len(texts(view)))
+        case Table() if len(view.rows) < _SHORT:
+            return len(view.rows) + 2
+        case _:
+            return None
+
+
+def plot_view(chart: Chart, view: LinesView) -> None:
+    """Plot curves; where two of them are quantiles of the same, as a band."""
+    labels = {x: plain(text, 40) for x, text in zip(view.x, view.labels, strict=False)}
+    axis = "" if labels else view.axis
+    ends = _quantiles(view)
+    others = {name: values for name, values in view.series.items() if name not in ends}
+    if not ends or not others:
+        chart.plot(view.title, curves(view), axis=axis, labels=labels)
+        return
+    low, high = ends
+    known = [
+        (x, lower, upper)
+        for x, lower, upper in zip(view.x, view.series[low], view.series[high], strict=False)
+        if lower is not None and upper is not None
+    ]
+    name = f"{ends[low] * 100:.3g}–{ends[high] * 100:.3g} %"
+    band = Band(name, [(x, y) for x, y, _ in known], [(x, y) for x, _, y in known])
+    chart.plot(
+        view.title, curves(replace(view, series=others)), axis=axis, labels=labels, band=band
+    )
+
+
+def _quantiles(view: LinesView) -> dict[str, float]:
+    """The two curves that are quantiles of the same, by their levels, the lower first."""
+    found = [(match, name) for name in view.series if (match := _QUANTILE.fullmatch(name))]
+    if len(found) != 2 or found[0][0][1] != found[1][0][1]:
+        return {}
+    return dict(sorted(((name, float(match[2])) for match, name in found), key=lambda end: end[1]))
 
 
 def curves(view: LinesView) -> list[Curve]:

@@ -64,6 +64,19 @@ class PanelWindowSource(Source):
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
 
+    def latest(self, apart: int, most: int) -> Tensor:
+        """Return the number of the last window of each series that has one.
+
+        Earlier ones, ``apart`` rows apart, follow until there are ``most`` in all.
+        """
+        step = max(1, apart // self._stride)
+        last, counts = (part.cpu() for part in (self._ends - 1, self._counts))
+        found, back = last[counts > 0], step
+        while 0 < len(found) < most and (such := counts > back).any():
+            found = torch.cat([found, (last - back)[such]])
+            back += step
+        return found
+
     @override
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor
 from typing_extensions import override
 
@@ -41,6 +42,7 @@ class WindowSource(Source):
         self._channels = channels
         self._targets = targets
         self._window = window
+        self._stride = stride
         self._times = times[window - 1 :: stride]
         # A view [samples, columns, window + horizon] into the series.
         length = window + horizon
@@ -55,6 +57,14 @@ class WindowSource(Source):
 
     def __len__(self) -> int:
         return len(self._windows)
+
+    def latest(self, apart: int, most: int) -> Tensor:
+        """Return the numbers of the last windows, the newest first: ``most``, ``apart`` rows apart.
+
+        They are apart by whole strides at least.
+        """
+        step = max(1, apart // self._stride)
+        return torch.arange(len(self) - 1, -1, -step)[:most]
 
     @override
     def read(

@@ -19,12 +19,11 @@ from engine.files.paths import runs_folder
 from engine.runs.adapters import AdapterSummary, list_adapters
 from engine.service.client import Advisor
 from tui.charts.canvas import Canvas
-from tui.format.export_formats import FORMS
 from tui.format.text import literal
 from tui.screens.adapters.products import Products
 from tui.screens.adapters.table import COLUMNS, Row, cells
 from tui.screens.registry import make_screen, try_screen
-from tui.widgets.form.choice import ChoiceScreen
+from tui.screens.run_actions import RunActions
 from tui.widgets.listing import Listing
 from tui.widgets.notify import complain
 from tui.widgets.question import Ask
@@ -77,7 +76,7 @@ class AdaptersScreen(Screen[None]):
         self._read()
 
     def on_unmount(self) -> None:
-        """Cancel a running merge."""
+        """Cancel a running combination."""
         self._advisor.close()
 
     @property
@@ -144,16 +143,13 @@ class AdaptersScreen(Screen[None]):
     def action_merge(self) -> None:
         """Merge the adapter into its base model and write that to a path from the user."""
         if (row := self._listing.current) is not None:
-            self._products.export(row.adapter.run, "merged")
+            run = row.adapter.run
+            RunActions(self).export_as(run.run, run.name, "merged")
 
     def action_export(self) -> None:
         """Export the model in a chosen format, to a path from the user."""
         if (row := self._listing.current) is not None:
-            run = row.adapter.run
-            choice = ChoiceScreen("Export as", FORMS, "adapter")
-            self.app.push_screen(
-                choice, lambda form: self._products.export(run, form) if form else None
-            )
+            RunActions(self).export(row.adapter.run.run)
 
     def action_combine(self) -> None:
         """Combine the selected adapters to a new one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -71,7 +71,7 @@ class ChatRows(Vertical, can_focus=False):
     class Left(Message):
         """The escape key was pressed."""
 
-    def __init__(self, settings: Mapping[str, tuple[str, Any]]) -> None:
+    def __init__(self, settings: Mapping[str, tuple[str, str]]) -> None:
         """``settings`` are titles and first values by the names of the task's fields."""
         super().__init__()
         self._message = Line(compact=True, select_on_focus=False)
@@ -82,7 +82,8 @@ class ChatRows(Vertical, can_focus=False):
         self._further: dict[str, Line] = {}
         self._titles = {name: title for name, (title, _) in settings.items()}
         self._settings = {
-            name: Line(f"{value:g}", compact=True) for name, (_, value) in settings.items()
+            name: Line(value, placeholder="varies", compact=True)
+            for name, (_, value) in settings.items()
         }
 
     def compose(self) -> ComposeResult:
@@ -106,6 +107,12 @@ class ChatRows(Vertical, can_focus=False):
         for role, column in columns.items():
             self._further[role] = Line(compact=True, select_on_focus=False)
             await self.mount(_row(column, self._further[role]), before="#system")
+
+    def put_back(self, message: str) -> None:
+        """Let a message that was not sent be typed further, unless there is another by now."""
+        if not self._message.value:
+            self._message.value = message.replace("\n", LINE_END)
+            self._message.cursor_position = len(message)
 
     def go(self, line: Line, step: int) -> None:
         """Move to the line above or below, wrapping at the ends."""

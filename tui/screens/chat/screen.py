@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -25,6 +26,7 @@ from tui.format.text import literal
 from tui.screens.chat.exchange import Exchange
 from tui.screens.chat.rows import ChatRows
 from tui.screens.chat.voices import Prompt, Talk, Voice
+from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.registry import make_screen
 from tui.widgets.notify import complain, tell
 from tui.widgets.question import Answer
@@ -35,6 +37,7 @@ KEPT = 40
 _SETTINGS = {
     "temperature": "temperature", "top_p": "top-p", "max_new_tokens": "maximum tokens",
 }  # fmt: skip
+_SEED, _SEEDS = "seed", 2**31
 
 
 class ChatScreen(Screen[None]):
@@ -93,7 +96,8 @@ class ChatScreen(Screen[None]):
         yield Canvas(id="head")
         yield VerticalScroll(id="answers", can_focus=False)
         values = self._config.values()["task"]
-        yield ChatRows({name: (title, values[name]) for name, title in _SETTINGS.items()})
+        settings = {name: (title, f"{values[name]:g}") for name, title in _SETTINGS.items()}
+        yield ChatRows({**settings, _SEED: (_SEED, "")})
         yield SteadyFooter()
 
     def on_mount(self) -> None:
@@ -107,6 +111,11 @@ class ChatScreen(Screen[None]):
         self._talk.stop()
         if self._own is not None:
             self._own.close()
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether a model has answered."""
+        return any(voice.turns for voice in self._voices)
 
     @property
     def _answers(self) -> VerticalScroll:
@@ -144,13 +153,12 @@ class ChatScreen(Screen[None]):
     @on(ChatRows.Sent)
     async def _sent(self, event: ChatRows.Sent) -> None:
         """Show the message; it is answered after those before it."""
-        given = [f"task.{name}={value}" for name, value in event.settings.items()]
         try:
-            section: Any = self._config.override(given).task
+            sampling = sampling_of(self._config, event.settings)
         except UserError as error:
+            self.query_one(ChatRows).put_back(event.message)
             complain(self, error)
             return
-        sampling = {name: getattr(section, name) for name in _SETTINGS}
         prompt = Prompt(event.message, event.system, event.context, sampling)
         exchange = Exchange(prompt, self._voices)
         for old in list(self.query(Exchange))[: -KEPT + 1]:
@@ -243,8 +251,16 @@ class ChatScreen(Screen[None]):
         """Stop the answers that are written or pending; without any, close the screen."""
         if self._writing or self._waiting:
             self._stop()
+        elif self.unsaved:
+            question = "Leave this conversation? It is not kept."
+            self.app.push_screen(
+                ConfirmScreen(question, risky=True), lambda yes: self._leave() if yes else None
+            )
         else:
-            self.dismiss()
+            self._leave()
+
+    def _leave(self) -> None:
+        self.dismiss()
 
     def _stop(self) -> None:
         """Stop the answer that is written; the messages that wait are not sent."""
@@ -255,6 +271,20 @@ class ChatScreen(Screen[None]):
         if self._writing is not None:
             self._writing.stopped = True
         self._talk.stop()
+
+
+def sampling_of(config: RunConfig, settings: Mapping[str, str]) -> dict[str, Any]:
+    """Return how to sample, by typed settings; without a seed it differs each time.
+
+    Raises :class:`UserError` for a setting that is wrong.
+    """
+    typed = {name: text for name, text in settings.items() if name != _SEED}
+    section: Any = config.override([f"task.{name}={text}" for name, text in typed.items()]).task
+    seed = settings.get(_SEED, "")
+    if seed and not (seed.isascii() and seed.isdigit() and int(seed) < _SEEDS):
+        raise UserError(f"The seed is a whole number below {_SEEDS:,}, or empty.")
+    sampling = {name: getattr(section, name) for name in typed}
+    return sampling | {_SEED: int(seed) if seed else secrets.randbelow(_SEEDS)}
 
 
 def _ignore(piece: dict[str, Any]) -> None:

@@ -161,11 +161,15 @@ def _metrics(history: History, order: Sequence[str]) -> list[str]:
     return ["loss", *known, *sorted(names.difference(known))]
 
 
+_LOSS = {"loss": "val loss"}
+"""The heading that tells it from the training loss."""
+
+
 def _columns(metrics: Sequence[str]) -> list[Column]:
     return [
         Column("", 1, 1),
         Column("Epoch", 6, 8, right=True),
         Column("Step", 7, 9, right=True),
         Column("train loss", 10, 12, right=True),
-        *(Column(name, 9, 12, right=True) for name in metrics),
+        *(Column(_LOSS.get(name, name), 9, 12, right=True) for name in metrics),
     ]

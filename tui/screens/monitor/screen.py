@@ -40,6 +40,8 @@ from tui.screens.monitor.repaint import Repaint
 from tui.screens.monitor.status_lines import StatusLines
 from tui.screens.monitor.watcher import READ_SECONDS, Watch
 from tui.screens.registry import make_screen
+from tui.screens.run_actions import RunActions
+from tui.screens.run_keys import RUN_KEYS
 from tui.widgets import run_panels
 from tui.widgets.notify import tell
 from tui.widgets.panel_tabs import PanelTabs
@@ -81,6 +83,7 @@ class MonitorScreen(Screen[None]):
             Binding(str(number), f"show_tab('{id}')", f"Panel {title}", show=False)
             for number, (id, title) in enumerate(_TABS.items(), 1)
         ),
+        *RUN_KEYS,
         Binding("escape,q", "leave", "Back"),
     ]
 
@@ -195,6 +198,10 @@ class MonitorScreen(Screen[None]):
     def action_resume(self) -> None:
         """Resume from the last checkpoint."""
         self._commands.resume()
+
+    def action_of_run(self, action: str) -> None:
+        """Export the model, save predictions, and the like."""
+        RunActions(self).do(action, self._run)
 
     def action_results(self) -> None:
         """Show the results."""

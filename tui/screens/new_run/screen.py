@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
@@ -113,7 +114,7 @@ class NewRunScreen(Screen[None]):
         config = self._form.config
         values = config.values() if config else None
         self._estimate.show(values)
-        self._preview.show(values)
+        self._preview.show(values, _first(draft.values.checked.problems))
         self._command.show(config, draft.preset)
         self._show_help()
 
@@ -225,6 +226,11 @@ class NewRunScreen(Screen[None]):
         """Disable the start while one is in progress."""
         del parameters
         return None if action == "start" and self._launcher.busy else True
+
+
+def _first(problems: Mapping[str, str]) -> str:
+    """Return the first field that is wrong, with what is wrong with it."""
+    return next((f"{name}: {text}" for name, text in problems.items()), "")
 
 
 def _origin(draft: Draft) -> Content:

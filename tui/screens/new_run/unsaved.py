@@ -23,4 +23,4 @@ def unless_unsaved(
         return
     lost = "1 change is" if changes == 1 else f"{changes} changes are"
     question = f"{lost} not saved. {what.capitalize()} and lose them?"
-    screen.app.push_screen(ConfirmScreen(question), answered)
+    screen.app.push_screen(ConfirmScreen(question, risky=True), answered)

@@ -58,7 +58,7 @@ def cells(marked: Collection[str]) -> Callable[[RunSummary], list[Content]]:
     def make(row: RunSummary) -> list[Content]:
         word, style = STATES[row.state]
         if row.done is not None:
-            word = f"{word[:2]}{row.done:.0%}"
+            word = f"{word[:2]}{row.done:.0%}" if row.done else f"{word[:2]}starting"
         return [
             _sign(row, row.id in marked),
             Content.styled(word, style),

@@ -16,6 +16,7 @@ from engine.files.paths import runs_folder
 from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
 from tui.screens.registry import make_screen
+from tui.screens.run_keys import RUN_KEYS
 from tui.screens.runs.changes import RunChanges
 from tui.screens.runs.filter_box import FilterBox
 from tui.screens.runs.list_reader import RunListReader
@@ -61,6 +62,7 @@ class RunsScreen(Screen[None]):
         Binding("T", "show('trash')", "Trash", show=False),
         Binding("A", "show('adapters')", "Adapters", show=False),
         Binding("w", "show('sweeps')", "Sweeps", show=False),
+        *RUN_KEYS,
         Binding("escape", "show_all", "Show all"),
         Binding("escape", "clear", "Clear selection and filter", show=False),
         Binding("q", "app.quit", "Quit"),
@@ -142,6 +144,13 @@ class RunsScreen(Screen[None]):
     def action_runs(self, name: str) -> None:
         """Do something with the selected runs; with the one at the cursor if there are none."""
         self._of_chosen[name](self._listing.chosen)
+
+    def action_of_run(self, action: str) -> None:
+        """Export the model of the run at the cursor, save its predictions, and the like."""
+        from tui.screens.run_actions import RunActions  # the first paint need not wait for it
+
+        row = self._listing.current
+        RunActions(self).do(action, row.run if row is not None else None)
 
     def action_select(self) -> None:
         """Select or deselect the run, and move to the next."""

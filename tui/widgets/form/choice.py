@@ -71,6 +71,8 @@ class ChoiceScreen(Dialog[str | None]):
         marked = self.query_one(OptionList).highlighted
         if marked is not None:
             self.dismiss(self._found[marked])
+        elif self._free:
+            self.dismiss(None)  # nothing was typed or marked: the value stays
 
     def action_move(self, how: str) -> None:
         """Mark another value."""
@@ -81,7 +83,8 @@ class ChoiceScreen(Dialog[str | None]):
         values = self.query_one(OptionList)
         values.clear_options()
         values.add_options([self._line(value) for value in self._found])
-        values.highlighted = 0 if self._found else None
+        # Enter on an empty line takes no value that nobody has chosen.
+        values.highlighted = 0 if self._found and (typed or not self._free) else None
 
     def _matching(self, typed: str) -> Iterator[str]:
         words = typed.lower().split()

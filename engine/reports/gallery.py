@@ -1,0 +1,33 @@
+"""Pictures of single cases of a run's results, such as the forecasts of many series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.reports.views import Cell, View
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Cases as rows of a table, the worst first, each with a view of its own."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    views: Sequence[View]
+    """One view a row."""
+    total: int
+    """Number of cases, of which there may be more than rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryList:
+    """The table of a gallery as read back, without its views."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    places: Sequence[int]
+    """For each row, the byte in the file at which its view begins."""
+    total: int

@@ -1,0 +1,68 @@
+"""The file with a run's gallery: its table in the first line, then a view a line.
+
+A screen reads the table, and a view when it is to be shown; so thousands of cases cost little.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+from engine.errors import RunError
+from engine.files import atomic, safe_json
+from engine.reports.gallery import Gallery, GalleryList
+from engine.reports.views import View, read_view
+
+_LONGEST_VIEW = 1 << 24
+"""Bytes of a line that are read at most."""
+
+
+class GalleryFile:
+    """One gallery of a run."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, gallery: Gallery) -> None:
+        """Write the gallery; raises ``OSError``."""
+        views = [_line(view.record()) for view in gallery.views]
+        head = {
+            "title": gallery.title,
+            "columns": gallery.columns,
+            "rows": gallery.rows,
+            "lengths": list(map(len, views)),
+            "total": gallery.total,
+        }
+        atomic.write_bytes(self.path, b"".join([_line(head), *views]))
+
+    def read(self) -> GalleryList | None:
+        """Return the table; ``None`` where there is none. Raises :class:`RunError`."""
+        try:
+            with self.path.open("rb") as file:
+                line = file.readline()
+            head = safe_json.loads(line)
+            begins = itertools.accumulate(head["lengths"], initial=len(line))
+            places = list(begins)[:-1]
+            columns, rows = list(map(str, head["columns"])), list(head["rows"])
+            return GalleryList(str(head["title"]), columns, rows, places, int(head["total"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"Cannot read {self.path}: {error}.") from error
+
+    def view(self, place: int) -> View | None:
+        """Return the view that begins at a byte; ``None`` where none does."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(place)
+                return read_view(safe_json.loads(file.readline(_LONGEST_VIEW)))
+        except (OSError, ValueError):
+            return None
+
+
+def _line(record: Any) -> bytes:
+    return json.dumps(record, allow_nan=False, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,14 @@
+"""The keys for what is done with a finished run, the same on every screen of a run."""
+
+from __future__ import annotations
+
+from textual.binding import Binding, BindingType
+
+RUN_KEYS: tuple[BindingType, ...] = (
+    Binding("F", "of_run('predict')", "Save predictions", show=False),
+    Binding("X", "of_run('export')", "Export the model", show=False),
+    Binding("R", "of_run('report')", "Write a report", show=False),
+    Binding("U", "of_run('push')", "Push to the hub (upload)", show=False),
+    Binding("B", "of_run('evaluate')", "Benchmarks (eval)", show=False),
+    Binding("Q", "of_run('queue')", "Queue", show=False),
+)
