@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +13,10 @@ from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.dates.writing import write_moment
 from engine.data.load import load_data, without_ignored
 from engine.data.raw import TRAIN, RawData
-from engine.data.series.channels import format_notes, number_formats
+from engine.data.series.channels import Values, format_notes, number_formats
 from engine.data.series.frequency import Frequency
-from engine.data.series.panel import Panel, Rows
+from engine.data.series.indicators import category_notes
+from engine.data.series.panel import Panel, Rows, number_series
 from engine.data.series.panel_splits import (
     cut_panel,
     join_splits,
@@ -36,10 +37,12 @@ from engine.data.series.splits import (
     series_table,
     split_series,
 )
+from engine.data.series.static import find_static
 from engine.data.tables.columns import set_number_format
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
+from engine.pipelines.known_future import ahead_of_panel, ahead_of_series, join_future
 from engine.pipelines.many_series import fit_panel
 from engine.pipelines.one_series import check_lengths, fit_series
 from engine.pipelines.pipeline import DataPipeline
@@ -87,22 +90,41 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
     def _roles(self, table: pa.Table) -> Roles:
         """The columns' roles; those that tell series apart are found where times repeat."""
         section = self.section
-        named = section.time, section.targets, section.inputs
-        roles = find_roles(table, *named, section.series)
+        roles = self._named(table, section.series, section.static)
         if section.series and not roles.time:
             raise DataError("task.series needs a column with the time.", "Set task.time.")
-        if section.series or not roles.time or not table.num_rows:
+        if not section.series and roles.time and table.num_rows:
+            times = read_time_column(table, roles, None, self._spelling(roles)).times
+            once = np.flatnonzero(~repeated_rows(table, roles, times))
+            if found := find_series(table, roles, times, once):
+                roles = self._named(table, found, section.static)
+        if roles.static and not roles.series:
+            raise DataError("task.static needs columns that tell series apart.", "Set task.series.")
+        if not roles.series or roles.static or not table.num_rows:
             return roles
-        times = read_time_column(table, roles, None, self._spelling(roles)).times
-        once = np.flatnonzero(~repeated_rows(table, roles, times))
-        found = find_series(table, roles, times, once)
-        return find_roles(table, *named, found) if found else roles
+        return self._named(table, roles.series, self._static(table, roles))
+
+    def _named(self, table: pa.Table, series: Sequence[str], static: Sequence[str]) -> Roles:
+        section, categorical = self.section, self.config.data.set_as("categorical")
+        named = section.time, section.targets, section.inputs
+        return find_roles(table, *named, series, section.known_future, static, categorical)
+
+    def _static(self, table: pa.Table, roles: Roles) -> tuple[str, ...]:
+        """Columns that are the same in all rows of each series and have no role that was set."""
+        section = self.section
+        found = {*roles.inputs, *roles.targets} - {*section.inputs, *section.targets}
+        taken = {*roles.asked} - found | {*section.inputs}
+        free = (name for name in table.column_names if name not in taken)
+        return find_static(table, free, *number_series(table, roles.series))
 
     def _load_panel(self, raw: RawData, roles: Roles) -> RawData:
         """Read many series, and cut each in the order of its time."""
         section = self.section
         lacking = [n for n, t in raw.splits.items() if t.num_rows and _lacks_targets(t, roles)]
         table, part = join_splits({n: t for n, t in raw.splits.items() if n not in lacking})
+        if not section.static:
+            series = number_series(table, roles.series)
+            roles = replace(roles, static=find_static(table, roles.static, *series))
         formats = self._formats(raw.train, roles)
         panel = read_panel(table, roles, section.fill, None, self._spelling(roles), formats, part)
         window, horizon = section.window, section.horizon
@@ -127,7 +149,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         roles = roles_of(fitted)
         check_columns(table, roles)
         formats = fitted.number_formats
-        new = [name for name in roles.channels if name not in formats]
+        new = [name for name in roles.numeric if name not in formats]
         known = number_formats(table, new) | formats
         panel = read_panel(
             table, roles, self.section.fill, frequency_of(fitted), fitted.spelling, known
@@ -146,8 +168,8 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         return replace(series, notes=(*series.notes, *self._format_notes(table, formats)))
 
     def _formats(self, table: pa.Table, roles: Roles) -> dict[str, NumberFormat]:
-        formats = number_formats(table, roles.channels)
-        for name in roles.channels:
+        formats = number_formats(table, roles.numeric)
+        for name in roles.numeric:
             if written := set_number_format(name, self.config.data.column_settings.get(name)):
                 formats[name] = written
         return formats
@@ -172,7 +194,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         """A table as a series of the step and spellings that are known; raises ``DataError``."""
         check_columns(table, roles)
         fill = self.section.fill
-        new = [name for name in roles.channels if name not in formats]
+        new = [name for name in roles.numeric if name not in formats]
         known = number_formats(table, new) | dict(formats)
         series = read_series(
             table, roles, fill, frequency, spelling, known_only=True, formats=known
@@ -187,10 +209,39 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         roles, frequency = roles_of(fitted), frequency_of(fitted)
         return self.read(table, roles, frequency, fitted.spelling, fitted.number_formats)
 
+    def series_ahead(
+        self, table: pa.Table, fitted: SeriesFitted
+    ) -> tuple[Series, Values, Sequence[Note]]:
+        """The past of a file, ``[horizon, columns]`` of what it knows ahead, and notes."""
+        series = self.series(table, fitted)
+        known, notes = ahead_of_series(table, series, fitted, self.section.horizon)
+        return series, known, (*series.notes, *notes)
+
+    def panel_ahead(self, table: pa.Table, fitted: SeriesFitted) -> tuple[Panel, Values]:
+        """The pasts of a file, and ``[series, horizon, columns]`` of what it knows ahead."""
+        panel, _ = self.panel(table, fitted)
+        return ahead_of_panel(table, panel, fitted, self.section.horizon)
+
+    @override
+    def ahead(self, fitted: SeriesFitted) -> tuple[str, ...]:
+        return roles_of(fitted).ahead
+
+    @override
+    def with_future(
+        self, table: pa.Table, future: pa.Table, fitted: SeriesFitted
+    ) -> tuple[pa.Table, Sequence[Note]]:
+        return join_future(table, future, fitted)
+
+    @override
+    def unfit(self, table: pa.Table, fitted: SeriesFitted) -> Iterator[Note]:
+        static = {column.name: column.categories for column in fitted.static if column.categories}
+        return category_notes(table, fitted.categories | static)
+
     def fit(self, raw: RawData) -> SeriesFitted:
         """Means, deviations and season of the training rows."""
-        fitting = fit_panel if series_note(raw.train).roles.series else fit_series
-        return fitting(raw.train, self.section.season)
+        if series_note(raw.train).roles.series:
+            return fit_panel(raw.train, self.section.season, self.config.data.set_as("categorical"))
+        return fit_series(raw.train, self.section.season)
 
     def summarize(self, raw: RawData, fitted: SeriesFitted) -> DataSummary:
         """Summarise frequency, span, season and repairs."""

@@ -13,7 +13,7 @@ from engine.data.series.seasonality import find_season
 from engine.data.series.splits import series_note, split_series
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.pipelines.series_fitted import SeriesFitted
+from engine.pipelines.series_fitted import SeriesFitted, find_flags
 
 
 def fit_series(table: pa.Table, season: int) -> SeriesFitted:
@@ -24,6 +24,10 @@ def fit_series(table: pa.Table, season: int) -> SeriesFitted:
     targets = series.values[:, :count]
     mean, std = series.values.mean(0), series.values.std(0)
     constant = std <= 1e-12 * np.abs(mean)
+    flags = find_flags(series.values, roles.past)
+    # Flags, and a constant input, which has no information and must not become infinite.
+    mean[flags], std[constant] = 0.0, 1.0
+    std[flags] = 1.0
     _check_targets(roles.targets, constant[:count])
     season = season or find_season(targets[:, 0], frequency.seasons)
     return SeriesFitted(
@@ -31,8 +35,7 @@ def fit_series(table: pa.Table, season: int) -> SeriesFitted:
         targets=list(roles.targets),
         inputs=list(roles.inputs),
         mean=mean.tolist(),
-        # A constant input has no information, and must not become infinite.
-        std=np.where(constant, 1.0, std).tolist(),
+        std=std.tolist(),
         unit=frequency.unit,
         step=frequency.step,
         regular=frequency.regular,
@@ -45,6 +48,9 @@ def fit_series(table: pa.Table, season: int) -> SeriesFitted:
         number_formats=dict(note.formats),
         anchor=frequency.anchor,
         zone=frequency.zone,
+        known=list(roles.known),
+        categories=dict(roles.categories),
+        flags=flags,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from engine.config.tasks.forecasting import ForecastingConfig
+from engine.data.series.indicators import category_notes
 from engine.data.series.read import Series
 from engine.data.series.roles import Roles, unused_columns
 from engine.data.series.times import unread_time_column
@@ -25,6 +26,11 @@ def role_notes(table: pa.Table, roles: Roles, section: ForecastingConfig) -> lis
         names = " and ".join(plain(name, 60) for name in roles.series)
         why = f"{names} tells several series apart: one network learns all of them"
         notes.append(Note(why, names, "series", change="task.series", kind="converted"))
+    if roles.static and not section.static:
+        names = ", ".join(plain(name, 60) for name in roles.static)
+        why = f"{names}: the same in all rows of each series, so a static covariate"
+        notes.append(Note(why, names, "static", change="task.static", kind="converted"))
+    notes += category_notes(table, roles.categories)
     if unused := unused_columns(table, roles):
         why = "not used: " + ", ".join(unused)
         notes.append(Note(why, change="task.inputs", kind="dropped"))

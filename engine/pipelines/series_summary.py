@@ -71,8 +71,17 @@ def _columns(table: pa.Table, fitted: SeriesFitted) -> tuple[ColumnSummary, ...]
     for name in fitted.series:
         example = plain(str(table[name][0].as_py()), 40)
         columns.append(ColumnSummary(name, "categorical", "series", example=example))
-    for name in (*fitted.targets, *fitted.inputs):
+    for name in (*fitted.targets, *fitted.inputs, *fitted.known):
         role = "target" if name in fitted.targets else "input"
+        role = "known ahead" if name in fitted.known else role
         example = f"{table[name][0].as_py():.6g}"
         columns.append(ColumnSummary(name, "numeric", role, example=example))
+    columns += [
+        ColumnSummary(name, "categorical", "known ahead", example=plain(categories[-1], 40))
+        for name, categories in fitted.categories.items()
+    ]
+    for static in fitted.static:
+        kind = "categorical" if static.categories else "numeric"
+        example = plain(str(table[static.name][0].as_py()), 40)
+        columns.append(ColumnSummary(static.name, kind, "static", example=example))
     return tuple(columns)

@@ -29,6 +29,7 @@ from engine.reports.note import Kind, Note
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, Log
 from engine.service.loaded_models import LoadedModels
+from engine.service.prediction_file import check_output, write_records
 from engine.tasks.task import Task
 
 _BATCH = 64
@@ -41,31 +42,70 @@ loaded = LoadedModels()
 
 
 def answer(
-    run: str, rows: Sequence[Row] | None = None, file: str = "", device: str = "cpu"
+    run: str,
+    rows: Sequence[Row] | None = None,
+    file: str = "",
+    device: str = "cpu",
+    future: str = "",
+    output: str = "",
 ) -> dict[str, Any]:
     """Predict from ``rows`` (a text for the only input, or values by column) or a ``file``.
 
-    Without either, only the names of the columns are returned. Returns ``inputs``, ``records`` (one
-    a row, or for a forecast one a step of the horizon) and ``notes`` on the input. Raises
-    :class:`~engine.errors.UserError`.
+    A file of the ``future`` has the columns of a forecast that are known ahead. Without rows and
+    file, only the names of the columns are returned. Returns ``inputs``, ``ahead`` (the columns of
+    a file of the future), ``records`` (one a row, or for a forecast one a step of the horizon) and
+    ``notes`` on the input. An ``output`` file gets the records in their place; ``written`` is their
+    number. Raises :class:`~engine.errors.UserError`.
     """
     task, fitted, network = loaded.get(exported_model(run), torch.device(device))
-    inputs = task.pipeline.inputs(fitted)
+    inputs, ahead = task.pipeline.inputs(fitted), task.pipeline.ahead(fitted)
+    if output:
+        check_output(expanded(output), expanded(file) if file else None)
     notes: list[Note] = []
     records: list[dict[str, Any]] = []
     if file:
         path = expanded(file)
-        reading = read_later(path, *_options(task, path), _format(fitted, inputs), inputs)
-        notes += [*reading.notes, *map(_skipped, reading.skips)]
-        beside = task.pipeline.beside(fitted, reading.table.column_names)
-        rows_of_file = _columns_of(path, reading.table, inputs, beside, notes)
+        rows_of_file = _read(task, fitted, path, inputs, notes)
         table = task.pipeline.from_file(rows_of_file, fitted, path.parent)
+        if future:
+            coming = _read_future(task, fitted, future, ahead, notes)
+            table, told = task.pipeline.with_future(table, coming, fitted)
+            notes += told
         records = _predict(task, fitted, network, table, device, notes)
     elif rows:
         found = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
         with torch.inference_mode():
             records = task.answers(network, found, fitted)
-    return {"inputs": list(inputs), "records": records, "notes": list(map(asdict, notes))}
+    elif future:
+        raise DataError("A future file continues a file of the past.", "Give that with --file.")
+    written = len(records)
+    if output:
+        write_records(records, expanded(output))
+        records = []
+    columns = {"inputs": list(inputs), "ahead": list(ahead), "written": written * bool(output)}
+    return columns | {"records": records, "notes": list(map(asdict, notes))}
+
+
+def _read(
+    task: Task[Any], fitted: Fitted, path: Path, names: Sequence[str], notes: list[Note]
+) -> pa.Table:
+    """Read the columns of a file that has ``names``, and those that are of use beside them."""
+    reading = read_later(path, *_options(task, path), _format(fitted, names), names)
+    notes += [*reading.notes, *map(_skipped, reading.skips)]
+    beside = task.pipeline.beside(fitted, reading.table.column_names)
+    return _columns_of(path, reading.table, names, beside, notes)
+
+
+def _read_future(
+    task: Task[Any], fitted: Fitted, file: str, ahead: Sequence[str], notes: list[Note]
+) -> pa.Table:
+    if not ahead:
+        raise DataError(
+            "This model was trained without columns that are known ahead, so it takes no future "
+            "file.",
+            "Leave --future out, or train with task.known_future.",
+        )
+    return _read(task, fitted, expanded(file), ahead, notes)
 
 
 def _skipped(skip: Skip) -> Note:

@@ -12,12 +12,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from engine.data.series.channels import Values, number_formats, read_channels
+from engine.data.series.channel_values import channel_values
+from engine.data.series.channels import Values, number_formats
 from engine.data.series.frequency import Frequency, Times
 from engine.data.series.panel import Panel, Rows, key_name, number_series
 from engine.data.series.panel_grid import common_frequency, on_grid, without_holes
 from engine.data.series.read import Fill, means_of, read_time_column
 from engine.data.series.roles import Roles
+from engine.data.series.static import check_static
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -42,11 +44,12 @@ def read_panel(
     """
     if not table.num_rows:
         raise DataError("The data has no rows.")
-    formats = number_formats(table, roles.channels) if formats is None else formats
-    values = read_channels(table, roles.channels, formats)
+    formats = number_formats(table, roles.numeric) if formats is None else formats
+    values = channel_values(table, roles, formats)
     column = read_time_column(table, roles, frequency, spelling)
     codes, firsts = number_series(table, roles.series)
-    keys = table.select(list(roles.series)).take(firsts)
+    check_static(table, roles.static, roles.series, codes, firsts)
+    keys = table.select([*roles.series, *roles.static]).take(firsts)
     order = _in_order(codes, column.times)
     rows, lost = _with_targets(codes[order], values[order], roles, keys)
     order = order[rows]
@@ -93,7 +96,9 @@ def _with_targets(
     last = np.where(empty, -1, known[ends - 1])
     rows = np.arange(len(codes))
     kept = (rows >= first[codes]) & (rows <= last[codes])
-    outside = int((~kept & ~empty[codes]).sum())
+    outside = ~kept & ~empty[codes]
+    if roles.ahead:
+        outside &= rows < first[codes]  # those behind are the future, which is known
     names = ", ".join(plain(name, 60) for name in roles.targets)
     notes = []
     if empty.any():
@@ -102,9 +107,10 @@ def _with_targets(
             f"as {key_name(keys, int(empty.argmax()), roles.series)}"
         )
         notes.append(Note(why, names, rows=int(empty[codes].sum()), kind="lost"))
-    if outside:
-        why = f"{counted(outside, 'row')} before the first or after the last {names}: left out"
-        notes.append(Note(why, names, rows=outside, kind="dropped"))
+    if count := int(outside.sum()):
+        ends = "before the first" if roles.ahead else "before the first or after the last"
+        why = f"{counted(count, 'row')} {ends} {names}: left out"
+        notes.append(Note(why, names, rows=count, kind="dropped"))
     return np.flatnonzero(kept), notes
 
 
