@@ -15,6 +15,7 @@ from engine.data.load import load_data, without_ignored
 from engine.data.raw import TRAIN, RawData
 from engine.data.series.channels import Values, format_notes, number_formats
 from engine.data.series.frequency import Frequency
+from engine.data.series.holiday_dates import check_holidays
 from engine.data.series.indicators import category_notes
 from engine.data.series.panel import Panel, Rows, number_series
 from engine.data.series.panel_splits import (
@@ -77,7 +78,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
                 continue
             parts[name] = self.read(table, roles, train.frequency, train.spelling, train.formats)
             notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
-        same_step(parts)
+        check_holidays(section.holidays, same_step(parts))
         notes += time_notes(raw.train, roles, train)
         notes += role_notes(raw.train, roles, section)
         splits, context, cuts = cut_in_time(
@@ -127,6 +128,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             roles = replace(roles, static=find_static(table, roles.static, *series))
         formats = self._formats(raw.train, roles)
         panel = read_panel(table, roles, section.fill, None, self._spelling(roles), formats, part)
+        check_holidays(section.holidays, panel.frequency)
         window, horizon = section.window, section.horizon
         splits, contexts, cuts = cut_panel(
             panel, self.config.data, section.split_rows, window, horizon

@@ -45,7 +45,8 @@ def find_static(
 
 
 def _is_static(column: pa.ChunkedArray, codes: Rows, firsts: Rows) -> bool:
-    if not (is_number(column.type) or is_text(column.type) or pa.types.is_dictionary(column.type)):
+    column = _decoded(column)
+    if not (is_number(column.type) or is_text(column.type)):
         return False
     numbered = _numbered(column)
     if not (numbered == numbered[firsts][codes]).all():
@@ -56,10 +57,13 @@ def _is_static(column: pa.ChunkedArray, codes: Rows, firsts: Rows) -> bool:
 
 def _numbered(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """A number for each different value; a missing one is a value too."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    encoded = column.combine_chunks().dictionary_encode("encode")
+    encoded = _decoded(column).combine_chunks().dictionary_encode("encode")
     return np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    coded = pa.types.is_dictionary(column.type)
+    return column.cast(column.type.value_type) if coded else column
 
 
 def check_static(
@@ -92,6 +96,7 @@ def fit_static(
 
 
 def _fitted(column: pa.ChunkedArray, name: str, categorical: bool) -> StaticColumn:
+    column = _decoded(column)
     if is_number(column.type) and not categorical:
         values = numbers(column)
         known = values[np.isfinite(values)]
