@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
-from engine.errors import DataError, RunError, TrainingError
+from engine.errors import DataError, RunError, TrainingError, UserError
 from engine.runs.directory import RunDirectory
 from engine.service import export, predict
 
@@ -42,6 +44,48 @@ def test_a_file_of_many_gives_a_record_a_row_in_order(
     path.write_text("".join(json.dumps(row) + "\n" for row in (ROW, wide) * 70))
     records = predict.answer(flowers.id, file=str(path))["records"]
     assert [record["label"] for record in records] == ["setosa", "virginica"] * 70
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_predictions_are_written_to_a_file_by_its_suffix(
+    flowers: RunDirectory, tmp_path: Path, suffix: str
+) -> None:
+    past, output = tmp_path / "new.jsonl", tmp_path / f"out{suffix}"
+    past.write_text((json.dumps(ROW) + "\n") * 3)
+    records = predict.answer(flowers.id, file=str(past))["records"]
+    answer = predict.answer(flowers.id, file=str(past), output=str(output))
+    assert (answer["records"], answer["written"]) == ([], 3)
+    readers = {
+        ".csv": pd.read_csv, ".parquet": pd.read_parquet,
+        ".jsonl": partial(pd.read_json, lines=True),
+    }  # fmt: skip
+    read = readers[suffix](output)
+    assert list(read.columns) == list(records[0])
+    assert read["label"].tolist() == [record["label"] for record in records]
+    scores = read["scores"].map(lambda v: json.loads(v) if isinstance(v, str) else v)
+    assert scores[0] == pytest.approx(records[0]["scores"])
+
+
+def test_a_file_for_predictions_needs_a_known_suffix_and_is_not_the_input(
+    flowers: RunDirectory, tmp_path: Path
+) -> None:
+    past = tmp_path / "new.jsonl"
+    past.write_text(json.dumps(ROW) + "\n")
+    with pytest.raises(UserError, match=r"out.docx has the suffix of no format.*\.csv, .parquet"):
+        predict.answer(flowers.id, file=str(past), output=str(tmp_path / "out.docx"))
+    with pytest.raises(UserError, match="is the input itself"):
+        predict.answer(flowers.id, file=str(past), output=str(past))
+    with pytest.raises(UserError, match="cannot be written: No such file"):
+        predict.answer(flowers.id, file=str(past), output=str(tmp_path / "none" / "out.csv"))
+
+
+def test_a_model_that_knows_nothing_ahead_takes_no_file_of_the_future(
+    flowers: RunDirectory, tmp_path: Path
+) -> None:
+    past = tmp_path / "new.jsonl"
+    past.write_text(json.dumps(ROW) + "\n")
+    with pytest.raises(DataError, match="without columns that are known ahead"):
+        predict.answer(flowers.id, file=str(past), future=str(past))
 
 
 def test_an_unknown_input_is_refused_with_the_nearest_name(flowers: RunDirectory) -> None:
