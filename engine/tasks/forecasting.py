@@ -29,6 +29,7 @@ from engine.metrics.forecasting import ForecastEvaluator, Scales, forecast_loss
 from engine.models.build import build_model
 from engine.models.quantiles import Quantiles
 from engine.models.shapes import SeriesShape
+from engine.models.static import with_static
 from engine.pipelines.forecasting import ForecastingPipeline
 from engine.pipelines.series_fitted import SeriesFitted, frequency_of, roles_of, written_time
 from engine.reports.note import Note
@@ -120,7 +121,7 @@ class Forecasting(Task[SeriesFitted]):
         shape = SeriesShape(
             past, targets, section.window, section.horizon, features + static, levels
         )
-        network = build_model(self.config.model, shape)
+        network = with_static(partial(build_model, self.config.model), shape, static)
         return Quantiles(network, targets) if levels else network
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:

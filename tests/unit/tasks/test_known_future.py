@@ -281,6 +281,25 @@ def test_a_series_of_a_file_brings_its_static_values(prepare: Make) -> None:
     assert batch.rows.to_pylist() == [{"shop": "new"}]
 
 
+def test_many_categories_are_embedded_before_the_network(prepare: Make) -> None:
+    frames = [
+        sales(12, shop=f"{number:02}").assign(region=f"region {number // 2}")
+        for number in range(20)
+    ]
+    made = prepare(KIND, rows(pd.concat(frames)), model={"kind": "lstm", "hidden_size": 4}, **SHORT)
+    network = made.network()
+    assert network.embedding.weight.shape == (8, 10)
+    inputs = made.encoded().inputs
+    seen: list[torch.Tensor] = []
+    network.network.register_forward_pre_hook(lambda _, arguments: seen.extend(arguments[:2]))
+    network(inputs["past"], inputs["future"])
+    regions = inputs["series"] // 2
+    for part in seen:
+        for step in range(part.shape[1]):
+            assert torch.allclose(part[:, step, -8:], network.embedding.weight.T[regions])
+    assert torch.equal(seen[0][..., :-8], inputs["past"][..., :-10])
+
+
 # Public holidays
 
 GERMANY_2024 = (
