@@ -10,7 +10,15 @@ import pyarrow as pa
 from engine.data.series.ahead import missing_step, read_ahead
 from engine.data.series.channels import Values, read_channels
 from engine.data.series.frequency import Times
-from engine.data.series.panel import Panel, Rows, find_keys, key_name, key_texts, number_series
+from engine.data.series.panel import (
+    Mask,
+    Panel,
+    Rows,
+    find_keys,
+    key_name,
+    key_texts,
+    number_series,
+)
 from engine.data.series.read import Series, read_time_column
 from engine.data.series.roles import Roles
 from engine.errors import DataError
@@ -139,7 +147,7 @@ def ahead_of_panel(
     formats = fitted.number_formats
     known, notes = read_ahead(table, roles, own, ends, horizon, frequency, fitted.spelling, formats)
     panel = replace(panel, notes=(*panel.notes, *notes))
-    lacking = np.isnan(known).any((1, 2))
+    lacking: Mask = np.isnan(known).any((1, 2))
     if not lacking.any():
         return panel, known
     first = int(lacking.argmax())

@@ -113,14 +113,12 @@ class Forecasting(Task[SeriesFitted]):
         """The model's network for these columns."""
         section = self.section
         past, frequency = roles_of(fitted).past, frequency_of(fitted)
-        features = len(fitted.mean) - past
-        features += count_time_features(frequency, section.calendar, section.holidays)
         static = sum(column.width for column in fitted.static)
+        known = len(fitted.mean) - past + static
+        features = known + count_time_features(frequency, section.calendar, section.holidays)
         levels = section.quantiles if section.loss == "quantile" else ()
         targets = len(fitted.targets)
-        shape = SeriesShape(
-            past, targets, section.window, section.horizon, features + static, levels
-        )
+        shape = SeriesShape(past, targets, section.window, section.horizon, features, levels, known)
         network = with_static(partial(build_model, self.config.model), shape, static)
         return Quantiles(network, targets) if levels else network
 

@@ -108,8 +108,8 @@ def _with_targets(
         )
         notes.append(Note(why, names, rows=int(empty[codes].sum()), kind="lost"))
     if count := int(outside.sum()):
-        ends = "before the first" if roles.ahead else "before the first or after the last"
-        why = f"{counted(count, 'row')} {ends} {names}: left out"
+        where = "before the first" if roles.ahead else "before the first or after the last"
+        why = f"{counted(count, 'row')} {where} {names}: left out"
         notes.append(Note(why, names, rows=count, kind="dropped"))
     return np.flatnonzero(kept), notes
 

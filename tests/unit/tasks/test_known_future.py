@@ -81,6 +81,20 @@ def test_a_forecast_of_any_network_depends_on_what_is_known_ahead(
     assert (np.abs(values[0] - values[1]) > 1e-6).all()
 
 
+def test_columns_known_ahead_are_combined_with_each_other_and_the_calendar_adds_up(
+    prepare: Make,
+) -> None:
+    for known, combined in ((KNOWN, True), ({}, False)):
+        made = prepare(KIND, rows(sales()), calendar=True, **known, **SHORT)
+        features = made.encoded().inputs["future"][:1, :1]
+        effect = made.network().calendar
+        one, other = torch.rand_like(features), torch.rand_like(features)
+        bias = effect(torch.zeros_like(one))
+        together = effect(one + other) - bias
+        apart = effect(one) + effect(other) - 2 * bias
+        assert torch.allclose(together, apart, atol=1e-6) != combined
+
+
 def test_rows_of_a_future_file_and_rows_at_the_end_are_the_same_future(prepare: Make) -> None:
     made = prepare(KIND, rows(sales()), **KNOWN, **SHORT)
     whole = sales(10)
