@@ -11,7 +11,6 @@ from engine.data.series.ahead import missing_step, read_ahead
 from engine.data.series.channels import Values, read_channels
 from engine.data.series.frequency import Times
 from engine.data.series.panel import (
-    Mask,
     Panel,
     Rows,
     find_keys,
@@ -147,7 +146,7 @@ def ahead_of_panel(
     formats = fitted.number_formats
     known, notes = read_ahead(table, roles, own, ends, horizon, frequency, fitted.spelling, formats)
     panel = replace(panel, notes=(*panel.notes, *notes))
-    lacking: Mask = np.isnan(known).any((1, 2))
+    lacking = np.asarray(np.isnan(known).any((1, 2)), np.bool_)
     if not lacking.any():
         return panel, known
     first = int(lacking.argmax())

@@ -150,7 +150,8 @@ class TryItScreen(Screen[None]):
             self._show_head("")
             await self._answers.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
         else:
-            self._show_head("type, and press enter")
+            files = "name files of the past and its future, and press enter"
+            self._show_head(files if event.ahead else "type, and press enter")
             await self.mount(
                 InputRows(event.columns, event.ahead), before=self.query_one(SteadyFooter)
             )
