@@ -171,6 +171,17 @@ def test_rows_without_times_are_continued_by_those_of_the_future(prepare: Make) 
     assert torch.equal(future, made.encoded(rows(frame[4:10])).inputs["future"])
 
 
+def test_of_irregular_times_each_row_of_the_future_is_one_step(prepare: Make) -> None:
+    seconds = np.random.default_rng(0).integers(10_000, 90_000, 20)
+    gaps = pd.to_timedelta(np.cumsum(seconds), "s")
+    frame = sales().assign(day=pd.Timestamp("2024-01-01") + gaps)
+    made = prepare(KIND, rows(frame), **KNOWN, **SHORT)
+    assert not made.fitted.regular
+    whole = frame[:10].assign(sales=frame["sales"].where(frame.index < 8))
+    future = made.encoded_new(rows(whole)).inputs["future"]
+    assert torch.equal(future, made.encoded(rows(frame[4:10])).inputs["future"])
+
+
 def test_a_column_of_two_roles_is_refused(pipeline: Make) -> None:
     frame = rows(sales())
     for role in ("targets", "inputs"):
