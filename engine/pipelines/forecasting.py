@@ -43,7 +43,12 @@ from engine.data.tables.columns import set_number_format
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
-from engine.pipelines.known_future import ahead_of_panel, ahead_of_series, join_future
+from engine.pipelines.known_future import (
+    ahead_of_panel,
+    ahead_of_series,
+    join_future,
+    past_rows,
+)
 from engine.pipelines.many_series import fit_panel
 from engine.pipelines.one_series import check_lengths, fit_series
 from engine.pipelines.pipeline import DataPipeline
@@ -215,13 +220,13 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         self, table: pa.Table, fitted: SeriesFitted
     ) -> tuple[Series, Values, Sequence[Note]]:
         """The past of a file, ``[horizon, columns]`` of what it knows ahead, and notes."""
-        series = self.series(table, fitted)
+        series = self.series(past_rows(table, fitted), fitted)
         known, notes = ahead_of_series(table, series, fitted, self.section.horizon)
         return series, known, (*series.notes, *notes)
 
     def panel_ahead(self, table: pa.Table, fitted: SeriesFitted) -> tuple[Panel, Values]:
         """The pasts of a file, and ``[series, horizon, columns]`` of what it knows ahead."""
-        panel, _ = self.panel(table, fitted)
+        panel, _ = self.panel(past_rows(table, fitted), fitted)
         return ahead_of_panel(table, panel, fitted, self.section.horizon)
 
     @override

@@ -18,10 +18,11 @@ from engine.data.series.panel import (
     key_texts,
     number_series,
 )
-from engine.data.series.read import Series, read_time_column
+from engine.data.series.read import Series
 from engine.data.series.roles import Roles
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.pipelines.future_types import times_of, with_plain_types, with_same_types
 from engine.pipelines.series_fitted import SeriesFitted, frequency_of, roles_of
 from engine.reports.counted import counted
 from engine.reports.note import Note
@@ -41,21 +42,23 @@ def join_future(
     Raises :class:`DataError`.
     """
     roles, notes = roles_of(fitted), []
-    past = past.cast(_plain_schema(past))
-    future = future.select(list(roles.ahead))
+    past = with_plain_types(past)
+    future = with_plain_types(future.select(list(roles.ahead)))
     if not future.num_rows:
         raise DataError("The future file has no rows.")
     if roles.series:
         places, other = _places_of_future(past, future, roles)
         notes += other
         future, places = future.filter(pa.array(places >= 0)), places[places >= 0]
+        future = _with_keys_of(past, future, places, roles)
     else:
         places = np.zeros(future.num_rows, np.int64)
     if roles.time:
-        late = _times(future, fitted) > _last_targets(past, fitted)[places]
+        late = times_of(future, fitted) > _last_targets(past, fitted)[0][places]
         if not late.all():
             notes.append(_before(int((~late).sum()), bool(late.any())))
         future = future.filter(pa.array(late))
+    past, future = with_same_types(past, future, fitted)
     try:
         return pa.concat_tables([past, future], promote_options="permissive"), notes
     except pa.ArrowException as error:
@@ -63,15 +66,6 @@ def join_future(
             f"The future file has columns of other types than the past ({plain(str(error), 200)}).",
             "Write both in the same format.",
         ) from error
-
-
-def _plain_schema(table: pa.Table) -> pa.Schema:
-    """Types of columns with dictionaries decoded, which rows of another file can join."""
-    fields = (
-        pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
-        for f in table.schema
-    )
-    return pa.schema(fields, table.schema.metadata)
 
 
 def _places_of_future(past: pa.Table, future: pa.Table, roles: Roles) -> tuple[Rows, list[Note]]:
@@ -95,20 +89,41 @@ def _places_of_future(past: pa.Table, future: pa.Table, roles: Roles) -> tuple[R
     return places[codes], [Note(f"{text}: left out", rows=rows, kind="lost")]
 
 
-def _times(table: pa.Table, fitted: SeriesFitted) -> Times:
-    return read_time_column(table, roles_of(fitted), frequency_of(fitted), fitted.spelling).times
+def _with_keys_of(past: pa.Table, future: pa.Table, places: Rows, roles: Roles) -> pa.Table:
+    """The rows of the future with the names of series as the past has them."""
+    _, firsts = number_series(past, roles.series)
+    for name in roles.series:
+        place = future.column_names.index(name)
+        future = future.set_column(place, name, past[name].take(firsts[places]))
+    return future
 
 
-def _last_targets(past: pa.Table, fitted: SeriesFitted) -> Times:
-    """The last time of each series with a target; before all times where there is none."""
+def past_rows(table: pa.Table, fitted: SeriesFitted) -> pa.Table:
+    """The rows of a file up to the last target of each series; those behind are its future.
+
+    All rows where nothing is known ahead.
+    """
+    roles = roles_of(fitted)
+    if not roles.ahead:
+        return table
+    last, own = _last_targets(table, fitted)
+    past = times_of(table, fitted) <= last[own]
+    return table if past.all() or not past.any() else table.filter(pa.array(past))
+
+
+def _last_targets(past: pa.Table, fitted: SeriesFitted) -> tuple[Times, Rows]:
+    """The last time of each series with a target, and the number of each row's series.
+
+    It is before all times where there is no target.
+    """
     roles = roles_of(fitted)
     targets = read_channels(past, roles.targets, fitted.number_formats)
     known = ~np.isnan(targets).all(1)
     codes, firsts = number_series(past, roles.series) if roles.series else (None, [0])
     last = np.full(len(firsts), np.iinfo(np.int64).min)
     own = np.zeros(past.num_rows, np.int64) if codes is None else codes
-    np.maximum.at(last, own[known], _times(past, fitted)[known])
-    return last
+    np.maximum.at(last, own[known], times_of(past, fitted)[known])
+    return last, own
 
 
 def _before(rows: int, some: bool) -> Note:

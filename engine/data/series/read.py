@@ -184,7 +184,7 @@ def _known(times: Times, values: Values, roles: Roles, rows: Rows) -> tuple[Rows
                 "future to forecast" + f"; a forecast does not use their {beside}" * bool(beside),
                 column=names,
                 rows=int(late.sum()),
-                kind="converted" if roles.ahead else "dropped",
+                kind="dropped",
             )
         )
     return rows[~early & ~late], notes

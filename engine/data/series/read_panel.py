@@ -96,9 +96,7 @@ def _with_targets(
     last = np.where(empty, -1, known[ends - 1])
     rows = np.arange(len(codes))
     kept = (rows >= first[codes]) & (rows <= last[codes])
-    outside = ~kept & ~empty[codes]
-    if roles.ahead:
-        outside &= rows < first[codes]  # those behind are the future, which is known
+    outside = int((~kept & ~empty[codes]).sum())
     names = ", ".join(plain(name, 60) for name in roles.targets)
     notes = []
     if empty.any():
@@ -107,10 +105,9 @@ def _with_targets(
             f"as {key_name(keys, int(empty.argmax()), roles.series)}"
         )
         notes.append(Note(why, names, rows=int(empty[codes].sum()), kind="lost"))
-    if count := int(outside.sum()):
-        where = "before the first" if roles.ahead else "before the first or after the last"
-        why = f"{counted(count, 'row')} {where} {names}: left out"
-        notes.append(Note(why, names, rows=count, kind="dropped"))
+    if outside:
+        why = f"{counted(outside, 'row')} before the first or after the last {names}: left out"
+        notes.append(Note(why, names, rows=outside, kind="dropped"))
     return np.flatnonzero(kept), notes
 
 

@@ -171,6 +171,33 @@ def test_rows_without_times_are_continued_by_those_of_the_future(prepare: Make) 
     assert torch.equal(future, made.encoded(rows(frame[4:10])).inputs["future"])
 
 
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+@pytest.mark.parametrize("other", ["texts", "numbers", "categories", "dates"])
+def test_past_and_future_may_come_from_files_of_different_formats(
+    prepare: Make, other: str, zone: str | None
+) -> None:
+    def hours(frame: pd.DataFrame) -> pd.DataFrame:
+        times = pd.date_range("2024-01-01", periods=len(frame), freq="6h", tz=zone)
+        return frame.assign(day=times, store=1)
+
+    made = prepare(KIND, rows(hours(sales())), targets=["sales"], **KNOWN, **SHORT)
+    whole = hours(sales(10))
+    past, coming = whole[:8], whole[8:][AHEAD]
+    changed = {
+        "texts": {"day": coming["day"].map(lambda time: time.isoformat()), "price": ["5.0", "7.0"]},
+        "numbers": {"promo": coming["promo"].astype(int), "price": coming["price"].astype(int)},
+        "categories": {"sky": coming["sky"].astype("category")},
+        "dates": {"day": coming["day"].dt.as_unit("s")},
+    }[other]
+    joined, _ = made.task.pipeline.with_future(
+        rows(past), rows(coming.assign(**changed)), made.fitted
+    )
+    new = made.encoded_new(joined).inputs
+    expected = made.encoded(rows(whole[4:])).inputs
+    assert torch.equal(new["future"], expected["future"])
+    assert torch.equal(new["past"], expected["past"])
+
+
 def test_of_irregular_times_each_row_of_the_future_is_one_step(prepare: Make) -> None:
     seconds = np.random.default_rng(0).integers(10_000, 90_000, 20)
     gaps = pd.to_timedelta(np.cumsum(seconds), "s")
