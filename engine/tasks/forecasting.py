@@ -18,7 +18,7 @@ from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.raw import TEST, VALIDATION, RawData
 from engine.data.series.frequency import Frequency
 from engine.data.series.read import Series
-from engine.data.series.time_features import count_time_features, time_features
+from engine.data.series.time_features import count_time_features, with_time_features
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -91,8 +91,9 @@ class Forecasting(Task[SeriesFitted]):
     def _source(self, series: Series, fitted: SeriesFitted, device: torch.device) -> Source:
         section = self.section
         scaled = ((series.values - fitted.mean) / fitted.std).astype(np.float32)
-        features = time_features(series.times, series.frequency, section.calendar, section.holidays)
-        scaled = np.concatenate([scaled, features], 1)
+        scaled = with_time_features(
+            scaled, series.times, series.frequency, section.calendar, section.holidays
+        )
         count = len(fitted.targets)
         filled = None if series.filled is None else series.filled[:, :count]
         known = None

@@ -15,7 +15,7 @@ from engine.data.series.panel import Panel, Rows, key_texts
 from engine.data.series.panel_windows import PanelWindowSource, SeriesFacts
 from engine.data.series.scales import PanelScales, SeriesScales, scales_for
 from engine.data.series.static import static_values
-from engine.data.series.time_features import time_features
+from engine.data.series.time_features import with_time_features
 from engine.data.series.window_plan import plan_windows
 from engine.files.sanitize import plain
 from engine.metrics.many_series import OwnScales
@@ -40,8 +40,9 @@ def panel_source(
     scales = _scales(panel, fitted, own, section.window)
     mean, std = (np.repeat(part, panel.lengths, axis=0) for part in (scales.mean, scales.std))
     values = ((panel.values - mean) / std).astype(np.float32)
-    features = time_features(panel.times, panel.frequency, section.calendar, section.holidays)
-    values = np.concatenate([values, features], 1)
+    values = with_time_features(
+        values, panel.times, panel.frequency, section.calendar, section.holidays
+    )
     known = None
     if panel.filled is not None and panel.filled[:, :count].any():
         known = torch.from_numpy(~panel.filled[:, :count]).to(device)

@@ -28,11 +28,10 @@ def holiday_feature(times: Times, frequency: Frequency, place: str) -> NDArray[n
     """``[rows, 1]``: the holidays of a country such as ``DE``, or of a part of it, ``DE-BY``.
 
     With steps of a day or less, 1 on a holiday; with longer ones, the number of holidays in the
-    step that begins with a row, in whole months where steps are months. Without ``place`` there is
-    no feature: ``[rows, 0]``.
+    step that begins with a row, in whole months where steps are months.
     """
-    if not place or not len(times):
-        return np.zeros((len(times), int(bool(place))), np.float32)
+    if not len(times):
+        return np.zeros((0, 1), np.float32)
     days = clock_times(times, frequency.zone).astype("M8[us]").astype("M8[D]")
     begins, ends = _spans(days, frequency)
     years = (begins.min(), ends.max())
