@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.config.models.dlinear import DLinearConfig
+from engine.models.future_effect import future_effect
 from engine.models.shapes import SeriesShape
 from engine.models.window_norm import with_window_norm
 
@@ -25,9 +26,7 @@ class DLinear(nn.Module):
         steps = shape.horizon * shape.values
         self.trend = nn.ModuleList(nn.Linear(shape.window, steps) for _ in range(count))
         self.season = nn.ModuleList(nn.Linear(shape.window, steps) for _ in range(count))
-        self.calendar = (
-            nn.Linear(shape.features, shape.outputs, bias=False) if shape.features else None
-        )
+        self.calendar = future_effect(shape)
         self.targets = shape.targets
         self.values = shape.values
         self.kernel_size = kernel_size

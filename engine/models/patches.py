@@ -15,6 +15,7 @@ from transformers import (
 from engine.config.models.patches import PatchConfig, PatchTsMixerConfig, PatchTstConfig
 from engine.errors import TrainingError
 from engine.models.dlinear import by_step
+from engine.models.future_effect import future_effect
 from engine.models.shapes import SeriesShape
 from engine.models.window_norm import with_window_norm
 
@@ -32,9 +33,7 @@ class PatchForecaster(nn.Module):
         self.body = body
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(patches * hidden_size, shape.horizon * shape.values)
-        self.calendar = (
-            nn.Linear(shape.features, shape.outputs, bias=False) if shape.features else None
-        )
+        self.calendar = future_effect(shape)
         self.channels = shape.channels
         self.targets = shape.targets
         self.values = shape.values

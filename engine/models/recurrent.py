@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.config.models.recurrent import RecurrentConfig
+from engine.models.future_effect import future_effect
 from engine.models.lstm import Lstm
 from engine.models.shapes import SeriesShape
 from engine.models.window_norm import with_window_norm
@@ -36,9 +37,7 @@ class DirectRecurrent(nn.Module):
         self.encoder = _recurrent(cell, inputs, hidden_size, layers, dropout)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden_size, shape.horizon * shape.outputs)
-        self.calendar = (
-            nn.Linear(shape.features, shape.outputs, bias=False) if shape.features else None
-        )
+        self.calendar = future_effect(shape)
         self.outputs = shape.outputs
 
     def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:

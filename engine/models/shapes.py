@@ -71,6 +71,8 @@ class SeriesShape:
     """Columns known in advance, such as the hour: ``future`` is ``[batch, horizon, features]``."""
     levels: tuple[float, ...] = ()
     """Quantile levels to forecast, in rising order, one of them 0.5; empty for a single value."""
+    known: int = 0
+    """Number of features that are columns of the data; the others are of the time."""
 
     @property
     def values(self) -> int:

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from engine.config.models.tsmixer import TsMixerConfig
 from engine.models.dlinear import by_step
+from engine.models.future_effect import future_effect
 from engine.models.shapes import SeriesShape
 from engine.models.window_norm import with_window_norm
 
@@ -28,9 +29,7 @@ class TsMixer(nn.Module):
             )
         )
         self.head = nn.Linear(shape.window, shape.horizon * shape.values)
-        self.calendar = (
-            nn.Linear(shape.features, shape.outputs, bias=False) if shape.features else None
-        )
+        self.calendar = future_effect(shape)
         self.targets = shape.targets
         self.values = shape.values
 

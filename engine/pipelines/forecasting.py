@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 from typing_extensions import override
 
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.dates.writing import write_moment
 from engine.data.load import load_data, without_ignored
 from engine.data.raw import TRAIN, RawData
-from engine.data.series.channels import format_notes, number_formats
+from engine.data.series.channels import Values, format_notes, number_formats
 from engine.data.series.frequency import Frequency
-from engine.data.series.panel import Panel, Rows
+from engine.data.series.holiday_dates import check_holidays
+from engine.data.series.indicators import category_notes
+from engine.data.series.panel import Panel, Rows, number_series
 from engine.data.series.panel_splits import (
     cut_panel,
     join_splits,
@@ -29,8 +28,7 @@ from engine.data.series.panel_splits import (
 )
 from engine.data.series.read import Series, read_series, read_time_column
 from engine.data.series.read_panel import read_panel
-from engine.data.series.roles import Roles, check_columns, find_roles, unused_columns
-from engine.data.series.seasonality import find_season
+from engine.data.series.roles import Roles, check_columns, find_roles
 from engine.data.series.several import find_series, repeated_rows
 from engine.data.series.splits import (
     cut_in_time,
@@ -40,20 +38,25 @@ from engine.data.series.splits import (
     series_table,
     split_series,
 )
-from engine.data.series.times import unread_time_column
+from engine.data.series.static import find_static
 from engine.data.tables.columns import set_number_format
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
-from engine.files.sanitize import plain
-from engine.pipelines.many_series import count_windows, fit_panel, series_facts
+from engine.pipelines.known_future import (
+    ahead_of_panel,
+    ahead_of_series,
+    join_future,
+    past_rows,
+)
+from engine.pipelines.many_series import fit_panel
+from engine.pipelines.one_series import check_lengths, fit_series
 from engine.pipelines.pipeline import DataPipeline
 from engine.pipelines.series_fitted import SeriesFitted, frequency_of, roles_of
-from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.pipelines.series_notes import role_notes, time_notes, without_truth
+from engine.pipelines.series_summary import summarize_series
+from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
-
-_SAME = 0.02
-"""Difference between steps that are the same, but were rounded."""
 
 
 class ForecastingPipeline(DataPipeline[SeriesFitted]):
@@ -76,78 +79,70 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             if name == TRAIN or not table.num_rows:
                 continue
             if _lacks_targets(table, roles):
-                notes.append(_without_truth(name, table.num_rows))
+                notes.append(without_truth(name, table.num_rows))
                 continue
             parts[name] = self.read(table, roles, train.frequency, train.spelling, train.formats)
             notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
-        same_step(parts)
-        if not roles.time and (unread := unread_time_column(raw.train)):
-            example = plain(raw.train[unread].drop_null()[0].as_py(), 40)
-            notes.append(
-                Note(
-                    f"{plain(unread, 60)} holds no dates that can be read, such as {example!r}; "
-                    "rows are taken in their order",
-                    column=plain(unread, 60),
-                    read_as="text",
-                    change="task.time",
-                )
-            )
-        if not roles.time and (counting := _counting(train, roles)):
-            why = f"{counting} grows by the same step from row to row: is it the time?"
-            notes.append(Note(why, counting, "input", change=f"task.time={counting}"))
-        notes += self._role_notes(raw.train, roles)
+        check_holidays(section.holidays, same_step(parts))
+        notes += time_notes(raw.train, roles, train)
+        notes += role_notes(raw.train, roles, section)
         splits, context, cuts = cut_in_time(
             parts, self.config.data, section.split_rows, section.window
         )
-        self._check_lengths(splits)
+        check_lengths(splits, section.window, section.horizon)
         tables = {name: series_table(part, roles, context[name]) for name, part in splits.items()}
         return raw.with_splits(tables, *notes, *cuts)
 
     def _roles(self, table: pa.Table) -> Roles:
         """The columns' roles; those that tell series apart are found where times repeat."""
         section = self.section
-        named = section.time, section.targets, section.inputs
-        roles = find_roles(table, *named, section.series)
+        roles = self._named(table, section.series, section.static)
         if section.series and not roles.time:
             raise DataError("task.series needs a column with the time.", "Set task.time.")
-        if section.series or not roles.time or not table.num_rows:
+        if not section.series and roles.time and table.num_rows:
+            times = read_time_column(table, roles, None, self._spelling(roles)).times
+            once = np.flatnonzero(~repeated_rows(table, roles, times))
+            if found := find_series(table, roles, times, once):
+                roles = self._named(table, found, section.static)
+        if roles.static and not roles.series:
+            raise DataError("task.static needs columns that tell series apart.", "Set task.series.")
+        if not roles.series or roles.static or not table.num_rows:
             return roles
-        times = read_time_column(table, roles, None, self._spelling(roles)).times
-        once = np.flatnonzero(~repeated_rows(table, roles, times))
-        found = find_series(table, roles, times, once)
-        return find_roles(table, *named, found) if found else roles
+        return self._named(table, roles.series, self._static(table, roles))
 
-    def _role_notes(self, table: pa.Table, roles: Roles) -> list[Note]:
-        notes: list[Note] = []
-        if roles.series and not self.section.series:
-            names = " and ".join(plain(name, 60) for name in roles.series)
-            why = f"{names} tells several series apart: one network learns all of them"
-            notes.append(Note(why, names, "series", change="task.series", kind="converted"))
-        if unused := unused_columns(table, roles):
-            why = "not used: " + ", ".join(unused)
-            notes.append(Note(why, change="task.inputs", kind="dropped"))
-        if not self.section.targets and len(roles.channels) > 1:
-            target = plain(roles.targets[0], 60)
-            why = f"{target} is forecast, as no target is named"
-            notes.append(Note(why, target, "target", change="task.targets", kind="converted"))
-        return notes
+    def _named(self, table: pa.Table, series: Sequence[str], static: Sequence[str]) -> Roles:
+        section, categorical = self.section, self.config.data.set_as("categorical")
+        named = section.time, section.targets, section.inputs
+        return find_roles(table, *named, series, section.known_future, static, categorical)
+
+    def _static(self, table: pa.Table, roles: Roles) -> tuple[str, ...]:
+        """Columns that are the same in all rows of each series and have no role that was set."""
+        section = self.section
+        found = {*roles.inputs, *roles.targets} - {*section.inputs, *section.targets}
+        taken = {*roles.asked} - found | {*section.inputs}
+        free = (name for name in table.column_names if name not in taken)
+        return find_static(table, free, *number_series(table, roles.series))
 
     def _load_panel(self, raw: RawData, roles: Roles) -> RawData:
         """Read many series, and cut each in the order of its time."""
         section = self.section
         lacking = [n for n, t in raw.splits.items() if t.num_rows and _lacks_targets(t, roles)]
         table, part = join_splits({n: t for n, t in raw.splits.items() if n not in lacking})
+        if not section.static:
+            series = number_series(table, roles.series)
+            roles = replace(roles, static=find_static(table, roles.static, *series))
         formats = self._formats(raw.train, roles)
         panel = read_panel(table, roles, section.fill, None, self._spelling(roles), formats, part)
+        check_holidays(section.holidays, panel.frequency)
         window, horizon = section.window, section.horizon
         splits, contexts, cuts = cut_panel(
             panel, self.config.data, section.split_rows, window, horizon
         )
         notes = [
             *panel.notes,
-            *(_without_truth(name, raw.splits[name].num_rows) for name in lacking),
+            *(without_truth(name, raw.splits[name].num_rows) for name in lacking),
             *self._format_notes(raw.train, formats),
-            *self._role_notes(raw.train, roles),
+            *role_notes(raw.train, roles, section),
             *cuts,
             *length_notes(splits, contexts, roles, window, horizon),
         ]
@@ -161,7 +156,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         roles = roles_of(fitted)
         check_columns(table, roles)
         formats = fitted.number_formats
-        new = [name for name in roles.channels if name not in formats]
+        new = [name for name in roles.numeric if name not in formats]
         known = number_formats(table, new) | formats
         panel = read_panel(
             table, roles, self.section.fill, frequency_of(fitted), fitted.spelling, known
@@ -180,8 +175,8 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         return replace(series, notes=(*series.notes, *self._format_notes(table, formats)))
 
     def _formats(self, table: pa.Table, roles: Roles) -> dict[str, NumberFormat]:
-        formats = number_formats(table, roles.channels)
-        for name in roles.channels:
+        formats = number_formats(table, roles.numeric)
+        for name in roles.numeric:
             if written := set_number_format(name, self.config.data.column_settings.get(name)):
                 formats[name] = written
         return formats
@@ -195,16 +190,6 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         time = self.config.data.column_settings.get(roles.time)
         return time.format if time is not None and time.type == "date" else ""
 
-    def _check_lengths(self, splits: Mapping[str, Series]) -> None:
-        window, horizon = self.section.window, self.section.horizon
-        for name, series in splits.items():
-            if 0 < len(series) < window + horizon:
-                raise DataError(
-                    f"The {name} rows are too few: {len(series):,}, where a window of {window:,} "
-                    f"and a horizon of {horizon:,} need {window + horizon:,}.",
-                    "Lower task.window or task.horizon, or give the split more rows.",
-                )
-
     def read(
         self,
         table: pa.Table,
@@ -216,7 +201,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         """A table as a series of the step and spellings that are known; raises ``DataError``."""
         check_columns(table, roles)
         fill = self.section.fill
-        new = [name for name in roles.channels if name not in formats]
+        new = [name for name in roles.numeric if name not in formats]
         known = number_formats(table, new) | dict(formats)
         series = read_series(
             table, roles, fill, frequency, spelling, known_only=True, formats=known
@@ -231,108 +216,43 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         roles, frequency = roles_of(fitted), frequency_of(fitted)
         return self.read(table, roles, frequency, fitted.spelling, fitted.number_formats)
 
+    def series_ahead(
+        self, table: pa.Table, fitted: SeriesFitted
+    ) -> tuple[Series, Values, Sequence[Note]]:
+        """The past of a file, ``[horizon, columns]`` of what it knows ahead, and notes."""
+        series = self.series(past_rows(table, fitted), fitted)
+        known, notes = ahead_of_series(table, series, fitted, self.section.horizon)
+        return series, known, (*series.notes, *notes)
+
+    def panel_ahead(self, table: pa.Table, fitted: SeriesFitted) -> tuple[Panel, Values]:
+        """The pasts of a file, and ``[series, horizon, columns]`` of what it knows ahead."""
+        panel, _ = self.panel(past_rows(table, fitted), fitted)
+        return ahead_of_panel(table, panel, fitted, self.section.horizon)
+
+    @override
+    def ahead(self, fitted: SeriesFitted) -> tuple[str, ...]:
+        return roles_of(fitted).ahead
+
+    @override
+    def with_future(
+        self, table: pa.Table, future: pa.Table, fitted: SeriesFitted
+    ) -> tuple[pa.Table, Sequence[Note]]:
+        return join_future(table, future, fitted)
+
+    @override
+    def unfit(self, table: pa.Table, fitted: SeriesFitted) -> Iterator[Note]:
+        static = {column.name: column.categories for column in fitted.static if column.categories}
+        return category_notes(table, fitted.categories | static)
+
     def fit(self, raw: RawData) -> SeriesFitted:
         """Means, deviations and season of the training rows."""
         if series_note(raw.train).roles.series:
-            return fit_panel(raw.train, self.section.season)
-        note, series = series_note(raw.train), split_series(raw.train)
-        roles, frequency = note.roles, note.frequency
-        count = len(roles.targets)
-        targets = series.values[:, :count]
-        mean, std = series.values.mean(0), series.values.std(0)
-        constant = std <= 1e-12 * np.abs(mean)
-        self._check_targets(roles.targets, constant[:count])
-        season = self.section.season or find_season(targets[:, 0], frequency.seasons)
-        return SeriesFitted(
-            time=roles.time,
-            targets=list(roles.targets),
-            inputs=list(roles.inputs),
-            mean=mean.tolist(),
-            # A constant input has no information, and must not become infinite.
-            std=np.where(constant, 1.0, std).tolist(),
-            unit=frequency.unit,
-            step=frequency.step,
-            regular=frequency.regular,
-            season=season,
-            naive_error=_mean_change(series, count, season).tolist(),
-            naive_squared=_mean_change(series, count, season, power=2).tolist(),
-            time_parts=roles.parts,
-            spelling=note.spelling,
-            writing=note.writing,
-            number_formats=dict(note.formats),
-            anchor=frequency.anchor,
-            zone=frequency.zone,
-        )
-
-    def _check_targets(self, names: Sequence[str], constant: Sequence[bool]) -> None:
-        for name, same in zip(names, constant, strict=True):
-            if same:
-                raise DataError(
-                    f"The target {plain(name, 60)!r} is the same in all training rows.",
-                    "Set task.targets to a column that changes.",
-                )
+            return fit_panel(raw.train, self.section.season, self.config.data.set_as("categorical"))
+        return fit_series(raw.train, self.section.season)
 
     def summarize(self, raw: RawData, fitted: SeriesFitted) -> DataSummary:
         """Summarise frequency, span, season and repairs."""
-        rows = {
-            name: table.num_rows - series_note(table).context for name, table in raw.splits.items()
-        }
-        return DataSummary(
-            source=self.config.data.label,
-            rows=rows,
-            columns=self._columns(raw.train, fitted),
-            facts=self._facts(raw, fitted),
-            notes=raw.notes,
-            skips=tuple(
-                {"reason": skip.reason, "count": skip.count, "example": skip.example}
-                for skip in raw.skips
-            ),
-        )
-
-    def _facts(self, raw: RawData, fitted: SeriesFitted) -> dict[str, str]:
-        section = self.section
-        frequency = frequency_of(fitted)
-        facts = {
-            "frequency": frequency.name + ("" if frequency.regular else " (median; irregular)"),
-            "season": f"{fitted.season:,} rows" if fitted.season > 1 else "none found",
-            **series_facts(raw.train),
-            "windows": ", ".join(
-                f"{name} {self._windows(table):,}" for name, table in raw.splits.items()
-            ),
-            "window → horizon": f"{section.window:,} → {section.horizon:,} rows",
-        }
-        if fitted.time:
-            times = [self._span(table, fitted) for table in raw.splits.values() if table.num_rows]
-            facts["from"], facts["to"] = times[0][0], times[-1][1]
-        return facts
-
-    def _span(self, table: pa.Table, fitted: SeriesFitted) -> tuple[str, str]:
-        ends = pc.min_max(table[fitted.time].cast("int64"))
-        text = frequency_of(fitted).text
-        return text(ends["min"].as_py()), text(ends["max"].as_py())
-
-    def _windows(self, table: pa.Table) -> int:
-        section = self.section
-        if series_note(table).roles.series:
-            return count_windows(table, section.window, section.horizon, section.stride)
-        rows: int = table.num_rows
-        return max(0, (rows - section.window - section.horizon) // section.stride + 1)
-
-    def _columns(self, table: pa.Table, fitted: SeriesFitted) -> tuple[Any, ...]:
-        columns = []
-        if fitted.time:
-            dated = frequency_of(fitted).dated
-            example = self._span(table, fitted)[0]
-            kind = "date" if dated else "numeric"
-            columns.append(ColumnSummary(fitted.time, kind, "time", example=example))
-        for name in fitted.series:
-            example = plain(str(table[name][0].as_py()), 40)
-            columns.append(ColumnSummary(name, "categorical", "series", example=example))
-        for name in (*fitted.targets, *fitted.inputs):
-            role = "target" if name in fitted.targets else "input"
-            example = f"{table[name][0].as_py():.6g}"
-            columns.append(ColumnSummary(name, "numeric", role, example=example))
-        return tuple(columns)
+        return summarize_series(raw, fitted, self.section, self.config.data.label)
 
     @override
     def shown(self, table: pa.Table) -> pa.Table:
@@ -353,34 +273,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         return roles_of(fitted).asked
 
 
-def _counting(series: Series, roles: Roles) -> str:
-    """Return the first input whose steps are all the same; empty where none is."""
-    inputs = series.values[:, len(roles.targets) :].T
-    for name, values in zip(roles.inputs, inputs, strict=True):
-        steps = np.diff(values)
-        if len(steps) > 1 and steps[0] and np.isclose(steps, steps[0], rtol=_SAME).all():
-            return plain(name, 40)
-    return ""
-
-
-def _without_truth(split: str, rows: int) -> Note:
-    return Note(f"{split}: no row has a target, so it is not used", split, rows=rows, kind="lost")
-
-
 def _lacks_targets(table: pa.Table, roles: Roles) -> bool:
     """Whether all targets are empty, as they are where a contest keeps the truth back."""
     check_columns(table, roles)
     return all(table[name].null_count == table.num_rows for name in roles.targets)
-
-
-def _mean_change(series: Series, targets: int, season: int, power: int = 1) -> NDArray[np.float64]:
-    """The mean change of each target over one season, between values that were not filled in.
-
-    A change counts by its size to the ``power``.
-    """
-    values = series.values[:, :targets]
-    known = np.ones(values.shape) if series.filled is None else ~series.filled[:, :targets] * 1.0
-    pairs = known[season:] * known[:-season]
-    changes: NDArray[np.float64] = np.abs(values[season:] - values[:-season]) ** power * pairs
-    mean: NDArray[np.float64] = changes.sum(0) / np.maximum(pairs.sum(0), 1)
-    return mean

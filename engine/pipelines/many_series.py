@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 import numpy as np
 import pyarrow as pa
@@ -12,17 +13,21 @@ from engine.data.series.panel_splits import split_panel
 from engine.data.series.scales import fit_scales
 from engine.data.series.seasonality import find_season
 from engine.data.series.splits import series_note
+from engine.data.series.static import fit_static
 from engine.data.series.window_plan import plan_windows
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.pipelines.series_fitted import SeriesFitted
+from engine.pipelines.series_fitted import SeriesFitted, find_flags
 
 _ASKED = 50
 """The longest series, whose most frequent season is that of all."""
 
 
-def fit_panel(table: pa.Table, season: int) -> SeriesFitted:
-    """Scales of each series and of all training rows; a ``season`` of 0 is found."""
+def fit_panel(table: pa.Table, season: int, categorical: Collection[str]) -> SeriesFitted:
+    """Scales of each series and of all training rows; a ``season`` of 0 is found.
+
+    Static columns are of categories where they are ``categorical``.
+    """
     note, (panel, _) = series_note(table), split_panel(table)
     roles, frequency = note.roles, note.frequency
     count = len(roles.targets)
@@ -35,13 +40,16 @@ def fit_panel(table: pa.Table, season: int) -> SeriesFitted:
                 "Set task.targets to a column that changes.",
             )
     season = season or _season(panel, frequency.seasons)
+    flags = find_flags(panel.values, roles.past)
+    mean[flags], std[constant] = 0.0, 1.0
+    std[flags] = 1.0
     own = fit_scales(panel, key_texts(panel.keys, roles.series), count, season)
     return SeriesFitted(
         time=roles.time,
         targets=list(roles.targets),
         inputs=list(roles.inputs),
         mean=mean.tolist(),
-        std=np.where(constant, 1.0, std).tolist(),
+        std=std.tolist(),
         unit=frequency.unit,
         step=frequency.step,
         regular=frequency.regular,
@@ -55,6 +63,10 @@ def fit_panel(table: pa.Table, season: int) -> SeriesFitted:
         anchor=frequency.anchor,
         zone=frequency.zone,
         series=roles.series,
+        known=list(roles.known),
+        categories=dict(roles.categories),
+        flags=flags,
+        static=fit_static(panel.keys, roles.static, categorical),
         own=own,
     )
 

@@ -78,6 +78,18 @@ class DataPipeline(ABC, Generic[F]):
         del fitted, folder
         return table
 
+    def ahead(self, fitted: F) -> tuple[str, ...]:
+        """The columns of a file of the future, which a prediction asks for; empty for none."""
+        del fitted
+        return ()
+
+    def with_future(
+        self, table: pa.Table, future: pa.Table, fitted: F
+    ) -> tuple[pa.Table, Sequence[Note]]:
+        """Rows to predict from with those of the future, and notes; raises ``DataError``."""
+        del future, fitted
+        return table, ()
+
     def unfit(self, table: pa.Table, fitted: F) -> Iterable[Note]:
         """Return notes on values to predict from that what was trained gives no meaning."""
         del table, fitted

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 from pydantic import Field
 
 from engine.data.dates.writing import write_moment
 from engine.data.fitted import Fitted
+from engine.data.series.channels import Values
 from engine.data.series.frequency import Frequency
 from engine.data.series.roles import Roles
 from engine.data.series.scales import SeriesScales
+from engine.data.series.static import StaticColumn
 from engine.data.tables.schema import NumberFormat
+
+_WHOLE = 0.9
+"""Share of rows with 0 or 1 in a flag; the others were filled in or averaged."""
 
 
 class SeriesFitted(Fitted):
@@ -45,14 +51,30 @@ class SeriesFitted(Fitted):
     """The zone that times, which are in UTC, are shown in."""
     series: tuple[str, ...] = ()
     """Columns that tell series apart; empty for one series."""
+    known: list[str] = Field(default_factory=list)
+    """Columns of numbers that are known for the horizon: channels behind the inputs."""
+    categories: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Columns of categories that are known for the horizon: a channel for each category."""
+    flags: list[int] = Field(default_factory=list)
+    """Places of the channels of 0 and 1, which stay as they are."""
+    static: list[StaticColumn] = Field(default_factory=list)
+    """Columns with one value for each series."""
     own: SeriesScales | None = None
     """Scales of each of many series; those above are then of all rows together."""
 
 
 def roles_of(fitted: SeriesFitted) -> Roles:
     """The columns that the network was trained with."""
-    channels = tuple(fitted.targets), tuple(fitted.inputs)
-    return Roles(fitted.time, *channels, fitted.time_parts, fitted.series)
+    return Roles(
+        fitted.time,
+        tuple(fitted.targets),
+        tuple(fitted.inputs),
+        fitted.time_parts,
+        fitted.series,
+        tuple(fitted.known),
+        fitted.categories,
+        tuple(column.name for column in fitted.static),
+    )
 
 
 def frequency_of(fitted: SeriesFitted) -> Frequency:
@@ -63,3 +85,11 @@ def frequency_of(fitted: SeriesFitted) -> Frequency:
 def written_time(fitted: SeriesFitted, time: int) -> str | int:
     """A time as the training data writes it, where its form is known."""
     return write_moment(time, fitted.writing) if fitted.writing else frequency_of(fitted).text(time)
+
+
+def find_flags(values: Values, first: int) -> list[int]:
+    """Return the places of the channels from ``first`` on that are 0 or 1, as a category is."""
+    own = values[:, first:]
+    between = ((own < 0) | (own > 1)).any(0)
+    whole = ((own == 0) | (own == 1)).mean(0) >= _WHOLE if len(own) else ~between
+    return (first + np.flatnonzero(~between & whole)).tolist()

@@ -51,39 +51,69 @@ class FilePredictions:
 
 
 def answer(
-    run: str, rows: Sequence[Row] | None = None, file: str = "", device: str = "cpu"
+    run: str,
+    rows: Sequence[Row] | None = None,
+    file: str = "",
+    device: str = "cpu",
+    future: str = "",
 ) -> dict[str, Any]:
     """Predict from ``rows`` (a text for the only input, or values by column) or a ``file``.
 
-    Without either, only the names of the columns are returned. Returns ``inputs``, ``records`` (one
-    a row, or for a forecast one a step of the horizon) and ``notes`` on the input. Raises
-    :class:`~engine.errors.UserError`.
+    A file of the ``future`` has the columns of a forecast that are known ahead. Without rows and
+    file, only the names of the columns are returned. Returns ``inputs``, ``ahead`` (the columns of
+    a file of the future), ``records`` (one a row, or for a forecast one a step of the horizon) and
+    ``notes`` on the input. Raises :class:`~engine.errors.UserError`.
     """
     task, fitted, network = loaded.get(exported_model(run), torch.device(device))
-    inputs = task.pipeline.inputs(fitted)
+    inputs, ahead = task.pipeline.inputs(fitted), task.pipeline.ahead(fitted)
     notes: list[Note] = []
     records: list[dict[str, Any]] = []
     if file:
-        predicted = predict_file(run, file, device)
+        predicted = predict_file(run, file, device, future)
         notes, records = predicted.notes, predicted.records
     elif rows:
         found = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
         with torch.inference_mode():
             records = task.answers(network, found, fitted)
-    return {"inputs": list(inputs), "records": records, "notes": list(map(asdict, notes))}
+    elif future:
+        raise DataError("A future file continues a file of the past.", "Give that with --file.")
+    columns = {"inputs": list(inputs), "ahead": list(ahead)}
+    return columns | {"records": records, "notes": list(map(asdict, notes))}
 
 
-def predict_file(run: str, file: str, device: str = "cpu") -> FilePredictions:
-    """Predict from the rows of a file; raises :class:`~engine.errors.UserError`."""
+def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> FilePredictions:
+    """Predict from the rows of a file, as :func:`answer`."""
     task, fitted, network = loaded.get(exported_model(run), torch.device(device))
-    inputs, path = task.pipeline.inputs(fitted), expanded(file)
-    reading = read_later(path, *_options(task, path), _format(fitted, inputs), inputs)
-    notes = [*reading.notes, *map(_skipped, reading.skips)]
-    beside = task.pipeline.beside(fitted, reading.table.column_names)
-    rows = _columns_of(path, reading.table, inputs, beside, notes)
+    notes: list[Note] = []
+    path = expanded(file)
+    whole, rows = _read(task, fitted, path, task.pipeline.inputs(fitted), notes)
     table = task.pipeline.from_file(rows, fitted, path.parent)
-    records = _predict(task, fitted, network, table, device, notes)
-    return FilePredictions(reading.table, records, notes)
+    if future:
+        coming = _read_future(task, fitted, future, notes)
+        table, told = task.pipeline.with_future(table, coming, fitted)
+        notes += told
+    return FilePredictions(whole, _predict(task, fitted, network, table, device, notes), notes)
+
+
+def _read(
+    task: Task[Any], fitted: Fitted, path: Path, names: Sequence[str], notes: list[Note]
+) -> tuple[pa.Table, pa.Table]:
+    """Read a file: all of it, and its columns ``names`` with those that are of use beside them."""
+    reading = read_later(path, *_options(task, path), _format(fitted, names), names)
+    notes += [*reading.notes, *map(_skipped, reading.skips)]
+    beside = task.pipeline.beside(fitted, reading.table.column_names)
+    return reading.table, _columns_of(path, reading.table, names, beside, notes)
+
+
+def _read_future(task: Task[Any], fitted: Fitted, file: str, notes: list[Note]) -> pa.Table:
+    ahead = task.pipeline.ahead(fitted)
+    if not ahead:
+        raise DataError(
+            "This model was trained without columns that are known ahead, so it takes no future "
+            "file.",
+            "Leave --future out, or train with task.known_future.",
+        )
+    return _read(task, fitted, expanded(file), ahead, notes)[1]
 
 
 def _skipped(skip: Skip) -> Note:

@@ -1,50 +1,46 @@
-"""Predictions of a finished run for a file, written to a CSV or Parquet file."""
+"""Predictions of a finished run, written to a file."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
 from engine.config.data.file import FileConfig
-from engine.errors import DataError, UserError
-from engine.files import atomic
+from engine.errors import UserError
 from engine.files.paths import expanded, runs_folder
-from engine.files.sanitize import plain
 from engine.runs.directory import RunDirectory
-from engine.service.predict import predict_file
-
-_WRITERS: Mapping[str, Callable[[pa.Table, pa.BufferOutputStream], object]] = {
-    ".csv": pyarrow.csv.write_csv,
-    ".parquet": pyarrow.parquet.write_table,
-}
+from engine.service import predict
+from engine.service.predict import Row
+from engine.service.prediction_file import check_output, write_table
 
 
-def answer(run: str, output: str, file: str = "") -> dict[str, Any]:
-    """Predict the rows of ``file`` and write them to ``output``, whose ending says the format.
+def answer(
+    run: str,
+    output: str,
+    file: str = "",
+    future: str = "",
+    rows: Sequence[Row] | None = None,
+    replace: bool = False,
+) -> dict[str, Any]:
+    """Predict ``rows``, or those of ``file``, and write them to ``output``, by its suffix.
 
-    Without a file, a forecast continues the data of the run. Each prediction stands behind the
-    columns of its row; a forecast has the columns that tell series apart, and the times. Returns
-    ``path``, ``rows`` and ``notes``. Raises :class:`~engine.errors.UserError`.
+    Without either, a forecast continues the data of the run. Each prediction stands behind the
+    columns of its row; a forecast has the columns that tell series apart, and the times. A file
+    that is there is refused, or overwritten if it may be ``replace``\\ d. Returns ``path``,
+    ``rows`` and ``notes``. Raises :class:`~engine.errors.UserError`.
     """
     target = expanded(output)
-    if target.suffix.lower() not in _WRITERS:
-        raise UserError(
-            f"Predictions are written as CSV or Parquet, and {plain(target.name)!r} is neither.",
-            "Give the file a name that ends in .csv or .parquet.",
-        )
-    if target.exists():
-        raise UserError(f"There is already a file {plain(target)}.", "Choose another name.")
-    predicted = predict_file(run, file or _data_of(run))
-    table = _table(predicted.records, predicted.table)
-    _write(table, target)
-    notes = list(map(asdict, predicted.notes))
+    check_output(target, replace, *(expanded(path) for path in (file, future) if path))
+    if rows:
+        told = predict.answer(run, rows)
+        notes, table = told["notes"], pa.table(_columns(told["records"]))
+    else:
+        found = predict.predict_file(run, file or _data_of(run), future=future)
+        table, notes = _table(found.records, found.table), list(map(asdict, found.notes))
+    write_table(table, target)
     return {"path": str(target.absolute()), "rows": table.num_rows, "notes": notes}
 
 
@@ -102,27 +98,3 @@ def _free(name: str, taken: Sequence[str]) -> str:
     while name in taken:
         name += "_"
     return name
-
-
-def _write(table: pa.Table, target: Path) -> None:
-    suffix = target.suffix.lower()
-    if suffix == ".csv":
-        table = _texts_for_csv(table)
-    stream = pa.BufferOutputStream()
-    _WRITERS[suffix](table, stream)
-    try:
-        atomic.write_bytes(target, stream.getvalue().to_pybytes())
-    except OSError as error:
-        raise DataError(f"Cannot write {plain(target)}: {error.strerror}.") from error
-
-
-def _texts_for_csv(table: pa.Table) -> pa.Table:
-    """Return the table with lists and other nested values as JSON."""
-    for place, field in enumerate(table.schema):
-        if pa.types.is_nested(field.type):
-            values = [
-                None if value is None else json.dumps(value, default=str, ensure_ascii=False)
-                for value in table.column(place).to_pylist()
-            ]
-            table = table.set_column(place, field.name, pa.array(values))
-    return table

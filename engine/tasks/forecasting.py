@@ -16,9 +16,10 @@ from engine.baselines.seasonal_naive import SeasonalNaive
 from engine.batches.source import Batch, Source
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.raw import TEST, VALIDATION, RawData
-from engine.data.series.frequency import Frequency, calendar_features, calendar_names
+from engine.data.series.frequency import Frequency
 from engine.data.series.panel_windows import PanelWindowSource
 from engine.data.series.read import Series
+from engine.data.series.time_features import count_time_features, with_time_features
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -29,8 +30,9 @@ from engine.metrics.forecasting import ForecastEvaluator, Scales, forecast_loss
 from engine.models.build import build_model
 from engine.models.quantiles import Quantiles
 from engine.models.shapes import SeriesShape
+from engine.models.static import with_static
 from engine.pipelines.forecasting import ForecastingPipeline
-from engine.pipelines.series_fitted import SeriesFitted, frequency_of, written_time
+from engine.pipelines.series_fitted import SeriesFitted, frequency_of, roles_of, written_time
 from engine.reports.gallery import Gallery
 from engine.reports.note import Note
 from engine.reports.note_table import sentence
@@ -65,15 +67,15 @@ class Forecasting(Task[SeriesFitted]):
         """
         window, horizon = self.section.window, self.section.horizon
         if fitted.own is not None:
-            panel, _ = self.pipeline.panel(table, fitted)
+            panel, known = self.pipeline.panel_ahead(table, fitted)
             _tell(panel.notes, report)
             for doubt in doubts_of_new(panel, fitted, fitted.own, window):
                 report(Log(level="warning", message=doubt))
-            extended = with_future(panel, window, horizon)
+            extended = with_future(panel, known, window)
             return panel_source(*extended, fitted, fitted.own, self.section, device)
         frequency = frequency_of(fitted)
-        series = self.pipeline.series(table, fitted)
-        _tell(series.notes, report)
+        series, known, notes = self.pipeline.series_ahead(table, fitted)
+        _tell(notes, report)
         if len(series) < window:
             raise DataError(
                 f"A forecast looks back at {window:,} rows; there are {len(series):,}.",
@@ -81,10 +83,10 @@ class Forecasting(Task[SeriesFitted]):
             )
         series = series.slice(len(series) - window, len(series))
         times = frequency.along(int(series.times[-1]), np.arange(1, horizon + 1))
-        unknown = np.zeros((horizon, series.values.shape[1]))
+        past = np.zeros((horizon, series.values.shape[1] - known.shape[1]))
         single = Series(
             np.concatenate([series.times, times]),
-            np.concatenate([series.values, unknown]),
+            np.concatenate([series.values, np.concatenate([past, known], 1)]),
             frequency,
         )
         return self._source(single, fitted, device)
@@ -92,9 +94,9 @@ class Forecasting(Task[SeriesFitted]):
     def _source(self, series: Series, fitted: SeriesFitted, device: torch.device) -> Source:
         section = self.section
         scaled = ((series.values - fitted.mean) / fitted.std).astype(np.float32)
-        if section.calendar:
-            features = calendar_features(series.times, series.frequency)
-            scaled = np.concatenate([scaled, features], 1)
+        scaled = with_time_features(
+            scaled, series.times, series.frequency, section.calendar, section.holidays
+        )
         count = len(fitted.targets)
         filled = None if series.filled is None else series.filled[:, :count]
         known = None
@@ -104,7 +106,7 @@ class Forecasting(Task[SeriesFitted]):
             torch.from_numpy(scaled).to(device),
             torch.tensor(series.times, device=device),
             known,
-            channels=len(fitted.mean),
+            channels=roles_of(fitted).past,
             targets=count,
             window=section.window,
             horizon=section.horizon,
@@ -114,13 +116,14 @@ class Forecasting(Task[SeriesFitted]):
     def build_network(self, fitted: SeriesFitted) -> nn.Module:
         """The model's network for these columns."""
         section = self.section
-        features = 2 * len(calendar_names(frequency_of(fitted))) if section.calendar else 0
+        past, frequency = roles_of(fitted).past, frequency_of(fitted)
+        static = sum(column.width for column in fitted.static)
+        known = len(fitted.mean) - past + static
+        features = known + count_time_features(frequency, section.calendar, section.holidays)
         levels = section.quantiles if section.loss == "quantile" else ()
         targets = len(fitted.targets)
-        shape = SeriesShape(
-            len(fitted.mean), targets, section.window, section.horizon, features, levels
-        )
-        network = build_model(self.config.model, shape)
+        shape = SeriesShape(past, targets, section.window, section.horizon, features, levels, known)
+        network = with_static(partial(build_model, self.config.model), shape, static)
         return Quantiles(network, targets) if levels else network
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from engine.batches.source import Source
 from engine.config.tasks.forecasting import ForecastingConfig
-from engine.data.series.frequency import calendar_features
+from engine.data.series.channels import Values
 from engine.data.series.panel import Panel, Rows, key_texts
 from engine.data.series.panel_windows import PanelWindowSource, SeriesFacts
 from engine.data.series.scales import PanelScales, SeriesScales, scales_for
+from engine.data.series.static import static_values
+from engine.data.series.time_features import with_time_features
 from engine.data.series.window_plan import plan_windows
 from engine.files.sanitize import plain
 from engine.metrics.many_series import OwnScales
-from engine.pipelines.series_fitted import SeriesFitted
+from engine.pipelines.series_fitted import SeriesFitted, roles_of
 from engine.reports.counted import counted
 
 
@@ -38,8 +40,9 @@ def panel_source(
     scales = _scales(panel, fitted, own, section.window)
     mean, std = (np.repeat(part, panel.lengths, axis=0) for part in (scales.mean, scales.std))
     values = ((panel.values - mean) / std).astype(np.float32)
-    if section.calendar:
-        values = np.concatenate([values, calendar_features(panel.times, panel.frequency)], 1)
+    values = with_time_features(
+        values, panel.times, panel.frequency, section.calendar, section.holidays
+    )
     known = None
     if panel.filled is not None and panel.filled[:, :count].any():
         known = torch.from_numpy(~panel.filled[:, :count]).to(device)
@@ -48,7 +51,8 @@ def panel_source(
         torch.from_numpy(places).to(device),
         _on(scales.mean[:, :count], device),
         _on(scales.std[:, :count], device),
-        panel.keys,
+        panel.keys.select(list(fitted.series)),
+        torch.from_numpy(static_values(panel.keys, fitted.static)).to(device),
     )
     return PanelWindowSource(
         torch.from_numpy(values).to(device),
@@ -56,20 +60,26 @@ def panel_source(
         known,
         plan_windows(panel.starts, context, section.window, section.horizon, section.stride),
         facts,
-        channels=len(fitted.mean),
+        channels=roles_of(fitted).past,
     )
 
 
 def _scales(panel: Panel, fitted: SeriesFitted, own: SeriesScales, window: int) -> PanelScales:
-    return scales_for(panel, key_texts(panel.keys, fitted.series), own, window)
+    scales = scales_for(panel, key_texts(panel.keys, fitted.series), own, window)
+    scales.mean[:, fitted.flags], scales.std[:, fitted.flags] = 0.0, 1.0
+    return scales
 
 
 def _on(values: NDArray[np.float64], device: torch.device) -> torch.Tensor:
     return torch.from_numpy(values.astype(np.float32)).to(device)
 
 
-def with_future(panel: Panel, window: int, horizon: int) -> tuple[Panel, Rows]:
-    """The last ``window`` rows of each series with its future, and the lengths of the past."""
+def with_future(panel: Panel, known: Values, window: int) -> tuple[Panel, Rows]:
+    """The last ``window`` rows of each series with its future, and the lengths of the past.
+
+    ``known`` ``[series, horizon, columns]`` are the last channels of the future.
+    """
+    horizon = known.shape[1]
     panel = panel.ranges(np.maximum(panel.starts[:-1], panel.starts[1:] - window), panel.starts[1:])
     past = panel.lengths
     starts = panel.starts + horizon * np.arange(len(panel) + 1)
@@ -82,6 +92,7 @@ def with_future(panel: Panel, window: int, horizon: int) -> tuple[Panel, Rows]:
     times[rows], times[ahead] = panel.times, panel.frequency.along(last, steps)
     values = np.zeros((len(ahead), panel.values.shape[1]))
     values[rows] = panel.values
+    values[ahead, values.shape[1] - known.shape[2] :] = np.concatenate([*known])
     extended = Panel(panel.keys, starts, times, values, panel.frequency, notes=panel.notes)
     return extended, past
 

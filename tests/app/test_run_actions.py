@@ -137,7 +137,7 @@ async def test_the_future_of_each_series_is_saved(sales, tmp_path, until, text_o
     ]
 
 
-@pytest.mark.parametrize(("name", "problem"), [("a.txt", "CSV or Parquet"), ("b.csv", "already")])
+@pytest.mark.parametrize(("name", "problem"), [("a.txt", "no format"), ("b.csv", "already")])
 def test_predictions_are_not_written_over_a_file_nor_in_other_formats(
     name, problem, customers, trained_home, tmp_path
 ) -> None:

@@ -257,6 +257,27 @@ async def test_a_forecast_is_drawn(load, advisor, until, text_of, tmp_path) -> N
         await until(pilot, lambda: "┤" in text_of(pilot))
 
 
+async def test_a_forecast_with_columns_known_ahead_asks_for_a_file_of_the_future(
+    make_run, until, text_of
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        asked.append(arguments)
+        columns = {"inputs": ["day", "sales", "price"], "ahead": ["day", "price"]}
+        return columns | {"records": [], "notes": []}
+
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(make_run("one"), ask), until)
+        await until(pilot, lambda: "and its future" in text_of(pilot))
+        assert "name files of the past and its future" in text_of(pilot)
+        assert "known ahead: day, price" in text_of(pilot)
+        await pilot.press("up", *"b.csv", "up", *"a.csv", "enter")
+        await until(pilot, lambda: len(asked) == 2)
+        await until(pilot, lambda: "the rows of a.csv, then b.csv" in text_of(pilot))
+    assert (asked[1]["file"], asked[1]["future"], asked[1]["rows"]) == ("a.csv", "b.csv", [])
+
+
 async def test_a_mistake_is_answered_by_a_sentence(flowers, advisor, until, text_of) -> None:
     async with DltuiApp().run_test(size=(120, 40)) as pilot:
         await opened(pilot, TryItScreen(flowers, advisor.ask), until)

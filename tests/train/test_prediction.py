@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
-from engine.errors import DataError, RunError, TrainingError
+from engine.errors import DataError, RunError, TrainingError, UserError
 from engine.runs.directory import RunDirectory
-from engine.service import export, predict
+from engine.service import export, predict, saved_predictions
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +44,47 @@ def test_a_file_of_many_gives_a_record_a_row_in_order(
     path.write_text("".join(json.dumps(row) + "\n" for row in (ROW, wide) * 70))
     records = predict.answer(flowers.id, file=str(path))["records"]
     assert [record["label"] for record in records] == ["setosa", "virginica"] * 70
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_predictions_are_written_to_a_file_by_its_suffix(
+    flowers: RunDirectory, tmp_path: Path, suffix: str
+) -> None:
+    past, output = tmp_path / "new.jsonl", tmp_path / f"out{suffix}"
+    past.write_text((json.dumps(ROW) + "\n") * 3)
+    records = predict.answer(flowers.id, file=str(past))["records"]
+    assert saved_predictions.answer(flowers.id, str(output), file=str(past))["rows"] == 3
+    readers = {
+        ".csv": pd.read_csv, ".parquet": pd.read_parquet,
+        ".jsonl": partial(pd.read_json, lines=True),
+    }  # fmt: skip
+    read = readers[suffix](output)
+    scores = {f"score {name}": score for name, score in records[0]["scores"].items()}
+    assert list(read.columns) == [*ROW, "label", "score", *scores]
+    assert read["label"].tolist() == [record["label"] for record in records]
+    assert read.loc[0, list(scores)].to_dict() == pytest.approx(scores)
+
+
+def test_a_file_for_predictions_needs_a_known_suffix_and_is_not_the_input(
+    flowers: RunDirectory, tmp_path: Path
+) -> None:
+    past = tmp_path / "new.jsonl"
+    past.write_text(json.dumps(ROW) + "\n")
+    with pytest.raises(UserError, match=r"out.docx has the suffix of no format.*\.csv, .parquet"):
+        saved_predictions.answer(flowers.id, str(tmp_path / "out.docx"), file=str(past))
+    with pytest.raises(UserError, match="is the input itself"):
+        saved_predictions.answer(flowers.id, str(past), file=str(past))
+    with pytest.raises(UserError, match="cannot be written: No such file"):
+        saved_predictions.answer(flowers.id, str(tmp_path / "none" / "a.csv"), file=str(past))
+
+
+def test_a_model_that_knows_nothing_ahead_takes_no_file_of_the_future(
+    flowers: RunDirectory, tmp_path: Path
+) -> None:
+    past = tmp_path / "new.jsonl"
+    past.write_text(json.dumps(ROW) + "\n")
+    with pytest.raises(DataError, match="without columns that are known ahead"):
+        predict.answer(flowers.id, file=str(past), future=str(past))
 
 
 def test_an_unknown_input_is_refused_with_the_nearest_name(flowers: RunDirectory) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -310,6 +311,46 @@ def test_hours_with_a_zone_are_counted_in_utc_and_shown_on_its_clocks() -> None:
     naive = pa.table({"t": ["2023-03-26 01:00", "2023-03-26 03:00"], "y": [1.0, 2.0]})
     later = read_series(naive, find_roles(naive), "linear", series.frequency, series.spelling)
     assert later.times.tolist() == series.times[[25, 26]].tolist()
+
+
+def berlin() -> tuple[pd.DatetimeIndex, np.ndarray]:
+    """Hours of a year with both changes of the clocks, and values that follow these clocks."""
+    hours = pd.date_range("2023-12-31 23:00", periods=366 * 24, freq="h", tz="UTC")
+    local = hours.tz_convert(ZoneInfo("Europe/Berlin"))
+    return local, np.sin(2 * np.pi * local.hour / 24) + 2.0 * (local.hour == 8)
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_local_series_with_a_doubled_and_a_missing_hour_keeps_its_season(written: bool) -> None:
+    local, values = berlin()
+    clocks = local.tz_localize(None)
+    times = pa.array(clocks.strftime("%d.%m.%Y %H:%M")) if written else pa.array(clocks)
+    series = read_series(pa.table({"time": times, "y": values}), Roles("time", ("y",), ()))
+    assert find_season(series.values[:, 0], series.frequency.seasons) == 24
+    # As many hours as the clocks showed: one was doubled and one was left out.
+    expected = pd.date_range(clocks[0], clocks[-1], freq="h")
+    assert series.times.tolist() == microseconds(expected).tolist()
+    at = pd.DatetimeIndex(series.times.astype("M8[us]"))
+    off = np.abs(series.values[:, 0] - np.sin(2 * np.pi * at.hour / 24) - 2.0 * (at.hour == 8))
+    assert off.max() < 0.02
+    told = " ".join(note.why for note in series.notes)
+    assert "1 repeated row" in told
+    assert "1 gap in time with 1 step of 1 hour in all" in told
+    assert "after 2024-03-31 01:00" in told
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_of_any_resolution_are_the_same_hours(unit: str) -> None:
+    local, values = berlin()
+    scale = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[unit]
+    typed = pa.array(local.as_unit(unit))
+    since_1970 = pa.array(local.as_unit("ns").asi8 // scale)
+    for times, zone in ((typed, "Europe/Berlin"), (since_1970, "")):
+        series = read_series(pa.table({"time": times, "y": values}), Roles("time", ("y",), ()))
+        assert series.times.tolist() == microseconds(local).tolist()
+        assert (series.frequency.name, series.frequency.zone) == ("1 hour", zone)
+        assert find_season(series.values[:, 0], series.frequency.seasons) == 24
+        assert series.values[:, 0].tolist() == values.tolist()
 
 
 def test_texts_with_offsets_are_hours_without_a_gap() -> None:

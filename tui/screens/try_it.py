@@ -91,6 +91,8 @@ class TryItScreen(Screen[None]):
         """The columns that the model needs, or the error."""
 
         columns: Sequence[str] | UserError
+        ahead: Sequence[str] = ()
+        """Columns of a file of the future, for a forecast that knows some ahead."""
 
     @dataclass
     class Answered(Message):
@@ -152,13 +154,14 @@ class TryItScreen(Screen[None]):
     @work(thread=True, exit_on_error=False)
     def _load(self) -> None:
         try:
-            columns = [self._ask("predict", run=run)["inputs"] for run in self._ids]
+            told = [self._ask("predict", run=run) for run in self._ids]
         except UserError as error:
             self.post_message(self.Loaded(error))
         else:
+            columns = [(answer["inputs"], answer.get("ahead", ())) for answer in told]
             same = all(names == columns[0] for names in columns)
             differ = UserError("These models need different inputs, so they cannot be compared.")
-            self.post_message(self.Loaded(columns[0] if same else differ))
+            self.post_message(self.Loaded(*columns[0]) if same else self.Loaded(differ))
 
     @on(Loaded)
     async def _loaded(self, event: Loaded) -> None:
@@ -167,9 +170,10 @@ class TryItScreen(Screen[None]):
             self._show_head("")
             await self._answers.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
         else:
-            self._show_head("type, and press enter")
+            files = "name files of the past and its future, and press enter"
+            self._show_head(files if event.ahead else "type, and press enter")
             typed, self._typed = self._typed or "", None
-            rows = InputRows(event.columns, typed)
+            rows = InputRows(event.columns, event.ahead, typed)
             await self.mount(rows, before=self.query_one(SteadyFooter))
 
     @property
@@ -179,7 +183,7 @@ class TryItScreen(Screen[None]):
     @on(InputRows.Asked)
     async def _asked(self, event: InputRows.Asked) -> None:
         """Send the input, unless an answer is pending or nothing was typed."""
-        if self._waiting or not (event.row or event.file):
+        if self._waiting or not (event.row or event.file or event.future):
             return
         self._waiting = len(self._ids)
         exchange = Exchange(_question(event), self._ids)
@@ -188,13 +192,16 @@ class TryItScreen(Screen[None]):
         await self._answers.mount(exchange)
         self._go_to(exchange)
         rows = [event.row] if event.row else []
-        self._predict(exchange, rows, event.file)
+        self._predict(exchange, rows, event.file, event.future)
 
     @work(thread=True, exit_on_error=False)
-    def _predict(self, exchange: Exchange, rows: Sequence[Mapping[str, str]], file: str) -> None:
+    def _predict(
+        self, exchange: Exchange, rows: Sequence[Mapping[str, str]], file: str, future: str
+    ) -> None:
+        files = {"file": file, "future": future}
         for place, run in enumerate(self._ids):
             try:
-                answer: Answer | UserError = self._ask("predict", run=run, rows=rows, file=file)
+                answer: Answer | UserError = self._ask("predict", run=run, rows=rows, **files)
             except Superseded:
                 return
             except UserError as error:
@@ -230,7 +237,9 @@ class TryItScreen(Screen[None]):
 def _question(event: InputRows.Asked) -> Content:
     """Return the input on one line: the text if there is only one, else names and values."""
     if event.file:
-        return Content.styled("› ", "$primary") + literal(f"the rows of {event.file}", 500)
+        return Content.styled("› ", "$primary") + literal(
+            f"the rows of {event.file}" + f", then {event.future}" * bool(event.future), 500
+        )
     texts = list(event.row.values())
     named = "  ".join(f"{name}={value}" for name, value in event.row.items())
     return (Content("› ") + literal(texts[0] if len(texts) == 1 else named, 5000)).stylize(

@@ -1,4 +1,7 @@
-"""Input lines for a model, one for each column that it needs, and one for a file."""
+"""Input lines for a model: one for each column that it needs, and one for a file.
+
+A forecast with columns that are known ahead has one for a file of the future too.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 from typing_extensions import override
 
+from engine.files.sanitize import plain
 from tui.format.text import literal
 from tui.widgets.form.paths import PathSuggester
 from tui.widgets.form.value_input import ValueInput
@@ -48,7 +52,7 @@ class RowInput(ValueInput):
 
 
 class InputRows(VerticalScroll, can_focus=False):
-    """Posts the input as :class:`Asked`; the last line is for a file."""
+    """Posts the input as :class:`Asked`; the last lines are for files."""
 
     DEFAULT_CSS = """
     InputRows {
@@ -64,27 +68,35 @@ class InputRows(VerticalScroll, can_focus=False):
 
     @dataclass
     class Asked(Message):
-        """A row of texts by column, or a file of rows."""
+        """A row of texts by column, or a file of rows and perhaps one of their future."""
 
         row: dict[str, str]
         file: str = ""
+        future: str = ""
 
     class Left(Message):
         """Input has ended."""
 
-    def __init__(self, columns: Sequence[str], typed: str = "") -> None:
-        """The first line begins with what was ``typed`` before it was there."""
+    def __init__(self, columns: Sequence[str], ahead: Sequence[str] = (), typed: str = "") -> None:
+        """``ahead`` are the columns of a file of the future, if the model takes one.
+
+        The first line begins with what was ``typed`` before it was there.
+        """
         super().__init__()
         self._typed = typed
         self._columns = columns
         self._inputs = [_line(PathSuggester(rooted=True)) for _ in columns]
         self._file = _line(PathSuggester(), "CSV, JSON lines, Parquet …: many rows at once")
+        known = ", ".join(plain(name, 40) for name in ahead)
+        self._future = _line(PathSuggester(), f"known ahead: {known}") if ahead else None
 
     def compose(self) -> ComposeResult:
         """Yield a name and a line for each column."""
         for name, line in zip(self._columns, self._inputs, strict=True):
             yield Horizontal(Static(literal(name)), line)
         yield Horizontal(Static("or a file"), self._file)
+        if self._future is not None:
+            yield Horizontal(Static("and its future"), self._future)
 
     def on_mount(self) -> None:
         """Focus the first line, behind what was typed."""
@@ -101,8 +113,10 @@ class InputRows(VerticalScroll, can_focus=False):
             (event.value if line is event.input else line.value).strip() for line in self._inputs
         ]
         row = {name: value for name, value in zip(self._columns, values, strict=True) if value}
-        if event.input is self._file:
-            self.post_message(self.Asked({}, event.value.strip()))
+        if event.input in (self._file, self._future):
+            files = (line for line in (self._file, self._future) if line is not None)
+            named = (event.value if line is event.input else line.value for line in files)
+            self.post_message(self.Asked({}, *(name.strip() for name in named)))
         else:
             self.post_message(self.Asked(row))
 
@@ -114,7 +128,7 @@ class InputRows(VerticalScroll, can_focus=False):
 
     def go(self, line: RowInput, step: int) -> None:
         """Move to the line above or below, wrapping at the ends."""
-        lines = [*self._inputs, self._file]
+        lines = [*self._inputs, self._file, *filter(None, [self._future])]
         self.screen.set_focus(lines[(lines.index(line) + step) % len(lines)])
 
 

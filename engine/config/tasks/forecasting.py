@@ -53,6 +53,18 @@ class ForecastingConfig(TaskConfig):
         "repeat",
         column=True,
     )
+    known_future: tuple[str, ...] = option(
+        (),
+        "Future covariates: columns of numbers or categories that are known for the horizon, such "
+        "as price and promotion; a prediction asks for them",
+        column=True,
+    )
+    static: tuple[str, ...] = option(
+        (),
+        "Static covariates: columns with one value for each series, such as a shop's region; "
+        "empty finds them",
+        column=True,
+    )
     window: int = option(
         96, "Window: past rows that the network sees", ge=1, le=100_000, unit="rows"
     )
@@ -77,6 +89,11 @@ class ForecastingConfig(TaskConfig):
         "Missing values: interpolate linearly, repeat the previous value, or refuse the data",
     )
     calendar: bool = option(False, "Add calendar features: hour, weekday and day of the year")
+    holidays: str = option(
+        "",
+        "Public holidays of a country as a future covariate, such as DE, or of a part of it, "
+        "DE-BY; by the package holidays",
+    )
     season: int = option(0, "Season length; 0 detects it", ge=0, le=100_000, unit="rows")
     loss: Literal["mse", "mae", "huber", "quantile"] = option(
         "mse",

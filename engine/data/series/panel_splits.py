@@ -185,7 +185,7 @@ def _short(
 def panel_table(panel: Panel, roles: Roles, context: Rows) -> pa.Table:
     """Keys, time and channels as columns of a table, with a note in its schema."""
     codes = pa.array(panel.codes.astype(np.int32))
-    columns = {name: _repeated(panel.keys[name], codes) for name in roles.series}
+    columns = {name: _repeated(panel.keys[name], codes) for name in (*roles.series, *roles.static)}
     kind = pa.timestamp("us") if panel.frequency.dated else pa.int64()
     columns[roles.time] = pa.array(panel.times).cast(kind)
     columns |= {name: pa.array(panel.values[:, i]) for i, name in enumerate(roles.channels)}
@@ -214,7 +214,7 @@ def split_panel(table: pa.Table) -> tuple[Panel, Rows]:
     values = np.stack([table[name].to_numpy() for name in roles.channels], 1)
     marks = [_FILLED + name for name in roles.channels if _FILLED + name in table.column_names]
     panel = Panel(
-        table.select(list(roles.series)).take(firsts),
+        table.select([*roles.series, *roles.static]).take(firsts),
         starts,
         table[roles.time].cast(pa.int64()).to_numpy(),
         values,

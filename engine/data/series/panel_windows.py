@@ -27,6 +27,8 @@ class SeriesFacts:
     """``[series, targets]``: the deviation that they were divided by."""
     keys: pa.Table | None = None
     """One row a series, for predictions: the columns that tell it apart."""
+    static: Tensor | None = None
+    """``[series, features]``: what is the same in all rows, behind the other features."""
 
 
 class PanelWindowSource(Source):
@@ -96,8 +98,8 @@ class PanelWindowSource(Source):
         future = self._values[coming]
         count = facts.shift.shape[1]
         inputs = {
-            "past": self._values[past],
-            "future": future[..., self._channels :],
+            "past": self._with_static(self._values[past], series),
+            "future": self._with_static(future[..., self._channels :], series),
             "time": self._times[first - 1],
             "series": facts.places[series],
             "shift": facts.shift[series][:, None],
@@ -109,3 +111,10 @@ class PanelWindowSource(Source):
             weight = max(float(known.float().mean((1, 2)).sum()), LEAST_WEIGHT)
         keys = None if facts.keys is None else facts.keys.take(series.tolist())
         return Batch(inputs, future[..., :count], weight, keys)
+
+    def _with_static(self, rows: Tensor, series: Tensor) -> Tensor:
+        """``[batch, steps, columns]`` with the static features of the series in each step."""
+        static = self._facts.static
+        if static is None or not static.shape[1]:
+            return rows
+        return torch.cat([rows, static[series][:, None].expand(-1, rows.shape[1], -1)], 2)

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from engine.data.series.channels import Values, number_formats, read_channels
+from engine.data.series.channel_values import channel_values
+from engine.data.series.channels import Values, number_formats
 from engine.data.series.frequency import Frequency, Times, find_frequency
 from engine.data.series.roles import Roles
 from engine.data.series.several import refuse_several, repeated_rows
@@ -106,8 +107,8 @@ def read_series(
     """
     if not table.num_rows:
         raise DataError("The data has no rows.")
-    formats = number_formats(table, roles.channels) if formats is None else formats
-    values = read_channels(table, roles.channels, formats)
+    formats = number_formats(table, roles.numeric) if formats is None else formats
+    values = channel_values(table, roles, formats)
     column = read_time_column(table, roles, frequency, spelling)
     kept, notes = _each_once(table, roles, column.times)
     if known_only:

@@ -12,12 +12,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from engine.data.series.channels import Values, number_formats, read_channels
+from engine.data.series.channel_values import channel_values
+from engine.data.series.channels import Values, number_formats
 from engine.data.series.frequency import Frequency, Times
 from engine.data.series.panel import Panel, Rows, key_name, number_series
 from engine.data.series.panel_grid import common_frequency, on_grid, without_holes
 from engine.data.series.read import Fill, means_of, read_time_column
 from engine.data.series.roles import Roles
+from engine.data.series.static import check_static
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -42,11 +44,12 @@ def read_panel(
     """
     if not table.num_rows:
         raise DataError("The data has no rows.")
-    formats = number_formats(table, roles.channels) if formats is None else formats
-    values = read_channels(table, roles.channels, formats)
+    formats = number_formats(table, roles.numeric) if formats is None else formats
+    values = channel_values(table, roles, formats)
     column = read_time_column(table, roles, frequency, spelling)
     codes, firsts = number_series(table, roles.series)
-    keys = table.select(list(roles.series)).take(firsts)
+    check_static(table, roles.static, roles.series, codes, firsts)
+    keys = table.select([*roles.series, *roles.static]).take(firsts)
     order = _in_order(codes, column.times)
     rows, lost = _with_targets(codes[order], values[order], roles, keys)
     order = order[rows]

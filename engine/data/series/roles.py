@@ -1,15 +1,17 @@
-"""The roles of a table's columns in a series: time, targets, inputs."""
+"""The roles of a table's columns in a series: time, targets, inputs, known ahead, static."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.data.raw import decimal_mark_of
 from engine.data.series.channels import has_numbers, is_number
+from engine.data.series.indicators import find_categories, indicator_names
 from engine.data.series.time_parts import find_time_parts
 from engine.data.series.times import find_time_column
 from engine.errors import DataError
@@ -33,16 +35,45 @@ class Roles:
     """Columns that together have the time, such as year and month; else empty."""
     series: tuple[str, ...] = ()
     """Columns that tell series apart; empty for one series."""
+    known: tuple[str, ...] = ()
+    """Columns of numbers that are known for the horizon."""
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns of categories that are known for the horizon, and the categories of each."""
+    static: tuple[str, ...] = ()
+    """Columns that are the same in all rows of a series."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """From plain values, as they are kept in a table's schema."""
+        lists = {name: tuple(v) for name, v in values.items() if name not in ("time", "categories")}
+        categories = {name: tuple(v) for name, v in values.get("categories", {}).items()}
+        return cls(time=values["time"], **lists, categories=categories)
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """All columns of numbers that change in time, targets first."""
+        return (*self.targets, *self.inputs, *self.known)
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """All columns of numbers, targets first."""
-        return (*self.targets, *self.inputs)
+        """Columns of numbers, and behind them one for each category that is known ahead."""
+        return (*self.numeric, *indicator_names(self.categories))
+
+    @property
+    def past(self) -> int:
+        """Number of leading channels that are known for the past alone."""
+        return len(self.targets) + len(self.inputs)
 
     @property
     def asked(self) -> tuple[str, ...]:
         """The columns that rows to predict from have."""
-        return (*self.series, *self.time_columns, *self.channels)
+        return (*self.series, *self.time_columns, *self.numeric, *self.categories, *self.static)
+
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """The columns that rows of the horizon have; empty where nothing is known ahead."""
+        known = (*self.known, *self.categories)
+        return (*self.series, *self.time_columns, *known) if known else ()
 
     @property
     def time_columns(self) -> tuple[str, ...]:
@@ -56,19 +87,25 @@ def find_roles(
     targets: Sequence[str] = (),
     inputs: Sequence[str] = (),
     series: Sequence[str] = (),
+    known: Sequence[str] = (),
+    static: Sequence[str] = (),
+    categorical: Collection[str] = (),
 ) -> Roles:
     """The columns that were named, and for those that were not, the likeliest.
 
     Without ``targets`` a column with a usual name is taken, else the last one of numbers that
-    changes; without ``inputs`` all columns of numbers. Raises :class:`DataError` for a missing
-    column.
+    changes; without ``inputs`` all columns of numbers. Those ``known`` ahead are categories where
+    they hold texts or are ``categorical``. Raises :class:`DataError` for a missing column.
     """
-    told = Roles(time, tuple(targets), tuple(inputs), (), tuple(series))
+    told = Roles(
+        time, tuple(targets), tuple(inputs), (), tuple(series), tuple(known), {}, tuple(static)
+    )
     check_columns(table, told)
     _check_apart(told)
-    time = time or find_time_column(table.drop_columns(list(series)))
-    parts = find_time_parts(table, time, (*targets, *inputs, *series))
-    taken = (time, *parts, *series)
+    beside = (*series, *known, *static)
+    time = time or find_time_column(table.drop_columns([*{*beside}]))
+    parts = find_time_parts(table, time, (*targets, *inputs, *beside))
+    taken = (time, *parts, *beside)
     numeric = [
         name
         for name in table.column_names
@@ -84,21 +121,46 @@ def find_roles(
         told,
         time=" ".join(parts) or time,
         targets=targets,
-        inputs=tuple(name for name in dict.fromkeys(seen) if name not in series),
+        inputs=tuple(name for name in dict.fromkeys(seen) if name not in beside),
         parts=parts,
+        **_known(table, known, categorical),
     )
+
+
+def _known(table: pa.Table, names: Sequence[str], categorical: Collection[str]) -> dict[str, Any]:
+    """The columns that are known ahead, as numbers or as categories."""
+    decimal = decimal_mark_of(table)
+    numbers = [n for n in names if n not in categorical and has_numbers(table[n], decimal)]
+    categories = {n: find_categories(table[n], n) for n in names if n not in numbers}
+    for name in indicator_names(categories):
+        if name in table.column_names:
+            raise DataError(
+                f"The column {plain(name, 60)!r} has the name of a category that is known ahead.",
+                "Rename it.",
+            )
+    return {"known": tuple(dict.fromkeys(numbers)), "categories": categories}
 
 
 def _check_apart(roles: Roles) -> None:
     """Raise :class:`DataError` for a column that is given two roles that exclude each other."""
-    fields = {"time": (roles.time,), "targets": roles.targets, "inputs": roles.inputs}
-    for field, names in fields.items():
+    fields = {
+        "series": roles.series, "known_future": roles.known, "static": roles.static,
+        "time": (roles.time,) * bool(roles.time), "targets": roles.targets,
+    }  # fmt: skip
+    first: dict[str, str] = {}
+    for role, names in fields.items():
         for name in names:
-            if name in roles.series:
+            if first.setdefault(name, role) != role:
                 raise DataError(
-                    f"The column {plain(name, 60)!r} is in task.series and in task.{field}.",
+                    f"The column {plain(name, 60)!r} is in task.{first[name]} and in task.{role}.",
                     "Take it out of one of them.",
                 )
+    for name in roles.inputs:
+        if name in first and first[name] != "targets":
+            raise DataError(
+                f"The column {plain(name, 60)!r} is in task.{first[name]} and in task.inputs.",
+                "Take it out of one of them.",
+            )
 
 
 def _likely_target(table: pa.Table, numeric: Sequence[str]) -> str:
@@ -115,13 +177,14 @@ def check_columns(table: pa.Table, roles: Roles) -> None:
     times = (roles.time,) if roles.time in table.column_names else roles.time_columns
     fields = {
         "series": roles.series, "time": times, "targets": roles.targets, "inputs": roles.inputs,
+        "known_future": (*roles.known, *roles.categories), "static": roles.static,
     }  # fmt: skip
-    for field, names in fields.items():
+    for role, names in fields.items():
         for name in names:
             if name not in table.column_names:
                 known = ", ".join(plain(column, 40) for column in table.column_names[:20])
                 raise DataError(
-                    f"The data has no column {plain(name, 60)!r} (task.{field}).",
+                    f"The data has no column {plain(name, 60)!r} (task.{role}).",
                     f"It has {known}.",
                 )
 

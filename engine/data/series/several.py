@@ -76,7 +76,7 @@ def repeated_rows(table: pa.Table, roles: Roles, times: Times) -> NDArray[np.boo
     """The rows that repeat another one, time and values and all."""
     if not _repeated(times):
         return np.zeros(len(times), np.bool_)
-    names = dict.fromkeys([*roles.channels, *_possible(table, roles)])
+    names = dict.fromkeys([*roles.numeric, *_possible(table, roles)])
     columns = {str(i): _codes(table[name]) for i, name in enumerate(names)}
     return pd.DataFrame({"time": times} | columns).duplicated().to_numpy()
 

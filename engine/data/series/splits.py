@@ -162,9 +162,8 @@ def described_series(
 def series_note(table: pa.Table) -> SeriesNote:
     """Read the note that :func:`series_table` wrote."""
     note = json.loads(table.schema.metadata[_KEY])
-    roles = note["roles"]
     return SeriesNote(
-        Roles(roles.pop("time"), **{name: tuple(names) for name, names in roles.items()}),
+        Roles.of(note["roles"]),
         Frequency(**note["frequency"]),
         note["context"],
         note["spelling"],

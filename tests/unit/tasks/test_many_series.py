@@ -182,6 +182,18 @@ def test_a_series_of_another_step_is_left_out_and_named(pipeline: Make) -> None:
     assert any("1 series left out" in note.why and "shop = W" in note.why for note in raw.notes)
 
 
+def test_a_time_that_comes_twice_in_one_series_is_counted_and_named(prepare: Make) -> None:
+    again = B.iloc[[3, 5]].assign(sales=[1.0, 2.0])
+    made = prepare(KIND, table(A, B, again), **SHORT)
+    [note] = [n for n in made.raw.notes if "occurs before" in n.why]
+    assert (note.column, note.rows) == ("day", 2)
+    assert "in the same series (first in shop = B): the mean of each time is taken" in note.why
+    expected = B["sales"].to_numpy().copy()
+    expected[[3, 5]] = (expected[3] + 1) / 2, (expected[5] + 2) / 2
+    assert values_of(made.raw.train, "B") == expected.tolist()
+    assert values_of(made.raw.train, "A") == A["sales"].tolist()
+
+
 def test_the_same_column_for_series_and_target_is_refused(pipeline: Make) -> None:
     with pytest.raises(DataError, match=r"'shop' is in task\.series and in task\.targets"):
         pipeline(KIND, table(A, B), series=["shop"], targets=["shop"], **SHORT).load()

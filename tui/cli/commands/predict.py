@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.errors import UserError
 from engine.files.sanitize import plain
+from engine.reports.counted import counted
 from engine.reports.note_table import notes_in
 from engine.service.client import Advisor
 from tui.cli import console
@@ -29,6 +30,16 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--file", default="", help="a file of many rows (CSV, JSON lines, Parquet …)"
     )
+    parser.add_argument(
+        "--future",
+        default="",
+        help="for a forecast with --file: a file with the columns that are known ahead",
+    )
+    parser.add_argument(
+        "--output",
+        default="",
+        help="write the predictions to a file: .csv, .parquet or .jsonl, by its suffix",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
 
 
@@ -37,9 +48,17 @@ def execute(options: Namespace) -> int:
     with Advisor() as advisor:
         inputs = advisor.ask("predict", run=options.run)["inputs"]
         rows = [] if options.file else _rows(options.values, inputs)
-        answer = advisor.ask("predict", run=options.run, rows=rows, file=options.file)
+        inputs_given = {"rows": rows, "file": options.file, "future": options.future}
+        if options.output:
+            there = {"output": options.output, "replace": True}
+            answer = advisor.ask("save predictions", run=options.run, **there, **inputs_given)
+        else:
+            answer = advisor.ask("predict", run=options.run, **inputs_given)
     for line in note_lines(notes_in(answer), console.width()):
         console.remark(line.text)
+    if options.output:
+        console.remark(f"{counted(answer['rows'], 'row')} in {plain(options.output, 400)}")
+        return DONE
     for record in answer["records"]:
         if options.json:
             console.as_json_line(record)

@@ -1,0 +1,67 @@
+"""Columns of a future file in the types of those of the past: files of two formats join."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from engine.data.series.channels import read_channels
+from engine.data.series.frequency import Times
+from engine.data.series.read import read_time_column
+from engine.data.tables.values import texts
+from engine.pipelines.series_fitted import SeriesFitted, frequency_of, roles_of
+
+Pair = tuple[pa.Table, pa.Table]
+
+
+def with_plain_types(table: pa.Table) -> pa.Table:
+    """Return a table with columns of dictionaries decoded."""
+    fields = (
+        pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
+        for f in table.schema
+    )
+    return table.cast(pa.schema(fields, table.schema.metadata))
+
+
+def times_of(table: pa.Table, fitted: SeriesFitted) -> Times:
+    """The times of the rows, as the training rows were read."""
+    return read_time_column(table, roles_of(fitted), frequency_of(fitted), fitted.spelling).times
+
+
+def with_same_types(past: pa.Table, future: pa.Table, fitted: SeriesFitted) -> Pair:
+    """Convert times, numbers and categories of both, where their types differ."""
+    roles = roles_of(fitted)
+    if roles.time in past.column_names:
+        past, future = _alike(past, future, roles.time, lambda table, _: _moments(table, fitted))
+    formats = fitted.number_formats
+    for name in roles.known:
+        past, future = _alike(
+            past, future, name, lambda table, n: pa.array(read_channels(table, [n], formats)[:, 0])
+        )
+    for name in roles.categories:
+        past, future = _alike(past, future, name, lambda table, n: texts(table[n]))
+    return past, future
+
+
+def _alike(
+    past: pa.Table,
+    future: pa.Table,
+    name: str,
+    convert: Callable[[pa.Table, str], pa.Array | pa.ChunkedArray],
+) -> Pair:
+    if past[name].type == future[name].type:
+        return past, future
+    one, other = (
+        table.set_column(table.column_names.index(name), name, convert(table, name))
+        for table in (past, future)
+    )
+    return one, other
+
+
+def _moments(table: pa.Table, fitted: SeriesFitted) -> pa.Array:
+    """Times as a type of dates, in UTC where they are shown in a zone, or as numbers."""
+    times, frequency = pa.array(times_of(table, fitted)), frequency_of(fitted)
+    if not frequency.dated:
+        return times
+    return times.cast(pa.timestamp("us", "UTC" if frequency.zone else None))
