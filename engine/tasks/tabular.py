@@ -43,6 +43,7 @@ class TabularTask(Task[F]):
 
     pipeline: TabularPipeline[F]
     section: TabularConfig
+    predicted_rows = 1024
     probabilities: ClassVar[bool] = False
     """Whether the outputs are logits of classes."""
 
