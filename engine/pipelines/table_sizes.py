@@ -11,7 +11,7 @@ from engine.data.tables.schema import Features
 _BATCHES = ((2_800, 32), (4_500, 64), (6_400, 128), (32_000, 256), (108_000, 512))
 """Numbers of rows up to which a batch size is used: those of the paper of TabM."""
 _LARGEST_BATCH = 1024
-_UPDATES = 1000
+_UPDATES = 1400
 """Updates that a training has about, within the bounds of its epochs."""
 _FEWEST_EPOCHS, _MOST_EPOCHS = 12, 24
 _FEW_ROWS, _MANY_ROWS = 2_000, 30_000
