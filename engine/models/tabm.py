@@ -98,10 +98,9 @@ class MemberLinear(nn.Module):
 
     def diversify(self, chunks: Sequence[int]) -> None:
         """Give each member its own random scale of each column, whose inputs make a chunk."""
-        scales = torch.randn(self.members, len(chunks))
-        each = torch.tensor(list(chunks), device=scales.device)
+        scales = [torch.randn(self.members, 1).expand(-1, size) for size in chunks]
         with torch.no_grad():
-            self.input_scale.copy_(scales.repeat_interleave(each, dim=1).flatten())
+            self.input_scale.copy_(torch.cat(scales, dim=1).flatten())
 
 
 class MemberHead(nn.Module):

@@ -220,13 +220,21 @@ class TabularPipeline(DataPipeline[F]):
             rows={split: table.num_rows for split, table in raw.splits.items()},
             columns=(*columns, target),
             classes=classes,
-            facts=_input_facts(fitted.features) | dict(facts) | _looked_at(raw.train.num_rows),
+            facts=_input_facts(fitted.features)
+            | dict(facts)
+            | _looked_at(raw.train.num_rows)
+            | self._sizes(raw.train.num_rows, fitted.features),
             notes=(*raw.notes, *self._notes(raw, fitted, used)),
             skips=tuple(
                 {"reason": skip.reason, "count": skip.count, "example": skip.example}
                 for skip in raw.skips
             ),
         )
+
+    def _sizes(self, rows: int, features: Features) -> dict[str, str]:
+        """Return the fact of what fields that are left empty come to."""
+        sizes = ", ".join(automatic_sizes(self.config, rows, features))
+        return {"by the data": sizes.replace("=", " ")} if sizes else {}
 
     def _notes(self, raw: RawData, fitted: F, used: set[str]) -> Iterator[Note]:
         """Yield notes on columns that are converted or left out, and on values that do not fit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,9 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.config.models.tabm import TabmConfig
+from engine.config.run_config import RunConfig
 from engine.models.piecewise import PiecewiseLinear
 from engine.models.shapes import TabularShape
 from engine.models.tabm import TabM, build
+from engine.service.estimate import estimate
 
 EDGES = ((-1.0, 0.0, 2.0), (-2.0, -1.0, 1.0))
 SHAPE = TabularShape(numeric=2, cardinalities=(3,), outputs=3, probabilities=True, edges=EDGES)
@@ -98,3 +101,15 @@ def test_the_logarithm_of_the_mean_has_probabilities_that_sum_to_one() -> None:
     assert outputs.exp().sum(1).tolist() == pytest.approx([1.0] * 6)
     wrong = F.cross_entropy(outputs, torch.zeros(6, dtype=torch.int64))
     assert math.isfinite(wrong.item())
+
+
+def test_memory_is_estimated_with_the_sizes_that_go_by_the_data(home: Path) -> None:
+    values = {
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "builtin", "name": "iris"},
+        "model": {"kind": "tabm"},
+    }
+    found = estimate(RunConfig.parse(values))
+    assert found.memory.total > 0
+    assert found.steps == found.steps_per_epoch * 24
+    assert found.notes[0].startswith("by the data: train.epochs=24, train.batch_size=32")
