@@ -233,8 +233,9 @@ class TabularPipeline(DataPipeline[F]):
 
     def _sizes(self, rows: int, features: Features) -> dict[str, str]:
         """Return the fact of what fields that are left empty come to."""
-        sizes = ", ".join(automatic_sizes(self.config, rows, features))
-        return {"by the data": sizes.replace("=", " ")} if sizes else {}
+        fields = (field.partition(".")[2] for field in automatic_sizes(self.config, rows, features))
+        sizes = ", ".join(field.replace("=", " ").replace("_", " ") for field in fields)
+        return {"by the data": sizes} if sizes else {}
 
     def _notes(self, raw: RawData, fitted: F, used: set[str]) -> Iterator[Note]:
         """Yield notes on columns that are converted or left out, and on values that do not fit."""

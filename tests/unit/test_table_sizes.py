@@ -44,12 +44,10 @@ def test_a_few_values_are_edges_themselves() -> None:
 
 
 def test_a_value_of_most_rows_leaves_the_bins_to_the_others() -> None:
-    others = np.arange(1, 101, dtype=np.float32)
-    edges = bin_edges(np.concatenate([np.zeros(900, np.float32), others]), 10)
-    # 100 of 200 counted rows are zeros, for no value has more than a tenth of 1,000.
-    assert edges[0] == 0.0
-    assert len(edges) == 11
-    assert np.diff(edges)[1:].tolist() == pytest.approx([10] * 9, abs=1)
+    others = np.concatenate([np.arange(-50, 0), np.arange(1, 51)])
+    edges = bin_edges(np.concatenate([np.zeros(900), others]).astype(np.float32), 10)
+    # 200 rows count, 20 a bin: 100 of the zeros, for no value has more than a tenth of 1,000.
+    assert edges == pytest.approx([-50, -30, -10, 0, 10, 30, 50], abs=1)
 
 
 def test_empty_fields_go_by_rows_and_columns() -> None:
