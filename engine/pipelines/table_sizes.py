@@ -14,7 +14,7 @@ _LARGEST_BATCH = 1024
 _UPDATES = 1400
 """Updates that a training has about, within the bounds of its epochs."""
 _FEWEST_EPOCHS, _MOST_EPOCHS = 12, 24
-_FEW_ROWS, _MANY_ROWS = 2_000, 30_000
+_FEW_ROWS, _MANY_ROWS = 2_000, 100_000
 _EMBEDDED, _SMALLEST, _LARGEST = 256, 4, 16
 """Size of the embeddings of all numbers together, and bounds of that of one."""
 
