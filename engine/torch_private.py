@@ -38,6 +38,7 @@ __all__ = [
     "DynamicOutputShapeException",
     "FakeTensorMode",
     "TorchDispatchMode",
+    "cpu_multiplies_bfloat16",
     "foreach_add_",
     "foreach_copy_",
     "foreach_div_",
@@ -68,6 +69,11 @@ fused_adamw_ = torch._fused_adamw_
 def onednn_has_bfloat16() -> bool:
     """Return whether oneDNN computes in bfloat16 on this CPU."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def cpu_multiplies_bfloat16() -> bool:
+    """Return whether this CPU has instructions for products in bfloat16."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def with_versions(weights: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:

@@ -122,8 +122,10 @@ class RunConfig(Section):
         An adapter takes about ten times that of the whole network (Schulman et al. 2025, LoRA
         without regret).
         """
-        if self.model.from_scratch or self.model.head_only or self.train.optimizer == "sgd":
+        if self.train.optimizer == "sgd":
             return FROM_SCRATCH
+        if self.model.from_scratch or self.model.head_only:
+            return self.model.scratch_rate
         return self.task.fine_tuning_rate * (10 if self.adapter.active else 1)
 
     @classmethod

@@ -8,12 +8,18 @@ from engine.config.fields import Section, option
 
 FROM_SCRATCH = 1e-3
 """The learning rate of a new network, and of SGD."""
+USUAL_EPOCHS, USUAL_BATCH = 10, 64
 
 
 class TrainConfig(Section):
     """Optimization of the weights, and when the run evaluates, saves and ends."""
 
-    epochs: int = option(10, "Epochs: passes over the training data", ge=1, le=100_000)
+    epochs: int | None = option(
+        None,
+        "Epochs: passes over the training data; empty is automatic",
+        ge=1,
+        le=100_000,
+    )
     max_steps: int | None = option(
         None, "Maximum number of updates, whatever the epochs", ge=1, advanced=True
     )
@@ -25,8 +31,11 @@ class TrainConfig(Section):
         unit="min",
         advanced=True,
     )
-    batch_size: int = option(
-        64, "Batch size of a forward pass, over all processes", ge=1, le=1_000_000
+    batch_size: int | None = option(
+        None,
+        "Batch size of a forward pass, over all processes; empty is automatic",
+        ge=1,
+        le=1_000_000,
     )
     batch_tokens: int | None = option(
         None,
@@ -164,6 +173,16 @@ class TrainConfig(Section):
     def peak_rate(self) -> float:
         """The learning rate as a number; a run settles it when it starts."""
         return FROM_SCRATCH if self.learning_rate is None else self.learning_rate
+
+    @property
+    def epoch_count(self) -> int:
+        """The epochs as a number; a run settles it where it goes by the data."""
+        return USUAL_EPOCHS if self.epochs is None else self.epochs
+
+    @property
+    def batch_rows(self) -> int:
+        """The batch size as a number; a run settles it where it goes by the data."""
+        return USUAL_BATCH if self.batch_size is None else self.batch_size
 
     @property
     def processes(self) -> int:

@@ -99,6 +99,11 @@ def _of_several(kind: str, rank: int, processes: int) -> torch.device:
     return device
 
 
+def chosen_type(config: ComputeConfig) -> str:
+    """Return the type of the device; raises :class:`TrainingError` for a missing one."""
+    return _device(config.device)
+
+
 def _device(wanted: str) -> str:
     available: dict[str, Callable[[], bool]] = {
         "cuda": torch.cuda.is_available,

@@ -15,6 +15,10 @@ class TabularShape:
     cardinalities: tuple[int, ...]
     """Number of codes of each categorical column: inputs are int64 ``[batch, columns]``."""
     outputs: int
+    probabilities: bool = False
+    """Whether the outputs are logits of classes."""
+    edges: tuple[tuple[float, ...], ...] = ()
+    """Edges of the bins of each numeric column, in the scale of the inputs; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
         train = self.config.train
         if table.num_rows < 2:
             raise DataError("There is one training row, and nothing to compare it with.")
-        if train.batch_size < 2 and not train.auto_batch_size:
+        if train.batch_rows < 2 and not train.auto_batch_size:
             raise DataError(
                 "train.batch_size: with 1 row in a batch there is nothing to compare it with.",
                 "Choose at least 2; large batches are learned from best.",

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import pyarrow as pa
+from pydantic import Field
 from typing_extensions import override
 
 from engine.config.data.columns import ColumnSetting, ColumnType
 from engine.config.data.file import FileConfig
 from engine.config.data.hub import HubConfig
+from engine.config.models.tabm import TabmConfig
 from engine.config.tasks.tabular import TabularConfig
 from engine.data.column_names import check_names, no_column
 from engine.data.fitted import Fitted
@@ -20,6 +22,7 @@ from engine.data.lost_splits import lost
 from engine.data.on_disk import evenly, selected
 from engine.data.raw import TRAIN, RawData, Skip
 from engine.data.splits import cut_splits
+from engine.data.tables.bins import fit_edges
 from engine.data.tables.column_notes import column_notes
 from engine.data.tables.columns import detect_columns
 from engine.data.tables.features import fit_features
@@ -28,6 +31,7 @@ from engine.data.tables.unfit import unfit_values
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
+from engine.pipelines.table_sizes import automatic_sizes
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
 
@@ -38,6 +42,8 @@ _FIELDS: Mapping[str, ColumnType] = {
 """The types of columns that fields of the task name."""
 LEARNED_ROWS = 1_000_000
 """Training rows, evenly spread, that types and scales of columns are fitted on at most."""
+BINNED_ROWS = 100_000
+"""Training rows, evenly spread, that bins are cut on at most."""
 
 
 class TabularFitted(Fitted):
@@ -47,6 +53,10 @@ class TabularFitted(Fitted):
     columns: list[Column]
     """All columns but the target, those that are left out too."""
     features: Features
+    rows: int = 0
+    """Training rows; 0 in models of 0.1, which did not need them."""
+    edges: list[list[float]] = Field(default_factory=list)
+    """Edges of the bins of each numeric feature, as it is encoded; empty where none are used."""
 
 
 F = TypeVar("F", bound=TabularFitted)
@@ -57,6 +67,19 @@ class TabularPipeline(DataPipeline[F]):
 
     section: TabularConfig
     reads_texts = True
+
+    @override
+    def learn(self, raw: RawData) -> F:
+        """Return what :meth:`fit` learns, with the bins that the network asks for."""
+        fitted = super().learn(raw)
+        bins = self.config.model.bins if isinstance(self.config.model, TabmConfig) else 0
+        edges = fit_edges(fitted.features, evenly(raw.train, BINNED_ROWS), bins)
+        return fitted.model_copy(update={"rows": raw.train.num_rows, "edges": edges})
+
+    @override
+    def settled(self, fitted: F) -> list[str]:
+        """The sizes of network and training that go by the rows and columns."""
+        return list(automatic_sizes(self.config, fitted.rows, fitted.features))
 
     def inputs(self, fitted: F) -> tuple[str, ...]:
         """The columns that are used."""
@@ -197,13 +220,22 @@ class TabularPipeline(DataPipeline[F]):
             rows={split: table.num_rows for split, table in raw.splits.items()},
             columns=(*columns, target),
             classes=classes,
-            facts=_input_facts(fitted.features) | dict(facts) | _looked_at(raw.train.num_rows),
+            facts=_input_facts(fitted.features)
+            | dict(facts)
+            | _looked_at(raw.train.num_rows)
+            | self._sizes(raw.train.num_rows, fitted.features),
             notes=(*raw.notes, *self._notes(raw, fitted, used)),
             skips=tuple(
                 {"reason": skip.reason, "count": skip.count, "example": skip.example}
                 for skip in raw.skips
             ),
         )
+
+    def _sizes(self, rows: int, features: Features) -> dict[str, str]:
+        """Return the fact of what fields that are left empty come to."""
+        fields = (field.partition(".")[2] for field in automatic_sizes(self.config, rows, features))
+        sizes = ", ".join(field.replace("=", " ").replace("_", " ") for field in fields)
+        return {"by the data": sizes} if sizes else {}
 
     def _notes(self, raw: RawData, fitted: F, used: set[str]) -> Iterator[Note]:
         """Yield notes on columns that are converted or left out, and on values that do not fit."""

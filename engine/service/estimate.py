@@ -27,6 +27,12 @@ def estimate(config: RunConfig) -> Estimate:
     compute = device.choose(config.compute.model_copy(update={"deterministic": False}))
     task = create_task(config)
     raw, fitted = loaded(task.pipeline)
+    changes = task.pipeline.settled(fitted)
+    notes_of_data: tuple[str, ...] = ()
+    if changes:
+        notes_of_data = (f"by the data: {', '.join(changes)}",)
+        config = config.override(changes)
+        task = create_task(config)
     case = memory_estimate.case_of(task, raw, fitted, compute, held_bytes())
     material, sizes, train = case.material, case.sizes, config.train
     available = memory_estimate.available_bytes(compute.device)
@@ -36,9 +42,10 @@ def estimate(config: RunConfig) -> Estimate:
         train = train.model_copy(update={"batch_size": size})
         memory, largest, notes = case.memory(train, available)
         notes = (f"batches of {size:,}", *notes)
+    notes = (*notes_of_data, *notes)
     folder = _existing(runs_folder())
     per_epoch = -(-material.batches(train) // train.gradient_accumulation_steps)
-    steps = per_epoch * train.epochs
+    steps = per_epoch * train.epoch_count
     disk, free = sizes.disk(train), shutil.disk_usage(folder).free
     if disk > free:
         notes = (*notes, f"Checkpoints may fill the disk with {folder}.")

@@ -31,7 +31,6 @@ from engine.runs.events import Event, Log
 from engine.service.loaded_models import LoadedModels
 from engine.tasks.task import Task
 
-_BATCH = 64
 _NUMBERED = re.compile(r"column_\d+")
 """Names that the columns of a file without a header get."""
 _KINDS: Mapping[str, Kind] = {"info": "converted"}
@@ -152,7 +151,7 @@ def _in_order(
     task: Task[Any], fitted: Fitted, network: nn.Module, source: Source
 ) -> list[dict[str, Any]]:
     """Records in the order of the rows, in whatever order the source reads them best."""
-    plan = source.evaluation_plan(_BATCH)
+    plan = source.evaluation_plan(task.predicted_rows)
     ordered: dict[int, list[dict[str, Any]]] = {}
     for rows, batch in zip(plan, source.read(plan), strict=True):
         records = task.predict(network, batch, fitted)

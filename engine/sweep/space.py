@@ -67,6 +67,9 @@ def place(config: RunConfig, dimensions: Sequence[Dimension]) -> dict[str, str |
     """Return the configuration's own point in the space; ``None`` where it lies outside."""
     values = config.values()
     values["train"]["learning_rate"] = config.train.learning_rate or config.usual_rate
+    if not config.model.by_data:
+        train = config.train
+        values["train"] |= {"epochs": train.epoch_count, "batch_size": train.batch_rows}
     fields = fields_of(values)
     found: dict[str, str | float] = {}
     for dimension in dimensions:

@@ -217,7 +217,7 @@ class Forecasting(Task[SeriesFitted]):
         network = SeasonalNaive(season, section.horizon, len(fitted.targets))
         source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
         evaluator = self.evaluator(self._calibrated(network, raw, fitted))
-        for batch in source.read(source.plan(self.config.train.batch_size)):
+        for batch in source.read(source.plan(self.config.train.batch_rows)):
             evaluator.update(network, batch)
         name = f"seasonal-naive, {season:,} rows" if season > 1 else "naive, last value"
         return name, evaluator.compute()
@@ -230,7 +230,7 @@ class Forecasting(Task[SeriesFitted]):
             return fitted
         calibrator = self.calibration(fitted)()
         source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
-        for batch in source.read(source.plan(self.config.train.batch_size)):
+        for batch in source.read(source.plan(self.config.train.batch_rows)):
             calibrator.update(network, batch)
         calibrated: SeriesFitted = calibrator.compute().fitted
         return calibrated

@@ -144,7 +144,7 @@ class Preference(TextTask[PreferenceFitted]):
         if missing:
             said = counted(sum(map(len, missing.values())), "sample")
             report(Log(level="info", message=f"Measuring the untuned model on {said}."))
-        size = self.config.train.batch_size
+        size = self.config.train.batch_rows
         found = {**kept, **{split: measured(network, each, size)
                              for split, each in missing.items()}}  # fmt: skip
         for split, source in wanted.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
 import torch
@@ -43,6 +43,9 @@ class TabularTask(Task[F]):
 
     pipeline: TabularPipeline[F]
     section: TabularConfig
+    predicted_rows = 1024
+    probabilities: ClassVar[bool] = False
+    """Whether the outputs are logits of classes."""
 
     @abstractmethod
     def encode_target(self, values: pa.ChunkedArray, fitted: F) -> NDArray[Any]:
@@ -89,7 +92,10 @@ class TabularTask(Task[F]):
         """The chosen model for these columns."""
         features = fitted.features
         cardinalities = tuple(feature.cardinality for feature in features.categorical)
-        shape = TabularShape(len(features.numeric), cardinalities, self.outputs(fitted))
+        shape = TabularShape(
+            len(features.numeric), cardinalities, self.outputs(fitted), self.probabilities,
+            tuple(map(tuple, fitted.edges)),
+        )  # fmt: skip
         return build_model(self.config.model, shape)
 
     def evaluator(self, fitted: F) -> Evaluator:
@@ -131,6 +137,12 @@ class TabularTask(Task[F]):
             for batch in source.read(plan)
             for i, record in enumerate(self.predict(network, batch, fitted))
         ]  # fmt: skip
+
+
+def each_output(targets: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
+    """Return a target for each output: the members of an ensemble are trained on the same ones."""
+    members = len(outputs) // max(1, len(targets))
+    return targets if members <= 1 else targets.repeat(members)
 
 
 def column_places(features: Features) -> dict[str, Places]:

@@ -22,7 +22,7 @@ from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.importance import Score, class_scores
 from engine.metrics.row_classes import RowClasses
 from engine.pipelines.tabular_classification import ClassesFitted, TabularClassificationPipeline
-from engine.tasks.tabular import TabularTask
+from engine.tasks.tabular import TabularTask, each_output
 
 _SHOWN = 5
 
@@ -33,6 +33,7 @@ class TabularClassification(TabularTask[ClassesFitted]):
     pipeline: TabularClassificationPipeline
     section: TabularClassificationConfig
 
+    probabilities = True
     _balanced: list[float] | None = None
 
     def outputs(self, fitted: ClassesFitted) -> int:
@@ -49,7 +50,9 @@ class TabularClassification(TabularTask[ClassesFitted]):
         """Cross-entropy."""
         section = self.section
         weights = self._class_weights(batch.targets.device)
-        return class_loss(network(batch.inputs), batch.targets, weights, section.label_smoothing)
+        logits = network(batch.inputs)
+        targets = each_output(batch.targets, logits)
+        return class_loss(logits, targets, weights, section.label_smoothing)
 
     def build_network(self, fitted: ClassesFitted) -> nn.Module:
         """The chosen model for these columns; keeps the weight of each class in the loss."""

@@ -18,7 +18,7 @@ from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.importance import Score, number_scores
 from engine.metrics.regression import LOSSES, RegressionEvaluator, evaluate_numbers
 from engine.pipelines.tabular_regression import NumbersFitted, TabularRegressionPipeline
-from engine.tasks.tabular import TabularTask
+from engine.tasks.tabular import TabularTask, each_output
 
 
 class TabularRegression(TabularTask[NumbersFitted]):
@@ -39,7 +39,8 @@ class TabularRegression(TabularTask[NumbersFitted]):
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Of the standardised numbers."""
-        return self._loss(_numbers(network, batch), batch.targets)
+        predicted = _numbers(network, batch)
+        return self._loss(predicted, each_output(batch.targets, predicted))
 
     def _loss(self, predicted: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return LOSSES[self.section.loss](predicted, targets)

@@ -42,6 +42,8 @@ class Task(ABC, Generic[F]):
     """The task's own fields; each task says which kind."""
     measures_start: ClassVar[bool] = False
     """Whether :meth:`settle_start` has something to measure."""
+    predicted_rows: ClassVar[int] = 64
+    """Batch size of predictions."""
     compares_rows: ClassVar[bool] = False
     """Whether the loss compares the rows of a batch, so that it is not that of smaller batches."""
 

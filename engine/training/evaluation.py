@@ -98,7 +98,7 @@ class SplitEvaluator:
 
     def _batch_size(self) -> int:
         group = self._setup.group
-        size = max(1, self._setup.config.batch_size // self._setup.state.position.pieces)
+        size = max(1, self._setup.config.batch_rows // self._setup.state.position.pieces)
         # A sharded network has room for this process's share.
         return -(-size // group.size) if group.sharded else size
 

@@ -25,13 +25,13 @@ class Schedule:
 
     def __post_init__(self) -> None:
         self.per_epoch = -(-self.batches // self.config.gradient_accumulation_steps)
-        self._planned = self.limited(self.per_epoch * self.config.epochs)
+        self._planned = self.limited(self.per_epoch * self.config.epoch_count)
         self._factor: Callable[[float], float] = schedule(self.config, self._planned)
 
     @property
     def epochs(self) -> int:
         """Total number of epochs, as last requested."""
-        return self.position.epochs or self.config.epochs
+        return self.position.epochs or self.config.epoch_count
 
     @property
     def epochs_done(self) -> float:

@@ -78,6 +78,9 @@ def settle_fields(training: TrainingSession, material: Material) -> None:
     if changes:
         training.session.settle(changes, write=training.group.leads)
         training.task.config = training.session.config
+        if training.group.leads:
+            message = f"By the data: {', '.join(changes)}."
+            training.session.events.write(Log(level="info", message=message))
 
 
 def settle_batch_size(training: TrainingSession, material: Material) -> None:
@@ -87,7 +90,7 @@ def settle_batch_size(training: TrainingSession, material: Material) -> None:
     """
     session, task, group = training.session, training.task, training.group
     compute, train = training.compute, task.config.train
-    size = train.batch_size
+    size = train.batch_rows
     if train.auto_batch_size and group.leads:
         fitting = batch_that_fits(task, material.raw, material.fitted, compute)
         # Processes on one CPU share its memory; each GPU has its own.

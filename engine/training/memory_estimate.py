@@ -100,7 +100,7 @@ class Case:
         """
         room = int(TIGHT_SHARE * available)
         most = self.material.samples // (_FEWEST_UPDATES * train.gradient_accumulation_steps)
-        size = train.batch_size
+        size = train.batch_rows
         for _ in range(_ROUNDS):  # memory is not quite linear in the batch size
             tried = train.model_copy(update={"batch_size": max(1, size)})
             memory, largest, _ = self.memory(tried, room)
@@ -193,10 +193,10 @@ class _Material:
     def batches(self, train: TrainConfig) -> int:
         """Return the number of batches in an epoch."""
         if len(self.source) == self.samples:
-            return len(self.source.plan(train.batch_size, torch.Generator()))
+            return len(self.source.plan(train.batch_rows, torch.Generator()))
         if train.batch_tokens is not None:
-            return math.ceil(self.samples / self.source.batch_rows(train.batch_size))
-        return len(split_rows(torch.arange(self.samples), train.batch_size))
+            return math.ceil(self.samples / self.source.batch_rows(train.batch_rows))
+        return len(split_rows(torch.arange(self.samples), train.batch_rows))
 
 
 def _material(task: Task[Any], raw: RawData, fitted: Fitted) -> _Material:
@@ -252,7 +252,7 @@ def _memory(
     """Return memory by part, the largest batch size that fits, and notes on both."""
     spare = _CPU_SPARE if compute.device.type == "cpu" else 0.0
     rounds = min(2, train.gradient_accumulation_steps)
-    count = min(math.ceil(material.source.batch_rows(train.batch_size)), material.samples)
+    count = min(math.ceil(material.source.batch_rows(train.batch_rows)), material.samples)
     notes: tuple[str, ...] = ()
     try:
         peak = footprint.peak(material.template, count, rounds)

@@ -22,6 +22,7 @@ from engine.training.assembly import assemble
 from engine.training.checkpoint_writer import Saver
 from engine.training.compiling import compiler_errors
 from engine.training.conclusion import conclude
+from engine.training.cpu_precision import settle_precision
 from engine.training.material import fit_once, prepare, settle_batch_size, settle_fields
 from engine.training.newest_checkpoint import newest_checkpoint
 from engine.training.process_group import ProcessGroup, SingleProcess
@@ -35,6 +36,7 @@ def train_in(session: RunSession) -> Event:
 
     Returns the event that ends the run, for :func:`~engine.launch.attempt.attempt` to write.
     """
+    settle_precision(session, leads=True)
     return _train(session, device.choose(session.config.compute), SingleProcess())
 
 
@@ -44,6 +46,7 @@ def train_beside(session: RunSession, rank: int, size: int, rendezvous: str) -> 
     Only the main process writes into the run's directory; the session's events are this process's
     own. Raises :class:`~engine.training.process_group.PeerLost`.
     """
+    settle_precision(session, leads=rank == 0)
     config = session.config
     here = config.train.devices
     compute = device.choose(config.compute, rank % here, here)

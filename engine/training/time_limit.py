@@ -39,7 +39,7 @@ class TimeLimit:
         self._position = setup.state.position
         self._validation = validation
         each, last = held_out
-        size = setup.config.batch_size
+        size = setup.config.batch_rows
         self._batches = 0.0 if each is None else len(each) / size
         self._final_batches = self._batches if last is None else len(last) / size
         self._every = setup.config.eval_steps

@@ -130,7 +130,7 @@ class Trainer:
                 return
 
     def _plan(self, epoch: int) -> Sequence[Tensor]:
-        return epoch_plan(self.train, self.config.batch_size, self.config.seed, epoch)
+        return epoch_plan(self.train, self.config.batch_rows, self.config.seed, epoch)
 
     def _updates_left(self) -> bool:
         return self.state.position.step < self.schedule.steps

@@ -129,7 +129,7 @@ async def test_another_domain_brings_its_task_model_and_data(until) -> None:
         await opened(pilot, NewRunScreen(ask=unanswered), until)
         await pilot.press("1", "enter", *"tabular", "enter")
         await until(pilot, lambda: value(pilot, "task.kind") == "tabular_classification")
-        assert value(pilot, "model.kind") == "mlp"
+        assert value(pilot, "model.kind") == "tabm"
         assert value(pilot, "data.name") == "iris"
         assert "model.channels" not in rows(pilot)
 
@@ -169,7 +169,7 @@ async def test_escape_takes_back_what_was_typed(until) -> None:
         await typed(pilot, "train.epochs", "77")
         await until(pilot, lambda: value(pilot, "train.epochs") == "77")
         await pilot.press("escape")
-        await until(pilot, lambda: value(pilot, "train.epochs") == "10")
+        await until(pilot, lambda: value(pilot, "train.epochs") == "")
         assert pilot.app.focused is rows(pilot)["train.epochs"]
 
 

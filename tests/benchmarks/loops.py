@@ -52,7 +52,7 @@ class Exercise:
         self.tensors = {f"{i}": tensor.cpu() for i, tensor in enumerate(leaves)}
         self._ragged = _ragged(batch.inputs)
         self.samples = len(source)
-        self.batch_size = self.config.train.batch_size
+        self.batch_size = self.config.train.batch_rows
         self.rate = self.config.train.learning_rate
 
     def network(self) -> nn.Module:

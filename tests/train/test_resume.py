@@ -39,6 +39,9 @@ TABLE = {
               "warmup_ratio": 0.2},
     "compute": {"device": "cpu", "threads": 1},
 }  # fmt: skip
+ENSEMBLE = TABLE | {
+    "model": {"kind": "tabm", "members": 3, "width": 8, "layers": 2, "dropout": 0.3},
+}
 IMAGES = {
     "name": "images",
     "task": {"kind": "image_classification", "augmentation": {"rotation": 10, "crop": 1}},
@@ -78,7 +81,7 @@ def told(events: list[Any]) -> list[Any]:
     return [(e.step, e.epoch, e.metrics, e.train_loss, e.best) for e in events]
 
 
-@pytest.mark.parametrize("values", [TABLE, IMAGES], ids=["table", "images"])
+@pytest.mark.parametrize("values", [TABLE, ENSEMBLE, IMAGES], ids=["table", "ensemble", "images"])
 def test_a_run_continues_from_any_update_with_the_same_bits(
     bench: Make, values: dict[str, Any]
 ) -> None:

@@ -241,6 +241,31 @@ def test_a_prediction_names_the_column_that_it_lacks(tmp_path: Path) -> None:
         task.encode(pa.table({"size": [1], "day": ["2024-03-01"]}), fitted, CPU, lambda event: None)
 
 
+@pytest.mark.parametrize("task", [CLASSES, NUMBERS])
+def test_an_ensemble_settles_its_sizes_and_predicts_the_same_after_export(
+    tmp_path: Path, task: str
+) -> None:
+    columns = rows() | ({} if task == CLASSES else {"y": [i * 37 % 100 / 10 for i in range(60)]})
+    fields = ["model.kind=tabm", "model.members=3", "compute.precision=float32"]
+    asked = config(write(tmp_path, columns), task, *fields, "train.batch_size=none")
+    run = train(asked)
+    settled = run.config.read()
+    assert (settled.train.epochs, settled.train.batch_size) == (2, 32)
+    assert (settled.model.width, settled.model.layers, settled.model.dropout) == (128, 2, 0.3)
+    assert run.config.asked().train.batch_size is None
+    made, fitted, network = load_exported(run.model, CPU)
+    assert len(fitted.edges) == len(fitted.features.numeric) > 0
+    source = made.encode(made.pipeline.load().splits[TEST], fitted, CPU, lambda event: None)
+    [batch] = source.read(source.plan(100))
+    output = network(batch.inputs)
+    assert len(output) == len(batch.targets)
+    if task == CLASSES:
+        loss = -output[torch.arange(len(output)), batch.targets].mean().item()
+    else:
+        loss = (output[:, 0] - batch.targets).square().mean().item()
+    assert report_of(run)["metrics"][TEST]["loss"] == pytest.approx(loss, rel=1e-5)
+
+
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
 def test_every_loss_of_numbers_trains(tmp_path: Path, loss: str) -> None:
     columns = rows() | {"y": [i * 37 % 100 / 10 for i in range(60)]}

@@ -32,13 +32,15 @@ def test_defaults_make_a_whole_experiment() -> None:
     config = RunConfig.parse(DIGITS)
     assert config.train.learning_rate is None
     assert config.train.peak_rate == config.usual_rate == 1e-3
+    assert (config.train.epochs, config.train.epoch_count) == (None, 10)
+    assert (config.train.batch_size, config.train.batch_rows) == (None, 64)
     assert config.compute.device == "auto"
 
 
 def test_every_wrong_field_gets_one_line_with_what_is_allowed() -> None:
     found = problems(DIGITS | {"train": {"epochs": 0, "learning_rate": "fast", "optimizer": "x"}})
     assert found == {
-        "train.epochs": "0 is not allowed; a whole number from 1 to 100000 (default 10)",
+        "train.epochs": "0 is not allowed; a whole number from 1 to 100000",
         "train.learning_rate": "'fast' is not allowed; a number above 0 and at most 100",
         "train.optimizer": "'x' is not allowed; one of adamw, sgd, adamw_8bit, "
         "paged_adamw_8bit (default adamw)",

@@ -82,9 +82,9 @@ def test_a_wrong_value_is_a_problem_of_its_field_and_is_kept() -> None:
 
 def test_an_emptied_number_takes_its_default() -> None:
     draft = Draft()
-    draft.set("train.epochs", "3")
-    draft.set("train.epochs", "")
-    assert draft.values.value("train.epochs") == 10
+    draft.set("train.save_total_limit", "3")
+    draft.set("train.save_total_limit", "")
+    assert draft.values.value("train.save_total_limit") == 2
     assert not draft.changes
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from engine.config.registry import TaggedSection
+from engine.config.train import FROM_SCRATCH
 
 
 class ModelConfig(TaggedSection):
@@ -15,6 +16,10 @@ class ModelConfig(TaggedSection):
     """Kinds of task that a model of another package is for; ours are named by their tasks."""
     base_name: ClassVar[str] = ""
     """``package.module:name`` of a function that names the pre-trained weights of a section."""
+    bfloat16_on_cpu: ClassVar[bool] = False
+    """Whether the automatic precision is bfloat16 on CPUs that multiply it natively too."""
+    by_data: ClassVar[frozenset[str]] = frozenset()
+    """Dotted names of fields that go by the data where they are empty."""
     preprocessing: ClassVar[str] = ""
     """``package.module:name`` of a function that returns the preprocessing of images."""
 
@@ -22,6 +27,11 @@ class ModelConfig(TaggedSection):
     def from_scratch(self) -> bool:
         """Whether there are no pre-trained weights of which the whole network is made."""
         return True
+
+    @property
+    def scratch_rate(self) -> float:
+        """The learning rate of a new network where none is set."""
+        return FROM_SCRATCH
 
     @property
     def head_only(self) -> bool:

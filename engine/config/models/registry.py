@@ -11,6 +11,7 @@ MODELS: Registry[ModelConfig] = Registry(
     "dltui.models",
     {
         "mlp": "engine.config.models.mlp:MlpConfig",
+        "tabm": "engine.config.models.tabm:TabmConfig",
         "cnn": "engine.config.models.cnn:CnnConfig",
         "torchvision": "engine.config.models.torchvision:TorchvisionConfig",
         "image_transformer": "engine.config.models.image_transformer:ImageTransformerConfig",

@@ -12,7 +12,7 @@ class TabularConfig(TaskConfig):
     """The roles of the columns."""
 
     domain = "tabular"
-    models = ("mlp",)
+    models = ("tabm", "mlp")
 
     target: str = option(
         "", "Target column; empty takes target, label, class, y or the last", column=True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.config.fields import FieldSpec
 from engine.config.run_config import REGISTRIES
+from engine.config.usual import usual_value
 from tui.screens.new_run import choices
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.values import Values
@@ -88,9 +89,9 @@ def _views(heading: Heading, draft: Draft, columns: Mapping[str, str]) -> Iterat
 
 
 def _automatic(values: Values, name: str) -> str:
-    """Return what an empty learning rate comes to; empty where that is not known."""
+    """Return what an empty field comes to; empty where that is not known."""
     config = values.checked.config
-    return f"{config.usual_rate:g}" if config and name == "train.learning_rate" else ""
+    return usual_value(config, name) if config else ""
 
 
 def _inherited(values: Values, name: str) -> bool:
