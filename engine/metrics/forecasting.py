@@ -116,7 +116,7 @@ class ForecastEvaluator(Evaluator):
         """Take in one batch."""
         returned = self._forward(network, batch).float()
         forecast, quantiles = self._bands.point(returned), self._bands.quantiles(returned)
-        losing = self._bands.every(returned) if self._loss == "quantile" else returned
+        losing = self._bands.every(returned) if self._loss == "quantile" else forecast
         truth = batch.targets
         # MPS has no float64; sums of many windows are kept exact where it can be had.
         exact = torch.float32 if truth.device.type == "mps" else torch.float64

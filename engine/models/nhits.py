@@ -78,9 +78,10 @@ class _Stack(nn.Module):
         inputs = pooled.flatten(1)
         hidden = self.layers[:-1](torch.cat([inputs, future], 1) if future.shape[1] else inputs)
         last, first = self.layers[-1], 0 if explain else self.window
+        assert isinstance(last, nn.Linear)
         result = F.linear(hidden, last.weight[first:], last.bias[first:])
         explained, points = result.tensor_split([self.window - first], dim=1)
-        points = points.unflatten(1, (self.values, self.points))
+        points = points.reshape(-1, self.values, self.points)
         if self.points < self.horizon:
             points = F.interpolate(points, self.horizon, mode="linear")
         return explained, points.transpose(1, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,14 @@ from engine.service.predict import answer
 
 
 def trained(loss: str, *changes: str) -> RunDirectory:
-    task = {"kind": "forecasting", "targets": ["load"], "window": 48, "horizon": 12, "loss": loss}
+    task: dict[str, Any] = {
+        "kind": "forecasting",
+        "targets": ["load"],
+        "window": 48,
+        "horizon": 12,
+        "loss": loss,
+    }
+    task |= {"rival_seconds": 0.0}  # the seasonal naive forecast alone
     values = {
         "task": task,
         "data": {"kind": "builtin", "name": "seasons"},

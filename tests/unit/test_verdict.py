@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from engine.metrics.cutoffs import WindowErrors
 from engine.metrics.verdict import judge
+from tui.format.run_facts import metrics_table
+from tui.format.verdict import judged
 from tui.screens.results import metric_lines
 
 
@@ -97,3 +101,19 @@ def test_the_results_show_the_verdict_in_its_colour(outcome: str, style: str) ->
     last = list(metric_lines(report))[-1]
     assert last.plain == "A [b] sentence."
     assert [str(span.style) for span in last.spans] == [style]
+
+
+def test_rivals_stand_in_columns_behind_the_baseline_and_the_sentence_in_pages() -> None:
+    report: dict[str, Any] = {
+        "metrics": {"test": {"mae": 1.0}},
+        "baseline": {"name": "naive", "metrics": {"mae": 2.0}},
+        "rivals": [{"name": "AutoETS", "metrics": {"mae": 0.5}, "verdict": None}],
+        "verdict": {"outcome": "worse", "text": "A sentence."},
+    }
+    assert metrics_table(report)[0] == ["metric", "test", "naive", "AutoETS"]
+    assert metrics_table(report)[1] == [["mae", "1.0000", "2.0000", "0.5000"]]
+    heading, row, *_ = (line.plain.split() for line in metric_lines(report))
+    assert heading[-1] == "AutoETS"
+    assert row == ["mae", "1.0000", "2.0000", "0.5000"]
+    assert judged(report) == {"verdict": "A sentence."}
+    assert judged(report | {"verdict": None}) == {}

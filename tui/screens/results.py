@@ -181,8 +181,8 @@ def summary_lines(report: Mapping[str, Any], history: History, width: int) -> li
 
 
 def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
-    """Yield a row a metric, a column a split, base model and baseline last; the deciding metric in
-    bold.
+    """Yield a row a metric, a column a split, base model, baseline and rivals last; the deciding
+    metric in bold.
     """
     columns: dict[str, Mapping[str, float | None]] = dict(
         reversed((report.get("metrics") or {}).items())
@@ -191,6 +191,7 @@ def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
         columns[BASE] = base["metrics"]
     if baseline := report.get("baseline"):
         columns[f"baseline: {baseline.get('name', '')}"] = baseline.get("metrics") or {}
+    columns |= {rival["name"]: rival["metrics"] for rival in report.get("rivals") or []}
     widths = [max(12, min(36, len(name) + 2)) for name in columns]
     headings = [
         literal(name, width - 2).pad_left(width - min(len(name), width - 2))

@@ -89,6 +89,16 @@ class ForecastingConfig(TaskConfig):
         "the validation rows",
     )
 
+    rival_seconds: float = option(
+        30.0,
+        "Time limit of AutoETS and AutoTheta, which need dltui[statsforecast]; they forecast as "
+        "many test windows as they can; 0 disables them",
+        ge=0,
+        le=86_400,
+        unit="s",
+        advanced=True,
+    )
+
     @field_validator("quantiles")
     @classmethod
     def _rising(cls, value: tuple[float, ...]) -> tuple[float, ...]:
