@@ -330,6 +330,19 @@ def test_an_lstm_beats_the_season_before_on_etth1(real_data: Path) -> None:
     assert statistics.median(error for error, _ in results) < results[0][1]
 
 
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.timeout(1800)
+def test_n_hits_reaches_the_winner_of_m4_hourly_in_mase(real_data: Path) -> None:
+    """The winner had a MASE of 0.89 and a sMAPE of 9.3, the season before 1.19 and 13.9."""
+    path = real_data / "m4_hourly.parquet"
+    preset = load_preset(find_preset("m4-hourly-nhits"), [f"data.path={path}"])
+    found = json.loads(train(preset).report.path.read_text())["metrics"][TEST]
+    assert found["smape"] <= 12.0
+    assert found["mase"] <= 0.89
+    assert 0.77 <= found["coverage"] <= 0.83
+
+
 def _etth1(preset: str, real_data: Path, seed: int) -> tuple[float, float]:
     """Standardised test error of a shipped preset, and of its baseline."""
     path = real_data / "etth1.csv"
