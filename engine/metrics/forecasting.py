@@ -199,7 +199,8 @@ class ForecastEvaluator(Evaluator):
         shown = (
             [*sums.views(), *tables, *self._at_cutoffs(apart), *self._pictures()] if views else []
         )
-        return Evaluation(sums.metrics(), shown, self._windows.absolute(), apart)
+        metrics = sums.metrics() | self._windows.metrics_at_cutoffs(self._cutoffs, apart)
+        return Evaluation(metrics, shown, self._windows.absolute(), apart)
 
     def _at_cutoffs(self, apart: int) -> list[View]:
         table = self._windows.at_cutoffs(self._cutoffs, apart, self._time_text)

@@ -90,6 +90,9 @@ def test_cutoffs_lie_a_horizon_apart_back_from_the_last_window() -> None:
     assert table.rows[3] == ["mean", pytest.approx(squared.mean()), pytest.approx(15.5)]
     assert table.rows[4][2] == pytest.approx(absolute.std(ddof=1))
     assert windows.at_cutoffs(0, 4, str) is None
+    metrics = windows.metrics_at_cutoffs(3, 4)
+    assert metrics == {"mse_cutoffs": pytest.approx(squared.mean()), "mae_cutoffs": 15.5}
+    assert windows.metrics_at_cutoffs(0, 4) == {}
 
 
 @pytest.mark.parametrize(
