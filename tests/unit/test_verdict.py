@@ -115,8 +115,18 @@ def test_rivals_stand_in_columns_behind_the_baseline_and_the_sentence_in_pages()
     }
     assert metrics_table(report)[0] == ["metric", "test", "naive", "AutoETS"]
     assert metrics_table(report)[1] == [["mae", "1.0000", "2.0000", "0.5000"]]
-    heading, row, *_ = (line.plain.split() for line in metric_lines(report))
-    assert heading[-1] == "AutoETS"
-    assert row == ["mae", "1.0000", "2.0000", "0.5000"]
     assert judged(report) == {"verdict": "A sentence."}
     assert judged(report | {"verdict": None}) == {}
+
+
+def test_the_results_have_a_sentence_for_each_rival_the_hardest_first() -> None:
+    hard, easy = {"outcome": "worse", "text": "Hard."}, {"outcome": "better", "text": "Easy."}
+    rivals = [
+        {"name": "A", "metrics": {}, "verdict": hard},
+        {"name": "B", "metrics": {}, "verdict": easy},
+        {"name": "C (2 of 9 windows in 1 s)", "metrics": {}, "verdict": None},
+    ]
+    report = {"metrics": {}, "rivals": rivals, "verdict": hard}
+    assert [line.plain for line in metric_lines(report)][-3:] == [
+        "Hard.", "Easy.", "Too few windows for a verdict: C (2 of 9 windows in 1 s).",
+    ]  # fmt: skip

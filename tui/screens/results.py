@@ -181,8 +181,8 @@ def summary_lines(report: Mapping[str, Any], history: History, width: int) -> li
 
 
 def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
-    """Yield a row a metric, a column a split, base model, baseline and rivals last; the deciding
-    metric in bold.
+    """Yield a row a metric, a column a split, base model and baseline last; the deciding metric in
+    bold. Sentences on the baseline and on rivals follow.
     """
     columns: dict[str, Mapping[str, float | None]] = dict(
         reversed((report.get("metrics") or {}).items())
@@ -191,7 +191,6 @@ def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
         columns[BASE] = base["metrics"]
     if baseline := report.get("baseline"):
         columns[f"baseline: {baseline.get('name', '')}"] = baseline.get("metrics") or {}
-    columns |= {rival["name"]: rival["metrics"] for rival in report.get("rivals") or []}
     widths = [max(12, min(36, len(name) + 2)) for name in columns]
     headings = [
         literal(name, width - 2).pad_left(width - min(len(name), width - 2))
@@ -209,6 +208,10 @@ def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
         yield Content("")
         text = literal(str(verdict.get("text", "")))
         yield text.stylize(_VERDICT.get(str(verdict.get("outcome")), ""))
+    for rival in report.get("rivals") or []:
+        told = rival.get("verdict") or {"text": f"Too few windows for a verdict: {rival['name']}."}
+        if told != report.get("verdict"):
+            yield literal(str(told["text"])).stylize(_MUTED)
 
 
 def benchmark_lines(evals: Mapping[str, Any] | None) -> Iterator[Content]:
