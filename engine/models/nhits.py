@@ -29,6 +29,8 @@ class NHits(nn.Module):
         self.stacks = nn.ModuleList(_Stack(config, shape, *both) for both in sizes)
         self.targets = shape.targets
         self.values = shape.values
+        self.outputs = shape.horizon * shape.values
+        self.features = shape.features
 
     def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:
         """Return the forecast; ``truth`` is ignored."""
@@ -36,22 +38,24 @@ class NHits(nn.Module):
         own, others = past.tensor_split([self.targets], dim=2)
         rest = own.transpose(1, 2).flatten(0, 1)
         others = others.transpose(1, 2).repeat_interleave(self.targets, 0)
-        future = future.flatten(1).repeat_interleave(self.targets, 0)
+        if self.features:  # else an exported program would ask for its strides
+            future = future.flatten(1).repeat_interleave(self.targets, 0)
         forecast: Tensor = rest[:, -1:, None]
         last = len(self.stacks) - 1
         for place, stack in enumerate(self.stacks):
             explained, added = stack(rest, others, future, explain=place < last)
             rest = rest - explained if place < last else rest
             forecast = forecast + added
-        by_target = forecast.reshape(len(past), self.targets, -1)
+        by_target = forecast.reshape(-1, self.targets, self.outputs)
         return by_step(by_target, self.values)
 
 
 class _Stack(nn.Module):
     def __init__(self, config: NHitsConfig, shape: SeriesShape, pool: int, spacing: int) -> None:
         super().__init__()
-        others = shape.channels - shape.targets + shape.features
-        inputs = (1 + others) * -(-shape.window // pool) + shape.horizon * shape.features
+        self.others = others = shape.channels - shape.targets + shape.features
+        self.coming = shape.horizon * shape.features
+        inputs = (1 + others) * -(-shape.window // pool) + self.coming
         sizes = [inputs, *[config.hidden_size] * config.layers]
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(sizes):
@@ -73,10 +77,12 @@ class _Stack(nn.Module):
         Unless it is to ``explain``, that part is left empty: no stack reads it.
         """
         whole = own.unsqueeze(1)
-        whole = torch.cat([whole, others], 1) if others.shape[1] else whole
+        whole = torch.cat([whole, others], 1) if self.others else whole
         pooled = F.max_pool1d(whole, self.pool, ceil_mode=True) if self.pool > 1 else whole
         inputs = pooled.flatten(1)
-        hidden = self.layers[:-1](torch.cat([inputs, future], 1) if future.shape[1] else inputs)
+        # Without columns, an ONNX program would give ``future`` one.
+        inputs = torch.cat([inputs, future], 1) if self.coming else inputs
+        hidden = self.layers[:-1](inputs)
         last, first = self.layers[-1], 0 if explain else self.window
         assert isinstance(last, nn.Linear)
         result = F.linear(hidden, last.weight[first:], last.bias[first:])
