@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.reports.views import Cell, Table
 
+CUTOFF_METRICS = ("mse_cutoffs", "mae_cutoffs")
 _NAMES = ("mse_scaled", "mae_scaled")
 
 
@@ -38,6 +39,20 @@ class WindowErrors:
         errors: NDArray[np.float64] = torch.cat(self._errors, 1).cpu().double().numpy()
         return errors
 
+    def _means(self, count: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The last ``count`` origins, a horizon apart, and the mean errors at each."""
+        times, errors = torch.cat(self._times).cpu().numpy(), self._all()
+        origins = np.unique(times)[::-1][::horizon][:count][::-1]
+        means = [np.nanmean(errors[:, times == origin], axis=1) for origin in origins]
+        return origins, np.array(means)
+
+    def metrics_at_cutoffs(self, count: int, horizon: int) -> dict[str, float]:
+        """Means of the errors over ``count`` origins, which count alike; ``horizon`` in windows."""
+        if not count or not self._times:
+            return {}
+        means = self._means(count, horizon)[1].mean(0).tolist()
+        return dict(zip(CUTOFF_METRICS, means, strict=True))
+
     def at_cutoffs(self, count: int, horizon: int, text: Callable[[int], str]) -> Table | None:
         """Errors at ``count`` origins, a horizon apart back from the last; their mean and spread.
 
@@ -45,9 +60,7 @@ class WindowErrors:
         """
         if not count or not self._times:
             return None
-        times, errors = torch.cat(self._times).cpu().numpy(), self._all()
-        origins = np.unique(times)[::-1][::horizon][:count][::-1]
-        means = np.array([np.nanmean(errors[:, times == origin], axis=1) for origin in origins])
+        origins, means = self._means(count, horizon)
         rows: list[list[Cell]] = [
             [text(int(origin)), *map(float, mean)]
             for origin, mean in zip(origins, means, strict=True)

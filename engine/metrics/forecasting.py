@@ -116,7 +116,7 @@ class ForecastEvaluator(Evaluator):
         """Take in one batch."""
         returned = self._forward(network, batch).float()
         forecast, quantiles = self._bands.point(returned), self._bands.quantiles(returned)
-        losing = self._bands.every(returned) if self._loss == "quantile" else returned
+        losing = self._bands.every(returned) if self._loss == "quantile" else forecast
         truth = batch.targets
         # MPS has no float64; sums of many windows are kept exact where it can be had.
         exact = torch.float32 if truth.device.type == "mps" else torch.float64
@@ -199,7 +199,8 @@ class ForecastEvaluator(Evaluator):
         shown = (
             [*sums.views(), *tables, *self._at_cutoffs(apart), *self._pictures()] if views else []
         )
-        return Evaluation(sums.metrics(), shown, self._windows.absolute(), apart)
+        metrics = sums.metrics() | self._windows.metrics_at_cutoffs(self._cutoffs, apart)
+        return Evaluation(metrics, shown, self._windows.absolute(), apart)
 
     def _at_cutoffs(self, apart: int) -> list[View]:
         table = self._windows.at_cutoffs(self._cutoffs, apart, self._time_text)

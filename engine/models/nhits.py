@@ -25,12 +25,12 @@ class NHits(nn.Module):
 
     def __init__(self, config: NHitsConfig, shape: SeriesShape) -> None:
         super().__init__()
-        self.stacks = nn.ModuleList(
-            _Stack(config, shape, pool, spacing)
-            for pool, spacing in zip(config.pool_sizes, config.downsampling, strict=True)
-        )
+        sizes = zip(config.pool_sizes, config.downsampling, strict=True)
+        self.stacks = nn.ModuleList(_Stack(config, shape, *both) for both in sizes)
         self.targets = shape.targets
         self.values = shape.values
+        self.outputs = shape.horizon * shape.values
+        self.features = shape.features
 
     def forward(self, past: Tensor, future: Tensor, truth: Tensor | None = None) -> Tensor:
         """Return the forecast; ``truth`` is ignored."""
@@ -38,21 +38,24 @@ class NHits(nn.Module):
         own, others = past.tensor_split([self.targets], dim=2)
         rest = own.transpose(1, 2).flatten(0, 1)
         others = others.transpose(1, 2).repeat_interleave(self.targets, 0)
-        future = future.flatten(1).repeat_interleave(self.targets, 0)
+        if self.features:  # else an exported program would ask for its strides
+            future = future.flatten(1).repeat_interleave(self.targets, 0)
         forecast: Tensor = rest[:, -1:, None]
-        for stack in self.stacks:
-            explained, added = stack(rest, others, future)
-            rest = rest - explained
+        last = len(self.stacks) - 1
+        for place, stack in enumerate(self.stacks):
+            explained, added = stack(rest, others, future, explain=place < last)
+            rest = rest - explained if place < last else rest
             forecast = forecast + added
-        by_target = forecast.reshape(len(past), self.targets, -1)
+        by_target = forecast.reshape(-1, self.targets, self.outputs)
         return by_step(by_target, self.values)
 
 
 class _Stack(nn.Module):
     def __init__(self, config: NHitsConfig, shape: SeriesShape, pool: int, spacing: int) -> None:
         super().__init__()
-        others = shape.channels - shape.targets + shape.features
-        inputs = (1 + others) * -(-shape.window // pool) + shape.horizon * shape.features
+        self.others = others = shape.channels - shape.targets + shape.features
+        self.coming = shape.horizon * shape.features
+        inputs = (1 + others) * -(-shape.window // pool) + self.coming
         sizes = [inputs, *[config.hidden_size] * config.layers]
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(sizes):
@@ -66,14 +69,28 @@ class _Stack(nn.Module):
         self.horizon = shape.horizon
         self.values = shape.values
 
-    def forward(self, own: Tensor, others: Tensor, future: Tensor) -> tuple[Tensor, Tensor]:
-        """What it explains of the windows, and its forecast ``[series, horizon, values]``."""
-        whole = torch.cat([own.unsqueeze(1), others], 1)
+    def forward(
+        self, own: Tensor, others: Tensor, future: Tensor, explain: bool
+    ) -> tuple[Tensor, Tensor]:
+        """What it explains of the windows, and its forecast ``[series, horizon, values]``.
+
+        Unless it is to ``explain``, that part is left empty: no stack reads it.
+        """
+        whole = own.unsqueeze(1)
+        whole = torch.cat([whole, others], 1) if self.others else whole
         pooled = F.max_pool1d(whole, self.pool, ceil_mode=True) if self.pool > 1 else whole
-        result = self.layers(torch.cat([pooled.flatten(1), future], 1))
-        explained, points = result.tensor_split([self.window], dim=1)
-        points = points.unflatten(1, (self.values, self.points))
-        return explained, F.interpolate(points, self.horizon, mode="linear").transpose(1, 2)
+        inputs = pooled.flatten(1)
+        # Without columns, an ONNX program would give ``future`` one.
+        inputs = torch.cat([inputs, future], 1) if self.coming else inputs
+        hidden = self.layers[:-1](inputs)
+        last, first = self.layers[-1], 0 if explain else self.window
+        assert isinstance(last, nn.Linear)
+        result = F.linear(hidden, last.weight[first:], last.bias[first:])
+        explained, points = result.tensor_split([self.window - first], dim=1)
+        points = points.reshape(-1, self.values, self.points)
+        if self.points < self.horizon:
+            points = F.interpolate(points, self.horizon, mode="linear")
+        return explained, points.transpose(1, 2)
 
 
 def build(config: NHitsConfig, shape: SeriesShape) -> nn.Module:

@@ -32,7 +32,8 @@ class Normalized(nn.Module):
         """Normalise the inputs, call the network inside, and undo the normalisation."""
         values, features = past.tensor_split([self.channels], dim=2)
         shift, scale = self._statistics(values)
-        past = torch.cat([(values - shift) / scale, features], 2)
+        past = (values - shift) / scale
+        past = torch.cat([past, features], 2) if features.shape[2] else past
         shift, scale = shift[..., : self.targets], scale[..., : self.targets]
         if truth is not None:
             truth = (truth - shift) / scale
@@ -45,7 +46,9 @@ class Normalized(nn.Module):
         if self.kind == "last":
             last = values[:, -1:]
             return last, torch.ones_like(last)
-        variance, mean = torch.var_mean(values, dim=1, keepdim=True, correction=0)
+        # Twice a mean takes a tenth of the time of torch.var_mean on the CPU.
+        mean = values.mean(1, keepdim=True)
+        variance = (values - mean).square().mean(1, keepdim=True)
         return mean, (variance + _SMALLEST).sqrt()
 
 

@@ -11,7 +11,10 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from typing_extensions import override
 
+from engine.baselines import statistical
+from engine.baselines.rival import Rival
 from engine.baselines.seasonal_naive import SeasonalNaive
 from engine.batches.source import Batch, Source
 from engine.config.tasks.forecasting import ForecastingConfig
@@ -38,6 +41,7 @@ from engine.reports.note import Note
 from engine.reports.note_table import sentence
 from engine.runs.events import Log, Report
 from engine.tasks.forecast_gallery import ForecastCases
+from engine.tasks.forecast_rivals import Contest, compete, history_of
 from engine.tasks.many_series import doubts_of_new, own_scales, panel_source, with_future
 from engine.tasks.task import Task
 
@@ -208,8 +212,7 @@ class Forecasting(Task[SeriesFitted]):
 
     def baseline(self, raw: RawData, fitted: SeriesFitted) -> tuple[str, Evaluation] | None:
         """Evaluate the seasonal naive forecast (the last season repeated) on the same windows."""
-        tables = [raw.splits[name] for name in (TEST, VALIDATION) if name in raw.splits]
-        table = next((table for table in tables if table.num_rows), None)
+        table = _decisive(raw)
         if table is None:
             return None
         section = self.section
@@ -221,6 +224,26 @@ class Forecasting(Task[SeriesFitted]):
             evaluator.update(network, batch)
         name = f"seasonal-naive, {season:,} rows" if season > 1 else "naive, last value"
         return name, evaluator.compute()
+
+    @override
+    def rivals(self, raw: RawData, fitted: SeriesFitted) -> list[Rival]:
+        """Evaluate AutoETS and AutoTheta on the same windows, where statsforecast is installed."""
+        section, table = self.section, _decisive(raw)
+        if table is None or not section.rival_seconds or not statistical.installed():
+            return []
+        source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
+        without = fitted.model_copy(update={"bands": []})
+        contest = Contest(
+            source,
+            history_of(raw, fitted),
+            partial(_units, fitted=fitted),
+            partial(self.evaluator, without),
+        )
+        arguments = max(1, fitted.season), section.horizon, section.quantiles
+        models = [(n, statistical.StatisticalForecast(n, *arguments)) for n in statistical.RIVALS]
+        return compete(
+            contest, [(n, model.quantiles) for n, model in models], section.rival_seconds
+        )
 
     def _calibrated(self, network: nn.Module, raw: RawData, fitted: SeriesFitted) -> SeriesFitted:
         """The state with bands of another forecast than that of the trained network."""
@@ -279,6 +302,12 @@ def _tell(notes: Sequence[Note], report: Report) -> None:
     for note in notes:
         level: Literal["info", "warning"] = "info" if note.kind == "converted" else "warning"
         report(Log(level=level, message=sentence(note)))
+
+
+def _decisive(raw: RawData) -> pa.Table | None:
+    """The split that decides on the result; ``None`` where no rows were kept for one."""
+    tables = (raw.splits[name] for name in (TEST, VALIDATION) if name in raw.splits)
+    return next((table for table in tables if table.num_rows), None)
 
 
 def _units(batch: Batch, fitted: SeriesFitted) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

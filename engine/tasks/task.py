@@ -17,6 +17,7 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from typing_extensions import override
 
+from engine.baselines.rival import Rival
 from engine.batches.source import Batch, Source
 from engine.config.run_config import RunConfig
 from engine.config.tasks.base import TaskConfig
@@ -152,6 +153,11 @@ class Task(ABC, Generic[F]):
         """Name and test metrics of something simple on the same splits, to be held against."""
         del raw, fitted
         return None
+
+    def rivals(self, raw: RawData, fitted: F) -> list[Rival]:
+        """Other methods of the field on the same rows, where they are installed."""
+        del raw, fitted
+        return []
 
     def samples(self, network: nn.Module, source: Source, fitted: F) -> list[dict[str, str]]:
         """A few inputs with what the network makes of them, for the monitor."""

@@ -14,13 +14,13 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingFailed
 from engine.files import atomic
 from engine.metrics.evaluator import Evaluation
-from engine.metrics.verdict import judge
 from engine.reports.gallery import Gallery
 from engine.runs.directory import RunDirectory
 from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Stopped, finite_all
 from engine.runs.session import RunSession
 from engine.training.export_check import check_export
 from engine.training.material import Material
+from engine.training.rivals import beside_rivals
 from engine.training.state import Ending, TrainingState, load_trained_weights, seed_everything
 from engine.training.trainer import Trainer
 from engine.training.untrained import comparison
@@ -133,19 +133,6 @@ def _best_at(state: TrainingState) -> tuple[int, float]:
     return state.position.step, float(state.position.epoch)
 
 
-def _verdict(
-    evaluation: Evaluation | None, baseline: tuple[str, Evaluation] | None
-) -> dict[str, Any] | None:
-    """The difference to the baseline on the same rows, where both tell single errors."""
-    if evaluation is None or baseline is None:
-        return None
-    name, theirs = baseline
-    if evaluation.errors is None or theirs.errors is None:
-        return None
-    verdict = judge(name, evaluation.errors, theirs.errors, evaluation.block)
-    return None if verdict is None else verdict.record()
-
-
 def _report(
     run: RunDirectory,
     trainer: Trainer,
@@ -157,7 +144,6 @@ def _report(
     decisive = TEST if TEST in evaluations else VALIDATION
     result = evaluations.get(decisive, Evaluation({}))
     forgetting = material.sources.get(FORGETTING)
-    baseline = task.baseline(material.raw, material.fitted)
     step, epoch = _best_at(state)
     return {
         "run": run.id,
@@ -169,10 +155,8 @@ def _report(
         "epochs": trainer.schedule.epochs,
         "seconds": state.position.seconds,
         "metrics": {split: finite_all(result.metrics) for split, result in evaluations.items()},
-        "baseline": None if baseline is None
-        else {"name": baseline[0], "metrics": finite_all(baseline[1].metrics)},
+        **beside_rivals(task, material, evaluations.get(decisive)),
         **comparison(run.base.read(), result, deciding_metric(task)),
         "forgetting": None if forgetting is None
         else finite_all(trainer.evaluator.evaluate(forgetting, FORGETTING).metrics),
-        "verdict": _verdict(evaluations.get(decisive), baseline),
     }  # fmt: skip

@@ -53,10 +53,25 @@ def to_accuracy(results: Results) -> str:
     return "\n".join(lines)
 
 
+def forecasts(results: Results) -> str:
+    """Whole programs: processor time, memory and error of each."""
+    lines = ["| | processor seconds | peak of memory | sMAPE |", "|---|---|---|---|"]
+    for row, result in results.items():
+        for program in ("dltui", "neuralforecast", "torch"):
+            figures = result[program]
+            name = f"{row}: {program}" if program != "torch" else "import torch alone"
+            error = f"{figures['smape']:.1f}" if "smape" in figures else ""
+            lines.append(
+                f"| {name} | {figures['cpu_s']:.1f} | {figures['peak_mib']:,.0f} MiB | {error} |"
+            )
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[Results], str]] = {
     "speed": speed,
     "around": around,
     "to": to_accuracy,
+    "forecasts": forecasts,
     "gpu": gpu_page.tables,
 }
 """Functions that make a table, by the first word of the results file's name."""

@@ -49,6 +49,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "lstm": {"task": FORECAST, "data": SEASONS, "model": {"kind": "lstm", "hidden_size": 8}},
     "gru": {"task": FORECAST, "data": SEASONS, "model": {"kind": "gru", "hidden_size": 8}},
     "dlinear": {"task": FORECAST, "data": SEASONS, "model": {"kind": "dlinear"}},
+    "nhits": {"task": FORECAST, "data": SEASONS, "model": {"kind": "nhits", "hidden_size": 8}},
     "bert": {
         "task": {"kind": "text_classification", "max_length": 32},
         "data": {"kind": "builtin", "name": "docstrings", "max_samples": 200}, "model": TEXT,

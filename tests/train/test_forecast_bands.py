@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,14 +13,23 @@ from numpy import array, mean
 
 from engine.artifacts.model_folder import load_exported
 from engine.config.run_config import RunConfig
-from engine.data.raw import TEST
+from engine.data.raw import TEST, VALIDATION
+from engine.errors import ConfigError
 from engine.launch.in_process import train
 from engine.runs.directory import RunDirectory
+from engine.runs.events import Evaluated, decode
 from engine.service.predict import answer
 
 
 def trained(loss: str, *changes: str) -> RunDirectory:
-    task = {"kind": "forecasting", "targets": ["load"], "window": 48, "horizon": 12, "loss": loss}
+    task: dict[str, Any] = {
+        "kind": "forecasting",
+        "targets": ["load"],
+        "window": 48,
+        "horizon": 12,
+        "loss": loss,
+    }
+    task |= {"rival_seconds": 0.0}  # the seasonal naive forecast alone
     values = {
         "task": task,
         "data": {"kind": "builtin", "name": "seasons"},
@@ -48,6 +59,22 @@ def test_a_run_is_judged_beside_its_baseline_and_says_how_often_its_band_held(lo
     assert len(picture["labels"]) == len(picture["x"])
     [said] = next(view for view in report["views"] if view["title"] == "Bands")["items"]
     assert said == {"80 % band": f"The 80 % band held {metrics['coverage']:.1%} of the values."}
+
+
+def test_the_errors_at_cutoffs_select_the_best_weights_where_that_is_asked() -> None:
+    by = "train.metric_for_best_model=mae_cutoffs"
+    run = trained("mse", "task.cutoffs=3", by, "train.epochs=2")
+    report = json.loads(run.report.path.read_text())
+    [cuts] = [view for view in report["views"] if view["title"] == "Errors at cut-offs"]
+    assert report["metric"] == "mae_cutoffs"
+    assert report["metrics"][TEST]["mae_cutoffs"] == pytest.approx(cuts["rows"][3][2])
+    events = [decode(line) for line in run.events.path.read_text().splitlines()]
+    judged = [e for e in events if isinstance(e, Evaluated) and e.split == VALIDATION]
+    assert len(judged) == 2
+    best = min(judged, key=lambda event: event.metrics["mae_cutoffs"] or math.inf)
+    assert report["best_step"] == best.step
+    with pytest.raises(ConfigError, match="mae_cutoffs is not a metric"):
+        trained("mse", by)
 
 
 def test_predictions_have_a_column_for_each_quantile(tmp_path: Path) -> None:

@@ -325,9 +325,31 @@ def test_dlinear_reaches_the_published_error_on_etth1(real_data: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.timeout(1800)
+def test_the_last_value_taken_off_each_window_betters_dlinear_on_etth1(real_data: Path) -> None:
+    """NLinear: Zeng et al. report an MSE of 0.053."""
+    errors = [_etth1("etth1-nlinear", real_data, seed)[0] for seed in range(3)]
+    assert statistics.median(errors) <= 0.056
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.timeout(1800)
 def test_an_lstm_beats_the_season_before_on_etth1(real_data: Path) -> None:
     results = [_etth1("etth1-lstm", real_data, seed) for seed in range(3)]
     assert statistics.median(error for error, _ in results) < results[0][1]
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.timeout(1800)
+def test_n_hits_reaches_the_winner_of_m4_hourly_in_mase(real_data: Path) -> None:
+    """The winner had a MASE of 0.89 and a sMAPE of 9.3, the season before 1.19 and 13.9."""
+    path = real_data / "m4_hourly.parquet"
+    preset = load_preset(find_preset("m4-hourly-nhits"), [f"data.path={path}"])
+    found = json.loads(train(preset).report.path.read_text())["metrics"][TEST]
+    assert found["smape"] <= 12.0
+    assert found["mase"] <= 0.89
+    assert 0.77 <= found["coverage"] <= 0.83
 
 
 def _etth1(preset: str, real_data: Path, seed: int) -> tuple[float, float]:

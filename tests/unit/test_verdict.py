@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from engine.metrics.cutoffs import WindowErrors
 from engine.metrics.verdict import judge
+from tui.format.run_facts import metrics_table
+from tui.format.verdict import judged
 from tui.screens.results import metric_lines
 
 
@@ -86,6 +90,9 @@ def test_cutoffs_lie_a_horizon_apart_back_from_the_last_window() -> None:
     assert table.rows[3] == ["mean", pytest.approx(squared.mean()), pytest.approx(15.5)]
     assert table.rows[4][2] == pytest.approx(absolute.std(ddof=1))
     assert windows.at_cutoffs(0, 4, str) is None
+    metrics = windows.metrics_at_cutoffs(3, 4)
+    assert metrics == {"mse_cutoffs": pytest.approx(squared.mean()), "mae_cutoffs": 15.5}
+    assert windows.metrics_at_cutoffs(0, 4) == {}
 
 
 @pytest.mark.parametrize(
@@ -97,3 +104,29 @@ def test_the_results_show_the_verdict_in_its_colour(outcome: str, style: str) ->
     last = list(metric_lines(report))[-1]
     assert last.plain == "A [b] sentence."
     assert [str(span.style) for span in last.spans] == [style]
+
+
+def test_rivals_stand_in_columns_behind_the_baseline_and_the_sentence_in_pages() -> None:
+    report: dict[str, Any] = {
+        "metrics": {"test": {"mae": 1.0}},
+        "baseline": {"name": "naive", "metrics": {"mae": 2.0}},
+        "rivals": [{"name": "AutoETS", "metrics": {"mae": 0.5}, "verdict": None}],
+        "verdict": {"outcome": "worse", "text": "A sentence."},
+    }
+    assert metrics_table(report)[0] == ["metric", "test", "naive", "AutoETS"]
+    assert metrics_table(report)[1] == [["mae", "1.0000", "2.0000", "0.5000"]]
+    assert judged(report) == {"verdict": "A sentence."}
+    assert judged(report | {"verdict": None}) == {}
+
+
+def test_the_results_have_a_sentence_for_each_rival_the_hardest_first() -> None:
+    hard, easy = {"outcome": "worse", "text": "Hard."}, {"outcome": "better", "text": "Easy."}
+    rivals = [
+        {"name": "A", "metrics": {}, "verdict": hard},
+        {"name": "B", "metrics": {}, "verdict": easy},
+        {"name": "C (2 of 9 windows in 1 s)", "metrics": {}, "verdict": None},
+    ]
+    report = {"metrics": {}, "rivals": rivals, "verdict": hard}
+    assert [line.plain for line in metric_lines(report)][-3:] == [
+        "Hard.", "Easy.", "Too few windows for a verdict: C (2 of 9 windows in 1 s).",
+    ]  # fmt: skip

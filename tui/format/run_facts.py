@@ -42,12 +42,13 @@ def error(history: History) -> str:
 
 
 def metrics_table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows: a column for each split, the base model and the baseline."""
+    """Headings and rows: a column for each split, the base model, the baseline and rivals."""
     columns = dict(report["metrics"])
     if base := report.get("base"):
         columns[BASE] = base["metrics"]
     if report["baseline"]:
         columns[report["baseline"]["name"]] = report["baseline"]["metrics"]
+    columns |= {rival["name"]: rival["metrics"] for rival in report.get("rivals") or []}
     names = dict.fromkeys(name for metrics in columns.values() for name in metrics)
     rows = [[name, *(number(metrics.get(name)) for metrics in columns.values())] for name in names]
     return ["metric", *columns], rows

@@ -1,4 +1,6 @@
-"""Sentences on a finished run: better than its base model or not, and how much it forgot."""
+"""Sentences on a finished run: better than its base model and its rivals or not, and how much it
+forgot.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,12 @@ _NOTICEABLE = 0.01
 def verdict(report: Mapping[str, Any]) -> dict[str, str]:
     """Return sentences by their names; none for a run whose base model was not evaluated."""
     return dict(_sentences(report))
+
+
+def judged(report: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sentence on the network and its hardest rival; none where there is none."""
+    told = report.get("verdict")
+    return {"verdict": str(told["text"])} if told else {}
 
 
 def _sentences(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from engine.runs.listing import RunSummary, summarize
 from tui.format.evals import evals_table
 from tui.format.numbers import number
 from tui.format.run_facts import facts, metrics_table
-from tui.format.verdict import verdict
+from tui.format.verdict import judged, verdict
 
 Point = tuple[float, float]
 _COLUMN = ("name", "type", "role", "missing", "distinct", "example")
@@ -94,7 +94,7 @@ def page(run: RunDirectory) -> Page:
 def _results(report: dict[str, Any] | None) -> Iterator[Part]:
     if report is not None:
         columns, rows = metrics_table(report)
-        told = verdict(report)
+        told = verdict(report) | judged(report)
         yield Part("Results", [Grid(columns, rows), *([Facts(told)] if told else [])])
 
 

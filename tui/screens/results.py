@@ -212,7 +212,7 @@ def summary_lines(
 
 def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
     """Yield a row a metric, a column a split, base model and baseline last; the deciding metric in
-    bold.
+    bold. Sentences on the baseline and on rivals follow.
     """
     columns: dict[str, Mapping[str, float | None]] = dict(
         reversed((report.get("metrics") or {}).items())
@@ -238,6 +238,10 @@ def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
         yield Content("")
         text = literal(str(verdict.get("text", "")))
         yield text.stylize(_VERDICT.get(str(verdict.get("outcome")), ""))
+    for rival in report.get("rivals") or []:
+        told = rival.get("verdict") or {"text": f"Too few windows for a verdict: {rival['name']}."}
+        if told != report.get("verdict"):
+            yield literal(str(told["text"])).stylize(_MUTED)
 
 
 def beside_values(

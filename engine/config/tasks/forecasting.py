@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 from pydantic_core import PydanticCustomError
+from typing_extensions import override
 
 from engine.config.fields import option
 from engine.config.metric import LOSS, Metric
@@ -37,6 +38,12 @@ class ForecastingConfig(TaskConfig):
         _error("smape", "symmetric mean absolute percentage error, from 0 to 200, as in M4"),
         _error("rmsse", "root of the squared error over that of the last season in training"),
         _error("wql", "weighted quantile loss: twice the pinball loss over the sum of the truth"),
+        _error(
+            "mse_cutoffs", "mse_scaled, the mean over the origins of task.cutoffs, where it is set"
+        ),
+        _error(
+            "mae_cutoffs", "mae_scaled, the mean over the origins of task.cutoffs, where it is set"
+        ),
         Metric("coverage", percent=True, help="share of the truth inside the widest band"),
     )
 
@@ -79,7 +86,8 @@ class ForecastingConfig(TaskConfig):
     )
     cutoffs: int = option(
         0,
-        "Rolling origins, a horizon apart, whose errors the results show with mean and spread",
+        "Rolling origins, a horizon apart, whose errors the results show with mean and spread; "
+        "train.metric_for_best_model=mse_cutoffs selects the best weights by their mean",
         ge=0,
         le=1000,
         advanced=True,
@@ -105,6 +113,23 @@ class ForecastingConfig(TaskConfig):
         "Quantiles to forecast, in rising order with 0.5; those of other losses are fitted on "
         "the validation rows",
     )
+
+    rival_seconds: float = option(
+        30.0,
+        "Time limit of AutoETS and AutoTheta, which need dltui[statsforecast]; they forecast as "
+        "many test windows as they can; 0 disables them",
+        ge=0,
+        le=86_400,
+        unit="s",
+        advanced=True,
+    )
+
+    @property
+    @override
+    def metric_names(self) -> tuple[str, ...]:
+        """The names of the metrics; those at cut-offs only where there are some."""
+        names = super().metric_names
+        return names if self.cutoffs else tuple(n for n in names if not n.endswith("_cutoffs"))
 
     @field_validator("quantiles")
     @classmethod

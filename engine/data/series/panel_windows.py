@@ -60,6 +60,13 @@ class PanelWindowSource(Source):
             torch.as_tensor(part, device=device) for part in (plan.starts, plan.first, plan.counts)
         )
         self._ends = self._counts.cumsum(0)
+        self._window = plan.window
+        length = plan.window + plan.horizon
+        reaches_back = bool((plan.first - plan.window < plan.starts)[plan.counts > 0].any())
+        # A view [rows, columns, window + horizon], where every window lies within its series:
+        # gathering from it takes a tenth of the time of gathering single rows.
+        gathers_rows = reaches_back or len(values) < length
+        self._windows = None if gathers_rows else values.unfold(0, length, 1)
         self._past = torch.arange(-plan.window, 0, device=device)
         self._coming = torch.arange(plan.horizon, device=device)
 
@@ -93,12 +100,10 @@ class PanelWindowSource(Source):
         series = torch.searchsorted(self._ends, samples, right=True)
         before = self._ends[series] - self._counts[series]
         first = self._first[series] + (samples - before) * self._stride
-        past = (first[:, None] + self._past).maximum(self._starts[series][:, None])
-        coming = first[:, None] + self._coming
-        future = self._values[coming]
+        past, future = self._gathered(series, first)
         count = facts.shift.shape[1]
         inputs = {
-            "past": self._with_static(self._values[past], series),
+            "past": self._with_static(past, series),
             "future": self._with_static(future[..., self._channels :], series),
             "time": self._times[first - 1],
             "series": facts.places[series],
@@ -107,7 +112,7 @@ class PanelWindowSource(Source):
         }
         weight = float(len(samples))
         if self._known is not None:
-            inputs["known"] = known = self._known[coming]
+            inputs["known"] = known = self._known[first[:, None] + self._coming]
             weight = max(float(known.float().mean((1, 2)).sum()), LEAST_WEIGHT)
         keys = None if facts.keys is None else facts.keys.take(series.tolist())
         return Batch(inputs, future[..., :count], weight, keys)
@@ -118,3 +123,12 @@ class PanelWindowSource(Source):
         if static is None or not static.shape[1]:
             return rows
         return torch.cat([rows, static[series][:, None].expand(-1, rows.shape[1], -1)], 2)
+
+    def _gathered(self, series: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows before and from ``first``, ``[batch, rows, columns]``."""
+        if self._windows is not None:
+            whole = self._windows[first - self._window].transpose(1, 2)
+            past, future = whole.tensor_split([self._window], dim=1)
+            return past, future
+        past = (first[:, None] + self._past).maximum(self._starts[series][:, None])
+        return self._values[past], self._values[first[:, None] + self._coming]

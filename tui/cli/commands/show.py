@@ -19,7 +19,7 @@ from tui.cli.exit_codes import DONE
 from tui.format.evals import evals_table
 from tui.format.note_lines import note_lines
 from tui.format.run_facts import error, facts, metrics_table
-from tui.format.verdict import verdict
+from tui.format.verdict import judged, verdict
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def execute(options: Namespace) -> int:
         if report is not None:
             console.line()
             console.table(*metrics_table(report))
-            if told := verdict(report):
+            if told := verdict(report) | judged(report):
                 console.line()
                 console.facts(told)
         if evals[1]:

@@ -1,0 +1,15 @@
+"""Rivals: other forecasts of the same rows, in a limit of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.metrics.evaluator import Evaluation
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A rival by name, and its result; its errors are NaN where it made no forecast."""
+
+    name: str
+    evaluation: Evaluation

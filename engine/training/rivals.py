@@ -1,0 +1,57 @@
+"""What a trained network is held against: its baseline, and other methods of the field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine.baselines.rival import Rival
+from engine.metrics.evaluator import Evaluation
+from engine.metrics.verdict import Verdict, judge
+from engine.runs.events import finite_all
+from engine.tasks.task import Task
+from engine.training.material import Material
+
+_FEWEST = 10
+"""Errors of a rival, where it has not those of all rows, that a verdict needs."""
+
+
+def beside_rivals(task: Task[Any], material: Material, result: Evaluation | None) -> dict[str, Any]:
+    """Return the baseline, the rivals, and the verdict on the hardest of all, for a report.
+
+    The hardest is the one whose error that of the network is the least below, or the most above.
+    """
+    baseline = task.baseline(material.raw, material.fitted)
+    rivals = task.rivals(material.raw, material.fitted)
+    all_rivals = rivals if baseline is None else [Rival(*baseline), *rivals]
+    verdicts = [_verdict(result, rival) for rival in all_rivals]
+    known = [verdict for verdict in verdicts if verdict is not None]
+    hardest = max(known, key=lambda verdict: verdict.difference, default=None)
+    records = [_record(*both) for both in zip(all_rivals, verdicts, strict=True)]
+    first = 0 if baseline is None else 1
+    return {
+        "baseline": None if baseline is None
+        else {"name": baseline[0], "metrics": finite_all(baseline[1].metrics)},
+        "rivals": records[first:],
+        "verdict": None if hardest is None else hardest.record(),
+    }  # fmt: skip
+
+
+def _record(rival: Rival, verdict: Verdict | None) -> dict[str, Any]:
+    return {
+        "name": rival.name,
+        "metrics": finite_all(rival.evaluation.metrics),
+        "verdict": None if verdict is None else verdict.record(),
+    }
+
+
+def _verdict(result: Evaluation | None, rival: Rival) -> Verdict | None:
+    """The difference to a rival on the rows that both tell errors of."""
+    theirs = rival.evaluation
+    if result is None or result.errors is None or theirs.errors is None:
+        return None
+    known = int(np.isfinite(theirs.errors).sum())
+    if known < min(_FEWEST, len(theirs.errors)):
+        return None
+    return judge(rival.name, result.errors, theirs.errors, theirs.block)
