@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engine.artifacts.model_folder import MANIFEST, write_manifest
 from engine.config.models.base import ModelConfig
-from engine.config.models.pretrained import PretrainedModelConfig
+from engine.config.models.pretrained import WeightsConfig
 from engine.errors import TrainingError
 from engine.models.pretrained import bytes_by_type
 
@@ -32,7 +32,7 @@ def type_named(name: str, config: ModelConfig) -> torch.dtype:
 
 
 def _stored(config: ModelConfig) -> str:
-    if not isinstance(config, PretrainedModelConfig) or config.from_scratch:
+    if not isinstance(config, WeightsConfig) or config.from_scratch:
         raise TrainingError("The training began from no stored weights.", "Name a type.")
     found = next((kind for kind in bytes_by_type(config) if kind in _NAMES), None)
     if found is None:

@@ -21,7 +21,11 @@ class TrainConfig(Section):
         le=100_000,
     )
     max_steps: int | None = option(
-        None, "Maximum number of updates, whatever the epochs", ge=1, advanced=True
+        None,
+        "Maximum number of updates, whatever the epochs; 0 evaluates and exports a pre-trained "
+        "network as it is",
+        ge=0,
+        advanced=True,
     )
     max_minutes: float | None = option(
         None,

@@ -27,7 +27,7 @@ from huggingface_hub.errors import (
 from safetensors import SafetensorError
 from torch import nn
 
-from engine.config.models.pretrained import PretrainedModelConfig
+from engine.config.models.pretrained import WeightsConfig
 from engine.config.models.weights_path import ADAPTER, base_of_adapter, source_of
 from engine.errors import TrainingError
 from engine.files.paths import is_folder
@@ -58,7 +58,7 @@ class Weights:
     adapter_revision: str = "main"
 
 
-def weights_of(config: PretrainedModelConfig) -> Weights:
+def weights_of(config: WeightsConfig) -> Weights:
     """Return the source of a model's weights: for an adapter its base, and itself.
 
     Raises ``OSError``, within :func:`readable` a :class:`TrainingError`.
@@ -82,7 +82,7 @@ def found_file(place: str, name: str, revision: str, **options: Any) -> str | No
     return found
 
 
-def base_of(config: PretrainedModelConfig) -> str:
+def base_of(config: WeightsConfig) -> str:
     """Return the source of the pre-trained weights, as transformers and peft find it.
 
     Empty for new weights, and for an adapter: a further one on top of it could not name its base.
@@ -94,7 +94,7 @@ def base_of(config: PretrainedModelConfig) -> str:
     return "" if weights.adapter else weights.place
 
 
-def pretrained_config(config: PretrainedModelConfig) -> Any:
+def pretrained_config(config: WeightsConfig) -> Any:
     """The ``PretrainedConfig`` of a trained model; raises :class:`TrainingError`."""
     with readable(config):
         weights = weights_of(config)
@@ -103,7 +103,7 @@ def pretrained_config(config: PretrainedModelConfig) -> Any:
         )
 
 
-def bytes_by_type(config: PretrainedModelConfig) -> dict[str, int]:
+def bytes_by_type(config: WeightsConfig) -> dict[str, int]:
     """Return the bytes of a model's stored weights by their type, the commonest first.
 
     Raises :class:`TrainingError`.
@@ -116,7 +116,7 @@ def bytes_by_type(config: PretrainedModelConfig) -> dict[str, int]:
     return dict(bytes_of.most_common())
 
 
-def load_pretrained(config: PretrainedModelConfig, auto: Any, architecture: Any, dtype: Any) -> Any:
+def load_pretrained(config: WeightsConfig, auto: Any, architecture: Any, dtype: Any) -> Any:
     """Return the network of one of transformers' ``auto`` classes with its weights read.
 
     Its ``new_weights`` are those that no file has, and its ``new_layers`` their layers: newly
@@ -213,7 +213,7 @@ def _read_body(network: Any, weights: Weights, lacking: set[str]) -> set[str]:
     return head | {f"{own}.{name}" for name in missing}
 
 
-def _check_body(config: PretrainedModelConfig, network: Any, lacking: set[str]) -> None:
+def _check_body(config: WeightsConfig, network: Any, lacking: set[str]) -> None:
     """Refuse a network of which more than the head would be random."""
     missing = sorted(_missing_in_body(network, lacking))
     if missing:
@@ -242,7 +242,7 @@ def _missing_in_body(network: Any, lacking: set[str]) -> set[str]:
     return {name for name in names & lacking if part_of(name) not in heads}
 
 
-def _merged_adapter(config: PretrainedModelConfig, network: Any, weights: Weights) -> Any:
+def _merged_adapter(config: WeightsConfig, network: Any, weights: Weights) -> Any:
     """Return the network with an adapter merged into its weights, to continue from there."""
     import peft  # seconds, for an adapter alone
 
@@ -259,7 +259,7 @@ def _merged_adapter(config: PretrainedModelConfig, network: Any, weights: Weight
 
 
 @contextlib.contextmanager
-def readable(config: PretrainedModelConfig) -> Iterator[None]:
+def readable(config: WeightsConfig) -> Iterator[None]:
     """Convert transformers' error for an unavailable model to one sentence.
 
     Where the hub cannot be reached, a model of the hub is searched in the local cache only.
@@ -273,7 +273,7 @@ def readable(config: PretrainedModelConfig) -> Iterator[None]:
         raise TrainingError(*_reason(config, error)) from error
 
 
-def _reason(config: PretrainedModelConfig, error: BaseException) -> tuple[str, str]:
+def _reason(config: WeightsConfig, error: BaseException) -> tuple[str, str]:
     name = f"{config.path[:200]}" + (f" ({config.revision})" if config.revision != "main" else "")
     causes = list(_causes(error))
     offline = "HF_HUB_OFFLINE" in os.environ

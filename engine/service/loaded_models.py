@@ -18,7 +18,7 @@ from torch import nn
 
 from engine.artifacts.build import ADAPTER, holds_adapter, load_network
 from engine.artifacts.model_folder import load_exported
-from engine.config.models.pretrained import PretrainedModelConfig
+from engine.config.models.pretrained import WeightsConfig
 from engine.config.run_config import RunConfig
 from engine.data.fitted import Fitted
 from engine.errors import RunError
@@ -126,7 +126,7 @@ class LoadedModels:
 def pretrained_experiment(folder: Path) -> RunConfig | None:
     """Return the experiment of an exported model; None where it began from scratch."""
     config = RunConfig.parse(tomllib.loads((folder / "config.toml").read_text()))
-    pretrained = isinstance(config.model, PretrainedModelConfig) and not config.model.from_scratch
+    pretrained = isinstance(config.model, WeightsConfig) and not config.model.from_scratch
     return config if pretrained else None
 
 

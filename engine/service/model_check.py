@@ -17,7 +17,7 @@ from engine.adapters.layers import plain_network
 from engine.adapters.reach import example_inputs
 from engine.artifacts.tracing import Call, as_onnx, as_program
 from engine.config.models.base import ModelConfig
-from engine.config.models.pretrained import PretrainedModelConfig
+from engine.config.models.pretrained import WeightsConfig
 from engine.config.models.torchvision import TorchvisionConfig
 from engine.config.run_config import RunConfig
 from engine.errors import TrainingError, UserError
@@ -49,9 +49,9 @@ def answer(values: Mapping[str, Any]) -> dict[str, Any]:
     reason.
     """
     config = RunConfig.parse({**values, "data": _NO_DATA})
-    if not isinstance(config.model, PretrainedModelConfig | TorchvisionConfig):
+    if not isinstance(config.model, WeightsConfig | TorchvisionConfig):
         raise TrainingError("model.kind: only models of transformers and torchvision are checked.")
-    if isinstance(config.model, PretrainedModelConfig) and config.model.from_scratch:
+    if isinstance(config.model, WeightsConfig) and config.model.from_scratch:
         raise TrainingError("model.path: a network from scratch has nothing to check.")
     return check(config).record()
 
@@ -101,7 +101,7 @@ def _image_shape(model: ModelConfig) -> ImageShape:
 
 
 def _stored(model: ModelConfig) -> dict[str, int]:
-    return bytes_by_type(model) if isinstance(model, PretrainedModelConfig) else {}
+    return bytes_by_type(model) if isinstance(model, WeightsConfig) else {}
 
 
 def _text_input(model: Any, tokenizer: Any, network: Any) -> TextInput:

@@ -15,13 +15,33 @@ from engine.files.paths import anchored, expanded, is_folder
 PATH_HELP = "Name on the Hugging Face hub, a folder, or a finished run; empty trains from scratch"
 
 
-class PretrainedModelConfig(ModelConfig):
-    """The pre-trained weights, or the size of a network from scratch."""
+class WeightsConfig(ModelConfig):
+    """Pre-trained weights by name, folder or run."""
 
     base_name = "engine.models.pretrained:base_of"
 
     path: str = option("", PATH_HELP)
     revision: str = option("main", "Branch, tag or commit on the hub", advanced=True)
+
+    def anchored(self) -> Self:
+        """The same with a whole path, where it is a folder and not a name on the hub."""
+        if not self.path or not is_folder(expanded(self.path)):
+            return self
+        return self.model_copy(update={"path": anchored(self.path)})
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether there are no pre-trained weights."""
+        return not self.path
+
+    def exported(self, folder: Path) -> Self:
+        """The network as it lies in an exported folder."""
+        return self.model_copy(update={"path": str(folder), "revision": "main"})
+
+
+class PretrainedModelConfig(WeightsConfig):
+    """The pre-trained weights, or the size of a network from scratch."""
+
     hidden_size: int = option(128, "Hidden size (from scratch)", ge=8, le=16_384)
     num_hidden_layers: int = option(2, "Number of layers (from scratch)", ge=1, le=200)
     num_attention_heads: int = option(4, "Attention heads per layer (from scratch)", ge=1, le=256)
@@ -45,18 +65,3 @@ class PretrainedModelConfig(ModelConfig):
                 },
             )
         return self
-
-    def anchored(self) -> Self:
-        """The same with a whole path, where it is a folder and not a name on the hub."""
-        if not self.path or not is_folder(expanded(self.path)):
-            return self
-        return self.model_copy(update={"path": anchored(self.path)})
-
-    @property
-    def from_scratch(self) -> bool:
-        """Whether there are no pre-trained weights."""
-        return not self.path
-
-    def exported(self, folder: Path) -> Self:
-        """The network as it lies in an exported folder."""
-        return self.model_copy(update={"path": str(folder), "revision": "main"})

@@ -22,6 +22,7 @@ MODELS: Registry[ModelConfig] = Registry(
         "nhits": "engine.config.models.nhits:NHitsConfig",
         "tsmixer": "engine.config.models.tsmixer:TsMixerConfig",
         "patchtst": "engine.config.models.patches:PatchTstConfig",
+        "foundation": "engine.config.models.foundation:FoundationConfig",
         "patchtsmixer": "engine.config.models.patches:PatchTsMixerConfig",
     },
 )

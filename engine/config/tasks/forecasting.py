@@ -25,7 +25,9 @@ class ForecastingConfig(TaskConfig):
     implementation = "engine.tasks.forecasting:Forecasting"
     pipeline = "engine.pipelines.forecasting:ForecastingPipeline"
     domain = "time series"
-    models = ("lstm", "gru", "dlinear", "nhits", "tsmixer", "patchtst", "patchtsmixer")
+    models = ("lstm", "gru", "dlinear", "nhits", "tsmixer", "patchtst", "patchtsmixer",
+              "foundation")  # fmt: skip
+    answers_untrained = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         _error("mse_scaled", "mean squared error in standard deviations of the training rows"),
         LOSS,
