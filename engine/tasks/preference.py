@@ -32,6 +32,7 @@ from engine.text.continuation import Sampling, continued
 from engine.text.decoding import marks_of, record_decoding
 from engine.text.preference_tokens import PreferenceSource, PreferenceTokens
 from engine.text.preferences import compared, label_of
+from engine.text.prompt_tokens import encoded_prompts, prompt_tokens
 from engine.text.prompts import Prompt
 from engine.text.roles import by_role
 from engine.text.source import TokenSource, token_inputs
@@ -80,14 +81,11 @@ class Preference(TextTask[PreferenceFitted]):
         """Encode prompts to continue, as tokens."""
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
 
-        def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-            return {"input_ids": _ids(tokenizer, rows["text"])}
-
         def collate(samples: pa.Table) -> Batch:
             return Batch(token_inputs(samples, tokenizer.pad_token_id), None, samples.num_rows)
 
-        texts = pa.array([prompt.text for prompt in self._prompts(table, fitted)], pa.string())
-        samples = encoded(pa.table({"text": texts}), tokenise, self.cache_key(fitted), report)
+        prompts = self._prompts(table, fitted)
+        samples = encoded_prompts(tokenizer, prompts, self.cache_key(fitted), report)
         return TokenSource(samples, collate, device, table)
 
     def _prompts(self, table: pa.Table, fitted: PreferenceFitted) -> list[Prompt]:
@@ -190,8 +188,8 @@ class Preference(TextTask[PreferenceFitted]):
         batch = next(source.read(source.plan(_SHOWN)[:1]))
         sides = [compared(row) for row in by_role(batch.rows, fitted.columns).to_pylist()[:_SHOWN]]
         prompts = self.pipeline.prompts(fitted)
-        asked = [prompts.prompt(side.asked).text for side in sides]
-        tokens = _ids(self.pipeline.tokenizer(fitted.tokenizer), asked)
+        asked = [prompts.prompt(side.asked) for side in sides]
+        tokens = prompt_tokens(self.pipeline.tokenizer(fitted.tokenizer), asked)
         most = min(_SAMPLE_TOKENS, self.section.max_new_tokens)
         texts = self._continued(network, tokens, fitted, most)
         return [
@@ -234,12 +232,6 @@ def _report_cut(kept: int, rows: int, max_length: int, report: Report) -> None:
     if not kept:
         raise DataError(f"No row can be used: {said}.", "Raise task.max_length.")
     report(Log(level="warning", message=f"Left out: {said}."))
-
-
-def _ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
-    """Return the tokens of prompts, the mark of the end for one without any."""
-    tokens = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)
-    return [ids or [tokenizer.eos_token_id] for ids in tokens["input_ids"]]
 
 
 def _with_rewards(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,15 @@ from typing_extensions import override
 
 from engine.errors import DataError
 from engine.text.conversation import Conversation, end_of_turn, rendered
+from engine.text.literals import (
+    Span,
+    finder,
+    hidden,
+    literals_in,
+    revealed,
+    special_tokens,
+    stand_ins,
+)
 from engine.text.turns import (
     ASSISTANT,
     USER,
@@ -41,6 +51,8 @@ class Prompt:
 
     text: str
     blanks: str
+    literals: Sequence[Span] = ()
+    """Where special tokens are written in it that are plain text."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +60,11 @@ class Marked:
     """A whole text, and the spans in it that are learned."""
 
     text: str
-    spans: Sequence[tuple[int, int]]
+    spans: Sequence[Span]
     shortened: bool = False
     """Whether something of an answer is not in the text: some templates leave thoughts out."""
+    literals: Sequence[Span] = ()
+    """Where special tokens are written in it that are plain text."""
 
 
 class Prompts(ABC):
@@ -89,8 +103,18 @@ class PlainPrompts(Prompts):
 
 
 @dataclass(frozen=True)
+class _Talk:
+    """Turns and tools, with stand-ins for the special tokens that are written in them."""
+
+    turns: list[Turn]
+    tools: list[Any]
+    marks: Mapping[str, str]
+    """The stand-ins by their tokens."""
+
+
+@dataclass(frozen=True)
 class ChatPrompts(Prompts):
-    """Conversations in the tokenizer's chat template."""
+    """Conversations in the tokenizer's chat template, which alone writes special tokens."""
 
     tokenizer: Any
     date: str = ""
@@ -107,11 +131,35 @@ class ChatPrompts(Prompts):
             turns = turns[:-1] if len(turns) > 1 and turns[-1]["role"] == ASSISTANT else turns
         else:
             turns = turns_of(row.get("prompt"))
-        return cut(self._chat(with_system(turns, row.get("system")), row, ask=True).text)
+        talk = self._talk(with_system(turns, row.get("system")), row)
+        found = cut(self._chat(talk, len(talk.turns), ask=True).text)
+        text, literals = revealed(found.text, talk.marks), literals_in(found.text, talk.marks)
+        return Prompt(text, found.blanks, literals)
 
     @override
     def marked(self, row: Row) -> Sequence[Marked]:
-        return [self._ended(marked) for marked in self._marked(row)]
+        turns, given = self._turns(row)
+        talk = self._talk(turns, row)
+        return [_revealed(self._ended(marked), talk.marks) for marked in self._marked(talk, given)]
+
+    def _talk(self, turns: Sequence[Turn], row: Row) -> _Talk:
+        tools = records_of(row.get("tools"))
+        find = [self._of_turns if turn["role"] == ASSISTANT else self._special for turn in turns]
+        marks = stand_ins([*zip(turns, find, strict=True), (tools, self._special)])
+        written = [hidden(turn, one, marks) for turn, one in zip(turns, find, strict=True)]
+        return _Talk(written, hidden(tools, self._special, marks), marks)
+
+    @cached_property
+    def _special(self) -> re.Pattern[str]:
+        return finder(special_tokens(self.tokenizer))
+
+    @cached_property
+    def _of_turns(self) -> re.Pattern[str]:
+        """The tokens that begin and end texts and turns; an answer may have others, for tools."""
+        turns = [{"role": role, "content": "0"} for role in (USER, ASSISTANT, USER, ASSISTANT)]
+        written = self._special.findall(rendered(self.tokenizer, turns).text)
+        own = (self.tokenizer.bos_token, self.tokenizer.eos_token, self.tokenizer.pad_token)
+        return finder({*written, *filter(None, own)})
 
     def _ended(self, marked: Marked) -> Marked:
         """The end of a text behind the last answer, where the template writes none."""
@@ -119,16 +167,16 @@ class ChatPrompts(Prompts):
             return marked
         return replace(marked, text=f"{marked.text}{self.tokenizer.eos_token or ''}")
 
-    def _marked(self, row: Row) -> Sequence[Marked]:
-        turns, given = self._turns(row)
-        whole = self._chat(turns, row)
+    def _marked(self, talk: _Talk, given: int) -> Sequence[Marked]:
+        turns = talk.turns
+        whole = self._chat(talk, len(turns))
         answers = [place for place, turn in enumerate(turns) if turn["role"] == ASSISTANT]
         learned = [place for place in answers if place >= given and is_learned(turns[place])]
         if len(whole.answers) == len(answers):  # the template itself says where they are
             spans = dict(zip(answers, whole.answers, strict=True))
             ended = {place: self._to_the_end(whole.text, spans[place]) for place in learned}
             return [_compared(whole.text, ended, turns)]
-        parts = {place: self._until(turns, place, row) for place in learned}
+        parts = {place: self._until(talk, place) for place in learned}
         spans = {place: (begin, len(text)) for place, (text, begin) in parts.items()}
         if all(whole.text.startswith(text.rstrip()) for text, _ in parts.values()):
             return [_compared(whole.text, spans, turns)]
@@ -154,10 +202,10 @@ class ChatPrompts(Prompts):
         given = with_system(asked(row), row.get("system"))
         return [*given, {"role": ASSISTANT, "content": _text(row["completion"])}], len(given)
 
-    def _until(self, turns: Sequence[Turn], place: int, row: Row) -> tuple[str, int]:
+    def _until(self, talk: _Talk, place: int) -> tuple[str, int]:
         """The text up to the end of turn number ``place``, and where this answer begins in it."""
-        before = self._chat(turns[:place], row, ask=True).text if place else ""
-        until = self._chat(turns[: place + 1], row).text
+        before = self._chat(talk, place, ask=True).text if place else ""
+        until = self._chat(talk, place + 1).text
         if not until.startswith(before):
             raise DataError(
                 "The chat template of this model writes answers otherwise than it asks for them.",
@@ -165,8 +213,20 @@ class ChatPrompts(Prompts):
             )
         return until, len(cut(before).text)
 
-    def _chat(self, turns: Sequence[Turn], row: Row, ask: bool = False) -> Conversation:
-        return rendered(self.tokenizer, turns, records_of(row.get("tools")), ask, self.date)
+    def _chat(self, talk: _Talk, count: int, ask: bool = False) -> Conversation:
+        """The first ``count`` turns in the form of the template."""
+        return rendered(self.tokenizer, talk.turns[:count], talk.tools, ask, self.date)
+
+
+def _revealed(marked: Marked, marks: Mapping[str, str]) -> Marked:
+    """A text with the special tokens that its data has, which are plain text in it."""
+    text = marked.text
+    spans = [
+        (len(revealed(text[:begin], marks)), len(revealed(text[:until], marks)))
+        for begin, until in marked.spans
+    ]
+    literals = literals_in(text, marks)
+    return replace(marked, text=revealed(text, marks), spans=spans, literals=literals)
 
 
 def _compared(text: str, spans: Mapping[int, tuple[int, int]], turns: Sequence[Turn]) -> Marked:

@@ -67,6 +67,15 @@ def _told(
             f"(the first is row {first:,}): the chat template leaves it out, as some do with "
             "thoughts."
         )
+    literal = table["literal"].to_numpy()
+    if literal.any():
+        first = table["row"][int(literal.argmax())].as_py() + 1
+        yield (
+            f"{int(literal.sum()):,} of {table.num_rows:,} samples have special tokens written in "
+            f"their texts (the first is row {first:,}), which are read as plain text: "
+            "only the chat template begins and ends turns. Where the data has the form of a "
+            "template already, set task.chat_template=none."
+        )
     cut = table["cut"].to_numpy()
     if cut.any():
         first = table["row"][int(cut.argmax())].as_py() + 1

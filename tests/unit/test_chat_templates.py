@@ -203,16 +203,15 @@ def test_a_developers_turn_is_one_of_the_system_where_the_template_knows_no_deve
 
 
 def test_rows_that_the_template_refuses_are_left_out_and_told() -> None:
-    refuses = "{% if messages[0]['content'] == 'bad' %}{{ raise_exception('no bad') }}{% endif %}"
+    refuses = "{% if 'bad' in messages[0]['content'] %}{{ raise_exception('no bad') }}{% endif %}"
     tokenizer = tokenizer_with(refuses + KNOWN["chatml"].text)
-    bad = [{"role": "user", "content": "bad"}, TURNS[1]]
+    bad, worse = ([{"role": "user", "content": text}, TURNS[1]] for text in ("bad", "bad one"))
     read = Instructions(tokenizer, 100, True, ChatPrompts(tokenizer))
-    samples = read({"messages": [TURNS, bad, TURNS, bad], "row": [0, 1, 2, 3]})
+    samples = read({"messages": [TURNS, bad, TURNS, worse], "row": [0, 1, 2, 3]})
     kept, told = usable(datasets.Dataset.from_dict(samples), 100, "drop")
     assert len(kept) == 2
     assert told == [
-        "2 rows left out (the first is row 2): The chat template of this model refuses the "
-        "conversation 'bad': no bad. Change these rows, or choose another model."
+        "2 rows left out (the first is row 2): the chat template of this model refuses them: no bad"
     ]
     with pytest.raises(DataError, match="No row can be learned"):
         usable(datasets.Dataset.from_dict(read({"messages": [bad], "row": [0]})), 100, "drop")
