@@ -36,6 +36,7 @@ from engine.text.prompt_tokens import encoded_prompts, prompt_tokens
 from engine.text.prompts import Prompt
 from engine.text.roles import by_role
 from engine.text.source import TokenSource, token_inputs
+from engine.text.usable_samples import without_faulty
 
 _SHOWN = 3
 _SAMPLE_TOKENS = 64
@@ -70,8 +71,11 @@ class Preference(TextTask[PreferenceFitted]):
         rows = rows.append_column("row", pa.array(range(table.num_rows), pa.int64()))
         form = [fitted.chat, fitted.separator, tokenizer.chat_template, fitted.date, single]
         samples = encoded(rows, tokenise, [*self.cache_key(fitted), "preference", *form], report)
-        kept = len(set(samples["row"])) if len(samples) else 0
-        _report_cut(kept, table.num_rows, fitted.max_length, report)
+        samples, told = without_faulty(samples)
+        if not len(samples):
+            raise DataError(f"No row can be used: {' '.join(told)}", "Raise task.max_length.")
+        for text in told:
+            report(Log(level="warning", message=text))
         return PreferenceSource(samples, tokenizer.pad_token_id, device, table)
 
     @override
@@ -219,19 +223,6 @@ class Preference(TextTask[PreferenceFitted]):
         if source is None or source.reference is None:
             return None
         return "the untuned model", Evaluation(untuned_metrics(untuned(source), self.section))
-
-
-def _report_cut(kept: int, rows: int, max_length: int, report: Report) -> None:
-    """Count the rows that are too long; raises :class:`DataError` where all are."""
-    if kept == rows:
-        return
-    said = (
-        f"{counted(rows - kept, 'row')} of {rows:,} with an answer that ends beyond "
-        f"task.max_length ({max_length:,} tokens), or that the chat template refuses"
-    )
-    if not kept:
-        raise DataError(f"No row can be used: {said}.", "Raise task.max_length.")
-    report(Log(level="warning", message=f"Left out: {said}."))
 
 
 def _with_rewards(

@@ -66,9 +66,11 @@ def rendered(
             add_generation_prompt=ask,
             **tokenizer.special_tokens_map,
         )
-    except (TemplateError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever a template that came with a model raises
         begin = plain(turns[0]["content"], 60) if turns else ""
-        raise Refused(begin, plain(error)) from error
+        own = isinstance(error, TemplateError | TypeError | ValueError)
+        why = plain(error) if own else f"{type(error).__name__}: {plain(error)}"
+        raise Refused(begin, why) from error
     texts, answers = made
     return Conversation(texts[0], answers[0] if marked else ())
 

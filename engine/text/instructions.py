@@ -19,12 +19,22 @@ from engine.text.prompts import Marked, Prompts
 TooLong = Literal["drop", "cut"]
 ROW = "row"
 """The column with the number of each row."""
-SAMPLE = ("input_ids", "labels", "characters", "cut", "shortened", "literal", ROW, "fault")
-"""Tokens, labels, learned characters, whether answers were cut or shortened, whether special tokens
-are plain text in it, row and fault."""
+SAMPLE = (
+    "input_ids",
+    "labels",
+    "characters",
+    "cut",
+    "shortened",
+    "unsaid",
+    "literal",
+    ROW,
+    "fault",
+)
+"""Tokens, labels, learned characters, whether answers were cut or shortened, whether turns before
+them were, whether special tokens are plain text, row and fault."""
 _NOTHING: dict[str, Any] = {
     "input_ids": [0], "labels": [IGNORED], "characters": 0, "cut": False, "shortened": False,
-    "literal": False,
+    "unsaid": False, "literal": False,
 }  # fmt: skip
 """Not empty: Arrow takes the type of a column from the first rows."""
 Tokens = tuple[list[int], list[bool], Sequence[float]]
@@ -86,6 +96,7 @@ class Instructions:
             "characters": round(characters),
             "cut": cut,
             "shortened": marked.shortened,
+            "unsaid": marked.unsaid,
             "literal": bool(marked.literals),
         }
 

@@ -63,6 +63,8 @@ class Marked:
     spans: Sequence[Span]
     shortened: bool = False
     """Whether something of an answer is not in the text: some templates leave thoughts out."""
+    unsaid: bool = False
+    """Whether something of the turns before an answer is not in the text."""
     literals: Sequence[Span] = ()
     """Where special tokens are written in it that are plain text."""
 
@@ -235,7 +237,10 @@ def _compared(text: str, spans: Mapping[int, tuple[int, int]], turns: Sequence[T
         _without_blanks(turns[place]["content"]) not in _without_blanks(text[slice(*span)])
         for place, span in spans.items()
     )
-    return Marked(text, list(spans.values()), shortened)
+    whole = _without_blanks(text)
+    before = [turn for turn in turns[: max(spans, default=0)] if turn["role"] != ASSISTANT]
+    unsaid = any(_without_blanks(turn["content"]) not in whole for turn in before)
+    return Marked(text, list(spans.values()), shortened, unsaid)
 
 
 def _without_blanks(text: str) -> str:

@@ -37,6 +37,17 @@ def usable(
     return datasets.Dataset(InMemoryTable(_views(table, learned))), told
 
 
+def without_faulty(samples: datasets.Dataset) -> tuple[datasets.Dataset, list[str]]:
+    """Return the samples without a fault, and a sentence on each fault of the others."""
+    table = samples.data.table
+    whole = np.array([not fault for fault in table["fault"].to_pylist()], bool)
+    told = list(_faults(table))
+    if not told:
+        return samples, []
+    kept = _views(table, whole) if whole.any() else table.slice(0, 0)
+    return datasets.Dataset(InMemoryTable(kept)), told
+
+
 def _views(table: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:
     """The rows that are kept, as views: they may lie on the disk."""
     borders = np.flatnonzero(np.diff(kept, prepend=False, append=False)).reshape(-1, 2)
@@ -54,11 +65,7 @@ def _told(
             "writes earlier answers otherwise than the last one, so each answer is learned as the "
             "last."
         )
-    faults = table["fault"].to_pylist()
-    for fault in dict.fromkeys(filter(None, faults)):
-        places = [place for place, other in enumerate(faults) if other == fault]
-        first = table["row"][places[0]].as_py() + 1
-        yield f"{counted(len(places), 'row')} left out (the first is row {first:,}): {fault}"
+    yield from _faults(table)
     short = table["shortened"].to_numpy()
     if short.any():
         first = table["row"][int(short.argmax())].as_py() + 1
@@ -66,6 +73,14 @@ def _told(
             f"{int(short.sum()):,} of {table.num_rows:,} samples lack something of their answers "
             f"(the first is row {first:,}): the chat template leaves it out, as some do with "
             "thoughts."
+        )
+    unsaid = table["unsaid"].to_numpy()
+    if unsaid.any():
+        first = table["row"][int(unsaid.argmax())].as_py() + 1
+        yield (
+            f"{int(unsaid.sum()):,} of {table.num_rows:,} samples lack something of the turns "
+            f"before their answers (the first is row {first:,}): the chat template leaves it "
+            "out, as some do with system prompts."
         )
     literal = table["literal"].to_numpy()
     if literal.any():
@@ -84,10 +99,22 @@ def _told(
             f"{int(cut.sum()):,} of {table.num_rows:,} samples have an answer that reaches beyond "
             f"task.max_length ({max_length:,} tokens) and {lost} (the first is row {first:,})."
         )
-    whole = np.array([not fault for fault in faults])
+    whole = np.array([not fault for fault in table["fault"].to_pylist()])
     others = int((~learned & ~cut & whole).sum())
     if others:
         yield (
             f"{others:,} of {table.num_rows:,} answers have no token of their own and are not "
             "trained on."
         )
+
+
+def _faults(table: pa.Table) -> Iterator[str]:
+    """A sentence on the rows with each fault."""
+    rows: dict[str, dict[int, None]] = {}
+    for fault, row in zip(table["fault"].to_pylist(), table["row"].to_pylist(), strict=True):
+        if fault:
+            rows.setdefault(fault, {})[row] = None
+    for fault, places in rows.items():
+        first = next(iter(places)) + 1
+        why = fault.removesuffix(".")
+        yield f"{counted(len(places), 'row')} left out (the first is row {first:,}): {why}."

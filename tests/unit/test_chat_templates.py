@@ -211,7 +211,8 @@ def test_rows_that_the_template_refuses_are_left_out_and_told() -> None:
     kept, told = usable(datasets.Dataset.from_dict(samples), 100, "drop")
     assert len(kept) == 2
     assert told == [
-        "2 rows left out (the first is row 2): the chat template of this model refuses them: no bad"
+        "2 rows left out (the first is row 2): the chat template of this model refuses them: "
+        "no bad."
     ]
     with pytest.raises(DataError, match="No row can be learned"):
         usable(datasets.Dataset.from_dict(read({"messages": [bad], "row": [0]})), 100, "drop")
@@ -257,6 +258,25 @@ def test_what_a_template_leaves_out_of_answers_is_told() -> None:
     assert learned(prompts.tokenizer, samples) == ["green<|im_end|>\n", " green<|im_end|>\n"]
     _, told = usable(datasets.Dataset.from_dict(samples), 200, "drop")
     assert told[0].startswith("1 of 2 samples lack something of their answers (the first is row 2)")
+
+
+def test_what_a_template_leaves_out_of_the_turns_before_answers_is_told() -> None:
+    deaf = KNOWN["chatml"].text.replace("in messages %}", "in messages if m.role != 'system' %}")
+    prompts = ChatPrompts(tokenizer_with(deaf.replace("m.role", "message.role")))
+    read = Instructions(prompts.tokenizer, 200, True, prompts)
+    samples = read({"messages": [TURNS[:2], [SYSTEM, *TURNS[:2]], TURNS], "row": [0, 1, 2]})
+    assert samples["unsaid"] == [False, True, False]
+    _, told = usable(datasets.Dataset.from_dict(samples), 200, "drop")
+    assert told[0].startswith(
+        "1 of 3 samples lack something of the turns before their answers (the first is row 2)"
+    )
+
+
+@pytest.mark.parametrize("fault", ["1 / 0", "messages[0].content.nope()", "messages[:1] + 1"])
+def test_whatever_a_template_raises_is_a_sentence(fault: str) -> None:
+    tokenizer = tokenizer_with("{{ " + fault + " }}")
+    with pytest.raises(DataError, match="The chat template of this model refuses"):
+        rendered(tokenizer, TURNS)
 
 
 def test_the_end_behind_what_a_template_marks_is_learned_with_it() -> None:
