@@ -41,7 +41,7 @@ from engine.text.decoding import marks_of, record_decoding
 from engine.text.forgetting import MOST, other_texts, token_samples
 from engine.text.instructions import ROW, Instructions
 from engine.text.padding import padded
-from engine.text.prompt_tokens import encoded_prompts
+from engine.text.prompt_tokens import encoded_prompts, written_prompts
 from engine.text.prompts import Prompt
 from engine.text.roles import by_role
 from engine.text.rows import texts_in
@@ -133,8 +133,7 @@ class CausalLm(TextTask[CausalLmFitted]):
         rows = by_role(table, fitted.roles.by_name).to_pylist()
         if fitted.form == "text":
             return [Prompt(row["text"] or "", "") for row in rows]
-        prompts = self.pipeline.prompts(fitted)
-        return [prompts.prompt(row) for row in rows]
+        return written_prompts(self.pipeline.prompts(fitted), rows)
 
     @override
     def forgetting(

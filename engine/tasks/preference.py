@@ -32,7 +32,7 @@ from engine.text.continuation import Sampling, continued
 from engine.text.decoding import marks_of, record_decoding
 from engine.text.preference_tokens import PreferenceSource, PreferenceTokens
 from engine.text.preferences import compared, label_of
-from engine.text.prompt_tokens import encoded_prompts, prompt_tokens
+from engine.text.prompt_tokens import encoded_prompts, prompt_tokens, written_prompts
 from engine.text.prompts import Prompt
 from engine.text.roles import by_role
 from engine.text.source import TokenSource, token_inputs
@@ -96,8 +96,8 @@ class Preference(TextTask[PreferenceFitted]):
         names = self.pipeline.inputs(fitted)
         chosen(table, names[0], "The data to predict from")
         columns = {role: name for role, name in fitted.columns.items() if name in names}
-        prompts = self.pipeline.prompts(fitted)
-        return [prompts.prompt(compared(row).asked) for row in by_role(table, columns).to_pylist()]
+        rows = [compared(row).asked for row in by_role(table, columns).to_pylist()]
+        return written_prompts(self.pipeline.prompts(fitted), rows)
 
     @override
     def build_network(self, fitted: PreferenceFitted) -> nn.Module:

@@ -8,12 +8,34 @@ from typing import Any
 import datasets
 import pyarrow as pa
 
+from engine.errors import DataError
+from engine.reports.counted import counted
 from engine.runs.events import Event
 from engine.text.cache import encoded
 from engine.text.literals import tokens_of
-from engine.text.prompts import Prompt
+from engine.text.prompts import Prompt, Prompts, Row
 
 _PLACES = pa.list_(pa.list_(pa.int64()))
+
+
+def written_prompts(prompts: Prompts, rows: Sequence[Row]) -> list[Prompt]:
+    """Return the prompts of rows; raises :class:`DataError`, which names the first without one."""
+    written: list[Prompt] = []
+    faults: list[tuple[int, DataError]] = []
+    for number, row in enumerate(rows, 1):
+        try:
+            written.append(prompts.prompt(row))
+        except DataError as error:
+            faults.append((number, error))
+    if not faults:
+        return written
+    number, first = faults[0]
+    if len(rows) == 1:
+        raise first
+    raise DataError(
+        f"{counted(len(faults), 'row')} of {len(rows):,} cannot be continued (the first is row "
+        f"{number:,}). {first.message}", first.hint,
+    ) from first  # fmt: skip
 
 
 def prompt_tokens(tokenizer: Any, prompts: Sequence[Prompt]) -> list[list[int]]:

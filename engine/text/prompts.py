@@ -24,6 +24,7 @@ from engine.text.literals import (
     special_tokens,
     stand_ins,
 )
+from engine.text.thoughts import thought_out, without_beginning
 from engine.text.turns import (
     ASSISTANT,
     USER,
@@ -208,12 +209,15 @@ class ChatPrompts(Prompts):
         """The text up to the end of turn number ``place``, and where this answer begins in it."""
         before = self._chat(talk, place, ask=True).text if place else ""
         until = self._chat(talk, place + 1).text
-        if not until.startswith(before):
+        if until.startswith(before):
+            return until, len(cut(before).text)
+        found = thought_out(before, until, talk.turns[place])
+        if found is None:
             raise DataError(
                 "The chat template of this model writes answers otherwise than it asks for them.",
                 "Set task.chat_template to another one.",
             )
-        return until, len(cut(before).text)
+        return found, len(cut(before).text)
 
     def _chat(self, talk: _Talk, count: int, ask: bool = False) -> Conversation:
         """The first ``count`` turns in the form of the template."""
@@ -234,7 +238,8 @@ def _revealed(marked: Marked, marks: Mapping[str, str]) -> Marked:
 def _compared(text: str, spans: Mapping[int, tuple[int, int]], turns: Sequence[Turn]) -> Marked:
     """A text with the answers' ``spans`` by their turns, held against what these say."""
     shortened = any(
-        _without_blanks(turns[place]["content"]) not in _without_blanks(text[slice(*span)])
+        _without_blanks(without_beginning(turns[place]["content"]))
+        not in _without_blanks(text[slice(*span)])
         for place, span in spans.items()
     )
     whole = _without_blanks(text)
