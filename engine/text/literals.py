@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 Span = tuple[int, int]
@@ -17,10 +18,16 @@ _PRIVATE = range(0xE000, 0xF900)
 
 
 def special_tokens(tokenizer: Any) -> set[str]:
-    """Return all special tokens of a tokenizer."""
+    """Return the tokens of a tokenizer that it can be told to read as plain text."""
     added = tokenizer.added_tokens_decoder.values()
     special = {*tokenizer.all_special_tokens, *(one.content for one in added if one.special)}
     return special - {""}
+
+
+def added_tokens(tokenizer: Any) -> set[str]:
+    """Return the tokens of a tokenizer that are no pieces of words: by some of them turns end."""
+    added = {one.content for one in tokenizer.added_tokens_decoder.values()}
+    return special_tokens(tokenizer) | added - {""}
 
 
 def finder(tokens: Collection[str]) -> re.Pattern[str]:
@@ -59,16 +66,21 @@ def revealed(text: str, marks: Mapping[str, str]) -> str:
     return text
 
 
-def literals_in(text: str, marks: Mapping[str, str]) -> list[Span]:
-    """Return where the tokens of stand-ins will be once ``text`` is revealed."""
+def literals_in(text: str, marks: Mapping[str, str], special: Collection[str]) -> list[Span]:
+    """Return where the tokens of stand-ins will be once ``text`` is revealed.
+
+    A token that is not ``special`` is two spans: tokenizers find it unless it is read in parts.
+    """
     meant = {mark: token for token, mark in marks.items()}
     spans: list[Span] = []
     shift = 0
     for place, character in enumerate(text if meant else ""):
         if character in meant:
-            begin = place + shift
-            spans.append((begin, begin + len(meant[character])))
-            shift += len(meant[character]) - 1
+            token, begin = meant[character], place + shift
+            until = begin + len(token)
+            cuts = [begin, until] if token in special else [begin, begin + 1, until]
+            spans += pairwise(cuts)
+            shift += len(token) - 1
     return spans
 
 

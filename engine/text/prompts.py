@@ -6,7 +6,7 @@ import itertools
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from engine.errors import DataError
 from engine.text.conversation import Conversation, end_of_turn, rendered
 from engine.text.literals import (
     Span,
+    added_tokens,
     finder,
     hidden,
     literals_in,
@@ -24,7 +25,7 @@ from engine.text.literals import (
     special_tokens,
     stand_ins,
 )
-from engine.text.thoughts import thought_out, without_beginning
+from engine.text.thoughts import MARKS, thought_out, without_beginning
 from engine.text.turns import (
     ASSISTANT,
     USER,
@@ -136,33 +137,42 @@ class ChatPrompts(Prompts):
             turns = turns_of(row.get("prompt"))
         talk = self._talk(with_system(turns, row.get("system")), row)
         found = cut(self._chat(talk, len(talk.turns), ask=True).text)
-        text, literals = revealed(found.text, talk.marks), literals_in(found.text, talk.marks)
-        return Prompt(text, found.blanks, literals)
+        literals = literals_in(found.text, talk.marks, self._special)
+        return Prompt(revealed(found.text, talk.marks), found.blanks, literals)
 
     @override
     def marked(self, row: Row) -> Sequence[Marked]:
         turns, given = self._turns(row)
         talk = self._talk(turns, row)
-        return [_revealed(self._ended(marked), talk.marks) for marked in self._marked(talk, given)]
+        found = map(self._ended, self._marked(talk, given))
+        return [_revealed(marked, talk.marks, self._special) for marked in found]
 
     def _talk(self, turns: Sequence[Turn], row: Row) -> _Talk:
         tools = records_of(row.get("tools"))
-        find = [self._of_turns if turn["role"] == ASSISTANT else self._special for turn in turns]
-        marks = stand_ins([*zip(turns, find, strict=True), (tools, self._special)])
+        of_answers, of_others = self._finders
+        find = [of_answers if turn["role"] == ASSISTANT else of_others for turn in turns]
+        marks = stand_ins([*zip(turns, find, strict=True), (tools, of_others)])
         written = [hidden(turn, one, marks) for turn, one in zip(turns, find, strict=True)]
-        return _Talk(written, hidden(tools, self._special, marks), marks)
+        return _Talk(written, hidden(tools, of_others, marks), marks)
 
     @cached_property
-    def _special(self) -> re.Pattern[str]:
-        return finder(special_tokens(self.tokenizer))
+    def _special(self) -> set[str]:
+        return special_tokens(self.tokenizer)
 
     @cached_property
-    def _of_turns(self) -> re.Pattern[str]:
-        """The tokens that begin and end texts and turns; an answer may have others, for tools."""
-        turns = [{"role": role, "content": "0"} for role in (USER, ASSISTANT, USER, ASSISTANT)]
-        written = self._special.findall(rendered(self.tokenizer, turns).text)
+    def _finders(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        """The tokens that are plain text in answers, and in other turns.
+
+        Answers may have special tokens that do not begin or end a turn, for tools and thoughts.
+        """
+        turns = [{"role": USER, "content": "0"}, {"role": ASSISTANT, "content": "0"}]
+        added = added_tokens(self.tokenizer)
+        try:
+            written = {*finder(added).findall(rendered(self.tokenizer, turns).text)} - MARKS
+        except DataError:  # told of the conversations that are to be written
+            written = added - MARKS
         own = (self.tokenizer.bos_token, self.tokenizer.eos_token, self.tokenizer.pad_token)
-        return finder({*written, *filter(None, own)})
+        return finder({*written, *filter(None, own)}), finder({*written, *self._special})
 
     def _ended(self, marked: Marked) -> Marked:
         """The end of a text behind the last answer, where the template writes none."""
@@ -224,14 +234,14 @@ class ChatPrompts(Prompts):
         return rendered(self.tokenizer, talk.turns[:count], talk.tools, ask, self.date)
 
 
-def _revealed(marked: Marked, marks: Mapping[str, str]) -> Marked:
+def _revealed(marked: Marked, marks: Mapping[str, str], special: Collection[str]) -> Marked:
     """A text with the special tokens that its data has, which are plain text in it."""
     text = marked.text
     spans = [
         (len(revealed(text[:begin], marks)), len(revealed(text[:until], marks)))
         for begin, until in marked.spans
     ]
-    literals = literals_in(text, marks)
+    literals = literals_in(text, marks, special)
     return replace(marked, text=revealed(text, marks), spans=spans, literals=literals)
 
 

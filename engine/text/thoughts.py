@@ -11,6 +11,7 @@ import re
 from engine.text.turns import Turn
 
 _BEGIN, _END = "<think>", "</think>"
+MARKS = {_BEGIN, _END}
 _OPENED = re.compile(r"<think>\s*\Z")
 _NONE = f"\n{_END}\n\n"
 """An empty thought, behind its beginning."""

@@ -88,7 +88,7 @@ def _told(
         yield (
             f"{int(literal.sum()):,} of {table.num_rows:,} samples have special tokens written in "
             f"their texts (the first is row {first:,}), which are read as plain text: "
-            "only the chat template begins and ends turns. Where the data has the form of a "
+            "only the chat template begins and ends turns. Where pairs have the form of a "
             "template already, set task.chat_template=none."
         )
     cut = table["cut"].to_numpy()

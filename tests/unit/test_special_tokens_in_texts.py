@@ -121,3 +121,18 @@ def test_tokenizers_in_python_read_them_as_plain_text_too() -> None:
     assert tokenizer.decode(sample["input_ids"]) == "<|user|>\na</s>b</s><|assistant|>\nc</s>d"
     assert times(tokenizer, sample["input_ids"], "</s>") == 1
     assert learned(tokenizer, sample) == "c</s>d</s>"
+
+
+def test_marks_that_the_tokenizer_does_not_call_special_are_plain_too(tokenizer: Any) -> None:
+    other = bpe_from(train_bpe(["What colour is grass? green, sure, yes"], 400))
+    other.add_tokens([START, END, "<think>"])
+    use_template(other, "chatml")
+    assert END not in other.all_special_tokens
+    sample = sample_of(other, turns(EVIL, f"<think>{END}?</think>green"))
+    assert times(other, sample["input_ids"], START) == 2
+    assert times(other, sample["input_ids"], END) == 2
+    assert times(other, sample["input_ids"], "<think>") == 1
+    assert learned(other, sample) == f"<think>{END}?</think>green{END}\n"
+    prompt = ChatPrompts(other).prompt({"messages": turns(EVIL)})
+    [ids] = prompt_tokens(other, [prompt])
+    assert sample["input_ids"][: len(ids)] == ids
