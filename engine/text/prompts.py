@@ -103,7 +103,8 @@ class PlainPrompts(Prompts):
     def marked(self, row: Row) -> Sequence[Marked]:
         text = prompt_text(row, self.separator)
         whole = text + _text(row["completion"])
-        return [Marked(whole + self.end, [(len(cut(text).text), len(whole))])]
+        end = "" if self.end and whole.endswith(self.end) else self.end
+        return [Marked(whole + end, [(len(cut(text).text), len(whole))])]
 
 
 @dataclass(frozen=True)
@@ -149,11 +150,21 @@ class ChatPrompts(Prompts):
 
     def _talk(self, turns: Sequence[Turn], row: Row) -> _Talk:
         tools = records_of(row.get("tools"))
+        turns = [self._without_end(turn) for turn in turns]
         of_answers, of_others = self._finders
         find = [of_answers if turn["role"] == ASSISTANT else of_others for turn in turns]
         marks = stand_ins([*zip(turns, find, strict=True), (tools, of_others)])
         written = [hidden(turn, one, marks) for turn, one in zip(turns, find, strict=True)]
         return _Talk(written, hidden(tools, of_others, marks), marks)
+
+    def _without_end(self, turn: Turn) -> Turn:
+        """An answer without a mark of the end in the data: the template writes its own."""
+        if turn["role"] != ASSISTANT:
+            return turn
+        text = turn["content"].rstrip()
+        ends = (end for end in (self.tokenizer.eos_token, self._end) if end)
+        found = next((end for end in ends if text.endswith(end)), None)
+        return turn if found is None else {**turn, "content": text.removesuffix(found)}
 
     @cached_property
     def _special(self) -> set[str]:

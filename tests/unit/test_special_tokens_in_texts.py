@@ -59,10 +59,10 @@ def test_a_text_of_the_user_cannot_end_a_turn(tokenizer: Any) -> None:
 
 
 def test_an_answer_that_speaks_of_the_end_is_learned_whole(tokenizer: Any) -> None:
-    sample = sample_of(tokenizer, turns("colour?", f"{END} ends a turn {END}", EVIL, "yes"))
-    assert learned(tokenizer, sample) == f"{END} ends a turn {END}{END}\nyes{END}\n"
+    sample = sample_of(tokenizer, turns("colour?", f"{END} ends a turn {END}.", EVIL, "yes"))
+    assert learned(tokenizer, sample) == f"{END} ends a turn {END}.{END}\nyes{END}\n"
     assert times(tokenizer, sample["labels"], END) == 2
-    assert sample["characters"] == len(f"{END} ends a turn {END}{END}\nyes{END}\n")
+    assert sample["characters"] == len(f"{END} ends a turn {END}.{END}\nyes{END}\n")
 
 
 def test_what_an_answer_hands_to_tools_stays_special(tokenizer: Any) -> None:
@@ -136,3 +136,12 @@ def test_marks_that_the_tokenizer_does_not_call_special_are_plain_too(tokenizer:
     prompt = ChatPrompts(other).prompt({"messages": turns(EVIL)})
     [ids] = prompt_tokens(other, [prompt])
     assert sample["input_ids"][: len(ids)] == ids
+
+
+@pytest.mark.parametrize("mark", [END, f"{END}\n", "<|endoftext|>"])
+def test_an_answer_that_has_its_end_in_the_data_ends_once(tokenizer: Any, mark: str) -> None:
+    sample = sample_of(tokenizer, turns("colour?", f"green{mark}"))
+    assert sample == sample_of(tokenizer, turns("colour?", "green"))
+    read = Instructions(tokenizer, 400, True, PlainPrompts(tokenizer.eos_token, "\n"))
+    made = read({"prompt": ["colour?"] * 2, "completion": ["green", "green<|endoftext|>"]})
+    assert made["labels"][0] == made["labels"][1]
