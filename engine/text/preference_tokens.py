@@ -30,6 +30,7 @@ _KINDS = {
     "desirable": pa.bool_(),
     "row": pa.int64(),
     "fault": pa.string(),
+    "literal": pa.bool_(),
 }
 """The columns of samples. No ``labels``: a batch has its number of pairs, however long they are."""
 
@@ -40,6 +41,8 @@ class _Tokens:
 
     parts: list[list[int]]
     fault: str = ""
+    literal: bool = False
+    """Whether special tokens are plain text in it."""
 
 
 _SEVERAL = _Tokens([[], []], "the chat template writes the turns of an answer in several forms")
@@ -92,10 +95,9 @@ class PreferenceTokens:
         names = list(numbered[0]) if numbered else []
         tokens = encode({name: [row[name] for row in numbered] for name in names})
         found: list[list[_Tokens]] = [[] for _ in rows]
-        for ids, labels, number, fault in zip(
-            tokens["input_ids"], tokens["labels"], tokens[ROW], tokens["fault"], strict=True
-        ):
-            found[number].append(_Tokens([ids, labels], fault))
+        columns = ("input_ids", "labels", ROW, "fault", "literal")
+        for ids, labels, number, *further in zip(*(tokens[name] for name in columns), strict=True):
+            found[number].append(_Tokens([ids, labels], *further))
         return [samples[0] if len(samples) == 1 else _SEVERAL for samples in found]
 
     def _fault(self, tokens: _Tokens) -> str:
@@ -113,7 +115,8 @@ def _answers(row: Row) -> Iterator[tuple[int, Compared, Any, bool]]:
 
 
 def _sample(row: int, first: _Tokens, second: _Tokens, good: bool, fault: str = "") -> Sample:
-    values = (*first.parts, *second.parts, good, row, fault)
+    literal = first.literal or second.literal
+    values = (*first.parts, *second.parts, good, row, fault, literal)
     return dict(zip(_KINDS, values, strict=True))
 
 

@@ -38,12 +38,12 @@ def usable(
 
 
 def without_faulty(samples: datasets.Dataset) -> tuple[datasets.Dataset, list[str]]:
-    """Return the samples without a fault, and a sentence on each fault of the others."""
+    """Return the samples without a fault, and sentences on the others and on special tokens."""
     table = samples.data.table
     whole = np.array([not fault for fault in table["fault"].to_pylist()], bool)
-    told = list(_faults(table))
-    if not told:
-        return samples, []
+    told = [*_faults(table), *_literal(table)]
+    if whole.all():
+        return samples, told
     kept = _views(table, whole) if whole.any() else table.slice(0, 0)
     return datasets.Dataset(InMemoryTable(kept)), told
 
@@ -82,15 +82,8 @@ def _told(
             f"before their answers (the first is row {first:,}): the chat template leaves it "
             "out, as some do with system prompts."
         )
-    literal = table["literal"].to_numpy()
-    if literal.any():
-        first = table["row"][int(literal.argmax())].as_py() + 1
-        yield (
-            f"{int(literal.sum()):,} of {table.num_rows:,} samples have special tokens written in "
-            f"their texts (the first is row {first:,}), which are read as plain text: "
-            "only the chat template begins and ends turns. Where pairs have the form of a "
-            "template already, set task.chat_template=none."
-        )
+    for text in _literal(table):
+        yield f"{text} Where pairs are in the form of a template, set task.chat_template=none."
     cut = table["cut"].to_numpy()
     if cut.any():
         first = table["row"][int(cut.argmax())].as_py() + 1
@@ -118,3 +111,15 @@ def _faults(table: pa.Table) -> Iterator[str]:
         first = next(iter(places)) + 1
         why = fault.removesuffix(".")
         yield f"{counted(len(places), 'row')} left out (the first is row {first:,}): {why}."
+
+
+def _literal(table: pa.Table) -> Iterator[str]:
+    """A sentence on the samples in whose texts special tokens are plain text."""
+    literal = table["literal"].to_pylist()
+    if any(literal):
+        first = table["row"][literal.index(True)].as_py() + 1
+        yield (
+            f"{sum(literal):,} of {table.num_rows:,} samples have special tokens written in their "
+            f"texts (the first is row {first:,}), which are read as plain text: only the chat "
+            "template begins and ends turns."
+        )

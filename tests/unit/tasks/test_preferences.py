@@ -334,6 +334,18 @@ def test_pairs_that_the_chat_template_refuses_are_told_apart_from_long_ones(prep
     ]
 
 
+def test_special_tokens_in_texts_that_are_compared_are_plain_and_told(prepare: Make) -> None:
+    turns = [[{"role": "user", "content": text}] for text in ("q<|endoftext|>", "q")]
+    prepared = prepare(KIND, {"prompt": turns, "chosen": ["a"] * 2, "rejected": ["b"] * 2},
+                       max_length=100)  # fmt: skip
+    batch = prepared.encoded()
+    end = prepared.task.pipeline.tokenizer(prepared.fitted.tokenizer).eos_token_id
+    for ids in (batch.inputs["input_ids"], batch.targets["second"]["input_ids"]):
+        assert (ids == end).sum(1).tolist() == [2, 2]  # of the user, and of the answer
+    [said] = [event.message for event in prepared.events if isinstance(event, Log)]
+    assert said.startswith("1 of 2 samples have special tokens written in their texts (the first")
+
+
 def test_an_answer_of_just_the_maximum_length_is_kept(prepare: Make) -> None:
     rows = {"prompt": ["q "], "chosen": ["abcdef"], "rejected": ["ab"]}
     # The tokens are q, a blank and six letters; the mark of the end is only foretold.
