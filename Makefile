@@ -1,7 +1,7 @@
 # make run     install on the first call, then open dltui
 # make test    all tests that take no more than a few seconds each
 # make bench   times and memory, against other libraries too; an hour on a quiet machine
-# make models  docs/models.md: what each type of transformers and torchvision does; 45 minutes
+# make models  docs/models.md: what each type of transformers and torchvision does; an hour and a half
 # make gpu     what only a GPU shows, in nine minutes; SMOKE=1 tries the script on any machine
 # make lint    style, types and the direction of imports
 # make audit   known weaknesses of the pinned versions; asks the network

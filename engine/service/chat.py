@@ -20,9 +20,9 @@ from engine.service.pieces import Pieces
 from engine.service.predict import exported_model, loaded
 from engine.tasks.writer import Writer, Writes
 from engine.text.continuation import Sampling
-from engine.text.prompts import ChatPrompts
+from engine.text.prompt_tokens import prompt_tokens
+from engine.text.prompts import ChatPrompts, Prompt
 from engine.text.streaming import streamed
-from engine.text.typed import typed_tokens
 
 Turns = Sequence[Mapping[str, str]]
 
@@ -98,7 +98,8 @@ def _prompt(
     left_out = 0
     while True:
         row = _row(writer, turns[left_out:], system, context)
-        ids, prompt = typed_tokens(writer.tokenizer, writer.prompts, row)
+        prompt = writer.prompts.prompt(row) if writer.prompts else Prompt(row["prompt"], "")
+        [ids] = prompt_tokens(writer.tokenizer, [prompt])
         if len(ids) <= room or len(turns) - left_out <= 2:
             break
         left_out += 2  # a question and its answer

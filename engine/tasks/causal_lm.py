@@ -41,6 +41,7 @@ from engine.text.decoding import marks_of, record_decoding
 from engine.text.forgetting import MOST, other_texts, token_samples
 from engine.text.instructions import ROW, Instructions
 from engine.text.padding import padded
+from engine.text.prompt_tokens import encoded_prompts, written_prompts
 from engine.text.prompts import Prompt
 from engine.text.roles import by_role
 from engine.text.rows import texts_in
@@ -123,12 +124,8 @@ class CausalLm(TextTask[CausalLmFitted]):
         del report
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
 
-        def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-            tokens = tokenizer(rows["text"], add_special_tokens=False, return_attention_mask=False)
-            return {"input_ids": [ids or [tokenizer.eos_token_id] for ids in tokens["input_ids"]]}
-
-        texts = pa.array([prompt.text for prompt in self._prompts(table, fitted)], pa.string())
-        samples = encoded(pa.table({"text": texts}), tokenise, self.cache_key(fitted), _silent)
+        prompts = self._prompts(table, fitted)
+        samples = encoded_prompts(tokenizer, prompts, self.cache_key(fitted), _silent)
         return TokenSource(samples, _Collate(tokenizer.pad_token_id), device, table)
 
     def _prompts(self, table: pa.Table, fitted: CausalLmFitted) -> list[Prompt]:
@@ -136,8 +133,7 @@ class CausalLm(TextTask[CausalLmFitted]):
         rows = by_role(table, fitted.roles.by_name).to_pylist()
         if fitted.form == "text":
             return [Prompt(row["text"] or "", "") for row in rows]
-        prompts = self.pipeline.prompts(fitted)
-        return [prompts.prompt(row) for row in rows]
+        return written_prompts(self.pipeline.prompts(fitted), rows)
 
     @override
     def forgetting(

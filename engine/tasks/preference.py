@@ -32,9 +32,11 @@ from engine.text.continuation import Sampling, continued
 from engine.text.decoding import marks_of, record_decoding
 from engine.text.preference_tokens import PreferenceSource, PreferenceTokens
 from engine.text.preferences import compared, label_of
+from engine.text.prompt_tokens import encoded_prompts, prompt_tokens, written_prompts
 from engine.text.prompts import Prompt
 from engine.text.roles import by_role
 from engine.text.source import TokenSource, token_inputs
+from engine.text.usable_samples import without_faulty
 
 _SHOWN = 3
 _SAMPLE_TOKENS = 64
@@ -69,8 +71,11 @@ class Preference(TextTask[PreferenceFitted]):
         rows = rows.append_column("row", pa.array(range(table.num_rows), pa.int64()))
         form = [fitted.chat, fitted.separator, tokenizer.chat_template, fitted.date, single]
         samples = encoded(rows, tokenise, [*self.cache_key(fitted), "preference", *form], report)
-        kept = len(set(samples["row"])) if len(samples) else 0
-        _report_cut(kept, table.num_rows, fitted.max_length, report)
+        samples, told = without_faulty(samples)
+        if not len(samples):
+            raise DataError(f"No row can be used: {' '.join(told)}", "Raise task.max_length.")
+        for text in told:
+            report(Log(level="warning", message=text))
         return PreferenceSource(samples, tokenizer.pad_token_id, device, table)
 
     @override
@@ -80,22 +85,19 @@ class Preference(TextTask[PreferenceFitted]):
         """Encode prompts to continue, as tokens."""
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
 
-        def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-            return {"input_ids": _ids(tokenizer, rows["text"])}
-
         def collate(samples: pa.Table) -> Batch:
             return Batch(token_inputs(samples, tokenizer.pad_token_id), None, samples.num_rows)
 
-        texts = pa.array([prompt.text for prompt in self._prompts(table, fitted)], pa.string())
-        samples = encoded(pa.table({"text": texts}), tokenise, self.cache_key(fitted), report)
+        prompts = self._prompts(table, fitted)
+        samples = encoded_prompts(tokenizer, prompts, self.cache_key(fitted), report)
         return TokenSource(samples, collate, device, table)
 
     def _prompts(self, table: pa.Table, fitted: PreferenceFitted) -> list[Prompt]:
         names = self.pipeline.inputs(fitted)
         chosen(table, names[0], "The data to predict from")
         columns = {role: name for role, name in fitted.columns.items() if name in names}
-        prompts = self.pipeline.prompts(fitted)
-        return [prompts.prompt(compared(row).asked) for row in by_role(table, columns).to_pylist()]
+        rows = [compared(row).asked for row in by_role(table, columns).to_pylist()]
+        return written_prompts(self.pipeline.prompts(fitted), rows)
 
     @override
     def build_network(self, fitted: PreferenceFitted) -> nn.Module:
@@ -190,8 +192,8 @@ class Preference(TextTask[PreferenceFitted]):
         batch = next(source.read(source.plan(_SHOWN)[:1]))
         sides = [compared(row) for row in by_role(batch.rows, fitted.columns).to_pylist()[:_SHOWN]]
         prompts = self.pipeline.prompts(fitted)
-        asked = [prompts.prompt(side.asked).text for side in sides]
-        tokens = _ids(self.pipeline.tokenizer(fitted.tokenizer), asked)
+        asked = [prompts.prompt(side.asked) for side in sides]
+        tokens = prompt_tokens(self.pipeline.tokenizer(fitted.tokenizer), asked)
         most = min(_SAMPLE_TOKENS, self.section.max_new_tokens)
         texts = self._continued(network, tokens, fitted, most)
         return [
@@ -221,25 +223,6 @@ class Preference(TextTask[PreferenceFitted]):
         if source is None or source.reference is None:
             return None
         return "the untuned model", Evaluation(untuned_metrics(untuned(source), self.section))
-
-
-def _report_cut(kept: int, rows: int, max_length: int, report: Report) -> None:
-    """Count the rows that are too long; raises :class:`DataError` where all are."""
-    if kept == rows:
-        return
-    said = (
-        f"{counted(rows - kept, 'row')} of {rows:,} with an answer that ends beyond "
-        f"task.max_length ({max_length:,} tokens), or that the chat template refuses"
-    )
-    if not kept:
-        raise DataError(f"No row can be used: {said}.", "Raise task.max_length.")
-    report(Log(level="warning", message=f"Left out: {said}."))
-
-
-def _ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
-    """Return the tokens of prompts, the mark of the end for one without any."""
-    tokens = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)
-    return [ids or [tokenizer.eos_token_id] for ids in tokens["input_ids"]]
 
 
 def _with_rewards(

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise, takewhile
-from typing import Any
 
 
 def bordered(
-    tokenizer: Any, text: str, begins: Sequence[int], ends: Sequence[int]
+    read: Callable[[int, int], list[int]], length: int, begins: Sequence[int], ends: Sequence[int]
 ) -> tuple[list[int], dict[int, int]]:
     """Return the tokens of a text, and how many of them stand before each border.
 
-    No token reaches over one of ``begins``: where one would, the text is cut there. One that
-    reaches over one of ``ends`` stands behind it.
+    ``read`` returns the tokens from one place of the text to another; ``length`` is its end. No
+    token reaches over one of ``begins``: where one would, the text is cut there. One that reaches
+    over one of ``ends`` stands behind it.
     """
-    whole = _ids(tokenizer, text)
-    cuts = {begin for begin in begins if 0 < begin < len(text)}
-    parts = [_ids(tokenizer, text[:cut]) for cut in cuts]
+    whole = read(0, length)
+    cuts = {begin for begin in begins if 0 < begin < length}
+    parts = [read(0, cut) for cut in cuts]
     if all(whole[: len(part)] == part for part in parts):
         cuts = set()
     ids: list[int] = []
     before = {0: 0}
-    for start, stop in pairwise([0, *sorted(cuts), len(text)]):
-        part = _ids(tokenizer, text[start:stop])
+    for start, stop in pairwise([0, *sorted(cuts), length]):
+        part = read(start, stop)
         for border in {*begins, *ends}:
             if start <= border <= stop and border not in before:
-                inside = _together(part, _ids(tokenizer, text[start:border]))
+                inside = _together(part, read(start, border))
                 before[border] = len(ids) + inside
         ids += part
-    return ids, before | {len(text): len(ids)}
-
-
-def _ids(tokenizer: Any, text: str) -> list[int]:
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return ids
+    return ids, before | {length: len(ids)}
 
 
 def _together(first: Sequence[int], second: Sequence[int]) -> int:

@@ -23,6 +23,17 @@ _MARKED = re.compile(r"\{%-?\s*generation\s*-?%\}")
 _ANSWER = "0"
 
 
+class Refused(DataError):
+    """A conversation that a chat template refuses; ``reason`` is the same for all such."""
+
+    def __init__(self, begin: str, reason: str) -> None:
+        super().__init__(
+            f"The chat template of this model refuses the conversation {begin!r}: {reason}.",
+            "Change these rows, or choose another model.",
+        )
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class Conversation:
     """A conversation in the form of a template."""
@@ -41,7 +52,7 @@ def rendered(
 ) -> Conversation:
     """A conversation in the tokenizer's template; with ``ask``, up to the assistant's next turn.
 
-    ``date`` is the day of the call for templates that write it. Raises :class:`DataError` where the
+    ``date`` is the day of the call for templates that write it. Raises :class:`Refused` where the
     template refuses the conversation.
     """
     try:
@@ -55,12 +66,11 @@ def rendered(
             add_generation_prompt=ask,
             **tokenizer.special_tokens_map,
         )
-    except (TemplateError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever a template that came with a model raises
         begin = plain(turns[0]["content"], 60) if turns else ""
-        raise DataError(
-            f"The chat template of this model refuses the conversation {begin!r}: {plain(error)}.",
-            "Change these rows, or choose another model.",
-        ) from error
+        own = isinstance(error, TemplateError | TypeError | ValueError)
+        why = plain(error) if own else f"{type(error).__name__}: {plain(error)}"
+        raise Refused(begin, why) from error
     texts, answers = made
     return Conversation(texts[0], answers[0] if marked else ())
 

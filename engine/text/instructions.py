@@ -11,16 +11,30 @@ from engine.data.labels import IGNORED
 from engine.errors import DataError
 from engine.text.any_tokenizer import is_fast
 from engine.text.bordered_tokens import bordered
+from engine.text.conversation import Refused
+from engine.text.literals import parts, tokens_of, within
 from engine.text.placed_tokens import Placed
 from engine.text.prompts import Marked, Prompts
 
 TooLong = Literal["drop", "cut"]
 ROW = "row"
 """The column with the number of each row."""
-SAMPLE = ("input_ids", "labels", "characters", "cut", "shortened", ROW, "fault")
-"""Tokens, labels, learned characters, whether answers were cut or shortened, row and fault."""
+SAMPLE = (
+    "input_ids",
+    "labels",
+    "characters",
+    "cut",
+    "shortened",
+    "unsaid",
+    "literal",
+    ROW,
+    "fault",
+)
+"""Tokens, labels, learned characters, whether answers were cut or shortened, whether turns before
+them were, whether special tokens are plain text, row and fault."""
 _NOTHING: dict[str, Any] = {
     "input_ids": [0], "labels": [IGNORED], "characters": 0, "cut": False, "shortened": False,
+    "unsaid": False, "literal": False,
 }  # fmt: skip
 """Not empty: Arrow takes the type of a column from the first rows."""
 Tokens = tuple[list[int], list[bool], Sequence[float]]
@@ -54,12 +68,12 @@ class Instructions:
         number = row.pop(ROW, 0)
         try:
             texts = self.prompts.marked(row)
+        except Refused as error:
+            why = f"the chat template of this model refuses them: {error.reason}"
+            return [_NOTHING | {ROW: number, "fault": why}]
         except DataError as error:
             return [_NOTHING | {ROW: number, "fault": str(error)}]
-        return [
-            self._sample(marked) | {ROW: number, "fault": "", "shortened": marked.shortened}
-            for marked in texts
-        ]
+        return [self._sample(marked) | {ROW: number, "fault": ""} for marked in texts]
 
     def _sample(self, marked: Marked) -> dict[str, Any]:
         read = self._placed if is_fast(self.tokenizer) else self._bordered
@@ -81,12 +95,20 @@ class Instructions:
             "labels": labels[1:],
             "characters": round(characters),
             "cut": cut,
+            "shortened": marked.shortened,
+            "unsaid": marked.unsaid,
+            "literal": bool(marked.literals),
         }
 
     def _bordered(self, marked: Marked) -> Tokens:
         """Tokens by the borders of answers; between two, each has the mean number of characters."""
         begins, ends = [span[0] for span in marked.spans], [span[1] for span in marked.spans]
-        ids, before = bordered(self.tokenizer, marked.text, begins, ends)
+
+        def read(begin: int, until: int) -> list[int]:
+            text, literals = marked.text[begin:until], within(marked.literals, begin, until)
+            return tokens_of(self.tokenizer, text, literals)
+
+        ids, before = bordered(read, len(marked.text), begins, ends)
         learned, sizes = [not self.completions_only] * len(ids), [0.0] * len(ids)
         for begin, until in pairwise(sorted(before)):
             first, last = before[begin], before[until]
@@ -113,28 +135,36 @@ class Instructions:
 
     def _tokens(self, marked: Marked) -> Placed:
         """Tokens of the whole text, those of each prompt in it as they are in a prediction."""
-        text = marked.text
-        ids, offsets = self._tokenized(text)
+        whole = len(marked.text)
+        ids, offsets = self._tokenized(marked, 0, whole)
         begins = [begin for begin, _ in marked.spans if begin]
         # A token may join the end of a prompt with the beginning of its answer.
         cuts = [
             begin for begin in begins
-            if (before := self._tokenized(text[:begin])[0]) != ids[: len(before)]
+            if (before := self._tokenized(marked, 0, begin)[0]) != ids[: len(before)]
         ]  # fmt: skip
         if not cuts:
             return ids, offsets
         ids, offsets = [], []
-        for begin, until in pairwise([0, *cuts, len(text)]):
-            tokens, places = self._tokenized(text[begin:until])
+        for begin, until in pairwise([0, *cuts, whole]):
+            tokens, places = self._tokenized(marked, begin, until)
             ids += tokens
-            offsets += [(first + begin, last + begin) for first, last in places]
+            offsets += places
         return ids, offsets
 
-    def _tokenized(self, text: str) -> Placed:
-        tokens = self.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )
-        return tokens["input_ids"], tokens["offset_mapping"]
+    def _tokenized(self, marked: Marked, begin: int, until: int) -> Placed:
+        """Tokens of a part of the text, and their places in the whole."""
+        ids: list[int] = []
+        offsets: list[tuple[int, int]] = []
+        for part, plain in parts(marked.text[begin:until], within(marked.literals, begin, until)):
+            made = self.tokenizer(
+                part, add_special_tokens=False, return_offsets_mapping=True, verbose=False,
+                split_special_tokens=plain,
+            )  # fmt: skip
+            ids += made["input_ids"]
+            offsets += [(first + begin, last + begin) for first, last in made["offset_mapping"]]
+            begin += len(part)
+        return ids, offsets
 
 
 def _without_last_run(learned: list[bool]) -> list[bool]:

@@ -29,8 +29,23 @@ _KINDS = {
     "second_labels": pa.list_(pa.int64()),
     "desirable": pa.bool_(),
     "row": pa.int64(),
+    "fault": pa.string(),
+    "literal": pa.bool_(),
 }
 """The columns of samples. No ``labels``: a batch has its number of pairs, however long they are."""
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """Ids and labels of an answer behind its prompt, or why there are none."""
+
+    parts: list[list[int]]
+    fault: str = ""
+    literal: bool = False
+    """Whether special tokens are plain text in it."""
+
+
+_SEVERAL = _Tokens([[], []], "the chat template writes the turns of an answer in several forms")
 
 
 @dataclass(frozen=True)
@@ -59,8 +74,8 @@ class PreferenceTokens:
         firsts = self._tokens([side.row(side.answers["chosen"]) for side in sides])
         seconds = self._tokens([side.row(side.answers["rejected"]) for side in sides])
         for row, first, second in zip(rows, firsts, seconds, strict=True):
-            if first and second and self._fits(first) and self._fits(second):
-                yield _sample(row["row"], first, second, True)
+            fault = self._fault(first) or self._fault(second)
+            yield _faulty(row["row"], fault) if fault else _sample(row["row"], first, second, True)
 
     def _single(self, rows: Sequence[Row]) -> Iterator[Sample]:
         answers = [answer for row in rows for answer in _answers(row)]
@@ -69,27 +84,26 @@ class PreferenceTokens:
         firsts = self._tokens([side.row(text) for side, text in zip(sides, texts, strict=True)])
         seconds = self._tokens([side.row(text) for side, text in zip(sides, others, strict=True)])
         for (row, _, _, good), first, second in zip(answers, firsts, seconds, strict=True):
-            if first and second and self._fits(first):
-                yield _sample(row, first, [part[: self.max_length] for part in second], good)
+            fault = self._fault(first) or second.fault
+            short = _Tokens([part[: self.max_length] for part in second.parts])
+            yield _faulty(row, fault) if fault else _sample(row, first, short, good)
 
-    def _tokens(self, rows: Sequence[Row]) -> list[list[list[int]]]:
-        """Return ids and labels of each row, one more token than the maximum where there is one.
-
-        Nothing is returned for rows that the chat template refuses, or writes in several forms.
-        """
+    def _tokens(self, rows: Sequence[Row]) -> list[_Tokens]:
+        """Return ids and labels of each row, one more token than the maximum where there is one."""
         encode = Instructions(self.tokenizer, self.max_length + 1, True, self.prompts)
         numbered = [{**row, ROW: number} for number, row in enumerate(rows)]
         names = list(numbered[0]) if numbered else []
         tokens = encode({name: [row[name] for row in numbered] for name in names})
-        found: list[list[list[list[int]]]] = [[] for _ in rows]
-        for ids, labels, number, fault in zip(
-            tokens["input_ids"], tokens["labels"], tokens[ROW], tokens["fault"], strict=True
-        ):
-            found[number] += [] if fault else [[ids, labels]]
-        return [samples[0] if len(samples) == 1 else [] for samples in found]
+        found: list[list[_Tokens]] = [[] for _ in rows]
+        columns = ("input_ids", "labels", ROW, "fault", "literal")
+        for ids, labels, number, *further in zip(*(tokens[name] for name in columns), strict=True):
+            found[number].append(_Tokens([ids, labels], *further))
+        return [samples[0] if len(samples) == 1 else _SEVERAL for samples in found]
 
-    def _fits(self, tokens: list[list[int]]) -> bool:
-        return len(tokens[0]) <= self.max_length
+    def _fault(self, tokens: _Tokens) -> str:
+        if tokens.fault or len(tokens.parts[0]) <= self.max_length:
+            return tokens.fault
+        return f"an answer ends beyond task.max_length ({self.max_length:,} tokens)"
 
 
 def _answers(row: Row) -> Iterator[tuple[int, Compared, Any, bool]]:
@@ -100,9 +114,14 @@ def _answers(row: Row) -> Iterator[tuple[int, Compared, Any, bool]]:
         yield row["row"], side, answer, good
 
 
-def _sample(row: int, first: list[list[int]], second: list[list[int]], good: bool) -> Sample:
-    values = (*first, *second, good, row)
+def _sample(row: int, first: _Tokens, second: _Tokens, good: bool, fault: str = "") -> Sample:
+    literal = first.literal or second.literal
+    values = (*first.parts, *second.parts, good, row, fault, literal)
     return dict(zip(_KINDS, values, strict=True))
+
+
+def _faulty(row: int, fault: str) -> Sample:
+    return _sample(row, _Tokens([[], []]), _Tokens([[], []]), False, fault)
 
 
 class PreferenceSource(TokenSource):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,17 @@ from typing_extensions import override
 
 from engine.errors import DataError
 from engine.text.conversation import Conversation, end_of_turn, rendered
+from engine.text.literals import (
+    Span,
+    added_tokens,
+    finder,
+    hidden,
+    literals_in,
+    revealed,
+    special_tokens,
+    stand_ins,
+)
+from engine.text.thoughts import MARKS, thought_out, without_beginning
 from engine.text.turns import (
     ASSISTANT,
     USER,
@@ -41,6 +53,8 @@ class Prompt:
 
     text: str
     blanks: str
+    literals: Sequence[Span] = ()
+    """Where special tokens are written in it that are plain text."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +62,13 @@ class Marked:
     """A whole text, and the spans in it that are learned."""
 
     text: str
-    spans: Sequence[tuple[int, int]]
+    spans: Sequence[Span]
     shortened: bool = False
     """Whether something of an answer is not in the text: some templates leave thoughts out."""
+    unsaid: bool = False
+    """Whether something of the turns before an answer is not in the text."""
+    literals: Sequence[Span] = ()
+    """Where special tokens are written in it that are plain text."""
 
 
 class Prompts(ABC):
@@ -85,12 +103,23 @@ class PlainPrompts(Prompts):
     def marked(self, row: Row) -> Sequence[Marked]:
         text = prompt_text(row, self.separator)
         whole = text + _text(row["completion"])
-        return [Marked(whole + self.end, [(len(cut(text).text), len(whole))])]
+        end = "" if self.end and whole.endswith(self.end) else self.end
+        return [Marked(whole + end, [(len(cut(text).text), len(whole))])]
+
+
+@dataclass(frozen=True)
+class _Talk:
+    """Turns and tools, with stand-ins for the special tokens that are written in them."""
+
+    turns: list[Turn]
+    tools: list[Any]
+    marks: Mapping[str, str]
+    """The stand-ins by their tokens."""
 
 
 @dataclass(frozen=True)
 class ChatPrompts(Prompts):
-    """Conversations in the tokenizer's chat template."""
+    """Conversations in the tokenizer's chat template, which alone writes special tokens."""
 
     tokenizer: Any
     date: str = ""
@@ -107,11 +136,54 @@ class ChatPrompts(Prompts):
             turns = turns[:-1] if len(turns) > 1 and turns[-1]["role"] == ASSISTANT else turns
         else:
             turns = turns_of(row.get("prompt"))
-        return cut(self._chat(with_system(turns, row.get("system")), row, ask=True).text)
+        talk = self._talk(with_system(turns, row.get("system")), row)
+        found = cut(self._chat(talk, len(talk.turns), ask=True).text)
+        literals = literals_in(found.text, talk.marks, self._special)
+        return Prompt(revealed(found.text, talk.marks), found.blanks, literals)
 
     @override
     def marked(self, row: Row) -> Sequence[Marked]:
-        return [self._ended(marked) for marked in self._marked(row)]
+        turns, given = self._turns(row)
+        talk = self._talk(turns, row)
+        found = map(self._ended, self._marked(talk, given))
+        return [_revealed(marked, talk.marks, self._special) for marked in found]
+
+    def _talk(self, turns: Sequence[Turn], row: Row) -> _Talk:
+        tools = records_of(row.get("tools"))
+        turns = [self._without_end(turn) for turn in turns]
+        of_answers, of_others = self._finders
+        find = [of_answers if turn["role"] == ASSISTANT else of_others for turn in turns]
+        marks = stand_ins([*zip(turns, find, strict=True), (tools, of_others)])
+        written = [hidden(turn, one, marks) for turn, one in zip(turns, find, strict=True)]
+        return _Talk(written, hidden(tools, of_others, marks), marks)
+
+    def _without_end(self, turn: Turn) -> Turn:
+        """An answer without a mark of the end in the data: the template writes its own."""
+        if turn["role"] != ASSISTANT:
+            return turn
+        text = turn["content"].rstrip()
+        ends = (end for end in (self.tokenizer.eos_token, self._end) if end)
+        found = next((end for end in ends if text.endswith(end)), None)
+        return turn if found is None else {**turn, "content": text.removesuffix(found)}
+
+    @cached_property
+    def _special(self) -> set[str]:
+        return special_tokens(self.tokenizer)
+
+    @cached_property
+    def _finders(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        """The tokens that are plain text in answers, and in other turns.
+
+        Answers may have special tokens that do not begin or end a turn, for tools and thoughts.
+        """
+        turns = [{"role": USER, "content": "0"}, {"role": ASSISTANT, "content": "0"}]
+        added = added_tokens(self.tokenizer)
+        try:
+            written = {*finder(added).findall(rendered(self.tokenizer, turns).text)} - MARKS
+        except DataError:  # told of the conversations that are to be written
+            written = added - MARKS
+        own = (self.tokenizer.bos_token, self.tokenizer.eos_token, self.tokenizer.pad_token)
+        return finder({*written, *filter(None, own)}), finder({*written, *self._special})
 
     def _ended(self, marked: Marked) -> Marked:
         """The end of a text behind the last answer, where the template writes none."""
@@ -119,16 +191,16 @@ class ChatPrompts(Prompts):
             return marked
         return replace(marked, text=f"{marked.text}{self.tokenizer.eos_token or ''}")
 
-    def _marked(self, row: Row) -> Sequence[Marked]:
-        turns, given = self._turns(row)
-        whole = self._chat(turns, row)
+    def _marked(self, talk: _Talk, given: int) -> Sequence[Marked]:
+        turns = talk.turns
+        whole = self._chat(talk, len(turns))
         answers = [place for place, turn in enumerate(turns) if turn["role"] == ASSISTANT]
         learned = [place for place in answers if place >= given and is_learned(turns[place])]
         if len(whole.answers) == len(answers):  # the template itself says where they are
             spans = dict(zip(answers, whole.answers, strict=True))
             ended = {place: self._to_the_end(whole.text, spans[place]) for place in learned}
             return [_compared(whole.text, ended, turns)]
-        parts = {place: self._until(turns, place, row) for place in learned}
+        parts = {place: self._until(talk, place) for place in learned}
         spans = {place: (begin, len(text)) for place, (text, begin) in parts.items()}
         if all(whole.text.startswith(text.rstrip()) for text, _ in parts.values()):
             return [_compared(whole.text, spans, turns)]
@@ -154,28 +226,47 @@ class ChatPrompts(Prompts):
         given = with_system(asked(row), row.get("system"))
         return [*given, {"role": ASSISTANT, "content": _text(row["completion"])}], len(given)
 
-    def _until(self, turns: Sequence[Turn], place: int, row: Row) -> tuple[str, int]:
+    def _until(self, talk: _Talk, place: int) -> tuple[str, int]:
         """The text up to the end of turn number ``place``, and where this answer begins in it."""
-        before = self._chat(turns[:place], row, ask=True).text if place else ""
-        until = self._chat(turns[: place + 1], row).text
-        if not until.startswith(before):
+        before = self._chat(talk, place, ask=True).text if place else ""
+        until = self._chat(talk, place + 1).text
+        if until.startswith(before):
+            return until, len(cut(before).text)
+        found = thought_out(before, until, talk.turns[place])
+        if found is None:
             raise DataError(
                 "The chat template of this model writes answers otherwise than it asks for them.",
                 "Set task.chat_template to another one.",
             )
-        return until, len(cut(before).text)
+        return found, len(cut(before).text)
 
-    def _chat(self, turns: Sequence[Turn], row: Row, ask: bool = False) -> Conversation:
-        return rendered(self.tokenizer, turns, records_of(row.get("tools")), ask, self.date)
+    def _chat(self, talk: _Talk, count: int, ask: bool = False) -> Conversation:
+        """The first ``count`` turns in the form of the template."""
+        return rendered(self.tokenizer, talk.turns[:count], talk.tools, ask, self.date)
+
+
+def _revealed(marked: Marked, marks: Mapping[str, str], special: Collection[str]) -> Marked:
+    """A text with the special tokens that its data has, which are plain text in it."""
+    text = marked.text
+    spans = [
+        (len(revealed(text[:begin], marks)), len(revealed(text[:until], marks)))
+        for begin, until in marked.spans
+    ]
+    literals = literals_in(text, marks, special)
+    return replace(marked, text=revealed(text, marks), spans=spans, literals=literals)
 
 
 def _compared(text: str, spans: Mapping[int, tuple[int, int]], turns: Sequence[Turn]) -> Marked:
     """A text with the answers' ``spans`` by their turns, held against what these say."""
     shortened = any(
-        _without_blanks(turns[place]["content"]) not in _without_blanks(text[slice(*span)])
+        _without_blanks(without_beginning(turns[place]["content"]))
+        not in _without_blanks(text[slice(*span)])
         for place, span in spans.items()
     )
-    return Marked(text, list(spans.values()), shortened)
+    whole = _without_blanks(text)
+    before = [turn for turn in turns[: max(spans, default=0)] if turn["role"] != ASSISTANT]
+    unsaid = any(_without_blanks(turn["content"]) not in whole for turn in before)
+    return Marked(text, list(spans.values()), shortened, unsaid)
 
 
 def _without_blanks(text: str) -> str:

@@ -37,6 +37,17 @@ def usable(
     return datasets.Dataset(InMemoryTable(_views(table, learned))), told
 
 
+def without_faulty(samples: datasets.Dataset) -> tuple[datasets.Dataset, list[str]]:
+    """Return the samples without a fault, and sentences on the others and on special tokens."""
+    table = samples.data.table
+    whole = np.array([not fault for fault in table["fault"].to_pylist()], bool)
+    told = [*_faults(table), *_literal(table)]
+    if whole.all():
+        return samples, told
+    kept = _views(table, whole) if whole.any() else table.slice(0, 0)
+    return datasets.Dataset(InMemoryTable(kept)), told
+
+
 def _views(table: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:
     """The rows that are kept, as views: they may lie on the disk."""
     borders = np.flatnonzero(np.diff(kept, prepend=False, append=False)).reshape(-1, 2)
@@ -54,11 +65,7 @@ def _told(
             "writes earlier answers otherwise than the last one, so each answer is learned as the "
             "last."
         )
-    faults = table["fault"].to_pylist()
-    for fault in dict.fromkeys(filter(None, faults)):
-        places = [place for place, other in enumerate(faults) if other == fault]
-        first = table["row"][places[0]].as_py() + 1
-        yield f"{counted(len(places), 'row')} left out (the first is row {first:,}): {fault}"
+    yield from _faults(table)
     short = table["shortened"].to_numpy()
     if short.any():
         first = table["row"][int(short.argmax())].as_py() + 1
@@ -67,6 +74,16 @@ def _told(
             f"(the first is row {first:,}): the chat template leaves it out, as some do with "
             "thoughts."
         )
+    unsaid = table["unsaid"].to_numpy()
+    if unsaid.any():
+        first = table["row"][int(unsaid.argmax())].as_py() + 1
+        yield (
+            f"{int(unsaid.sum()):,} of {table.num_rows:,} samples lack something of the turns "
+            f"before their answers (the first is row {first:,}): the chat template leaves it "
+            "out, as some do with system prompts."
+        )
+    for text in _literal(table):
+        yield f"{text} Where pairs are in the form of a template, set task.chat_template=none."
     cut = table["cut"].to_numpy()
     if cut.any():
         first = table["row"][int(cut.argmax())].as_py() + 1
@@ -75,10 +92,34 @@ def _told(
             f"{int(cut.sum()):,} of {table.num_rows:,} samples have an answer that reaches beyond "
             f"task.max_length ({max_length:,} tokens) and {lost} (the first is row {first:,})."
         )
-    whole = np.array([not fault for fault in faults])
+    whole = np.array([not fault for fault in table["fault"].to_pylist()])
     others = int((~learned & ~cut & whole).sum())
     if others:
         yield (
             f"{others:,} of {table.num_rows:,} answers have no token of their own and are not "
             "trained on."
+        )
+
+
+def _faults(table: pa.Table) -> Iterator[str]:
+    """A sentence on the rows with each fault."""
+    rows: dict[str, dict[int, None]] = {}
+    for fault, row in zip(table["fault"].to_pylist(), table["row"].to_pylist(), strict=True):
+        if fault:
+            rows.setdefault(fault, {})[row] = None
+    for fault, places in rows.items():
+        first = next(iter(places)) + 1
+        why = fault.removesuffix(".")
+        yield f"{counted(len(places), 'row')} left out (the first is row {first:,}): {why}."
+
+
+def _literal(table: pa.Table) -> Iterator[str]:
+    """A sentence on the samples in whose texts special tokens are plain text."""
+    literal = table["literal"].to_pylist()
+    if any(literal):
+        first = table["row"][literal.index(True)].as_py() + 1
+        yield (
+            f"{sum(literal):,} of {table.num_rows:,} samples have special tokens written in their "
+            f"texts (the first is row {first:,}), which are read as plain text: only the chat "
+            "template begins and ends turns."
         )

@@ -18,6 +18,7 @@ from engine.training import shardable
 from engine.training.checkpoint_writer import Saver
 from engine.training.compiling import compile_network
 from engine.training.material import Material
+from engine.training.model_errors import model_errors
 from engine.training.newest_checkpoint import load_state, newest_checkpoint
 from engine.training.non_finite import batch_statistics
 from engine.training.optimizer import build_optimizer, trainable_groups
@@ -52,7 +53,8 @@ def assemble(
 
         pack_batches(training, material, network, resumed=bool(saved))
     config = task.config
-    settle_start(training, material, network)
+    with model_errors():
+        settle_start(training, material, network)
     state = _state(training, network)
     if saved:
         load_state(state, saved)

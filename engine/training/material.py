@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.batches.source import Source
@@ -13,7 +13,7 @@ from engine.data.lost_splits import refuse_lost
 from engine.data.raw import RawData
 from engine.files import atomic
 from engine.hardware.device import Compute
-from engine.runs.events import FORGETTING, Data, Log, Report
+from engine.runs.events import FORGETTING, Data, Event, Log, Report
 from engine.tasks.task import Task
 from engine.training.memory_estimate import batch_that_fits
 from engine.training.training_session import TrainingSession
@@ -43,7 +43,7 @@ def prepare(
     material = Material(raw, fitted)
     for split, table in raw.splits.items():
         if table.num_rows:
-            source = task.encode(table, fitted, compute.device, report)
+            source = task.encode(table, fitted, compute.device, _of_split(split, report))
             source.threads = task.config.compute.loader_threads
             source.batch_tokens = task.config.train.batch_tokens
             source.pinned = task.config.compute.pinned_memory
@@ -53,6 +53,17 @@ def prepare(
         material.sources[FORGETTING] = other
     report(Data(summary=task.pipeline.summarize(raw, fitted).record()))
     return material
+
+
+def _of_split(split: str, report: Report) -> Report:
+    """Return a report whose warnings name the split: each numbers its rows by itself."""
+
+    def told(event: Event) -> None:
+        if isinstance(event, Log) and event.level == "warning":
+            event = replace(event, message=f"{split}: {event.message}")
+        report(event)
+
+    return told
 
 
 def fit_once(training: TrainingSession, raw: RawData) -> Fitted:

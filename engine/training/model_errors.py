@@ -11,7 +11,6 @@ from engine.errors import TrainingError
 from engine.files.sanitize import first_line
 from engine.hardware.determinism import is_not_deterministic
 from engine.hardware.memory import out_of_memory
-from engine.training.state import TrainingState
 
 _KINDS = (RuntimeError, ValueError, TypeError, AttributeError, AssertionError, IndexError, KeyError,
           NotImplementedError, StopIteration)  # fmt: skip
@@ -19,13 +18,16 @@ _NETWORKS = re.compile(r"(transformers|torchvision)\.models\.\w+")
 
 
 @contextmanager
-def model_errors(state: TrainingState) -> Iterator[None]:
-    """Raise a :class:`TrainingError` where a network fails in its first pass, with its reason."""
+def model_errors(step: int = 0) -> Iterator[None]:
+    """Raise a :class:`TrainingError` where a network fails in its first pass, with its reason.
+
+    ``step`` is the number of updates so far.
+    """
     try:
         yield
     except _KINDS as error:
         place = _place(error)
-        if state.position.step or not place or _of_another_kind(error):
+        if step or not place or _of_another_kind(error):
             raise
         raise TrainingError(
             f"model: the network ({place}) fails on the inputs of this task: "

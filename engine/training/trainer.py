@@ -159,7 +159,7 @@ class Trainer:
         total = group.total(sum(batch.weight for batch in batches))
         losses = []
         for batch in batches:
-            with self.setup.compute.autocast(), model_errors(state):
+            with self.setup.compute.autocast(), model_errors(state.position.step):
                 loss = group.within(state.network, partial(task.loss, state.network, batch))
             losses.append(loss.detach())
             share = loss if batch.weight == total else loss * (batch.weight / total)

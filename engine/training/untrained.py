@@ -15,6 +15,7 @@ from engine.reports.side_by_side import beside_earlier
 from engine.reports.views import read_view
 from engine.runs.events import finite_all
 from engine.training.evaluation import Abandoned, SplitEvaluator
+from engine.training.model_errors import model_errors
 from engine.training.state import Ending
 from engine.training.trainer_setup import Setup
 from engine.training.validation import Validation
@@ -41,7 +42,8 @@ class Untrained:
         """Evaluate unless it was done before, or is not wanted."""
         if self._setup.state.position.step == 0 and self._setup.outlets.keep_untrained is not None:
             self._setup.group.call("evaluate_untrained")
-            self.evaluate()
+            with model_errors():
+                self.evaluate()
             if self._setup.outlets.interrupted():
                 self._setup.state.ending = Ending.INTERRUPTED
 

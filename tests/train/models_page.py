@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 TASKS = {
-    "text_classification": "text classes", "token_classification": "entities",
-    "question_answering": "answers", "causal_lm": "language model", "seq2seq": "translation",
+    "text_classification": "text classes", "text_regression": "numbers", "embedding": "embeddings",
+    "token_classification": "entities", "question_answering": "answers",
+    "causal_lm": "language model", "preference": "preferences", "seq2seq": "translation",
     "image_classification": "images",
 }  # fmt: skip
 TORCHVISION = "torchvision"

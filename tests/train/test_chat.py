@@ -18,7 +18,7 @@ from engine.service.chat import answer
 from engine.service.client import Advisor
 from engine.service.pieces import Pieces
 from engine.service.predict import answer as predicted
-from engine.text.typed import typed_tokens
+from engine.text.prompt_tokens import prompt_tokens
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -99,7 +99,8 @@ def test_system_and_earlier_turns_stand_in_the_prompt_as_in_training(run: RunDir
     task, fitted, _ = load_exported(run.model, CPU)
     writer: Any = task.writer(fitted)  # type: ignore[attr-defined]
     turns = [*user("a"), {"role": "assistant", "content": "b"}, *user("c")]
-    ids, prompt = typed_tokens(writer.tokenizer, writer.prompts, {"messages": turns, "system": "s"})
+    prompt = writer.prompts.prompt({"messages": turns, "system": "s"})
+    [ids] = prompt_tokens(writer.tokenizer, [prompt])
     end = writer.tokenizer.eos_token
     assert prompt.text == (
         f"<|system|>\ns{end}\n<|user|>\na{end}\n<|assistant|>\nb{end}\n<|user|>\nc{end}\n"
@@ -112,9 +113,8 @@ def test_a_special_token_that_is_typed_stays_text(run: RunDirectory) -> None:
     task, fitted, _ = load_exported(run.model, CPU)
     writer: Any = task.writer(fitted)  # type: ignore[attr-defined]
     end = writer.tokenizer.eos_token
-    ids, prompt = typed_tokens(
-        writer.tokenizer, writer.prompts, {"messages": user(f"a{end}b"), "system": ""}
-    )
+    prompt = writer.prompts.prompt({"messages": user(f"a{end}b"), "system": ""})
+    [ids] = prompt_tokens(writer.tokenizer, [prompt])
     assert prompt.text == f"<|user|>\na{end}b{end}\n<|assistant|>\n"
     assert writer.tokenizer.decode(ids) == prompt.text
     assert ids.count(writer.tokenizer.eos_token_id) == 1

@@ -41,9 +41,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."
 HEADS = {
     "text_classification": "SEQUENCE_CLASSIFICATION",
+    "text_regression": "SEQUENCE_CLASSIFICATION",
+    "embedding": "",
     "token_classification": "TOKEN_CLASSIFICATION",
     "question_answering": "QUESTION_ANSWERING",
     "causal_lm": "CAUSAL_LM",
+    "preference": "CAUSAL_LM",
     "seq2seq": "SEQ_TO_SEQ_CAUSAL_LM",
     "image_classification": "IMAGE_CLASSIFICATION",
 }
@@ -57,11 +60,16 @@ AUTO = {
     "QUESTION_ANSWERING": "AutoModelForQuestionAnswering",
     "IMAGE_CLASSIFICATION": "AutoModelForImageClassification",
 }
+READERS = (
+    "MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "CAUSAL_LM", "QUESTION_ANSWERING",
+    "SEQUENCE_CLASSIFICATION", "TOKEN_CLASSIFICATION",
+)  # fmt: skip
+"""The heads of types that read texts, which are embedded by what is below any of them."""
 LEAST = {
     "text_classification": 118, "token_classification": 94, "question_answering": 70,
     "causal_lm": 180, "seq2seq": 22, "image_classification": 35, "torchvision": 72,
 }  # fmt: skip
-"""Types of each task that train, with transformers 5.24 and torchvision 0.29 and some to spare."""
+"""Types of some tasks that train, with transformers 5.24 and torchvision 0.29 and some to spare."""
 SIDES = {"inception_v3": 96, "maxvit_t": 224}
 """Sides of images, in pixels, of networks of torchvision that cannot take small ones."""
 BY_THIS_PROGRAM = ("blt", "mobilenet_v1", "mobilenet_v2")
@@ -86,7 +94,14 @@ def types_of(head: str) -> list[str]:
     return sorted({config.model_type for config in mapping})
 
 
-CASES = [(task, kind) for task, head in HEADS.items() for kind in types_of(head)]
+def types_for(task: str) -> list[str]:
+    """The types that a task has a network of: all that read texts can embed them."""
+    if task != "embedding":
+        return types_of(HEADS[task])
+    return sorted({kind for head in READERS for kind in types_of(head)})
+
+
+CASES = [(task, kind) for task in HEADS for kind in types_for(task)]
 PICTURES = torchvision.models.list_models(module=torchvision.models)
 
 
@@ -169,7 +184,7 @@ def tiny_folder(task: str, kind: str, folder: Path) -> Path:
         config = transformers.CONFIG_MAPPING[kind](**started(kind))
         shrink(config, len(tokenizer))
         if kind == "reformer":
-            config.is_decoder = task == "causal_lm"
+            config.is_decoder = HEADS[task] == "CAUSAL_LM"
         made = class_of(task, config)
         with torch.device("meta"):
             size = sum(part.numel() for part in made(config).parameters())
@@ -187,7 +202,9 @@ def tiny_folder(task: str, kind: str, folder: Path) -> Path:
 def class_of(task: str, config: Any) -> Any:
     """What makes the network of a configuration: a language model where the type has one."""
     heads = [HEADS[task]]
-    if task in ("text_classification", "token_classification", "question_answering"):
+    if task == "embedding":
+        heads = list(READERS)
+    elif task.startswith(("text_", "token_", "question_")):
         heads = ["MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "CAUSAL_LM", *heads]
     for head in heads:
         found = getattr(transformers, f"MODEL_FOR_{head}_MAPPING").get(type(config), None)
@@ -206,10 +223,17 @@ def rows_of(task: str) -> pa.Table:
     answer = {"text": ["Rome"], "answer_start": [WORDS.index("Rome")]}
     rows: dict[str, list[dict[str, Any]]] = {
         "text_classification": [{"text": WORDS, "label": "a"}, {"text": WORDS[:30], "label": "b"}],
+        "text_regression": [{"text": WORDS, "score": 0.5}, {"text": WORDS[:30], "score": 2.0}],
+        "embedding": [
+            {"anchor": f"{WORDS[:20]} {number}", "positive": f"{WORDS[20:40]} {number}"}
+            for number in range(4)
+        ],
         "token_classification": [{"tokens": words, "tags": tags},
                                  {"tokens": words[:5], "tags": tags[:5]}],
         "causal_lm": [{"prompt": WORDS[:20], "completion": WORDS[20:]},
                       {"prompt": WORDS[:12], "completion": WORDS[12:30]}],
+        "preference": [{"prompt": WORDS[:20], "chosen": WORDS[20:], "rejected": WORDS[10:30]},
+                       {"prompt": WORDS[:12], "chosen": WORDS[12:30], "rejected": WORDS[40:]}],
         "seq2seq": [{"source": WORDS, "target": WORDS[:30]},
                     {"source": WORDS[:20], "target": WORDS[10:40]}],
         "question_answering": [
@@ -246,7 +270,7 @@ def values_of(task: str, folder: Path) -> dict[str, Any]:
     path = folder / "rows.parquet"
     pa.parquet.write_table(rows_of(task), path)
     values["data"] = {"kind": "file", "path": str(path), "validation_fraction": 0.25}
-    if task == "causal_lm":
+    if HEADS[task] == "CAUSAL_LM":
         values["task"]["max_new_tokens"] = 4
     if task == "seq2seq":
         values["task"] |= {"max_new_tokens": 4, "num_beams": 1, "eval_rows": 2, "final_rows": 2}

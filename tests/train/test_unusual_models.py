@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,11 +18,13 @@ from engine.config.models.image_transformer import ImageTransformerConfig
 from engine.config.models.torchvision import TorchvisionConfig
 from engine.config.models.transformer import TransformerConfig
 from engine.errors import TrainingError
+from engine.files.paths import runs_folder
 from engine.models.image_transformer import build_image_transformer, patches_of
 from engine.models.shapes import ImageShape, TextShape
 from engine.models.text_tokenizer import load_tokenizer, longest_input
 from engine.models.torchvision import build_torchvision
 from engine.models.transformer import build_transformer
+from engine.runs.directory import RunDirectory
 from engine.text.continuation import Sampling, continued
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 from engine.training.model_errors import model_errors
@@ -226,14 +227,13 @@ def test_a_part_of_the_body_that_each_task_has_another_one_of_is_new(tmp_path: P
 
 def raised(step: int, error: Exception) -> type[Exception]:
     """The kind of error that leaves a pass after ``step`` updates, with ``error`` inside BERT."""
-    state: Any = SimpleNamespace(position=SimpleNamespace(step=step))
     network = transformers.BertModel(transformers.BertConfig(vocab_size=20, **SMALL))
 
     def fail(*_: Any) -> None:
         raise error
 
     network.embeddings.register_forward_pre_hook(fail)
-    with pytest.raises((type(error), TrainingError)) as caught, model_errors(state):
+    with pytest.raises((type(error), TrainingError)) as caught, model_errors(step):
         network(torch.zeros(1, 4, dtype=torch.int64))
     return caught.type
 
@@ -247,9 +247,31 @@ def test_errors_inside_a_network_are_explained_before_the_first_update_alone() -
 
 
 def test_errors_outside_a_network_are_left_as_they_are() -> None:
-    state: Any = SimpleNamespace(position=SimpleNamespace(step=0))
-    with pytest.raises(ValueError, match="of the loss"), model_errors(state):
+    with pytest.raises(ValueError, match="of the loss"), model_errors():
         raise ValueError("of the loss")
+
+
+def test_errors_inside_a_network_are_explained_when_it_is_measured_before_the_first_update(
+    tmp_path: Path,
+) -> None:
+    network = transformers.WhisperForCausalLM(
+        transformers.WhisperConfig(
+            vocab_size=200, d_model=16, encoder_layers=1, decoder_layers=1, pad_token_id=0,
+            encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=16,
+            decoder_ffn_dim=16, num_mel_bins=8, max_source_positions=16,
+        )
+    )  # fmt: skip
+    saved(tmp_path, network)
+    rows = [{"anchor": f"a {number}", "positive": f"b {number}"} for number in range(12)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    config = RunConfig.parse({
+        "task": {"kind": "embedding"}, "data": {"kind": "file", "path": str(path)},
+        "model": {"kind": "transformer", "path": str(tmp_path)},
+        "train": {"max_steps": 1}, "compute": {"device": "cpu"},
+    })  # fmt: skip
+    with pytest.raises(TrainingError, match=r"\(transformers.models.whisper\) fails on the inputs"):
+        train(config, RunDirectory.create(runs_folder(), config))
 
 
 def test_a_configuration_that_transformers_refuses_is_told_with_its_reason(tmp_path: Path) -> None:

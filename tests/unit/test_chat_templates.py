@@ -13,6 +13,7 @@ from engine.text.bpe import bpe_from, train_bpe
 from engine.text.chat_templates import KNOWN, use_template
 from engine.text.conversation import end_of_turn, rendered
 from engine.text.instructions import Instructions
+from engine.text.prompt_tokens import written_prompts
 from engine.text.prompts import ChatPrompts, PlainPrompts
 from engine.text.usable_samples import usable
 
@@ -203,16 +204,16 @@ def test_a_developers_turn_is_one_of_the_system_where_the_template_knows_no_deve
 
 
 def test_rows_that_the_template_refuses_are_left_out_and_told() -> None:
-    refuses = "{% if messages[0]['content'] == 'bad' %}{{ raise_exception('no bad') }}{% endif %}"
+    refuses = "{% if 'bad' in messages[0]['content'] %}{{ raise_exception('no bad') }}{% endif %}"
     tokenizer = tokenizer_with(refuses + KNOWN["chatml"].text)
-    bad = [{"role": "user", "content": "bad"}, TURNS[1]]
+    bad, worse = ([{"role": "user", "content": text}, TURNS[1]] for text in ("bad", "bad one"))
     read = Instructions(tokenizer, 100, True, ChatPrompts(tokenizer))
-    samples = read({"messages": [TURNS, bad, TURNS, bad], "row": [0, 1, 2, 3]})
+    samples = read({"messages": [TURNS, bad, TURNS, worse], "row": [0, 1, 2, 3]})
     kept, told = usable(datasets.Dataset.from_dict(samples), 100, "drop")
     assert len(kept) == 2
     assert told == [
-        "2 rows left out (the first is row 2): The chat template of this model refuses the "
-        "conversation 'bad': no bad. Change these rows, or choose another model."
+        "2 rows left out (the first is row 2): the chat template of this model refuses them: "
+        "no bad."
     ]
     with pytest.raises(DataError, match="No row can be learned"):
         usable(datasets.Dataset.from_dict(read({"messages": [bad], "row": [0]})), 100, "drop")
@@ -260,6 +261,59 @@ def test_what_a_template_leaves_out_of_answers_is_told() -> None:
     assert told[0].startswith("1 of 2 samples lack something of their answers (the first is row 2)")
 
 
+BEGUN = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
+    "{{ m['content'].split('</think>')[-1] if m['role'] == 'assistant' else m['content'] }}"
+    "<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
+)
+"""In the manner of DeepSeek-R1: the prompt begins a thought, and no answer keeps one."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "written"),
+    [
+        ({"content": "<think>\nhm\n</think>\n\nyes"}, "hm\n</think>\n\nyes<|im_end|>\n"),
+        ({"content": "<think>hm</think>yes"}, "hm</think>yes<|im_end|>\n"),
+        ({"content": "yes"}, "\n</think>\n\nyes<|im_end|>\n"),
+        ({"content": "yes", "reasoning_content": "hm"}, "hm\n</think>\n\nyes<|im_end|>\n"),
+    ],
+)
+def test_an_answer_is_learned_behind_the_thought_that_its_prompt_begins(
+    answer: dict[str, str], written: str
+) -> None:
+    prompts = ChatPrompts(tokenizer_with(BEGUN))
+    turns = [*TURNS[:3], {"role": "assistant", **answer}]
+    samples = samples_of(prompts, {"messages": turns})
+    assert learned(prompts.tokenizer, samples) == [
+        "\n</think>\n\ngreen<|im_end|>\n",
+        written,
+    ]
+    last = prompts.marked({"messages": turns})[-1]
+    assert last.text.startswith(prompts.prompt({"messages": turns[:3]}).text)
+    assert "<|im_start|>assistant\ngreen<|im_end|>" in last.text
+    assert samples["shortened"] == [False, False]
+
+
+def test_what_a_template_leaves_out_of_the_turns_before_answers_is_told() -> None:
+    deaf = KNOWN["chatml"].text.replace("in messages %}", "in messages if m.role != 'system' %}")
+    prompts = ChatPrompts(tokenizer_with(deaf.replace("m.role", "message.role")))
+    read = Instructions(prompts.tokenizer, 200, True, prompts)
+    samples = read({"messages": [TURNS[:2], [SYSTEM, *TURNS[:2]], TURNS], "row": [0, 1, 2]})
+    assert samples["unsaid"] == [False, True, False]
+    _, told = usable(datasets.Dataset.from_dict(samples), 200, "drop")
+    assert told[0].startswith(
+        "1 of 3 samples lack something of the turns before their answers (the first is row 2)"
+    )
+
+
+@pytest.mark.parametrize("fault", ["1 / 0", "messages[0].content.nope()", "messages[:1] + 1"])
+def test_whatever_a_template_raises_is_a_sentence(fault: str) -> None:
+    tokenizer = tokenizer_with("{{ " + fault + " }}")
+    with pytest.raises(DataError, match="The chat template of this model refuses"):
+        rendered(tokenizer, TURNS)
+
+
 def test_the_end_behind_what_a_template_marks_is_learned_with_it() -> None:
     behind = MARKED.replace(";{% endgeneration %}", "{% endgeneration %}<|im_end|>")
     tokenizer = tokenizer_with(behind)
@@ -273,3 +327,12 @@ def test_an_answer_ends_with_the_text_where_the_template_writes_no_end() -> None
     assert end_of_turn(tokenizer) is None
     samples = samples_of(ChatPrompts(tokenizer), {"messages": TURNS})
     assert learned(tokenizer, samples) == [" green\n yes\n<|endoftext|>"]
+
+
+def test_rows_without_a_prompt_are_counted_and_the_first_is_named() -> None:
+    prompts = ChatPrompts(named("chatml"))
+    bad = [{"role": "alien", "content": "a"}]
+    with pytest.raises(DataError, match=r"2 rows of 3 .* \(the first is row 2\)\. .*'alien'"):
+        written_prompts(prompts, [{"messages": TURNS}, {"messages": bad}, {"messages": []}])
+    with pytest.raises(DataError, match=r"^A conversation cannot be read"):
+        written_prompts(prompts, [{"messages": bad}])

@@ -18,6 +18,7 @@ from engine.errors import DataError
 from engine.metrics.preference import share_of_wins
 from engine.models import token_losses
 from engine.runs.events import Log
+from engine.text.chat_templates import KNOWN
 
 Make = Callable[..., Any]
 Floats = NDArray[np.float64]
@@ -310,10 +311,39 @@ def test_pairs_with_an_answer_that_would_be_cut_are_left_out_and_counted(prepare
     batch = prepared.encoded()
     assert len(batch.targets["labels"]) == 2
     [said] = [event.message for event in prepared.events if isinstance(event, Log)]
-    assert "1 row of 3" in said
-    assert "task.max_length (16 tokens)" in said
+    assert said == (
+        "1 row left out (the first is row 2): an answer ends beyond task.max_length (16 tokens)."
+    )
     with pytest.raises(DataError, match="No row can be used"):
         prepared.encoded({name: values[1:2] for name, values in rows.items()})
+
+
+def test_pairs_that_the_chat_template_refuses_are_told_apart_from_long_ones(prepare: Make) -> None:
+    refuses = "{% if 'bad' in messages[0]['content'] %}{{ raise_exception('no bad') }}{% endif %}"
+    turns = [[{"role": "user", "content": text}] for text in ("q", "bad", "bad too", "q")]
+    rows = {"prompt": turns, "chosen": ["a", "a", "a", "x" * 400], "rejected": ["b"] * 4}
+    prepared = prepare(KIND, rows, max_length=100)
+    tokenizer = prepared.task.pipeline.tokenizer(prepared.fitted.tokenizer)
+    tokenizer.chat_template = refuses + KNOWN["roles"].text
+    batch = prepared.encoded()
+    assert len(batch.targets["labels"]) == 1
+    assert [event.message for event in prepared.events if isinstance(event, Log)] == [
+        "2 rows left out (the first is row 2): the chat template of this model refuses them: "
+        "no bad.",
+        "1 row left out (the first is row 4): an answer ends beyond task.max_length (100 tokens).",
+    ]
+
+
+def test_special_tokens_in_texts_that_are_compared_are_plain_and_told(prepare: Make) -> None:
+    turns = [[{"role": "user", "content": text}] for text in ("q<|endoftext|>", "q")]
+    prepared = prepare(KIND, {"prompt": turns, "chosen": ["a"] * 2, "rejected": ["b"] * 2},
+                       max_length=100)  # fmt: skip
+    batch = prepared.encoded()
+    end = prepared.task.pipeline.tokenizer(prepared.fitted.tokenizer).eos_token_id
+    for ids in (batch.inputs["input_ids"], batch.targets["second"]["input_ids"]):
+        assert (ids == end).sum(1).tolist() == [2, 2]  # of the user, and of the answer
+    [said] = [event.message for event in prepared.events if isinstance(event, Log)]
+    assert said.startswith("1 of 2 samples have special tokens written in their texts (the first")
 
 
 def test_an_answer_of_just_the_maximum_length_is_kept(prepare: Make) -> None:
