@@ -42,7 +42,10 @@ class WindowErrors:
     def _means(self, count: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The last ``count`` origins, a horizon apart, and the mean errors at each."""
         times, errors = torch.cat(self._times).cpu().numpy(), self._all()
-        origins = np.unique(times)[::-1][::horizon][:count][::-1]
+        # Where no window of an origin has a truth, there is nothing to take the mean of.
+        known = np.unique(times[np.isfinite(errors[0])])
+        origins = np.unique(times)[::-1][::horizon]
+        origins = origins[np.isin(origins, known)][:count][::-1]
         means = [np.nanmean(errors[:, times == origin], axis=1) for origin in origins]
         return origins, np.array(means)
 
@@ -68,4 +71,6 @@ class WindowErrors:
         rows.append(["mean", *map(float, means.mean(0))])
         if len(means) > 1:
             rows.append(["standard deviation", *map(float, means.std(0, ddof=1))])
-        return Table("Errors at cut-offs", ["after", *_NAMES], rows)
+        fewer = f" ({len(means):,} of {count:,}: there is no room for more)"
+        title = "Errors at cut-offs" + fewer * (len(means) < count)
+        return Table(title, ["after", *_NAMES], rows)
