@@ -50,20 +50,26 @@ class WindowErrors:
         return origins, np.array(means)
 
     def metrics_at_cutoffs(self, count: int, horizon: int) -> dict[str, float]:
-        """Means of the errors over ``count`` origins, which count alike; ``horizon`` in windows."""
+        """Means of the errors over ``count`` origins, which count alike; ``horizon`` in windows.
+
+        NaN where no origin has a truth.
+        """
         if not count or not self._times:
             return {}
-        means = self._means(count, horizon)[1].mean(0).tolist()
-        return dict(zip(CUTOFF_METRICS, means, strict=True))
+        means = self._means(count, horizon)[1]
+        found = means.mean(0).tolist() if len(means) else (np.nan, np.nan)
+        return dict(zip(CUTOFF_METRICS, found, strict=True))
 
     def at_cutoffs(self, count: int, horizon: int, text: Callable[[int], str]) -> Table | None:
         """Errors at ``count`` origins, a horizon apart back from the last; their mean and spread.
 
-        ``horizon`` is in windows. ``None`` where nothing was evaluated.
+        ``horizon`` is in windows. ``None`` where nothing was evaluated, or there is no truth.
         """
         if not count or not self._times:
             return None
         origins, means = self._means(count, horizon)
+        if not len(means):
+            return None
         rows: list[list[Cell]] = [
             [text(int(origin)), *map(float, mean)]
             for origin, mean in zip(origins, means, strict=True)

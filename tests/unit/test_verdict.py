@@ -148,3 +148,10 @@ def test_cutoffs_without_a_truth_are_passed_over_and_their_number_is_told() -> N
     assert [row[0] for row in table.rows[:4]] == ["0", "2", "4", "8"]
     assert table.rows[4] == ["mean", 1.0, 1.0]
     assert table.title == "Errors at cut-offs (4 of 10: there is no room for more)"
+
+
+def test_cutoffs_without_any_truth_have_no_errors() -> None:
+    windows = WindowErrors()
+    windows.update(torch.zeros(3, 2, 1), torch.zeros(3, 2, 1, dtype=torch.bool), torch.arange(3))
+    assert windows.at_cutoffs(2, 1, str) is None
+    assert np.isnan([*windows.metrics_at_cutoffs(2, 1).values()]).all()
