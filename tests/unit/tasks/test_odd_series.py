@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 
 from engine.errors import DataError
 
@@ -114,3 +115,14 @@ def test_the_scale_of_a_short_new_series_is_that_of_its_past_alone(prepare: Make
     batch = made.encoded_new(table(later))
     assert batch.inputs["shift"].item() == pytest.approx(np.mean(past))
     assert batch.inputs["scale"].item() == pytest.approx(np.std(past))
+
+
+def test_times_that_count_are_numbers_and_close_quantiles_keep_their_names(prepare: Make) -> None:
+    frame = shop("a", 10).assign(day=np.arange(DAYS))
+    levels = {"loss": "quantile", "quantiles": [0.5, 0.9991, 0.9994]}
+    made = prepare(KIND, table(frame), time="day", **SHORT | levels)
+    network = made.task.build_network(made.fitted)
+    with torch.inference_mode():
+        records = made.task.predict(network, made.encoded_new(table(frame)), made.fitted)
+    assert [record["day"] for record in records] == [DAYS, DAYS + 1]
+    assert list(records[0])[2:] == ["sales", "sales 0.9991", "sales 0.9994"]
