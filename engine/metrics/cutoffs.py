@@ -42,25 +42,34 @@ class WindowErrors:
     def _means(self, count: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The last ``count`` origins, a horizon apart, and the mean errors at each."""
         times, errors = torch.cat(self._times).cpu().numpy(), self._all()
-        origins = np.unique(times)[::-1][::horizon][:count][::-1]
+        # Where no window of an origin has a truth, there is nothing to take the mean of.
+        known = np.unique(times[np.isfinite(errors[0])])
+        origins = np.unique(times)[::-1][::horizon]
+        origins = origins[np.isin(origins, known)][:count][::-1]
         means = [np.nanmean(errors[:, times == origin], axis=1) for origin in origins]
         return origins, np.array(means)
 
     def metrics_at_cutoffs(self, count: int, horizon: int) -> dict[str, float]:
-        """Means of the errors over ``count`` origins, which count alike; ``horizon`` in windows."""
+        """Means of the errors over ``count`` origins, which count alike; ``horizon`` in windows.
+
+        NaN where no origin has a truth.
+        """
         if not count or not self._times:
             return {}
-        means = self._means(count, horizon)[1].mean(0).tolist()
-        return dict(zip(CUTOFF_METRICS, means, strict=True))
+        means = self._means(count, horizon)[1]
+        found = means.mean(0).tolist() if len(means) else (np.nan, np.nan)
+        return dict(zip(CUTOFF_METRICS, found, strict=True))
 
     def at_cutoffs(self, count: int, horizon: int, text: Callable[[int], str]) -> Table | None:
         """Errors at ``count`` origins, a horizon apart back from the last; their mean and spread.
 
-        ``horizon`` is in windows. ``None`` where nothing was evaluated.
+        ``horizon`` is in windows. ``None`` where nothing was evaluated, or there is no truth.
         """
         if not count or not self._times:
             return None
         origins, means = self._means(count, horizon)
+        if not len(means):
+            return None
         rows: list[list[Cell]] = [
             [text(int(origin)), *map(float, mean)]
             for origin, mean in zip(origins, means, strict=True)
@@ -68,4 +77,6 @@ class WindowErrors:
         rows.append(["mean", *map(float, means.mean(0))])
         if len(means) > 1:
             rows.append(["standard deviation", *map(float, means.std(0, ddof=1))])
-        return Table("Errors at cut-offs", ["after", *_NAMES], rows)
+        fewer = f" ({len(means):,} of {count:,}: there is no room for more)"
+        title = "Errors at cut-offs" + fewer * (len(means) < count)
+        return Table(title, ["after", *_NAMES], rows)

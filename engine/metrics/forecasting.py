@@ -233,7 +233,7 @@ class ForecastEvaluator(Evaluator):
         if shown.quantiles is not None:
             own = shown.quantiles[which, :, target].cpu().numpy() * std + mean
             ends = {0, len(self._bands.levels) - 1} - {self._bands.median}
-            bands = {f"{self._bands.levels[end]:.3g}": own[:, end] for end in ends}
+            bands = {f"{self._bands.levels[end]:g}": own[:, end] for end in ends}
         picture = forecast_picture(title, past, truth, forecast, bands)
         if self._dates is None:
             return picture

@@ -122,7 +122,7 @@ class QuantileErrors:
 
 
 def _name(band: tuple[float, float]) -> str:
-    return f"{100 * (band[1] - band[0]):.3g} % band"
+    return f"{100 * (band[1] - band[0]):.6g} % band"
 
 
 def _over(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:

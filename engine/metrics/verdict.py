@@ -73,7 +73,11 @@ def judge(
     generator = np.random.default_rng(0)
     draws = -(-len(errors) // block)
     chosen = (generator.integers(len(errors), size=draws) for _ in range(_DRAWS))
-    ratios = np.array([sums[0][at].sum() / sums[1][at].sum() - 1 for at in chosen])
+    drawn = np.array([[part[at].sum() for part in sums] for at in chosen])
+    # A baseline that is exact in nearly all windows has draws without any error.
+    if not (drawn[:, 1] > 0).all():
+        return None
+    ratios = drawn[:, 0] / drawn[:, 1] - 1
     low, high = np.quantile(ratios, [(1 - _SHARE) / 2, (1 + _SHARE) / 2])
     difference = errors.mean() / theirs.mean() - 1
     return Verdict(baseline, float(difference), float(low), float(high))

@@ -22,7 +22,12 @@ from engine.data.series.read import Series
 from engine.data.series.roles import Roles
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.pipelines.future_types import times_of, with_plain_types, with_same_types
+from engine.pipelines.future_types import (
+    of_future_file,
+    times_of,
+    with_plain_types,
+    with_same_types,
+)
 from engine.pipelines.series_fitted import SeriesFitted, frequency_of, roles_of
 from engine.reports.counted import counted
 from engine.reports.note import Note
@@ -54,7 +59,9 @@ def join_future(
     else:
         places = np.zeros(future.num_rows, np.int64)
     if roles.time:
-        late = times_of(future, fitted) > _last_targets(past, fitted)[0][places]
+        with of_future_file():
+            times = times_of(future, fitted)
+        late = times > _last_targets(past, fitted)[0][places]
         if not late.all():
             notes.append(_before(int((~late).sum()), bool(late.any())))
         future = future.filter(pa.array(late))
@@ -127,10 +134,13 @@ def _last_targets(past: pa.Table, fitted: SeriesFitted) -> tuple[Times, Rows]:
 
 
 def _before(rows: int, some: bool) -> Note:
-    why = f"{counted(rows, 'row')} of the future file before the end of the past"
     if not some:
-        raise DataError(f"The future file has only {why}.", "Give the rows after the past.")
-    return Note(f"{why}: left out", rows=rows, kind="dropped")
+        raise DataError(
+            f"All {counted(rows, 'row')} of the future file lie before the end of the past.",
+            "Give the rows after the past.",
+        )
+    why = f"{counted(rows, 'row')} of the future file before the end of the past: left out"
+    return Note(why, rows=rows, kind="dropped")
 
 
 def ahead_of_series(

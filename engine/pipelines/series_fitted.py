@@ -83,8 +83,11 @@ def frequency_of(fitted: SeriesFitted) -> Frequency:
 
 
 def written_time(fitted: SeriesFitted, time: int) -> str | int:
-    """A time as the training data writes it, where its form is known."""
-    return write_moment(time, fitted.writing) if fitted.writing else frequency_of(fitted).text(time)
+    """A time as the training data writes it, where its form is known; a number stays one."""
+    if fitted.writing:
+        return write_moment(time, fitted.writing)
+    frequency = frequency_of(fitted)
+    return frequency.text(time) if frequency.dated else time
 
 
 def find_flags(values: Values, first: int) -> list[int]:

@@ -41,10 +41,10 @@ loaded = LoadedModels()
 
 @dataclass(frozen=True)
 class FilePredictions:
-    """Predictions of the rows of a file."""
+    """Predictions from the rows of a file."""
 
-    table: pa.Table
-    """The rows as they were read, with all columns of the file."""
+    table: pa.Table | None
+    """The rows as they were read, with all columns of the file; ``None`` for a forecast."""
     records: list[dict[str, Any]]
     notes: list[Note]
 
@@ -91,7 +91,8 @@ def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> 
         coming = _read_future(task, fitted, future, notes)
         table, told = task.pipeline.with_future(table, coming, fitted)
         notes += told
-    return FilePredictions(whole, _predict(task, fitted, network, table, device, notes), notes)
+    records = _predict(task, fitted, network, table, device, notes)
+    return FilePredictions(whole if task.predicts_rows else None, records, notes)
 
 
 def _read(

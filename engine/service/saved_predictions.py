@@ -54,10 +54,10 @@ def _data_of(run: str) -> str:
     return config.data.path
 
 
-def _table(records: Sequence[Mapping[str, Any]], rows: pa.Table) -> pa.Table:
+def _table(records: Sequence[Mapping[str, Any]], rows: pa.Table | None) -> pa.Table:
     """Return the predictions, behind the rows where there is one for each."""
     columns = _columns(records)
-    if len(records) != rows.num_rows or not columns:
+    if rows is None or len(records) != rows.num_rows or not columns:
         return pa.table(columns)
     table = rows.replace_schema_metadata(None)
     for name, values in columns.items():

@@ -136,7 +136,7 @@ class ForecastCases:
             return {}
         ends = sorted({0, len(self._bands.levels) - 1} - {self._bands.median})
         return {
-            f"{self._bands.levels[end]:.3g}": quantiles[..., end].double().numpy() * std + mean
+            f"{self._bands.levels[end]:g}": quantiles[..., end].double().numpy() * std + mean
             for end in ends
         }
 

@@ -53,6 +53,7 @@ class Forecasting(Task[SeriesFitted]):
 
     pipeline: ForecastingPipeline
     section: ForecastingConfig
+    predicts_rows = False
 
     def encode(
         self, table: pa.Table, fitted: SeriesFitted, device: torch.device, report: Report
@@ -224,7 +225,7 @@ class Forecasting(Task[SeriesFitted]):
         quantiles = bands.quantiles(forecast)
         for place, level in enumerate(bands.levels):
             if quantiles is not None and place != bands.median:
-                names += [f"{target} {level:.3g}" for target in fitted.targets]
+                names += [f"{target} {level:g}" for target in fitted.targets]
                 values.append(quantiles[..., place].double().numpy() * std + mean)
         return names, np.concatenate(values, 2)
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from engine.batches.source import Source
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.series.channels import Values
-from engine.data.series.panel import Panel, Rows, key_texts
+from engine.data.series.panel import Panel, Rows, find_keys, key_texts
 from engine.data.series.panel_windows import PanelWindowSource, SeriesFacts
 from engine.data.series.scales import PanelScales, SeriesScales, scales_for
-from engine.data.series.static import static_values
+from engine.data.series.static import static_values, unknown_static
 from engine.data.series.time_features import with_time_features
 from engine.data.series.window_plan import plan_windows
 from engine.files.sanitize import plain
@@ -33,11 +33,11 @@ def panel_source(
 ) -> Source:
     """All windows whose horizon lies behind the ``context`` of each series.
 
-    A series that was not in training has the scale of its first window and the number behind those
-    of training.
+    A series that was not in training has the scale of its first window, of the rows before a
+    horizon where it is shorter, and the number behind those of training.
     """
     count = len(fitted.targets)
-    scales = _scales(panel, fitted, own, section.window)
+    scales = _scales(panel, fitted, own, section)
     mean, std = (np.repeat(part, panel.lengths, axis=0) for part in (scales.mean, scales.std))
     values = ((panel.values - mean) / std).astype(np.float32)
     values = with_time_features(
@@ -64,8 +64,11 @@ def panel_source(
     )
 
 
-def _scales(panel: Panel, fitted: SeriesFitted, own: SeriesScales, window: int) -> PanelScales:
-    scales = scales_for(panel, key_texts(panel.keys, fitted.series), own, window)
+def _scales(
+    panel: Panel, fitted: SeriesFitted, own: SeriesScales, section: ForecastingConfig
+) -> PanelScales:
+    seen = np.clip(panel.lengths - section.horizon, 1, section.window)
+    scales = scales_for(panel, key_texts(panel.keys, fitted.series), own, seen)
     scales.mean[:, fitted.flags], scales.std[:, fitted.flags] = 0.0, 1.0
     return scales
 
@@ -111,12 +114,16 @@ def own_scales(columns: Sequence[str], own: SeriesScales) -> OwnScales:
 def doubts_of_new(
     panel: Panel, fitted: SeriesFitted, own: SeriesScales, window: int
 ) -> Iterator[str]:
-    """Yield sentences on series of a file that are short, or were not in training."""
-    new = _scales(panel, fitted, own, window).places < 0
+    """Yield sentences on series of a file that are short, new, or without a static value."""
+    new = find_keys(own.keys, key_texts(panel.keys, fitted.series)) < 0
     short = panel.lengths < window
     texts = (
         (new, "not in training: scaled by the rows that are given."),
         (short, f"with less than {window:,} rows: the first value is repeated before them."),
+        *(
+            (unknown, f"without {plain(column.name, 40)}: its features are 0.")
+            for column, unknown in unknown_static(panel.keys, fitted.static)
+        ),
     )
     for marks, why in texts:
         if marks.any():

@@ -45,6 +45,8 @@ class Task(ABC, Generic[F]):
     """Whether :meth:`settle_start` has something to measure."""
     predicted_rows: ClassVar[int] = 64
     """Batch size of predictions."""
+    predicts_rows: ClassVar[bool] = True
+    """Whether a prediction is one of a row, and not of what follows all rows."""
     compares_rows: ClassVar[bool] = False
     """Whether the loss compares the rows of a batch, so that it is not that of smaller batches."""
 

@@ -12,6 +12,7 @@ import pytest
 from engine.config.run_config import RunConfig
 from engine.launch.in_process import train
 from engine.service.predict import answer
+from engine.service.saved_predictions import answer as save
 
 
 def shops(rows: int) -> pd.DataFrame:
@@ -52,3 +53,8 @@ def test_a_run_learns_all_series_and_forecasts_each_of_a_file(tmp_path: Path) ->
     for shop, size in (("small", 10.0), ("large", 10_000.0)):
         own = both[both["shop"] == shop]
         assert own["sales_y"].to_numpy() == pytest.approx(own["sales_x"].to_numpy(), abs=0.2 * size)
+    # As many rows as the forecast has: they are the past all the same.
+    shops(7).to_csv(tmp_path / "past.csv", index=False)
+    output = tmp_path / "out.parquet"
+    assert save(run.id, str(output), file=str(tmp_path / "past.csv"))["rows"] == 14
+    assert list(pd.read_parquet(output).columns) == list(found.columns)

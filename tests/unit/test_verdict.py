@@ -130,3 +130,28 @@ def test_the_results_have_a_sentence_for_each_rival_the_hardest_first() -> None:
     assert [line.plain for line in metric_lines(report)][-3:] == [
         "Hard.", "Easy.", "Too few windows for a verdict: C (2 of 9 windows in 1 s).",
     ]  # fmt: skip
+
+
+def test_a_baseline_that_is_exact_in_nearly_all_windows_gets_no_interval() -> None:
+    theirs = np.zeros(40)
+    theirs[3] = 1.0
+    assert judge("naive", np.ones(40), theirs) is None
+
+
+def test_cutoffs_without_a_truth_are_passed_over_and_their_number_is_told() -> None:
+    windows = WindowErrors()
+    known = torch.ones(9, 2, 1, dtype=torch.bool)
+    known[6] = False
+    windows.update(torch.ones(9, 2, 1) * known, known, torch.arange(9))
+    table = windows.at_cutoffs(10, 2, str)
+    assert table is not None
+    assert [row[0] for row in table.rows[:4]] == ["0", "2", "4", "8"]
+    assert table.rows[4] == ["mean", 1.0, 1.0]
+    assert table.title == "Errors at cut-offs (4 of 10: there is no room for more)"
+
+
+def test_cutoffs_without_any_truth_have_no_errors() -> None:
+    windows = WindowErrors()
+    windows.update(torch.zeros(3, 2, 1), torch.zeros(3, 2, 1, dtype=torch.bool), torch.arange(3))
+    assert windows.at_cutoffs(2, 1, str) is None
+    assert np.isnan([*windows.metrics_at_cutoffs(2, 1).values()]).all()

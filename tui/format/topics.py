@@ -13,9 +13,12 @@ _TOPICS = {
     "Errors by target": "By target",
     "RMSE by step": "By step",
     "Errors by step": "By step",
-    "Errors at cut-offs": "Cut-offs",
 }
-_BEGINNINGS = {"Errors by series": "By series", "Importance of columns": "Importance"}
+_BEGINNINGS = {
+    "Errors by series": "By series",
+    "Errors at cut-offs": "Cut-offs",
+    "Importance of columns": "Importance",
+}
 _FORECASTS = ("Forecast of ", "Worst forecast of ")
 
 

@@ -83,7 +83,10 @@ def read_channels(
         values = _of_column(table, name, formats.get(name))
         known = np.isfinite(values)
         if not known.any():
-            raise DataError(f"The column {plain(name, 60)!r} holds no numbers.", "Leave it out.")
+            raise DataError(
+                f"The column {plain(name, 60)!r} holds no numbers.",
+                "Give it some, or choose another one.",
+            )
         columns.append(np.where(known, values, np.nan))
     return np.stack(columns, 1)
 

@@ -95,8 +95,13 @@ def key_name(keys: pa.Table, row: int, columns: Sequence[str]) -> str:
 
 
 def key_texts(keys: pa.Table, columns: Sequence[str]) -> list[list[str]]:
-    """Return the columns that tell series apart as texts; 1 and 1.0 are the same."""
-    return [texts(keys[name]).fill_null("").to_pylist() for name in columns]
+    """Return the columns that tell series apart as texts: 1 and 1.0 are the same, NA is a name."""
+    return [_texts_of(keys[name]) for name in columns]
+
+
+def _texts_of(column: pa.ChunkedArray) -> list[str]:
+    found: list[str] = texts(column, as_written=True).fill_null("").to_pylist()
+    return found
 
 
 def find_keys(known: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]) -> Rows:
@@ -111,7 +116,10 @@ def find_keys(known: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]) -
 
 
 def number_series(table: pa.Table, names: Sequence[str]) -> tuple[Rows, Rows]:
-    """Return the series of each row, by a number, and the first row of each series."""
+    """Return the series of each row, by a number, and the first row of each series.
+
+    Values that are the same as texts, such as 1 and 1.0, are those of one series.
+    """
     combined = np.zeros(table.num_rows, np.int64)
     for name in names:
         column = table[name]
@@ -119,7 +127,10 @@ def number_series(table: pa.Table, names: Sequence[str]) -> tuple[Rows, Rows]:
             column = column.cast(column.type.value_type)
         encoded = column.combine_chunks().dictionary_encode("encode")
         indices = encoded.indices.to_numpy(zero_copy_only=False)
-        combined = pd.factorize(combined * len(encoded.dictionary) + indices)[0].astype(np.int64)
+        written = _texts_of(pa.chunked_array([encoded.dictionary]))
+        codes, different = pd.factorize(np.array(written, np.object_))
+        combined = combined * len(different) + codes[indices]
+        combined = pd.factorize(combined)[0].astype(np.int64)
     firsts = np.zeros(int(combined.max(initial=-1)) + 1, np.int64)
     firsts[combined[::-1]] = np.arange(len(combined))[::-1]
     return combined, firsts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -154,13 +155,33 @@ def without_holes(panel: Panel, roles: Roles, fill: Fill) -> Panel:
         return panel
     notes = list(panel.notes)
     for channel, name in enumerate(roles.channels):
-        count = int(missing[:, channel].sum())
-        if count:
-            row = int(missing[:, channel].argmax())
-            series = int(np.searchsorted(panel.starts, row, side="right")) - 1
-            _filled(panel.values[:, channel], missing[:, channel], panel.starts, fill)
-            notes.append(_missing_note(name, count, panel.name(series, roles.series), fill))
+        holes = missing[:, channel]
+        if holes.any():
+            _filled(panel.values[:, channel], holes, panel.starts, fill)
+            notes += _missing_notes(panel, holes, name, roles, fill)
     return replace(panel, filled=missing, notes=tuple(notes))
+
+
+def _missing_notes(
+    panel: Panel, missing: Mask, name: str, roles: Roles, fill: Fill
+) -> Iterator[Note]:
+    """Yield notes on the missing values of a channel, and on the series that have no other."""
+    empty = np.logical_and.reduceat(missing, panel.starts[:-1])
+    between = missing & ~np.repeat(empty, panel.lengths)
+    if between.any() or fill == "refuse":
+        row = int((between if between.any() else missing).argmax())
+        series = int(np.searchsorted(panel.starts, row, side="right")) - 1
+        count, where = int(between.sum()), panel.name(series, roles.series)
+        yield _missing_note(name, count or int(missing.sum()), where, fill)
+    if empty.any():
+        such = panel.name(int(empty.argmax()), roles.series)
+        why = (
+            f"{plain(name, 60)}: no value at all in {counted(int(empty.sum()), 'series', 'series')}"
+            f", such as {such}: 0 is taken there"
+            + "; its forecasts of it mean nothing"
+            * (name in roles.targets)
+        )
+        yield Note(why, plain(name, 60), "0", int((missing & ~between).sum()))
 
 
 def _missing_note(name: str, count: int, where: str, fill: Fill) -> Note:

@@ -19,7 +19,7 @@ from engine.data.series.panel import Panel, Rows, key_name, number_series
 from engine.data.series.panel_grid import common_frequency, on_grid, without_holes
 from engine.data.series.read import Fill, means_of, read_time_column
 from engine.data.series.roles import Roles
-from engine.data.series.static import check_static
+from engine.data.series.static import keys_of_series
 from engine.data.tables.schema import NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -48,8 +48,7 @@ def read_panel(
     values = channel_values(table, roles, formats)
     column = read_time_column(table, roles, frequency, spelling)
     codes, firsts = number_series(table, roles.series)
-    check_static(table, roles.static, roles.series, codes, firsts)
-    keys = table.select([*roles.series, *roles.static]).take(firsts)
+    keys = keys_of_series(table, roles.static, roles.series, codes, firsts)
     order = _in_order(codes, column.times)
     rows, lost = _with_targets(codes[order], values[order], roles, keys)
     order = order[rows]

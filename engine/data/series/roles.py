@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -20,6 +21,8 @@ from engine.files.sanitize import plain
 _TARGET_NAMES = ("target", "y", "value", "ot")
 _LIKELY_NAMES = ("sales", "demand", "load", "close", "adj close", "price")
 """Names of columns that are forecast more often than those beside them."""
+_ROW_NUMBERS = re.compile(r"__index_level_\d+__")
+"""Names that pandas gives to the numbers of rows when it writes a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,9 @@ def find_roles(
     numeric = [
         name
         for name in table.column_names
-        if name not in taken and has_numbers(table[name], decimal_mark_of(table))
+        if name not in taken
+        and not _ROW_NUMBERS.fullmatch(name)
+        and has_numbers(table[name], decimal_mark_of(table))
     ]
     if not targets:
         if not numeric:

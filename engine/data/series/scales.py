@@ -40,9 +40,9 @@ class PanelScales:
 
 
 def fit_scales(panel: Panel, keys: list[list[str]], targets: int, season: int) -> SeriesScales:
-    """Fit on the training rows; a series without any spread gets the usual one."""
+    """Fit on the training rows; a series without any spread gets the usual one for its size."""
     mean, std = _moments(panel)
-    std = _usable(mean, std, _usual(mean, std))
+    std = _usable(mean, std, mean, std)
     return SeriesScales(
         keys=keys,
         mean=mean.T.tolist(),
@@ -53,11 +53,11 @@ def fit_scales(panel: Panel, keys: list[list[str]], targets: int, season: int) -
 
 
 def scales_for(
-    panel: Panel, keys: list[list[str]], fitted: SeriesScales, longest: int
+    panel: Panel, keys: list[list[str]], fitted: SeriesScales, seen: Rows
 ) -> PanelScales:
     """Return the scales of the series in ``panel``; new ones by their own first rows.
 
-    ``longest`` is how many of these.
+    ``seen`` is how many of these, for each series: none that is to be forecast.
     """
     known = np.array(fitted.mean).T, np.array(fitted.std).T
     places = find_keys(fitted.keys, keys)
@@ -65,9 +65,9 @@ def scales_for(
     new = np.flatnonzero(places < 0)
     if len(new):
         begins = panel.starts[:-1]
-        ends = np.where(places < 0, np.minimum(begins + longest, panel.starts[1:]), begins)
+        ends = np.where(places < 0, begins + seen, begins)
         own, spread = _moments(panel.ranges(begins, ends))
-        mean[new], std[new] = own, _usable(own, spread, np.median(known[1], axis=0))
+        mean[new], std[new] = own, _usable(own, spread, *known)
     return PanelScales(mean, std, places)
 
 
@@ -80,15 +80,26 @@ def _moments(panel: Panel) -> tuple[Numbers, Numbers]:
     return mean, np.sqrt(np.add.reduceat(np.square(off, out=off), panel.starts[:-1]) / counts)
 
 
-def _usual(mean: Numbers, std: Numbers) -> Numbers:
-    """The median spread of the series that change; 1 where none does."""
-    changing = std > 1e-12 * np.abs(mean)
-    columns = [column[some] for column, some in zip(std.T, changing.T, strict=True)]
-    return np.array([np.median(column) if len(column) else 1.0 for column in columns])
+def _usable(mean: Numbers, std: Numbers, others: Numbers, spreads: Numbers) -> Numbers:
+    """The spread of each series; one without any gets that of the ``others``, for its size.
+
+    Series may differ in size by orders of magnitude: a spread as large as that of the others would
+    put one of 5 pieces a day far below zero. A series of zeros has no size, and gets their spread.
+    """
+    shares = spreads / np.maximum(np.hypot(others, spreads), np.finfo(np.float64).tiny)
+    for_size = np.abs(mean) * _usual(shares, others, spreads)
+    usual = np.where(mean == 0, _usual(spreads, others, spreads), for_size)
+    return np.where(_changes_at_all(mean, std), std, usual)
 
 
-def _usable(mean: Numbers, std: Numbers, usual: Numbers) -> Numbers:
-    return np.where(std > 1e-12 * np.abs(mean), std, usual)
+def _usual(values: Numbers, mean: Numbers, std: Numbers) -> Numbers:
+    """The median of ``values`` over the series that change; 1 where none does."""
+    columns = zip(values.T, _changes_at_all(mean, std).T, strict=True)
+    return np.array([np.median(column[some]) if some.any() else 1.0 for column, some in columns])
+
+
+def _changes_at_all(mean: Numbers, std: Numbers) -> NDArray[np.bool_]:
+    return np.asarray(std > 1e-12 * np.abs(mean))
 
 
 def _changes(panel: Panel, targets: int, season: int, power: int = 1) -> Numbers:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from engine.data.series.channels import is_number, is_text
 from engine.data.series.indicators import find_categories, indicators
 from engine.data.series.panel import Rows, key_name
-from engine.data.tables.values import numbers
+from engine.data.tables.values import numbers, texts
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
@@ -66,26 +67,44 @@ def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(column.type.value_type) if coded else column
 
 
-def check_static(
+def keys_of_series(
     table: pa.Table, names: Sequence[str], series: Sequence[str], codes: Rows, firsts: Rows
-) -> None:
-    """Raise :class:`DataError` for a column with several values in a series.
+) -> pa.Table:
+    """Return the columns ``series`` and the static ones, one row a series.
 
-    A missing value is none: rows of the future need not repeat it.
+    A missing value is none: rows of the future need not repeat it. Raises :class:`DataError` for a
+    static column with several values in a series.
     """
+    keys = table.select(list(series)).take(firsts)
     for name in names:
-        numbered = _numbered(table[name])
-        present = np.asarray(table[name].is_valid())
-        other = (numbered != numbered[firsts][codes]) & present & present[firsts][codes]
-        if other.any():
-            row = int(other.argmax())
-            values = (table[name][int(place)].as_py() for place in (firsts[codes[row]], row))
-            first, second = (plain(str(value), 40) for value in values)
-            raise DataError(
-                f"The static column {plain(name, 60)!r} has several values in the series "
-                f"{key_name(table, row, series)}: {first}, and {second} in row {row + 1:,}.",
-                "Take it out of task.static, or give the series one value.",
-            )
+        present = np.asarray(texts(table[name], as_written=True).is_valid())
+        own = _first_of_each(present, codes, firsts)
+        _check_same(table, name, series, own[codes], present)
+        keys = keys.append_column(table.schema.field(name), table[name].take(own))
+    return keys
+
+
+def _first_of_each(present: NDArray[np.bool_], codes: Rows, firsts: Rows) -> Rows:
+    """The first row of each series with a value; the first of all where none has one."""
+    rows, own = np.flatnonzero(present)[::-1], firsts.copy()
+    own[codes[rows]] = rows
+    return own
+
+
+def _check_same(
+    table: pa.Table, name: str, series: Sequence[str], own: Rows, present: NDArray[np.bool_]
+) -> None:
+    """Raise :class:`DataError` for a value that is not that of the row in ``own``."""
+    numbered = _numbered(table[name])
+    other = (numbered != numbered[own]) & present
+    if other.any():
+        row = int(other.argmax())
+        first, second = (plain(str(table[name][i].as_py()), 40) for i in (int(own[row]), row))
+        raise DataError(
+            f"The static column {plain(name, 60)!r} has several values in the series "
+            f"{key_name(table, row, series)}: {first}, and {second} in row {row + 1:,}.",
+            "Take it out of task.static, or give the series one value.",
+        )
 
 
 def fit_static(
@@ -104,6 +123,17 @@ def _fitted(column: pa.ChunkedArray, name: str, categorical: bool) -> StaticColu
         mean = float(known.mean()) if len(known) else 0.0
         return StaticColumn(name=name, mean=mean, std=std if std > 1e-12 * abs(mean) else 1.0)
     return StaticColumn(name=name, categories=find_categories(column, name))
+
+
+def unknown_static(
+    keys: pa.Table, columns: Sequence[StaticColumn]
+) -> Iterator[tuple[StaticColumn, NDArray[np.bool_]]]:
+    """Yield each column with the series, ``[series]``, that have no value of its kind."""
+    for column in columns:
+        if not column.categories:
+            yield column, ~np.isfinite(numbers(keys[column.name]))
+        elif "" not in column.categories:
+            yield column, np.asarray(pc.is_null(texts(keys[column.name])))
 
 
 def static_values(keys: pa.Table, columns: Sequence[StaticColumn]) -> NDArray[np.float32]:

@@ -158,8 +158,22 @@ def test_rows_of_a_future_file_before_the_end_of_the_past_are_counted(prepare: M
     joined, [note] = with_future(rows(whole[:8]), rows(whole[5:][AHEAD]), made.fitted)
     assert joined.num_rows == 10
     assert note.why == "3 rows of the future file before the end of the past: left out"
-    with pytest.raises(DataError, match="only 3 rows of the future file before the end"):
+    with pytest.raises(DataError, match="All 3 rows of the future file lie before the end"):
         with_future(rows(whole[:8]), rows(whole[5:8][AHEAD]), made.fitted)
+
+
+def test_what_is_wrong_in_a_future_file_is_said_of_it(prepare: Make) -> None:
+    made = prepare(KIND, rows(sales()), **KNOWN, **SHORT)
+    past, coming = sales(10)[:8], sales(10)[8:][AHEAD]
+    with_future = made.task.pipeline.with_future
+    for column, value in (("price", "cheap"), ("day", "soon")):
+        wrong = rows(coming.assign(**{column: value}))
+        with pytest.raises(DataError, match=f"^In the future file: The .*'{column}' holds"):
+            with_future(rows(past), wrong, made.fitted)
+    empty = coming.assign(price=None)
+    joined, _ = with_future(rows(past), rows(empty), made.fitted)
+    with pytest.raises(DataError, match="'price', known ahead in training, has no value for"):
+        made.encoded_new(joined)
 
 
 def test_rows_without_times_are_continued_by_those_of_the_future(prepare: Make) -> None:
