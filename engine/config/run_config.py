@@ -108,6 +108,17 @@ class RunConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _splits_by_columns(self) -> RunConfig:
+        named = next((name for name in ("group", "time") if getattr(self.data, name)), "")
+        if named and not self.task.splits_by_column:
+            raise PydanticCustomError(
+                "mismatch",
+                "the task {task} has splits of its own",
+                {"field": f"data.{named}", "task": self.task.kind},
+            )
+        return self
+
     @property
     def evaluates_base(self) -> bool:
         """Whether the network is evaluated before the first update."""

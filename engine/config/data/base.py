@@ -35,6 +35,18 @@ class DataConfig(TaggedSection):
         ge=1,
         advanced=True,
     )
+    group: str = option(
+        "",
+        "Column of groups, such as patients, that stay whole: none is in two splits",
+        column=True,
+        advanced=True,
+    )
+    time: str = option(
+        "",
+        "Column of times to split by: train on the past, validate and test on what came later",
+        column=True,
+        advanced=True,
+    )
     split_seed: int = option(0, "Random seed of the splits", ge=0, advanced=True)
     columns: dict[str, str] = option(
         {},
