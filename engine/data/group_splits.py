@@ -62,11 +62,34 @@ def cut_by_group(
         raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
     if len(names) == 1:
         return raw
-    classes = np.zeros(len(codes), np.int64)
-    if stratify is not None:
-        classes = distinct_texts(texts(raw.train[stratify], as_written=True))[1] + 1
+    classes = _classes(raw.train, stratify)
     places = _places(codes, classes, shares, np.random.default_rng(seed))
     return _cut(raw, column, names, codes, places[codes])
+
+
+def group_folds(
+    raw: RawData,
+    column: str,
+    folds: int,
+    random: np.random.Generator,
+    stratify: str | None = None,
+) -> Codes:
+    """Return the fold of each training row; a group is in one fold. Raises :class:`DataError`."""
+    codes = np.unique(_groups_of(raw, column).codes[TRAIN], return_inverse=True)[1]
+    if (count := int(codes.max(initial=-1)) + 1) < folds:
+        raise DataError(
+            f"data.group: {plain(column, 60)} has {counted(count, 'group')}, too few for {folds} "
+            "folds.",
+            "Set fewer data.folds.",
+        )
+    shares = np.full(folds, 1 / folds)
+    return _places(codes, _classes(raw.train, stratify), shares, random)[codes]
+
+
+def _classes(table: pa.Table, stratify: str | None) -> Codes:
+    if stratify is None:
+        return np.zeros(table.num_rows, np.int64)
+    return distinct_texts(texts(table[stratify], as_written=True))[1] + 1
 
 
 def _groups_of(raw: RawData, column: str) -> _Groups:

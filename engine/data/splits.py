@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.config.data.base import DataConfig
+from engine.data.folds import cut_fold
 from engine.data.group_splits import cut_by_group
 from engine.data.on_disk import Rows, selected
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
@@ -33,6 +34,8 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
     ``stratify`` names the column whose values keep their shares in every split. Raises
     :class:`DataError` when no training rows are left.
     """
+    if config.folds:
+        raw = cut_fold(raw, config, stratify)
     wanted = _wanted(raw, config)
     if config.time or config.group:
         raw = _cut_by_columns(raw, config, wanted, stratify)
@@ -154,7 +157,7 @@ def _cut_many(raw: RawData, config: DataConfig, wanted: Mapping[str, float]) -> 
 
 def cut_groups(raw: RawData, config: DataConfig, column: str) -> RawData:
     """Cut the splits like :func:`cut_splits`; rows with the same ``column`` stay in one split."""
-    if config.group or config.time:
+    if config.group or config.time or config.folds:
         return cut_splits(raw, config.model_copy(update={"group": config.group or column}))
     groups = raw.train[column].combine_chunks().dictionary_encode()
     numbers = pa.table({"group": pa.array(range(len(groups.dictionary)), pa.int64())})

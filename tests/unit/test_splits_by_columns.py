@@ -186,3 +186,39 @@ def test_texts_are_split_by_the_time_of_their_rows(tmp_path: Path) -> None:
     })  # fmt: skip
     raw = create_pipeline(config).load()
     assert sorted(map(str, column(raw, TEST, "when"))) == sorted(map(str, sorted(days)[-30:]))
+
+
+def test_each_row_is_in_the_test_split_of_one_fold_and_classes_keep_their_shares() -> None:
+    labels = ["a"] * 150 + ["b"] * 50 + ["once"]
+    data = {"row": range(201), "y": np.random.default_rng(0).permutation(labels)}
+    found = [cut(data, "y", folds=5, fold=fold) for fold in range(1, 6)]
+    tests = [row for raw in found for row in column(raw, TEST, "row")]
+    assert sorted(tests) == list(range(201))
+    for raw in found:
+        counts = Counter(column(raw, TEST, "y"))
+        assert (counts["a"], counts["b"]) == (30, 10)
+        everything = [row for split in SPLITS for row in column(raw, split, "row")]
+        assert sorted(everything) == list(range(201))
+
+
+def test_folds_keep_groups_whole() -> None:
+    data = patients(60)
+    tests = [set(column(cut(data, folds=4, fold=f, group="patient"), TEST, "patient"))
+             for f in range(1, 5)]  # fmt: skip
+    assert sum(map(len, tests)) == 60
+    assert len(set.union(*tests)) == 60
+    raw = cut(data, folds=4, fold=2, group="patient")
+    assert not set(column(raw, VALIDATION, "patient")) & set(column(raw, TRAIN, "patient"))
+
+
+def test_a_source_with_a_test_split_is_not_cut_into_folds() -> None:
+    made = RawData({TRAIN: pa.table({"t": range(100)}), TEST: pa.table({"t": range(20)})})
+    with pytest.raises(DataError, match="test split of 20 rows already"):
+        cut_splits(made, BuiltinConfig(folds=5))
+
+
+def test_a_fold_beyond_the_last_is_a_problem_of_its_field() -> None:
+    values = {"data": {"kind": "builtin", "name": "diabetes", "folds": 3, "fold": 4},
+              "task": {"kind": "tabular_regression"}, "model": {"kind": "mlp"}}  # fmt: skip
+    with pytest.raises(ConfigError, match="no fold 4"):
+        RunConfig.parse(values)

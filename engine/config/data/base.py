@@ -47,6 +47,14 @@ class DataConfig(TaggedSection):
         column=True,
         advanced=True,
     )
+    folds: int | None = option(
+        None,
+        "Number of folds of a cross-validation; the test split is one of them",
+        ge=2,
+        le=1000,
+        advanced=True,
+    )
+    fold: int = option(1, "Fold that is the test split, from 1 to data.folds", ge=1, advanced=True)
     split_seed: int = option(0, "Random seed of the splits", ge=0, advanced=True)
     columns: dict[str, str] = option(
         {},
