@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,14 @@ from torch.nn import functional as F
 from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
+from engine.metrics.intervals import (
+    Interval,
+    area_interval,
+    class_intervals,
+    mean_interval,
+    share_interval,
+)
+from engine.metrics.paired import PairedRows
 from engine.reports.views import Cell, Matrix, Table, View
 
 _AT_ONCE = 1 << 18
@@ -72,8 +81,14 @@ class ClassificationEvaluator(Evaluator):
 
     def compute(self, views: bool = False) -> Evaluation:
         """All metrics by scikit-learn."""
-        loss = float(F.cross_entropy(self._logits.joined(), self._targets.joined()))
-        return evaluate_classes(*self.outcome(), self._names, loss, self._top, views)
+        losses = F.cross_entropy(self._logits.joined(), self._targets.joined(), reduction="none")
+        loss, outcome = float(losses.mean()), self.outcome()
+        evaluation = evaluate_classes(*outcome, self._names, loss, self._top, views)
+        if not views:
+            return evaluation
+        found = _intervals(*outcome, evaluation.metrics)
+        found |= mean_interval("loss", losses.double().numpy())
+        return replace(evaluation, intervals=found)
 
 
 def evaluate_classes(
@@ -106,7 +121,19 @@ def evaluate_classes(
     shown: list[View] = []
     if views:
         shown = _views(names, targets, predicted, (precision, recall, f1, support))
-    return Evaluation(metrics, shown)
+    wrong = (predicted != targets).astype(np.float64)
+    return Evaluation(metrics, shown, rows=PairedRows("wrong", targets, wrong))
+
+
+def _intervals(
+    probabilities: NDArray[np.float32], targets: NDArray[np.int64], metrics: Mapping[str, float]
+) -> dict[str, Interval]:
+    found = class_intervals(targets, probabilities.argmax(1), probabilities.shape[1])
+    area = area_interval(probabilities, targets, metrics["roc_auc"])
+    if area is not None:
+        found["roc_auc"] = area
+    shares = {name: value for name, value in metrics.items() if name.startswith("top")}
+    return found | {name: share_interval(value, len(targets)) for name, value in shares.items()}
 
 
 def _roc_auc(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:

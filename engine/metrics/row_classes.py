@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,7 @@ class RowClasses(Evaluator):
         result = self._classes.compute(views)
         if not views:
             return result
-        return Evaluation(result.metrics, [*result.views, self._worst()])
+        return replace(result, views=[*result.views, self._worst()])
 
     def _worst(self) -> Table:
         """The wrong rows of whose class the network was the most certain."""

@@ -14,6 +14,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingFailed
 from engine.files import atomic
 from engine.metrics.evaluator import Evaluation
+from engine.metrics.paired import judge_rows
 from engine.metrics.verdict import judge
 from engine.reports.gallery import Gallery
 from engine.runs.directory import RunDirectory
@@ -140,6 +141,9 @@ def _verdict(
     if evaluation is None or baseline is None:
         return None
     name, theirs = baseline
+    if evaluation.rows is not None and theirs.rows is not None:
+        paired = judge_rows(name, evaluation.rows, theirs.rows)
+        return None if paired is None else paired.record()
     if evaluation.errors is None or theirs.errors is None:
         return None
     verdict = judge(name, evaluation.errors, theirs.errors, evaluation.block)
@@ -174,5 +178,6 @@ def _report(
         **comparison(run.base.read(), result, deciding_metric(task)),
         "forgetting": None if forgetting is None
         else finite_all(trainer.evaluator.evaluate(forgetting, FORGETTING).metrics),
+        "intervals": {decisive: dict(result.intervals)} if result.intervals else {},
         "verdict": _verdict(evaluations.get(decisive), baseline),
     }  # fmt: skip

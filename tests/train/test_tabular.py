@@ -94,6 +94,9 @@ def test_a_table_of_everything_is_trained_on_and_reported(tmp_path: Path) -> Non
         "roc_auc",
     }
     assert report["baseline"]["name"] == "gradient boosting"
+    assert report["verdict"] is None  # nine rows say nothing
+    low, high = report["intervals"][TEST]["accuracy"]
+    assert low < report["metrics"][TEST]["accuracy"] <= high
     titles = [view["title"].split(":")[0] for view in report["views"]]
     assert titles == ["Confusion matrix", "Classes", "Worst mistakes", "Importance of columns"]
 
@@ -216,6 +219,11 @@ def test_numbers_are_predicted_in_their_own_units(tmp_path: Path) -> None:
     assert report["metrics"][TEST]["r2"] > 0.95
     assert report["metrics"][TEST]["rmse"] == pytest.approx(report["metrics"][TEST]["mse"] ** 0.5)
     assert report["metrics"][TEST]["rmse"] < 1000
+    assert set(report["intervals"][TEST]) == {"r2", "rmse", "mae", "mse", "loss"}
+    theirs = report["baseline"]["metrics"]["rmse"]
+    assert report["verdict"]["difference"] == pytest.approx(
+        1 - report["metrics"][TEST]["rmse"] / theirs, abs=1e-4
+    )
     [shown] = [view for view in report["views"] if view["form"] == "lines"]
     assert min(shown["series"]["true"]) >= 1e6
 

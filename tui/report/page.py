@@ -95,6 +95,8 @@ def _results(report: dict[str, Any] | None) -> Iterator[Part]:
     if report is not None:
         columns, rows = metrics_table(report)
         told = verdict(report)
+        said = (report.get("verdict") or {}).get("text")
+        told = ({"baseline": str(said)} if said else {}) | told
         yield Part("Results", [Grid(columns, rows), *([Facts(told)] if told else [])])
 
 

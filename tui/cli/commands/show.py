@@ -41,6 +41,9 @@ def execute(options: Namespace) -> int:
         if report is not None:
             console.line()
             console.table(*metrics_table(report))
+            if said := (report.get("verdict") or {}).get("text"):
+                console.line()
+                console.line(said)
             if told := verdict(report):
                 console.line()
                 console.facts(told)
