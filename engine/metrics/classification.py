@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.batches.source import Batch
+from engine.metrics.calibration import reliability
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
 from engine.metrics.intervals import (
@@ -54,9 +55,16 @@ class ClassificationEvaluator(Evaluator):
     """One class a sample."""
 
     def __init__(
-        self, names: Sequence[str], forward: Callable[[nn.Module, Batch], Tensor], top: int = 0
+        self,
+        names: Sequence[str],
+        forward: Callable[[nn.Module, Batch], Tensor],
+        top: int = 0,
+        temperature: float = 1.0,
     ) -> None:
-        """``forward`` gives the logits; ``top`` asks for top-k accuracy when it is above 1."""
+        """``forward`` gives the logits, which are divided by ``temperature``; ``top`` asks for
+        top-k accuracy when it is above 1.
+        """
+        self._temperature = temperature
         self._names = list(names)
         self._forward = forward
         self._top = top
@@ -69,7 +77,7 @@ class ClassificationEvaluator(Evaluator):
 
     def see(self, network: nn.Module, batch: Batch) -> Tensor:
         """Take in a batch like :meth:`update`; returns its logits."""
-        logits = self._forward(network, batch).float()
+        logits = self._forward(network, batch).float() / self._temperature
         self._logits.add(logits)
         self._targets.add(batch.targets)
         return logits
@@ -88,7 +96,8 @@ class ClassificationEvaluator(Evaluator):
             return evaluation
         found = _intervals(*outcome, evaluation.metrics)
         found |= mean_interval("loss", losses.double().numpy())
-        return replace(evaluation, intervals=found)
+        table = reliability(*outcome, self._temperature)
+        return replace(evaluation, views=[*evaluation.views, table], intervals=found)
 
 
 def evaluate_classes(
