@@ -108,6 +108,30 @@ class RunConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _splits_by_columns(self) -> RunConfig:
+        data = self.data
+        named = next((name for name in ("group", "time", "folds") if getattr(data, name)), "")
+        if named and not self.task.splits_by_column:
+            raise PydanticCustomError(
+                "mismatch",
+                "the task {task} has splits of its own",
+                {"field": f"data.{named}", "task": self.task.kind},
+            )
+        if data.folds and data.time:
+            raise PydanticCustomError(
+                "mismatch",
+                "folds are cut at random; with data.time the test split is the end",
+                {"field": "data.folds"},
+            )
+        if data.fold > (data.folds or 1):
+            raise PydanticCustomError(
+                "mismatch",
+                "there is no fold {fold}, as data.folds is {folds}",
+                {"field": "data.fold", "fold": data.fold, "folds": data.folds or "empty"},
+            )
+        return self
+
     @property
     def evaluates_base(self) -> bool:
         """Whether the network is evaluated before the first update."""

@@ -9,8 +9,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.config.data.base import DataConfig
+from engine.data.folds import cut_fold
+from engine.data.group_splits import cut_by_group
 from engine.data.on_disk import Rows, selected
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
+from engine.data.time_splits import cut_by_time
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
@@ -31,13 +34,14 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
     ``stratify`` names the column whose values keep their shares in every split. Raises
     :class:`DataError` when no training rows are left.
     """
+    if config.folds:
+        raw = cut_fold(raw, config, stratify)
+    wanted = _wanted(raw, config)
+    if config.time or config.group:
+        raw = _cut_by_columns(raw, config, wanted, stratify)
+        wanted = dict.fromkeys(wanted, 0.0)
     splits = dict(raw.splits)
     notes: list[Note] = []
-    # A validation split of the source alone is no reason to give rows away for a test.
-    wanted = {
-        TEST: config.test_fraction if TEST not in splits else 0.0,
-        VALIDATION: config.validation_fraction if VALIDATION not in splits else 0.0,
-    }
     if raw.train.num_rows > _MANY:
         return _cut_many(raw, config, wanted)
     rows = np.random.default_rng(config.split_seed).permutation(raw.train.num_rows)
@@ -70,6 +74,27 @@ def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) ->
         if name in splits and splits[name].num_rows < _ROUGH
     ]
     return raw.with_splits(splits, *notes)
+
+
+def _wanted(raw: RawData, config: DataConfig) -> dict[str, float]:
+    """Return the fractions of the splits that the source lacks.
+
+    A validation split of the source alone is no reason to give rows away for a test.
+    """
+    fractions = {TEST: config.test_fraction, VALIDATION: config.validation_fraction}
+    return {name: 0.0 if name in raw.splits else share for name, share in fractions.items()}
+
+
+def _cut_by_columns(
+    raw: RawData, config: DataConfig, wanted: Mapping[str, float], stratify: str | None
+) -> RawData:
+    """Cut by time, by group, or by time with groups that are in a later split left out."""
+    if config.time:
+        raw = cut_by_time(raw, config.time, wanted, config.column_settings.get(config.time))
+        wanted = {}
+    if config.group:
+        raw = cut_by_group(raw, config.group, wanted, config.split_seed, stratify)
+    return raw
 
 
 def set_aside(count: int, fraction: float, split: str, whose: str = "") -> Note:
@@ -132,6 +157,8 @@ def _cut_many(raw: RawData, config: DataConfig, wanted: Mapping[str, float]) -> 
 
 def cut_groups(raw: RawData, config: DataConfig, column: str) -> RawData:
     """Cut the splits like :func:`cut_splits`; rows with the same ``column`` stay in one split."""
+    if config.group or config.time or config.folds:
+        return cut_splits(raw, config.model_copy(update={"group": config.group or column}))
     groups = raw.train[column].combine_chunks().dictionary_encode()
     numbers = pa.table({"group": pa.array(range(len(groups.dictionary)), pa.int64())})
     all_groups = config.model_copy(update={"max_samples": None})

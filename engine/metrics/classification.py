@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.batches.source import Batch
+from engine.metrics.calibration import reliability
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
+from engine.metrics.intervals import (
+    Interval,
+    area_interval,
+    class_intervals,
+    mean_interval,
+    share_interval,
+)
+from engine.metrics.paired import PairedRows
 from engine.reports.views import Cell, Matrix, Table, View
 
 _AT_ONCE = 1 << 18
@@ -45,9 +55,16 @@ class ClassificationEvaluator(Evaluator):
     """One class a sample."""
 
     def __init__(
-        self, names: Sequence[str], forward: Callable[[nn.Module, Batch], Tensor], top: int = 0
+        self,
+        names: Sequence[str],
+        forward: Callable[[nn.Module, Batch], Tensor],
+        top: int = 0,
+        temperature: float = 1.0,
     ) -> None:
-        """``forward`` gives the logits; ``top`` asks for top-k accuracy when it is above 1."""
+        """``forward`` gives the logits, which are divided by ``temperature``; ``top`` asks for
+        top-k accuracy when it is above 1.
+        """
+        self._temperature = temperature
         self._names = list(names)
         self._forward = forward
         self._top = top
@@ -60,7 +77,7 @@ class ClassificationEvaluator(Evaluator):
 
     def see(self, network: nn.Module, batch: Batch) -> Tensor:
         """Take in a batch like :meth:`update`; returns its logits."""
-        logits = self._forward(network, batch).float()
+        logits = self._forward(network, batch).float() / self._temperature
         self._logits.add(logits)
         self._targets.add(batch.targets)
         return logits
@@ -72,8 +89,15 @@ class ClassificationEvaluator(Evaluator):
 
     def compute(self, views: bool = False) -> Evaluation:
         """All metrics by scikit-learn."""
-        loss = float(F.cross_entropy(self._logits.joined(), self._targets.joined()))
-        return evaluate_classes(*self.outcome(), self._names, loss, self._top, views)
+        losses = F.cross_entropy(self._logits.joined(), self._targets.joined(), reduction="none")
+        loss, outcome = float(losses.mean()), self.outcome()
+        evaluation = evaluate_classes(*outcome, self._names, loss, self._top, views)
+        if not views:
+            return evaluation
+        found = _intervals(*outcome, evaluation.metrics)
+        found |= mean_interval("loss", losses.double().numpy())
+        table = reliability(*outcome, self._temperature)
+        return replace(evaluation, views=[*evaluation.views, table], intervals=found)
 
 
 def evaluate_classes(
@@ -106,7 +130,19 @@ def evaluate_classes(
     shown: list[View] = []
     if views:
         shown = _views(names, targets, predicted, (precision, recall, f1, support))
-    return Evaluation(metrics, shown)
+    wrong = (predicted != targets).astype(np.float64)
+    return Evaluation(metrics, shown, rows=PairedRows("wrong", targets, wrong))
+
+
+def _intervals(
+    probabilities: NDArray[np.float32], targets: NDArray[np.int64], metrics: Mapping[str, float]
+) -> dict[str, Interval]:
+    found = class_intervals(targets, probabilities.argmax(1), probabilities.shape[1])
+    area = area_interval(probabilities, targets, metrics["roc_auc"])
+    if area is not None:
+        found["roc_auc"] = area
+    shares = {name: value for name, value in metrics.items() if name.startswith("top")}
+    return found | {name: share_interval(value, len(targets)) for name, value in shares.items()}
 
 
 def _roc_auc(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:

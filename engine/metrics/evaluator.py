@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.metrics.intervals import Interval
+from engine.metrics.paired import PairedRows
 from engine.reports.views import View
 
 if TYPE_CHECKING:  # a preview of data loads no torch
@@ -30,6 +32,10 @@ class Evaluation:
     """Errors next to each other that depend on one another."""
     fitted: Any = None
     """State that was fitted on these rows, such as the width of bands."""
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    """Intervals of 95 % of metrics, beside views."""
+    rows: PairedRows | None = None
+    """Losses of single rows, to be held against those of a baseline."""
 
 
 class Evaluator(ABC):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +41,7 @@ class ImageEvaluator(Evaluator):
         result = self._metrics.compute(views)
         if not views:
             return result
-        return Evaluation(result.metrics, [*result.views, self._mistakes()])
+        return replace(result, views=[*result.views, self._mistakes()])
 
     def _mistakes(self) -> Table:
         probabilities, targets = self._metrics.outcome()

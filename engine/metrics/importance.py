@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +61,7 @@ class WithImportance(Evaluator):
             return evaluation
         inputs, targets = _some_rows(self._batches)
         table = permutation_importance(self._network, inputs, targets, self._columns, self._score)
-        return Evaluation(evaluation.metrics, [*evaluation.views, table])
+        return replace(evaluation, views=[*evaluation.views, table])
 
 
 def permutation_importance(

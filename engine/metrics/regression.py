@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 from torch import Tensor, nn
@@ -13,6 +15,8 @@ from torch.nn import functional
 from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
+from engine.metrics.intervals import Interval, bootstrap, mean_interval
+from engine.metrics.paired import PairedRows
 from engine.metrics.worst_rows import WorstRows
 from engine.reports.views import Lines, Table, View
 
@@ -61,8 +65,14 @@ class RegressionEvaluator(Evaluator):
         loss = float(self._loss(predicted, targets))
         truth, guess = self._in_units(targets), self._in_units(predicted)
         evaluation = evaluate_numbers(guess, truth, loss)
-        shown = [self._worst(), predicted_and_true(guess, truth)] if views else []
-        return Evaluation(evaluation.metrics, shown)
+        if not views:
+            return evaluation
+        losses = torch.vmap(self._loss)(predicted, targets).double().numpy()
+        return replace(
+            evaluation,
+            views=[self._worst(), predicted_and_true(guess, truth)],
+            intervals=number_intervals(guess, truth, losses),
+        )
 
     def _in_units(self, values: Tensor) -> Floats:
         return values.cpu().double().numpy() * self._std + self._mean
@@ -81,13 +91,28 @@ class RegressionEvaluator(Evaluator):
 def evaluate_numbers(predicted: Floats, truth: Floats, loss: float) -> Evaluation:
     """Metrics of ``[rows]`` predictions against the truth, both in the units of the data."""
     mse = float(sk.mean_squared_error(truth, predicted))
-    return Evaluation({
+    metrics = {
         "r2": float(sk.r2_score(truth, predicted)) if len(truth) > 1 else float("nan"),
         "rmse": mse**0.5,
         "mae": float(sk.mean_absolute_error(truth, predicted)),
         "mse": mse,
         "loss": loss,
+    }  # fmt: skip
+    return Evaluation(metrics, rows=PairedRows("squared", truth, (predicted - truth) ** 2))
+
+
+def number_intervals(
+    predicted: Floats, truth: Floats, losses: Floats | None = None
+) -> dict[str, Interval]:
+    """Return the intervals of all metrics; that of the loss by those of single rows."""
+    errors, apart = predicted - truth, truth - truth.mean()
+    found = bootstrap([errors**2, np.abs(errors), apart, apart**2], {
+        "r2": lambda means: 1 - means[:, 0] / (means[:, 3] - means[:, 2] ** 2),
+        "rmse": lambda means: np.sqrt(means[:, 0]),
+        "mae": lambda means: means[:, 1],
+        "mse": lambda means: means[:, 0],
     })  # fmt: skip
+    return found if losses is None else found | mean_interval("loss", losses)
 
 
 def predicted_and_true(predicted: Floats, truth: Floats) -> View:

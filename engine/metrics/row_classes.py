@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +20,15 @@ _WORST = 10
 class RowClasses(Evaluator):
     """One class a row."""
 
-    def __init__(self, names: Sequence[str], describe: Callable[[Batch, int], str]) -> None:
-        """``describe`` returns row ``i`` of a batch in words."""
+    def __init__(
+        self,
+        names: Sequence[str],
+        describe: Callable[[Batch, int], str],
+        temperature: float = 1.0,
+    ) -> None:
+        """``describe`` returns row ``i`` of a batch in words; ``temperature`` divides logits."""
         self._names = list(names)
-        self._classes = ClassificationEvaluator(names, lambda net, batch: net(batch.inputs))
+        self._classes = ClassificationEvaluator(names, row_logits, temperature=temperature)
         self._describe = describe
         self._mistakes = WorstRows(_WORST, _misled)
 
@@ -35,7 +41,7 @@ class RowClasses(Evaluator):
         result = self._classes.compute(views)
         if not views:
             return result
-        return Evaluation(result.metrics, [*result.views, self._worst()])
+        return replace(result, views=[*result.views, self._worst()])
 
     def _worst(self) -> Table:
         """The wrong rows of whose class the network was the most certain."""
@@ -47,6 +53,12 @@ class RowClasses(Evaluator):
             for row, (true, guess, sure) in enumerate(said)
         ]
         return Table("Worst mistakes", ["true", "predicted", "certainty", "inputs"], rows)
+
+
+def row_logits(network: nn.Module, batch: Batch) -> Tensor:
+    """Return the network's logits ``[batch, classes]``."""
+    logits: Tensor = network(batch.inputs)
+    return logits
 
 
 def _misled(logits: Tensor, targets: Tensor) -> Tensor:

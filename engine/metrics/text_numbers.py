@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
-from engine.metrics.regression import evaluate_numbers, predicted_and_true
+from engine.metrics.regression import evaluate_numbers, number_intervals, predicted_and_true
 from engine.metrics.similarity import correlations
 from engine.reports.views import Texts
 
@@ -53,7 +53,9 @@ class TextNumbers(Evaluator):
         metrics["spearman"] = correlations(predicted, truth)["spearman"]
         metrics |= _ranking([text for text, second in self._rows if second], predicted, truth)
         shown = [self._worst(predicted, truth), predicted_and_true(predicted, truth)]
-        return Evaluation(metrics, shown if views else [])
+        if not views:
+            return Evaluation(metrics)
+        return Evaluation(metrics, shown, intervals=number_intervals(predicted, truth))
 
     def _worst(self, predicted: Any, truth: Any) -> Texts:
         order = np.argsort(-np.abs(predicted - truth), kind="stable")[:_WORST]

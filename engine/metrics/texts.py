@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -63,7 +63,7 @@ class LabelledTexts(Evaluator):
             return result
         self._look()
         mistakes = Texts("Worst mistakes", [mistake.record() for mistake in self._worst])
-        return Evaluation(result.metrics, [mistakes, *result.views])
+        return replace(result, views=[mistakes, *result.views])
 
     def _look(self) -> None:
         """Keep the worst of what was wrong so far, and let go of the rest."""

@@ -22,6 +22,11 @@ class Verdict:
     high: float
 
     @property
+    def hardness(self) -> float:
+        """A number by which verdicts on several baselines are ordered."""
+        return self.difference
+
+    @property
     def outcome(self) -> str:
         """One of ``better``, ``worse`` and ``open``, where the interval has 0 in it."""
         if self.high < 0:

@@ -93,6 +93,12 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
 
     def _cut_text(self, raw: RawData, column: str) -> RawData:
         data = self.config.data
+        if data.group or data.time or data.folds:
+            raise DataError(
+                "data.group, data.time and data.folds are for rows of instructions; plain text is "
+                "cut at its end.",
+                "Leave them empty.",
+            )
         splits = dict(raw.splits)
         notes = []
         sizes = sizes_of(texts_in(raw.train, [column]))

@@ -185,8 +185,13 @@ class TabularPipeline(DataPipeline[F]):
         return target, columns, features
 
     def _settings(self) -> dict[str, ColumnSetting]:
-        """Return the settings of columns, of the data and of the task."""
-        chosen = {
+        """Return the settings of columns, of the data and of the task.
+
+        Groups are left out unless they are set: those of test are none that the network knows.
+        """
+        group = self.config.data.group
+        chosen = {group: ColumnSetting("ignored")} if group else {}
+        chosen |= {
             name: ColumnSetting(type)
             for field, type in _FIELDS.items()
             for name in getattr(self.section, field)

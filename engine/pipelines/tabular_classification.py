@@ -27,10 +27,12 @@ _MAX_CLASSES = 1000
 
 
 class ClassesFitted(TabularFitted):
-    """With the classes and how many training rows each has."""
+    """With the classes, the training rows of each, and the temperature of probabilities."""
 
     classes: list[str]
     counts: list[int]
+    temperature: float = 1.0
+    """Divisor of the logits, fitted on the validation split; 1 in models that were not."""
 
 
 class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):

@@ -17,6 +17,7 @@ from engine.files import atomic
 from engine.files.sanitize import plain
 from engine.runs.directory import RunDirectory
 from engine.runs.listing import RunSummary, summarize
+from engine.runs.spread import Alike, alike
 
 _NAMES = ("name", "title")
 """Fields that only name a run."""
@@ -46,6 +47,8 @@ class Comparison:
     """Names of all metrics that all the tasks have."""
     note: str = ""
     """A note where the runs have different tasks."""
+    alike: tuple[Alike, ...] = ()
+    """Groups of runs that differ by a seed or a fold alone."""
 
     def rows(self) -> Iterator[Row]:
         """Yield all rows of the table."""
@@ -74,7 +77,13 @@ class Comparison:
                 for place, value in enumerate(row.values)
             ]
             lines.append(f"| {_cell(row.name)} | {' | '.join(cells)} |")
-        return "\n".join([*([f"{self.note}\n"] if self.note else []), *lines, ""])
+        return "\n".join([*([f"{self.note}\n"] if self.note else []), *lines, *self._spreads(), ""])
+
+    def _spreads(self) -> Iterator[str]:
+        """Yield a list of each group's means for reports."""
+        for group in self.alike:
+            yield f"\n{_cell(group.title)} (mean ± standard deviation)\n"
+            yield from (f"- {_cell(name)}: {spread.text}" for name, spread in group.metrics.items())
 
 
 def compare(runs: Sequence[RunDirectory]) -> Comparison:
@@ -93,6 +102,7 @@ def compare(runs: Sequence[RunDirectory]) -> Comparison:
         tuple(row for metric in metrics if (row := _metric_row(metric, summaries)) is not None),
         tuple(metric.name for metric in metrics),
         note,
+        tuple(alike(configs, summaries, metrics)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,18 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from typing_extensions import override
 
 from engine.baselines.gradient_boosting import NAME, boosted_classes, log_loss
 from engine.batches.source import Batch
 from engine.config.tasks.tabular_classification import TabularClassificationConfig
 from engine.data.raw import RawData
 from engine.data.tables.categories import respelled
+from engine.metrics.calibration import TemperatureFit
 from engine.metrics.classification import balanced_weights, class_loss, evaluate_classes
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.importance import Score, class_scores
-from engine.metrics.row_classes import RowClasses
+from engine.metrics.row_classes import RowClasses, row_logits
 from engine.pipelines.tabular_classification import ClassesFitted, TabularClassificationPipeline
 from engine.tasks.tabular import TabularTask, each_output
 
@@ -65,7 +67,20 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
     def target_evaluator(self, fitted: ClassesFitted) -> Evaluator:
         """Metrics of classes, and the worst mistakes."""
-        return RowClasses(fitted.classes, lambda batch, row: self.describe(batch, row, fitted))
+        return RowClasses(
+            fitted.classes,
+            lambda batch, row: self.describe(batch, row, fitted),
+            fitted.temperature,
+        )
+
+    @override
+    def calibration(self, fitted: ClassesFitted) -> Callable[[], Evaluator]:
+        """Return what fits the temperature of the finished network."""
+
+        def finish(temperature: float) -> ClassesFitted:
+            return fitted.model_copy(update={"temperature": temperature})
+
+        return lambda: TemperatureFit(row_logits, finish)
 
     def score(self, fitted: ClassesFitted) -> Score:
         """Accuracy and loss."""
@@ -76,7 +91,7 @@ class TabularClassification(TabularTask[ClassesFitted]):
         self, network: nn.Module, batch: Batch, fitted: ClassesFitted
     ) -> list[dict[str, Any]]:
         """The class, how sure the network is, and the likeliest five."""
-        logits: torch.Tensor = network(batch.inputs)
+        logits = row_logits(network, batch) / fitted.temperature
         return [_record(row, fitted.classes) for row in logits.float().softmax(1).tolist()]
 
     def baseline(self, raw: RawData, fitted: ClassesFitted) -> tuple[str, Evaluation] | None:

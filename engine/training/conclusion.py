@@ -159,4 +159,5 @@ def _report(
         **comparison(run.base.read(), result, deciding_metric(task)),
         "forgetting": None if forgetting is None
         else finite_all(trainer.evaluator.evaluate(forgetting, FORGETTING).metrics),
+        "intervals": {decisive: dict(result.intervals)} if result.intervals else {},
     }  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.baselines.rival import Rival
 from engine.metrics.evaluator import Evaluation
+from engine.metrics.paired import PairedVerdict, judge_rows
 from engine.metrics.verdict import Verdict, judge
 from engine.runs.events import finite_all
 from engine.tasks.task import Task
@@ -27,7 +28,7 @@ def beside_rivals(task: Task[Any], material: Material, result: Evaluation | None
     all_rivals = rivals if baseline is None else [Rival(*baseline), *rivals]
     verdicts = [_verdict(result, rival) for rival in all_rivals]
     known = [verdict for verdict in verdicts if verdict is not None]
-    hardest = max(known, key=lambda verdict: verdict.difference, default=None)
+    hardest = max(known, key=lambda verdict: verdict.hardness, default=None)
     records = [_record(*both) for both in zip(all_rivals, verdicts, strict=True)]
     first = 0 if baseline is None else 1
     return {
@@ -38,7 +39,7 @@ def beside_rivals(task: Task[Any], material: Material, result: Evaluation | None
     }  # fmt: skip
 
 
-def _record(rival: Rival, verdict: Verdict | None) -> dict[str, Any]:
+def _record(rival: Rival, verdict: Verdict | PairedVerdict | None) -> dict[str, Any]:
     return {
         "name": rival.name,
         "metrics": finite_all(rival.evaluation.metrics),
@@ -46,9 +47,11 @@ def _record(rival: Rival, verdict: Verdict | None) -> dict[str, Any]:
     }
 
 
-def _verdict(result: Evaluation | None, rival: Rival) -> Verdict | None:
+def _verdict(result: Evaluation | None, rival: Rival) -> Verdict | PairedVerdict | None:
     """The difference to a rival on the rows that both tell errors of."""
     theirs = rival.evaluation
+    if result is not None and result.rows is not None and theirs.rows is not None:
+        return judge_rows(rival.name, result.rows, theirs.rows)
     if result is None or result.errors is None or theirs.errors is None:
         return None
     known = int(np.isfinite(theirs.errors).sum())

@@ -73,6 +73,8 @@ async def test_tables_show_what_differs_and_what_is_best(
         await compared(pilot, app, until)
         await pilot.press("2")
         await until(pilot, lambda: "0.75 ◆" in text_of(pilot))
+        assert "two: 2 runs that differ by train.seed" in text_of(pilot)
+        assert "0.625 ± 0.18" in text_of(pilot)  # (0.75 − 0.5) / √2
         await pilot.press("right_square_bracket")
         await until(pilot, lambda: "4711" in text_of(pilot))
         assert "train.learning_rate" not in text_of(pilot)

@@ -94,8 +94,13 @@ def test_a_table_of_everything_is_trained_on_and_reported(tmp_path: Path) -> Non
         "roc_auc",
     }
     assert report["baseline"]["name"] == "gradient boosting"
+    assert report["verdict"] is None  # nine rows say nothing
+    low, high = report["intervals"][TEST]["accuracy"]
+    assert low < report["metrics"][TEST]["accuracy"] <= high
     titles = [view["title"].split(":")[0] for view in report["views"]]
-    assert titles == ["Confusion matrix", "Classes", "Worst mistakes", "Importance of columns"]
+    assert titles == [
+        "Confusion matrix", "Classes", "Reliability", "Worst mistakes", "Importance of columns",
+    ]  # fmt: skip
 
 
 def test_the_summary_says_what_becomes_of_each_column(tmp_path: Path) -> None:
@@ -216,6 +221,11 @@ def test_numbers_are_predicted_in_their_own_units(tmp_path: Path) -> None:
     assert report["metrics"][TEST]["r2"] > 0.95
     assert report["metrics"][TEST]["rmse"] == pytest.approx(report["metrics"][TEST]["mse"] ** 0.5)
     assert report["metrics"][TEST]["rmse"] < 1000
+    assert set(report["intervals"][TEST]) == {"r2", "rmse", "mae", "mse", "loss"}
+    theirs = report["baseline"]["metrics"]["rmse"]
+    assert report["verdict"]["difference"] == pytest.approx(
+        1 - report["metrics"][TEST]["rmse"] / theirs, abs=1e-4
+    )
     [shown] = [view for view in report["views"] if view["form"] == "lines"]
     assert min(shown["series"]["true"]) >= 1e6
 
@@ -438,3 +448,29 @@ def test_a_table_too_large_for_memory_is_learned_from_the_disk(
     assert report_of(whole)["baseline"] == usual["baseline"]
     again = train(run)
     assert report_of(again)["metrics"] == report_of(whole)["metrics"]
+
+
+def test_certainty_is_calibrated_on_validation_rows_in_report_and_predictions(
+    tmp_path: Path,
+) -> None:
+    random = np.random.default_rng(0)
+    columns = {f"x{i}": random.normal(size=700).round(3).tolist() for i in range(8)}
+    odd = random.random(700) < 0.1
+    right = np.where(np.array(columns["x0"]) > 0, "a", "b")
+    columns["y"] = np.where(odd, "a", right).tolist()
+    run = train(config(write(tmp_path, columns), CLASSES, "task.label_smoothing=0.5",
+                       "train.epochs=12", "train.learning_rate=0.01"))  # fmt: skip
+    task, fitted, network = load_exported(run.model, CPU)
+    assert isinstance(task, TabularClassification)
+    assert fitted.temperature < 0.8  # smoothed labels make it too uncertain
+    table = task.pipeline.load().splits[TEST]
+    source = task.encode(table, fitted, CPU, lambda event: None)
+    [batch] = source.read(source.plan(1000))
+    scores = [record["scores"] for record in task.predict(network, batch, fitted)]
+    pairs = zip(scores, table["y"].to_pylist(), strict=True)
+    loss = -np.mean([np.log(chances[true]) for chances, true in pairs])
+    assert report_of(run)["metrics"][TEST]["loss"] == pytest.approx(loss, rel=1e-5)
+    plain = sk.log_loss(batch.targets.numpy(), network(batch.inputs).detach().softmax(1).numpy())
+    assert loss < plain
+    titles = [view["title"] for view in report_of(run)["views"]]
+    assert any(t.startswith("Reliability: ") and "temperature" in t for t in titles)

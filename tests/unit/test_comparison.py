@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import RunConfig
 from engine.errors import RunError
 from engine.runs.comparison import Comparison, compare, write_comparison
@@ -125,3 +126,41 @@ def test_the_command_shows_writes_and_prints(
 
 def compare_all(folder: Path, runs: list[str]) -> Comparison:
     return compare([RunDirectory.open(folder, run) for run in runs])
+
+
+def test_runs_that_differ_by_seed_alone_are_a_group_with_mean_and_deviation(make: Any) -> None:
+    made = compare([
+        make("a", train={"seed": 1}, loss=1.0, accuracy=0.90),
+        make("other", train={"seed": 1, "learning_rate": 0.5}, loss=9.0, accuracy=0.1),
+        make("b", train={"seed": 2}, loss=2.0, accuracy=0.94),
+        make("c", train={"seed": 3}, loss=6.0, accuracy=0.92),
+    ])  # fmt: skip
+    [group] = made.alike
+    assert group.places == (0, 2, 3)
+    assert group.differ_by == ("train.seed",)
+    loss, accuracy = group.metrics["loss"], group.metrics["accuracy"]
+    assert (loss.mean, loss.deviation) == (3.0, pytest.approx(7**0.5))  # by hand: (4 + 1 + 9) / 2
+    assert (accuracy.mean, accuracy.deviation) == (pytest.approx(0.92), pytest.approx(0.02))
+    assert "0.92 ± 0.02" in made.as_markdown()
+
+
+def test_runs_that_differ_by_more_than_chance_are_no_group(make: Any) -> None:
+    runs = [make("a", train={"seed": 1}), make("b", train={"seed": 2, "epochs": 3}), make("c")]
+    assert compare(runs[:2]).alike == ()
+    assert compare([runs[2], make("d")]).alike == ()  # the same run twice has no spread
+
+
+def test_folds_that_are_done_are_taken_as_they_are(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DLTUI_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("tui.cli.commands.folds.runs_folder", lambda: tmp_path)
+    preset = load_preset(find_preset("diabetes-mlp"), ["train.epochs=1"])
+    for fold, error in enumerate((50.0, 56.0), 1):
+        own = preset.override(["data.folds=2", f"data.fold={fold}"])
+        values = {key: value for key, value in own.values().items() if key != "name"}
+        make(f"diabetes-mlp-fold-{fold}", values, values["train"], rmse=error)
+    assert main(["folds", "diabetes-mlp", "train.epochs=1", "--folds", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 runs that differ by data.fold" in printed
+    assert "53 ± 4.2" in printed  # (56 − 50) / √2

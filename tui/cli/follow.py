@@ -12,6 +12,7 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import Failed, Finished, Interrupted, Stopped
 from engine.runs.follower import Follower
 from engine.runs.history import History
+from tui.cli import console
 from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, TERMINATED, USAGE
 from tui.cli.reporters import Reporter
 
@@ -100,3 +101,13 @@ def exit_status(history: History, asked_to_stop: bool, terminated: bool = False)
         case None if asked_to_stop:
             return INTERRUPTED
     return FAILED
+
+
+def complain_of_failure(run: RunDirectory, history: History) -> None:
+    """Print the reason why a run failed or ended without a message."""
+    if isinstance(history.ending, Failed):
+        console.complain(history.ending.message)
+        if history.ending.report:
+            console.complain(f"The whole story is in {history.ending.report}")
+    elif history.ending is None:
+        console.complain(f"The process of the run exited without an error message; see {run.log}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from tui.format.numbers import amount, duration, number
 
 BASE = "base model"
 """The column of the network before the first update."""
+INTERVAL = "95 % interval"
+"""The column of intervals over the rows of the split before it."""
 
 
 def facts(summary: RunSummary, history: History) -> dict[str, str]:
@@ -49,9 +52,36 @@ def metrics_table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     if report["baseline"]:
         columns[report["baseline"]["name"]] = report["baseline"]["metrics"]
     columns |= {rival["name"]: rival["metrics"] for rival in report.get("rivals") or []}
+    told = {name: numbers_of(metrics) for name, metrics in columns.items()}
+    texts = with_intervals(told, *intervals_of(report))
     names = dict.fromkeys(name for metrics in columns.values() for name in metrics)
-    rows = [[name, *(number(metrics.get(name)) for metrics in columns.values())] for name in names]
-    return ["metric", *columns], rows
+    rows = [[name, *(column.get(name, "–") for column in texts.values())] for name in names]
+    return ["metric", *texts], rows
+
+
+def numbers_of(metrics: Mapping[str, float | None]) -> dict[str, str]:
+    """Return the metrics as texts."""
+    return {name: number(value) for name, value in metrics.items()}
+
+
+def intervals_of(report: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return the split whose metrics have intervals, and these as texts; empty for none."""
+    for split, intervals in (report.get("intervals") or {}).items():
+        ends = intervals.items()
+        return split, {name: f"{number(low)}–{number(high)}" for name, (low, high) in ends}
+    return "", {}
+
+
+def with_intervals(
+    columns: Mapping[str, Mapping[str, str]], split: str, intervals: Mapping[str, str]
+) -> dict[str, Mapping[str, str]]:
+    """Return the columns with that of the intervals behind their split."""
+    found: dict[str, Mapping[str, str]] = {}
+    for name, texts in columns.items():
+        found[name] = texts
+        if name == split:
+            found[INTERVAL] = intervals
+    return found
 
 
 def _data(summary: RunSummary, history: History) -> str:

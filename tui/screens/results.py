@@ -25,7 +25,7 @@ from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
 from tui.format.evals import evals_table
 from tui.format.numbers import duration, number
-from tui.format.run_facts import BASE
+from tui.format.run_facts import BASE, INTERVAL, intervals_of, numbers_of, with_intervals
 from tui.format.run_states import STATES
 from tui.format.text import literal
 from tui.format.topics import is_empty, topics
@@ -46,6 +46,7 @@ _TITLE = 28
 _SAID = "accuracy"
 _SUMMARY = "summary-lines"
 _BESIDE = 4
+_ROOMY = 1000
 _VERDICT = {"better": "$text-success", "worse": "$text-error", "open": "$text-warning"}
 """Cells beside a line: padding and the scroll bar."""
 
@@ -194,7 +195,7 @@ def summary_lines(
     The table of notes on the data is ``width`` cells wide. ``meanings`` are those of metrics; they
     stand below where there is no room beside the values.
     """
-    table = list(metric_lines(report))
+    table = list(metric_lines(report, width))
     beside = beside_values(table, meanings, width)
     return [
         *(beside or table),
@@ -210,18 +211,17 @@ def summary_lines(
     ]
 
 
-def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
+def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Content]:
     """Yield a row a metric, a column a split, base model and baseline last; the deciding metric in
-    bold. Sentences on the baseline and on rivals follow.
+    bold. Intervals of 95 % are a column if ``width`` has room for it, else a passage below.
+    Sentences on the baseline and on rivals follow.
     """
-    columns: dict[str, Mapping[str, float | None]] = dict(
-        reversed((report.get("metrics") or {}).items())
-    )
-    if base := report.get("base"):
-        columns[BASE] = base["metrics"]
-    if baseline := report.get("baseline"):
-        columns[f"baseline: {baseline.get('name', '')}"] = baseline.get("metrics") or {}
-    widths = [max(12, min(36, len(name) + 2)) for name in columns]
+    columns = _columns(report)
+    split, intervals = intervals_of(report)
+    whole = with_intervals(columns, split, intervals)
+    roomy = 16 + sum(_width(name, column) for name, column in whole.items()) <= width
+    columns = whole if roomy else columns
+    widths = [_width(name, column) for name, column in columns.items()]
     headings = [
         literal(name, width - 2).pad_left(width - min(len(name), width - 2))
         for name, width in zip(columns, widths, strict=True)
@@ -229,11 +229,15 @@ def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
     yield Content(" " * 16).stylize(_MUTED) + Content("").join(headings).stylize(_MUTED)
     for metric in dict.fromkeys(name for metrics in columns.values() for name in metrics):
         values = [
-            f"{number(metrics.get(metric)):>{width}}"
+            f"{metrics.get(metric, '–'):>{width}}"
             for metrics, width in zip(columns.values(), widths, strict=True)
         ]
         style = "bold $success" if metric == report.get("metric") else ""
         yield (literal(f"{metric:<16}", 16) + Content("".join(values))).stylize(style)
+    if intervals and not roomy:
+        passage = ", ".join(f"{name} {text}" for name, text in intervals.items())
+        yield Content("")
+        yield from literal(f"{INTERVAL}s of {split}: {passage}", 500).wrap(max(20, width))
     if verdict := report.get("verdict"):
         yield Content("")
         text = literal(str(verdict.get("text", "")))
@@ -242,6 +246,22 @@ def metric_lines(report: Mapping[str, Any]) -> Iterator[Content]:
         told = rival.get("verdict") or {"text": f"Too few windows for a verdict: {rival['name']}."}
         if told != report.get("verdict"):
             yield literal(str(told["text"])).stylize(_MUTED)
+
+
+def _columns(report: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
+    """Return the metrics of each split, the base model and the baseline as texts."""
+    columns = dict(reversed((report.get("metrics") or {}).items()))
+    if base := report.get("base"):
+        columns[BASE] = base["metrics"]
+    if baseline := report.get("baseline"):
+        columns[f"baseline: {baseline.get('name', '')}"] = baseline.get("metrics") or {}
+    return {name: numbers_of(metrics) for name, metrics in columns.items()}
+
+
+def _width(name: str, texts: Mapping[str, str]) -> int:
+    """Return the width of a column of metrics."""
+    longest = max([len(name), *map(len, texts.values())])
+    return max(12, min(36, longest + 2))
 
 
 def beside_values(

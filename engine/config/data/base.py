@@ -35,6 +35,26 @@ class DataConfig(TaggedSection):
         ge=1,
         advanced=True,
     )
+    group: str = option(
+        "",
+        "Column of groups, such as patients, that stay whole: none is in two splits",
+        column=True,
+        advanced=True,
+    )
+    time: str = option(
+        "",
+        "Column of times to split by: train on the past, validate and test on what came later",
+        column=True,
+        advanced=True,
+    )
+    folds: int | None = option(
+        None,
+        "Number of folds of a cross-validation; the test split is one of them",
+        ge=2,
+        le=1000,
+        advanced=True,
+    )
+    fold: int = option(1, "Fold that is the test split, from 1 to data.folds", ge=1, advanced=True)
     split_seed: int = option(0, "Random seed of the splits", ge=0, advanced=True)
     columns: dict[str, str] = option(
         {},

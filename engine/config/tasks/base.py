@@ -24,6 +24,9 @@ class TaskConfig(TaggedSection):
     answers_untrained: ClassVar[bool] = False
     """Whether a pre-trained network does the task before it is trained: no part of it is new."""
 
+    splits_by_column: ClassVar[bool] = False
+    """Whether its rows can be split by ``data.group``, ``data.time`` and ``data.folds``."""
+
     fine_tuning_rate: ClassVar[float] = 5e-5
     """The usual learning rate of a pre-trained network that is trained as a whole."""
 

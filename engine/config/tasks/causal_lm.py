@@ -17,6 +17,7 @@ class CausalLmConfig(GenerationConfig):
     title = "Language modelling"
     implementation = "engine.tasks.causal_lm:CausalLm"
     pipeline = "engine.pipelines.causal_lm:CausalLmPipeline"
+    splits_by_column = True
     learns_tokens = True
     converses = True
     metrics: ClassVar[tuple[Metric, ...]] = (

@@ -23,6 +23,7 @@ class EmbeddingConfig(TaskConfig):
     title = "Text embedding"
     implementation = "engine.tasks.embedding:Embedding"
     pipeline = "engine.pipelines.embedding:EmbeddingPipeline"
+    splits_by_column = True
     answers_untrained = True
     domain = "text"
     models = ("transformer",)

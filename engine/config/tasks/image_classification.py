@@ -19,6 +19,7 @@ class ImageClassificationConfig(ClassificationConfig):
     title = "Image classification"
     implementation = "engine.tasks.image_classification:ImageClassification"
     pipeline = "engine.pipelines.image_classification:ImageClassificationPipeline"
+    splits_by_column = True
     domain = "vision"
     models = ("cnn", "torchvision", "image_transformer")
     metrics: ClassVar[tuple[Metric, ...]] = (

@@ -21,6 +21,7 @@ class PreferenceConfig(GenerationConfig):
     title = "Preference tuning"
     implementation = "engine.tasks.preference:Preference"
     pipeline = "engine.pipelines.preference:PreferencePipeline"
+    splits_by_column = True
     answers_untrained = False  # the untuned model is the baseline
     converses = True
     metrics: ClassVar[tuple[Metric, ...]] = (

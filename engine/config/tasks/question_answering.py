@@ -22,6 +22,7 @@ class QuestionAnsweringConfig(TaskConfig):
     title = "Question answering"
     implementation = "engine.tasks.question_answering:QuestionAnswering"
     pipeline = "engine.pipelines.question_answering:QuestionAnsweringPipeline"
+    splits_by_column = True
     domain = "text"
     models = ("transformer",)
     metrics: ClassVar[tuple[Metric, ...]] = (

@@ -16,6 +16,7 @@ class Seq2SeqConfig(TaskConfig):
     title = "Translation and summarisation"
     implementation = "engine.tasks.seq2seq:Seq2Seq"
     pipeline = "engine.pipelines.seq2seq:Seq2SeqPipeline"
+    splits_by_column = True
     domain = "generation"
     models = ("transformer",)
     learns_tokens = True

@@ -15,4 +15,5 @@ class TabularClassificationConfig(TabularConfig, ClassificationConfig):
     title = "Classification of rows"
     implementation = "engine.tasks.tabular_classification:TabularClassification"
     pipeline = "engine.pipelines.tabular_classification:TabularClassificationPipeline"
+    splits_by_column = True
     metrics = ClassificationConfig.metrics

@@ -16,6 +16,7 @@ class TabularRegressionConfig(TabularConfig):
     title = "Regression on rows"
     implementation = "engine.tasks.tabular_regression:TabularRegression"
     pipeline = "engine.pipelines.tabular_regression:TabularRegressionPipeline"
+    splits_by_column = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("r2", help="share of the variance that is explained; 0 is as good as the mean"),
         Metric("rmse", higher_is_better=False, help="root of the mean squared error"),

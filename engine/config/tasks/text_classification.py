@@ -16,6 +16,7 @@ class TextClassificationConfig(ClassificationConfig):
     title = "Text classification"
     implementation = "engine.tasks.text_classification:TextClassification"
     pipeline = "engine.pipelines.text_classification:TextClassificationPipeline"
+    splits_by_column = True
     domain = "text"
     models = ("transformer",)
     metrics: ClassVar[tuple[Metric, ...]] = (

@@ -19,6 +19,7 @@ class TextRegressionConfig(TaskConfig):
     title = "Text regression, reranking"
     implementation = "engine.tasks.text_regression:TextRegression"
     pipeline = "engine.pipelines.text_regression:TextRegressionPipeline"
+    splits_by_column = True
     domain = "text"
     models = ("transformer",)
     metrics: ClassVar[tuple[Metric, ...]] = (

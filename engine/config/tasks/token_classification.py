@@ -16,6 +16,7 @@ class TokenClassificationConfig(TaskConfig):
     title = "Named entities"
     implementation = "engine.tasks.token_classification:TokenClassification"
     pipeline = "engine.pipelines.token_classification:TokenClassificationPipeline"
+    splits_by_column = True
     domain = "text"
     models = ("transformer",)
     learns_tokens = True

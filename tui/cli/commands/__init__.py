@@ -39,6 +39,7 @@ COMMANDS = {
     "submit": "write a training as a job of Slurm, SkyPilot or Kubernetes, and submit it",
     "stop": "ask a run to stop and keep its model",
     "check": "check whether a model suits a task, without reading its weights",
+    "folds": "cross-validate: a run for each fold, with mean and spread",
     "sweep": "search for better values by many runs",
     "sweeps": "list all sweeps, or rank the trials of one",
     "doctor": "show versions, devices, memory, disk and what the terminal can do",

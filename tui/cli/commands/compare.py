@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engine.errors import RunError
 from engine.files.paths import runs_folder
 from engine.runs.comparison import Comparison, Row, compare, text_of, write_comparison
 from engine.runs.directory import RunDirectory
+from engine.runs.spread import Alike
 from tui.cli import console
 from tui.cli.exit_codes import DONE
 
@@ -65,6 +66,15 @@ def _show(comparison: Comparison) -> None:
     console.table(("", *map(str, places)), [(row.name, *_cells(row)) for row in comparison.rows()])
     console.line()
     console.line("* marks the best.")
+    show_spreads(comparison.alike)
+
+
+def show_spreads(groups: Sequence[Alike]) -> None:
+    """Print mean and standard deviation of runs that differ by a seed or a fold alone."""
+    for group in groups:
+        console.line()
+        console.line(f"{group.title} (mean ± standard deviation)")
+        console.facts({name: spread.text for name, spread in group.metrics.items()})
 
 
 def _cells(row: Row) -> list[str]:
@@ -83,4 +93,5 @@ def _record(comparison: Comparison) -> dict[str, object]:
         "metrics": by_run(comparison.metrics),
         "best": {row.name: [ids[at] for at in sorted(row.best)] for row in comparison.metrics},
         "differences": by_run(comparison.differences),
+        "alike": [group.record(ids) for group in comparison.alike],
     }

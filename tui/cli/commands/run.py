@@ -22,13 +22,12 @@ from engine.launch.start import Handle, start
 from engine.runs import control, resume
 from engine.runs.control import Request
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Failed
 from engine.runs.follower import read_history
 from engine.runs.history import History
 from engine.runs.status import State
 from tui.cli import console
 from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, TERMINATED, USAGE
-from tui.cli.follow import Interrupts, Reading, exit_status, follow
+from tui.cli.follow import Interrupts, Reading, complain_of_failure, exit_status, follow
 from tui.cli.reporters import JsonLines, MovingLine, PlainLines, Reporter
 
 _EXAMPLES = """
@@ -249,7 +248,7 @@ def _follow(joined: _Joined, reporter: Reporter, terminations: Interrupts) -> in
             reporter.close()
     if interrupts.count < _ENOUGH:
         _await_exit(joined.handle)
-        _complain_of_failure(joined.run, history)
+        complain_of_failure(joined.run, history)
     return exit_status(history, asked, passed_on)
 
 
@@ -284,17 +283,8 @@ def _train_here(options: Namespace) -> int:
     finally:
         ended.set()
         thread.join()
-    _complain_of_failure(run, histories[0])
+    complain_of_failure(run, histories[0])
     return exit_status(histories[0], asked_to_stop=False)
-
-
-def _complain_of_failure(run: RunDirectory, history: History) -> None:
-    if isinstance(history.ending, Failed):
-        console.complain(history.ending.message)
-        if history.ending.report:
-            console.complain(f"The whole story is in {history.ending.report}")
-    elif history.ending is None:
-        console.complain(f"The process of the run exited without an error message; see {run.log}")
 
 
 def _reporter(run: RunDirectory, json: bool) -> Reporter:

@@ -23,7 +23,7 @@ from tui.format.text import literal
 from tui.screens.compare.drawing import Drawing
 from tui.screens.compare.followed_runs import FollowedRun, FollowedRuns
 from tui.screens.compare.legend import Entry, Legend, final_row, row_at
-from tui.screens.compare.table import names_of, table
+from tui.screens.compare.table import names_of, spreads, table
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.widgets.lines import Lines
 from tui.widgets.notify import in_thread
@@ -158,7 +158,9 @@ class CompareScreen(Screen[None]):
         pairs = zip(self._runs.all, names, strict=True)
         heads = [sign(followed.style) + literal(f" {name}") for followed, name in pairs]
         metrics = table(heads, comparison.metrics, "No run has a final metric yet.")
-        self.query_one("#metric-lines", Lines).show_lines(metrics, wrap=False)
+        self.query_one("#metric-lines", Lines).show_lines(
+            [*metrics, *spreads(comparison)], wrap=False
+        )
         settings = table(heads, comparison.differences, "Nothing differs but the name.")
         self.query_one("#setting-lines", Lines).show_lines(settings, wrap=False)
 

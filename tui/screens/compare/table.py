@@ -37,6 +37,17 @@ def table(heads: Sequence[Content], rows: Sequence[Row], nothing: str) -> list[C
     ]
 
 
+def spreads(comparison: Comparison) -> list[Content]:
+    """Return mean and standard deviation of runs that differ by a seed or a fold alone."""
+    lines = []
+    for group in comparison.alike:
+        lines += [Content(""), literal(group.title, 200).stylize("bold $primary")]
+        width = max((len(name) for name in group.metrics), default=0)
+        for name, spread in group.metrics.items():
+            lines.append(literal(f"{name:<{width}}  ").stylize(_MUTED) + literal(spread.text))
+    return lines
+
+
 def _fitted(cells: Sequence[Content]) -> list[Content]:
     """Return all cells padded to the widest, up to a limit."""
     width = min(_WIDEST, max(cell.cell_length for cell in cells))

@@ -1,0 +1,121 @@
+"""The network and its baseline on the same rows: the difference in pairs, and a sentence on it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.metrics.intervals import NORMAL, bootstrap
+
+_FEW = 10
+"""Fewer rows than this say nothing."""
+_ROUNDING = 1e-5
+"""Relative difference of targets that went through float32."""
+
+
+@dataclass(frozen=True)
+class PairedRows:
+    """Losses of single rows: 1 for a wrong class and 0 for a right one, or squared errors."""
+
+    kind: Literal["wrong", "squared"]
+    truth: NDArray[Any]
+    """Targets, which show whether two evaluations have the same rows in the same order."""
+    losses: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PairedVerdict:
+    """The advantage over the baseline, with the ends of its interval of 95 %; above 0 is better.
+
+    In shares: of rows for classes, of the baseline's root mean squared error for numbers.
+    """
+
+    baseline: str
+    metric: str
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def hardness(self) -> float:
+        """A number by which verdicts on several baselines are ordered."""
+        return -self.difference
+
+    @property
+    def outcome(self) -> str:
+        """One of ``better``, ``worse`` and ``open``, where the interval has 0 in it."""
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "open"
+
+    @property
+    def text(self) -> str:
+        """The verdict as a sentence."""
+        size = self._size(abs(self.difference))
+        if self.outcome == "better":
+            return f"Better than {self.baseline} by {size}."
+        if self.outcome == "worse":
+            return f"Not better: use {self.baseline}, which is better by {size}."
+        side = "ahead" if self.difference >= 0 else "behind"
+        return (
+            f"Not shown to be better than {self.baseline}: {side} by {size}, which may be chance."
+        )
+
+    def _size(self, value: float) -> str:
+        half = 100 * (self.high - self.low) / 2
+        digits = 2 if half < 0.1 else 1
+        number = f"{100 * value:.{digits}f} ± {half:.{digits}f}"
+        unit = "points" if self.metric == "accuracy" else "%"
+        return f"{number} {unit} of {self.metric} (95 % interval)"
+
+    def record(self) -> dict[str, Any]:
+        """The verdict for a report."""
+        return asdict(self) | {"outcome": self.outcome, "text": self.text}
+
+
+def judge_rows(baseline: str, ours: PairedRows, theirs: PairedRows) -> PairedVerdict | None:
+    """Compare in pairs; ``None`` where the rows are others, in another order, or too few."""
+    same = ours.kind == theirs.kind and len(ours.truth) == len(theirs.truth)
+    if not same or len(ours.truth) < _FEW:
+        return None
+    rounding = _ROUNDING * float(np.std(ours.truth))
+    if not np.allclose(ours.truth, theirs.truth, rtol=_ROUNDING, atol=rounding):
+        return None
+    if ours.kind == "wrong":
+        return _judge_classes(baseline, ours.losses, theirs.losses)
+    return _judge_numbers(baseline, ours.losses, theirs.losses)
+
+
+def _judge_classes(
+    baseline: str, ours: NDArray[np.float64], theirs: NDArray[np.float64]
+) -> PairedVerdict:
+    """Compare by the rows that one alone has right, as McNemar's test does.
+
+    The interval is that of Agresti and Min (2005), which adds half a row to each of the four cells.
+    """
+    rows = len(ours)
+    won, lost = float((ours < theirs).sum()), float((ours > theirs).sum())
+    middle = (won - lost) / (rows + 2)
+    half = NORMAL * np.sqrt(won + lost + 1 - (won - lost) ** 2 / (rows + 2)) / (rows + 2)
+    difference = (won - lost) / rows
+    return PairedVerdict(
+        baseline, "accuracy", difference, float(middle - half), float(middle + half)
+    )
+
+
+def _judge_numbers(
+    baseline: str, ours: NDArray[np.float64], theirs: NDArray[np.float64]
+) -> PairedVerdict | None:
+    """Compare root mean squared errors by a paired bootstrap."""
+    if not theirs.mean() > 0 or not np.isfinite(ours).all():
+        return None
+
+    def advantage(means: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 1 - np.sqrt(means[:, 0] / means[:, 1])
+
+    low, high = bootstrap([ours, theirs], {"rmse": advantage})["rmse"]
+    difference = 1 - float(np.sqrt(ours.mean() / theirs.mean()))
+    return PairedVerdict(baseline, "root mean squared error", difference, low, high)
