@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,10 +12,13 @@ import pyarrow as pa
 from engine.config.data.file import FileConfig
 from engine.errors import UserError
 from engine.files.paths import expanded, runs_folder
+from engine.reports.note import Note
 from engine.runs.directory import RunDirectory
 from engine.service import predict
+from engine.service.column_predictions import free_name, predicted_pieces
 from engine.service.predict import Row
-from engine.service.prediction_file import check_output, write_table
+from engine.service.prediction_file import check_output, write_pieces, write_table
+from engine.tasks.tabular import TabularTask
 
 
 def answer(
@@ -37,11 +41,29 @@ def answer(
     if rows:
         told = predict.answer(run, rows)
         notes, table = told["notes"], pa.table(_columns(told["records"]))
+    elif (many := _save_columns(run, file, future, target)) is not None:
+        return many
     else:
         found = predict.predict_file(run, file or _data_of(run), future=future)
         table, notes = _table(found.records, found.table), list(map(asdict, found.notes))
     write_table(table, target)
-    return {"path": str(target.absolute()), "rows": table.num_rows, "notes": notes}
+    return _told(target, table.num_rows, notes)
+
+
+def _save_columns(run: str, file: str, future: str, target: Path) -> dict[str, Any] | None:
+    """Predict the rows of a table without records; ``None`` where a model takes no tables."""
+    task, fitted, network = predict.load(run)
+    if not isinstance(task, TabularTask) or not file or future:
+        return None
+    notes: list[Note] = []
+    whole, inputs = predict.read_rows(task, fitted, file, notes)
+    notes.extend(task.pipeline.unfit(inputs, fitted))
+    write_pieces(predicted_pieces(task, fitted, network, inputs, whole), target)
+    return _told(target, whole.num_rows, list(map(asdict, notes)))
+
+
+def _told(target: Path, rows: int, notes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"path": str(target.absolute()), "rows": rows, "notes": notes}
 
 
 def _data_of(run: str) -> str:
@@ -64,7 +86,7 @@ def _table(records: Sequence[Mapping[str, Any]], rows: pa.Table) -> pa.Table:
         if name in table.column_names:
             if table.column(name).combine_chunks().equals(values):
                 continue  # an input that the prediction repeats
-            name = _free(f"predicted {name}", table.column_names)
+            name = free_name(name, table.column_names)
         table = table.append_column(name, values)
     return table
 
@@ -92,9 +114,3 @@ def _array(values: list[Any]) -> pa.Array:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array([None if value is None else str(value) for value in values])
-
-
-def _free(name: str, taken: Sequence[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from typing_extensions import override
 
 from engine.baselines.gradient_boosting import NAME, boosted_classes, log_loss
 from engine.batches.source import Batch
@@ -76,8 +77,20 @@ class TabularClassification(TabularTask[ClassesFitted]):
         self, network: nn.Module, batch: Batch, fitted: ClassesFitted
     ) -> list[dict[str, Any]]:
         """The class, how sure the network is, and the likeliest five."""
-        logits: torch.Tensor = network(batch.inputs)
-        return [_record(row, fitted.classes) for row in logits.float().softmax(1).tolist()]
+        return [_record(row, fitted.classes) for row in _scores(network, batch).tolist()]
+
+    @override
+    def predicted_columns(
+        self, network: nn.Module, batch: Batch, fitted: ClassesFitted
+    ) -> dict[str, pa.Array]:
+        scores = _scores(network, batch).cpu().double().numpy()
+        best = scores.argmax(1)
+        columns = {
+            "label": pa.array(fitted.classes, pa.string()).take(pa.array(best)),
+            "score": pa.array(scores[np.arange(len(best)), best]),
+        }
+        parts = zip(fitted.classes, scores.T.copy(), strict=True)
+        return columns | {f"score {name}": pa.array(part) for name, part in parts}
 
     def baseline(self, raw: RawData, fitted: ClassesFitted) -> tuple[str, Evaluation] | None:
         """Gradient boosting."""
@@ -88,6 +101,12 @@ class TabularClassification(TabularTask[ClassesFitted]):
         probabilities, truth = boosted_classes(*sources, fitted.features, len(classes))
         loss = log_loss(probabilities, truth)
         return NAME, evaluate_classes(probabilities, truth, classes, loss)
+
+
+def _scores(network: nn.Module, batch: Batch) -> torch.Tensor:
+    """Return the probabilities ``[batch, classes]``."""
+    logits: torch.Tensor = network(batch.inputs)
+    return logits.float().softmax(1)
 
 
 def _record(row: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:
