@@ -24,14 +24,20 @@ from engine.tasks.tabular import TabularTask
 Predict = Callable[[pa.Table], pa.Table]
 
 
-def predicted_pieces(
-    task: TabularTask[Any], fitted: Fitted, network: nn.Module, inputs: pa.Table, whole: pa.Table
-) -> Iterator[pa.Table]:
+def predictor(
+    task: TabularTask[Any], fitted: Fitted, network: nn.Module, bfloat16: bool = False
+) -> Predict:
+    """Return a function of inputs that gives their predictions as columns."""
+
+    def predict(inputs: pa.Table) -> pa.Table:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            return _predicted(task, fitted, network, inputs)
+
+    return predict
+
+
+def predicted_pieces(predict: Predict, inputs: pa.Table, whole: pa.Table) -> Iterator[pa.Table]:
     """Yield the rows of ``whole``, each piece with the predictions from its ``inputs`` behind."""
-
-    def predict(piece: pa.Table) -> pa.Table:
-        return _predicted(task, fitted, network, piece)
-
     whole = whole.replace_schema_metadata(None)
     begin = 0
     with _one_thread_each():

@@ -87,6 +87,27 @@ def test_pieces_of_a_long_table_are_written_in_order_with_the_numbers_of_its_rec
     assert torch.get_num_threads() == threads
 
 
+def test_the_agreement_of_bfloat16_with_float32_is_noted(
+    flowers: RunDirectory, tmp_path: Path
+) -> None:
+    past, output = tmp_path / "new.parquet", tmp_path / "out.parquet"
+    lengths = [1 + 6 * i / 99 for i in range(100)]
+    pd.DataFrame([ROW | {"petal length (cm)": long} for long in lengths]).to_parquet(past)
+    exact = predict.answer(flowers.id, file=str(past))["records"]
+    told = saved_predictions.answer(flowers.id, str(output), file=str(past), precision="bfloat16")
+    read = pd.read_parquet(output)
+    other = sum(read["label"] != [record["label"] for record in exact])
+    most = (read["score"] - [record["score"] for record in exact]).abs().max()
+    assert most > 0
+    [note] = told["notes"]
+    assert f"of the first 100 rows, float32 gives another label in {other}," in note["why"]
+    assert f"and {most:.2g} (most)" in note["why"]
+    with pytest.raises(UserError, match=r"Only a file of a table's rows .* bfloat16"):
+        saved_predictions.answer(
+            flowers.id, str(output), rows=[ROW], replace=True, precision="bfloat16"
+        )
+
+
 def test_a_table_that_cannot_be_predicted_to_its_end_leaves_no_file(
     flowers: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
