@@ -63,7 +63,7 @@ def answer(
     a file of the future), ``records`` (one a row, or for a forecast one a step of the horizon) and
     ``notes`` on the input. Raises :class:`~engine.errors.UserError`.
     """
-    task, fitted, network = loaded.get(exported_model(run), torch.device(device))
+    task, fitted, network = load(run, device)
     inputs, ahead = task.pipeline.inputs(fitted), task.pipeline.ahead(fitted)
     notes: list[Note] = []
     records: list[dict[str, Any]] = []
@@ -82,17 +82,24 @@ def answer(
 
 def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> FilePredictions:
     """Predict from the rows of a file, as :func:`answer`."""
-    task, fitted, network = loaded.get(exported_model(run), torch.device(device))
+    task, fitted, network = load(run, device)
     notes: list[Note] = []
-    path = expanded(file)
-    whole, rows = _read(task, fitted, path, task.pipeline.inputs(fitted), notes)
-    table = task.pipeline.from_file(rows, fitted, path.parent)
+    whole, table = read_rows(task, fitted, file, notes)
     if future:
         coming = _read_future(task, fitted, future, notes)
         table, told = task.pipeline.with_future(table, coming, fitted)
         notes += told
     records = _predict(task, fitted, network, table, device, notes)
     return FilePredictions(whole if task.predicts_rows else None, records, notes)
+
+
+def read_rows(
+    task: Task[Any], fitted: Fitted, file: str, notes: list[Note]
+) -> tuple[pa.Table, pa.Table]:
+    """Read a file to predict from: all of it, and what the task takes of it."""
+    path = expanded(file)
+    whole, rows = _read(task, fitted, path, task.pipeline.inputs(fitted), notes)
+    return whole, task.pipeline.from_file(rows, fitted, path.parent)
 
 
 def _read(
@@ -118,6 +125,11 @@ def _read_future(task: Task[Any], fitted: Fitted, file: str, notes: list[Note]) 
 
 def _skipped(skip: Skip) -> Note:
     return Note(skip.reason, rows=skip.count, kind="dropped")
+
+
+def load(run: str, device: str = "cpu") -> tuple[Task[Any], Fitted, nn.Module]:
+    """Return the model of a run, with its task and what that learned of the data."""
+    return loaded.get(exported_model(run), torch.device(device))
 
 
 def exported_model(run: str) -> Path:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
 from engine.errors import UserError
-from engine.files.atomic import write_bytes
+from engine.files.atomic import writing
 from engine.files.sanitize import plain
+
+_REPEATED = 0.25
+"""Share of different fractions up to which Parquet holds them once each."""
 
 
 def check_output(path: Path, replace: bool, *sources: Path) -> None:
@@ -36,10 +41,17 @@ def check_output(path: Path, replace: bool, *sources: Path) -> None:
 
 def write_table(table: pa.Table, path: Path) -> None:
     """Write all rows; the file appears whole or not at all. Raises :class:`UserError`."""
-    stream = pa.BufferOutputStream()
-    _WRITERS[path.suffix.lower()](table, stream)
+    write_pieces(iter([table]), path)
+
+
+def write_pieces(pieces: Iterator[pa.Table], path: Path) -> None:
+    """Write one or more tables of one schema after each other, like :func:`write_table`.
+
+    The memory that is used does not grow with their number.
+    """
     try:
-        write_bytes(path, stream.getvalue().to_pybytes())
+        with writing(path) as file:
+            _WRITERS[path.suffix.lower()](next(pieces), pieces, file)
     except OSError as error:
         raise UserError(
             f"{plain(path, 400)} cannot be written: {error.strerror or error}.",
@@ -47,32 +59,48 @@ def write_table(table: pa.Table, path: Path) -> None:
         ) from error
 
 
-def _as_csv(table: pa.Table, stream: pa.BufferOutputStream) -> None:
+def _as_csv(first: pa.Table, others: Iterator[pa.Table], file: BinaryIO) -> None:
     """Write lists and objects as JSON in their cells."""
+    with pyarrow.csv.CSVWriter(file, _with_cells(first.slice(0, 0)).schema) as writer:
+        for piece in chain([first], others):
+            writer.write_table(_with_cells(piece))
+
+
+def _with_cells(table: pa.Table) -> pa.Table:
     for place, field in enumerate(table.schema):
         if pa.types.is_nested(field.type):
             texts = [
                 None if value is None else _json(value) for value in table.column(place).to_pylist()
             ]
             table = table.set_column(place, field.name, pa.array(texts, pa.string()))
-    pyarrow.csv.write_csv(table, stream)
+    return table
 
 
-def _as_parquet(table: pa.Table, stream: pa.BufferOutputStream) -> None:
-    pyarrow.parquet.write_table(table, stream)
+def _as_parquet(first: pa.Table, others: Iterator[pa.Table], file: BinaryIO) -> None:
+    """Write dictionaries of values that repeat: of others they cost more time than all the rest."""
+    repeated = [name for name in first.column_names if _repeats(first[name])]
+    with pyarrow.parquet.ParquetWriter(file, first.schema, use_dictionary=repeated) as writer:
+        for piece in chain([first], others):
+            writer.write_table(piece)
 
 
-def _as_lines(table: pa.Table, stream: pa.BufferOutputStream) -> None:
-    for batch in table.to_batches(max_chunksize=1000):
-        for record in batch.to_pylist():
-            stream.write(_json(record).encode() + b"\n")
+def _repeats(column: pa.ChunkedArray) -> bool:
+    """Return whether few values of a column are the only ones of their kind."""
+    numbers = pa.types.is_floating(column.type)
+    return not numbers or pc.count_distinct(column).as_py() <= _REPEATED * len(column)
+
+
+def _as_lines(first: pa.Table, others: Iterator[pa.Table], file: BinaryIO) -> None:
+    for piece in chain([first], others):
+        for batch in piece.to_batches(max_chunksize=1000):
+            file.writelines(_json(record).encode() + b"\n" for record in batch.to_pylist())
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
-_WRITERS: Mapping[str, Callable[[pa.Table, pa.BufferOutputStream], None]] = {
+_WRITERS: Mapping[str, Callable[[pa.Table, Iterator[pa.Table], BinaryIO], None]] = {
     ".csv": _as_csv,
     ".parquet": _as_parquet,
     ".jsonl": _as_lines,

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from engine.config.data.file import FileConfig
 from engine.errors import UserError
 from engine.files.paths import expanded, runs_folder
+from engine.reports.note import Note
 from engine.runs.directory import RunDirectory
 from engine.service import predict
+from engine.service.column_predictions import free_name, predicted_pieces, predictor
+from engine.service.lower_precision import agreement
 from engine.service.predict import Row
-from engine.service.prediction_file import check_output, write_table
+from engine.service.prediction_file import check_output, write_pieces, write_table
+from engine.tasks.tabular import TabularTask
+
+Precision = Literal["float32", "bfloat16"]
 
 
 def answer(
@@ -24,16 +31,23 @@ def answer(
     future: str = "",
     rows: Sequence[Row] | None = None,
     replace: bool = False,
+    precision: Precision = "float32",
 ) -> dict[str, Any]:
     """Predict ``rows``, or those of ``file``, and write them to ``output``, by its suffix.
 
     Without either, a forecast continues the data of the run. Each prediction stands behind the
     columns of its row; a forecast has the columns that tell series apart, and the times. A file
-    that is there is refused, or overwritten if it may be ``replace``\\ d. Returns ``path``,
-    ``rows`` and ``notes``. Raises :class:`~engine.errors.UserError`.
+    that is there is refused, or overwritten if it may be ``replace``\\ d. Of a table, another
+    ``precision`` is noted with its agreement. Returns ``path``, ``rows`` and ``notes``. Raises
+    :class:`~engine.errors.UserError`.
     """
     target = expanded(output)
     check_output(target, replace, *(expanded(path) for path in (file, future) if path))
+    many = None if rows else _save_columns(run, file, future, target, precision)
+    if many is not None:
+        return many
+    if precision != "float32":
+        raise UserError("Only a file of a table's rows is predicted in bfloat16.", "Use float32.")
     if rows:
         told = predict.answer(run, rows)
         notes, table = told["notes"], pa.table(_columns(told["records"]))
@@ -41,7 +55,29 @@ def answer(
         found = predict.predict_file(run, file or _data_of(run), future=future)
         table, notes = _table(found.records, found.table), list(map(asdict, found.notes))
     write_table(table, target)
-    return {"path": str(target.absolute()), "rows": table.num_rows, "notes": notes}
+    return _told(target, table.num_rows, notes)
+
+
+def _save_columns(
+    run: str, file: str, future: str, target: Path, precision: Precision
+) -> dict[str, Any] | None:
+    """Predict the rows of a table without records; ``None`` where a model takes no tables."""
+    task, fitted, network = predict.load(run)
+    if not isinstance(task, TabularTask) or not file or future:
+        return None
+    notes: list[Note] = []
+    whole, inputs = predict.read_rows(task, fitted, file, notes)
+    notes.extend(task.pipeline.unfit(inputs, fitted))
+    predict_piece = exact = predictor(task, fitted, network)
+    if precision == "bfloat16":
+        predict_piece = predictor(task, fitted, network, bfloat16=True)
+        notes.append(agreement(inputs, exact, predict_piece))
+    write_pieces(predicted_pieces(predict_piece, inputs, whole), target)
+    return _told(target, whole.num_rows, list(map(asdict, notes)))
+
+
+def _told(target: Path, rows: int, notes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"path": str(target.absolute()), "rows": rows, "notes": notes}
 
 
 def _data_of(run: str) -> str:
@@ -64,7 +100,7 @@ def _table(records: Sequence[Mapping[str, Any]], rows: pa.Table | None) -> pa.Ta
         if name in table.column_names:
             if table.column(name).combine_chunks().equals(values):
                 continue  # an input that the prediction repeats
-            name = _free(f"predicted {name}", table.column_names)
+            name = free_name(name, table.column_names)
         table = table.append_column(name, values)
     return table
 
@@ -92,9 +128,3 @@ def _array(values: list[Any]) -> pa.Array:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array([None if value is None else str(value) for value in values])
-
-
-def _free(name: str, taken: Sequence[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any, ClassVar, TypeVar
 
@@ -62,6 +63,12 @@ class TabularTask(Task[F]):
     @abstractmethod
     def score(self, fitted: F) -> Score:
         """Return the score that measures a column's importance."""
+
+    @abstractmethod
+    def predicted_columns(
+        self, network: nn.Module, batch: Batch, fitted: F
+    ) -> Mapping[str, pa.Array]:
+        """Return the predictions of a batch as columns, for tables of many rows."""
 
     def encode(self, table: pa.Table, fitted: F, device: torch.device, report: Report) -> Source:
         """Rows as tensors that stay on ``device``, or on the disk where they are many."""

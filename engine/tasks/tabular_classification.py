@@ -91,8 +91,20 @@ class TabularClassification(TabularTask[ClassesFitted]):
         self, network: nn.Module, batch: Batch, fitted: ClassesFitted
     ) -> list[dict[str, Any]]:
         """The class, how sure the network is, and the likeliest five."""
-        logits = row_logits(network, batch) / fitted.temperature
-        return [_record(row, fitted.classes) for row in logits.float().softmax(1).tolist()]
+        return [_record(row, fitted.classes) for row in _scores(network, batch, fitted).tolist()]
+
+    @override
+    def predicted_columns(
+        self, network: nn.Module, batch: Batch, fitted: ClassesFitted
+    ) -> dict[str, pa.Array]:
+        scores = _scores(network, batch, fitted).cpu().double().numpy()
+        best = scores.argmax(1)
+        columns = {
+            "label": pa.array(fitted.classes, pa.string()).take(pa.array(best)),
+            "score": pa.array(scores[np.arange(len(best)), best]),
+        }
+        parts = zip(fitted.classes, scores.T.copy(), strict=True)
+        return columns | {f"score {name}": pa.array(part) for name, part in parts}
 
     def baseline(self, raw: RawData, fitted: ClassesFitted) -> tuple[str, Evaluation] | None:
         """Gradient boosting."""
@@ -103,6 +115,11 @@ class TabularClassification(TabularTask[ClassesFitted]):
         probabilities, truth = boosted_classes(*sources, fitted.features, len(classes))
         loss = log_loss(probabilities, truth)
         return NAME, evaluate_classes(probabilities, truth, classes, loss)
+
+
+def _scores(network: nn.Module, batch: Batch, fitted: ClassesFitted) -> torch.Tensor:
+    """Return the probabilities ``[batch, classes]``."""
+    return (row_logits(network, batch) / fitted.temperature).float().softmax(1)
 
 
 def _record(row: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from typing_extensions import override
 
 from engine.baselines.gradient_boosting import NAME, boosted_numbers
 from engine.batches.source import Batch
@@ -60,8 +61,13 @@ class TabularRegression(TabularTask[NumbersFitted]):
         self, network: nn.Module, batch: Batch, fitted: NumbersFitted
     ) -> list[dict[str, Any]]:
         """The number."""
-        values = _numbers(network, batch).double() * fitted.std + fitted.mean
-        return [{"value": value} for value in values.tolist()]
+        return [{"value": value} for value in _in_units(network, batch, fitted).tolist()]
+
+    @override
+    def predicted_columns(
+        self, network: nn.Module, batch: Batch, fitted: NumbersFitted
+    ) -> dict[str, pa.Array]:
+        return {"value": pa.array(_in_units(network, batch, fitted).cpu().numpy())}
 
     def baseline(self, raw: RawData, fitted: NumbersFitted) -> tuple[str, Evaluation] | None:
         """Gradient boosting."""
@@ -72,6 +78,11 @@ class TabularRegression(TabularTask[NumbersFitted]):
         loss = float(self._loss(torch.from_numpy(predicted), torch.from_numpy(truth).double()))
         guess, true = (part * fitted.std + fitted.mean for part in (predicted, truth))
         return NAME, evaluate_numbers(guess, true, loss)
+
+
+def _in_units(network: nn.Module, batch: Batch, fitted: NumbersFitted) -> torch.Tensor:
+    """Return the predictions in the units of the target, float64."""
+    return _numbers(network, batch).double() * fitted.std + fitted.mean
 
 
 def _numbers(network: nn.Module, batch: Batch) -> torch.Tensor:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 
 from engine.errors import DataError, RunError, TrainingError, UserError
 from engine.runs.directory import RunDirectory
-from engine.service import export, predict, saved_predictions
+from engine.service import column_predictions, export, predict, saved_predictions
 
 
 @pytest.fixture(autouse=True)
@@ -60,9 +63,67 @@ def test_predictions_are_written_to_a_file_by_its_suffix(
     }  # fmt: skip
     read = readers[suffix](output)
     scores = {f"score {name}": score for name, score in records[0]["scores"].items()}
-    assert list(read.columns) == [*ROW, "label", "score", *scores]
+    assert list(read.columns) == [*ROW, "label", "score", *sorted(scores)]
     assert read["label"].tolist() == [record["label"] for record in records]
     assert read.loc[0, list(scores)].to_dict() == pytest.approx(scores)
+
+
+def test_pieces_of_a_long_table_are_written_in_order_with_the_numbers_of_its_records(
+    flowers: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(column_predictions, "ENCODED", 16)
+    past, output = tmp_path / "new.parquet", tmp_path / "out.parquet"
+    lengths = [1 + 6 * i / 99 for i in range(100)]
+    rows = [ROW | {"petal length (cm)": long, "score": i} for i, long in enumerate(lengths)]
+    pd.DataFrame(rows).to_parquet(past)
+    threads = torch.get_num_threads()
+    records = predict.answer(flowers.id, file=str(past))["records"]
+    saved_predictions.answer(flowers.id, str(output), file=str(past))
+    read = pd.read_parquet(output)
+    assert read["score"].tolist() == list(range(100))
+    assert read["label"].tolist() == [record["label"] for record in records]
+    assert read["predicted score"].tolist() == [record["score"] for record in records]
+    assert read["score setosa"].tolist() == [record["scores"]["setosa"] for record in records]
+    assert torch.get_num_threads() == threads
+
+
+def test_the_agreement_of_bfloat16_with_float32_is_noted(
+    flowers: RunDirectory, tmp_path: Path
+) -> None:
+    past, output = tmp_path / "new.parquet", tmp_path / "out.parquet"
+    lengths = [1 + 6 * i / 99 for i in range(100)]
+    pd.DataFrame([ROW | {"petal length (cm)": long} for long in lengths]).to_parquet(past)
+    exact = predict.answer(flowers.id, file=str(past))["records"]
+    told = saved_predictions.answer(flowers.id, str(output), file=str(past), precision="bfloat16")
+    read = pd.read_parquet(output)
+    other = sum(read["label"] != [record["label"] for record in exact])
+    most = (read["score"] - [record["score"] for record in exact]).abs().max()
+    assert most > 0
+    [note] = told["notes"]
+    assert f"of the first 100 rows, float32 gives another label in {other}," in note["why"]
+    assert f"and {most:.2g} (most)" in note["why"]
+    with pytest.raises(UserError, match=r"Only a file of a table's rows .* bfloat16"):
+        saved_predictions.answer(
+            flowers.id, str(output), rows=[ROW], replace=True, precision="bfloat16"
+        )
+
+
+def test_a_table_that_cannot_be_predicted_to_its_end_leaves_no_file(
+    flowers: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past, output = tmp_path / "new.jsonl", tmp_path / "out.csv"
+    past.write_text((json.dumps(ROW) + "\n") * 40)
+    monkeypatch.setattr(column_predictions, "ENCODED", 16)
+    pieces = column_predictions.predicted_pieces
+
+    def broken(*given: Any) -> Iterator[pa.Table]:
+        yield next(pieces(*given))
+        raise DataError("The rest is gone.")
+
+    monkeypatch.setattr(saved_predictions, "predicted_pieces", broken)
+    with pytest.raises(DataError, match="The rest is gone"):
+        saved_predictions.answer(flowers.id, str(output), file=str(past))
+    assert list(tmp_path.iterdir()) == [past]
 
 
 def test_a_file_for_predictions_needs_a_known_suffix_and_is_not_the_input(

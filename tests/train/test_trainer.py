@@ -233,6 +233,13 @@ def weights_of(run: RunDirectory) -> bytes:
     return path.read_bytes()
 
 
+DIABETES = {
+    "task": {"kind": "tabular_regression"},
+    "data": {"kind": "builtin", "name": "diabetes"},
+}
+"""A task that fits nothing to the finished network."""
+
+
 def test_the_best_weights_are_measured_once_on_the_validation_split(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -244,7 +251,7 @@ def test_the_best_weights_are_measured_once_on_the_validation_split(
         return evaluate(self, source, split, **options)
 
     monkeypatch.setattr(SplitEvaluator, "evaluate", noted)
-    train(RunConfig.parse(wine(epochs=2, eval_steps=0)))
+    train(RunConfig.parse(wine(epochs=2, eval_steps=0) | DIABETES))
     assert measured == ["validation", "validation", "test"]
 
 
