@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from engine.config.tasks.forecasting import ForecastingConfig
+from engine.data.column_roles import ColumnRoles
 from engine.data.dates.writing import write_moment
 from engine.data.load import load_data, without_ignored
 from engine.data.raw import TRAIN, RawData
+from engine.data.row_choice import refuse_choice
 from engine.data.series.channels import format_notes, number_formats
 from engine.data.series.frequency import Frequency
 from engine.data.series.panel import Panel, Rows
@@ -43,7 +45,7 @@ from engine.data.series.splits import (
 from engine.data.series.times import unread_time_column
 from engine.data.tables.columns import set_number_format
 from engine.data.tables.other_marks import other_marks
-from engine.data.tables.schema import NumberFormat
+from engine.data.tables.schema import Column, NumberFormat
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.many_series import count_windows, fit_panel, series_facts
@@ -65,6 +67,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
     def load(self) -> RawData:
         """Read the data, make it a regular series, and cut it in the order of time."""
         section = self.section
+        refuse_choice(self.config.data)
         raw = without_ignored(load_data(self.config.data), self.config.data)
         roles = self._roles(raw.train)
         if roles.series:
@@ -102,6 +105,12 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         self._check_lengths(splits)
         tables = {name: series_table(part, roles, context[name]) for name, part in splits.items()}
         return raw.with_splits(tables, *notes, *cuts)
+
+    @override
+    def column_roles(self, raw: RawData) -> ColumnRoles:
+        numbers = [field.name for field in raw.train.schema if pa.types.is_floating(field.type)]
+        columns = tuple(Column(name=name, type="numeric") for name in numbers)
+        return ColumnRoles(tuple(numbers), columns=columns, ordered=True)
 
     def _roles(self, table: pa.Table) -> Roles:
         """The columns' roles; those that tell series apart are found where times repeat."""

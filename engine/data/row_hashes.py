@@ -1,0 +1,84 @@
+"""Hashes of rows: of many at once to find duplicates, of single ones to know them again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from engine.data.on_disk import in_windows
+
+Hashes = NDArray[np.uint64]
+_MISSING = np.uint64(0x9E3779B97F4A7C15)
+_MIXED = np.uint64(0x100000001B3)
+_AT_ONCE = 1 << 16
+_DIGEST = 4
+"""Bytes of a fingerprint."""
+
+
+def row_hashes(table: pa.Table) -> Hashes:
+    """Return a hash of each row; equal rows of tables with equal types have equal ones."""
+    total = np.full(table.num_rows, len(table.column_names), np.uint64)
+    for name in table.column_names:
+        total ^= _column_hashes(table[name])
+        total *= _MIXED
+        total ^= total >> np.uint64(29)
+    return total
+
+
+def _column_hashes(column: pa.ChunkedArray) -> Hashes:
+    pieces = in_windows(pa.table({"": column}), _AT_ONCE)
+    parts = [_piece_hashes(piece[""].combine_chunks()) for piece in pieces]
+    return np.concatenate(parts) if parts else np.empty(0, np.uint64)
+
+
+def _piece_hashes(values: pa.Array) -> Hashes:
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        values = values.cast(kind.value_type)
+        kind = kind.value_type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        numbers = np.asarray(values.to_numpy(zero_copy_only=False), np.float64) + 0.0
+        return pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers))
+    if pa.types.is_nested(kind):
+        return np.array([_hash_of(cell) for cell in values.to_pylist()], np.uint64)
+    encoded = values.dictionary_encode()
+    known = np.array([_hash_of(cell) for cell in encoded.dictionary.to_pylist()], np.uint64)
+    codes = encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
+    return np.append(known, _MISSING)[codes]
+
+
+def _hash_of(cell: Any) -> int:
+    return int.from_bytes(hashlib.blake2b(_bytes(cell), digest_size=8).digest(), "big")
+
+
+def fingerprint(row: Mapping[str, Any]) -> str:
+    """Return a short hash of a row's values: numbers and texts that stand for them are alike."""
+    digest = hashlib.blake2b(digest_size=_DIGEST)
+    for name in sorted(row):
+        for part in (name.encode(errors="replace"), _bytes(row[name])):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _bytes(cell: Any) -> bytes:
+    if cell is None or cell != cell:
+        return b""
+    if isinstance(cell, bytes):
+        return cell
+    if isinstance(cell, Mapping) and isinstance(cell.get("bytes"), bytes):
+        data: bytes = cell["bytes"]
+        return data
+    if isinstance(cell, bool):
+        return str(cell).lower().encode()
+    text = str(cell).strip()
+    try:
+        return repr(float(text)).encode()
+    except ValueError:
+        return text.encode(errors="replace")
