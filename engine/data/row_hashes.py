@@ -44,7 +44,8 @@ def _piece_hashes(values: pa.Array) -> Hashes:
         kind = kind.value_type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         numbers = np.asarray(values.to_numpy(zero_copy_only=False), np.float64) + 0.0
-        return pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers))
+        hashes: Hashes = pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers))
+        return hashes
     if pa.types.is_nested(kind):
         return np.array([_hash_of(cell) for cell in values.to_pylist()], np.uint64)
     encoded = values.dictionary_encode()

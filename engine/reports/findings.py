@@ -17,6 +17,8 @@ class FoundRow:
     """The split that it is in."""
     text: str
     """The beginning of its values."""
+    remark: str = ""
+    """What is expected in its place, or the row that it resembles."""
 
 
 @dataclass(frozen=True, slots=True)

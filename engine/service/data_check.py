@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.checks.examine import examine
 from engine.config.run_config import RunConfig
-from engine.doctor.examine import examine
 from engine.pipelines.create import create_pipeline
 
 

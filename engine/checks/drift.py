@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from engine.checks.examined import Doubt, Examined, Limit, Remedy, some_rows
+from engine.checks.values import Floats, floats_of, joint_codes
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.tables.schema import Column
-from engine.doctor.examined import Doubt, Examined, Limit, some_rows
-from engine.doctor.values import Floats, floats_of, joint_codes
 
 _ROWS = 100_000
 """Rows of each split that are compared at most."""
@@ -34,7 +34,7 @@ def drift(data: Examined) -> Iterator[Doubt | Limit]:
     doubts = [doubt for doubt in _distances(data, train, other) if doubt is not None]
     for distance, column, measure in sorted(doubts, reverse=True):
         why = f"distributed otherwise in {split} than in training: {measure} {distance:.2f}"
-        remedies = ("drop column",) if _can_go(data, column) else ()
+        remedies: tuple[Remedy, ...] = ("drop column",) if _can_go(data, column) else ()
         yield Doubt("drift", why, column, remedies=remedies)
 
 
@@ -42,8 +42,8 @@ Distance = tuple[float, str, str]
 
 
 def _can_go(data: Examined, column: str) -> bool:
-    inputs = data.roles.inputs
-    return bool(data.roles.columns) and column in inputs and len(inputs) > 1
+    roles = data.roles
+    return bool(roles.columns) and not roles.ordered and column in roles.inputs
 
 
 def _distances(data: Examined, train: pa.Table, other: pa.Table) -> Iterator[Distance | None]:
@@ -51,8 +51,8 @@ def _distances(data: Examined, train: pa.Table, other: pa.Table) -> Iterator[Dis
         if column.name in data.roles.inputs and column.name in other.column_names:
             yield _of_column(train, other, column)
     for name in data.roles.texts:
-        lengths = [_lengths(table[name]) for table in (train, other)]
-        yield _of_numbers(*lengths, f"length of {name}")
+        one, two = _lengths(train[name]), _lengths(other[name])
+        yield _of_numbers(one, two, f"length of {name}")
     target = data.roles.target
     if target and target in other.column_names:
         if data.roles.target_kind == "classes":

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from engine.checks.examined import HELD_OUT, Doubt, Examined, Places
 from engine.data.raw import TRAIN
 from engine.data.row_hashes import row_hashes
-from engine.doctor.examined import HELD_OUT, Doubt, Examined, Places
 from engine.reports.counted import counted
 
 
@@ -47,21 +47,22 @@ def near_doubts(groups: Sequence[Places], samples: Samples, noun: str) -> Iterat
     owner = np.repeat(np.arange(len(samples.splits)), list(map(len, samples.places)))
     place = np.concatenate(list(samples.places))
     held_out: dict[str, list[int]] = defaultdict(list)
+    twins: dict[str, list[tuple[str, int]]] = defaultdict(list)
     repeated: list[int] = []
     for group in groups:
         known = owner[group[0]] == 0
-        for sample in group[1:]:
-            if owner[sample] == 0:
-                repeated.append(int(place[sample]))
-            elif known:
-                held_out[samples.splits[owner[sample]]].append(int(place[sample]))
+        twin = samples.splits[owner[group[0]]], int(place[group[0]])
+        for sample in group[1:] if known else ():
+            split = samples.splits[owner[sample]]
+            twins[split].append(twin)
+            (held_out[split] if owner[sample] else repeated).append(int(place[sample]))
     if held_out:
         counts = " and ".join(f"{len(rows):,} of {split}" for split, rows in held_out.items())
         why = f"{noun}s that nearly equal a training {noun}: {counts}; "
         why += "metrics on them are optimistic"
         rows = {split: np.array(found) for split, found in held_out.items()}
-        yield Doubt("near leakage", why, rows=rows, remedies=("drop rows",))
+        yield Doubt("near leakage", why, rows=rows, remedies=("drop rows",), twins=twins)
     if repeated:
         why = f"{counted(len(repeated), f'training {noun}')} nearly equal to an earlier one"
-        yield Doubt("near duplicates", why, rows={TRAIN: np.array(repeated)},
-                    remedies=("drop rows",))  # fmt: skip
+        found = {TRAIN: np.array(repeated)}
+        yield Doubt("near duplicates", why, rows=found, remedies=("drop rows",), twins=twins)

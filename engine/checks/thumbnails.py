@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from engine.checks.examined import Places, some_rows
 from engine.data.images import decode_all
 from engine.data.on_disk import Rows
-from engine.doctor.examined import Places, some_rows
 from engine.vision.column import images_of
 
 SIDE = 16

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from engine.checks.clusters import clusters
+from engine.checks.examined import Doubt, Examined, Limit
+from engine.checks.near import near_doubts, new_samples
 from engine.data.on_disk import Rows
-from engine.doctor.clusters import clusters
-from engine.doctor.examined import Doubt, Examined, Limit
-from engine.doctor.near import near_doubts, new_samples
 
 _ROWS = 40_000
 """Rows that are compared at most, over all splits."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engine.checks.examined import Doubt, Examined, Limit
 from engine.data.tables.schema import Column
 from engine.data.tables.values import tidy
-from engine.doctor.examined import Doubt, Examined, Limit
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 

@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.clusters import clusters
-from engine.doctor.examined import Doubt, Examined, Limit
-from engine.doctor.near import near_doubts, new_samples
-from engine.doctor.thumbnails import SIDE, seconds_of_one, thumbnails
+from engine.checks.clusters import clusters
+from engine.checks.examined import Doubt, Examined, Limit
+from engine.checks.near import near_doubts, new_samples
+from engine.checks.thumbnails import SIDE, seconds_of_one, thumbnails
 
 _SECONDS = 15.0
 _MOST_ROWS = 100_000

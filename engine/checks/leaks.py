@@ -9,9 +9,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from engine.checks.examined import Doubt, Examined, Limit, some_rows
+from engine.checks.values import Floats, categories_of, floats_of
 from engine.data.tables.schema import Column
-from engine.doctor.examined import Doubt, Examined, Limit, some_rows
-from engine.doctor.values import Floats, categories_of, floats_of
 from engine.files.sanitize import plain
 
 _ROWS = 10_000

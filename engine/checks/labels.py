@@ -21,11 +21,12 @@ from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
+from engine.checks.examined import Doubt, Examined, Limit, Places, some_rows
+from engine.checks.thumbnails import thumbnails
+from engine.checks.values import categories_of, floats_of
 from engine.data.raw import TRAIN
 from engine.data.tables.schema import Column
-from engine.doctor.examined import Doubt, Examined, Limit, Places, some_rows
-from engine.doctor.thumbnails import thumbnails
-from engine.doctor.values import categories_of, floats_of
+from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.text.rows import joined_texts
 
@@ -75,7 +76,7 @@ def _wrong_classes(data: Examined) -> Iterator[Doubt | Limit]:
         yield Limit(f"labels were not judged: that takes 2 to {_MOST_CLASSES} classes")
         return
     inputs, places = inputs[np.flatnonzero(usable)], places[usable]
-    _, codes = np.unique(codes[usable], return_inverse=True)
+    present, codes = np.unique(codes[usable], return_inverse=True)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
     chances = cross_val_predict(model, inputs, codes, cv=folds, method="predict_proba")
     accuracy = float((chances.argmax(axis=1) == codes).mean())
@@ -89,8 +90,13 @@ def _wrong_classes(data: Examined) -> Iterator[Doubt | Limit]:
             f"{counted(len(doubted), 'label')} likely wrong: a quick model that has not seen them "
             f"is sure of another class (its accuracy is {accuracy:.1%})"
         )
+        best = chances[doubted].argmax(axis=1)
+        remarks = [
+            f"expected {plain(names[present[code]], 40)} ({chances[row, code]:.0%})"
+            for row, code in zip(doubted, best, strict=True)
+        ]
         yield Doubt("wrong labels", why, data.roles.target, {TRAIN: places[doubted]},
-                    ("drop rows",))  # fmt: skip
+                    ("drop rows",), {TRAIN: remarks})  # fmt: skip
 
 
 def doubted_labels(chances: NDArray[np.float64], codes: NDArray[np.int64]) -> Places:
@@ -114,15 +120,18 @@ def _wrong_numbers(data: Examined) -> Iterator[Doubt | Limit]:
         max_iter=60, categorical_features=categories, random_state=0
     )
     folds = KFold(_FOLDS, shuffle=True, random_state=0)
-    distance = outlying(truth, cross_val_predict(model, inputs, truth, cv=folds))
+    expected = cross_val_predict(model, inputs, truth, cv=folds)
+    distance = outlying(truth, expected)
     far = np.flatnonzero(distance > _FAR)
     if len(far):
         why = (
             f"{counted(len(far), 'target')} far from what a quick model expects: beyond "
             f"{_FAR:g} robust standard deviations of its errors"
         )
-        rows = places[far[np.argsort(-distance[far], kind="stable")]]
-        yield Doubt("wrong labels", why, data.roles.target, {TRAIN: rows}, ("drop rows",))
+        far = far[np.argsort(-distance[far], kind="stable")]
+        remarks = [f"expected {value:.4g}" for value in expected[far]]
+        yield Doubt("wrong labels", why, data.roles.target, {TRAIN: places[far]},
+                    ("drop rows",), {TRAIN: remarks})  # fmt: skip
 
 
 def outlying(truth: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,18 +11,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from engine.checks.classes import small_classes
+from engine.checks.columns import constant_columns, identifiers
+from engine.checks.drift import drift
+from engine.checks.duplicates import contradictions, exact_duplicates
+from engine.checks.examined import Check, Doubt, Examined, Limit, Places
+from engine.checks.labels import wrong_labels
+from engine.checks.leaks import leaks
+from engine.checks.near_images import near_images
+from engine.checks.near_texts import near_texts
 from engine.config.data.base import DataConfig
 from engine.data.raw import RawData
 from engine.data.row_choice import Trace, traced
-from engine.doctor.classes import small_classes
-from engine.doctor.columns import constant_columns, identifiers
-from engine.doctor.drift import drift
-from engine.doctor.duplicates import contradictions, exact_duplicates
-from engine.doctor.examined import Check, Doubt, Examined, Limit, Places
-from engine.doctor.labels import wrong_labels
-from engine.doctor.leaks import leaks
-from engine.doctor.near_images import near_images
-from engine.doctor.near_texts import near_texts
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
@@ -43,7 +43,7 @@ CHECKS: Mapping[str, Check] = {
 """By name, the most serious first."""
 _SECONDS = 60.0
 """Time after which no further check begins."""
-MOST_ROWS = 1_000
+MOST_ROWS = 500
 """Rows of one finding that can be left out by name."""
 _SHOWN = 12
 _CELL = 40
@@ -96,14 +96,11 @@ class _Named:
 
 
 def _finding(doubt: Doubt, data: Examined, named: _Named, config: DataConfig) -> Finding:
-    names, rows = [], []
+    names: list[str] = []
+    rows: list[FoundRow] = []
     for split, places in doubt.rows.items():
-        own = named.names(split, places[: MOST_ROWS - len(names)])
-        names += own
-        shown = places[: max(0, _SHOWN - len(rows))]
-        texts = _texts(data.splits[split], shown)
-        own += [""] * (len(shown) - len(own))
-        rows += [FoundRow(name, split, text) for name, text in zip(own, texts, strict=False)]
+        names += named.names(split, places[: MOST_ROWS - len(names)])
+        rows += _found_rows(doubt, split, places[: _SHOWN - len(rows)], data, named)
     return Finding(
         doubt.kind,
         doubt.why,
@@ -112,6 +109,24 @@ def _finding(doubt: Doubt, data: Examined, named: _Named, config: DataConfig) ->
         tuple(rows),
         tuple(_mends(doubt, data, names, config)),
     )
+
+
+def _found_rows(
+    doubt: Doubt, split: str, places: Places, data: Examined, named: _Named
+) -> Iterator[FoundRow]:
+    names = named.names(split, places) or [""] * len(places)
+    remarks = [*doubt.remarks.get(split, ())] or [
+        f"like {_twin(twin, data, named)}" for twin in doubt.twins.get(split, ())[: len(places)]
+    ]
+    texts = _texts(data.splits[split], places)
+    for place, (name, text) in enumerate(zip(names, texts, strict=True)):
+        yield FoundRow(name, split, text, remarks[place] if remarks else "")
+
+
+def _twin(twin: tuple[str, int], data: Examined, named: _Named) -> str:
+    split, place = twin
+    name = "".join(named.names(split, np.array([place]))).rpartition(":")[0]
+    return f"{name or split} {_texts(data.splits[split], np.array([place]))[0]}"
 
 
 def _mends(doubt: Doubt, data: Examined, names: list[str], config: DataConfig) -> Iterator[Mend]:

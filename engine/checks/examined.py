@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -48,6 +48,10 @@ class Doubt:
     rows: Mapping[str, Places] = field(default_factory=dict)
     """By split, the rows concerned, the worst first."""
     remedies: tuple[Remedy, ...] = ()
+    remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By split, a few words on each of its rows."""
+    twins: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
+    """By split, the row that each of its rows resembles."""
 
     @property
     def count(self) -> int:

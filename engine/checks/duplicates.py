@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from engine.checks.examined import HELD_OUT, Doubt, Examined, Limit
 from engine.data.raw import TRAIN
 from engine.data.row_hashes import Hashes, row_hashes
-from engine.doctor.examined import HELD_OUT, Doubt, Examined, Limit
 from engine.reports.counted import counted
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from engine.checks.examined import Doubt, Examined, Limit
 from engine.data.raw import TRAIN
-from engine.doctor.examined import Doubt, Examined, Limit
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.text.labels import labels_of, names_in
