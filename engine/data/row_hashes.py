@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.data.on_disk import in_windows
+from engine.data.tables.values import is_number
 
 Hashes = NDArray[np.uint64]
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
 _MIXED = np.uint64(0x100000001B3)
 _AT_ONCE = 1 << 16
+_EXACT = 2**53
 _DIGEST = 4
 """Bytes of a fingerprint."""
 
@@ -42,7 +45,7 @@ def _piece_hashes(values: pa.Array) -> Hashes:
     if pa.types.is_dictionary(kind):
         values = values.cast(kind.value_type)
         kind = kind.value_type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+    if is_number(kind) and not _beyond_floats(values):
         numbers = np.asarray(values.to_numpy(zero_copy_only=False), np.float64) + 0.0
         hashes: Hashes = pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers))
         return hashes
@@ -51,7 +54,15 @@ def _piece_hashes(values: pa.Array) -> Hashes:
     encoded = values.dictionary_encode()
     known = np.array([_hash_of(cell) for cell in encoded.dictionary.to_pylist()], np.uint64)
     codes = encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
-    return np.append(known, _MISSING)[codes]
+    return np.asarray(np.append(known, _MISSING)[codes], np.uint64)
+
+
+def _beyond_floats(values: pa.Array) -> bool:
+    """Return whether different whole numbers are one number as float64."""
+    if not pa.types.is_integer(values.type) or values.type.bit_width < 64:
+        return False
+    bounds = pc.min_max(values).as_py()
+    return max(-(bounds["min"] or 0), bounds["max"] or 0) > _EXACT
 
 
 def _hash_of(cell: Any) -> int:

@@ -130,3 +130,9 @@ def test_equal_rows_have_equal_hashes_in_any_chunks() -> None:
 def test_a_fingerprint_knows_a_number_that_is_read_as_text() -> None:
     assert fingerprint({"a": 0.5, "b": True}) == fingerprint({"b": "true", "a": "0.50"})
     assert fingerprint({"a": 0.5}) != fingerprint({"a": 0.51})
+
+
+def test_large_whole_numbers_are_told_apart() -> None:
+    hashes = row_hashes(pa.table({"id": [2**60, 2**60 + 1, 5, 5]}))
+    assert len(set(hashes.tolist())) == 3
+    assert row_hashes(pa.table({"n": [5]}))[0] == row_hashes(pa.table({"n": [5.0]}))[0]
