@@ -20,6 +20,8 @@ _MISSING = np.uint64(0x9E3779B97F4A7C15)
 _MIXED = np.uint64(0x100000001B3)
 _AT_ONCE = 1 << 16
 _EXACT = 2**53
+_DIGITS = 15
+"""Whole numbers of more digits may be rounded as float64."""
 _DIGEST = 4
 """Bytes of a fingerprint."""
 
@@ -66,30 +68,36 @@ def _beyond_floats(values: pa.Array) -> bool:
 
 
 def _hash_of(cell: Any) -> int:
-    return int.from_bytes(hashlib.blake2b(_bytes(cell), digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(_exactly(cell), digest_size=8).digest(), "big")
 
 
 def fingerprint(row: Mapping[str, Any]) -> str:
     """Return a short hash of a row's values: numbers and texts that stand for them are alike."""
     digest = hashlib.blake2b(digest_size=_DIGEST)
     for name in sorted(row):
-        for part in (name.encode(errors="replace"), _bytes(row[name])):
+        for part in (name.encode(errors="replace"), _loosely(row[name])):
             digest.update(len(part).to_bytes(8, "big"))
             digest.update(part)
     return digest.hexdigest()
 
 
-def _bytes(cell: Any) -> bytes:
-    if cell is None or cell != cell:
-        return b""
-    if isinstance(cell, bytes):
-        return cell
+def _exactly(cell: Any) -> bytes:
+    """Return the bytes of a cell: of an image those of its file, where they are there."""
     if isinstance(cell, Mapping) and isinstance(cell.get("bytes"), bytes):
         data: bytes = cell["bytes"]
         return data
+    return cell if isinstance(cell, bytes) else str(cell).encode(errors="replace")
+
+
+def _loosely(cell: Any) -> bytes:
+    """Return the bytes of a cell, the same for a number and for texts that stand for it."""
+    if cell is None or cell != cell:
+        return b""
     if isinstance(cell, bool):
         return str(cell).lower().encode()
     text = str(cell).strip()
+    if not isinstance(cell, int | float | str) or (text.isdecimal() and len(text) > _DIGITS):
+        return _exactly(cell)
     try:
         return repr(float(text)).encode()
     except ValueError:

@@ -132,6 +132,11 @@ def test_a_fingerprint_knows_a_number_that_is_read_as_text() -> None:
     assert fingerprint({"a": 0.5}) != fingerprint({"a": 0.51})
 
 
+def test_texts_that_are_written_otherwise_are_no_duplicates() -> None:
+    hashes = row_hashes(pa.table({"t": ["7", "007", "7.0", "7"]}))
+    assert len(set(hashes.tolist())) == 3
+
+
 def test_large_whole_numbers_are_told_apart() -> None:
     hashes = row_hashes(pa.table({"id": [2**60, 2**60 + 1, 5, 5]}))
     assert len(set(hashes.tolist())) == 3
