@@ -138,8 +138,8 @@ def test_drift_is_the_distance_of_the_distributions() -> None:
 
 
 def test_a_label_is_doubted_where_another_class_is_sure() -> None:
-    chances = np.array([[0.9, 0.1], [0.95, 0.05], [0.2, 0.8], [0.97, 0.03], [0.1, 0.9]])
-    assert doubted_labels(chances, np.array([0, 0, 1, 1, 1])).tolist() == [3]
+    chances = np.array([[0.9, 0.1], [0.95, 0.05], [0.2, 0.8], [0.97, 0.03], [0.1, 0.9], [0.3, 0.7]])
+    assert doubted_labels(chances, np.array([0, 0, 1, 1, 1, 0])).tolist() == [3]
 
 
 def test_errors_are_compared_with_those_of_similar_expectations() -> None:
