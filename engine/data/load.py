@@ -11,6 +11,7 @@ from engine.config.data.base import DataConfig
 from engine.config.registry import implementation, resolve
 from engine.data.column_names import check_names
 from engine.data.raw import RawData
+from engine.data.row_choice import chosen_rows
 from engine.data.split_column import by_split_column
 from engine.data.tables.values import texts
 from engine.errors import DataError
@@ -32,9 +33,13 @@ def load_texts(config: DataConfig) -> RawData:
     they stand for. Raises :class:`~engine.errors.DataError`.
     """
     if not config.text_implementation:
-        return without_ignored(load_data(config), config)
+        return _narrowed(load_data(config), config)
     raw = _with_texts(resolve(config.text_implementation)(config), config)
-    return without_ignored(by_split_column(raw, config), config)
+    return _narrowed(by_split_column(raw, config), config)
+
+
+def _narrowed(raw: RawData, config: DataConfig) -> RawData:
+    return without_ignored(chosen_rows(raw, config), config)
 
 
 def without_ignored(raw: RawData, config: DataConfig) -> RawData:

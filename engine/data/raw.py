@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from engine.data.fitted import FileFormat
 from engine.files import safe_json
@@ -34,6 +36,15 @@ class RowsOfFile:
 
     path: Path
     rows: int
+
+
+def files_of(files: Sequence[RowsOfFile], chosen: NDArray[np.bool_]) -> tuple[RowsOfFile, ...]:
+    """Return the number of rows of each file that are among the chosen ones."""
+    ends = np.cumsum([0, *(file.rows for file in files)])
+    return tuple(
+        RowsOfFile(file.path, int(chosen[begin : begin + file.rows].sum()))
+        for file, begin in zip(files, ends, strict=False)
+    )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.config.data.base import DataConfig
 from engine.data.on_disk import selected
-from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, RowsOfFile
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, files_of
 from engine.data.readers.json import split_named
 from engine.data.series.channels import is_text
 from engine.files.sanitize import plain
@@ -39,7 +38,9 @@ def by_split_column(raw: RawData, config: DataConfig) -> RawData:
     why = f"the splits are those in the column {plain(name, 40)}: {counts}"
     note = Note(why, plain(name, 40), "splits", change=f"data.columns.{plain(name, 40)}",
                 kind="converted")  # fmt: skip
-    return replace(raw.with_splits(splits, note), files=_files(raw, rows))
+    files = raw.files.get(TRAIN, ())
+    own = {split: files_of(files, mask) for split, mask in rows.items() if files}
+    return replace(raw.with_splits(splits, note), files=own)
 
 
 def _rows_of_splits(column: pa.ChunkedArray) -> dict[str, NDArray[np.bool_]]:
@@ -55,20 +56,4 @@ def _rows_of_splits(column: pa.ChunkedArray) -> dict[str, NDArray[np.bool_]]:
         ).to_numpy()
         for split in (TRAIN, VALIDATION, TEST)
         if split in named.values()
-    }
-
-
-def _files(
-    raw: RawData, rows: Mapping[str, NDArray[np.bool_]]
-) -> dict[str, tuple[RowsOfFile, ...]]:
-    """Return how many rows of each file are in each split."""
-    files = raw.files.get(TRAIN, ())
-    ends = np.cumsum([0, *(file.rows for file in files)])
-    return {
-        split: tuple(
-            RowsOfFile(file.path, int(mask[begin : begin + file.rows].sum()))
-            for file, begin in zip(files, ends, strict=False)
-        )
-        for split, mask in rows.items()
-        if files
     }

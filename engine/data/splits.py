@@ -13,6 +13,7 @@ from engine.data.folds import cut_fold
 from engine.data.group_splits import cut_by_group
 from engine.data.on_disk import Rows, selected
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
+from engine.data.row_choice import duplicates_to_train
 from engine.data.time_splits import cut_by_time
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -31,9 +32,14 @@ _RARE = 3
 def cut_splits(raw: RawData, config: DataConfig, stratify: str | None = None) -> RawData:
     """``raw`` with validation and test rows, where it has none and their fraction is not 0.
 
-    ``stratify`` names the column whose values keep their shares in every split. Raises
-    :class:`DataError` when no training rows are left.
+    ``stratify`` names the column whose values keep their shares in every split. Duplicates of
+    training rows are moved to them, if configured. Raises :class:`DataError` when no training rows
+    are left.
     """
+    return duplicates_to_train(_cut(raw, config, stratify), config)
+
+
+def _cut(raw: RawData, config: DataConfig, stratify: str | None) -> RawData:
     if config.folds:
         raw = cut_fold(raw, config, stratify)
     wanted = _wanted(raw, config)

@@ -10,9 +10,11 @@ import pyarrow as pa
 from typing_extensions import override
 
 from engine.config.tasks.forecasting import ForecastingConfig
+from engine.data.column_roles import ColumnRoles
 from engine.data.dates.writing import write_moment
 from engine.data.load import load_data, without_ignored
 from engine.data.raw import TRAIN, RawData
+from engine.data.row_choice import refuse_choice
 from engine.data.series.channels import Values, format_notes, number_formats
 from engine.data.series.frequency import Frequency
 from engine.data.series.holiday_dates import check_holidays
@@ -41,7 +43,7 @@ from engine.data.series.splits import (
 from engine.data.series.static import find_static
 from engine.data.tables.columns import set_number_format
 from engine.data.tables.other_marks import other_marks
-from engine.data.tables.schema import NumberFormat
+from engine.data.tables.schema import Column, NumberFormat
 from engine.errors import DataError
 from engine.pipelines.known_future import (
     ahead_of_panel,
@@ -68,6 +70,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
     def load(self) -> RawData:
         """Read the data, make it a regular series, and cut it in the order of time."""
         section = self.section
+        refuse_choice(self.config.data)
         raw = without_ignored(load_data(self.config.data), self.config.data)
         roles = self._roles(raw.train)
         if roles.series:
@@ -92,6 +95,12 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         check_lengths(splits, section.window, section.horizon)
         tables = {name: series_table(part, roles, context[name]) for name, part in splits.items()}
         return raw.with_splits(tables, *notes, *cuts)
+
+    @override
+    def column_roles(self, raw: RawData) -> ColumnRoles:
+        numbers = [field.name for field in raw.train.schema if pa.types.is_floating(field.type)]
+        columns = tuple(Column(name=name, type="numeric") for name in numbers)
+        return ColumnRoles(tuple(numbers), columns=columns, ordered=True)
 
     def _roles(self, table: pa.Table) -> Roles:
         """The columns' roles; those that tell series apart are found where times repeat."""

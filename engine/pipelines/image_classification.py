@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
+from typing_extensions import override
 
 from engine.config.run_config import RunConfig
 from engine.config.tasks.image_classification import ImageClassificationConfig
+from engine.data.column_roles import ColumnRoles
 from engine.data.load import load_texts
 from engine.data.raw import RawData, Skip
 from engine.data.readers.files import root_of
 from engine.models.preprocessing import preprocessing_of
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import DataSummary
-from engine.text.columns import chosen, find_label
+from engine.text.columns import chosen, find_label, is_list
 from engine.text.label_spellings import with_label_lists
 from engine.vision.column import RECORD, find_image, images_of
 from engine.vision.fitted import ImageFitted
@@ -66,6 +68,13 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
         """Rows whose images are read; relative paths begin at the file's folder, as in training."""
         images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
         return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
+
+    @override
+    def column_roles(self, raw: RawData) -> ColumnRoles:
+        image, label = self._columns(raw.train)
+        if is_list(raw.train, label):
+            return ColumnRoles((image, label), image=image)
+        return ColumnRoles((image,), label, "classes", image=image)
 
     def _columns(self, table: pa.Table) -> tuple[str, str]:
         image = chosen(table, self.section.image or find_image(table), "task.image")

@@ -18,8 +18,10 @@ import pyarrow as pa
 
 from engine.config.run_config import RunConfig
 from engine.config.tasks.base import TaskConfig
+from engine.data.column_roles import ColumnRoles
 from engine.data.fitted import Fitted
 from engine.data.raw import RawData
+from engine.data.series.channels import is_text
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 
@@ -63,6 +65,11 @@ class DataPipeline(ABC, Generic[F]):
     def shown(self, table: pa.Table) -> pa.Table:
         """Return rows that were loaded as the user is shown them."""
         return table
+
+    def column_roles(self, raw: RawData) -> ColumnRoles:
+        """Return what the columns are to the task, for a check of the data."""
+        texts = [field.name for field in raw.train.schema if is_text(field.type)]
+        return ColumnRoles(tuple(raw.train.column_names), texts=tuple(texts))
 
     @abstractmethod
     def inputs(self, fitted: F) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import pyarrow as pa
 from pydantic import Field
@@ -16,11 +16,13 @@ from engine.config.data.hub import HubConfig
 from engine.config.models.tabm import TabmConfig
 from engine.config.tasks.tabular import TabularConfig
 from engine.data.column_names import check_names, no_column
+from engine.data.column_roles import ColumnRoles, TargetKind
 from engine.data.fitted import Fitted
 from engine.data.load import load_data
 from engine.data.lost_splits import lost
 from engine.data.on_disk import evenly, selected
 from engine.data.raw import TRAIN, RawData, Skip
+from engine.data.row_choice import chosen_rows
 from engine.data.splits import cut_splits
 from engine.data.tables.bins import fit_edges
 from engine.data.tables.column_notes import column_notes
@@ -67,6 +69,7 @@ class TabularPipeline(DataPipeline[F]):
 
     section: TabularConfig
     reads_texts = True
+    target_kind: ClassVar[TargetKind]
 
     @override
     def learn(self, raw: RawData) -> F:
@@ -113,7 +116,7 @@ class TabularPipeline(DataPipeline[F]):
 
     def load(self) -> RawData:
         """Read the data, take rows without a target out, and cut the splits that are missing."""
-        raw = self.read()
+        raw = chosen_rows(self.read(), self.config.data)
         target = find_target(raw.train, self.section.target)
         self._check_names(raw.train)
         raw = self._with_clean_targets(raw, target)
@@ -183,6 +186,12 @@ class TabularPipeline(DataPipeline[F]):
         for split, table in raw.splits.items():
             _check_inputs(split, table, features)
         return target, columns, features
+
+    @override
+    def column_roles(self, raw: RawData) -> ColumnRoles:
+        target, columns, features = self.fit_inputs(raw)
+        inputs = tuple(column.name for column in features.columns)
+        return ColumnRoles(inputs, target, self.target_kind, columns=tuple(columns))
 
     def _settings(self) -> dict[str, ColumnSetting]:
         """Return the settings of columns, of the data and of the task.

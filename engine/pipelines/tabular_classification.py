@@ -40,6 +40,7 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
 
     section: TabularClassificationConfig
     fitted_type = ClassesFitted
+    target_kind = "classes"
 
     @override
     def read(self) -> RawData:

@@ -40,6 +40,7 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
 
     section: TabularRegressionConfig
     fitted_type = NumbersFitted
+    target_kind = "numbers"
     _target_format: NumberFormat | None = None
 
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:

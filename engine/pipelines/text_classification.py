@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pyarrow as pa
+from typing_extensions import override
 
 from engine.config.tasks.text_classification import TextClassificationConfig
+from engine.data.column_roles import ColumnRoles
 from engine.data.load import load_texts
 from engine.data.raw import RawData, class_names
 from engine.data.splits import cut_splits
@@ -103,6 +105,14 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
     def inputs(self, fitted: TextClassificationFitted) -> tuple[str, ...]:
         """The text, or both."""
         return tuple(filter(None, (fitted.text, fitted.text_pair)))
+
+    @override
+    def column_roles(self, raw: RawData) -> ColumnRoles:
+        text, pair, label = self._columns(raw.train)
+        texts = tuple(filter(None, (text, pair)))
+        if is_list(raw.train, label):
+            return ColumnRoles((*texts, label), texts=texts)
+        return ColumnRoles(texts, label, "classes", texts)
 
     def _columns(self, table: pa.Table) -> tuple[str, str, str]:
         """Text, second text (or nothing) and label."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+from typing_extensions import override
 
 from engine.config.tasks.text_regression import TextRegressionConfig
+from engine.data.column_roles import ColumnRoles
 from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
@@ -84,6 +86,12 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
     def inputs(self, fitted: TextRegressionFitted) -> tuple[str, ...]:
         """The text, or both."""
         return tuple(filter(None, (fitted.text, fitted.text_pair)))
+
+    @override
+    def column_roles(self, raw: RawData) -> ColumnRoles:
+        text, pair, target = self._columns(raw.train)
+        texts = tuple(filter(None, (text, pair)))
+        return ColumnRoles(texts, target, "numbers", texts)
 
     def _columns(self, table: pa.Table) -> tuple[str, str, str]:
         """Text, second text (or nothing) and target; raises :class:`DataError`."""

@@ -31,6 +31,7 @@ QUESTIONS = {
     "targets": "engine.service.layers:answer",
     "benchmarks": "engine.service.benchmarks:answer",
     "check": "engine.service.model_check:answer",
+    "data check": "engine.service.data_check:answer",
 }
 """By name: the function that answers, loaded when it is first asked for, so that a look at the
 data does not wait for torch."""

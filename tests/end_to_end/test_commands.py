@@ -180,3 +180,19 @@ def test_a_run_is_written_down_as_a_page(dltui: Call, home: Path) -> None:
     refused = dltui("report", only_run(home).id, "--output", "page.pdf")
     assert refused.returncode == 2
     assert ".html or .md" in refused.stderr
+
+
+def test_data_is_checked_and_the_change_that_removes_a_finding_is_told(
+    dltui: Call, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"{i},{i * 7 % 11},{i % 2},{'ab'[i % 2]}" for i in range(100)]
+    path.write_text("\n".join(["a,b,c,answer", *rows]) + "\n")
+    refused = dltui("check", str(path))
+    assert refused.returncode == 2
+    assert "task.kind: is missing" in refused.stderr
+    checked = dltui("check", str(path), "task.kind=tabular_classification")
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.startswith("t.csv: train ")
+    assert "leaks the target in c" in checked.stdout
+    assert "drop the column c: data.columns.c=ignored" in checked.stdout

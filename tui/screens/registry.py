@@ -15,6 +15,7 @@ SCREENS = {
     "adapters": "tui.screens.adapters.screen:AdaptersScreen",
     "chat": "tui.screens.chat.screen:ChatScreen",
     "compare": "tui.screens.compare.screen:CompareScreen",
+    "data check": "tui.screens.new_run.data_check:DataCheckScreen",
     "model check": "tui.screens.new_run.model_check:ModelCheckScreen",
     "monitor": "tui.screens.monitor.screen:MonitorScreen",
     "new run": "tui.screens.new_run.screen:NewRunScreen",

@@ -43,7 +43,14 @@ class DataPreview(Scrolling):
     class TypesWanted(Message):
         """The types of columns are to be set."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("t", "set_types", "Column types")]
+    @dataclass
+    class CheckWanted(Message):
+        """The data is to be checked."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "set_types", "Column types"),
+        Binding("d", "check", "Check", tooltip="Look for duplicates, leaks, drift, wrong labels"),
+    ]
 
     def __init__(self, ask: Ask) -> None:
         super().__init__()
@@ -86,6 +93,10 @@ class DataPreview(Scrolling):
     def action_set_types(self) -> None:
         """Set the types of columns."""
         self.post_message(self.TypesWanted())
+
+    def action_check(self) -> None:
+        """Look for duplicates, leaks, drift and wrong labels."""
+        self.post_message(self.CheckWanted())
 
     @on(Answered)
     def _answered(self, event: Answered) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 from pydantic_core import PydanticCustomError
 
 from engine.config.data.columns import TYPES, ColumnSetting, ColumnType, parse_setting
+from engine.config.data.row_names import parse_row
 from engine.config.fields import option
 from engine.config.registry import TaggedSection
 from engine.files.sanitize import plain
@@ -63,6 +64,31 @@ class DataConfig(TaggedSection):
         column=True,
         advanced=True,
     )
+    duplicates: Literal["keep", "drop", "train"] = option(
+        "keep",
+        "Duplicate rows, equal in all columns that are not ignored: keep them, drop all but the "
+        "first, or train: move those of the training rows out of the other splits",
+        advanced=True,
+    )
+    drop_rows: tuple[str, ...] = option(
+        (),
+        "Rows to leave out, as dltui check names them: split:row:fingerprint, such as "
+        "train:17:5f0c93ab",
+        advanced=True,
+    )
+
+    @field_validator("drop_rows")
+    @classmethod
+    def _rows_have_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if parse_row(text) is None:
+                raise PydanticCustomError(
+                    "not_allowed",
+                    "{row} names no row; it is written split:row:fingerprint, such as "
+                    "train:17:5f0c93ab",
+                    {"row": plain(text, 60)},
+                )
+        return value
 
     @field_validator("columns")
     @classmethod

@@ -38,7 +38,7 @@ COMMANDS = {
     "merge": "combine adapters of several runs into a new one",
     "submit": "write a training as a job of Slurm, SkyPilot or Kubernetes, and submit it",
     "stop": "ask a run to stop and keep its model",
-    "check": "check whether a model suits a task, without reading its weights",
+    "check": "check the data of a preset, or whether a model suits a task",
     "folds": "cross-validate: a run for each fold, with mean and spread",
     "sweep": "search for better values by many runs",
     "sweeps": "list all sweeps, or rank the trials of one",

@@ -1,4 +1,4 @@
-"""``dltui check MODEL --task TASK``: whether a model suits a task, before a run."""
+"""``dltui check``: before a run, whether its data is sound, or whether a model suits a task."""
 
 from __future__ import annotations
 
@@ -9,21 +9,30 @@ from engine.config.adapter import AdapterConfig
 from engine.config.combination import LARGEST_RANK
 from engine.config.models.registry import models_of
 from engine.config.tasks.registry import TASKS
+from engine.errors import UserError
 from engine.files.paths import expanded, is_folder, runs_folder
 from engine.reports.model_check import ModelCheck
 from engine.service.client import Advisor
 from tui.cli import console
+from tui.cli.data_check import check_data
 from tui.cli.exit_codes import DONE
 from tui.format.model_check import facts, layers_table
 
 _EXAMPLES = """
 examples:
-  dltui check Qwen/Qwen3-0.6B --task causal_lm
+  dltui check adult-mlp                                   (the data of a preset)
+  dltui check adult-mlp data.path=mine.csv task.target=price
+  dltui check mine.csv task.kind=tabular_classification   (a file)
+  dltui check Qwen/Qwen3-0.6B --task causal_lm            (a model)
   dltui check ./my-model --task text_classification
   dltui check resnet18 --task image_classification
 
-Only the names and shapes of the weights are read, of a model on the hub too. A model that does not
-suit the task is refused with the reason and exit status 2.
+Data is checked for duplicates within and across splits, columns that leak the target, drift, labels
+that are likely wrong, classes that are too small, identifiers and constant columns. Each finding
+has the rows, and the change of the configuration that removes it.
+
+Of a model, only the names and shapes of the weights are read, of a model on the hub
+too. A model that does not suit the task is refused with the reason and exit status 2.
 """
 _OF_TRANSFORMERS = ("transformer", "image_transformer")
 
@@ -32,12 +41,17 @@ def arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = _EXAMPLES
     parser.add_argument(
-        "model", metavar="MODEL",
-        help="name on the hub, a folder, the full name of a finished run, or a name of torchvision",
+        "subject", metavar="PRESET|FILE|MODEL",
+        help="a preset or a file of data; with --task a model: its name on the hub, a folder, the "
+        "full name of a finished run, or a name of torchvision",
     )  # fmt: skip
     parser.add_argument(
-        "--task", required=True, choices=_tasks(), metavar="TASK", help=", ".join(_tasks())
+        "assignments", metavar="field=value", nargs="*", help="what differs from the preset"
     )
+    parser.add_argument(
+        "--task", choices=_tasks(), metavar="TASK",
+        help=f"check a model for this task: {', '.join(_tasks())}",
+    )  # fmt: skip
     parser.add_argument("--revision", default="main", help="branch, tag or commit (main)")
     parser.add_argument(
         "--rank", type=_rank, default=AdapterConfig().r, help="LoRA rank to count parameters at (8)"
@@ -46,7 +60,11 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def execute(options: Namespace) -> int:
-    """Check the model."""
+    """Check the data, or with ``--task`` the model."""
+    if options.task is None:
+        return check_data(options.subject, options.assignments, options.json)
+    if options.assignments:
+        raise UserError("A model is checked with --task alone.", "Leave the fields out.")
     with Advisor() as advisor:
         values = {"task": {"kind": options.task}, "model": _model(options)}
         answer = advisor.ask("check", values=values)
@@ -74,9 +92,9 @@ def _tasks() -> tuple[str, ...]:
 
 def _model(options: Namespace) -> dict[str, Any]:
     kind = next(kind for kind in _OF_TRANSFORMERS if kind in models_of(options.task))
-    if kind == "transformer" or _is_path(options.model):
-        return {"kind": kind, "path": options.model, "revision": options.revision}
-    return {"kind": "torchvision", "name": options.model}
+    if kind == "transformer" or _is_path(options.subject):
+        return {"kind": kind, "path": options.subject, "revision": options.revision}
+    return {"kind": "torchvision", "name": options.subject}
 
 
 def _is_path(name: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.config.overrides import look_up, text_of
+from engine.reports.findings import Mend
 from tui.screens.new_run import choices, suitable
 from tui.screens.new_run.values import Values, edited_text, value_in
 
@@ -33,6 +34,12 @@ class Draft:
         elif name == "data.kind":
             values = suitable.follow_data(values)
         self.values = values
+
+    def mend(self, mend: Mend) -> None:
+        """Apply a change that the check of the data offers."""
+        columns, rows = self.values.value("data.columns"), self.values.value("data.drop_rows")
+        for name, value in mend.fields(columns, rows).items():
+            self.set(name, text_of(value, self.values.fields[name]))
 
     def reset(self, name: str) -> None:
         """Reset a field to its original value."""

@@ -13,6 +13,7 @@ from textual.message import Message
 from engine.config.presets import Preset, load_preset
 from engine.config.run_config import RunConfig
 from engine.errors import UserError
+from engine.reports.findings import Mend
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.sections import DOMAIN, HEADINGS, sections_of
 from tui.screens.registry import make_screen
@@ -78,6 +79,20 @@ class DraftForm(Form):
         values = self.draft.values
         dialog = ColumnTypesScreen(values.fields[_TYPES], values.text(_TYPES), self._columns)
         await self.app.push_screen(dialog, chosen)
+
+    def check_data(self, ask: Ask | None) -> None:
+        """Check the data; apply the changes that are chosen."""
+        if self.config is None:
+            self.point_at_problem()
+            return
+
+        async def chosen(mends: Sequence[Mend] | None) -> None:
+            for mend in mends or ():
+                self.draft.mend(mend)
+            if mends:
+                await self.show_draft()
+
+        self.app.push_screen(make_screen("data check", self.config.values(), ask), chosen)
 
     async def toggle_advanced(self) -> None:
         """Show or hide the advanced fields."""

@@ -69,6 +69,7 @@ class NewRunScreen(Screen[None]):
         """Show ``values`` of the preset ``preset``; use ``ask`` instead of an advisor."""
         super().__init__()
         self._advisor = Advisor()
+        self._asked_instead = ask
         ask = ask or self._advisor.ask
         self._form = DraftForm(Draft(values, preset), ask)
         self._preview = DataPreview(ask)
@@ -137,6 +138,10 @@ class NewRunScreen(Screen[None]):
     @on(DataPreview.TypesWanted)
     async def _types_wanted(self) -> None:
         await self._form.set_column_types()
+
+    @on(DataPreview.CheckWanted)
+    def _check_wanted(self) -> None:
+        self._form.check_data(self._asked_instead)
 
     def action_section(self, number: int) -> None:
         """Focus a section."""

@@ -1,0 +1,94 @@
+"""Findings of the check of a data set: doubts about its rows and columns, and what mends them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """A row that a finding is about."""
+
+    name: str
+    """Its name for ``data.drop_rows``; empty where its number is unknown."""
+    split: str
+    """The split that it is in."""
+    text: str
+    """The beginning of its values."""
+    remark: str = ""
+    """What is expected in its place, or the row that it resembles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """A change of the configuration that removes what was found."""
+
+    key: str
+    """The key that applies it: ``d`` drops, ``m`` moves."""
+    label: str
+    columns: tuple[str, ...] = ()
+    """Columns to be ignored."""
+    rows: tuple[str, ...] = ()
+    """Names of rows to be left out."""
+    duplicates: str = ""
+    """New value of ``data.duplicates``."""
+
+    def fields(self, columns: Mapping[str, str], rows: Sequence[str]) -> dict[str, Any]:
+        """Return the new values of fields, given ``data.columns`` and ``data.drop_rows``."""
+        values: dict[str, Any] = {}
+        if self.columns:
+            values["data.columns"] = {**columns, **dict.fromkeys(self.columns, "ignored")}
+        if self.rows:
+            values["data.drop_rows"] = list(dict.fromkeys([*rows, *self.rows]))
+        if self.duplicates:
+            values["data.duplicates"] = self.duplicates
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One doubt about a data set."""
+
+    kind: str
+    """Name of what was found, such as ``duplicates``."""
+    why: str
+    """A sentence on what was found, and what follows from it."""
+    column: str = ""
+    count: int | None = None
+    """Number of rows concerned."""
+    rows: tuple[FoundRow, ...] = ()
+    """The first of these rows."""
+    mends: tuple[Mend, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DataCheck:
+    """All findings on a data set."""
+
+    source: str
+    rows: Mapping[str, int]
+    """Rows of each split."""
+    findings: tuple[Finding, ...] = ()
+    limits: tuple[str, ...] = ()
+    """What was checked in a part of the rows only, or not at all, and why."""
+
+    def record(self) -> dict[str, Any]:
+        """Return the check as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> DataCheck:
+        """Return the check that :meth:`record` wrote."""
+        findings = tuple(map(_finding, record["findings"]))
+        return cls(record["source"], record["rows"], findings, tuple(record["limits"]))
+
+
+def _finding(record: Mapping[str, Any]) -> Finding:
+    rows = tuple(FoundRow(**row) for row in record["rows"])
+    mends = tuple(
+        Mend(**{**mend, "columns": tuple(mend["columns"]), "rows": tuple(mend["rows"])})
+        for mend in record["mends"]
+    )
+    return Finding(**{**record, "rows": rows, "mends": mends})

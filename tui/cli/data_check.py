@@ -1,0 +1,61 @@
+"""The check of data on the command line: each finding with its rows, and what removes it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from engine.config.models.registry import models_of
+from engine.config.presets import find_preset, load_preset
+from engine.config.run_config import RunConfig, parse_overridden
+from engine.config.tasks.registry import TASKS
+from engine.errors import ConfigError, Problem
+from engine.files.paths import expanded, is_file, is_folder
+from engine.reports.findings import DataCheck, Finding
+from engine.service.client import Advisor
+from tui.cli import console
+from tui.cli.exit_codes import DONE
+from tui.format.data_check import assignments, headline, row_lines, shortened, subject
+
+_ROWS = 5
+"""Rows of a finding that are printed; --json has more."""
+
+
+def check_data(name: str, fields: Sequence[str], json: bool) -> int:
+    """Check the data of a preset, or of a file; raises :class:`UserError`."""
+    config = _config(name, fields)
+    with Advisor() as advisor:
+        answer = advisor.ask("data check", values=config.values())
+    if json:
+        console.as_json(answer)
+        return DONE
+    check = DataCheck.from_record(answer)
+    console.line(headline(check))
+    for finding in check.findings:
+        console.line()
+        _print(finding, config.data.drop_rows)
+    for limit in check.limits:
+        console.remark(f"note: {limit}")
+    return DONE
+
+
+def _config(name: str, fields: Sequence[str]) -> RunConfig:
+    path = expanded(name)
+    if name.endswith(".toml") or not (is_file(path) or is_folder(path)):
+        return load_preset(find_preset(name), fields)
+    kind = next((text.partition("=")[2] for text in fields if text.startswith("task.kind=")), "")
+    if kind not in TASKS:
+        raise ConfigError([Problem("task.kind", f"is missing; one of {', '.join(TASKS)}")])
+    source = {"kind": "file", "path": name}
+    values = {"task": {"kind": kind}, "data": source, "model": {"kind": models_of(kind)[0]}}
+    return parse_overridden(values, fields)
+
+
+def _print(finding: Finding, known: tuple[str, ...]) -> None:
+    console.line(subject(finding))
+    console.line(f"  {finding.why}")
+    for line in row_lines(finding, _ROWS):
+        console.line(f"    {line}")
+    for mend in finding.mends:
+        changes = " ".join(shlex.quote(shortened(text)) for text in assignments(mend, known))
+        console.line(f"  {mend.label}: {changes}")
