@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from engine.config.models.foundation import FoundationConfig
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
-from engine.models.pretrained import found_file, load_pretrained, readable, weights_of
+from engine.models.pretrained import load_pretrained, readable, weights_of
 from engine.models.shapes import SeriesShape
 
 Forecast = Callable[[Any, Tensor, int], Tensor]
@@ -78,8 +77,9 @@ def build_foundation(config: FoundationConfig, shape: SeriesShape) -> nn.Module:
         )
     with readable(config):
         weights = weights_of(config)
-        found = found_file(weights.place, "config.json", weights.revision)
-        record = json.loads(Path(found).read_text()) if found else {}
+        record, _ = transformers.PreTrainedConfig.get_config_dict(
+            weights.place, revision=weights.revision
+        )
     architectures = record.get("architectures") or [""]
     build = _BUILDERS.get(str(architectures[0]))
     if build is None:

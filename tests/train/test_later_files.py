@@ -38,7 +38,7 @@ def test_a_series_is_continued_from_the_file_that_it_was_learned_from(forecast: 
     years = "".join(f"{1900 + i},{i % 7 + 0.5}\n" for i in range(80))
     run = forecast(f"year,sales\n{years}")
     records = predict.answer(run.id, file=run.config.read().data.path)["records"]  # type: ignore[attr-defined]
-    assert [record["year"] for record in records] == ["1980", "1981"]
+    assert [record["year"] for record in records] == [1980, 1981]
 
 
 def test_gaps_and_the_rows_of_the_future_are_no_mistakes_in_a_later_file(forecast: Made) -> None:

@@ -167,7 +167,7 @@ def test_what_other_packages_offer_is_listed_where_ours_is(environment: dict[str
     found = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert found.stdout.strip() == "mlp|line|absent|mlp of plugin-of-a-test"
+    assert found.stdout.strip() == "tabm|mlp|line|absent|mlp of plugin-of-a-test"
 
 
 def test_a_broken_one_is_reported_when_it_is_asked_for(
