@@ -23,7 +23,7 @@ _IDENTIFIER = ("counts the rows", "nearly every row differs")
 def constant_columns(data: Examined) -> Iterator[Doubt | Limit]:
     """Yield columns that are always the same, or nearly so."""
     yield from _left_out(data, "constant", _CONSTANT)
-    for column in _used(data):
+    for column in data.columns:
         doubt = _nearly_constant(data.train[column.name], column)
         if doubt is not None:
             yield doubt
@@ -34,7 +34,7 @@ def identifiers(data: Examined) -> Iterator[Doubt | Limit]:
     if data.roles.ordered:
         return
     yield from _left_out(data, "identifier", _IDENTIFIER)
-    for column in _used(data):
+    for column in data.columns:
         rows = data.train.num_rows
         whole = pa.types.is_integer(data.train.schema.field(column.name).type)
         dense = whole and _is_dense(data.train[column.name])
@@ -43,10 +43,6 @@ def identifiers(data: Examined) -> Iterator[Doubt | Limit]:
             why = f"{column.distinct:,} different values in {counted(rows, 'training row')}, like "
             why += "an identifier: it is learned by heart"
             yield Doubt("identifier", why, column.name, remedies=("drop column",))
-
-
-def _used(data: Examined) -> Iterator[Column]:
-    return (column for column in data.roles.columns if column.name in data.roles.inputs)
 
 
 def _left_out(data: Examined, kind: str, reasons: tuple[str, ...]) -> Iterator[Doubt]:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.checks.examined import Doubt, Examined, Limit, Remedy, some_rows
-from engine.checks.values import Floats, floats_of, joint_codes
+from engine.checks.values import Floats, floats_of, joint_codes, target_numbers
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.tables.schema import Column
 
@@ -21,7 +21,7 @@ _LEAST = 0.1
 _CERTAIN = 2.2
 """Kolmogorov-Smirnov distance, times the root of the rows: chance gives it once in 10,000 times."""
 _CHANCE = 3.0
-"""Total variation is told from this multiple of the one that chance gives."""
+"""Total variation is reported from this multiple of that by chance."""
 _FEW_ROWS = 20
 
 
@@ -47,8 +47,8 @@ def _can_go(data: Examined, column: str) -> bool:
 
 
 def _distances(data: Examined, train: pa.Table, other: pa.Table) -> Iterator[Distance | None]:
-    for column in data.roles.columns:
-        if column.name in data.roles.inputs and column.name in other.column_names:
+    for column in data.columns:
+        if column.name in other.column_names:
             yield _of_column(train, other, column)
     for name in data.roles.texts:
         one, two = _lengths(train[name]), _lengths(other[name])
@@ -58,8 +58,7 @@ def _distances(data: Examined, train: pa.Table, other: pa.Table) -> Iterator[Dis
         if data.roles.target_kind == "classes":
             yield _of_codes(*joint_codes(train, other, target)[1:], target)
         else:
-            column = Column(name=target, type="numeric")
-            yield _of_numbers(floats_of(train, column), floats_of(other, column), target)
+            yield _of_numbers(target_numbers(train, target), target_numbers(other, target), target)
 
 
 def _of_column(train: pa.Table, other: pa.Table, column: Column) -> Distance | None:

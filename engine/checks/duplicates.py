@@ -16,12 +16,7 @@ def exact_duplicates(data: Examined) -> Iterator[Doubt | Limit]:
     """Yield duplicates across splits, then those within the training rows."""
     if data.roles.image or data.roles.ordered:
         return  # files of images are compared by their content, steps in time not at all
-    names = list(data.compared)
-    hashes = {
-        split: row_hashes(table.select(names))
-        for split, table in data.splits.items()
-        if set(names) <= set(table.column_names)
-    }
+    hashes = data.hashes
     yield from _across(hashes)
     _, first = np.unique(hashes[TRAIN], return_index=True)
     repeated = np.ones(len(hashes[TRAIN]), np.bool_)
@@ -52,8 +47,7 @@ def contradictions(data: Examined) -> Iterator[Doubt | Limit]:
         return
     inputs = row_hashes(data.train.select(list(roles.inputs)))
     _, groups = np.unique(inputs, return_inverse=True)
-    whole = row_hashes(data.train.select(list(data.compared)))
-    _, first = np.unique(whole, return_index=True)
+    _, first = np.unique(data.hashes[TRAIN], return_index=True)
     different = np.bincount(groups[first], minlength=int(groups.max(initial=0)) + 1) > 1
     rows = np.flatnonzero(different[groups])
     if len(rows):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from engine.data.column_roles import ColumnRoles
 from engine.data.on_disk import Rows
 from engine.data.raw import TEST, TRAIN, VALIDATION
+from engine.data.row_hashes import Hashes, row_hashes
+from engine.data.tables.schema import Column
 
 Places = NDArray[np.int64]
 Remedy = Literal["drop rows", "drop column", "drop duplicates", "move duplicates"]
@@ -30,6 +33,22 @@ class Examined:
     def train(self) -> pa.Table:
         """The training rows."""
         return self.splits[TRAIN]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of a table that are inputs."""
+        inputs = {*self.roles.inputs}
+        return tuple(column for column in self.roles.columns if column.name in inputs)
+
+    @cached_property
+    def hashes(self) -> Mapping[str, Hashes]:
+        """By split that has all compared columns, a hash of these for each row."""
+        names = list(self.compared)
+        return {
+            split: row_hashes(table.select(names))
+            for split, table in self.splits.items()
+            if {*names} <= {*table.column_names}
+        }
 
     @property
     def compared(self) -> tuple[str, ...]:

@@ -23,9 +23,8 @@ from threadpoolctl import threadpool_limits
 
 from engine.checks.examined import Doubt, Examined, Limit, Places, some_rows
 from engine.checks.thumbnails import thumbnails
-from engine.checks.values import categories_of, floats_of
+from engine.checks.values import categories_of, floats_of, target_numbers
 from engine.data.raw import TRAIN
-from engine.data.tables.schema import Column
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.text.rows import joined_texts
@@ -42,7 +41,7 @@ _LITTLE = 0.1
 """A label is doubted only where its own probability is lower."""
 _GROUPS = 10
 _FAR = 8.0
-"""Residuals of so many robust standard deviations are doubted."""
+"""Robust standard deviations from which on a residual is flagged."""
 _CODES = 200
 """Columns with more categories are coded as numbers."""
 
@@ -113,7 +112,7 @@ def doubted_labels(chances: NDArray[np.float64], codes: NDArray[np.int64]) -> Pl
 def _wrong_numbers(data: Examined) -> Iterator[Doubt | Limit]:
     some, places = some_rows(data.train, _ROWS)
     inputs, categories = _matrix(some, data)
-    truth = floats_of(some, Column(name=data.roles.target, type="numeric"))
+    truth = target_numbers(some, data.roles.target)
     known = np.isfinite(truth)
     inputs, truth, places = inputs[known], truth[known], places[known]
     model = HistGradientBoostingRegressor(
@@ -171,9 +170,8 @@ def _inputs(data: Examined) -> tuple[Any, Places, Any]:
 
 def _matrix(table: pa.Table, data: Examined) -> tuple[NDArray[np.float64], list[int]]:
     """Return the inputs ``[rows, columns]``, and the columns of categories among them."""
-    used = [column for column in data.roles.columns if column.name in data.roles.inputs]
     columns, categories = [], []
-    for place, column in enumerate(used):
+    for place, column in enumerate(data.columns):
         if column.type != "categorical":
             columns.append(floats_of(table, column))
             continue

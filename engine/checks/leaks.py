@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from engine.checks.examined import Doubt, Examined, Limit, some_rows
-from engine.checks.values import Floats, categories_of, floats_of
+from engine.checks.values import Floats, categories_of, floats_of, target_numbers
 from engine.data.tables.schema import Column
 from engine.files.sanitize import plain
 
@@ -26,7 +26,7 @@ _MOST_COLUMNS = 2000
 def leaks(data: Examined) -> Iterator[Doubt | Limit]:
     """Yield columns of which one alone predicts the target to 0.99."""
     roles = data.roles
-    used = [column for column in roles.columns if column.name in roles.inputs]
+    used = data.columns
     if not roles.target or len(used) < 2 or data.train.num_rows < _FEWEST:
         return
     table, _ = some_rows(data.train, _ROWS)
@@ -46,7 +46,7 @@ def leaks(data: Examined) -> Iterator[Doubt | Limit]:
 def _target(table: pa.Table, data: Examined) -> NDArray[np.float64] | NDArray[np.int64]:
     if data.roles.target_kind == "classes":
         return categories_of(table, data.roles.target)[1]
-    return floats_of(table, Column(name=data.roles.target, type="numeric"))
+    return target_numbers(table, data.roles.target)
 
 
 def _values(table: pa.Table, column: Column) -> Floats:

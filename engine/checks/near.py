@@ -11,7 +11,6 @@ import numpy as np
 
 from engine.checks.examined import HELD_OUT, Doubt, Examined, Places
 from engine.data.raw import TRAIN
-from engine.data.row_hashes import row_hashes
 from engine.reports.counted import counted
 
 
@@ -32,8 +31,8 @@ def new_samples(data: Examined, most: int) -> Samples:
     sizes = [data.splits[name].num_rows for name in splits]
     first = np.arange(sum(sizes))
     if not data.roles.image:
-        hashes = [row_hashes(data.splits[name].select(list(data.compared))) for name in splits]
-        first = np.unique(np.concatenate(hashes), return_index=True)[1]
+        hashes = np.concatenate([data.hashes[name] for name in splits])
+        first = np.unique(hashes, return_index=True)[1]
     kept = np.sort(first)
     if len(kept) > most:
         kept = kept[np.linspace(0, len(kept) - 1, most).astype(np.int64)]

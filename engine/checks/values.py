@@ -20,6 +20,11 @@ def floats_of(table: pa.Table, column: Column) -> Floats:
     return numbers(table[column.name], column.number_format)
 
 
+def target_numbers(table: pa.Table, target: str) -> Floats:
+    """Return a target of numbers; NaN where it is missing."""
+    return floats_of(table, Column(name=target, type="numeric"))
+
+
 def categories_of(
     table: pa.Table, name: str, as_written: bool = False
 ) -> tuple[list[str], NDArray[np.int64]]:

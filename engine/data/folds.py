@@ -9,10 +9,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.config.data.base import DataConfig
-from engine.data.group_splits import group_folds
+from engine.data.group_splits import classes_of, group_folds
 from engine.data.on_disk import selected
 from engine.data.raw import TEST, TRAIN, RawData
-from engine.data.tables.values import distinct_texts, texts
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
@@ -58,9 +57,7 @@ def _folds(
 ) -> NDArray[np.int64]:
     """Return the fold of each row: shuffled, sorted by class, dealt out in turn."""
     order = random.permutation(table.num_rows)
-    if stratify is not None:
-        classes = distinct_texts(texts(table[stratify], as_written=True))[1]
-        order = order[np.argsort(classes[order], kind="stable")]
+    order = order[np.argsort(classes_of(table, stratify)[order], kind="stable")]
     dealt = np.empty(table.num_rows, np.int64)
     dealt[order] = np.arange(table.num_rows) % folds
     return dealt

@@ -62,7 +62,7 @@ def cut_by_group(
         raise DataError("No rows are left to train on.", "Lower data.test_fraction.")
     if len(names) == 1:
         return raw
-    classes = _classes(raw.train, stratify)
+    classes = classes_of(raw.train, stratify)
     places = _places(codes, classes, shares, np.random.default_rng(seed))
     return _cut(raw, column, names, codes, places[codes])
 
@@ -83,10 +83,11 @@ def group_folds(
             "Set fewer data.folds.",
         )
     shares = np.full(folds, 1 / folds)
-    return _places(codes, _classes(raw.train, stratify), shares, random)[codes]
+    return _places(codes, classes_of(raw.train, stratify), shares, random)[codes]
 
 
-def _classes(table: pa.Table, stratify: str | None) -> Codes:
+def classes_of(table: pa.Table, stratify: str | None) -> Codes:
+    """Return the number of each row's class, 0 for a missing one; one class without a column."""
     if stratify is None:
         return np.zeros(table.num_rows, np.int64)
     return distinct_texts(texts(table[stratify], as_written=True))[1] + 1

@@ -23,7 +23,7 @@ from engine.reports.counted import counted
 from engine.reports.note import Note
 
 _LEARNED_ROWS = 1_000_000
-"""Rows, evenly spread, by which the column's type is told."""
+"""Maximum number of rows, evenly spread, from which the column's type is detected."""
 
 Times = NDArray[np.float64]
 
@@ -73,12 +73,12 @@ def cut_by_time(
         end = int(np.searchsorted(ordered, last))
         begin = _border(ordered[:end], wanted[split] * len(ordered), clock, split)
         mine = (own >= begin) & (own < last)
-        splits[split], last = selected(raw.train, mine), begin
+        splits[split], times[split], last = selected(raw.train, mine), own[mine], begin
         why = f"{counted(int(mine.sum()), 'row')} from {clock.text(begin)} on set aside for {split}"
         change = f"data.{split}_fraction"
         notes.append(Note(why, plain(name, 60), split, int(mine.sum()), change, "converted"))
-    splits[TRAIN] = selected(raw.train, own < last)
-    notes += _overlaps(splits, clock)
+    splits[TRAIN], times[TRAIN] = selected(raw.train, own < last), own[own < last]
+    notes += _overlaps(times, clock.column.name)
     return raw.with_splits(splits, *notes)
 
 
@@ -126,14 +126,13 @@ def _border(ordered: Times, rows: float, clock: _Clock, split: str) -> float:
     return float(ordered[firsts[np.abs(firsts - at).argmin()]])
 
 
-def _overlaps(splits: Mapping[str, pa.Table], clock: _Clock) -> list[Note]:
+def _overlaps(times: Mapping[str, Times], column: str) -> list[Note]:
     """Return doubts on earlier splits that reach into later ones, as those of a source may."""
     notes = []
-    order = [split for split in (TRAIN, VALIDATION, TEST) if split in splits]
+    order = [split for split in (TRAIN, VALIDATION, TEST) if split in times]
     for earlier, later in itertools.pairwise(order):
-        begin = clock.read(splits[later]).min()
-        late = int((clock.read(splits[earlier]) >= begin).sum())
+        late = int((times[earlier] >= times[later].min()).sum())
         if late:
             why = f"{counted(late, 'row')} of {earlier} not before the first of {later}"
-            notes.append(Note(why, plain(clock.column.name, 60), "time", late, "data.time"))
+            notes.append(Note(why, plain(column, 60), "time", late, "data.time"))
     return notes

@@ -40,7 +40,7 @@ def find_static(
 ) -> tuple[str, ...]:
     """Return which columns have one value in each series, and several in all.
 
-    A column of categories that are nearly all different says no more than the series' name.
+    A column of categories that are nearly all different has no more information than the names.
     """
     return tuple(name for name in names if _is_static(table[name], codes, firsts))
 
