@@ -43,14 +43,17 @@ class TimeLimit:
         self._batches = 0.0 if each is None else len(each) / size
         self._final_batches = self._batches if last is None else len(last) / size
         self._every = setup.config.eval_steps
+        self._preparation: float | None = None
+        self._seconds = 0.0
         self.restart()
 
     def restart(self) -> None:
-        """Begin at the position, at the start and after a roll-back."""
+        """Begin at the position, at the start and after a roll-back, whose lost time counts."""
+        if self._preparation is not None:
+            self._preparation += self._seconds - self._position.seconds
         self._from_step = self._position.step
         self._from_seconds = self._position.seconds
         self._evaluated_before = self._validation.total_seconds
-        self._preparation: float | None = None
         self._planned = -math.inf
 
     def reached(self) -> bool:
@@ -61,10 +64,11 @@ class TimeLimit:
         """Limit the updates to those that fit, if it is time to plan again."""
         if self._limit == math.inf or self._position.step == self._from_step:
             return
-        here = self._position.seconds - self._from_seconds
+        self._seconds = self._position.seconds
+        here = self._seconds - self._from_seconds
         if self._preparation is None:
             self._preparation = time.perf_counter() - self._begun - here
-        used = self._position.seconds + self._preparation
+        used = self._seconds + self._preparation
         if used - self._planned >= _SHARE_BETWEEN_PLANS * self._limit:
             self._planned = used
             self._schedule.limit_steps(self._position.step + self._updates_within(used, here))

@@ -93,6 +93,7 @@ class Trainer:
             except Diverged:
                 roll_back(self.setup)
                 self.progress.restart()
+                self._time_limit.restart()
             else:
                 ending = Ending.TIME if self._time_limit.reached() else Ending.COMPLETED
                 return self.state.ending or ending

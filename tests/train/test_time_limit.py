@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,21 +15,20 @@ from engine.runs.events import Finished, Progress, decode
 from engine.runs.follower import read_history
 from engine.training.lr_schedule import Schedule
 from engine.training.state import Position
+from engine.training.time_limit import TimeLimit
+
+WINE: dict[str, Any] = {
+    "name": "wine",
+    "task": {"kind": "tabular_classification"},
+    "data": {"kind": "builtin", "name": "wine"},
+    "model": {"kind": "mlp", "hidden": [16], "dropout": 0.0},
+    "train": {"batch_size": 32, "learning_rate": 0.01},
+    "compute": {"device": "cpu", "threads": 1},
+}
 
 
 def wine(**section: Any) -> RunDirectory:
-    return train(
-        RunConfig.parse(
-            {
-                "name": "wine",
-                "task": {"kind": "tabular_classification"},
-                "data": {"kind": "builtin", "name": "wine"},
-                "model": {"kind": "mlp", "hidden": [16], "dropout": 0.0},
-                "train": {"batch_size": 32, "learning_rate": 0.01} | section,
-                "compute": {"device": "cpu", "threads": 1},
-            }
-        )
-    )
+    return train(RunConfig.parse(WINE | {"train": WINE["train"] | section}))
 
 
 def weights_of(run: RunDirectory) -> bytes:
@@ -54,6 +55,22 @@ def test_a_limit_that_is_not_reached_changes_nothing() -> None:
     assert isinstance(history.ending, Finished)
     assert history.ending.reason == "completed"
     assert weights_of(run) == weights_of(wine(epochs=3))
+
+
+def test_the_time_that_a_roll_back_loses_is_not_had_again(bench: Any) -> None:
+    section = {"epochs": 1000, "max_minutes": 1.0, "eval_steps": 100_000}
+    trainer = bench(WINE | {"train": WINE["train"] | section}).trainer
+    setup = replace(trainer.setup, begun=time.perf_counter() - 30)
+    limit = TimeLimit(setup, trainer.schedule, trainer.validation, (None, None))
+    position = trainer.state.position
+    position.step, position.seconds = 10, 30.0
+    limit.plan()
+    assert position.last_step == pytest.approx(10 + (59.4 - 30) / 3, abs=1.5)
+    position.step, position.seconds = 5, 15.0
+    limit.restart()
+    position.step, position.seconds = 6, 18.0
+    limit.plan()
+    assert position.last_step == pytest.approx(6 + (59.4 - 33) / 3, abs=1.5)
 
 
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
