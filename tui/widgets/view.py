@@ -127,7 +127,7 @@ def plot_view(chart: Chart, view: LinesView) -> None:
         for x, lower, upper in zip(view.x, view.series[low], view.series[high], strict=False)
         if lower is not None and upper is not None
     ]
-    name = f"{ends[low] * 100:.3g}–{ends[high] * 100:.3g} %"
+    name = f"{ends[low] * 100:.6g}–{ends[high] * 100:.6g} %"
     band = Band(name, [(x, y) for x, y, _ in known], [(x, y) for x, _, y in known])
     chart.plot(
         view.title, curves(replace(view, series=others)), axis=axis, labels=labels, band=band
