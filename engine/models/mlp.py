@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.config.models.mlp import MlpConfig
+from engine.models.category_embedding import category_embedding
 from engine.models.shapes import TabularShape
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -43,7 +44,7 @@ class Mlp(nn.Module):
         """``frequencies`` above 0 is the number of waves that encode each number for the layers."""
         super().__init__()
         sizes = [embedding_size or embedding_width(count) for count in cardinalities]
-        self.embeddings = nn.ModuleList(map(_embedding, cardinalities, sizes))
+        self.embeddings = nn.ModuleList(map(category_embedding, cardinalities, sizes))
         self.waves = Waves(numeric, frequencies, frequency_scale) if frequencies else None
         width = (self.waves.width if self.waves else numeric) + sum(sizes)
         layers: list[nn.Module] = []
@@ -93,14 +94,6 @@ class Waves(nn.Module):
 def embedding_width(cardinality: int) -> int:
     """The rule of fastai's tabular learner: ``1.6 · n^0.56``, 50 at most here."""
     return min(50, round(1.6 * math.pow(cardinality, 0.56)))
-
-
-def _embedding(cardinality: int, width: int) -> nn.Embedding:
-    table = nn.Embedding(cardinality, width)
-    with torch.no_grad():
-        # Unknown categories start at zero, the mean of the initialisation.
-        table.weight[0].zero_()
-    return table
 
 
 def build(config: MlpConfig, shape: TabularShape) -> Mlp:

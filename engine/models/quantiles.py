@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from torch import Tensor, nn
 
 
@@ -22,3 +25,8 @@ class Quantiles(nn.Module):
         """Return the quantiles in rising order; ``truth`` helps some networks in training."""
         values: Tensor = self.network(past, future, truth)
         return values.reshape(*values.shape[:2], self.targets, -1).sort(3).values
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write the network inside, where it is one of a library. Raises ``OSError``."""
+        saved: Any = self.network
+        saved.save_pretrained(folder)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.config.models.tabm import TabmConfig
+from engine.models.category_embedding import category_embedding
 from engine.models.piecewise import PiecewiseLinear
 from engine.models.shapes import TabularShape
 
@@ -41,7 +42,7 @@ class TabM(nn.Module):
     ) -> None:
         super().__init__()
         sizes = [min(_WIDEST, count) for count in shape.cardinalities]
-        self.embeddings = nn.ModuleList(map(_embedding, shape.cardinalities, sizes))
+        self.embeddings = nn.ModuleList(map(category_embedding, shape.cardinalities, sizes))
         edges = shape.edges or ((),) * shape.numeric
         self.numbers = PiecewiseLinear(edges, embedding_size) if shape.numeric else None
         chunks = [*[embedding_size] * shape.numeric, *sizes]
@@ -123,14 +124,6 @@ def _mean(outputs: Tensor, probabilities: bool) -> Tensor:
     if not probabilities:
         return outputs.mean(0)
     return outputs.log_softmax(-1).logsumexp(0) - math.log(len(outputs))
-
-
-def _embedding(cardinality: int, size: int) -> nn.Embedding:
-    table = nn.Embedding(cardinality, size)
-    with torch.no_grad():
-        # Unknown categories start at zero, the mean of the initialisation.
-        table.weight[0].zero_()
-    return table
 
 
 def build(config: TabmConfig, shape: TabularShape) -> TabM:

@@ -137,7 +137,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         section = self.section
         lacking = [n for n, t in raw.splits.items() if t.num_rows and _lacks_targets(t, roles)]
         table, part = join_splits({n: t for n, t in raw.splits.items() if n not in lacking})
-        if not section.static:
+        if roles.static and not section.static:  # those of the training rows may differ in others
             series = number_series(table, roles.series)
             roles = replace(roles, static=find_static(table, roles.static, *series))
         formats = self._formats(raw.train, roles)

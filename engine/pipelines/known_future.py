@@ -52,10 +52,14 @@ def join_future(
     if not future.num_rows:
         raise DataError("The future file has no rows.")
     if roles.series:
-        places, other = _places_of_future(past, future, roles)
+        firsts = number_series(past, roles.series)[1]
+        keys = past.select(list(roles.series)).take(firsts)
+        places, other = _places_of_future(keys, future, roles)
         notes += other
         future, places = future.filter(pa.array(places >= 0)), places[places >= 0]
-        future = _with_keys_of(past, future, places, roles)
+        for name in roles.series:  # as the past writes them
+            place = future.column_names.index(name)
+            future = future.set_column(place, name, keys[name].take(places))
     else:
         places = np.zeros(future.num_rows, np.int64)
     if roles.time:
@@ -75,13 +79,11 @@ def join_future(
         ) from error
 
 
-def _places_of_future(past: pa.Table, future: pa.Table, roles: Roles) -> tuple[Rows, list[Note]]:
-    """The number of the series in the past that each row belongs to, -1 for none, and notes."""
-    _, firsts = number_series(past, roles.series)
+def _places_of_future(known: pa.Table, future: pa.Table, roles: Roles) -> tuple[Rows, list[Note]]:
+    """The number among the ``known`` series that each row belongs to, -1 for none, and notes."""
     codes, first_ahead = number_series(future, roles.series)
     keys = future.select(list(roles.series)).take(first_ahead)
-    known = key_texts(past.select(list(roles.series)).take(firsts), roles.series)
-    places = find_keys(known, key_texts(keys, roles.series))
+    places = find_keys(key_texts(known, roles.series), key_texts(keys, roles.series))
     other = places < 0
     if not other.any():
         return places[codes], []
@@ -94,15 +96,6 @@ def _places_of_future(past: pa.Table, future: pa.Table, roles: Roles) -> tuple[R
         raise DataError(f"{text}.", "Give past and future of the same series.")
     rows = int(other[codes].sum())
     return places[codes], [Note(f"{text}: left out", rows=rows, kind="lost")]
-
-
-def _with_keys_of(past: pa.Table, future: pa.Table, places: Rows, roles: Roles) -> pa.Table:
-    """The rows of the future with the names of series as the past has them."""
-    _, firsts = number_series(past, roles.series)
-    for name in roles.series:
-        place = future.column_names.index(name)
-        future = future.set_column(place, name, past[name].take(firsts[places]))
-    return future
 
 
 def past_rows(table: pa.Table, fitted: SeriesFitted) -> pa.Table:

@@ -15,9 +15,8 @@ from engine.data.series.seasonality import find_season
 from engine.data.series.splits import series_note
 from engine.data.series.static import fit_static
 from engine.data.series.window_plan import plan_windows
-from engine.errors import DataError
-from engine.files.sanitize import plain
-from engine.pipelines.series_fitted import SeriesFitted, find_flags
+from engine.pipelines.series_channels import described, fit_channels
+from engine.pipelines.series_fitted import SeriesFitted
 
 _ASKED = 50
 """The longest series, whose most frequent season is that of all."""
@@ -29,43 +28,17 @@ def fit_panel(table: pa.Table, season: int, categorical: Collection[str]) -> Ser
     Static columns are of categories where they are ``categorical``.
     """
     note, (panel, _) = series_note(table), split_panel(table)
-    roles, frequency = note.roles, note.frequency
-    count = len(roles.targets)
-    mean, std = panel.values.mean(0), panel.values.std(0)
-    constant = std <= 1e-12 * np.abs(mean)
-    for name, same in zip(roles.targets, constant[:count], strict=True):
-        if same:
-            raise DataError(
-                f"The target {plain(name, 60)!r} is the same in all training rows.",
-                "Set task.targets to a column that changes.",
-            )
-    season = season or _season(panel, frequency.seasons)
-    flags = find_flags(panel.values, roles.past)
-    mean[flags], std[constant] = 0.0, 1.0
-    std[flags] = 1.0
-    own = fit_scales(panel, key_texts(panel.keys, roles.series), count, season)
+    roles = note.roles
+    channels = fit_channels(panel.values, roles)
+    season = season or _season(panel, note.frequency.seasons)
+    own = fit_scales(panel, key_texts(panel.keys, roles.series), len(roles.targets), season)
     return SeriesFitted(
-        time=roles.time,
-        targets=list(roles.targets),
-        inputs=list(roles.inputs),
-        mean=mean.tolist(),
-        std=std.tolist(),
-        unit=frequency.unit,
-        step=frequency.step,
-        regular=frequency.regular,
+        **described(note),
+        **channels,
         season=season,
         naive_error=np.mean(own.naive_error, 1).tolist(),
         naive_squared=np.mean(own.naive_squared, 1).tolist(),
-        time_parts=roles.parts,
-        spelling=note.spelling,
-        writing=note.writing,
-        number_formats=dict(note.formats),
-        anchor=frequency.anchor,
-        zone=frequency.zone,
         series=roles.series,
-        known=list(roles.known),
-        categories=dict(roles.categories),
-        flags=flags,
         static=fit_static(panel.keys, roles.static, categorical),
         own=own,
     )

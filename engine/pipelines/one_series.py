@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -12,55 +12,23 @@ from engine.data.series.read import Series
 from engine.data.series.seasonality import find_season
 from engine.data.series.splits import series_note, split_series
 from engine.errors import DataError
-from engine.files.sanitize import plain
-from engine.pipelines.series_fitted import SeriesFitted, find_flags
+from engine.pipelines.series_channels import described, fit_channels
+from engine.pipelines.series_fitted import SeriesFitted
 
 
 def fit_series(table: pa.Table, season: int) -> SeriesFitted:
     """Means, deviations and season of the training rows; a ``season`` of 0 is found."""
     note, series = series_note(table), split_series(table)
-    roles, frequency = note.roles, note.frequency
-    count = len(roles.targets)
-    targets = series.values[:, :count]
-    mean, std = series.values.mean(0), series.values.std(0)
-    constant = std <= 1e-12 * np.abs(mean)
-    flags = find_flags(series.values, roles.past)
-    # Flags, and a constant input, which has no information and must not become infinite.
-    mean[flags], std[constant] = 0.0, 1.0
-    std[flags] = 1.0
-    _check_targets(roles.targets, constant[:count])
-    season = season or find_season(targets[:, 0], frequency.seasons)
+    roles, count = note.roles, len(note.roles.targets)
+    channels = fit_channels(series.values, roles)
+    season = season or find_season(series.values[:, 0], note.frequency.seasons)
     return SeriesFitted(
-        time=roles.time,
-        targets=list(roles.targets),
-        inputs=list(roles.inputs),
-        mean=mean.tolist(),
-        std=std.tolist(),
-        unit=frequency.unit,
-        step=frequency.step,
-        regular=frequency.regular,
+        **described(note),
+        **channels,
         season=season,
         naive_error=_mean_change(series, count, season).tolist(),
         naive_squared=_mean_change(series, count, season, power=2).tolist(),
-        time_parts=roles.parts,
-        spelling=note.spelling,
-        writing=note.writing,
-        number_formats=dict(note.formats),
-        anchor=frequency.anchor,
-        zone=frequency.zone,
-        known=list(roles.known),
-        categories=dict(roles.categories),
-        flags=flags,
     )
-
-
-def _check_targets(names: Sequence[str], constant: Sequence[bool]) -> None:
-    for name, same in zip(names, constant, strict=True):
-        if same:
-            raise DataError(
-                f"The target {plain(name, 60)!r} is the same in all training rows.",
-                "Set task.targets to a column that changes.",
-            )
 
 
 def check_lengths(splits: Mapping[str, Series], window: int, horizon: int) -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import Field
 
 from engine.data.dates.writing import write_moment
 from engine.data.fitted import Fitted
-from engine.data.series.channels import Values
 from engine.data.series.frequency import Frequency
 from engine.data.series.roles import Roles
 from engine.data.series.scales import SeriesScales
 from engine.data.series.static import StaticColumn
 from engine.data.tables.schema import NumberFormat
-
-_WHOLE = 0.9
-"""Share of rows with 0 or 1 in a flag; the others were filled in or averaged."""
 
 
 class SeriesFitted(Fitted):
@@ -88,11 +83,3 @@ def written_time(fitted: SeriesFitted, time: int) -> str | int:
         return write_moment(time, fitted.writing)
     frequency = frequency_of(fitted)
     return frequency.text(time) if frequency.dated else time
-
-
-def find_flags(values: Values, first: int) -> list[int]:
-    """Return the places of the channels from ``first`` on that are 0 or 1, as a category is."""
-    own = values[:, first:]
-    between = ((own < 0) | (own > 1)).any(0)
-    whole = ((own == 0) | (own == 1)).mean(0) >= _WHOLE if len(own) else ~between
-    return (first + np.flatnonzero(~between & whole)).tolist()

@@ -179,7 +179,7 @@ def _in_order(
 def _table_of(rows: Sequence[Row], inputs: Sequence[str]) -> pa.Table:
     """Rows given by hand as a table with all inputs; what is not given is missing."""
     values = [_by_column(row, inputs) for row in rows]
-    return pa.table({name: _column([row.get(name) for row in values]) for name in inputs})
+    return pa.table({name: column_of([row.get(name) for row in values]) for name in inputs})
 
 
 def _by_column(row: Row, inputs: Sequence[str]) -> Mapping[str, Any]:
@@ -198,7 +198,8 @@ def _by_column(row: Row, inputs: Sequence[str]) -> Mapping[str, Any]:
     return row
 
 
-def _column(values: list[Any]) -> pa.Array:
+def column_of(values: list[Any]) -> pa.Array:
+    """Return values as a column, as texts where their types differ."""
     try:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError):

@@ -108,7 +108,7 @@ def _table(records: Sequence[Mapping[str, Any]], rows: pa.Table | None) -> pa.Ta
 def _columns(records: Sequence[Mapping[str, Any]]) -> dict[str, pa.Array]:
     flat = [_flat(record) for record in records]
     names = dict.fromkeys(name for record in flat for name in record)
-    return {name: _array([record.get(name) for record in flat]) for name in names}
+    return {name: predict.column_of([record.get(name) for record in flat]) for name in names}
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,10 +121,3 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
-
-
-def _array(values: list[Any]) -> pa.Array:
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if value is None else str(value) for value in values])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +17,6 @@ from engine.baselines import statistical
 from engine.baselines.rival import Rival
 from engine.baselines.seasonal_naive import SeasonalNaive
 from engine.batches.source import Batch, Source
-from engine.config.models.pretrained import WeightsConfig
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.raw import TEST, VALIDATION, RawData
 from engine.data.series.frequency import Frequency
@@ -132,22 +130,6 @@ class Forecasting(Task[SeriesFitted]):
         shape = SeriesShape(past, targets, section.window, section.horizon, features, levels, known)
         network = with_static(partial(build_model, self.config.model), shape, static)
         return Quantiles(network, targets) if levels else network
-
-    @override
-    def save_network(self, network: nn.Module, fitted: SeriesFitted, folder: Path) -> None:
-        """Write the weights, those of a pre-trained forecaster as its library reads them."""
-        if not isinstance(self.config.model, WeightsConfig):
-            return super().save_network(network, fitted, folder)
-        saved: Any = network.network if isinstance(network, Quantiles) else network
-        saved.save_pretrained(folder)
-        return None
-
-    @override
-    def load_network(self, fitted: SeriesFitted, folder: Path) -> nn.Module:
-        """The network with the weights that :meth:`save_network` wrote."""
-        if isinstance(self.config.model, WeightsConfig):
-            return self.build_network(fitted)  # model.path names the folder by now
-        return super().load_network(fitted, folder)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over windows, steps and targets whose truth is known, in standard deviations."""

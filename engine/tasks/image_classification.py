@@ -64,14 +64,6 @@ class ImageClassification(Task[ImageFitted]):
         # As the images are laid out, which of grey ones cannot be seen.
         return network.to(memory_format=torch.channels_last)
 
-    def save_network(self, network: nn.Module, fitted: ImageFitted, folder: Path) -> None:
-        """Write the weights, those of transformers' networks in its own format."""
-        if not isinstance(self.config.model, ImageTransformerConfig):
-            return super().save_network(network, fitted, folder)
-        saved: Any = network
-        saved.save_pretrained(folder)
-        return None
-
     @override
     def save_companions(self, fitted: ImageFitted, folder: Path) -> None:
         """Write the image preprocessing in the format that transformers reads."""
@@ -79,12 +71,6 @@ class ImageClassification(Task[ImageFitted]):
             save_companions(
                 Preprocessing(fitted.size, tuple(fitted.mean), tuple(fitted.std)), folder
             )
-
-    def load_network(self, fitted: ImageFitted, folder: Path) -> nn.Module:
-        """The network with the weights that :meth:`save_network` wrote."""
-        if isinstance(self.config.model, ImageTransformerConfig):
-            return self.build_network(fitted)  # model.path names the folder by now
-        return super().load_network(fitted, folder)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy; over each class by itself where an image can have several."""

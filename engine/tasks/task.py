@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from engine.baselines.rival import Rival
 from engine.batches.source import Batch, Source
+from engine.config.models.pretrained import WeightsConfig
 from engine.config.run_config import RunConfig
 from engine.config.tasks.base import TaskConfig
 from engine.data.fitted import Fitted
@@ -78,9 +79,16 @@ class Task(ABC, Generic[F]):
         """The network, on torch's current default device."""
 
     def save_network(self, network: nn.Module, fitted: F, folder: Path) -> None:
-        """Write the weights into ``folder``, as others read them too. Raises ``OSError``."""
+        """Write the weights into ``folder``, as others read them too. Raises ``OSError``.
+
+        A network whose weights are named by ``model.path`` is written in the format of its library.
+        """
         del fitted
-        save_model(network, str(folder / WEIGHTS))
+        if isinstance(self.config.model, WeightsConfig):
+            saved: Any = network
+            saved.save_pretrained(folder)
+        else:
+            save_model(network, str(folder / WEIGHTS))
 
     def save_companions(self, fitted: F, folder: Path) -> None:
         """Write what others need beside the weights, such as a tokenizer. Raises ``OSError``."""
@@ -89,7 +97,8 @@ class Task(ABC, Generic[F]):
     def load_network(self, fitted: F, folder: Path) -> nn.Module:
         """The network with the weights that :meth:`save_network` wrote, on the default device."""
         network = self.build_network(fitted)
-        load_model(_Versioned(network), str(folder / WEIGHTS))
+        if not isinstance(self.config.model, WeightsConfig):  # whose path is the folder by now
+            load_model(_Versioned(network), str(folder / WEIGHTS))
         return network
 
     @abstractmethod

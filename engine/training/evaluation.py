@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -18,6 +18,8 @@ from engine.training.controls import Controls
 from engine.training.memory_recovery import MemoryRecovery
 from engine.training.progress import ProgressReports, Throttle
 from engine.training.trainer_setup import Setup
+
+Shown = TypeVar("Shown")
 
 
 class Abandoned(Exception):
@@ -69,29 +71,27 @@ class SplitEvaluator:
     def samples(self, source: Source, split: str) -> list[dict[str, str]]:
         """Return a few inputs with the network's outputs. Raises :class:`Abandoned`."""
         task, fitted, network = self._setup.task, self._setup.fitted, self._setup.state.network
-        network.eval()
-        try:
-            with self._watched(split, to_the_end=False):
-                shown = partial(task.samples, network, source, fitted)
-                return self._setup.group.within(network, shown)
-        except RuntimeError as error:
-            self._memory.check(error)
-            self._setup.outlets.warn("Out of memory: no samples are shown.")
-            return []
-        finally:
-            network.train()
+        shown = partial(task.samples, network, source, fitted)
+        return self._shown(shown, split, False, "no samples are shown") or []
 
     def gallery(self, source: Source, split: str, fitted: Fitted) -> Gallery | None:
         """Return pictures of single cases of a split, if the task has such."""
         task, network = self._setup.task, self._setup.state.network
+        pictures = partial(task.gallery, network, source, fitted)
+        return self._shown(pictures, split, True, "no pictures of single cases are kept")
+
+    def _shown(
+        self, show: Callable[[], Shown], split: str, to_the_end: bool, lost: str
+    ) -> Shown | None:
+        """Return what ``show`` makes of the network; ``None`` where it does not fit the memory."""
+        network = self._setup.state.network
         network.eval()
         try:
-            with self._watched(split, to_the_end=True):
-                pictures = partial(task.gallery, network, source, fitted)
-                return self._setup.group.within(network, pictures)
+            with self._watched(split, to_the_end):
+                return self._setup.group.within(network, show)
         except RuntimeError as error:
             self._memory.check(error)
-            self._setup.outlets.warn("Out of memory: no pictures of single cases are kept.")
+            self._setup.outlets.warn(f"Out of memory: {lost}.")
             return None
         finally:
             network.train()

@@ -24,8 +24,8 @@ from tui.charts.explorer import ChartExplorer
 from tui.format.numbers import number
 from tui.format.text import literal
 from tui.widgets.columns import Column
+from tui.widgets.filter_box import FilterBox
 from tui.widgets.listing import Listing
-from tui.widgets.plain_input import PlainInput
 from tui.widgets.view import plot_view
 
 _BESIDE = 110
@@ -54,7 +54,7 @@ class GalleryPanel(Container):
         #cases { height: 1fr; }
         Listing { height: 40%; min-height: 4; }
         ChartExplorer { height: 1fr; }
-        PlainInput { display: none; height: 1; border: none; padding: 0; }
+        FilterBox { display: none; height: 1; border: none; padding: 0; }
         &.-wide #cases { layout: horizontal; }
         &.-wide Listing { height: 1fr; width: 54; margin-right: 1; }
         &.-wide ChartExplorer { width: 1fr; }
@@ -89,14 +89,15 @@ class GalleryPanel(Container):
         """Yield a line about the list, the list, the picture and the filter."""
         yield Canvas(id="told")
         with Container(id="cases"):
-            yield Listing[_Case](
+            listing = Listing[_Case](
                 [self._column(place) for place in range(len(self._found.columns))],
                 lambda case: [_cell(cell) for cell in case.cells],
                 lambda case: case.place,
                 choosable=False,
             )
+            yield listing
             yield ChartExplorer()
-        yield PlainInput(placeholder="a part of the name", compact=True)
+        yield FilterBox(listing, "a part of the name", compact=True)
 
     def on_mount(self) -> None:
         """Show the list in the order of the file, the worst first."""
@@ -110,20 +111,15 @@ class GalleryPanel(Container):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Escape clears the filter where there is one."""
         del parameters
-        return action != "clear" or self.query_one(PlainInput).display
+        return action != "clear" or self.query_one(FilterBox).display
 
     def action_filter(self) -> None:
         """Focus the filter."""
-        box = self.query_one(PlainInput)
-        box.display = True
-        box.focus()
+        self.query_one(FilterBox).open()
 
     def action_clear(self) -> None:
         """Show all cases."""
-        box = self.query_one(PlainInput)
-        box.value = ""
-        box.display = False
-        self.query_one(Listing).focus()
+        self.query_one(FilterBox).close()
 
     def action_sort(self, step: int) -> None:
         """Sort by the next column, or the other way round."""
@@ -142,13 +138,9 @@ class GalleryPanel(Container):
         self._sorted = event.column, not descending if event.column == column else first
         self._show()
 
-    @on(PlainInput.Changed)
+    @on(FilterBox.Changed)
     def _typed(self) -> None:
         self._show()
-
-    @on(PlainInput.Submitted)
-    def _entered(self) -> None:
-        self.query_one(Listing).focus()
 
     @on(Listing.Moved)
     def _moved(self) -> None:
@@ -180,7 +172,7 @@ class GalleryPanel(Container):
         return Column(plain(self._found.columns[place], 40), *widths, right=is_number)
 
     def _show(self) -> None:
-        words = self.query_one(PlainInput).value.lower().split()
+        words = self.query_one(FilterBox).value.lower().split()
         cases = [case for case in self._cases if all(word in case.text for word in words)]
         listing = self.query_one(Listing)
         if self._sorted is not None:

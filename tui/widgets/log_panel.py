@@ -19,8 +19,8 @@ from typing_extensions import override
 
 from engine.files.sanitize import plain
 from tui.widgets.columns import Column
+from tui.widgets.filter_box import FilterBox
 from tui.widgets.listing import Listing
-from tui.widgets.plain_input import PlainInput
 
 PRINTED, INFO, WARNING, ERROR = _ORDER = ("printed", "info", "warning", "error")
 _STYLES = {PRINTED: "$foreground 70%", WARNING: "$warning", ERROR: "$error"}
@@ -74,7 +74,7 @@ class LogPanel(Vertical):
     DEFAULT_CSS = """
     LogPanel {
         height: 1fr;
-        PlainInput { display: none; }
+        FilterBox { display: none; }
     }
     """
 
@@ -92,13 +92,13 @@ class LogPanel(Vertical):
     def compose(self) -> ComposeResult:
         """Yield the lines below the current filter, and the search input."""
         yield self._listing
-        yield PlainInput(placeholder="words that a line has", compact=True)
+        yield FilterBox(self._listing, "words that a line has", compact=True)
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave escape to the screen where there is no filter to clear."""
         del parameters
-        return action != "clear" or self.query_one(PlainInput).display
+        return action != "clear" or self.query_one(FilterBox).display
 
     def show_log(self, lines: Sequence[LogLine]) -> None:
         """Show these lines; at the end, the view follows new ones."""
@@ -111,16 +111,11 @@ class LogPanel(Vertical):
 
     def action_search(self) -> None:
         """Search: only lines with all words are shown."""
-        box = self.query_one(PlainInput)
-        box.display = True
-        box.focus()
+        self.query_one(FilterBox).open()
 
     def action_clear(self) -> None:
         """Show all lines again."""
-        box = self.query_one(PlainInput)
-        box.value = ""
-        box.display = False
-        self._listing.focus()
+        self.query_one(FilterBox).close()
 
     def action_level(self) -> None:
         """Show only a higher level, or all levels again."""
@@ -132,11 +127,6 @@ class LogPanel(Vertical):
         event.stop()
         self._words = event.value.lower().split()
         self._sift()
-
-    @on(Input.Submitted)
-    def _searched(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._listing.focus()
 
     def _sift(self) -> None:
         width = self._listing.size.width

@@ -18,10 +18,10 @@ from tui.charts.canvas import Canvas
 from tui.screens.registry import make_screen
 from tui.screens.run_keys import RUN_KEYS
 from tui.screens.runs.changes import RunChanges
-from tui.screens.runs.filter_box import FilterBox
 from tui.screens.runs.list_reader import RunListReader
 from tui.screens.runs.openings import Openings
 from tui.screens.runs.rows import detail
+from tui.screens.runs.run_filter import RunFilter
 from tui.screens.runs.run_listing import RunListing
 from tui.widgets.listing import Listing
 from tui.widgets.run_feed import RunFeed
@@ -71,7 +71,7 @@ class RunsScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._listing = RunListing(id="runs")
-        self._filter = FilterBox(self._listing, id="filter")
+        self._filter = RunFilter(self._listing, id="filter")
         reader = RunListReader(runs_folder())
         self._feed = RunFeed(self, reader.read, REFRESH_SECONDS, self._listing.take, rest=_REST)
         self._openings = Openings(self)

@@ -83,7 +83,7 @@ class ChoiceScreen(Dialog[str | None]):
         values = self.query_one(OptionList)
         values.clear_options()
         values.add_options([self._line(value) for value in self._found])
-        # Enter on an empty line takes no value that nobody has chosen.
+        # Enter on an empty line selects nothing: the user has not chosen a value.
         values.highlighted = 0 if self._found and (typed or not self._free) else None
 
     def _matching(self, typed: str) -> Iterator[str]:
