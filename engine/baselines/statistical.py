@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-RIVALS = ("AutoETS", "AutoTheta")
+MODELS = ("AutoETS", "AutoTheta")
 
 Numbers = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ class StatisticalForecast:
     """Fits a model to the past of one series, and forecasts its quantiles."""
 
     def __init__(self, name: str, season: int, horizon: int, levels: Sequence[float]) -> None:
-        """``name`` is one of :data:`RIVALS`."""
+        """``name`` is one of :data:`MODELS`."""
         # Seconds of imports, only once the network is trained.
         self._model: Any = getattr(import_module("statsforecast.models"), name)
         self._season = season

@@ -14,7 +14,7 @@ from torch import nn
 from typing_extensions import override
 
 from engine.baselines import statistical
-from engine.baselines.rival import Rival
+from engine.baselines.baseline import Baseline
 from engine.baselines.seasonal_naive import SeasonalNaive
 from engine.batches.source import Batch, Source
 from engine.config.tasks.forecasting import ForecastingConfig
@@ -40,8 +40,8 @@ from engine.reports.gallery import Gallery
 from engine.reports.note import Note
 from engine.reports.note_table import sentence
 from engine.runs.events import Log, Report
+from engine.tasks.forecast_baselines import Contest, compete, history_of
 from engine.tasks.forecast_gallery import ForecastCases
-from engine.tasks.forecast_rivals import Contest, compete, history_of
 from engine.tasks.many_series import doubts_of_new, own_scales, panel_source, with_future
 from engine.tasks.task import Task
 
@@ -227,10 +227,10 @@ class Forecasting(Task[SeriesFitted]):
         return name, evaluator.compute()
 
     @override
-    def rivals(self, raw: RawData, fitted: SeriesFitted) -> list[Rival]:
+    def further_baselines(self, raw: RawData, fitted: SeriesFitted) -> list[Baseline]:
         """Evaluate AutoETS and AutoTheta on the same windows, where statsforecast is installed."""
         section, table = self.section, _decisive(raw)
-        if table is None or not section.rival_seconds or not statistical.installed():
+        if table is None or not section.baseline_seconds or not statistical.installed():
             return []
         source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
         without = fitted.model_copy(update={"bands": []})
@@ -241,9 +241,9 @@ class Forecasting(Task[SeriesFitted]):
             partial(self.evaluator, without),
         )
         arguments = max(1, fitted.season), section.horizon, section.quantiles
-        models = [(n, statistical.StatisticalForecast(n, *arguments)) for n in statistical.RIVALS]
+        models = [(n, statistical.StatisticalForecast(n, *arguments)) for n in statistical.MODELS]
         return compete(
-            contest, [(n, model.quantiles) for n, model in models], section.rival_seconds
+            contest, [(n, model.quantiles) for n, model in models], section.baseline_seconds
         )
 
     def _calibrated(self, network: nn.Module, raw: RawData, fitted: SeriesFitted) -> SeriesFitted:

@@ -17,7 +17,7 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from typing_extensions import override
 
-from engine.baselines.rival import Rival
+from engine.baselines.baseline import Baseline
 from engine.batches.source import Batch, Source
 from engine.config.models.pretrained import WeightsConfig
 from engine.config.run_config import RunConfig
@@ -165,7 +165,7 @@ class Task(ABC, Generic[F]):
         del raw, fitted
         return None
 
-    def rivals(self, raw: RawData, fitted: F) -> list[Rival]:
+    def further_baselines(self, raw: RawData, fitted: F) -> list[Baseline]:
         """Other methods of the field on the same rows, where they are installed."""
         del raw, fitted
         return []

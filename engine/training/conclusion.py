@@ -18,9 +18,9 @@ from engine.reports.gallery import Gallery
 from engine.runs.directory import RunDirectory
 from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Stopped, finite_all
 from engine.runs.session import RunSession
+from engine.training.baselines import beside_baselines
 from engine.training.export_check import check_export
 from engine.training.material import Material
-from engine.training.rivals import beside_rivals
 from engine.training.state import Ending, TrainingState, load_trained_weights, seed_everything
 from engine.training.trainer import Trainer
 from engine.training.untrained import comparison
@@ -155,7 +155,7 @@ def _report(
         "epochs": trainer.schedule.epochs,
         "seconds": state.position.seconds,
         "metrics": {split: finite_all(result.metrics) for split, result in evaluations.items()},
-        **beside_rivals(task, material, evaluations.get(decisive)),
+        **beside_baselines(task, material, evaluations.get(decisive)),
         **comparison(run.base.read(), result, deciding_metric(task)),
         "forgetting": None if forgetting is None
         else finite_all(trainer.evaluator.evaluate(forgetting, FORGETTING).metrics),

@@ -29,7 +29,7 @@ def trained(loss: str, *changes: str) -> RunDirectory:
         "horizon": 12,
         "loss": loss,
     }
-    task |= {"rival_seconds": 0.0}  # the seasonal naive forecast alone
+    task |= {"baseline_seconds": 0.0}  # the seasonal naive forecast alone
     values = {
         "task": task,
         "data": {"kind": "builtin", "name": "seasons"},

@@ -106,11 +106,11 @@ def test_the_results_show_the_verdict_in_its_colour(outcome: str, style: str) ->
     assert [str(span.style) for span in last.spans] == [style]
 
 
-def test_rivals_stand_in_columns_behind_the_baseline_and_the_sentence_in_pages() -> None:
+def test_baselines_stand_in_columns_behind_the_baseline_and_the_sentence_in_pages() -> None:
     report: dict[str, Any] = {
         "metrics": {"test": {"mae": 1.0}},
         "baseline": {"name": "naive", "metrics": {"mae": 2.0}},
-        "rivals": [{"name": "AutoETS", "metrics": {"mae": 0.5}, "verdict": None}],
+        "baselines": [{"name": "AutoETS", "metrics": {"mae": 0.5}, "verdict": None}],
         "verdict": {"outcome": "worse", "text": "A sentence."},
     }
     assert metrics_table(report)[0] == ["metric", "test", "naive", "AutoETS"]
@@ -119,14 +119,14 @@ def test_rivals_stand_in_columns_behind_the_baseline_and_the_sentence_in_pages()
     assert judged(report | {"verdict": None}) == {}
 
 
-def test_the_results_have_a_sentence_for_each_rival_the_hardest_first() -> None:
+def test_the_results_have_a_sentence_for_each_baseline_the_hardest_first() -> None:
     hard, easy = {"outcome": "worse", "text": "Hard."}, {"outcome": "better", "text": "Easy."}
-    rivals = [
+    baselines = [
         {"name": "A", "metrics": {}, "verdict": hard},
         {"name": "B", "metrics": {}, "verdict": easy},
         {"name": "C (2 of 9 windows in 1 s)", "metrics": {}, "verdict": None},
     ]
-    report = {"metrics": {}, "rivals": rivals, "verdict": hard}
+    report = {"metrics": {}, "baselines": baselines, "verdict": hard}
     assert [line.plain for line in metric_lines(report)][-3:] == [
         "Hard.", "Easy.", "Too few windows for a verdict: C (2 of 9 windows in 1 s).",
     ]  # fmt: skip

@@ -45,13 +45,13 @@ def error(history: History) -> str:
 
 
 def metrics_table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows: a column for each split, the base model, the baseline and rivals."""
+    """Headings and rows: a column for each split, the base model, the baseline and further ones."""
     columns = dict(report["metrics"])
     if base := report.get("base"):
         columns[BASE] = base["metrics"]
     if report["baseline"]:
         columns[report["baseline"]["name"]] = report["baseline"]["metrics"]
-    columns |= {rival["name"]: rival["metrics"] for rival in report.get("rivals") or []}
+    columns |= {other["name"]: other["metrics"] for other in report.get("baselines") or []}
     told = {name: numbers_of(metrics) for name, metrics in columns.items()}
     texts = with_intervals(told, *intervals_of(report))
     names = dict.fromkeys(name for metrics in columns.values() for name in metrics)

@@ -1,4 +1,4 @@
-"""Sentences on a finished run: better than its base model and its rivals or not, and how much it
+"""Sentences on a finished run: better than its base model and its baselines or not, and how much it
 forgot.
 """
 
@@ -19,7 +19,7 @@ def verdict(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def judged(report: Mapping[str, Any]) -> dict[str, str]:
-    """Return the sentence on the network and its hardest rival; none where there is none."""
+    """Return the sentence on the network and its hardest baseline; none where there is none."""
     told = report.get("verdict")
     return {"verdict": str(told["text"])} if told else {}
 

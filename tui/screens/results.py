@@ -214,7 +214,7 @@ def summary_lines(
 def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Content]:
     """Yield a row a metric, a column a split, base model and baseline last; the deciding metric in
     bold. Intervals of 95 % are a column if ``width`` has room for it, else a passage below.
-    Sentences on the baseline and on rivals follow.
+    Sentences on the baseline and on further ones follow.
     """
     columns = _columns(report)
     split, intervals = intervals_of(report)
@@ -242,8 +242,8 @@ def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Con
         yield Content("")
         text = literal(str(verdict.get("text", "")))
         yield text.stylize(_VERDICT.get(str(verdict.get("outcome")), ""))
-    for rival in report.get("rivals") or []:
-        told = rival.get("verdict") or {"text": f"Too few windows for a verdict: {rival['name']}."}
+    for other in report.get("baselines") or []:
+        told = other.get("verdict") or {"text": f"Too few windows for a verdict: {other['name']}."}
         if told != report.get("verdict"):
             yield literal(str(told["text"])).stylize(_MUTED)
 

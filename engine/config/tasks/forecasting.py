@@ -116,7 +116,7 @@ class ForecastingConfig(TaskConfig):
         "the validation rows",
     )
 
-    rival_seconds: float = option(
+    baseline_seconds: float = option(
         30.0,
         "Time limit of AutoETS and AutoTheta, which need dltui[statsforecast]; they forecast as "
         "many test windows as they can; 0 disables them",

@@ -1,4 +1,4 @@
-"""Rivals: other forecasts of the same rows, in a limit of time."""
+"""Baselines: other forecasts of the same rows, in a limit of time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from engine.metrics.evaluator import Evaluation
 
 
 @dataclass(frozen=True)
-class Rival:
-    """A rival by name, and its result; its errors are NaN where it made no forecast."""
+class Baseline:
+    """A baseline by name, and its result; its errors are NaN where it made no forecast."""
 
     name: str
     evaluation: Evaluation

@@ -1,4 +1,4 @@
-"""Rivals of forecasts: each sees the whole past of its series, and nothing behind it."""
+"""Baselines of forecasts: each sees the whole past of its series, and nothing behind it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.baselines import statistical
-from engine.baselines.rival import Rival
+from engine.baselines.baseline import Baseline
 from engine.data.raw import TEST
 from engine.metrics.evaluator import Evaluation
-from engine.training.rivals import beside_rivals
+from engine.training.baselines import beside_baselines
 
 Make = Callable[..., Any]
 Numbers = NDArray[np.float64]
@@ -56,12 +56,12 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> type[Line]:
     return Line
 
 
-def test_a_rival_is_asked_with_all_rows_before_each_test_window(
+def test_a_baseline_is_asked_with_all_rows_before_each_test_window(
     prepare: Make, lines: type[Line]
 ) -> None:
     rows = shop("A", 40, 1.0).drop(columns="shop")
     made = prepare("forecasting", pa.Table.from_pandas(rows), data=ASIDE, **SHORT)
-    made.task.rivals(made.raw, made.fitted)
+    made.task.further_baselines(made.raw, made.fitted)
     # The last 8 rows are of the test: windows of 2 rows begin at rows 32 to 38.
     asked = lines.asked[: len(lines.asked) // 2]
     assert sorted(map(len, asked)) == list(range(32, 39))
@@ -69,12 +69,12 @@ def test_a_rival_is_asked_with_all_rows_before_each_test_window(
 
 
 @pytest.mark.parametrize("loss", ["mse", "quantile"])
-def test_rivals_of_many_series_are_measured_as_the_network_is(
+def test_baselines_of_many_series_are_measured_as_the_network_is(
     prepare: Make, lines: type[Line], loss: str
 ) -> None:
     frames = shop("A", 40, 1.0), shop("B", 30, -2.0)
     made = prepare("forecasting", table(*frames), data=ASIDE, loss=loss, **SHORT)
-    first, second = made.task.rivals(made.raw, made.fitted)
+    first, second = made.task.further_baselines(made.raw, made.fitted)
     assert (first.name, second.name) == ("AutoETS", "AutoTheta")
     assert first.evaluation.metrics["mae"] == pytest.approx(0, abs=1e-4)
     assert first.evaluation.metrics["coverage"] == 1.0
@@ -90,7 +90,7 @@ def test_rivals_of_many_series_are_measured_as_the_network_is(
     assert np.isfinite(first.evaluation.errors).sum() == windows == 12
 
 
-def test_a_rival_that_is_out_of_time_says_how_many_windows_it_forecast(
+def test_a_baseline_that_is_out_of_time_says_how_many_windows_it_forecast(
     prepare: Make, lines: type[Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fit = Line.quantiles
@@ -101,8 +101,8 @@ def test_a_rival_that_is_out_of_time_says_how_many_windows_it_forecast(
 
     monkeypatch.setattr(Line, "quantiles", slow)
     rows = table(shop("A", 40, 1.0), shop("B", 30, -2.0))
-    made = prepare("forecasting", rows, data=ASIDE, rival_seconds=0.02, **SHORT)
-    first, second = made.task.rivals(made.raw, made.fitted)
+    made = prepare("forecasting", rows, data=ASIDE, baseline_seconds=0.02, **SHORT)
+    first, second = made.task.further_baselines(made.raw, made.fitted)
     assert first.name == "AutoETS (1 of 12 windows in 0.01 s)"
     assert np.isfinite(first.evaluation.errors).sum() == 1
     # Both are asked for the same windows.
@@ -111,61 +111,61 @@ def test_a_rival_that_is_out_of_time_says_how_many_windows_it_forecast(
     )
 
 
-def test_no_rivals_without_time_or_without_the_package(
+def test_no_baselines_without_time_or_without_the_package(
     prepare: Make, lines: type[Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = table(shop("A", 40, 1.0), shop("B", 30, -2.0))
-    made = prepare("forecasting", rows, data=ASIDE, rival_seconds=0, **SHORT)
-    assert made.task.rivals(made.raw, made.fitted) == []
+    made = prepare("forecasting", rows, data=ASIDE, baseline_seconds=0, **SHORT)
+    assert made.task.further_baselines(made.raw, made.fitted) == []
     monkeypatch.setattr(statistical, "installed", lambda: False)
-    other = made.task.section.model_copy(update={"rival_seconds": 60.0})
+    other = made.task.section.model_copy(update={"baseline_seconds": 60.0})
     made.task.section = other
-    assert made.task.rivals(made.raw, made.fitted) == []
+    assert made.task.further_baselines(made.raw, made.fitted) == []
 
 
 class Judged:
-    """A task whose baseline is beaten by a rival."""
+    """A task whose first baseline is beaten by a further one."""
 
-    def __init__(self, rivals: Sequence[Rival]) -> None:
-        self._rivals = list(rivals)
+    def __init__(self, baselines: Sequence[Baseline]) -> None:
+        self._further = list(baselines)
 
     def baseline(self, raw: Any, fitted: Any) -> tuple[str, Evaluation]:
         return "naive", Evaluation({"mae": 2.0}, errors=np.full(50, 2.0))
 
-    def rivals(self, raw: Any, fitted: Any) -> list[Rival]:
-        return self._rivals
+    def further_baselines(self, raw: Any, fitted: Any) -> list[Baseline]:
+        return self._further
 
 
-def test_the_verdict_is_on_the_hardest_rival_also_when_the_network_loses() -> None:
+def test_the_verdict_is_on_the_hardest_baseline_also_when_the_network_loses() -> None:
     result = Evaluation({}, errors=np.ones(50))
     errors = np.full(50, np.nan)
     errors[:20] = 0.5
-    rival = Rival("AutoETS", Evaluation({"mae": 0.5}, errors=errors))
-    weak = Rival("AutoTheta", Evaluation({"mae": 4.0}, errors=np.full(50, 4.0)))
+    baseline = Baseline("AutoETS", Evaluation({"mae": 0.5}, errors=errors))
+    weak = Baseline("AutoTheta", Evaluation({"mae": 4.0}, errors=np.full(50, 4.0)))
     material: Any = type("Material", (), {"raw": None, "fitted": None})
-    task: Any = Judged([rival, weak])
-    found = beside_rivals(task, material, result)
+    task: Any = Judged([baseline, weak])
+    found = beside_baselines(task, material, result)
     assert found["baseline"] == {"name": "naive", "metrics": {"mae": 2.0}}
-    assert [each["name"] for each in found["rivals"]] == ["AutoETS", "AutoTheta"]
+    assert [each["name"] for each in found["baselines"]] == ["AutoETS", "AutoTheta"]
     assert found["verdict"]["baseline"] == "AutoETS"
     assert found["verdict"]["outcome"] == "worse"
     assert found["verdict"]["difference"] == pytest.approx(1.0)
-    assert found["rivals"][1]["verdict"]["difference"] == pytest.approx(-0.75)
+    assert found["baselines"][1]["verdict"]["difference"] == pytest.approx(-0.75)
     alone: Any = Judged([])
-    assert beside_rivals(alone, material, result)["verdict"]["baseline"] == "naive"
+    assert beside_baselines(alone, material, result)["verdict"]["baseline"] == "naive"
 
 
-def test_a_rival_of_few_windows_is_shown_without_a_verdict() -> None:
+def test_a_baseline_of_few_windows_is_shown_without_a_verdict() -> None:
     errors = np.full(50, np.nan)
     errors[:9] = 0.5
-    task: Any = Judged([Rival("AutoETS", Evaluation({"mae": 0.5}, errors=errors))])
+    task: Any = Judged([Baseline("AutoETS", Evaluation({"mae": 0.5}, errors=errors))])
     material: Any = type("Material", (), {"raw": None, "fitted": None})
-    found = beside_rivals(task, material, Evaluation({}, errors=np.ones(50)))
-    assert found["rivals"][0]["verdict"] is None
+    found = beside_baselines(task, material, Evaluation({}, errors=np.ones(50)))
+    assert found["baselines"][0]["verdict"] is None
     assert found["verdict"]["baseline"] == "naive"
 
 
-@pytest.mark.parametrize("name", statistical.RIVALS)
+@pytest.mark.parametrize("name", statistical.MODELS)
 def test_statsforecast_forecasts_rising_quantiles_of_a_season(name: str) -> None:
     pytest.importorskip("statsforecast")
     noise = np.random.default_rng(0).normal(size=96) * 0.1

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.baselines.rival import Rival
+from engine.baselines.baseline import Baseline
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.paired import PairedVerdict, judge_rows
 from engine.metrics.verdict import Verdict, judge
@@ -15,46 +15,48 @@ from engine.tasks.task import Task
 from engine.training.material import Material
 
 _FEWEST = 10
-"""Errors of a rival, where it has not those of all rows, that a verdict needs."""
+"""Errors of a baseline, where it has not those of all rows, that a verdict needs."""
 
 
-def beside_rivals(task: Task[Any], material: Material, result: Evaluation | None) -> dict[str, Any]:
-    """Return the baseline, the rivals, and the verdict on the hardest of all, for a report.
+def beside_baselines(
+    task: Task[Any], material: Material, result: Evaluation | None
+) -> dict[str, Any]:
+    """Return the baseline, further ones, and the verdict on the hardest of all, for a report.
 
     The hardest is the one whose error that of the network is the least below, or the most above.
     """
     baseline = task.baseline(material.raw, material.fitted)
-    rivals = task.rivals(material.raw, material.fitted)
-    all_rivals = rivals if baseline is None else [Rival(*baseline), *rivals]
-    verdicts = [_verdict(result, rival) for rival in all_rivals]
+    further = task.further_baselines(material.raw, material.fitted)
+    all_baselines = further if baseline is None else [Baseline(*baseline), *further]
+    verdicts = [_verdict(result, other) for other in all_baselines]
     known = [verdict for verdict in verdicts if verdict is not None]
     hardest = max(known, key=lambda verdict: verdict.hardness, default=None)
-    records = [_record(*both) for both in zip(all_rivals, verdicts, strict=True)]
+    records = [_record(*both) for both in zip(all_baselines, verdicts, strict=True)]
     first = 0 if baseline is None else 1
     return {
         "baseline": None if baseline is None
         else {"name": baseline[0], "metrics": finite_all(baseline[1].metrics)},
-        "rivals": records[first:],
+        "baselines": records[first:],
         "verdict": None if hardest is None else hardest.record(),
     }  # fmt: skip
 
 
-def _record(rival: Rival, verdict: Verdict | PairedVerdict | None) -> dict[str, Any]:
+def _record(baseline: Baseline, verdict: Verdict | PairedVerdict | None) -> dict[str, Any]:
     return {
-        "name": rival.name,
-        "metrics": finite_all(rival.evaluation.metrics),
+        "name": baseline.name,
+        "metrics": finite_all(baseline.evaluation.metrics),
         "verdict": None if verdict is None else verdict.record(),
     }
 
 
-def _verdict(result: Evaluation | None, rival: Rival) -> Verdict | PairedVerdict | None:
-    """The difference to a rival on the rows that both tell errors of."""
-    theirs = rival.evaluation
+def _verdict(result: Evaluation | None, baseline: Baseline) -> Verdict | PairedVerdict | None:
+    """The difference to a baseline on the rows that both tell errors of."""
+    theirs = baseline.evaluation
     if result is not None and result.rows is not None and theirs.rows is not None:
-        return judge_rows(rival.name, result.rows, theirs.rows)
+        return judge_rows(baseline.name, result.rows, theirs.rows)
     if result is None or result.errors is None or theirs.errors is None:
         return None
     known = int(np.isfinite(theirs.errors).sum())
     if known < min(_FEWEST, len(theirs.errors)):
         return None
-    return judge(rival.name, result.errors, theirs.errors, theirs.block)
+    return judge(baseline.name, result.errors, theirs.errors, theirs.block)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.baselines.rival import Rival
+from engine.baselines.baseline import Baseline
 from engine.batches.source import Batch, Source
 from engine.data.raw import RawData
 from engine.data.series.panel import Rows, find_keys, key_texts
@@ -89,7 +89,7 @@ class _Given(nn.Module):
 
 @dataclass(frozen=True)
 class Contest:
-    """The windows that rivals forecast, and how these are evaluated."""
+    """The windows that baselines forecast, and how these are evaluated."""
 
     source: Source
     history: History
@@ -97,10 +97,10 @@ class Contest:
     """Mean and deviation of the targets of a batch."""
     evaluator: Callable[[], Evaluator]
 
-    def result(self, name: str, forecaster: Forecaster, seconds: float) -> Rival | None:
-        """Evaluate a rival on the windows that it forecasts in ``seconds``, a fit longer at most.
+    def result(self, name: str, forecaster: Forecaster, seconds: float) -> Baseline | None:
+        """Evaluate a baseline on the windows that it forecasts in ``seconds``; a fit may take longer.
 
-        They are drawn at random, the same for each rival. ``None`` where it forecasts none.
+        They are drawn at random, the same for each baseline. ``None`` where it forecasts none.
         """
         end = time.monotonic() + seconds
         total, made = len(self.source), {}
@@ -122,7 +122,7 @@ class Contest:
         apart = max(1, round(found.block * len(chosen) / total))
         share = "" if len(chosen) == total else f" ({len(chosen):,} of {total:,} windows"
         share += f" in {seconds:.3g} s)" if share else ""
-        return Rival(name + share, type(found)(found.metrics, errors=errors, block=apart))
+        return Baseline(name + share, type(found)(found.metrics, errors=errors, block=apart))
 
     def _drawn(self) -> Iterator[tuple[int, Batch]]:
         for window in np.random.default_rng(0).permutation(len(self.source)).tolist():
@@ -146,8 +146,8 @@ class Contest:
 
 def compete(
     contest: Contest, forecasters: Sequence[tuple[str, Forecaster]], seconds: float
-) -> list[Rival]:
-    """Evaluate each rival in an equal part of ``seconds``."""
+) -> list[Baseline]:
+    """Evaluate each baseline in an equal part of ``seconds``."""
     part = seconds / max(1, len(forecasters))
     found = (contest.result(name, forecaster, part) for name, forecaster in forecasters)
-    return [rival for rival in found if rival is not None]
+    return [baseline for baseline in found if baseline is not None]
