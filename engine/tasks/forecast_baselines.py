@@ -98,7 +98,7 @@ class Contest:
     evaluator: Callable[[], Evaluator]
 
     def result(self, name: str, forecaster: Forecaster, seconds: float) -> Baseline | None:
-        """Evaluate a baseline on the windows that it forecasts in ``seconds``; a fit may take longer.
+        """Evaluate a baseline on the windows that it forecasts in ``seconds``, and a fit longer.
 
         They are drawn at random, the same for each baseline. ``None`` where it forecasts none.
         """
