@@ -23,7 +23,7 @@ from tui.cli.reporters import PlainLines
 _EXAMPLES = """
 examples:
   dltui folds adult-mlp
-  dltui folds table-classification data.path=rows.csv task.target=y data.group=patient --folds 10
+  dltui folds adult-mlp data.path=rows.csv task.target=y data.group=patient --folds 10
 
 Each fold is an ordinary run with data.fold=1, 2, …: trained on the other folds, without a part for
 validation, and tested on its own. Classes keep their shares in every fold, and groups (data.group)
