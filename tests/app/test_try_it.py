@@ -271,7 +271,7 @@ async def test_a_forecast_with_columns_known_ahead_asks_for_a_file_of_the_future
         await opened(pilot, TryItScreen(make_run("one"), ask), until)
         await until(pilot, lambda: "and its future" in text_of(pilot))
         assert "name files of the past and its future" in text_of(pilot)
-        assert "known ahead: day, price" in text_of(pilot)
+        await until(pilot, lambda: "known ahead: day, price" in text_of(pilot))
         await pilot.press("up", *"b.csv", "up", *"a.csv", "enter")
         await until(pilot, lambda: len(asked) == 2)
         await until(pilot, lambda: "the rows of a.csv, then b.csv" in text_of(pilot))
