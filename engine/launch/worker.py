@@ -14,7 +14,6 @@ from typing import NoReturn
 
 from engine.errors import UserError
 from engine.launch.attempt import attempt
-from engine.launch.rank_supervisor import train_in_ranks
 from engine.processes.collector import collector_paused
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, Interrupted
@@ -41,6 +40,8 @@ def main(arguments: list[str]) -> int:
 def _train(session: RunSession) -> Event:
     """Import torch only here, where an import error is reported in the run."""
     if session.config.train.processes > 1:
+        from engine.launch.rank_supervisor import train_in_ranks
+
         return train_in_ranks(session)
     with collector_paused():
         from engine.training.run import train_in

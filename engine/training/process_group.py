@@ -7,7 +7,6 @@ All make the same updates from the same gradients, so their weights stay equal.
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,15 +15,15 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed import FileStore, TCPStore  # type: ignore[attr-defined]
+from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]
 from typing_extensions import override
 
 from engine.batches.source import mixed
-from engine.errors import TrainingError
 from engine.hardware.device import Compute
 from engine.torch_private import foreach_copy_, foreach_div_, foreach_mul_
 from engine.training.non_finite import batch_statistics
 from engine.training.state import TrainingState, trained_weights
+from engine.training.store import listening_store
 
 T = TypeVar("T")
 _BUCKET_BYTES = 1 << 25
@@ -130,12 +129,11 @@ class ProcessGroup(SingleProcess):
     def __init__(self, rank: int, size: int, rendezvous: str, device: torch.device) -> None:
         """Join the group. Raises :class:`TrainingError`.
 
-        ``rendezvous`` is a file, the same for all processes of the group and
-        for no earlier group, or ``host:port`` where rank 0 can listen.
+        ``rendezvous`` is ``host:port``, where rank 0 can listen.
         """
         self.rank = rank
         self.size = size
-        store = _store(rank, size, rendezvous)
+        store = _store(rank, rendezvous)
         # Decisions are exchanged in CPU memory, on whatever device the network computes.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         with among_peers():
@@ -244,29 +242,13 @@ class ProcessGroup(SingleProcess):
         self.any(False)
 
 
-def _store(rank: int, size: int, rendezvous: str) -> Any:
+def _store(rank: int, rendezvous: str) -> Store:
     """Return the key-value store through which the processes find each other."""
-    if rendezvous.startswith("/"):
-        return FileStore(rendezvous, size)
-    host, _, text = rendezvous.rpartition(":")
-    port = int(text)
-    if rank:
-        with among_peers():
-            return TCPStore(host, port, size, is_master=False, timeout=_RENDEZVOUS)
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # torch itself would listen at every address of the machine.
-        with socket.create_server(address[:2], family=family) as listening:
-            handle = listening.detach()
-    except OSError as error:
-        raise TrainingError(
-            f"train.rendezvous: cannot listen at {rendezvous}: {error.strerror}.",
-            "Give an address of the main node, and a free port.",
-        ) from error
-    return TCPStore(
-        str(address[0]), port, size, is_master=True, wait_for_workers=False,
-        timeout=_RENDEZVOUS, master_listen_fd=handle,
-    )  # fmt: skip
+    host, _, port = rendezvous.rpartition(":")
+    if rank == 0:
+        return listening_store(host, int(port), _RENDEZVOUS)
+    with among_peers():
+        return TCPStore(host, int(port), is_master=False, timeout=_RENDEZVOUS)
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

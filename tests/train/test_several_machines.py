@@ -18,9 +18,9 @@ import tomlkit
 
 from engine import RunConfig, train
 from engine.config.train import TrainConfig
-from engine.errors import TrainingError, TrainingFailed, UserError
+from engine.errors import UserError
 from engine.files.paths import runs_folder
-from engine.launch.rendezvous import MachineLost, MainNode, OtherNodes, Place, place_of
+from engine.launch.place import place_of
 from engine.launch.start import launch
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Evaluated, Failed, Interrupted, Log, Started
@@ -108,7 +108,7 @@ def processes(run: RunDirectory) -> dict[int, psutil.Process]:
         except psutil.Error:
             continue
         if "engine.launch.rank_worker" in words and str(run.path) in words:
-            found[int(words[-3])] = process
+            found[int(process.environ()["RANK"])] = process
     return found
 
 
@@ -256,22 +256,3 @@ def test_a_place_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=said):
         place_of(TrainConfig(nodes=2, rendezvous=given), environment)
-
-
-@pytest.mark.parametrize(
-    ("mendable", "usage", "expected"),
-    [(True, True, TrainingError), (True, False, TrainingFailed), (False, False, MachineLost)],
-)
-def test_the_kind_of_an_error_on_another_node_is_kept(
-    tmp_path: Path, mendable: bool, usage: bool, expected: type[Exception]
-) -> None:
-    run = RunDirectory.create(tmp_path / "runs", RunConfig.parse(TABLE))
-    run.ranks.mkdir()
-    others = OtherNodes(run, Place(0, "127.0.0.1", 1), 2)
-    main = MainNode(run, 1)
-    others._write("training")
-    main._attempt = others._attempt
-    main.report("data.path: there is no such file", mendable, usage)
-    with pytest.raises(expected, match="no such file") as caught:
-        others.check_errors()
-    assert caught.type is expected

@@ -74,7 +74,7 @@ def ranks_of(handle: Handle) -> list[psutil.Process]:
 def begun(handle: Handle, step: int = 20) -> list[psutil.Process]:
     """The processes of a run that has made some updates, in the order of their ranks."""
     wait_for(lambda: any(one.step >= step for one in checkpoint.found(handle.run.checkpoints)))
-    return sorted(ranks_of(handle), key=lambda process: int(process.cmdline()[-3]))
+    return sorted(ranks_of(handle), key=lambda process: int(process.environ()["RANK"]))
 
 
 @pytest.fixture(scope="module")
