@@ -121,6 +121,14 @@ class TrainConfig(Section):
         le=1000,
         advanced=True,
     )
+    stall_minutes: float = option(
+        5.0,
+        "Minutes without an update, or at least 20 times the usual duration of one, after which an "
+        "attempt ends and several processes restart; 0 waits without limit",
+        ge=0,
+        unit="min",
+        advanced=True,
+    )
     seed: int = option(0, "Random seed", ge=0, le=2**31 - 1)
     metric_for_best_model: str = option(
         "",

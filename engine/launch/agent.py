@@ -7,6 +7,7 @@ noticed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from datetime import timedelta
 
+import psutil
 from torch.distributed.elastic.agent.server.api import (
     RunResult,
     WorkerGroup,
@@ -36,6 +38,7 @@ from engine.launch.rank_files import PEER_LOST, Cause, cause_of, final_event, fo
 from engine.processes.environment import worker_environment
 from engine.processes.signals import Terminated
 from engine.runs.directory import RunDirectory
+from engine.runs.progress_marks import StallWatch
 
 _CAUSE = "cause"
 _CAUSE_TIME = timedelta(seconds=5)
@@ -45,6 +48,9 @@ _REJOIN_SECONDS = 120.0
 _EXIT_SECONDS = 10.0
 """Time-out for the other nodes to finish: their processes exit together."""
 _POLL_SECONDS = 0.1
+_WATCH_SECONDS = 1.0
+_STACK_SECONDS = 0.5
+_NOT_RUNNING = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_DISK_SLEEP)
 _UNCONNECTED = Cause("The processes lost their connection with each other.")
 _OVER = Cause("", over=True)
 
@@ -75,6 +81,8 @@ class Agent(LocalElasticAgent):
         self._handler = handler
         self._thread = ThreadPoolExecutor(1, "rendezvous")
         self._nodes = 0
+        self._watch = StallWatch(node.run.ranks, "*.marks")
+        self._next_watch = 0.0
         self._told = False
         self.waiting = True
         """Whether the other nodes are waited for."""
@@ -105,6 +113,7 @@ class Agent(LocalElasticAgent):
                 raise Terminated
         joining.result()
         self.waiting = False
+        self._watch.restart()
         nodes = worker_group.group_world_size or 1
         if self._nodes not in (0, nodes):
             self._node.tell(f"Training on {nodes} machine{'s' * (nodes > 1)} from here on.")
@@ -116,11 +125,16 @@ class Agent(LocalElasticAgent):
         result: RunResult = super()._monitor_workers(worker_group)
         if result.state is WorkerState.HEALTHY:
             self._pass_on_requests(worker_group)
-            if self._store is None or not self._store.check([_CAUSE]):
+            own = self._stall(worker_group)
+            if own is None and not (self._store and self._store.check([_CAUSE])):
                 return result
-        elif result.state is not WorkerState.FAILED:
+        elif result.state is WorkerState.FAILED:
+            own = self._own_cause(worker_group, result.failures)
+        else:
             return result
-        self.cause = self._agreed(self._own_cause(worker_group, result.failures))
+        self.cause = self._agreed(own)
+        if self.cause.stalled:
+            self._end_stalled(worker_group)
         if self.cause.over:
             ranks = [worker.global_rank for worker in worker_group.workers]
             return RunResult(WorkerState.SUCCEEDED, return_values=dict.fromkeys(ranks))
@@ -140,6 +154,30 @@ class Agent(LocalElasticAgent):
         if self._node.asked() and self._node.leads and not self._told:
             self._told = True
             os.kill(worker_group.workers[0].id, signal.SIGTERM)
+
+    def _stall(self, worker_group: WorkerGroup) -> Cause | None:
+        """Return the cause if no process of any node makes progress; the main node watches."""
+        if not self._node.leads or time.monotonic() < self._next_watch:
+            return None
+        self._next_watch = time.monotonic() + _WATCH_SECONDS
+        last = self._watch.stalled()
+        if last is None:
+            return None
+        size = worker_group.workers[0].world_size
+        number = _stopped(worker_group)
+        if number is None and last:
+            number = int(last.partition(".")[0])
+        lags = "" if number is None else f"; process {number + 1} of {size} lags behind"
+        text = f"No update for {self._watch.limit / 60:.2g} minutes{lags}; log.txt and the folder "
+        return Cause(f"{text}ranks have the stacks of all.", stalled=True)
+
+    def _end_stalled(self, worker_group: WorkerGroup) -> None:
+        """Let the processes here print their stacks, and end them."""
+        for number in (signal.SIGUSR1, signal.SIGKILL):
+            for worker in worker_group.workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.id, number)
+            time.sleep(_STACK_SECONDS)
 
     def _own_cause(
         self, worker_group: WorkerGroup, failures: Mapping[int, ProcessFailure]
@@ -172,6 +210,15 @@ class Agent(LocalElasticAgent):
             self._agreed(Cause(message))
 
 
+def _stopped(worker_group: WorkerGroup) -> int | None:
+    """Return the rank of a process here that the system does not let run, if there is one."""
+    for worker in worker_group.workers:
+        with contextlib.suppress(psutil.Error):
+            if psutil.Process(worker.id).status() in _NOT_RUNNING:
+                return int(worker.global_rank)
+    return None
+
+
 class _Logs(LogsSpecs):
     """Each process opens its own log; here are its environment and the file for its error."""
 
@@ -193,7 +240,8 @@ class _Logs(LogsSpecs):
             rank = int(variables["RANK"])
             forget(run, rank)
             file = run.ranks / f"{rank}.error.json"
-            file.unlink(missing_ok=True)
+            for left in (file, run.ranks / f"{rank}.marks"):
+                left.unlink(missing_ok=True)
             errors[local] = str(file)
             added = {"TORCHELASTIC_ERROR_FILE": errors[local]}
             envs[local] = {**worker_environment(), **self._node.network, **variables, **added}

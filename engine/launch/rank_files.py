@@ -35,6 +35,8 @@ class Cause:
     """Whether the configuration or the data are wrong."""
     over: bool = False
     """Whether the main process has finished."""
+    stalled: bool = False
+    """Whether no process made progress."""
 
     def error(self) -> TrainingError:
         """Return the error to raise."""

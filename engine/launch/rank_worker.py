@@ -61,6 +61,7 @@ def main(arguments: list[str]) -> int:
     faulthandler.enable()
     rank = _Rank.own(RunDirectory(Path(arguments[0])))
     _print_into(log_file(rank.run, rank.number))
+    faulthandler.register(signal.SIGUSR1)
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     termination = Termination()
     if rank.number:

@@ -31,7 +31,8 @@ _BUCKET_BYTES = 1 << 25
 _GLOO = "gloo/transport"
 """Part of gloo's message about a broken connection."""
 _PATIENCE = timedelta(days=30)
-"""Time-out of collectives: long, as others wait for evaluations; the supervisor watches."""
+"""Time-out of collectives: long, as others wait for evaluations; the watch on progress ends what
+hangs (``train.stall_minutes``)."""
 _RENDEZVOUS = timedelta(minutes=5)
 """Time-out for all processes to start."""
 

@@ -285,3 +285,19 @@ def test_every_random_death_is_recovered_from(strategy: str, epochs: int) -> Non
     assert handle.run.status.state() is State.FINISHED
     one, other = weights(handle.run), weights(undisturbed.run)
     assert all(torch.equal(one[name], other[name]) for name in other)
+
+
+@pytest.mark.slow
+def test_a_process_that_hangs_is_named_and_all_restart() -> None:
+    changes = [*LONG, "train.stall_minutes=0.03"]
+    handle = launch(RunConfig.parse(TABLE).override(changes))
+    begun(handle)[1].send_signal(signal.SIGSTOP)
+    wait_for(lambda: len(events(handle.run, Started)) == 2)
+    handle.stop()
+    run = ended(handle)
+    assert run.status.state() is State.STOPPED
+    (text,) = (log.message for log in events(run, Log) if "No update" in log.message)
+    assert "process 2 of 2 lags behind" in text
+    assert "Resuming from the last checkpoint (1 of 3 times)" in text
+    assert events(run, Started)[1].resumed_step >= 20
+    assert "Current thread" in run.log.read_text(), "the stacks of those that waited"
