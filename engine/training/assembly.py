@@ -64,7 +64,7 @@ def assemble(
         session.warn(_OWN_STATISTICS)
     if group.size > 1 and task.compares_rows:
         session.warn(_OWN_ROWS)
-    saver = Saver(session.run, state, session.events, config.train.save_total_limit)
+    saver = Saver(session.run, state, session.events, config.train.save_total_limit, group)
     outlets = _outlets(training, saver)
     setup = Setup(
         task,
@@ -152,6 +152,7 @@ def _outlets(training: TrainingSession, saver: Saver) -> Outlets:
         training.session.termination.asked,
         go_back,
         partial(atomic.write_json, run.base.path) if _wants_base(training) else None,
+        saver.take_part,
     )
 
 

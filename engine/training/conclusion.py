@@ -85,7 +85,7 @@ def _whole_network(trainer: Trainer, material: Material) -> torch.nn.Module:
     setup, state = trainer.setup, trainer.state
     if not trainer.group.sharded:
         return state.network
-    weights = state.weights()
+    weights = state.whole_weights()
     if not trainer.group.leads:
         return state.network
     seed_everything(setup.config.seed)

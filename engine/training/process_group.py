@@ -30,7 +30,7 @@ _BUCKET_BYTES = 1 << 25
 """Largest bucket of gradients in one all-reduce, in bytes."""
 _GLOO = "gloo/transport"
 """Part of gloo's message about a broken connection."""
-_PATIENCE = timedelta(days=30)
+PATIENCE = timedelta(days=30)
 """Time-out of collectives: long, as others wait for evaluations; the watch on progress ends what
 hangs (``train.stall_minutes``)."""
 _RENDEZVOUS = timedelta(minutes=5)
@@ -143,7 +143,7 @@ class ProcessGroup(SingleProcess):
                 store=store,
                 rank=rank,
                 world_size=size,
-                timeout=_PATIENCE,
+                timeout=PATIENCE,
             )
 
     @override

@@ -66,7 +66,7 @@ class Trainer:
         joint = {
             "evaluate": self._evaluate,
             "evaluate_untrained": self._untrained.evaluate,
-            "state": self.state.state_dict,
+            "save": setup.outlets.take_part,
         }
         self._main_process = MainProcess(self.group, self.state, joint)
         network, optimizer = self.state.network, self.state.optimizer

@@ -31,6 +31,8 @@ class Outlets:
     """Return the newest checkpoint's state to roll back to; empty without one."""
     keep_untrained: Callable[[dict[str, Any]], None] | None = None
     """Keep the results of the network before the first update; ``None`` if it is not evaluated."""
+    take_part: Callable[[], None] = lambda: None
+    """Write this process's part of a checkpoint that the main process saves."""
 
     def warn(self, text: str) -> None:
         """Report a warning."""
