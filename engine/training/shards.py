@@ -7,6 +7,7 @@ tensors (on torch's device ``meta``) in their places, and files beside it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from torch.distributed.tensor import DTensor
 from engine.files.digest import digest
 from engine.training.process_group import PeerLost, among_peers, lost_a_peer
 
+_FILE_BYTES = 1 << 26
+"""Size of a file, about: torch copies all tensors of a file before it writes them."""
 Fill = Callable[[str, Tensor], Tensor]
 """Returns the tensor to read into, from a name and an empty tensor of the whole shape."""
 
@@ -57,7 +60,8 @@ class ShardWriter:
         Returns the digests of all processes' files by name. Raises ``OSError`` and
         :class:`~engine.training.process_group.PeerLost`.
         """
-        writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
+        files = _files(tensors, dist.get_world_size(self._group))
+        writer = HuggingFaceStorageWriter(str(folder), files, save_distributed=True)
         with among_peers():
             dist.barrier(self._group)  # the folder is there
         try:
@@ -71,6 +75,15 @@ class ShardWriter:
         with among_peers():
             dist.all_gather_object(parts, own, self._group)
         return {name: found for part in parts for name, found in part.items()}
+
+
+def _files(tensors: Mapping[str, Tensor], processes: int) -> dict[str, int]:
+    """Return the number of the file of each tensor; the same in all processes."""
+    files, total = {}, 0
+    for name, tensor in tensors.items():
+        files[name] = 1 + total // (_FILE_BYTES * processes)
+        total += tensor.nbytes
+    return files
 
 
 def read(state: Any, folder: Path, fill: Fill) -> Any:
@@ -90,8 +103,10 @@ def read(state: Any, folder: Path, fill: Fill) -> Any:
     whole = _mapped(state, filled)
     if wanted:
         reader = HuggingFaceStorageReader(str(folder))
-        # Each process has all files before it: nothing is communicated.
-        load(wanted, storage_reader=reader, no_dist=True)
+        with warnings.catch_warnings():
+            # Each process has all files before it, and nothing is communicated: torch warns of it.
+            warnings.simplefilter("ignore", UserWarning)
+            load(wanted, storage_reader=reader, no_dist=True)
     return whole
 
 
