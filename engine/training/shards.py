@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -36,11 +36,17 @@ Fill = Callable[[str, Tensor], Tensor]
 def split(state: Any, name: str = "") -> tuple[Any, dict[str, DTensor]]:
     """Return a state with empty tensors for the sharded ones, and those by name."""
     found: dict[str, DTensor] = {}
+    written: set[int] = set()
 
     def emptied(name: str, value: Tensor) -> Tensor:
         if not isinstance(value, DTensor):
             return value
+        address = value.to_local().data_ptr()
+        # A file of safetensors has no two tensors in the same memory, as tied weights are.
+        if address in written:
+            value = cast(DTensor, value.clone())
         found[name] = value
+        written.add(address)
         return torch.empty(value.shape, dtype=value.dtype, device="meta")
 
     return _mapped(state, emptied, name), found
