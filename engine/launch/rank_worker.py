@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> int:
 def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int, Event | None]:
     """Return exit status and final event; imports torch only here, where a failure is reported."""
     with collector_paused():
-        from engine.training.process_group import lost_a_peer
+        from engine.training.peers import lost_a_peer
         from engine.training.run import train_beside
 
     try:

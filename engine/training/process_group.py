@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -22,23 +21,18 @@ from engine.batches.source import mixed
 from engine.hardware.device import Compute
 from engine.torch_private import foreach_copy_, foreach_div_, foreach_mul_
 from engine.training.non_finite import batch_statistics
+from engine.training.peers import among_peers
 from engine.training.state import TrainingState, trained_weights
 from engine.training.store import listening_store
 
 T = TypeVar("T")
 _BUCKET_BYTES = 1 << 25
 """Largest bucket of gradients in one all-reduce, in bytes."""
-_GLOO = "gloo/transport"
-"""Part of gloo's message about a broken connection."""
 PATIENCE = timedelta(days=30)
 """Time-out of collectives: long, as others wait for evaluations; the watch on progress ends what
 hangs (``train.stall_minutes``)."""
 _RENDEZVOUS = timedelta(minutes=5)
 """Time-out for all processes to start."""
-
-
-class PeerLost(Exception):
-    """Another process of the group is gone; it reports the error itself."""
 
 
 class SingleProcess:
@@ -125,7 +119,7 @@ class SingleProcess:
 
 
 class ProcessGroup(SingleProcess):
-    """A process among several. Every method raises :class:`PeerLost`."""
+    """A process among several. Every method raises :class:`~engine.training.peers.PeerLost`."""
 
     def __init__(self, rank: int, size: int, rendezvous: str, device: torch.device) -> None:
         """Join the group. Raises :class:`TrainingError`.
@@ -262,17 +256,3 @@ def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
                 bucket = []
             bucket.append(tensor)
         yield bucket
-
-
-@contextmanager
-def among_peers() -> Iterator[None]:
-    """Convert errors of communication to :class:`PeerLost`."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise PeerLost(str(error)) from error
-
-
-def lost_a_peer(error: Exception) -> bool:
-    """Return whether an error, of whatever pass, means that another process is gone."""
-    return isinstance(error, PeerLost | dist.DistError) or _GLOO in str(error)

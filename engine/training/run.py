@@ -44,7 +44,7 @@ def train_beside(session: RunSession, rank: int, size: int, local: int, rendezvo
     """Train like :func:`train_in`, as process ``rank`` of ``size``, number ``local`` on its node.
 
     Only the main process writes into the run's directory; the session's events are this process's
-    own. Raises :class:`~engine.training.process_group.PeerLost`.
+    own. Raises :class:`~engine.training.peers.PeerLost`.
     """
     settle_precision(session, leads=rank == 0)
     config = session.config

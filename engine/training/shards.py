@@ -25,7 +25,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.tensor import DTensor
 
 from engine.files.digest import digest
-from engine.training.process_group import PeerLost, among_peers, lost_a_peer
+from engine.training.peers import PeerLost, among_peers, lost_a_peer
 
 _FILE_BYTES = 1 << 26
 """Size of a file, about: torch copies all tensors of a file before it writes them."""
@@ -64,7 +64,7 @@ class ShardWriter:
         """Write this process's shards into ``folder``, which the main process has made.
 
         Returns the digests of all processes' files by name. Raises ``OSError`` and
-        :class:`~engine.training.process_group.PeerLost`.
+        :class:`~engine.training.peers.PeerLost`.
         """
         files = _files(tensors, dist.get_world_size(self._group))
         writer = HuggingFaceStorageWriter(str(folder), files, save_distributed=True)
@@ -75,7 +75,9 @@ class ShardWriter:
         except CheckpointException as error:
             raise _first(error) from error
         except RuntimeError as error:
-            raise PeerLost(str(error)) if lost_a_peer(error) else error from error
+            if lost_a_peer(error):
+                raise PeerLost(str(error)) from error
+            raise
         own = {path.name: digest(path) for path in folder.glob(f"shard-{self._rank + 1:05}-*")}
         parts: list[Any] = [None] * dist.get_world_size(self._group)
         with among_peers():

@@ -25,7 +25,8 @@ from engine.runs.events import Evaluated, Failed, Finished, Interrupted, Log, Pr
 from engine.runs.status import State
 from engine.tasks.task import WEIGHTS
 from engine.training import checkpoint
-from engine.training.process_group import ProcessGroup, lost_a_peer
+from engine.training.peers import lost_a_peer
+from engine.training.process_group import ProcessGroup
 
 TABLE = {
     "name": "table",
