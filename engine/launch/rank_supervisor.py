@@ -40,7 +40,7 @@ def train_in_ranks(session: RunSession) -> Event:
     place = place_of(train)
     check_main(place)
     if train.machines > 1:
-        text = f"Waiting for {train.machines} machines, this one included."
+        text = f"Waiting for {train.fewest_machines} machines, this one included."
         session.events.write(Log(level="info", message=text))
 
     def asked() -> bool:

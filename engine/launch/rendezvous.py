@@ -63,9 +63,9 @@ def rendezvous(
     # Ranks are in the order of names: addresses of the main node begin with a digit or colon, or
     # with a hexadecimal one. Only that of rank 0 serves as an address.
     name = place.address if place.node == 0 else f"node-{place.node:05}"
-    nodes = train.machines
     handler: DynamicRendezvousHandler = DynamicRendezvousHandler.from_backend(
-        run_id, store, C10dRendezvousBackend(store, run_id), nodes, nodes, name,
+        run_id, store, C10dRendezvousBackend(store, run_id), train.fewest_machines,
+        train.machines, name,
         RendezvousTimeout(_ANY_TIME, _LAST_CALL),
     )  # fmt: skip
     return handler
