@@ -45,14 +45,11 @@ class _Rank:
     size: int
     local: int
     """Its number among the processes of its node."""
-    rendezvous: str
 
     @classmethod
     def own(cls, run: RunDirectory) -> _Rank:
         """Return this process, from the variables that every launcher of torch sets."""
-        number, size, local = (int(os.environ[v]) for v in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
-        address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
-        return cls(run, number, size, local, address)
+        return cls(run, *(int(os.environ[v]) for v in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
 
 
 def main(arguments: list[str]) -> int:
@@ -84,10 +81,13 @@ def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int
     with collector_paused():
         from engine.training.peers import lost_a_peer
         from engine.training.run import train_beside
+        from engine.training.store import store_of_ranks
 
     try:
         session = RunSession(rank.run, rank.run.config.read(), events, termination)
-        return 0, train_beside(session, rank.number, rank.size, rank.local, rank.rendezvous)
+        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        store = store_of_ranks(rank.number, host, port)
+        return 0, train_beside(session, rank.number, rank.size, rank.local, store)
     except UserError as error:
         return MENDABLE, Failed(message=str(error), usage=error.usage)
     except Exception as error:  # noqa: BLE001 — told in the last event and the log

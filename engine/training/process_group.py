@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]
+from torch.distributed import Store  # type: ignore[attr-defined]
 from typing_extensions import override
 
 from engine.batches.source import mixed
@@ -23,7 +23,6 @@ from engine.torch_private import foreach_copy_, foreach_div_, foreach_mul_
 from engine.training.non_finite import batch_statistics
 from engine.training.peers import among_peers
 from engine.training.state import TrainingState, trained_weights
-from engine.training.store import listening_store
 
 T = TypeVar("T")
 _BUCKET_BYTES = 1 << 25
@@ -31,8 +30,6 @@ _BUCKET_BYTES = 1 << 25
 PATIENCE = timedelta(days=30)
 """Time-out of collectives: long, as others wait for evaluations; the watch on progress ends what
 hangs (``train.stall_minutes``)."""
-_RENDEZVOUS = timedelta(minutes=5)
-"""Time-out for all processes to start."""
 
 
 class SingleProcess:
@@ -121,14 +118,10 @@ class SingleProcess:
 class ProcessGroup(SingleProcess):
     """A process among several. Every method raises :class:`~engine.training.peers.PeerLost`."""
 
-    def __init__(self, rank: int, size: int, rendezvous: str, device: torch.device) -> None:
-        """Join the group. Raises :class:`TrainingError`.
-
-        ``rendezvous`` is ``host:port``, where rank 0 can listen.
-        """
+    def __init__(self, rank: int, size: int, store: Store, device: torch.device) -> None:
+        """Join the group, through a store in which no other group has met."""
         self.rank = rank
         self.size = size
-        store = _store(rank, rendezvous)
         # Decisions are exchanged in CPU memory, on whatever device the network computes.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         with among_peers():
@@ -235,15 +228,6 @@ class ProcessGroup(SingleProcess):
     @override
     def wait(self) -> None:
         self.any(False)
-
-
-def _store(rank: int, rendezvous: str) -> Store:
-    """Return the key-value store through which the processes find each other."""
-    host, _, port = rendezvous.rpartition(":")
-    if rank == 0:
-        return listening_store(host, int(port), _RENDEZVOUS)
-    with among_peers():
-        return TCPStore(host, int(port), is_master=False, timeout=_RENDEZVOUS)
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+from torch.distributed import Store  # type: ignore[attr-defined]
 
 from engine.files.disk_space import too_little_room
 from engine.hardware import device
@@ -40,7 +41,7 @@ def train_in(session: RunSession) -> Event:
     return _train(session, device.choose(session.config.compute), SingleProcess())
 
 
-def train_beside(session: RunSession, rank: int, size: int, local: int, rendezvous: str) -> Event:
+def train_beside(session: RunSession, rank: int, size: int, local: int, store: Store) -> Event:
     """Train like :func:`train_in`, as process ``rank`` of ``size``, number ``local`` on its node.
 
     Only the main process writes into the run's directory; the session's events are this process's
@@ -54,7 +55,7 @@ def train_beside(session: RunSession, rank: int, size: int, local: int, rendezvo
         from engine.training.fsdp import Sharded  # 0.7 s, which other runs do without
 
         kind = Sharded
-    return _train(session, compute, kind(rank, size, rendezvous, compute.device))
+    return _train(session, compute, kind(rank, size, store, compute.device))
 
 
 def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event:

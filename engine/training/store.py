@@ -8,6 +8,10 @@ from datetime import timedelta
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from engine.errors import TrainingError
+from engine.training.peers import among_peers
+
+_MEETING = timedelta(minutes=5)
+"""Time-out for all processes to start."""
 
 
 def listening_store(host: str, port: int, timeout: timedelta) -> TCPStore:
@@ -30,3 +34,14 @@ def listening_store(host: str, port: int, timeout: timedelta) -> TCPStore:
         str(address[0]), port, is_master=True, wait_for_workers=False,
         timeout=timeout, master_listen_fd=handle,
     )  # fmt: skip
+
+
+def store_of_ranks(rank: int, host: str, port: int) -> TCPStore:
+    """Return the store through which the processes of a group meet; rank 0 listens.
+
+    Raises :class:`TrainingError` and :class:`~engine.training.peers.PeerLost`.
+    """
+    if rank == 0:
+        return listening_store(host, port, _MEETING)
+    with among_peers():
+        return TCPStore(host, port, is_master=False, timeout=_MEETING)

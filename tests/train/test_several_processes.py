@@ -6,12 +6,16 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import tomlkit
 import torch
 from safetensors.torch import load_file
 
@@ -20,7 +24,7 @@ from engine.files.paths import runs_folder
 from engine.launch.start import Handle, launch, start
 from engine.runs import control
 from engine.runs.control import Request
-from engine.runs.directory import RunDirectory
+from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Evaluated, Failed, Finished, Interrupted, Log, Progress, Started
 from engine.runs.status import State
 from engine.tasks.task import WEIGHTS
@@ -302,3 +306,22 @@ def test_a_process_that_hangs_is_named_and_all_restart() -> None:
     assert "Resuming from the last checkpoint (1 of 3 times)" in text
     assert events(run, Started)[1].resumed_step >= 20
     assert "Current thread" in run.log.read_text(), "the stacks of those that waited"
+
+
+@pytest.mark.slow
+def test_torchrun_starts_the_processes_of_a_run(one: RunDirectory, tmp_path: Path) -> None:
+    path = tmp_path / "experiment.toml"
+    path.write_text(tomlkit.dumps(RunConfig.parse(TABLE).values()))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    words = ["--nproc-per-node=2", "-m", "tui", "run", str(path), "train.devices=1"]
+    done = subprocess.run([*torchrun, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (run,) = all_runs(runs_folder())
+    same(run, one)
+    wrong = [*words[:-1], "task.target=no-such-column"]
+    done = subprocess.run([*torchrun, *wrong], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    last = all_runs(runs_folder())[0].events.last()
+    assert isinstance(last, Failed)
+    assert "no-such-column" in last.message
+    assert last.message in done.stderr

@@ -12,12 +12,16 @@ import time
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
+
+import tomlkit
 
 from engine.config.presets import find_preset, load_preset
 from engine.errors import RunError, UserError
 from engine.files.paths import runs_folder
 from engine.launch.place import Place, place_of
 from engine.launch.start import Handle, start
+from engine.processes.environment import worker_environment
 from engine.processes.spawn import spawn
 from engine.runs import control, resume
 from engine.runs.control import Request
@@ -42,7 +46,8 @@ is passed on to it: it writes a checkpoint and ends. If this command ends in any
 run continues.
 
 With train.nodes above 1 the same command is given on every machine, with NODE_RANK from 0 on: the
-run belongs to machine 0, and the others, which see the same folder of runs, train along.
+run belongs to machine 0, and the others, which see the same folder of runs, train along. Under
+torchrun, each process trains: torchrun --nproc-per-node=4 -m tui run ./mine.toml
 
 --resume auto takes the newest run of exactly this configuration: one that was interrupted, lost,
 or failed after a checkpoint is resumed; one that runs is followed; one that has finished or was
@@ -85,6 +90,8 @@ def execute(options: Namespace) -> int:
     """Train a preset or resume a run; returns the exit status."""
     if options.in_process:
         return _train_here(options)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return _as_rank(options)
     if (place := _elsewhere(options)) is not None:
         return _join_others(place)
     auto = options.resume == _AUTO
@@ -97,6 +104,18 @@ def execute(options: Namespace) -> int:
         if joined is None or options.detach:
             return _leave(run, options.json)
         return _follow(joined, _reporter(run, options.json), terminations)
+
+
+def _as_rank(options: Namespace) -> NoReturn:
+    """Become one of the training processes that torchrun has started."""
+    if not options.preset or options.resume not in (None, _AUTO):
+        raise UserError(
+            "Under torchrun, name a preset or a file.", "--resume auto resumes its newest run."
+        )
+    config = load_preset(find_preset(options.preset), options.assignments).anchored()
+    words = [str(runs_folder().absolute()), options.resume or "", tomlkit.dumps(config.values())]
+    python = [sys.executable, "-P", "-m", "engine.launch.torchrun", *words]
+    os.execve(sys.executable, python, worker_environment())
 
 
 def _elsewhere(options: Namespace) -> Place | None:
