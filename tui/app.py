@@ -132,7 +132,7 @@ class DltuiApp(KeysInOrder):
         home = RunsScreen()
         self.push_screen(home)
         if self._first == "new":
-            home.action_new()
+            home.action_do("new")
         elif self._first:
             self.push_screen(screen_of(RunDirectory.open(runs_folder(), self._first)))
         if self._problem:

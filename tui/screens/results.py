@@ -29,7 +29,7 @@ from tui.format.run_facts import BASE, INTERVAL, intervals_of, numbers_of, with_
 from tui.format.run_states import STATES
 from tui.format.text import literal
 from tui.format.topics import is_empty, topics
-from tui.format.verdict import verdict
+from tui.format.verdict import OUTCOMES, verdict
 from tui.screens.registry import make_screen, try_screen
 from tui.screens.run_actions import RunActions
 from tui.screens.run_keys import RUN_KEYS
@@ -46,9 +46,8 @@ _TITLE = 28
 _SAID = "accuracy"
 _SUMMARY = "summary-lines"
 _BESIDE = 4
-_ROOMY = 1000
-_VERDICT = {"better": "$text-success", "worse": "$text-error", "open": "$text-warning"}
 """Cells beside a line: padding and the scroll bar."""
+_ROOMY = 1000
 
 
 class ResultsScreen(Screen[None]):
@@ -241,7 +240,7 @@ def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Con
     if verdict := report.get("verdict"):
         yield Content("")
         text = literal(str(verdict.get("text", "")))
-        yield text.stylize(_VERDICT.get(str(verdict.get("outcome")), ""))
+        yield text.stylize(OUTCOMES.get(str(verdict.get("outcome")), ""))
     for other in report.get("baselines") or []:
         told = other.get("verdict") or {"text": f"Too few windows for a verdict: {other['name']}."}
         if told != report.get("verdict"):
