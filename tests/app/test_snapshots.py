@@ -137,9 +137,12 @@ def write_report(run: RunDirectory, name: str, views: list[Any]) -> None:
 
 @pytest.fixture(params=SIZES)
 def looks(request: pytest.FixtureRequest, until: Any, tmp_path: Path) -> Any:
-    """A function that compares a screen with its snapshot, after keys and once a text is shown."""
+    """A function that compares a screen with its snapshot, after keys and once a text is shown.
 
-    async def compare(screen: Any, *keys: str, shown: str = "") -> None:
+    ``wide`` is a text that only wide screens have room for.
+    """
+
+    async def compare(screen: Any, *keys: str, shown: str = "", wide: str = "") -> None:
         app = DltuiApp(settings=Settings(theme="dark", characters="all"))
         async with app.run_test(size=SIZES[request.param]) as pilot:
             await until(pilot, lambda: app.screen.is_mounted)
@@ -151,6 +154,8 @@ def looks(request: pytest.FixtureRequest, until: Any, tmp_path: Path) -> Any:
                 await pilot.press(key)
                 await pilot.pause(0.05)
             await until(pilot, lambda: shown in text_of(app))
+            if app.size.width >= 100:
+                await until(pilot, lambda: wide in text_of(app))
             picture = await still(pilot)
         name = request.node.originalname.removeprefix("test_")
         kept = SNAPSHOTS / f"{name}-{request.param}.svg"
@@ -190,7 +195,7 @@ async def test_home_without_runs(looks) -> None:
 async def test_home_with_runs(looks, old_run, training, finished) -> None:
     old_run("digits-cnn", [*training(), finished()])
     old_run("a-name-of-the-greatest-length-that-names-may-have-" + "x" * 13, training())
-    await looks(None, shown="accuracy")
+    await looks(None, shown="accuracy", wide="learning rate")
 
 
 async def test_a_new_run_from_nothing(looks) -> None:
@@ -597,13 +602,22 @@ async def test_a_place_to_write_to(looks) -> None:
 
 async def test_all_actions_by_name(looks, several) -> None:
     several("films")
-    await looks(None, "ctrl+p", *"compare", shown="Compare")
+    await looks(None, "ctrl+p", *"compare", shown="Compare", wide="rate")
 
 
 async def test_home_of_many_runs_with_notes(looks, several) -> None:
     runs = several(*(f"run-{place:02d}" for place in range(50)))
     write_annotations(runs[7], Annotations(("paper", "x" * 30), LONG[:180], pinned=True))
-    await looks(None, "space", "space", "slash", *"run accuracy>0.92", "enter", shown="2 selected")
+    await looks(
+        None,
+        "space",
+        "space",
+        "slash",
+        *"run accuracy>0.92",
+        "enter",
+        shown="2 selected",
+        wide="rate",
+    )
 
 
 async def test_home_where_nothing_is_found(looks, several) -> None:
