@@ -314,7 +314,7 @@ async def test_results_of_many_long_names(looks, old_run, training, finished) ->
 async def test_a_finished_run_in_the_monitor(looks, old_run, training, finished) -> None:
     run = old_run("digits-cnn", [*training(), finished()])
     write_report(run, "boosting", [])
-    await looks(MonitorScreen(run), shown="best")
+    await looks(MonitorScreen(run), shown="◆", wide="samples_per_second   train")
 
 
 async def test_no_adapters(looks) -> None:
@@ -399,7 +399,11 @@ def full_disk(monkeypatch) -> None:
 
 
 async def test_a_run_that_trains(looks, going) -> None:
-    await looks(MonitorScreen(going()), "left", shown="epoch 2")
+    await looks(MonitorScreen(going()), shown="loss", wide="samples_per_second   train")
+
+
+async def test_one_metric_of_a_run_that_trains(looks, going) -> None:
+    await looks(MonitorScreen(going()), "g", "left", shown="epoch 2")
 
 
 async def test_a_run_that_has_only_begun(looks, going) -> None:

@@ -55,12 +55,6 @@ class ResultsScreen(Screen[None]):
 
     CSS_PATH = "results.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right_square_bracket,n", "tab(1)", "Next view", key_display="]"),
-        Binding("left_square_bracket,N", "tab(-1)", "Previous view", key_display="["),
-        *(
-            Binding(str(number), f"show_tab({number})", "View by its number", show=False)
-            for number in range(1, 10)
-        ),
         Binding("t", "try_it", "Try it"),
         Binding("w", "watch", "Curves and log"),
         Binding("c", "clone", "Clone"),
@@ -84,14 +78,6 @@ class ResultsScreen(Screen[None]):
     def on_mount(self) -> None:
         """Read the report in a thread."""
         self.run_worker(self._read, thread=True)
-
-    def action_tab(self, step: int) -> None:
-        """Show the next or the previous view."""
-        self.query_one(PanelTabs).step(step)
-
-    def action_show_tab(self, number: int) -> None:
-        """Show the view with this number."""
-        self.query_one(PanelTabs).go_to(number)
 
     def action_try_it(self) -> None:
         """Try the model on new inputs."""

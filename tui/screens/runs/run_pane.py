@@ -118,7 +118,7 @@ def above(glance: Glance) -> Iterator[Content]:
     row = glance.row
     yield literal(row.name, 64).stylize("bold $primary") + "  " + Content.styled(*STATES[row.state])
     if row.value is not None:
-        where = literal(f"  {glance.split or 'best on validation so far'}").stylize(_MUTED)
+        where = literal(f"  {glance.split or 'validation, the best so far'}").stylize(_MUTED)
         yield literal(f"{row.metric} {number(row.value)}").stylize("bold") + where
     if text := glance.verdict.get("text"):
         yield literal(text, 300).stylize(OUTCOMES.get(str(glance.verdict.get("outcome")), ""))
