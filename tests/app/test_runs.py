@@ -309,3 +309,19 @@ async def test_a_killed_run_is_resumed_by_a_key(make_run, training, until) -> No
         await until(pilot, lambda: run.status.worker() and run.status.worker().pid != gone.pid)
         worker = run.status.worker()
         await until(pilot, lambda: not worker.alive())
+
+
+async def test_what_a_message_said_can_be_read_again(make_run, until, text_of) -> None:
+    make_run("one")
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24), notifications=False) as pilot:
+        await until(pilot, lambda: names(app))
+        await pilot.press("exclamation_mark")
+        await until(pilot, lambda: "None so far." in text_of(pilot))
+        await pilot.press("escape", "C", "t")
+        await until(pilot, lambda: len(app.messages) == 2)
+        await pilot.press("exclamation_mark")
+        await until(pilot, lambda: "one has no finished model." in text_of(pilot))
+        newest, older = [line for line in text_of(pilot).splitlines() if ":" in line[:12]][:2]
+    assert "one has no finished model." in newest
+    assert "Select at least two runs" in older
