@@ -12,7 +12,6 @@ from textual.widget import Widget
 from engine.errors import UserError
 from tui.format.text import literal
 
-
 KEPT = 200
 """Messages that can be read again."""
 
