@@ -9,19 +9,22 @@ import subprocess
 import sys
 from datetime import datetime
 
+import psutil
 from textual.widgets import Input
 
 from engine.config.presets import find_preset, load_preset
 from engine.files.paths import runs_folder
 from engine.processes.identity import ProcessIdentity
+from engine.queue import entries
 from engine.runs.control import STOP, Request
 from engine.runs.directory import all_runs
-from engine.runs.events import EventLog, Failed
+from engine.runs.events import EventLog, Failed, Resources
 from tui.app import DltuiApp, farewell
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.keys import KeysScreen
 from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.results import ResultsScreen
+from tui.screens.runs.machine_strip import Machine, gauges
 from tui.screens.runs.rows import COLUMNS, STARTED, fitting, when
 from tui.screens.runs.screen import RunsScreen
 from tui.screens.runs.trash import TrashScreen
@@ -325,3 +328,28 @@ async def test_what_a_message_said_can_be_read_again(make_run, until, text_of) -
         newest, older = [line for line in text_of(pilot).splitlines() if ":" in line[:12]][:2]
     assert "one has no finished model." in newest
     assert "Select at least two runs" in older
+
+
+async def test_a_high_screen_shows_the_machine_and_the_queue(make_run, until, text_of) -> None:
+    entries.append(make_run("waits"))
+    app = DltuiApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "queue 1, not started; Q opens it" in text_of(pilot))
+        strip = next(line for line in text_of(pilot).splitlines() if "CPU" in line)
+        memory = psutil.virtual_memory().total / 1e9
+        assert f"of {memory:.1f} GB" in strip
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "CPU" not in text_of(pilot))
+
+
+def test_each_gpu_of_a_machine_has_a_gauge() -> None:
+    gpus = [{"memory": 12 * 10**9, "memory_total": 24 * 10**9, "load_percent": 87}, {}]
+    use = Resources(cpu_percent=5.0, memory=1, memory_total=2, process_memory=1, gpus=gpus)
+    texts = [part.plain for part in gauges(Machine(use, 10**9, 0, working=False))]
+    assert texts == [
+        "CPU ▍······· 5 %",
+        "memory ████···· 1 B of 2 B",
+        "GPU 0 ████···· 87 %, 12.0 GB of 24.0 GB",
+        "GPU 1 ········ 0 B of 0 B",
+        "disk 1.0 GB free",
+    ]

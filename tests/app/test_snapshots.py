@@ -92,8 +92,12 @@ def answered(question: str, **arguments: Any) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def nothing_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Set the time zone to UTC and stop the cursor's blinking."""
+    """Set the time zone to UTC, stop the cursor's blinking, and measure always the same."""
     monkeypatch.setattr(Input, "cursor_blink", False)
+    use = Resources(cpu_percent=45.0, memory=1 << 34, memory_total=1 << 36, process_memory=1)
+    monkeypatch.setattr("engine.hardware.resources.measure", lambda: use)
+    disk = type(shutil.disk_usage("/"))(10**12, 4 * 10**11, 6 * 10**11)
+    monkeypatch.setattr("tui.screens.runs.machine_strip.shutil.disk_usage", lambda path: disk)
     with monkeypatch.context() as changes:
         changes.setenv("TZ", "UTC")
         time.tzset()

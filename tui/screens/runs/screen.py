@@ -20,6 +20,7 @@ from tui.charts.canvas import Canvas
 from tui.screens.run_keys import RUN_KEYS
 from tui.screens.runs.changes import RunChanges
 from tui.screens.runs.list_reader import RunListReader
+from tui.screens.runs.machine_strip import MachineStrip
 from tui.screens.runs.openings import Openings
 from tui.screens.runs.rows import detail
 from tui.screens.runs.run_filter import RunFilter
@@ -75,6 +76,7 @@ class RunsScreen(Screen[None]):
         self._listing = RunListing(id="runs")
         self._filter = RunFilter(self._listing, id="filter")
         self._pane = RunPane()
+        self._machine = MachineStrip()
         reader = RunListReader(runs_folder())
         self._feed = RunFeed(self, reader.read, REFRESH_SECONDS, self._listing.take, rest=_REST)
         self._openings = Openings(self)
@@ -124,6 +126,7 @@ class RunsScreen(Screen[None]):
             yield self._pane
         yield Static(welcome(), id="empty")
         yield Canvas(id="detail")
+        yield self._machine
         yield self._filter
         yield SteadyFooter()
 
@@ -140,15 +143,18 @@ class RunsScreen(Screen[None]):
         """Pause reading while another screen is on top."""
         self._feed.pause()
         self._pane.pause()
+        self._machine.pause()
 
     def on_screen_resume(self) -> None:
         """Read while the list is visible."""
         self._feed.poll()
         self._pane.resume()
+        self._machine.resume()
 
     def on_resize(self) -> None:
-        """Show the pane where there is room for it."""
+        """Show the pane and the line on the machine where there is room for them."""
         self._pane.fit(*self.size, bool(self._listing.items))
+        self._machine.fit(self.size.height)
 
     def action_start(self, preset: str) -> None:
         """Start one of the experiments that an empty list offers."""
