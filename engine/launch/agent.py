@@ -38,6 +38,7 @@ from engine.launch.rank_files import PEER_LOST, Cause, cause_of, final_event, fo
 from engine.processes.environment import worker_environment
 from engine.processes.signals import Terminated
 from engine.runs.directory import RunDirectory
+from engine.runs.events import Interrupted
 from engine.runs.progress_marks import StallWatch
 
 _CAUSE = "cause"
@@ -183,7 +184,7 @@ class Agent(LocalElasticAgent):
         self, worker_group: WorkerGroup, failures: Mapping[int, ProcessFailure]
     ) -> Cause | None:
         """Return the cause if it is one of the processes here."""
-        if self._node.leads and failures and 0 not in failures and final_event(self._node.run, 0):
+        if self._node.leads and 0 not in failures and self._over():
             return _OVER
         first = sorted(failures.items(), key=lambda one: (one[1].timestamp, one[0]))
         size = worker_group.workers[0].world_size
@@ -191,6 +192,12 @@ class Agent(LocalElasticAgent):
             if failure.exitcode != PEER_LOST:
                 return cause_of(self._node.run, rank, size, failure.exitcode)
         return None
+
+    def _over(self) -> bool:
+        """Return whether the main process has finished, and not because of another's failure."""
+        last = final_event(self._node.run, 0)
+        # The agent ends the others by the signal with which a user ends them all.
+        return last is not None and (not isinstance(last, Interrupted) or self._node.asked())
 
     def _agreed(self, own: Cause | None) -> Cause:
         """Return the cause that the first node reported in this attempt."""

@@ -187,6 +187,18 @@ def test_a_process_that_crashes_fails_the_run_with_its_own_error() -> None:
 
 
 @pytest.mark.slow
+def test_a_kill_before_the_first_update_is_no_reason_to_end() -> None:
+    handle = launch(RunConfig.parse(TABLE).override(["train.max_steps=8"]))
+    wait_for(lambda: len(ranks_of(handle)) == 2)
+    log = handle.run.ranks / "1.txt"
+    wait_for(log.exists)  # it has begun, and handles signals
+    max(ranks_of(handle), key=lambda process: int(process.environ()["RANK"])).kill()
+    run = ended(handle)
+    assert run.status.state() is State.FINISHED
+    assert any("Process 2 of 2 was ended by SIGKILL" in log.message for log in events(run, Log))
+
+
+@pytest.mark.slow
 def test_after_a_kill_all_processes_resume_from_the_checkpoint() -> None:
     changes = ["train.epochs=100", "train.save_steps=20", "train.eval_steps=40",
                "model.dropout=0.3"]  # fmt: skip
