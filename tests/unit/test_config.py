@@ -170,7 +170,7 @@ def test_a_misspelt_override_does_not_hide_what_else_is_wrong() -> None:
     [
         ("data.path=x.csv", "data.kind=builtin has no such field; file, image_folder have it"),
         ("data.config=x", "data.kind=builtin has no such field; hub has it"),
-        ("data.zzz=x", "no such field"),
+        ("data.qqqqqqqqqqqqqqqqqq=x", "no such field"),
     ],
 )
 def test_a_field_of_another_kind_names_the_kinds_that_have_it(
