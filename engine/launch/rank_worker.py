@@ -79,6 +79,8 @@ def main(arguments: list[str]) -> int:
 def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int, Event | None]:
     """Return exit status and final event; imports torch only here, where a failure is reported."""
     with collector_paused():
+        from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+
         from engine.training.peers import lost_a_peer
         from engine.training.run import train_beside
         from engine.training.store import store_of_ranks
@@ -89,11 +91,13 @@ def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int
         store = store_of_ranks(rank.number, host, port)
         return 0, train_beside(session, rank.number, rank.size, rank.local, store)
     except UserError as error:
+        get_error_handler().record_exception(error)
         return MENDABLE, Failed(message=str(error), usage=error.usage)
     except Exception as error:  # noqa: BLE001 — told in the last event and the log
         traceback.print_exc()
         if lost_a_peer(error):
             return PEER_LOST, None
+        get_error_handler().record_exception(error)  # with its time: the first one counts
         return DEFECT, Failed(message=defect(error), report=str(rank.run.log))
 
 
