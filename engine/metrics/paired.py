@@ -12,6 +12,7 @@ from engine.metrics.intervals import NORMAL, bootstrap
 
 _FEW = 10
 """Fewer rows than this say nothing."""
+_ROOT = "root mean squared error"
 _ROUNDING = 1e-5
 """Relative difference of targets that went through float32."""
 
@@ -24,6 +25,8 @@ class PairedRows:
     truth: NDArray[Any]
     """Targets, which show whether two evaluations have the same rows in the same order."""
     losses: NDArray[np.float64]
+    metric: str = "accuracy"
+    """The name of the share of rows that are right."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class PairedVerdict:
         half = 100 * (self.high - self.low) / 2
         digits = 2 if half < 0.1 else 1
         number = f"{100 * value:.{digits}f} ± {half:.{digits}f}"
-        unit = "points" if self.metric == "accuracy" else "%"
+        unit = "%" if self.metric == _ROOT else "points"
         return f"{number} {unit} of {self.metric} (95 % interval)"
 
     def record(self) -> dict[str, Any]:
@@ -85,24 +88,22 @@ def judge_rows(baseline: str, ours: PairedRows, theirs: PairedRows) -> PairedVer
     if not np.allclose(ours.truth, theirs.truth, rtol=_ROUNDING, atol=rounding):
         return None
     if ours.kind == "wrong":
-        return _judge_classes(baseline, ours.losses, theirs.losses)
+        return _judge_classes(baseline, ours, theirs.losses)
     return _judge_numbers(baseline, ours.losses, theirs.losses)
 
 
-def _judge_classes(
-    baseline: str, ours: NDArray[np.float64], theirs: NDArray[np.float64]
-) -> PairedVerdict:
+def _judge_classes(baseline: str, ours: PairedRows, theirs: NDArray[np.float64]) -> PairedVerdict:
     """Compare by the rows that one alone has right, as McNemar's test does.
 
     The interval is that of Agresti and Min (2005), which adds half a row to each of the four cells.
     """
-    rows = len(ours)
-    won, lost = float((ours < theirs).sum()), float((ours > theirs).sum())
+    losses, rows = ours.losses, len(ours.losses)
+    won, lost = float((losses < theirs).sum()), float((losses > theirs).sum())
     middle = (won - lost) / (rows + 2)
     half = NORMAL * np.sqrt(won + lost + 1 - (won - lost) ** 2 / (rows + 2)) / (rows + 2)
     difference = (won - lost) / rows
     return PairedVerdict(
-        baseline, "accuracy", difference, float(middle - half), float(middle + half)
+        baseline, ours.metric, difference, float(middle - half), float(middle + half)
     )
 
 
@@ -118,4 +119,4 @@ def _judge_numbers(
 
     low, high = bootstrap([ours, theirs], {"rmse": advantage})["rmse"]
     difference = 1 - float(np.sqrt(ours.mean() / theirs.mean()))
-    return PairedVerdict(baseline, "root mean squared error", difference, low, high)
+    return PairedVerdict(baseline, _ROOT, difference, low, high)

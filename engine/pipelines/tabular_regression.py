@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 from typing_extensions import override
 
 from engine.config.tasks.tabular_regression import TabularRegressionConfig
@@ -33,6 +34,13 @@ class NumbersFitted(TabularFitted):
     highest: float
     number_format: NumberFormat | None = None
     """Format of the target in the training file; ``None`` where it is not known."""
+    bands: list[float] = Field(default_factory=list)
+    """For each of ``task.quantiles``, its distance to the prediction in local scales; empty where
+    none were fitted."""
+    scale_predictions: list[float] = Field(default_factory=list)
+    """Predictions, standardised, at which the local scale is known; empty where it is 1."""
+    scale_errors: list[float] = Field(default_factory=list)
+    """The local scale there: mean absolute errors."""
 
 
 class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):

@@ -221,13 +221,83 @@ def test_numbers_are_predicted_in_their_own_units(tmp_path: Path) -> None:
     assert report["metrics"][TEST]["r2"] > 0.95
     assert report["metrics"][TEST]["rmse"] == pytest.approx(report["metrics"][TEST]["mse"] ** 0.5)
     assert report["metrics"][TEST]["rmse"] < 1000
-    assert set(report["intervals"][TEST]) == {"r2", "rmse", "mae", "mse", "loss"}
+    assert set(report["intervals"][TEST]) == {"r2", "rmse", "mae", "mse", "loss", "coverage"}
     theirs = report["baseline"]["metrics"]["rmse"]
     assert report["verdict"]["difference"] == pytest.approx(
         1 - report["metrics"][TEST]["rmse"] / theirs, abs=1e-4
     )
     [shown] = [view for view in report["views"] if view["form"] == "lines"]
     assert min(shown["series"]["true"]) >= 1e6
+
+
+@pytest.mark.parametrize("loss", ["mse", "quantile"])
+def test_the_coverage_that_is_reported_is_that_of_the_predicted_bands(
+    tmp_path: Path, loss: str
+) -> None:
+    random = np.random.default_rng(0)
+    x = random.random(1500)
+    columns = {"x": x.tolist(), "y": (x + random.normal(size=1500) * (0.1 + x)).tolist()}
+    small = ("model.kind=tabm", "model.members=4", "train.epochs=8", "compute.precision=float32")
+    run = train(config(write(tmp_path, columns), NUMBERS, *small, loss=loss))
+    task, fitted, network = load_exported(run.model, CPU)
+    assert isinstance(task, TabularRegression)
+    rows = task.pipeline.load().splits[TEST]
+    source = task.encode(rows, fitted, CPU, lambda event: None)
+    with torch.inference_mode():
+        [batch] = source.read(source.plan(rows.num_rows))
+        said = task.predicted_columns(network, batch, fitted)
+        assert task.predict(network, batch, fitted)[7] == {k: v[7].as_py() for k, v in said.items()}
+    assert list(said) == ["value", "value 0.05", "value 0.95"]
+    value, low, high = (np.asarray(part) for part in said.values())
+    assert np.all((low <= value) & (value <= high))
+    truth = rows["y"].to_numpy()
+    metrics = report_of(run)["metrics"][TEST]
+    assert metrics["coverage"] == pytest.approx(((truth >= low) & (truth <= high)).mean())
+    assert 0.8 < metrics["coverage"] < 0.98
+    assert metrics["mae"] == pytest.approx(np.abs(truth - value).mean(), rel=1e-4)
+    far = rows["x"].to_numpy() > 0.5
+    assert (high - low)[far].mean() > 1.2 * (high - low)[~far].mean()
+
+
+def test_the_threshold_that_is_chosen_decides_in_metrics_and_predictions(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x = random.random(600)
+    y = np.where(random.random(600) < 0.2 + 0.4 * x, "bad", "good").tolist()
+    path = write(tmp_path, {"x": x.tolist(), "y": y})
+    run = train(config(path, CLASSES, "train.epochs=10", threshold="cost 1:4"))
+    task, fitted, network = load_exported(run.model, CPU)
+    assert isinstance(task, TabularClassification)
+    rows = task.pipeline.load().splits[TEST]
+    source = task.encode(rows, fitted, CPU, lambda event: None)
+    with torch.inference_mode():
+        [batch] = source.read(source.plan(rows.num_rows))
+        said = task.predicted_columns(network, batch, fitted)
+        labels = [record["label"] for record in task.predict(network, batch, fitted)]
+    assert said["label"].to_pylist() == labels
+    # The rarer class is the positive one; it is taken from 1 / (1 + 4) on, about.
+    assert fitted.classes[fitted.positive] == "bad"
+    assert fitted.threshold == pytest.approx(0.2, abs=0.15)
+    assert (
+        labels == np.where(said["score bad"].to_numpy() >= fitted.threshold, "bad", "good").tolist()
+    )
+    report = report_of(run)
+    truth = rows["y"].to_pylist()
+    assert report["metrics"][TEST]["accuracy"] == pytest.approx(sk.accuracy_score(truth, labels))
+    assert "Decision for bad" in " ".join(view["title"] for view in report["views"])
+    assert summary_of(run.config.read())["facts"]["positive class"] == "bad"
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "expected"),
+    [
+        (["a", "b", "c"] * 20, {"threshold": "f1"}, "between two classes, but there are 3"),
+        (["a", "b"] * 30, {"threshold": "f1", "positive": "c"}, "They are 'a' and 'b'."),
+    ],
+)
+def test_a_threshold_that_cannot_be_is_refused_in_words(
+    tmp_path: Path, target: list[str], fields: dict[str, str], expected: str
+) -> None:
+    assert expected in refusal(config(write(tmp_path, rows() | {"y": target}), CLASSES, **fields))
 
 
 def test_a_predicted_row_needs_no_target_and_may_be_odd(tmp_path: Path) -> None:
