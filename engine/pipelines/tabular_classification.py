@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from engine.config.data.file import FileConfig
@@ -24,6 +26,8 @@ from engine.reports.note import Note
 from engine.text.labels import classes_among, merges_fractions, named_column, too_many
 
 _MAX_CLASSES = 1000
+_MAX_SCORED = 8
+"""Classes, the most frequent ones, that texts and ids have a score for at most."""
 
 
 class ClassesFitted(TabularFitted):
@@ -87,6 +91,16 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
         """Read and split the data; leave out rows of classes that the training rows lack."""
         raw = super().load()
         return _without_strangers(raw, find_target(raw.train, self.section.target))
+
+    @override
+    def centred_targets(
+        self, table: pa.Table, fitted: ClassesFitted
+    ) -> dict[str, NDArray[np.float64]]:
+        """Whether rows have a class, for the most frequent ones; of two, one says it all."""
+        ranked = sorted(zip(fitted.counts, fitted.classes, strict=True), reverse=True)
+        names = [name for _, name in ranked[:_MAX_SCORED]][: max(1, len(ranked) - 1)]
+        flags = {name: np.asarray(pc.equal(table[fitted.target], name), float) for name in names}
+        return {name: own - own.mean() for name, own in flags.items()}
 
     def fit(self, raw: RawData) -> ClassesFitted:
         """Classes and features of the training rows."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pydantic import Field
 from typing_extensions import override
 
@@ -99,6 +100,12 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
         """Yield a doubt on a target whose marks may be others than in training."""
         if self._target_format is not None:
             yield from other_marks(table, target, self._target_format, split)
+
+    @override
+    def centred_targets(
+        self, table: pa.Table, fitted: NumbersFitted
+    ) -> dict[str, NDArray[np.float64]]:
+        return {fitted.target: (table[fitted.target].to_numpy() - fitted.mean) / fitted.std}
 
     def fit(self, raw: RawData) -> NumbersFitted:
         """Features of the training rows and the scale of the target."""

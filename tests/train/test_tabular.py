@@ -113,7 +113,7 @@ def test_the_summary_says_what_becomes_of_each_column(tmp_path: Path) -> None:
         "day": ("date", "input"),
         "constant": ("ignored", "left out: always the same"),
         "nothing": ("ignored", "left out: empty"),
-        "note": ("text", "left out: free text"),
+        "note": ("text", "input"),
         "y": ("categorical", "target"),
     }
     assert sum(summary["rows"].values()) == 60
@@ -184,7 +184,7 @@ def test_empty_cells_and_unknown_categories_in_test_rows_are_no_obstacle(tmp_pat
         ({"y": [[1]] * 60}, [], "lists instead of classes"),
         ({}, ["task.target=yy"], "task.target: the data has no column 'yy'; did you mean y?"),
         ({}, ["task.ignore=colours"], "task.ignore: the data has no column 'colours'"),
-        ({}, ["task.ignore=size,day,colour"], "No column is left to learn 'y' from"),
+        ({}, ["task.ignore=size,day,colour,note"], "No column is left to learn 'y' from"),
     ],
 )
 def test_what_cannot_be_classified_is_refused_in_words(
@@ -305,13 +305,47 @@ def test_a_predicted_row_needs_no_target_and_may_be_odd(tmp_path: Path) -> None:
     task, fitted, network = load_exported(run.model, CPU)
     assert isinstance(task, TabularClassification)
     table = pa.table(
-        {"size": ["?", "7.5"], "colour": ["violet", "red"], "day": [None, "2024-03-01"]}
-    )
+        {"size": ["?", "7.5"], "colour": ["violet", "red"], "day": [None, "2024-03-01"],
+         "note": [None, "words that no row has"]}
+    )  # fmt: skip
     source = task.encode(table, fitted, CPU, lambda event: None)
     [batch] = source.read(source.plan(10))
     records = task.predict(network, batch, fitted)
     assert [set(record) for record in records] == [{"label", "score", "scores"}] * 2
     assert sum(records[0]["scores"].values()) == pytest.approx(1)
+
+
+def test_texts_ids_and_lists_are_learned_from_and_predict_the_same_after_export(
+    tmp_path: Path,
+) -> None:
+    random = np.random.default_rng(0)
+    who, tags = random.integers(0, 40, 600), ["red", "blue", "green", "grey", "pink", "gold"]
+    pairs = random.integers(0, 6, (600, 2))
+    y = np.sin(who * 7.0) + (pairs == 0).any(1) + random.normal(size=600) * 0.1
+    mood = np.where(random.random(600) < 0.5, "a fine day it was", "it rained all day long")
+    columns = {
+        "who": [f"u{number}" for number in who],
+        "tags": [f"{tags[a]}; {tags[b]}" for a, b in pairs],
+        "note": [f"{text} said number {i}" for i, text in enumerate(mood)],
+        "y": (y + (mood == "a fine day it was")).tolist(),
+    }
+    path = write(tmp_path, columns)
+    fields = ("data.columns.who=id", "train.epochs=40", "train.learning_rate=0.01")
+    run = train(config(path, NUMBERS, *fields))
+    report = report_of(run)
+    assert report["metrics"][TEST]["r2"] > 0.75
+    [ranked] = [view for view in report["views"] if view["title"].startswith("Importance")]
+    assert {row[0] for row in ranked["rows"]} == {"who", "tags", "note"}
+    assert min(row[1] for row in ranked["rows"]) > 0.05
+    task, fitted, network = load_exported(run.model, CPU)
+    rows = task.pipeline.load().splits[TEST]
+    source = task.encode(rows, fitted, CPU, lambda event: None)
+    with torch.inference_mode():
+        [batch] = source.read(source.plan(1000))
+        said = [record["value"] for record in task.predict(network, batch, fitted)]
+    assert sk.r2_score(rows["y"].to_numpy(), said) == pytest.approx(
+        report["metrics"][TEST]["r2"], abs=1e-4
+    )
 
 
 def test_a_prediction_names_the_column_that_it_lacks(tmp_path: Path) -> None:
