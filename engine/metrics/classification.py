@@ -23,7 +23,7 @@ from engine.metrics.intervals import (
     share_interval,
 )
 from engine.metrics.paired import PairedRows
-from engine.metrics.threshold import Threshold, decisions, threshold_table
+from engine.metrics.threshold import Threshold, threshold_table
 from engine.reports.views import Cell, Matrix, Table, View
 
 _AT_ONCE = 1 << 18
@@ -92,12 +92,12 @@ class ClassificationEvaluator(Evaluator):
     def compute(self, views: bool = False) -> Evaluation:
         """All metrics by scikit-learn."""
         losses = F.cross_entropy(self._logits.joined(), self._targets.joined(), reduction="none")
-        loss, outcome = float(losses.mean()), self.outcome()
-        threshold = self._threshold
-        evaluation = evaluate_classes(*outcome, self._names, loss, self._top, views, threshold)
+        loss, outcome, threshold = float(losses.mean()), self.outcome(), self._threshold
+        predicted = None if threshold is None else threshold.decisions(outcome[0])
+        evaluation = evaluate_classes(*outcome, self._names, loss, self._top, views, predicted)
         if not views:
             return evaluation
-        found = _intervals(*outcome, evaluation.metrics, threshold)
+        found = intervals_of_classes(*outcome, evaluation.metrics, predicted)
         found |= mean_interval("loss", losses.double().numpy())
         tables = [reliability(*outcome, self._temperature)]
         if threshold is not None:
@@ -112,10 +112,17 @@ def evaluate_classes(
     loss: float,
     top: int = 0,
     views: bool = False,
-    threshold: Threshold | None = None,
+    predicted: NDArray[np.int64] | None = None,
 ) -> Evaluation:
-    """Metrics of ``[rows, classes]`` probabilities against ``[rows]`` class numbers."""
-    predicted = decisions(probabilities, threshold)
+    """Metrics of ``[rows, classes]`` probabilities against ``[rows]`` class numbers.
+
+    ``predicted`` has the class of each row where it is not the likeliest one.
+    """
+    likeliest = probabilities.argmax(1)
+    # A threshold for a precision or a cost gives accuracy away: that says nothing of a baseline.
+    metric = "accuracy" if predicted is None else "accuracy of the likelier class"
+    wrong = (likeliest != targets).astype(np.float64)
+    predicted = likeliest if predicted is None else predicted
     labels = list(range(len(names)))
     precision, recall, f1, support = sk.precision_recall_fscore_support(
         targets, predicted, labels=labels, zero_division=0
@@ -136,19 +143,17 @@ def evaluate_classes(
     shown: list[View] = []
     if views:
         shown = _views(names, targets, predicted, (precision, recall, f1, support))
-    # A threshold for a precision or a cost gives accuracy away: that says nothing of a baseline.
-    wrong = (probabilities.argmax(1) != targets).astype(np.float64)
-    metric = "accuracy" if threshold is None else "accuracy of the likelier class"
     return Evaluation(metrics, shown, rows=PairedRows("wrong", targets, wrong, metric))
 
 
-def _intervals(
+def intervals_of_classes(
     probabilities: NDArray[np.float32],
     targets: NDArray[np.int64],
     metrics: Mapping[str, float],
-    threshold: Threshold | None,
+    predicted: NDArray[np.int64] | None = None,
 ) -> dict[str, Interval]:
-    predicted = decisions(probabilities, threshold)
+    """Return intervals of all ``metrics`` but the loss."""
+    predicted = probabilities.argmax(1) if predicted is None else predicted
     found = class_intervals(targets, predicted, probabilities.shape[1])
     area = area_interval(probabilities, targets, metrics["roc_auc"])
     if area is not None:

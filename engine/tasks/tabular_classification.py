@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,12 @@ from engine.config.tasks.tabular_classification import TabularClassificationConf
 from engine.data.raw import RawData
 from engine.data.tables.categories import respelled
 from engine.metrics.calibration import fit_temperature
-from engine.metrics.classification import balanced_weights, class_loss, evaluate_classes
+from engine.metrics.classification import (
+    balanced_weights,
+    class_loss,
+    evaluate_classes,
+    intervals_of_classes,
+)
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.importance import Score, class_scores
 from engine.metrics.outputs_fit import OutputsFit
@@ -29,6 +35,8 @@ from engine.pipelines.tabular_classification import ClassesFitted, TabularClassi
 from engine.tasks.tabular import TabularTask, each_output
 
 _SHOWN = 5
+_SCORE = "score "
+"""Prefix of the columns with the probability of each class."""
 
 
 class TabularClassification(TabularTask[ClassesFitted]):
@@ -125,7 +133,7 @@ class TabularClassification(TabularTask[ClassesFitted]):
             "score": pa.array(scores[np.arange(len(best)), best]),
         }
         parts = zip(fitted.classes, scores.T.copy(), strict=True)
-        return columns | {f"score {name}": pa.array(part) for name, part in parts}
+        return columns | {f"{_SCORE}{name}": pa.array(part) for name, part in parts}
 
     def baseline(self, raw: RawData, fitted: ClassesFitted) -> tuple[str, Evaluation] | None:
         """Gradient boosting."""
@@ -136,7 +144,24 @@ class TabularClassification(TabularTask[ClassesFitted]):
         probabilities, truth = boosted_classes(*sources, fitted.features, len(classes))
         loss = log_loss(probabilities, truth)
         threshold = self._threshold(fitted)
-        return NAME, evaluate_classes(probabilities, truth, classes, loss, threshold=threshold)
+        predicted = None if threshold is None else threshold.decisions(probabilities)
+        return NAME, evaluate_classes(probabilities, truth, classes, loss, predicted=predicted)
+
+    @override
+    def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:
+        scores = [name for name in predicted.column_names if name.startswith(_SCORE)]
+        names = sorted(name.removeprefix(_SCORE) for name in scores)
+        columns = [np.asarray(predicted[_SCORE + name].fill_null(0), np.float32) for name in names]
+        probabilities, known = np.stack(columns, 1), pa.array(names, pa.string())
+        targets, said = (
+            np.asarray(pc.index_in(part, value_set=known), np.int64)
+            for part in (truth, predicted["label"])
+        )
+        loss = log_loss(probabilities, targets)
+        decided = said if self.section.rule else None
+        found = evaluate_classes(probabilities, targets, names, loss, predicted=decided)
+        intervals = intervals_of_classes(probabilities, targets, found.metrics, decided)
+        return replace(found, intervals=intervals)
 
 
 def _scores(network: nn.Module, batch: Batch, fitted: ClassesFitted) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,15 @@ from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.importance import Score, number_scores
+from engine.metrics.intervals import share_interval
 from engine.metrics.number_bands import LocalScale, NumberBands, fit_number_bands
 from engine.metrics.outputs_fit import OutputsFit
-from engine.metrics.regression import RegressionEvaluator, evaluate_numbers, number_loss
+from engine.metrics.regression import (
+    RegressionEvaluator,
+    evaluate_numbers,
+    number_intervals,
+    number_loss,
+)
 from engine.pipelines.tabular_regression import NumbersFitted, TabularRegressionPipeline
 from engine.tasks.tabular import TabularTask, each_output
 
@@ -116,6 +123,20 @@ class TabularRegression(TabularTask[NumbersFitted]):
         loss = float(self._loss(outputs, torch.from_numpy(truth).double()))
         guess, true = (part * fitted.std + fitted.mean for part in (predicted, truth))
         return NAME, evaluate_numbers(guess, true, loss)
+
+    @override
+    def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:
+        true, said = np.asarray(truth, np.float64), predicted["value"].to_numpy()
+        found = evaluate_numbers(said, true, 0.0)
+        del found.metrics["loss"]  # each fold's is in its own units
+        intervals = number_intervals(said, true)
+        ends = [f"value {level:g}" for level in self.section.quantiles if level != 0.5]
+        if len(ends) > 1 and {ends[0], ends[-1]} <= set(predicted.column_names):
+            low, high = (predicted[name].to_numpy() for name in (ends[0], ends[-1]))
+            share = float(((low <= true) & (true <= high)).mean())
+            found.metrics["coverage"] = share
+            intervals["coverage"] = share_interval(share, len(true))
+        return replace(found, intervals=intervals)
 
 
 def _outputs(network: nn.Module, batch: Batch) -> torch.Tensor:

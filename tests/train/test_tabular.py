@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from sklearn import metrics as sk
@@ -23,6 +24,7 @@ from engine.models.mlp import Mlp
 from engine.reports.views import Lines, Table
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated
+from engine.service.fold_predictions import answer as out_of_fold
 from engine.tasks.create import create_task
 from engine.tasks.tabular_classification import TabularClassification
 from engine.tasks.tabular_regression import TabularRegression
@@ -346,6 +348,38 @@ def test_texts_ids_and_lists_are_learned_from_and_predict_the_same_after_export(
     assert sk.r2_score(rows["y"].to_numpy(), said) == pytest.approx(
         report["metrics"][TEST]["r2"], abs=1e-4
     )
+
+
+@pytest.mark.parametrize("kind", [CLASSES, NUMBERS])
+def test_the_rows_of_all_folds_are_predicted_once_each_and_measured_together(
+    home: Path, tmp_path: Path, kind: str
+) -> None:
+    random = np.random.default_rng(0)
+    x = random.random(240)
+    y = np.where(x + random.random(240) > 1, "high", "low") if kind == CLASSES else 3 * x
+    path = write(tmp_path, {"x": x.tolist(), "y": y.tolist()})
+    folds = ("data.folds=3", "data.split_seed=5")
+    runs = [train(config(path, kind, *folds, f"data.fold={i}")).id for i in (1, 2, 3)]
+    answer = out_of_fold(runs, str(tmp_path / "out.parquet"))
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert sorted(table["x"].to_pylist()) == sorted(x.tolist())
+    counts = table["fold"].value_counts().to_pylist()
+    assert counts == [{"values": fold, "counts": 80} for fold in (1, 2, 3)]
+    truth = table["y"].to_pylist()
+    if kind == CLASSES:
+        accuracy = sk.accuracy_score(truth, table["label"].to_pylist())
+        assert answer["metrics"]["accuracy"] == pytest.approx(accuracy)
+        area = sk.roc_auc_score(np.array(truth) == "low", table["score low"].to_numpy())
+        assert answer["metrics"]["roc_auc"] == pytest.approx(area)
+    else:
+        said = table["value"].to_numpy()
+        assert answer["metrics"]["mae"] == pytest.approx(sk.mean_absolute_error(truth, said))
+        inside = (table["value 0.05"].to_numpy() <= truth) & (
+            truth <= table["value 0.95"].to_numpy()
+        )
+        assert answer["metrics"]["coverage"] == pytest.approx(inside.mean())
+    low, high = next(iter(answer["intervals"].values()))
+    assert low <= next(iter(answer["metrics"].values())) <= high
 
 
 def test_a_prediction_names_the_column_that_it_lacks(tmp_path: Path) -> None:
