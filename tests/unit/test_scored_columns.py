@@ -130,6 +130,10 @@ def test_each_frequent_item_of_a_list_is_a_number() -> None:
     }
     nested = pa.chunked_array([pa.array([["red", "blue"], None, ["blue", None]])])
     assert list_parts(nested, "", ["blue"])["has blue"].tolist() == [1, 0, 1]
+    assert list_parts(nested, ";", ["blue"])["has blue"].tolist() == [1, 0, 1]
+    nothing = pa.chunked_array([pa.nulls(2)])
+    assert list_parts(nothing, ";", ["blue"])["items"].tolist() == [0, 0]
+    assert list_parts(column, "", ["violet"])["has violet"].tolist() == [0, 0, 0, 0, 0, 1]
 
 
 def test_lists_of_files_are_found_and_those_that_are_set_are_taken() -> None:

@@ -49,11 +49,14 @@ def find_separator(values: Sequence[str]) -> str:
 
 
 def split_cells(column: pa.ChunkedArray, separator: str) -> pa.ChunkedArray:
-    """Return the items of each cell as a list of texts, without blanks around them."""
-    if separator:
-        lists = pc.split_pattern(texts(column), separator)
-    else:
+    """Return the items of each cell as a list of texts, without blanks around them.
+
+    A later file may have lists where the training file had texts, or the other way round.
+    """
+    if pa.types.is_nested(column.type):
         lists = column.cast(pa.list_(column.type.value_type))
+    else:
+        lists = pc.split_pattern(texts(column), separator or ",")
     chunks = [_tidy_items(chunk) for chunk in lists.chunks]
     return pa.chunked_array(chunks, pa.list_(pa.string()))
 
