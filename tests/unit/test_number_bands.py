@@ -69,6 +69,7 @@ def test_quantiles_of_a_network_are_corrected_and_put_in_order() -> None:
     quantiles = bands.quantiles(said)
     assert quantiles is not None
     assert bool((quantiles.diff(dim=1) >= 0).all())
+    assert torch.equal(quantiles[:, 1], bands.point(said))
 
 
 def test_the_local_scale_is_the_mean_error_at_a_prediction() -> None:
