@@ -25,6 +25,7 @@ QUESTIONS = {
     "estimate": "engine.service.estimate:answer",
     "predict": "engine.service.predict:answer",
     "save predictions": "engine.service.saved_predictions:answer",
+    "fold predictions": "engine.service.fold_predictions:answer",
     "export": "engine.service.export:answer",
     "combine": "engine.service.merge:answer",
     "push": "engine.service.push:answer",
