@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 
 from engine.config.fields import Section, option
 
@@ -85,6 +88,14 @@ class TrainConfig(Section):
     )
     max_grad_norm: float = option(
         1.0, "Gradient clipping: maximum norm; 0 disables it", ge=0, advanced=True
+    )
+    ema_decay: float = option(
+        0.0,
+        "Exponential moving average of the weights (EMA): decay per update, lower at the start; "
+        "the average is evaluated and exported; 0 disables it",
+        ge=0,
+        lt=1,
+        advanced=True,
     )
     strategy: Literal["auto", "single", "ddp", "fsdp"] = option(
         "auto",
@@ -172,6 +183,16 @@ class TrainConfig(Section):
     rollback_lr_factor: float = option(
         0.5, "Factor of the learning rate after a rollback", gt=0, lt=1, advanced=True
     )
+
+    @model_validator(mode="after")
+    def _average_is_whole(self) -> Self:
+        if self.ema_decay and self.strategy == "fsdp":
+            raise PydanticCustomError(
+                "mismatch",
+                "sharded weights are not averaged; use another train.strategy than fsdp, or 0",
+                {"field": "ema_decay"},
+            )
+        return self
 
     @property
     def peak_rate(self) -> float:

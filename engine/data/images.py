@@ -40,6 +40,10 @@ B = TypeVar("B")
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 """Bytes, or shares of white."""
 Fit = Literal["crop", "stretch"]
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in pixels."""
+BoxOf = Callable[[int, int], Box]
+"""The part of an image that is taken, by its width and height."""
 
 LARGEST_PIXELS = 100_000_000
 """An image of more pixels is refused: a small file can ask for all memory there is."""
@@ -90,41 +94,63 @@ _STANDARD = Levels()
 
 
 def decode(
-    record: Any, size: int, channels: int, fit: Fit = "crop", levels: Levels | None = _STANDARD
+    record: Any,
+    size: int,
+    channels: int,
+    fit: Fit = "crop",
+    levels: Levels | None = _STANDARD,
+    crop: BoxOf | None = None,
 ) -> Pixels:
     """``[size, size, channels]`` of bytes, or of shares for exact levels.
 
-    ``crop`` takes the largest square in the middle, ``stretch`` all of the image. Without levels,
-    as in runs of earlier versions, each image of more than eight bits has a scale of its own.
-    Raises :class:`ImageFault`.
+    ``fit`` takes the largest square in the middle (``crop``) or all of the image (``stretch``);
+    ``crop`` takes another part. Without levels, as in runs of earlier versions, each image of more
+    than eight bits has a scale of its own. Raises :class:`ImageFault`.
     """
+    box_of = crop or _FITS[fit]
     with _opened(record) as image:
         try:
             depth = depth_of(image) if levels else ""
             if levels and depth:
                 values = deep_values(image, lambda: _opened(record))
                 shares = coloured(levels.shares(values, depth), channels)
-                return _as_kept(_resized_shares(shares, size, fit), levels.exact)
+                return _as_kept(_resized_shares(shares, size, box_of), levels.exact)
             # Large photographs are decoded at a half, a quarter or an eighth of their size.
-            image.draft(None, (size, size))
+            image.draft(None, _least_size(image.size, size, box_of))
             upright = ImageOps.exif_transpose(image)
-            pixels = _resized(_coloured(upright, channels), size, fit)
+            pixels = _resized(_coloured(upright, channels), size, box_of)
         except _BROKEN as error:
             raise ImageFault("the image is damaged or cut off") from error
     whole = np.asarray(pixels, np.uint8).reshape(size, size, channels)
     return (whole / 255).astype(np.float32) if levels and levels.exact else whole
 
 
+def _least_size(full: tuple[int, int], size: int, box_of: BoxOf) -> tuple[int, int]:
+    """Return the size from which on an image's part has ``size`` pixels, turned or not."""
+    left, top, right, bottom = box_of(*full)
+    share = min(1.0, size / min(right - left, bottom - top))
+    return max(1, int(full[0] * share)), max(1, int(full[1] * share))
+
+
 def _as_kept(shares: Shares, exact: bool) -> Pixels:
     return shares if exact else (shares * 255).round().astype(np.uint8)
 
 
-def _resized_shares(shares: Shares, size: int, fit: Fit) -> Shares:
+def _resized_shares(shares: Shares, size: int, box_of: BoxOf) -> Shares:
     planes = [
-        _resized(Image.fromarray(np.ascontiguousarray(shares[:, :, i])), size, fit)
+        _resized(Image.fromarray(np.ascontiguousarray(shares[:, :, i])), size, box_of)
         for i in range(shares.shape[2])
     ]
     return np.stack([np.asarray(plane, np.float32) for plane in planes], axis=2)
+
+
+def _middle(width: int, height: int) -> Box:
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return left, top, left + side, top + side
+
+
+_FITS: dict[Fit, BoxOf] = {"crop": _middle, "stretch": lambda width, height: (0, 0, width, height)}
 
 
 def _opened(record: Any) -> ImageFile:
@@ -182,13 +208,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
 
 
-def _resized(image: Image.Image, size: int, fit: Fit) -> Image.Image:
-    width, height = image.size
-    if (width, height) == (size, size):
+def _resized(image: Image.Image, size: int, box_of: BoxOf) -> Image.Image:
+    box = box_of(*image.size)
+    if image.size == (size, size) and box == (0, 0, size, size):
         return image
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    box = (left, top, left + side, top + side) if fit == "crop" else (0, 0, width, height)
     return image.resize((size, size), Image.Resampling.BILINEAR, box=box)
 
 

@@ -8,14 +8,19 @@ changes all images of a batch alike.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from engine.config.tasks.augmentation import AugmentationConfig
+from engine.config.tasks.augmentation import AugmentationConfig, ClassAugmentationConfig
+from engine.vision.colors import brightened, contrasted, saturated
+from engine.vision.policies import with_policy
 
-_LUMA = (0.299, 0.587, 0.114)
+Step = Callable[[Tensor, Any, Generator], Tensor]
+
 _ERASED = (0.02, 0.33)
 """Least and greatest share of the image that is blotted out, as ``RandomErasing`` has it."""
 
@@ -25,11 +30,12 @@ class Augmentation:
 
     def __init__(self, config: AugmentationConfig) -> None:
         self._config = config
-        steps = {
+        steps: dict[Step, Any] = {
             _flip: config.flip != "none",
             _shift: config.crop,
             _turn: config.rotation or config.zoom,
             _jitter: config.color_jitter,
+            with_policy: isinstance(config, ClassAugmentationConfig) and config.policy != "none",
             _erase: config.erasing,
             _add_noise: config.noise,
         }
@@ -93,20 +99,7 @@ def _turn(images: Tensor, config: AugmentationConfig, generator: Generator) -> T
 def _jitter(images: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
     low, high = 1 - config.color_jitter, 1 + config.color_jitter
     factors = [_uniform(len(images), low, high, generator)[:, None, None, None] for _ in range(3)]
-    brighter = (images * factors[0]).clamp(0, 1)
-    grey = _grey(brighter)
-    middle = grey.mean((1, 2, 3), keepdim=True)
-    contrasted = (middle + (brighter - middle) * factors[1]).clamp(0, 1)
-    if images.shape[1] != 3:
-        return contrasted
-    grey = _grey(contrasted)
-    return (grey + (contrasted - grey) * factors[2]).clamp(0, 1)
-
-
-def _grey(images: Tensor) -> Tensor:
-    if images.shape[1] != 3:
-        return images.mean(1, keepdim=True)
-    return (images * images.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+    return saturated(contrasted(brightened(images, factors[0]), factors[1]), factors[2])
 
 
 def _erase(images: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
