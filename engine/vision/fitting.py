@@ -62,7 +62,7 @@ def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]
 def measure(
     table: pa.Table, column: str, task: ImageClassificationConfig, wanted: Preprocessing | None
 ) -> dict[str, Any]:
-    """``channels``, ``size``, ``mean``, ``std``, ``sizes`` and ``levels``, from some of the images.
+    """Return what :class:`~engine.vision.fitted.ImageFitted` has of sizes, colours and pages.
 
     What pre-trained weights ask for, ``wanted``, goes before what the images are.
     """
@@ -79,7 +79,7 @@ def measure(
     )
     return {
         "channels": channels, "size": size, "mean": mean, "std": std,
-        "sizes": found.sizes, "levels": levels,
+        "sizes": found.sizes, "levels": levels, "paged": found.paged,
     }  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source, TensorSource, moved
-from engine.data.images import ImageFault, Pixels, threads
+from engine.data.image_limits import ImageFault
+from engine.data.images import Pixels, threads
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.vision.crops import Crop
