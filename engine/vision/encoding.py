@@ -22,7 +22,7 @@ from engine.vision.pixel_cache import PixelCache
 from engine.vision.preparation import Preparation
 from engine.vision.source import RESIDENT_BYTES, ResidentImages, StoredImages
 
-_MEMORY_BYTES = 1 << 28
+_MEMORY_BYTES = 1 << 26
 """Images up to this size together stay in main memory, where the network computes on the CPU."""
 
 
