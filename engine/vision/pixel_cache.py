@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -26,13 +27,16 @@ class PixelCache:
     def __init__(
         self, rows: int, like: Pixels, most_bytes: int, warn: Callable[[str], None]
     ) -> None:
-        """Hold images of the shape and type of ``like``, the first ones only where all are too many
+        """Hold images of the shape and type of ``like`` in at most ``most_bytes``.
 
-        for ``most_bytes``. ``warn`` is told once why nothing more can be cached.
+        Where all rows are too many, the first ones are held. ``warn`` hears once why none are.
         """
         self._shape, self._type, self._size = like.shape, like.dtype, like.nbytes
         self._warn = warn
+        self._stopping = Lock()
+        self._stopped = False
         self._file = None
+        self._held = bytearray()
         try:
             folder = cache_folder() / "images"
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,7 +49,8 @@ class PixelCache:
 
     def get(self, row: int) -> Pixels | None:
         """Return the image of a row, read-only; ``None`` where it is not held."""
-        if self._file is None or row >= len(self._held) or not self._held[row]:
+        held = self._held  # another thread may stop the cache
+        if self._file is None or row >= len(held) or not held[row]:
             return None
         data = os.pread(self._file.fileno(), self._size, row * self._size)
         image: Any = np.frombuffer(data, self._type).reshape(self._shape)
@@ -53,18 +58,22 @@ class PixelCache:
 
     def put(self, row: int, image: Pixels) -> None:
         """Hold the image of a row, if there is room."""
-        if self._file is None or row >= len(self._held):
+        held = self._held
+        if self._file is None or row >= len(held):
             return
         try:
             written = os.pwrite(self._file.fileno(), image.tobytes(), row * self._size)
         except OSError as error:
             self._stop(error)
         else:
-            self._held[row] = written == self._size
+            held[row] = written == self._size
 
     def _stop(self, error: OSError) -> None:
         self._held = bytearray()
-        self._warn(
-            f"Decoded images cannot be cached ({error.strerror or error}): files are decoded in "
-            "each epoch anew."
-        )
+        with self._stopping:
+            first, self._stopped = not self._stopped, True
+        if first:
+            self._warn(
+                f"Decoded images cannot be cached ({error.strerror or error}): files are decoded "
+                "in each epoch anew."
+            )
