@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.batches.source import Noise
-from engine.vision.augmentation import Augmentation
+from engine.vision.augmentation import Augmentation, as_shares
 from engine.vision.mixing import Mixing
 
 _GROWING = 0.7
@@ -48,7 +48,7 @@ class Preparation:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return images as they are evaluated."""
-        return self._normalised(_scaled(images))
+        return self._normalised(as_shares(images))
 
     def train(
         self, images: Tensor, targets: Tensor | None, noise: Noise, position: int
@@ -58,9 +58,9 @@ class Preparation:
         Mixed targets are shares of the classes, ``[batch, classes]``.
         """
         generator = noise.at(position)
-        scaled = _scaled(images)
         if self.augmentation is not None:
-            scaled = self.augmentation(scaled, generator)
+            images = self.augmentation(images, generator)
+        scaled = as_shares(images)
         if self.sizes is not None:
             scaled = _shrunk(scaled, self.sizes.at(noise.epoch, scaled.shape[-1]))
         if self.mixing and targets is not None:
@@ -71,12 +71,7 @@ class Preparation:
         mean = torch.tensor(self.mean, device=images.device)[:, None, None]
         std = torch.tensor(self.std, device=images.device)[:, None, None]
         # Convolutions are faster with the channels innermost, on CPUs and GPUs alike.
-        return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
-
-
-def _scaled(images: Tensor) -> Tensor:
-    bytes_ = images.dtype == torch.uint8
-    return images.to(torch.float32).div_(255.0) if bytes_ else images
+        return (images - mean).div_(std).contiguous(memory_format=torch.channels_last)
 
 
 def _shrunk(images: Tensor, size: int) -> Tensor:

@@ -74,6 +74,7 @@ class ClassAugmentationConfig(AugmentationConfig):
         "being a rectangle of another; with mixup, each is used in half of the batches",
         ge=0,
         le=10,
+        advanced=True,
     )
     start_size: int = option(
         0,
@@ -82,4 +83,5 @@ class ClassAugmentationConfig(AugmentationConfig):
         ge=0,
         le=1024,
         unit="px",
+        advanced=True,
     )
