@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -89,6 +89,14 @@ class TrainConfig(Section):
     )
     max_grad_norm: float = option(
         1.0, "Gradient clipping: maximum norm; 0 disables it", ge=0, advanced=True
+    )
+    ema_decay: float = option(
+        0.0,
+        "Exponential moving average of the weights (EMA): decay per update, lower at the start; "
+        "the average is evaluated and exported; 0 disables it",
+        ge=0,
+        lt=1,
+        advanced=True,
     )
     strategy: Literal["auto", "single", "ddp", "fsdp"] = option(
         "auto",
@@ -207,6 +215,16 @@ class TrainConfig(Section):
         if value > info.data.get("nodes", value):
             raise PydanticCustomError("nodes", "it is larger than train.nodes")
         return value
+
+    @model_validator(mode="after")
+    def _average_is_whole(self) -> Self:
+        if self.ema_decay and self.strategy == "fsdp":
+            raise PydanticCustomError(
+                "mismatch",
+                "sharded weights are not averaged; use another train.strategy than fsdp, or 0",
+                {"field": "ema_decay"},
+            )
+        return self
 
     @property
     def peak_rate(self) -> float:

@@ -36,13 +36,18 @@ def class_loss(
 ) -> Tensor:
     """Mean cross-entropy over ``[batch, classes]`` logits and ``[batch]`` int64 targets.
 
+    Targets may also be shares of the classes, ``[batch, classes]``.
+
     ``weights`` have mean 1 over the training rows, so the mean is over rows and not over weights:
     batches that are accumulated give the same sum as one large batch.
     """
     if weights is None:
         return F.cross_entropy(logits, targets, label_smoothing=smoothing)
+    rows = weights[targets] if targets.ndim == 1 else (weights * targets).sum(1)
+    if targets.ndim == 2:  # the loss of a row is the sum of those of its classes
+        targets = weights * targets / rows[:, None]
     losses = F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
-    return (losses * weights[targets]).mean()
+    return (losses * rows).mean()
 
 
 def balanced_weights(counts: Sequence[int]) -> list[float]:

@@ -53,12 +53,13 @@ class Saver:
             self.wait()
 
     def expected_size(self) -> int:
-        """Return the bytes of a checkpoint: weights, best weights, and the optimizer's state.
+        """Return the bytes of a checkpoint: weights, best ones, average, and optimizer's state.
 
         If the optimizer has made no update yet, AdamW's state is assumed.
         """
         weights = _size(trained_weights(self._state.network))
-        return 2 * weights + (_size(self._state.optimizer.state_dict()) or 2 * weights)
+        average = _size(self._state.average or {})
+        return 2 * weights + average + (_size(self._state.optimizer.state_dict()) or 2 * weights)
 
     def save(self, reason: str) -> None:
         """Write the current state; re-raises the error of the previous write.

@@ -87,6 +87,8 @@ class TrainingState:
     scaler: torch.amp.GradScaler | None = None
     position: Position = field(default_factory=Position)
     best: Best | None = None
+    average: dict[str, Tensor] | None = None
+    """Moving average of the weights, where ``train.ema_decay`` asks for it."""
     ending: Ending | None = None
     """Why no further update is made; ``None`` in the middle of training. It is not saved."""
 
@@ -98,6 +100,7 @@ class TrainingState:
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
             "position": vars(self.position).copy(),
             "best": None if self.best is None else vars(self.best).copy(),
+            "average": self.average,
             "random": random_states(),
         }
 
@@ -109,6 +112,11 @@ class TrainingState:
             self.scaler.load_state_dict(saved["scaler"])
         vars(self.position).update(vars(Position(**saved["position"])))
         self.best = None if saved["best"] is None else Best(**saved["best"])
+        average = saved.get("average")  # not in checkpoints of earlier versions
+        own = self.network.state_dict()
+        self.average = average and {
+            name: value.to(own[name].device, copy=True) for name, value in average.items()
+        }
         set_random_states(saved["random"])
 
     def finite(self) -> bool:
@@ -135,9 +143,12 @@ class TrainingState:
         load_trained_weights(self.network, weights)
 
     def take_best(self) -> None:
-        """Load the best weights, if there are any."""
+        """Load the best weights if there are any, else the average; nothing is averaged then."""
         if self.best is not None:
             self.load_weights(self.best.weights)
+        elif self.average is not None:
+            self.load_weights(trained_weights(self.network) | self.average)
+        self.average = None
 
 
 def trained_weights(network: nn.Module) -> dict[str, Tensor]:

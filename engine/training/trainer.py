@@ -33,6 +33,7 @@ from engine.training.time_limit import TimeLimit
 from engine.training.trainer_setup import Setup
 from engine.training.untrained import Untrained
 from engine.training.validation import Validation
+from engine.training.weight_average import averaged, begin_average, update_average
 
 
 class Trainer:
@@ -50,6 +51,7 @@ class Trainer:
         self.setup = setup
         self.train = train
         self.config, self.state, self.group = setup.config, setup.state, setup.group
+        begin_average(self.state, self.config.ema_decay)
         self.schedule = Schedule(self.config, self.state.position, max(1, len(self._plan(0))))
         self.progress = ProgressReports(setup, self.schedule)
         self.controls = Controls(setup.outlets, self.state, self.schedule)
@@ -192,6 +194,7 @@ class Trainer:
             state.scaler.step(state.optimizer)
             state.scaler.update()
             norm = None if norm is None else norm.nan_to_num()
+        update_average(state, self.config.ema_decay)
         if group.leads:
             self.progress.meter.add(losses, weights, norm)
         state.optimizer.zero_grad(set_to_none=True)
@@ -229,7 +232,8 @@ class Trainer:
         self.progress.check()
         self.group.call("evaluate")
         self.controls.evaluate = False
-        self.validation.run()
+        with averaged(self.state):
+            self.validation.run()
 
     def save(self, reason: str) -> None:
         """Save a checkpoint, after reporting all losses so far."""
