@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from PIL.ImageFile import ImageFile
 
 from engine.data.image_levels import (
@@ -55,6 +55,8 @@ _OTHER_FORMATS = {
     b"8BPS": "PSD", b"<svg": "SVG", b"JXL ": "JPEG XL", b"jP  ": "JPEG 2000",
 }  # fmt: skip
 """Formats that are known by a mark in their first bytes, and not read."""
+_TURNED = (5, 6, 7, 8)
+"""Orientations in Exif that exchange width and height."""
 _HEAD = 16
 _BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError,
@@ -84,6 +86,29 @@ def read_header(record: Any) -> Header:
     """Size, colour and depth; raises :class:`ImageFault`."""
     with _opened(record) as image:
         return Header(*image.size, is_grey(image), depth_of(image))
+
+
+def upright_size(record: Any) -> tuple[int, int]:
+    """Width and height of an image as :func:`decode` turns it; raises :class:`ImageFault`."""
+    with _opened(record) as image:
+        width, height = image.size
+        try:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
+        except _BROKEN:
+            turned = False
+    return (height, width) if turned else (width, height)
+
+
+def stored_values(record: Any) -> tuple[str, NDArray[Any]]:
+    """Mode and values of an image as they are stored: indices of a palette, bits, colours.
+
+    Raises :class:`ImageFault`.
+    """
+    with _opened(record) as image:
+        try:
+            return image.mode, np.asarray(image)
+        except _BROKEN as error:
+            raise ImageFault("the image is damaged or cut off") from error
 
 
 _STANDARD = Levels()

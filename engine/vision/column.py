@@ -34,14 +34,15 @@ def find_image(table: pa.Table) -> str:
 
     Raises :class:`DataError`.
     """
-    found = [name for name in table.column_names if _holds_images(table[name])]
+    found = [name for name in table.column_names if holds_images(table[name])]
     if not found:
         known = ", ".join(table.column_names[:10])
         raise DataError(f"No column holds images (there is {known}).", "Set task.image.")
     return by_name(table.select(found), _NAMES) or found[0]
 
 
-def _holds_images(column: pa.ChunkedArray) -> bool:
+def holds_images(column: pa.ChunkedArray) -> bool:
+    """Whether a column has images: their bytes, or paths."""
     kind = column.type
     if pa.types.is_struct(kind):
         names = {kind.field(i).name for i in range(kind.num_fields)}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from engine.config.models.image import Preprocessing
-from engine.config.tasks.image_classification import ImageClassificationConfig
 from engine.data.image_levels import Levels
 from engine.data.images import decode_all, find_levels, look
 from engine.data.raw import class_names
@@ -20,6 +19,16 @@ from engine.text.labels import classes_of, labels_of, too_many
 from engine.vision.column import images_of
 
 T = TypeVar("T")
+
+
+class Resized(Protocol):
+    """Settings of a task that say how its images are resized."""
+
+    @property
+    def image_size(self) -> int: ...  # noqa: D102
+    @property
+    def resize(self) -> Literal["crop", "stretch"]: ...  # noqa: D102
+
 
 _LOOKED_AT = 2000
 """Images whose size and colour stand for all."""
@@ -60,7 +69,7 @@ def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]
 
 
 def measure(
-    table: pa.Table, column: str, task: ImageClassificationConfig, wanted: Preprocessing | None
+    table: pa.Table, column: str, task: Resized, wanted: Preprocessing | None
 ) -> dict[str, Any]:
     """``channels``, ``size``, ``mean``, ``std``, ``sizes`` and ``levels``, from some of the images.
 
@@ -96,7 +105,7 @@ def _statistics(
     records: Sequence[Any],
     size: int,
     channels: int,
-    task: ImageClassificationConfig,
+    task: Resized,
     levels: Levels,
 ) -> tuple[list[float], list[float]]:
     """Mean and deviation of each channel, white being 1."""

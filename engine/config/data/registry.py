@@ -12,6 +12,7 @@ DATA: Registry[DataConfig] = Registry(
         "builtin": "engine.config.data.builtin:BuiltinConfig",
         "file": "engine.config.data.file:FileConfig",
         "image_folder": "engine.config.data.image_folder:ImageFolderConfig",
+        "image_masks": "engine.config.data.image_masks:ImageMasksConfig",
         "hub": "engine.config.data.hub:HubConfig",
     },
 )
