@@ -167,9 +167,12 @@ class Aside:
 
     def back(self, table: pa.Table) -> pa.Table:
         """A table of numbers with its images again, sorted as they are stored."""
-        ordered = table.take(pc.sort_indices(table[self._column]))
-        numbers = ordered[self._column].to_numpy()
-        return _replaced(ordered, self._column, self.images.select(numbers))
+        return self.restored(table.take(pc.sort_indices(table[self._column])))
+
+    def restored(self, table: pa.Table) -> pa.Table:
+        """A table whose numbers rise with its images again."""
+        numbers = table[self._column].to_numpy()
+        return _replaced(table, self._column, self.images.select(numbers))
 
 
 def _called(split: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from engine.config.data.base import DataConfig
 from engine.config.tasks.semantic_segmentation import (
@@ -86,7 +87,8 @@ def usable_masks(
     noted = {_NOTED: json.dumps(asdict(classes)).encode()}
     splits = {}
     for split, table in raw.splits.items():
-        whole = masks.back(images.back(table))
+        ordered = table.take(pc.sort_indices(table[image]))  # as both are stored
+        whole = masks.restored(images.restored(ordered))
         splits[split] = whole.replace_schema_metadata((whole.schema.metadata or {}) | noted)
     return replace(raw, splits=splits)
 
