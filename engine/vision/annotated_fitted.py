@@ -47,3 +47,11 @@ class SegmentationFitted(AnnotatedFitted):
     def coding(self) -> MaskCoding:
         """From mask values to numbers of classes."""
         return MaskCoding(tuple(self.values), self.ignored, self.coloured)
+
+
+class DetectionFitted(AnnotatedFitted):
+    """Images with boxes."""
+
+    objects: str
+    most: int
+    """Objects of the training image that has the most."""

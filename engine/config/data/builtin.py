@@ -35,7 +35,7 @@ BUILTIN: dict[str, BuiltinData] = {
     "shapes": BuiltinData(
         "engine.data.builtin.shapes:shapes",
         "600 drawn images, 64×64 pixels, of circles, squares and triangles, with masks and boxes",
-        ("semantic_segmentation",),
+        ("object_detection", "semantic_segmentation"),
     ),
     "iris": BuiltinData(
         "engine.data.builtin.toy:iris", "150 flowers, 4 measures, 3 species", _CLASSES

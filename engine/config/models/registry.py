@@ -18,6 +18,9 @@ MODELS: Registry[ModelConfig] = Registry(
         "unet": "engine.config.models.unet:UNetConfig",
         "torchvision_segmentation": "engine.config.models.segmentation:TorchvisionSegmentationConfig",  # noqa: E501
         "segmentation_transformer": "engine.config.models.segmentation:SegmentationTransformerConfig",  # noqa: E501
+        "centernet": "engine.config.models.centernet:CenterNetConfig",
+        "torchvision_detection": "engine.config.models.detection:TorchvisionDetectionConfig",
+        "detection_transformer": "engine.config.models.detection:DetectionTransformerConfig",
         "transformer": "engine.config.models.transformer:TransformerConfig",
         "lstm": "engine.config.models.recurrent:LstmConfig",
         "gru": "engine.config.models.recurrent:GruConfig",

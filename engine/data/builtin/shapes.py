@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
+from engine.data.boxes.records import OBJECTS
 from engine.data.mask_files import with_mask_classes
 from engine.data.raw import TRAIN, RawData
 
@@ -25,8 +26,6 @@ _FINER = 4
 _TRIES = 50
 
 RECORD = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-OBJECTS = pa.list_(pa.struct([("label", pa.string()), ("box", pa.list_(pa.float64()))]))
-"""Boxes are left, top, right, bottom in pixels."""
 
 
 def shapes() -> RawData:
