@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torch import nn
-from torchvision.ops import box_iou
+from torchvision.ops import box_iou, nms
 
 from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
@@ -22,6 +22,8 @@ from engine.models.detector import Detections, objects_of
 from engine.reports.views import Cell, Table, View
 
 _WORST = 50
+_SAME_PLACE = 0.7
+"""IoU from which on two boxes are of the same object."""
 _ALIKE = 0.5
 """IoU from which on a box counts as found in the table of images."""
 
@@ -183,28 +185,32 @@ def _cell(value: float) -> float | None:
     return None if np.isnan(value) else round(value, 4)
 
 
+def sure_of(found: Found, threshold: float) -> Found:
+    """Return the objects with a score of at least ``threshold``, the surest first.
+
+    Of those that lie nearly in the same place, whatever their class, only the surest is kept.
+    """
+    sure = np.flatnonzero(found.scores >= threshold)
+    boxes, scores = torch.from_numpy(found.boxes[sure]), torch.from_numpy(found.scores[sure])
+    kept = sure[nms(boxes, scores, _SAME_PLACE).numpy()]
+    return Found(found.boxes[kept], found.classes[kept], found.scores[kept])
+
+
 def outcome(image: JudgedImage, threshold: float) -> tuple[int, int, int]:
     """Return how many objects of an image were found, missed, and found where there is none.
 
-    Those with scores of at least ``threshold`` are matched to true ones of their class by IoU, the
-    surest first.
+    Those of which the network is sure are matched to true ones of their class by IoU, the surest
+    first.
     """
-    found, truth = image.found, image.truth
-    sure = np.flatnonzero(found.scores >= threshold)
-    order = sure[np.argsort(-found.scores[sure], kind="stable")]
-    overlaps = box_overlaps(found.boxes, truth.boxes)
+    found, truth = sure_of(image.found, threshold), image.truth
+    overlaps = box_iou(torch.from_numpy(found.boxes), torch.from_numpy(truth.boxes)).numpy()
     free = np.ones(len(truth.boxes), np.bool_)
-    for place in order:
+    for place in range(len(found.scores)):
         fitting = np.where(free & (truth.classes == found.classes[place]), overlaps[place], 0)
         if len(fitting) and fitting.max() >= _ALIKE:
             free[fitting.argmax()] = False
     hits = int((~free).sum())
-    return hits, int(free.sum()), len(order) - hits
-
-
-def box_overlaps(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the IoU of each pair of boxes: ``[len(one), len(other)]``."""
-    return np.asarray(box_iou(torch.from_numpy(one), torch.from_numpy(other)).numpy())
+    return hits, int(free.sum()), len(found.scores) - hits
 
 
 def _worst_images(images: Sequence[JudgedImage], threshold: float) -> Table:

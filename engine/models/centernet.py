@@ -102,7 +102,7 @@ def _loss(heat: Tensor, boxes: Tensor, targets: Tensor) -> Tensor:
     whole = targets[..., :4].gather(1, owner.flatten(1)[..., None].expand(-1, -1, 4))
     found = boxes.flatten(2).transpose(1, 2)
     apart = generalized_box_iou_loss(found, whole, reduction="none")
-    box_loss = (apart * weights).sum() / weights.sum().clamp(min=1)
+    box_loss: Tensor = (apart * weights).sum() / weights.sum().clamp(min=1)
     return _focal(heat, wanted) + _BOX_WEIGHT * box_loss
 
 

@@ -98,9 +98,11 @@ def _from_scratch(config: DetectionTransformerConfig, shape: ImageShape) -> Any:
     width = config.hidden_size
     stages = [width // 2, width, 2 * width, 4 * width]
     cells = sum((shape.size // stride) ** 2 for stride in _STRIDES)
+    # An option by its public name, which the signature of the class does not show.
+    seen: dict[str, Any] = {"out_features": ["stage2", "stage3", "stage4"]}
     backbone = transformers.RTDetrResNetConfig(
         num_channels=shape.channels, embedding_size=width // 2, hidden_sizes=stages,
-        depths=[1, 1, 1, 1], layer_type="basic", _out_features=["stage2", "stage3", "stage4"],
+        depths=[1, 1, 1, 1], layer_type="basic", **seen,
     )  # fmt: skip
     architecture = transformers.RTDetrConfig(
         backbone_config=backbone, encoder_in_channels=stages[1:], encoder_hidden_dim=width,

@@ -55,7 +55,6 @@ class ObjectDetectionPipeline(DataPipeline[DetectionFitted]):
         return DetectionFitted(
             image=image, objects=objects, classes=classes,
             counts=[found[name] for name in classes],
-            most=max((len(cell) for cell in raw.train[objects].to_pylist()), default=0),
             **measure_annotated(raw.train, image, self.section, wanted),
         )  # fmt: skip
 

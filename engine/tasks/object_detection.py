@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from typing_extensions import override
 from engine.batches.source import Batch, Source
 from engine.config.tasks.object_detection import ObjectDetectionConfig
 from engine.data.images import upright_size
-from engine.metrics.detection import DetectionEvaluator, Found, in_pixels, judged, outcome
+from engine.metrics.detection import DetectionEvaluator, Found, in_pixels, judged, outcome, sure_of
 from engine.metrics.evaluator import Evaluator
 from engine.models.detector import Detections
 from engine.pipelines.object_detection import ObjectDetectionPipeline
@@ -23,6 +23,8 @@ from engine.vision.annotated_source import Target
 from engine.vision.column import images_of
 from engine.vision.placement import NO_OBJECT, Placement
 
+_DENSE, _QUERIES = 4, 3
+"""Dimensions of outputs that have a cell for each place of an image, or queries."""
 _SHOWN = 5
 """Images for the monitor."""
 
@@ -76,16 +78,20 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
         for own, row in pairs:
             found = in_pixels(own, row["width"], row["height"])
             size = {"width": row["width"], "height": row["height"]}
-            records.append({"image": row["name"], **size, "objects": self._objects(found, fitted)})
+            objects = _records(sure_of(found, self.section.score_threshold), fitted.classes)
+            records.append({"image": row["name"], **size, "objects": objects})
         return records
 
-    def _objects(self, found: Found, fitted: DetectionFitted) -> list[dict[str, Any]]:
+    @override
+    def comparable(self, outputs: list[Tensor]) -> list[Tensor]:
+        """Each column of queries ``[batch, queries, …]`` and of objects ``[objects, …]`` sorted.
+
+        Networks put them in the order of scores, in which nearly equal ones change places.
+        """
         return [
-            {"label": fitted.classes[number], "score": float(score),
-             "box": [round(float(side), 2) for side in box]}
-            for box, number, score in zip(found.boxes, found.classes, found.scores, strict=True)
-            if score >= self.section.score_threshold
-        ]  # fmt: skip
+            value if value.ndim == _DENSE else value.sort(int(value.ndim == _QUERIES)).values
+            for value in outputs
+        ]
 
     @override
     def answers(
@@ -114,10 +120,11 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
         shown = []
         for image in judged(_detect(network, batch), batch)[:_SHOWN]:
             hits, missed, wrong = outcome(image, threshold)
+            sure = sure_of(image.found, threshold)
             shown.append({
                 "image": image.name,
-                "predicted": _listed(self._objects(image.found, fitted), scores=True),
-                "label": _listed(self._objects(image.truth, fitted), scores=False),
+                "predicted": _listed(_records(sure, fitted.classes), True),
+                "label": _listed(_records(image.truth, fitted.classes), False),
                 "outcome": f"{hits} found, {missed} missed, {wrong} wrong",
             })  # fmt: skip
         return shown
@@ -126,6 +133,14 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
 def _detect(network: Any, batch: Batch) -> list[Detections]:
     found: list[Detections] = network.detections(network(batch.inputs))
     return found
+
+
+def _records(found: Found, classes: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"label": classes[number], "score": float(score),
+         "box": [round(float(side), 2) for side in box]}
+        for box, number, score in zip(found.boxes, found.classes, found.scores, strict=True)
+    ]  # fmt: skip
 
 
 def _place(box: list[float]) -> str:

@@ -53,5 +53,3 @@ class DetectionFitted(AnnotatedFitted):
     """Images with boxes."""
 
     objects: str
-    most: int
-    """Objects of the training image that has the most."""
