@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import generalized_box_iou_loss
 
 from engine.config.models.centernet import CenterNetConfig
 from engine.models.detector import MOST, Detections, Detector
@@ -29,6 +28,7 @@ _NEAR = 0.3
 """Height of the Gaussian from which on a cell learns the object's box."""
 _BOX_WEIGHT = 5.0
 _HEAD = 64
+_TINY = 1e-9
 
 
 class CenterNet(nn.Module, Detector):
@@ -101,9 +101,26 @@ def _loss(heat: Tensor, boxes: Tensor, targets: Tensor) -> Tensor:
     weights = (near * (near >= _NEAR)).flatten(1)
     whole = targets[..., :4].gather(1, owner.flatten(1)[..., None].expand(-1, -1, 4))
     found = boxes.flatten(2).transpose(1, 2)
-    apart = generalized_box_iou_loss(found, whole, reduction="none")
+    apart = 1 - generalized_iou(found, whole)
     box_loss: Tensor = (apart * weights).sum() / weights.sum().clamp(min=1)
     return _focal(heat, wanted) + _BOX_WEIGHT * box_loss
+
+
+def generalized_iou(one: Tensor, other: Tensor) -> Tensor:
+    """Return the generalized IoU (Rezatofighi et al. 2019) of pairs of boxes ``[…, 4]``.
+
+    From −1 to 1; torchvision's looks at values, of which an estimate of memory has none.
+    """
+    least, most = torch.minimum(one, other), torch.maximum(one, other)
+    shared = _area(most[..., :2], least[..., 2:])
+    joined = _area(one[..., :2], one[..., 2:]) + _area(other[..., :2], other[..., 2:]) - shared
+    around = _area(least[..., :2], most[..., 2:])
+    return shared / (joined + _TINY) - (around - joined) / (around + _TINY)
+
+
+def _area(first: Tensor, second: Tensor) -> Tensor:
+    sides = (second - first).clamp(min=0)
+    return sides[..., 0] * sides[..., 1]
 
 
 def _bells(targets: Tensor, rows: int, columns: int) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from engine.batches.source import Batch, Source
+from engine.config.run_config import RunConfig
 from engine.config.tasks.semantic_segmentation import SemanticSegmentationConfig
 from engine.data.images import in_threads
 from engine.data.masks import IGNORED
@@ -46,6 +47,10 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
     pipeline: SemanticSegmentationPipeline
     section: SemanticSegmentationConfig
     move = Placement.masks
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self._class_weights: list[float] | None = None
 
     @override
     def targets(
