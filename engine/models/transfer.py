@@ -100,7 +100,11 @@ def dense_head(network: nn.Module) -> str:
     names = [name for name, _ in network.named_children()]
     heads = [name for name in names if ("head" in name or "classifier" in name)]
     main = [name for name in heads if "aux" not in name]
-    return main[-1] if main else find_head(network)[0].partition(".")[0]
+    last = find_head(network)[0]
+    head = main[-1] if main else last.partition(".")[0]
+    # Adapters are saved by the ends of names, which a part of the same name would have too.
+    alone = not any(name.endswith(f".{head}") for name, _ in network.named_modules())
+    return head if alone else last
 
 
 def _is_last(module: nn.Module, modules: list[tuple[str, nn.Module]]) -> bool:
