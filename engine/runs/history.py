@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.runs.control import EPOCHS, LEARNING_RATE
 from engine.runs.events import (
     ENDINGS,
     FORGETTING,
@@ -33,6 +34,9 @@ EVALUATIONS = 2000
 MEASUREMENTS = 720
 """One hour of them, at one in five seconds."""
 SAMPLES = 50
+CHANGES = 50
+_COURSE = (EPOCHS, LEARNING_RATE)
+"""Requests that change the course of a run."""
 _MEASURED = ("loss", "learning_rate", "grad_norm", "samples_per_second")
 """Values of an update that make a curve."""
 
@@ -89,6 +93,16 @@ class Curve:
         return self.points[-1].value if self.points else None
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A place where the course of the run was changed: by a request, or by resuming it."""
+
+    step: int
+    epoch: float
+    seconds: float
+    text: str
+
+
 @dataclass
 class History:
     """The state of a run after its events so far."""
@@ -119,7 +133,11 @@ class History:
     """By metric and split, as in ``("loss", "train")``."""
     checkpoint: CheckpointSaved | None = None
     controlled: Controlled | None = None
+    changes: list[Change] = field(default_factory=list)
+    """The newest changes of the learning rate or the epochs, and resumptions, in order."""
     log: list[Log] = field(default_factory=list)
+    _phase: Progress | None = None
+    """The first progress of the evaluation that is under way."""
     version: int = 0
     """Increases with every event, so that a screen can tell whether to redraw."""
 
@@ -153,6 +171,8 @@ class History:
                 self.checkpoint = event
             case Controlled():
                 self.controlled = event
+                if event.accepted and event.request in _COURSE:
+                    self._changed(event.message)
                 self._log(event, "info" if event.accepted else "warning", event.message)
             case Log():
                 self._log(event, event.level, event.message)
@@ -182,6 +202,15 @@ class History:
             return None
         return progress.seconds / progress.step * (progress.steps - progress.step)
 
+    @property
+    def evaluation_remaining(self) -> float | None:
+        """Estimated seconds to the end of the evaluation that is under way, where it is known."""
+        first, progress = self._phase, self.progress
+        if first is None or progress is None or progress.share <= first.share or self.ended:
+            return None
+        rate = (progress.share - first.share) / max(1e-9, progress.time - first.time)
+        return (1 - progress.share) / rate
+
     def curve(self, metric: str, split: str) -> Curve:
         """Return the curve of a metric; an empty one where there is none."""
         return self.curves.setdefault((metric, split), Curve())
@@ -204,9 +233,23 @@ class History:
             self.checkpoint = None
         for curve in self.curves.values():
             curve.cut(step)
+        self.changes = [change for change in self.changes if change.step <= step]
+        if step:
+            self._changed("resumed")
+
+    def _changed(self, text: str) -> None:
+        """Note a change at the newest update."""
+        if points := self.curve("loss", "train").points:
+            newest = points[-1]
+            change = Change(newest.step, newest.epoch, newest.seconds, text)
+            self.changes = [*self.changes, change][-CHANGES:]
 
     def _progress(self, event: Progress) -> None:
         self.progress = event
+        if event.phase in ("train", "paused"):
+            self._phase = None
+        elif self._phase is None or self._phase.phase != event.phase:
+            self._phase = event
         if event.phase != "train" or event.loss is None:
             return
         self.trained = event

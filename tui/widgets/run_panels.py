@@ -66,20 +66,31 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     share = done - (current - 1)
     per_step = progress.seconds / progress.step if progress.step else 0.0
     left = per_step * progress.steps / max(1, progress.epochs) * (1 - share)
-    epoch_text = f"{duration(left)} left"
-    if history.ended or progress.phase == "paused":
-        epoch_text = ""
-    elif progress.phase != "train":
-        epoch_text = f"evaluating {progress.phase}"
+    epoch_text = "" if history.ended or progress.phase == "paused" else f"{duration(left)} left"
+    first = (f"Epoch {current}/{progress.epochs}", share, epoch_text)
+    if progress.phase not in ("train", "paused") and not history.ended:
+        first = _evaluating(history, progress)
     remaining = history.remaining
     trained, whole = duration(progress.seconds), duration(max(progress.seconds, history.seconds))
     run_text = f"trained {trained} of {whole}" if whole != trained else f"trained for {trained}"
     if remaining is not None:
         run_text = f"{duration(remaining)} left of {duration(progress.seconds + remaining)}"
+        if progress.step >= progress.steps:
+            run_text = f"trained {trained}, now finishing"
     return (
-        (f"Epoch {current}/{progress.epochs}", share, epoch_text),
+        first,
         (f"Step {progress.step}/{progress.steps}", total, run_text),
     )
+
+
+_EVALUATIONS = {"validation": "Validating", "test": "Testing", FORGETTING: "Other text"}
+
+
+def _evaluating(history: History, progress: Progress) -> tuple[str, float, str]:
+    """Return the bar of the evaluation that is under way."""
+    left = history.evaluation_remaining
+    text = f"{duration(left)} left" if left is not None else ""
+    return _EVALUATIONS.get(progress.phase, f"Evaluating {progress.phase}"), progress.share, text
 
 
 def _preparing(history: History) -> str:
@@ -131,6 +142,12 @@ def curves(history: History, metric: str, axis: str = "epoch") -> tuple[list[Cur
     if best is None or value is None:
         return shown, None
     return shown, (place(best), value)
+
+
+def changes(history: History, axis: str = "epoch") -> dict[float, str]:
+    """Return what changed the course of the run, by its place on one of :data:`AXES`."""
+    place = place_on(axis)
+    return {place(change): change.text for change in history.changes}
 
 
 def row_key(row: Evaluated) -> int:
@@ -261,7 +278,16 @@ def _spark(percent: float) -> str:
 def facts(history: History, run: RunDirectory, width: int) -> list[Content]:
     """Return the data, the model, and the paths of the files."""
     about_data = data_facts(history, width)
-    return [*about_data, Content(""), *model_facts(history), Content(""), *places(run)]
+    parts = [about_data, model_facts(history), change_facts(history), places(run)]
+    return [line for part in parts if part for line in (*part, Content(""))]
+
+
+def change_facts(history: History) -> list[Content]:
+    """Return what was changed while the run was training; nothing where nothing was."""
+    if not history.changes:
+        return []
+    made = [(f"epoch {change.epoch:.3g}", change.text) for change in history.changes]
+    return [_title("Changes"), *(_pair(place, text) for place, text in made)]
 
 
 def data_facts(history: History, width: int) -> list[Content]:
