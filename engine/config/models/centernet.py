@@ -24,8 +24,8 @@ class CenterNetConfig(ModelConfig):
     )  # fmt: skip
     stride: int = option(
         4,
-        "Pixels of a cell of the heat map: 2, 4 or 8, at most those of the last stage; objects must "
-        "be a few cells apart",
+        "Pixels of a cell of the heat map: 2, 4 or 8, at most those of the last stage; the middles "
+        "of objects must be a few cells apart",
         ge=2,
         le=8,
     )
