@@ -16,6 +16,7 @@ from engine.data.raw import RawData, Skip
 from engine.data.readers.files import root_of
 from engine.models.preprocessing import preprocessing_of
 from engine.pipelines.pipeline import DataPipeline
+from engine.reports.counted import counted
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.text.columns import chosen
 from engine.vision.annotated_fitted import DetectionFitted
@@ -64,7 +65,7 @@ class ObjectDetectionPipeline(DataPipeline[DetectionFitted]):
         facts = {
             "objects": f"{sum(counts):,}, {sum(counts) / len(counts):.2f} an image on average, "
             f"{max(counts):,} at most",
-            "images without objects": f"{counts.count(0):,}",
+            "background": f"{counted(counts.count(0), 'image')} without objects",
         }
         example = named_boxes(raw.train[fitted.objects].slice(0, 1).to_pylist())[0]
         column = ColumnSummary(fitted.objects, "list", "objects", example=example[:80])

@@ -99,7 +99,7 @@ def test_the_summary_counts_objects_and_backgrounds(prepare: Make) -> None:
     summary = prepared.task.pipeline.summarize(prepared.raw, prepared.fitted)
     assert summary.classes == {"cat": 2, "dog": 1}
     assert summary.facts["objects"] == "3, 1.00 an image on average, 2 at most"
-    assert summary.facts["images without objects"] == "1"
+    assert summary.facts["background"] == "1 image without objects"
 
 
 def found(*objects: tuple[tuple[float, ...], int, float]) -> Found:
