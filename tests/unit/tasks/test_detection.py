@@ -114,23 +114,21 @@ BOX, AWAY = (0.0, 0.0, 10.0, 10.0), (20.0, 20.0, 30.0, 30.0)
 
 
 def test_map_is_that_of_coco() -> None:
-    # Two objects; the surest detection is right by an IoU of 0.8, the second is wrong, the third
+    # Two objects; the surest detection is right by an IoU of 0.62, the second is wrong, the third
     # is right and exact.
     truth = found((BOX, 0, 1), (AWAY, 0, 1))
-    seen = found(((0.0, 0.0, 10.0, 8.0), 0, 0.9), ((40.0, 40.0, 50.0, 50.0), 0, 0.8),
+    seen = found(((0.0, 0.0, 10.0, 6.2), 0, 0.9), ((40.0, 40.0, 50.0, 50.0), 0, 0.8),
                  (AWAY, 0, 0.7))  # fmt: skip
     metrics = evaluate_objects([JudgedImage("a", seen, truth)], ["x"]).metrics
-    # Precision at 101 recalls: 1 up to a half (51 of them), 2/3 above (50).
+    # At 101 recalls, precision is 1 up to a half (51 of them), and 2/3 above (50).
     high = (51 * 1 + 50 * 2 / 3) / 101
-    assert metrics["map50"] == pytest.approx(high)
-    assert metrics["map75"] == pytest.approx(high)
-    # From an IoU of 0.85 on only the third is right: precision 1/3 up to a recall of a half.
+    # From an IoU of 0.65 on only the third is right: precision 1/3 up to a recall of a half.
     low = 51 / 3 / 101
-    # The IoU is 0.8 but for rounding, so the threshold of 0.80 may go either way.
-    means = [(high * count + low * (10 - count)) / 10 for count in (6, 7)]
-    assert any(metrics["map"] == pytest.approx(mean, abs=1e-6) for mean in means)
-    recalls = [(1.0 * count + 0.5 * (10 - count)) / 10 for count in (6, 7)]
-    assert any(metrics["recall"] == pytest.approx(mean) for mean in recalls)
+    assert metrics["map50"] == pytest.approx(high)
+    assert metrics["map75"] == pytest.approx(low)
+    # Three of the ten thresholds, 0.50 to 0.60, are met by both.
+    assert metrics["map"] == pytest.approx((3 * high + 7 * low) / 10)
+    assert metrics["recall"] == pytest.approx((3 * 1 + 7 * 0.5) / 10)
 
 
 def test_map_is_the_mean_over_classes_that_are_there() -> None:

@@ -14,11 +14,13 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco
 
+from engine.batches.source import Noise
 from engine.data.raw import TEST, Skip
 from engine.errors import ConfigError, DataError
 from engine.metrics.segmentation import dice_loss, evaluate_pixels, pixel_counts, pixel_loss
 
 Make = Callable[..., Any]
+CPU = torch.device("cpu")
 KIND = "semantic_segmentation"
 STORED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 SIDE = 32
@@ -139,6 +141,17 @@ def test_the_baseline_takes_every_pixel_for_the_most_frequent_class(prepare: Mak
     # Class 0 is half of the test mask, class 1 is never found.
     assert evaluation.metrics["miou"] == pytest.approx(0.25)
     assert evaluation.metrics["pixel_accuracy"] == pytest.approx(0.5)
+
+
+def test_masks_move_with_the_images_of_training(prepare: Make) -> None:
+    prepared = prepare(KIND, table([LEFT] * 8), augmentation={"flip": "horizontal"})
+    source = prepared.task.encode(prepared.raw.train, prepared.fitted, CPU, lambda _: None)
+    [batch] = source.read([torch.arange(8)], noise=Noise(seed=0, epoch=0, device=CPU))
+    assert torch.equal(batch.inputs.mean(1) > 0, batch.targets == 1)
+    first = batch.targets[:, 0, 0]
+    assert 0 < first.sum() < 8, "some are flipped, others are not"
+    [again] = source.read([torch.arange(8)], noise=Noise(seed=0, epoch=0, device=CPU))
+    assert torch.equal(again.targets, batch.targets)
 
 
 class Bright(torch.nn.Module):
