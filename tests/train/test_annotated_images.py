@@ -90,7 +90,7 @@ def test_samples_of_both_tasks_tell_what_was_found_and_what_is_there() -> None:
         ("object_detection", {"kind": "centernet", "channels": [4, 4]}, "objects"),
     ],
 )
-@pytest.mark.parametrize("form", ["program", "onnx"])
+@pytest.mark.parametrize("form", ["onnx", pytest.param("program", marks=pytest.mark.slow)])
 def test_small_networks_predict_files_and_are_exported(
     task: str, model: dict[str, Any], part: str, form: str, tmp_path: Path
 ) -> None:

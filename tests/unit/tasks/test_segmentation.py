@@ -154,6 +154,26 @@ def test_masks_move_with_the_images_of_training(prepare: Make) -> None:
     assert torch.equal(again.targets, batch.targets)
 
 
+def test_images_beyond_memory_are_read_as_they_are_needed(
+    prepare: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = stored(np.arange(SIDE * SIDE).reshape(SIDE, SIDE) % 251, "cut.png")
+    broken = cut | {"bytes": cut["bytes"][:-24]}
+    train = table([LEFT, NONE, LEFT])
+    images = [*train["image"].to_pylist()[:2], broken]
+    train = train.set_column(0, "image", pa.array(images, STORED))
+    prepared = prepare(KIND, train)
+    held = prepared.encoded()
+    monkeypatch.setattr("engine.vision.annotated_source.RESIDENT_BYTES", 0)
+    read = prepared.encoded()
+    assert read.rows["name"].to_pylist() == held.rows["name"].to_pylist() == ["0.png", "1.png"]
+    assert torch.equal(read.inputs, held.inputs)
+    assert torch.equal(read.targets, held.targets)
+    assert {event.message for event in prepared.events} == {
+        "Left out: cut.png: the image is damaged or cut off."
+    }
+
+
 class Bright(torch.nn.Module):
     """Takes bright pixels for class 1."""
 
