@@ -66,7 +66,7 @@ class Trainer:
         joint = {
             "evaluate": self._evaluate,
             "evaluate_untrained": self._untrained.evaluate,
-            "state": self.state.state_dict,
+            "save": setup.outlets.take_part,
         }
         self._main_process = MainProcess(self.group, self.state, joint)
         network, optimizer = self.state.network, self.state.optimizer
@@ -81,6 +81,10 @@ class Trainer:
         Raises :class:`~engine.errors.TrainingError` when the numbers stay infinite, or nothing fits
         the memory.
         """
+        with self.setup.marks.watched():
+            return self._run()
+
+    def _run(self) -> Ending:
         self._main_process.decides(self._untrained.evaluate_if_due)
         for clock in (self.progress, self._throttle, self._save_times, self._time_limit):
             clock.restart()
@@ -122,6 +126,7 @@ class Trainer:
                 continue
             position.batch += count
             position.step += 1
+            self.setup.marks.updated()
             if position.batch == len(plan):
                 position.epoch += 1
                 position.batch = 0
@@ -149,6 +154,7 @@ class Trainer:
         except RuntimeError as error:
             self.memory.check(error)
             failed = True
+        self.setup.marks.computed()
         if self.group.any(failed):
             return False
         self._step(losses, [part.weight for part in parts])
@@ -228,7 +234,7 @@ class Trainer:
     def save(self, reason: str) -> None:
         """Save a checkpoint, after reporting all losses so far."""
         self.progress.report()
-        with self._save_times.saving():
+        with self._save_times.saving(), self.setup.marks.unlimited():
             self.setup.outlets.save(reason)
         self.progress.meter.restart_clock()
 
