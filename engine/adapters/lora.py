@@ -20,7 +20,7 @@ from engine.adapters.targets import resolve
 from engine.config.adapter import AdapterConfig
 from engine.errors import TrainingError
 from engine.files.sanitize import first_line
-from engine.models.embeddings import output_layer, untie
+from engine.models.embeddings import output_layer, untie, without_token_ties
 from engine.models.transfer import Transfer
 
 _REVERSIBLE = ("reformer",)
@@ -64,7 +64,8 @@ def with_adapter(network: nn.Module, config: AdapterConfig, base: str = "") -> n
     if any(isinstance(module, Conv1D) for module in network.modules()):
         lora.fan_in_fan_out = True  # GPT-2 stores its weights transposed
     try:
-        adapted: nn.Module = peft.get_peft_model(network, lora)
+        with without_token_ties(network):
+            adapted: nn.Module = peft.get_peft_model(network, lora)
     except (ValueError, NotImplementedError) as error:
         raise TrainingError(f"adapter: {first_line(error)}") from error
     _check_magnitudes(adapted)
@@ -166,7 +167,9 @@ def check_weights(folder: Path) -> None:
 def load_adapter(network: nn.Module, folder: Path) -> nn.Module:
     """Return ``network`` with the adapter in ``folder``; raises ``FileNotFoundError``."""
     check_weights(folder)
-    adapted: nn.Module = peft.PeftModel.from_pretrained(plain_network(network), str(folder))
+    inside = plain_network(network)
+    with without_token_ties(inside):
+        adapted: nn.Module = peft.PeftModel.from_pretrained(inside, str(folder))
     fuse(adapted)
     return _inside(network, adapted)
 

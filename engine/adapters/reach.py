@@ -106,5 +106,5 @@ def _total(output: Any) -> Tensor:
     """Return the sum of what a loss is computed from."""
     if isinstance(output, Tensor):
         return output.float().sum()
-    names = ("logits", "start_logits", "end_logits", "last_hidden_state")
+    names = ("logits", "pred_boxes", "start_logits", "end_logits", "last_hidden_state")
     return torch.stack([output[name].float().sum() for name in names if name in output]).sum()

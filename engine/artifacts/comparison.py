@@ -14,12 +14,11 @@ from torch.nn import functional as F
 from engine.artifacts.build import ADAPTER, holds_adapter
 from engine.artifacts.model_card import class_names, class_of
 from engine.batches.source import Batch
-from engine.config.models.image_transformer import ImageTransformerConfig
 from engine.config.models.torchvision import TorchvisionConfig
+from engine.config.registry import resolve
 from engine.data.fitted import Fitted
 from engine.errors import DataError
 from engine.models.embeddings import input_embeddings
-from engine.models.image_transformer import ImageTransformer
 from engine.models.pretrained import body_of_another_name
 from engine.models.shapes import TextShape
 from engine.tasks.task import Task
@@ -87,8 +86,9 @@ def loaded_plainly(folder: Path, task: Task[Any], fitted: Fitted) -> nn.Module |
         network = _with_adapter(kind, folder, task, fitted)
     else:
         network = kind.from_pretrained(folder, dtype=torch.float32)
-    if isinstance(task.config.model, ImageTransformerConfig):
-        network = ImageTransformer(network, fitted.size, task.config.model)  # type: ignore[attr-defined]
+    if task.config.model.wrapper:
+        wrapped: Any = fitted
+        network = resolve(task.config.model.wrapper)(network, wrapped.size, task.config.model)
     plain: nn.Module = network.eval()
     return plain
 

@@ -27,6 +27,8 @@ _PIPELINES = {
     "LMHeadModel": "text-generation",
     "ForConditionalGeneration": "text2text-generation",
     "ForImageClassification": "image-classification",
+    "ForSemanticSegmentation": "image-segmentation",
+    "ForObjectDetection": "object-detection",
 }
 """The hub's pipeline tags for transformers' classes, by the end of the class name."""
 _AS_SENTENCES = (

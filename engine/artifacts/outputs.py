@@ -17,7 +17,8 @@ def outputs_of(task: Task[Any], batch: Batch, network: Callable[..., Any]) -> li
     """Return a network's outputs for a batch, on the CPU."""
     arguments, named = task.call_arguments(batch)
     with torch.inference_mode():
-        return [value.cpu() for value in tensors_of(network(*arguments, **named))]
+        found = [value.cpu() for value in tensors_of(network(*arguments, **named))]
+    return task.comparable(found)
 
 
 def tensors_of(output: Any) -> list[Tensor]:
@@ -30,4 +31,6 @@ def tensors_of(output: Any) -> list[Tensor]:
 def distance(ours: list[Tensor], theirs: list[Tensor]) -> float:
     """Return the largest difference of any number."""
     pairs = zip(ours, theirs, strict=True)
-    return max(float((one.float() - other.float()).abs().max()) for one, other in pairs)
+    differences = [(one.float() - other.float()).abs() for one, other in pairs]
+    # A detector that finds nothing in an image has empty outputs.
+    return max(float(values.max()) if values.numel() else 0.0 for values in differences)

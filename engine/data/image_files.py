@@ -31,8 +31,8 @@ def load_images(config: ImageFolderConfig) -> RawData:
 
     Raises :class:`DataError`.
     """
-    root = _root(config.path)
-    files = list(_files(root))
+    root = folder_of(config.path)
+    files = list(files_below(root))
     faults = {file: fault for file in files if (fault := _fault(file))}
     images = [file for file in files if file not in faults]
     layout = layout_of(root, images)
@@ -44,7 +44,8 @@ def load_images(config: ImageFolderConfig) -> RawData:
     return RawData(found, layout.notes, tuple(_skips(faults | unplaced)))
 
 
-def _root(path: str) -> Path:
+def folder_of(path: str) -> Path:
+    """The folder of images that ``data.path`` names; raises :class:`DataError`."""
     root = expanded(path).absolute()
     if not path.strip():
         raise DataError("data.path: no folder is chosen.", "Give a folder of images.")
@@ -55,7 +56,7 @@ def _root(path: str) -> Path:
     return root
 
 
-def _files(root: Path) -> Iterator[Path]:
+def files_below(root: Path) -> Iterator[Path]:
     """The files below a folder that are not hidden, as paths from there.
 
     Links to folders are followed where splits and classes are, unless they lead back up.

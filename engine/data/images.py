@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from engine.data.image_levels import (
     Depth,
@@ -56,6 +56,8 @@ SUFFIXES = (
 """Suffixes of files in these formats, and in those of other packages."""
 _PAGED = ("GIF", "TIFF", "WEBP", "PNG", "AVIF", "HEIF")
 """Formats with pages or frames; a second one in a JPEG is a preview, or a map of light."""
+_TURNED = (5, 6, 7, 8)
+"""Orientations in Exif that exchange width and height."""
 _BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError,
     struct.error, zlib.error, Image.DecompressionBombError,
@@ -88,6 +90,29 @@ def _has_pages(image: Image.Image) -> bool:
     if image.format in _PAGED:
         return bool(getattr(image, "is_animated", False))
     return int(image.info.get("pages", 1)) > 1
+
+
+def upright_size(record: Any) -> tuple[int, int]:
+    """Width and height of an image as :func:`decode` turns it; raises :class:`ImageFault`."""
+    with _opened(record) as image:
+        width, height = image.size
+        try:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
+        except _BROKEN:
+            turned = False
+    return (height, width) if turned else (width, height)
+
+
+def stored_values(record: Any) -> tuple[str, NDArray[Any]]:
+    """Mode and values of an image as they are stored: indices of a palette, bits, colours.
+
+    Raises :class:`ImageFault`.
+    """
+    with _opened(record) as image:
+        try:
+            return image.mode, np.asarray(image)
+        except _BROKEN as error:
+            raise ImageFault("the image is damaged or cut off") from error
 
 
 _STANDARD = Levels()

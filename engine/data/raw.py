@@ -18,6 +18,8 @@ from engine.reports.note import Note
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 _DECIMAL_MARK = b"decimal mark"
 _OTHER_FORMAT = b"other format"
+_NESTED = 4
+"""Levels at which the note of ``datasets`` may have the class of an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,20 @@ def class_names(table: pa.Table, column: str) -> list[str] | None:
         names = feature.get("names")
         return [str(name) for name in names] if isinstance(names, list) else None
     return None
+
+
+def nested_class_names(table: pa.Table, column: str, key: str) -> list[str] | None:
+    """Return the names of the classes that a column of objects has numbers of under ``key``."""
+    feature = _features(table).get(column, {})
+    for _ in range(_NESTED):
+        if isinstance(feature, list) and len(feature) == 1:
+            feature = feature[0]
+        elif isinstance(feature, dict) and key in feature:
+            feature = feature[key]
+        elif isinstance(feature, dict) and "feature" in feature:
+            feature = feature["feature"]
+    names = feature.get("names") if isinstance(feature, dict) else None
+    return [str(name) for name in names] if isinstance(names, list) else None
 
 
 def _features(table: pa.Table) -> dict[str, Any]:

@@ -44,6 +44,16 @@ def attention_of(model: Any) -> str:
     return str(model.config._attn_implementation)
 
 
+def attention_by_part(model: Any) -> dict[str, str]:
+    """The implementations of a model and of its parts that have a configuration of their own.
+
+    In the form that ``set_attn_implementation`` takes; a backbone may know fewer than the whole.
+    """
+    parts = {name: getattr(model.config, name, None) for name in model.config.sub_configs}
+    own = {name: str(part._attn_implementation) for name, part in parts.items() if part is not None}
+    return {"": attention_of(model)} | own
+
+
 def _check_flash(compute: Compute) -> None:
     if compute.device.type != "cuda":
         raise TrainingError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
@@ -28,6 +30,23 @@ def is_tied(network: Any) -> bool:
     """Return whether a language model's output layer has the weights of the token embedding."""
     output = output_layer(network)
     return output is not None and output.weight is network.get_input_embeddings().weight
+
+
+@contextlib.contextmanager
+def without_token_ties(network: Any) -> Iterator[None]:
+    """Tell peft that no token embedding is tied inside the block, where there is none.
+
+    Detectors note by the same option that their heads are tied to each other.
+    """
+    config = getattr(network, "config", None)
+    tied = getattr(config, "tie_word_embeddings", False) and input_embeddings(network) is None
+    if tied and config is not None:
+        config.tie_word_embeddings = False
+    try:
+        yield
+    finally:
+        if tied and config is not None:
+            config.tie_word_embeddings = True
 
 
 def untie(network: Any) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from engine.config.models.image import Preprocessing
 from engine.config.models.image_transformer import ImageTransformerConfig
+from engine.config.models.pretrained import WeightsConfig
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
 from engine.models.pretrained import (
@@ -91,7 +92,7 @@ def build_image_transformer(config: ImageTransformerConfig, shape: ImageShape) -
     return made.to(place)
 
 
-def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing | None:
+def preprocessing_of(config: WeightsConfig) -> Preprocessing | None:
     """Size, mean and deviation that the model's image processor notes; ``None`` from scratch.
 
     Raises :class:`TrainingError` for a model that cannot be had.
@@ -143,7 +144,7 @@ def _from_scratch(config: ImageTransformerConfig, shape: ImageShape) -> Any:
         hidden_dropout_prob=config.dropout,
         attention_probs_dropout_prob=config.dropout,
     )
-    _label(architecture, shape)
+    label_outputs(architecture, shape)
     return _AUTO.from_config(architecture, dtype=torch.float32)
 
 
@@ -156,11 +157,12 @@ def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
             "Choose another model.",
         )
     drop_class_count(architecture)
-    _label(architecture, shape)
+    label_outputs(architecture, shape)
     return load_pretrained(config, _AUTO, architecture, torch.float32)
 
 
-def _label(architecture: Any, shape: ImageShape) -> None:
+def label_outputs(architecture: Any, shape: ImageShape) -> None:
+    """Note the names of the classes in the configuration of a network of transformers."""
     labels = shape.labels or tuple(map(str, range(shape.outputs)))
     architecture.num_labels = len(labels)  # PVT has a number of its own
     architecture.id2label = dict(enumerate(labels))

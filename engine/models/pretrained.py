@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 _HEADS_INSIDE = {"perceiver": ("decoder",)}
 """Parts of the body that a type has another one of for each task."""
+_PER_CLASS = re.compile(r"class|score")
+"""In the names of layers within a body that have a row for each class."""
 _UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError,
                ArithmeticError, StrictDataclassError)  # fmt: skip
 _SETTINGS = ("config.json", "generation_config.json")
@@ -168,7 +171,21 @@ def _read(auto: Any, weights: Weights, architecture: Any, dtype: Any) -> tuple[A
             output_loading_info=True,
         )
     network.unused_weights = sorted(told["unexpected_keys"])
+    network.per_class_weights = {
+        name for name, *shapes in told["mismatched_keys"] if _is_per_class(network, name, shapes)
+    }
     return network, {*told["missing_keys"], *(name for name, *_ in told["mismatched_keys"])}
+
+
+def _is_per_class(network: Any, name: str, shapes: Sequence[Sequence[int]]) -> bool:
+    """Return whether a weight has a row for each class, of which the file has another number.
+
+    Detectors have such layers in their decoders. One row more is for no object.
+    """
+    theirs, ours = shapes
+    classes = getattr(network.config, "num_labels", 0)
+    fits = ours[0] in (classes, classes + 1) and list(theirs[1:]) == list(ours[1:])
+    return fits and _PER_CLASS.search(name) is not None
 
 
 @contextlib.contextmanager
@@ -230,6 +247,7 @@ def _missing_in_body(network: Any, lacking: set[str]) -> set[str]:
     """Return the missing weights that belong to no head; a pooler of the body is part of one."""
     prefix = network.base_model_prefix
     within = f"{prefix}." if isinstance(getattr(network, prefix, None), nn.Module) else ""
+    lacking = lacking - getattr(network, "per_class_weights", set())
     names = {name for name in network.state_dict() if name.startswith(within)}
 
     def part_of(name: str) -> str:

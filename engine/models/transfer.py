@@ -25,12 +25,19 @@ class Transfer(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, trainable: Trainable = "all", backbone_lr_scale: float = 1.0
+        self,
+        network: nn.Module,
+        trainable: Trainable = "all",
+        backbone_lr_scale: float = 1.0,
+        head: str = "",
     ) -> None:
-        """``network`` is any classifier whose last linear layer or 1×1 convolution is its head."""
+        """``network`` is any classifier whose last linear layer or 1×1 convolution is its head.
+
+        A ``head`` of several layers is given by its name.
+        """
         super().__init__()
         self.network = network
-        head, _ = find_head(network)
+        head = head or find_head(network)[0]
         self.head_name = f"network.{head}"
         """The full name of the layer that is new for the task."""
         inside: Any = network
@@ -86,6 +93,18 @@ def find_head(network: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
             assert isinstance(module, nn.Linear | nn.Conv2d)
             return name, module
     raise ValueError("the network has no layer that classifies")
+
+
+def dense_head(network: nn.Module) -> str:
+    """Return the name of the part that gives each pixel its class; none of auxiliary losses."""
+    names = [name for name, _ in network.named_children()]
+    heads = [name for name in names if ("head" in name or "classifier" in name)]
+    main = [name for name in heads if "aux" not in name]
+    last = find_head(network)[0]
+    head = main[-1] if main else last.partition(".")[0]
+    # Adapters are saved by the ends of names, which a part of the same name would have too.
+    alone = not any(name.endswith(f".{head}") for name, _ in network.named_modules())
+    return head if alone else last
 
 
 def _is_last(module: nn.Module, modules: list[tuple[str, nn.Module]]) -> bool:

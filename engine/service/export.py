@@ -205,7 +205,8 @@ def _onnx(finished: Finished, target: Path) -> float:
     program.save(str(target), external_data=False)
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     outputs = session.run(None, {name: value.numpy() for name, value in inputs.items()})
-    return distance(finished.output(), [torch.from_numpy(value) for value in outputs])
+    found = finished.task.comparable([torch.from_numpy(value) for value in outputs])
+    return distance(finished.output(), found)
 
 
 FORMS: dict[str, Callable[[Finished, Path], float]] = {

@@ -18,7 +18,6 @@ from engine.adapters.reach import example_inputs
 from engine.artifacts.tracing import Call, as_onnx, as_program
 from engine.config.models.base import ModelConfig
 from engine.config.models.pretrained import WeightsConfig
-from engine.config.models.torchvision import TorchvisionConfig
 from engine.config.run_config import RunConfig
 from engine.errors import TrainingError, UserError
 from engine.models.build import build_model
@@ -49,7 +48,7 @@ def answer(values: Mapping[str, Any]) -> dict[str, Any]:
     reason.
     """
     config = RunConfig.parse({**values, "data": _NO_DATA})
-    if not isinstance(config.model, WeightsConfig | TorchvisionConfig):
+    if not config.model.base_name:
         raise TrainingError("model.kind: only models of transformers and torchvision are checked.")
     if isinstance(config.model, WeightsConfig) and config.model.from_scratch:
         raise TrainingError("model.path: a network from scratch has nothing to check.")

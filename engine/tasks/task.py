@@ -147,6 +147,10 @@ class Task(ABC, Generic[F]):
         """Return the positional and named arguments that call the network with a batch."""
         return (batch.inputs,), {}
 
+    def comparable(self, outputs: list[Tensor]) -> list[Tensor]:
+        """Return a network's outputs in an order that rounding does not change."""
+        return outputs
+
     @property
     def packing(self) -> Literal["auto", "on", "off"]:
         """Whether batches of training are packed, which :meth:`loss` must understand."""

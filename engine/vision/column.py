@@ -34,14 +34,15 @@ def find_image(table: pa.Table) -> str:
 
     Raises :class:`DataError`.
     """
-    found = [name for name in table.column_names if _holds_images(table[name])]
+    found = [name for name in table.column_names if holds_images(table[name])]
     if not found:
         known = ", ".join(table.column_names[:10])
         raise DataError(f"No column holds images (there is {known}).", "Set task.image.")
     return by_name(table.select(found), _NAMES) or found[0]
 
 
-def _holds_images(column: pa.ChunkedArray) -> bool:
+def holds_images(column: pa.ChunkedArray) -> bool:
+    """Whether a column has images: their bytes, or paths."""
     kind = column.type
     if pa.types.is_struct(kind):
         names = {kind.field(i).name for i in range(kind.num_fields)}
@@ -166,9 +167,12 @@ class Aside:
 
     def back(self, table: pa.Table) -> pa.Table:
         """A table of numbers with its images again, sorted as they are stored."""
-        ordered = table.take(pc.sort_indices(table[self._column]))
-        numbers = ordered[self._column].to_numpy()
-        return _replaced(ordered, self._column, self.images.select(numbers))
+        return self.restored(table.take(pc.sort_indices(table[self._column])))
+
+    def restored(self, table: pa.Table) -> pa.Table:
+        """A table whose numbers rise with its images again."""
+        numbers = table[self._column].to_numpy()
+        return _replaced(table, self._column, self.images.select(numbers))
 
 
 def _called(split: str) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.config.models.image import Preprocessing
-from engine.config.tasks.image_classification import ImageClassificationConfig
 from engine.data.image_levels import Levels
 from engine.data.images import decode_all, find_levels, look
 from engine.data.raw import class_names
@@ -21,6 +20,16 @@ from engine.text.labels import classes_of, labels_of, too_many
 from engine.vision.column import images_of
 
 T = TypeVar("T")
+
+
+class Resized(Protocol):
+    """Settings of a task that say how its images are resized."""
+
+    @property
+    def image_size(self) -> int: ...  # noqa: D102
+    @property
+    def resize(self) -> Literal["crop", "stretch"]: ...  # noqa: D102
+
 
 _LOOKED_AT = 2000
 """Images whose size and colour stand for all."""
@@ -61,7 +70,7 @@ def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]
 
 
 def measure(
-    table: pa.Table, column: str, task: ImageClassificationConfig, wanted: Preprocessing | None
+    table: pa.Table, column: str, task: Resized, wanted: Preprocessing | None
 ) -> dict[str, Any]:
     """Return what :class:`~engine.vision.fitted.ImageFitted` has of sizes, colours and pages.
 
@@ -97,7 +106,7 @@ def _statistics(
     records: Sequence[Any],
     size: int,
     channels: int,
-    task: ImageClassificationConfig,
+    task: Resized,
     levels: Levels,
 ) -> tuple[list[float], list[float]]:
     """Mean and deviation of each channel, white being 1."""

@@ -10,12 +10,17 @@ from engine.files import atomic
 PROCESSOR_FILE = "preprocessor_config.json"
 
 
-def save_companions(preprocessing: Preprocessing, folder: Path) -> None:
-    """Write the file that transformers reads beside the weights. Raises ``OSError``."""
+def save_companions(
+    preprocessing: Preprocessing, folder: Path, processor: str = "ViTImageProcessor"
+) -> None:
+    """Write the file that transformers reads beside the weights. Raises ``OSError``.
+
+    ``processor`` is the class of transformers that prepares images and reads outputs.
+    """
     atomic.write_json(
         folder / PROCESSOR_FILE,
         {
-            "image_processor_type": "ViTImageProcessor",
+            "image_processor_type": processor,
             "do_resize": True,
             "size": {"height": preprocessing.size, "width": preprocessing.size},
             "do_rescale": True,

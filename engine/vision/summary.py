@@ -19,7 +19,7 @@ def image_summary(config: RunConfig, raw: RawData, fitted: ImageFitted) -> DataS
     colour = "grey" if fitted.channels == 1 else "colour"
     facts = {
         "network sees": f"{fitted.size}×{fitted.size} px, {colour}",
-        "sizes found": _sizes(fitted.sizes),
+        "sizes found": sizes_found(fitted.sizes),
     }
     if fitted.levels and fitted.levels.exact:
         facts["brightness"] = _scales(fitted.levels)
@@ -49,6 +49,7 @@ def _scales(levels: Levels) -> str:
     )
 
 
-def _sizes(sizes: dict[str, int]) -> str:
+def sizes_found(sizes: dict[str, int]) -> str:
+    """Return the most frequent sizes of images with their number."""
     first = ", ".join(f"{size} ({count:,})" for size, count in list(sizes.items())[:3])
     return first + (f" and {len(sizes) - 3:,} more" if len(sizes) > 3 else "")

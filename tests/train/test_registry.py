@@ -123,9 +123,35 @@ def images_in_folders(folder: Path) -> dict[str, Any]:
             "data": {"kind": "image_folder", "path": str(folder / "images")}}  # fmt: skip
 
 
+def images_with_masks(folder: Path) -> dict[str, Any]:
+    for name in ("images", "masks"):
+        (folder / "pairs" / name).mkdir(parents=True)
+    for number in range(20):
+        mask = np.zeros((32, 32), np.uint8)
+        mask[number : number + 8, 4:20] = 1
+        Image.fromarray(mask).save(folder / "pairs" / "masks" / f"{number}.png")
+        Image.fromarray(mask * 200).save(folder / "pairs" / "images" / f"{number}.jpg")
+    return {"task": {"kind": "semantic_segmentation"}, "model": {"kind": "unet"},
+            "data": {"kind": "image_masks", "path": str(folder / "pairs")}}  # fmt: skip
+
+
+def images_with_boxes(folder: Path) -> dict[str, Any]:
+    (folder / "boxed").mkdir()
+    for number in range(20):
+        pixels = np.zeros((32, 32), np.uint8)
+        pixels[number : number + 8, 4:20] = 200
+        Image.fromarray(pixels).save(folder / "boxed" / f"{number}.png")
+        line = f"0 {12 / 32} {(number + 4) / 32} 0.5 0.25\n"
+        (folder / "boxed" / f"{number}.txt").write_text(line)
+    return {"task": {"kind": "object_detection"}, "model": {"kind": "centernet"},
+            "data": {"kind": "image_boxes", "path": str(folder / "boxed")}}  # fmt: skip
+
+
 SOURCES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "file": rows_in_a_file,
     "image_folder": images_in_folders,
+    "image_masks": images_with_masks,
+    "image_boxes": images_with_boxes,
 }
 
 

@@ -50,6 +50,27 @@ IMAGES = {
     "train": {"epochs": 2, "batch_size": 32, "optimizer": "sgd", "learning_rate": 0.05},
     "compute": {"device": "cpu", "threads": 1},
 }
+MASKS = {
+    "name": "masks",
+    "task": {"kind": "semantic_segmentation",
+             "augmentation": {"flip": "both", "zoom": 0.3, "noise": 0.1}},
+    "data": {"kind": "builtin", "name": "shapes", "max_samples": 40, "validation_fraction": 0.03,
+             "test_fraction": 0.0},
+    "model": {"kind": "unet", "channels": [4, 4], "dropout": 0.3},
+    "train": {"epochs": 2, "batch_size": 8},
+    "compute": {"device": "cpu", "threads": 1},
+}  # fmt: skip
+BOXES = MASKS | {
+    "name": "boxes",
+    "task": {"kind": "object_detection", "augmentation": {"flip": "both", "zoom": 0.3}},
+    "model": {"kind": "centernet", "channels": [4, 4, 4]},
+}
+DENOISED_BOXES = BOXES | {
+    "name": "denoised boxes",
+    # It draws noisy boxes as queries in each update.
+    "model": {"kind": "detection_transformer", "hidden_size": 16, "num_attention_heads": 2,
+              "num_hidden_layers": 1},
+}  # fmt: skip
 
 RECIPES = copy.deepcopy(IMAGES)
 RECIPES["task"]["augmentation"] |= {  # type: ignore[index]
@@ -90,8 +111,24 @@ def told(events: list[Any]) -> list[Any]:
 
 @pytest.mark.parametrize(
     "values",
-    [TABLE, ENSEMBLE, IMAGES, RECIPES],
-    ids=["table", "ensemble", "images", "recipes of images"],
+    [
+        TABLE,
+        ENSEMBLE,
+        IMAGES,
+        RECIPES,
+        MASKS,
+        BOXES,
+        pytest.param(DENOISED_BOXES, marks=pytest.mark.slow),
+    ],
+    ids=[
+        "table",
+        "ensemble",
+        "images",
+        "recipes of images",
+        "masks",
+        "boxes",
+        "denoised boxes",
+    ],
 )
 def test_a_run_continues_from_any_update_with_the_same_bits(
     bench: Make, values: dict[str, Any]

@@ -170,7 +170,11 @@ def test_a_misspelt_override_does_not_hide_what_else_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("data.path=x.csv", "data.kind=builtin has no such field; file, image_folder have it"),
+        (
+            "data.path=x.csv",
+            "data.kind=builtin has no such field; "
+            "file, image_folder, image_masks, image_boxes have it",
+        ),
         ("data.config=x", "data.kind=builtin has no such field; hub has it"),
         ("data.qqqqqqqqqqqqqqqqqq=x", "no such field"),
     ],

@@ -32,6 +32,11 @@ BUILTIN: dict[str, BuiltinData] = {
         "1,797 handwritten digits, 8×8 pixels, 10 classes",
         ("image_classification",),
     ),
+    "shapes": BuiltinData(
+        "engine.data.builtin.shapes:shapes",
+        "600 drawn images, 64×64 pixels, of circles, squares and triangles, with masks and boxes",
+        ("object_detection", "semantic_segmentation"),
+    ),
     "iris": BuiltinData(
         "engine.data.builtin.toy:iris", "150 flowers, 4 measures, 3 species", _CLASSES
     ),

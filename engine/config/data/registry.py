@@ -12,6 +12,8 @@ DATA: Registry[DataConfig] = Registry(
         "builtin": "engine.config.data.builtin:BuiltinConfig",
         "file": "engine.config.data.file:FileConfig",
         "image_folder": "engine.config.data.image_folder:ImageFolderConfig",
+        "image_masks": "engine.config.data.image_masks:ImageMasksConfig",
+        "image_boxes": "engine.config.data.image_boxes:ImageBoxesConfig",
         "hub": "engine.config.data.hub:HubConfig",
     },
 )

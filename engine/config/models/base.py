@@ -20,6 +20,9 @@ class ModelConfig(TaggedSection):
     """Whether the automatic precision is bfloat16 on CPUs that multiply it natively too."""
     by_data: ClassVar[frozenset[str]] = frozenset()
     """Dotted names of fields that go by the data where they are empty."""
+    wrapper: ClassVar[str] = ""
+    """``package.module:name`` of what is put around a network of transformers on images: a function
+    of the network, the size of the images, and the section."""
     preprocessing: ClassVar[str] = ""
     """``package.module:name`` of a function that returns the preprocessing of images."""
 

@@ -24,6 +24,7 @@ class ImageTransformerConfig(ImageModelConfig, PretrainedModelConfig):
     kind: Literal["image_transformer"] = "image_transformer"
     title = "transformer on images"
     implementation = "engine.models.image_transformer:build_image_transformer"
+    wrapper = "engine.models.image_transformer:ImageTransformer"
     preprocessing = "engine.models.image_transformer:preprocessing_of"
 
     path: str = option("", PATH_HELP, suggestions=SUGGESTED)

@@ -16,6 +16,12 @@ MODELS: Registry[ModelConfig] = Registry(
         "cnn": "engine.config.models.cnn:CnnConfig",
         "torchvision": "engine.config.models.torchvision:TorchvisionConfig",
         "image_transformer": "engine.config.models.image_transformer:ImageTransformerConfig",
+        "unet": "engine.config.models.unet:UNetConfig",
+        "torchvision_segmentation": "engine.config.models.segmentation:TorchvisionSegmentationConfig",  # noqa: E501
+        "segmentation_transformer": "engine.config.models.segmentation:SegmentationTransformerConfig",  # noqa: E501
+        "centernet": "engine.config.models.centernet:CenterNetConfig",
+        "torchvision_detection": "engine.config.models.detection:TorchvisionDetectionConfig",
+        "detection_transformer": "engine.config.models.detection:DetectionTransformerConfig",
         "transformer": "engine.config.models.transformer:TransformerConfig",
         "lstm": "engine.config.models.recurrent:LstmConfig",
         "gru": "engine.config.models.recurrent:GruConfig",

@@ -34,7 +34,9 @@ has the rows, and the change of the configuration that removes it.
 Of a model, only the names and shapes of the weights are read, of a model on the hub
 too. A model that does not suit the task is refused with the reason and exit status 2.
 """
-_OF_TRANSFORMERS = ("transformer", "image_transformer")
+_OF_TRANSFORMERS = (
+    "transformer", "image_transformer", "segmentation_transformer", "detection_transformer",
+)  # fmt: skip
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -94,7 +96,8 @@ def _model(options: Namespace) -> dict[str, Any]:
     kind = next(kind for kind in _OF_TRANSFORMERS if kind in models_of(options.task))
     if kind == "transformer" or _is_path(options.subject):
         return {"kind": kind, "path": options.subject, "revision": options.revision}
-    return {"kind": "torchvision", "name": options.subject}
+    named = next(kind for kind in models_of(options.task) if kind.startswith("torchvision"))
+    return {"kind": named, "name": options.subject}
 
 
 def _is_path(name: str) -> bool:

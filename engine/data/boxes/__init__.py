@@ -1,0 +1,1 @@
+"""Boxes around objects in images: formats of annotations, and their checks."""

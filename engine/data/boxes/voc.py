@@ -1,0 +1,99 @@
+"""Pascal VOC's annotations: an XML file an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from engine.data.boxes.records import Annotations, Tally
+from engine.data.image_index import ImageIndex
+from engine.data.raw import TRAIN
+from engine.data.readers.files import split_of
+from engine.errors import DataError
+from engine.files.paths import is_folder
+from engine.files.sanitize import plain
+
+_LARGEST = 5_000_000
+"""Bytes of an annotation."""
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
+
+
+def read_voc(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotations:
+    """Read XML files below ``root``.
+
+    As VOC's own, pixels count from 1 and the last one belongs to the box, unless some box begins
+    at 0. Raises :class:`DataError`.
+    """
+    found = Annotations()
+    listed = _listed(root)
+    read: list[tuple[str, Path, list[dict[str, Any]]]] = []
+    for file in files:
+        tree = _tree(root / file, found.tally)
+        if tree is None:
+            continue
+        name = tree.findtext("filename") or ""
+        path = images.find(name, file) or images.find(file.stem, file)
+        if path is None:
+            found.tally.add("an image of the annotations is missing", file)
+            continue
+        split = listed.get(file.stem) or split_of(file) or TRAIN
+        read.append((split, path, list(_objects(tree, file, found.tally))))
+    if not read:
+        raise DataError(f"{plain(root)}: no XML file annotates one of the images.")
+    first = _first_pixel(read)
+    for split, path, objects in read:
+        for one in objects:
+            left, top, right, bottom = one["box"] or [0.0] * 4
+            one["box"] = one["box"] and [left - first, top - first, right, bottom]
+        found.images[split].append((root / path, objects))
+    return found
+
+
+def _first_pixel(read: Sequence[tuple[str, Path, list[dict[str, Any]]]]) -> int:
+    """Return the number of the first pixel: 0 if some box begins there, else 1."""
+    starts = (min(one["box"][:2]) for _, _, objects in read for one in objects if one["box"])
+    return 0 if min(starts, default=1) < 1 else 1
+
+
+def _tree(path: Path, tally: Tally) -> ElementTree.Element | None:
+    try:
+        if path.stat().st_size > _LARGEST:
+            tally.add("an XML file is too large for an annotation", path)
+            return None
+        text = path.read_bytes()
+        if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+            tally.add("an XML file has a DOCTYPE, which annotations have not", path)
+            return None
+        tree = ElementTree.fromstring(text)
+    except (OSError, ElementTree.ParseError):
+        tally.add("an XML file cannot be read", path)
+        return None
+    return tree if tree.tag == "annotation" else None
+
+
+def _objects(tree: ElementTree.Element, file: Path, tally: Tally) -> Iterator[dict[str, Any]]:
+    for entry in tree.iter("object"):
+        label = (entry.findtext("name") or "").strip()
+        if not label:
+            tally.add("an object has no name", file)
+            continue
+        sides = [entry.findtext(f"bndbox/{side}") for side in _SIDES]
+        try:
+            box = [float(side or "") for side in sides]
+        except ValueError:
+            box = []
+        yield {"label": label, "box": box}
+
+
+def _listed(root: Path) -> Mapping[str, str]:
+    """Return the split of each image that the lists in ``ImageSets/Main`` name."""
+    listed: dict[str, str] = {}
+    folder = next((f for f in sorted(root.rglob("ImageSets/Main")) if is_folder(f)), None)
+    for file in sorted(folder.glob("*.txt")) if folder else ():
+        split = split_of(Path(file.name))
+        if split and "_" not in file.stem:  # others list a single class
+            lines = file.read_text(errors="replace").splitlines()
+            listed |= {line.split()[0]: split for line in lines if line.strip()}
+    return listed

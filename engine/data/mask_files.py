@@ -1,0 +1,162 @@
+"""A folder of images and masks as tables of paths."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from engine.config.data.image_masks import ImageMasksConfig
+from engine.data.image_files import files_below, folder_of
+from engine.data.image_index import images_below
+from engine.data.image_layout import FILLERS, named_split
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
+from engine.data.readers.files import split_of
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.reports.note import Note
+
+MASK_FOLDERS = (
+    "masks", "mask", "labels", "label", "annotations", "segmentationclass", "segmentation",
+    "gt", "groundtruth", "ground_truth",
+)  # fmt: skip
+"""Names of folders that hold masks."""
+CLASSES = b"mask classes"
+"""Key in a table's metadata of the classes that were found beside the masks, ``value=name``."""
+_NEUTRAL = FILLERS | {"jpegimages", "photos", "pictures", "rgb", "inputs"}
+"""Names of folders that say nothing of the images in them."""
+_SUFFIXES = ("_mask", "_masks", "_label", "_labels", "_gt", "_seg", "_labelids")
+"""Ends of names that masks have and their images have not."""
+_LARGEST_LIST = 1_000_000
+
+
+def load_masks(config: ImageMasksConfig) -> RawData:
+    """The images of each split with their masks, by name. Raises :class:`DataError`."""
+    root = folder_of(config.path)
+    names = (config.masks.lower(),) if config.masks else MASK_FOLDERS
+    images = images_below(root)
+    masks = [image for image in images if _within(image, names)]
+    others = [image for image in images if not _within(image, names)]
+    if not masks or not others:
+        raise DataError(
+            f"{plain(root)} has no {'images beside its masks' if masks else 'folder of masks'}.",
+            "There should be images/a.jpg and masks/a.png; data.masks names the folder of masks.",
+        )
+    by_key = {_key(mask, names): mask for mask in masks}
+    pairs = {image: by_key.get(_key(image, names)) for image in others}
+    if not any(pairs.values()):
+        raise DataError(
+            f"{plain(root)}: no mask is called as an image, such as "
+            f"{plain(others[0].stem)} for {plain(others[0])}.",
+            f"The first mask is {plain(masks[0])}.",
+        )
+    splits = {split: _table(root, pairs, split) for split in (TRAIN, VALIDATION, TEST)}
+    found = {split: table for split, table in splits.items() if table.num_rows}
+    if TRAIN not in found:
+        raise DataError(f"{plain(root)} has no pairs of images and masks to train on.")
+    return _with_classes(RawData(found, (), tuple(_skips(pairs, masks))), root)
+
+
+def _within(image: Path, names: Sequence[str]) -> bool:
+    return any(part.lower() in names for part in image.parts[:-1])
+
+
+def _key(image: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Return split, folders and name by which an image and its mask belong together."""
+    stem = image.stem
+    if _within(image, names):
+        lower = stem.lower()
+        end = next((end for end in _SUFFIXES if lower.endswith(end)), "")
+        stem = stem[: len(stem) - len(end)]
+    folders = [
+        part
+        for part in image.parts[:-1]
+        if part.lower() not in _NEUTRAL and part.lower() not in names and not named_split(part)
+    ]
+    return (_split(image), *folders, stem)
+
+
+def _split(image: Path) -> str:
+    return split_of(image.parent) or TRAIN
+
+
+def _table(root: Path, pairs: Mapping[Path, Path | None], split: str) -> pa.Table:
+    own = sorted(
+        (image, mask)
+        for image, mask in pairs.items()
+        if mask is not None and _split(image) == split
+    )
+    return pa.table({
+        "image": pa.array([str(root / image) for image, _ in own], pa.string()),
+        "mask": pa.array([str(root / mask) for _, mask in own], pa.string()),
+    })  # fmt: skip
+
+
+def _skips(pairs: Mapping[Path, Path | None], masks: Iterable[Path]) -> Iterator[Skip]:
+    """Count the images without a mask, and the masks without an image."""
+    used = {mask for mask in pairs.values() if mask is not None}
+    without = [image for image, mask in pairs.items() if mask is None]
+    left = [mask for mask in masks if mask not in used]
+    for files, reason in (
+        (without, "there is no mask of its name"),
+        (left, "a mask without image"),
+    ):
+        if files:
+            yield Skip(reason, len(files), plain(files[0]))
+
+
+def _with_classes(raw: RawData, root: Path) -> RawData:
+    """Note the classes that a file beside the masks names in the tables' metadata."""
+    for file in files_below(root):
+        reader = _READERS.get(file.name.lower())
+        if reader is None:
+            continue
+        path = root / file
+        try:
+            if path.stat().st_size > _LARGEST_LIST:
+                continue
+            classes = reader(path.read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError) as error:
+            raise DataError(f"{plain(path)} cannot be read: {plain(error)}.") from error
+        note = Note(f"names of classes are read from {plain(file)}", "mask", kind="converted")
+        return with_mask_classes(raw.with_splits(raw.splits, note), classes)
+    return raw
+
+
+def with_mask_classes(raw: RawData, classes: Sequence[str]) -> RawData:
+    """Note classes, each ``value=name``, in the metadata of all tables."""
+    noted = json.dumps(list(classes)).encode()
+    splits = {
+        split: table.replace_schema_metadata((table.schema.metadata or {}) | {CLASSES: noted})
+        for split, table in raw.splits.items()
+    }
+    return raw.with_splits(splits)
+
+
+def mask_classes(table: pa.Table) -> list[str]:
+    """Return the classes that were noted in a table's metadata; empty for none."""
+    noted = (table.schema.metadata or {}).get(CLASSES)
+    return list(map(str, json.loads(noted))) if noted else []
+
+
+def _names(text: str) -> list[str]:
+    """A name a line, in the order of mask values."""
+    names = [line.strip() for line in text.splitlines() if line.strip()]
+    return [f"{value}={name}" for value, name in enumerate(names)]
+
+
+def _colours(text: str) -> list[str]:
+    """A line such as ``car:255,0,0::`` a class, as CVAT writes them."""
+    classes = []
+    for line in text.splitlines():
+        name, _, rest = line.strip().partition(":")
+        if not name or name.startswith("#"):
+            continue
+        red, green, blue = (int(part) for part in rest.partition(":")[0].split(","))
+        classes.append(f"#{red:02x}{green:02x}{blue:02x}={name}")
+    return classes
+
+
+_READERS = {"classes.txt": _names, "labelmap.txt": _colours}

@@ -1,0 +1,98 @@
+"""Segmentation networks of transformers, from the hub, a folder, a run, or a new SegFormer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.config.models.segmentation import SegmentationTransformerConfig
+from engine.errors import TrainingError
+from engine.files.sanitize import plain
+from engine.models.image_transformer import label_outputs
+from engine.models.pretrained import load_pretrained, pretrained_config
+from engine.models.shapes import ImageShape
+from engine.models.transfer import Transfer, check_size, dense_head
+from engine.models.transformer import compute_twice
+
+_AUTO: Any = transformers.AutoModelForSemanticSegmentation
+_STAGES = (1, 2, 5, 8)
+"""Attention heads of the stages, and their widths as multiples of the first, as in MiT-B0."""
+
+
+class SegmentationTransformer(Transfer):
+    """A network of transformers, whose logits are enlarged to the size of the images.
+
+    Input ``[batch, channels, side, side]``, output ``[batch, classes, side, side]``.
+    """
+
+    def __init__(self, network: Any, size: int, config: SegmentationTransformerConfig) -> None:
+        del size
+        head = dense_head(network)
+        super().__init__(network, config.trainable, config.backbone_lr_scale, head)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the classes of each pixel."""
+        logits: Tensor = self.network(pixel_values=images).logits
+        sides = list(images.shape[-2:])
+        return F.interpolate(logits, size=sides, mode="bilinear", align_corners=False)
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Weights and configuration as transformers reads them. Raises ``OSError``."""
+        network: Any = self.network
+        network.save_pretrained(folder)
+
+
+def build(config: SegmentationTransformerConfig, shape: ImageShape) -> nn.Module:
+    """The network in float32 on torch's current default device; raises :class:`TrainingError`."""
+    place = torch.get_default_device()
+    # New weights come from the CPU, so that they are the same whatever the device.
+    with torch.device("meta" if place.type == "meta" else "cpu"):
+        network = _from_scratch(config, shape) if config.from_scratch else _trained(config, shape)
+        made = SegmentationTransformer(network, shape.size, config)
+        _check(config, made, shape)
+    if config.gradient_checkpointing:
+        compute_twice(network)
+    return made.to(place)
+
+
+def _from_scratch(config: SegmentationTransformerConfig, shape: ImageShape) -> Any:
+    architecture = transformers.SegformerConfig(
+        num_channels=shape.channels,
+        depths=[config.num_hidden_layers] * len(_STAGES),
+        hidden_sizes=[config.hidden_size * times for times in _STAGES],
+        num_attention_heads=list(_STAGES),
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
+        classifier_dropout_prob=config.dropout,
+        decoder_hidden_size=4 * config.hidden_size,
+    )
+    label_outputs(architecture, shape)
+    return _AUTO.from_config(architecture, dtype=torch.float32)
+
+
+def _trained(config: SegmentationTransformerConfig, shape: ImageShape) -> Any:
+    architecture = pretrained_config(config)
+    if type(architecture) not in transformers.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING:
+        raise TrainingError(
+            f"model.path: {plain(architecture.model_type)} networks such as {plain(config.path)} "
+            "do not segment images.",
+            "Choose another model, such as nvidia/mit-b0.",
+        )
+    label_outputs(architecture, shape)
+    return load_pretrained(config, _AUTO, architecture, torch.float32)
+
+
+def _check(config: SegmentationTransformerConfig, network: nn.Module, shape: ImageShape) -> None:
+    try:
+        check_size(network, shape.channels, shape.size)
+    except (RuntimeError, ValueError) as error:
+        raise TrainingError(
+            f"The network {plain(config.path or 'SegFormer')} cannot take images of {shape.size} "
+            f"px with {shape.channels} channels: {plain(error)}.",
+            "Change task.image_size.",
+        ) from error

@@ -1,0 +1,111 @@
+"""Data of semantic segmentation: images with masks of their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+from typing_extensions import override
+
+from engine.config.run_config import RunConfig
+from engine.config.tasks.semantic_segmentation import SemanticSegmentationConfig
+from engine.data.column_roles import ColumnRoles
+from engine.data.load import load_texts
+from engine.data.raw import RawData, Skip
+from engine.data.readers.files import root_of
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.models.preprocessing import preprocessing_of
+from engine.pipelines.pipeline import DataPipeline
+from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.text.columns import by_name, chosen
+from engine.vision.annotated_fitted import SegmentationFitted
+from engine.vision.annotated_fitting import measure_annotated
+from engine.vision.annotated_summary import annotated_summary
+from engine.vision.column import RECORD, find_image, holds_images, images_of
+from engine.vision.list_paths import located
+from engine.vision.mask_rows import classes_noted, usable_masks, written
+
+_MASK_NAMES = (
+    "mask", "masks", "label", "labels", "annotation", "segmentation", "segmentation_mask", "target",
+)  # fmt: skip
+
+
+class SemanticSegmentationPipeline(DataPipeline[SegmentationFitted]):
+    """Images of files or of a data set, each with a mask."""
+
+    section: SemanticSegmentationConfig
+    fitted_type = SegmentationFitted
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self.undecoded: list[Skip] = []
+        """Images left out when they were encoded, since they cannot be decoded."""
+
+    def load(self) -> RawData:
+        """Rows with an image and a mask of its size, in three splits."""
+        raw = load_texts(self.config.data)
+        image, mask = self._columns(raw.train)
+        folder = root_of(getattr(self.config.data, "path", ""))
+        for column in (image, mask):
+            raw = replace(located(raw, column, folder), files=raw.files)
+        return usable_masks(raw, self.config.data, self.section, (image, mask), folder)
+
+    def fit(self, raw: RawData) -> SegmentationFitted:
+        """Find the classes, and size and mean of the images."""
+        image, mask = self._columns(raw.train)
+        found = classes_noted(raw.train)
+        wanted = preprocessing_of(self.config.model)
+        return SegmentationFitted(
+            image=image, mask=mask, classes=list(found.names), counts=list(found.masks),
+            values=list(found.values), ignored=found.ignored, coloured=found.coloured,
+            pixels=list(found.pixels),
+            **measure_annotated(raw.train, image, self.section, wanted),
+        )  # fmt: skip
+
+    def summarize(self, raw: RawData, fitted: SegmentationFitted) -> DataSummary:
+        """Columns, masks that have each class, and its share of their pixels."""
+        shares = zip(fitted.classes, fitted.pixels, strict=True)
+        facts = {
+            "pixels": ", ".join(f"{plain(name, 40)} {share:.1%}" for name, share in shares),
+            "mask values": ", ".join(
+                f"{written(value, fitted.coloured)} {plain(name, 40)}"
+                for name, value in zip(fitted.classes, fitted.values, strict=True)
+            ),
+        }
+        first = images_of(raw.train.slice(0, 1), fitted.mask).names()[0]
+        mask = ColumnSummary(fitted.mask, "image", "mask", example=plain(first, 80))
+        whole = raw.with_skips(*self.undecoded)
+        return annotated_summary(self.config, whole, fitted, mask, facts)
+
+    def inputs(self, fitted: SegmentationFitted) -> tuple[str, ...]:
+        """The image: a file's path."""
+        return (fitted.image,)
+
+    def from_file(self, table: pa.Table, fitted: SegmentationFitted, folder: Path) -> pa.Table:
+        """Rows whose images are read; relative paths begin at the file's folder, as in training."""
+        images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
+        return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
+
+    @override
+    def column_roles(self, raw: RawData) -> ColumnRoles:
+        image, _ = self._columns(raw.train)
+        return ColumnRoles((image,), image=image)
+
+    def _columns(self, table: pa.Table) -> tuple[str, str]:
+        mask = self.section.mask or _find_mask(table)
+        mask = chosen(table, mask, "task.mask")
+        image = self.section.image or find_image(table.drop_columns([mask]))
+        return chosen(table, image, "task.image"), mask
+
+
+def _find_mask(table: pa.Table) -> str:
+    """Return the column with masks: of those with images, the one that is called so."""
+    found: Sequence[str] = [name for name in table.column_names if holds_images(table[name])]
+    named = by_name(table.select(list(found)), _MASK_NAMES)
+    if named is None:
+        some = ", ".join(plain(name, 40) for name in found or table.column_names[:10])
+        raise DataError(f"Which column holds the masks? There is {some}.", "Set task.mask.")
+    return named

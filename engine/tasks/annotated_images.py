@@ -1,0 +1,76 @@
+"""The part that tasks on images with masks or boxes share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from engine.batches.source import Source
+from engine.config.models.image import Preprocessing
+from engine.config.models.pretrained import WeightsConfig
+from engine.config.tasks.annotated_images import AnnotatedImagesConfig
+from engine.models.build import build_model
+from engine.models.shapes import ImageShape
+from engine.runs.events import Report
+from engine.tasks.task import Task
+from engine.vision.annotated_encoding import encode_annotated
+from engine.vision.annotated_fitted import AnnotatedFitted
+from engine.vision.annotated_source import PlacedPreparation, Target
+from engine.vision.placement import PlacedAugmentation, Placement
+from engine.vision.processor_file import save_companions
+
+A = TypeVar("A", bound=AnnotatedFitted)
+
+
+class AnnotatedTask(Task[A]):
+    """One network over images of one size, whose targets move with their pixels."""
+
+    section: AnnotatedImagesConfig
+    move: ClassVar[Callable[[Placement, Tensor], Tensor]]
+    """Moves the targets of a batch to a placement of its images."""
+
+    @abstractmethod
+    def targets(self, table: pa.Table, fitted: A) -> Callable[[int], Target] | None:
+        """Return what gives a row its target; ``None`` for rows that serve predictions."""
+
+    @abstractmethod
+    def processor(self, fitted: A) -> str:
+        """Return transformers' image processor that goes with the network."""
+
+    def encode(self, table: pa.Table, fitted: A, device: torch.device, report: Report) -> Source:
+        """Decoded images with their targets, or where they are too many, as they are needed."""
+        preparation = PlacedPreparation(
+            fitted.mean, fitted.std, type(self).move, PlacedAugmentation(self.section.augmentation)
+        )
+        targets = self.targets(table, fitted)
+        source, skips = encode_annotated(table, fitted, targets, preparation, device, report)
+        counting: Any = self.pipeline
+        counting.undecoded += skips
+        return source
+
+    def build_network(self, fitted: A) -> nn.Module:
+        """The network of the model section."""
+        classes = tuple(fitted.classes)
+        shape = ImageShape(fitted.channels, fitted.size, len(classes), classes)
+        # As the images are laid out.
+        return build_model(self.config.model, shape).to(memory_format=torch.channels_last)
+
+    @override
+    def save_companions(self, fitted: A, folder: Path) -> None:
+        """Write the image preprocessing in the format that transformers reads."""
+        if isinstance(self.config.model, WeightsConfig):
+            wanted = Preprocessing(fitted.size, tuple(fitted.mean), tuple(fitted.std))
+            save_companions(wanted, folder, self.processor(fitted))
+
+    @override
+    def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]] | None:
+        """A slower rate for layers that were trained before."""
+        groups = getattr(network, "parameter_groups", None)
+        return groups() if groups is not None else None

@@ -1,0 +1,161 @@
+"""Object detection: a box and a class for each object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from torch import Tensor, nn
+from typing_extensions import override
+
+from engine.batches.source import Batch, Source
+from engine.config.tasks.object_detection import ObjectDetectionConfig
+from engine.data.images import upright_size
+from engine.metrics.detection import DetectionEvaluator, Found, in_pixels, judged, outcome, sure_of
+from engine.metrics.evaluator import Evaluator
+from engine.models.detector import Detections
+from engine.pipelines.object_detection import ObjectDetectionPipeline
+from engine.tasks.annotated_images import AnnotatedTask
+from engine.vision.annotated_fitted import DetectionFitted
+from engine.vision.annotated_source import Target
+from engine.vision.column import images_of
+from engine.vision.placement import NO_OBJECT, Placement
+
+_DENSE, _QUERIES = 4, 3
+"""Dimensions of outputs that have a cell for each place of an image, or queries."""
+_SHOWN = 5
+"""Images for the monitor."""
+
+
+class ObjectDetection(AnnotatedTask[DetectionFitted]):
+    """One network over images of one size; boxes move with their pixels."""
+
+    pipeline: ObjectDetectionPipeline
+    section: ObjectDetectionConfig
+    move = Placement.boxes
+
+    @override
+    def targets(self, table: pa.Table, fitted: DetectionFitted) -> Callable[[int], Target] | None:
+        if fitted.objects not in table.column_names:
+            return None
+        cells = table[fitted.objects].to_pylist()
+        images = images_of(table, fitted.image)
+        numbers = {name: number for number, name in enumerate(fitted.classes)}
+        # One more, so that there is a row for no object.
+        most = max(1, *map(len, cells)) if cells else 1
+
+        def target(row: int) -> Target:
+            sides = np.array(upright_size(images[row]) * 2, np.float64)
+            boxes = np.full((most, 5), (0, 0, 0, 0, NO_OBJECT), np.float32)
+            for place, one in enumerate(cells[row]):
+                boxes[place] = (*(np.array(one["box"]) / sides), numbers[one["label"]])
+            return boxes
+
+        return target
+
+    @override
+    def processor(self, fitted: DetectionFitted) -> str:
+        del fitted
+        return "RTDetrImageProcessor"
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """The detector's own loss."""
+        loss: Tensor = network(batch.inputs, batch.targets)
+        return loss
+
+    def evaluator(self, fitted: DetectionFitted) -> Evaluator:
+        """COCO's metrics, per class, and the worst images."""
+        return DetectionEvaluator(fitted.classes, self.section.score_threshold, _detect)
+
+    def predict(
+        self, network: nn.Module, batch: Batch, fitted: DetectionFitted
+    ) -> list[dict[str, Any]]:
+        """The image with its size in pixels, and the objects found in it, the likeliest first."""
+        pairs = zip(_detect(network, batch), batch.rows.to_pylist(), strict=True)
+        records = []
+        for own, row in pairs:
+            found = in_pixels(own, row["width"], row["height"])
+            size = {"width": row["width"], "height": row["height"]}
+            objects = _records(sure_of(found, self.section.score_threshold), fitted.classes)
+            records.append({"image": row["name"], **size, "objects": objects})
+        return records
+
+    @override
+    def comparable(self, outputs: list[Tensor]) -> list[Tensor]:
+        """Each column of queries ``[batch, queries, …]`` and of objects ``[objects, …]`` sorted.
+
+        Networks put them in the order of scores, in which nearly equal ones change places.
+        """
+        return [
+            value if value.ndim == _DENSE else value.sort(int(value.ndim == _QUERIES)).values
+            for value in outputs
+        ]
+
+    @override
+    def answers(
+        self, network: nn.Module, records: list[dict[str, Any]], fitted: DetectionFitted
+    ) -> list[dict[str, Any]]:
+        """A line for each object: its score, and its place in words."""
+        del network, fitted
+        return [
+            {"image": f"{record['image']}, {record['width']}×{record['height']} px"}
+            | {
+                f"{place} {one['label']}": f"{one['score']:.1%}  {_place(one['box'])}"
+                for place, one in enumerate(record["objects"], 1)
+            }
+            for record in records
+        ]
+
+    @override
+    def samples(
+        self, network: nn.Module, source: Source, fitted: DetectionFitted
+    ) -> list[dict[str, str]]:
+        """The first few images: objects predicted and true, and how many agree."""
+        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
+        if batch is None or batch.targets is None:
+            return []
+        threshold = self.section.score_threshold
+        shown = []
+        for image in judged(_detect(network, batch), batch)[:_SHOWN]:
+            hits, missed, wrong = outcome(image, threshold)
+            sure = sure_of(image.found, threshold)
+            shown.append({
+                "image": image.name,
+                "predicted": _listed(_records(sure, fitted.classes), True),
+                "label": _listed(_records(image.truth, fitted.classes), False),
+                "outcome": f"{hits} found, {missed} missed, {wrong} wrong",
+            })  # fmt: skip
+        return shown
+
+
+def _detect(network: Any, batch: Batch) -> list[Detections]:
+    found: list[Detections] = network.detections(network(batch.inputs))
+    return found
+
+
+def _records(found: Found, classes: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"label": classes[number], "score": float(score),
+         "box": [round(float(side), 2) for side in box]}
+        for box, number, score in zip(found.boxes, found.classes, found.scores, strict=True)
+    ]  # fmt: skip
+
+
+def _place(box: list[float]) -> str:
+    left, top, right, bottom = (round(side) for side in box)
+    return f"x {left}–{right}, y {top}–{bottom}"
+
+
+def _listed(objects: list[dict[str, Any]], scores: bool) -> str:
+    """Return objects on one line: class, score and place."""
+    return (
+        "; ".join(
+            f"{one['label']}{one['score']: .0%} {_place(one['box'])}"
+            if scores
+            else f"{one['label']} {_place(one['box'])}"
+            for one in objects
+        )
+        or "—"
+    )

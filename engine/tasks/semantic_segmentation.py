@@ -1,0 +1,167 @@
+"""Semantic segmentation: a class for each pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from engine.batches.source import Batch, Source
+from engine.config.run_config import RunConfig
+from engine.config.tasks.semantic_segmentation import SemanticSegmentationConfig
+from engine.data.images import in_threads
+from engine.data.masks import IGNORED
+from engine.data.raw import TEST, RawData
+from engine.metrics.classification import balanced_weights
+from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.segmentation import (
+    ClassOverlap,
+    SegmentationEvaluator,
+    evaluate_pixels,
+    mean_of,
+    pixel_counts,
+    pixel_loss,
+)
+from engine.pipelines.semantic_segmentation import SemanticSegmentationPipeline
+from engine.tasks.annotated_images import AnnotatedTask
+from engine.vision.annotated_fitted import SegmentationFitted
+from engine.vision.annotated_source import Target
+from engine.vision.column import images_of
+from engine.vision.mask_prediction import enlarged, segments_of, shares_text
+from engine.vision.placement import Placement
+
+_SHOWN = 5
+"""Images for the monitor."""
+_SHARES = 1_000_000
+"""Pixels that stand for all in the weights of classes."""
+
+
+class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
+    """One network over images of one size; masks move with their pixels."""
+
+    pipeline: SemanticSegmentationPipeline
+    section: SemanticSegmentationConfig
+    move = Placement.masks
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self._class_weights: list[float] | None = None
+
+    @override
+    def targets(
+        self, table: pa.Table, fitted: SegmentationFitted
+    ) -> Callable[[int], Target] | None:
+        if fitted.mask not in table.column_names:
+            return None
+        masks, coding = images_of(table, fitted.mask), fitted.coding
+        return lambda row: coding.numbers(masks[row], fitted.size)
+
+    @override
+    def processor(self, fitted: SegmentationFitted) -> str:
+        del fitted
+        return "SegformerImageProcessor"
+
+    @override
+    def build_network(self, fitted: SegmentationFitted) -> nn.Module:
+        """The network of the model section; notes what each class weighs in the loss."""
+        self._class_weights = (
+            balanced_weights([round(share * _SHARES) for share in fitted.pixels])
+            if self.section.class_weights == "balanced"
+            else None
+        )
+        return super().build_network(fitted)
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Cross-entropy over pixels, with the Dice loss where it has a weight."""
+        return self._pixel_loss(network(batch.inputs), batch.targets)
+
+    def _pixel_loss(self, logits: Tensor, masks: Tensor) -> Tensor:
+        weights = self._class_weights
+        known = None if weights is None else logits.new_tensor(weights)
+        return pixel_loss(logits, masks, known, self.section.dice_weight)
+
+    def evaluator(self, fitted: SegmentationFitted) -> Evaluator:
+        """Metrics over all pixels, per class, and the worst images."""
+
+        def forward(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+            logits: Tensor = network(batch.inputs)
+            return logits, self._pixel_loss(logits, batch.targets)
+
+        return SegmentationEvaluator(fitted.classes, forward)
+
+    def predict(
+        self, network: nn.Module, batch: Batch, fitted: SegmentationFitted
+    ) -> list[dict[str, Any]]:
+        """The image with its size in pixels, and the classes found in it with their places."""
+        logits = network(batch.inputs).float()
+        records = []
+        for own, row in zip(logits, batch.rows.to_pylist(), strict=True):
+            mask = enlarged(own, row["width"], row["height"])
+            size = {"width": row["width"], "height": row["height"]}
+            records.append(
+                {"image": row["name"], **size, "segments": segments_of(mask, fitted.classes)}
+            )
+        return records
+
+    @override
+    def answers(
+        self, network: nn.Module, records: list[dict[str, Any]], fitted: SegmentationFitted
+    ) -> list[dict[str, Any]]:
+        """Shares of the classes as bars, without run lengths, which no person reads."""
+        del network, fitted
+        return [
+            {
+                "image": f"{record['image']}, {record['width']}×{record['height']} px",
+                "labels": [segment["label"] for segment in record["segments"]],
+                "scores": {segment["label"]: segment["share"] for segment in record["segments"]},
+            }
+            for record in records
+        ]
+
+    @override
+    def samples(
+        self, network: nn.Module, source: Source, fitted: SegmentationFitted
+    ) -> list[dict[str, str]]:
+        """The first few images: shares of the classes, predicted and true, and the mean IoU."""
+        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
+        if batch is None or batch.targets is None:
+            return []
+        predicted = network(batch.inputs).argmax(1).to(torch.uint8)
+        counts = pixel_counts(predicted, batch.targets, len(fitted.classes)).cpu().numpy()
+        pairs = zip(predicted.cpu().numpy(), batch.targets.cpu().numpy(), strict=True)
+        return [
+            {
+                "image": name,
+                "predicted": shares_text(segments_of(mine, fitted.classes)),
+                "label": shares_text(segments_of(truth, fitted.classes)),
+                "mean IoU": f"{mean_of(ClassOverlap(own).iou):.3f}",
+            }
+            for name, (mine, truth), own in zip(
+                batch.rows["name"].to_pylist(), pairs, counts, strict=True
+            )
+        ][:_SHOWN]
+
+    @override
+    def baseline(self, raw: RawData, fitted: SegmentationFitted) -> tuple[str, Evaluation] | None:
+        """The most frequent class for every pixel."""
+        table = raw.splits.get(TEST)
+        targets = None if table is None else self.targets(table, fitted)
+        if table is None or targets is None:
+            return None
+        classes = len(fitted.classes)
+        usual = int(np.argmax(fitted.pixels))
+
+        def counts(row: int) -> np.ndarray[Any, Any]:
+            numbers = targets(row)
+            found = np.zeros((classes, classes), np.int64)
+            found[:, usual] = np.bincount(numbers[numbers != IGNORED], minlength=classes)
+            return found
+
+        whole = np.stack(list(in_threads(counts, range(table.num_rows))))
+        name = f"every pixel {fitted.classes[usual]}"
+        return name, evaluate_pixels(whole, fitted.classes, float("nan"))

@@ -1,0 +1,84 @@
+"""The column of objects in the formats in which tables and data sets have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from engine.data.boxes.coco import corners
+from engine.data.raw import nested_class_names
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.text.columns import by_name
+
+_NAMES = ("objects", "annotations", "boxes", "bboxes", "labels", "detections")
+_BOXES = ("box", "bbox", "boxes", "bboxes")
+_LABELS = ("label", "labels", "category", "categories", "class", "classes", "name", "category_id")
+BoxFormat = Literal["auto", "xyxy", "xywh"]
+
+
+def find_objects(table: pa.Table) -> str:
+    """The column with objects: by its content, and by its name where there are several.
+
+    Raises :class:`DataError`.
+    """
+    found = [name for name in table.column_names if _keys(table.schema.field(name).type)]
+    named = by_name(table.select(found), _NAMES) or next(iter(found), None)
+    if named is None:
+        known = ", ".join(plain(name, 40) for name in table.column_names[:10])
+        raise DataError(
+            f"No column holds objects with a label and a box (there is {known}).",
+            'Such a cell is [{"label": "cat", "box": [left, top, right, bottom]}].',
+        )
+    return named
+
+
+class ObjectColumn:
+    """Cells of a column as lists of labels and sides of boxes."""
+
+    def __init__(self, table: pa.Table, column: str, format: BoxFormat) -> None:
+        """Raises :class:`DataError` for a column without labels and boxes."""
+        keys = _keys(table.schema.field(column).type)
+        if keys is None:
+            raise DataError(
+                f"task.objects: {plain(column, 60)!r} holds no objects with a label and a box."
+            )
+        self._box, self._label = keys
+        self._wide = format == "xywh" or (format == "auto" and self._box.startswith("bbox"))
+        self.names = nested_class_names(table, column, self._label)
+
+    def objects(self, cell: Any) -> list[tuple[str | None, Sequence[Any]]]:
+        """Return label and left, top, right, bottom of each object of a cell.
+
+        Labels that stand for no class are ``None``, boxes that are none are empty.
+        """
+        if cell is None:
+            return []
+        if isinstance(cell, Mapping):
+            pairs = list(zip(cell[self._label] or (), cell[self._box] or (), strict=False))
+        else:
+            pairs = [(one[self._label], one[self._box]) for one in cell if one is not None]
+        return [(self._named(label), self._sides(box)) for label, box in pairs]
+
+    def _named(self, label: Any) -> str | None:
+        if label is None or not self.names or isinstance(label, str):
+            return None if label is None else str(label)
+        return self.names[label] if 0 <= label < len(self.names) else None
+
+    def _sides(self, box: Any) -> Sequence[Any]:
+        if not isinstance(box, Sequence):
+            return ()
+        return corners(box) if self._wide else box
+
+
+def _keys(kind: pa.DataType) -> tuple[str, str] | None:
+    """Return the names of box and label within a column's type; ``None`` for other types."""
+    inner = kind.value_type if pa.types.is_list(kind) or pa.types.is_large_list(kind) else kind
+    if not pa.types.is_struct(inner):
+        return None
+    names = {inner.field(place).name for place in range(inner.num_fields)}
+    box = next((name for name in _BOXES if name in names), None)
+    label = next((name for name in _LABELS if name in names), None)
+    return (box, label) if box and label else None

@@ -1,0 +1,185 @@
+"""The formats of boxes: the same objects from each, and a count of what is left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.config.data.image_boxes import ImageBoxesConfig
+from engine.data.boxes.load import load_boxes
+from engine.data.boxes.records import Tally, box_classes, checked_box
+from engine.data.raw import RawData
+from engine.errors import DataError
+
+WIDTH, HEIGHT = 40, 20
+
+
+def image(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros((HEIGHT, WIDTH), np.uint8)).save(path)
+
+
+def coco(root: Path) -> None:
+    """Two images, as COCO has them: a list a split, and a folder of images a split."""
+    for split, name in (("train", "1.jpg"), ("val", "2.jpg")):
+        image(root / f"{split}2017" / name)
+        objects = [{"id": 5, "image_id": 9, "category_id": 7, "bbox": [4, 5, 20, 10]}]
+        record = {
+            "images": [{"id": 9, "file_name": name}],
+            "annotations": objects if split == "train" else [],
+            "categories": [{"id": 3, "name": "cat"}, {"id": 7, "name": "dog"}],
+        }
+        file = root / "annotations" / f"instances_{split}2017.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(record))
+
+
+def yolo(root: Path) -> None:
+    for split, name in (("train", "1.jpg"), ("val", "2.jpg")):
+        image(root / "images" / split / name)
+        (root / "labels" / split).mkdir(parents=True)
+    # The middle of 4 … 24 is 14, that of 5 … 15 is 10.
+    line = f"1 {14 / WIDTH} {10 / HEIGHT} {20 / WIDTH} {10 / HEIGHT}\n"
+    (root / "labels" / "train" / "1.txt").write_text(line)
+    (root / "labels" / "val" / "2.txt").write_text("")
+    (root / "data.yaml").write_text("names: {0: cat, 1: dog}\n")
+
+
+def voc_file(name: str, *boxes: tuple[str, int, int, int, int]) -> str:
+    objects = "".join(
+        f"<object><name>{label}</name><bndbox><xmin>{left}</xmin><ymin>{top}</ymin>"
+        f"<xmax>{right}</xmax><ymax>{bottom}</ymax></bndbox></object>"
+        for label, left, top, right, bottom in boxes
+    )
+    return f"<annotation><filename>{name}</filename>{objects}</annotation>"
+
+
+def voc(root: Path) -> None:
+    for name in ("1", "2"):
+        image(root / "JPEGImages" / f"{name}.jpg")
+    annotations, sets = root / "Annotations", root / "ImageSets" / "Main"
+    annotations.mkdir()
+    sets.mkdir(parents=True)
+    # VOC counts pixels from 1, and the last one belongs to the box.
+    (annotations / "1.xml").write_text(voc_file("1.jpg", ("dog", 5, 6, 24, 15)))
+    (annotations / "2.xml").write_text(voc_file("2.jpg"))
+    (sets / "train.txt").write_text("1\n")
+    (sets / "val.txt").write_text("2\n")
+
+
+def loaded(root: Path, **options: Any) -> RawData:
+    return load_boxes(ImageBoxesConfig(path=str(root), **options))
+
+
+def counted(raw: RawData) -> dict[str, int | None]:
+    return {note.why.partition(" (the first")[0]: note.rows for note in raw.notes}
+
+
+@pytest.mark.parametrize("write", [coco, yolo, voc])
+def test_each_format_has_the_same_objects(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    write(tmp_path)
+    raw = loaded(tmp_path)
+    [row] = raw.train.to_pylist()
+    assert Path(row["image"]).name == "1.jpg"
+    [one] = row["objects"]
+    assert one["label"] == "dog"
+    assert one["box"] == pytest.approx([4, 5, 24, 15])
+    [other] = raw.splits["validation"].to_pylist()
+    assert other["objects"] == []
+    assert box_classes(raw.train) in (["cat", "dog"], [])
+
+
+def test_faults_of_coco_are_counted_by_their_kind(tmp_path: Path) -> None:
+    coco(tmp_path)
+    file = tmp_path / "annotations" / "instances_train2017.json"
+    record = json.loads(file.read_text())
+    record["images"].append({"id": 10, "file_name": "gone.jpg"})
+    record["annotations"] += [
+        {"id": 6, "image_id": 9, "category_id": 99, "bbox": [0, 0, 2, 2]},
+        {"id": 7, "image_id": 77, "category_id": 3, "bbox": [0, 0, 2, 2]},
+        {"id": 8, "image_id": 9, "category_id": 3, "bbox": [0, 0, 2, 2], "iscrowd": 1},
+    ]
+    file.write_text(json.dumps(record))
+    raw = loaded(tmp_path)
+    assert counted(raw) == {
+        "an object's category is unknown": 1,
+        "a region is a crowd, not a single object": 1,
+        "an image of the annotations is missing": 1,
+        "an object's image is not in the annotations": 1,
+    }
+    assert len(raw.train["objects"][0].as_py()) == 1
+
+
+def test_faults_of_yolo_are_counted_by_their_kind(tmp_path: Path) -> None:
+    yolo(tmp_path)
+    labels = tmp_path / "labels" / "train"
+    with (labels / "1.txt").open("a") as file:
+        file.write("9 0.5 0.5 0.1 0.1\n0 0.5 0.5\n")
+    (labels / "gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    image(tmp_path / "images" / "train" / "3.jpg")
+    raw = loaded(tmp_path)
+    assert counted(raw) == {
+        "an object's class is unknown": 1,
+        "a line is not a class and four numbers": 1,
+        "an image of the annotations is missing": 1,
+        "an image without annotations is background": 1,
+    }
+    assert [len(cell) for cell in raw.train["objects"].to_pylist()] == [1, 0]
+
+
+def test_voc_that_counts_from_0_is_read_so(tmp_path: Path) -> None:
+    voc(tmp_path)
+    file = tmp_path / "Annotations" / "1.xml"
+    file.write_text(voc_file("1.jpg", ("dog", 0, 6, 24, 15), ("cat", 3, 3, 9, 9)))
+    boxes = [one["box"] for one in loaded(tmp_path).train["objects"][0].as_py()]
+    assert boxes == [[0, 6, 24, 15], [3, 3, 9, 9]]
+
+
+def test_entities_in_xml_are_not_expanded(tmp_path: Path) -> None:
+    voc(tmp_path)
+    bomb = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb">]><annotation>&b;</annotation>'
+    (tmp_path / "Annotations" / "3.xml").write_text(bomb)
+    assert counted(loaded(tmp_path)) == {"an XML file has a DOCTYPE, which annotations have not": 1}
+
+
+def test_images_of_one_name_are_found_by_their_split(tmp_path: Path) -> None:
+    coco(tmp_path)
+    image(tmp_path / "val2017" / "1.jpg")
+    [row] = loaded(tmp_path).train.to_pylist()
+    assert Path(row["image"]).parent.name == "train2017"
+
+
+def test_a_folder_without_annotations_is_refused(tmp_path: Path) -> None:
+    image(tmp_path / "1.jpg")
+    with pytest.raises(DataError, match="has no annotations"):
+        loaded(tmp_path)
+    with pytest.raises(DataError, match="no JSON file has images and annotations"):
+        loaded(tmp_path, format="coco")
+
+
+def test_boxes_are_checked_against_their_image() -> None:
+    tally = Tally()
+
+    def box(*sides: object) -> Any:
+        found = checked_box("a", sides, (WIDTH, HEIGHT), tally, "x.png")
+        return None if found is None else found.record()["box"]
+
+    assert box(1, 2, 3, 4) == [1, 2, 3, 4]
+    assert box(-3, 0, 10, HEIGHT) == [0, 0, 10, HEIGHT]  # cut
+    assert box(0, 0, WIDTH + 0.4, 5) == [0, 0, WIDTH, 5]  # by rounding alone
+    assert box(5, 5, 5, 9) is None
+    assert box(WIDTH, 0, WIDTH + 5, 5) is None
+    assert box(0, 0, float("nan"), 5) is None
+    assert box(0, 0, 5) is None
+    assert [(note.why.partition(" (")[0], note.rows, note.kind) for note in tally.notes()] == [
+        ("a box reaches beyond its image, and is cut at the edge", 1, "converted"),
+        ("a box has no area", 1, "dropped"),
+        ("a box lies outside of its image", 1, "dropped"),
+        ("a box is not four numbers", 2, "dropped"),
+    ]
