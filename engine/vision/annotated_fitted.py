@@ -21,6 +21,8 @@ class AnnotatedFitted(Fitted):
     """Number of sampled images by size."""
     levels: Levels | None = None
     """Scale of images with more than eight bits."""
+    paged: int = 0
+    """Number of sampled images with several pages."""
     channels: int = 3
 
     @property

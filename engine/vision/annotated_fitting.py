@@ -14,7 +14,7 @@ from engine.vision.fitting import measure
 def measure_annotated(
     table: pa.Table, column: str, task: AnnotatedImagesConfig, wanted: Preprocessing | None
 ) -> dict[str, Any]:
-    """``size``, a multiple of 32, ``mean``, ``std``, ``sizes`` and ``levels``.
+    """``size``, a multiple of 32, ``mean``, ``std``, ``sizes``, ``levels`` and ``paged``.
 
     What pre-trained weights ask for, ``wanted``, goes before what the images are.
     """

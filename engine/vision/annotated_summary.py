@@ -12,7 +12,7 @@ from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.text.summary import summary_of
 from engine.vision.annotated_fitted import AnnotatedFitted
 from engine.vision.column import images_of
-from engine.vision.summary import sizes_found
+from engine.vision.summary import pixel_facts
 
 
 def annotated_summary(
@@ -23,16 +23,12 @@ def annotated_summary(
     facts: Mapping[str, str],
 ) -> DataSummary:
     """Columns, the classes by how many objects or masks have them, sizes, and further facts."""
-    first = {
-        "network sees": f"{fitted.size}×{fitted.size} px, colour",
-        "sizes found": sizes_found(fitted.sizes),
-    }
     hidden = [fitted.image, target.name]  # whose bytes would be written out as examples
     others = raw.with_splits(
         {split: table.drop_columns(hidden) for split, table in raw.splits.items()}
     )
     classes = dict(zip(fitted.classes, fitted.counts, strict=True))
-    summary = summary_of(config, others, {}, first | dict(facts), classes)
+    summary = summary_of(config, others, {}, pixel_facts(fitted) | dict(facts), classes)
     name = images_of(raw.train.slice(0, 1), fitted.image).names()[0]
     image = ColumnSummary(fitted.image, "image", "image", example=plain(name, 80))
     rows = {split: table.num_rows for split, table in raw.splits.items()}

@@ -25,7 +25,6 @@ class ImageFitted(Fitted):
     """Number of sampled images by size."""
     levels: Levels | None = None
     """Scale of images with more than eight bits; none in runs before it was recorded."""
-
     paged: int = 0
     """Number of sampled images with several pages."""
 

@@ -10,22 +10,14 @@ from engine.data.raw import RawData
 from engine.files.sanitize import plain
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.text.summary import summary_of
+from engine.vision.annotated_fitted import AnnotatedFitted
 from engine.vision.column import images_of
 from engine.vision.fitted import ImageFitted
 
 
 def image_summary(config: RunConfig, raw: RawData, fitted: ImageFitted) -> DataSummary:
     """Columns, class balance and sizes."""
-    colour = "grey" if fitted.channels == 1 else "colour"
-    facts = {
-        "network sees": f"{fitted.size}×{fitted.size} px, {colour}",
-        "sizes found": sizes_found(fitted.sizes),
-    }
-    if fitted.levels and fitted.levels.exact:
-        facts["brightness"] = _scales(fitted.levels)
-    if fitted.paged:
-        looked = sum(fitted.sizes.values())
-        facts["pages"] = f"the first of each image; {fitted.paged:,} of {looked:,} have several"
+    facts = pixel_facts(fitted)
     if fitted.multi_label:
         facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} an image on average"
     roles = {fitted.image: "image", fitted.label: "label"}
@@ -38,6 +30,21 @@ def image_summary(config: RunConfig, raw: RawData, fitted: ImageFitted) -> DataS
     first = images_of(raw.train.slice(0, 1), fitted.image).names()[0]
     image = ColumnSummary(fitted.image, "image", "image", example=plain(first, 80))
     return replace(summary, columns=(image, *summary.columns))
+
+
+def pixel_facts(fitted: ImageFitted | AnnotatedFitted) -> dict[str, str]:
+    """Return what the network sees of the images, and what was found of their files."""
+    colour = "grey" if fitted.channels == 1 else "colour"
+    facts = {
+        "network sees": f"{fitted.size}×{fitted.size} px, {colour}",
+        "sizes found": sizes_found(fitted.sizes),
+    }
+    if fitted.levels and fitted.levels.exact:
+        facts["brightness"] = _scales(fitted.levels)
+    if fitted.paged:
+        looked = sum(fitted.sizes.values())
+        facts["pages"] = f"the first of each image; {fitted.paged:,} of {looked:,} have several"
+    return facts
 
 
 def _scales(levels: Levels) -> str:
