@@ -25,7 +25,6 @@ from engine.vision.contact_sheet import Sheet
 from engine.vision.fitted import ImageFitted
 from engine.vision.fitting import classes_in, measure
 from engine.vision.list_paths import located
-from engine.vision.pictures import pictures_of
 from engine.vision.rows import usable_rows
 from engine.vision.summary import image_summary
 
@@ -77,10 +76,6 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
     def pictures(self, raw: RawData, fitted: ImageFitted) -> Sequence[Picture]:
         groups = Sheet(raw.train, fitted, 1).groups()
         return [shown for group in groups for shown in group.pictures]
-
-    @override
-    def pictures_of(self, table: pa.Table, fitted: ImageFitted) -> Sequence[Picture | None]:
-        return pictures_of(images_of(table, fitted.image), fitted)
 
     @override
     def column_roles(self, raw: RawData) -> ColumnRoles:

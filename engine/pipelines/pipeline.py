@@ -72,11 +72,6 @@ class DataPipeline(ABC, Generic[F]):
         del raw, fitted
         return ()
 
-    def pictures_of(self, table: pa.Table, fitted: F) -> Sequence[Picture | None]:
-        """Return a picture of each row to predict from; empty where rows have no image."""
-        del table, fitted
-        return ()
-
     def column_roles(self, raw: RawData) -> ColumnRoles:
         """Return what the columns are to the task, for a check of the data."""
         texts = [field.name for field in raw.train.schema if is_text(field.type)]

@@ -24,6 +24,7 @@ QUESTIONS = {
     "preview": "engine.service.preview:preview",
     "estimate": "engine.service.estimate:answer",
     "predict": "engine.service.predict:answer",
+    "explain": "engine.service.explain:answer",
     "save predictions": "engine.service.saved_predictions:answer",
     "export": "engine.service.export:answer",
     "combine": "engine.service.merge:answer",

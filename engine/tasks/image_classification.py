@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,21 @@ from engine.metrics.images import ImageEvaluator
 from engine.models.build import build_model
 from engine.models.shapes import ImageShape
 from engine.pipelines.image_classification import ImageClassificationPipeline
+from engine.reports.explanation import Explanation
+from engine.reports.gallery import Gallery
+from engine.reports.picture import Picture
 from engine.runs.events import Report
+from engine.tasks.image_explanation import explain_image
+from engine.tasks.image_gallery import mistakes_gallery
 from engine.tasks.task import Task
 from engine.vision.augmentation import Augmentation
+from engine.vision.column import images_of
 from engine.vision.encoding import encode_images
 from engine.vision.fitted import ImageFitted
-from engine.vision.prediction import class_record, labels_record, shown
+from engine.vision.pictures import pictures_of
+from engine.vision.prediction import class_record, labels_record, said, shown
 from engine.vision.processor_file import save_companions
-from engine.vision.source import Preparation
+from engine.vision.source import Preparation, ResidentImages, StoredImages
 
 _SHOWN = 5
 """Images for the monitor."""
@@ -44,6 +52,7 @@ class ImageClassification(Task[ImageFitted]):
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
         self._class_weights: list[float] | None = None
+        self._evaluator: ImageEvaluator | None = None
 
     def encode(
         self, table: pa.Table, fitted: ImageFitted, device: torch.device, report: Report
@@ -87,7 +96,34 @@ class ImageClassification(Task[ImageFitted]):
 
     def evaluator(self, fitted: ImageFitted) -> Evaluator:
         """Metrics of classes, and the worst mistakes with the names of their images."""
-        return ImageEvaluator(fitted.classes, fitted.multi_label)
+        self._evaluator = ImageEvaluator(fitted.classes, fitted.multi_label)
+        return self._evaluator
+
+    @override
+    def gallery(self, network: nn.Module, source: Source, fitted: ImageFitted) -> Gallery | None:
+        """The worst mistakes of the last evaluation with views, which was on ``source``."""
+        del network
+        known = self._evaluator
+        if known is None or known.worst is None or not known.mistakes:
+            return None
+        if not isinstance(source, ResidentImages | StoredImages):
+            return None
+        return mistakes_gallery(known.worst, known.mistakes, source, fitted)
+
+    @override
+    def pictures(
+        self, table: pa.Table, records: list[dict[str, Any]], fitted: ImageFitted
+    ) -> list[Picture]:
+        images = images_of(table.slice(0, _SHOWN), fitted.image)
+        told = {record["image"]: said(record) for record in records}
+        found = zip(images.names(), pictures_of(images, fitted), strict=True)
+        return [replace(one, caption=told.get(name, "")) for name, one in found if one is not None]
+
+    @override
+    def explain(
+        self, network: nn.Module, batch: Batch, fitted: ImageFitted, target: str
+    ) -> Explanation:
+        return explain_image(network, batch, fitted, target)
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: ImageFitted

@@ -64,6 +64,14 @@ class TabularRegression(TabularTask[NumbersFitted]):
         return [{"value": value} for value in _in_units(network, batch, fitted).tolist()]
 
     @override
+    def explained(self, network: nn.Module, batch: Batch, fitted: NumbersFitted) -> torch.Tensor:
+        return _in_units(network, batch, fitted)[:, None]
+
+    @override
+    def explained_names(self, fitted: NumbersFitted) -> list[str]:
+        return [fitted.target]
+
+    @override
     def predicted_columns(
         self, network: nn.Module, batch: Batch, fitted: NumbersFitted
     ) -> dict[str, pa.Array]:

@@ -16,6 +16,7 @@ SCREENS = {
     "chat": "tui.screens.chat.screen:ChatScreen",
     "compare": "tui.screens.compare.screen:CompareScreen",
     "data check": "tui.screens.new_run.data_check:DataCheckScreen",
+    "explanation": "tui.screens.dialogs.explanation:ExplanationScreen",
     "images": "tui.screens.new_run.contact_sheet:ContactSheetScreen",
     "model check": "tui.screens.new_run.model_check:ModelCheckScreen",
     "monitor": "tui.screens.monitor.screen:MonitorScreen",
