@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from dataclasses import dataclass
 
 MOST_SIDE = 256
@@ -65,3 +66,12 @@ def read_groups(records: object) -> list[PictureGroup]:
         PictureGroup(str(record["title"]), tuple(Picture(**one) for one in record["pictures"]))
         for record in records
     ]
+
+
+def read_pictures(records: object) -> list[Picture]:
+    """Read pictures back; those that are none are left out."""
+    found = []
+    for record in records if isinstance(records, list | tuple) else ():
+        with contextlib.suppress(TypeError, ValueError):
+            found.append(Picture(**record))
+    return found

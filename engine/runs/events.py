@@ -118,6 +118,15 @@ class Samples(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SamplePictures(Event):
+    """The images among the inputs of all samples, reported once: records of pictures, whose names
+    are those in the samples."""
+
+    kind: ClassVar[str] = "sample_pictures"
+    pictures: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointSaved(Event):
     """A checkpoint is complete on disk."""
 
@@ -204,8 +213,8 @@ class Failed(Event):
 KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
-        Started, Data, Model, Progress, Evaluated, Samples, CheckpointSaved, Resources, Log,
-        Controlled, Finished, Stopped, Interrupted, Failed,
+        Started, Data, Model, Progress, Evaluated, Samples, SamplePictures, CheckpointSaved,
+        Resources, Log, Controlled, Finished, Stopped, Interrupted, Failed,
     )
 }  # fmt: skip
 ENDINGS = (Finished, Stopped, Interrupted, Failed)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.reports.picture import Picture, read_pictures
 from engine.runs.events import (
     ENDINGS,
     FORGETTING,
@@ -22,6 +23,7 @@ from engine.runs.events import (
     Model,
     Progress,
     Resources,
+    SamplePictures,
     Samples,
     Started,
     Stopped,
@@ -107,6 +109,8 @@ class History:
     """The newest samples, in order."""
     untrained_samples: Samples | None = None
     """The samples of the network before the first update."""
+    sample_pictures: dict[str, Picture] = field(default_factory=dict)
+    """The images among the samples' inputs, by their names there."""
     ending: Event | None = None
     first_time: float | None = None
     last_time: float | None = None
@@ -149,6 +153,9 @@ class History:
                 self.measured.append(event)
             case Samples():
                 self._samples(event)
+            case SamplePictures():
+                known = read_pictures(event.pictures)
+                self.sample_pictures = {picture.name: picture for picture in known}
             case CheckpointSaved():
                 self.checkpoint = event
             case Controlled():

@@ -28,19 +28,21 @@ from engine.reports.gallery import Gallery
 from engine.reports.picture import Picture
 from engine.runs.events import Report
 from engine.tasks.image_explanation import explain_image
-from engine.tasks.image_gallery import mistakes_gallery
+from engine.tasks.image_gallery import mistakes_gallery, pixels_of
 from engine.tasks.task import Task
 from engine.vision.augmentation import Augmentation
 from engine.vision.column import images_of
 from engine.vision.encoding import encode_images
 from engine.vision.fitted import ImageFitted
-from engine.vision.pictures import pictures_of
+from engine.vision.pictures import picture, pictures_of
 from engine.vision.prediction import class_record, labels_record, said, shown
 from engine.vision.processor_file import save_companions
 from engine.vision.source import Preparation, ResidentImages, StoredImages
 
 _SHOWN = 5
 """Images for the monitor."""
+_SAMPLE_SIDE = 24
+"""Pixels of their pictures, which stand among the events of the run."""
 
 
 class ImageClassification(Task[ImageFitted]):
@@ -144,10 +146,21 @@ class ImageClassification(Task[ImageFitted]):
         self, network: nn.Module, source: Source, fitted: ImageFitted
     ) -> list[dict[str, str]]:
         """The first few images, what the network makes of them, and what is true."""
-        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
+        batch = _first_images(source)
         if batch is None or batch.targets is None:
             return []
         return shown(batch, self.predict(network, batch, fitted), fitted.classes)[:_SHOWN]
+
+    @override
+    def sample_pictures(self, source: Source, fitted: ImageFitted) -> list[Picture]:
+        batch = _first_images(source)
+        if batch is None:
+            return []
+        names = batch.rows["name"].to_pylist()
+        return [
+            picture(pixels_of(image, fitted), _SAMPLE_SIDE, name=name)
+            for name, image in zip(names, batch.inputs, strict=True)
+        ]
 
     def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]] | None:
         """A slower rate for layers that were trained before."""
@@ -156,3 +169,7 @@ class ImageClassification(Task[ImageFitted]):
 
     def _preparation(self, fitted: ImageFitted) -> Any:
         return Preparation(fitted.mean, fitted.std, Augmentation(self.section.augmentation))
+
+
+def _first_images(source: Source) -> Batch | None:
+    return next(source.read(source.plan(_SHOWN)[:1]), None)

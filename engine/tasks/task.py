@@ -193,6 +193,11 @@ class Task(ABC, Generic[F]):
         del network, source, fitted
         return []
 
+    def sample_pictures(self, source: Source, fitted: F) -> list[Picture]:
+        """Return the images among the inputs of :meth:`samples`, named as there."""
+        del source, fitted
+        return []
+
     def gallery(self, network: nn.Module, source: Source, fitted: F) -> Gallery | None:
         """Return pictures of single cases of a split, for the results; ``None`` for none."""
         del network, source, fitted

@@ -10,7 +10,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.data.images import ImageFault, Pixels
-from engine.data.on_disk import Rows
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.picture import Picture, PictureGroup
@@ -39,7 +38,8 @@ class Sheet:
         """Return a group a class, as the images are stored or as ``change`` makes them."""
         chosen = self._rows_by_class()
         rows = np.unique(np.concatenate([np.empty(0, np.int64), *chosen.values()]))
-        some = images_of(Rows(self.table.select([self.fitted.image])).take(rows), self.fitted.image)
+        images = images_of(self.table, self.fitted.image)
+        some = [images[row] for row in rows.tolist()]
         found = pictures_of(some, self.fitted)
         if change is not None:
             found = self._changed(some, found, change)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,11 @@ def pictures_of(
     records: Sequence[Any], fitted: ImageFitted, side: int = SIDE
 ) -> list[Picture | None]:
     """Return a picture of each image; ``None`` for those that cannot be decoded."""
-    return list(in_threads(lambda record: _picture_of(record, fitted, side), records))
+    return list(
+        in_threads(
+            lambda record: _named(record, lambda: decoded(record, fitted, side), side), records
+        )
+    )
 
 
 def picture(pixels: NDArray[Any], side: int = SIDE, **words: str) -> Picture:
@@ -56,9 +60,15 @@ def decoded(record: Any, fitted: ImageFitted, side: int) -> Pixels:
     return decode(record, size, fitted.channels, fitted.resize, fitted.levels)
 
 
-def _picture_of(record: Any, fitted: ImageFitted, side: int) -> Picture | None:
+def plain_pictures(records: Sequence[Any], side: int) -> list[Picture | None]:
+    """Return a picture of the middle of each image, in colour, whatever a network sees of it."""
+    return list(in_threads(lambda record: _named(record, lambda: decode(record, side, 3)), records))
+
+
+def _named(record: Any, pixels: Callable[[], Pixels], side: int = SIDE) -> Picture | None:
+    """Return a picture with the name and the size of its image."""
     try:
-        found = picture(decoded(record, fitted, side), side)
+        found = picture(pixels(), side)
         header = read_header(record)
     except ImageFault:
         return None

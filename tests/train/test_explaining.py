@@ -140,3 +140,22 @@ def test_the_words_of_a_text_are_weighed(critic) -> None:
     opposite = explain.answer(critic.id, "a good play", target=answer["targets"][1])
     assert opposite["target"] != answer["target"]
     assert dict(opposite["views"][0]["parts"])["good"] != words["good"]
+
+
+def test_the_images_of_samples_are_reported_once(trained) -> None:
+    data = {"kind": "builtin", "name": "digits", "max_samples": 100}
+    run = trained("samples", {
+        "task": {"kind": "image_classification"}, "data": data,
+        "model": {"kind": "cnn", "channels": [4]}, "train": {"epochs": 2},
+    })  # fmt: skip
+    lines = run.events.path.read_text().splitlines()
+    assert sum('"event":"sample_pictures"' in line for line in lines) == 1
+    history = read_history(run)
+    assert len(history.sampled) >= 2
+    items = [item for event in history.sampled for item in event.items]
+    assert {item["image"] for item in items} == set(history.sample_pictures)
+    shown = history.sample_pictures[items[0]["image"]]
+    grey = np.frombuffer(shown.pixels, np.uint8).reshape(8, 8, 3)[:, :, 0]
+    number = int(items[0]["image"].split()[-1]) - 1
+    expected = (load_digits().images[number] * 255 / 16).round()
+    assert (np.abs(grey - expected) <= 1).all()

@@ -15,15 +15,20 @@ from PIL import Image
 from rich.color import Color
 
 from engine.config.tasks.augmentation import AugmentationConfig
+from engine.reports.findings import DataCheck
 from engine.reports.picture import Picture, PictureGroup, read_groups
+from engine.runs.events import SamplePictures, Samples, decode, encode
+from engine.runs.history import History
+from engine.service import data_check
 from engine.service.augmented_sheet import augmented
 from engine.vision.augmentation import Augmentation
 from engine.vision.contact_sheet import MOST_CLASSES, Sheet
 from engine.vision.fitted import ImageFitted
 from engine.vision.pictures import picture, pictures_of
-from tui.charts.half_blocks import half_blocks, rows_of
+from tui.charts.half_blocks import half_blocks, picture_lines, rows_of
 from tui.terminal.capabilities import shows_pictures
 from tui.widgets.picture_layout import rows_in
+from tui.widgets.sample_contents import samples
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -180,3 +185,59 @@ def test_pictures_stand_side_by_side_as_far_as_there_is_room() -> None:
 )
 def test_sixteen_colours_do_not_show_pictures(colours, shown) -> None:
     assert shows_pictures(colours) is shown
+
+
+def test_samples_stand_beside_their_images() -> None:
+    shown = picture_of([RED, RED], [BLUE, BLUE], name="a.png")
+    items = [{"image": "a.png", "predicted": "cat"}, {"image": "b.png", "predicted": "dog"}]
+    event = Samples(step=3, split="validation", items=items)
+    pictures = {"a.png": shown}
+    lines = [line.plain for line in samples([event], None, 0, pictures, 2)][2:]
+    assert lines[:3] == ["▀▀  image        a.png", "    predicted    cat", ""]
+    assert lines[3:5] == ["image        b.png", "predicted    dog"]
+    words = [line.plain for line in samples([event], None, 0, pictures, 0)][2:]
+    assert words[:2] == ["image        a.png", "predicted    cat"]
+
+
+def test_the_colours_of_a_picture_in_a_text_are_those_of_its_cells() -> None:
+    (line,) = picture_lines(picture_of([RED, GREEN], [BLUE, GREEN]), 2)
+    parts = [(text, style) for text, style in line.render() if style]
+    assert line.plain == "▀ "
+    (_, first), (_, second) = ((text, style) for text, style in parts if text)
+    assert first.foreground.rgb == RED
+    assert first.background.rgb == BLUE
+    assert second.background.rgb == GREEN
+
+
+def test_pictures_of_samples_are_found_by_their_names_and_damaged_ones_left_out() -> None:
+    history = History()
+    good = asdict(picture_of([RED], name="a.png"))
+    event = SamplePictures(pictures=[good, good | {"width": 9}, {"name": "c"}, None])
+    history.apply(decode(encode(event)))
+    assert history.sample_pictures == {"a.png": picture_of([RED], name="a.png")}
+    history.apply(SamplePictures(pictures=None))
+    assert history.sample_pictures == {}
+
+
+def test_findings_on_images_have_the_images_and_those_that_they_resemble(tmp_path) -> None:
+    draw = np.random.default_rng(0)
+    for split, count in (("train", 12), ("test", 3)):
+        for label in ("cat", "dog"):
+            (tmp_path / split / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = draw.integers(0, 256, (4, 4, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+                Image.fromarray(pixels).save(tmp_path / split / label / f"{number:02}.png")
+    twin = Image.open(tmp_path / "train" / "cat" / "03.png")
+    twin.save(tmp_path / "test" / "dog" / "copy.png", compress_level=0)
+    config = {
+        "task": {"kind": "image_classification"},
+        "data": {"kind": "image_folder", "path": str(tmp_path)}, "model": {"kind": "cnn"},
+    }  # fmt: skip
+    check = DataCheck.from_record(data_check.answer(config, pictures=True))
+    (finding,) = (one for one in check.findings if one.kind.startswith("near"))
+    (row,) = finding.rows
+    own, other = row.pictures
+    assert (own.caption, other.caption) == ("copy.png", "like 03.png")
+    assert own.pixels == other.pixels == twin.tobytes()
+    without = DataCheck.from_record(data_check.answer(config))
+    assert not any(row.pictures for finding in without.findings for row in finding.rows)

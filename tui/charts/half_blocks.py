@@ -9,7 +9,9 @@ from itertools import groupby
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
+from textual.content import Content
 from textual.strip import Strip
+from textual.style import Style as TextStyle
 
 from engine.reports.picture import Picture
 
@@ -37,6 +39,18 @@ def half_blocks(picture: Picture, width: int) -> tuple[Strip, ...]:
         Strip([_segment(*pair, len(list(same))) for pair, same in groupby(zip(*two, strict=True))])
         for two in zip(rows[::2], rows[1::2], strict=True)
     )
+
+
+def picture_lines(picture: Picture, width: int) -> list[Content]:
+    """Return the same lines for a text."""
+    return [
+        Content.assemble(*((text, _style(style)) for text, style, _ in strip))
+        for strip in half_blocks(picture, width)
+    ]
+
+
+def _style(style: Style | None) -> TextStyle:
+    return TextStyle() if style is None else TextStyle.from_rich_style(style)
 
 
 def scaled(picture: Picture, width: int, height: int) -> list[list[Pixel]]:
