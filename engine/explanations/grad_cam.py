@@ -48,6 +48,7 @@ def grad_cam(network: nn.Module, images: Tensor, target: int) -> Heat | None:
         gradients = torch.autograd.grad(
             logits[0, target], [output for _, output in found], allow_unused=True
         )
+    heat = None
     for (name, output), gradient in zip(reversed(found), reversed(gradients), strict=True):
         if gradient is None:
             continue
@@ -56,7 +57,8 @@ def grad_cam(network: nn.Module, images: Tensor, target: int) -> Heat | None:
         # looks at the patches.
         if float(slopes.abs().max()) > 0:
             return Heat(name, _weighed(values, slopes))
-    return None
+        heat = heat or Heat(name, _weighed(values, slopes))
+    return heat
 
 
 @contextmanager

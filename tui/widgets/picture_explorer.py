@@ -14,7 +14,7 @@ from textual.widget import Widget
 from typing_extensions import override
 
 from engine.reports.picture import Picture
-from tui.widgets.picture_layout import GAP, Row, width_of
+from tui.widgets.picture_layout import GAP, width_of
 from tui.widgets.picture_sheet import PictureSheet
 
 
@@ -47,9 +47,8 @@ class PictureExplorer(PictureSheet, can_focus=True):
         return found[self.cursor] if self.cursor is not None and found else None
 
     @override
-    def on_picture_sheet_drawn(self, event: PictureSheet.Drawn) -> None:
+    def settle(self) -> None:
         """Keep the cursor on its place, as far as there is one."""
-        super().on_picture_sheet_drawn(event)
         self.cursor = min(self.cursor or 0, max(0, len(self.pictures) - 1))
         self.post_message(self.Moved())
 
@@ -91,11 +90,7 @@ class PictureExplorer(PictureSheet, can_focus=True):
             return
         self.mark(place)
         self.post_message(self.Moved())
-        row = next(row for row in self.laid_out(self.size.width) if _holds(row, place))
+        row = next(row for row in self.laid_out(self.size.width) if row.holds(place))
         region = Region(0, row.top, 1, row.height).translate(self.virtual_region.offset)
         if isinstance(self.parent, Widget):
             self.parent.scroll_to_region(region, animate=False)
-
-
-def _holds(row: Row, place: int) -> bool:
-    return row.first <= place < row.first + len(row.pictures)

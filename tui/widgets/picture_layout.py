@@ -24,6 +24,10 @@ class Row:
     captions: bool = True
     """Whether captions are written; below a heading that says the same they are not."""
 
+    def holds(self, place: int) -> bool:
+        """Return whether a picture is one of these, by its number."""
+        return self.first <= place < self.first + len(self.pictures)
+
 
 def rows_in(groups: Sequence[PictureGroup], width: int, side: int, drawn: bool) -> list[Row]:
     """Return the rows of a sheet ``width`` cells wide with pictures of at most ``side`` cells.

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -22,8 +22,10 @@ from tui.format.text import literal
 from tui.widgets.columns import fit
 from tui.widgets.picture_layout import GAP, Row, rows_in, width_of
 
-SIDE, SMALL_SIDE = 16, 8
-"""Cells of a picture's width, and those over a slow connection."""
+SIDE = 16
+"""Cells of a picture's width, unless another one is asked for."""
+_SLOW_SHARE, _LEAST = 3, 8
+"""Over a slow connection, pictures are a third as wide, but this wide at least."""
 
 
 class PictureSheet(Widget):
@@ -46,8 +48,8 @@ class PictureSheet(Widget):
 
         groups: Sequence[PictureGroup]
 
-    def __init__(self, side: int = 0, *, id: str | None = None) -> None:
-        """``side`` is the width of a picture in cells; 0 takes what suits the connection."""
+    def __init__(self, side: int = SIDE, *, id: str | None = None) -> None:
+        """``side`` is the width of a picture in cells; over a slow connection it is less."""
         super().__init__(id=id)
         self._side = side
         self._groups: Sequence[PictureGroup] = ()
@@ -60,7 +62,8 @@ class PictureSheet(Widget):
     @property
     def side(self) -> int:
         """The width of a picture in cells."""
-        return self._side or (SMALL_SIDE if getattr(self.app, "slow_link", False) else SIDE)
+        slow = getattr(self.app, "slow_link", False)
+        return max(_LEAST, self._side // _SLOW_SHARE) if slow else self._side
 
     @property
     def draws(self) -> bool:
@@ -88,12 +91,16 @@ class PictureSheet(Widget):
     def on_picture_sheet_drawn(self, event: Drawn) -> None:
         """Lay the pictures out."""
         self._groups = event.groups
-        self.lay_out_again()
-
-    def lay_out_again(self) -> None:
-        """Lay out and draw all lines again."""
         self._laid_out_for = None
-        self.refresh(layout=True)
+        self.settle()
+        rows = self.laid_out(self.size.width)
+        height = rows[-1].top + rows[-1].height if rows else 0
+        grows = bool(self.styles.auto_dimensions) and height != self.size.height
+        # Another size is painted by the layout: with both, all pictures would be sent twice.
+        self.refresh(layout=grows, repaint=not grows)
+
+    def settle(self) -> None:
+        """Prepare for other pictures before they are laid out."""
 
     @override
     def notify_style_update(self) -> None:
@@ -132,10 +139,13 @@ class PictureSheet(Widget):
         return self._rows
 
     def mark(self, place: int | None) -> None:
-        """Move the cursor."""
+        """Move the cursor; only its line under the two pictures is sent to the terminal."""
+        changed = {self.cursor, place}
         self.cursor = place
-        self._lines.clear()
-        self.refresh()
+        for number, row in enumerate(self.laid_out(self.size.width)):
+            if any(place is not None and row.holds(place) for place in changed):
+                self._lines.pop(number, None)
+                self.refresh(Region(0, row.top + row.height - 1, self.size.width, 1))
 
     def _drawn(self, row: Row, width: int) -> list[Strip]:
         """Return the lines of a row."""

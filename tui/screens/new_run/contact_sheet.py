@@ -21,7 +21,7 @@ from tui.screens.registry import make_screen
 from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
 from tui.widgets.picture_explorer import PictureExplorer
-from tui.widgets.picture_sheet import SIDE, SMALL_SIDE
+from tui.widgets.picture_sheet import SIDE
 from tui.widgets.question import Answer, Answered, Ask
 from tui.widgets.scrolling import Scrolling
 
@@ -77,7 +77,7 @@ class ContactSheetScreen(Dialog[None]):
     def on_mount(self) -> None:
         """Ask for the images."""
         slow = getattr(self.app, "slow_link", False)
-        self._side, self._each = (SMALL_SIDE, _FEW) if slow else (SIDE, _EACH)
+        self._side, self._each = SIDE, _FEW if slow else _EACH
         self._sheet.focus()
         self._request()
 
@@ -100,7 +100,7 @@ class ContactSheetScreen(Dialog[None]):
 
     def action_resize(self, step: int) -> None:
         """Show the images larger or smaller."""
-        side = self._sheet.side * 2**step
+        side = int(self._side * 2**step)
         if _SIDES[0] <= side <= _SIDES[1]:
             self._side = side
             self._sheet.show(self._groups, side)
@@ -148,4 +148,4 @@ class ContactSheetScreen(Dialog[None]):
         self.app.push_screen(make_screen("picture", [event.picture]))
 
     def _say(self, text: str, style: str = "$text-muted") -> None:
-        self.query_one("#head", Static).update(literal(text, 500).stylize(style))
+        self.query_one("#head", Static).update(literal(text, 300).stylize(style), layout=False)
