@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -32,7 +32,7 @@ from tui.terminal.ascii import PlainCharacters
 from tui.terminal.capabilities import knows_plain_only, shows_pictures
 from tui.terminal.keyboard import KeysInOrder
 from tui.terminal.themes import DARK, HIGH_CONTRAST, THEMES
-from tui.widgets.notify import complain
+from tui.widgets.notify import KEPT, Messages, complain
 
 if TYPE_CHECKING:
     from tui.screens.errands import Errands
@@ -51,7 +51,8 @@ class DltuiApp(KeysInOrder):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark", "keys", "Keys", key_display="?"),
+        Binding("question_mark", "read('keys')", "Keys", key_display="?"),
+        Binding("exclamation_mark", "read('messages')", "Messages", show=False, key_display="!"),
         Binding("ctrl+p", "command_palette", "Actions by name", show=False, priority=True),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
@@ -67,6 +68,7 @@ class DltuiApp(KeysInOrder):
         self._first = first
         self._problem = problem
         self.settings = settings or Settings()
+        self.messages = Messages(maxlen=KEPT)
         self._plain = PlainCharacters()
         self._colourless = NoColor(enabled=self.no_color)
         self.crash_report: Path | None = None
@@ -138,7 +140,7 @@ class DltuiApp(KeysInOrder):
         home = RunsScreen()
         self.push_screen(home)
         if self._first == "new":
-            home.action_new()
+            home.action_do("new")
         elif self._first:
             self.push_screen(screen_of(RunDirectory.open(runs_folder(), self._first)))
         if self._problem:
@@ -159,33 +161,22 @@ class DltuiApp(KeysInOrder):
                     f"key {self.get_key_display(active.binding)}",
                     partial(self.call_later, self.run_action, active.binding.action, active.node),
                 )
-        yield from self._settings_commands()
+        yield SystemCommand("Messages", "key !", partial(self.action_read, "messages"))
+        for title, choices in settings_choices(self.settings, self.theme, self._plain.enabled):
+            yield SystemCommand(title, _KEPT, partial(self.choose, **choices))
         for command in super().get_system_commands(screen):
             if command.title not in _REPLACED:
                 yield command
 
-    def _settings_commands(self) -> Iterable[SystemCommand]:
-        for title, theme in THEMES.items():
-            if theme.name != self.theme:
-                yield SystemCommand(title, _KEPT, partial(self.choose, theme=theme.name))
-        plain, slow = self._plain.enabled, self.slow_link
-        yield SystemCommand(
-            "All characters" if plain else "Plain characters",
-            _KEPT,
-            partial(self.choose, characters="all" if plain else "plain"),
-        )
-        yield SystemCommand(
-            "Fast connection" if slow else "Slow connection",
-            _KEPT,
-            partial(self.choose, slow_link=not slow),
-        )
-
-    def action_keys(self) -> None:
-        """Show all keys of the screen."""
+    def action_read(self, name: str) -> None:
+        """Show all keys of the screen, or the messages so far."""
+        from tui.screens.dialogs.base import ReadScreen
         from tui.screens.dialogs.keys import KeysScreen
+        from tui.screens.dialogs.messages import MessagesScreen
 
-        if not isinstance(self.screen, KeysScreen):
-            self.push_screen(KeysScreen(self))
+        if not isinstance(self.screen, ReadScreen):
+            dialog = KeysScreen(self) if name == "keys" else MessagesScreen(self.messages)
+            self.push_screen(dialog)
 
     async def action_quit(self) -> None:
         """End, after a question where a screen holds something unsaved."""
@@ -221,6 +212,21 @@ class DltuiApp(KeysInOrder):
     @override
     def report(self, error: Exception) -> None:
         self.crash_report = self.crash_report or crash.write_report(error)
+
+
+def settings_choices(
+    settings: Settings, theme: str, plain: bool
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield what can be chosen of the settings: a title, and the values that it sets."""
+    for title, other in THEMES.items():
+        if other.name != theme:
+            yield title, {"theme": other.name}
+    yield (
+        "All characters" if plain else "Plain characters",
+        {"characters": "all" if plain else "plain"},
+    )
+    slow = settings.slow_link
+    yield "Fast connection" if slow else "Slow connection", {"slow_link": not slow}
 
 
 def farewell(running: int) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from engine.errors import RunError, TrainingFailed, UserError
 from engine.files.disk_space import why_not_written
-from engine.loggers.base import reported
+from engine.loggers.base import notified, reported
 from engine.processes.identity import ProcessIdentity
 from engine.processes.signals import Terminated, Termination
 from engine.processes.spawn import open_log
@@ -33,7 +33,13 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
     with run.lock.hold(patience):
         termination = Termination()
         # A signal before the work is handled in it; one that comes after is too late.
-        with termination.deferred(), termination.handled(), _beating(run), _log_of(run) as events:
+        with (
+            termination.deferred(),
+            termination.handled(),
+            _beating(run),
+            _log_of(run) as events,
+            notified(run, events),
+        ):
             try:
                 with termination.heard():
                     run.status.set_worker(ProcessIdentity.own())

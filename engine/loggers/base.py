@@ -6,14 +6,19 @@ it and does not fail by it.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
+from engine.errors import UserError
+from engine.loggers.notifier import Notifier
+from engine.loggers.notify_settings import read_notify_settings
 from engine.loggers.tensorboard import TensorBoard
 from engine.loggers.wandb import Wandb
-from engine.runs.events import Event
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Event, EventLog, Log
 from engine.runs.follower import Follower
 from engine.runs.session import RunSession
 
@@ -44,17 +49,54 @@ DESTINATIONS: Mapping[str, Callable[[RunSession], Destination]] = {
 
 @contextmanager
 def reported(session: RunSession) -> Iterator[None]:
-    """Pass on what happens within the block; raises ``UserError`` before anything has happened."""
-    log = session.run.events.path
+    """Pass on what happens within the block to the loggers of the configuration.
+
+    Raises ``UserError`` before anything has happened.
+    """
+    names = dict.fromkeys(session.config.train.report_to)
+    there: dict[str, Destination] = {name: DESTINATIONS[name](session) for name in names}
+    with forwarded(session.run, there, session.warn):
+        yield
+
+
+@contextmanager
+def notified(run: RunDirectory, events: EventLog) -> Iterator[None]:
+    """Notify the user of what happens within the block, as the settings say.
+
+    Settings that are not usable are a warning of the run, which does not fail by them. What fails
+    later is told in its log alone, as nothing may come after its final event.
+    """
+    there: dict[str, Destination] = {}
+    try:
+        settings = read_notify_settings()
+        if settings.urls:
+            there["the user"] = Notifier(run, settings)
+    except UserError as error:
+        events.write(Log(level="warning", message=f"Nobody is notified of this run: {error}"))
+    with forwarded(run, there, _print):
+        yield
+
+
+def _print(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+@contextmanager
+def forwarded(
+    run: RunDirectory, there: Mapping[str, Destination], warn: Callable[[str], None]
+) -> Iterator[None]:
+    """Pass on the events that are written within the block, in a thread for each destination.
+
+    ``warn`` takes the sentence on one that failed.
+    """
+    log = run.events.path
     begin = log.stat().st_size
     ended = threading.Event()
     threads = [
         threading.Thread(
-            target=_pass_on,
-            args=(name, DESTINATIONS[name](session), Follower(log, begin), ended, session),
-            daemon=True,
+            target=_pass_on, args=(name, each, Follower(log, begin), ended, warn), daemon=True
         )
-        for name in dict.fromkeys(session.config.train.report_to)
+        for name, each in there.items()
     ]
     for thread in threads:
         thread.start()
@@ -67,7 +109,11 @@ def reported(session: RunSession) -> Iterator[None]:
 
 
 def _pass_on(
-    name: str, there: Destination, follower: Follower, ended: threading.Event, session: RunSession
+    name: str,
+    there: Destination,
+    follower: Follower,
+    ended: threading.Event,
+    warn: Callable[[str], None],
 ) -> None:
     try:
         over = False
@@ -77,6 +123,8 @@ def _pass_on(
                 there.report(event)
             there.flush()
         there.close()
+    except UserError as error:
+        warn(f"Nothing more is reported to {name}: {error}")
     except Exception as error:  # noqa: BLE001 — another's program, which must not harm the run
         reason = f"{type(error).__name__}: {str(error)[:200]}"
-        session.warn(f"Nothing more is reported to {name}: {reason}")
+        warn(f"Nothing more is reported to {name}: {reason}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.reports.picture import Picture, read_pictures
+from engine.runs.control import EPOCHS, LEARNING_RATE
 from engine.runs.events import (
     ENDINGS,
     FORGETTING,
@@ -35,6 +36,9 @@ EVALUATIONS = 2000
 MEASUREMENTS = 720
 """One hour of them, at one in five seconds."""
 SAMPLES = 50
+CHANGES = 50
+_COURSE = (EPOCHS, LEARNING_RATE)
+"""Requests that change the course of a run."""
 _MEASURED = ("loss", "learning_rate", "grad_norm", "samples_per_second")
 """Values of an update that make a curve."""
 
@@ -91,6 +95,16 @@ class Curve:
         return self.points[-1].value if self.points else None
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A place where the course of the run was changed: by a request, or by resuming it."""
+
+    step: int
+    epoch: float
+    seconds: float
+    text: str
+
+
 @dataclass
 class History:
     """The state of a run after its events so far."""
@@ -123,6 +137,8 @@ class History:
     """By metric and split, as in ``("loss", "train")``."""
     checkpoint: CheckpointSaved | None = None
     controlled: Controlled | None = None
+    changes: list[Change] = field(default_factory=list)
+    """The newest changes of the learning rate or the epochs, and resumptions, in order."""
     log: list[Log] = field(default_factory=list)
     version: int = 0
     """Increases with every event, so that a screen can tell whether to redraw."""
@@ -160,6 +176,8 @@ class History:
                 self.checkpoint = event
             case Controlled():
                 self.controlled = event
+                if event.accepted and event.request in _COURSE:
+                    self._changed(event.message)
                 self._log(event, "info" if event.accepted else "warning", event.message)
             case Log():
                 self._log(event, event.level, event.message)
@@ -211,6 +229,16 @@ class History:
             self.checkpoint = None
         for curve in self.curves.values():
             curve.cut(step)
+        self.changes = [change for change in self.changes if change.step <= step]
+        if step:
+            self._changed("resumed")
+
+    def _changed(self, text: str) -> None:
+        """Note a change at the newest update."""
+        if points := self.curve("loss", "train").points:
+            newest = points[-1]
+            change = Change(newest.step, newest.epoch, newest.seconds, text)
+            self.changes = [*self.changes, change][-CHANGES:]
 
     def _progress(self, event: Progress) -> None:
         self.progress = event

@@ -239,6 +239,7 @@ async def test_a_click_on_a_heading_sorts_and_a_second_turns_it_around(
     app = DltuiApp()
     async with app.run_test(size=(120, 24)) as pilot:
         await until(pilot, lambda: len(names(app)) == 4)
+        await until(pilot, lambda: app.screen.query_one("#pane").size.width)
         heading = app.screen.query_one(Listing)
         at = heading.render_line(0).text.index("Value")
         await pilot.click(Listing, offset=(at + 1, 0))

@@ -72,7 +72,7 @@ async def test_every_panel_opens_by_its_number(going, until, text_of) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "Step 20/40" in text_of(pilot))
         expected = {
-            "1": "over epoch",
+            "1": " loss   train",
             "2": "train loss",
             "3": "Samples come with",
             "4": "Measured every",

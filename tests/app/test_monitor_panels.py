@@ -12,10 +12,11 @@ from engine.launch.start import launch
 from engine.processes.identity import ProcessIdentity
 from engine.runs.control import STOP, Request
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Evaluated, Event, EventLog, Log, Resources, Samples
+from engine.runs.events import Controlled, Evaluated, Event, EventLog, Log, Resources, Samples
 from tui.app import DltuiApp
 from tui.charts import chart as chart_module
 from tui.charts.explorer import ChartExplorer
+from tui.screens.monitor.chart_grid import ChartGrid, layout
 from tui.settings import Settings
 from tui.widgets.log_panel import LogPanel
 
@@ -271,3 +272,43 @@ async def test_the_loss_on_another_text_has_a_curve_too(going, until, text_of) -
                               metrics={"loss": 1.5}) for step in (0, 10, 20)))  # fmt: skip
     async with DltuiApp(going.id).run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: "━●━ validation   ━▲━ forgetting" in text_of(pilot))
+
+
+def test_a_grid_has_as_many_charts_as_the_screen_shows_well() -> None:
+    assert layout(metrics=6, width=76, height=15) == (1, 1)
+    assert layout(metrics=6, width=116, height=15) == (1, 1)
+    assert layout(metrics=6, width=116, height=30) == (2, 3)
+    assert layout(metrics=3, width=116, height=30) == (2, 2)
+    assert layout(metrics=2, width=116, height=30) == (1, 2)
+    assert layout(metrics=9, width=196, height=40) == (3, 2)
+    assert layout(metrics=1, width=196, height=40) == (1, 1)
+
+
+async def test_all_metrics_are_seen_at_once_and_one_is_enlarged(going, until, text_of) -> None:
+    app = DltuiApp(going.id)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: " accuracy   validation 0.6000" in text_of(pilot))
+        for line in (" loss   train 0.1000  validation 0.5000", " learning_rate   train 0.0010"):
+            await until(pilot, lambda line=line: line in text_of(pilot))
+        await pilot.press("m", "enter")
+        await until(pilot, lambda: "accuracy   ━●━ validation   ◆ best   over epoch"
+                    in text_of(pilot))  # fmt: skip
+        await pilot.press("home")
+        await until(pilot, lambda: "epoch 1   ━●━ validation 0.5000" in text_of(pilot))
+        await pilot.press("g")
+        await until(pilot, lambda: " loss   train 0.1000" in text_of(pilot))
+        await pilot.press("down")
+        await until(pilot, lambda: app.screen.query_one(ChartGrid).metric == "learning_rate")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "learning_rate   epoch 1   ━━━ train" in text_of(pilot))
+
+
+async def test_a_change_while_training_is_marked_on_the_curves(going, until, text_of) -> None:
+    append(going, Controlled(request="learning_rate", message="Peak learning rate 5e-4."))
+    app = DltuiApp(going.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "┊ Peak learning rate 5e-4." in text_of(pilot))
+        frame = [line for line in text_of(pilot).splitlines() if "┤" in line or "│" in line]
+        assert sum("┊" in line for line in frame) > 5
+        await pilot.press("5", "end")
+        await until(pilot, lambda: "epoch 2      Peak learning rate 5e-4." in text_of(pilot))

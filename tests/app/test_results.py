@@ -161,5 +161,5 @@ async def test_views_are_one_line_in_the_list_of_keys(done, until, text_of) -> N
     async with DltuiApp(done.id).run_test(size=(120, 60)) as pilot:
         await until(pilot, lambda: "epoch 3 of 4" in text_of(pilot))
         await pilot.press("question_mark")
-        await until(pilot, lambda: "View by its number" in text_of(pilot))
-        assert text_of(pilot).count("View by its number") == 1
+        await until(pilot, lambda: "Panel by its number" in text_of(pilot))
+        assert text_of(pilot).count("Panel by its number") == 1

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from datetime import datetime
 
+import psutil
 from textual.widgets import Input
 
+from engine.config.presets import find_preset, load_preset
 from engine.files.paths import runs_folder
 from engine.processes.identity import ProcessIdentity
-from engine.runs.control import STOP
+from engine.queue import entries
+from engine.runs.control import STOP, Request
 from engine.runs.directory import all_runs
-from engine.runs.events import EventLog, Failed
+from engine.runs.events import EventLog, Failed, Resources
 from tui.app import DltuiApp, farewell
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.keys import KeysScreen
 from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.results import ResultsScreen
+from tui.screens.runs.machine_strip import Machine, gauges
+from tui.screens.runs.rows import COLUMNS, STARTED, fitting, when
 from tui.screens.runs.screen import RunsScreen
 from tui.screens.runs.trash import TrashScreen
+from tui.screens.runs.welcome import EXPERIMENTS
 from tui.widgets.columns import Column, widths_of
 from tui.widgets.listing import Listing
 
@@ -34,7 +42,72 @@ async def test_an_empty_history_says_what_to_press(until, text_of) -> None:
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "There are no runs yet" in text_of(pilot))
-        assert "Press  n" in text_of(pilot)
+        assert "n  with data of your own" in text_of(pilot)
+
+
+def test_the_experiments_of_an_empty_list_need_no_download() -> None:
+    presets = [preset for _, preset, _ in EXPERIMENTS.values()]
+    configs = [load_preset(find_preset(name)) for name in presets]
+    assert [config.data.kind for config in configs] == ["builtin"] * 5
+    assert all(config.model.from_scratch for config in configs)
+    assert len({config.task.kind for config in configs}) == 5
+
+
+async def test_a_key_trains_an_experiment_while_the_list_is_empty(until, make_run) -> None:
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(
+            pilot, lambda: app.screen.query("#empty") and app.screen.query_one("#empty").display
+        )
+        await pilot.press("4")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        (run,) = all_runs(runs_folder())
+        assert run.config.read().data.label == "seasons"
+        run.requests.send(Request(STOP))
+        await until(pilot, lambda: run.status.state().ended)
+        await pilot.press("escape")
+        await until(pilot, lambda: names(app))
+        await pilot.press("4")
+        await pilot.pause()
+        assert len(all_runs(runs_folder())) == 1
+
+
+async def test_the_run_at_the_cursor_is_seen_at_a_glance(
+    make_run, training, finished, until, text_of
+) -> None:
+    first = make_run("first", [*training(), finished(0.9)])
+    report = {"metrics": {"test": {"accuracy": 0.9}}, "metric": "accuracy"}
+    verdict = {"text": "The network is worse than guessing.", "outcome": "worse"}
+    first.report.path.write_text(json.dumps(report | {"verdict": verdict}))
+    config = make_run("second", training()).config
+    config.write(config.read().override(["train.learning_rate=0.25", "task.label_smoothing=0.5"]))
+    app = DltuiApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "differs from first in" in text_of(pilot))
+        shown = text_of(pilot)
+        assert "learning_rate  – → 0.25" in shown
+        assert "label_smoothing 0 → 0.5" in shown
+        assert "epoch" in shown
+        await pilot.press("down")
+        await until(pilot, lambda: "The network is worse than guessing." in text_of(pilot))
+        await until(pilot, lambda: "accuracy 0.9000  test" in text_of(pilot))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "worse than guessing" not in text_of(pilot))
+
+
+def test_a_narrow_list_does_without_the_least_telling_columns() -> None:
+    titles = [column.title for column in fitting(60)]
+    assert titles == ["", "State", "Name", "Model", "Value", STARTED]
+    assert fitting(200) == COLUMNS
+
+
+def test_a_time_of_today_is_told_by_how_long_ago_it_was() -> None:
+    noon = datetime(2020, 6, 15, 12, 0).timestamp()
+    assert when(noon - 59, noon) == "0 min ago"
+    assert when(noon - 60 * 59, noon) == "59 min ago"
+    assert when(noon - 60 * 125, noon) == "2 h ago"
+    assert when(noon - 60 * 60 * 13, noon) == "14 Jun"
+    assert when(noon - 366 * 86400, noon) == "2019-06"
 
 
 async def test_a_row_shows_what_is_known(make_run, training, finished, until, text_of) -> None:
@@ -43,7 +116,7 @@ async def test_a_row_shows_what_is_known(make_run, training, finished, until, te
     async with app.run_test(size=(120, 24)) as pilot:
         await until(pilot, lambda: "0.9625" in text_of(pilot))
         row = next(line for line in text_of(pilot).splitlines() if "0.9625" in line)
-    for part in ("✓ finished", "good", "image classification", "digits", "accuracy"):
+    for part in ("✓ finished", "good", "cnn", "accuracy"):
         assert part in row
 
 
@@ -239,3 +312,44 @@ async def test_a_killed_run_is_resumed_by_a_key(make_run, training, until) -> No
         await until(pilot, lambda: run.status.worker() and run.status.worker().pid != gone.pid)
         worker = run.status.worker()
         await until(pilot, lambda: not worker.alive())
+
+
+async def test_what_a_message_said_can_be_read_again(make_run, until, text_of) -> None:
+    make_run("one")
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24), notifications=False) as pilot:
+        await until(pilot, lambda: names(app))
+        await pilot.press("exclamation_mark")
+        await until(pilot, lambda: "None so far." in text_of(pilot))
+        await pilot.press("escape", "C", "t")
+        await until(pilot, lambda: len(app.messages) == 2)
+        await pilot.press("exclamation_mark")
+        await until(pilot, lambda: "one has no finished model." in text_of(pilot))
+        newest, older = [line for line in text_of(pilot).splitlines() if ":" in line[:12]][:2]
+    assert "one has no finished model." in newest
+    assert "Select at least two runs" in older
+
+
+async def test_a_high_screen_shows_the_machine_and_the_queue(make_run, until, text_of) -> None:
+    entries.append(make_run("waits"))
+    app = DltuiApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "queue 1, not started; Q opens it" in text_of(pilot))
+        strip = next(line for line in text_of(pilot).splitlines() if "CPU" in line)
+        memory = psutil.virtual_memory().total / 1e9
+        assert f"of {memory:.1f} GB" in strip
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "CPU" not in text_of(pilot))
+
+
+def test_each_gpu_of_a_machine_has_a_gauge() -> None:
+    gpus = [{"memory": 12 * 10**9, "memory_total": 24 * 10**9, "load_percent": 87}, {}]
+    use = Resources(cpu_percent=5.0, memory=1, memory_total=2, process_memory=1, gpus=gpus)
+    texts = [part.plain for part in gauges(Machine(use, 10**9, 0, working=False))]
+    assert texts == [
+        "CPU ▍······· 5 %",
+        "memory ████···· 1 B of 2 B",
+        "GPU 0 ████···· 87 %, 12.0 GB of 24.0 GB",
+        "GPU 1 ········ 0 B of 0 B",
+        "disk 1.0 GB free",
+    ]

@@ -92,8 +92,12 @@ def answered(question: str, **arguments: Any) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def nothing_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Set the time zone to UTC and stop the cursor's blinking."""
+    """Set the time zone to UTC, stop the cursor's blinking, and measure always the same."""
     monkeypatch.setattr(Input, "cursor_blink", False)
+    use = Resources(cpu_percent=45.0, memory=1 << 34, memory_total=1 << 36, process_memory=1)
+    monkeypatch.setattr("engine.hardware.resources.measure", lambda: use)
+    disk = type(shutil.disk_usage("/"))(10**12, 4 * 10**11, 6 * 10**11)
+    monkeypatch.setattr("tui.screens.runs.machine_strip.shutil.disk_usage", lambda path: disk)
     with monkeypatch.context() as changes:
         changes.setenv("TZ", "UTC")
         time.tzset()
@@ -137,9 +141,12 @@ def write_report(run: RunDirectory, name: str, views: list[Any]) -> None:
 
 @pytest.fixture(params=SIZES)
 def looks(request: pytest.FixtureRequest, until: Any, tmp_path: Path) -> Any:
-    """A function that compares a screen with its snapshot, after keys and once a text is shown."""
+    """A function that compares a screen with its snapshot, after keys and once a text is shown.
 
-    async def compare(screen: Any, *keys: str, shown: str = "") -> None:
+    ``wide`` is a text that only wide screens have room for.
+    """
+
+    async def compare(screen: Any, *keys: str, shown: str = "", wide: str = "") -> None:
         app = DltuiApp(settings=Settings(theme="dark", characters="all"))
         async with app.run_test(size=SIZES[request.param]) as pilot:
             await until(pilot, lambda: app.screen.is_mounted)
@@ -151,6 +158,8 @@ def looks(request: pytest.FixtureRequest, until: Any, tmp_path: Path) -> Any:
                 await pilot.press(key)
                 await pilot.pause(0.05)
             await until(pilot, lambda: shown in text_of(app))
+            if app.size.width >= 100:
+                await until(pilot, lambda: wide in text_of(app))
             picture = await still(pilot)
         name = request.node.originalname.removeprefix("test_")
         kept = SNAPSHOTS / f"{name}-{request.param}.svg"
@@ -190,7 +199,7 @@ async def test_home_without_runs(looks) -> None:
 async def test_home_with_runs(looks, old_run, training, finished) -> None:
     old_run("digits-cnn", [*training(), finished()])
     old_run("a-name-of-the-greatest-length-that-names-may-have-" + "x" * 13, training())
-    await looks(None, shown="accuracy")
+    await looks(None, shown="accuracy", wide="learning rate")
 
 
 async def test_a_new_run_from_nothing(looks) -> None:
@@ -309,7 +318,7 @@ async def test_results_of_many_long_names(looks, old_run, training, finished) ->
 async def test_a_finished_run_in_the_monitor(looks, old_run, training, finished) -> None:
     run = old_run("digits-cnn", [*training(), finished()])
     write_report(run, "boosting", [])
-    await looks(MonitorScreen(run), shown="best")
+    await looks(MonitorScreen(run), shown="◆", wide="samples_per_second   train")
 
 
 async def test_no_adapters(looks) -> None:
@@ -394,7 +403,11 @@ def full_disk(monkeypatch) -> None:
 
 
 async def test_a_run_that_trains(looks, going) -> None:
-    await looks(MonitorScreen(going()), "left", shown="epoch 2")
+    await looks(MonitorScreen(going()), shown="loss", wide="samples_per_second   train")
+
+
+async def test_one_metric_of_a_run_that_trains(looks, going) -> None:
+    await looks(MonitorScreen(going()), "g", "left", shown="epoch 2")
 
 
 async def test_a_run_that_has_only_begun(looks, going) -> None:
@@ -597,13 +610,22 @@ async def test_a_place_to_write_to(looks) -> None:
 
 async def test_all_actions_by_name(looks, several) -> None:
     several("films")
-    await looks(None, "ctrl+p", *"compare", shown="Compare")
+    await looks(None, "ctrl+p", *"compare", shown="Compare", wide="rate")
 
 
 async def test_home_of_many_runs_with_notes(looks, several) -> None:
     runs = several(*(f"run-{place:02d}" for place in range(50)))
     write_annotations(runs[7], Annotations(("paper", "x" * 30), LONG[:180], pinned=True))
-    await looks(None, "space", "space", "slash", *"run accuracy>0.92", "enter", shown="2 selected")
+    await looks(
+        None,
+        "space",
+        "space",
+        "slash",
+        *"run accuracy>0.92",
+        "enter",
+        shown="2 selected",
+        wide="rate",
+    )
 
 
 async def test_home_where_nothing_is_found(looks, several) -> None:

@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 _CRASHING = """
 import sys
 from tui.screens.runs.screen import RunsScreen
-def boom(self):
+def boom(self, name):
     raise ValueError("boom [red]")
-RunsScreen.action_new = boom
+RunsScreen.action_do = boom
 from tui.app import run_app
 sys.exit(run_app())
 """
@@ -92,11 +92,11 @@ RUNNING = "import sys; from tui.app import run_app; sys.exit(run_app())"
 _HANGING = """
 import sys, time
 from tui.screens.runs.screen import RunsScreen
-def hang(self):
+def hang(self, name):
     sys.__stdout__.write("hanging")
     sys.__stdout__.flush()
     while True: time.sleep(60)
-RunsScreen.action_new = hang
+RunsScreen.action_do = hang
 from tui.app import run_app
 sys.exit(run_app())
 """

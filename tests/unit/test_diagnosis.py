@@ -30,6 +30,13 @@ def test_noise_around_the_best_is_no_overfitting() -> None:
     assert diagnose(evaluations([1.0, 0.5, 0.503, 0.502, 0.504], [1.0, 0.6, 0.4, 0.3, 0.2])) == ""
 
 
+def test_losses_that_jump_about_are_no_overfitting_before_they_leave_their_noise() -> None:
+    falling = [1.0 - 0.05 * i for i in range(10)]
+    jumping = [0.5, 0.58, 0.51, 0.6, 0.52, 0.49, 0.58, 0.52, 0.6, 0.53]
+    assert diagnose(evaluations(jumping, falling)) == ""
+    assert diagnose(evaluations([*jumping[:7], 0.8, 0.9, 0.85], falling)).startswith("overfitting")
+
+
 def test_worse_on_both_is_no_overfitting() -> None:
     assert diagnose(evaluations([1.0, 0.5, 0.6, 0.7, 0.8], [1.0, 0.6, 0.7, 0.8, 0.9])) == ""
 

@@ -15,7 +15,15 @@ from engine.runs.events import (
     Samples,
     Started,
 )
-from engine.runs.history import CURVE_POINTS, EVALUATIONS, LOG_LINES, Curve, History, Point
+from engine.runs.history import (
+    CURVE_POINTS,
+    EVALUATIONS,
+    LOG_LINES,
+    Change,
+    Curve,
+    History,
+    Point,
+)
 
 
 def started(step: int = 0) -> Started:
@@ -209,3 +217,14 @@ def test_a_base_model_that_was_evaluated_twice_is_shown_once() -> None:
     made = history(started(), base(), started(), base(), evaluated(10))
     assert [row.step for row in made.evaluations] == [0, 10]
     assert steps(made, "loss", "validation") == [0]
+
+
+def test_what_changed_the_course_of_a_run_has_a_place_on_its_curves() -> None:
+    rate = Controlled(time=6.0, request="learning_rate", message="Rate 0.01.")
+    refused = Controlled(time=6.0, request="epochs", message="Too few.", accepted=False)
+    pause = Controlled(time=6.0, request="pause", message="Paused.")
+    made = history(started(), progress(5), rate, refused, pause, progress(15))
+    assert made.changes == [Change(5, 0.5, 5.0, "Rate 0.01.")]
+    made.apply_all([progress(25), Controlled(time=26.0, request="epochs", message="9.")])
+    made.apply_all([started(15), progress(20)])
+    assert made.changes == [Change(5, 0.5, 5.0, "Rate 0.01."), Change(15, 1.5, 15.0, "resumed")]

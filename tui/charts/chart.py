@@ -13,7 +13,7 @@ from textual.message import Message
 
 from tui.charts.band import SHADE, Band
 from tui.charts.canvas import Canvas
-from tui.charts.plot import Color, Line, Pair, Plot, draw, faint
+from tui.charts.plot import MARK, Color, Line, Pair, Plot, draw, faint
 from tui.format.numbers import duration, number
 from tui.format.text import literal
 
@@ -84,6 +84,7 @@ class Chart(Canvas):
         self._labels: Mapping[float, str] = {}
         self._curves: Sequence[Curve] = ()
         self._band: Band | None = None
+        self._marks: Mapping[float, str] = {}
         self._best: Pair | None = None
         self._wanted: tuple[Sequence[Content], Plot, int, int] | None = None
         self._drawing = False
@@ -104,10 +105,12 @@ class Chart(Canvas):
         axis: str = "epoch",
         labels: Mapping[float, str] | None = None,
         band: Band | None = None,
+        marks: Mapping[float, str] | None = None,
     ) -> None:
         """Show these curves; ``best`` is a point that is marked, ``axis`` the name of x, which is
-        empty where the title has it, ``labels`` are texts of x coordinates, such as dates, and
-        ``band`` is a shade behind the curves."""
+        empty where the title has it, ``labels`` are texts of x coordinates, such as dates,
+        ``band`` is a shade behind the curves, and ``marks`` are texts of places with a line."""
+        self._marks = marks or {}
         self._labels = labels or {}
         self._band = band
         self._title, self._curves, self._best, self._axis = title, curves, best, axis
@@ -174,6 +177,7 @@ class Chart(Canvas):
             self._labels,
             self._band,
             faint(self._color("validation")),
+            list(self._marks),
         )
 
     def _color(self, style: str) -> Color:
@@ -196,11 +200,20 @@ class Chart(Canvas):
             parts.append(self._band_entry(self._band))
         if self._best is not None:
             parts.append(Content("◆ best"))
+        if self._marks:
+            near = self._nearest_mark()
+            parts.append(literal(f"{MARK} {near}", 60))
         if self.cursor is None:
             settings = [self._axis, *["log"] * self.log_scale, *["smoothed"] * self.smooth]
             settings += ["zoomed"] * (self.span is not None)
             parts += [literal("over " + ", ".join(settings))] * any(settings)
         return parts
+
+    def _nearest_mark(self) -> str:
+        """Return the text of the mark nearest to the cursor; of the last one without a cursor."""
+        places = list(self._marks)
+        x = places[-1] if self.cursor is None else self.cursor
+        return self._marks[min(places, key=lambda place: abs(place - x))]
 
     def _band_entry(self, band: Band) -> Content:
         red, green, blue = self._color("validation")

@@ -29,6 +29,8 @@ _MARKER_CELLS = 8
 """Between markers where there are many points."""
 _TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 """Seconds between ticks on an axis of time; whole days beyond."""
+MARK = "┊"
+"""The character of the lines at :attr:`Plot.marks`."""
 _building = threading.Lock()
 """A lock, as plotext has one global figure."""
 
@@ -71,6 +73,8 @@ class Plot:
     band: Band | None = None
     """A shade behind the lines; not drawn on a logarithmic scale."""
     band_color: Color = (128, 128, 128)
+    marks: Sequence[float] = ()
+    """The x coordinates of faint vertical lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +239,9 @@ def _build(plot: Plot, lines: Sequence[_Drawn], span: Pair, width: int, height: 
     figure.legend(False)
     figure.plot_size(width, height)
     heights = _set_rulers(figure, plot, lines, span, height)
+    for x in filter(lambda x: _inside(x, span), plot.marks):
+        upright = [(x, height) for height in heights]
+        _draw(figure, plotext, upright, MARK, faint(plot.cursor_color), True)
     if plot.cursor is not None and _inside(plot.cursor, span):
         upright = [(plot.cursor, height) for height in heights]
         _draw(figure, plotext, upright, "│", plot.cursor_color, True)

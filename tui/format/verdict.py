@@ -9,6 +9,8 @@ from typing import Any
 
 from tui.format.numbers import number
 
+OUTCOMES = {"better": "$text-success", "worse": "$text-error", "open": "$text-warning"}
+"""Colours of the outcomes of a verdict."""
 _NOTICEABLE = 0.01
 """Relative change of the loss that is called one."""
 

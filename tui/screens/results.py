@@ -32,7 +32,7 @@ from tui.format.run_facts import BASE, INTERVAL, intervals_of, numbers_of, with_
 from tui.format.run_states import STATES
 from tui.format.text import literal
 from tui.format.topics import is_empty, tab_title, topics
-from tui.format.verdict import verdict
+from tui.format.verdict import OUTCOMES, verdict
 from tui.screens.registry import make_screen, try_screen
 from tui.screens.run_actions import RunActions
 from tui.screens.run_keys import RUN_KEYS
@@ -48,9 +48,8 @@ _MUTED = "$foreground 60%"
 _SAID = "accuracy"
 _SUMMARY = "summary-lines"
 _BESIDE = 4
-_ROOMY = 1000
-_VERDICT = {"better": "$text-success", "worse": "$text-error", "open": "$text-warning"}
 """Cells beside a line: padding and the scroll bar."""
+_ROOMY = 1000
 
 
 class ResultsScreen(Screen[None]):
@@ -58,12 +57,6 @@ class ResultsScreen(Screen[None]):
 
     CSS_PATH = "results.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right_square_bracket,n", "tab(1)", "Next view", key_display="]"),
-        Binding("left_square_bracket,N", "tab(-1)", "Previous view", key_display="["),
-        *(
-            Binding(str(number), f"show_tab({number})", "View by its number", show=False)
-            for number in range(1, 10)
-        ),
         Binding("t", "try_it", "Try it"),
         Binding("w", "watch", "Curves and log"),
         Binding("c", "clone", "Clone"),
@@ -88,14 +81,6 @@ class ResultsScreen(Screen[None]):
     def on_mount(self) -> None:
         """Read the report in a thread."""
         self.run_worker(self._read, thread=True)
-
-    def action_tab(self, step: int) -> None:
-        """Show the next or the previous view."""
-        self.query_one(PanelTabs).step(step)
-
-    def action_show_tab(self, number: int) -> None:
-        """Show the view with this number."""
-        self.query_one(PanelTabs).go_to(number)
 
     def action_try_it(self) -> None:
         """Try the model on new inputs."""
@@ -244,7 +229,7 @@ def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Con
     if verdict := report.get("verdict"):
         yield Content("")
         text = literal(str(verdict.get("text", "")))
-        yield text.stylize(_VERDICT.get(str(verdict.get("outcome")), ""))
+        yield text.stylize(OUTCOMES.get(str(verdict.get("outcome")), ""))
     for other in report.get("baselines") or []:
         told = other.get("verdict") or {"text": f"Too few windows for a verdict: {other['name']}."}
         if told != report.get("verdict"):

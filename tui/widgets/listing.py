@@ -103,9 +103,9 @@ class Listing(SamePlace, Generic[T], can_focus=True):
             self._columns = tuple(columns)
             self.refresh()
 
-    def show_order(self, column: int, descending: bool) -> None:
-        """Mark the column that the rows are sorted by."""
-        self._order = column, descending
+    def show_order(self, column: int | None, descending: bool) -> None:
+        """Mark the column that the rows are sorted by; none where it is not shown."""
+        self._order = (column, descending) if column is not None else None
         self.refresh_rows()
 
     def set_items(self, items: Sequence[T]) -> None:

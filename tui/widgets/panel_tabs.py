@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import on
+from textual.binding import Binding, BindingType
 from textual.events import Resize
-from textual.widgets import TabbedContent, TabPane
+from textual.widgets import TabbedContent, TabPane, Tabs
 
 
 class PanelTabs(TabbedContent):
     """Focuses the visible panel, so that its keys work at once."""
 
-    def step(self, step: int) -> None:
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_square_bracket", "step(1)", "Next panel", show=False, key_display="]"),
+        Binding("left_square_bracket", "step(-1)", "Previous panel", show=False, key_display="["),
+        *(
+            Binding(str(number), f"go_to({number})", "Panel by its number", show=False)
+            for number in range(1, 10)
+        ),
+    ]
+
+    def action_step(self, step: int) -> None:
         """Show the next or the previous panel."""
         panels = [str(pane.id) for pane in self.query(TabPane)]
         if self.active in panels:  # a panel may be added later than its screen
@@ -20,7 +32,7 @@ class PanelTabs(TabbedContent):
     def _activated(self) -> None:
         self.call_after_refresh(self._enter)
 
-    def go_to(self, number: int) -> None:
+    def action_go_to(self, number: int) -> None:
         """Show a panel by its number, from 1 on."""
         panels = [str(pane.id) for pane in self.query(TabPane)]
         if number <= len(panels):
@@ -31,4 +43,6 @@ class PanelTabs(TabbedContent):
         for widget in within:
             # Textual sends none to a panel that is shown while the line of tabs scrolls.
             widget.post_message(Resize(widget.size, widget.virtual_size, widget.container_size))
-        self.screen.set_focus(next((widget for widget in within if widget.can_focus), None))
+        inner = next((widget for widget in within if widget.can_focus and widget.display), None)
+        # Never nothing: the keys of the panels belong to what has the focus.
+        self.screen.set_focus(inner or self.query_one(Tabs))

@@ -131,6 +131,12 @@ def curves(history: History, metric: str, axis: str = "epoch") -> tuple[list[Cur
     return shown, (place(best), value)
 
 
+def changes(history: History, axis: str = "epoch") -> dict[float, str]:
+    """Return what changed the course of the run, by its place on one of :data:`AXES`."""
+    place = place_on(axis)
+    return {place(change): change.text for change in history.changes}
+
+
 def row_key(row: Evaluated) -> int:
     """Return the key of an evaluation's row: its step."""
     return row.step
@@ -238,7 +244,16 @@ def _spark(percent: float) -> str:
 def facts(history: History, run: RunDirectory, width: int) -> list[Content]:
     """Return the data, the model, and the paths of the files."""
     about_data = data_facts(history, width)
-    return [*about_data, Content(""), *model_facts(history), Content(""), *places(run)]
+    parts = [about_data, model_facts(history), change_facts(history), places(run)]
+    return [line for part in parts if part for line in (*part, Content(""))]
+
+
+def change_facts(history: History) -> list[Content]:
+    """Return what was changed while the run was training; nothing where nothing was."""
+    if not history.changes:
+        return []
+    made = [(f"epoch {change.epoch:.3g}", change.text) for change in history.changes]
+    return [_title("Changes"), *(_pair(place, text) for place, text in made)]
 
 
 def data_facts(history: History, width: int) -> list[Content]:

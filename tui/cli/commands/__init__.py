@@ -42,6 +42,7 @@ COMMANDS = {
     "folds": "cross-validate: a run for each fold, with mean and spread",
     "sweep": "search for better values by many runs",
     "sweeps": "list all sweeps, or rank the trials of one",
+    "notify": "send a notification to the addresses of the settings, to try them",
     "doctor": "show versions, devices, memory, disk and what the terminal can do",
 }
 """By name: a line of help."""

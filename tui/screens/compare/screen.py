@@ -40,17 +40,11 @@ class CompareScreen(Screen[None]):
 
     CSS_PATH = "compare.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("m", "next_metric(1)", "Metric"),
-        Binding("M", "next_metric(-1)", "Metric before", show=False),
-        Binding("x", "next_axis", "Axis"),
-        Binding("v", "next_split", "Split"),
+        Binding("m", "next('metric')", "Metric"),
+        Binding("M", "next('metric', -1)", "Previous metric", show=False),
+        Binding("x", "next('axis')", "Axis"),
+        Binding("v", "next('split')", "Split"),
         Binding("e", "export", "Export"),
-        Binding("right_square_bracket", "tab(1)", "Next panel", show=False, key_display="]"),
-        Binding("left_square_bracket", "tab(-1)", "Previous panel", show=False, key_display="["),
-        *(
-            Binding(str(place), f"show_tab('{id}')", f"Panel {title}", show=False)
-            for place, (id, title) in enumerate(_TABS.items(), 1)
-        ),
         Binding("escape,q", "dismiss(None)", "Back"),
     ]
 
@@ -92,28 +86,15 @@ class CompareScreen(Screen[None]):
         self._show_heading()
         self._show_legend()
 
-    def action_show_tab(self, tab: str) -> None:
-        """Show a panel."""
-        self.query_one(PanelTabs).active = tab
-
-    def action_tab(self, step: int) -> None:
-        """Show the next or the previous panel."""
-        self.query_one(PanelTabs).step(step)
-
-    def action_next_metric(self, step: int) -> None:
-        """Draw another metric."""
-        self._drawing.next_metric(step)
-        self._draw()
-
-    def action_next_axis(self) -> None:
-        """Draw against the epoch, the step or the time."""
-        self._drawing.next_axis()
-        self.query_one(SeriesChart).action_whole()
-        self._draw()
-
-    def action_next_split(self) -> None:
-        """Draw the values of the training or the validation split."""
-        self._drawing.next_split()
+    def action_next(self, what: str, step: int = 1) -> None:
+        """Draw another metric, against another axis, or of the other split."""
+        if what == "metric":
+            self._drawing.next_metric(step)
+        elif what == "split":
+            self._drawing.next_split()
+        else:
+            self._drawing.next_axis()
+            self.query_one(SeriesChart).action_whole()
         self._draw()
 
     def action_export(self) -> None:

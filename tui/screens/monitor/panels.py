@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from engine.runs.events import Evaluated
 from engine.runs.history import History
-from tui.charts.explorer import ChartExplorer
+from tui.screens.monitor.chart_grid import ChartGrid
 from tui.screens.monitor.repaint import Repaint
 from tui.screens.monitor.watcher import Watch
 from tui.widgets import run_panels
@@ -33,15 +33,14 @@ class Panel(Protocol):
 
 
 class Charts:
-    """The chart of one metric."""
+    """The charts of the metrics."""
 
     def __init__(self, repaint: Repaint, order: Sequence[str]) -> None:
         """Offer metrics in this ``order``."""
         self._repaint = repaint
         self._order = order
         self._axis = run_panels.AXES[0]
-        self.metric = "loss"
-        self.widget = ChartExplorer(id="chart")
+        self.widget = ChartGrid(id="charts-grid")
 
     def metrics(self, watch: Watch) -> list[str]:
         """Return all metrics that can be drawn."""
@@ -52,15 +51,19 @@ class Charts:
         """Draw against epochs, updates or time."""
         axes = run_panels.AXES
         self._axis = axes[(axes.index(self._axis) + 1) % len(axes)]
-        self.widget.action_whole()
+        self.widget.one.action_whole()
 
     def paint(self, watch: Watch) -> None:
         """Draw the curves, at a rate that suits the connection."""
-        history, chart = watch.history, self.widget
-        drawn = (history.version, self.metric, self._axis, watch.caught_up)
-        if self._repaint.new_and_due("chart", chart.sent, *drawn):
-            curves, best = run_panels.curves(history, self.metric, self._axis)
-            chart.plot(self.metric, curves, best, self._axis)
+        history, charts = watch.history, self.widget
+        drawn = (history.version, charts.metric, charts.enlarged, charts.size, self._axis)
+        if self._repaint.new_and_due("chart", charts.sent, *drawn, watch.caught_up):
+            charts.show(
+                _metrics(history, self._order),
+                lambda name: run_panels.curves(history, name, self._axis),
+                self._axis,
+                run_panels.changes(history, self._axis),
+            )
 
 
 class Table:
@@ -139,7 +142,14 @@ class Facts:
         """Show what is known so far."""
         history = watch.history
         width = self.widget.scrollable_content_region.width
-        known = (history.data, history.model, history.started, history.checkpoint, width)
+        known = (
+            history.data,
+            history.model,
+            history.started,
+            history.checkpoint,
+            history.changes,
+            width,
+        )
         if self._repaint.new("facts", *known, watch.state, run_panels.paused(history)):
             self.widget.show_lines(run_panels.facts(history, watch.run, width))
 

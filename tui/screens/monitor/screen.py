@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -24,8 +26,9 @@ from engine.runs.control import (
 from engine.runs.directory import RunDirectory
 from engine.runs.status import State
 from tui.format.run_states import RESUMABLE
-from tui.screens.dialogs.pick import PickScreen
 from tui.screens.monitor.announcer import Announcer
+from tui.screens.monitor.chart_grid import ChartGrid
+from tui.screens.monitor.chart_keys import ChartKeys
 from tui.screens.monitor.commands import Commands
 from tui.screens.monitor.panels import (
     Charts,
@@ -71,20 +74,16 @@ class MonitorScreen(Screen[None]):
         Binding("e", f"request('{EVALUATE}')", "Evaluate"),
         Binding("L", f"request('{LEARNING_RATE}')", "Rate", tooltip="Change the learning rate"),
         Binding("E", f"request('{EPOCHS}')", "Epochs", tooltip="Change how many epochs there are"),
-        Binding("m", "next_metric(1)", "Metric"),
-        Binding("M", "next_metric(-1)", "Metric before", show=False),
-        Binding("slash", "pick_metric", "Find a metric", show=False, key_display="/"),
-        Binding("x", "next_axis", "Axis: epoch, step, time", show=False),
-        Binding("enter", "results", "Results"),
-        Binding("r", "resume", "Resume"),
-        Binding("right_square_bracket", "tab(1)", "Next panel", show=False, key_display="]"),
-        Binding("left_square_bracket", "tab(-1)", "Previous panel", show=False, key_display="["),
-        *(
-            Binding(str(number), f"show_tab('{id}')", f"Panel {title}", show=False)
-            for number, (id, title) in enumerate(_TABS.items(), 1)
-        ),
+        Binding("m", "chart('next')", "Metric"),
+        Binding("M", "chart('before')", "Previous metric", show=False),
+        Binding("g", "chart('grid')", "One chart or several", show=False),
+        Binding("slash", "chart('find')", "Find a metric", show=False, key_display="/"),
+        Binding("x", "chart('axis')", "Axis: epoch, step, time", show=False),
+        Binding("enter", "do('results')", "Results"),
+        Binding("enter", "do('enlarge')", "Enlarge the chart", show=False),
+        Binding("r", "do('resume')", "Resume"),
         *RUN_KEYS,
-        Binding("escape,q", "leave", "Back"),
+        Binding("escape,q", "do('leave')", "Back"),
     ]
 
     def __init__(self, run: RunDirectory) -> None:
@@ -104,6 +103,13 @@ class MonitorScreen(Screen[None]):
         self._commands = Commands(self, self._watch, name, rate, self._redraw)
         self._status = StatusLines(name, self._repaint)
         self._charts = Charts(self._repaint, order)
+        self._chart_keys = ChartKeys(self, self._charts, self._watch, self._show_charts)
+        self._actions: Mapping[str, Callable[[], object]] = {
+            "results": lambda: self.app.switch_screen(make_screen("results", run)),
+            "enlarge": partial(self._chart_keys.do, "grid"),
+            "resume": self._commands.resume,
+            "leave": self._leave,
+        }
         self._samples = SampleOutputs(self._repaint)
         self._panels: Mapping[str, Panel] = {
             "charts": self._charts,
@@ -143,48 +149,21 @@ class MonitorScreen(Screen[None]):
             return not state.ended and (parameters[0] == CONTINUE) == paused
         if action == "request":
             return not state.ended
-        if action == "results":
-            return state.ended and self._run.report.path.exists()
-        return state in RESUMABLE if action == "resume" else True
+        if action != "do":
+            return True
+        has_results = state.ended and self._run.report.path.exists()
+        can = {"results": has_results, "enlarge": not has_results, "resume": state in RESUMABLE}
+        return can.get(str(parameters[0]), True)
 
-    def on_tabbed_content_tab_activated(self) -> None:
-        """Paint the newly visible panel."""
-        self.call_after_refresh(self._enter_panel)
+    @on(TabbedContent.TabActivated)
+    @on(ChartGrid.Marked)
+    def on_resize(self) -> None:
+        """Paint at once what is visible now."""
+        self.call_after_refresh(self._redraw)
 
-    def _enter_panel(self) -> None:
-        self._redraw()
-
-    def action_show_tab(self, tab: str) -> None:
-        """Show a panel."""
-        self.query_one(TabbedContent).active = tab
-
-    def action_tab(self, step: int) -> None:
-        """Show the next or the previous panel."""
-        self.query_one(PanelTabs).step(step)
-
-    def action_next_metric(self, step: int) -> None:
-        """Draw another metric."""
-        names, metric = self._charts.metrics(self._watch), self._charts.metric
-        at = names.index(metric) if metric in names else 0
-        self._show_metric(names[(at + step) % len(names)])
-
-    def action_pick_metric(self) -> None:
-        """Choose a metric by a part of its name."""
-        names = self._charts.metrics(self._watch)
-        self.app.push_screen(
-            PickScreen("Metric", names, self._charts.metric),
-            lambda name: self._show_metric(name) if name is not None else None,
-        )
-
-    def _show_metric(self, name: str) -> None:
-        self._charts.metric = name
-        self.action_show_tab("charts")
-        self._redraw()
-
-    def action_next_axis(self) -> None:
-        """Draw against epochs, updates or time."""
-        self._charts.next_axis()
-        self._redraw()
+    def action_chart(self, name: str) -> None:
+        """Show another metric, another axis, one chart or several."""
+        self._chart_keys.do(name)
 
     def on_sample_lines_other(self, event: SampleLines.Other) -> None:
         """Show earlier or later samples."""
@@ -195,23 +174,24 @@ class MonitorScreen(Screen[None]):
         """Send a request to the run: to stop, to pause, for another learning rate."""
         self._commands.request(request)
 
-    def action_resume(self) -> None:
-        """Resume from the last checkpoint."""
-        self._commands.resume()
+    def action_do(self, name: str) -> None:
+        """Resume the run, enlarge a chart, show the results, or close the screen."""
+        self._actions[name]()
 
     def action_of_run(self, action: str) -> None:
         """Export the model, save predictions, and the like."""
         RunActions(self).do(action, self._run)
 
-    def action_results(self) -> None:
-        """Show the results."""
-        self.app.switch_screen(make_screen("results", self._run))
-
-    def action_leave(self) -> None:
+    def _leave(self) -> None:
         """Close the screen; the run continues."""
         if not self._watch.state.ended:
             tell(self, f"{self._run_name} continues in the background.")
         self.dismiss()
+
+    def _show_charts(self) -> None:
+        """Show what the keys for charts changed."""
+        self.query_one(TabbedContent).active = "charts"
+        self._redraw()
 
     def _redraw(self) -> None:
         """Redraw everything at once, as a key was pressed."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from textual.screen import Screen
 
 from engine.config.overrides import Tree
-from engine.config.presets import Preset, load_preset
+from engine.config.presets import Preset, find_preset, load_preset
 from engine.errors import UserError
+from engine.launch.start import launch
 from engine.runs.directory import RunDirectory
 from engine.runs.summary import RunSummary
 from tui.charts.chart import MOST_SERIES
@@ -34,6 +36,10 @@ class Openings:
         """Create a new run; ``preset`` is the name of the origin of ``values``."""
         self._screen.app.push_screen(make_screen("new run", values, preset))
 
+    def show(self, name: str) -> None:
+        """Open the trash, the adapters or the sweeps."""
+        self._screen.app.push_screen(make_screen(name))
+
     def presets(self) -> None:
         """Choose a preset and create a new run from it."""
 
@@ -46,6 +52,18 @@ class Openings:
                 complain(self._screen, error)
 
         self._screen.app.push_screen(make_screen("presets"), chosen)
+
+    def start(self, name: str) -> None:
+        """Start a shipped preset as it is, and show its monitor."""
+        self._screen.run_worker(self._start(name), group="start", exclusive=True)
+
+    async def _start(self, name: str) -> None:
+        try:
+            started = await asyncio.to_thread(lambda: launch(load_preset(find_preset(name))))
+        except UserError as error:
+            complain(self._screen, error)
+        else:
+            self._screen.app.push_screen(make_screen("monitor", started.run))
 
     def open(self, row: RunSummary) -> None:
         """Open the run's results, or its monitor."""

@@ -1,8 +1,10 @@
-"""The columns of the list of runs, their cells and their sort order."""
+"""The columns of the list of runs: their cells, their sort order, and which fit a width."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,70 +17,71 @@ from tui.format.run_states import STATES
 from tui.format.text import literal
 from tui.widgets.columns import Column
 
-COLUMNS = (
-    Column("", 1, 1),
-    Column("State", 10, 13),
-    Column("Name", 10, 48),
-    Column("Task", 10, 22),
-    Column("Data", 7, 20),
-    Column("Metric", 8, 11, right=True),
-    Column("Value", 7, 8, right=True),
-    Column("Started", 8, 8),
-    Column("Took", 7, 9, right=True),
-)
-STARTED = 7
+STARTED = "Started"
 """The column of the initial sort order."""
-
 _MUTED = "$foreground 60%"
 _STATES = {state: place for place, state in enumerate(State)}
-_KEYS: Sequence[Callable[[RunSummary], Any]] = (
-    lambda row: row.notes.pinned,
-    lambda row: _STATES[row.state],
-    lambda row: row.name,
-    lambda row: row.task,
-    lambda row: row.data,
-    lambda row: row.metric,
-    lambda row: row.value,
-    lambda row: row.started,
-    lambda row: row.seconds,
-)
+_BAR = 5
+"""Cells of the progress bar of a run that trains."""
 
 
-def ordered(rows: Sequence[RunSummary], column: int, descending: bool) -> list[RunSummary]:
+@dataclass(frozen=True)
+class RunColumn:
+    """A column, the cell that it shows of a run, and the value that it is sorted by."""
+
+    column: Column
+    cell: Callable[[RunSummary], Content]
+    key: Callable[[RunSummary], Any]
+
+    @property
+    def title(self) -> str:
+        """The heading; the column of marks has none."""
+        return self.column.title
+
+    @property
+    def falls(self) -> bool:
+        """Whether the largest value comes first."""
+        return self.column.right or self.title == STARTED
+
+
+def ordered(rows: Sequence[RunSummary], title: str, descending: bool) -> list[RunSummary]:
     """Return the rows sorted by a column; pinned ones first, those without a value last."""
-    key = _KEYS[column]
+    key = BY_TITLE[title].key
     known = sorted((r for r in rows if key(r) is not None), key=key, reverse=descending)
     unknown = [row for row in rows if key(row) is None]
     return sorted(known + unknown, key=lambda row: not row.notes.pinned)
 
 
-def cells(marked: Collection[str]) -> Callable[[RunSummary], list[Content]]:
+def fitting(width: int) -> tuple[RunColumn, ...]:
+    """Return the columns that ``width`` cells have room for; the least telling go first."""
+    shown = list(COLUMNS)
+    for title in _DROPPED:
+        if sum(column.column.least + 1 for column in shown) - 1 <= width:
+            break
+        shown.remove(BY_TITLE[title])
+    return tuple(shown)
+
+
+def cells(
+    columns: Sequence[RunColumn], marked: Collection[str]
+) -> Callable[[RunSummary], list[Content]]:
     """Return a function that makes the cells of a row; the runs ``marked`` are selected."""
 
     def make(row: RunSummary) -> list[Content]:
-        word, style = STATES[row.state]
-        if row.done is not None:
-            word = f"{word[:2]}{row.done:.0%}" if row.done else f"{word[:2]}starting"
-        return [
-            _sign(row, row.id in marked),
-            Content.styled(word, style),
-            _name(row),
-            literal(row.task.replace("_", " ")) if not row.problem else literal(row.problem),
-            literal(row.data),
-            literal(row.metric),
-            Content(number(row.value)),
-            Content(when(row.started)),
-            Content(duration(row.seconds)),
-        ]
+        texts = [column.cell(row) for column in columns]
+        if row.id in marked:
+            texts[0] = Content.styled("●", "bold $accent")
+        return texts
 
     return make
 
 
 def detail(row: RunSummary | None) -> Content:
-    """Return a line about the run at the cursor: its directory, tags and note."""
+    """Return a line about the run at the cursor: its directory, task, tags and note."""
     if row is None:
         return Content("")
-    parts = [literal(row.id).stylize(_MUTED), *map(_tag, row.notes.tags)]
+    about = "  ".join(filter(None, [row.id, row.task.replace("_", " ")]))
+    parts = [literal(about).stylize(_MUTED), *map(_tag, row.notes.tags)]
     if row.notes.note:
         parts.append(literal(row.notes.note, 500))
     if row.problem:
@@ -86,23 +89,59 @@ def detail(row: RunSummary | None) -> Content:
     return Content("  ").join(parts)
 
 
-def when(seconds: float) -> str:
-    """Return the hour of today, the day of this year, or the year and month."""
-    moment, now = datetime.fromtimestamp(seconds), datetime.now()
-    if moment.date() == now.date():
-        return f"{moment:%H:%M}"
-    return f"{moment:%d %b}" if moment.year == now.year else f"{moment:%Y-%m}"
+def when(seconds: float, now: float | None = None) -> str:
+    """Return how long ago a time of today is, the day of this year, or the year and month."""
+    now = time.time() if now is None else now
+    moment, today = datetime.fromtimestamp(seconds), datetime.fromtimestamp(now)
+    if moment.date() == today.date():
+        minutes = max(0, int(now - seconds)) // 60
+        return f"{minutes // 60} h ago" if minutes >= 60 else f"{minutes} min ago"
+    return f"{moment:%d %b}" if moment.year == today.year else f"{moment:%Y-%m}"
 
 
-def _sign(row: RunSummary, marked: bool) -> Content:
-    if marked:
-        return Content.styled("●", "bold $accent")
+def _pinned(row: RunSummary) -> Content:
     return Content.styled("★", "$warning") if row.notes.pinned else Content("")
+
+
+def _state(row: RunSummary) -> Content:
+    word, style = STATES[row.state]
+    if row.done is None:
+        return Content.styled(word, style)
+    sign = word[:2]
+    if not row.done:
+        return Content.styled(f"{sign}starting", style)
+    filled = round(row.done * _BAR)
+    bar = Content.styled("━" * filled, style) + Content.styled("━" * (_BAR - filled), "$panel")
+    return Content.styled(f"{sign}{row.done:3.0%} ", style) + bar
 
 
 def _name(row: RunSummary) -> Content:
     return Content(" ").join([literal(row.name), *map(_tag, row.notes.tags)])
 
 
+def _model(row: RunSummary) -> Content:
+    return literal(row.problem or row.model)
+
+
+def _seconds(row: RunSummary) -> float:
+    return row.seconds
+
+
 def _tag(tag: str) -> Content:
     return literal(f"#{tag}", 40).stylize("$secondary")
+
+
+COLUMNS: tuple[RunColumn, ...] = (
+    RunColumn(Column("", 1, 1), _pinned, lambda row: row.notes.pinned),
+    RunColumn(Column("State", 11, 13), _state, lambda row: _STATES[row.state]),
+    RunColumn(Column("Name", 12, 48), _name, lambda row: row.name),
+    RunColumn(Column("Model", 8, 22), _model, lambda row: row.model),
+    RunColumn(Column("Data", 7, 20), lambda row: literal(row.data), lambda row: row.data),
+    RunColumn(Column("Metric", 8, 11, True), lambda r: literal(r.metric), lambda row: row.metric),
+    RunColumn(Column("Value", 7, 8, True), lambda r: Content(number(r.value)), lambda r: r.value),
+    RunColumn(Column(STARTED, 10, 10), lambda r: Content(when(r.started)), lambda r: r.started),
+    RunColumn(Column("Took", 6, 9, True), lambda r: Content(duration(r.seconds)), _seconds),
+)
+BY_TITLE = {column.title: column for column in COLUMNS}
+_DROPPED = ("Took", "Data", "Metric", STARTED)
+"""Columns that a narrow list does without, the first first."""

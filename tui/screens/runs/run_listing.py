@@ -7,7 +7,7 @@ from textual.message import Message
 
 from engine.runs.summary import RunSummary
 from tui.screens.runs.list_reader import Rows
-from tui.screens.runs.rows import COLUMNS, cells
+from tui.screens.runs.rows import COLUMNS, cells, fitting
 from tui.screens.runs.shown_rows import ShownRows
 from tui.widgets.listing import Listing
 
@@ -20,11 +20,16 @@ class RunListing(Listing[RunSummary]):
 
     def __init__(self, id: str) -> None:
         self.rows = ShownRows()
-        super().__init__(COLUMNS, cells(self.rows.selected), lambda row: row.id, id=id)
+        self._shown = COLUMNS
+        shown = [each.column for each in COLUMNS]
+        super().__init__(shown, cells(COLUMNS, self.rows.selected), lambda row: row.id, id=id)
 
-    def on_mount(self) -> None:
-        """Mark the initial sort order."""
-        self.show_order(*self.rows.order)
+    def on_resize(self) -> None:
+        """Show the columns that there is room for."""
+        self._shown = fitting(self.scrollable_content_region.width)
+        make = cells(self._shown, self.rows.selected)
+        self.set_columns([each.column for each in self._shown], make)
+        self._mark_order()
 
     @property
     def chosen(self) -> list[RunSummary]:
@@ -37,14 +42,15 @@ class RunListing(Listing[RunSummary]):
         self._show_rows()
 
     def sort_by(self, column: int) -> None:
-        """Sort by a column, or reverse its order."""
-        self.rows.sort_by(column)
-        self.show_order(*self.rows.order)
+        """Sort by a column, by its place; or reverse its order."""
+        self.rows.sort_by(self._shown[column].title)
+        self._mark_order()
         self._show_rows()
 
     def sort_by_next(self, step: int) -> None:
         """Sort by another column; a ``step`` of 0 reverses the order."""
-        self.sort_by((self.rows.order[0] + step) % len(COLUMNS))
+        place = self._sorted_place
+        self.sort_by(((0 if place is None else place) + step) % len(self._shown))
 
     def filter_by(self, text: str) -> None:
         """Show the rows that pass a filter."""
@@ -56,6 +62,11 @@ class RunListing(Listing[RunSummary]):
         if (row := self.current) is not None:
             self.rows.toggle(row)
             self._show_selection()
+
+    def toggle_and_move(self) -> None:
+        """Select or deselect the run at the cursor, and move to the next."""
+        self.toggle()
+        self.action_move(1)
 
     def toggle_all(self) -> None:
         """Select all visible runs, or none where all were selected."""
@@ -80,9 +91,19 @@ class RunListing(Listing[RunSummary]):
         if event.column == 0:
             self.toggle()
 
+    @property
+    def _sorted_place(self) -> int | None:
+        """The place of the column that the rows are sorted by; ``None`` where it is not shown."""
+        titles = [each.title for each in self._shown]
+        title = self.rows.order[0]
+        return titles.index(title) if title in titles else None
+
+    def _mark_order(self) -> None:
+        place = self._sorted_place
+        self.show_order(place, self.rows.order[1])
+
     def _show_rows(self) -> None:
         self.set_items(self.rows.visible)
-        self.display = not self.rows.empty
         self.post_message(self.Changed())
 
     def _show_selection(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input, Static
 from typing_extensions import override
@@ -15,14 +17,16 @@ from typing_extensions import override
 from engine.files.paths import runs_folder
 from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
-from tui.screens.registry import make_screen
 from tui.screens.run_keys import RUN_KEYS
 from tui.screens.runs.changes import RunChanges
 from tui.screens.runs.list_reader import RunListReader
+from tui.screens.runs.machine_strip import MachineStrip
 from tui.screens.runs.openings import Openings
 from tui.screens.runs.rows import detail
 from tui.screens.runs.run_filter import RunFilter
 from tui.screens.runs.run_listing import RunListing
+from tui.screens.runs.run_pane import RunPane
+from tui.screens.runs.welcome import EXPERIMENTS, welcome
 from tui.widgets.listing import Listing
 from tui.widgets.run_feed import RunFeed
 from tui.widgets.steady_footer import SteadyFooter
@@ -30,11 +34,6 @@ from tui.widgets.steady_footer import SteadyFooter
 REFRESH_SECONDS = 1.0
 _REST = 5.0
 """A list that takes long to read is read again after this multiple of the time."""
-_EMPTY = """\
-There are no runs yet.
-
-Press  n  to choose data, a model and how to train it,
-or  P  to start from a ready experiment."""
 
 
 class RunsScreen(Screen[None]):
@@ -42,14 +41,14 @@ class RunsScreen(Screen[None]):
 
     CSS_PATH = "runs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New"),
-        Binding("P", "presets", "Presets"),
+        Binding("n", "do('new')", "New"),
+        Binding("P", "do('presets')", "Presets"),
         Binding("enter", "run('open')", "Open", show=False),
-        Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("o", "sort(1)", "Sort", show=False),
-        Binding("O", "sort(0)", "Reverse the order", show=False),
-        Binding("space", "select", "Select", show=False),
-        Binding("a", "select_all", "Select all", show=False),
+        Binding("slash", "do('filter')", "Filter", key_display="/"),
+        Binding("o", "do('sort')", "Sort", show=False),
+        Binding("O", "do('reverse')", "Reverse the order", show=False),
+        Binding("space", "do('select')", "Select", show=False),
+        Binding("a", "do('select_all')", "Select all", show=False),
         Binding("C", "runs('compare')", "Compare"),
         Binding("p", "runs('pin')", "Pin"),
         Binding("e", "runs('annotate')", "Tags and note", show=False),
@@ -59,12 +58,16 @@ class RunsScreen(Screen[None]):
         Binding("S", "run('save_preset')", "Save as preset", show=False),
         Binding("t", "runs('try_it')", "Try", show=False),
         Binding("d,delete", "runs('delete')", "Delete", show=False),
-        Binding("T", "show('trash')", "Trash", show=False),
-        Binding("A", "show('adapters')", "Adapters", show=False),
-        Binding("w", "show('sweeps')", "Sweeps", show=False),
+        Binding("T", "do('trash')", "Trash", show=False),
+        Binding("A", "do('adapters')", "Adapters", show=False),
+        Binding("w", "do('sweeps')", "Sweeps", show=False),
         *RUN_KEYS,
-        Binding("escape", "show_all", "Show all"),
-        Binding("escape", "clear", "Clear selection and filter", show=False),
+        *(
+            Binding(key, f"start('{preset}')", f"Train {preset}", show=False)
+            for key, (_, preset, _) in EXPERIMENTS.items()
+        ),
+        Binding("escape", "do('show_all')", "Show all"),
+        Binding("escape", "do('clear')", "Clear selection and filter", show=False),
         Binding("q", "app.quit", "Quit"),
     ]
 
@@ -72,6 +75,8 @@ class RunsScreen(Screen[None]):
         super().__init__()
         self._listing = RunListing(id="runs")
         self._filter = RunFilter(self._listing, id="filter")
+        self._pane = RunPane()
+        self._machine = MachineStrip()
         reader = RunListReader(runs_folder())
         self._feed = RunFeed(self, reader.read, REFRESH_SECONDS, self._listing.take, rest=_REST)
         self._openings = Openings(self)
@@ -92,6 +97,21 @@ class RunsScreen(Screen[None]):
             "delete": changes.delete,
         }
         """The actions on the selected runs."""
+        self._of_screen: Mapping[str, Callable[[], object]] = {
+            "new": self._openings.new,
+            "presets": self._openings.presets,
+            "trash": partial(self._openings.show, "trash"),
+            "adapters": partial(self._openings.show, "adapters"),
+            "sweeps": partial(self._openings.show, "sweeps"),
+            "filter": self._filter.open,
+            "show_all": self._filter.close,
+            "sort": partial(self._listing.sort_by_next, 1),
+            "reverse": partial(self._listing.sort_by_next, 0),
+            "select": self._listing.toggle_and_move,
+            "select_all": self._listing.toggle_all,
+            "clear": self._clear,
+        }
+        """The actions on the list, and those that open other screens."""
 
     @property
     def running(self) -> int:
@@ -99,11 +119,14 @@ class RunsScreen(Screen[None]):
         return self._listing.rows.running
 
     def compose(self) -> ComposeResult:
-        """Yield a heading, the list or a message that it is empty, and the filter."""
+        """Yield a heading, the list beside its pane, what to begin with, and the filter."""
         yield Canvas(id="heading")
-        yield self._listing
-        yield Static(_EMPTY, id="empty", markup=False)
+        with Horizontal(id="body"):
+            yield self._listing
+            yield self._pane
+        yield Static(welcome(), id="empty")
         yield Canvas(id="detail")
+        yield self._machine
         yield self._filter
         yield SteadyFooter()
 
@@ -119,22 +142,27 @@ class RunsScreen(Screen[None]):
     def on_screen_suspend(self) -> None:
         """Pause reading while another screen is on top."""
         self._feed.pause()
+        self._pane.pause()
+        self._machine.pause()
 
     def on_screen_resume(self) -> None:
         """Read while the list is visible."""
         self._feed.poll()
+        self._pane.resume()
+        self._machine.resume()
 
-    def action_new(self) -> None:
-        """Create a new run."""
-        self._openings.new()
+    def on_resize(self) -> None:
+        """Show the pane and the line on the machine where there is room for them."""
+        self._pane.fit(*self.size, bool(self._listing.items))
+        self._machine.fit(self.size.height)
 
-    def action_presets(self) -> None:
-        """Choose a preset and create a new run from it."""
-        self._openings.presets()
+    def action_start(self, preset: str) -> None:
+        """Start one of the experiments that an empty list offers."""
+        self._openings.start(preset)
 
-    def action_show(self, name: str) -> None:
-        """Open the trash, the adapters or the sweeps."""
-        self.app.push_screen(make_screen(name))
+    def action_do(self, name: str) -> None:
+        """Do something with the list, or open another screen."""
+        self._of_screen[name]()
 
     def action_run(self, name: str) -> None:
         """Do something with the run at the cursor."""
@@ -152,38 +180,19 @@ class RunsScreen(Screen[None]):
         row = self._listing.current
         RunActions(self).do(action, row.run if row is not None else None)
 
-    def action_select(self) -> None:
-        """Select or deselect the run, and move to the next."""
-        self._listing.toggle()
-        self._listing.action_move(1)
-
-    def action_select_all(self) -> None:
-        """Select all visible runs, or none where all were selected."""
-        self._listing.toggle_all()
-
-    def action_sort(self, step: int) -> None:
-        """Sort by another column, or reverse the order."""
-        self._listing.sort_by_next(step)
-
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return whether an action applies: some only while the filter is typed, some only else."""
-        del parameters
+        if action == "start":
+            return self._listing.rows.empty
         typing = isinstance(self.focused, Input)
-        return {"show_all": typing, "filter": not typing}.get(action, True)
+        name = parameters[0] if parameters else ""
+        return {"show_all": typing, "filter": not typing}.get(str(name), True)
 
-    def action_filter(self) -> None:
-        """Focus the filter."""
-        self._filter.open()
-
-    def action_clear(self) -> None:
+    def _clear(self) -> None:
         """Deselect all; where none was selected, clear the filter."""
         if not self._listing.deselect_all():
             self._filter.close()
-
-    def action_show_all(self) -> None:
-        """Clear the filter."""
-        self._filter.close()
 
     @on(Listing.Selected)
     def _open(self) -> None:
@@ -193,11 +202,18 @@ class RunsScreen(Screen[None]):
     @on(RunListing.Changed)
     def _show_numbers(self) -> None:
         """Show how many runs there are, and the details of the one at the cursor."""
-        self.query_one("#heading", Canvas).show([self._listing.rows.heading()])
-        self.query_one("#empty").display = self._listing.rows.empty
+        rows = self._listing.rows
+        self.query_one("#heading", Canvas).show([rows.heading()])
+        if self.query_one("#empty").display != rows.empty:
+            self.query_one("#empty").display = rows.empty
+            self.refresh_bindings()
+        self.query_one("#body").display = not rows.empty
+        self._pane.fit(*self.size, bool(self._listing.items))
         self._show_detail()
 
     @on(Listing.Moved)
     def _show_detail(self) -> None:
         """Show the details of the run at the cursor."""
-        self.query_one("#detail", Canvas).show([detail(self._listing.current)])
+        row = self._listing.current
+        self.query_one("#detail", Canvas).show([detail(row)])
+        self._pane.choose(row, self._listing.rows.before(row))

@@ -11,7 +11,7 @@ from engine.runs.status import State
 from engine.runs.summary import RunSummary
 from tui.format.text import literal
 from tui.screens.runs.list_reader import Rows
-from tui.screens.runs.rows import COLUMNS, STARTED, ordered
+from tui.screens.runs.rows import BY_TITLE, STARTED, ordered
 
 
 class ShownRows:
@@ -23,7 +23,7 @@ class ShownRows:
         self._filter = RunFilter()
         self._problem = ""
         self.order = (STARTED, True)
-        """The column that the rows are sorted by, and whether in descending order."""
+        """The title of the column that sorts the rows, and whether in descending order."""
         self.visible: Sequence[RunSummary] = ()
         self.selected: set[str] = set()
         """The ids of the selected runs; always the same set."""
@@ -42,20 +42,26 @@ class ShownRows:
         self.selected &= {row.id for row in rows.runs}
         self._sort()
 
-    def sort_by(self, column: int) -> None:
+    def sort_by(self, title: str) -> None:
         """Sort by a column: numbers and times from the largest, texts from the first letter.
 
         The current column's order is reversed.
         """
-        same = column == self.order[0]
-        descending = not self.order[1] if same else COLUMNS[column].right or column == STARTED
-        self.order = column, descending
+        same = title == self.order[0]
+        self.order = title, not self.order[1] if same else BY_TITLE[title].falls
         self._sort()
 
     def filter_by(self, text: str) -> None:
         """Show the rows that pass a filter, which may be half typed."""
         self._filter, self._problem = RunFilter.typed(text)
         self.visible = self._filter.among(self._sorted)
+
+    def before(self, row: RunSummary | None) -> RunSummary | None:
+        """Return the run of the same task that was started last before this one."""
+        if row is None or not row.task:
+            return None
+        earlier = (r for r in self._read.runs if r.task == row.task and r.started < row.started)
+        return max(earlier, key=lambda other: other.started, default=None)
 
     def toggle(self, row: RunSummary) -> None:
         """Select or deselect a row."""

@@ -53,7 +53,9 @@ class TrashScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Yield a list, or a message that it is empty."""
         yield Canvas(id="heading")
-        yield Listing[RunSummary](COLUMNS, cells(()), lambda row: row.id, choosable=False)
+        columns = [each.column for each in COLUMNS]
+        make = cells(COLUMNS, ())
+        yield Listing[RunSummary](columns, make, lambda row: row.id, choosable=False)
         yield Static("The trash is empty.", id="empty", markup=False)
         yield SteadyFooter()
 

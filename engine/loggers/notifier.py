@@ -1,0 +1,120 @@
+"""Notifications of a run by apprise: its end, a metric that was reached, a disk nearly full.
+
+The process that trains sends them, so that no screen need be open.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.loggers.notify_settings import NotifyError, NotifySettings
+from engine.runs.directory import RunDirectory
+from engine.runs.events import (
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Interrupted,
+    Resources,
+    Stopped,
+)
+
+_NEARLY_FULL = 0.03
+"""Share of the disk that is free when it is nearly full."""
+
+
+def connect(urls: Sequence[str]) -> list[Any]:
+    """Return a service of apprise for each address.
+
+    Raises :class:`NotifyError`, in which no address is named.
+    """
+    try:
+        import apprise
+    except ImportError as error:
+        raise NotifyError(
+            "Notifications need the package apprise.",
+            "Install it with: pip install 'dltui[notify]'.",
+        ) from error
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its messages have addresses in them
+    services = []
+    for place, url in enumerate(urls, 1):
+        service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+        if service is None:
+            raise NotifyError(f"notify.urls, number {place}: apprise does not know this address.")
+        services.append(service)
+    return services
+
+
+def send(services: Sequence[Any], title: str, text: str) -> list[int]:
+    """Send a notification to each service; returns the numbers, from 1, of those that failed."""
+    return [
+        place
+        for place, service in enumerate(services, 1)
+        if not service.notify(body=text, title=title)
+    ]
+
+
+class Notifier:
+    """Sends a notification for each occasion of the settings; for a metric or the disk, one."""
+
+    def __init__(self, run: RunDirectory, settings: NotifySettings) -> None:
+        """Raises :class:`NotifyError` where apprise or an address is not usable."""
+        self._run = run
+        self._title = f"{run.id} on {platform.node()}"
+        self._settings = settings
+        self._waiting = list(settings.bounds)
+        self._disk_told = False
+        self._services = connect(settings.urls)
+
+    def report(self, event: Event) -> None:
+        """Notify of the event, if it is an occasion. Raises :class:`NotifyError`."""
+        match event:
+            case Failed(message=message):
+                self._tell("failed", f"Failed: {message}")
+            case Finished(metrics=metrics):
+                self._tell("finished", _ended("Finished", metrics))
+            case Stopped(metrics=metrics):
+                self._tell("finished", _ended("Stopped", metrics))
+            case Interrupted():
+                self._tell("finished", "Interrupted; it can be resumed.")
+            case Evaluated(split="validation"):
+                self._check_bounds(event)
+            case Resources():
+                self._check_disk()
+
+    def flush(self) -> None:
+        """Do nothing: each notification is sent at once."""
+
+    def close(self) -> None:
+        """Do nothing: no connection stays open."""
+
+    def _check_bounds(self, event: Evaluated) -> None:
+        for bound in [bound for bound in self._waiting if bound.reached(event.metrics)]:
+            self._waiting.remove(bound)
+            value = f"{bound.metric} {event.metrics[bound.metric]:.4g}"
+            self._send(f"Reached {value} after epoch {event.epoch:.3g}.")
+
+    def _check_disk(self) -> None:
+        usage = shutil.disk_usage(self._run.path)
+        if usage.free < _NEARLY_FULL * usage.total and not self._disk_told:
+            self._disk_told = True
+            self._tell("disk", f"Its disk is nearly full: {usage.free / 1e9:.1f} GB are free.")
+
+    def _tell(self, occasion: str, text: str) -> None:
+        if occasion in self._settings.on:
+            self._send(text)
+
+    def _send(self, text: str) -> None:
+        if failed := send(self._services, self._title, text):
+            numbers = ", ".join(map(str, failed))
+            raise NotifyError(f"notify.urls, number {numbers}: the notification was not taken.")
+
+
+def _ended(word: str, metrics: Mapping[str, float | None]) -> str:
+    known = [f"{name} {value:.4g}" for name, value in metrics.items() if value is not None]
+    shown = ", ".join(known[:4])
+    return f"{word}: {shown}." if shown else f"{word}."

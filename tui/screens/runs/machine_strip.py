@@ -1,0 +1,129 @@
+"""The machine and the queue in one line below the list of runs."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from textual.content import Content
+
+from engine.files.paths import runs_folder
+from engine.queue import entries
+from engine.runs.events import Resources
+from tui.charts.canvas import Canvas
+from tui.format.numbers import size
+from tui.format.text import literal
+from tui.widgets.progress import bar
+from tui.widgets.run_feed import RunFeed
+
+LEAST_HEIGHT = 30
+"""Rows of a screen that has a line to spare."""
+_SECONDS, _SLOW_SECONDS = 5.0, 20.0
+_MOMENT = 0.2
+_BAR = 8
+_FULL = 0.9
+"""Share from which a bar has its warning colour."""
+_MUTED = "$foreground 60%"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A measurement of the machine, and the length of its queue."""
+
+    use: Resources
+    free: int
+    """Bytes of the disk with the runs that are free for this user."""
+    waiting: int
+    """Runs in the queue."""
+    working: bool
+    """Whether they are started one after the other."""
+
+
+class MachineStrip(Canvas):
+    """Measures in a thread while it is visible."""
+
+    def __init__(self) -> None:
+        super().__init__(id="machine")
+        self._feed: RunFeed[Machine] | None = None
+
+    def on_unmount(self) -> None:
+        """Stop the thread at once."""
+        if self._feed is not None:
+            self._feed.end()
+
+    def fit(self, height: int) -> None:
+        """Show or hide the line for a screen of this height."""
+        self.display = height >= LEAST_HEIGHT
+        self.resume() if self.display else self.pause()
+
+    def pause(self) -> None:
+        """Measure nothing, as the line is not visible."""
+        if self._feed is not None:
+            self._feed.pause()
+
+    def resume(self) -> None:
+        """Measure from now on, if the line is visible."""
+        if not self.display:
+            return
+        if self._feed is None:
+            slow = getattr(self.app, "slow_link", False)
+            self._feed = RunFeed(self, _measure, _SLOW_SECONDS if slow else _SECONDS, self._show)
+        self._feed.poll()
+
+    def _show(self, machine: Machine) -> None:
+        self.show([Content("   ").join(gauges(machine))])
+
+
+def _measure() -> Iterator[Machine]:
+    from engine.hardware.resources import measure  # the first paint need not wait for it
+
+    _begin()
+    folder = runs_folder()
+    free = shutil.disk_usage(folder).free if folder.exists() else 0
+    yield Machine(measure(), free, len(entries.entries()), entries.running())
+
+
+@cache
+def _begin() -> None:
+    """Let the load of the CPU be measured from a moment ago, not from nothing."""
+    import psutil
+
+    psutil.cpu_percent()
+    time.sleep(_MOMENT)
+
+
+def gauges(machine: Machine) -> Iterator[Content]:
+    """Yield CPU, memory, each GPU, the disk and the queue."""
+    use = machine.use
+    yield _gauge("CPU", use.cpu_percent / 100, f"{use.cpu_percent:.0f} %")
+    of_memory = f"{size(use.memory)} of {size(use.memory_total)}"
+    yield _gauge("memory", use.memory / (use.memory_total or 1), of_memory)
+    for place, gpu in enumerate(use.gpus):
+        yield _gpu(place, gpu)
+    if machine.free:
+        yield _named("disk", f"{size(machine.free)} free")
+    if machine.waiting:
+        how = "one after the other" if machine.working else "not started; Q opens it"
+        yield _named("queue", f"{machine.waiting}, {how}")
+
+
+def _gpu(place: int, gpu: Mapping[str, Any]) -> Content:
+    total = gpu.get("memory_total") or 0
+    load = f"{gpu['load_percent']} %, " if "load_percent" in gpu else ""
+    text = f"{load}{size(gpu.get('memory', 0))} of {size(total)}"
+    return _gauge(f"GPU {place}", gpu.get("memory", 0) / (total or 1), text)
+
+
+def _gauge(name: str, share: float, text: str) -> Content:
+    filled = bar(share, _BAR)
+    style = "$warning" if share >= _FULL else "$primary"
+    rest = Content.styled("·" * (_BAR - len(filled)), _MUTED)
+    return _named(name, "") + Content.styled(filled, style) + rest + literal(f" {text}")
+
+
+def _named(name: str, text: str) -> Content:
+    return Content.styled(f"{name} ", _MUTED) + literal(text)

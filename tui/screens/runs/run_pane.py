@@ -1,0 +1,154 @@
+"""The pane beside the list: the run at the cursor at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.timer import Timer
+
+from engine.runs.comparison import text_of
+from engine.runs.summary import RunSummary
+from tui.charts.canvas import Canvas
+from tui.charts.chart import Chart
+from tui.format.numbers import number
+from tui.format.run_states import STATES
+from tui.format.text import literal
+from tui.format.verdict import OUTCOMES
+from tui.screens.runs.glance import Glance, GlanceReader
+from tui.widgets.run_feed import RunFeed
+
+LEAST_WIDTH, LEAST_HEIGHT = 100, 20
+"""Columns and rows of a screen that has room for the pane."""
+_SECONDS, _SLOW_SECONDS = 2.0, 10.0
+"""Between two looks at a run that trains: usually, and over a slow connection."""
+_REST = 0.15
+"""Seconds that the cursor must rest on a run before it is read."""
+_NAME = 14
+_MOST_CHANGED = 6
+_MUTED = "$foreground 60%"
+
+
+class RunPane(Vertical):
+    """Name, verdict, curve, settings, what differs from the run before, the newest message."""
+
+    DEFAULT_CSS = """
+    RunPane {
+        display: none;
+        width: 40%;
+        padding: 0 1;
+        border-left: vkey $panel;
+        Chart { height: 1fr; min-height: 6; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="pane")
+        self._reader = GlanceReader()
+        self._feed: RunFeed[Glance] | None = None
+        self._timer: Timer | None = None
+        self._above = Canvas(id="pane-above")
+        self._chart = Chart(id="pane-chart")
+        self._below = Canvas(id="pane-below")
+        self._glance: Glance | None = None
+
+    def compose(self) -> ComposeResult:
+        """Yield what is said above the curve, the curve, and what is said below."""
+        yield from (self._above, self._chart, self._below)
+
+    def on_unmount(self) -> None:
+        """Stop the thread at once."""
+        if self._feed is not None:
+            self._feed.end()
+
+    def fit(self, width: int, height: int, any_runs: bool) -> None:
+        """Show or hide the pane for a screen of this size."""
+        self.display = any_runs and width >= LEAST_WIDTH and height >= LEAST_HEIGHT
+        self.pause() if not self.display else self.resume()
+
+    def pause(self) -> None:
+        """Read nothing, as the pane is not visible."""
+        if self._feed is not None:
+            self._feed.pause()
+
+    def resume(self) -> None:
+        """Read from now on, if the pane is visible."""
+        if not self.display:
+            return
+        if self._feed is None:
+            slow = getattr(self.app, "slow_link", False)
+            seconds = _SLOW_SECONDS if slow else _SECONDS
+            self._feed = RunFeed(self, self._reader.read, seconds, self._show)
+        self._feed.poll()
+
+    def choose(self, row: RunSummary | None, before: RunSummary | None) -> None:
+        """Show a run once the cursor rests on it; ``before`` is the one it is held against."""
+        self._reader.choose(row, before)
+        if self._timer is not None:
+            self._timer.stop()
+        if self._feed is not None and self.display:
+            self._timer = self.set_timer(_REST, self._feed.wake)
+
+    def on_resize(self) -> None:
+        """Wrap for the new width."""
+        self._lay_out()
+
+    def _show(self, glance: Glance) -> None:
+        self._glance = glance
+        self._lay_out()
+        self._chart.display = bool(glance.curves)
+        self._chart.plot(glance.metric, glance.curves, glance.best)
+
+    def _lay_out(self) -> None:
+        glance, width = self._glance, self.scrollable_content_region.width
+        if glance is not None and width > 0:
+            self._fill(self._above, above(glance), width)
+            self._fill(self._below, below(glance, width), width)
+
+    def _fill(self, canvas: Canvas, lines: Iterator[Content], width: int) -> None:
+        shown = [part for line in lines for part in line.wrap(width)]
+        canvas.styles.height = max(1, len(shown))
+        canvas.show(shown)
+
+
+def above(glance: Glance) -> Iterator[Content]:
+    """Yield the run's name and state, its metric, its verdict and a warning."""
+    row = glance.row
+    yield literal(row.name, 64).stylize("bold $primary") + "  " + Content.styled(*STATES[row.state])
+    if row.value is not None:
+        where = literal(f"  {glance.split or 'validation, the best so far'}").stylize(_MUTED)
+        yield literal(f"{row.metric} {number(row.value)}").stylize("bold") + where
+    if text := glance.verdict.get("text"):
+        yield literal(text, 300).stylize(OUTCOMES.get(str(glance.verdict.get("outcome")), ""))
+    if glance.warning:
+        style = "$text-error" if row.problem or not glance.curves else "$text-warning"
+        yield literal(glance.warning, 300).stylize(style)
+
+
+def below(glance: Glance, width: int) -> Iterator[Content]:
+    """Yield the settings, what differs from the run before, and the newest message."""
+    yield from (_pair(name, value) for name, value in glance.settings.items())
+    if glance.before:
+        yield Content("")
+        yield from _changes(glance, width)
+    if glance.last:
+        yield Content("")
+        yield literal(glance.last, 2 * width).stylize(_MUTED)
+
+
+def _changes(glance: Glance, width: int) -> Iterator[Content]:
+    rows: Sequence[tuple[str, str]] = [
+        (row.name.rpartition(".")[2], f"{text_of(row.values[0])} → {text_of(row.values[1])}")
+        for row in glance.changed
+    ]
+    head = f"differs from {glance.before} in" if rows else f"the same settings as {glance.before}"
+    yield literal(head, width).stylize("bold $foreground")
+    yield from (_pair(name, text) for name, text in rows[:_MOST_CHANGED])
+    if len(rows) > _MOST_CHANGED:
+        yield literal(f"and {len(rows) - _MOST_CHANGED} more; C compares runs").stylize(_MUTED)
+
+
+def _pair(name: str, value: str) -> Content:
+    return literal(f"{name:<{_NAME}} ", 40).stylize(_MUTED) + literal(value, 120)
