@@ -34,6 +34,8 @@ class ImageEvaluator(Evaluator):
         """Images that were taken for something else, once views were computed."""
         self.worst: Table | None = None
         """The worst of them."""
+        self.worst_rows: list[int] = []
+        """Their numbers in the source."""
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch with the names of its images."""
@@ -61,7 +63,8 @@ class ImageEvaluator(Evaluator):
         certainty = np.where(predicted, probabilities, 1 - probabilities)
         surest = np.where(truth != predicted, certainty, 0).max(1)
         worst = wrong[np.argsort(-surest[wrong], kind="stable")][:_WORST]
-        names = pa.concat_tables(self._names)["name"].take(pa.array(worst)).to_pylist()
+        seen = pa.concat_tables(self._names).take(pa.array(worst))
+        names, self.worst_rows = seen["name"].to_pylist(), seen["row"].to_pylist()
         rows = [
             [
                 name,

@@ -119,8 +119,8 @@ class Samples(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplePictures(Event):
-    """The images among the inputs of all samples, reported once: records of pictures, whose names
-    are those in the samples."""
+    """The images that are the inputs of all samples, reported once: records of pictures, in the
+    order of the samples and named as there."""
 
     kind: ClassVar[str] = "sample_pictures"
     pictures: list[dict[str, Any]]

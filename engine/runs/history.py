@@ -123,8 +123,8 @@ class History:
     """The newest samples, in order."""
     untrained_samples: Samples | None = None
     """The samples of the network before the first update."""
-    sample_pictures: dict[str, Picture] = field(default_factory=dict)
-    """The images among the samples' inputs, by their names there."""
+    sample_pictures: list[Picture] = field(default_factory=list)
+    """The images that are the samples' inputs, in their order and named as there."""
     ending: Event | None = None
     first_time: float | None = None
     last_time: float | None = None
@@ -170,8 +170,7 @@ class History:
             case Samples():
                 self._samples(event)
             case SamplePictures():
-                known = read_pictures(event.pictures)
-                self.sample_pictures = {picture.name: picture for picture in known}
+                self.sample_pictures = read_pictures(event.pictures)
             case CheckpointSaved():
                 self.checkpoint = event
             case Controlled():

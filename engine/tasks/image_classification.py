@@ -37,7 +37,7 @@ from engine.vision.fitted import ImageFitted
 from engine.vision.pictures import picture, pictures_of
 from engine.vision.prediction import class_record, labels_record, said, shown
 from engine.vision.processor_file import save_companions
-from engine.vision.source import Preparation, ResidentImages, StoredImages
+from engine.vision.source import Preparation
 
 _SHOWN = 5
 """Images for the monitor."""
@@ -108,9 +108,7 @@ class ImageClassification(Task[ImageFitted]):
         known = self._evaluator
         if known is None or known.worst is None or not known.mistakes:
             return None
-        if not isinstance(source, ResidentImages | StoredImages):
-            return None
-        return mistakes_gallery(known.worst, known.mistakes, source, fitted)
+        return mistakes_gallery(known.worst, known.worst_rows, known.mistakes, source, fitted)
 
     @override
     def pictures(

@@ -13,7 +13,7 @@ from engine.explanations.targets import likeliest, number_of
 from engine.files.sanitize import plain
 from engine.reports.explanation import Explanation
 from engine.reports.views import Pictures
-from engine.tasks.image_gallery import pixels_of
+from engine.tasks.image_gallery import file_of, pixels_of
 from engine.vision.fitted import ImageFitted
 from engine.vision.pictures import picture
 
@@ -34,8 +34,8 @@ def explain_image(
     name = plain(fitted.classes[number], 40)
     image = pixels_of(batch.inputs[0], fitted)
     place = place_of(heat.weights)
-    file = str(batch.rows["name"][0].as_py()).rpartition("/")[2]
-    shown = picture(image, _SIDE, caption=f"{name} {chances[number]:.0%}", name=plain(file, 80))
+    file = file_of(str(batch.rows["name"][0].as_py()))
+    shown = picture(image, _SIDE, caption=f"{name} {chances[number]:.0%}", name=file)
     looked = f"for {name}: {place}" if place else f"nothing speaks for {name}"
     side = "×".join(map(str, heat.weights.shape))
     return Explanation(

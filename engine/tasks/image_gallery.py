@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.batches.source import Source
+from engine.files.sanitize import plain
 from engine.reports.gallery import Gallery
 from engine.reports.picture import Picture
 from engine.reports.views import Cell, Pictures, Table
 from engine.vision.fitted import ImageFitted
 from engine.vision.pictures import as_bytes, picture
-from engine.vision.source import ResidentImages, StoredImages
 
 _SIDE = 96
 """Pixels of a picture's longest side: networks of small images are shown all that they see."""
@@ -23,31 +24,33 @@ _BATCH = 16
 
 
 def mistakes_gallery(
-    worst: Table, total: int, source: ResidentImages | StoredImages, fitted: ImageFitted
+    worst: Table, rows: Sequence[int], total: int, source: Source, fitted: ImageFitted
 ) -> Gallery:
-    """Return the rows of a table whose first cell names an image, each with its picture.
+    """Return the lines of a table of mistakes, each with its picture.
 
-    ``total`` is the number of mistakes, of which the table has the worst.
+    ``rows`` are the numbers of their images in ``source``; ``total`` is the number of mistakes, of
+    which the table has the worst.
     """
-    places = {name: row for row, name in enumerate(source.names)}
-    named = [str(row[0]) for row in worst.rows]
-    pictures = _pictures(source, [places[name] for name in named], fitted)
-    found = [row for row, name in zip(worst.rows, named, strict=True) if name in pictures]
-    views = [
-        Pictures(str(row[0]), [replace(pictures[str(row[0])], caption=_said(row))]) for row in found
+    pictures = _pictures(source, rows, fitted)
+    found = [
+        (line, pictures[row]) for line, row in zip(worst.rows, rows, strict=True) if row in pictures
     ]
-    return Gallery("Mistakes", worst.columns, found, views, total)
+    views = [Pictures(str(line[0]), [replace(one, caption=_said(line))]) for line, one in found]
+    return Gallery("Mistakes", worst.columns, [line for line, _ in found], views, total)
 
 
-def _pictures(
-    source: ResidentImages | StoredImages, rows: Sequence[int], fitted: ImageFitted
-) -> dict[str, Picture]:
+def _pictures(source: Source, rows: Sequence[int], fitted: ImageFitted) -> dict[int, Picture]:
     plan = torch.split(torch.tensor(rows, dtype=torch.int64), _BATCH)
     return {
-        name: picture(pixels_of(image, fitted), _SIDE, name=name.rpartition("/")[2])
+        named["row"]: picture(pixels_of(image, fitted), _SIDE, name=file_of(named["name"]))
         for batch in source.read(plan)
-        for name, image in zip(batch.rows["name"].to_pylist(), batch.inputs, strict=True)
+        for named, image in zip(batch.rows.to_pylist(), batch.inputs, strict=True)
     }
+
+
+def file_of(name: str) -> str:
+    """Return the last part of an image's path."""
+    return plain(name.rpartition("/")[2], 80)
 
 
 def pixels_of(image: Tensor, fitted: ImageFitted) -> NDArray[np.uint8]:

@@ -194,7 +194,7 @@ class Task(ABC, Generic[F]):
         return []
 
     def sample_pictures(self, source: Source, fitted: F) -> list[Picture]:
-        """Return the images among the inputs of :meth:`samples`, named as there."""
+        """Return the images that are the inputs of :meth:`samples`, in order and named as there."""
         del source, fitted
         return []
 

@@ -61,7 +61,7 @@ class ResidentImages(TensorSource):
         super().__init__(images, None if targets is None else targets.to(device))
         self._images = images
         self._preparation = preparation
-        self.names = names
+        self._names = names
 
     @override
     def resident_bytes(self, count: int) -> int:
@@ -78,7 +78,7 @@ class ResidentImages(TensorSource):
         for position, batch in enumerate(super().read(plan, start), start):
             batch.inputs = self._preparation(batch.inputs, noise.at(position) if noise else None)
             if noise is None:
-                batch.rows = name_table(self.names, plan[position])
+                batch.rows = name_table(self._names, plan[position])
             yield batch
 
 
@@ -99,7 +99,7 @@ class StoredImages(Source):
         ``skipped`` hears name and fault of what is left out.
         """
         self._decode = decoded
-        self.names = names
+        self._names = names
         self._targets = targets
         self._preparation = preparation
         self._device = device
@@ -107,7 +107,7 @@ class StoredImages(Source):
         self._faulty: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self._names)
 
     @override
     def read(
@@ -121,7 +121,7 @@ class StoredImages(Source):
                     noise.at(position) if noise else None,
                 )
                 targets = None if self._targets is None else self._targets[rows].to(self._device)
-                names = None if noise else name_table(self.names, rows)
+                names = None if noise else name_table(self._names, rows)
                 yield Batch(inputs, targets, len(rows), names)
 
     def _decoded(
@@ -148,7 +148,7 @@ class StoredImages(Source):
         except ImageFault as fault:
             if row not in self._faulty:
                 self._faulty.add(row)
-                self._skipped(self.names[row], str(fault))
+                self._skipped(self._names[row], str(fault))
             return None
 
     def _batch(self, rows: Tensor, futures: list[Future[Pixels | None]]) -> tuple[Tensor, Tensor]:
@@ -156,12 +156,13 @@ class StoredImages(Source):
         kept = [index for index, image in enumerate(decoded) if image is not None]
         whole = [image for image in decoded if image is not None]
         if not kept:
-            name, count = plain(self.names[int(rows[0])]), len(rows)
+            name, count = plain(self._names[int(rows[0])]), len(rows)
             raise DataError(f"None of {count} images from {name} on can be decoded.")
         tensor = torch.from_numpy(np.stack(whole)).permute(0, 3, 1, 2)
         return tensor, rows[kept]
 
 
 def name_table(names: Sequence[str], rows: Tensor) -> pa.Table:
-    """The names of some images, one a row."""
-    return pa.table({"name": [names[row] for row in rows.tolist()]})
+    """The names of some images and their numbers in the source, one a row."""
+    numbers = rows.tolist()
+    return pa.table({"name": [names[row] for row in numbers], "row": numbers})

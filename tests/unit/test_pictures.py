@@ -191,7 +191,7 @@ def test_samples_stand_beside_their_images() -> None:
     shown = picture_of([RED, RED], [BLUE, BLUE], name="a.png")
     items = [{"image": "a.png", "predicted": "cat"}, {"image": "b.png", "predicted": "dog"}]
     event = Samples(step=3, split="validation", items=items)
-    pictures = {"a.png": shown}
+    pictures = [shown, shown]
     lines = [line.plain for line in samples([event], None, 0, pictures, 2)][2:]
     assert lines[:3] == ["▀▀  image        a.png", "    predicted    cat", ""]
     assert lines[3:5] == ["image        b.png", "predicted    dog"]
@@ -214,9 +214,9 @@ def test_pictures_of_samples_are_found_by_their_names_and_damaged_ones_left_out(
     good = asdict(picture_of([RED], name="a.png"))
     event = SamplePictures(pictures=[good, good | {"width": 9}, {"name": "c"}, None])
     history.apply(decode(encode(event)))
-    assert history.sample_pictures == {"a.png": picture_of([RED], name="a.png")}
+    assert history.sample_pictures == [picture_of([RED], name="a.png")]
     history.apply(SamplePictures(pictures=None))
-    assert history.sample_pictures == {}
+    assert history.sample_pictures == []
 
 
 def test_findings_on_images_have_the_images_and_those_that_they_resemble(tmp_path) -> None:

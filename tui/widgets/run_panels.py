@@ -253,7 +253,7 @@ def change_facts(history: History) -> list[Content]:
     if not history.changes:
         return []
     made = [(f"epoch {change.epoch:.3g}", change.text) for change in history.changes]
-    return [_title("Changes"), *(_pair(place, text) for place, text in made)]
+    return [_title("Changes"), *(pair(place, text) for place, text in made)]
 
 
 def data_facts(history: History, width: int) -> list[Content]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 
 from textual.content import Content
@@ -20,12 +20,12 @@ def samples(
     shown: Sequence[Samples],
     untrained: Samples | None = None,
     back: int = 0,
-    pictures: Mapping[str, Picture] | None = None,
+    pictures: Sequence[Picture] = (),
     side: int = 0,
 ) -> list[Content]:
     """Return a few inputs with the network's outputs, beside those of the base model if known.
 
-    ``back`` counts from the newest. ``pictures`` of inputs, by their names, stand to the left,
+    ``back`` counts from the newest. ``pictures`` of the inputs, in order, stand to the left,
     ``side`` cells wide; 0 leaves them out.
     """
     if not shown:
@@ -35,10 +35,12 @@ def samples(
     more = ",  ← → show others" if len(shown) > 1 else ""
     lines = [Content.styled(f"at step {event.step:,}, {place}{more}", _MUTED), Content("")]
     earlier = untrained.items if untrained is not None and event.step > untrained.step else ()
-    for item in items_beside(event.items, earlier):
+    for item, picture in zip_longest(items_beside(event.items, earlier), pictures):
+        if item is None:
+            break
         texts = [pair(name, text, 2000) for name, text in item.items()]
-        picture = (pictures or {}).get(item.get("image", ""))
-        lines += beside_picture(picture, texts, side) if picture and side else texts
+        known = picture is not None and picture.name == item.get("image")
+        lines += beside_picture(picture, texts, side) if known and side else texts
         lines.append(Content(""))
     return lines
 
