@@ -28,6 +28,9 @@ from engine.vision.list_paths import located
 from engine.vision.rows import usable_rows
 from engine.vision.summary import image_summary
 
+_PREVIEWED = 8
+"""Classes of which a preview shows an image."""
+
 
 class ImageClassificationPipeline(DataPipeline[ImageFitted]):
     """Images of files or of a data set, each with a class or several labels."""
@@ -74,7 +77,7 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
 
     @override
     def pictures(self, raw: RawData, fitted: ImageFitted) -> Sequence[Picture]:
-        groups = Sheet(raw.train, fitted, 1).groups()
+        groups = Sheet(raw.train, fitted, 1, classes=_PREVIEWED).groups()
         return [shown for group in groups for shown in group.pictures]
 
     @override

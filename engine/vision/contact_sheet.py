@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.data.images import ImageFault, Pixels
+from engine.data.on_disk import Rows
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.picture import Picture, PictureGroup
@@ -19,6 +20,8 @@ from engine.vision.fitted import ImageFitted
 from engine.vision.pictures import SIDE, decoded, picture, pictures_of
 
 MOST_CLASSES = 30
+_LOOKED_AT = 200_000
+"""Rows among which images are drawn, evenly spread."""
 Change = Callable[[Sequence[Pixels]], Sequence[Pixels]]
 """A function that augments images of the network's size, ``[size, size, channels]`` each."""
 
@@ -33,6 +36,8 @@ class Sheet:
     """Images a class."""
     seed: int = 0
     """Which images are drawn; each number draws others."""
+    classes: int = MOST_CLASSES
+    """Classes that are shown, the most frequent ones."""
 
     def groups(self, change: Change | None = None) -> list[PictureGroup]:
         """Return a group a class, as the images are stored or as ``change`` makes them."""
@@ -56,16 +61,19 @@ class Sheet:
     def _rows_by_class(self) -> dict[str, NDArray[np.int64]]:
         """Return the drawn rows of the most frequent classes, in the order of all classes."""
         fitted = self.fitted
-        frequent = np.argsort(-np.array(fitted.counts), kind="stable")[:MOST_CLASSES]
+        frequent = np.argsort(-np.array(fitted.counts), kind="stable")[: self.classes]
         rows: dict[str, list[int]] = {fitted.classes[i]: [] for i in sorted(frequent.tolist())}
-        for row, label in enumerate(labels_of(self.table, fitted.label)):
+        step = -(-self.table.num_rows // _LOOKED_AT) or 1
+        places = np.arange(0, self.table.num_rows, step)
+        labels = labels_of(Rows(self.table.select([fitted.label])).take(places), fitted.label)
+        for row, label in zip(places.tolist(), labels, strict=True):
             for name in names_in(label):
                 if name in rows:
                     rows[name].append(row)
         draw = np.random.default_rng(self.seed)
         return {
-            name: np.sort(draw.permutation(np.array(places, np.int64))[: self.each])
-            for name, places in rows.items()
+            name: np.sort(draw.permutation(np.array(found, np.int64))[: self.each])
+            for name, found in rows.items()
         }
 
     def _changed(

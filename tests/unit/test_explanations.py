@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,11 @@ from engine.explanations.grad_cam import grad_cam
 from engine.explanations.heat_map import heated, place_of
 from engine.explanations.targets import likeliest, number_of
 from engine.explanations.words import token_weights, word_weights
+from engine.reports.explanation import Explanation
+from engine.reports.picture import Picture
+from engine.reports.views import Pictures, Shaded, Table
 from engine.tasks.row_explanation import explain_row
+from tui.format.explained import explained
 
 
 def bright_square(size: int = 8, top: int = 0, left: int = 6, side: int = 2) -> Tensor:
@@ -202,3 +208,22 @@ def test_a_target_is_found_by_its_name() -> None:
     assert likeliest(scores, names) == ["dog", "cow", "cat"]
     with pytest.raises(DataError, match="Did you mean dog"):
         number_of("dogg", names, scores)
+
+
+def test_an_explanation_is_told_in_lines() -> None:
+    rgb = base64.b64encode(bytes(3)).decode()
+    views = [
+        Pictures("cat", [Picture(1, 1, rgb, "for cat: middle (40%)", "a.png", "9×8")]),
+        Shaded("Words", [("good", 0.25), ("\x1b[2J", -1.0)]),
+        Table("p", ["column", "change"], [["age", 0.5], ["income", -0.25]]),
+    ]
+    explanation = Explanation("cat", ["cat"], "by hand", views)
+    assert list(explained(Explanation.from_record(explanation.record()))) == [
+        "cat: by hand",
+        "for cat: middle (40%)  a.png  9×8 px",
+        "       +0.25  good",
+        "          -1  ␛[2J",
+        "column  change",
+        "age     +0.5",
+        "income  -0.25",
+    ]
