@@ -20,6 +20,8 @@ from engine.files.slugs import NAME_PATTERN, NAME_RULE
 
 Tree = dict[str, Any]
 
+NO_FIELD = "no such field"
+"""The beginning of what is said of a field that does not exist."""
 _PAIR_ENDS = re.compile(r",(?=[^,=]+=)")
 _COMPARED = 5
 """Most fields that do not exist for which one that does is suggested."""
@@ -227,7 +229,7 @@ def _unknown(name: str, fields: Mapping[str, FieldSpec]) -> str:
     if not near:
         key = name.rpartition(".")[2]
         near = [other for other in fields if other.rpartition(".")[2] == key][:1]
-    return "no such field" + (f"; did you mean {near[0]}?" if near else "")
+    return NO_FIELD + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _shown(value: Any) -> str:

@@ -22,7 +22,7 @@ from engine.config.data.registry import DATA
 from engine.config.fields import FieldSpec, Section, describe, option, spec_of
 from engine.config.models.base import ModelConfig
 from engine.config.models.registry import MODELS, models_of
-from engine.config.overrides import Tree, apply_override, problems_of
+from engine.config.overrides import NO_FIELD, Tree, apply_override, problems_of
 from engine.config.registry import Registry
 from engine.config.tasks.base import TaskConfig
 from engine.config.tasks.registry import TASKS
@@ -32,6 +32,9 @@ from engine.files.slugs import NAME_PATTERN
 
 REGISTRIES: Mapping[str, Registry[Any]] = {"task": TASKS, "data": DATA, "model": MODELS}
 """The sections whose class depends on their ``kind``, in the order in which a person chooses."""
+
+
+_NAMED_KINDS = 4
 
 
 class RunConfig(Section):
@@ -158,7 +161,8 @@ class RunConfig(Section):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError(problems_of(error, values, fields_of(values))) from None
+            problems = problems_of(error, values, fields_of(values))
+            raise ConfigError([_of_other_kinds(problem, values) for problem in problems]) from None
 
     def anchored(self) -> RunConfig:
         """The same with absolute paths: a run may be resumed from another folder."""
@@ -211,7 +215,7 @@ def parse_overridden(values: Mapping[str, Any], assignments: Sequence[str]) -> R
     except ConfigError as error:
         problems += error.problems
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError([_of_other_kinds(problem, result) for problem in problems])
     return config
 
 
@@ -232,6 +236,26 @@ def _fields(values: Mapping[str, Any]) -> Iterator[FieldSpec]:
             yield from describe(info.annotation, name)
         else:
             yield spec_of(name, info)
+
+
+def _of_other_kinds(problem: Problem, values: Mapping[str, Any]) -> Problem:
+    """Name the kinds of a section that have a field which its own kind lacks."""
+    section = problem.field.partition(".")[0]
+    part = values.get(section)
+    if not problem.message.startswith(NO_FIELD) or not isinstance(part, Mapping):
+        return problem
+    registry: Mapping[str, Any] = REGISTRIES.get(section, {})
+    kinds = [
+        kind
+        for kind in registry
+        if any(spec.name == problem.field for spec in describe(registry[kind], section))
+    ]
+    if not kinds or part.get("kind") not in registry:
+        return problem
+    has = "has" if len(kinds) == 1 else "have"
+    named = ", ".join(kinds[:_NAMED_KINDS]) + ", …" * (len(kinds) > _NAMED_KINDS)
+    where = f"{section}.kind={part['kind']}"
+    return Problem(problem.field, f"{where} has no such field; {named} {has} it")
 
 
 def _kind_spec(section: str) -> FieldSpec:

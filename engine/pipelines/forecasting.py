@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 from typing_extensions import override
 
+from engine.config.run_config import RunConfig
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.column_roles import ColumnRoles
 from engine.data.dates.writing import write_moment
 from engine.data.load import load_data, without_ignored
 from engine.data.raw import TRAIN, RawData
 from engine.data.row_choice import refuse_choice
-from engine.data.series.channels import Values, format_notes, number_formats
-from engine.data.series.frequency import Frequency
+from engine.data.series.channels import Values, number_formats
 from engine.data.series.holiday_dates import check_holidays
 from engine.data.series.indicators import category_notes
 from engine.data.series.panel import Panel, Rows, number_series
@@ -28,10 +28,9 @@ from engine.data.series.panel_splits import (
     split_panel,
     without_marks,
 )
-from engine.data.series.read import Series, read_series, read_time_column
+from engine.data.series.read import Series
 from engine.data.series.read_panel import read_panel
-from engine.data.series.roles import Roles, check_columns, find_roles
-from engine.data.series.several import find_series, repeated_rows
+from engine.data.series.roles import Roles, check_columns
 from engine.data.series.splits import (
     cut_in_time,
     is_series_table,
@@ -41,10 +40,8 @@ from engine.data.series.splits import (
     split_series,
 )
 from engine.data.series.static import find_static
-from engine.data.tables.columns import set_number_format
 from engine.data.tables.other_marks import other_marks
-from engine.data.tables.schema import Column, NumberFormat
-from engine.errors import DataError
+from engine.data.tables.schema import Column
 from engine.pipelines.known_future import (
     ahead_of_panel,
     ahead_of_series,
@@ -56,6 +53,7 @@ from engine.pipelines.one_series import check_lengths, fit_series
 from engine.pipelines.pipeline import DataPipeline
 from engine.pipelines.series_fitted import SeriesFitted, frequency_of, roles_of
 from engine.pipelines.series_notes import role_notes, time_notes, without_truth
+from engine.pipelines.series_reader import SeriesReader
 from engine.pipelines.series_summary import summarize_series
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
@@ -67,15 +65,19 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
     section: ForecastingConfig
     fitted_type = SeriesFitted
 
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self._reader = SeriesReader(self.section, config.data)
+
     def load(self) -> RawData:
         """Read the data, make it a regular series, and cut it in the order of time."""
         section = self.section
         refuse_choice(self.config.data)
         raw = without_ignored(load_data(self.config.data), self.config.data)
-        roles = self._roles(raw.train)
+        roles = self._reader.roles(raw.train)
         if roles.series:
             return self._load_panel(raw, roles)
-        train = self._training_series(raw.train, roles)
+        train = self._reader.training_series(raw.train, roles)
         parts = {TRAIN: train}
         notes = list(train.notes)
         for name, table in raw.splits.items():
@@ -84,7 +86,9 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             if _lacks_targets(table, roles):
                 notes.append(without_truth(name, table.num_rows))
                 continue
-            parts[name] = self.read(table, roles, train.frequency, train.spelling, train.formats)
+            parts[name] = self._reader.read(
+                table, roles, train.frequency, train.spelling, train.formats
+            )
             notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
         check_holidays(section.holidays, same_step(parts))
         notes += time_notes(raw.train, roles, train)
@@ -102,36 +106,6 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         columns = tuple(Column(name=name, type="numeric") for name in numbers)
         return ColumnRoles(tuple(numbers), columns=columns, ordered=True)
 
-    def _roles(self, table: pa.Table) -> Roles:
-        """The columns' roles; those that tell series apart are found where times repeat."""
-        section = self.section
-        roles = self._named(table, section.series, section.static)
-        if section.series and not roles.time:
-            raise DataError("task.series needs a column with the time.", "Set task.time.")
-        if not section.series and roles.time and table.num_rows:
-            times = read_time_column(table, roles, None, self._spelling(roles)).times
-            once = np.flatnonzero(~repeated_rows(table, roles, times))
-            if found := find_series(table, roles, times, once):
-                roles = self._named(table, found, section.static)
-        if roles.static and not roles.series:
-            raise DataError("task.static needs columns that tell series apart.", "Set task.series.")
-        if not roles.series or roles.static or not table.num_rows:
-            return roles
-        return self._named(table, roles.series, self._static(table, roles))
-
-    def _named(self, table: pa.Table, series: Sequence[str], static: Sequence[str]) -> Roles:
-        section, categorical = self.section, self.config.data.set_as("categorical")
-        named = section.time, section.targets, section.inputs
-        return find_roles(table, *named, series, section.known_future, static, categorical)
-
-    def _static(self, table: pa.Table, roles: Roles) -> tuple[str, ...]:
-        """Columns that are the same in all rows of each series and have no role that was set."""
-        section = self.section
-        found = {*roles.inputs, *roles.targets} - {*section.inputs, *section.targets}
-        taken = {*roles.asked} - found | {*section.inputs}
-        free = (name for name in table.column_names if name not in taken)
-        return find_static(table, free, *number_series(table, roles.series))
-
     def _load_panel(self, raw: RawData, roles: Roles) -> RawData:
         """Read many series, and cut each in the order of its time."""
         section = self.section
@@ -140,8 +114,10 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         if roles.static and not section.static:  # those of the training rows may differ in others
             series = number_series(table, roles.series)
             roles = replace(roles, static=find_static(table, roles.static, *series))
-        formats = self._formats(raw.train, roles)
-        panel = read_panel(table, roles, section.fill, None, self._spelling(roles), formats, part)
+        formats = self._reader.formats(raw.train, roles)
+        panel = read_panel(
+            table, roles, section.fill, None, self._reader.spelling(roles), formats, part
+        )
         check_holidays(section.holidays, panel.frequency)
         window, horizon = section.window, section.horizon
         splits, contexts, cuts = cut_panel(
@@ -150,7 +126,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         notes = [
             *panel.notes,
             *(without_truth(name, raw.splits[name].num_rows) for name in lacking),
-            *self._format_notes(raw.train, formats),
+            *self._reader.format_notes(raw.train, formats),
             *role_notes(raw.train, roles, section),
             *cuts,
             *length_notes(splits, contexts, roles, window, horizon),
@@ -174,56 +150,12 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         panel = replace(panel, notes=(*panel.notes, *marks))
         return panel, np.zeros(len(panel), np.int64)
 
-    def _training_series(self, table: pa.Table, roles: Roles) -> Series:
-        """The series of the training rows, in the formats that are set, else those that fit."""
-        formats, spelling = self._formats(table, roles), self._spelling(roles)
-        fill = self.section.fill
-        series = read_series(
-            table, roles, fill, spelling=spelling, known_only=True, formats=formats
-        )
-        return replace(series, notes=(*series.notes, *self._format_notes(table, formats)))
-
-    def _formats(self, table: pa.Table, roles: Roles) -> dict[str, NumberFormat]:
-        formats = number_formats(table, roles.numeric)
-        for name in roles.numeric:
-            if written := set_number_format(name, self.config.data.column_settings.get(name)):
-                formats[name] = written
-        return formats
-
-    def _format_notes(self, table: pa.Table, formats: Mapping[str, NumberFormat]) -> list[Note]:
-        settings = self.config.data.column_settings
-        doubtful = {name: made for name, made in formats.items() if name not in settings}
-        return list(format_notes(table, doubtful))
-
-    def _spelling(self, roles: Roles) -> str:
-        time = self.config.data.column_settings.get(roles.time)
-        return time.format if time is not None and time.type == "date" else ""
-
-    def read(
-        self,
-        table: pa.Table,
-        roles: Roles,
-        frequency: Frequency,
-        spelling: str,
-        formats: Mapping[str, NumberFormat],
-    ) -> Series:
-        """A table as a series of the step and spellings that are known; raises ``DataError``."""
-        check_columns(table, roles)
-        fill = self.section.fill
-        new = [name for name in roles.numeric if name not in formats]
-        known = number_formats(table, new) | dict(formats)
-        series = read_series(
-            table, roles, fill, frequency, spelling, known_only=True, formats=known
-        )
-        marks = (note for name in formats for note in other_marks(table, name, formats[name]))
-        return replace(series, notes=(*series.notes, *marks))
-
     def series(self, table: pa.Table, fitted: SeriesFitted) -> Series:
         """A split, or a table as it stood in a file, as a series; raises ``DataError``."""
         if is_series_table(table):
             return split_series(table)
         roles, frequency = roles_of(fitted), frequency_of(fitted)
-        return self.read(table, roles, frequency, fitted.spelling, fitted.number_formats)
+        return self._reader.read(table, roles, frequency, fitted.spelling, fitted.number_formats)
 
     def series_ahead(
         self, table: pa.Table, fitted: SeriesFitted

@@ -69,6 +69,16 @@ def _counting(series: Series, roles: Roles) -> str:
     return ""
 
 
+def season_notes(season: int, section: ForecastingConfig) -> Iterator[Note]:
+    """Yield a note where the season does not fit the window, so that the baseline cannot use it."""
+    if season > section.window:
+        why = (
+            f"the season of {season:,} rows is longer than the window of {section.window:,}: the "
+            "baseline repeats the last value, and the network never sees a whole season"
+        )
+        yield Note(why, "", "season", change="task.window")
+
+
 def without_truth(split: str, rows: int) -> Note:
     """Return a note on a split whose targets are all empty."""
     return Note(f"{split}: no row has a target, so it is not used", split, rows=rows, kind="lost")

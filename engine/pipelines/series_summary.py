@@ -11,6 +11,7 @@ from engine.data.series.splits import series_note
 from engine.files.sanitize import plain
 from engine.pipelines.many_series import count_windows, series_facts
 from engine.pipelines.series_fitted import SeriesFitted, frequency_of
+from engine.pipelines.series_notes import season_notes
 from engine.reports.data_summary import ColumnSummary, DataSummary
 
 
@@ -24,7 +25,7 @@ def summarize_series(
         rows=rows,
         columns=_columns(raw.train, fitted),
         facts=_facts(raw, fitted, section),
-        notes=raw.notes,
+        notes=(*raw.notes, *season_notes(fitted.season, section)),
         skips=tuple(
             {"reason": skip.reason, "count": skip.count, "example": skip.example}
             for skip in raw.skips

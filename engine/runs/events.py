@@ -88,6 +88,8 @@ class Progress(Event):
     """Time of training so far in seconds, including that before an interruption."""
     phase: str = "train"
     """``train``, or the split that is being evaluated."""
+    share: float = 0.0
+    """How much of that split has been evaluated, from 0 to 1."""
     memory: int = 0
     """Peak memory in bytes: of the allocator on a GPU, of the process on the CPU."""
 

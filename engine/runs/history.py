@@ -140,6 +140,8 @@ class History:
     changes: list[Change] = field(default_factory=list)
     """The newest changes of the learning rate or the epochs, and resumptions, in order."""
     log: list[Log] = field(default_factory=list)
+    _phase: Progress | None = None
+    """The first progress of the evaluation that is under way."""
     version: int = 0
     """Increases with every event, so that a screen can tell whether to redraw."""
 
@@ -206,6 +208,15 @@ class History:
             return None
         return progress.seconds / progress.step * (progress.steps - progress.step)
 
+    @property
+    def evaluation_remaining(self) -> float | None:
+        """Estimated seconds to the end of the evaluation that is under way, where it is known."""
+        first, progress = self._phase, self.progress
+        if first is None or progress is None or progress.share <= first.share or self.ended:
+            return None
+        rate = (progress.share - first.share) / max(1e-9, progress.time - first.time)
+        return (1 - progress.share) / rate
+
     def curve(self, metric: str, split: str) -> Curve:
         """Return the curve of a metric; an empty one where there is none."""
         return self.curves.setdefault((metric, split), Curve())
@@ -241,6 +252,10 @@ class History:
 
     def _progress(self, event: Progress) -> None:
         self.progress = event
+        if event.phase in ("train", "paused"):
+            self._phase = None
+        elif self._phase is None or self._phase.phase != event.phase:
+            self._phase = event
         if event.phase != "train" or event.loss is None:
             return
         self.trained = event

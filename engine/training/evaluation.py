@@ -40,6 +40,8 @@ class SplitEvaluator:
         self._memory = memory
         self._progress = progress
         self._controls = controls
+        self._share = 0.0
+        """How much of the split has been evaluated."""
 
     def evaluate(
         self,
@@ -114,8 +116,10 @@ class SplitEvaluator:
         group, network = self._setup.group, self._setup.state.network
         with self._watched(split, to_the_end) as watch:
             plan = source.evaluation_plan(batch_size)
-            for batch in batches_of(source, plan, self._setup.compute.device):
+            batches = batches_of(source, plan, self._setup.compute.device)
+            for done, batch in enumerate(batches, 1):
                 group.within(network, partial(evaluator.update, network, batch))
+                self._share = done / len(plan)
                 watch()
             return group.within(network, partial(evaluator.compute, views))
 
@@ -126,6 +130,7 @@ class SplitEvaluator:
         It is also called before each forward pass of a network that generates text token by token.
         """
         setup = self._setup
+        self._share = 0.0
         watch = partial(self._watch, Throttle(), split, to_the_end)
         writers = [part for part in setup.state.network.modules() if hasattr(part, "generate")]
         # Weights gathered in inference mode could not be trained on afterwards, nor what a network
@@ -145,7 +150,7 @@ class SplitEvaluator:
         if not group.decision(throttle.due()):
             return
         if self._progress.due():
-            self._progress.report_phase(split)
+            self._progress.report_phase(split, self._share)
         if not to_the_end:
             self._controls.poll()
             if group.decision(self._controls.asked_to_end()):

@@ -83,10 +83,13 @@ class ProgressReports:
             reading = self.meter.read()
             self._write("train", reading.loss, reading.grad_norm, reading.rate)
 
-    def report_phase(self, phase: str) -> None:
-        """Report that the training is in ``phase``, in which no update is made."""
+    def report_phase(self, phase: str, share: float = 0.0) -> None:
+        """Report that the training is in ``phase``, in which no update is made.
+
+        ``share`` of it is done.
+        """
         self._reported = time.perf_counter()
-        self._write(phase)
+        self._write(phase, share=share)
 
     def due(self) -> bool:
         """Return whether the last report was long enough ago; a long run reports more rarely."""
@@ -106,7 +109,12 @@ class ProgressReports:
         self.meter.restart_clock()
 
     def _write(
-        self, phase: str, loss: float | None = None, norm: float | None = None, rate: float = 0.0
+        self,
+        phase: str,
+        loss: float | None = None,
+        norm: float | None = None,
+        rate: float = 0.0,
+        share: float = 0.0,
     ) -> None:
         setup, schedule, position = self._setup, self._schedule, self._position
         setup.outlets.report(
@@ -121,6 +129,7 @@ class ProgressReports:
                 samples_per_second=rate,
                 seconds=position.seconds,
                 phase=phase,
+                share=share,
                 memory=setup.compute.peak_memory(),
             )
         )

@@ -165,6 +165,21 @@ def test_a_misspelt_override_does_not_hide_what_else_is_wrong() -> None:
     assert "-5 is not allowed" in found["train.epochs"]
 
 
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("data.path=x.csv", "data.kind=builtin has no such field; file, image_folder have it"),
+        ("data.config=x", "data.kind=builtin has no such field; hub has it"),
+        ("data.qqqqqqqqqqqqqqqqqq=x", "no such field"),
+    ],
+)
+def test_a_field_of_another_kind_names_the_kinds_that_have_it(
+    assignment: str, message: str
+) -> None:
+    field = assignment.partition("=")[0]
+    assert refused(assignment)[field] == message
+
+
 def test_an_override_of_a_whole_section_is_refused() -> None:
     assert "no such field" in refused("train=3")["train"]
 

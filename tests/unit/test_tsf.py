@@ -67,3 +67,19 @@ def test_a_wrong_line_of_an_archive_is_named(
     text = _FILE.format(frequency="daily").replace(old, new)
     with pytest.raises(DataError, match=message):
         read_file(_written(tmp_path, text), ReadOptions())
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("", "as it has no @frequency: rows are counted"),
+        ("@frequency fortnightly\n", "as its @frequency 'fortnightly' is not known: rows are"),
+    ],
+)
+def test_starts_that_cannot_be_used_are_told(tmp_path: Path, line: str, why: str) -> None:
+    text = _FILE.replace("@frequency {frequency}\n", line)
+    reading = read_file(_written(tmp_path, text), ReadOptions())
+    assert reading.table["time"].to_pylist() == [1, 2, 3, 1, 2]
+    (note,) = reading.notes
+    assert why in note.why
+    assert note.kind == "dropped"

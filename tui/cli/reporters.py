@@ -173,13 +173,14 @@ def progress_parts(name: str, metric: str, history: History) -> Iterator[str]:
     if progress is None:
         yield _preparing(history)
         return
-    share = progress.step / max(1, progress.steps)
+    done = progress.step / max(1, progress.steps)
     yield f"epoch {min(int(progress.epoch) + 1, progress.epochs)}/{progress.epochs}"
-    yield f"{bar(share)} {share:4.0%}"
+    yield f"{bar(done)} {done:4.0%}"
     if history.remaining is not None:
         yield f"{duration(history.remaining)} left"
     if progress.phase != "train":
-        yield f"evaluating on {progress.phase}"
+        share = f", {progress.share:.0%}" if progress.share else ""
+        yield f"evaluating on {progress.phase}{share}"
     loss = history.curve("loss", "train").last
     yield f"loss {number(loss)}"
     value = history.curve(metric, "validation").last

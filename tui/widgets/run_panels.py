@@ -64,20 +64,31 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     share = done - (current - 1)
     per_step = progress.seconds / progress.step if progress.step else 0.0
     left = per_step * progress.steps / max(1, progress.epochs) * (1 - share)
-    epoch_text = f"{duration(left)} left"
-    if history.ended or progress.phase == "paused":
-        epoch_text = ""
-    elif progress.phase != "train":
-        epoch_text = f"evaluating {progress.phase}"
+    epoch_text = "" if history.ended or progress.phase == "paused" else f"{duration(left)} left"
+    first = (f"Epoch {current}/{progress.epochs}", share, epoch_text)
+    if progress.phase not in ("train", "paused") and not history.ended:
+        first = _evaluating(history, progress)
     remaining = history.remaining
     trained, whole = duration(progress.seconds), duration(max(progress.seconds, history.seconds))
     run_text = f"trained {trained} of {whole}" if whole != trained else f"trained for {trained}"
     if remaining is not None:
         run_text = f"{duration(remaining)} left of {duration(progress.seconds + remaining)}"
+        if progress.step >= progress.steps:
+            run_text = f"trained {trained}, now finishing"
     return (
-        (f"Epoch {current}/{progress.epochs}", share, epoch_text),
+        first,
         (f"Step {progress.step}/{progress.steps}", total, run_text),
     )
+
+
+_EVALUATIONS = {"validation": "Validating", "test": "Testing", FORGETTING: "Other text"}
+
+
+def _evaluating(history: History, progress: Progress) -> tuple[str, float, str]:
+    """Return the bar of the evaluation that is under way."""
+    left = history.evaluation_remaining
+    text = f"{duration(left)} left" if left is not None else ""
+    return _EVALUATIONS.get(progress.phase, f"Evaluating {progress.phase}"), progress.share, text
 
 
 def _preparing(history: History) -> str:

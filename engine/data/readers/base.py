@@ -141,7 +141,8 @@ def _read_plain_text(path: Path, options: ReadOptions) -> Reading:
 
 
 def _read_tsf(path: Path, options: ReadOptions) -> Reading:
-    return Reading(read_tsf(path, read_text(path, options.encoding)))
+    table, notes = read_tsf(path, read_text(path, options.encoding))
+    return Reading(table, notes)
 
 
 READERS: dict[str, Reader] = {

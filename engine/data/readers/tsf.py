@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 _STEPS = {
     "yearly": "YS", "quarterly": "QS", "monthly": "MS", "weekly": "7D", "daily": "D",
@@ -29,8 +30,8 @@ class _Header:
     frequency: str = ""
 
 
-def read_tsf(path: Path, text: str) -> pa.Table:
-    """One row a value: the attributes of its series, ``time`` and ``value``.
+def read_tsf(path: Path, text: str) -> tuple[pa.Table, tuple[Note, ...]]:
+    """One row a value: the attributes of its series, ``time`` and ``value``; and notes.
 
     The time is a date where the file has a start and a frequency, else a count from 1; ``?`` is a
     missing value. Raises :class:`DataError` that names the line.
@@ -39,7 +40,19 @@ def read_tsf(path: Path, text: str) -> pa.Table:
     parts = [_series(path, header, number, line) for number, line in lines]
     if not parts:
         raise DataError(f"{plain(path.name)} has no series behind @data.")
-    return pa.concat_tables(parts, promote_options="permissive")
+    return pa.concat_tables(parts, promote_options="permissive"), tuple(_notes(path, header))
+
+
+def _notes(path: Path, header: _Header) -> Iterator[Note]:
+    """Yield a note where the dates that series begin at cannot be used."""
+    starts = any(kind == "date" for _, kind in header.attributes)
+    if starts and header.frequency not in _STEPS:
+        named = f"its @frequency {header.frequency!r} is not known" if header.frequency else ""
+        named = named or "it has no @frequency"
+        why = (
+            f"the dates that series begin at are not used, as {plain(named, 80)}: rows are counted"
+        )
+        yield Note(why, plain(path.name), "count from 1", kind="dropped")
 
 
 def _header(path: Path, text: str) -> tuple[_Header, Iterator[tuple[int, str]]]:

@@ -56,6 +56,16 @@ def test_a_season_that_is_not_given_is_found(prepare: Make) -> None:
     assert fitted.naive_error == pytest.approx([0], abs=1e-12)
 
 
+@pytest.mark.parametrize(("season", "told"), [(4, False), (5, True)])
+def test_a_season_that_the_window_does_not_hold_is_told(
+    prepare: Make, season: int, told: bool
+) -> None:
+    prepared = prepare(KIND, climbing(20), data={"test_fraction": 0.2}, season=season, **SHORT)
+    notes = prepared.task.pipeline.summarize(prepared.raw, prepared.fitted).notes
+    texts = [note.why for note in notes if "the baseline repeats the last value" in note.why]
+    assert bool(texts) is told
+
+
 def test_an_input_that_never_changes_is_not_scaled(prepare: Make) -> None:
     fitted = prepare(KIND, climbing(12) | {"wind": [3.0] * 12}, **SHORT).fitted
     assert (fitted.mean[1], fitted.std[1]) == (3, 1)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
@@ -23,6 +20,7 @@ from engine.runs.directory import RunDirectory
 from engine.service.client import Advisor
 from tui.charts.canvas import Canvas
 from tui.format.text import literal
+from tui.screens.chat.conversation import Conversation
 from tui.screens.chat.exchange import Exchange
 from tui.screens.chat.rows import ChatRows
 from tui.screens.chat.voices import Prompt, Talk, Voice
@@ -32,8 +30,6 @@ from tui.widgets.notify import complain, tell
 from tui.widgets.question import Answer
 from tui.widgets.steady_footer import SteadyFooter
 
-KEPT = 40
-"""Number of exchanges that stay on the screen; the models are given all turns."""
 _SETTINGS = {
     "temperature": "temperature", "top_p": "top-p", "max_new_tokens": "maximum tokens",
 }  # fmt: skip
@@ -59,23 +55,6 @@ class ChatScreen(Screen[None]):
 
         facts: Sequence[Answer] | UserError
 
-    @dataclass
-    class Piece(Message):
-        """The text of an answer so far."""
-
-        exchange: Exchange
-        place: int
-        """Index of the voice."""
-        text: str
-
-    @dataclass
-    class Answered(Message):
-        """A voice's answer, its error, or None if it was stopped before."""
-
-        exchange: Exchange
-        place: int
-        answer: Answer | UserError | None
-
     def __init__(
         self, run: RunDirectory, talk: Talk | None = None, others: Sequence[RunDirectory] = ()
     ) -> None:
@@ -86,15 +65,13 @@ class ChatScreen(Screen[None]):
         self._own = None if talk else Advisor()
         self._talk: Talk = talk or self._own or Advisor()
         self._voices = [Voice(one.id) for one in self._runs]
-        self._waiting: deque[Exchange] = deque()
-        self._writing: Exchange | None = None
+        self._conversation = Conversation(self._talk, id="answers")
         self._facts: Sequence[Answer] | None = None
-        self._following = True
 
     def compose(self) -> ComposeResult:
         """Yield the screen; messages can be typed before the model is loaded."""
         yield Canvas(id="head")
-        yield VerticalScroll(id="answers", can_focus=False)
+        yield self._conversation
         values = self._config.values()["task"]
         settings = {name: (title, f"{values[name]:g}") for name, title in _SETTINGS.items()}
         yield ChatRows({**settings, _SEED: (_SEED, "")})
@@ -107,8 +84,7 @@ class ChatScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """Stop writing; discard what is pending."""
-        self._waiting.clear()
-        self._talk.stop()
+        self._conversation.stop()
         if self._own is not None:
             self._own.close()
 
@@ -116,10 +92,6 @@ class ChatScreen(Screen[None]):
     def unsaved(self) -> bool:
         """Whether a model has answered."""
         return any(voice.turns for voice in self._voices)
-
-    @property
-    def _answers(self) -> VerticalScroll:
-        return self.query_one("#answers", VerticalScroll)
 
     def _show_head(self, text: str) -> None:
         alone = len(self._runs) == 1
@@ -140,15 +112,16 @@ class ChatScreen(Screen[None]):
     async def _loaded(self, event: Loaded) -> None:
         if isinstance(event.facts, UserError):
             self._show_head("")
-            self._stop()
+            self._conversation.stop()
             await self.query_one(ChatRows).remove()
-            await self._answers.mount(Static(literal(event.facts, 1000).stylize("$text-error")))
+            error = literal(event.facts, 1000).stylize("$text-error")
+            await self._conversation.mount(Static(error))
             return
         self._facts = event.facts
         keeps = all(facts["keeps_turns"] for facts in event.facts)
         self._show_head("type, and press enter" if keeps else "continues a text; keeps no turns")
         await self.query_one(ChatRows).add_context(event.facts[0]["context"])
-        self._next()
+        self._conversation.ready()
 
     @on(ChatRows.Sent)
     async def _sent(self, event: ChatRows.Sent) -> None:
@@ -160,74 +133,16 @@ class ChatScreen(Screen[None]):
             complain(self, error)
             return
         prompt = Prompt(event.message, event.system, event.context, sampling)
-        exchange = Exchange(prompt, self._voices)
-        for old in list(self.query(Exchange))[: -KEPT + 1]:
-            await old.remove()
-        await self._answers.mount(exchange)
-        self._waiting.append(exchange)
-        self._follow()
-        self._next()
-
-    def _next(self) -> None:
-        """Ask for the next answers, unless some are being written or the model is loading."""
-        if self._facts is not None and self._writing is None and self._waiting:
-            self._writing = self._waiting.popleft()
-            self._answer(self._writing)
-
-    @work(thread=True, exit_on_error=False)
-    def _answer(self, exchange: Exchange) -> None:
-        """Let the voices answer one after another, on the networks that stay loaded."""
-        for place, voice in enumerate(exchange.voices):
-            answer: Answer | UserError | None
-            try:
-                heard = partial(self._heard, exchange, place)
-                ask = partial(voice.answer, self._talk, exchange.prompt, heard)
-                answer = None if exchange.stopped else ask()
-            except UserError as error:
-                answer = error
-            self.post_message(self.Answered(exchange, place, answer))
-
-    def _heard(self, exchange: Exchange, place: int, piece: dict[str, Any]) -> None:
-        if exchange.stopped:  # before the helper process had begun
-            self._talk.stop()
-        self.post_message(self.Piece(exchange, place, piece["text"]))
-
-    @on(Piece)
-    def _grow(self, event: Piece) -> None:
-        event.exchange.replies[event.place].grow(event.text)
-        self._keep_up()
-
-    @on(Answered)
-    def _answered(self, event: Answered) -> None:
-        event.exchange.replies[event.place].show(event.answer)
-        self._keep_up()
-        if event.place == len(event.exchange.voices) - 1:
-            self._writing = None
-            self._next()
-
-    def _follow(self) -> None:
-        """Scroll to the end, where the answer is written."""
-        self._following = True
-        self.call_after_refresh(self._answers.scroll_end, animate=False, immediate=True)
-
-    def _keep_up(self) -> None:
-        """Follow the answer, unless the user reads earlier ones."""
-        if self._following:
-            self._follow()
+        await self._conversation.say(Exchange(prompt, self._voices))
 
     def action_scroll(self, pages: int) -> None:
         """Scroll through earlier answers."""
-        answers = self._answers
-        answers.scroll_relative(y=pages * (answers.size.height - 1), animate=False, immediate=True)
-        self._following = answers.scroll_y >= answers.max_scroll_y
+        self._conversation.page(pages)
 
     async def action_begin(self) -> None:
         """Begin a new conversation: the models forget the earlier turns."""
-        self._stop()
         self._voices = [Voice(voice.run, voice.base) for voice in self._voices]
-        if self.query(Exchange):
-            await self._answers.mount(Static("──── new conversation ────", classes="begin"))
-            self._follow()
+        await self._conversation.begin()
 
     async def action_base(self) -> None:
         """Let the base of the first model answer too, or no longer; begins a new conversation."""
@@ -249,28 +164,18 @@ class ChatScreen(Screen[None]):
     @on(ChatRows.Left)
     def action_leave(self) -> None:
         """Stop the answers that are written or pending; without any, close the screen."""
-        if self._writing or self._waiting:
-            self._stop()
+        if self._conversation.busy:
+            self._conversation.stop()
         elif self.unsaved:
-            question = "Leave this conversation? It is not kept."
-            self.app.push_screen(
-                ConfirmScreen(question, risky=True), lambda yes: self._leave() if yes else None
-            )
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    self.dismiss()
+
+            dialog = ConfirmScreen("Leave this conversation? It is not kept.", risky=True)
+            self.app.push_screen(dialog, answered)
         else:
-            self._leave()
-
-    def _leave(self) -> None:
-        self.dismiss()
-
-    def _stop(self) -> None:
-        """Stop the answer that is written; the messages that wait are not sent."""
-        for exchange in self._waiting:
-            for reply in exchange.replies:
-                reply.show(None)
-        self._waiting.clear()
-        if self._writing is not None:
-            self._writing.stopped = True
-        self._talk.stop()
+            self.dismiss()
 
 
 def sampling_of(config: RunConfig, settings: Mapping[str, str]) -> dict[str, Any]:
