@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from torch import Tensor, nn
 
+from engine.data.tables.features import fit_features
 from engine.data.tables.schema import CategoricalFeature, Column, Features, NumericFeature
 from engine.errors import DataError
 from engine.explanations.columns import occlusion, usual_inputs
@@ -199,6 +201,16 @@ def test_a_column_is_worth_what_its_usual_value_changes() -> None:
     assert table.title == "pay is 136.5"
     assert list(occlusion(usual, usual, {"age": {"numeric": [0, 1]}}, lambda x: salary(x)[:, 0])
                 .values()) == [0.0]  # fmt: skip
+
+
+def test_the_most_frequent_category_is_recorded() -> None:
+    jobs = ["poet", "cook", "poet", None, "poet", "cook", "seer"]
+    ages = list(range(7))
+    columns = [Column(name="job", type="categorical"), Column(name="age", type="numeric")]
+    features = fit_features(pa.table({"job": jobs, "age": ages}), columns, "standard")
+    (job,) = features.categorical
+    assert job.categories[job.usual - 1] == "poet"
+    assert CategoricalFeature(column="job", categories=["cook"]).usual == 0, "of earlier runs"
 
 
 def test_a_target_is_found_by_its_name() -> None:
