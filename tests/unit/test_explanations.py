@@ -204,12 +204,12 @@ def test_a_column_is_worth_what_its_usual_value_changes() -> None:
 
 
 def test_the_most_frequent_category_is_recorded() -> None:
-    jobs = ["poet", "cook", "poet", None, "poet", "cook", "seer"]
+    jobs = ["cook", "poet", "cook", None, "cook", "poet", "seer"]
     ages = list(range(7))
     columns = [Column(name="job", type="categorical"), Column(name="age", type="numeric")]
     features = fit_features(pa.table({"job": jobs, "age": ages}), columns, "standard")
     (job,) = features.categorical
-    assert job.categories[job.usual - 1] == "poet"
+    assert (job.categories, job.usual) == (["cook", "poet"], 1)
     assert CategoricalFeature(column="job", categories=["cook"]).usual == 0, "of earlier runs"
 
 
