@@ -42,6 +42,7 @@ __all__ = [
     "foreach_add_",
     "foreach_copy_",
     "foreach_div_",
+    "foreach_lerp_",
     "foreach_mul_",
     "foreach_norm",
     "fused_adamw_",
@@ -61,6 +62,7 @@ COMPILER = ("torch._dynamo", "torch._inductor", "torch._functorch")
 foreach_add_ = torch._foreach_add_
 foreach_copy_ = torch._foreach_copy_
 foreach_div_ = torch._foreach_div_
+foreach_lerp_ = torch._foreach_lerp_
 foreach_mul_ = torch._foreach_mul_
 foreach_norm = torch._foreach_norm
 fused_adamw_ = torch._fused_adamw_

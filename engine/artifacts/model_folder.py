@@ -10,7 +10,6 @@ model/manifest.json         SHA-256 of the others
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shutil
 import tomllib
@@ -30,6 +29,7 @@ from engine.config.run_config import RunConfig
 from engine.data.fitted import Fitted
 from engine.errors import RunError
 from engine.files import atomic
+from engine.files.digest import sha256
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
 
@@ -82,7 +82,7 @@ def write_exported(
 def write_manifest(folder: Path) -> None:
     """Note what the files are. Raises ``OSError``."""
     files = [path for path in sorted(folder.iterdir()) if path.is_file()]
-    digests = {path.name: _digest(path) for path in files if path.name != MANIFEST}
+    digests = {path.name: sha256(path) for path in files if path.name != MANIFEST}
     atomic.write_json(folder / MANIFEST, digests)
 
 
@@ -131,10 +131,5 @@ def _complete(folder: Path) -> Iterator[None]:
 def _check(folder: Path) -> None:
     digests = json.loads((folder / MANIFEST).read_text())
     for name, digest in digests.items():
-        if _digest(folder / Path(name).name) != digest:
+        if sha256(folder / Path(name).name) != digest:
             raise RunError(f"{folder / name} has changed since it was written.", "Export it again.")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

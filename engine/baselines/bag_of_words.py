@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics.classification import evaluate_classes
 from engine.metrics.evaluator import Evaluation
+from engine.metrics.multilabel import evaluate_labels
+from engine.metrics.paired import text_keys
 
+WORDS_AND_LOGISTIC = "words and logistic regression"
 WORDS_AND_RIDGE = "words and ridge regression"
 ROWS = 20_000
 """More training rows than this change little and take long."""
 
 Labelled = tuple[Sequence[str], Sequence[int]]
+Flagged = tuple[Sequence[str], Sequence[Sequence[int]]]
+"""Texts, and a 0 or 1 for each class."""
 
 
 def bag_of_words(train: Labelled, test: Iterable[Labelled], classes: Sequence[str]) -> Evaluation:
@@ -29,14 +35,42 @@ def bag_of_words(train: Labelled, test: Iterable[Labelled], classes: Sequence[st
         LogisticRegression(C=10.0, max_iter=300),
     )
     model.fit(*train)
-    said, true = [], []
+    said, true, keys = [], [], []
     for texts, codes in test:
         said.append(np.zeros((len(texts), len(classes)), np.float32))
         said[-1][:, model.classes_] = model.predict_proba(texts)
         true.append(np.asarray(codes, np.int64))
+        keys.append(text_keys(texts))
     probabilities, targets = np.concatenate(said), np.concatenate(true)
     chances = np.clip(probabilities[np.arange(len(targets)), targets], 1e-12, 1.0)
-    return evaluate_classes(probabilities, targets, classes, float(-np.log(chances).mean()))
+    result = evaluate_classes(probabilities, targets, classes, float(-np.log(chances).mean()))
+    return keyed(result, np.concatenate(keys))
+
+
+def labels_from_words(train: Flagged, test: Flagged, classes: Sequence[str]) -> Evaluation:
+    """Metrics on ``test`` of a regression for each class, where a text can have several."""
+    # A second of imports, only once the network is trained.
+    from sklearn.dummy import DummyClassifier
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\S+")
+    inputs, flags = words.fit_transform(train[0]), np.asarray(train[1], np.int64)
+    new, targets = words.transform(test[0]), np.asarray(test[1], np.int64)
+    said = np.zeros(targets.shape, np.float32)
+    for place, own in enumerate(flags.T):
+        one = own.min() == own.max()
+        model = DummyClassifier() if one else LogisticRegression(C=10.0, max_iter=300)
+        said[:, place] = model.fit(inputs, own).predict_proba(new)[:, -1] * bool(own.max())
+    chances = np.clip(np.where(targets > 0, said, 1 - said), 1e-12, 1.0)
+    result = evaluate_labels(said, targets, classes, float(-np.log(chances).mean()))
+    return keyed(result, text_keys(test[0]))
+
+
+def keyed(result: Evaluation, keys: NDArray[np.uint64]) -> Evaluation:
+    """Return a result whose rows are known by ``keys``."""
+    assert result.rows is not None
+    return replace(result, rows=replace(result.rows, keys=keys))
 
 
 def numbers_from_words(

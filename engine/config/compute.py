@@ -77,6 +77,14 @@ class ComputeConfig(Section):
         "Optimizer implementation of AdamW and SGD; auto takes fused on CPUs and CUDA, the fastest",
         advanced=True,
     )
+    image_cache: float = option(
+        20.0,
+        "Disk space for decoded images of each split, so that files are decoded only once; random "
+        "resized crops need the files; 0 disables the cache",
+        ge=0,
+        unit="GB",
+        advanced=True,
+    )
     loader_threads: int | None = option(
         None,
         "Data loader threads that prefetch batches; 0 disables prefetching, empty decides "

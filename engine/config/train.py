@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Any, Literal, Self
+
+from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from engine.config.fields import Section, option
 
@@ -86,6 +90,14 @@ class TrainConfig(Section):
     max_grad_norm: float = option(
         1.0, "Gradient clipping: maximum norm; 0 disables it", ge=0, advanced=True
     )
+    ema_decay: float = option(
+        0.0,
+        "Exponential moving average of the weights (EMA): decay per update, lower at the start; "
+        "the average is evaluated and exported; 0 disables it",
+        ge=0,
+        lt=1,
+        advanced=True,
+    )
     strategy: Literal["auto", "single", "ddp", "fsdp"] = option(
         "auto",
         "Distributed strategy: ddp trains in several processes with a share of each "
@@ -103,8 +115,16 @@ class TrainConfig(Section):
     nodes: int = option(
         1,
         "Nodes (machines) that train together, each with train.devices processes; start "
-        "the run on each",
+        "the run on each; 1..4 sets train.min_nodes, too",
         ge=1,
+        le=256,
+        advanced=True,
+    )
+    min_nodes: int = option(
+        0,
+        "Minimum number of nodes: a node that leaves is done without, from the last checkpoint, "
+        "and one that joins is taken in; 0 waits for all",
+        ge=0,
         le=256,
         advanced=True,
     )
@@ -119,6 +139,14 @@ class TrainConfig(Section):
         "Maximum number of restarts from the last checkpoint after a process failed",
         ge=0,
         le=1000,
+        advanced=True,
+    )
+    stall_minutes: float = option(
+        5.0,
+        "Minutes without an update, or at least 20 times the usual duration of one, after which an "
+        "attempt ends and several processes restart; 0 waits without limit",
+        ge=0,
+        unit="min",
         advanced=True,
     )
     seed: int = option(0, "Random seed", ge=0, le=2**31 - 1)
@@ -173,6 +201,31 @@ class TrainConfig(Section):
         0.5, "Factor of the learning rate after a rollback", gt=0, lt=1, advanced=True
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _range_of_nodes(cls, values: Any) -> Any:
+        """Read ``nodes = "1..4"``."""
+        nodes = values.get("nodes") if isinstance(values, dict) else None
+        match = re.fullmatch(r"(\d{1,3})\.\.(\d{1,3})", nodes) if isinstance(nodes, str) else None
+        return values if match is None else values | {"min_nodes": match[1], "nodes": match[2]}
+
+    @field_validator("min_nodes")
+    @classmethod
+    def _fewest_of_all(cls, value: int, info: ValidationInfo) -> int:
+        if value > info.data.get("nodes", value):
+            raise PydanticCustomError("nodes", "it is larger than train.nodes")
+        return value
+
+    @model_validator(mode="after")
+    def _average_is_whole(self) -> Self:
+        if self.ema_decay and self.strategy == "fsdp":
+            raise PydanticCustomError(
+                "mismatch",
+                "sharded weights are not averaged; use another train.strategy than fsdp, or 0",
+                {"field": "ema_decay"},
+            )
+        return self
+
     @property
     def peak_rate(self) -> float:
         """The learning rate as a number; a run settles it when it starts."""
@@ -197,3 +250,8 @@ class TrainConfig(Section):
     def machines(self) -> int:
         """Machines that train together."""
         return 1 if self.strategy == "single" else self.nodes
+
+    @property
+    def fewest_machines(self) -> int:
+        """Machines without which no training begins."""
+        return self.min_nodes or self.machines

@@ -18,9 +18,7 @@ from engine.errors import DataError
 from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
 
-_OTHERS = frozenset(
-    ("heic", "heif", "avif", "svg", "psd", "jxl", "jp2", "dng", "raw", "cr2", "nef")
-)
+_OTHERS = frozenset(("svg", "psd", "jxl", "jp2", "dng", "raw", "cr2", "nef"))
 """Suffixes of images in formats that are not read."""
 _LISTS = frozenset(READERS) - {".txt"}
 """Suffixes of files that may list images with their classes."""

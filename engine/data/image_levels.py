@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageOps
-from PIL.ImageFile import ImageFile
+from PIL import Image, ImageOps
 
 Depth = Literal["", "integer", "floating"]
 """Kind of the values in an image of more than eight bits; empty for others."""
@@ -49,14 +48,14 @@ class Levels:
         return colours.clip(0.0, 1.0).astype(np.float32)
 
 
-def depth_of(image: ImageFile) -> Depth:
+def depth_of(image: Image.Image) -> Depth:
     """Return the kind of an image's values, before it is decoded."""
     if image.mode == "F":
         return "floating"
     return "integer" if image.mode.startswith("I") or _in_words(image) else ""
 
 
-def deep_values(image: ImageFile, again: Callable[[], ImageFile]) -> NDArray[Any]:
+def deep_values(image: Image.Image, again: Callable[[], Image.Image]) -> NDArray[Any]:
     """Values of an upright image: ``[height, width]``, or with 2 to 4 channels behind.
 
     The last one of 2 or 4 is the opacity. PIL keeps the upper byte of a colour alone, so ``again``,
@@ -72,7 +71,7 @@ def deep_values(image: ImageFile, again: Callable[[], ImageFile]) -> NDArray[Any
     if raw == _GREY_AND_ALPHA:
         four = _decoded(image, "RGBA")
         return four[:, :, ::2] * _WORD + four[:, :, 1::2]
-    args = image.tile[0].args
+    args = _tiles(image)[0].args
     highest = args[1] if image.format == "PPM" and isinstance(args, tuple) else _DEPTHS[-1]
     with again() as other:
         lower = _decoded(other, raw[:-1] + _OTHER_ENDS[raw[-1]])
@@ -80,10 +79,10 @@ def deep_values(image: ImageFile, again: Callable[[], ImageFile]) -> NDArray[Any
     return whole
 
 
-def _decoded(image: ImageFile, raw: str) -> NDArray[np.float32]:
+def _decoded(image: Any, raw: str) -> NDArray[np.float32]:
     """Decode an image whose bytes stand for what the raw mode says."""
     tiles = []
-    for tile in image.tile:
+    for tile in _tiles(image):
         if image.format == "PPM":
             tile = tile._replace(codec_name="raw", args=(raw, 0, 1))
         else:
@@ -94,21 +93,26 @@ def _decoded(image: ImageFile, raw: str) -> NDArray[np.float32]:
     return np.asarray(ImageOps.exif_transpose(image)).astype(np.float32)
 
 
-def is_grey(image: ImageFile) -> bool:
+def is_grey(image: Image.Image) -> bool:
     """Return whether an image has no colours, before it is decoded."""
     mode = image.mode
     return mode in _GREY or mode.startswith("I;") or _in_words(image) == _GREY_AND_ALPHA
 
 
-def _in_words(image: ImageFile) -> str:
+def _in_words(image: Image.Image) -> str:
     """Return the raw mode of an image with channels of 16 bits; empty for others."""
-    for tile in image.tile[:1]:
-        args = (tile.args,) if isinstance(tile.args, str) else (tile.args or ("",))
+    for tile in _tiles(image)[:1]:
+        args: Any = (tile.args,) if isinstance(tile.args, str) else (tile.args or ("",))
         if tile.codec_name == "ppm" and image.mode == "RGB" and args[1] >= _WORD:
             return "RGB;16B"
         if str(args[0])[:-1] in ("RGB;16", "RGBA;16", "RGBX;16") or args[0] == _GREY_AND_ALPHA:
             return str(args[0])
     return ""
+
+
+def _tiles(image: Image.Image) -> Any:
+    """Return the parts of a file that are decoded one by one; none for other packages' images."""
+    return getattr(image, "tile", ())
 
 
 def _has_alpha(values: NDArray[Any]) -> bool:

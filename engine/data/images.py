@@ -20,8 +20,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
-from PIL.ImageFile import ImageFile
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.data.image_levels import (
     Depth,
@@ -33,6 +32,9 @@ from engine.data.image_levels import (
     is_grey,
     levels_of,
 )
+from engine.data.image_limits import TOO_LARGE, ImageFault, check_size
+from engine.data.other_formats import SUFFIXES as OTHER_SUFFIXES
+from engine.data.other_formats import UnsupportedFormat, open_other
 from engine.files.sanitize import plain
 
 A = TypeVar("A")
@@ -40,22 +42,20 @@ B = TypeVar("B")
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 """Bytes, or shares of white."""
 Fit = Literal["crop", "stretch"]
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in pixels."""
+BoxOf = Callable[[int, int], Box]
+"""The part of an image that is taken, by its width and height."""
 
-LARGEST_PIXELS = 100_000_000
-"""An image of more pixels is refused: a small file can ask for all memory there is."""
-_TOO_LARGE = f"the image has more than {LARGEST_PIXELS // 10**6} million pixels"
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
 """Formats that are plain pixels; PIL would run a PostScript interpreter for others."""
 SUFFIXES = (
     "png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm",
+    "avif", *OTHER_SUFFIXES,
 )  # fmt: skip
-"""Suffixes of files in these formats."""
-_OTHER_FORMATS = {
-    b"ftypheic": "HEIC", b"ftypheix": "HEIC", b"ftypmif1": "HEIF", b"ftypavif": "AVIF",
-    b"8BPS": "PSD", b"<svg": "SVG", b"JXL ": "JPEG XL", b"jP  ": "JPEG 2000",
-}  # fmt: skip
-"""Formats that are known by a mark in their first bytes, and not read."""
-_HEAD = 16
+"""Suffixes of files in these formats, and in those of other packages."""
+_PAGED = ("GIF", "TIFF", "WEBP", "PNG", "AVIF", "HEIF")
+"""Formats with pages or frames; a second one in a JPEG is a preview, or a map of light."""
 _BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError,
     struct.error, zlib.error, Image.DecompressionBombError,
@@ -66,10 +66,6 @@ _BROKEN = (
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
-class ImageFault(Exception):
-    """The reason why an image cannot be used; the same words for the same kind of fault."""
-
-
 @dataclass(frozen=True, slots=True)
 class Header:
     """Properties of an image that are known before it is decoded."""
@@ -78,87 +74,110 @@ class Header:
     height: int
     grey: bool
     depth: Depth
+    paged: bool
+    """Whether there are several pages or frames, of which the first is used."""
 
 
 def read_header(record: Any) -> Header:
-    """Size, colour and depth; raises :class:`ImageFault`."""
+    """Size, colour, depth and pages; raises :class:`ImageFault`."""
     with _opened(record) as image:
-        return Header(*image.size, is_grey(image), depth_of(image))
+        return Header(*image.size, is_grey(image), depth_of(image), _has_pages(image))
+
+
+def _has_pages(image: Image.Image) -> bool:
+    if image.format in _PAGED:
+        return bool(getattr(image, "is_animated", False))
+    return int(image.info.get("pages", 1)) > 1
 
 
 _STANDARD = Levels()
 
 
 def decode(
-    record: Any, size: int, channels: int, fit: Fit = "crop", levels: Levels | None = _STANDARD
+    record: Any,
+    size: int,
+    channels: int,
+    fit: Fit = "crop",
+    levels: Levels | None = _STANDARD,
+    crop: BoxOf | None = None,
 ) -> Pixels:
     """``[size, size, channels]`` of bytes, or of shares for exact levels.
 
-    ``crop`` takes the largest square in the middle, ``stretch`` all of the image. Without levels,
-    as in runs of earlier versions, each image of more than eight bits has a scale of its own.
-    Raises :class:`ImageFault`.
+    ``fit`` takes the largest square in the middle (``crop``) or all of the image (``stretch``);
+    ``crop`` takes another part. Without levels, as in runs of earlier versions, each image of more
+    than eight bits has a scale of its own. Raises :class:`ImageFault`.
     """
+    box_of = crop or _FITS[fit]
     with _opened(record) as image:
         try:
             depth = depth_of(image) if levels else ""
             if levels and depth:
                 values = deep_values(image, lambda: _opened(record))
                 shares = coloured(levels.shares(values, depth), channels)
-                return _as_kept(_resized_shares(shares, size, fit), levels.exact)
+                return _as_kept(_resized_shares(shares, size, box_of), levels.exact)
             # Large photographs are decoded at a half, a quarter or an eighth of their size.
-            image.draft(None, (size, size))
+            image.draft(None, _least_size(image.size, size, box_of))
             upright = ImageOps.exif_transpose(image)
-            pixels = _resized(_coloured(upright, channels), size, fit)
+            pixels = _resized(_coloured(upright, channels), size, box_of)
         except _BROKEN as error:
             raise ImageFault("the image is damaged or cut off") from error
     whole = np.asarray(pixels, np.uint8).reshape(size, size, channels)
     return (whole / 255).astype(np.float32) if levels and levels.exact else whole
 
 
+def _least_size(full: tuple[int, int], size: int, box_of: BoxOf) -> tuple[int, int]:
+    """Return the size from which on an image's part has ``size`` pixels, turned or not."""
+    left, top, right, bottom = box_of(*full)
+    share = min(1.0, size / min(right - left, bottom - top))
+    return max(1, int(full[0] * share)), max(1, int(full[1] * share))
+
+
 def _as_kept(shares: Shares, exact: bool) -> Pixels:
     return shares if exact else (shares * 255).round().astype(np.uint8)
 
 
-def _resized_shares(shares: Shares, size: int, fit: Fit) -> Shares:
+def _resized_shares(shares: Shares, size: int, box_of: BoxOf) -> Shares:
     planes = [
-        _resized(Image.fromarray(np.ascontiguousarray(shares[:, :, i])), size, fit)
+        _resized(Image.fromarray(np.ascontiguousarray(shares[:, :, i])), size, box_of)
         for i in range(shares.shape[2])
     ]
     return np.stack([np.asarray(plane, np.float32) for plane in planes], axis=2)
 
 
-def _opened(record: Any) -> ImageFile:
+def _middle(width: int, height: int) -> Box:
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return left, top, left + side, top + side
+
+
+_FITS: dict[Fit, BoxOf] = {"crop": _middle, "stretch": lambda width, height: (0, 0, width, height)}
+
+
+def _opened(record: Any) -> Image.Image:
     data = record.get("bytes") if isinstance(record, Mapping) else record
     path = record.get("path") if isinstance(record, Mapping) else None
     if data is None and not path:
         raise ImageFault("there is no image")
     source = io.BytesIO(data) if data is not None else Path(str(path)).expanduser()
     try:
-        image = Image.open(source, formats=_FORMATS)
+        image = _opened_source(source)
     except FileNotFoundError as error:
         raise ImageFault("the image file does not exist") from error
     except Image.DecompressionBombError as error:
-        raise ImageFault(_TOO_LARGE) from error
+        raise ImageFault(TOO_LARGE) from error
+    except UnsupportedFormat as error:
+        raise ImageFault(str(error)) from error
     except _BROKEN as error:
-        raise ImageFault(_unread(source)) from error
-    if image.width * image.height > LARGEST_PIXELS:
-        raise ImageFault(_TOO_LARGE)
+        raise ImageFault("the image cannot be read") from error
+    check_size(*image.size)
     return image
 
 
-def _unread(source: io.BytesIO | Path) -> str:
-    """Return why an image cannot be read, with its format where it is a known one."""
+def _opened_source(source: io.BytesIO | Path) -> Image.Image:
     try:
-        head = source.getvalue()[:_HEAD] if isinstance(source, io.BytesIO) else _head_of(source)
-    except (OSError, ValueError):
-        head = b""
-    name = next((name for mark, name in _OTHER_FORMATS.items() if mark in head), "")
-    return f"images in the format {name} cannot be read" if name else "the image cannot be read"
-
-
-def _head_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_HEAD)
+        return Image.open(source, formats=_FORMATS)
+    except UnidentifiedImageError:
+        return open_other(source)
 
 
 def _coloured(image: Image.Image, channels: int) -> Image.Image:
@@ -182,13 +201,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
 
 
-def _resized(image: Image.Image, size: int, fit: Fit) -> Image.Image:
-    width, height = image.size
-    if (width, height) == (size, size):
+def _resized(image: Image.Image, size: int, box_of: BoxOf) -> Image.Image:
+    box = box_of(*image.size)
+    if image.size == (size, size) and box == (0, 0, size, size):
         return image
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    box = (left, top, left + side, top + side) if fit == "crop" else (0, 0, width, height)
     return image.resize((size, size), Image.Resampling.BILINEAR, box=box)
 
 
@@ -204,6 +220,8 @@ class Sample:
     """The side that suits most of them."""
     deep: tuple[int, ...] = ()
     """Numbers of the images with more than eight bits a channel."""
+    paged: int = 0
+    """Number of images with several pages."""
 
 
 def look(records: Sequence[Any], most: int) -> Sample:
@@ -219,6 +237,7 @@ def look(records: Sequence[Any], most: int) -> Sample:
         all(header.grey for header in headers),
         min(side, most),
         tuple(number for number, header in enumerate(tried) if header and header.depth),
+        sum(header.paged for header in headers),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,6 +54,19 @@ def gpus() -> list[dict[str, Any]]:
         return []
     finally:
         pynvml.nvmlShutdown()
+
+
+def assignable(visible: str | None, cards: Sequence[str]) -> list[str]:
+    """Return the GPUs to assign: those of the machine that ``CUDA_VISIBLE_DEVICES`` allows."""
+    if visible is None:
+        return list(cards)
+    return [name for part in visible.split(",") if (name := part.strip()) and name != "-1"]
+
+
+def gpu_names() -> list[str]:
+    """Return the names by which this process may assign the GPUs of this machine."""
+    cards = [str(number) for number in range(len(gpus()))]
+    return assignable(os.environ.get("CUDA_VISIBLE_DEVICES"), cards)
 
 
 def _gpu(index: int) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def single_machine(job: Job, cluster: str) -> None:
     if job.config.train.machines > 1:
         raise UserError(
             f"train.nodes={job.config.train.nodes}: jobs for {cluster} have one machine.",
-            "Submit to slurm, or run `dltui run` on each machine.",
+            "Submit to slurm or kubernetes, or run `dltui run` on each machine.",
         )
 
 

@@ -1,8 +1,6 @@
-"""One training process of several.
+"""One training process of several: ``python -m engine.launch.rank_worker RUN_DIRECTORY``.
 
-``python -m engine.launch.rank_worker RUN_DIRECTORY RANK SIZE RENDEZVOUS``, as
-:mod:`engine.launch.rank_supervisor` starts it. RENDEZVOUS is a file, or ``host:port``
-where rank 0 listens.
+torch's elastic agent starts it, with its rank and the address of the main process in variables.
 """
 
 from __future__ import annotations
@@ -20,22 +18,22 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.launch.attempt import defect
-from engine.launch.rank_supervisor import (
+from engine.launch.rank_files import (
     DEFECT,
     MENDABLE,
     PEER_LOST,
+    log_file,
     report_file,
     write_final_event,
 )
 from engine.processes.collector import collector_paused
 from engine.processes.signals import Terminated, Termination
+from engine.processes.spawn import open_log
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, EventLog, Failed, Interrupted
 from engine.runs.session import RunSession
 
 _POLL_SECONDS = 1.0
-_PATIENCE_SECONDS = 10.0
-"""Delay before a process that lost another exits, so that the failed one is found first."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +43,23 @@ class _Rank:
     run: RunDirectory
     number: int
     size: int
-    rendezvous: str
+    local: int
+    """Its number among the processes of its node."""
+
+    @classmethod
+    def own(cls, run: RunDirectory) -> _Rank:
+        """Return this process, from the variables that every launcher of torch sets."""
+        return cls(run, *(int(os.environ[v]) for v in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
 
 
 def main(arguments: list[str]) -> int:
     """Train with the other processes; returns the exit status."""
     os.umask(0o077)
     faulthandler.enable()
-    path, number, size, rendezvous = arguments
-    rank = _Rank(RunDirectory(Path(path)), int(number), int(size), rendezvous)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    rank = _Rank.own(RunDirectory(Path(arguments[0])))
+    _print_into(log_file(rank.run, rank.number))
+    faulthandler.register(signal.SIGUSR1)
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     termination = Termination()
     if rank.number:
         # Rank 0 handles the signal, and the others follow it.
@@ -74,23 +79,36 @@ def main(arguments: list[str]) -> int:
 def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int, Event | None]:
     """Return exit status and final event; imports torch only here, where a failure is reported."""
     with collector_paused():
-        from engine.training.process_group import lost_a_peer
+        from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+
+        from engine.training.peers import lost_a_peer
         from engine.training.run import train_beside
+        from engine.training.store import store_of_ranks
 
     try:
         session = RunSession(rank.run, rank.run.config.read(), events, termination)
-        return 0, train_beside(session, rank.number, rank.size, rank.rendezvous)
+        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        store = store_of_ranks(rank.number, host, port)
+        return 0, train_beside(session, rank.number, rank.size, rank.local, store)
     except UserError as error:
+        get_error_handler().record_exception(error)
         return MENDABLE, Failed(message=str(error), usage=error.usage)
     except Exception as error:  # noqa: BLE001 — told in the last event and the log
         traceback.print_exc()
         if lost_a_peer(error):
-            time.sleep(_PATIENCE_SECONDS)
             return PEER_LOST, None
+        get_error_handler().record_exception(error)  # with its time: the first one counts
         return DEFECT, Failed(message=defect(error), report=str(rank.run.log))
 
 
-def _end_with(parent: int) -> None:
+def _print_into(log: Path) -> None:
+    """Append what this process prints to its log."""
+    with open_log(log) as file:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(file.fileno(), stream.fileno())
+
+
+def end_with(parent: int) -> None:
     """Exit when the parent has exited, as no process would supervise this one."""
     while os.getppid() == parent:
         time.sleep(_POLL_SECONDS)

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from engine.errors import UserError
 from engine.launch.attempt import attempt
-from engine.launch.rank_supervisor import train_in_ranks
+from engine.launch.stall import watched
 from engine.processes.collector import collector_paused
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, Interrupted
@@ -24,12 +24,16 @@ _PATIENCE_SECONDS = 10.0
 """Time-out for the lock, which the parent process holds until this worker is recorded."""
 
 
-def main(arguments: list[str]) -> int:
-    """Train in the given run directory until the run ends."""
+def main(arguments: list[str], watch: bool = False) -> int:
+    """Train in the given run directory until the run ends.
+
+    With ``watch``, a training that hangs ends this process.
+    """
     os.umask(0o077)
     faulthandler.enable()
+    work = _train_watched if watch else _train
     try:
-        last = attempt(RunDirectory(Path(arguments[0])), _train, _PATIENCE_SECONDS)
+        last = attempt(RunDirectory(Path(arguments[0])), work, _PATIENCE_SECONDS)
     except UserError as error:
         print(error, file=sys.stderr)  # noqa: T201 — the log is all there is
         return 1
@@ -41,11 +45,18 @@ def main(arguments: list[str]) -> int:
 def _train(session: RunSession) -> Event:
     """Import torch only here, where an import error is reported in the run."""
     if session.config.train.processes > 1:
+        from engine.launch.rank_supervisor import train_in_ranks
+
         return train_in_ranks(session)
     with collector_paused():
         from engine.training.run import train_in
 
     return train_in(session)
+
+
+def _train_watched(session: RunSession) -> Event:
+    with watched(session):
+        return _train(session)
 
 
 def leave(status: int) -> NoReturn:
@@ -57,4 +68,4 @@ def leave(status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    leave(main(sys.argv[1:]))
+    leave(main(sys.argv[1:], watch=True))

@@ -72,7 +72,7 @@ def notified(run: RunDirectory, events: EventLog) -> Iterator[None]:
         if settings.urls:
             there["the user"] = Notifier(run, settings)
     except UserError as error:
-        events.write(Log(level="warning", message=f"Nobody is notified of this run: {error}"))
+        events.write(Log(level="warning", message=f"Notifications are off for this run: {error}"))
     with forwarded(run, there, _print):
         yield
 

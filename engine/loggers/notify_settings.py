@@ -75,7 +75,7 @@ class NotifySettings(BaseModel):
 
 
 def read_notify_settings() -> NotifySettings:
-    """Read the table; without one, nobody is notified. Raises :class:`NotifyError`."""
+    """Read the table; without one there are no notifications. Raises :class:`NotifyError`."""
     path = settings_file()
     try:
         return NotifySettings.model_validate(safe_toml.read(path).get("notify", {}))

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from engine.batches.source import Batch
-from engine.data.fitted import Fitted
-from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.gathered import Gathered
 from engine.reports.views import Cell, Table
 
 _BINS = 10
@@ -22,28 +16,6 @@ _MOST = 50_000
 _WIDEST = 20.0
 """Temperatures lie between this and its inverse."""
 _HALVINGS = 40
-
-
-class TemperatureFit(Evaluator):
-    """Fits a temperature on the logits of a split."""
-
-    def __init__(
-        self, forward: Callable[[nn.Module, Batch], Tensor], finish: Callable[[float], Fitted]
-    ) -> None:
-        """``finish`` gets the temperature, and returns what was fitted with it."""
-        self._forward, self._finish = forward, finish
-        self._logits, self._targets = Gathered(), Gathered()
-
-    def update(self, network: nn.Module, batch: Batch) -> None:
-        """Take in one batch."""
-        self._logits.add(self._forward(network, batch).float())
-        self._targets.add(batch.targets)
-
-    def compute(self, views: bool = False) -> Evaluation:
-        """No metrics, but what was fitted."""
-        del views
-        temperature = fit_temperature(self._logits.joined(), self._targets.joined())
-        return Evaluation({}, fitted=self._finish(temperature))
 
 
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:

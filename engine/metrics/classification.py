@@ -23,6 +23,7 @@ from engine.metrics.intervals import (
     share_interval,
 )
 from engine.metrics.paired import PairedRows
+from engine.metrics.threshold import Threshold, threshold_table
 from engine.reports.views import Cell, Matrix, Table, View
 
 _AT_ONCE = 1 << 18
@@ -35,13 +36,18 @@ def class_loss(
 ) -> Tensor:
     """Mean cross-entropy over ``[batch, classes]`` logits and ``[batch]`` int64 targets.
 
+    Targets may also be shares of the classes, ``[batch, classes]``.
+
     ``weights`` have mean 1 over the training rows, so the mean is over rows and not over weights:
     batches that are accumulated give the same sum as one large batch.
     """
     if weights is None:
         return F.cross_entropy(logits, targets, label_smoothing=smoothing)
+    rows = weights[targets] if targets.ndim == 1 else (weights * targets).sum(1)
+    if targets.ndim == 2:  # the loss of a row is the sum of those of its classes
+        targets = weights * targets / rows[:, None]
     losses = F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
-    return (losses * weights[targets]).mean()
+    return (losses * rows).mean()
 
 
 def balanced_weights(counts: Sequence[int]) -> list[float]:
@@ -60,11 +66,12 @@ class ClassificationEvaluator(Evaluator):
         forward: Callable[[nn.Module, Batch], Tensor],
         top: int = 0,
         temperature: float = 1.0,
+        threshold: Threshold | None = None,
     ) -> None:
         """``forward`` gives the logits, which are divided by ``temperature``; ``top`` asks for
-        top-k accuracy when it is above 1.
+        top-k accuracy when it is above 1. A ``threshold`` decides in place of the likeliest class.
         """
-        self._temperature = temperature
+        self._temperature, self._threshold = temperature, threshold
         self._names = list(names)
         self._forward = forward
         self._top = top
@@ -90,14 +97,17 @@ class ClassificationEvaluator(Evaluator):
     def compute(self, views: bool = False) -> Evaluation:
         """All metrics by scikit-learn."""
         losses = F.cross_entropy(self._logits.joined(), self._targets.joined(), reduction="none")
-        loss, outcome = float(losses.mean()), self.outcome()
-        evaluation = evaluate_classes(*outcome, self._names, loss, self._top, views)
+        loss, outcome, threshold = float(losses.mean()), self.outcome(), self._threshold
+        predicted = None if threshold is None else threshold.decisions(outcome[0])
+        evaluation = evaluate_classes(*outcome, self._names, loss, self._top, views, predicted)
         if not views:
             return evaluation
-        found = _intervals(*outcome, evaluation.metrics)
+        found = intervals_of_classes(*outcome, evaluation.metrics, predicted)
         found |= mean_interval("loss", losses.double().numpy())
-        table = reliability(*outcome, self._temperature)
-        return replace(evaluation, views=[*evaluation.views, table], intervals=found)
+        tables = [reliability(*outcome, self._temperature)]
+        if threshold is not None:
+            tables.insert(0, threshold_table(*outcome, self._names, threshold))
+        return replace(evaluation, views=[*evaluation.views, *tables], intervals=found)
 
 
 def evaluate_classes(
@@ -107,9 +117,17 @@ def evaluate_classes(
     loss: float,
     top: int = 0,
     views: bool = False,
+    predicted: NDArray[np.int64] | None = None,
 ) -> Evaluation:
-    """Metrics of ``[rows, classes]`` probabilities against ``[rows]`` class numbers."""
-    predicted = probabilities.argmax(1)
+    """Metrics of ``[rows, classes]`` probabilities against ``[rows]`` class numbers.
+
+    ``predicted`` has the class of each row where it is not the likeliest one.
+    """
+    likeliest = probabilities.argmax(1)
+    # A threshold for a precision or a cost gives accuracy away: that says nothing of a baseline.
+    metric = "accuracy" if predicted is None else "accuracy of the likelier class"
+    wrong = (likeliest != targets).astype(np.float64)
+    predicted = likeliest if predicted is None else predicted
     labels = list(range(len(names)))
     precision, recall, f1, support = sk.precision_recall_fscore_support(
         targets, predicted, labels=labels, zero_division=0
@@ -130,14 +148,18 @@ def evaluate_classes(
     shown: list[View] = []
     if views:
         shown = _views(names, targets, predicted, (precision, recall, f1, support))
-    wrong = (predicted != targets).astype(np.float64)
-    return Evaluation(metrics, shown, rows=PairedRows("wrong", targets, wrong))
+    return Evaluation(metrics, shown, rows=PairedRows("wrong", targets, wrong, metric))
 
 
-def _intervals(
-    probabilities: NDArray[np.float32], targets: NDArray[np.int64], metrics: Mapping[str, float]
+def intervals_of_classes(
+    probabilities: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    metrics: Mapping[str, float],
+    predicted: NDArray[np.int64] | None = None,
 ) -> dict[str, Interval]:
-    found = class_intervals(targets, probabilities.argmax(1), probabilities.shape[1])
+    """Return intervals of all ``metrics`` but the loss."""
+    predicted = probabilities.argmax(1) if predicted is None else predicted
+    found = class_intervals(targets, predicted, probabilities.shape[1])
     area = area_interval(probabilities, targets, metrics["roc_auc"])
     if area is not None:
         found["roc_auc"] = area

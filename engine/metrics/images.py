@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,12 +22,18 @@ _WORST = 50
 class ImageEvaluator(Evaluator):
     """One class an image, or several; their names are kept for the mistakes."""
 
-    def __init__(self, classes: Sequence[str], multi_label: bool) -> None:
+    def __init__(
+        self,
+        classes: Sequence[str],
+        multi_label: bool,
+        forward: Callable[[nn.Module, Batch], Tensor],
+    ) -> None:
+        """``forward`` gives the logits."""
         self._classes = list(classes)
         self._metrics = (
-            MultiLabelEvaluator(classes, _logits)
+            MultiLabelEvaluator(classes, forward)
             if multi_label
-            else ClassificationEvaluator(classes, _logits, top=5)
+            else ClassificationEvaluator(classes, forward, top=5)
         )
         self._names: list[pa.Table] = []
         self.mistakes = 0
@@ -78,11 +84,6 @@ class ImageEvaluator(Evaluator):
 
     def _joined(self, flags: NDArray[np.bool_]) -> str:
         return ", ".join(self._classes[index] for index in np.flatnonzero(flags)) or "—"
-
-
-def _logits(network: nn.Module, batch: Batch) -> Tensor:
-    logits: Tensor = network(batch.inputs)
-    return logits
 
 
 def _flags(numbers: NDArray[np.int64], classes: int) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,14 @@ from torch.nn import functional as F
 from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
+from engine.metrics.intervals import (
+    Floats,
+    Interval,
+    bootstrap,
+    mean_interval,
+    share_interval,
+)
+from engine.metrics.paired import PairedRows
 from engine.reports.views import Cell, Table
 
 _THRESHOLD = 0.5
@@ -47,8 +56,15 @@ class MultiLabelEvaluator(Evaluator):
     def compute(self, views: bool = False) -> Evaluation:
         """All metrics by scikit-learn."""
         logits, targets = self._logits.joined(), self._targets.joined()
-        loss = float(F.binary_cross_entropy_with_logits(logits, targets.to(logits)))
-        return evaluate_labels(*self.outcome(), self._names, loss, views)
+        losses = F.binary_cross_entropy_with_logits(
+            logits, targets.to(logits), reduction="none"
+        ).mean(1)
+        outcome = self.outcome()
+        result = evaluate_labels(*outcome, self._names, float(losses.mean()), views)
+        if not views:
+            return result
+        found = label_intervals(*outcome) | mean_interval("loss", losses.double().numpy())
+        return replace(result, intervals=found)
 
 
 def evaluate_labels(
@@ -85,4 +101,35 @@ def evaluate_labels(
         for i, name in enumerate(names)
     ]
     table = Table("Classes", ["class", "precision", "recall", "f1", "samples"], rows)
-    return Evaluation(metrics, [table] if views else [])
+    wrong = (predicted != targets).any(1).astype(np.float64)
+    paired = PairedRows("wrong", targets, wrong, "samples whose labels are all right")
+    return Evaluation(metrics, [table] if views else [], rows=paired)
+
+
+def label_intervals(
+    probabilities: NDArray[np.float32], targets: NDArray[np.int64]
+) -> dict[str, Interval]:
+    """Return intervals of all metrics but the area under the ROC curve."""
+    predicted, true, classes = probabilities > _THRESHOLD, targets > 0, targets.shape[1]
+    parts = np.concatenate([predicted & true, predicted, true], 1).astype(np.float64)
+    present = true.any(0)
+
+    def mean_ratio(means: Floats, above: float, below: tuple[float, float]) -> Floats:
+        right, said, there = (means[:, i * classes : (i + 1) * classes] for i in range(3))
+        whole = below[0] * said + below[1] * there
+        ratio = np.divide(above * right, whole, out=np.zeros_like(right), where=whole > 0)
+        found: Floats = ratio[:, present].mean(1)
+        return found
+
+    def micro(means: Floats) -> Floats:
+        right, said, there = (part.sum(1) for part in np.split(means, 3, 1))
+        return np.asarray(2 * right / (said + there))
+
+    exact = float((predicted == true).all(1).mean())
+    found = bootstrap(list(parts.T), {
+        "f1": lambda means: mean_ratio(means, 2, (1, 1)),
+        "precision": lambda means: mean_ratio(means, 1, (1, 0)),
+        "recall": lambda means: mean_ratio(means, 1, (0, 1)),
+        "f1_micro": micro,
+    })  # fmt: skip
+    return found | {"accuracy": share_interval(exact, len(targets))}

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pandas.util import hash_array
 
-from engine.metrics.intervals import NORMAL, bootstrap
+from engine.metrics.intervals import NORMAL, bootstrap, mean_interval
 
 _FEW = 10
 """Fewer rows than this say nothing."""
+_ROOT = "root mean squared error"
 _ROUNDING = 1e-5
 """Relative difference of targets that went through float32."""
 
 
 @dataclass(frozen=True)
 class PairedRows:
-    """Losses of single rows: 1 for a wrong class and 0 for a right one, or squared errors."""
+    """Losses of single rows: 1 for wrong and 0 for right, squared errors, or parts that are lost
+    of a score between 0 and 1."""
 
-    kind: Literal["wrong", "squared"]
+    kind: Literal["wrong", "squared", "lost"]
     truth: NDArray[Any]
-    """Targets, which show whether two evaluations have the same rows in the same order."""
+    """Targets, which show whether two evaluations have the same rows."""
     losses: NDArray[np.float64]
+    metric: str = "accuracy"
+    """The name of the share of rows that are right, or of the score."""
+    keys: NDArray[np.uint64] | None = None
+    """Hashes of the rows, where evaluations read them in different orders."""
+
+    def ordered(self) -> PairedRows:
+        """The same in the order of the keys, where there are any."""
+        if self.keys is None:
+            return self
+        # Texts that occur twice may have different targets.
+        order = np.lexsort((*self.truth.reshape(len(self.truth), -1).T, self.keys))
+        return replace(self, truth=self.truth[order], losses=self.losses[order], keys=None)
 
 
 @dataclass(frozen=True)
@@ -68,7 +84,7 @@ class PairedVerdict:
         half = 100 * (self.high - self.low) / 2
         digits = 2 if half < 0.1 else 1
         number = f"{100 * value:.{digits}f} ± {half:.{digits}f}"
-        unit = "points" if self.metric == "accuracy" else "%"
+        unit = "%" if self.metric == _ROOT else "points"
         return f"{number} {unit} of {self.metric} (95 % interval)"
 
     def record(self) -> dict[str, Any]:
@@ -78,32 +94,49 @@ class PairedVerdict:
 
 def judge_rows(baseline: str, ours: PairedRows, theirs: PairedRows) -> PairedVerdict | None:
     """Compare in pairs; ``None`` where the rows are others, in another order, or too few."""
-    same = ours.kind == theirs.kind and len(ours.truth) == len(theirs.truth)
+    ours, theirs = ours.ordered(), theirs.ordered()
+    same = ours.kind == theirs.kind and ours.truth.shape == theirs.truth.shape
     if not same or len(ours.truth) < _FEW:
         return None
     rounding = _ROUNDING * float(np.std(ours.truth))
     if not np.allclose(ours.truth, theirs.truth, rtol=_ROUNDING, atol=rounding):
         return None
     if ours.kind == "wrong":
-        return _judge_classes(baseline, ours.losses, theirs.losses)
+        return _judge_classes(baseline, ours, theirs.losses)
+    if ours.kind == "lost":
+        return _judge_scores(baseline, ours, theirs.losses)
     return _judge_numbers(baseline, ours.losses, theirs.losses)
 
 
-def _judge_classes(
-    baseline: str, ours: NDArray[np.float64], theirs: NDArray[np.float64]
-) -> PairedVerdict:
+def _judge_classes(baseline: str, ours: PairedRows, theirs: NDArray[np.float64]) -> PairedVerdict:
     """Compare by the rows that one alone has right, as McNemar's test does.
 
     The interval is that of Agresti and Min (2005), which adds half a row to each of the four cells.
     """
-    rows = len(ours)
-    won, lost = float((ours < theirs).sum()), float((ours > theirs).sum())
+    losses, rows = ours.losses, len(ours.losses)
+    won, lost = float((losses < theirs).sum()), float((losses > theirs).sum())
     middle = (won - lost) / (rows + 2)
     half = NORMAL * np.sqrt(won + lost + 1 - (won - lost) ** 2 / (rows + 2)) / (rows + 2)
     difference = (won - lost) / rows
     return PairedVerdict(
-        baseline, "accuracy", difference, float(middle - half), float(middle + half)
+        baseline, ours.metric, difference, float(middle - half), float(middle + half)
     )
+
+
+def _judge_scores(
+    baseline: str, ours: PairedRows, theirs: NDArray[np.float64]
+) -> PairedVerdict | None:
+    """Compare mean scores by a paired bootstrap."""
+    gains = theirs - ours.losses
+    if not np.isfinite(gains).all():
+        return None
+    low, high = mean_interval("gain", gains)["gain"]
+    return PairedVerdict(baseline, ours.metric, float(gains.mean()), low, high)
+
+
+def text_keys(texts: Sequence[str]) -> NDArray[np.uint64]:
+    """Return a hash of each text, by which rows of two evaluations are found again."""
+    return hash_array(np.array(list(texts), dtype=object), categorize=False)
 
 
 def _judge_numbers(
@@ -118,4 +151,4 @@ def _judge_numbers(
 
     low, high = bootstrap([ours, theirs], {"rmse": advantage})["rmse"]
     difference = 1 - float(np.sqrt(ours.mean() / theirs.mean()))
-    return PairedVerdict(baseline, "root mean squared error", difference, low, high)
+    return PairedVerdict(baseline, _ROOT, difference, low, high)

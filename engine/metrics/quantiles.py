@@ -13,12 +13,12 @@ from engine.reports.views import Cell, Lines, Table, Texts, View
 
 
 def pinball_loss(quantiles: Tensor, truth: Tensor, levels: Sequence[float]) -> Tensor:
-    """The loss of each quantile, ``[batch, horizon, targets, levels]`` (Koenker and Bassett 1978).
+    """The loss of each quantile, ``[…, levels]`` for a truth of ``[…]`` (Koenker and Bassett 1978).
 
     ``q · (y - ŷ)`` where the truth lies above, ``(1 - q) · (ŷ - y)`` where it lies below.
     """
     level = torch.tensor(levels, dtype=quantiles.dtype, device=quantiles.device)
-    difference = truth.unsqueeze(3) - quantiles
+    difference = truth.unsqueeze(-1) - quantiles
     return torch.maximum(level * difference, (level - 1) * difference)
 
 
@@ -114,11 +114,11 @@ class QuantileErrors:
             for band, part in zip(self.bands, self._inside, strict=True)
         }
         steps = list(map(float, range(1, len(self._counts) + 1)))
-        return [
+        shown: list[View] = [
             Texts("Bands", [said]),
             Table("Coverage of the bands", ["band", "share inside", "mean width"], rows),
-            Lines("Share inside the bands by step", steps, by_step),
         ]
+        return shown + [Lines("Share inside the bands by step", steps, by_step)] * (len(steps) > 1)
 
 
 def _name(band: tuple[float, float]) -> str:

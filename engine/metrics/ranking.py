@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.metrics.intervals import Interval, mean_interval
+from engine.metrics.paired import PairedRows, text_keys
+
 Floats = NDArray[np.floating]
 Numbers = NDArray[np.int64]
 Score = Callable[[slice], Floats]
@@ -73,22 +76,39 @@ class Ranks:
 
     def metrics(self) -> dict[str, float]:
         """Return nDCG@10, MRR@10, recall@1 and recall@10: means over the queries."""
+        return {name: float(values.mean()) for name, values in self.by_query().items()}
+
+    def by_query(self) -> dict[str, Floats]:
+        """Return the metrics of each query."""
         query = self.relevance.pairs[:, 0]
         relevant = np.bincount(query)
         gains = [_gain(*rank) for rank in self._ranks()]
         return {
-            "ndcg_at_10": float((np.bincount(query, gains) / _ideal(relevant)).mean()),
-            "mrr_at_10": float(np.mean(list(self._reciprocals()))),
+            "ndcg_at_10": np.bincount(query, gains) / _ideal(relevant),
+            "mrr_at_10": np.array(list(self._reciprocals())),
             "recall_at_1": self._recall(query, relevant, 1),
             "recall_at_10": self._recall(query, relevant, DEPTH),
         }
 
+    def intervals(self) -> dict[str, Interval]:
+        """Return intervals of the metrics over queries."""
+        found: dict[str, Interval] = {}
+        for name, values in self.by_query().items():
+            found |= mean_interval(name, values)
+        return found
+
+    def paired(self) -> PairedRows:
+        """Return what each query lacks of the best nDCG@10, to be held against a baseline."""
+        lost = 1 - self.by_query()["ndcg_at_10"].astype(np.float64)
+        keys = text_keys(self.relevance.queries)
+        return PairedRows("lost", np.bincount(self.relevance.pairs[:, 0]), lost, "nDCG@10", keys)
+
     def _ranks(self) -> Iterator[tuple[int, int]]:
         return zip(self.above.tolist(), self.tied.tolist(), strict=True)
 
-    def _recall(self, query: Numbers, relevant: Numbers, depth: int) -> float:
+    def _recall(self, query: Numbers, relevant: Numbers, depth: int) -> Floats:
         found = np.clip(depth - self.above, 0, self.tied) / self.tied
-        return float((np.bincount(query, found) / relevant).mean())
+        return np.bincount(query, found) / relevant
 
     def _reciprocals(self) -> Iterator[float]:
         """Yield 1 / rank of each query's first relevant passage; 0 below the last that counts."""

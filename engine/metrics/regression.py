@@ -15,8 +15,10 @@ from torch.nn import functional
 from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
-from engine.metrics.intervals import Interval, bootstrap, mean_interval
+from engine.metrics.intervals import Interval, bootstrap, mean_interval, share_interval
+from engine.metrics.number_bands import NumberBands
 from engine.metrics.paired import PairedRows
+from engine.metrics.quantiles import QuantileSums, pinball_loss
 from engine.metrics.worst_rows import WorstRows
 from engine.reports.views import Lines, Table, View
 
@@ -31,6 +33,16 @@ _POINTS = 200
 Floats = NDArray[np.float64]
 
 
+def number_loss(outputs: Tensor, targets: Tensor, loss: str, levels: Sequence[float]) -> Tensor:
+    """Mean loss of ``[batch, values]`` outputs: a value, or one for each of the ``levels``.
+
+    Quantiles that cross are not sorted: the members of an ensemble must agree on their order.
+    """
+    if loss == "quantile":
+        return pinball_loss(outputs, targets, levels).mean()
+    return LOSSES[loss](outputs.squeeze(-1), targets)
+
+
 class RegressionEvaluator(Evaluator):
     """One number a sample."""
 
@@ -41,38 +53,57 @@ class RegressionEvaluator(Evaluator):
         forward: Callable[[nn.Module, Batch], Tensor],
         loss: Callable[[Tensor, Tensor], Tensor],
         describe: Callable[[Batch, int], str],
+        bands: NumberBands,
     ) -> None:
-        """``forward`` gives ``[batch]`` standardised values, ``loss`` compares such.
+        """``forward`` gives ``[batch, values]`` in standard deviations, ``loss`` compares such.
 
-        ``describe`` returns row ``i`` of a batch in words, for the worst mistakes.
+        ``describe`` returns row ``i`` of a batch in words, for the worst mistakes; ``bands`` tell
+        prediction and quantiles of outputs.
         """
         self._mean, self._std = mean, std
         self._forward, self._loss, self._describe = forward, loss, describe
-        self._predicted = Gathered()
+        self._bands = bands
+        self._outputs = Gathered()
         self._targets = Gathered()
         self._mistakes = WorstRows(_WORST, lambda said, true: (said - true).abs())
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
-        predicted = self._forward(network, batch).float()
-        self._predicted.add(predicted)
+        outputs = self._forward(network, batch).float()
+        self._outputs.add(outputs)
         self._targets.add(batch.targets)
-        self._mistakes.add(predicted, batch)
+        self._mistakes.add(self._bands.point(outputs), batch)
 
     def compute(self, views: bool = False) -> Evaluation:
-        """All metrics by scikit-learn."""
-        predicted, targets = self._predicted.joined(), self._targets.joined()
-        loss = float(self._loss(predicted, targets))
-        truth, guess = self._in_units(targets), self._in_units(predicted)
+        """All metrics by scikit-learn, and the coverage of the bands."""
+        outputs, targets = self._outputs.joined(), self._targets.joined()
+        loss = float(self._loss(outputs, targets))
+        truth, guess = self._in_units(targets), self._in_units(self._bands.point(outputs))
         evaluation = evaluate_numbers(guess, truth, loss)
+        covered, shown = self._coverage(outputs, targets)
+        evaluation = replace(evaluation, metrics=evaluation.metrics | covered)
         if not views:
             return evaluation
-        losses = torch.vmap(self._loss)(predicted, targets).double().numpy()
+        losses = torch.vmap(self._loss)(outputs, targets).double().numpy()
+        held = {name: share_interval(share, len(truth)) for name, share in covered.items()}
         return replace(
             evaluation,
-            views=[self._worst(), predicted_and_true(guess, truth)],
-            intervals=number_intervals(guess, truth, losses),
+            views=[*shown, self._worst(), predicted_and_true(guess, truth)],
+            intervals=number_intervals(guess, truth, losses) | held,
         )
+
+    def _coverage(self, outputs: Tensor, targets: Tensor) -> tuple[dict[str, float], list[View]]:
+        """The share of the truth inside the widest band, and views of all bands."""
+        quantiles, truth = self._bands.quantiles(outputs), targets[:, None, None]
+        if quantiles is None:
+            return {}, []
+        sums = QuantileSums(self._bands.levels)
+        sums.update(quantiles[:, None, None], truth, torch.ones_like(truth), torch.float64)
+        sizes = np.array([[float(targets.abs().sum())]])
+        result = sums.result(sizes, np.full((1, 1), float(len(targets))))
+        metrics = result.by_target()
+        covered = {"coverage": float(metrics["coverage"][0])} if "coverage" in metrics else {}
+        return covered, result.views(np.full(1, self._std))
 
     def _in_units(self, values: Tensor) -> Floats:
         return values.cpu().double().numpy() * self._std + self._mean

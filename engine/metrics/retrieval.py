@@ -72,7 +72,9 @@ class RetrievalEvaluator(Evaluator):
             shown = [*_worst(ranks)]
             if self._sizes:
                 shown.append(_by_size(queries, passages, relevance, self._sizes))
-        return Evaluation(ranks.metrics() | {"loss": loss}, shown)
+        intervals = ranks.intervals() if views else {}
+        metrics = ranks.metrics() | {"loss": loss}
+        return Evaluation(metrics, shown, intervals=intervals, rows=ranks.paired())
 
     def _different(self) -> tuple[Relevance, Tensor, Tensor]:
         """Return each text once, with its vector."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
+from engine.metrics.paired import PairedRows, text_keys
 from engine.metrics.regression import evaluate_numbers, number_intervals, predicted_and_true
 from engine.metrics.similarity import correlations
 from engine.reports.views import Texts
@@ -49,13 +51,15 @@ class TextNumbers(Evaluator):
         predicted = self._said(outputs).double().numpy()
         truth = targets.double().numpy()
         loss = float(self._loss(outputs, targets))
-        metrics = evaluate_numbers(predicted, truth, loss).metrics
+        result = evaluate_numbers(predicted, truth, loss)
+        metrics, rows = result.metrics, keyed_pairs(result.rows, self._rows)
         metrics["spearman"] = correlations(predicted, truth)["spearman"]
         metrics |= _ranking([text for text, second in self._rows if second], predicted, truth)
         shown = [self._worst(predicted, truth), predicted_and_true(predicted, truth)]
         if not views:
-            return Evaluation(metrics)
-        return Evaluation(metrics, shown, intervals=number_intervals(predicted, truth))
+            return Evaluation(metrics, rows=rows)
+        intervals = number_intervals(predicted, truth)
+        return Evaluation(metrics, shown, intervals=intervals, rows=rows)
 
     def _worst(self, predicted: Any, truth: Any) -> Texts:
         order = np.argsort(-np.abs(predicted - truth), kind="stable")[:_WORST]
@@ -67,6 +71,11 @@ class TextNumbers(Evaluator):
             }
             for row in order
         ])  # fmt: skip
+
+
+def keyed_pairs(rows: PairedRows | None, pairs: Pairs) -> PairedRows | None:
+    """Return losses of rows that are known by their texts."""
+    return rows and replace(rows, keys=text_keys(["\0".join(pair) for pair in pairs]))
 
 
 def _ranking(queries: Sequence[str], predicted: Any, truth: Any) -> dict[str, float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine.batches.source import Batch
@@ -15,6 +16,7 @@ from engine.metrics.classification import ClassificationEvaluator
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.logits import logits_of
 from engine.metrics.multilabel import MultiLabelEvaluator
+from engine.metrics.paired import text_keys
 from engine.reports.views import Texts
 
 _WORST = 20
@@ -48,17 +50,22 @@ class LabelledTexts(Evaluator):
         self._classes = kind(names, lambda network, batch: logits_of(network, batch.inputs))
         self._text_of = text_of
         self._new: list[tuple[Tensor, Batch]] = []
+        self._keys: list[NDArray[np.uint64]] = []
         self._worst: list[_Mistake] = []
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch with its rows."""
         self._new.append((self._classes.see(network, batch), batch))
+        self._keys.append(text_keys(self._text_of(batch.rows)))
         if len(self._new) >= _PARTS:
             self._look()
 
     def compute(self, views: bool = False) -> Evaluation:
         """The metrics; the worst mistakes come first among the views."""
         result = self._classes.compute(views)
+        if result.rows is not None:
+            rows = replace(result.rows, keys=np.concatenate(self._keys))
+            result = replace(result, rows=rows)
         if not views:
             return result
         self._look()

@@ -23,6 +23,7 @@ from engine.models.pretrained import (
     weights_of,
 )
 from engine.models.shapes import ImageShape
+from engine.models.timm import drop_class_count, preprocessing_in
 from engine.models.transfer import Transfer, check_size
 from engine.models.transformer import compute_twice
 from engine.vision.processor_file import PROCESSOR_FILE
@@ -104,6 +105,8 @@ def preprocessing_of(config: ImageTransformerConfig) -> Preprocessing | None:
         if weights.adapter:
             noted = found_file(weights.adapter, PROCESSOR_FILE, weights.adapter_revision)
         noted = noted or found_file(weights.place, PROCESSOR_FILE, weights.revision)
+    if not noted and (found := preprocessing_in(architecture)):
+        return found
     notes = json.loads(Path(noted).read_text()) if noted else {}
     size = _side(notes.get("crop_size")) or _side(notes.get("size"))
     return Preprocessing(
@@ -152,6 +155,7 @@ def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
             "do not classify images.",
             "Choose another model.",
         )
+    drop_class_count(architecture)
     _label(architecture, shape)
     return load_pretrained(config, _AUTO, architecture, torch.float32)
 
@@ -166,7 +170,7 @@ def _label(architecture: Any, shape: ImageShape) -> None:
 def _check(config: ImageTransformerConfig, network: nn.Module, shape: ImageShape) -> None:
     try:
         check_size(network, shape.channels, shape.size)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, AssertionError) as error:
         raise TrainingError(
             f"The network {plain(config.path or 'ViT')} cannot take images of {shape.size} px with "
             f"{shape.channels} channels: {plain(error)}.",

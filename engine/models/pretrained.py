@@ -34,6 +34,7 @@ from engine.files.paths import is_folder
 from engine.files.sanitize import first_line, plain
 from engine.hub_reach import offline_where_unreachable
 from engine.models.embeddings import untie
+from engine.models.timm import head_weights
 from engine.models.weightless import DamagedWeights, stored_weights, write_weightless
 
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -215,7 +216,7 @@ def _read_body(network: Any, weights: Weights, lacking: set[str]) -> set[str]:
 
 def _check_body(config: WeightsConfig, network: Any, lacking: set[str]) -> None:
     """Refuse a network of which more than the head would be random."""
-    missing = sorted(_missing_in_body(network, lacking))
+    missing = sorted(_missing_in_body(network, lacking - head_weights(network)))
     if missing:
         more = f" and {len(missing) - 1:,} more" if missing[1:] else ""
         raise TrainingError(
@@ -292,6 +293,11 @@ def _reason(config: WeightsConfig, error: BaseException) -> tuple[str, str]:
         return (
             f"model.path: {name} is not on this machine, and {why}.",
             "Give a local folder, or leave model.path empty to train from scratch.",
+        )
+    if isinstance(error, ImportError) and "timm" in str(error):
+        return (
+            f"model.path: {name} is a network of timm, which is not installed.",
+            "Install it with: pip install 'dltui[timm]'.",
         )
     if "trust_remote_code" in str(error):
         return f"model.path: {name} needs custom code, which is never run here.", ""

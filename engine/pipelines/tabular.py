@@ -6,7 +6,9 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, TypeVar
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pydantic import Field
 from typing_extensions import override
 
@@ -27,7 +29,7 @@ from engine.data.splits import cut_splits
 from engine.data.tables.bins import fit_edges
 from engine.data.tables.column_notes import column_notes
 from engine.data.tables.columns import detect_columns
-from engine.data.tables.features import fit_features
+from engine.data.tables.features import SCORED, fit_features, with_scores
 from engine.data.tables.schema import Column, Features
 from engine.data.tables.unfit import unfit_values
 from engine.errors import DataError
@@ -44,6 +46,8 @@ _FIELDS: Mapping[str, ColumnType] = {
 """The types of columns that fields of the task name."""
 LEARNED_ROWS = 1_000_000
 """Training rows, evenly spread, that types and scales of columns are fitted on at most."""
+SCORED_ROWS = 100_000
+"""Training rows, evenly spread, that scores of texts and ids are fitted on at most."""
 BINNED_ROWS = 100_000
 """Training rows, evenly spread, that bins are cut on at most."""
 
@@ -75,6 +79,9 @@ class TabularPipeline(DataPipeline[F]):
     def learn(self, raw: RawData) -> F:
         """Return what :meth:`fit` learns, with the bins that the network asks for."""
         fitted = super().learn(raw)
+        some = evenly(raw.train, SCORED_ROWS)
+        features = with_scores(fitted.features, some, self.centred_targets(some, fitted))
+        fitted = fitted.model_copy(update={"features": features})
         bins = self.config.model.bins if isinstance(self.config.model, TabmConfig) else 0
         edges = fit_edges(fitted.features, evenly(raw.train, BINNED_ROWS), bins)
         return fitted.model_copy(update={"rows": raw.train.num_rows, "edges": edges})
@@ -91,6 +98,10 @@ class TabularPipeline(DataPipeline[F]):
     @override
     def unfit(self, table: pa.Table, fitted: F) -> Iterable[Note]:
         return unfit_values(fitted.features, table)
+
+    @abstractmethod
+    def centred_targets(self, table: pa.Table, fitted: F) -> Mapping[str, NDArray[np.float64]]:
+        """Numbers of mean 0 about the targets of rows by name, for the scores of texts and ids."""
 
     @abstractmethod
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
@@ -298,7 +309,11 @@ def _looked_at(rows: int) -> dict[str, str]:
 def _input_facts(features: Features) -> dict[str, str]:
     numeric = {feature.column for feature in features.numeric}
     ranked = {feature.column for feature in features.numeric if feature.knots}
+    scored = [column for column in features.columns if column.type in SCORED]
+    numeric -= {column.name for column in scored}
     facts = {"inputs": f"{len(numeric)} of numbers, {len(features.categorical)} of categories"}
+    if scored:
+        facts["inputs"] += f", {len(scored)} of texts or ids"
     if ranked:
         facts["scaled by rank"] = ", ".join(plain(name, 40) for name in sorted(ranked)[:8])
     return facts

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from engine.config.data.file import FileConfig
@@ -13,7 +15,7 @@ from engine.config.tasks.tabular_classification import TabularClassificationConf
 from engine.data.load import load_data
 from engine.data.lost_splits import lost
 from engine.data.on_disk import selected
-from engine.data.raw import TRAIN, RawData, Skip, class_names
+from engine.data.raw import TRAIN, VALIDATION, RawData, Skip, class_names
 from engine.data.tables.values import words_for_missing
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -24,6 +26,8 @@ from engine.reports.note import Note
 from engine.text.labels import classes_among, merges_fractions, named_column, too_many
 
 _MAX_CLASSES = 1000
+_MAX_SCORED = 8
+"""Classes, the most frequent ones, that texts and ids have a score for at most."""
 
 
 class ClassesFitted(TabularFitted):
@@ -33,6 +37,13 @@ class ClassesFitted(TabularFitted):
     counts: list[int]
     temperature: float = 1.0
     """Divisor of the logits, fitted on the validation split; 1 in models that were not."""
+    positive: int = 1
+    """Number of the positive class, where there are two."""
+    threshold: float | None = None
+    """Probability of the positive class from which on a row is taken for it; ``None`` takes the
+    likelier class."""
+    threshold_reached: bool = True
+    """Whether the threshold has what it was chosen for, on the validation split."""
 
 
 class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
@@ -81,6 +92,16 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
         raw = super().load()
         return _without_strangers(raw, find_target(raw.train, self.section.target))
 
+    @override
+    def centred_targets(
+        self, table: pa.Table, fitted: ClassesFitted
+    ) -> dict[str, NDArray[np.float64]]:
+        """Whether rows have a class, for the most frequent ones; of two, one says it all."""
+        ranked = sorted(zip(fitted.counts, fitted.classes, strict=True), reverse=True)
+        names = [name for _, name in ranked[:_MAX_SCORED]][: max(1, len(ranked) - 1)]
+        flags = {name: np.asarray(pc.equal(table[fitted.target], name), float) for name in names}
+        return {name: own - own.mean() for name, own in flags.items()}
+
     def fit(self, raw: RawData) -> ClassesFitted:
         """Classes and features of the training rows."""
         target, columns, features = self.fit_inputs(raw)
@@ -99,8 +120,32 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
                 "Choose another task.target, or the task tabular_regression for numbers.",
             )
         return ClassesFitted(
-            target=target, columns=columns, features=features, classes=classes, counts=counts
-        )
+            target=target, columns=columns, features=features, classes=classes, counts=counts,
+            positive=self._positive(classes, counts, VALIDATION in raw.splits),
+        )  # fmt: skip
+
+    def _positive(self, classes: Sequence[str], counts: Sequence[int], validated: bool) -> int:
+        """Return the number of the positive class. Raises ``DataError`` where none can be."""
+        wanted, rule = self.section.positive, self.section.rule
+        if rule is None:
+            return 1
+        if len(classes) != 2:
+            raise DataError(
+                f"task.threshold decides between two classes, but there are {len(classes)}.",
+                "Leave it empty.",
+            )
+        if rule.aim != "value" and not validated:
+            raise DataError(
+                f"task.threshold={self.section.threshold!r} is chosen on the validation rows, and "
+                "there are none.",
+                "Set data.validation_fraction, or a probability such as task.threshold=0.3.",
+            )
+        if wanted and wanted not in classes:
+            known = " and ".join(repr(plain(name, 40)) for name in classes)
+            raise DataError(
+                f"task.positive={plain(wanted, 40)!r} is not a class.", f"They are {known}."
+            )
+        return classes.index(wanted) if wanted else int(counts[1] <= counts[0])
 
     def summarize(self, raw: RawData, fitted: ClassesFitted) -> DataSummary:
         """Columns, classes and what was left out."""
@@ -112,7 +157,9 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
             distinct=sum(count > 0 for count in fitted.counts),
             example=counted[0][0],
         )
-        return self.summary(raw, fitted, target, {}, dict(counted))
+        positive = plain(fitted.classes[fitted.positive], 40)
+        facts = {"positive class": positive} if self.section.rule else {}
+        return self.summary(raw, fitted, target, facts, dict(counted))
 
 
 def _without_strangers(raw: RawData, target: str) -> RawData:

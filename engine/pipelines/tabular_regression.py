@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import Field
 from typing_extensions import override
 
 from engine.config.tasks.tabular_regression import TabularRegressionConfig
@@ -33,6 +35,13 @@ class NumbersFitted(TabularFitted):
     highest: float
     number_format: NumberFormat | None = None
     """Format of the target in the training file; ``None`` where it is not known."""
+    bands: list[float] = Field(default_factory=list)
+    """For each of ``task.quantiles``, its distance to the prediction in local scales; empty where
+    none were fitted."""
+    scale_predictions: list[float] = Field(default_factory=list)
+    """Predictions, standardised, at which the local scale is known; empty where it is 1."""
+    scale_errors: list[float] = Field(default_factory=list)
+    """The local scale there: mean absolute errors."""
 
 
 class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
@@ -91,6 +100,12 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
         """Yield a doubt on a target whose marks may be others than in training."""
         if self._target_format is not None:
             yield from other_marks(table, target, self._target_format, split)
+
+    @override
+    def centred_targets(
+        self, table: pa.Table, fitted: NumbersFitted
+    ) -> dict[str, NDArray[np.float64]]:
+        return {fitted.target: (table[fitted.target].to_numpy() - fitted.mean) / fitted.std}
 
     def fit(self, raw: RawData) -> NumbersFitted:
         """Features of the training rows and the scale of the target."""

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
@@ -21,15 +22,16 @@ def open_log(path: Path) -> BinaryIO:
 def spawn(
     module: str,
     arguments: Sequence[str],
-    log: Path,
+    log: Path | None,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.Popen[bytes]:
     """Start ``python -m module``; raises ``OSError``.
 
     It leads a session of its own with its streams on files, so that neither a closed terminal nor
     the end of this process reaches it; it gets ``environment`` on top of this process's own.
+    Without a ``log`` it prints where this process does.
     """
-    with open_log(log) as output:
+    with nullcontext() if log is None else open_log(log) as output:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", module, *arguments],
             stdin=subprocess.DEVNULL,

@@ -17,7 +17,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -191,10 +191,3 @@ def changing() -> contextlib.AbstractContextManager[None]:
 
 def _waiting() -> Path:
     return queue_folder() / "waiting"
-
-
-def devices(visible: str | None, cards: Sequence[str]) -> list[str]:
-    """Return the GPUs to assign: those of the machine that ``CUDA_VISIBLE_DEVICES`` allows."""
-    if visible is None:
-        return list(cards)
-    return [name for part in visible.split(",") if (name := part.strip()) and name != "-1"]

@@ -91,10 +91,9 @@ def work(parallel: int, per_gpu: bool, tell: Tell) -> None:
 
 
 def _gpus() -> list[str]:
-    from engine.hardware.resources import gpus
+    from engine.hardware.resources import gpu_names
 
-    cards = [str(number) for number in range(len(gpus()))]
-    found = queue.devices(os.environ.get("CUDA_VISIBLE_DEVICES"), cards)
+    found = gpu_names()
     if not found:
         raise RunError("There is no GPU here.", "Choose how many runs at once with --parallel.")
     return found

@@ -15,6 +15,8 @@ evals.json       results of lm-eval, likewise
 fitted.json      state fitted on the data before the training, for resuming
 start-values.safetensors what the loss needs of the network before the first update
 ranks/           output and events of the processes other than the main one
+marks            progress of the process that trains (engine.runs.progress_marks); of several, each
+                 has one in ranks/
 annotations.json tags and a note of the user (engine.runs.annotations)
 """
 

@@ -26,6 +26,7 @@ QUESTIONS = {
     "predict": "engine.service.predict:answer",
     "explain": "engine.service.explain:answer",
     "save predictions": "engine.service.saved_predictions:answer",
+    "fold predictions": "engine.service.fold_predictions:answer",
     "export": "engine.service.export:answer",
     "combine": "engine.service.merge:answer",
     "push": "engine.service.push:answer",

@@ -15,6 +15,8 @@ from engine.files.slugs import to_name
 from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.space import is_space
 
+MOST_PARALLEL = 64
+
 
 def compose(
     preset: str, assignments: Sequence[str], name: str = "", **settings: Any
@@ -35,7 +37,7 @@ def compose(
         raise UserError(
             "There is nothing to search.", "Name a field with several values: field=4,8,16."
         )
-    for setting, most in (("trials", 100_000), ("parallel", 64)):
+    for setting, most in (("trials", 100_000), ("parallel", MOST_PARALLEL)):
         if not 1 <= settings.get(setting, 1) <= most:
             raise UserError(f"{setting} goes from 1 to {most}.")
     minutes = settings.get("minutes")

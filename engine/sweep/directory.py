@@ -3,8 +3,9 @@
 sweep.toml     what is searched (:class:`SweepConfig`)
 trials.json    the trials so far (:class:`~engine.sweep.table.SweepTable`)
 journal.log    what the search has to remember (optuna's journal)
-worker.json    the process that searches
-lock           held while it does
+workers/       a file of each process that searches, which it keeps locked
+lock           held by the process that started the search; others join it
+changes        held while a trial begins, is taken up, or is shown
 stop           there when it is asked to stop
 log.txt        whatever the libraries print
 """
@@ -12,7 +13,10 @@ log.txt        whatever the libraries print
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +29,6 @@ from engine.config.run_config import RunConfig
 from engine.errors import RunError
 from engine.files import atomic, safe_json, safe_toml
 from engine.files.slugs import NAME_PATTERN, is_name
-from engine.processes.identity import ProcessIdentity
 from engine.processes.lock import locked
 from engine.processes.spawn import spawn
 from engine.sweep.space import Dimension, read_space
@@ -69,7 +72,7 @@ class SweepDirectory:
         self.log = path / "log.txt"
         self._config = path / "sweep.toml"
         self._table = path / "trials.json"
-        self._worker = path / "worker.json"
+        self._workers = path / "workers"
         self._lock = path / "lock"
         self._stop = path / "stop"
 
@@ -128,12 +131,25 @@ class SweepDirectory:
         atomic.write_json(self._table, table.record())
 
     def running(self) -> bool:
-        """Whether a process searches now."""
-        try:
-            worker = ProcessIdentity.from_record(safe_json.loads(self._worker.read_bytes()))
-        except (OSError, ValueError):
+        """Whether a process searches now. Not for one that does: it would lose its own lock."""
+        with contextlib.suppress(OSError):
+            return any(self.searches(path.name) for path in self._workers.iterdir())
+        return False
+
+    def searches(self, worker: str) -> bool:
+        """Whether another process, of this machine or another, searches by this name."""
+        path = self._workers / worker
+        if not path.exists():
             return False
-        return worker is not None and worker.alive()
+        try:
+            with locked(path, "it is searching"):
+                return False
+        except RunError:
+            return True
+
+    def changing(self) -> contextlib.AbstractContextManager[None]:
+        """Keep other processes from beginning a trial meanwhile."""
+        return locked(self.path / "changes")
 
     def ask_to_stop(self) -> None:
         """Let the runs of now stop and no other begin."""
@@ -144,16 +160,42 @@ class SweepDirectory:
         return self._stop.exists()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Search here; raises :class:`RunError` when another process does."""
+    def held(self) -> Iterator[str]:
+        """Search here, and yield a name for this process.
+
+        Raises :class:`RunError` when another process does.
+        """
         with locked(self._lock, f"Another process already works on the sweep {self.name}."):
             self._stop.unlink(missing_ok=True)
-            atomic.write_json(self._worker, ProcessIdentity.own().record())
-            yield
+            with self.joined() as worker:
+                yield worker
+
+    @contextmanager
+    def joined(self) -> Iterator[str]:
+        """Search here beside other processes, and yield a name for this one."""
+        name = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}"
+        with locked(self._workers / name):
+            try:
+                yield name
+            finally:
+                (self._workers / name).unlink(missing_ok=True)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start the search in a process of its own, which continues when this one exits."""
         return spawn("engine.sweep.worker", [str(self.path.absolute())], self.log)
+
+    def join(self, parallel: int | None) -> subprocess.Popen[bytes]:
+        """Start another process that searches, with so many runs at once or one on each GPU.
+
+        Raises :class:`RunError` for a sweep that was stopped.
+        """
+        if self.asked_to_stop():
+            raise RunError(
+                f"The sweep {self.name} was stopped.",
+                f"Resume it: dltui sweep --resume {self.name}",
+            )
+        words = ["--join", *(["--parallel", str(parallel)] if parallel else [])]
+        return spawn("engine.sweep.worker", [str(self.path.absolute()), *words], self.log)
 
 
 def all_sweeps(folder: Path) -> list[SweepDirectory]:

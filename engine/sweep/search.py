@@ -6,26 +6,17 @@ search that begins again goes on with the runs that the one before it has left.
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
-import warnings
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from engine.errors import ConfigError, Problem, RunError
+from engine.errors import ConfigError, RunError
 from engine.launch.start import start
 from engine.runs import control
 from engine.runs.control import Request
@@ -36,18 +27,24 @@ from engine.runs.history import History
 from engine.runs.status import State
 from engine.sweep import table
 from engine.sweep.budget import Budget
-from engine.sweep.directory import SweepConfig, SweepDirectory
-from engine.sweep.space import Dimension, Range, as_texts, place
+from engine.sweep.directory import SweepDirectory
+from engine.sweep.space import Range, as_texts, place
+from engine.sweep.study import (
+    WHOLE,
+    distribution,
+    grid,
+    importance,
+    note,
+    open_storage,
+    open_study,
+    spent,
+)
 
 POLL_SECONDS = 0.3
 _RESTARTS = 3
 """Times that a run which was lost or interrupted is taken up again."""
-_WARM_UP = 4
-"""Trials that go to their end before one is pruned."""
-_WHOLE = 100
-"""Length of a run as a pruner counts it …"""
-_SPARED = 25
-"""… and the part of it in which none is pruned: who begins slowly may be the best in the end."""
+_TAKE_UP_SECONDS = 2.0
+"""Interval of looking for trials of processes that are gone."""
 _SOON_WEIGHED = 200
 """Trials of which a forest is grown in less time than one takes."""
 _STATES: dict[TrialState, table.TrialState] = {
@@ -64,28 +61,50 @@ class _Going:
     number: int
     run: RunDirectory
     trial: optuna.Trial | None
-    """None for one that an earlier process began: it is not pruned."""
+    """None for one that another process began: it is not pruned."""
     follower: Follower
+    gpu: str = ""
+    """The GPU that it is assigned; empty for one that sees all devices."""
     history: History = field(default_factory=History)
     pruned: bool = False
     restarts: int = 0
 
+    def start(self) -> None:
+        """Start or resume the run; raises :class:`RunError`."""
+        start(self.run, {"CUDA_VISIBLE_DEVICES": self.gpu} if self.gpu else {})
+
 
 class Search:
-    """One sweep, from its first trial to its last."""
+    """One process's part in a sweep, from its first trial to the last of all."""
 
-    def __init__(self, sweep: SweepDirectory, runs: Path) -> None:
+    def __init__(
+        self,
+        sweep: SweepDirectory,
+        runs: Path,
+        worker: str,
+        places: Sequence[str],
+        joined: bool = False,
+    ) -> None:
+        """Search as ``worker``, with a run at once in each of ``places``, which are GPUs or empty.
+
+        ``joined`` if another process has begun the sweep.
+        """
         self._sweep = sweep
+        self._worker, self._places, self._joined = worker, places, joined
         self._spec = sweep.config()
         self._base = self._spec.config()
         self._dimensions = self._spec.dimensions()
         self._runs = runs
         self._metric = self._base.task.metric(self._base.train.metric_for_best_model)
-        self._study = _study(sweep, self._spec, self._metric.higher_is_better)
+        self._storage = open_storage(sweep)
+        self._study = open_study(
+            self._storage, self._spec, self._metric.higher_is_better, worker if joined else ""
+        )
         self._going: list[_Going] = []
+        self._taken_up = 0.0
         self._importance = sweep.table().importance
         self._budget = None if self._spec.minutes is None else Budget(
-            self._spec.minutes, self._points(), self._spec.parallel, _spent(self._study)
+            self._spec.minutes, self._points(), self._spec.parallel, spent(self._study)
         )  # fmt: skip
 
     def run(self) -> None:
@@ -93,15 +112,14 @@ class Search:
         self._begin()
         self._show()
         self._work()
-        if self._lengthened():
+        if not self._joined and self._lengthened():
             self._work()
         self._weigh(final=True)
         self._show()
 
     def _work(self) -> None:
-        while self._going or self._another():
-            while len(self._going) < self._spec.parallel and self._another():
-                self._next()
+        while self._going or self._another() or self._others_run():
+            while (gpu := self._free()) is not None and self._next(gpu):
                 self._show()
             ended = [going for going in self._going if self._over(going)]
             self._going = [going for going in self._going if going not in ended]
@@ -111,7 +129,24 @@ class Search:
             elif self._sweep.asked_to_stop() or self._late():
                 for going in self._going:
                     going.run.requests.send(Request(control.STOP))
+            if time.monotonic() - self._taken_up > _TAKE_UP_SECONDS:
+                with self._sweep.changing():
+                    self._take_up()
             time.sleep(POLL_SECONDS)
+
+    def _free(self) -> str | None:
+        """Return a place for another run; ``None`` when all are taken."""
+        free = list(self._places)
+        for going in self._going:
+            if free:
+                free.remove(going.gpu if going.gpu in free else free[-1])
+        return free[0] if free else None
+
+    def _others_run(self) -> bool:
+        """Return whether another process's trials are left, which may have to be taken up."""
+        if self._sweep.asked_to_stop() or self._late():
+            return False
+        return bool(self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
     def _another(self) -> bool:
         states = [trial.state for trial in self._study.trials]
@@ -142,30 +177,59 @@ class Search:
         if not best.user_attrs.get("cut"):
             return False
         self._study.enqueue_trial(best.params)
-        self._next(rest)
+        self._next(self._places[0], rest)
         return bool(self._going)
 
     def _begin(self) -> None:
         """Try the preset as it is first; take up what an earlier process has left."""
         own = place(self._base, self._dimensions)
-        if not self._study.trials:
-            grid = self._spec.sampler == "grid"
-            points = _grid(self._dimensions) if grid else [own] if own is not None else []
-            for point in points:
-                self._study.enqueue_trial(point, user_attrs={"preset": point == own})
+        with self._sweep.changing():
+            if not self._study.trials:
+                whole = self._spec.sampler == "grid"
+                points = grid(self._dimensions) if whole else [own] if own is not None else []
+                for point in points:
+                    self._study.enqueue_trial(point, user_attrs={"preset": point == own})
+            self._take_up()
+
+    def _take_up(self) -> None:
+        """Continue the trials of processes that are gone."""
+        self._taken_up = time.monotonic()
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
+            worker = trial.user_attrs.get("worker", "")
+            if worker == self._worker or (worker and self._sweep.searches(worker)):
+                continue
+            note(self._storage, trial.number, "worker", self._worker)
             run = RunDirectory(self._runs / trial.user_attrs.get("run", ""))
             if "run" in trial.user_attrs and run.path.is_dir():
-                self._going.append(_Going(trial.number, run, None, Follower(run.events.path)))
+                follower = Follower(run.events.path)
+                self._going.append(_Going(trial.number, run, None, follower, self._free() or ""))
+            elif len(trial.params) == len(self._dimensions):
+                self._start(trial.number, trial.params, self._free() or "")
             else:
                 self._study.tell(trial.number, state=TrialState.FAIL)
 
-    def _next(self, seconds: float | None = None) -> None:
-        """Begin a trial, which takes ``seconds`` or its share of the time."""
-        trial = self._study.ask(dict(map(_distribution, self._dimensions)))
-        texts = as_texts(self._dimensions, trial.params)
-        trial.set_user_attr("values", texts)
-        name = f"{self._spec.name[:58]}-{trial.number}"
+    def _next(self, gpu: str, seconds: float | None = None) -> bool:
+        """Begin a trial if there is to be another, for ``seconds`` or its share of the time."""
+        with self._sweep.changing():
+            if seconds is None and not self._another():
+                return False
+            trial = self._study.ask(dict(map(distribution, self._dimensions)))
+            trial.set_user_attr("worker", self._worker)
+        self._start(trial.number, trial.params, gpu, trial, seconds)
+        return True
+
+    def _start(
+        self,
+        number: int,
+        params: Mapping[str, Any],
+        gpu: str,
+        trial: optuna.Trial | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Start the run of a trial."""
+        texts = as_texts(self._dimensions, params)
+        note(self._storage, number, "values", texts)
+        name = f"{self._spec.name[:58]}-{number}"
         assignments = [f"{name}={text}" for name, text in texts.items()]
         if self._budget is not None:
             seconds = self._budget.share() if seconds is None else seconds
@@ -174,13 +238,14 @@ class Search:
         try:
             config = self._base.override([*assignments, f"name={name}"])
         except ConfigError as error:
-            trial.set_user_attr("problem", str(error))
-            self._study.tell(trial, state=TrialState.FAIL)
+            note(self._storage, number, "problem", str(error))
+            self._study.tell(number, state=TrialState.FAIL)
             return
         run = RunDirectory.create(self._runs, config)
-        trial.set_user_attr("run", run.id)
-        start(run)
-        self._going.append(_Going(trial.number, run, trial, Follower(run.events.path)))
+        note(self._storage, number, "run", run.id)
+        going = _Going(number, run, trial, Follower(run.events.path), gpu)
+        going.start()
+        self._going.append(going)
 
     def _over(self, going: _Going) -> bool:
         """Read the run's events; returns whether it is over and reported to the study."""
@@ -193,7 +258,7 @@ class Search:
             return False
         if ended in (State.LOST, State.INTERRUPTED) and going.restarts < _RESTARTS:
             going.restarts += 1
-            start(going.run)
+            going.start()
             return False
         best = going.history.best
         value = best.metrics.get(self._metric.name) if best is not None else None
@@ -215,7 +280,7 @@ class Search:
         if going.trial is None or going.pruned or value is None or trained is None:
             return
         # By the share that is done: one with larger batches makes fewer updates.
-        going.trial.report(value, round(_WHOLE * event.step / max(1, trained.steps)))
+        going.trial.report(value, round(WHOLE * event.step / max(1, trained.steps)))
         if going.trial.should_prune():
             going.pruned = True
             going.run.requests.send(Request(control.STOP))
@@ -223,9 +288,13 @@ class Search:
     def _weigh(self, final: bool = False) -> None:
         """Find what made the difference so far; of very many trials, only at the end."""
         if final or len(self._study.trials) <= _SOON_WEIGHED:
-            self._importance = _importance(self._study)
+            self._importance = importance(self._study)
 
     def _show(self) -> None:
+        with self._sweep.changing():  # what is shown last is what was known last
+            self._write_table()
+
+    def _write_table(self) -> None:
         trials = [trial for trial in self._study.trials if trial.state != TrialState.WAITING]
         self._sweep.write_table(
             table.SweepTable(
@@ -249,75 +318,6 @@ class Search:
             run=trial.user_attrs.get("run", ""),
             preset=bool(trial.user_attrs.get("preset", False)),
         )
-
-
-def _study(sweep: SweepDirectory, spec: SweepConfig, higher_is_better: bool) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = JournalStorage(JournalFileBackend(str(sweep.journal)))
-    study = optuna.create_study(
-        storage=storage,
-        study_name="sweep",
-        direction="maximize" if higher_is_better else "minimize",
-        load_if_exists=True,
-    )
-    # A continued search must not propose the same first trials again.
-    study.sampler = _sampler(spec, spec.seed + len(study.trials))
-    study.pruner = _PRUNERS[spec.pruner]()
-    return study
-
-
-def _spent(study: optuna.Study) -> float:
-    """Return the seconds of all trials that ended."""
-    return sum(trial.duration.total_seconds() for trial in study.trials if trial.duration)
-
-
-def _sampler(spec: SweepConfig, seed: int) -> optuna.samplers.BaseSampler:
-    if spec.sampler != "tpe":  # the points of a grid are all known before
-        return optuna.samplers.RandomSampler(seed=seed)
-    # Trials that run at the same time keep away from each other.
-    return optuna.samplers.TPESampler(seed=seed, constant_liar=spec.parallel > 1)
-
-
-_PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
-    "none": optuna.pruners.NopPruner,
-    "median": lambda: optuna.pruners.MedianPruner(
-        n_startup_trials=_WARM_UP, n_warmup_steps=_SPARED
-    ),
-    "hyperband": lambda: optuna.pruners.HyperbandPruner(max_resource=_WHOLE),
-}
-
-
-def _grid(dimensions: list[Dimension]) -> list[dict[str, str | float]]:
-    """The points of a grid; raises :class:`ConfigError` for a range."""
-    choices = [dimension for dimension in dimensions if not isinstance(dimension, Range)]
-    if len(choices) < len(dimensions):
-        text = "a grid needs single values, such as 1e-4,3e-4,1e-3"
-        raise ConfigError([Problem(d.field, text) for d in dimensions if isinstance(d, Range)])
-    names = [choice.field for choice in choices]
-    return [
-        dict(zip(names, values, strict=True))
-        for values in itertools.product(*(choice.values for choice in choices))
-    ]
-
-
-def _distribution(dimension: Dimension) -> tuple[str, BaseDistribution]:
-    if not isinstance(dimension, Range):
-        return dimension.field, CategoricalDistribution(list(dimension.values))
-    if dimension.whole:
-        low, high = int(dimension.low), int(dimension.high)
-        return dimension.field, IntDistribution(low, high, log=dimension.log)
-    return dimension.field, FloatDistribution(dimension.low, dimension.high, log=dimension.log)
-
-
-def _importance(study: optuna.Study) -> dict[str, float]:
-    """By fANOVA (Hutter et al. 2014); empty where there are too few trials."""
-    complete = study.get_trials(states=(TrialState.COMPLETE,))
-    if len(complete) < _WARM_UP or len({trial.value for trial in complete}) < 2:
-        return {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        found = optuna.importance.get_param_importances(study)
-    return {name: round(float(share), 4) for name, share in found.items()}
 
 
 def fail(sweep: SweepDirectory, error: RunError | ConfigError) -> None:

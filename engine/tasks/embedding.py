@@ -205,7 +205,7 @@ class Embedding(TextTask[EmbeddingFitted]):
         )
         ranking = Bm25(relevance.passages)
         ranks = ranks_of(lambda some: ranking.scores(relevance.queries[some]), relevance)
-        return NAME, Evaluation(ranks.metrics())
+        return NAME, Evaluation(ranks.metrics(), rows=ranks.paired())
 
     @override
     def save_companions(self, fitted: EmbeddingFitted, folder: Path) -> None:

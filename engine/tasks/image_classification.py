@@ -34,10 +34,12 @@ from engine.vision.augmentation import Augmentation
 from engine.vision.column import images_of
 from engine.vision.encoding import encode_images
 from engine.vision.fitted import ImageFitted
+from engine.vision.mixing import Mixing
 from engine.vision.pictures import picture, pictures_of
 from engine.vision.prediction import class_record, labels_record, said, shown
+from engine.vision.preparation import Preparation, ProgressiveSize
 from engine.vision.processor_file import save_companions
-from engine.vision.source import Preparation
+from engine.vision.start_size import check_start_size
 
 _SHOWN = 5
 """Images for the monitor."""
@@ -54,24 +56,30 @@ class ImageClassification(Task[ImageFitted]):
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
         self._class_weights: list[float] | None = None
+        self._multi_label = False
         self._evaluator: ImageEvaluator | None = None
 
     def encode(
         self, table: pa.Table, fitted: ImageFitted, device: torch.device, report: Report
     ) -> Source:
         """Decoded images on the device, or where they are too many, as they are needed."""
-        source, skips = encode_images(table, fitted, self._preparation(fitted), device, report)
+        cache_bytes = int(self.config.compute.image_cache * 1e9)
+        source, skips = encode_images(
+            table, fitted, self._preparation(fitted), device, report, cache_bytes
+        )
         self.pipeline.undecoded += skips
         return source
 
     def build_network(self, fitted: ImageFitted) -> nn.Module:
-        """The network of the model section; notes what each class weighs in the loss."""
+        """The network of the model section; notes what the loss needs of the data."""
+        self._multi_label = fitted.multi_label
         balanced = self.section.class_weights == "balanced" and not fitted.multi_label
         self._class_weights = balanced_weights(fitted.counts) if balanced else None
         network = build_model(
             self.config.model,
             ImageShape(fitted.channels, fitted.size, len(fitted.classes), tuple(fitted.classes)),
         )
+        check_start_size(network, self.section.augmentation.start_size, fitted)
         # As the images are laid out, which of grey ones cannot be seen.
         return network.to(memory_format=torch.channels_last)
 
@@ -84,9 +92,12 @@ class ImageClassification(Task[ImageFitted]):
             )
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
-        """Cross-entropy; over each class by itself where an image can have several."""
+        """Cross-entropy; over each class by itself where an image can have several.
+
+        Targets of mixed images are shares of the classes.
+        """
         logits = network(batch.inputs)
-        if batch.targets.ndim == 2:
+        if self._multi_label:
             return functional.binary_cross_entropy_with_logits(logits, batch.targets.to(logits))
         weights = self._class_weights
         return class_loss(
@@ -98,7 +109,7 @@ class ImageClassification(Task[ImageFitted]):
 
     def evaluator(self, fitted: ImageFitted) -> Evaluator:
         """Metrics of classes, and the worst mistakes with the names of their images."""
-        self._evaluator = ImageEvaluator(fitted.classes, fitted.multi_label)
+        self._evaluator = ImageEvaluator(fitted.classes, fitted.multi_label, self._logits)
         return self._evaluator
 
     @override
@@ -129,7 +140,7 @@ class ImageClassification(Task[ImageFitted]):
         self, network: nn.Module, batch: Batch, fitted: ImageFitted
     ) -> list[dict[str, Any]]:
         """The image, its class, how sure the network is, and the likeliest five."""
-        logits = network(batch.inputs).float()
+        logits = self._logits(network, batch).float()
         record, chances = (
             (labels_record, logits.sigmoid())
             if fitted.multi_label
@@ -165,8 +176,24 @@ class ImageClassification(Task[ImageFitted]):
         groups = getattr(network, "parameter_groups", None)
         return groups() if groups is not None else None
 
-    def _preparation(self, fitted: ImageFitted) -> Any:
-        return Preparation(fitted.mean, fitted.std, Augmentation(self.section.augmentation))
+    def _logits(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Return the logits, averaged over each image and its mirror image if that is set."""
+        logits: torch.Tensor = network(batch.inputs)
+        if self.section.test_time_flip:
+            logits = (logits + network(batch.inputs.flip(-1))) / 2
+        return logits
+
+    def _preparation(self, fitted: ImageFitted) -> Preparation:
+        fields = self.section.augmentation
+        sizes = ProgressiveSize(fields.start_size, self.config.train.epoch_count)
+        return Preparation(
+            fitted.mean,
+            fitted.std,
+            Augmentation(fields),
+            Mixing(fields.mixup, fields.cutmix, len(fitted.classes)),
+            sizes if fields.start_size else None,
+            fields.resized_crop,
+        )
 
 
 def _first_images(source: Source) -> Batch | None:

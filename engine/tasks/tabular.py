@@ -26,7 +26,7 @@ from engine.data.tables.features import (
     encoded_bytes,
 )
 from engine.files.sanitize import plain
-from engine.metrics.evaluator import Evaluator
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.importance import Score, WithImportance
 from engine.models.build import build_model
 from engine.models.shapes import TabularShape
@@ -72,6 +72,10 @@ class TabularTask(Task[F]):
         self, network: nn.Module, batch: Batch, fitted: F
     ) -> Mapping[str, pa.Array]:
         """Return the predictions of a batch as columns, for tables of many rows."""
+
+    @abstractmethod
+    def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:
+        """Evaluate predictions of several models together, by their columns; with intervals."""
 
     @abstractmethod
     def explained(self, network: nn.Module, batch: Batch, fitted: F) -> torch.Tensor:

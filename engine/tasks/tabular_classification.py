@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,24 @@ from engine.batches.source import Batch
 from engine.config.tasks.tabular_classification import TabularClassificationConfig
 from engine.data.raw import RawData
 from engine.data.tables.categories import respelled
-from engine.metrics.calibration import TemperatureFit
-from engine.metrics.classification import balanced_weights, class_loss, evaluate_classes
+from engine.metrics.calibration import fit_temperature
+from engine.metrics.classification import (
+    balanced_weights,
+    class_loss,
+    evaluate_classes,
+    intervals_of_classes,
+)
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.importance import Score, class_scores
+from engine.metrics.outputs_fit import OutputsFit
 from engine.metrics.row_classes import RowClasses, row_logits
+from engine.metrics.threshold import Threshold, choose_threshold, decisions
 from engine.pipelines.tabular_classification import ClassesFitted, TabularClassificationPipeline
 from engine.tasks.tabular import TabularTask, each_output
 
 _SHOWN = 5
+_SCORE = "score "
+"""Prefix of the columns with the probability of each class."""
 
 
 class TabularClassification(TabularTask[ClassesFitted]):
@@ -71,16 +81,32 @@ class TabularClassification(TabularTask[ClassesFitted]):
             fitted.classes,
             lambda batch, row: self.describe(batch, row, fitted),
             fitted.temperature,
+            self._threshold(fitted),
         )
 
     @override
     def calibration(self, fitted: ClassesFitted) -> Callable[[], Evaluator]:
-        """Return what fits the temperature of the finished network."""
+        """Fit the temperature on the validation rows, and choose the threshold."""
 
-        def finish(temperature: float) -> ClassesFitted:
-            return fitted.model_copy(update={"temperature": temperature})
+        def fit(logits: torch.Tensor, targets: torch.Tensor) -> ClassesFitted:
+            found: dict[str, Any] = {"temperature": fit_temperature(logits, targets)}
+            truth = targets.numpy() == fitted.positive
+            if (rule := self.section.rule) is not None and truth.any():
+                scores = (logits / found["temperature"]).softmax(1)[:, fitted.positive].numpy()
+                found["threshold"], found["threshold_reached"] = choose_threshold(
+                    scores, truth, rule
+                )
+            return fitted.model_copy(update=found)
 
-        return lambda: TemperatureFit(row_logits, finish)
+        return lambda: OutputsFit(row_logits, fit)
+
+    def _threshold(self, fitted: ClassesFitted) -> Threshold | None:
+        """Return the threshold that is set or was chosen."""
+        rule = self.section.rule
+        value = rule.value if rule and rule.aim == "value" else fitted.threshold
+        if rule is None or value is None:
+            return None
+        return Threshold(fitted.positive, value, rule, fitted.threshold_reached)
 
     def score(self, fitted: ClassesFitted) -> Score:
         """Accuracy and loss."""
@@ -91,7 +117,10 @@ class TabularClassification(TabularTask[ClassesFitted]):
         self, network: nn.Module, batch: Batch, fitted: ClassesFitted
     ) -> list[dict[str, Any]]:
         """The class, how sure the network is, and the likeliest five."""
-        return [_record(row, fitted.classes) for row in _scores(network, batch, fitted).tolist()]
+        scores = _scores(network, batch, fitted).detach().cpu().numpy()
+        said = decisions(scores, self._threshold(fitted)).tolist()
+        rows = zip(scores.tolist(), said, strict=True)
+        return [_record(row, label, fitted.classes) for row, label in rows]
 
     @override
     def explained(self, network: nn.Module, batch: Batch, fitted: ClassesFitted) -> torch.Tensor:
@@ -105,14 +134,14 @@ class TabularClassification(TabularTask[ClassesFitted]):
     def predicted_columns(
         self, network: nn.Module, batch: Batch, fitted: ClassesFitted
     ) -> dict[str, pa.Array]:
-        scores = _scores(network, batch, fitted).cpu().double().numpy()
-        best = scores.argmax(1)
+        scores = _scores(network, batch, fitted).detach().cpu().double().numpy()
+        best = decisions(scores, self._threshold(fitted))
         columns = {
             "label": pa.array(fitted.classes, pa.string()).take(pa.array(best)),
             "score": pa.array(scores[np.arange(len(best)), best]),
         }
         parts = zip(fitted.classes, scores.T.copy(), strict=True)
-        return columns | {f"score {name}": pa.array(part) for name, part in parts}
+        return columns | {f"{_SCORE}{name}": pa.array(part) for name, part in parts}
 
     def baseline(self, raw: RawData, fitted: ClassesFitted) -> tuple[str, Evaluation] | None:
         """Gradient boosting."""
@@ -122,7 +151,25 @@ class TabularClassification(TabularTask[ClassesFitted]):
         classes = fitted.classes
         probabilities, truth = boosted_classes(*sources, fitted.features, len(classes))
         loss = log_loss(probabilities, truth)
-        return NAME, evaluate_classes(probabilities, truth, classes, loss)
+        threshold = self._threshold(fitted)
+        predicted = None if threshold is None else threshold.decisions(probabilities)
+        return NAME, evaluate_classes(probabilities, truth, classes, loss, predicted=predicted)
+
+    @override
+    def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:
+        scores = [name for name in predicted.column_names if name.startswith(_SCORE)]
+        names = sorted(name.removeprefix(_SCORE) for name in scores)
+        columns = [np.asarray(predicted[_SCORE + name].fill_null(0), np.float32) for name in names]
+        probabilities, known = np.stack(columns, 1), pa.array(names, pa.string())
+        targets, said = (
+            np.asarray(pc.index_in(part, value_set=known), np.int64)
+            for part in (truth, predicted["label"])
+        )
+        loss = log_loss(probabilities, targets)
+        decided = said if self.section.rule else None
+        found = evaluate_classes(probabilities, targets, names, loss, predicted=decided)
+        intervals = intervals_of_classes(probabilities, targets, found.metrics, decided)
+        return replace(found, intervals=intervals)
 
 
 def _scores(network: nn.Module, batch: Batch, fitted: ClassesFitted) -> torch.Tensor:
@@ -130,7 +177,7 @@ def _scores(network: nn.Module, batch: Batch, fitted: ClassesFitted) -> torch.Te
     return (row_logits(network, batch) / fitted.temperature).float().softmax(1)
 
 
-def _record(row: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:
+def _record(row: Sequence[float], label: int, classes: Sequence[str]) -> dict[str, Any]:
     likeliest = sorted(range(len(row)), key=lambda index: -row[index])[:_SHOWN]
     scores = {classes[index]: row[index] for index in likeliest}
-    return {"label": classes[likeliest[0]], "score": row[likeliest[0]], "scores": scores}
+    return {"label": classes[label], "score": row[label], "scores": scores}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,21 +19,29 @@ from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.importance import Score, number_scores
-from engine.metrics.regression import LOSSES, RegressionEvaluator, evaluate_numbers
+from engine.metrics.intervals import share_interval
+from engine.metrics.number_bands import LocalScale, NumberBands, fit_number_bands
+from engine.metrics.outputs_fit import OutputsFit
+from engine.metrics.regression import (
+    RegressionEvaluator,
+    evaluate_numbers,
+    number_intervals,
+    number_loss,
+)
 from engine.pipelines.tabular_regression import NumbersFitted, TabularRegressionPipeline
 from engine.tasks.tabular import TabularTask, each_output
 
 
 class TabularRegression(TabularTask[NumbersFitted]):
-    """The network gives one number, in standard deviations from the mean."""
+    """The network gives one number, in standard deviations from the mean, or its quantiles."""
 
     pipeline: TabularRegressionPipeline
     section: TabularRegressionConfig
 
     def outputs(self, fitted: NumbersFitted) -> int:
-        """One number."""
+        """One number, or one for each quantile."""
         del fitted
-        return 1
+        return len(self.section.quantiles) if self.section.loss == "quantile" else 1
 
     def encode_target(self, values: pa.ChunkedArray, fitted: NumbersFitted) -> NDArray[np.float32]:
         """Standardised numbers."""
@@ -40,32 +50,53 @@ class TabularRegression(TabularTask[NumbersFitted]):
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Of the standardised numbers."""
-        predicted = _numbers(network, batch)
-        return self._loss(predicted, each_output(batch.targets, predicted))
+        outputs = _outputs(network, batch)
+        return self._loss(outputs, each_output(batch.targets, outputs))
 
-    def _loss(self, predicted: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return LOSSES[self.section.loss](predicted, targets)
+    def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return number_loss(outputs, targets, self.section.loss, self.section.quantiles)
 
     def target_evaluator(self, fitted: NumbersFitted) -> Evaluator:
-        """Errors in the target's units."""
+        """Errors in the target's units, and the coverage of the bands."""
         return RegressionEvaluator(
-            fitted.mean, fitted.std, _numbers, self._loss,
-            lambda batch, row: self.describe(batch, row, fitted),
+            fitted.mean, fitted.std, _outputs, self._loss,
+            lambda batch, row: self.describe(batch, row, fitted), self._bands(fitted),
         )  # fmt: skip
+
+    @override
+    def calibration(self, fitted: NumbersFitted) -> Callable[[], Evaluator]:
+        """Fit bands on the validation rows."""
+
+        def fit(outputs: torch.Tensor, targets: torch.Tensor) -> NumbersFitted:
+            found = fit_number_bands(self.section.quantiles, outputs, targets)
+            return fitted.model_copy(update={
+                "bands": list(found.factors),
+                "scale_predictions": list(found.scale.predictions),
+                "scale_errors": list(found.scale.errors),
+            })  # fmt: skip
+
+        return lambda: OutputsFit(_outputs, fit)
+
+    def _bands(self, fitted: NumbersFitted) -> NumberBands:
+        scale = LocalScale(tuple(fitted.scale_predictions), tuple(fitted.scale_errors))
+        return NumberBands(self.section.quantiles, tuple(fitted.bands), scale)
 
     def score(self, fitted: NumbersFitted) -> Score:
         """Root of the mean squared error and R²."""
-        return number_scores(fitted.std)
+        score, bands = number_scores(fitted.std), self._bands(fitted)
+        return lambda outputs, targets: score(bands.point(outputs)[:, None], targets)
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: NumbersFitted
     ) -> list[dict[str, Any]]:
-        """The number."""
-        return [{"value": value} for value in _in_units(network, batch, fitted).tolist()]
+        """The number and its quantiles, named by their levels."""
+        values = self._named_values(network, batch, fitted)
+        rows = zip(*(part.tolist() for part in values.values()), strict=True)
+        return [dict(zip(values, row, strict=True)) for row in rows]
 
     @override
     def explained(self, network: nn.Module, batch: Batch, fitted: NumbersFitted) -> torch.Tensor:
-        return _in_units(network, batch, fitted)[:, None]
+        return self._named_values(network, batch, fitted)["value"][:, None]
 
     @override
     def explained_names(self, fitted: NumbersFitted) -> list[str]:
@@ -75,7 +106,20 @@ class TabularRegression(TabularTask[NumbersFitted]):
     def predicted_columns(
         self, network: nn.Module, batch: Batch, fitted: NumbersFitted
     ) -> dict[str, pa.Array]:
-        return {"value": pa.array(_in_units(network, batch, fitted).cpu().numpy())}
+        values = self._named_values(network, batch, fitted)
+        return {name: pa.array(part.numpy()) for name, part in values.items()}
+
+    def _named_values(
+        self, network: nn.Module, batch: Batch, fitted: NumbersFitted
+    ) -> dict[str, torch.Tensor]:
+        """Return the number and its quantiles, in the units of the target, by name."""
+        bands, outputs = self._bands(fitted), _outputs(network, batch).detach().float().cpu()
+        values = {"value": bands.point(outputs)}
+        quantiles = bands.quantiles(outputs)
+        for place, level in enumerate(bands.levels):
+            if quantiles is not None and level != 0.5:
+                values[f"value {level:g}"] = quantiles[:, place]
+        return {name: part.double() * fitted.std + fitted.mean for name, part in values.items()}
 
     def baseline(self, raw: RawData, fitted: NumbersFitted) -> tuple[str, Evaluation] | None:
         """Gradient boosting."""
@@ -83,17 +127,27 @@ class TabularRegression(TabularTask[NumbersFitted]):
         if sources is None:
             return None
         predicted, truth = boosted_numbers(*sources, fitted.features)
-        loss = float(self._loss(torch.from_numpy(predicted), torch.from_numpy(truth).double()))
+        outputs = torch.from_numpy(predicted)[:, None].expand(-1, self.outputs(fitted))
+        loss = float(self._loss(outputs, torch.from_numpy(truth).double()))
         guess, true = (part * fitted.std + fitted.mean for part in (predicted, truth))
         return NAME, evaluate_numbers(guess, true, loss)
 
+    @override
+    def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:
+        true, said = np.asarray(truth, np.float64), predicted["value"].to_numpy()
+        found = evaluate_numbers(said, true, 0.0)
+        del found.metrics["loss"]  # each fold's is in its own units
+        intervals = number_intervals(said, true)
+        ends = [f"value {level:g}" for level in self.section.quantiles if level != 0.5]
+        if len(ends) > 1 and {ends[0], ends[-1]} <= set(predicted.column_names):
+            low, high = (predicted[name].to_numpy() for name in (ends[0], ends[-1]))
+            share = float(((low <= true) & (true <= high)).mean())
+            found.metrics["coverage"] = share
+            intervals["coverage"] = share_interval(share, len(true))
+        return replace(found, intervals=intervals)
 
-def _in_units(network: nn.Module, batch: Batch, fitted: NumbersFitted) -> torch.Tensor:
-    """Return the predictions in the units of the target, float64."""
-    return _numbers(network, batch).double() * fitted.std + fitted.mean
 
-
-def _numbers(network: nn.Module, batch: Batch) -> torch.Tensor:
-    """The network's output ``[batch, 1]`` as ``[batch]``."""
+def _outputs(network: nn.Module, batch: Batch) -> torch.Tensor:
+    """The network's output ``[batch, values]``."""
     values: torch.Tensor = network(batch.inputs)
-    return values.squeeze(1)
+    return values

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 from typing_extensions import override
 
-from engine.baselines.bag_of_words import ROWS, bag_of_words
+from engine.baselines.bag_of_words import ROWS, WORDS_AND_LOGISTIC, bag_of_words, labels_from_words
 from engine.batches.source import Batch, Source
 from engine.config.tasks.text_classification import TextClassificationConfig
 from engine.data.on_disk import evenly, in_windows
@@ -121,11 +121,17 @@ class TextClassification(TextTask[TextClassificationFitted]):
     ) -> tuple[str, Evaluation] | None:
         """Logistic regression on weighted words and pairs of words."""
         table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
-        if fitted.multi_label or table is None or not table.num_rows:
+        if table is None or not table.num_rows:
             return None
         columns = [fitted.text, fitted.text_pair]
         some = evenly(raw.train, ROWS)
-        return "words and logistic regression", bag_of_words(
+        if fitted.multi_label:
+            known, new = (
+                (joined_texts(part, columns), _codes(part, fitted).to_pylist())
+                for part in (some, table)
+            )
+            return WORDS_AND_LOGISTIC, labels_from_words(known, new, fitted.classes)
+        return WORDS_AND_LOGISTIC, bag_of_words(
             (joined_texts(some, columns), _codes(some, fitted).tolist()),
             (
                 (joined_texts(part, columns), _codes(part, fitted).tolist())

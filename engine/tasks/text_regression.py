@@ -22,7 +22,7 @@ from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.logits import logits_of
 from engine.metrics.regression import LOSSES, evaluate_numbers
 from engine.metrics.similarity import correlations
-from engine.metrics.text_numbers import Pairs, TextNumbers
+from engine.metrics.text_numbers import Pairs, TextNumbers, keyed_pairs
 from engine.models.number_head import begin_at, log_odds
 from engine.models.shapes import TextShape
 from engine.pipelines.text_regression import TextRegressionFitted, TextRegressionPipeline
@@ -155,10 +155,11 @@ class TextRegression(TextTask[TextRegressionFitted]):
             joined_texts(table, columns),
         )  # fmt: skip
         truth = torch.tensor(numbers_of(table, fitted.target), dtype=torch.float64)
-        metrics = evaluate_numbers(predicted, truth.numpy(), 0.0).metrics
+        result = evaluate_numbers(predicted, truth.numpy(), 0.0)
+        metrics, rows = result.metrics, keyed_pairs(result.rows, _pairs_of(fitted)(table))
         del metrics["loss"]  # of what another loss function learned
         metrics["spearman"] = correlations(predicted, truth.numpy())["spearman"]
-        return WORDS_AND_RIDGE, Evaluation(metrics)
+        return WORDS_AND_RIDGE, Evaluation(metrics, rows=rows)
 
     @override
     def save_companions(self, fitted: TextRegressionFitted, folder: Path) -> None:

@@ -14,6 +14,7 @@ from engine.errors import TrainingError
 from engine.files import atomic
 from engine.processes.collector import collector_paused
 from engine.runs.events import FORGETTING, Model
+from engine.runs.progress_marks import ProgressMarks
 from engine.training import shardable
 from engine.training.checkpoint_writer import Saver
 from engine.training.compiling import compile_network
@@ -63,9 +64,18 @@ def assemble(
         session.warn(_OWN_STATISTICS)
     if group.size > 1 and task.compares_rows:
         session.warn(_OWN_ROWS)
-    saver = Saver(session.run, state, session.events, config.train.save_total_limit)
+    saver = Saver(session.run, state, session.events, config.train.save_total_limit, group)
     outlets = _outlets(training, saver)
-    setup = Setup(task, material.fitted, state, training.compute, outlets, group, session.begun)
+    setup = Setup(
+        task,
+        material.fitted,
+        state,
+        training.compute,
+        outlets,
+        group,
+        _marks(training),
+        session.begun,
+    )
     held_out = (material.sources.get(split) for split in (VALIDATION, TEST, FORGETTING))
     trainer = Trainer(setup, material.sources[TRAIN], *held_out)
     session.events.write(
@@ -142,7 +152,15 @@ def _outlets(training: TrainingSession, saver: Saver) -> Outlets:
         training.session.termination.asked,
         go_back,
         partial(atomic.write_json, run.base.path) if _wants_base(training) else None,
+        saver.take_part,
     )
+
+
+def _marks(training: TrainingSession) -> ProgressMarks:
+    """Return the marks of this process: of several, each has a file beside its events."""
+    run, group = training.session.run, training.group
+    path = run.path / "marks" if group.size == 1 else run.ranks / f"{group.rank}.marks"
+    return ProgressMarks(path, training.task.config.train.stall_minutes)
 
 
 def _wants_base(training: TrainingSession) -> bool:

@@ -1,19 +1,20 @@
 """Checkpoints: states on disk, each complete or absent.
 
-``checkpoints/step-000000120/`` holds ``state.pt`` and ``manifest.json`` with its SHA-256. It is
-written under another name, synced and renamed; the newest few are kept. A damaged checkpoint is
-skipped for the one before it.
+``checkpoints/step-000000120/`` holds ``state.pt`` and ``manifest.json`` with its SHA-256, and of a
+sharded network a file of each process (:mod:`engine.training.shards`). It is written under another
+name, synced and renamed; the newest few are kept. A damaged checkpoint is skipped for the one
+before it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import pickle
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ import torch
 
 from engine.errors import TrainingFailed
 from engine.files import atomic
+from engine.files.digest import digest
 from engine.files.disk_space import why_not_written
 
 _NAME = re.compile(r"step-(\d{9,})|\.step-(\d{9,})\.before")
-_STATE, _MANIFEST = "state.pt", "manifest.json"
+_STATE, _MANIFEST, _SHARD = "state.pt", "manifest.json", ".safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,32 @@ class Checkpoint:
     size: int
 
 
-def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> Checkpoint:
+WriteShards = Callable[[Path], dict[str, dict[str, Any]]]
+"""Writes more files into a folder, with other processes; returns their digests by name."""
+
+
+def writing_folder(folder: Path, step: int) -> Path:
+    """Return the folder in which a checkpoint is written."""
+    return folder / f".step-{step:09d}.writing"
+
+
+def save(
+    folder: Path,
+    step: int,
+    state: dict[str, Any],
+    keep: int,
+    write_shards: WriteShards | None = None,
+) -> Checkpoint:
     """Save a checkpoint; keep it and the newest before it, ``keep`` in all.
 
     Raises :class:`TrainingFailed`.
     """
     path = folder / f"step-{step:09d}"
-    writing, before = (folder / f".{path.name}.{what}" for what in ("writing", "before"))
+    writing, before = writing_folder(folder, step), folder / f".{path.name}.before"
     try:
         _remove_unfinished(folder)
         writing.mkdir(mode=0o700)
-        size = _write(writing, step, state)
+        size = _write(writing, step, state, write_shards)
         if path.exists():
             # It is also valid under this name, should the process end here.
             shutil.rmtree(before, ignore_errors=True)
@@ -80,7 +97,7 @@ def found(folder: Path) -> list[Checkpoint]:
         match = _NAME.fullmatch(path.name)
         if match and (path / _MANIFEST).is_file() and (path / _STATE).is_file():
             step = int(match[1] or match[2])
-            checkpoints.append(Checkpoint(path, step, (path / _STATE).stat().st_size))
+            checkpoints.append(Checkpoint(path, step, _size(path)))
     return sorted(checkpoints, key=lambda one: (-one.step, one.path.name.startswith(".")))
 
 
@@ -90,58 +107,63 @@ def _remove_unfinished(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.iterdir() if file.name != _MANIFEST)
+
+
 def load_newest(
-    folder: Path, mapped: bool = False
+    folder: Path, sharded: bool = False
 ) -> tuple[Checkpoint | None, dict[str, Any], list[Checkpoint]]:
     """Load the newest intact checkpoint; returns it, its state, and the damaged ones skipped.
 
-    With ``mapped`` the tensors are memory-mapped. Then several processes that each need a part do
-    not all hold everything.
+    If ``sharded``, several processes each need a part: tensors are memory-mapped, and those that
+    are in shards are left empty, with the folder as ``shards``.
     """
     damaged: list[Checkpoint] = []
     for checkpoint in found(folder):
         if _intact(checkpoint):
             # Only tensors and plain values: no code in the file is executed, whatever its origin.
             with contextlib.suppress(pickle.UnpicklingError):
-                state = torch.load(
-                    checkpoint.path / _STATE, map_location="cpu", weights_only=True, mmap=mapped
-                )
-                return checkpoint, state, damaged
+                return checkpoint, _load(checkpoint.path, sharded), damaged
         damaged.append(checkpoint)
     return None, {}, damaged
 
 
-def _write(folder: Path, step: int, state: dict[str, Any]) -> int:
+def _load(folder: Path, sharded: bool) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(
+        folder / _STATE, map_location="cpu", weights_only=True, mmap=sharded
+    )
+    if not any(folder.glob(f"*{_SHARD}")):
+        return state
+    if sharded:
+        return state | {"shards": str(folder)}
+    from engine.training import shards  # torch's distributed checkpoint, 0.5 s
+
+    read: dict[str, Any] = shards.read(state, folder, shards.whole)
+    return read
+
+
+def _write(folder: Path, step: int, state: dict[str, Any], write_shards: WriteShards | None) -> int:
     path = folder / _STATE
     with path.open("wb") as file:
         torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())
-    atomic.write_json(folder / _MANIFEST, _manifest(folder, step))
-    return path.stat().st_size
-
-
-def _manifest(folder: Path, step: int) -> dict[str, Any]:
-    """Compute a checkpoint's manifest from its files. Raises ``OSError``."""
-    path = folder / _STATE
-    return {
-        "step": step,
-        "files": {_STATE: {"sha256": _digest(path), "size": path.stat().st_size}},
-    }
+    files = {_STATE: digest(path)} | (write_shards(folder) if write_shards else {})
+    atomic.write_json(folder / _MANIFEST, {"step": step, "files": files})
+    return sum(int(file["size"]) for file in files.values())
 
 
 def _intact(checkpoint: Checkpoint) -> bool:
     """Return whether the files match the manifest; a wrong bit in the manifest is damage, too."""
+    folder = checkpoint.path
     try:
-        told = json.loads((checkpoint.path / _MANIFEST).read_text())
-        return bool(told == _manifest(checkpoint.path, checkpoint.step))
+        told = json.loads((folder / _MANIFEST).read_text())
+        there = [folder / _STATE, *folder.glob(f"*{_SHARD}")]
+        found = {"step": checkpoint.step, "files": {path.name: digest(path) for path in there}}
+        return bool(told == found)
     except (OSError, ValueError):
         return False
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(folder: Path) -> None:

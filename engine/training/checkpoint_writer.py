@@ -12,7 +12,8 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import CheckpointSaved, EventLog
 from engine.training import checkpoint
 from engine.training.non_finite import not_finite
-from engine.training.state import TrainingState, finite_weights, trained_weights
+from engine.training.process_group import SingleProcess
+from engine.training.state import TrainingState, trained_weights
 
 SCHEDULE = "schedule"
 """The reason of checkpoints that training does not wait for."""
@@ -27,9 +28,15 @@ class Saver:
     """
 
     def __init__(
-        self, run: RunDirectory, state: TrainingState, events: EventLog, keep: int
+        self,
+        run: RunDirectory,
+        state: TrainingState,
+        events: EventLog,
+        keep: int,
+        group: SingleProcess | None = None,
     ) -> None:
         self._run = run
+        self._group = group or SingleProcess()
         self._state = state
         self._events = events
         self._keep = keep
@@ -46,34 +53,39 @@ class Saver:
             self.wait()
 
     def expected_size(self) -> int:
-        """Return the bytes of a checkpoint: weights, best weights, and the optimizer's state.
+        """Return the bytes of a checkpoint: weights, best ones, average, and optimizer's state.
 
         If the optimizer has made no update yet, AdamW's state is assumed.
         """
         weights = _size(trained_weights(self._state.network))
-        return 2 * weights + (_size(self._state.optimizer.state_dict()) or 2 * weights)
+        average = _size(self._state.average or {})
+        return 2 * weights + average + (_size(self._state.optimizer.state_dict()) or 2 * weights)
 
     def save(self, reason: str) -> None:
         """Write the current state; re-raises the error of the previous write.
 
-        Raises :class:`TrainingError`.
+        Called by the main process. Raises :class:`TrainingError`.
         """
-        step = self._state.position.step
         position = vars(self._state.position) | {"seconds": 0.0}
         if position == self._last:
             if reason != SCHEDULE:
                 self.wait()
             return
-        state = self._state.state_dict()
-        if not finite_weights(state["network"]):
+        self._last = position
+        self._group.call("save")
+        self.take_part(reason)
+
+    def take_part(self, reason: str = SCHEDULE) -> None:
+        """Write the current state, of a sharded network this process's part."""
+        step = self._state.position.step
+        if not self._state.finite():
             raise not_finite(step)
         self.wait()
-        self._last = position
+        state = self._state.state_dict()
         if reason != SCHEDULE or _size(state) > _SHARE * psutil.virtual_memory().available:
             self._write(step, state, reason)
         else:
-            state = state if self._state.owned else _copied(state)
-            self._writing = self._thread.submit(self._write, step, state, reason)
+            self._writing = self._thread.submit(self._write, step, _copied(state), reason)
 
     def wait(self) -> None:
         """Wait until the pending checkpoint is on disk; raises :class:`TrainingError`."""
@@ -82,7 +94,13 @@ class Saver:
             writing.result()
 
     def _write(self, step: int, state: dict[str, Any], reason: str) -> None:
-        written = checkpoint.save(self._run.checkpoints, step, state, self._keep)
+        folder = self._run.checkpoints
+        state, write_shards = self._state.split(state)
+        if not self._group.leads:
+            assert write_shards is not None
+            write_shards(checkpoint.writing_folder(folder, step))
+            return
+        written = checkpoint.save(folder, step, state, self._keep, write_shards)
         self._events.write(
             CheckpointSaved(step=step, name=written.path.name, size=written.size, reason=reason)
         )

@@ -34,6 +34,7 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     known = {} if _calibrate(trainer, material) else _known_evaluations(trainer, material)
     evaluations = known | _final_evaluations(session, trainer, material, known)
     gallery = _gallery(trainer, material)
+    forgetting = _forgetting(trainer, material)
     position = state.position
     network = _whole_network(trainer, material)
     if not trainer.group.leads:
@@ -45,7 +46,9 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
         if gallery is not None:
             run.gallery.write(gallery)
-        atomic.write_json(run.report.path, _report(run, trainer, material, ending, evaluations))
+        atomic.write_json(
+            run.report.path, _report(run, trainer, material, ending, evaluations) | forgetting
+        )
     except OSError as error:
         raise TrainingFailed(
             f"Cannot write the results to {run.path}: {error.strerror}."
@@ -85,7 +88,7 @@ def _whole_network(trainer: Trainer, material: Material) -> torch.nn.Module:
     setup, state = trainer.setup, trainer.state
     if not trainer.group.sharded:
         return state.network
-    weights = state.weights()
+    weights = state.whole_weights()
     if not trainer.group.leads:
         return state.network
     seed_everything(setup.config.seed)
@@ -118,6 +121,14 @@ def _final_evaluations(
     return results
 
 
+def _forgetting(trainer: Trainer, material: Material) -> dict[str, Any]:
+    """Return the metrics on a text of another kind, where there is one."""
+    source = material.sources.get(FORGETTING)
+    if source is None:
+        return {"forgetting": None}
+    return {"forgetting": finite_all(trainer.evaluator.evaluate(source, FORGETTING).metrics)}
+
+
 def _gallery(trainer: Trainer, material: Material) -> Gallery | None:
     """Return pictures of single cases of the split that decides."""
     for split in (TEST, VALIDATION):
@@ -143,7 +154,6 @@ def _report(
     state, task = trainer.state, trainer.setup.task
     decisive = TEST if TEST in evaluations else VALIDATION
     result = evaluations.get(decisive, Evaluation({}))
-    forgetting = material.sources.get(FORGETTING)
     step, epoch = _best_at(state)
     return {
         "run": run.id,
@@ -157,7 +167,5 @@ def _report(
         "metrics": {split: finite_all(result.metrics) for split, result in evaluations.items()},
         **beside_baselines(task, material, evaluations.get(decisive)),
         **comparison(run.base.read(), result, deciding_metric(task)),
-        "forgetting": None if forgetting is None
-        else finite_all(trainer.evaluator.evaluate(forgetting, FORGETTING).metrics),
         "intervals": {decisive: dict(result.intervals)} if result.intervals else {},
     }  # fmt: skip

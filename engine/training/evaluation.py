@@ -146,6 +146,7 @@ class SplitEvaluator:
     def _watch(self, throttle: Throttle, split: str, to_the_end: bool, *_: Any) -> None:
         """Report progress and check for the run's end, each when it is due."""
         group = self._setup.group
+        self._setup.marks.alive()
         # Where a forward pass needs all processes, all must abort at the same one.
         if not group.decision(throttle.due()):
             return

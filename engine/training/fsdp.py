@@ -6,17 +6,17 @@ network's repeated blocks are gathered one by one, each for as long as it comput
 As any forward pass of such a network needs all processes, all evaluate, each on the same samples;
 the results of the main process count.
 
-Checkpoints are those of any other run. Weights and optimizer state are gathered one tensor after
-another and written by the main process. Each process loads its shard. Files of
-torch.distributed.checkpoint, one a process, would be written in parallel; but then there would be
-two formats with two sets of guarantees. This way a checkpoint is complete or absent and has its
-checksum. It can be resumed with any number of processes, sharded or not.
+Of a checkpoint, each process writes and loads its own part (:mod:`engine.training.shards`). As any
+other, it is complete or absent and has its checksums. It can be resumed with any number of
+processes, sharded or not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,9 +30,11 @@ from typing_extensions import override
 from engine.errors import TrainingError
 from engine.hardware.device import Compute
 from engine.torch_private import foreach_div_
+from engine.training import shards
+from engine.training.checkpoint import WriteShards
 from engine.training.non_finite import batch_statistics
-from engine.training.process_group import ProcessGroup, T, among_peers
-from engine.training.state import TrainingState, trained_weights
+from engine.training.process_group import PATIENCE, ProcessGroup, T
+from engine.training.state import TrainingState, finite_weights, on_cpu, trained_weights
 
 _WITHIN = "within"
 """A method added to networks that calls a function while the weights are gathered."""
@@ -58,6 +60,8 @@ class Sharded(ProcessGroup):
                 )
         super().align(network)
         mesh = init_device_mesh(device.type, (self.size,))
+        # Beside that of the training, as checkpoints are written while it continues.
+        self.writers = dist.new_group(backend="gloo", timeout=PATIENCE)
         for part in (*blocks(network), network):
             fully_shard(part, mesh=mesh)
         # The rest: buffers that belong to no block.
@@ -148,10 +152,9 @@ class Sharded(ProcessGroup):
 
 @dataclass
 class ShardedState(TrainingState):
-    """A training state that is saved and loaded unsharded; only the main process has ``best``."""
+    """A training state of which each process has its shards, also of the best weights."""
 
     group: Sharded | None = None
-    owned = True
 
     @property
     def _group(self) -> Sharded:
@@ -159,19 +162,23 @@ class ShardedState(TrainingState):
         return self.group
 
     @override
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state, complete in the main process, which calls the others to help."""
-        self._group.call("state")
-        state = super().state_dict()
-        return state | {
-            part: self._group.gathered(state[part]) for part in ("network", "optimizer")
-        }
+    def finite(self) -> bool:
+        own = {name: _local(value) for name, value in trained_weights(self.network).items()}
+        return not self._group.any(not finite_weights(own))
+
+    @override
+    def split(self, state: dict[str, Any]) -> tuple[dict[str, Any], WriteShards]:
+        rest, tensors = shards.split(state)
+        writer = shards.ShardWriter(self._group.rank, self._group.writers)
+        return rest, partial(writer.write, tensors=tensors)
 
     @override
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Load this process's shard of an unsharded state."""
+        """Load this process's shards of a state, which may be a whole one."""
+        if "shards" in saved:
+            saved = shards.read(saved, Path(saved["shards"]), self._room(saved["optimizer"]))
         optimizer = saved["optimizer"]
-        weights = [part for group in self.optimizer.param_groups for part in group["params"]]
+        weights = self._trained()
         numbers = [number for group in optimizer["param_groups"] for number in group["params"]]
         shares = {
             number: {
@@ -183,39 +190,46 @@ class ShardedState(TrainingState):
         super().load_state_dict(saved | {"optimizer": optimizer | {"state": shares}})
         # Each process has the same number of micro-batches and does not know the others' memory.
         self.position.pieces = 1
-        if not self._group.leads:
-            self.best = None
+        if self.best is not None:
+            self.best.weights = on_cpu(self._shares(self.best.weights))
+
+    def _trained(self) -> list[nn.Parameter]:
+        return [part for group in self.optimizer.param_groups for part in group["params"]]
+
+    def _room(self, optimizer: dict[str, Any]) -> shards.Fill:
+        """Return a function that makes room for a tensor: like the weight that it belongs to."""
+        numbers = [number for group in optimizer["param_groups"] for number in group["params"]]
+        like: dict[str, Tensor] = {}
+        for name, value in self.network.state_dict().items():
+            like[f"/network/{name}"] = like[f"/best/weights/{name}"] = value
+        for number, weight in zip(numbers, self._trained(), strict=True):
+            like[f"/optimizer/state/{number}"] = weight
+
+        def room(name: str, empty: Tensor) -> Tensor:
+            own = like.get(name, like.get(name.rpartition("/")[0]))
+            if own is None or own.shape != empty.shape:
+                return shards.whole(name, empty)
+            return torch.empty_like(own, dtype=empty.dtype, requires_grad=False)
+
+        return room
 
     @override
-    def weights(self) -> dict[str, Tensor]:
-        """Return the unsharded weights; all processes call it at once."""
+    def whole_weights(self) -> dict[str, Tensor]:
         whole: dict[str, Tensor] = self._group.gathered(trained_weights(self.network))
         return whole
 
     @override
     def load_weights(self, weights: dict[str, Tensor]) -> None:
         _put_away(self.network)
-        own = self.network.state_dict()
-        super().load_weights(
-            {
-                name: _share(value, own[name]) if name in own else value
-                for name, value in weights.items()
-            }
-        )
+        super().load_weights(self._shares(weights))
 
-    @override
-    def take_best(self) -> None:
-        """Load the best weights, broadcast by the main process."""
-        if not self._group.decision(self.best is not None):
-            return
-        best = self.best.weights if self.best is not None and self._group.leads else {}
-        sent = {}
-        for name, own in trained_weights(self.network).items():
-            whole = best.get(name, torch.empty(own.shape, dtype=own.dtype))
-            with among_peers():
-                dist.broadcast(whole, 0)
-            sent[name] = _share(whole, own)
-        self.load_weights(sent)
+    def _shares(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        own = self.network.state_dict()
+        return {name: _share(value, own.get(name)) for name, value in weights.items()}
+
+
+def _local(value: Tensor) -> Tensor:
+    return value.to_local() if isinstance(value, DTensor) else value
 
 
 def _done(operation: Callable[[], T]) -> T:

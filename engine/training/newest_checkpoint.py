@@ -25,7 +25,7 @@ def newest_checkpoint(
     give_up = time.monotonic() + _SIGHT_SECONDS
     step = None
     while True:
-        newest, saved, damaged = checkpoint.load_newest(run.checkpoints, mapped=group.sharded)
+        newest, saved, damaged = checkpoint.load_newest(run.checkpoints, sharded=group.sharded)
         own = newest.step if newest else 0
         step = group.broadcast({"step": own})["step"] if step is None else step
         if own == step:

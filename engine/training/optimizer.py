@@ -81,12 +81,13 @@ def _eight_bits(
 
 
 def state_bytes(parameter: Tensor, config: TrainConfig) -> int:
-    """Return the bytes of the optimizer's state for a parameter in float32."""
+    """Return the bytes of the optimizer's state for a parameter in float32, and of its average."""
+    average = parameter.nbytes if config.ema_decay else 0
     if config.optimizer == "sgd":
-        return parameter.nbytes if config.momentum > 0 else 0
+        return average + (parameter.nbytes if config.momentum > 0 else 0)
     if config.optimizer not in _EIGHT_BITS or parameter.numel() < _SMALL:
-        return 2 * parameter.nbytes
-    return 2 * (parameter.numel() + 4 * -(-parameter.numel() // _BLOCK))
+        return average + 2 * parameter.nbytes
+    return average + 2 * (parameter.numel() + 4 * -(-parameter.numel() // _BLOCK))
 
 
 def trainable_groups(network: nn.Module) -> list[dict[str, Any]]:

@@ -7,38 +7,29 @@ All make the same updates from the same gradients, so their weights stay equal.
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed import FileStore, TCPStore  # type: ignore[attr-defined]
+from torch.distributed import Store  # type: ignore[attr-defined]
 from typing_extensions import override
 
 from engine.batches.source import mixed
-from engine.errors import TrainingError
 from engine.hardware.device import Compute
 from engine.torch_private import foreach_copy_, foreach_div_, foreach_mul_
 from engine.training.non_finite import batch_statistics
+from engine.training.peers import among_peers
 from engine.training.state import TrainingState, trained_weights
 
 T = TypeVar("T")
 _BUCKET_BYTES = 1 << 25
 """Largest bucket of gradients in one all-reduce, in bytes."""
-_GLOO = "gloo/transport"
-"""Part of gloo's message about a broken connection."""
-_PATIENCE = timedelta(days=30)
-"""Time-out of collectives: long, as others wait for evaluations; the supervisor watches."""
-_RENDEZVOUS = timedelta(minutes=5)
-"""Time-out for all processes to start."""
-
-
-class PeerLost(Exception):
-    """Another process of the group is gone; it reports the error itself."""
+PATIENCE = timedelta(days=30)
+"""Time-out of collectives: long, as others wait for evaluations; the watch on progress ends what
+hangs (``train.stall_minutes``)."""
 
 
 class SingleProcess:
@@ -125,17 +116,12 @@ class SingleProcess:
 
 
 class ProcessGroup(SingleProcess):
-    """A process among several. Every method raises :class:`PeerLost`."""
+    """A process among several. Every method raises :class:`~engine.training.peers.PeerLost`."""
 
-    def __init__(self, rank: int, size: int, rendezvous: str, device: torch.device) -> None:
-        """Join the group. Raises :class:`TrainingError`.
-
-        ``rendezvous`` is a file, the same for all processes of the group and
-        for no earlier group, or ``host:port`` where rank 0 can listen.
-        """
+    def __init__(self, rank: int, size: int, store: Store, device: torch.device) -> None:
+        """Join the group, through a store in which no other group has met."""
         self.rank = rank
         self.size = size
-        store = _store(rank, size, rendezvous)
         # Decisions are exchanged in CPU memory, on whatever device the network computes.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         with among_peers():
@@ -144,7 +130,7 @@ class ProcessGroup(SingleProcess):
                 store=store,
                 rank=rank,
                 world_size=size,
-                timeout=_PATIENCE,
+                timeout=PATIENCE,
             )
 
     @override
@@ -244,31 +230,6 @@ class ProcessGroup(SingleProcess):
         self.any(False)
 
 
-def _store(rank: int, size: int, rendezvous: str) -> Any:
-    """Return the key-value store through which the processes find each other."""
-    if rendezvous.startswith("/"):
-        return FileStore(rendezvous, size)
-    host, _, text = rendezvous.rpartition(":")
-    port = int(text)
-    if rank:
-        with among_peers():
-            return TCPStore(host, port, size, is_master=False, timeout=_RENDEZVOUS)
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # torch itself would listen at every address of the machine.
-        with socket.create_server(address[:2], family=family) as listening:
-            handle = listening.detach()
-    except OSError as error:
-        raise TrainingError(
-            f"train.rendezvous: cannot listen at {rendezvous}: {error.strerror}.",
-            "Give an address of the main node, and a free port.",
-        ) from error
-    return TCPStore(
-        str(address[0]), port, size, is_master=True, wait_for_workers=False,
-        timeout=_RENDEZVOUS, master_listen_fd=handle,
-    )  # fmt: skip
-
-
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
     """Yield buckets of tensors of one type each, small enough to be copied."""
     for kind in dict.fromkeys(tensor.dtype for tensor in tensors):
@@ -279,17 +240,3 @@ def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
                 bucket = []
             bucket.append(tensor)
         yield bucket
-
-
-@contextmanager
-def among_peers() -> Iterator[None]:
-    """Convert errors of communication to :class:`PeerLost`."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise PeerLost(str(error)) from error
-
-
-def lost_a_peer(error: Exception) -> bool:
-    """Return whether an error, of whatever pass, means that another process is gone."""
-    return isinstance(error, PeerLost | dist.DistError) or _GLOO in str(error)

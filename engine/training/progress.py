@@ -103,7 +103,8 @@ class ProgressReports:
         begin = time.perf_counter()
         self.report()
         self.report_phase("paused")
-        yield
+        with self._setup.marks.unlimited():
+            yield
         self._reported = time.perf_counter()
         self._begin += self._reported - begin
         self.meter.restart_clock()

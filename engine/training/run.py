@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+from torch.distributed import Store  # type: ignore[attr-defined]
 
 from engine.files.disk_space import too_little_room
 from engine.hardware import device
@@ -40,22 +41,21 @@ def train_in(session: RunSession) -> Event:
     return _train(session, device.choose(session.config.compute), SingleProcess())
 
 
-def train_beside(session: RunSession, rank: int, size: int, rendezvous: str) -> Event:
-    """Train like :func:`train_in`, as process ``rank`` of ``size``.
+def train_beside(session: RunSession, rank: int, size: int, local: int, store: Store) -> Event:
+    """Train like :func:`train_in`, as process ``rank`` of ``size``, number ``local`` on its node.
 
     Only the main process writes into the run's directory; the session's events are this process's
-    own. Raises :class:`~engine.training.process_group.PeerLost`.
+    own. Raises :class:`~engine.training.peers.PeerLost`.
     """
     settle_precision(session, leads=rank == 0)
     config = session.config
-    here = config.train.devices
-    compute = device.choose(config.compute, rank % here, here)
+    compute = device.choose(config.compute, local, config.train.devices)
     kind = ProcessGroup
     if config.train.strategy == "fsdp":
         from engine.training.fsdp import Sharded  # 0.7 s, which other runs do without
 
         kind = Sharded
-    return _train(session, compute, kind(rank, size, rendezvous, compute.device))
+    return _train(session, compute, kind(rank, size, store, compute.device))
 
 
 def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event:
@@ -84,11 +84,15 @@ def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event
             with termination.deferred(), saver:
                 ending = trainer.run()
                 trainer.save_last(ending)
-            if not (group.leads or group.sharded):
-                return Finished(step=position.step, seconds=position.seconds, reason=ending.value)
-            if group.decision(ending is Ending.INTERRUPTED or termination.asked()):
+            if ending is Ending.INTERRUPTED or group.decision(termination.asked()):
                 raise Terminated
-            return conclude(session, trainer, material, ending)
+            if group.leads or group.sharded:
+                last = conclude(session, trainer, material, ending)
+            else:
+                last = Finished(step=position.step, seconds=position.seconds, reason=ending.value)
+            # Until then, any of them may be needed for another attempt.
+            group.wait()
+            return last
     except Terminated:
         return Interrupted(step=position.step, seconds=position.seconds)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from engine.runs.events import TIME_LIMIT
 from engine.torch_private import with_versions
+from engine.training.checkpoint import WriteShards
 
 
 class Ending(Enum):
@@ -86,10 +87,10 @@ class TrainingState:
     scaler: torch.amp.GradScaler | None = None
     position: Position = field(default_factory=Position)
     best: Best | None = None
+    average: dict[str, Tensor] | None = None
+    """Moving average of the weights, where ``train.ema_decay`` asks for it."""
     ending: Ending | None = None
     """Why no further update is made; ``None`` in the middle of training. It is not saved."""
-    owned: ClassVar[bool] = False
-    """Whether nothing else writes to the tensors that :meth:`state_dict` returned."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return tensors and plain values only, for ``torch.load(weights_only=True)``."""
@@ -99,6 +100,7 @@ class TrainingState:
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
             "position": vars(self.position).copy(),
             "best": None if self.best is None else vars(self.best).copy(),
+            "average": self.average,
             "random": random_states(),
         }
 
@@ -110,20 +112,43 @@ class TrainingState:
             self.scaler.load_state_dict(saved["scaler"])
         vars(self.position).update(vars(Position(**saved["position"])))
         self.best = None if saved["best"] is None else Best(**saved["best"])
+        average = saved.get("average")  # not in checkpoints of earlier versions
+        own = self.network.state_dict()
+        self.average = average and {
+            name: value.to(own[name].device, copy=True) for name, value in average.items()
+        }
         set_random_states(saved["random"])
+
+    def finite(self) -> bool:
+        """Return whether all trained weights are finite; waits for the device."""
+        return finite_weights(trained_weights(self.network))
+
+    def split(self, state: dict[str, Any]) -> tuple[dict[str, Any], WriteShards | None]:
+        """Return the part of a state that the main process writes, and what writes all shards.
+
+        The latter is ``None`` if there are none.
+        """
+        return state, None
 
     def weights(self) -> dict[str, Tensor]:
         """Return copies of the trained weights, on the CPU."""
         return on_cpu(trained_weights(self.network))
+
+    def whole_weights(self) -> dict[str, Tensor]:
+        """Return :meth:`weights` unsharded, in the main process; all processes call it at once."""
+        return self.weights()
 
     def load_weights(self, weights: dict[str, Tensor]) -> None:
         """Load what :meth:`weights` returned; ``RuntimeError`` if it does not fit."""
         load_trained_weights(self.network, weights)
 
     def take_best(self) -> None:
-        """Load the best weights, if there are any."""
+        """Load the best weights if there are any, else the average; nothing is averaged then."""
         if self.best is not None:
             self.load_weights(self.best.weights)
+        elif self.average is not None:
+            self.load_weights(trained_weights(self.network) | self.average)
+        self.average = None
 
 
 def trained_weights(network: nn.Module) -> dict[str, Tensor]:

@@ -33,6 +33,7 @@ from engine.training.time_limit import TimeLimit
 from engine.training.trainer_setup import Setup
 from engine.training.untrained import Untrained
 from engine.training.validation import Validation
+from engine.training.weight_average import averaged, begin_average, update_average
 
 
 class Trainer:
@@ -50,6 +51,7 @@ class Trainer:
         self.setup = setup
         self.train = train
         self.config, self.state, self.group = setup.config, setup.state, setup.group
+        begin_average(self.state, self.config.ema_decay)
         self.schedule = Schedule(self.config, self.state.position, max(1, len(self._plan(0))))
         self.progress = ProgressReports(setup, self.schedule)
         self.controls = Controls(setup.outlets, self.state, self.schedule)
@@ -66,7 +68,7 @@ class Trainer:
         joint = {
             "evaluate": self._evaluate,
             "evaluate_untrained": self._untrained.evaluate,
-            "state": self.state.state_dict,
+            "save": setup.outlets.take_part,
         }
         self._main_process = MainProcess(self.group, self.state, joint)
         network, optimizer = self.state.network, self.state.optimizer
@@ -81,6 +83,10 @@ class Trainer:
         Raises :class:`~engine.errors.TrainingError` when the numbers stay infinite, or nothing fits
         the memory.
         """
+        with self.setup.marks.watched():
+            return self._run()
+
+    def _run(self) -> Ending:
         self._main_process.decides(self._untrained.evaluate_if_due)
         for clock in (self.progress, self._throttle, self._save_times, self._time_limit):
             clock.restart()
@@ -122,6 +128,7 @@ class Trainer:
                 continue
             position.batch += count
             position.step += 1
+            self.setup.marks.updated()
             if position.batch == len(plan):
                 position.epoch += 1
                 position.batch = 0
@@ -149,6 +156,7 @@ class Trainer:
         except RuntimeError as error:
             self.memory.check(error)
             failed = True
+        self.setup.marks.computed()
         if self.group.any(failed):
             return False
         self._step(losses, [part.weight for part in parts])
@@ -186,6 +194,7 @@ class Trainer:
             state.scaler.step(state.optimizer)
             state.scaler.update()
             norm = None if norm is None else norm.nan_to_num()
+        update_average(state, self.config.ema_decay)
         if group.leads:
             self.progress.meter.add(losses, weights, norm)
         state.optimizer.zero_grad(set_to_none=True)
@@ -223,12 +232,13 @@ class Trainer:
         self.progress.check()
         self.group.call("evaluate")
         self.controls.evaluate = False
-        self.validation.run()
+        with averaged(self.state):
+            self.validation.run()
 
     def save(self, reason: str) -> None:
         """Save a checkpoint, after reporting all losses so far."""
         self.progress.report()
-        with self._save_times.saving():
+        with self._save_times.saving(), self.setup.marks.unlimited():
             self.setup.outlets.save(reason)
         self.progress.meter.restart_clock()
 

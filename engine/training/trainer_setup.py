@@ -12,6 +12,7 @@ from engine.data.fitted import Fitted
 from engine.hardware.device import Compute
 from engine.runs.control import Request
 from engine.runs.events import Log, Report
+from engine.runs.progress_marks import ProgressMarks
 from engine.tasks.task import Task
 from engine.training.process_group import SingleProcess
 from engine.training.state import TrainingState
@@ -30,6 +31,8 @@ class Outlets:
     """Return the newest checkpoint's state to roll back to; empty without one."""
     keep_untrained: Callable[[dict[str, Any]], None] | None = None
     """Keep the results of the network before the first update; ``None`` if it is not evaluated."""
+    take_part: Callable[[], None] = lambda: None
+    """Write this process's part of a checkpoint that the main process saves."""
 
     def warn(self, text: str) -> None:
         """Report a warning."""
@@ -46,6 +49,8 @@ class Setup:
     compute: Compute
     outlets: Outlets
     group: SingleProcess = field(default_factory=SingleProcess)
+    marks: ProgressMarks = field(default_factory=ProgressMarks)
+    """Marks of progress, for who watches this process."""
     begun: float = field(default_factory=time.perf_counter)
     """When this process began to work on the run, by ``time.perf_counter``."""
 

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from engine.data.images import ImageFault, Pixels
+from engine.data.image_limits import ImageFault
+from engine.data.images import Pixels
 from engine.data.on_disk import Rows
 from engine.files.sanitize import plain
 from engine.reports.counted import counted

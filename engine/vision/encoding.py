@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -17,7 +18,12 @@ from engine.text.label_spellings import codes_of
 from engine.text.labels import flags_of, labels_of
 from engine.vision.column import Images, images_of
 from engine.vision.fitted import ImageFitted
-from engine.vision.source import RESIDENT_BYTES, Preparation, ResidentImages, StoredImages
+from engine.vision.pixel_cache import PixelCache
+from engine.vision.preparation import Preparation
+from engine.vision.source import RESIDENT_BYTES, ResidentImages, StoredImages
+
+_MEMORY_BYTES = 1 << 26
+"""Images up to this size together stay in main memory, where the network computes on the CPU."""
 
 
 def encode_images(
@@ -26,15 +32,20 @@ def encode_images(
     preparation: Preparation,
     device: torch.device,
     report: Report,
+    cache_bytes: int = 0,
 ) -> tuple[Source, list[Skip]]:
     """A source of the rows that can be decoded, and what was left out.
+
+    At most ``cache_bytes`` of decoded images that do not stay in memory are cached on the disk.
 
     Raises :class:`DataError` when there is no image column or nothing can be decoded.
     """
     images = images_of(table, chosen(table, fitted.image, "task.image"))
     targets = _targets(table, fitted)
-    if len(images) * fitted.pixel_bytes > RESIDENT_BYTES:
-        return _stored(images, targets, fitted, preparation, device, report), []
+    most = RESIDENT_BYTES if device.type != "cpu" else min(RESIDENT_BYTES, _MEMORY_BYTES)
+    if preparation.least_crop or len(images) * fitted.pixel_bytes > most:
+        cache = _cache(len(images), fitted, cache_bytes, report)
+        return _stored(images, targets, fitted, preparation, device, report, cache), []
     pixels, faults = decode_all(images, fitted.size, fitted.channels, fitted.resize, fitted.levels)
     names = images.names()
     kept = [row for row in range(len(images)) if row not in faults]
@@ -60,12 +71,24 @@ def _stored(
     preparation: Preparation,
     device: torch.device,
     report: Report,
+    cache: PixelCache | None,
 ) -> Source:
     form = (fitted.size, fitted.channels, fitted.resize, fitted.levels)
     return StoredImages(
-        lambda row: decode(images[row], *form), images.names(), targets, preparation, device,
-        lambda name, fault: report(_left_out(fault, 1, name)),
+        lambda row, crop: decode(images[row], *form, crop), images.names(), targets, preparation,
+        device, lambda name, fault: report(_left_out(fault, 1, name)), cache,
     )  # fmt: skip
+
+
+def _cache(rows: int, fitted: ImageFitted, most_bytes: int, report: Report) -> PixelCache | None:
+    if not most_bytes:
+        return None
+    shape = (fitted.size, fitted.size, fitted.channels)
+    exact = bool(fitted.levels and fitted.levels.exact)
+    like = np.empty(shape, np.float32 if exact else np.uint8)
+    return PixelCache(
+        rows, like, most_bytes, lambda text: report(Log(level="warning", message=text))
+    )
 
 
 def _left_out(reason: str, count: int, example: str) -> Event:

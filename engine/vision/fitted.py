@@ -26,6 +26,9 @@ class ImageFitted(Fitted):
     levels: Levels | None = None
     """Scale of images with more than eight bits; none in runs before it was recorded."""
 
+    paged: int = 0
+    """Number of sampled images with several pages."""
+
     @property
     def pixel_bytes(self) -> int:
         """Bytes of one decoded image."""

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from engine.config.models.image import Preprocessing
 from engine.config.tasks.image_classification import ImageClassificationConfig
@@ -62,7 +63,7 @@ def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]
 def measure(
     table: pa.Table, column: str, task: ImageClassificationConfig, wanted: Preprocessing | None
 ) -> dict[str, Any]:
-    """``channels``, ``size``, ``mean``, ``std``, ``sizes`` and ``levels``, from some of the images.
+    """Return what :class:`~engine.vision.fitted.ImageFitted` has of sizes, colours and pages.
 
     What pre-trained weights ask for, ``wanted``, goes before what the images are.
     """
@@ -79,7 +80,7 @@ def measure(
     )
     return {
         "channels": channels, "size": size, "mean": mean, "std": std,
-        "sizes": found.sizes, "levels": levels,
+        "sizes": found.sizes, "levels": levels, "paged": found.paged,
     }  # fmt: skip
 
 
@@ -104,7 +105,19 @@ def _statistics(
     good = np.delete(pixels, list(faults), axis=0)
     if not len(good):
         raise DataError("None of the training images that were tried can be decoded.")
-    values = good.reshape(-1, channels) / np.float32(1 if levels.exact else 255)
-    deviation = values.std(0, dtype=np.float64)
+    if levels.exact:
+        values = good.reshape(-1, channels)
+        mean, deviation = values.mean(0, dtype=np.float64), values.std(0, dtype=np.float64)
+    else:
+        mean, deviation = _of_bytes(good.reshape(-1, channels))
     # Images that are all alike have nothing to be divided by.
-    return values.mean(0, dtype=np.float64).tolist(), np.maximum(deviation, 1e-3).tolist()
+    return mean.tolist(), np.maximum(deviation, 1e-3).tolist()
+
+
+def _of_bytes(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and deviation of each column as shares of 255, from the counts of its values."""
+    counts = np.stack([np.bincount(column, minlength=256) for column in values.T])
+    shares, levels = counts / len(values), np.arange(256) / 255
+    mean = shares @ levels
+    spread = np.square(levels - mean[:, None])
+    return mean, np.sqrt((shares * spread).sum(1))

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.data.images import ImageFault, Pixels, decode, in_threads, read_header
+from engine.data.image_limits import ImageFault
+from engine.data.images import Pixels, decode, in_threads, read_header
 from engine.files.sanitize import plain
 from engine.reports.picture import Picture
 from engine.vision.fitted import ImageFitted
@@ -54,7 +55,7 @@ def as_bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 def decoded(record: Any, fitted: ImageFitted, side: int) -> Pixels:
     """Return an image as the network sees it, at most ``side`` pixels wide.
 
-    Raises :class:`~engine.data.images.ImageFault`.
+    Raises :class:`~engine.data.image_limits.ImageFault`.
     """
     size = min(fitted.size, side)
     return decode(record, size, fitted.channels, fitted.resize, fitted.levels)

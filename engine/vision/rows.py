@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from engine.config.data.base import DataConfig
-from engine.data.images import ImageFault, in_threads, read_header
+from engine.data.image_limits import ImageFault
+from engine.data.images import in_threads, read_header
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
 from engine.files.sanitize import plain

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -14,35 +13,20 @@ from torch import Tensor
 from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source, TensorSource, moved
-from engine.data.images import ImageFault, Pixels, threads
+from engine.data.image_limits import ImageFault
+from engine.data.images import Pixels, threads
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.vision.augmentation import Augmentation
+from engine.vision.crops import Crop
+from engine.vision.pixel_cache import PixelCache
+from engine.vision.preparation import Preparation
 
 RESIDENT_BYTES = 1 << 30
-"""Images up to this size together stay on the device."""
+"""Images up to this size together stay on a GPU."""
 _AHEAD = 3
 """Batches that are decoded at a time: the one that is waited for, and those after it."""
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """From ``[batch, channels, size, size]`` of bytes or shares to what the network takes in."""
-
-    mean: Sequence[float]
-    std: Sequence[float]
-    augmentation: Augmentation | None = None
-
-    def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Float images, with noise where a generator is given, normalised."""
-        bytes_ = images.dtype == torch.uint8
-        scaled = images.to(torch.float32).div_(255.0) if bytes_ else images
-        if generator is not None and self.augmentation is not None:
-            scaled = self.augmentation(scaled, generator)
-        mean = torch.tensor(self.mean, device=images.device)[:, None, None]
-        std = torch.tensor(self.std, device=images.device)[:, None, None]
-        # Convolutions are faster with the channels innermost, on CPUs and GPUs alike.
-        return ((scaled - mean) / std).contiguous(memory_format=torch.channels_last)
+_PIECE = 8
+"""Images that a thread decodes at a time."""
 
 
 class ResidentImages(TensorSource):
@@ -76,25 +60,30 @@ class ResidentImages(TensorSource):
     ) -> Iterator[Batch]:
         """Yield the batches; outside of training, they carry their images' names."""
         for position, batch in enumerate(super().read(plan, start), start):
-            batch.inputs = self._preparation(batch.inputs, noise.at(position) if noise else None)
             if noise is None:
+                batch.inputs = self._preparation(batch.inputs)
                 batch.rows = name_table(self._names, plan[position])
+            else:
+                batch.inputs, batch.targets = self._preparation.train(
+                    batch.inputs, batch.targets, noise, position
+                )
             yield batch
 
 
 class StoredImages(Source):
-    """Images that are decoded by threads and prefetched a few batches ahead."""
+    """Images that are decoded by threads, a few batches ahead, and cached on the disk."""
 
     def __init__(
         self,
-        decoded: Callable[[int], Pixels],
+        decoded: Callable[[int, Crop | None], Pixels],
         names: Sequence[str],
         targets: Tensor | None,
         preparation: Preparation,
         device: torch.device,
         skipped: Callable[[str, str], None],
+        cache: PixelCache | None = None,
     ) -> None:
-        """``decoded`` is the image of a row, or raises :class:`ImageFault`.
+        """``decoded`` is the image of a row, or a part of it, or raises :class:`ImageFault`.
 
         ``skipped`` hears name and fault of what is left out.
         """
@@ -104,6 +93,7 @@ class StoredImages(Source):
         self._preparation = preparation
         self._device = device
         self._skipped = skipped
+        self._cache = cache
         self._faulty: set[int] = set()
 
     def __len__(self) -> int:
@@ -115,25 +105,28 @@ class StoredImages(Source):
     ) -> Iterator[Batch]:
         """Yield the batches; images that cannot be decoded are left out."""
         with ThreadPoolExecutor(self.threads or threads()) as pool:
-            for position, (images, rows) in enumerate(self._decoded(pool, plan[start:]), start):
-                inputs = self._preparation(
-                    moved(images, self._device, self.pinned),
-                    noise.at(position) if noise else None,
-                )
+            batches = self._decoded(pool, plan[start:], noise)
+            for position, (pixels, rows) in enumerate(batches, start):
+                images = moved(pixels, self._device, self.pinned)
                 targets = None if self._targets is None else self._targets[rows].to(self._device)
-                names = None if noise else name_table(self._names, rows)
-                yield Batch(inputs, targets, len(rows), names)
+                if noise is None:
+                    names = name_table(self._names, rows)
+                    yield Batch(self._preparation(images), targets, len(rows), names)
+                else:
+                    images, targets = self._preparation.train(images, targets, noise, position)
+                    yield Batch(images, targets, len(rows))
 
     def _decoded(
-        self, pool: ThreadPoolExecutor, plan: Sequence[Tensor]
+        self, pool: ThreadPoolExecutor, plan: Sequence[Tensor], noise: Noise | None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        ahead: deque[tuple[Tensor, list[Future[Pixels | None]]]] = deque()
+        ahead: deque[tuple[Tensor, list[Future[list[Pixels | None]]]]] = deque()
         most = 1 if self.threads == 0 else _AHEAD
         coming = iter(plan)
         try:
             while True:
                 while len(ahead) < most and (rows := next(coming, None)) is not None:
-                    ahead.append((rows, [pool.submit(self._one, row) for row in rows.tolist()]))
+                    pieces = torch.split(rows, _PIECE)
+                    ahead.append((rows, [pool.submit(self._some, rows, noise) for rows in pieces]))
                 if not ahead:
                     return
                 yield self._batch(*ahead.popleft())
@@ -142,17 +135,36 @@ class StoredImages(Source):
                 for future in futures:
                     future.cancel()
 
-    def _one(self, row: int) -> Pixels | None:
+    def _some(self, rows: Tensor, noise: Noise | None) -> list[Pixels | None]:
+        least = self._preparation.least_crop
+        if noise is None or not least:
+            return [self._whole(row) for row in rows.tolist()]
+        crops = [Crop(least, noise.seed, noise.epoch, row) for row in rows.tolist()]
+        return [self._one(crop.row, crop) for crop in crops]
+
+    def _whole(self, row: int) -> Pixels | None:
+        """Return the image of a row, from the cache where it is held."""
+        if self._cache is None:
+            return self._one(row)
+        image = self._cache.get(row)
+        if image is None and (image := self._one(row)) is not None:
+            self._cache.put(row, image)
+        return image
+
+    def _one(self, row: int, crop: Crop | None = None) -> Pixels | None:
+        if row in self._faulty:
+            return None
         try:
-            return self._decode(row)
+            return self._decode(row, crop)
         except ImageFault as fault:
-            if row not in self._faulty:
-                self._faulty.add(row)
-                self._skipped(self._names[row], str(fault))
+            self._faulty.add(row)
+            self._skipped(self._names[row], str(fault))
             return None
 
-    def _batch(self, rows: Tensor, futures: list[Future[Pixels | None]]) -> tuple[Tensor, Tensor]:
-        decoded: list[Pixels | None] = [future.result() for future in futures]
+    def _batch(
+        self, rows: Tensor, futures: list[Future[list[Pixels | None]]]
+    ) -> tuple[Tensor, Tensor]:
+        decoded = [image for future in futures for image in future.result()]
         kept = [index for index, image in enumerate(decoded) if image is not None]
         whole = [image for image in decoded if image is not None]
         if not kept:

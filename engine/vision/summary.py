@@ -23,6 +23,9 @@ def image_summary(config: RunConfig, raw: RawData, fitted: ImageFitted) -> DataS
     }
     if fitted.levels and fitted.levels.exact:
         facts["brightness"] = _scales(fitted.levels)
+    if fitted.paged:
+        looked = sum(fitted.sizes.values())
+        facts["pages"] = f"the first of each image; {fitted.paged:,} of {looked:,} have several"
     if fitted.multi_label:
         facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} an image on average"
     roles = {fitted.image: "image", fitted.label: "label"}

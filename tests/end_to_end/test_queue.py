@@ -18,6 +18,7 @@ import pytest
 from engine import RunConfig
 from engine.errors import RunError
 from engine.files.paths import queue_folder
+from engine.hardware.resources import assignable
 from engine.queue import entries
 from engine.queue.worker import QueueWorker
 from engine.runs.events import Progress, Started
@@ -129,10 +130,10 @@ def test_each_gpu_gets_a_run_and_the_next_one_gets_the_gpu_that_is_free() -> Non
 
 
 def test_only_the_gpus_that_are_allowed_are_given_out() -> None:
-    assert entries.devices(None, ["0", "1"]) == ["0", "1"]
-    assert entries.devices("1", ["0", "1"]) == ["1"]
-    assert entries.devices("GPU-3a, 0", ["0"]) == ["GPU-3a", "0"]
-    assert entries.devices("", ["0"]) == entries.devices("-1", ["0"]) == []
+    assert assignable(None, ["0", "1"]) == ["0", "1"]
+    assert assignable("1", ["0", "1"]) == ["1"]
+    assert assignable("GPU-3a, 0", ["0"]) == ["GPU-3a", "0"]
+    assert assignable("", ["0"]) == assignable("-1", ["0"]) == []
 
 
 def test_of_two_who_work_the_queue_off_one_does() -> None:

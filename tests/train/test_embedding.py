@@ -219,10 +219,15 @@ def test_scores_decide_by_their_correlation(home: Path, tmp_path: Path) -> None:
 
 
 def test_the_report_compares_with_bm25(home: Path, tmp_path: Path) -> None:
-    run = train(configured(tmp_path, PAIRS, task={"dimensions": [16, 8]}))
+    half = {"test_fraction": 0.5, "validation_fraction": 0.1}
+    run = train(configured(tmp_path, PAIRS, task={"dimensions": [16, 8]}, data=half))
     report = run.report.read()
     assert report["baseline"]["name"] == "BM25"
     assert 0 < report["baseline"]["metrics"]["ndcg_at_10"] <= 1
+    theirs, ours = report["baseline"]["metrics"], report["metrics"]["test"]
+    gain = ours["ndcg_at_10"] - theirs["ndcg_at_10"]
+    assert report["verdict"]["difference"] == pytest.approx(gain, abs=1e-6)
+    assert set(report["intervals"]["test"]) == set(theirs)
     [table] = [view for view in report["views"] if view["form"] == "table"]
     assert [row[0] for row in table["rows"]] == [16, 8]
     assert table["rows"][0][1] == round(report["metrics"]["test"]["ndcg_at_10"], 4)

@@ -129,7 +129,7 @@ def test_settings_that_cannot_be_used_are_a_warning_of_the_run(settings, fields,
     train(RunConfig.parse(TABLE))
     (run,) = all_runs(runs_folder())
     warnings = [event.message for event in run.events.newest(Log) if event.level == "warning"]
-    (warning,) = [text for text in warnings if text.startswith("Nobody is notified")]
+    (warning,) = [text for text in warnings if text.startswith("Notifications are off")]
     assert message in warning
     assert "a-secret" not in warning
 
@@ -161,7 +161,7 @@ def test_the_addresses_are_tried_by_a_command(server, settings, capsys) -> None:
     assert "Sent to 2 addresses." in capsys.readouterr().out
     settings()
     assert main(["notify"]) == 2
-    assert "The settings name nobody to notify." in capsys.readouterr().err
+    assert "The settings have no addresses for notifications." in capsys.readouterr().err
 
 
 def test_apprise_that_is_missing_is_said(settings, monkeypatch) -> None:

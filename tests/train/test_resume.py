@@ -51,6 +51,13 @@ IMAGES = {
     "compute": {"device": "cpu", "threads": 1},
 }
 
+RECIPES = copy.deepcopy(IMAGES)
+RECIPES["task"]["augmentation"] |= {  # type: ignore[index]
+    "resized_crop": 0.5, "policy": "trivial", "mixup": 0.2, "cutmix": 1.0, "start_size": 4,
+}  # fmt: skip
+RECIPES["task"] |= {"label_smoothing": 0.1, "test_time_flip": True}  # type: ignore[operator]
+RECIPES["train"] |= {"ema_decay": 0.9}  # type: ignore[operator]
+
 
 def written_and_read(state: dict[str, Any]) -> dict[str, Any]:
     """The state after saving and loading it as in a checkpoint."""
@@ -81,7 +88,11 @@ def told(events: list[Any]) -> list[Any]:
     return [(e.step, e.epoch, e.metrics, e.train_loss, e.best) for e in events]
 
 
-@pytest.mark.parametrize("values", [TABLE, ENSEMBLE, IMAGES], ids=["table", "ensemble", "images"])
+@pytest.mark.parametrize(
+    "values",
+    [TABLE, ENSEMBLE, IMAGES, RECIPES],
+    ids=["table", "ensemble", "images", "recipes of images"],
+)
 def test_a_run_continues_from_any_update_with_the_same_bits(
     bench: Make, values: dict[str, Any]
 ) -> None:

@@ -18,10 +18,12 @@ import tomlkit
 
 from engine import RunConfig, train
 from engine.config.train import TrainConfig
-from engine.errors import TrainingError, TrainingFailed, UserError
+from engine.errors import UserError
 from engine.files.paths import runs_folder
-from engine.launch.rendezvous import MachineLost, MainNode, OtherNodes, Place, place_of
+from engine.launch.place import place_of
 from engine.launch.start import launch
+from engine.runs import control
+from engine.runs.control import Request
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Evaluated, Failed, Interrupted, Log, Started
 from engine.runs.status import State
@@ -53,16 +55,18 @@ class Machines:
         config = RunConfig.parse(TABLE).override([*more, *changes])
         path = self._folder / "experiment.toml"
         path.write_text(tomlkit.dumps(config.values()))
+        return tuple(self.start_node(node) for node in (1, 0))[::-1]
+
+    def start_node(self, node: int) -> subprocess.Popen[str]:
+        """Start one node, as configured before."""
+        path = self._folder / "experiment.toml"
         words = [sys.executable, "-m", "tui", "run", str(path), "--resume", "auto"]
-        made = [
-            subprocess.Popen(
-                words, env=os.environ | {"NODE_RANK": f"{node}"}, stderr=subprocess.PIPE,
-                stdout=subprocess.DEVNULL, text=True,
-            )
-            for node in (1, 0)
-        ]  # fmt: skip
-        self._programs += made
-        return tuple(made[::-1])
+        program = subprocess.Popen(
+            words, env=os.environ | {"NODE_RANK": f"{node}"}, stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        self._programs.append(program)
+        return program
 
     @property
     def run(self) -> RunDirectory:
@@ -108,7 +112,7 @@ def processes(run: RunDirectory) -> dict[int, psutil.Process]:
         except psutil.Error:
             continue
         if "engine.launch.rank_worker" in words and str(run.path) in words:
-            found[int(words[-3])] = process
+            found[int(process.environ()["RANK"])] = process
     return found
 
 
@@ -223,6 +227,26 @@ def test_what_a_person_must_mend_ends_all_at_once(machines: Machines) -> None:
     assert len([*machines.run.events.newest(Started)]) == 1
 
 
+@pytest.mark.slow
+def test_a_machine_that_leaves_is_done_without_and_one_that_joins_is_taken_in(
+    machines: Machines,
+) -> None:
+    first, second = machines.start(*LONG, "train.nodes=1..2")
+    run = training(machines)
+    wait_for(lambda: len(processes(run)) == 2)
+    for count, change in ((1, second.kill), (2, lambda: machines.start_node(1))):
+        before = checkpoint.found(run.checkpoints)[0].step
+        change()
+        text = f"Training on {count} machine{'s' * (count > 1)} from here on."
+        wait_for(lambda text=text: any(log.message == text for log in run.events.newest(Log)))
+        training(machines, before + 100)
+        assert len(processes(run)) == count
+        assert next(run.events.newest(Started)).resumed_step >= before, "from the last checkpoint"
+    run.requests.send(Request(control.STOP))
+    assert first.wait(120) == 0
+    assert run.status.state() is State.STOPPED
+
+
 @pytest.mark.parametrize(
     ("given", "environment", "found"),
     [
@@ -256,22 +280,3 @@ def test_a_place_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=said):
         place_of(TrainConfig(nodes=2, rendezvous=given), environment)
-
-
-@pytest.mark.parametrize(
-    ("mendable", "usage", "expected"),
-    [(True, True, TrainingError), (True, False, TrainingFailed), (False, False, MachineLost)],
-)
-def test_the_kind_of_an_error_on_another_node_is_kept(
-    tmp_path: Path, mendable: bool, usage: bool, expected: type[Exception]
-) -> None:
-    run = RunDirectory.create(tmp_path / "runs", RunConfig.parse(TABLE))
-    run.ranks.mkdir()
-    others = OtherNodes(run, Place(0, "127.0.0.1", 1), 2)
-    main = MainNode(run, 1)
-    others._write("training")
-    main._attempt = others._attempt
-    main.report("data.path: there is no such file", mendable, usage)
-    with pytest.raises(expected, match="no such file") as caught:
-        others.check_errors()
-    assert caught.type is expected

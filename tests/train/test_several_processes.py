@@ -6,12 +6,16 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import tomlkit
 import torch
 from safetensors.torch import load_file
 
@@ -20,12 +24,13 @@ from engine.files.paths import runs_folder
 from engine.launch.start import Handle, launch, start
 from engine.runs import control
 from engine.runs.control import Request
-from engine.runs.directory import RunDirectory
+from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Evaluated, Failed, Finished, Interrupted, Log, Progress, Started
 from engine.runs.status import State
 from engine.tasks.task import WEIGHTS
 from engine.training import checkpoint
-from engine.training.process_group import ProcessGroup, lost_a_peer
+from engine.training.peers import lost_a_peer
+from engine.training.process_group import ProcessGroup
 
 TABLE = {
     "name": "table",
@@ -74,7 +79,7 @@ def ranks_of(handle: Handle) -> list[psutil.Process]:
 def begun(handle: Handle, step: int = 20) -> list[psutil.Process]:
     """The processes of a run that has made some updates, in the order of their ranks."""
     wait_for(lambda: any(one.step >= step for one in checkpoint.found(handle.run.checkpoints)))
-    return sorted(ranks_of(handle), key=lambda process: int(process.cmdline()[-3]))
+    return sorted(ranks_of(handle), key=lambda process: int(process.environ()["RANK"]))
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +187,18 @@ def test_a_process_that_crashes_fails_the_run_with_its_own_error() -> None:
 
 
 @pytest.mark.slow
+def test_a_kill_before_the_first_update_is_no_reason_to_end() -> None:
+    handle = launch(RunConfig.parse(TABLE).override(["train.max_steps=8"]))
+    wait_for(lambda: len(ranks_of(handle)) == 2)
+    log = handle.run.ranks / "1.txt"
+    wait_for(log.exists)  # it has begun, and handles signals
+    max(ranks_of(handle), key=lambda process: int(process.environ()["RANK"])).kill()
+    run = ended(handle)
+    assert run.status.state() is State.FINISHED
+    assert any("Process 2 of 2 was ended by SIGKILL" in log.message for log in events(run, Log))
+
+
+@pytest.mark.slow
 def test_after_a_kill_all_processes_resume_from_the_checkpoint() -> None:
     changes = ["train.epochs=100", "train.save_steps=20", "train.eval_steps=40",
                "model.dropout=0.3"]  # fmt: skip
@@ -285,3 +302,38 @@ def test_every_random_death_is_recovered_from(strategy: str, epochs: int) -> Non
     assert handle.run.status.state() is State.FINISHED
     one, other = weights(handle.run), weights(undisturbed.run)
     assert all(torch.equal(one[name], other[name]) for name in other)
+
+
+@pytest.mark.slow
+def test_a_process_that_hangs_is_named_and_all_restart() -> None:
+    changes = [*LONG, "train.stall_minutes=0.03"]
+    handle = launch(RunConfig.parse(TABLE).override(changes))
+    begun(handle)[1].send_signal(signal.SIGSTOP)
+    wait_for(lambda: len(events(handle.run, Started)) == 2)
+    handle.stop()
+    run = ended(handle)
+    assert run.status.state() is State.STOPPED
+    (text,) = (log.message for log in events(run, Log) if "No update" in log.message)
+    assert "process 2 of 2 lags behind" in text
+    assert "Resuming from the last checkpoint (1 of 3 times)" in text
+    assert events(run, Started)[1].resumed_step >= 20
+    assert "Current thread" in run.log.read_text(), "the stacks of those that waited"
+
+
+@pytest.mark.slow
+def test_torchrun_starts_the_processes_of_a_run(one: RunDirectory, tmp_path: Path) -> None:
+    path = tmp_path / "experiment.toml"
+    path.write_text(tomlkit.dumps(RunConfig.parse(TABLE).values()))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    words = ["--nproc-per-node=2", "-m", "tui", "run", str(path), "train.devices=1"]
+    done = subprocess.run([*torchrun, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (run,) = all_runs(runs_folder())
+    same(run, one)
+    wrong = [*words[:-1], "task.target=no-such-column"]
+    done = subprocess.run([*torchrun, *wrong], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    last = all_runs(runs_folder())[0].events.last()
+    assert isinstance(last, Failed)
+    assert "no-such-column" in last.message
+    assert last.message in done.stderr

@@ -187,7 +187,7 @@ def test_after_a_kill_all_processes_resume_from_the_checkpoint() -> None:
     run = handle.run
     wait_for(lambda: any(one.step >= 20 for one in checkpoint.found(run.checkpoints)))
     ranks = psutil.Process(handle.process.pid).children()
-    max(ranks, key=lambda process: int(process.cmdline()[-3])).kill()
+    max(ranks, key=lambda process: int(process.environ()["RANK"])).kill()
     handle.wait(240)
     held_against(run, undisturbed, within=0)
     assert any(

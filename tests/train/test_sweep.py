@@ -66,6 +66,36 @@ def test_a_killed_search_is_taken_up_with_the_runs_it_left(home: Path) -> None:
     assert len(all_runs(home / "runs")) == 3
 
 
+@pytest.mark.slow
+def test_a_process_that_joins_takes_up_what_a_killed_one_left(home: Path) -> None:
+    """No trial is lost, none is made twice."""
+    made = sweep(home, {"train.learning_rate": "1e-3..1e-1:log"}, "train.epochs=200", trials=5)
+    first = made.start()
+    until(lambda: made.table().trials and made.table().trials[0].run)
+    second = made.join(2)
+    until(lambda: len([row for row in made.table().trials if row.run]) >= 3)
+    assert made.running()
+    first.kill()
+    first.wait()
+    assert made.running()
+
+    assert second.wait(PATIENCE_SECONDS) == 0
+
+    assert not made.running()
+    table = made.table()
+    assert [row.number for row in table.trials] == list(range(5))
+    assert {row.state for row in table.trials} == {"complete"}
+    assert len({row.run for row in table.trials}) == len(all_runs(home / "runs")) == 5
+    assert len({row.values["train.learning_rate"] for row in table.trials}) == 5
+
+
+def test_a_sweep_that_was_stopped_is_resumed_and_not_joined(home: Path) -> None:
+    made = sweep(home, RATES)
+    made.ask_to_stop()
+    with pytest.raises(RunError, match="--resume s"):
+        made.join(1)
+
+
 def test_a_sweep_in_a_time_limit_trains_the_best_of_its_short_trials_at_length(home: Path) -> None:
     made = sweep(home, RATES, "train.epochs=100000", sampler="grid", minutes=1.2)
     assert made.start().wait(PATIENCE_SECONDS) == 0

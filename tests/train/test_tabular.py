@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from sklearn import metrics as sk
@@ -23,6 +24,7 @@ from engine.models.mlp import Mlp
 from engine.reports.views import Lines, Table
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated
+from engine.service.fold_predictions import answer as out_of_fold
 from engine.tasks.create import create_task
 from engine.tasks.tabular_classification import TabularClassification
 from engine.tasks.tabular_regression import TabularRegression
@@ -113,7 +115,7 @@ def test_the_summary_says_what_becomes_of_each_column(tmp_path: Path) -> None:
         "day": ("date", "input"),
         "constant": ("ignored", "left out: always the same"),
         "nothing": ("ignored", "left out: empty"),
-        "note": ("text", "left out: free text"),
+        "note": ("text", "input"),
         "y": ("categorical", "target"),
     }
     assert sum(summary["rows"].values()) == 60
@@ -184,7 +186,7 @@ def test_empty_cells_and_unknown_categories_in_test_rows_are_no_obstacle(tmp_pat
         ({"y": [[1]] * 60}, [], "lists instead of classes"),
         ({}, ["task.target=yy"], "task.target: the data has no column 'yy'; did you mean y?"),
         ({}, ["task.ignore=colours"], "task.ignore: the data has no column 'colours'"),
-        ({}, ["task.ignore=size,day,colour"], "No column is left to learn 'y' from"),
+        ({}, ["task.ignore=size,day,colour,note"], "No column is left to learn 'y' from"),
     ],
 )
 def test_what_cannot_be_classified_is_refused_in_words(
@@ -221,7 +223,7 @@ def test_numbers_are_predicted_in_their_own_units(tmp_path: Path) -> None:
     assert report["metrics"][TEST]["r2"] > 0.95
     assert report["metrics"][TEST]["rmse"] == pytest.approx(report["metrics"][TEST]["mse"] ** 0.5)
     assert report["metrics"][TEST]["rmse"] < 1000
-    assert set(report["intervals"][TEST]) == {"r2", "rmse", "mae", "mse", "loss"}
+    assert set(report["intervals"][TEST]) == {"r2", "rmse", "mae", "mse", "loss", "coverage"}
     theirs = report["baseline"]["metrics"]["rmse"]
     assert report["verdict"]["difference"] == pytest.approx(
         1 - report["metrics"][TEST]["rmse"] / theirs, abs=1e-4
@@ -230,18 +232,154 @@ def test_numbers_are_predicted_in_their_own_units(tmp_path: Path) -> None:
     assert min(shown["series"]["true"]) >= 1e6
 
 
+@pytest.mark.parametrize("loss", ["mse", "quantile"])
+def test_the_coverage_that_is_reported_is_that_of_the_predicted_bands(
+    tmp_path: Path, loss: str
+) -> None:
+    random = np.random.default_rng(0)
+    x = random.random(1500)
+    columns = {"x": x.tolist(), "y": (x + random.normal(size=1500) * (0.1 + x)).tolist()}
+    small = ("model.kind=tabm", "model.members=4", "train.epochs=8", "compute.precision=float32")
+    run = train(config(write(tmp_path, columns), NUMBERS, *small, loss=loss))
+    task, fitted, network = load_exported(run.model, CPU)
+    assert isinstance(task, TabularRegression)
+    rows = task.pipeline.load().splits[TEST]
+    source = task.encode(rows, fitted, CPU, lambda event: None)
+    with torch.inference_mode():
+        [batch] = source.read(source.plan(rows.num_rows))
+        said = task.predicted_columns(network, batch, fitted)
+        assert task.predict(network, batch, fitted)[7] == {k: v[7].as_py() for k, v in said.items()}
+    assert list(said) == ["value", "value 0.05", "value 0.95"]
+    value, low, high = (np.asarray(part) for part in said.values())
+    assert np.all((low <= value) & (value <= high))
+    truth = rows["y"].to_numpy()
+    metrics = report_of(run)["metrics"][TEST]
+    assert metrics["coverage"] == pytest.approx(((truth >= low) & (truth <= high)).mean())
+    assert 0.8 < metrics["coverage"] < 0.98
+    assert metrics["mae"] == pytest.approx(np.abs(truth - value).mean(), rel=1e-4)
+    far = rows["x"].to_numpy() > 0.5
+    assert (high - low)[far].mean() > 1.2 * (high - low)[~far].mean()
+
+
+def test_the_threshold_that_is_chosen_decides_in_metrics_and_predictions(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x = random.random(600)
+    y = np.where(random.random(600) < 0.2 + 0.4 * x, "bad", "good").tolist()
+    path = write(tmp_path, {"x": x.tolist(), "y": y})
+    run = train(config(path, CLASSES, "train.epochs=10", threshold="cost 1:4"))
+    task, fitted, network = load_exported(run.model, CPU)
+    assert isinstance(task, TabularClassification)
+    rows = task.pipeline.load().splits[TEST]
+    source = task.encode(rows, fitted, CPU, lambda event: None)
+    with torch.inference_mode():
+        [batch] = source.read(source.plan(rows.num_rows))
+        said = task.predicted_columns(network, batch, fitted)
+        labels = [record["label"] for record in task.predict(network, batch, fitted)]
+    assert said["label"].to_pylist() == labels
+    # The rarer class is the positive one; it is taken from 1 / (1 + 4) on, about.
+    assert fitted.classes[fitted.positive] == "bad"
+    assert fitted.threshold == pytest.approx(0.2, abs=0.15)
+    assert (
+        labels == np.where(said["score bad"].to_numpy() >= fitted.threshold, "bad", "good").tolist()
+    )
+    report = report_of(run)
+    truth = rows["y"].to_pylist()
+    assert report["metrics"][TEST]["accuracy"] == pytest.approx(sk.accuracy_score(truth, labels))
+    assert "Decision for bad" in " ".join(view["title"] for view in report["views"])
+    assert summary_of(run.config.read())["facts"]["positive class"] == "bad"
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "expected"),
+    [
+        (["a", "b", "c"] * 20, {"threshold": "f1"}, "between two classes, but there are 3"),
+        (["a", "b"] * 30, {"threshold": "f1", "positive": "c"}, "They are 'a' and 'b'."),
+    ],
+)
+def test_a_threshold_that_cannot_be_is_refused_in_words(
+    tmp_path: Path, target: list[str], fields: dict[str, str], expected: str
+) -> None:
+    assert expected in refusal(config(write(tmp_path, rows() | {"y": target}), CLASSES, **fields))
+
+
 def test_a_predicted_row_needs_no_target_and_may_be_odd(tmp_path: Path) -> None:
     run = train(config(write(tmp_path, rows()), CLASSES))
     task, fitted, network = load_exported(run.model, CPU)
     assert isinstance(task, TabularClassification)
     table = pa.table(
-        {"size": ["?", "7.5"], "colour": ["violet", "red"], "day": [None, "2024-03-01"]}
-    )
+        {"size": ["?", "7.5"], "colour": ["violet", "red"], "day": [None, "2024-03-01"],
+         "note": [None, "words that no row has"]}
+    )  # fmt: skip
     source = task.encode(table, fitted, CPU, lambda event: None)
     [batch] = source.read(source.plan(10))
     records = task.predict(network, batch, fitted)
     assert [set(record) for record in records] == [{"label", "score", "scores"}] * 2
     assert sum(records[0]["scores"].values()) == pytest.approx(1)
+
+
+def test_texts_ids_and_lists_are_learned_from_and_predict_the_same_after_export(
+    tmp_path: Path,
+) -> None:
+    random = np.random.default_rng(0)
+    who, tags = random.integers(0, 40, 600), ["red", "blue", "green", "grey", "pink", "gold"]
+    pairs = random.integers(0, 6, (600, 2))
+    y = np.sin(who * 7.0) + (pairs == 0).any(1) + random.normal(size=600) * 0.1
+    mood = np.where(random.random(600) < 0.5, "a fine day it was", "it rained all day long")
+    columns = {
+        "who": [f"u{number}" for number in who],
+        "tags": [f"{tags[a]}; {tags[b]}" for a, b in pairs],
+        "note": [f"{text} said number {i}" for i, text in enumerate(mood)],
+        "y": (y + (mood == "a fine day it was")).tolist(),
+    }
+    path = write(tmp_path, columns)
+    fields = ("data.columns.who=id", "train.epochs=40", "train.learning_rate=0.01")
+    run = train(config(path, NUMBERS, *fields))
+    report = report_of(run)
+    assert report["metrics"][TEST]["r2"] > 0.75
+    [ranked] = [view for view in report["views"] if view["title"].startswith("Importance")]
+    assert {row[0] for row in ranked["rows"]} == {"who", "tags", "note"}
+    assert min(row[1] for row in ranked["rows"]) > 0.05
+    task, fitted, network = load_exported(run.model, CPU)
+    rows = task.pipeline.load().splits[TEST]
+    source = task.encode(rows, fitted, CPU, lambda event: None)
+    with torch.inference_mode():
+        [batch] = source.read(source.plan(1000))
+        said = [record["value"] for record in task.predict(network, batch, fitted)]
+    assert sk.r2_score(rows["y"].to_numpy(), said) == pytest.approx(
+        report["metrics"][TEST]["r2"], abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("kind", [CLASSES, NUMBERS])
+def test_the_rows_of_all_folds_are_predicted_once_each_and_measured_together(
+    home: Path, tmp_path: Path, kind: str
+) -> None:
+    random = np.random.default_rng(0)
+    x = random.random(240)
+    y = np.where(x + random.random(240) > 1, "high", "low") if kind == CLASSES else 3 * x
+    path = write(tmp_path, {"x": x.tolist(), "y": y.tolist()})
+    folds = ("data.folds=3", "data.split_seed=5")
+    runs = [train(config(path, kind, *folds, f"data.fold={i}")).id for i in (1, 2, 3)]
+    answer = out_of_fold(runs, str(tmp_path / "out.parquet"))
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert sorted(table["x"].to_pylist()) == sorted(x.tolist())
+    counts = table["fold"].value_counts().to_pylist()
+    assert counts == [{"values": fold, "counts": 80} for fold in (1, 2, 3)]
+    truth = table["y"].to_pylist()
+    if kind == CLASSES:
+        accuracy = sk.accuracy_score(truth, table["label"].to_pylist())
+        assert answer["metrics"]["accuracy"] == pytest.approx(accuracy)
+        area = sk.roc_auc_score(np.array(truth) == "low", table["score low"].to_numpy())
+        assert answer["metrics"]["roc_auc"] == pytest.approx(area)
+    else:
+        said = table["value"].to_numpy()
+        assert answer["metrics"]["mae"] == pytest.approx(sk.mean_absolute_error(truth, said))
+        inside = (table["value 0.05"].to_numpy() <= truth) & (
+            truth <= table["value 0.95"].to_numpy()
+        )
+        assert answer["metrics"]["coverage"] == pytest.approx(inside.mean())
+    low, high = next(iter(answer["intervals"].values()))
+    assert low <= next(iter(answer["metrics"].values())) <= high
 
 
 def test_a_prediction_names_the_column_that_it_lacks(tmp_path: Path) -> None:

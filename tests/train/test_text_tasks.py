@@ -86,6 +86,7 @@ def test_a_classifier_learns_and_is_a_folder_that_transformers_loads(reviews: Pa
     assert report["metrics"]["test"]["accuracy"] > 0.9
     assert {view["title"] for view in report["views"]} >= {"Worst mistakes", "Confusion matrix"}
     assert report["baseline"]["metrics"]["accuracy"] > 0.9
+    assert report["verdict"]["metric"] == "accuracy"  # though texts are read by their length
 
     texts = ["plot cast superb film film", "awful cast film", "film plot cast poor plot"]
     records = predictions(run, pa.table({"review": texts}))
@@ -142,7 +143,12 @@ def test_a_text_can_have_several_labels(tmp_path: Path) -> None:
         data={"kind": "file", "path": str(path)},
         train={"epochs": 20},
     )
-    metrics = (run.report.read() or {})["metrics"]["test"]
+    report = run.report.read() or {}
+    metrics = report["metrics"]["test"]
+    assert report["baseline"]["metrics"]["f1_micro"] > 0.9
+    assert report["verdict"]["metric"] == "samples whose labels are all right"
+    low, high = report["intervals"]["test"]["f1_micro"]
+    assert low <= metrics["f1_micro"] <= high
     assert metrics["f1_micro"] > 0.9
     assert metrics["f1"] > 0.9
     records = predictions(run, pa.table({"text": ["film rain match plot cast", "plot film cast"]}))

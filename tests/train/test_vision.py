@@ -21,12 +21,14 @@ from engine.batches.source import Noise, epoch_plan
 from engine.config.presets import find_preset, load_preset
 from engine.data.class_labels import with_class_names
 from engine.data.image_levels import Levels
+from engine.data.images import decode
 from engine.data.raw import TRAIN
-from engine.errors import DataError
+from engine.errors import DataError, TrainingError
 from engine.hardware.device import choose
 from engine.tasks.create import create_task
 from engine.training.material import prepare
 from engine.vision import encoding
+from engine.vision.crops import Crop
 
 CPU = torch.device("cpu")
 SHADES = {"dark": 40, "light": 215}
@@ -354,6 +356,102 @@ def test_large_data_leaves_out_what_cannot_be_decoded(
     assert "half.png" in warnings[0]
 
 
+def test_images_are_decoded_once_for_all_epochs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "RESIDENT_BYTES", 0)
+    decoded: list[Any] = []
+
+    def counted(record: Any, *form: Any) -> Any:
+        decoded.append(record)
+        return decode(record, *form)
+
+    monkeypatch.setattr(encoding, "decode", counted)
+    folder = folder_of_shades(tmp_path / "shades")
+    for cache, times in ((1.0, 1), (0.0, 3)):
+        config = in_folder(folder, augmentation=AUGMENTED)
+        config = config.override([f"compute.image_cache={cache}"])
+        source = material_of(config).sources[TRAIN]
+        decoded.clear()
+        epochs = [
+            torch.cat(
+                [batch.inputs for batch in source.read(epoch_plan(source, 8, 0, 0), 0, noise)]
+            )
+            for noise in [Noise(0, 0, CPU)] * 3
+        ]
+        assert len(decoded) == times * len(source)
+        assert all(torch.equal(epochs[0], later) for later in epochs[1:])
+
+
+def test_random_crops_are_cut_from_the_files_in_training_alone(tmp_path: Path) -> None:
+    folder = folder_of_shades(tmp_path / "shades", size=40)
+    config = in_folder(folder, image_size=10, augmentation={"resized_crop": 0.1})
+    source = material_of(config).sources[TRAIN]
+    plain = material_of(in_folder(folder, image_size=10)).sources[TRAIN]
+    plan = source.plan(8)
+    still, other = next(source.read(plan)), next(plain.read(plan))
+    assert torch.equal(still.inputs, other.inputs)
+    for epoch in (0, 1):
+        batch = next(source.read(plan, 0, Noise(0, epoch, CPU)))
+        fitted = material_of(config).fitted
+        for name, row, image in zip(
+            still.rows["name"].to_pylist(), plan[0].tolist(), batch.inputs, strict=True
+        ):
+            with Image.open(name) as full:
+                box = Crop(0.1, 0, epoch, row)(*full.size)
+                part = full.resize((10, 10), Image.Resampling.BILINEAR, box=box)
+            expected = (np.asarray(part) / 255 - fitted.mean) / fitted.std
+            assert np.allclose(image.permute(1, 2, 0).numpy(), expected, atol=1e-5)
+
+
+def test_training_images_grow_to_their_full_size(tmp_path: Path) -> None:
+    folder = folder_of_shades(tmp_path / "shades", size=24)
+    config = in_folder(folder, augmentation={"start_size": 12}).override(["train.epochs=10"])
+    source = material_of(config).sources[TRAIN]
+    sizes = [
+        next(source.read(source.plan(8), 0, Noise(0, epoch, CPU))).inputs.shape[-1]
+        for epoch in range(10)
+    ]
+    assert sizes == [12, 12, 16, 16, 20, 20, 24, 24, 24, 24]
+    assert next(source.read(source.plan(8))).inputs.shape[-1] == 24
+
+
+def test_a_network_that_takes_no_smaller_images_says_so(tmp_path: Path) -> None:
+    folder = folder_of_shades(tmp_path / "shades", size=16)
+    config = in_folder(folder, augmentation={"start_size": 8}).override(
+        ["model.kind=image_transformer", "model.hidden_size=16", "model.num_hidden_layers=1"]
+    )
+    with pytest.raises(TrainingError, match="this network cannot take images of 8 px"):
+        train(config)
+    config = in_folder(folder, augmentation={"start_size": 32})
+    with pytest.raises(TrainingError, match="32 px is larger than the images, 16 px"):
+        train(config)
+
+
+def test_evaluations_and_predictions_average_an_image_and_its_mirror_image(tmp_path: Path) -> None:
+    config = in_folder(folder_of_shades(tmp_path / "shades"), test_time_flip=True)
+    task = create_task(config)
+    material = prepare(task, choose(config.compute), print)
+    network = task.build_network(material.fitted).eval()
+    source = material.sources[TRAIN]
+    batch = next(source.read(source.plan(64)))
+    evaluator = task.evaluator(material.fitted)
+    with torch.inference_mode():
+        evaluator.update(network, batch)
+        records = task.predict(network, batch, material.fitted)
+        logits = (network(batch.inputs) + network(batch.inputs.flip(-1))) / 2
+    loss = torch.nn.functional.cross_entropy(logits, batch.targets)
+    assert evaluator.compute().metrics["loss"] == pytest.approx(float(loss), rel=1e-5)
+    assert records[0]["score"] == pytest.approx(float(logits.softmax(1)[0].max()), rel=1e-5)
+
+
+def test_a_recipe_of_all_parts_learns(tmp_path: Path) -> None:
+    fields = {"resized_crop": 0.5, "policy": "rand", "mixup": 0.2, "cutmix": 1.0, "start_size": 8}
+    config = in_folder(folder_of_shades(tmp_path / "shades"), augmentation=fields)
+    config = config.override(["train.epochs=15", "train.ema_decay=0.9", "task.test_time_flip=true"])
+    assert report_of(config)["metrics"]["test"]["accuracy"] == 1.0
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.data
@@ -365,4 +463,4 @@ def test_cifar10_is_learned_from_5000_images(real_data: Path) -> None:
     for seed in range(3):
         config = load_preset(preset, [*data, f"train.seed={seed}"])
         accuracies.append(report_of(config)["metrics"]["test"]["accuracy"])
-    assert median(accuracies) >= 0.55
+    assert median(accuracies) >= 0.77

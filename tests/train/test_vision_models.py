@@ -337,3 +337,12 @@ def test_a_network_that_cannot_compute_its_layers_twice_says_so(tmp_path: Path) 
     network.save_pretrained(tmp_path)
     with pytest.raises(TrainingError, match=r"gradient_checkpointing: .* kind resnet do not"):
         built("image_transformer", path=str(tmp_path), gradient_checkpointing=True)
+
+
+@pytest.mark.parametrize(("size", "channels"), [(1, 1), (8, 1), (33, 3)])
+def test_a_residual_cnn_takes_images_of_any_size(size: int, channels: int) -> None:
+    shape = ImageShape(channels, size, 5)
+    network = built("residual_cnn", shape, stem=4, channels=(6, 8))
+    assert logits(network, shape).shape == (2, 5)
+    assert [stage.num_features for stage in network.features if isinstance(stage, nn.BatchNorm2d)] \
+        == [4, 6, 8]  # fmt: skip

@@ -82,7 +82,7 @@ def test_types_of_columns_are_written_as_they_are_read(columns: dict[str, str]) 
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("string", "zip: 'string' is none of text, numeric, categorical, date, ignored"),
+        ("string", "zip: 'string' is none of text, numeric, categorical, date, words"),
         ("text %d", "text takes no format"),
         ("date tomorrow", "'tomorrow' is not a format of dates"),
         ("numeric x", "'x' is not a number"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from engine.config.run_config import REGISTRIES, RunConfig, fields_of, parse_overridden
+from engine.config.train import TrainConfig
 from engine.errors import ConfigError
 
 DIGITS: dict[str, Any] = {
@@ -223,3 +225,11 @@ def test_every_default_is_allowed_by_its_own_field() -> None:
                 if isinstance(spec.default, int | float) and not isinstance(spec.default, bool):
                     assert spec.minimum is None or spec.default >= spec.minimum, spec.name
                     assert spec.maximum is None or spec.default <= spec.maximum, spec.name
+
+
+def test_a_range_of_nodes_sets_the_fewest_and_the_most() -> None:
+    train = TrainConfig.model_validate({"nodes": "1..4"})
+    assert (train.fewest_machines, train.machines) == (1, 4)
+    assert TrainConfig(nodes=3).fewest_machines == 3
+    with pytest.raises(ValidationError, match=r"larger than train\.nodes"):
+        TrainConfig.model_validate({"nodes": "4..2"})

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.data.image_levels import Levels
-from engine.data.images import ImageFault, decode, decode_all, find_levels, look, read_header
+from engine.data.image_limits import ImageFault
+from engine.data.images import decode, decode_all, find_levels, look, read_header
 
 
 def stored(image: Image.Image, format: str = "PNG", **options: Any) -> dict[str, Any]:

@@ -147,10 +147,10 @@ def test_backslashes_separate_folders_in_a_list_from_windows(tmp_path: Path) -> 
 
 def test_images_in_formats_that_are_not_read_are_named_and_counted(tmp_path: Path) -> None:
     path = listed(tmp_path, 10, ("0.png", "1.png", "2.png"))
-    (tmp_path / "3.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
-    path.write_text(path.read_text() + "\n3.heic,a")
+    (tmp_path / "3.jxl").write_bytes(b"\0\0\0\x0cJXL \r\n" + bytes(40))
+    path.write_text(path.read_text() + "\n3.jxl,a")
     assert [(skip.reason, skip.example) for skip in loaded(path=str(path)).skips] == [
-        ("images in the format HEIC cannot be read", str(tmp_path / "3.heic"))
+        ("images in the format JPEG XL cannot be read", str(tmp_path / "3.jxl"))
     ]
 
 

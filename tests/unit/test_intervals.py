@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics as sk
 
@@ -16,7 +17,9 @@ from engine.metrics.intervals import (
     mean_interval,
     share_interval,
 )
-from engine.metrics.paired import PairedRows, PairedVerdict, judge_rows
+from engine.metrics.multilabel import evaluate_labels, label_intervals
+from engine.metrics.paired import PairedRows, PairedVerdict, judge_rows, text_keys
+from engine.metrics.ranking import Ranks, ranks_of, relevance_of
 from engine.metrics.regression import evaluate_numbers, number_intervals
 from tui.format.run_facts import metrics_table
 from tui.screens.results import metric_lines
@@ -149,6 +152,76 @@ def test_other_rows_or_another_order_are_not_compared() -> None:
     assert judge_rows("b", ours, PairedRows("wrong", truth[::-1], losses)) is None
     assert judge_rows("b", ours, PairedRows("wrong", truth[:20], losses[:20])) is None
     assert judge_rows("b", ours, PairedRows("squared", truth, losses)) is None
+
+
+def test_rows_that_are_known_by_their_texts_are_compared_in_any_order() -> None:
+    texts = [f"text {i % 45}" for i in range(50)]  # some occur twice, with other classes
+    truth = (np.arange(50) >= 45).astype(np.int64)
+    ours, theirs = (np.arange(50) < 20).astype(float), (np.arange(50) >= 15).astype(float)
+    order = np.random.default_rng(0).permutation(50)
+    shuffled = PairedRows(
+        "wrong", truth[order], theirs[order], keys=text_keys([texts[i] for i in order])
+    )
+    verdict = judge_rows("b", PairedRows("wrong", truth, ours, keys=text_keys(texts)), shuffled)
+    assert verdict == judge_rows(
+        "b", PairedRows("wrong", truth, ours), PairedRows("wrong", truth, theirs)
+    )
+    other = PairedRows("wrong", truth, ours, keys=text_keys([f"other {i}" for i in range(50)]))
+    assert judge_rows("b", other, shuffled) is None
+
+
+def test_intervals_of_labels_are_those_of_resampled_samples() -> None:
+    random = np.random.default_rng(8)
+    true = (random.random((250, 4)) < [0.1, 0.3, 0.5, 0.02]).astype(np.int64)
+    chances = (0.3 * true + 0.6 * random.random((250, 4))).astype(np.float32)
+    said = (chances > 0.5).astype(np.int64)
+    draws = []
+    for _ in range(300):
+        rows = random.integers(250, size=250)
+        right, there = (said * true)[rows].sum(0), true[rows].sum(0)
+        found, present = said[rows].sum(0), there > 0
+        parts = [2 * right / (found + there), right / found, right / there]
+        means = [np.nan_to_num(part)[present].mean() for part in parts]
+        draws.append([*means, 2 * right.sum() / (found.sum() + there.sum())])
+    intervals = label_intervals(chances, true)
+    names = ("f1", "precision", "recall", "f1_micro")
+    for name, values in zip(names, np.transpose(draws), strict=True):
+        low, high = np.quantile(values, [0.025, 0.975])
+        # A class of five samples is missing from a draw now and then, and left out of its mean.
+        assert intervals[name] == pytest.approx((low, high), abs=max(0.02, (high - low) / 5)), name
+    exact = evaluate_labels(chances, true, "abcd", 0.0).metrics["accuracy"]
+    assert intervals["accuracy"] == share_interval(exact, 250)
+
+
+def test_rankings_are_compared_query_by_query() -> None:
+    queries = [f"query {i}" for i in range(60)]
+    passages = [f"passage {i}" for i in range(60)]
+    rank = np.arange(60) % 3  # 20 queries each have their passage first, second and third
+
+    def ranks(order: list[int], exact: bool) -> Ranks:
+        def score(some: slice) -> NDArray[np.float64]:
+            rows = np.arange(60)[some]
+            scores = np.zeros((len(rows), 60))
+            scores[np.arange(len(rows)), rows] = 1
+            for i, row in enumerate(rows):
+                for place in range(0 if exact else int(rank[order[row]])):
+                    scores[i, (row + 1 + place) % 60] = 2
+            return scores
+
+        chosen = [queries[i] for i in order], [passages[i] for i in order]
+        return ranks_of(score, relevance_of(*chosen))
+
+    straight = list(range(60))
+    ours, theirs = ranks(straight[::-1], True), ranks(straight, False)
+    verdict = judge_rows("BM25", ours.paired(), theirs.paired())
+    assert verdict is not None
+    lost = np.repeat([0, 1 - 1 / np.log2(3), 0.5], 20)
+    assert verdict.difference == pytest.approx(lost.mean())
+    half = 1.96 * lost.std() / np.sqrt(60)
+    assert (verdict.high - verdict.low) / 2 == pytest.approx(half, rel=0.1)
+    assert "points of nDCG@10" in verdict.text
+    low, high = theirs.intervals()["ndcg_at_10"]
+    assert (high - low) / 2 == pytest.approx(half, rel=0.1)
 
 
 def test_one_row_has_no_interval_of_a_mean() -> None:

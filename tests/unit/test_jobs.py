@@ -15,6 +15,7 @@ from engine import RunConfig
 from engine.errors import UserError
 from engine.jobs import kubernetes, skypilot, slurm
 from engine.jobs.job import Job, checked, gigabytes, minutes
+from engine.launch.place import place_of
 from tui.__main__ import main
 
 NASTY = "'; touch here; $(touch here) `touch here` EXPERIMENT \"\\ \u2028 : - # {{"
@@ -103,9 +104,22 @@ def test_several_machines_need_a_folder_that_all_see_and_a_cluster_that_has_them
     with pytest.raises(UserError, match="--home"):
         slurm.script(Job(several))
     with pytest.raises(UserError, match="one machine"):
-        kubernetes.manifest(Job(several, image="i", storage="s"))
-    with pytest.raises(UserError, match="one machine"):
         skypilot.task(Job(several))
+
+
+def test_a_kubernetes_job_of_several_machines_gives_each_its_place() -> None:
+    several = DIGITS.override(["train.nodes=2..3"])
+    _, service, made = yaml.safe_load_all(kubernetes.manifest(Job(several, image="i", storage="s")))
+    spec, name = made["spec"], made["metadata"]["name"]
+    assert (spec["completions"], spec["parallelism"], spec["completionMode"]) == (3, 3, "Indexed")
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["selector"] == {"batch.kubernetes.io/job-name": name}
+    pod = spec["template"]["spec"]
+    assert pod["subdomain"] == service["metadata"]["name"]
+    given = {one["name"]: one["value"] for one in pod["containers"][0]["env"]}
+    # Kubernetes names the pods of an indexed job so, and sets their index.
+    place = place_of(several.train, given | {"JOB_COMPLETION_INDEX": "2"})
+    assert (place.node, place.host, place.port) == (2, f"{name}-0.{name}", 29500)
 
 
 def test_a_skypilot_task_carries_the_experiment(tmp_path: Path) -> None:

@@ -16,7 +16,12 @@ from engine.config.run_config import RunConfig
 from engine.data.load import load_data
 from engine.data.tables.columns import detect_columns
 from engine.data.tables.features import fit_features
-from engine.data.tables.number_format import find_number_format, parsed_numbers
+from engine.data.tables.number_format import (
+    doubt_of_numbers,
+    find_number_format,
+    parsed_numbers,
+    units_of,
+)
 from engine.data.tables.schema import NumberFormat
 from engine.data.tables.unfit import unfit_values
 from engine.data.tables.values import numbers
@@ -202,3 +207,29 @@ def test_a_target_with_other_marks_than_in_training_is_a_doubt(tmp_path: Path) -
     (tmp_path / "test.csv").write_text("price,n\n" + "5.495,1\n1.495,2\n-,2\n" * 5)
     [note] = [note for note in pipeline.load().notes if note.column == "price" and note.rows == 10]
     assert "10 numbers of test are read as in training" in note.why
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "units"),
+    [
+        (["12 kg", "3.5 kg", "7kg"], [12, 3.5, 7], ["kg"]),
+        (["19.67 kmpl", "20 kmpl"], [19.67, 20], ["kmpl"]),
+        (["-5 °C", "+3.5 °C"], [-5, 3.5], ["°C"]),
+        (["5 g", "1,200 g"], [5, 1200], ["g"]),
+        (["5.5 m", "6 M"], [5.5e6, 6e6], [""]),  # millions, as before
+        (["2 km", "300 cm"], [2, 300], ["km", "cm"]),
+    ],
+)
+def test_units_of_measure_are_left_out_of_numbers(
+    values: list[str], expected: list[float], units: list[str]
+) -> None:
+    written = find_number_format(values, 1.0)
+    assert written is not None
+    assert parsed_numbers(values, written).tolist() == expected
+    assert units_of(values) == units
+    assert ("different units (km, cm)" in doubt_of_numbers(values, written)) == (len(units) > 1)
+
+
+@pytest.mark.parametrize("values", [["3B", "12A"], ["4 apples", "5 pears"], ["5g", "7g"]])
+def test_codes_and_words_behind_numbers_are_no_units(values: list[str]) -> None:
+    assert find_number_format(values, 1.0) is None

@@ -6,16 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-ColumnType = Literal["text", "numeric", "categorical", "date", "ignored"]
+ColumnType = Literal[
+    "text", "numeric", "categorical", "date", "words", "list", "id", "ignored"
+]  # fmt: skip
 TYPES: Mapping[ColumnType, str] = {
     "text": "as it is written, never a number, date or truth value",
     "numeric": "numbers; also with an example of the format, such as numeric 1.234,5",
     "categorical": "categories, such as numeric codes",
     "date": "dates; also with their format, such as date %d/%m/%Y",
+    "words": "free text, as its words and what they say of the target",
+    "list": "several values in a cell; also with what separates them, such as list ;",
+    "id": "identifiers of several rows each, as what they say of the target",
     "ignored": "left out",
 }
 """The types that can be set, each with a line about it."""
-_WITH_FORMAT = ("numeric", "date")
+_WITH_FORMAT = ("numeric", "date", "list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,8 @@ class ColumnSetting:
 
     type: ColumnType
     format: str = ""
-    """A number such as ``1.234,5``, or a date's format such as ``%d/%m/%Y``; empty detects it."""
+    """A number such as ``1.234,5``, a date's format such as ``%d/%m/%Y``, or what separates items;
+    empty detects it."""
 
 
 def parse_setting(text: str) -> ColumnSetting:

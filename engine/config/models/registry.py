@@ -12,6 +12,7 @@ MODELS: Registry[ModelConfig] = Registry(
     {
         "mlp": "engine.config.models.mlp:MlpConfig",
         "tabm": "engine.config.models.tabm:TabmConfig",
+        "residual_cnn": "engine.config.models.residual_cnn:ResidualCnnConfig",
         "cnn": "engine.config.models.cnn:CnnConfig",
         "torchvision": "engine.config.models.torchvision:TorchvisionConfig",
         "image_transformer": "engine.config.models.image_transformer:ImageTransformerConfig",

@@ -40,3 +40,48 @@ class AugmentationConfig(Section):
         le=1,
         advanced=True,
     )
+
+
+class ClassAugmentationConfig(AugmentationConfig):
+    """The same, and what suits images with classes alone."""
+
+    resized_crop: float = option(
+        0.0,
+        "Random resized crop: smallest fraction of the area that is cropped from the full pixels, "
+        "with sides of 3:4 to 4:3; 0 disables it",
+        ge=0,
+        le=1,
+    )
+    policy: Literal["none", "trivial", "rand"] = option(
+        "none",
+        "Random operations on geometry and colors: TrivialAugment (one, of random strength) or "
+        "RandAugment (several, of the same strength)",
+    )
+    policy_operations: int = option(
+        2, "RandAugment: operations on each image", ge=1, le=14, advanced=True
+    )
+    policy_magnitude: int = option(9, "RandAugment: strength", ge=0, le=30, advanced=True)
+    mixup: float = option(
+        0.0,
+        "Mixup: alpha of the beta distribution of the share with which two images and their "
+        "classes are blended; 0 disables it",
+        ge=0,
+        le=10,
+    )
+    cutmix: float = option(
+        0.0,
+        "CutMix: alpha of the beta distribution of the share of an image that stays, the rest "
+        "being a rectangle of another; with mixup, each is used in half of the batches",
+        ge=0,
+        le=10,
+        advanced=True,
+    )
+    start_size: int = option(
+        0,
+        "Progressive resizing: image size in the first epoch; it reaches the full size after "
+        "seven tenths of the epochs; 0 disables it",
+        ge=0,
+        le=1024,
+        unit="px",
+        advanced=True,
+    )

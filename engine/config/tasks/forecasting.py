@@ -11,6 +11,7 @@ from typing_extensions import override
 from engine.config.fields import option
 from engine.config.metric import LOSS, Metric
 from engine.config.tasks.base import TaskConfig
+from engine.config.tasks.quantiles import Quantiles
 
 
 def _error(name: str, help: str) -> Metric:
@@ -110,7 +111,7 @@ class ForecastingConfig(TaskConfig):
         "Loss function; quantile trains all quantiles (pinball loss), and forecasts the median",
         advanced=True,
     )
-    quantiles: tuple[float, ...] = option(
+    quantiles: Quantiles = option(
         (0.1, 0.5, 0.9),
         "Quantiles to forecast, in rising order with 0.5; those of other losses are fitted on "
         "the validation rows",
@@ -132,17 +133,6 @@ class ForecastingConfig(TaskConfig):
         """The names of the metrics; those at cut-offs only where there are some."""
         names = super().metric_names
         return names if self.cutoffs else tuple(n for n in names if not n.endswith("_cutoffs"))
-
-    @field_validator("quantiles")
-    @classmethod
-    def _rising(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        inside = all(0 < level < 1 for level in value)
-        if not inside or list(value) != sorted(set(value)) or 0.5 not in value:
-            raise PydanticCustomError(
-                "not_allowed",
-                "must rise from above 0 to below 1 and have 0.5, such as [0.1, 0.5, 0.9]",
-            )
-        return value
 
     @field_validator("split_rows")
     @classmethod

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from engine.config.fields import option
 from engine.config.metric import Metric
-from engine.config.tasks.augmentation import AugmentationConfig
+from engine.config.tasks.augmentation import ClassAugmentationConfig
 from engine.config.tasks.classification import CLASS_METRICS, ClassificationConfig
 
 
@@ -21,7 +21,7 @@ class ImageClassificationConfig(ClassificationConfig):
     pipeline = "engine.pipelines.image_classification:ImageClassificationPipeline"
     splits_by_column = True
     domain = "vision"
-    models = ("cnn", "torchvision", "image_transformer")
+    models = ("residual_cnn", "cnn", "torchvision", "image_transformer")
     metrics: ClassVar[tuple[Metric, ...]] = (
         *CLASS_METRICS,
         Metric(
@@ -47,4 +47,9 @@ class ImageClassificationConfig(ClassificationConfig):
     resize: Literal["crop", "stretch"] = option(
         "crop", "Resizing: crop the central square, or stretch the whole image", advanced=True
     )
-    augmentation: AugmentationConfig = Field(default_factory=AugmentationConfig)
+    test_time_flip: bool = option(
+        False,
+        "Test-time flip: average the logits of each image and its mirror image, in evaluations and "
+        "predictions, at twice their cost",
+    )
+    augmentation: ClassAugmentationConfig = Field(default_factory=ClassAugmentationConfig)

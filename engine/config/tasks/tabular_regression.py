@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from engine.config.fields import option
 from engine.config.metric import LOSS, Metric
+from engine.config.tasks.quantiles import Quantiles
 from engine.config.tasks.tabular import TabularConfig
 
 
@@ -23,6 +26,22 @@ class TabularRegressionConfig(TabularConfig):
         Metric("mae", higher_is_better=False, help="mean absolute error"),
         Metric("mse", higher_is_better=False, help="mean squared error"),
         LOSS,
+        Metric("coverage", percent=True, help="share of the truth inside the widest band"),
     )
 
-    loss: Literal["mse", "mae", "huber"] = option("mse", "Loss function", advanced=True)
+    loss: Literal["mse", "mae", "huber", "quantile"] = option(
+        "mse",
+        "Loss function; quantile trains all quantiles (pinball loss), and predicts the median",
+        advanced=True,
+    )
+    quantiles: Quantiles = option(
+        (0.05, 0.5, 0.95),
+        "Quantiles to predict, in rising order with 0.5, calibrated on the validation rows; [0.5] "
+        "alone predicts no band",
+    )
+
+    @property
+    @override
+    def metric_names(self) -> tuple[str, ...]:
+        """The names of the metrics that a training has: bands are fitted at its end."""
+        return tuple(name for name in super().metric_names if name != "coverage")

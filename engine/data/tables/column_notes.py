@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.data.tables.categories import TRUTH
+from engine.data.tables.number_format import units_of
 from engine.data.tables.schema import Column, NumberFormat
 from engine.data.tables.values import numbers, words_for_missing
 from engine.files.sanitize import plain
@@ -50,11 +51,22 @@ def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Itera
         if column.number_format.clock:
             why = "times of day are read as the time since midnight"
         yield Note(why, name, "numbers", rows, as_text, "converted")
+    if column.type == "numeric" and (unit := _unit(column, values)):
+        yield Note(f"the unit {unit} is left out", name, "numbers", rows, as_text, "converted")
     if column.type == "numeric" and _has_truths(values):
         yield Note("true is read as 1, false as 0", name, "numbers", rows, as_text, "converted")
     if column.type == "date" and column.date_format not in ("", "ISO8601") and not column.doubt:
         why = f"dates are read in the format {column.date_format}, such as {column.example}"
         yield Note(why, name, "dates", rows, as_text, "converted")
+    if column.type == "list":
+        how = f"cells are lists, separated by {column.separator!r}" if column.separator else "lists"
+        why = f"{how}; each of {counted(len(column.items), 'frequent item')} is a number"
+        yield Note(why, name, "items", rows, as_text, "converted")
+    if column.type in ("text", "id"):
+        why = "free text, by its words and what they say of the target, out of fold"
+        if column.type == "id":
+            why = f"{column.distinct:,} ids, by what they say of the target, out of fold"
+        yield Note(why, name, "scores", rows, change(column.name, "ignored"), "converted")
     if column.missing and not column.as_written and (words := _words(values)):
         why = f"{words} counts as missing"
         yield Note(why, name, "missing", column.missing, change(column.name, "text"), "converted")
@@ -83,6 +95,16 @@ def _example(column: Column, values: pa.ChunkedArray) -> str:
     few = values.slice(0, _LOOKED_AT)
     read = np.isfinite(numbers(few, column.number_format))
     return f", such as {plain(few[int(read.argmax())].as_py(), 40)}" if read.any() else ""
+
+
+def _unit(column: Column, values: pa.ChunkedArray) -> str:
+    """Return the unit of the first numbers, if it is that of all; several are a doubt."""
+    few = values.slice(0, _LOOKED_AT)
+    if not pa.types.is_string(few.type) or column.number_format.clock:
+        return ""
+    read = few.filter(pa.array(np.isfinite(numbers(few, column.number_format))))
+    units = units_of(pc.unique(read).to_pylist())
+    return plain(units[0], 10) if len(units) == 1 else ""
 
 
 def _infinite(values: pa.ChunkedArray) -> int:
@@ -123,4 +145,4 @@ def _useful_type(column: Column) -> str:
     """Return the type with which the column would be used; empty where it has nothing to tell."""
     if column.type in ("image", "list") or column.reason in ("empty", "always the same", ""):
         return ""
-    return "categorical" if column.type == "text" or "differs" in column.reason else "numeric"
+    return "words" if "differs" in column.reason else "numeric"

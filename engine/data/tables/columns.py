@@ -24,6 +24,7 @@ from engine.data.dates.spellings import (
 from engine.data.raw import decimal_mark_of
 from engine.data.tables.categories import TRUTH
 from engine.data.tables.clocks import find_clock_format
+from engine.data.tables.lists import common_items, find_separator
 from engine.data.tables.number_format import doubt_of_numbers, find_number_format, merges_codes
 from engine.data.tables.schema import Column, ColumnType, NumberFormat
 from engine.data.tables.values import (
@@ -57,6 +58,10 @@ _TIME = re.compile(
 _FEW_DATES = 3
 """Fewer whole numbers that may be read as dates mean nothing."""
 _FIRST_DATE = 17_000_101
+_MOST_CATEGORIES = 1000
+"""More different values are ids."""
+_WRITTEN = ("date", "words", "list", "id")
+"""Types that are set and read numbers as they are written."""
 _EXACT = 2**53
 """Whole numbers up to this one are exact as float64."""
 _FIRST_ROWS = 10
@@ -106,6 +111,8 @@ class _Evidence:
     apart: int
     decimal: str
     """Decimal mark of the file; empty where it is unknown."""
+    lists: bool = True
+    """Whether cells may be lists of items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,8 @@ class _Verdict:
     unread: NDArray[np.bool_] | None = None
     """Which of the different values are no numbers or dates."""
     doubt: str = ""
+    separator: str = ""
+    """Mark between the items of a cell."""
 
 
 def _detect(
@@ -132,10 +141,13 @@ def _detect(
         return Column(name=name, type="ignored", reason="empty", missing=missing)
     example = plain(column.drop_null()[0].as_py(), 40)
     nested = _nested_type(column.type)
+    if nested == "list" and _has_items(column.type.value_type):
+        return Column(name=name, type="list", missing=missing, example=example,
+                      items=common_items(column, ""))  # fmt: skip
     if nested is not None:
         return Column(name=name, type=nested, reason="no number, category or date",
                       missing=missing, example=example)  # fmt: skip
-    if setting is not None and setting.type == "date" and is_number(column.type):
+    if setting is not None and setting.type in _WRITTEN and is_number(column.type):
         column = texts(column)
     text = pa.types.is_string(column.type)
     values = distinct_texts(column)[0] if text else []
@@ -147,7 +159,9 @@ def _detect(
     return Column(name=name, type=verdict.type, reason=verdict.reason, missing=missing,
                   distinct=distinct, example=example, date_format=verdict.date_format,
                   number_format=written or NumberFormat(decimal=decimal or "."),
-                  as_written=_is_text(setting), doubt=verdict.doubt)  # fmt: skip
+                  as_written=_is_text(setting), doubt=verdict.doubt, separator=verdict.separator,
+                  items=common_items(column, verdict.separator) if verdict.type == "list" else [],
+                  )  # fmt: skip
 
 
 def _nested_type(kind: pa.DataType) -> ColumnType | None:
@@ -157,6 +171,10 @@ def _nested_type(kind: pa.DataType) -> ColumnType | None:
         return "list"
     plain_kind = pa.types.is_string(kind) or pa.types.is_temporal(kind) or is_number(kind)
     return None if plain_kind or pa.types.is_boolean(kind) else "ignored"
+
+
+def _has_items(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_integer(kind))
 
 
 def _is_text(setting: ColumnSetting | None) -> bool:
@@ -182,7 +200,11 @@ def _as_set(found: _Evidence, setting: ColumnSetting) -> _Verdict:
     if found.distinct == 1 and not found.column.null_count:
         return _Verdict("ignored", "always the same")
     if setting.type == "text":
-        return _judge_words(found)
+        return _judge_words(replace(found, lists=False))
+    if setting.type == "words":
+        return _Verdict("text")
+    if setting.type == "list":
+        return _Verdict("list", separator=setting.format or find_separator(found.values) or ",")
     if setting.type == "numeric":
         read = _read_numbers(found)
         if read.unread is not None and read.unread.all():
@@ -319,11 +341,13 @@ def _judge_texts(found: _Evidence) -> _Verdict:
 
 
 def _judge_words(found: _Evidence) -> _Verdict:
-    """Categories, if values occur often enough; else texts, which no table network takes in."""
+    """Lists, categories and ids, if values occur often enough; else texts."""
     present = len(found.column) - found.column.null_count
+    if found.lists and (separator := find_separator(found.values)):
+        return _Verdict("list", separator=separator)
     if present < _FEW_ROWS or found.distinct <= present / 2:
-        return _Verdict("categorical")
+        return _Verdict("id" if found.distinct > _MOST_CATEGORIES else "categorical")
     words = float(np.mean([value.count(" ") + 1 for value in found.values[:1000]]))
     if words >= _WORDS:
-        return _Verdict("text", "free text")
+        return _Verdict("text")
     return _Verdict("ignored", "nearly every row differs")

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from engine.data.on_disk import filled, in_windows
 from engine.data.tables.categories import respelled
+from engine.data.tables.lists import list_parts
 from engine.data.tables.schema import CategoricalFeature, Column, Features, NumericFeature
+from engine.data.tables.scores import fit_scores, folds_of, scored_parts
 from engine.data.tables.values import dates, numbers, texts
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -30,6 +32,8 @@ _KNOTS = 129
 _FARTHEST = 10.0
 """Standardised values beyond this are cut off: they come from rows unlike any in training."""
 _MAX_CATEGORIES = 1000
+SCORED = ("text", "id")
+"""Types of columns that become scores of the target."""
 ENCODED = 1 << 16
 """Rows that are encoded at a time."""
 _RARE = 2
@@ -62,11 +66,40 @@ def _numbers_of(features: Features, table: pa.Table) -> Numbers:
     values = np.empty((table.num_rows, len(features.numeric)), np.float32)
     known: tuple[str, Mapping[str, Floats]] = ("", {})
     columns = {column.name: column for column in features.columns}
+    scored = {scored.column: scored for scored in features.scored}
+    folds = np.empty(0, np.int64)
     for i, number in enumerate(features.numeric):
         if known[0] != number.column:  # parts of a column stand side by side
-            known = number.column, _parts(columns[number.column], table)
+            own = scored.get(number.column)
+            if own is None:
+                known = number.column, _parts(columns[number.column], table)
+            else:
+                folds = folds if len(folds) else _folds_of(features, table, values[:, :i])
+                known = number.column, scored_parts(own, table[own.column], folds)
         values[:, i] = encode_number(number, known[1][number.part])
     return values
+
+
+def _folds_of(features: Features, table: pa.Table, numbers: Numbers) -> NDArray[np.int64]:
+    """Return the folds of rows by all inputs but the scores."""
+    names = [column.name for column in features.columns if column.type in SCORED]
+    return folds_of(numbers, _codes_of(features, table), table.select(names))
+
+
+def with_scores(features: Features, table: pa.Table, targets: Mapping[str, Floats]) -> Features:
+    """Learn the scores of texts and ids from training rows; ``targets`` have mean 0."""
+    columns = [column for column in features.columns if column.type in SCORED]
+    if not columns:
+        return features
+    folds = _folds_of(features, table, encode_rows(features, table)[0])
+    scored, numeric = [], list(features.numeric)
+    for column in columns:
+        values = table[column.name]
+        scored.append(fit_scores(column, values, folds, targets))
+        parts = scored_parts(scored[-1], values, folds)
+        found = (_fit_number(column.name, name, part, "standard") for name, part in parts.items())
+        numeric += filter(None, found)
+    return features.model_copy(update={"scored": scored, "numeric": numeric})
 
 
 def _codes_of(features: Features, table: pa.Table) -> Codes:
@@ -119,11 +152,16 @@ def _decoded(feature: NumericFeature, number: float) -> float:
 
 
 def fit_features(table: pa.Table, columns: Sequence[Column], transform: Transform) -> Features:
-    """Learn from training rows how the usable ones of ``columns`` are encoded."""
+    """Learn from training rows how the usable ones of ``columns`` are encoded.
+
+    The scores of texts and ids need the target: :func:`with_scores` adds them.
+    """
     usable = [column for column in columns if column.usable]
     numeric: list[NumericFeature] = []
     categorical: list[CategoricalFeature] = []
     for column in usable:
+        if column.type in SCORED:
+            continue
         if column.type == "categorical":
             categorical.append(_fit_categories(column, table[column.name]))
             continue
@@ -131,6 +169,7 @@ def fit_features(table: pa.Table, columns: Sequence[Column], transform: Transfor
             feature = _fit_number(column.name, part, values, transform)
             numeric += [] if feature is None else [feature]
     used = {feature.column for feature in numeric} | {feature.column for feature in categorical}
+    used |= {column.name for column in usable if column.type in SCORED}
     return Features(
         columns=[c for c in usable if c.name in used], numeric=numeric, categorical=categorical
     )
@@ -138,6 +177,8 @@ def fit_features(table: pa.Table, columns: Sequence[Column], transform: Transfor
 
 def _parts(column: Column, table: pa.Table) -> Mapping[str, Floats]:
     """The numbers that a column gives, by the name of the part."""
+    if column.type == "list":
+        return list_parts(table[column.name], column.separator, column.items)
     if column.type == "numeric":
         values = numbers(table[column.name], column.number_format)
         return {"value": values, "missing": np.isnan(values).astype(np.float64)}

@@ -19,6 +19,12 @@ _MONEY = (
     r"|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|HUF|RON|BRL|CAD|AUD|NZD|RUB|TRY|KRW|MXN"
     r"|ZAR|HKD|SGD)"
 )
+_UNIT = (
+    r"(?:kg|mg|lbs?|oz|km|cm|mm|miles|mi|ft|sq ?ft|km²|m²|m2|ha|acres|ml|hrs?|hours|mins?|minutes"
+    r"|secs?|seconds|ms|days|weeks|months|years|yrs|°C|°F|km/h|kmh|kmph|mph|kmpl|mpg|kWh?|MWh?|bhp|hp"
+    r"|PS|[kMG]?Hz|[kKMGT]B|cc|CC|mAh|dB|px|bar|psi|pcs|rpm|Nm)|(?:\s(?:[gtlLhsVWAN]|°))"
+)
+"""Units of measure; of one letter, behind a blank alone: ``3B`` is a code, ``5.5 m`` a million."""
 _SPACES = "\u00a0\u202f\u2009"
 """Blanks that do not end a line, which stand between thousands."""
 _STEPS = (
@@ -28,12 +34,14 @@ _STEPS = (
     (r"^\((.+)\)$", r"-\1"),  # negative amounts in books
     (rf"^([-+]?)\s*{_MONEY}\s*([-+]?)", r"\1\2"),
     (rf"\s*(?:%|{_MONEY})$", ""),
+    (rf"^([-+\d.,'’ ]*\d)\s*(?:{_UNIT})$", r"\1"),
     (r"^([^-+].*)-$", r"-\1"),
 )
 """Patterns and replacements that take a number out of what surrounds it."""
 _MULTIPLES = {"k": 1e3, "m": 1e6, "b": 1e9}
-_NO_UNIT = r"[\d\s.,'’()+\-\x{a0}\x{202f}\x{2009}\x{2212}]+|^[eE]|[eE]$|[kKmMbB]$"
-"""Everything of a number but its unit, as multiples are read."""
+_MULTIPLE = r"([\d.,)])\s?[kKmMbB]$"
+_NO_UNIT = r"[\d\s.,'’()+\-\x{a0}\x{202f}\x{2009}\x{2212}]+|^[eE]|[eE]$"
+"""Everything of a number but its unit, once multiples are gone."""
 _EXPONENT = r"(?:[eE][-+]?\d+)?"
 _CODE = r"^0\d+$"
 _FEW = 1000
@@ -100,16 +108,21 @@ def _open_marks(values: Sequence[str], written: NumberFormat, decimal: str = "")
 
 
 def _mixed_units(values: Sequence[str]) -> str:
-    """Return that units of money or share differ, or stand at some numbers only; else empty."""
-    text = pa.array(values, pa.string())
-    bare = pc.replace_substring_regex(
-        text.filter(pc.match_substring_regex(text, r"\d")), _NO_UNIT, ""
-    )
-    units = [unit.as_py() for unit in pc.unique(bare)]
+    """Return that units differ, or stand at some numbers only; else empty."""
+    units = units_of(values)
     if len(units) < 2:
         return ""
     named = ", ".join(plain(unit, 10) or "none" for unit in units[:4])
     return f"the numbers have different units ({named}), which are not converted"
+
+
+def units_of(values: Sequence[str]) -> list[str]:
+    """Return the different units of money, share or measure of numbers; empty texts for none."""
+    text = pa.array(values, pa.string())
+    numbers = text.filter(pc.match_substring_regex(text, r"\d"))
+    single = pc.replace_substring_regex(numbers, _MULTIPLE, r"\1")
+    bare = pc.replace_substring_regex(single, _NO_UNIT, "")
+    return [unit.as_py() for unit in pc.unique(bare)]
 
 
 def merges_codes(values: Sequence[str]) -> bool:

@@ -6,14 +6,22 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-ColumnType = Literal["numeric", "categorical", "date", "text", "image", "list", "ignored"]
+ColumnType = Literal[
+    "numeric", "categorical", "date", "text", "id", "image", "list", "ignored"
+]  # fmt: skip
+ScoredKind = Literal["text", "id"]
 
 
 ClockUnit = Literal["", "s", "ms", "us", "ns"]
 
 
+_USABLE = ("numeric", "categorical", "date", "text", "id", "list")
+
+
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64"
+    )
 
 
 class NumberFormat(_Record):
@@ -49,11 +57,15 @@ class Column(_Record):
     """Whether words such as ``NA`` are values: the column is set to be text."""
     doubt: str = ""
     """Assumption about all values that they leave open."""
+    separator: str = ""
+    """Mark between the items of a cell, where lists are written as text."""
+    items: list[str] = []
+    """The most frequent items of lists."""
 
     @property
     def usable(self) -> bool:
         """Whether a network over tables can take it in."""
-        return self.type in ("numeric", "categorical", "date")
+        return self.type in _USABLE and not self.reason
 
 
 class NumericFeature(_Record):
@@ -61,7 +73,7 @@ class NumericFeature(_Record):
 
     column: str
     part: str
-    """``value``, ``missing``, or a part of a date."""
+    """``value``, ``missing``, or a part of a date, of a list or of a scored column."""
     knots: list[float] = []
     """Inputs of a piecewise linear map that is applied to the values first; empty for none."""
     heights: list[float] = []
@@ -87,10 +99,30 @@ class CategoricalFeature(_Record):
         return len(self.categories) + 1
 
 
+class ScoredColumn(_Record):
+    """A column of texts or ids as scores of the target, for :mod:`engine.data.tables.scores`.
+
+    Matrices are the bytes of little-endian float16, row by row.
+    """
+
+    column: str
+    kind: ScoredKind
+    targets: list[str]
+    """Name of each score."""
+    weights: bytes
+    """``[folds, buckets, targets]``: a ridge regression on the rows of the other folds."""
+    rarity: bytes = b""
+    """``[buckets]``: inverse document frequencies of texts."""
+    dimensions: bytes = b""
+    """``[buckets, dimensions]``: directions in which texts differ."""
+
+
 class Features(_Record):
     """The mapping of rows to a network's inputs, for :mod:`engine.data.tables.features`."""
 
     columns: list[Column]
     """All columns that are used."""
     numeric: list[NumericFeature]
+    """Those of scored columns come last."""
     categorical: list[CategoricalFeature]
+    scored: list[ScoredColumn] = []

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.data.on_disk import in_windows
 from engine.data.raw import TRAIN
-from engine.data.tables.features import ENCODED, encode_category
+from engine.data.tables.features import ENCODED, SCORED, encode_category
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import CategoricalFeature, Column, Features
 from engine.data.tables.values import dates, numbers, tidy
@@ -42,6 +42,8 @@ def unfit_values(features: Features, table: pa.Table, split: str = "") -> Iterat
 
 def _always_fits(kind: pa.DataType, column: Column) -> bool:
     """Return whether values of this type can be read as those of the column, whatever they are."""
+    if column.type in ("list", *SCORED):
+        return True
     if column.type == "numeric":
         return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
     return column.type == "date" and bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))

@@ -23,7 +23,7 @@ def execute(options: Namespace) -> int:
     urls = read_notify_settings().urls
     if not urls:
         raise NotifyError(
-            "The settings name nobody to notify.",
+            "The settings have no addresses for notifications.",
             f'Write into {settings_file()}: notify.urls = ["ntfy://a-topic-of-your-own"].',
         )
     failed = send(connect(urls), "dltui", options.text)

@@ -12,21 +12,24 @@ import time
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
+
+import tomlkit
 
 from engine.config.presets import find_preset, load_preset
-from engine.errors import RunError, TrainingError, UserError
+from engine.errors import RunError, UserError
 from engine.files.paths import runs_folder
-from engine.launch.rank_supervisor import join
-from engine.launch.rendezvous import Place, find, place_of
+from engine.launch.place import Place, place_of
 from engine.launch.start import Handle, start
+from engine.processes.environment import worker_environment
+from engine.processes.spawn import spawn
 from engine.runs import control, resume
 from engine.runs.control import Request
 from engine.runs.directory import RunDirectory
-from engine.runs.follower import read_history
 from engine.runs.history import History
 from engine.runs.status import State
 from tui.cli import console
-from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, TERMINATED, USAGE
+from tui.cli.exit_codes import DONE, INTERRUPTED
 from tui.cli.follow import Interrupts, Reading, complain_of_failure, exit_status, follow
 from tui.cli.reporters import JsonLines, MovingLine, PlainLines, Reporter
 
@@ -43,7 +46,8 @@ is passed on to it: it writes a checkpoint and ends. If this command ends in any
 run continues.
 
 With train.nodes above 1 the same command is given on every machine, with NODE_RANK from 0 on: the
-run belongs to machine 0, and the others, which see the same folder of runs, train along.
+run belongs to machine 0, and the others, which see the same folder of runs, train along. Under
+torchrun, each process trains: torchrun --nproc-per-node=4 -m tui run ./mine.toml
 
 --resume auto takes the newest run of exactly this configuration: one that was interrupted, lost,
 or failed after a checkpoint is resumed; one that runs is followed; one that has finished or was
@@ -86,6 +90,8 @@ def execute(options: Namespace) -> int:
     """Train a preset or resume a run; returns the exit status."""
     if options.in_process:
         return _train_here(options)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return _as_rank(options)
     if (place := _elsewhere(options)) is not None:
         return _join_others(place)
     auto = options.resume == _AUTO
@@ -98,6 +104,18 @@ def execute(options: Namespace) -> int:
         if joined is None or options.detach:
             return _leave(run, options.json)
         return _follow(joined, _reporter(run, options.json), terminations)
+
+
+def _as_rank(options: Namespace) -> NoReturn:
+    """Become one of the training processes that torchrun has started."""
+    if not options.preset or options.resume not in (None, _AUTO):
+        raise UserError(
+            "Under torchrun, name a preset or a file.", "--resume auto resumes its newest run."
+        )
+    config = load_preset(find_preset(options.preset), options.assignments).anchored()
+    words = [str(runs_folder().absolute()), options.resume or "", tomlkit.dumps(config.values())]
+    python = [sys.executable, "-P", "-m", "engine.launch.torchrun", *words]
+    os.execve(sys.executable, python, worker_environment())
 
 
 def _elsewhere(options: Namespace) -> Place | None:
@@ -114,40 +132,17 @@ def _elsewhere(options: Namespace) -> Place | None:
 
 def _join_others(place: Place) -> int:
     """Train with the main node until it has finished; it handles SIGTERM first."""
+    words = [str(runs_folder().absolute()), str(place.node), place.host, str(place.port)]
+    console.complain(f"Looking for the run of {place.rendezvous} in {runs_folder()}.")
     with Interrupts(signal.SIGTERM) as terminations, Interrupts() as interrupts:
+        node = spawn("engine.launch.node_worker", words, None)
         told = 0.0
-
-        def wanted() -> bool:
-            nonlocal told
+        while node.poll() is None:
             told = told or (time.monotonic() if terminations.count else 0.0)
-            return not interrupts.count and not (
-                told and time.monotonic() - told > _TERMINATION_SECONDS
-            )
-
-        console.complain(f"Looking for the run of {place.rendezvous} in {runs_folder()}.")
-        run = find(runs_folder(), place, wanted)
-        if run is not None:
-            console.complain(f"Machine {place.node + 1} trains along: run {run.id}")
-            try:
-                join(run, place.node, wanted)
-            except TrainingError as error:
-                console.complain(f"{error}")
-                return USAGE if error.usage else FAILED
-    if interrupts.count:
-        return INTERRUPTED
-    if run is None or (state := _end_of(run)) is State.INTERRUPTED:
-        return TERMINATED
-    if state is State.FAILED:
-        return exit_status(read_history(run), asked_to_stop=False)
-    return FAILED if state is State.LOST else DONE
-
-
-def _end_of(run: RunDirectory) -> State:
-    """Return the final state of a run whose main node may not have written its last event yet."""
-    give_up = time.monotonic() + _WAIT_SECONDS
-    while (state := run.status.state()) is State.RUNNING and time.monotonic() < give_up:
-        time.sleep(_POLL_SECONDS)
-    return state
+            if interrupts.count or (told and time.monotonic() - told > _TERMINATION_SECONDS):
+                node.terminate()
+            time.sleep(_POLL_SECONDS)
+    return INTERRUPTED if interrupts.count else node.returncode
 
 
 def _chosen(options: Namespace) -> RunDirectory:

@@ -8,7 +8,7 @@ from subprocess import Popen
 
 from engine.errors import UserError
 from engine.files.paths import sweeps_folder
-from engine.sweep.compose import begin, compose, require_optuna
+from engine.sweep.compose import MOST_PARALLEL, begin, compose, require_optuna
 from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.table import SweepTable, TrialRow
 from tui.cli import console
@@ -27,6 +27,7 @@ examples:
   dltui sweep digits-cnn train.learning_rate=1e-4..1e-1:log train.batch_size=16,32,64 --trials 30
   dltui sweep digits-cnn train.optimizer=adamw,sgd train.epochs=5 --sampler grid
   dltui sweep --resume digits-cnn-sweep
+  dltui sweep --join digits-cnn-sweep    (on another machine that sees the folder of DLTUI_HOME)
 
 Trials are ordinary runs, chosen by the validation data. ctrl+c asks the sweep to stop; if this
 command ends in any other way, the sweep continues. `dltui sweeps` shows what was found.
@@ -39,6 +40,9 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("preset", metavar="PRESET", nargs="?", help="a preset, or a TOML file")
     parser.add_argument("assignments", metavar="field=space", nargs="*", help="what may be tried")
     parser.add_argument("--resume", metavar="SWEEP", help="resume a sweep")
+    parser.add_argument(
+        "--join", metavar="SWEEP", help="search along: more runs of the same sweep from here"
+    )
     parser.add_argument("--name", help="name of the sweep (the preset's with -sweep)")
     parser.add_argument("--trials", type=int, default=30, help="runs in all (30)")
     parser.add_argument(
@@ -47,7 +51,9 @@ def arguments(parser: ArgumentParser) -> None:
         help="time limit of the sweep: the trials share 60 %% of it, each planned to fit, then the "
         "best is trained with the rest",
     )
-    parser.add_argument("--parallel", type=int, default=1, help="runs at the same time (1)")
+    parser.add_argument(
+        "--parallel", type=int, help="runs at the same time (1; with --join one on each GPU)"
+    )
     parser.add_argument("--sampler", choices=("tpe", "random", "grid"), default="tpe")
     parser.add_argument("--pruner", choices=("none", "median", "hyperband"), default="median")
     parser.add_argument("--seed", type=int, default=0, help="fixes what is proposed (0)")
@@ -56,7 +62,13 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Search, and print the results."""
-    if options.resume:
+    if options.join:
+        require_optuna()
+        if options.parallel is not None and not 1 <= options.parallel <= MOST_PARALLEL:
+            raise UserError(f"parallel goes from 1 to {MOST_PARALLEL}.")
+        sweep = SweepDirectory.open(sweeps_folder(), options.join)
+        process = sweep.join(options.parallel)
+    elif options.resume:
         require_optuna()
         sweep = SweepDirectory.open(sweeps_folder(), options.resume)
         process = sweep.start()
@@ -78,7 +90,7 @@ def _config(options: Namespace) -> SweepConfig:
         sampler=options.sampler,
         pruner=options.pruner,
         trials=options.trials,
-        parallel=options.parallel,
+        parallel=1 if options.parallel is None else options.parallel,
         minutes=options.minutes,
         seed=options.seed,
     )

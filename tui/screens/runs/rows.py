@@ -135,7 +135,7 @@ COLUMNS: tuple[RunColumn, ...] = (
     RunColumn(Column("", 1, 1), _pinned, lambda row: row.notes.pinned),
     RunColumn(Column("State", 11, 13), _state, lambda row: _STATES[row.state]),
     RunColumn(Column("Name", 12, 48), _name, lambda row: row.name),
-    RunColumn(Column("Model", 8, 22), _model, lambda row: row.model),
+    RunColumn(Column("Model", 11, 22), _model, lambda row: row.model),
     RunColumn(Column("Data", 7, 20), lambda row: literal(row.data), lambda row: row.data),
     RunColumn(Column("Metric", 8, 11, True), lambda r: literal(r.metric), lambda row: row.metric),
     RunColumn(Column("Value", 7, 8, True), lambda r: Content(number(r.value)), lambda r: r.value),

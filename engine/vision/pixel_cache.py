@@ -1,0 +1,79 @@
+"""Decoded images in a file without a name, so that each file is decoded only once.
+
+Rows are read with ``pread``: they stay in the system's file cache, not in the process's memory.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, cast
+
+import numpy as np
+
+from engine.data.images import Pixels
+from engine.files.paths import cache_folder
+
+_FREE_SHARE = 0.5
+"""Share of the free disk space that may be taken."""
+
+
+class PixelCache:
+    """Images of one shape and type by their rows; written by several threads."""
+
+    def __init__(
+        self, rows: int, like: Pixels, most_bytes: int, warn: Callable[[str], None]
+    ) -> None:
+        """Hold images of the shape and type of ``like`` in at most ``most_bytes``.
+
+        Where all rows are too many, the first ones are held. ``warn`` hears once why none are.
+        """
+        self._shape, self._type, self._size = like.shape, like.dtype, like.nbytes
+        self._warn = warn
+        self._stopping = Lock()
+        self._stopped = False
+        self._file = None
+        self._held = bytearray()
+        try:
+            folder = cache_folder() / "images"
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            room = min(most_bytes, int(shutil.disk_usage(folder).free * _FREE_SHARE))
+            self._held = bytearray(min(rows, room // self._size))
+            if self._held:
+                self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        except OSError as error:
+            self._stop(error)
+
+    def get(self, row: int) -> Pixels | None:
+        """Return the image of a row, read-only; ``None`` where it is not held."""
+        held = self._held  # another thread may stop the cache
+        if self._file is None or row >= len(held) or not held[row]:
+            return None
+        data = os.pread(self._file.fileno(), self._size, row * self._size)
+        image: Any = np.frombuffer(data, self._type).reshape(self._shape)
+        return cast(Pixels, image)
+
+    def put(self, row: int, image: Pixels) -> None:
+        """Hold the image of a row, if there is room."""
+        held = self._held
+        if self._file is None or row >= len(held):
+            return
+        try:
+            written = os.pwrite(self._file.fileno(), image.tobytes(), row * self._size)
+        except OSError as error:
+            self._stop(error)
+        else:
+            held[row] = written == self._size
+
+    def _stop(self, error: OSError) -> None:
+        self._held = bytearray()
+        with self._stopping:
+            first, self._stopped = not self._stopped, True
+        if first:
+            self._warn(
+                f"Decoded images cannot be cached ({error.strerror or error}): files are decoded "
+                "in each epoch anew."
+            )

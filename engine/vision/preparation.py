@@ -1,0 +1,80 @@
+"""From decoded images to what the network takes in, with what is random in training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from engine.batches.source import Noise
+from engine.vision.augmentation import Augmentation, as_shares
+from engine.vision.mixing import Mixing
+
+_GROWING = 0.7
+"""Share of the epochs after which images have their full size."""
+_FEW_PIXELS = 64
+"""Images up to this side grow by steps of 4 px, larger ones by steps of 32."""
+
+
+@dataclass(frozen=True)
+class ProgressiveSize:
+    """The size of training images, which grows with the epochs from ``start`` on."""
+
+    start: int
+    epochs: int
+
+    def at(self, epoch: int, full: int) -> int:
+        """Return the size in an epoch, of images whose own size is ``full``."""
+        done = min(1.0, epoch / (_GROWING * self.epochs))
+        step = 4 if full <= _FEW_PIXELS else 32
+        grown = self.start + step * round((full - self.start) * done / step)
+        return full if done == 1.0 else min(full, grown)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """From ``[batch, channels, size, size]`` of bytes or shares to normalised images."""
+
+    mean: Sequence[float]
+    std: Sequence[float]
+    augmentation: Augmentation | None = None
+    mixing: Mixing | None = None
+    sizes: ProgressiveSize | None = None
+    least_crop: float = 0.0
+    """Smallest share of the area in random resized crops; 0 for none."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return images as they are evaluated."""
+        return self._normalised(as_shares(images))
+
+    def train(
+        self, images: Tensor, targets: Tensor | None, noise: Noise, position: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return images and targets of a batch as they are trained on.
+
+        Mixed targets are shares of the classes, ``[batch, classes]``.
+        """
+        generator = noise.at(position)
+        if self.augmentation is not None:
+            images = self.augmentation(images, generator)
+        scaled = as_shares(images)
+        if self.sizes is not None:
+            scaled = _shrunk(scaled, self.sizes.at(noise.epoch, scaled.shape[-1]))
+        if self.mixing and targets is not None:
+            scaled, targets = self.mixing(scaled, targets, generator)
+        return self._normalised(scaled), targets
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        mean = torch.tensor(self.mean, device=images.device)[:, None, None]
+        std = torch.tensor(self.std, device=images.device)[:, None, None]
+        # Convolutions are faster with the channels innermost, on CPUs and GPUs alike.
+        return (images - mean).div_(std).contiguous(memory_format=torch.channels_last)
+
+
+def _shrunk(images: Tensor, size: int) -> Tensor:
+    if size >= images.shape[-1]:
+        return images
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True)
