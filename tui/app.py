@@ -29,7 +29,7 @@ from tui.screens.runs.screen import RunsScreen
 from tui.settings import Settings, read_settings, write_settings
 from tui.terminal import crash, output
 from tui.terminal.ascii import PlainCharacters
-from tui.terminal.capabilities import knows_plain_only
+from tui.terminal.capabilities import knows_plain_only, shows_pictures
 from tui.terminal.keyboard import KeysInOrder
 from tui.terminal.themes import DARK, HIGH_CONTRAST, THEMES
 from tui.widgets.notify import KEPT, Messages, complain
@@ -88,6 +88,12 @@ class DltuiApp(KeysInOrder):
     def slow_link(self) -> bool:
         """Whether as little as possible is to be sent to the terminal."""
         return self.settings.slow_link
+
+    @property
+    def draws_pictures(self) -> bool:
+        """Whether pictures are drawn, and not told in words."""
+        usable = not (self.no_color or self._plain.enabled)
+        return usable and shows_pictures(self.console.color_system)
 
     @override
     def get_line_filters(self) -> Sequence[LineFilter]:

@@ -20,6 +20,7 @@ from engine.checks.labels import wrong_labels
 from engine.checks.leaks import leaks
 from engine.checks.near_images import near_images
 from engine.checks.near_texts import near_texts
+from engine.checks.row_pictures import with_pictures
 from engine.config.data.base import DataConfig
 from engine.data.raw import RawData
 from engine.data.row_choice import Trace, traced
@@ -50,8 +51,13 @@ _CELL = 40
 _TEXT = 200
 
 
-def examine(pipeline: DataPipeline[Any], seconds: float = _SECONDS) -> DataCheck:
-    """Return all findings on the data of a pipeline; raises ``DataError``."""
+def examine(
+    pipeline: DataPipeline[Any], seconds: float = _SECONDS, pictures: bool = False
+) -> DataCheck:
+    """Return all findings on the data of a pipeline; raises ``DataError``.
+
+    With ``pictures``, the rows of findings have those of their images.
+    """
     raw, trace = _loaded(pipeline)
     splits, numbers = {}, {}
     for split, table in raw.splits.items():
@@ -70,7 +76,8 @@ def examine(pipeline: DataPipeline[Any], seconds: float = _SECONDS) -> DataCheck
             if isinstance(found, Limit):
                 limits.append(found.why)
             else:
-                findings.append(_finding(found, data, _Named(trace, numbers), pipeline.config.data))
+                finding = _finding(found, data, _Named(trace, numbers), pipeline.config.data)
+                findings.append(with_pictures(finding, found, data) if pictures else finding)
     rows = {split: table.num_rows for split, table in splits.items()}
     return DataCheck(pipeline.config.data.label, rows, tuple(findings), tuple(limits))
 
@@ -145,7 +152,8 @@ def _mends(doubt: Doubt, data: Examined, names: list[str], config: DataConfig) -
 
 
 def _texts(table: pa.Table, places: Places) -> list[str]:
-    rows = table.take(pa.array(places)).to_pylist()
+    # Row by row: columns of images have chunks that cannot be put together.
+    rows = [row for place in places.tolist() for row in table.slice(place, 1).to_pylist()]
     return [
         plain(", ".join(f"{name}={_cell(cell)}" for name, cell in row.items()), _TEXT)
         for row in rows

@@ -36,6 +36,12 @@ class ImageEvaluator(Evaluator):
             else ClassificationEvaluator(classes, forward, top=5)
         )
         self._names: list[pa.Table] = []
+        self.mistakes = 0
+        """Images that were taken for something else, once views were computed."""
+        self.worst: Table | None = None
+        """The worst of them."""
+        self.worst_rows: list[int] = []
+        """Their numbers in the source."""
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch with the names of its images."""
@@ -47,7 +53,8 @@ class ImageEvaluator(Evaluator):
         result = self._metrics.compute(views)
         if not views:
             return result
-        return replace(result, views=[*result.views, self._mistakes()])
+        self.worst = self._mistakes()
+        return replace(result, views=[*result.views, self.worst])
 
     def _mistakes(self) -> Table:
         probabilities, targets = self._metrics.outcome()
@@ -57,11 +64,13 @@ class ImageEvaluator(Evaluator):
         else:
             truth, predicted = targets > 0, probabilities > 0.5
         wrong = np.flatnonzero((truth != predicted).any(1))
+        self.mistakes = len(wrong)
         # How sure the network was of what is most wrong.
         certainty = np.where(predicted, probabilities, 1 - probabilities)
         surest = np.where(truth != predicted, certainty, 0).max(1)
         worst = wrong[np.argsort(-surest[wrong], kind="stable")][:_WORST]
-        names = pa.concat_tables(self._names)["name"].take(pa.array(worst)).to_pylist()
+        seen = pa.concat_tables(self._names).take(pa.array(worst))
+        names, self.worst_rows = seen["name"].to_pylist(), seen["row"].to_pylist()
         rows = [
             [
                 name,

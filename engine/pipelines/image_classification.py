@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,14 +17,19 @@ from engine.data.readers.files import root_of
 from engine.models.preprocessing import preprocessing_of
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import DataSummary
+from engine.reports.picture import Picture
 from engine.text.columns import chosen, find_label, is_list
 from engine.text.label_spellings import with_label_lists
 from engine.vision.column import RECORD, find_image, images_of
+from engine.vision.contact_sheet import Sheet
 from engine.vision.fitted import ImageFitted
 from engine.vision.fitting import classes_in, measure
 from engine.vision.list_paths import located
 from engine.vision.rows import usable_rows
 from engine.vision.summary import image_summary
+
+_PREVIEWED = 8
+"""Classes of which a preview shows an image."""
 
 
 class ImageClassificationPipeline(DataPipeline[ImageFitted]):
@@ -68,6 +74,11 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
         """Rows whose images are read; relative paths begin at the file's folder, as in training."""
         images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
         return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
+
+    @override
+    def pictures(self, raw: RawData, fitted: ImageFitted) -> Sequence[Picture]:
+        groups = Sheet(raw.train, fitted, 1, classes=_PREVIEWED).groups()
+        return [shown for group in groups for shown in group.pictures]
 
     @override
     def column_roles(self, raw: RawData) -> ColumnRoles:

@@ -24,6 +24,7 @@ from engine.data.raw import RawData
 from engine.data.series.channels import is_text
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
+from engine.reports.picture import Picture
 
 F = TypeVar("F", bound=Fitted)
 
@@ -65,6 +66,11 @@ class DataPipeline(ABC, Generic[F]):
     def shown(self, table: pa.Table) -> pa.Table:
         """Return rows that were loaded as the user is shown them."""
         return table
+
+    def pictures(self, raw: RawData, fitted: F) -> Sequence[Picture]:
+        """Return a few pictures that stand for the training rows, for data of images."""
+        del raw, fitted
+        return ()
 
     def column_roles(self, raw: RawData) -> ColumnRoles:
         """Return what the columns are to the task, for a check of the data."""

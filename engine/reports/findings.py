@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from engine.reports.picture import Picture, read_pictures
+
 
 @dataclass(frozen=True, slots=True)
 class FoundRow:
@@ -19,6 +21,8 @@ class FoundRow:
     """The beginning of its values."""
     remark: str = ""
     """What is expected in its place, or the row that it resembles."""
+    pictures: tuple[Picture, ...] = ()
+    """The row's image, and that of the row that it resembles; empty for data of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,10 @@ class DataCheck:
 
 
 def _finding(record: Mapping[str, Any]) -> Finding:
-    rows = tuple(FoundRow(**row) for row in record["rows"])
+    rows = tuple(
+        FoundRow(**{**row, "pictures": tuple(read_pictures(row.get("pictures")))})
+        for row in record["rows"]
+    )
     mends = tuple(
         Mend(**{**mend, "columns": tuple(mend["columns"]), "rows": tuple(mend["rows"])})
         for mend in record["mends"]

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from engine.reports.picture import Picture
+
 Cell = str | int | float | None
 
 
@@ -65,6 +67,26 @@ class Texts(View):
     items: Sequence[dict[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Pictures(View):
+    """Small pictures side by side, such as an image and what a network looks at in it."""
+
+    form: ClassVar[str] = "pictures"
+    pictures: Sequence[Picture]
+
+    def __post_init__(self) -> None:
+        read = (one if isinstance(one, Picture) else Picture(**one) for one in self.pictures)
+        object.__setattr__(self, "pictures", tuple(read))
+
+
+@dataclass(frozen=True, slots=True)
+class Shaded(View):
+    """A text in parts, each shaded by its weight: above 0 speaks for something, below against."""
+
+    form: ClassVar[str] = "shaded"
+    parts: Sequence[tuple[str, float]]
+
+
 def _json(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
@@ -75,7 +97,9 @@ def _json(value: Any) -> Any:
     return value
 
 
-_FORMS: dict[str, type[View]] = {kind.form: kind for kind in (Table, Matrix, Lines, Texts)}
+_FORMS: dict[str, type[View]] = {
+    kind.form: kind for kind in (Table, Matrix, Lines, Texts, Pictures, Shaded)
+}
 
 
 def read_view(record: Any) -> View | None:

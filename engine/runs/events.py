@@ -120,6 +120,15 @@ class Samples(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SamplePictures(Event):
+    """The images that are the inputs of all samples, reported once: records of pictures, in the
+    order of the samples and named as there."""
+
+    kind: ClassVar[str] = "sample_pictures"
+    pictures: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointSaved(Event):
     """A checkpoint is complete on disk."""
 
@@ -206,8 +215,8 @@ class Failed(Event):
 KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
-        Started, Data, Model, Progress, Evaluated, Samples, CheckpointSaved, Resources, Log,
-        Controlled, Finished, Stopped, Interrupted, Failed,
+        Started, Data, Model, Progress, Evaluated, Samples, SamplePictures, CheckpointSaved,
+        Resources, Log, Controlled, Finished, Stopped, Interrupted, Failed,
     )
 }  # fmt: skip
 ENDINGS = (Finished, Stopped, Interrupted, Failed)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.reports.picture import Picture, read_pictures
 from engine.runs.control import EPOCHS, LEARNING_RATE
 from engine.runs.events import (
     ENDINGS,
@@ -23,6 +24,7 @@ from engine.runs.events import (
     Model,
     Progress,
     Resources,
+    SamplePictures,
     Samples,
     Started,
     Stopped,
@@ -121,6 +123,8 @@ class History:
     """The newest samples, in order."""
     untrained_samples: Samples | None = None
     """The samples of the network before the first update."""
+    sample_pictures: list[Picture] = field(default_factory=list)
+    """The images that are the samples' inputs, in their order and named as there."""
     ending: Event | None = None
     first_time: float | None = None
     last_time: float | None = None
@@ -167,6 +171,8 @@ class History:
                 self.measured.append(event)
             case Samples():
                 self._samples(event)
+            case SamplePictures():
+                self.sample_pictures = read_pictures(event.pictures)
             case CheckpointSaved():
                 self.checkpoint = event
             case Controlled():

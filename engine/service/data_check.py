@@ -10,6 +10,9 @@ from engine.config.run_config import RunConfig
 from engine.pipelines.create import create_pipeline
 
 
-def answer(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer ``data check``; raises ``ConfigError`` and ``DataError``."""
-    return examine(create_pipeline(RunConfig.parse(values))).record()
+def answer(values: Mapping[str, Any], pictures: bool = False) -> dict[str, Any]:
+    """Answer ``data check``, with ``pictures`` of rows that are images where they are wanted.
+
+    Raises ``ConfigError`` and ``DataError``.
+    """
+    return examine(create_pipeline(RunConfig.parse(values)), pictures=pictures).record()

@@ -26,8 +26,9 @@ from engine.errors import DataError, RunError
 from engine.files.paths import expanded, runs_folder
 from engine.files.sanitize import plain
 from engine.reports.note import Kind, Note
+from engine.reports.picture import Picture
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Event, Log
+from engine.runs.events import Event, Log, Report
 from engine.service.loaded_models import LoadedModels
 from engine.tasks.task import Task
 
@@ -47,6 +48,8 @@ class FilePredictions:
     """The rows as they were read, with all columns of the file; ``None`` for a forecast."""
     records: list[dict[str, Any]]
     notes: list[Note]
+    pictures: list[Picture]
+    """The first rows, where they are images."""
 
 
 def answer(
@@ -60,24 +63,29 @@ def answer(
 
     A file of the ``future`` has the columns of a forecast that are known ahead. Without rows and
     file, only the names of the columns are returned. Returns ``inputs``, ``ahead`` (the columns of
-    a file of the future), ``records`` (one a row, or for a forecast one a step of the horizon) and
-    ``notes`` on the input. Raises :class:`~engine.errors.UserError`.
+    a file of the future), ``records`` (one a row, or for a forecast one a step of the horizon),
+    ``notes`` on the input and ``pictures`` of the first rows. Raises
+    :class:`~engine.errors.UserError`.
     """
     task, fitted, network = load(run, device)
     inputs, ahead = task.pipeline.inputs(fitted), task.pipeline.ahead(fitted)
     notes: list[Note] = []
     records: list[dict[str, Any]] = []
+    pictures: list[Picture] = []
     if file:
         predicted = predict_file(run, file, device, future)
-        notes, records = predicted.notes, predicted.records
+        notes, records, pictures = predicted.notes, predicted.records, predicted.pictures
     elif rows:
-        found = _predict(task, fitted, network, _table_of(rows, inputs), device, notes)
+        table = table_of(rows, inputs)
+        found = _predict(task, fitted, network, table, device, notes)
+        pictures = task.pictures(table, found, fitted)
         with torch.inference_mode():
             records = task.answers(network, found, fitted)
     elif future:
         raise DataError("A future file continues a file of the past.", "Give that with --file.")
     columns = {"inputs": list(inputs), "ahead": list(ahead)}
-    return columns | {"records": records, "notes": list(map(asdict, notes))}
+    shown = {"notes": list(map(asdict, notes)), "pictures": list(map(asdict, pictures))}
+    return columns | {"records": records} | shown
 
 
 def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> FilePredictions:
@@ -90,7 +98,8 @@ def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> 
         table, told = task.pipeline.with_future(table, coming, fitted)
         notes += told
     records = _predict(task, fitted, network, table, device, notes)
-    return FilePredictions(whole if task.predicts_rows else None, records, notes)
+    pictures = task.pictures(table, records, fitted)
+    return FilePredictions(whole if task.predicts_rows else None, records, notes, pictures)
 
 
 def read_rows(
@@ -150,14 +159,20 @@ def _predict(
     device: str,
     notes: list[Note],
 ) -> list[dict[str, Any]]:
+    notes.extend(task.pipeline.unfit(table, fitted))
+    source = task.encode_new(table, fitted, torch.device(device), report_to(notes))
+    with torch.inference_mode():
+        return _in_order(task, fitted, network, source)
+
+
+def report_to(notes: list[Note]) -> Report:
+    """Return a function that adds the messages of a task to ``notes``."""
+
     def report(event: Event) -> None:
         if isinstance(event, Log):
             notes.append(Note(event.message, kind=_KINDS.get(event.level, "doubt")))
 
-    notes.extend(task.pipeline.unfit(table, fitted))
-    source = task.encode_new(table, fitted, torch.device(device), report)
-    with torch.inference_mode():
-        return _in_order(task, fitted, network, source)
+    return report
 
 
 def _in_order(
@@ -176,8 +191,8 @@ def _in_order(
     return [record for number in sorted(ordered) for record in ordered[number]]
 
 
-def _table_of(rows: Sequence[Row], inputs: Sequence[str]) -> pa.Table:
-    """Rows given by hand as a table with all inputs; what is not given is missing."""
+def table_of(rows: Sequence[Row], inputs: Sequence[str]) -> pa.Table:
+    """Return rows given by hand as a table with all inputs; what is not given is missing."""
     values = [_by_column(row, inputs) for row in rows]
     return pa.table({name: column_of([row.get(name) for row in values]) for name in inputs})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from engine.config.run_config import RunConfig
@@ -17,7 +18,7 @@ _CELL = 80
 
 
 def preview(values: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
-    """Answer ``preview``: the summary, and the first training rows of every column.
+    """Answer ``preview``: the summary, the first training rows of every column, and ``pictures``.
 
     Where the rows can be read but do not suit the task, ``summary`` is ``None`` and ``problem``
     says why. Raises ``ConfigError`` and ``DataError``.
@@ -43,9 +44,11 @@ def _rows(pipeline: DataPipeline[Any]) -> RawData:
 def _judged(pipeline: DataPipeline[Any]) -> dict[str, Any]:
     try:
         raw, fitted = loaded(pipeline)
-        return {"summary": pipeline.summarize(raw, fitted).record(), "problem": ""}
+        pictures = [asdict(picture) for picture in pipeline.pictures(raw, fitted)]
+        summary = pipeline.summarize(raw, fitted).record()
+        return {"summary": summary, "pictures": pictures, "problem": ""}
     except DataError as error:
-        return {"summary": None, "problem": str(error)}
+        return {"summary": None, "pictures": [], "problem": str(error)}
 
 
 def _text(cell: Any) -> str:

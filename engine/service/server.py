@@ -24,6 +24,7 @@ QUESTIONS = {
     "preview": "engine.service.preview:preview",
     "estimate": "engine.service.estimate:answer",
     "predict": "engine.service.predict:answer",
+    "explain": "engine.service.explain:answer",
     "save predictions": "engine.service.saved_predictions:answer",
     "fold predictions": "engine.service.fold_predictions:answer",
     "export": "engine.service.export:answer",
@@ -33,6 +34,8 @@ QUESTIONS = {
     "benchmarks": "engine.service.benchmarks:answer",
     "check": "engine.service.model_check:answer",
     "data check": "engine.service.data_check:answer",
+    "contact sheet": "engine.service.contact_sheet:answer",
+    "augmented contact sheet": "engine.service.augmented_sheet:answer",
 }
 """By name: the function that answers, loaded when it is first asked for, so that a look at the
 data does not wait for torch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,28 @@ from engine.metrics.images import ImageEvaluator
 from engine.models.build import build_model
 from engine.models.shapes import ImageShape
 from engine.pipelines.image_classification import ImageClassificationPipeline
+from engine.reports.explanation import Explanation
+from engine.reports.gallery import Gallery
+from engine.reports.picture import Picture
 from engine.runs.events import Report
+from engine.tasks.image_explanation import explain_image
+from engine.tasks.image_gallery import mistakes_gallery, pixels_of
 from engine.tasks.task import Task
 from engine.vision.augmentation import Augmentation
+from engine.vision.column import images_of
 from engine.vision.encoding import encode_images
 from engine.vision.fitted import ImageFitted
 from engine.vision.mixing import Mixing
-from engine.vision.prediction import class_record, labels_record, shown
+from engine.vision.pictures import picture, pictures_of
+from engine.vision.prediction import class_record, labels_record, said, shown
 from engine.vision.preparation import Preparation, ProgressiveSize
 from engine.vision.processor_file import save_companions
 from engine.vision.start_size import check_start_size
 
 _SHOWN = 5
 """Images for the monitor."""
+_SAMPLE_SIDE = 24
+"""Pixels of their pictures, which stand among the events of the run."""
 
 
 class ImageClassification(Task[ImageFitted]):
@@ -47,6 +57,7 @@ class ImageClassification(Task[ImageFitted]):
         super().__init__(config)
         self._class_weights: list[float] | None = None
         self._multi_label = False
+        self._evaluator: ImageEvaluator | None = None
 
     def encode(
         self, table: pa.Table, fitted: ImageFitted, device: torch.device, report: Report
@@ -98,7 +109,32 @@ class ImageClassification(Task[ImageFitted]):
 
     def evaluator(self, fitted: ImageFitted) -> Evaluator:
         """Metrics of classes, and the worst mistakes with the names of their images."""
-        return ImageEvaluator(fitted.classes, fitted.multi_label, self._logits)
+        self._evaluator = ImageEvaluator(fitted.classes, fitted.multi_label, self._logits)
+        return self._evaluator
+
+    @override
+    def gallery(self, network: nn.Module, source: Source, fitted: ImageFitted) -> Gallery | None:
+        """The worst mistakes of the last evaluation with views, which was on ``source``."""
+        del network
+        known = self._evaluator
+        if known is None or known.worst is None or not known.mistakes:
+            return None
+        return mistakes_gallery(known.worst, known.worst_rows, known.mistakes, source, fitted)
+
+    @override
+    def pictures(
+        self, table: pa.Table, records: list[dict[str, Any]], fitted: ImageFitted
+    ) -> list[Picture]:
+        images = images_of(table.slice(0, _SHOWN), fitted.image)
+        told = {record["image"]: said(record) for record in records}
+        found = zip(images.names(), pictures_of(images, fitted), strict=True)
+        return [replace(one, caption=told.get(name, "")) for name, one in found if one is not None]
+
+    @override
+    def explain(
+        self, network: nn.Module, batch: Batch, fitted: ImageFitted, target: str
+    ) -> Explanation:
+        return explain_image(network, batch, fitted, target)
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: ImageFitted
@@ -119,10 +155,21 @@ class ImageClassification(Task[ImageFitted]):
         self, network: nn.Module, source: Source, fitted: ImageFitted
     ) -> list[dict[str, str]]:
         """The first few images, what the network makes of them, and what is true."""
-        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
+        batch = _first_images(source)
         if batch is None or batch.targets is None:
             return []
         return shown(batch, self.predict(network, batch, fitted), fitted.classes)[:_SHOWN]
+
+    @override
+    def sample_pictures(self, source: Source, fitted: ImageFitted) -> list[Picture]:
+        batch = _first_images(source)
+        if batch is None:
+            return []
+        names = batch.rows["name"].to_pylist()
+        return [
+            picture(pixels_of(image, fitted), _SAMPLE_SIDE, name=name)
+            for name, image in zip(names, batch.inputs, strict=True)
+        ]
 
     def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]] | None:
         """A slower rate for layers that were trained before."""
@@ -147,3 +194,7 @@ class ImageClassification(Task[ImageFitted]):
             sizes if fields.start_size else None,
             fields.resized_crop,
         )
+
+
+def _first_images(source: Source) -> Batch | None:
+    return next(source.read(source.plan(_SHOWN)[:1]), None)

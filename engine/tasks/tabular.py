@@ -11,6 +11,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from typing_extensions import override
 
 from engine.baselines.gradient_boosting import MAX_ROWS
 from engine.batches.memory_mapped import DEVICE_BYTES, MANY_BYTES, MappedSource, RowSource
@@ -24,14 +25,16 @@ from engine.data.tables.features import (
     encode_rows,
     encoded_bytes,
 )
-from engine.data.tables.schema import Features
 from engine.files.sanitize import plain
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.importance import Places, Score, WithImportance
+from engine.metrics.importance import Score, WithImportance
 from engine.models.build import build_model
 from engine.models.shapes import TabularShape
 from engine.pipelines.tabular import TabularFitted, TabularPipeline
+from engine.reports.explanation import Explanation
 from engine.runs.events import Report
+from engine.tasks.column_places import column_places
+from engine.tasks.row_explanation import explain_row
 from engine.tasks.task import Task
 
 _SHOWN_ROWS = 5
@@ -73,6 +76,22 @@ class TabularTask(Task[F]):
     @abstractmethod
     def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:
         """Evaluate predictions of several models together, by their columns; with intervals."""
+
+    @abstractmethod
+    def explained(self, network: nn.Module, batch: Batch, fitted: F) -> torch.Tensor:
+        """Return what columns change: ``[rows, outputs]`` probabilities, or numbers in units."""
+
+    @abstractmethod
+    def explained_names(self, fitted: F) -> list[str]:
+        """Return the names of these outputs."""
+
+    @override
+    def explain(self, network: nn.Module, batch: Batch, fitted: F, target: str) -> Explanation:
+        def outputs(inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+            return self.explained(network, Batch(inputs, None), fitted)
+
+        names, quantity = self.explained_names(fitted), "p" if self.probabilities else "value"
+        return explain_row(batch.inputs, outputs, fitted.features, (names, quantity), target)
 
     def encode(self, table: pa.Table, fitted: F, device: torch.device, report: Report) -> Source:
         """Rows as tensors that stay on ``device``, or on the disk where they are many."""
@@ -154,15 +173,3 @@ def each_output(targets: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
     """Return a target for each output: the members of an ensemble are trained on the same ones."""
     members = len(outputs) // max(1, len(targets))
     return targets if members <= 1 else targets.repeat(members)
-
-
-def column_places(features: Features) -> dict[str, Places]:
-    """Return each column's positions among the network's inputs."""
-    places: dict[str, dict[str, list[int]]] = {}
-    for kind, names in (
-        ("numeric", [feature.column for feature in features.numeric]),
-        ("categorical", [feature.column for feature in features.categorical]),
-    ):
-        for i, name in enumerate(names):
-            places.setdefault(name, {}).setdefault(kind, []).append(i)
-    return dict(places)

@@ -123,6 +123,14 @@ class TabularClassification(TabularTask[ClassesFitted]):
         return [_record(row, label, fitted.classes) for row, label in rows]
 
     @override
+    def explained(self, network: nn.Module, batch: Batch, fitted: ClassesFitted) -> torch.Tensor:
+        return _scores(network, batch, fitted)
+
+    @override
+    def explained_names(self, fitted: ClassesFitted) -> list[str]:
+        return fitted.classes
+
+    @override
     def predicted_columns(
         self, network: nn.Module, batch: Batch, fitted: ClassesFitted
     ) -> dict[str, pa.Array]:

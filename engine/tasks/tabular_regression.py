@@ -95,6 +95,14 @@ class TabularRegression(TabularTask[NumbersFitted]):
         return [dict(zip(values, row, strict=True)) for row in rows]
 
     @override
+    def explained(self, network: nn.Module, batch: Batch, fitted: NumbersFitted) -> torch.Tensor:
+        return self._named_values(network, batch, fitted)["value"][:, None]
+
+    @override
+    def explained_names(self, fitted: NumbersFitted) -> list[str]:
+        return [fitted.target]
+
+    @override
     def predicted_columns(
         self, network: nn.Module, batch: Batch, fitted: NumbersFitted
     ) -> dict[str, pa.Array]:

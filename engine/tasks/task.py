@@ -27,7 +27,9 @@ from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.pipelines.create import create_pipeline
 from engine.pipelines.pipeline import DataPipeline
+from engine.reports.explanation import Explanation
 from engine.reports.gallery import Gallery
+from engine.reports.picture import Picture
 from engine.runs.events import Report
 from engine.tasks.own_pipeline import OwnPipeline
 from engine.torch_private import with_versions
@@ -143,6 +145,22 @@ class Task(ABC, Generic[F]):
         del network, fitted
         return records
 
+    def pictures(self, table: pa.Table, records: list[dict[str, Any]], fitted: F) -> list[Picture]:
+        """Return pictures of the first rows with their predictions; empty for rows of no image."""
+        del table, records, fitted
+        return []
+
+    def explain(
+        self, network: nn.Module, batch: Batch, fitted: F, target: str
+    ) -> Explanation | None:
+        """Return what the prediction for the only row of a batch rests on.
+
+        ``target`` names an output; empty takes the likeliest. ``None`` where the task has no
+        method for it. Raises :class:`~engine.errors.DataError` for an unknown target.
+        """
+        del network, batch, fitted, target
+        return None
+
     def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the positional and named arguments that call the network with a batch."""
         return (batch.inputs,), {}
@@ -177,6 +195,11 @@ class Task(ABC, Generic[F]):
     def samples(self, network: nn.Module, source: Source, fitted: F) -> list[dict[str, str]]:
         """A few inputs with what the network makes of them, for the monitor."""
         del network, source, fitted
+        return []
+
+    def sample_pictures(self, source: Source, fitted: F) -> list[Picture]:
+        """Return the images that are the inputs of :meth:`samples`, in order and named as there."""
+        del source, fitted
         return []
 
     def gallery(self, network: nn.Module, source: Source, fitted: F) -> Gallery | None:

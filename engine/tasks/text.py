@@ -8,12 +8,15 @@ from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
 from torch import nn
+from typing_extensions import override
 
 from engine.batches.source import Batch, Source
 from engine.models.build import build_model
 from engine.models.shapes import TextHead, TextShape
 from engine.pipelines.text import TextFitted, TextPipeline
+from engine.reports.explanation import Explanation
 from engine.tasks.task import Task
+from engine.tasks.text_explanation import explain_text
 from engine.text.any_tokenizer import content_of, vocabulary_of
 
 _SHOWN = 5
@@ -80,6 +83,23 @@ class TextTask(Task[F]):
         if batch is None or batch.rows is None:
             return []
         return self.shown(batch.rows, self.predict(network, batch, fitted), fitted)[:_SHOWN]
+
+    def explained_columns(self, fitted: F) -> Sequence[str]:
+        """Return the one or two columns of text whose words are weighed; empty for none."""
+        del fitted
+        return ()
+
+    @override
+    def explain(
+        self, network: nn.Module, batch: Batch, fitted: F, target: str
+    ) -> Explanation | None:
+        columns = self.explained_columns(fitted)
+        if not columns or batch.rows is None:
+            return None
+        texts = [str(batch.rows[name][0].as_py() or "") for name in columns]
+        names = list(self.labels(fitted))
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        return explain_text(network, batch.inputs, (tokenizer, texts), names, target)
 
     def shown(
         self, rows: pa.Table, records: list[dict[str, Any]], fitted: F

@@ -10,6 +10,7 @@ import pyarrow as pa
 import torch
 from torch import nn
 from torch.nn import functional
+from typing_extensions import override
 
 from engine.baselines.bag_of_words import ROWS, WORDS_AND_LOGISTIC, bag_of_words, labels_from_words
 from engine.batches.source import Batch, Source
@@ -71,6 +72,10 @@ class TextClassification(TextTask[TextClassificationFitted]):
     def labels(self, fitted: TextClassificationFitted) -> Sequence[str]:
         """The classes."""
         return fitted.classes
+
+    @override
+    def explained_columns(self, fitted: TextClassificationFitted) -> list[str]:
+        return [name for name in (fitted.text, fitted.text_pair) if name]
 
     def shape(self, fitted: TextClassificationFitted) -> TextShape:
         """With a sigmoid a class where a text can have several."""

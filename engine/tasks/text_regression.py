@@ -80,6 +80,10 @@ class TextRegression(TextTask[TextRegressionFitted]):
         """The target."""
         return fitted.names
 
+    @override
+    def explained_columns(self, fitted: TextRegressionFitted) -> list[str]:
+        return [name for name in (fitted.text, fitted.text_pair) if name]
+
     def shape(self, fitted: TextRegressionFitted) -> TextShape:
         """With one output, which is a number."""
         return replace(super().shape(fitted), regression=True)

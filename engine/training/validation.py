@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 from engine.batches.source import Source
 from engine.config.metric import Metric
 from engine.data.raw import VALIDATION
-from engine.runs.events import FORGETTING, Evaluated, Samples, finite, finite_all
+from engine.runs.events import FORGETTING, Evaluated, SamplePictures, Samples, finite, finite_all
 from engine.tasks.task import Task
 from engine.training.evaluation import Abandoned, SplitEvaluator
 from engine.training.lr_schedule import Schedule
@@ -42,6 +43,7 @@ class Validation:
         self._progress = progress
         self._evaluator = evaluator
         self._metric = deciding_metric(setup.task)
+        self._pictured = False
 
     def due(self) -> bool:
         """Return whether the network is to be evaluated after the updates so far."""
@@ -131,8 +133,18 @@ class Validation:
         except Abandoned:
             return
         if items:
+            self._show_pictures(source)
             step = self._state.position.step
             self._setup.outlets.report(Samples(step=step, split=VALIDATION, items=items))
+
+    def _show_pictures(self, source: Source) -> None:
+        """Report the images among the samples, once."""
+        if self._pictured:
+            return
+        self._pictured = True
+        pictures = self._setup.task.sample_pictures(source, self._setup.fitted)
+        if pictures:
+            self._setup.outlets.report(SamplePictures(pictures=list(map(asdict, pictures))))
 
 
 def deciding_metric(task: Task[Any]) -> Metric:

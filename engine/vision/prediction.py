@@ -30,12 +30,13 @@ def shown(
     """Name, prediction and label of each image."""
     names = batch.rows["name"].to_pylist()
     return [
-        {"image": name, "predicted": _said(record), "label": _joined(target, classes)}
+        {"image": name, "predicted": said(record), "label": _joined(target, classes)}
         for name, record, target in zip(names, records, batch.targets.cpu(), strict=True)
     ]
 
 
-def _said(record: dict[str, Any]) -> str:
+def said(record: dict[str, Any]) -> str:
+    """Return the class with its probability, or all labels that were found."""
     if "labels" in record:
         return ", ".join(record["labels"]) or "—"
     return f"{record['label']} ({record['score']:.0%})"

@@ -175,5 +175,6 @@ class StoredImages(Source):
 
 
 def name_table(names: Sequence[str], rows: Tensor) -> pa.Table:
-    """The names of some images, one a row."""
-    return pa.table({"name": [names[row] for row in rows.tolist()]})
+    """The names of some images and their numbers in the source, one a row."""
+    numbers = rows.tolist()
+    return pa.table({"name": [names[row] for row in numbers], "row": numbers})

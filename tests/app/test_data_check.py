@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from textual.widgets import Static
 
 from engine.errors import UserError
 from engine.reports.findings import DataCheck, Finding, FoundRow, Mend
+from engine.reports.picture import Picture
 from engine.service.client import Superseded
 from tui.app import DltuiApp
 from tui.screens.new_run.data_check import DataCheckScreen
@@ -108,3 +110,33 @@ async def test_data_that_cannot_be_read_is_told(until) -> None:
         await until(pilot, lambda: "There is no file" in str(head.content))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+
+
+async def test_images_of_a_finding_are_shown_beside_those_they_resemble(
+    until, text_of, monkeypatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    rgb = base64.b64encode(bytes([90, 10, 200]) * 4).decode()
+    pictures = tuple(Picture(2, 2, rgb, caption) for caption in ("a.png", "like b.png"))
+    row = FoundRow(ROWS[0], "train", "image=a.png", "like b.png", pictures)
+    finding = Finding("near duplicates", "1 training image", count=1, rows=(row,))
+
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        if question != "data check":
+            raise Superseded("")
+        assert arguments["pictures"]
+        return DataCheck("pets", {"train": 9}, (finding,)).record()
+
+    app = DltuiApp()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await opened(app, pilot, until, ask)
+        await until(pilot, lambda: text_of(pilot).count("a.png") == 2)
+        assert "like b.png" in text_of(pilot).split("a.png")[-1]
+        colours = {
+            segment.style.bgcolor.triplet
+            for strip in app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style and segment.style.bgcolor
+        }
+        assert (90, 10, 200) in colours

@@ -11,7 +11,7 @@ from engine.reports.views import Table, Texts
 from engine.runs.events import Samples
 from tui.format.verdict import verdict
 from tui.screens.results import benchmark_lines, metric_lines
-from tui.widgets import run_panels
+from tui.widgets.sample_contents import samples
 
 
 def item(prompt: str, answer: str) -> dict[str, str]:
@@ -35,11 +35,11 @@ def test_only_texts_of_the_same_title_are_joined() -> None:
 def test_samples_of_the_monitor_have_the_base_models_answer() -> None:
     before = Samples(step=0, split="validation", items=[item("a", "old")])
     after = Samples(step=5, split="validation", items=[item("a", "new")])
-    lines = [line.plain for line in run_panels.samples([before, after], before)]
+    lines = [line.plain for line in samples([before, after], before)]
     assert [line.split() for line in lines[2:6]] == [
         ["prompt", "a"], ["base", "model", "old"], ["continuation", "new"], ["reference", "right"],
     ]  # fmt: skip
-    alone = [line.plain for line in run_panels.samples([before], before)]
+    alone = [line.plain for line in samples([before], before)]
     assert not any(line.startswith("base model") for line in alone)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from engine.reports.views import Lines, View
+from engine.reports.views import View
 
+_TITLE = 28
+"""Cells of the title of a tab."""
 _TOPICS = {
     "Bands": "Bands",
     "Coverage of the bands": "Bands",
@@ -19,19 +21,33 @@ _BEGINNINGS = {
     "Errors at cut-offs": "Cut-offs",
     "Importance of columns": "Importance",
 }
-_FORECASTS = ("Forecast of ", "Worst forecast of ")
+_LISTED = ("Forecast of ", "Worst forecast of ", "Worst mistakes")
+"""Beginnings of the titles of what a gallery shows."""
 
 
 def topics(views: Iterable[View], listed: bool) -> dict[str, list[View]]:
     """Return the views by the title of their tab.
 
-    Pictures of single forecasts are left out where all are ``listed`` in a gallery.
+    Single forecasts and mistakes are left out where all are ``listed`` in a gallery.
     """
     tabs: dict[str, list[View]] = {}
     for view in views:
-        if not (listed and isinstance(view, Lines) and view.title.startswith(_FORECASTS)):
+        if not (listed and view.title.startswith(_LISTED)):
             tabs.setdefault(_topic(view.title), []).append(view)
     return tabs
+
+
+def tab_title(title: str) -> str:
+    """Return the first and the last words of a title, which distinguish it from others."""
+    first, *rest = title.split(" ")
+    if len(title) <= _TITLE or not rest:
+        return title[:_TITLE]
+    last = ""
+    for word in reversed(rest):
+        if len(f"{first} … {word} {last}".strip()) > _TITLE:
+            break
+        last = f"{word} {last}".strip()
+    return f"{first} … {last}"[:_TITLE].strip()
 
 
 def _topic(title: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -21,14 +23,15 @@ from engine.reports.views import View, read_view
 from engine.runs.directory import RunDirectory
 from engine.runs.follower import read_history
 from engine.runs.history import History
+from engine.service.client import Advisor
 from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
-from tui.format.evals import evals_table
+from tui.format.benchmark_lines import benchmark_lines
 from tui.format.numbers import duration, number
 from tui.format.run_facts import BASE, INTERVAL, intervals_of, numbers_of, with_intervals
 from tui.format.run_states import STATES
 from tui.format.text import literal
-from tui.format.topics import is_empty, topics
+from tui.format.topics import is_empty, tab_title, topics
 from tui.format.verdict import OUTCOMES, verdict
 from tui.screens.registry import make_screen, try_screen
 from tui.screens.run_actions import RunActions
@@ -42,7 +45,6 @@ from tui.widgets.steady_footer import SteadyFooter
 from tui.widgets.view import ViewStack
 
 _MUTED = "$foreground 60%"
-_TITLE = 28
 _SAID = "accuracy"
 _SUMMARY = "summary-lines"
 _BESIDE = 4
@@ -68,6 +70,7 @@ class ResultsScreen(Screen[None]):
         self._read_so_far: tuple[Mapping[str, Any], History] | None = None
         self._meanings: Mapping[str, str] = {}
         self._benchmarks: list[Content] = []
+        self._advisor = Advisor()
 
     def compose(self) -> ComposeResult:
         """Yield head and tabs; the tabs come when the report has been read."""
@@ -97,6 +100,19 @@ class ResultsScreen(Screen[None]):
     def action_of_run(self, action: str) -> None:
         """Export the model, save predictions, and the like."""
         RunActions(self).do(action, self._run)
+
+    def on_unmount(self) -> None:
+        """End the helper process."""
+        self._advisor.close()
+
+    @on(GalleryPanel.Enlarged)
+    def _enlarge(self, event: GalleryPanel.Enlarged) -> None:
+        self.app.push_screen(make_screen("picture", event.pictures))
+
+    @on(GalleryPanel.Explained)
+    def _explain(self, event: GalleryPanel.Explained) -> None:
+        arguments = {"run": self._run.id, "picture": asdict(event.picture), "file": event.name}
+        self.app.push_screen(make_screen("explanation", self._advisor.ask, arguments))
 
     def action_leave(self) -> None:
         """Close the screen."""
@@ -157,19 +173,6 @@ class ResultsScreen(Screen[None]):
 def views_of(report: Mapping[str, Any]) -> list[View]:
     """Return the views of a report that this version can draw."""
     return [view for record in report.get("views") or () if (view := read_view(record))]
-
-
-def tab_title(title: str) -> str:
-    """Return the first and the last words of a title, which distinguish it from others."""
-    first, *rest = title.split(" ")
-    if len(title) <= _TITLE or not rest:
-        return title[:_TITLE]
-    last = ""
-    for word in reversed(rest):
-        if len(f"{first} … {word} {last}".strip()) > _TITLE:
-            break
-        last = f"{word} {last}".strip()
-    return f"{first} … {last}"[:_TITLE].strip()
 
 
 def summary_lines(
@@ -286,19 +289,6 @@ def _meanings(run: RunDirectory) -> dict[str, str]:
         return {}
     known = {metric.name: metric.help for metric in (LOSS, *metrics)}
     return {name: text for name, text in known.items() if text}
-
-
-def benchmark_lines(evals: Mapping[str, Any] | None) -> Iterator[Content]:
-    """Yield the results of lm-eval, a row a metric; nothing where there are none."""
-    headings, rows = evals_table(evals)
-    if not rows:
-        return
-    widths = [max(map(len, column)) + 2 for column in zip(headings, *rows, strict=True)]
-    yield Content.styled("Benchmarks", "bold $primary")
-    for row in (headings, *rows):
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        yield literal("".join(cells).rstrip(), 200).stylize(_MUTED if row is headings else "")
-    yield Content("")
 
 
 def _about(report: Mapping[str, Any]) -> Iterator[Content]:

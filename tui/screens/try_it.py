@@ -17,13 +17,17 @@ from textual.widgets import Static
 
 from engine.errors import UserError
 from engine.reports.note_table import notes_in, sentence
+from engine.reports.picture import Picture, PictureGroup
 from engine.runs.directory import RunDirectory
 from engine.service.client import Advisor, Superseded
 from tui.charts.canvas import Canvas
 from tui.format.records import NARROW_BAR, WIDE_BAR, answer_lines, forecast
 from tui.format.text import literal
+from tui.screens.registry import make_screen
 from tui.screens.run_actions import RunActions
 from tui.widgets.input_rows import InputRows
+from tui.widgets.notify import tell
+from tui.widgets.picture_sheet import PictureSheet
 from tui.widgets.question import Answer, Ask
 from tui.widgets.steady_footer import SteadyFooter
 from tui.widgets.view import ViewPanel
@@ -56,6 +60,11 @@ class Reply(Vertical):
         curves = forecast(records)
         lines = answer_lines(records, NARROW_BAR if self._title else WIDE_BAR)
         self._answer.update(Content("\n").join([*notes, *lines]))
+        if pictures := answer.get("pictures"):
+            group = PictureGroup("", tuple(Picture(**one) for one in pictures))
+            sheet = PictureSheet()
+            self.mount(sheet, before=self._answer)
+            sheet.call_after_refresh(sheet.show, [group])
         if curves is not None:
             self.mount(ViewPanel(curves), before=self._answer)
 
@@ -82,6 +91,7 @@ class TryItScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("pageup", "scroll(-1)", "Earlier", priority=True),
         Binding("pagedown", "scroll(1)", "Later", priority=True),
+        Binding("ctrl+g", "explain", "Where did it look?", priority=True),
         Binding("ctrl+s", "save", "Save predictions", priority=True),
         Binding("escape", "leave", "Back"),
     ]
@@ -113,6 +123,8 @@ class TryItScreen(Screen[None]):
         self._advisor = Advisor()
         self._ask: Ask = ask or self._advisor.ask
         self._waiting = 0
+        self._last: Mapping[str, str] = {}
+        """The row that was typed last."""
         self._typed: str | None = ""
         """Text typed before there is a line for it; ``None`` from then on."""
 
@@ -191,6 +203,7 @@ class TryItScreen(Screen[None]):
             await old.remove()
         await self._answers.mount(exchange)
         self._go_to(exchange)
+        self._last = event.row
         rows = [event.row] if event.row else []
         self._predict(exchange, rows, event.file, event.future)
 
@@ -223,6 +236,14 @@ class TryItScreen(Screen[None]):
         """Scroll through earlier answers."""
         page = self._answers.size.height - 1
         self._answers.scroll_relative(y=pages * page, animate=False)
+
+    def action_explain(self) -> None:
+        """Show what the first model's prediction for the last row rests on."""
+        if self._last:
+            arguments = {"run": self._ids[0], "row": self._last}
+            self.app.push_screen(make_screen("explanation", self._ask, arguments))
+        else:
+            tell(self, "Type an input and press enter first; a row of a file is not explained.")
 
     def action_save(self) -> None:
         """Save predictions of the first model for the rows of a file."""

@@ -31,6 +31,14 @@ def abilities(environ: Mapping[str, str]) -> Abilities:
     return Abilities(kind or "unknown", colours, inside, _clipboard(environ, inside))
 
 
+def shows_pictures(colours: str | None) -> bool:
+    """Whether half blocks in ``colours``, a colour system of Rich's, show what is in a picture.
+
+    Sixteen colours do not.
+    """
+    return colours in ("256", "truecolor")
+
+
 def knows_plain_only(environ: Mapping[str, str]) -> bool:
     """Whether the terminal shows ASCII only, by its kind or by the locale that was set for it.
 

@@ -17,16 +17,16 @@ from typing_extensions import override
 
 from engine.files.sanitize import plain
 from engine.reports.gallery import GalleryList
-from engine.reports.views import Cell, Lines, View
+from engine.reports.picture import Picture
+from engine.reports.views import Cell, View
 from engine.runs.gallery_file import GalleryFile
 from tui.charts.canvas import Canvas
-from tui.charts.explorer import ChartExplorer
 from tui.format.numbers import number
 from tui.format.text import literal
+from tui.widgets.case_view import CaseView
 from tui.widgets.columns import Column
 from tui.widgets.filter_box import FilterBox
 from tui.widgets.listing import Listing
-from tui.widgets.view import plot_view
 
 _BESIDE = 110
 """Columns from which on the list stands beside the picture."""
@@ -53,23 +53,39 @@ class GalleryPanel(Container):
         #told { height: 1; color: $text-muted; }
         #cases { height: 1fr; }
         Listing { height: 40%; min-height: 4; }
-        ChartExplorer { height: 1fr; }
+        CaseView { height: 1fr; }
         FilterBox { display: none; height: 1; border: none; padding: 0; }
         &.-wide #cases { layout: horizontal; }
         &.-wide Listing { height: 1fr; width: 54; margin-right: 1; }
-        &.-wide ChartExplorer { width: 1fr; }
+        &.-wide CaseView { width: 1fr; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("o", "sort(1)", "Sort"),
         Binding("O", "sort(0)", "Reverse the order", show=False),
+        Binding("enter", "enlarge", "Enlarge"),
+        Binding("e,ctrl+g", "explain", "Where did it look?", key_display="e"),
         Binding("escape", "clear", "Show all"),
     ]
 
     @dataclass
-    class Picture(Message, bubble=False):
-        """A picture was read; ``None`` where it cannot be."""
+    class Enlarged(Message):
+        """Pictures are to be seen alone."""
+
+        pictures: Sequence[Picture]
+
+    @dataclass
+    class Explained(Message):
+        """The prediction for an image is to be explained."""
+
+        picture: Picture
+        name: str
+        """The name of the image in the run, such as its path."""
+
+    @dataclass
+    class Read(Message, bubble=False):
+        """A case was read; ``None`` where it cannot be."""
 
         place: int
         view: View | None
@@ -96,7 +112,7 @@ class GalleryPanel(Container):
                 choosable=False,
             )
             yield listing
-            yield ChartExplorer()
+            yield CaseView()
         yield FilterBox(listing, "a part of the name", compact=True)
 
     def on_mount(self) -> None:
@@ -109,9 +125,20 @@ class GalleryPanel(Container):
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Escape clears the filter where there is one."""
+        """Escape clears the filter where there is one; images are enlarged and explained."""
         del parameters
+        if action in ("enlarge", "explain"):
+            return bool(self._case.pictures)
         return action != "clear" or self.query_one(FilterBox).display
+
+    def action_enlarge(self) -> None:
+        """Show the picture alone."""
+        self.post_message(self.Enlarged(self._case.pictures))
+
+    def action_explain(self) -> None:
+        """Ask what the prediction rests on."""
+        if (view := self._case.view) is not None:
+            self.post_message(self.Explained(self._case.pictures[0], view.title))
 
     def action_filter(self) -> None:
         """Focus the filter."""
@@ -152,12 +179,17 @@ class GalleryPanel(Container):
 
     def _read(self, place: int) -> None:
         """Read a picture, in a thread."""
-        self.post_message(self.Picture(place, self._file.view(place)))
+        self.post_message(self.Read(place, self._file.view(place)))
 
-    def on_gallery_panel_picture(self, event: Picture) -> None:
+    def on_gallery_panel_read(self, event: Read) -> None:
         """Draw the picture, unless another one is wanted by now."""
-        if event.place == self._shown and isinstance(event.view, Lines):
-            plot_view(self.query_one(ChartExplorer), event.view)
+        if event.place == self._shown:
+            self._case.show(event.view)
+            self.refresh_bindings()
+
+    @property
+    def _case(self) -> CaseView:
+        return self.query_one(CaseView)
 
     @property
     def _first_number(self) -> int:

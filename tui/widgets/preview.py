@@ -12,12 +12,15 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
+from typing_extensions import override
 
 from engine.config.overrides import Tree
 from engine.errors import UserError
 from engine.reports.note_table import FEW, notes_in
+from engine.reports.picture import Picture, PictureGroup
 from tui.format.text import literal
 from tui.widgets.note_contents import note_contents
+from tui.widgets.picture_sheet import PictureSheet
 from tui.widgets.question import Answer, Answered, Ask, Question
 from tui.widgets.scrolling import Scrolling
 
@@ -28,6 +31,7 @@ _CELL = 40
 _LINE = 500
 _NAME = 18
 _BAR = 16
+_SIDE = 12
 
 
 class DataPreview(Scrolling):
@@ -47,7 +51,12 @@ class DataPreview(Scrolling):
     class CheckWanted(Message):
         """The data is to be checked."""
 
+    @dataclass
+    class ImagesWanted(Message):
+        """The images are to be seen."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("v", "images", "Images", tooltip="Images of each class, augmented or not"),
         Binding("t", "set_types", "Column types"),
         Binding("d", "check", "Check", tooltip="Look for duplicates, leaks, drift, wrong labels"),
     ]
@@ -63,8 +72,9 @@ class DataPreview(Scrolling):
         """Reason why the data cannot be shown."""
 
     def compose(self) -> ComposeResult:
-        """Yield one text, as wide and as long as it needs to be."""
+        """Yield some images above a text, which is as wide and as long as it needs to be."""
         self.border_title = "Data"
+        yield PictureSheet(_SIDE)
         yield Static()
 
     def show(self, values: Tree | None, wrong: str = "") -> None:
@@ -86,9 +96,20 @@ class DataPreview(Scrolling):
         self._asked = asked
         self._answer = None
         self.problem = ""
+        self.query_one(PictureSheet).show([])
         self._say(literal("reading the data …").stylize("$text-muted"))
         self.scroll_to(0, 0, animate=False)
         self._question.put(values)
+
+    def action_images(self) -> None:
+        """Show images of each class."""
+        self.post_message(self.ImagesWanted())
+
+    @override
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether there are images."""
+        del parameters
+        return action != "images" or bool(self._answer and self._answer.get("pictures"))
 
     def action_set_types(self) -> None:
         """Set the types of columns."""
@@ -136,6 +157,9 @@ class DataPreview(Scrolling):
     def _show(self, answer: Answer) -> None:
         self._answer = answer
         self._draw(answer)
+        pictures = tuple(Picture(**one) for one in answer.get("pictures", ()))
+        self.query_one(PictureSheet).show([PictureGroup("", pictures)] if pictures else [])
+        self.refresh_bindings()
         columns = answer["summary"]["columns"] if answer["summary"] else []
         self.post_message(self.Columns(_kinds(answer["columns"], columns)))
 

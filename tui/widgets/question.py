@@ -42,7 +42,9 @@ class Answered(Message):
 class Question:
     """One kind of request for one widget, which receives :class:`Answered`."""
 
-    def __init__(self, widget: Widget, ask: Ask, question: str) -> None:
+    def __init__(self, widget: Widget, ask: Ask, question: str, **arguments: object) -> None:
+        """``arguments`` go with every request, besides its values."""
+        self._arguments = arguments
         self._widget = widget
         self._ask = ask
         self._question = question
@@ -72,7 +74,7 @@ class Question:
     def _work(self, number: int, values: Tree) -> None:
         """Wait for the answer, in a thread."""
         try:
-            answer: Answer | UserError = self._ask(self._question, values=values)
+            answer: Answer | UserError = self._ask(self._question, values=values, **self._arguments)
         except Superseded:
             return
         except UserError as error:

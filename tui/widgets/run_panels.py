@@ -9,7 +9,6 @@ from typing import Any
 from textual.content import Content
 
 from engine.reports.note_table import notes_in
-from engine.reports.side_by_side import items_beside
 from engine.runs.directory import RunDirectory
 from engine.runs.events import (
     FORGETTING,
@@ -19,7 +18,6 @@ from engine.runs.events import (
     Interrupted,
     Progress,
     Resources,
-    Samples,
     Stopped,
 )
 from engine.runs.history import History
@@ -175,27 +173,6 @@ def row_cells(
     return cells
 
 
-def samples(
-    shown: Sequence[Samples], untrained: Samples | None = None, back: int = 0
-) -> list[Content]:
-    """Return a few inputs with the network's outputs, beside those of the base model if known.
-
-    ``back`` counts from the newest.
-    """
-    if not shown:
-        return [Content.styled("Samples come with the first evaluation.", _MUTED)]
-    event = shown[-1 - back]
-    place = "the newest" if not back else f"{back} before the newest"
-    more = ",  ← → show others" if len(shown) > 1 else ""
-    lines = [Content.styled(f"at step {event.step:,}, {place}{more}", _MUTED), Content("")]
-    earlier = untrained.items if untrained is not None and event.step > untrained.step else ()
-    for item in items_beside(event.items, earlier):
-        for name, text in item.items():
-            lines.append(_pair(name, text, 2000))
-        lines.append(Content(""))
-    return lines
-
-
 def resources(
     measured: Sequence[Resources], disk: tuple[int, int] | None, width: int
 ) -> list[Content]:
@@ -220,7 +197,7 @@ def resources(
         lines += [Content(""), literal(gpu.get("name", "GPU"), 60).stylize("bold")]
         lines += _gpu(gpu, before, width)
     if not now.gpus:
-        lines.append(_pair("GPU", "none"))
+        lines.append(pair("GPU", "none"))
     first = measured[-max(1, marks(width)) :][0]
     if now.time - first.time >= 1:
         since = duration(now.time - first.time)
@@ -287,19 +264,19 @@ def change_facts(history: History) -> list[Content]:
     if not history.changes:
         return []
     made = [(f"epoch {change.epoch:.3g}", change.text) for change in history.changes]
-    return [_title("Changes"), *(_pair(place, text) for place, text in made)]
+    return [_title("Changes"), *(pair(place, text) for place, text in made)]
 
 
 def data_facts(history: History, width: int) -> list[Content]:
     """Return the properties of the data, and the table of notes in ``width`` cells."""
     data = history.data or {}
     rows = ", ".join(f"{rows:,} {split}" for split, rows in (data.get("rows") or {}).items())
-    lines = [_title("Data"), _pair("source", data.get("source", "–")), _pair("rows", rows or "–")]
-    lines += [_pair(name, value) for name, value in (data.get("facts") or {}).items()]
+    lines = [_title("Data"), pair("source", data.get("source", "–")), pair("rows", rows or "–")]
+    lines += [pair(name, value) for name, value in (data.get("facts") or {}).items()]
     if classes := data.get("classes"):
         shown = ", ".join(f"{name} {number:,}" for name, number in list(classes.items())[:12])
         more = f" … of {len(classes)}" if len(classes) > 12 else ""
-        lines.append(_pair("classes", shown + more, 600))
+        lines.append(pair("classes", shown + more, 600))
     if notes := notes_in(data):
         lines += [Content(""), *note_contents(notes, width)]
     return lines
@@ -310,22 +287,22 @@ def model_facts(history: History) -> list[Content]:
     lines = [_title("Model")]
     if (model := history.model) is not None:
         trained = f"{model.trainable:,} of {model.parameters:,}"
-        lines += [_pair("kind", model.name), _pair("trained", trained + " parameters")]
+        lines += [pair("kind", model.name), pair("trained", trained + " parameters")]
     if (started := history.started) is not None:
-        lines.append(_pair("device", f"{started.device}, {started.precision}"))
+        lines.append(pair("device", f"{started.device}, {started.precision}"))
         versions = ", ".join(f"{name} {version}" for name, version in started.versions.items())
-        lines.append(_pair("versions", versions))
+        lines.append(pair("versions", versions))
     if (saved := history.checkpoint) is not None:
-        lines.append(_pair("checkpoint", f"{saved.name}, {size(saved.size)}"))
+        lines.append(pair("checkpoint", f"{saved.name}, {size(saved.size)}"))
     return lines
 
 
 def places(run: RunDirectory) -> list[Content]:
     """Return the paths of a run's files."""
-    found = [_title("Files"), _pair("run", run.path, 400)]
+    found = [_title("Files"), pair("run", run.path, 400)]
     for name, path in (("model", run.model), ("report", run.report.path), ("log", run.log)):
         if path.exists():
-            found.append(_pair(name, path, 400))
+            found.append(pair(name, path, 400))
     return found
 
 
@@ -363,5 +340,6 @@ def _title(text: str) -> Content:
     return Content.styled(text, "bold $primary")
 
 
-def _pair(name: str, value: object, limit: int = 200) -> Content:
+def pair(name: str, value: object, limit: int = 200) -> Content:
+    """Return a name in muted colour and its value."""
     return literal(f"{name:<12} ", 40).stylize(_MUTED) + literal(value, limit)

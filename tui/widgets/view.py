@@ -10,9 +10,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
+from textual.geometry import Size
 
 from engine.files.sanitize import plain
-from engine.reports.views import Cell, Matrix, Table, Texts, View
+from engine.reports.picture import PictureGroup
+from engine.reports.views import Cell, Matrix, Pictures, Shaded, Table, Texts, View
 from engine.reports.views import Lines as LinesView
 from tui.charts.band import Band
 from tui.charts.chart import STYLES, Chart, Curve
@@ -22,6 +24,9 @@ from tui.format.text import literal
 from tui.widgets.columns import Column
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Listing
+from tui.widgets.picture_layout import GAP
+from tui.widgets.picture_sheet import PictureSheet
+from tui.widgets.shaded_text import shaded_lines
 
 _WIDEST = 40
 _SHORT = 6
@@ -33,12 +38,16 @@ _QUANTILE = re.compile(r"(.* )?(0?\.\d+)")
 class ViewPanel(Container):
     """One view of a report, as large as the available space."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"view--low", "view--high"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "view--low", "view--high", "view--for", "view--against",
+    }  # fmt: skip
     DEFAULT_CSS = """
     ViewPanel {
         height: 1fr;
         .view--low { background: $surface; }
         .view--high { background: $primary; }
+        .view--for { background: $success; }
+        .view--against { background: $error; }
     }
     """
 
@@ -53,6 +62,8 @@ class ViewPanel(Container):
                 yield _listing(self._view)
             case LinesView():
                 yield Chart()
+            case Pictures():
+                yield PictureSheet()
             case _:
                 yield Lines()
 
@@ -78,6 +89,12 @@ class ViewPanel(Container):
                 self.query_one(Lines).show_lines(cells, wrap=False)
             case Texts():
                 self.query_one(Lines).show_lines(texts(self._view))
+            case Pictures():
+                show_large(self.query_one(PictureSheet), self._view, self.size)
+            case Shaded():
+                names = ("view--low", "view--for", "view--against")
+                colours = [self.get_component_styles(name).background for name in names]
+                self.query_one(Lines).show_lines(shaded_lines(self._view, *colours))
 
 
 class ViewStack(Container):
@@ -110,6 +127,13 @@ def _height(view: View) -> int | None:
             return len(view.rows) + 2
         case _:
             return None
+
+
+def show_large(sheet: PictureSheet, view: Pictures, room: Size) -> None:
+    """Show pictures side by side, as large as the room allows."""
+    each = room.width // max(1, len(view.pictures)) - GAP
+    side = max(1, min(each, 2 * (room.height - 1)))
+    sheet.show([PictureGroup("", tuple(view.pictures))], side)
 
 
 def plot_view(chart: Chart, view: LinesView) -> None:

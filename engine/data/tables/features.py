@@ -247,5 +247,8 @@ def _fit_categories(column: Column, values: pa.ChunkedArray) -> CategoricalFeatu
     frequent = [value for value, count in counts.most_common(_MAX_CATEGORIES) if count >= _RARE]
     known = sorted(frequent, key=lambda value: (value is None, value or ""))
     return CategoricalFeature(
-        column=column.name, categories=list(known), as_written=column.as_written
+        column=column.name,
+        categories=list(known),
+        usual=known.index(frequent[0]) + 1 if frequent else 0,
+        as_written=column.as_written,
     )

@@ -88,6 +88,8 @@ class CategoricalFeature(_Record):
     column: str
     categories: list[str | None]
     """Category of each code from 1 on; ``None`` is a missing value."""
+    usual: int = 0
+    """Code of the most frequent category; 0 in runs before it was recorded."""
     as_written: bool = False
     """Whether words such as ``NA`` are categories, not missing values."""
 

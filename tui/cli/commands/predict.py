@@ -10,10 +10,12 @@ from typing import Any
 from engine.errors import UserError
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
+from engine.reports.explanation import Explanation
 from engine.reports.note_table import notes_in
 from engine.service.client import Advisor
 from tui.cli import console
 from tui.cli.exit_codes import DONE
+from tui.format.explained import explained
 from tui.format.note_lines import note_lines
 
 
@@ -47,6 +49,19 @@ def arguments(parser: ArgumentParser) -> None:
         help="of the network for --output of a table: bfloat16 (mixed precision) is faster on CPUs "
         "that multiply it natively; its agreement with float32 is shown",
     )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="show what the prediction for one row rests on: places of an image, words of a text, "
+        "columns of a row",
+    )
+    parser.add_argument(
+        "--class",
+        dest="target",
+        default="",
+        metavar="NAME",
+        help="with --explain: the class that is explained, instead of the likeliest",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
 
 
@@ -54,10 +69,16 @@ def execute(options: Namespace) -> int:
     """Predict and print one line a record."""
     if options.precision != "float32" and not (options.output and options.file):
         raise UserError("--precision is for --file and --output.", "Name both, or leave it out.")
+    if options.explain and (options.file or options.output):
+        raise UserError("--explain is for one row.", "Leave out --file and --output.")
+    if options.target and not options.explain:
+        raise UserError("--class is for --explain.", "Name both, or leave it out.")
     with Advisor() as advisor:
         inputs = advisor.ask("predict", run=options.run)["inputs"]
         rows = [] if options.file else _rows(options.values, inputs)
         inputs_given = {"rows": rows, "file": options.file, "future": options.future}
+        if options.explain:
+            return _explain(advisor, options, rows)
         if options.output:
             there = {"output": options.output, "replace": True, "precision": options.precision}
             answer = advisor.ask("save predictions", run=options.run, **there, **inputs_given)
@@ -73,6 +94,21 @@ def execute(options: Namespace) -> int:
             console.as_json_line(record)
         else:
             console.line(_shown(record))
+    return DONE
+
+
+def _explain(advisor: Advisor, options: Namespace, rows: list[Any]) -> int:
+    """Print what the prediction for the only row rests on."""
+    if len(rows) != 1:
+        raise UserError(f"--explain is for one row, not {len(rows):,}.", "Give one.")
+    answer = advisor.ask("explain", run=options.run, row=rows[0], target=options.target)
+    for line in note_lines(notes_in(answer), console.width()):
+        console.remark(line.text)
+    if options.json:
+        console.as_json_line(answer)
+    else:
+        for text in explained(Explanation.from_record(answer)):
+            console.line(text)
     return DONE
 
 

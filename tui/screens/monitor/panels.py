@@ -17,7 +17,8 @@ from tui.widgets.columns import Column
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Listing
 from tui.widgets.log_panel import LogPanel
-from tui.widgets.sample_lines import SampleLines
+from tui.widgets.sample_contents import samples
+from tui.widgets.sample_lines import SampleLines, sample_side
 
 
 class Panel(Protocol):
@@ -106,9 +107,13 @@ class SampleOutputs:
         """Show the chosen samples, as far as there are any."""
         shown = list(watch.history.sampled)
         self._back = max(0, min(self._back, len(shown) - 1))
-        if self._repaint.new("samples", shown, self._back):
-            untrained = watch.history.untrained_samples
-            self.widget.show_lines(run_panels.samples(shown, untrained, self._back))
+        side = sample_side(self.widget.app)
+        if self._repaint.new("samples", shown, self._back, side):
+            history = watch.history
+            lines = samples(
+                shown, history.untrained_samples, self._back, history.sample_pictures, side
+            )
+            self.widget.show_lines(lines)
 
 
 class ResourceUse:

@@ -16,6 +16,7 @@ from typing_extensions import override
 from engine.config.overrides import Tree
 from engine.errors import UserError
 from engine.reports.findings import DataCheck, Finding, Mend
+from engine.reports.picture import PictureGroup
 from engine.service.client import Advisor
 from tui.format.data_check import headline, row_lines
 from tui.format.text import literal
@@ -23,6 +24,7 @@ from tui.widgets.columns import Column
 from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
 from tui.widgets.listing import Listing
+from tui.widgets.picture_sheet import PictureSheet
 from tui.widgets.question import Answered, Ask, Question
 from tui.widgets.scrolling import Scrolling
 
@@ -33,6 +35,7 @@ _COLUMNS = (
     Column("Change", 16, 60),
 )
 _LONG = 600
+_SIDE = 16
 
 
 class DataCheckScreen(Dialog[Sequence[Mend] | None]):
@@ -55,7 +58,7 @@ class DataCheckScreen(Dialog[Sequence[Mend] | None]):
         super().__init__()
         self._values = values
         self._advisor = Advisor()
-        self._question = Question(self, ask or self._advisor.ask, "data check")
+        self._question = Question(self, ask or self._advisor.ask, "data check", pictures=True)
         self._chosen: dict[int, Mend] = {}
         """By the place of a finding, the change that was chosen."""
 
@@ -67,6 +70,7 @@ class DataCheckScreen(Dialog[Sequence[Mend] | None]):
             yield Listing[int](_COLUMNS, self._cells, lambda place: place, choosable=False)
             with Scrolling(id="rows"):
                 yield Static(id="about")
+                yield PictureSheet(_SIDE)
             yield Hints(
                 ("d", "d drops"),
                 ("m", "m moves to training"),
@@ -110,8 +114,10 @@ class DataCheckScreen(Dialog[Sequence[Mend] | None]):
         """Show the finding at the cursor: its sentence, its changes and its rows."""
         place = self._listing.current
         if place is not None:
-            lines = Content("\n").join(_about(self._findings[place]))
-            self.query_one("#about", Static).update(lines)
+            finding = self._findings[place]
+            self.query_one("#about", Static).update(Content("\n").join(_about(finding)))
+            pairs = [PictureGroup("", row.pictures) for row in finding.rows if row.pictures]
+            self.query_one(PictureSheet).show(pairs)
             self.query_one("#rows").scroll_to(0, 0, animate=False)
 
     def _cells(self, place: int) -> Sequence[Content]:

@@ -80,6 +80,13 @@ class DraftForm(Form):
         dialog = ColumnTypesScreen(values.fields[_TYPES], values.text(_TYPES), self._columns)
         await self.app.push_screen(dialog, chosen)
 
+    def show_images(self, ask: Ask) -> None:
+        """Show images of each class."""
+        if self.config is None:
+            self.point_at_problem()
+        else:
+            self.app.push_screen(make_screen("images", self.config.values(), ask))
+
     def check_data(self, ask: Ask | None) -> None:
         """Check the data; apply the changes that are chosen."""
         if self.config is None:

@@ -139,6 +139,10 @@ class NewRunScreen(Screen[None]):
     async def _types_wanted(self) -> None:
         await self._form.set_column_types()
 
+    @on(DataPreview.ImagesWanted)
+    def _images_wanted(self) -> None:
+        self._form.show_images(self._asked_instead or self._advisor.ask)
+
     @on(DataPreview.CheckWanted)
     def _check_wanted(self) -> None:
         self._form.check_data(self._asked_instead)

@@ -1,0 +1,40 @@
+"""The words that speak for and against an output of a network over texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.explanations.targets import likeliest, number_of
+from engine.explanations.words import token_weights, word_weights
+from engine.metrics.logits import logits_of
+from engine.reports.explanation import Explanation
+from engine.reports.views import Shaded
+
+
+def explain_text(
+    network: Any,
+    inputs: dict[str, Tensor],
+    read: tuple[Any, Sequence[str]],
+    names: Sequence[str],
+    target: str,
+) -> Explanation:
+    """Return the words of a text; see :meth:`engine.tasks.task.Task.explain`.
+
+    ``read`` are the tokenizer and the one or two texts that it turned into ``inputs``.
+    """
+    with torch.no_grad():
+        logits = logits_of(network, inputs)[0].float()
+    number = number_of(target, names, logits)
+    weights = token_weights(network, inputs, number)
+    tokenizer, texts = read
+    words = word_weights(tokenizer, texts, inputs["input_ids"][0].tolist(), weights)
+    return Explanation(
+        names[number],
+        likeliest(logits, names),
+        f"gradient × input, change of the logit of {names[number]} by each word",
+        [Shaded("Words", words)],
+    )

@@ -1,0 +1,97 @@
+"""What a prediction rests on: places of an image, words of a text, columns of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.widgets import Static
+
+from engine.errors import UserError
+from engine.reports.explanation import Explanation
+from engine.reports.note_table import notes_in, sentence
+from engine.service.client import Superseded
+from tui.format.text import literal
+from tui.widgets.dialog import Dialog
+from tui.widgets.hints import Hints
+from tui.widgets.question import Answer, Answered, Ask
+from tui.widgets.view import ViewStack
+
+
+class ExplanationScreen(Dialog[None]):
+    """Asks for the likeliest class, then for any other."""
+
+    CSS_PATH = "explanation.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "other(-1)", "Likelier class"),
+        Binding("right,l", "other(1)", "Next class"),
+        Binding("escape,q", "dismiss(None)", "Close"),
+    ]
+
+    def __init__(self, ask: Ask, arguments: Mapping[str, Any], notes: Sequence[str] = ()) -> None:
+        """``arguments`` name the run and what is explained; ``notes`` are shown with it."""
+        super().__init__()
+        self._ask = ask
+        self._arguments = arguments
+        self._notes = notes
+        self._number = 0
+        self._shown: Explanation | None = None
+
+    def compose(self) -> ComposeResult:
+        """Yield a head and room for the views."""
+        with Vertical(id="box") as box:
+            box.border_title = "Where did it look?"
+            yield Static(id="head")
+            yield Container(id="views")
+            yield Hints(("left", "← → other classes"), ("escape", "esc closes"))
+
+    def on_mount(self) -> None:
+        """Ask for the likeliest class."""
+        self._request("")
+
+    def action_other(self, step: int) -> None:
+        """Explain another class."""
+        shown = self._shown
+        if shown is not None and len(shown.targets) > 1:
+            known = list(shown.targets)
+            place = known.index(shown.target) + step if shown.target in known else 0
+            self._request(known[place % len(known)])
+
+    def _request(self, target: str) -> None:
+        self._number += 1
+        which = f" {target}" if target else ""
+        self._say(f"explaining{which} …", "$text-muted")
+        self.run_worker(partial(self._work, self._number, target), thread=True)
+
+    def _work(self, number: int, target: str) -> None:
+        """Wait for the answer, in a thread."""
+        try:
+            answer: Answer | UserError = self._ask("explain", target=target, **self._arguments)
+        except Superseded:
+            return
+        except UserError as error:
+            answer = error
+        self.post_message(Answered(number, answer))
+
+    @on(Answered)
+    async def _answered(self, event: Answered) -> None:
+        event.stop()
+        if event.number != self._number:
+            return
+        if isinstance(event.answer, UserError):
+            self._say(str(event.answer), "$text-error")
+            return
+        shown = self._shown = Explanation.from_record(event.answer)
+        told = [sentence(note) for note in notes_in(event.answer)]
+        self._say("   ".join([shown.target, shown.method, *self._notes, *told]))
+        views = self.query_one("#views")
+        await views.remove_children()
+        await views.mount(ViewStack(shown.views))
+
+    def _say(self, text: str, style: str = "") -> None:
+        self.query_one("#head", Static).update(literal(text, 500).stylize(style))

@@ -1,0 +1,151 @@
+"""Images of each class, as they are stored or as a training sees them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Static
+from typing_extensions import override
+
+from engine.config.overrides import Tree
+from engine.errors import UserError
+from engine.reports.picture import PictureGroup, read_groups
+from engine.service.client import Superseded
+from tui.format.text import literal
+from tui.screens.registry import make_screen
+from tui.widgets.dialog import Dialog
+from tui.widgets.hints import Hints
+from tui.widgets.picture_explorer import PictureExplorer
+from tui.widgets.picture_sheet import SIDE
+from tui.widgets.question import Answer, Answered, Ask
+from tui.widgets.scrolling import Scrolling
+
+_EACH, _FEW = 8, 4
+"""Images a class, and those over a slow connection."""
+_STATES = {
+    None: "as stored",
+    True: "augmented",
+    False: "as stored: task.augmentation changes nothing",
+}
+_SIDES = (4, 64)
+"""Least and greatest width of an image in cells."""
+
+
+class ContactSheetScreen(Dialog[None]):
+    """Asks for the images in a thread, and again for others or for augmented ones."""
+
+    CSS_PATH = "contact_sheet.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "augment", "Augmented or as stored"),
+        Binding("r", "others", "Others"),
+        Binding("plus,equals_sign", "resize(1)", "Larger", key_display="+"),
+        Binding("minus", "resize(-1)", "Smaller", key_display="-"),
+        Binding("escape,q", "dismiss(None)", "Back"),
+    ]
+
+    def __init__(self, values: Tree, ask: Ask) -> None:
+        """Show images of a configuration's data, as ``ask`` answers."""
+        super().__init__()
+        self._values = values
+        self._ask = ask
+        self._augmented = False
+        self._seed, self._variant = 0, 0
+        self._number = 0
+        self._groups: list[PictureGroup] = []
+        self._state = "as stored"
+
+    @override
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box") as box:
+            box.border_title = "Images"
+            yield Static(id="head")
+            with Scrolling(can_focus=False):
+                yield PictureExplorer()
+            yield Hints(
+                ("a", "a augments"),
+                ("r", "r draws others"),
+                ("plus", "+ - size"),
+                ("enter", "enter enlarges"),
+                ("escape", "esc goes back"),
+            )
+
+    def on_mount(self) -> None:
+        """Ask for the images."""
+        slow = getattr(self.app, "slow_link", False)
+        self._side, self._each = SIDE, _FEW if slow else _EACH
+        self._sheet.focus()
+        self._request()
+
+    @property
+    def _sheet(self) -> PictureExplorer:
+        return self.query_one(PictureExplorer)
+
+    def action_augment(self) -> None:
+        """Show the images augmented, or as they are stored."""
+        self._augmented = not self._augmented
+        self._request()
+
+    def action_others(self) -> None:
+        """Draw other images; where they are augmented, other random changes of the same ones."""
+        if self._augmented:
+            self._variant += 1
+        else:
+            self._seed += 1
+        self._request()
+
+    def action_resize(self, step: int) -> None:
+        """Show the images larger or smaller."""
+        side = int(self._side * 2**step)
+        if _SIDES[0] <= side <= _SIDES[1]:
+            self._side = side
+            self._sheet.show(self._groups, side)
+
+    def _request(self) -> None:
+        self._number += 1
+        self._say("reading the images …")
+        self.run_worker(partial(self._work, self._number), thread=True, group="images")
+
+    def _work(self, number: int) -> None:
+        """Wait for the answer, in a thread."""
+        arguments = {"values": self._values, "each": self._each, "seed": self._seed}
+        question = "contact sheet"
+        if self._augmented:
+            question = f"augmented {question}"
+            arguments["variant"] = self._variant
+        try:
+            answer: Answer | UserError = self._ask(question, **arguments)
+        except Superseded:
+            return
+        except UserError as error:
+            answer = error
+        self.post_message(Answered(number, answer))
+
+    @on(Answered)
+    def _answered(self, event: Answered) -> None:
+        event.stop()
+        if event.number != self._number:
+            return
+        if isinstance(event.answer, UserError):
+            self._say(str(event.answer), "$text-error")
+            return
+        self._groups = read_groups(event.answer["groups"])
+        self._state = _STATES[event.answer.get("changed")]
+        self._sheet.show(self._groups, self._side)
+
+    @on(PictureExplorer.Moved)
+    def _show_current(self) -> None:
+        """Name the picture at the cursor."""
+        picture = self._sheet.current
+        self._say(f"{self._state}   {picture.words if picture else ''}")
+
+    @on(PictureExplorer.Enlarged)
+    def _enlarge(self, event: PictureExplorer.Enlarged) -> None:
+        self.app.push_screen(make_screen("picture", [event.picture]))
+
+    def _say(self, text: str, style: str = "$text-muted") -> None:
+        self.query_one("#head", Static).update(literal(text, 300).stylize(style), layout=False)
