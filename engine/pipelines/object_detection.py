@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,10 +15,12 @@ from engine.data.column_roles import ColumnRoles
 from engine.data.load import load_texts
 from engine.data.raw import RawData, Skip
 from engine.data.readers.files import root_of
+from engine.files.sanitize import plain
 from engine.models.preprocessing import preprocessing_of
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.counted import counted
 from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.reports.picture import Picture
 from engine.text.columns import chosen
 from engine.vision.annotated_fitted import DetectionFitted
 from engine.vision.annotated_fitting import measure_annotated
@@ -26,6 +29,10 @@ from engine.vision.box_columns import find_objects
 from engine.vision.box_rows import ObjectRows, count_objects, named_boxes, usable_boxes
 from engine.vision.column import RECORD, find_image, images_of
 from engine.vision.list_paths import located
+from engine.vision.painted import boxes_painted
+
+_PREVIEWED = 8
+"""Images of a preview."""
 
 
 class ObjectDetectionPipeline(DataPipeline[DetectionFitted]):
@@ -71,6 +78,18 @@ class ObjectDetectionPipeline(DataPipeline[DetectionFitted]):
         column = ColumnSummary(fitted.objects, "list", "objects", example=example[:80])
         whole = raw.with_skips(*self.undecoded)
         return annotated_summary(self.config, whole, fitted, column, facts)
+
+    @override
+    def pictures(self, raw: RawData, fitted: DetectionFitted) -> Sequence[Picture]:
+        rows = raw.train.slice(0, _PREVIEWED)
+        images = images_of(rows, fitted.image)
+        cells = rows[fitted.objects].to_pylist()
+        named = zip(images.names(), images, cells, named_boxes(cells), strict=True)
+        painted = (
+            boxes_painted(image, objects, fitted, name=plain(name, 80), caption=plain(text, 80))
+            for name, image, objects, text in named
+        )
+        return [one for one in painted if one is not None]
 
     @override
     def shown(self, table: pa.Table) -> pa.Table:

@@ -20,6 +20,7 @@ from engine.files.sanitize import plain
 from engine.models.preprocessing import preprocessing_of
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.reports.picture import Picture
 from engine.text.columns import by_name, chosen
 from engine.vision.annotated_fitted import SegmentationFitted
 from engine.vision.annotated_fitting import measure_annotated
@@ -27,7 +28,10 @@ from engine.vision.annotated_summary import annotated_summary
 from engine.vision.column import RECORD, find_image, holds_images, images_of
 from engine.vision.list_paths import located
 from engine.vision.mask_rows import classes_noted, usable_masks, written
+from engine.vision.painted import mask_painted
 
+_PREVIEWED = 8
+"""Images of a preview."""
 _MASK_NAMES = (
     "mask", "masks", "label", "labels", "annotation", "segmentation", "segmentation_mask", "target",
 )  # fmt: skip
@@ -79,6 +83,18 @@ class SemanticSegmentationPipeline(DataPipeline[SegmentationFitted]):
         mask = ColumnSummary(fitted.mask, "image", "mask", example=plain(first, 80))
         whole = raw.with_skips(*self.undecoded)
         return annotated_summary(self.config, whole, fitted, mask, facts)
+
+    @override
+    def pictures(self, raw: RawData, fitted: SegmentationFitted) -> Sequence[Picture]:
+        rows = raw.train.slice(0, _PREVIEWED)
+        images, masks = images_of(rows, fitted.image), images_of(rows, fitted.mask)
+        painted = (
+            mask_painted(
+                image, fitted.coding.numbers(mask, fitted.size), fitted, name=plain(name, 80)
+            )
+            for name, image, mask in zip(images.names(), images, masks, strict=True)
+        )
+        return [one for one in painted if one is not None]
 
     def inputs(self, fitted: SegmentationFitted) -> tuple[str, ...]:
         """The image: a file's path."""

@@ -17,10 +17,12 @@ from engine.metrics.detection import DetectionEvaluator, Found, in_pixels, judge
 from engine.metrics.evaluator import Evaluator
 from engine.models.detector import Detections
 from engine.pipelines.object_detection import ObjectDetectionPipeline
+from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
 from engine.vision.annotated_fitted import DetectionFitted
 from engine.vision.annotated_source import Target
 from engine.vision.column import images_of
+from engine.vision.painted import boxes_painted
 from engine.vision.placement import NO_OBJECT, Placement
 
 _DENSE, _QUERIES = 4, 3
@@ -107,6 +109,18 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
             }
             for record in records
         ]
+
+    @override
+    def pictures(
+        self, table: pa.Table, records: list[dict[str, Any]], fitted: DetectionFitted
+    ) -> list[Picture]:
+        images = images_of(table.slice(0, _SHOWN), fitted.image)
+        told = {record["image"]: record["objects"] for record in records}
+        painted = (
+            boxes_painted(image, told.get(name, []), fitted, name=name)
+            for name, image in zip(images.names(), images, strict=True)
+        )
+        return [one for one in painted if one is not None]
 
     @override
     def samples(

@@ -28,11 +28,13 @@ from engine.metrics.segmentation import (
     pixel_loss,
 )
 from engine.pipelines.semantic_segmentation import SemanticSegmentationPipeline
+from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
 from engine.vision.annotated_fitted import SegmentationFitted
 from engine.vision.annotated_source import Target
 from engine.vision.column import images_of
-from engine.vision.mask_prediction import enlarged, segments_of, shares_text
+from engine.vision.mask_prediction import enlarged, mask_of, segments_of, shares_text
+from engine.vision.painted import mask_painted
 from engine.vision.placement import Placement
 
 _SHOWN = 5
@@ -122,6 +124,19 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
             }
             for record in records
         ]
+
+    @override
+    def pictures(
+        self, table: pa.Table, records: list[dict[str, Any]], fitted: SegmentationFitted
+    ) -> list[Picture]:
+        images = images_of(table.slice(0, _SHOWN), fitted.image)
+        told = {record["image"]: mask_of(record, fitted.classes) for record in records}
+        painted = (
+            mask_painted(image, told[name], fitted, name=name)
+            for name, image in zip(images.names(), images, strict=True)
+            if name in told
+        )
+        return [one for one in painted if one is not None]
 
     @override
     def samples(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,14 @@ def segments_of(mask: Mask, classes: Sequence[str]) -> list[dict[str, Any]]:
         if number != IGNORED
     ]
     return sorted(segments, key=lambda segment: -segment["share"])
+
+
+def mask_of(record: Mapping[str, Any], classes: Sequence[str]) -> Mask:
+    """Return the mask of a prediction from its segments, ``[height, width]`` of class numbers."""
+    mask = np.full((record["height"], record["width"]), IGNORED, np.uint8)
+    for segment in record["segments"]:
+        mask[coco.decode(segment["rle"]) == 1] = classes.index(segment["label"])
+    return mask
 
 
 def shares_text(segments: Sequence[dict[str, Any]]) -> str:
