@@ -18,11 +18,12 @@ from tui.charts.canvas import Canvas
 from tui.format.numbers import size
 from tui.format.text import literal
 from tui.widgets.progress import bar
-from tui.widgets.run_feed import RunFeed
+from tui.widgets.visible_feed import VisibleFeed
 
 LEAST_HEIGHT = 30
 """Rows of a screen that has a line to spare."""
-_SECONDS, _SLOW_SECONDS = 5.0, 20.0
+_SECONDS = 5.0, 20.0
+"""Between two measurements: usually, and over a slow connection."""
 _MOMENT = 0.2
 _BAR = 8
 _FULL = 0.9
@@ -48,31 +49,15 @@ class MachineStrip(Canvas):
 
     def __init__(self) -> None:
         super().__init__(id="machine")
-        self._feed: RunFeed[Machine] | None = None
+        self.feed = VisibleFeed(self, _measure, self._show, _SECONDS)
 
     def on_unmount(self) -> None:
         """Stop the thread at once."""
-        if self._feed is not None:
-            self._feed.end()
+        self.feed.end()
 
     def fit(self, height: int) -> None:
         """Show or hide the line for a screen of this height."""
-        self.display = height >= LEAST_HEIGHT
-        self.resume() if self.display else self.pause()
-
-    def pause(self) -> None:
-        """Measure nothing, as the line is not visible."""
-        if self._feed is not None:
-            self._feed.pause()
-
-    def resume(self) -> None:
-        """Measure from now on, if the line is visible."""
-        if not self.display:
-            return
-        if self._feed is None:
-            slow = getattr(self.app, "slow_link", False)
-            self._feed = RunFeed(self, _measure, _SLOW_SECONDS if slow else _SECONDS, self._show)
-        self._feed.poll()
+        self.feed.display(height >= LEAST_HEIGHT)
 
     def _show(self, machine: Machine) -> None:
         self.show([Content("   ").join(gauges(machine))])

@@ -18,11 +18,11 @@ from tui.format.run_states import STATES
 from tui.format.text import literal
 from tui.format.verdict import OUTCOMES
 from tui.screens.runs.glance import Glance, GlanceReader
-from tui.widgets.run_feed import RunFeed
+from tui.widgets.visible_feed import VisibleFeed
 
 LEAST_WIDTH, LEAST_HEIGHT = 100, 20
 """Columns and rows of a screen that has room for the pane."""
-_SECONDS, _SLOW_SECONDS = 2.0, 10.0
+_SECONDS = 2.0, 10.0
 """Between two looks at a run that trains: usually, and over a slow connection."""
 _REST = 0.15
 """Seconds that the cursor must rest on a run before it is read."""
@@ -47,7 +47,7 @@ class RunPane(Vertical):
     def __init__(self) -> None:
         super().__init__(id="pane")
         self._reader = GlanceReader()
-        self._feed: RunFeed[Glance] | None = None
+        self.feed = VisibleFeed(self, self._reader.read, self._show, _SECONDS)
         self._timer: Timer | None = None
         self._above = Canvas(id="pane-above")
         self._chart = Chart(id="pane-chart")
@@ -60,36 +60,19 @@ class RunPane(Vertical):
 
     def on_unmount(self) -> None:
         """Stop the thread at once."""
-        if self._feed is not None:
-            self._feed.end()
+        self.feed.end()
 
     def fit(self, width: int, height: int, any_runs: bool) -> None:
         """Show or hide the pane for a screen of this size."""
-        self.display = any_runs and width >= LEAST_WIDTH and height >= LEAST_HEIGHT
-        self.pause() if not self.display else self.resume()
-
-    def pause(self) -> None:
-        """Read nothing, as the pane is not visible."""
-        if self._feed is not None:
-            self._feed.pause()
-
-    def resume(self) -> None:
-        """Read from now on, if the pane is visible."""
-        if not self.display:
-            return
-        if self._feed is None:
-            slow = getattr(self.app, "slow_link", False)
-            seconds = _SLOW_SECONDS if slow else _SECONDS
-            self._feed = RunFeed(self, self._reader.read, seconds, self._show)
-        self._feed.poll()
+        self.feed.display(any_runs and width >= LEAST_WIDTH and height >= LEAST_HEIGHT)
 
     def choose(self, row: RunSummary | None, before: RunSummary | None) -> None:
         """Show a run once the cursor rests on it; ``before`` is the one it is held against."""
         self._reader.choose(row, before)
         if self._timer is not None:
             self._timer.stop()
-        if self._feed is not None and self.display:
-            self._timer = self.set_timer(_REST, self._feed.wake)
+        if self.display:
+            self._timer = self.set_timer(_REST, self.feed.wake)
 
     def on_resize(self) -> None:
         """Wrap for the new width."""

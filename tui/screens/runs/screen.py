@@ -142,14 +142,14 @@ class RunsScreen(Screen[None]):
     def on_screen_suspend(self) -> None:
         """Pause reading while another screen is on top."""
         self._feed.pause()
-        self._pane.pause()
-        self._machine.pause()
+        self._pane.feed.pause()
+        self._machine.feed.pause()
 
     def on_screen_resume(self) -> None:
         """Read while the list is visible."""
         self._feed.poll()
-        self._pane.resume()
-        self._machine.resume()
+        self._pane.feed.resume()
+        self._machine.feed.resume()
 
     def on_resize(self) -> None:
         """Show the pane and the line on the machine where there is room for them."""
