@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow as pa
 from typing_extensions import override
 
-from engine.config.run_config import RunConfig
 from engine.config.tasks.object_detection import ObjectDetectionConfig
 from engine.data.boxes.records import OBJECTS, box_classes
-from engine.data.column_roles import ColumnRoles
 from engine.data.load import load_texts
-from engine.data.raw import RawData, Skip
+from engine.data.raw import RawData
 from engine.data.readers.files import root_of
 from engine.files.sanitize import plain
 from engine.models.preprocessing import preprocessing_of
-from engine.pipelines.pipeline import DataPipeline
+from engine.pipelines.annotated_images import PREVIEWED, AnnotatedImagesPipeline
 from engine.reports.counted import counted
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.picture import Picture
@@ -27,36 +24,28 @@ from engine.vision.annotated_fitting import measure_annotated
 from engine.vision.annotated_summary import annotated_summary
 from engine.vision.box_columns import find_objects
 from engine.vision.box_rows import ObjectRows, count_objects, named_boxes, usable_boxes
-from engine.vision.column import RECORD, find_image, images_of
+from engine.vision.column import find_image, images_of
 from engine.vision.list_paths import located
 from engine.vision.painted import boxes_painted
 
-_PREVIEWED = 8
-"""Images of a preview."""
 
-
-class ObjectDetectionPipeline(DataPipeline[DetectionFitted]):
+class ObjectDetectionPipeline(AnnotatedImagesPipeline[DetectionFitted]):
     """Images of files or of a data set, each with the boxes of its objects."""
 
     section: ObjectDetectionConfig
     fitted_type = DetectionFitted
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
-        self.undecoded: list[Skip] = []
-        """Images left out when they were encoded, since they cannot be decoded."""
-
     def load(self) -> RawData:
         """Rows with an image and its objects, in three splits."""
         raw = load_texts(self.config.data)
-        image, objects = self._columns(raw.train)
+        image, objects = self.columns(raw.train)
         folder = root_of(getattr(self.config.data, "path", ""))
         columns = ObjectRows(image, objects, self.section.box_format)
         return usable_boxes(located(raw, image, folder), self.config.data, columns, folder)
 
     def fit(self, raw: RawData) -> DetectionFitted:
         """Find the classes, and size and mean of the images."""
-        image, objects = self._columns(raw.train)
+        image, objects = self.columns(raw.train)
         classes = box_classes(raw.train)
         found = count_objects(raw.train, objects)
         wanted = preprocessing_of(self.config.model)
@@ -81,7 +70,7 @@ class ObjectDetectionPipeline(DataPipeline[DetectionFitted]):
 
     @override
     def pictures(self, raw: RawData, fitted: DetectionFitted) -> Sequence[Picture]:
-        rows = raw.train.slice(0, _PREVIEWED)
+        rows = raw.train.slice(0, PREVIEWED)
         images = images_of(rows, fitted.image)
         cells = rows[fitted.objects].to_pylist()
         named = zip(images.names(), images, cells, named_boxes(cells), strict=True)
@@ -100,21 +89,8 @@ class ObjectDetectionPipeline(DataPipeline[DetectionFitted]):
                 table = table.set_column(table.column_names.index(name), name, texts)
         return table
 
-    def inputs(self, fitted: DetectionFitted) -> tuple[str, ...]:
-        """The image: a file's path."""
-        return (fitted.image,)
-
-    def from_file(self, table: pa.Table, fitted: DetectionFitted, folder: Path) -> pa.Table:
-        """Rows whose images are read; relative paths begin at the file's folder, as in training."""
-        images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
-        return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
-
     @override
-    def column_roles(self, raw: RawData) -> ColumnRoles:
-        image, _ = self._columns(raw.train)
-        return ColumnRoles((image,), image=image)
-
-    def _columns(self, table: pa.Table) -> tuple[str, str]:
+    def columns(self, table: pa.Table) -> tuple[str, str]:
         objects = self.section.objects or find_objects(table)
         objects = chosen(table, objects, "task.objects")
         image = self.section.image or find_image(table.drop_columns([objects]))

@@ -4,54 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
 from typing_extensions import override
 
-from engine.config.run_config import RunConfig
 from engine.config.tasks.semantic_segmentation import SemanticSegmentationConfig
-from engine.data.column_roles import ColumnRoles
 from engine.data.load import load_texts
-from engine.data.raw import RawData, Skip
+from engine.data.raw import RawData
 from engine.data.readers.files import root_of
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.models.preprocessing import preprocessing_of
-from engine.pipelines.pipeline import DataPipeline
+from engine.pipelines.annotated_images import PREVIEWED, AnnotatedImagesPipeline
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.picture import Picture
 from engine.text.columns import by_name, chosen
 from engine.vision.annotated_fitted import SegmentationFitted
 from engine.vision.annotated_fitting import measure_annotated
 from engine.vision.annotated_summary import annotated_summary
-from engine.vision.column import RECORD, find_image, holds_images, images_of
+from engine.vision.column import find_image, holds_images, images_of
 from engine.vision.list_paths import located
 from engine.vision.mask_rows import classes_noted, usable_masks, written
 from engine.vision.painted import mask_painted
 
-_PREVIEWED = 8
-"""Images of a preview."""
 _MASK_NAMES = (
     "mask", "masks", "label", "labels", "annotation", "segmentation", "segmentation_mask", "target",
 )  # fmt: skip
 
 
-class SemanticSegmentationPipeline(DataPipeline[SegmentationFitted]):
+class SemanticSegmentationPipeline(AnnotatedImagesPipeline[SegmentationFitted]):
     """Images of files or of a data set, each with a mask."""
 
     section: SemanticSegmentationConfig
     fitted_type = SegmentationFitted
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
-        self.undecoded: list[Skip] = []
-        """Images left out when they were encoded, since they cannot be decoded."""
-
     def load(self) -> RawData:
         """Rows with an image and a mask of its size, in three splits."""
         raw = load_texts(self.config.data)
-        image, mask = self._columns(raw.train)
+        image, mask = self.columns(raw.train)
         folder = root_of(getattr(self.config.data, "path", ""))
         for column in (image, mask):
             raw = replace(located(raw, column, folder), files=raw.files)
@@ -59,7 +49,7 @@ class SemanticSegmentationPipeline(DataPipeline[SegmentationFitted]):
 
     def fit(self, raw: RawData) -> SegmentationFitted:
         """Find the classes, and size and mean of the images."""
-        image, mask = self._columns(raw.train)
+        image, mask = self.columns(raw.train)
         found = classes_noted(raw.train)
         wanted = preprocessing_of(self.config.model)
         return SegmentationFitted(
@@ -86,7 +76,7 @@ class SemanticSegmentationPipeline(DataPipeline[SegmentationFitted]):
 
     @override
     def pictures(self, raw: RawData, fitted: SegmentationFitted) -> Sequence[Picture]:
-        rows = raw.train.slice(0, _PREVIEWED)
+        rows = raw.train.slice(0, PREVIEWED)
         images, masks = images_of(rows, fitted.image), images_of(rows, fitted.mask)
         painted = (
             mask_painted(
@@ -96,21 +86,8 @@ class SemanticSegmentationPipeline(DataPipeline[SegmentationFitted]):
         )
         return [one for one in painted if one is not None]
 
-    def inputs(self, fitted: SegmentationFitted) -> tuple[str, ...]:
-        """The image: a file's path."""
-        return (fitted.image,)
-
-    def from_file(self, table: pa.Table, fitted: SegmentationFitted, folder: Path) -> pa.Table:
-        """Rows whose images are read; relative paths begin at the file's folder, as in training."""
-        images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
-        return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
-
     @override
-    def column_roles(self, raw: RawData) -> ColumnRoles:
-        image, _ = self._columns(raw.train)
-        return ColumnRoles((image,), image=image)
-
-    def _columns(self, table: pa.Table) -> tuple[str, str]:
+    def columns(self, table: pa.Table) -> tuple[str, str]:
         mask = self.section.mask or _find_mask(table)
         mask = chosen(table, mask, "task.mask")
         image = self.section.image or find_image(table.drop_columns([mask]))

@@ -1,0 +1,49 @@
+"""What data of images with boxes and of images with masks have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+from typing_extensions import override
+
+from engine.config.run_config import RunConfig
+from engine.data.column_roles import ColumnRoles
+from engine.data.raw import RawData, Skip
+from engine.pipelines.pipeline import DataPipeline
+from engine.vision.annotated_fitted import AnnotatedFitted
+from engine.vision.column import RECORD, images_of
+
+F = TypeVar("F", bound=AnnotatedFitted)
+
+PREVIEWED = 8
+"""Images of a preview."""
+
+
+class AnnotatedImagesPipeline(DataPipeline[F]):
+    """Images of files or of a data set, each with what was drawn on it."""
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self.undecoded: list[Skip] = []
+        """Images left out when they were encoded, since they cannot be decoded."""
+
+    @abstractmethod
+    def columns(self, table: pa.Table) -> tuple[str, str]:
+        """The columns of images and of what was drawn on them; raises ``DataError``."""
+
+    def inputs(self, fitted: F) -> tuple[str, ...]:
+        """The image: a file's path."""
+        return (fitted.image,)
+
+    def from_file(self, table: pa.Table, fitted: F, folder: Path) -> pa.Table:
+        """Rows whose images are read; relative paths begin at the file's folder, as in training."""
+        images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
+        return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
+
+    @override
+    def column_roles(self, raw: RawData) -> ColumnRoles:
+        image, _ = self.columns(raw.train)
+        return ColumnRoles((image,), image=image)
