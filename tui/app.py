@@ -118,14 +118,7 @@ class DltuiApp(KeysInOrder):
         """Change settings, now and for later times."""
         self._take(self.settings.model_copy(update=choices))
         self.refresh_css(animate=False)
-        self.run_worker(partial(self._keep, choices), thread=True, group="settings")
-
-    def _keep(self, choices: Mapping[str, object]) -> None:
-        """Save the choices, in a thread."""
-        try:
-            write_settings(choices)
-        except UserError as error:
-            self.call_from_thread(complain, self.screen, error)
+        self.run_worker(partial(_keep, self, choices), thread=True, group="settings")
 
     def on_mount(self) -> None:
         """Open the first screens."""
@@ -212,6 +205,14 @@ class DltuiApp(KeysInOrder):
     @override
     def report(self, error: Exception) -> None:
         self.crash_report = self.crash_report or crash.write_report(error)
+
+
+def _keep(app: DltuiApp, choices: Mapping[str, object]) -> None:
+    """Save choices of settings, in a thread."""
+    try:
+        write_settings(choices)
+    except UserError as error:
+        app.call_from_thread(complain, app.screen, error)
 
 
 def settings_choices(

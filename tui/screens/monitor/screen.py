@@ -133,7 +133,13 @@ class MonitorScreen(Screen[None]):
         """Follow the run in a thread."""
         self._announcer = Announcer(self, self._run_name, self._repaint)
         self._feed.poll()
-        self.set_interval(0.5, self._tick)
+
+        def tick() -> None:
+            """Show what is new, at a rate that suits the connection."""
+            if self._repaint.due("numbers"):
+                self._paint()
+
+        self.set_interval(0.5, tick)
         self.set_timer(0.1, self._paint)
 
     def on_unmount(self) -> None:
@@ -197,11 +203,6 @@ class MonitorScreen(Screen[None]):
         """Redraw everything at once, as a key was pressed."""
         self._repaint.everything()
         self._paint()
-
-    def _tick(self) -> None:
-        """Show what is new, at a rate that suits the connection."""
-        if self._repaint.due("numbers"):
-            self._paint()
 
     def _paint(self) -> None:
         """Paint what is new and visible."""

@@ -26,3 +26,8 @@ class RunFilter(FilterBox):
         """Move from the filter to the rows."""
         if event.key == "down":
             self._listing.focus()
+
+    def clear(self) -> None:
+        """Deselect all runs; where none was selected, show those that the filter hid."""
+        if not self._listing.deselect_all():
+            self.close()

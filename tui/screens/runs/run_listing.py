@@ -29,7 +29,7 @@ class RunListing(Listing[RunSummary]):
         self._shown = fitting(self.scrollable_content_region.width)
         make = cells(self._shown, self.rows.selected)
         self.set_columns([each.column for each in self._shown], make)
-        self._mark_order()
+        self.show_order(self._sorted_place, self.rows.order[1])
 
     @property
     def chosen(self) -> list[RunSummary]:
@@ -44,7 +44,7 @@ class RunListing(Listing[RunSummary]):
     def sort_by(self, column: int) -> None:
         """Sort by a column, by its place; or reverse its order."""
         self.rows.sort_by(self._shown[column].title)
-        self._mark_order()
+        self.show_order(self._sorted_place, self.rows.order[1])
         self._show_rows()
 
     def sort_by_next(self, step: int) -> None:
@@ -57,16 +57,12 @@ class RunListing(Listing[RunSummary]):
         self.rows.filter_by(text)
         self._show_rows()
 
-    def toggle(self) -> None:
-        """Select or deselect the run at the cursor."""
+    def toggle(self, step: int = 0) -> None:
+        """Select or deselect the run at the cursor, then move by ``step`` rows."""
         if (row := self.current) is not None:
             self.rows.toggle(row)
             self._show_selection()
-
-    def toggle_and_move(self) -> None:
-        """Select or deselect the run at the cursor, and move to the next."""
-        self.toggle()
-        self.action_move(1)
+            self.action_move(step)
 
     def toggle_all(self) -> None:
         """Select all visible runs, or none where all were selected."""
@@ -97,10 +93,6 @@ class RunListing(Listing[RunSummary]):
         titles = [each.title for each in self._shown]
         title = self.rows.order[0]
         return titles.index(title) if title in titles else None
-
-    def _mark_order(self) -> None:
-        place = self._sorted_place
-        self.show_order(place, self.rows.order[1])
 
     def _show_rows(self) -> None:
         self.set_items(self.rows.visible)

@@ -36,10 +36,15 @@ _REST = 5.0
 """A list that takes long to read is read again after this multiple of the time."""
 
 
+_START = "start "
+"""The beginning of the actions that start one of the experiments of an empty list."""
+
+
 class RunsScreen(Screen[None]):
     """All runs, the newest first."""
 
     CSS_PATH = "runs.tcss"
+    AUTO_FOCUS = "#runs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "do('new')", "New"),
         Binding("P", "do('presets')", "Presets"),
@@ -63,7 +68,7 @@ class RunsScreen(Screen[None]):
         Binding("w", "do('sweeps')", "Sweeps", show=False),
         *RUN_KEYS,
         *(
-            Binding(key, f"start('{preset}')", f"Train {preset}", show=False)
+            Binding(key, f"do('{_START}{preset}')", f"Train {preset}", show=False)
             for key, (_, preset, _) in EXPERIMENTS.items()
         ),
         Binding("escape", "do('show_all')", "Show all"),
@@ -107,9 +112,13 @@ class RunsScreen(Screen[None]):
             "show_all": self._filter.close,
             "sort": partial(self._listing.sort_by_next, 1),
             "reverse": partial(self._listing.sort_by_next, 0),
-            "select": self._listing.toggle_and_move,
+            "select": partial(self._listing.toggle, 1),
             "select_all": self._listing.toggle_all,
-            "clear": self._clear,
+            "clear": self._filter.clear,
+            **{
+                f"{_START}{preset}": partial(self._openings.start, preset)
+                for _, preset, _ in EXPERIMENTS.values()
+            },
         }
         """The actions on the list, and those that open other screens."""
 
@@ -129,11 +138,6 @@ class RunsScreen(Screen[None]):
         yield self._machine
         yield self._filter
         yield SteadyFooter()
-
-    def on_mount(self) -> None:
-        """Show the list, empty until it is read."""
-        self._listing.focus()
-        self._show_numbers()
 
     def on_unmount(self) -> None:
         """Stop the thread at once."""
@@ -155,10 +159,6 @@ class RunsScreen(Screen[None]):
         """Show the pane and the line on the machine where there is room for them."""
         self._pane.fit(*self.size, bool(self._listing.items))
         self._machine.fit(self.size.height)
-
-    def action_start(self, preset: str) -> None:
-        """Start one of the experiments that an empty list offers."""
-        self._openings.start(preset)
 
     def action_do(self, name: str) -> None:
         """Do something with the list, or open another screen."""
@@ -183,16 +183,11 @@ class RunsScreen(Screen[None]):
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return whether an action applies: some only while the filter is typed, some only else."""
-        if action == "start":
+        name = str(parameters[0]) if parameters else ""
+        if name.startswith(_START):
             return self._listing.rows.empty
         typing = isinstance(self.focused, Input)
-        name = parameters[0] if parameters else ""
-        return {"show_all": typing, "filter": not typing}.get(str(name), True)
-
-    def _clear(self) -> None:
-        """Deselect all; where none was selected, clear the filter."""
-        if not self._listing.deselect_all():
-            self._filter.close()
+        return {"show_all": typing, "filter": not typing}.get(name, True)
 
     @on(Listing.Selected)
     def _open(self) -> None:
