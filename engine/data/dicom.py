@@ -56,4 +56,5 @@ def _colors(dataset: Dataset) -> NDArray[np.uint8]:
         bits = 8 * pixels.dtype.itemsize
     else:
         bits = dataset.BitsStored
-    return (pixels >> max(0, bits - 8)).astype(np.uint8)
+    eight: NDArray[np.uint8] = (pixels >> max(0, bits - 8)).astype(np.uint8)
+    return eight

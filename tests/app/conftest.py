@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
@@ -23,9 +24,11 @@ from engine.runs.events import (
     Log,
     Model,
     Progress,
+    Resources,
     Started,
 )
 from engine.service.client import Advisor
+from tui.screens.runs.machine_strip import LEAST_HEIGHT, MachineStrip
 
 MakeRun = Callable[..., RunDirectory]
 TypeAhead = Callable[..., None]
@@ -101,6 +104,21 @@ def until() -> Until:
             await pilot.pause(0.02)
 
     return wait
+
+
+@pytest.fixture
+def same_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[Pilot[Any]], bool]:
+    """Measure always the same; a function that returns whether the first screen shows it."""
+    use = Resources(cpu_percent=45.0, memory=1 << 34, memory_total=1 << 36, process_memory=1)
+    monkeypatch.setattr("engine.hardware.resources.measure", lambda: use)
+    disk = type(shutil.disk_usage("/"))(10**12, 4 * 10**11, 6 * 10**11)
+    monkeypatch.setattr("tui.screens.runs.machine_strip.shutil.disk_usage", lambda path: disk)
+
+    def shown(pilot: Pilot[Any]) -> bool:
+        strips = list(pilot.app.screen.query(MachineStrip))
+        return pilot.app.size.height < LEAST_HEIGHT or any(strip._lines for strip in strips)
+
+    return shown
 
 
 @pytest.fixture

@@ -92,12 +92,8 @@ def answered(question: str, **arguments: Any) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def nothing_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Set the time zone to UTC, stop the cursor's blinking, and measure always the same."""
+    """Set the time zone to UTC and stop the cursor's blinking."""
     monkeypatch.setattr(Input, "cursor_blink", False)
-    use = Resources(cpu_percent=45.0, memory=1 << 34, memory_total=1 << 36, process_memory=1)
-    monkeypatch.setattr("engine.hardware.resources.measure", lambda: use)
-    disk = type(shutil.disk_usage("/"))(10**12, 4 * 10**11, 6 * 10**11)
-    monkeypatch.setattr("tui.screens.runs.machine_strip.shutil.disk_usage", lambda path: disk)
     with monkeypatch.context() as changes:
         changes.setenv("TZ", "UTC")
         time.tzset()
@@ -140,7 +136,7 @@ def write_report(run: RunDirectory, name: str, views: list[Any]) -> None:
 
 
 @pytest.fixture(params=SIZES)
-def looks(request: pytest.FixtureRequest, until: Any, tmp_path: Path) -> Any:
+def looks(request: pytest.FixtureRequest, until: Any, same_machine: Any, tmp_path: Path) -> Any:
     """A function that compares a screen with its snapshot, after keys and once a text is shown.
 
     ``wide`` is a text that only wide screens have room for.
@@ -149,7 +145,7 @@ def looks(request: pytest.FixtureRequest, until: Any, tmp_path: Path) -> Any:
     async def compare(screen: Any, *keys: str, shown: str = "", wide: str = "") -> None:
         app = DltuiApp(settings=Settings(theme="dark", characters="all"))
         async with app.run_test(size=SIZES[request.param]) as pilot:
-            await until(pilot, lambda: app.screen.is_mounted)
+            await until(pilot, lambda: app.screen.is_mounted and same_machine(pilot))
             await still(pilot)  # or the keys in the footer depend on timing
             if screen is not None:
                 app.push_screen(screen() if callable(screen) else screen)

@@ -186,12 +186,15 @@ async def test_all_sweeps_are_listed_and_one_is_opened(until, text_of) -> None:
 
 
 @pytest.fixture(params=SIZES)
-def looks(request: pytest.FixtureRequest, until: Any, text_of: Any, tmp_path: Path) -> Any:
+def looks(
+    request: pytest.FixtureRequest, until: Any, text_of: Any, same_machine: Any, tmp_path: Path
+) -> Any:
     """A function that compares a screen with its snapshot, as in ``test_snapshots``."""
 
     async def compare(screen: Any, part: str) -> None:
         app = DltuiApp(settings=Settings(theme="dark", characters="all"))
         async with app.run_test(size=SIZES[request.param]) as pilot:
+            await until(pilot, lambda: same_machine(pilot))
             app.push_screen(screen)
             await until(pilot, lambda: part in text_of(pilot))
             await pilot.pause(0.3)

@@ -85,11 +85,11 @@ async def main(run):
             last[0] = entered[0]
             first[entered[0]] = painted[0]
     app._display = noted
-    enter = MonitorScreen._enter_panel
-    def entering(screen):
-        enter(screen)
+    redraw = MonitorScreen._redraw
+    def redrawing(screen):
+        redraw(screen)
         entered[0] = screen.query_one(TabbedContent).active
-    MonitorScreen._enter_panel = entering
+    MonitorScreen._redraw = redrawing
     async with app.run_test(size=(120, 40)):
         await until(lambda: app.screen.is_mounted)
         gc.freeze()  # as the program does in a terminal

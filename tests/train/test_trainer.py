@@ -233,9 +233,10 @@ def weights_of(run: RunDirectory) -> bytes:
     return path.read_bytes()
 
 
-DIABETES = {
-    "task": {"kind": "tabular_regression"},
-    "data": {"kind": "builtin", "name": "diabetes"},
+SHAPES = {
+    "task": {"kind": "semantic_segmentation"},
+    "data": {"kind": "builtin", "name": "shapes", "max_samples": 20},
+    "model": {"kind": "unet", "channels": [4, 4]},
 }
 """A task that fits nothing to the finished network."""
 
@@ -251,7 +252,7 @@ def test_the_best_weights_are_measured_once_on_the_validation_split(
         return evaluate(self, source, split, **options)
 
     monkeypatch.setattr(SplitEvaluator, "evaluate", noted)
-    train(RunConfig.parse(wine(epochs=2, eval_steps=0) | DIABETES))
+    train(RunConfig.parse(wine(epochs=2, eval_steps=0) | SHAPES))
     assert measured == ["validation", "validation", "test"]
 
 

@@ -29,6 +29,7 @@ class TabularClassificationConfig(TabularConfig, ClassificationConfig):
         "is chosen for on the validation rows: f1, precision 0.9, recall 0.9, or cost 5:1 of false "
         "positives to false negatives; empty takes the likelier class",
         suggestions=RULES,
+        advanced=True,
     )
     positive: str = option(
         "", "Positive class of task.threshold; empty takes the rarer one", advanced=True
