@@ -1,7 +1,7 @@
 """A job for Kubernetes: https://kubernetes.io/docs/concepts/workloads/controllers/job.
 
 One of several machines is an indexed job: each pod reads its index as its node rank, and a headless
-service gives the first one a name in the cluster's network.
+service gives the first node a name in the cluster's network.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int
         traceback.print_exc()
         if lost_a_peer(error):
             return PEER_LOST, None
-        get_error_handler().record_exception(error)  # with its time: the first one counts
+        get_error_handler().record_exception(error)  # with its time: the earliest error counts
         return DEFECT, Failed(message=defect(error), report=str(rank.run.log))
 
 

@@ -27,7 +27,7 @@ _RUN = "dltui/run"
 _POLL_SECONDS = 0.5
 _TIMEOUT = timedelta(seconds=60)
 _ANY_TIME = timedelta(days=30)
-"""Time for all nodes to join: whoever waits decides when it has been long enough."""
+"""Time-out for all nodes to join: the waiting node decides when it gives up."""
 _LAST_CALL = timedelta(seconds=10)
 """Time for more nodes to join, once there are as many as must be."""
 

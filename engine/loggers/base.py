@@ -64,7 +64,7 @@ def notified(run: RunDirectory, events: EventLog) -> Iterator[None]:
     """Notify the user of what happens within the block, as the settings say.
 
     Settings that are not usable are a warning of the run, which does not fail by them. What fails
-    later is told in its log alone, as nothing may come after its final event.
+    later is reported in its log alone, as nothing may come after its final event.
     """
     there: dict[str, Destination] = {}
     try:

@@ -49,13 +49,16 @@ def connect(urls: Sequence[str]) -> list[Any]:
     return services
 
 
-def send(services: Sequence[Any], title: str, text: str) -> list[int]:
-    """Send a notification to each service; returns the numbers, from 1, of those that failed."""
-    return [
-        place
+def send(services: Sequence[Any], title: str, text: str) -> None:
+    """Send a notification to each service; raises :class:`NotifyError` if one does not take it."""
+    failed = [
+        str(place)
         for place, service in enumerate(services, 1)
         if not service.notify(body=text, title=title)
     ]
+    if failed:
+        numbers = ", ".join(failed)
+        raise NotifyError(f"notify.urls, number {numbers}: the notification was not taken.")
 
 
 class Notifier:
@@ -109,9 +112,7 @@ class Notifier:
             self._send(text)
 
     def _send(self, text: str) -> None:
-        if failed := send(self._services, self._title, text):
-            numbers = ", ".join(map(str, failed))
-            raise NotifyError(f"notify.urls, number {numbers}: the notification was not taken.")
+        send(self._services, self._title, text)
 
 
 def _ended(word: str, metrics: Mapping[str, float | None]) -> str:

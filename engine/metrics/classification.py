@@ -124,7 +124,7 @@ def evaluate_classes(
     ``predicted`` has the class of each row where it is not the likeliest one.
     """
     likeliest = probabilities.argmax(1)
-    # A threshold for a precision or a cost gives accuracy away: that says nothing of a baseline.
+    # A threshold for a precision or a cost lowers accuracy, which must not decide on a baseline.
     metric = "accuracy" if predicted is None else "accuracy of the likelier class"
     wrong = (likeliest != targets).astype(np.float64)
     predicted = likeliest if predicted is None else predicted

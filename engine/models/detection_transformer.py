@@ -14,8 +14,7 @@ from engine.config.models.detection import DetectionTransformerConfig
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
 from engine.models.detector import Detections, Detector, likeliest, objects_of
-from engine.models.image_transformer import label_outputs
-from engine.models.pretrained import load_pretrained, pretrained_config
+from engine.models.image_transformer import label_outputs, load_labelled
 from engine.models.shapes import ImageShape
 from engine.models.transfer import Transfer, check_size
 
@@ -117,15 +116,9 @@ def _from_scratch(config: DetectionTransformerConfig, shape: ImageShape) -> Any:
 
 
 def _trained(config: DetectionTransformerConfig, shape: ImageShape) -> Any:
-    architecture = pretrained_config(config)
-    if type(architecture) not in transformers.MODEL_FOR_OBJECT_DETECTION_MAPPING:
-        raise TrainingError(
-            f"model.path: {plain(architecture.model_type)} networks such as {plain(config.path)} "
-            "do not detect objects.",
-            "Choose another model, such as PekingU/rtdetr_r18vd.",
-        )
-    label_outputs(architecture, shape)
-    return load_pretrained(config, _AUTO, architecture, torch.float32)
+    known = transformers.MODEL_FOR_OBJECT_DETECTION_MAPPING
+    why = "do not detect objects", "Choose another model, such as PekingU/rtdetr_r18vd."
+    return load_labelled(config, shape, _AUTO, known, *why)
 
 
 def _check(

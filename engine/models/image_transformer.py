@@ -149,16 +149,27 @@ def _from_scratch(config: ImageTransformerConfig, shape: ImageShape) -> Any:
 
 
 def _trained(config: ImageTransformerConfig, shape: ImageShape) -> Any:
+    known = transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
+    why = "do not classify images", "Choose another model."
+    return load_labelled(config, shape, _AUTO, known, *why)
+
+
+def load_labelled(
+    config: WeightsConfig, shape: ImageShape, auto: Any, known: Any, lacks: str, remedy: str
+) -> Any:
+    """Return the pre-trained network of a section with the classes at hand, by a class of
+    transformers.
+
+    ``known`` are the configurations of networks for the task; another one ``lacks`` something.
+    Raises :class:`TrainingError`.
+    """
     architecture = pretrained_config(config)
-    if type(architecture) not in transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
-        raise TrainingError(
-            f"model.path: {plain(architecture.model_type)} networks such as {plain(config.path)} "
-            "do not classify images.",
-            "Choose another model.",
-        )
+    if type(architecture) not in known:
+        networks = f"{plain(architecture.model_type)} networks such as {plain(config.path)}"
+        raise TrainingError(f"model.path: {networks} {lacks}.", remedy)
     drop_class_count(architecture)
     label_outputs(architecture, shape)
-    return load_pretrained(config, _AUTO, architecture, torch.float32)
+    return load_pretrained(config, auto, architecture, torch.float32)
 
 
 def label_outputs(architecture: Any, shape: ImageShape) -> None:

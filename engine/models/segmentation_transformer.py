@@ -13,8 +13,7 @@ from torch.nn import functional as F
 from engine.config.models.segmentation import SegmentationTransformerConfig
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
-from engine.models.image_transformer import label_outputs
-from engine.models.pretrained import load_pretrained, pretrained_config
+from engine.models.image_transformer import label_outputs, load_labelled
 from engine.models.shapes import ImageShape
 from engine.models.transfer import Transfer, check_size, dense_head
 from engine.models.transformer import compute_twice
@@ -76,15 +75,9 @@ def _from_scratch(config: SegmentationTransformerConfig, shape: ImageShape) -> A
 
 
 def _trained(config: SegmentationTransformerConfig, shape: ImageShape) -> Any:
-    architecture = pretrained_config(config)
-    if type(architecture) not in transformers.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING:
-        raise TrainingError(
-            f"model.path: {plain(architecture.model_type)} networks such as {plain(config.path)} "
-            "do not segment images.",
-            "Choose another model, such as nvidia/mit-b0.",
-        )
-    label_outputs(architecture, shape)
-    return load_pretrained(config, _AUTO, architecture, torch.float32)
+    known = transformers.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING
+    why = "do not segment images", "Choose another model, such as nvidia/mit-b0."
+    return load_labelled(config, shape, _AUTO, known, *why)
 
 
 def _check(config: SegmentationTransformerConfig, network: nn.Module, shape: ImageShape) -> None:

@@ -32,7 +32,7 @@ def head_weights(network: nn.Module) -> set[str]:
 
 
 def preprocessing_in(architecture: Any) -> Preprocessing | None:
-    """Return what the configuration of a network says of its images; ``None`` where it says none.
+    """Return what the configuration of a network states about its images; ``None`` for nothing.
 
     timm keeps it there, and not in the file of an image processor.
     """

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import pickle
 from typing import Any
-from urllib.error import URLError
 
 import torch
 from torch import nn
@@ -16,6 +14,7 @@ from engine.config.models.torchvision import TorchvisionConfig
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
 from engine.models.shapes import ImageShape
+from engine.models.torchvision_weights import downloaded, load_fitting
 from engine.models.transfer import Transfer, check_size, find_head
 
 _SMALL = 64
@@ -104,23 +103,8 @@ def _called(builder: Any, options: dict[str, Any]) -> nn.Module:
 def _load(network: nn.Module, config: TorchvisionConfig) -> None:
     """Put in those weights of ImageNet that fit. Raises :class:`TrainingError`."""
     weights = _weights(config)
-    try:
-        state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except (URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise TrainingError(
-            f"The weights of {config.name} are not on this machine and cannot be downloaded from "
-            f"{weights.url}: {plain(getattr(error, 'reason', error))}.",
-            f"Put that file into {torch.hub.get_dir()}/checkpoints, or set model.pretrained to "
-            "false.",
-        ) from error
-    own = network.state_dict()
     head, _ = find_head(network)
-    fitting = {
-        name: value
-        for name, value in state.items()
-        if name in own and own[name].shape == value.shape
-    }
-    missing = network.load_state_dict(fitting, strict=False).missing_keys
+    missing = load_fitting(network, downloaded(weights, config.name))
     others = [name for name in missing if not name.startswith(f"{head}.")]
     if others:
         raise TrainingError(

@@ -42,7 +42,16 @@ def load_all_but_head(network: nn.Module, name: str) -> None:
 
     Raises :class:`TrainingError`.
     """
-    weights = weights_named(name)
+    state = downloaded(weights_named(name), name)
+    missing = load_fitting(network, state)
+    others = [key for key in missing if key not in state]
+    if others:
+        raise TrainingError(f"The weights of {name} do not fit it: {others[0]} is missing.")
+
+
+def downloaded(weights: Any, name: str) -> dict[str, Any]:
+    """Return the tensors of ``weights`` for the network ``name``; raises :class:`TrainingError`."""
+    state: dict[str, Any]
     try:
         state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
@@ -52,11 +61,14 @@ def load_all_but_head(network: nn.Module, name: str) -> None:
             f"Put that file into {torch.hub.get_dir()}/checkpoints, or set model.pretrained to "
             "false.",
         ) from error
+    return state
+
+
+def load_fitting(network: nn.Module, state: dict[str, Any]) -> list[str]:
+    """Put in the weights that are as large as the network's own; returns the names of the rest."""
     own = network.state_dict()
     fitting = {
         key: value for key, value in state.items() if key in own and own[key].shape == value.shape
     }
-    missing = network.load_state_dict(fitting, strict=False).missing_keys
-    others = [key for key in missing if key not in state]
-    if others:
-        raise TrainingError(f"The weights of {name} do not fit it: {others[0]} is missing.")
+    missing: list[str] = network.load_state_dict(fitting, strict=False).missing_keys
+    return missing

@@ -185,7 +185,7 @@ class SweepDirectory:
         return spawn("engine.sweep.worker", [str(self.path.absolute())], self.log)
 
     def join(self, parallel: int | None) -> subprocess.Popen[bytes]:
-        """Start another process that searches, with so many runs at once or one on each GPU.
+        """Start another process that searches, with ``parallel`` runs at once or one on each GPU.
 
         Raises :class:`RunError` for a sweep that was stopped.
         """

@@ -29,7 +29,7 @@ class PixelCache:
     ) -> None:
         """Hold images of the shape and type of ``like`` in at most ``most_bytes``.
 
-        Where all rows are too many, the first ones are held. ``warn`` hears once why none are.
+        Where all rows are too many, the first rows are kept. ``warn`` is called once if none are.
         """
         self._shape, self._type, self._size = like.shape, like.dtype, like.nbytes
         self._warn = warn

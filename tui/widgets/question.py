@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -54,8 +54,13 @@ class Question:
     def put(self, values: Tree) -> None:
         """Send ``values`` soon, instead of the previous request."""
         self.drop()
-        start = partial(self._start, self._number, values)
+        start = partial(self._start, self._number, self._question, {"values": values})
         self._timer = self._widget.set_timer(QUIET, start)
+
+    def send(self, question: str = "", **arguments: object) -> None:
+        """Send a request at once, instead of the previous one; ``question`` may be another."""
+        self.drop()
+        self._start(self._number, question or self._question, arguments)
 
     def drop(self) -> None:
         """Discard the answer to the previous request."""
@@ -67,14 +72,14 @@ class Question:
         """Return whether the answer belongs to the newest request."""
         return event.number == self._number
 
-    def _start(self, number: int, values: Tree) -> None:
-        work: Callable[[], None] = partial(self._work, number, values)
+    def _start(self, number: int, question: str, arguments: Mapping[str, object]) -> None:
+        work: Callable[[], None] = partial(self._work, number, question, arguments)
         self._widget.run_worker(work, thread=True, group=self._question, exit_on_error=False)
 
-    def _work(self, number: int, values: Tree) -> None:
+    def _work(self, number: int, question: str, arguments: Mapping[str, object]) -> None:
         """Wait for the answer, in a thread."""
         try:
-            answer: Answer | UserError = self._ask(self._question, values=values, **self._arguments)
+            answer: Answer | UserError = self._ask(question, **arguments, **self._arguments)
         except Superseded:
             return
         except UserError as error:

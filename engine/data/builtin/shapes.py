@@ -22,7 +22,7 @@ _MOST = 4
 _RADII = (5, 12)
 """Smallest and largest distance of a shape's outline from its middle, in pixels."""
 _FINER = 4
-"""Images are drawn so many times larger, and reduced."""
+"""Supersampling: factor by which images are drawn larger, before they are reduced."""
 _TRIES = 50
 
 RECORD = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

@@ -56,14 +56,14 @@ def test_a_season_that_is_not_given_is_found(prepare: Make) -> None:
     assert fitted.naive_error == pytest.approx([0], abs=1e-12)
 
 
-@pytest.mark.parametrize(("season", "told"), [(4, False), (5, True)])
+@pytest.mark.parametrize(("season", "noted"), [(4, False), (5, True)])
 def test_a_season_that_the_window_does_not_hold_is_told(
-    prepare: Make, season: int, told: bool
+    prepare: Make, season: int, noted: bool
 ) -> None:
     prepared = prepare(KIND, climbing(20), data={"test_fraction": 0.2}, season=season, **SHORT)
     notes = prepared.task.pipeline.summarize(prepared.raw, prepared.fitted).notes
     texts = [note.why for note in notes if "the baseline repeats the last value" in note.why]
-    assert bool(texts) is told
+    assert bool(texts) is noted
 
 
 def test_an_input_that_never_changes_is_not_scaled(prepare: Make) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 from textual import on
@@ -15,11 +14,10 @@ from textual.widgets import Static
 from engine.errors import UserError
 from engine.reports.explanation import Explanation
 from engine.reports.note_table import notes_in, sentence
-from engine.service.client import Superseded
 from tui.format.text import literal
 from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
-from tui.widgets.question import Answer, Answered, Ask
+from tui.widgets.question import Answered, Ask, Question
 from tui.widgets.view import ViewStack
 
 
@@ -36,10 +34,8 @@ class ExplanationScreen(Dialog[None]):
     def __init__(self, ask: Ask, arguments: Mapping[str, Any], notes: Sequence[str] = ()) -> None:
         """``arguments`` name the run and what is explained; ``notes`` are shown with it."""
         super().__init__()
-        self._ask = ask
-        self._arguments = arguments
+        self._question = Question(self, ask, "explain", **arguments)
         self._notes = notes
-        self._number = 0
         self._shown: Explanation | None = None
 
     def compose(self) -> ComposeResult:
@@ -63,25 +59,14 @@ class ExplanationScreen(Dialog[None]):
             self._request(known[place % len(known)])
 
     def _request(self, target: str) -> None:
-        self._number += 1
         which = f" {target}" if target else ""
         self._say(f"explaining{which} …", "$text-muted")
-        self.run_worker(partial(self._work, self._number, target), thread=True)
-
-    def _work(self, number: int, target: str) -> None:
-        """Wait for the answer, in a thread."""
-        try:
-            answer: Answer | UserError = self._ask("explain", target=target, **self._arguments)
-        except Superseded:
-            return
-        except UserError as error:
-            answer = error
-        self.post_message(Answered(number, answer))
+        self._question.send(target=target)
 
     @on(Answered)
     async def _answered(self, event: Answered) -> None:
         event.stop()
-        if event.number != self._number:
+        if not self._question.newest(event):
             return
         if isinstance(event.answer, UserError):
             self._say(str(event.answer), "$text-error")

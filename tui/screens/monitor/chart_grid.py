@@ -26,7 +26,7 @@ Curves = Callable[[str], tuple[Sequence[Curve], Pair | None]]
 
 
 def layout(metrics: int, width: int, height: int) -> tuple[int, int]:
-    """Return columns and rows of a grid for so many metrics; 1 and 1 where one chart fits alone."""
+    """Return columns and rows of a grid for ``metrics`` charts; 1 and 1 where a single one fits."""
     most_columns = 3 if width >= _WIDE else 2 if width >= _MIDDLE else 1
     if most_columns == 1 or height < 2 * _HIGH:
         return 1, 1

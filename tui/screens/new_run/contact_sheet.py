@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,14 +14,13 @@ from typing_extensions import override
 from engine.config.overrides import Tree
 from engine.errors import UserError
 from engine.reports.picture import PictureGroup, read_groups
-from engine.service.client import Superseded
 from tui.format.text import literal
 from tui.screens.registry import make_screen
 from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
 from tui.widgets.picture_explorer import PictureExplorer
 from tui.widgets.picture_sheet import SIDE
-from tui.widgets.question import Answer, Answered, Ask
+from tui.widgets.question import Answered, Ask, Question
 from tui.widgets.scrolling import Scrolling
 
 _EACH, _FEW = 8, 4
@@ -52,10 +50,9 @@ class ContactSheetScreen(Dialog[None]):
         """Show images of a configuration's data, as ``ask`` answers."""
         super().__init__()
         self._values = values
-        self._ask = ask
+        self._question = Question(self, ask, "contact sheet")
         self._augmented = False
         self._seed, self._variant = 0, 0
-        self._number = 0
         self._groups: list[PictureGroup] = []
         self._state = "as stored"
 
@@ -106,29 +103,17 @@ class ContactSheetScreen(Dialog[None]):
             self._sheet.show(self._groups, side)
 
     def _request(self) -> None:
-        self._number += 1
         self._say("reading the images …")
-        self.run_worker(partial(self._work, self._number), thread=True, group="images")
-
-    def _work(self, number: int) -> None:
-        """Wait for the answer, in a thread."""
-        arguments = {"values": self._values, "each": self._each, "seed": self._seed}
-        question = "contact sheet"
+        drawn: dict[str, Any] = {"values": self._values, "each": self._each, "seed": self._seed}
         if self._augmented:
-            question = f"augmented {question}"
-            arguments["variant"] = self._variant
-        try:
-            answer: Answer | UserError = self._ask(question, **arguments)
-        except Superseded:
-            return
-        except UserError as error:
-            answer = error
-        self.post_message(Answered(number, answer))
+            self._question.send("augmented contact sheet", **drawn, variant=self._variant)
+        else:
+            self._question.send(**drawn)
 
     @on(Answered)
     def _answered(self, event: Answered) -> None:
         event.stop()
-        if event.number != self._number:
+        if not self._question.newest(event):
             return
         if isinstance(event.answer, UserError):
             self._say(str(event.answer), "$text-error")

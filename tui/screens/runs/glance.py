@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,17 +45,21 @@ class Glance:
     """The newest message of the log."""
 
 
+Before = Callable[[RunSummary], RunSummary | None]
+"""Finds the run before another one, among all: in the thread that reads."""
+
+
 class GlanceReader:
     """Reads the chosen run; :meth:`choose` may be called while another thread reads."""
 
     def __init__(self) -> None:
-        self._chosen: tuple[RunSummary, RunSummary | None] | None = None
+        self._chosen: tuple[RunSummary, Before] | None = None
         self._shown: RunSummary | None = None
         self._events: Follower | None = None
         self._history = History()
 
-    def choose(self, row: RunSummary | None, before: RunSummary | None) -> None:
-        """Choose the run to read, and the one that it is held against."""
+    def choose(self, row: RunSummary | None, before: Before) -> None:
+        """Choose the run to read, and the one that it is compared with."""
         self._chosen = (row, before) if row is not None else None
 
     def read(self) -> Iterator[Glance]:
@@ -65,7 +69,7 @@ class GlanceReader:
         row, before = chosen
         if self._read_events(row) or row != self._shown:
             self._shown = row
-            yield glance(row, self._history, before)
+            yield glance(row, self._history, before(row))
 
     def _read_events(self, row: RunSummary) -> bool:
         """Bring the history up to date; returns whether there was anything new."""

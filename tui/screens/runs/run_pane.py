@@ -17,7 +17,7 @@ from tui.format.numbers import number
 from tui.format.run_states import STATES
 from tui.format.text import literal
 from tui.format.verdict import OUTCOMES
-from tui.screens.runs.glance import Glance, GlanceReader
+from tui.screens.runs.glance import Before, Glance, GlanceReader
 from tui.widgets.visible_feed import VisibleFeed
 
 LEAST_WIDTH, LEAST_HEIGHT = 100, 20
@@ -66,8 +66,8 @@ class RunPane(Vertical):
         """Show or hide the pane for a screen of this size."""
         self.feed.display(any_runs and width >= LEAST_WIDTH and height >= LEAST_HEIGHT)
 
-    def choose(self, row: RunSummary | None, before: RunSummary | None) -> None:
-        """Show a run once the cursor rests on it; ``before`` is the one it is held against."""
+    def choose(self, row: RunSummary | None, before: Before) -> None:
+        """Show a run once the cursor rests on it, compared with the one ``before``."""
         self._reader.choose(row, before)
         if self._timer is not None:
             self._timer.stop()

@@ -211,4 +211,4 @@ class RunsScreen(Screen[None]):
         """Show the details of the run at the cursor."""
         row = self._listing.current
         self.query_one("#detail", Canvas).show([detail(row)])
-        self._pane.choose(row, self._listing.rows.before(row))
+        self._pane.choose(row, self._listing.rows.before)

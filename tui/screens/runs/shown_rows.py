@@ -56,9 +56,9 @@ class ShownRows:
         self._filter, self._problem = RunFilter.typed(text)
         self.visible = self._filter.among(self._sorted)
 
-    def before(self, row: RunSummary | None) -> RunSummary | None:
+    def before(self, row: RunSummary) -> RunSummary | None:
         """Return the run of the same task that was started last before this one."""
-        if row is None or not row.task:
+        if not row.task:
             return None
         earlier = (r for r in self._read.runs if r.task == row.task and r.started < row.started)
         return max(earlier, key=lambda other: other.started, default=None)
