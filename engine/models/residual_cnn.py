@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from engine.config.models.residual_cnn import ResidualCnnConfig
+from engine.models.cnn import PooledClassifier
 from engine.models.shapes import ImageShape
 
 
-class ResidualCnn(nn.Module):
+class ResidualCnn(PooledClassifier):
     """Input ``[batch, channels, height, width]``, output logits ``[batch, outputs]``."""
 
     def __init__(
         self, channels: int, stem: int, stages: Sequence[int], outputs: int, dropout: float
     ) -> None:
-        super().__init__()
         layers: list[nn.Module] = [_convolution(channels, stem), nn.BatchNorm2d(stem), nn.GELU()]
         before = stem
         for width in stages:
@@ -33,16 +33,8 @@ class ResidualCnn(nn.Module):
                 Residual(width),
             ]
             before = width
-        self.features = nn.Sequential(*layers)
-        self.pool = nn.AdaptiveMaxPool2d(1)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(before, outputs)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits of the classes."""
-        features: Tensor = self.pool(self.features(images)).flatten(1)
-        logits: Tensor = self.head(self.dropout(features))
-        return logits
+        pool = nn.AdaptiveMaxPool2d(1)
+        super().__init__(nn.Sequential(*layers), pool, before, outputs, dropout)
 
 
 class Residual(nn.Module):
