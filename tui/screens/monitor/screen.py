@@ -92,8 +92,9 @@ class MonitorScreen(Screen[None]):
             config = run.config.read()
             name, order = config.name, config.task.metric_names
             rate = config.train.learning_rate or config.usual_rate
+            decides = config.task.metric(config.train.metric_for_best_model).name
         except UserError:
-            name, order, rate = run.id, (), 1e-3
+            name, order, rate, decides = run.id, (), 1e-3, ""
         self._run = run
         self._run_name = name
         self._shown: tuple[State, bool] = (State.QUEUED, False)
@@ -102,7 +103,7 @@ class MonitorScreen(Screen[None]):
         self._repaint = Repaint(self)
         self._commands = Commands(self, self._watch, name, rate, self._redraw)
         self._status = StatusLines(name, self._repaint)
-        self._charts = Charts(self._repaint, order)
+        self._charts = Charts(self._repaint, order, decides)
         self._chart_keys = ChartKeys(self, self._charts, self._watch, self._show_charts)
         self._actions: Mapping[str, Callable[[], object]] = {
             "results": lambda: self.app.switch_screen(make_screen("results", run)),
