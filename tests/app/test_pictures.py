@@ -109,12 +109,12 @@ async def test_the_sheet_shows_images_augmented_and_others(until, text_of) -> No
         await until(pilot, lambda: {40, 41, 46} <= greys(app))
         assert "cat: 9 images" in text_of(pilot)
         await until(pilot, lambda: "as stored   cat  cat0.png  28×28 px" in text_of(pilot))
-        await pilot.press("a")
+        await pilot.press("v")
         await until(pilot, lambda: 80 in greys(app))
         assert "augmented   cat" in text_of(pilot)
-        await pilot.press("r")
+        await pilot.press("n")
         await until(pilot, lambda: 96 in greys(app))
-        await pilot.press("a", "r")
+        await pilot.press("v", "n")
         await until(pilot, lambda: 120 in greys(app))
 
 

@@ -222,7 +222,7 @@ async def test_the_command_for_a_run(looks, monkeypatch) -> None:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     screen = NewRunScreen(preset_values(title=LONG[:200]), "digits-cnn", ask=answered)
-    await looks(screen, "c", shown="esc closes")
+    await looks(screen, "dollar_sign", shown="esc closes")
 
 
 async def test_presets(looks) -> None:

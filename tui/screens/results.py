@@ -61,7 +61,7 @@ class ResultsScreen(Screen[None]):
     CSS_PATH = "results.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "try_it", "Try it"),
-        Binding("w", "watch", "Curves and log"),
+        Binding("m", "watch", "Metrics, log"),
         Binding("c", "clone", "Clone"),
         *RUN_KEYS,
         Binding("escape,q", "leave", "Back"),
