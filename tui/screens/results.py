@@ -86,6 +86,11 @@ class ResultsScreen(Screen[None]):
         """Read the report in a thread."""
         self.run_worker(self._read, thread=True)
 
+    @property
+    def run_at_hand(self) -> RunDirectory:
+        """The run that commands are about."""
+        return self._run
+
     def action_try_it(self) -> None:
         """Try the model on new inputs."""
         self.app.push_screen(try_screen(self._run))

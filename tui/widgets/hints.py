@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Static
 
@@ -40,4 +41,7 @@ class Hints(Horizontal):
     def compose(self) -> ComposeResult:
         """Yield the keys."""
         for key, text in self._hints:
-            yield Hint(key, text)
+            shown = self.app.get_key_display(Binding(key, ""))
+            # A key that was moved by the settings is named as it is now.
+            moved = text.startswith(f"{key} ") and shown != key
+            yield Hint(key, shown + text[len(key) :] if moved else text)

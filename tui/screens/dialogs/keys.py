@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from textual.app import App
+from textual.binding import Binding
 from textual.content import Content
 
 from tui.format.text import literal
 from tui.screens.dialogs.actions import actions_of
 from tui.screens.dialogs.base import ReadScreen
-from tui.terminal.vocabulary import GROUPS, group_of
+from tui.terminal.vocabulary import GROUPS, Group, group_of
 
 _KEYS_WIDTH = 24
 
@@ -23,13 +24,18 @@ class KeysScreen(ReadScreen):
         super().__init__("Keys", list(_lines(app)))
 
 
+def _group(binding: Binding) -> Group:
+    """Return the group of a binding; commands of the user are about runs."""
+    return "Run" if binding.action.startswith("command(") else group_of(binding.key)
+
+
 def _lines(app: App[Any]) -> Iterator[Content]:
     actions = actions_of(app.screen)
     for group in GROUPS:
         mine = {
             description: bindings
             for description, bindings in actions.items()
-            if group_of(bindings[0].binding.key) == group
+            if _group(bindings[0].binding) == group
         }
         if not mine:
             continue

@@ -121,6 +121,11 @@ class MonitorScreen(Screen[None]):
             "log": Messages(self._repaint),
         }
 
+    @property
+    def run_at_hand(self) -> RunDirectory:
+        """The run that commands are about."""
+        return self._run
+
     def compose(self) -> ComposeResult:
         """Yield head, bars and numbers above, panels below."""
         yield from self._status.compose()

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 from typing_extensions import override
 
 from engine.files.paths import runs_folder
+from engine.runs.directory import RunDirectory
 from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
 from tui.screens.run_keys import RUN_KEYS
@@ -128,6 +129,12 @@ class RunsScreen(Screen[None]):
     def running(self) -> int:
         """Number of runs that are training now."""
         return self._listing.rows.running
+
+    @property
+    def run_at_hand(self) -> RunDirectory | None:
+        """The run that commands are about: the one at the cursor."""
+        row = self._listing.current
+        return None if row is None else row.run
 
     def compose(self) -> ComposeResult:
         """Yield a heading, the list beside its pane, what to begin with, and the filter."""
