@@ -30,7 +30,8 @@ from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.importance import Score, WithImportance
 from engine.models.build import build_model
 from engine.models.shapes import TabularShape
-from engine.pipelines.tabular import TabularFitted, TabularPipeline
+from engine.pipelines.tabular import TabularPipeline
+from engine.pipelines.tabular_fitted import TabularFitted
 from engine.reports.explanation import Explanation
 from engine.runs.events import Report
 from engine.tasks.column_places import column_places
