@@ -177,7 +177,6 @@ class ResultsScreen(Screen[None]):
         shown, best = panels.curves(history, "loss")
         curves.best_by = str(report.get("metric", ""))
         curves.plot("loss", shown, best)
-        summary.focus()
 
     def on_resize(self) -> None:
         """Lay the table of notes out for the new width."""
