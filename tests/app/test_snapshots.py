@@ -403,7 +403,7 @@ async def test_a_run_that_trains(looks, going) -> None:
 
 
 async def test_one_metric_of_a_run_that_trains(looks, going) -> None:
-    await looks(MonitorScreen(going()), "g", "left", shown="epoch 2")
+    await looks(MonitorScreen(going()), "z", "left", shown="epoch 2")
 
 
 async def test_a_run_that_has_only_begun(looks, going) -> None:

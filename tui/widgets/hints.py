@@ -8,6 +8,7 @@ from textual.containers import Horizontal
 from textual.widgets import Static
 
 from tui.format.text import literal
+from tui.terminal.keymap import Keymap
 
 
 class Hint(Static):
@@ -40,8 +41,9 @@ class Hints(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Yield the keys."""
+        keymap: Keymap = getattr(self.app, "keymap", Keymap())
         for key, text in self._hints:
-            shown = self.app.get_key_display(Binding(key, ""))
             # A key that was moved by the settings is named as it is now.
-            moved = text.startswith(f"{key} ") and shown != key
-            yield Hint(key, shown + text[len(key) :] if moved else text)
+            if keymap.shown(key) != key and text.startswith(f"{key} "):
+                text = self.app.get_key_display(Binding(key, "")) + text[len(key) :]
+            yield Hint(key, text)
