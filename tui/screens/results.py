@@ -33,6 +33,7 @@ from tui.format.run_states import STATES
 from tui.format.text import literal
 from tui.format.topics import is_empty, tab_title, topics
 from tui.format.verdict import OUTCOMES, verdict
+from tui.screens.placed_changes import is_own
 from tui.screens.registry import make_screen, try_screen
 from tui.screens.run_actions import RunActions
 from tui.screens.run_keys import RUN_KEYS
@@ -84,7 +85,8 @@ class ResultsScreen(Screen[None]):
 
     def action_try_it(self) -> None:
         """Try the model on new inputs."""
-        self.app.push_screen(try_screen(self._run))
+        if is_own(self, self._run):
+            self.app.push_screen(try_screen(self._run))
 
     def action_watch(self) -> None:
         """Show the curves and the log of the run."""
@@ -111,6 +113,8 @@ class ResultsScreen(Screen[None]):
 
     @on(GalleryPanel.Explained)
     def _explain(self, event: GalleryPanel.Explained) -> None:
+        if not is_own(self, self._run):
+            return
         arguments = {"run": self._run.id, "picture": asdict(event.picture), "file": event.name}
         self.app.push_screen(make_screen("explanation", self._advisor.ask, arguments))
 

@@ -7,14 +7,10 @@ from dataclasses import replace
 
 from textual.screen import Screen
 
-from engine.launch.start import start
-from engine.runs import control
-from engine.runs.annotations import write_annotations
-from engine.runs.control import Request
 from engine.runs.summary import RunSummary
-from engine.runs.trash import discard
 from tui.format.run_states import RESUMABLE
 from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.placed_changes import PlacedChanges, hosts_of
 from tui.screens.runs.annotate import AnnotateScreen, Change
 from tui.screens.runs.rows import when
 from tui.widgets.notify import in_thread, tell
@@ -26,6 +22,7 @@ class RunChanges:
     def __init__(self, screen: Screen[None], changed: Callable[[], object]) -> None:
         self._screen = screen
         self._changed = changed
+        self._placed = PlacedChanges(lambda: hosts_of(screen.app))
 
     def stop(self, row: RunSummary) -> None:
         """Ask the run to stop."""
@@ -34,7 +31,7 @@ class RunChanges:
             return
         self._confirmed(
             f"Stop {row.name}? Its model is kept as it is now.",
-            lambda: row.run.requests.send(Request(control.STOP)),
+            lambda: self._placed.stop(row.run),
             "Asked to stop.",
         )
 
@@ -43,7 +40,7 @@ class RunChanges:
         if row.state not in RESUMABLE:
             tell(self._screen, f"A run that is {row.state} cannot be resumed.")
             return
-        self._do(lambda: start(row.run), f"{row.name} was resumed.")
+        self._do(lambda: self._placed.resume(row.run), f"{row.name} was resumed.")
 
     def delete(self, rows: Sequence[RunSummary]) -> None:
         """Move runs to the trash."""
@@ -51,9 +48,13 @@ class RunChanges:
             return
         self._confirmed(
             f"Put {_names(rows)} into the trash?",
-            lambda: [discard(row.run) for row in rows],
+            lambda: self._discard(rows),
             "In the trash; T shows it.",
         )
+
+    def _discard(self, rows: Sequence[RunSummary]) -> None:
+        for row in rows:
+            self._placed.discard(row.run)
 
     def pin(self, rows: Sequence[RunSummary]) -> None:
         """Pin or unpin runs."""
@@ -74,7 +75,7 @@ class RunChanges:
     def _note(self, rows: Sequence[RunSummary], change: Change) -> None:
         def write() -> None:
             for row in rows:
-                write_annotations(row.run, change(row.notes))
+                self._placed.annotate(row.run, change(row.notes))
 
         self._do(write, "")
 

@@ -15,7 +15,9 @@ from engine.launch.start import launch
 from engine.runs.directory import RunDirectory
 from engine.runs.summary import RunSummary
 from tui.charts.chart import MOST_SERIES
+from tui.screens.placed_changes import is_own
 from tui.screens.registry import make_screen, try_screen
+from tui.screens.runs.on_hosts import OnHosts
 from tui.screens.save_preset import save_preset_of
 from tui.widgets.notify import complain, tell
 
@@ -31,6 +33,7 @@ class Openings:
 
     def __init__(self, screen: Screen[None]) -> None:
         self._screen = screen
+        self.on_hosts = OnHosts(screen)
 
     def new(self, values: Tree | None = None, preset: str = "") -> None:
         """Create a new run; ``preset`` is the name of the origin of ``values``."""
@@ -67,10 +70,14 @@ class Openings:
 
     def open(self, row: RunSummary) -> None:
         """Open the run's results, or its monitor."""
-        self._screen.app.push_screen(screen_of(row.run))
+        app = self._screen.app
+        self.on_hosts.loaded([row], True, lambda: app.push_screen(screen_of(row.run)))
 
     def clone(self, row: RunSummary) -> None:
-        """Create a new run with this run's configuration."""
+        """Create a new run with this run's configuration, on this machine or on a host."""
+        self.on_hosts.clone(row, self._clone)
+
+    def _clone(self, row: RunSummary) -> None:
         try:
             self.new(row.run.config.read().values())
         except UserError as error:
@@ -78,6 +85,8 @@ class Openings:
 
     def try_it(self, rows: Sequence[RunSummary]) -> None:
         """Try the runs' models on new inputs, side by side."""
+        if not all(is_own(self._screen, row.run) for row in rows):
+            return
         for row in rows:
             if not row.state.ended or not row.run.model.exists():
                 tell(self._screen, f"{row.name} has no finished model.")
@@ -88,7 +97,8 @@ class Openings:
 
     def save_preset(self, row: RunSummary) -> None:
         """Save the experiment of the run as a preset."""
-        save_preset_of(self._screen, row.run.id)
+        if is_own(self._screen, row.run):
+            save_preset_of(self._screen, row.run.id)
 
     def compare(self, rows: Sequence[RunSummary]) -> None:
         """Compare the runs."""
@@ -99,4 +109,7 @@ class Openings:
             told = f"Up to {MOST_SERIES} runs can be told apart at once; {len(rows)} are selected."
             tell(screen, told)
         else:
-            screen.app.push_screen(make_screen("compare", [row.run for row in rows]))
+            runs = [row.run for row in rows]
+            self.on_hosts.loaded(
+                rows, False, lambda: screen.app.push_screen(make_screen("compare", runs))
+            )
