@@ -15,7 +15,7 @@ from pathlib import Path
 from engine.remote.messages import PART, Events
 from engine.runs.downsampling import EventDownsampler
 
-BYTES_A_SECOND = 2500.0
+BYTES_A_SECOND = 3000.0
 """Of events, uncompressed; what remains to 4 kB is for the log and the row of the run."""
 _SAVED_UP = 60.0
 """Seconds whose bytes may come at once."""

@@ -118,10 +118,13 @@ class Session:
     def _follow(self, request: Follow) -> None:
         before, self._followed = self._followed, {}
         for known in request.runs:
+            directory = RunDirectory(self._folder / known.run)
+            if directory.path.is_symlink():  # it may lead into another user's folder
+                continue
             if (run := before.get(known.run)) is not None:
                 run.widen(known)
             else:
-                run = FollowedRun(RunDirectory(self._folder / known.run), known)
+                run = FollowedRun(directory, known)
             self._followed[known.run] = run
 
     def _do(self, request: Asked) -> Answer:

@@ -32,7 +32,7 @@ class Calls:
         end = time.monotonic() + seconds
         with link.changed:
             while link.standing.phase == "connecting" and time.monotonic() < end:
-                link.changed.wait(0.1)
+                link.wait()
             if link.standing.phase != "connected":
                 raise RunError(link.told())
             self._answers[number] = None
@@ -61,5 +61,5 @@ class Calls:
                     f"The connection to {self._link.name} ended before it answered.",
                     "Look whether the request was carried out before you repeat it.",
                 )
-            self._link.changed.wait(0.1)
+            self._link.wait()
         return answer

@@ -75,17 +75,11 @@ class Connection:
         self._command = command
         self._say = say
         self._parts = parts
-        self._ended = threading.Event()
         self._told_gone = ""
         """The reason that the user was told last; empty after a connection."""
         self._thread = threading.Thread(target=self._run, name=f"host-{address.name}", daemon=True)
         self.pid = 0
         """The process of ssh, 0 while there is none."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether the program ends."""
-        return self._ended.is_set()
 
     def start(self) -> None:
         """Connect in the thread."""
@@ -93,8 +87,7 @@ class Connection:
 
     def end(self) -> None:
         """Close the connection, soon."""
-        self._ended.set()
-        self._link.wanted.set()
+        self._link.end()
 
     def join(self, seconds: float) -> None:
         """Wait until the connection is closed."""
@@ -104,7 +97,7 @@ class Connection:
     def _run(self) -> None:
         wait = _SHORTEST_WAIT
         with suppress(Ended):
-            while not self.ended:
+            while not self._link.ended:
                 begin = time.monotonic()
                 problem = self._connect()
                 if time.monotonic() - begin > _STABLE_SECONDS:
@@ -127,7 +120,7 @@ class Connection:
         except Closed as error:
             return why_closed(self._address, error)
         except ProtocolError as error:
-            return f"it has sent what is no message: {error}."
+            return f"it has sent something else than a message: {error}."
         except OSError as error:
             return f"its runs cannot be mirrored here: {error.strerror}."
         finally:
@@ -187,7 +180,7 @@ class Connection:
                 sent = now
 
     def _lines(self, channel: Channel, most: int = 1 << 30) -> Iterator[bytes]:
-        if self.ended:
+        if self._link.ended:
             raise Ended
         return channel.receive(_READ_SECONDS, most)
 
@@ -196,6 +189,6 @@ class Connection:
         retry = time.monotonic() + wait
         standing = replace(self._link.standing, phase="gone", problem=problem, retry=retry)
         self._link.stand(standing)
-        if problem != self._told_gone and not self.ended:
+        if problem != self._told_gone and not self._link.ended:
             self._told_gone = problem
             self._say(self._link.told(), True)

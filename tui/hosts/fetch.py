@@ -70,7 +70,9 @@ def fetch(address: Address, command: list[str], run: str, progress: Progress) ->
     except Closed as error:
         raise RunError(f"{address.name}: {why_closed(address, error)}") from error
     except ProtocolError as error:
-        raise RunError(f"{address.name} has sent what is no message: {error}.") from error
+        raise RunError(
+            f"{address.name} has sent something else than a message: {error}."
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -77,7 +77,7 @@ class FollowedRuns:
                     if known.is_file():
                         return directory
                     raise RunError(self._link.told())
-                self._link.changed.wait(0.1)
+                self._link.wait()
             if run not in self._current:
                 name = self._link.name
                 raise RunError(f"{name} has not sent the run within {seconds:.0f} seconds.")

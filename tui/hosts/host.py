@@ -95,7 +95,7 @@ class Host:
         """Copy a run to this machine."""
 
         def progress(come: int, total: int) -> None:
-            if self.connection.ended:
+            if self.link.ended:
                 raise RunError("The program ends.")
             self.fetching = (come, total)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tui.hosts.host import Host
 
 _SOCKETS = "/tmp"  # the path of a socket is limited to 104 bytes
-_END_SECONDS = 3.0
+_END_SECONDS = 2.0
 
 Notice = Callable[[str, bool], None]
 """Shows a sentence to the user, and whether it is an error; called in the thread of a host."""

@@ -7,7 +7,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.errors import RunError
 from engine.remote.messages import Machine, Request
+
+_MOMENT = 0.1
 
 Phase = Literal["connecting", "connected", "gone"]
 
@@ -37,12 +40,31 @@ class Link:
         self.outbox: deque[Request] = deque()
         self.wanted = threading.Event()
         """Set where the next attempt to connect must not wait."""
+        self.ended = False
+        """Whether the program ends: nothing must wait any longer."""
 
     def stand(self, standing: Standing) -> None:
         """Change the standing."""
         with self.changed:
             self.standing = standing
             self.changed.notify_all()
+
+    def end(self) -> None:
+        """Let all threads that wait give up."""
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+        self.wanted.set()
+
+    def wait(self) -> None:
+        """Wait a moment, or until something has changed; hold :attr:`changed`.
+
+        Raises :class:`RunError` where the program ends.
+        """
+        if not self.ended:
+            self.changed.wait(_MOMENT)
+        if self.ended:
+            raise RunError("The program ends.")
 
     def told(self) -> str:
         """Return a sentence about the standing."""

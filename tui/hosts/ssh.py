@@ -35,7 +35,7 @@ _OPTIONS = {
 _CHECK_SECONDS = 5.0
 _BLOCK = 1 << 16
 _ERROR_BYTES = 4096
-_END_SECONDS = 2.0
+_END_SECONDS = 1.0
 
 
 class Closed(Exception):

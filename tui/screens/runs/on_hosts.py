@@ -84,8 +84,10 @@ class OnHosts:
             here(row)
             return
         options = {_HERE: "opens the form"}
-        for name in hosts:
-            options |= {name: "starts at once", name + _QUEUE: "starts after the runs before it"}
+        for name, host in hosts.items():
+            gone = ", not reachable now" * (host.link.standing.phase == "gone")
+            options[name] = f"starts at once{gone}"
+            options[name + _QUEUE] = f"starts after the runs before it{gone}"
         dialog = ChoiceScreen(f"Clone {row.name} to", options, row.host or _HERE)
         self._screen.app.push_screen(dialog, chosen)
 
