@@ -39,6 +39,9 @@ RunId = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
 Short = Annotated[str, StringConstraints(max_length=300)]
 Long = Annotated[str, StringConstraints(max_length=2000)]
 Natural = Annotated[int, Field(ge=0, lt=1 << 62)]
+Moment = Annotated[FiniteFloat, Field(ge=0, le=1e11)]
+"""Seconds since 1970, of a time that a calendar has."""
+Seconds = Annotated[FiniteFloat, Field(ge=0, le=1e11)]
 FileName = Literal[
     "config.toml",
     "config-asked.toml",
@@ -183,19 +186,19 @@ class Row(Message):
     run: RunId
     name: Short
     state: State
-    started: FiniteFloat
-    seconds: FiniteFloat
+    started: Moment
+    seconds: Seconds
     task: Short = ""
     data: Short = ""
     model: Short = ""
     metric: Short = ""
     metrics: Annotated[dict[Short, FiniteFloat], Field(max_length=MOST_METRICS)] = {}
-    done: FiniteFloat | None = None
+    done: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
     problem: Long = ""
     tags: Annotated[tuple[Short, ...], Field(max_length=MOST_TAGS)] = ()
     note: Long = ""
     pinned: bool = False
-    noted: FiniteFloat | None = None
+    noted: Moment | None = None
     """The time at which the newest worker took over."""
 
 
@@ -215,14 +218,14 @@ class Gpu(Message):
     name: Short = ""
     memory: Natural = 0
     memory_total: Natural = 0
-    load: FiniteFloat | None = None
+    load: Annotated[FiniteFloat, Field(ge=0, le=1000)] | None = None
 
 
 class Machine(Message):
     """Use of the host and the length of its queue; memory and disk in bytes."""
 
     type: Literal["machine"] = "machine"
-    cpu_percent: FiniteFloat
+    cpu_percent: Annotated[FiniteFloat, Field(ge=0, le=1e6)]
     memory: Natural
     memory_total: Natural
     gpus: Annotated[tuple[Gpu, ...], Field(max_length=64)] = ()

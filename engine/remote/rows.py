@@ -86,7 +86,7 @@ def row_of(summary: RunSummary) -> Row:
         model=plain(summary.model, 300),
         metric=plain(summary.metric, 300),
         metrics=metrics,
-        done=round(summary.done, 4) if summary.done is not None else None,
+        done=round(min(1.0, max(0.0, summary.done)), 4) if summary.done is not None else None,
         problem=plain(summary.problem, 2000),
         tags=tuple(summary.notes.tags),
         note=summary.notes.note,

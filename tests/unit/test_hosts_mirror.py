@@ -13,13 +13,18 @@ from engine.errors import RunError
 from engine.launch.start import start
 from engine.remote.messages import Events, File, ProtocolError, Row, Rows, read_answer
 from engine.remote.run_files import allowed
+from engine.reports.gallery import Gallery
+from engine.reports.picture import Picture
+from engine.reports.views import Lines, Matrix, Pictures, Shaded, Table, Texts, View
 from engine.runs.control import Request
 from engine.runs.events import Finished, Progress, encode
 from engine.runs.filter import RunFilter
 from engine.runs.follower import Follower
+from engine.runs.gallery_file import GalleryFile
 from engine.runs.origin import host_of, mirror_folder
 from engine.runs.status import State
 from engine.runs.trash import discard
+from tui.hosts.checked_files import is_readable
 from tui.hosts.mirror import Mirror, checked_event
 
 ID = "20260101-000000-a"
@@ -124,8 +129,10 @@ def test_a_damaged_note_means_that_nothing_is_known(mirror: Mirror) -> None:
 
 def test_runs_that_are_gone_leave_the_list(mirror: Mirror) -> None:
     mirror.take_rows(Rows(rows=(row(run="b"),)))
+    mirror.open("b")
     mirror.take_rows(Rows(gone=("b",)))
     assert [each.id for each in mirror.rows] == [ID]
+    assert not mirror.directory("b").path.exists()
     mirror.begin()
     mirror.take_rows(Rows(rows=(row(run="c"),), complete=True))
     assert [each.id for each in mirror.rows] == ["c"]
@@ -137,6 +144,8 @@ def test_runs_that_are_gone_leave_the_list(mirror: Mirror) -> None:
         progress(1).replace('"step":1', '"step":"1; rm"'),
         progress(1).replace('"loss":1.0', '"loss":[1]'),
         progress(1).replace('"progress"', '"shell"'),
+        progress(1).replace('"time":1', '"time":1e300'),
+        progress(1).replace('"step":1', '"step":1' + "0" * 400),
         '{"event":["progress"]}',
         "[1]",
         "\x1b[2J",
@@ -183,6 +192,48 @@ def test_a_file_that_a_host_no_longer_has_is_removed(mirror: Mirror) -> None:
     assert notes.read_text() == "{}"
     mirror.take_file(File(run=ID, name="annotations.json", stamp="", data=""))
     assert not notes.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("report.json", '{"metrics": 5}'),
+        ("report.json", '{"metrics": {"test": {"loss": [1]}}}'),
+        ("report.json", '{"views": [{"form": "table", "title": 7, "columns": [], "rows": []}]}'),
+        ("report.json", "{"),
+        ("evals.json", '{"tasks": {"a": {"run": {"acc": 1}}}}'),
+        ("gallery.jsonl", '{"title": "x", "columns": 1, "rows": [], "lengths": [], "total": 0}'),
+    ],
+)
+def test_a_file_that_a_screen_cannot_read_is_left_out(mirror: Mirror, name: Any, text: str) -> None:
+    assert not mirror.take_file(File(run=ID, name=name, stamp="7", data=text))
+    assert not (mirror.directory(ID).path / name).exists()
+
+
+def test_reports_and_galleries_as_they_are_written_can_be_read(mirror: Mirror) -> None:
+    picture = Picture(width=1, height=1, rgb="AAAA")
+    views: list[View] = [
+        Table("t", ["a", "b"], [["x", 1], [None, 2.5]]),
+        Matrix("m", ["a"], [[1.0]]),
+        Lines("l", [1.0], {"a": [None]}),
+        Texts("x", [{"a": "b"}]),
+        Pictures("p", [picture]),
+        Shaded("s", [("a", 0.5)]),
+    ]
+    report = {
+        "metric": "loss",
+        "metrics": {"test": {"loss": 0.5, "accuracy": None}},
+        "intervals": {"test": {"loss": [0.1, None]}},
+        "base": {"split": "test", "metrics": {"loss": 1}, "forgetting": None},
+        "baseline": {"name": "mean", "metrics": {"loss": 2.0}},
+        "verdict": {"text": "Better.", "outcome": "better"},
+        "views": [view.record() for view in views],
+    }
+    assert is_readable("report.json", json.dumps(report))
+    file = GalleryFile(mirror.directory(ID).gallery.path)
+    file.write(Gallery("Mistakes", ["a"], [["x"]], views[4:5], 1))
+    assert is_readable("gallery.jsonl", file.path.read_text())
+    assert is_readable("evals.json", '{"tasks": {"a": {"run": {"acc": {"value": 0.5}}}}}')
 
 
 def test_requests_of_a_screen_are_found_in_their_order(mirror: Mirror) -> None:

@@ -56,6 +56,8 @@ def test_an_id_that_could_be_a_path_is_no_message(run: object) -> None:
     "change",
     [
         {"state": "exploded"},
+        {"started": 1e300},
+        {"done": 1e9},
         {"seconds": "2"},
         {"metrics": {"loss": "0.1"}},
         {"metrics": {"loss": float("nan")}},

@@ -163,7 +163,9 @@ class _Parts:
 
     def _take_of_run(self, message: File | Events) -> None:
         if isinstance(message, File):
-            self._mirror.take_file(message)
+            if not self._mirror.take_file(message):
+                what = f"{message.name} of {message.run}"
+                self._say(f"{self._link.name} has sent a {what} that cannot be read.", True)
             return
         before = self._mirror.dropped
         self._mirror.take_events(message)

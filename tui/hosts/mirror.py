@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,9 +30,12 @@ from engine.runs.events import KINDS, Event
 from engine.runs.origin import mirror_folder
 from engine.runs.status import State
 from engine.runs.summary import RunSummary
+from tui.hosts.checked_files import is_readable
 
 _FOREVER = 10 * 365 * 86_400.0
 """A heartbeat that far ahead stands for a process that the host has seen running."""
+_LATEST = 1e11
+"""The latest time of an event, in seconds since 1970: a calendar must have it."""
 _MOST_PENDING = 64 << 20
 """Bytes of parts that are collected for one run."""
 _ROWS: TypeAdapter[tuple[Row, ...]] = TypeAdapter(tuple[Row, ...])
@@ -94,6 +98,8 @@ class Mirror:
         for run in gone.union(message.gone):
             self._rows.pop(run, None)
             self._shown.pop(run, None)
+            self._known.pop(run, None)
+            shutil.rmtree(self._folder / run, ignore_errors=True)
         self.rows = self._newest_first()
 
     def save(self) -> None:
@@ -108,19 +114,24 @@ class Mirror:
         if (row := self._rows.get(run)) is not None:
             self._write_state(row)
 
-    def take_file(self, message: File) -> None:
-        """Take a part of a file. Raises ``OSError``."""
+    def take_file(self, message: File) -> bool:
+        """Take a part of a file; returns whether screens can read it. Raises ``OSError``.
+
+        One that they cannot read is left out.
+        """
         text = self._whole((message.run, message.name), message.data, message.more)
         if text is None:
-            return
+            return True
         path = self._folder / message.run / message.name
-        if message.stamp:
+        readable = not message.stamp or is_readable(message.name, text)
+        if message.stamp and readable:
             atomic.write_text(path, text)
         else:
             path.unlink(missing_ok=True)
         state = self._state(message.run)
         stamps = {**state.stamps, message.name: message.stamp}
         self._keep(message.run, state.model_copy(update={"stamps": stamps}))
+        return readable
 
     def take_events(self, message: Events) -> None:
         """Append events, once all parts have come. Raises ``OSError``."""
@@ -204,10 +215,17 @@ def checked_event(line: str) -> str | None:
         record = safe_json.loads(line)
         kind = record["event"]
         values = {name: value for name, value in record.items() if name != "event"}
-        _EVENTS[kind].validate_python(values)
+        event = _EVENTS[kind].validate_python(values)
+        if not 0 <= event.time <= _LATEST or not all(map(_is_small, values.values())):
+            return None
         return json.dumps(record, allow_nan=False, separators=(",", ":"))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _is_small(value: object) -> bool:
+    """Return whether a value, if it is an integer, is one that a curve can show."""
+    return not isinstance(value, int) or abs(value) < 1 << 62
 
 
 def _summary(row: Row, run: RunDirectory) -> RunSummary:
