@@ -118,6 +118,24 @@ def test_a_run_is_followed_across_a_cut_connection(box: Box) -> None:
     ]
 
 
+def test_lines_that_were_lost_on_the_way_are_sent_again(box: Box, monkeypatch) -> None:
+    run = box.run()
+    log = EventLog(run.events.path)
+    log.write(progress(0))
+    host = box.connect()
+    mirrored = host.runs.load(run.id, whole=True)
+    lost: list[object] = []
+    take = host.mirror.take_events
+    monkeypatch.setattr(
+        host.mirror, "take_events", lambda each: take(each) if lost else not lost.append(each)
+    )
+    log.write(progress(1))
+    wait_until(lambda: lost)
+    log.write(progress(2))
+    wait_until(lambda: mirrored.events.path.read_bytes() == run.events.path.read_bytes())
+    log.close()
+
+
 def test_a_request_of_a_screen_reaches_the_run_even_after_a_cut(box: Box) -> None:
     run = box.run()
     host = box.connect()

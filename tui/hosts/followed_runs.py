@@ -22,14 +22,11 @@ class FollowedRuns:
         self._mirror = mirror
         self._followed: OrderedDict[str, bool] = OrderedDict()
         self._current: set[str] = set()
+        self._again: set[str] = set()
         self._due = False
         """Whether the host does not know yet which runs are followed."""
         self.opened: set[str] = set()
         """Runs that were open on a screen: requests to them may be on their way."""
-
-    def __contains__(self, run: str) -> bool:
-        with self._link.changed:
-            return run in self._followed
 
     def follow(self, run: str, whole: bool) -> None:
         """Mirror what is new of a run; the oldest of too many is followed no longer.
@@ -98,8 +95,14 @@ class FollowedRuns:
                 self._current.add(run)
                 self._link.changed.notify_all()
 
+    def again(self, run: str) -> None:
+        """Let the host begin anew with a run, after what the mirror has of it."""
+        with self._link.changed:
+            self._again.add(run)
+            self._due = True
+
     def due(self) -> list[Follow]:
-        """Return the request that tells the host what is followed, if that has changed.
+        """Return the requests that tell the host what is followed, if that has changed.
 
         Raises ``OSError`` where the mirror cannot be written.
         """
@@ -108,6 +111,9 @@ class FollowedRuns:
                 return []
             self._due = False
             followed = dict(self._followed)
+            again, self._again = self._again, set()
         for run in followed:
             self._mirror.open(run)
-        return [Follow(runs=tuple(self._mirror.known(run, all) for run, all in followed.items()))]
+        known = tuple(self._mirror.known(run, all) for run, all in followed.items())
+        others = tuple(each for each in known if each.run not in again)
+        return [*([Follow(runs=others)] if again else []), Follow(runs=known)]

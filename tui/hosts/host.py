@@ -143,7 +143,7 @@ class _Parts:
         if isinstance(message, Rows):
             self._mirror.take_rows(message)
         elif isinstance(message, File | Events):
-            if message.run in self._runs:
+            if self._mirror.is_open(message.run):
                 self._take_of_run(message)
         elif isinstance(message, Current):
             self._runs.current(message.run)
@@ -168,6 +168,7 @@ class _Parts:
                 self._say(f"{self._link.name} has sent a {what} that cannot be read.", True)
             return
         before = self._mirror.dropped
-        self._mirror.take_events(message)
+        if not self._mirror.take_events(message):
+            self._runs.again(message.run)
         if before == 0 < self._mirror.dropped:
             self._say(f"{self._link.name} has sent events that cannot be read: left out.", True)

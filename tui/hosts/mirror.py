@@ -80,6 +80,7 @@ class Mirror:
         """A connection begins: runs that it does not list are gone, parts of messages are lost."""
         self._seen.clear()
         self._parts.clear()
+        self._known.clear()
 
     def known(self, run: str, whole: bool) -> Followed:
         """Return what the host need not send again of a run."""
@@ -107,6 +108,10 @@ class Mirror:
         self._rows_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         atomic.write_bytes(self._rows_file, _ROWS.dump_json(tuple(self._rows.values())))
 
+    def is_open(self, run: str) -> bool:
+        """Return whether a run has a directory here."""
+        return (self._folder / run).is_dir()
+
     def open(self, run: str) -> None:
         """Make the directory of a run. Raises ``OSError``."""
         directory = self.directory(run)
@@ -133,12 +138,17 @@ class Mirror:
         self._keep(message.run, state.model_copy(update={"stamps": stamps}))
         return readable
 
-    def take_events(self, message: Events) -> None:
-        """Append events, once all parts have come. Raises ``OSError``."""
+    def take_events(self, message: Events) -> bool:
+        """Append events, once all parts have come; returns whether none are missing before them.
+
+        Those that are known already are left out. Raises ``OSError``.
+        """
         state = self._state(message.run)
         text = self._whole((message.run, "events"), message.data, message.more)
-        if text is None or (message.start != state.position and not message.begin):
-            return  # lines that are known already, sent before the host knew that
+        if text is None:
+            return True
+        if message.start != state.position and not message.begin:
+            return message.start < state.position
         lines = "".join(self._valid(text)).encode()
         path = self.directory(message.run).events.path
         begin = 0 if message.begin else state.size
@@ -149,6 +159,7 @@ class Mirror:
             file.write(lines)
         update = {"position": message.position, "size": begin + len(lines)}
         self._keep(message.run, state.model_copy(update=update))
+        return True
 
     def pending_requests(self, run: str) -> list[Path]:
         """Return the files of requests that screens have written for a run, in order."""

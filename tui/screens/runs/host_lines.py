@@ -70,7 +70,7 @@ def host_line(host: Host) -> Content:
     """Return what is known of one host."""
     name = literal(f"{host.name:<{_NAME}}", 40).stylize("bold")
     standing = host.link.standing
-    if standing.phase == "gone":
+    if standing.phase != "connected" and standing.problem:
         return name + literal(f" {_gone(standing)}", 400).stylize("$text-error")
     if standing.phase == "connecting":
         return name + Content.styled(" connecting …", _MUTED)
@@ -89,7 +89,8 @@ def host_line(host: Host) -> Content:
 def _gone(standing: Standing) -> str:
     seconds = standing.retry - time.monotonic()
     moment = datetime.fromtimestamp(round(time.time() + seconds))
-    return f"not reachable, tried again at {moment:%H:%M:%S}: {standing.problem}"
+    when = f"at {moment:%H:%M:%S}" if standing.phase == "gone" else "now"
+    return f"not reachable, tried again {when}: {standing.problem}"
 
 
 def _gauges(measured: Measured) -> list[Content]:
