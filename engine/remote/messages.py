@@ -30,6 +30,8 @@ LONGEST_LINE = 1 << 20
 """Bytes of a message at most, with its line end."""
 PART = 128 << 10
 """Bytes of a file in one message at most."""
+READ = 512 << 10
+"""Bytes of a file that is fetched, in one message."""
 MOST_FOLLOWED = 16
 MOST_ROWS = 200
 """Runs in one message at most."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import RunError
-from engine.remote.messages import PART, Entry, FileList, ListFiles, Part, ReadFile
+from engine.remote.messages import READ, Entry, FileList, ListFiles, Part, ReadFile
 from engine.runs.directory import RunDirectory
 
 _ALONE = (
@@ -52,7 +52,7 @@ def file_part(request: ReadFile, run: RunDirectory) -> Part:
     try:
         with (run.path / request.path).open("rb", buffering=0) as file:
             file.seek(request.offset)
-            data = file.read(4 * PART)
+            data = file.read(READ)
     except OSError as error:
         raise RunError(f"Cannot read {run.path / request.path}: {error.strerror}.") from error
     return Part(number=request.number, data=base64.b64encode(data).decode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from engine.errors import RunError
 from engine.launch.start import start
-from engine.remote.messages import Events, File, ProtocolError, Row, Rows, read_answer
+from engine.remote.messages import Done, Events, File, ProtocolError, Row, Rows, read_answer
 from engine.remote.run_files import allowed
 from engine.reports.gallery import Gallery
 from engine.reports.picture import Picture
@@ -26,6 +27,7 @@ from engine.runs.status import State
 from engine.runs.trash import discard
 from tui.hosts.checked_files import is_readable
 from tui.hosts.mirror import Mirror, checked_event
+from tui.hosts.pending_requests import PendingRequests
 
 ID = "20260101-000000-a"
 
@@ -243,3 +245,25 @@ def test_requests_of_a_screen_are_found_in_their_order(mirror: Mirror) -> None:
         run.requests.send(Request(action))
     found = [json.loads(path.read_text())["action"] for path in mirror.pending_requests(ID)]
     assert found == ["pause", "continue"]
+
+
+def test_a_request_is_sent_once_a_connection_until_the_host_confirms_it(mirror: Mirror) -> None:
+    requests = PendingRequests(mirror, count(1), lambda text, error: None)
+    mirror.directory(ID).requests.send(Request("epochs", {"value": 3}))
+    (sent,) = requests.of([ID])
+    assert (sent.action, sent.value) == ("epochs", 3)
+    assert not list(requests.of([ID]))
+    requests.lost()
+    (again,) = requests.of([ID])
+    requests.answered(Done(number=again.number))
+    assert not mirror.pending_requests(ID)
+
+
+def test_a_request_that_is_none_of_the_protocol_is_never_sent(mirror: Mirror) -> None:
+    requests = PendingRequests(mirror, count(1), lambda text, error: None)
+    folder = mirror.directory(ID).requests.path
+    for place, text in enumerate(
+        ('{"action": "shell"}', "{", '{"action": "epochs", "arguments": 3}')
+    ):
+        (folder / f"{place}.json").write_text(text)
+    assert [each.value for each in requests.of([ID])] == [None]

@@ -11,7 +11,8 @@ import binascii
 import hashlib
 import shutil
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -19,11 +20,11 @@ from typing import TypeVar
 from engine.errors import RunError
 from engine.files.paths import runs_folder
 from engine.remote.messages import (
+    READ,
     Done,
     Entry,
     FileList,
     ListFiles,
-    Numbered,
     Part,
     ProtocolError,
     ReadFile,
@@ -40,6 +41,8 @@ T = TypeVar("T", FileList, Part)
 _SILENT_SECONDS = 120.0
 """A host computes digests of a large model before it answers."""
 _READ_SECONDS = 0.5
+_AHEAD = 8
+"""Parts of a file that are asked for before the first has come."""
 
 Progress = Callable[[int, int], None]
 """Receives the bytes that have come, and all that are to come."""
@@ -93,7 +96,9 @@ class _Transfer:
 
     def all(self) -> None:
         """Fetch all files; raises :class:`RunError`."""
-        listed = self._ask(ListFiles(number=next(self._numbers), run=self._run), FileList)
+        number = next(self._numbers)
+        self._channel.send(ListFiles(number=number, run=self._run))
+        listed = self._answer(number, FileList)
         total = sum(entry.size for entry in listed.files)
         if total > (free := shutil.disk_usage(self._folder).free):
             raise RunError(
@@ -112,17 +117,11 @@ class _Transfer:
         size = 0
         path.touch(mode=0o600, exist_ok=False)
         with path.open("wb") as file:
-            while size < entry.size:
-                asked = ReadFile(
-                    number=next(self._numbers), run=self._run, path=entry.path, offset=size
-                )
-                data = _decoded(self._ask(asked, Part))
-                if not data or size + len(data) > entry.size:
-                    break
-                file.write(data)
-                digest.update(data)
-                size += len(data)
-                self._come += len(data)
+            for part in self._parts(entry):
+                file.write(part)
+                digest.update(part)
+                size += len(part)
+                self._come += len(part)
                 self._progress(self._come, total)
         if size != entry.size or digest.hexdigest() != entry.sha256:
             raise RunError(
@@ -130,19 +129,32 @@ class _Transfer:
                 "Fetch the run again when it has ended.",
             )
 
-    def _ask(self, request: Numbered, kind: type[T]) -> T:
-        """Send a request, and wait for its answer among all other messages."""
-        self._channel.send(request)
+    def _parts(self, entry: Entry) -> Iterator[bytes]:
+        """Yield a file, some parts of it asked for ahead: the way to the host takes time."""
+        asked: deque[int] = deque()
+        for offset in range(0, entry.size, READ):
+            number = next(self._numbers)
+            self._channel.send(
+                ReadFile(number=number, run=self._run, path=entry.path, offset=offset)
+            )
+            asked.append(number)
+            if len(asked) > _AHEAD:
+                yield _decoded(self._answer(asked.popleft(), Part))
+        while asked:
+            yield _decoded(self._answer(asked.popleft(), Part))
+
+    def _answer(self, number: int, kind: type[T]) -> T:
+        """Wait for the answer to a request among all other messages."""
         heard = time.monotonic()
         while time.monotonic() - heard < _SILENT_SECONDS:
-            for line in self._channel.receive(_READ_SECONDS):
+            for line in self._channel.receive(_READ_SECONDS, most=1):
                 try:
                     message = read_answer(line)
                 except ProtocolError:
-                    if request.number == 1:
+                    if number == 1:
                         continue  # printed by the login
                     raise
-                if getattr(message, "number", None) != request.number:
+                if getattr(message, "number", None) != number:
                     continue
                 if isinstance(message, kind):
                     return message

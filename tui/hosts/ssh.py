@@ -33,7 +33,7 @@ _OPTIONS = {
     "ServerAliveInterval": "5",
 }
 _CHECK_SECONDS = 5.0
-_BLOCK = 1 << 16
+_BLOCK = 1 << 18
 _ERROR_BYTES = 4096
 _END_SECONDS = 1.0
 
@@ -83,6 +83,7 @@ class Channel:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._printed,
+                pipesize=_BLOCK,
                 start_new_session=True,  # ctrl+c on the terminal is none of its business
             )
         except OSError:
