@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ from engine.runs.events import EventLog, Progress, Started
 from engine.runs.status import State
 from tui.hosts import connection, pending_requests, ssh
 from tui.hosts.address import Address, parse_hosts
+from tui.hosts.fetch import fetch
 from tui.hosts.host import Host
 from tui.hosts.hosts import Hosts
 from tui.hosts.ssh import command
@@ -186,6 +188,28 @@ def test_a_fetched_run_is_a_run_of_this_machine(box: Box) -> None:
     assert (fetched.model / "part" / "weights").read_bytes() == weights
     assert not list(fetched.checkpoints.iterdir())
     assert {path.name for path in runs_folder().iterdir()} == {run.id, fetched.id}
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"), [("../stolen", "refused"), ("model/weights", "has changed")]
+)
+def test_a_fetched_file_that_is_another_one_leaves_nothing(
+    tmp_path: Path, path: str, problem: str
+) -> None:
+    entry = {"path": path, "size": 1, "sha256": "0" * 64}
+    files = json.dumps({"type": "files", "number": 1, "files": [entry]})
+    part = json.dumps({"type": "part", "number": 2, "data": "eA=="})
+    script = f"""
+    print({GREETING!r}, flush=True)
+    for line in sys.stdin:
+        print({files!r} if '"list"' in line else {part!r}, flush=True)
+    """
+    address = Address("gpu1")
+    command = says(tmp_path, script)(address, tmp_path)
+    with pytest.raises(RunError, match=problem):
+        fetch(address, command, "20260101-000000-a", lambda come, total: None)
+    assert not list(runs_folder().iterdir())
+    assert not (tmp_path / "home" / "stolen").exists()
 
 
 @pytest.mark.parametrize(
