@@ -42,9 +42,6 @@ class OnHosts:
         ``whole``: whether all files are needed, and not only those that a list shows.
         """
         away = [row.run for row in rows if row.host]
-        if not away:
-            then()
-            return
         try:
             hosts = [hosts_of(self._screen.app).of(run) for run in away]
         except UserError as error:
@@ -80,9 +77,6 @@ class OnHosts:
             then = here if target == _HERE else partial(self._change, hosts, target)
             self.loaded([row], False, partial(then, row))
 
-        if not hosts:
-            here(row)
-            return
         options = {_HERE: "opens the form"}
         for name, host in hosts.items():
             gone = ", not reachable now" * (host.link.standing.phase == "gone")

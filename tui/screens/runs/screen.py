@@ -95,7 +95,7 @@ class RunsScreen(Screen[None]):
         self._of_current: Mapping[str, Callable[[RunSummary], None]] = {
             "open": self._openings.open,
             "clone": self._openings.clone,
-            "fetch": self._openings.on_hosts.fetch,
+            "fetch": self._openings.fetch,
             "save_preset": self._openings.save_preset,
             "stop": changes.stop,
             "resume": changes.resume,
