@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import textwrap
 import threading
@@ -25,7 +26,7 @@ from engine.runs.control import Request
 from engine.runs.directory import RunDirectory
 from engine.runs.events import EventLog, Progress, Started
 from engine.runs.status import State
-from tui.hosts import connection, pending_requests, ssh
+from tui.hosts import connection, pending_requests, sockets, ssh
 from tui.hosts.address import Address, parse_hosts
 from tui.hosts.fetch import fetch
 from tui.hosts.host import Host
@@ -318,6 +319,17 @@ def test_ssh_never_asks_forwards_or_leaves_a_connection(tmp_path: Path, monkeypa
     assert words[-4:] == ["--", "gpu1", "~/d", "--stdio"]
     for option in ("BatchMode=yes", "ClearAllForwardings=yes", "ControlPersist=no"):
         assert f"-o{option}" in words
+
+
+def test_sockets_of_a_killed_program_are_removed_by_the_next(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(sockets, "_FOLDER", str(tmp_path))
+    left = subprocess.Popen(["true"])
+    left.wait()
+    names = [f"dltui-{left.pid}-a", f"dltui-{os.getpid()}-b", "dltui-notes-c", "other-1-d"]
+    for name in names:
+        (tmp_path / name).mkdir()
+    folder = sockets.make_folder()
+    assert {path.name for path in tmp_path.iterdir()} == {folder.name, *names[1:]}
 
 
 def test_sockets_are_removed_at_the_end(tmp_path: Path, monkeypatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,6 @@ from tui.hosts.address import Address
 if TYPE_CHECKING:
     from tui.hosts.host import Host
 
-_SOCKETS = "/tmp"  # the path of a socket is limited to 104 bytes
 _END_SECONDS = 2.0
 
 Notice = Callable[[str, bool], None]
@@ -45,10 +43,11 @@ class Hosts:
         """Connect to all hosts."""
         if not self._addresses:
             return
-        from tui.hosts.host import Host  # a program without hosts need not load it
+        # A program without hosts need not load these.
+        from tui.hosts.host import Host
+        from tui.hosts.sockets import make_folder
 
-        folder = _SOCKETS if Path(_SOCKETS).is_dir() else None
-        sockets = self._sockets = Path(tempfile.mkdtemp(prefix="dltui-", dir=folder))
+        sockets = self._sockets = make_folder()
         hosts = [Host(address, sockets, self._notice) for address in self._addresses]
         self._hosts = {host.name: host for host in hosts}
         for host in self:
