@@ -24,6 +24,8 @@ from engine.errors import UserError
 from engine.files.paths import runs_folder
 from engine.runs.directory import RunDirectory
 from tui.cli.exit_codes import INTERRUPTED, TERMINATED
+from tui.hosts.address import Address, parse_hosts
+from tui.hosts.hosts import Hosts
 from tui.screens.dialogs.actions import actions_of
 from tui.screens.runs.openings import screen_of
 from tui.screens.runs.screen import RunsScreen
@@ -61,17 +63,23 @@ class DltuiApp(KeysInOrder):
     ]
 
     def __init__(
-        self, first: str | None = None, settings: Settings | None = None, problem: str = ""
+        self,
+        first: str | None = None,
+        settings: Settings | None = None,
+        problem: str = "",
+        hosts: Sequence[Address] = (),
     ) -> None:
         """``first`` is the id of a run to open at once, or ``new`` for a new run.
 
-        ``problem`` is the reason why the user's settings were not loaded.
+        ``problem`` is the reason why the user's settings were not loaded; ``hosts`` are the
+        machines whose runs are shown too.
         """
         super().__init__()
         self._first = first
         self._problem = problem
         self.settings = settings or Settings()
         self.messages = Messages(maxlen=KEPT)
+        self.hosts = Hosts(hosts, self._told_by_host)
         self._plain = PlainCharacters()
         self._colourless = NoColor(enabled=self.no_color)
         self.crash_report: Path | None = None
@@ -138,7 +146,8 @@ class DltuiApp(KeysInOrder):
             # Loaded objects are long-lived: scanning them in garbage collections would delay keys.
             gc.freeze()
         self.theme_changed_signal.subscribe(self, self._theme_changed)
-        home = RunsScreen()
+        self.hosts.start()
+        home = RunsScreen(self.hosts)
         self.push_screen(home)
         if self._first == "new":
             home.action_do("new")
@@ -149,6 +158,17 @@ class DltuiApp(KeysInOrder):
             home.call_after_refresh(complain, home, error)
         for problem in self._left_out:
             home.call_after_refresh(complain, home, UserError(problem))
+
+    def on_unmount(self) -> None:
+        """Close the connections to the hosts."""
+        self.hosts.end()
+
+    def _told_by_host(self, text: str, error: bool) -> None:
+        """Show a sentence about a host, from its thread."""
+        if error:
+            self.call_later(lambda: complain(self.screen, UserError(text)))
+        else:
+            self.call_later(lambda: tell(self.screen, text))
 
     def _theme_changed(self, theme: Theme) -> None:
         """One of Textual's themes was chosen from its own list."""
@@ -265,16 +285,19 @@ def run_app(first: str | None = None, choices: Mapping[str, object] | None = Non
 
     ``choices`` are settings for this time only.
 
-    Raises :class:`~engine.errors.RunError` where ``first`` names no run.
+    Raises :class:`~engine.errors.UserError` where ``first`` names no run, or a host cannot be one.
     """
     if first not in (None, "new"):
         RunDirectory.open(runs_folder(), first)
     settings, problem = Settings(), ""
+    given = Settings.model_validate(choices or {})
+    hosts = parse_hosts(given.hosts)
     try:
         settings = read_settings()
+        hosts = hosts or parse_hosts(settings.hosts)
     except UserError as error:
         problem = str(error)
-    app = DltuiApp(first, settings.model_copy(update=choices or {}), problem)
+    app = DltuiApp(first, settings.model_copy(update=choices or {}), problem, hosts)
     with output.owned():
         message = app.run()
         signal.alarm(0)

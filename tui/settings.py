@@ -33,6 +33,8 @@ class Settings(BaseModel):
     """Its name; ``auto`` is the dark one, or that of high contrast among 16 colours."""
     characters: Characters = "auto"
     """Whether only plain characters are shown; ``auto`` asks the environment."""
+    hosts: tuple[str, ...] = ()
+    """Machines whose runs are shown too, as ``ssh`` knows them."""
     slow_link: bool = False
     """Whether as little as possible is sent to the terminal."""
     keys: dict[str, str] = Field(default_factory=dict)

@@ -36,6 +36,7 @@ from tui.format.text import literal
 from tui.format.topics import is_empty, tab_title, topics
 from tui.format.verdict import verdict
 from tui.format.whole import whole_case
+from tui.screens.placed_changes import is_own
 from tui.screens.registry import make_screen, try_screen
 from tui.screens.run_actions import RunActions
 from tui.screens.run_keys import RUN_KEYS
@@ -93,7 +94,8 @@ class ResultsScreen(Screen[None]):
 
     def action_try_it(self) -> None:
         """Try the model on new inputs."""
-        self.app.push_screen(try_screen(self._run))
+        if is_own(self, self._run):
+            self.app.push_screen(try_screen(self._run))
 
     def action_watch(self) -> None:
         """Show the curves and the log of the run."""
@@ -130,6 +132,8 @@ class ResultsScreen(Screen[None]):
 
     @on(GalleryPanel.Explained)
     def _explain(self, event: GalleryPanel.Explained) -> None:
+        if not is_own(self, self._run):
+            return
         arguments = {"run": self._run.id} | explanation_arguments(event.case)
         self.app.push_screen(make_screen("explanation", self._advisor.ask, arguments))
 

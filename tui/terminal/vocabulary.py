@@ -58,6 +58,7 @@ VOCABULARY = (
     Meaning("save", "S", "Run", "save a preset, a checkpoint"),
     Meaning("try", "t", "Run", "try the model"),
     Meaning("predict", "F", "Run", "save predictions"),
+    Meaning("fetch", "H", "Run", "fetch the run from its machine"),
     Meaning("export", "X", "Run", "export the model, the table"),
     Meaning("report", "R", "Run", "write a report"),
     Meaning("push", "U", "Run", "push to the hub"),

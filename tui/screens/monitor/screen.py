@@ -24,6 +24,7 @@ from engine.runs.control import (
     STOP,
 )
 from engine.runs.directory import RunDirectory
+from engine.runs.origin import host_of
 from engine.runs.status import State
 from tui.format.run_states import RESUMABLE
 from tui.screens.monitor.announcer import Announcer
@@ -95,6 +96,8 @@ class MonitorScreen(Screen[None]):
             decides = config.task.metric(config.train.metric_for_best_model).name
         except UserError:
             name, order, rate, decides = run.id, (), 1e-3, ""
+        if host := host_of(run):
+            name = f"{name} on {host}"
         self._run = run
         self._run_name = name
         self._shown: tuple[State, bool] = (State.QUEUED, False)

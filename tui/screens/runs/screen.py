@@ -18,8 +18,10 @@ from engine.files.paths import runs_folder
 from engine.runs.directory import RunDirectory
 from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
+from tui.hosts.hosts import Hosts
 from tui.screens.run_keys import RUN_KEYS
 from tui.screens.runs.changes import RunChanges
+from tui.screens.runs.host_lines import HostLines
 from tui.screens.runs.list_reader import RunListReader
 from tui.screens.runs.machine_strip import MachineStrip
 from tui.screens.runs.openings import Openings
@@ -61,6 +63,7 @@ class RunsScreen(Screen[None]):
         Binding("s", "run('stop')", "Stop"),
         Binding("r", "run('resume')", "Resume", show=False),
         Binding("c", "run('clone')", "Clone"),
+        Binding("H", "run('fetch')", "Fetch from its host", show=False),
         Binding("S", "run('save_preset')", "Save as preset", show=False),
         Binding("t", "runs('try_it')", "Try", show=False),
         Binding("d,delete", "runs('delete')", "Delete", show=False),
@@ -78,19 +81,23 @@ class RunsScreen(Screen[None]):
         Binding("q", "app.quit", "Quit"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: Hosts | None = None) -> None:
+        """Show the runs of this machine, and those of ``hosts``."""
         super().__init__()
-        self._listing = RunListing(id="runs")
+        self._hosts = hosts or Hosts()
+        self._listing = RunListing(bool(hosts), id="runs")
         self._filter = RunFilter(self._listing, id="filter")
         self._pane = RunPane()
         self._machine = MachineStrip()
-        reader = RunListReader(runs_folder())
+        self._host_lines = HostLines(self._hosts)
+        reader = RunListReader(runs_folder(), self._hosts.rows)
         self._feed = RunFeed(self, reader.read, REFRESH_SECONDS, self._listing.take, rest=_REST)
         self._openings = Openings(self)
         changes = RunChanges(self, self._feed.wake)
         self._of_current: Mapping[str, Callable[[RunSummary], None]] = {
             "open": self._openings.open,
             "clone": self._openings.clone,
+            "fetch": self._openings.fetch,
             "save_preset": self._openings.save_preset,
             "stop": changes.stop,
             "resume": changes.resume,
@@ -144,6 +151,7 @@ class RunsScreen(Screen[None]):
             yield self._pane
         yield Static(welcome(), id="empty")
         yield Canvas(id="detail")
+        yield self._host_lines
         yield self._machine
         yield self._filter
         yield SteadyFooter()
@@ -157,12 +165,15 @@ class RunsScreen(Screen[None]):
         self._feed.pause()
         self._pane.feed.pause()
         self._machine.feed.pause()
+        self._host_lines.feed.pause()
 
     def on_screen_resume(self) -> None:
-        """Read while the list is visible."""
+        """Read while the list is visible; no other screen shows a run of a host now."""
+        self._hosts.unfollow()
         self._feed.poll()
         self._pane.feed.resume()
         self._machine.feed.resume()
+        self._host_lines.feed.resume()
 
     def on_resize(self) -> None:
         """Show the pane and the line on the machine where there is room for them."""
