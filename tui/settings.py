@@ -25,6 +25,8 @@ class Settings(BaseModel):
     """Whether only plain characters are shown; ``auto`` asks the environment."""
     slow_link: bool = False
     """Whether as little as possible is sent to the terminal."""
+    desktop_notifications: bool = True
+    """Whether the terminal is asked to show a notification when a run ends."""
 
 
 class SettingsError(UserError):

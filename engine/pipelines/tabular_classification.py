@@ -24,6 +24,7 @@ from engine.pipelines.tabular import TabularFitted, TabularPipeline, find_target
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
 from engine.text.labels import classes_among, merges_fractions, named_column, too_many
+from engine.text.named_classes import with_named_classes
 
 _MAX_CLASSES = 1000
 _MAX_SCORED = 8
@@ -90,7 +91,8 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
     def load(self) -> RawData:
         """Read and split the data; leave out rows of classes that the training rows lack."""
         raw = super().load()
-        return _without_strangers(raw, find_target(raw.train, self.section.target))
+        target = find_target(raw.train, self.section.target)
+        return with_named_classes(_without_strangers(raw, target), target, self.section.class_names)
 
     @override
     def centred_targets(

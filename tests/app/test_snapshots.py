@@ -204,17 +204,17 @@ async def test_a_new_run_from_nothing(looks) -> None:
 
 async def test_a_new_run_from_a_preset_with_a_change(looks) -> None:
     screen = NewRunScreen(preset_values(), "digits-cnn", ask=answered)
-    await looks(screen, "5", "enter", "ctrl+u", "7", "enter", shown="train.epochs=7")
+    await looks(screen, "4", "enter", "ctrl+u", "7", "enter", shown="train.epochs=7")
 
 
 async def test_a_new_run_with_a_wrong_value(looks) -> None:
     screen = NewRunScreen(preset_values(title=LONG[:200]), "digits-cnn", ask=answered)
-    await looks(screen, "5", "enter", "ctrl+u", "0", "enter", shown="is not allowed")
+    await looks(screen, "4", "enter", "ctrl+u", "0", "enter", shown="is not allowed")
 
 
 async def test_what_a_field_means(looks) -> None:
     screen = NewRunScreen(preset_values(), "digits-cnn", ask=answered)
-    await looks(screen, "5", "j", "j", "j", "i", shown="esc closes")
+    await looks(screen, "4", "j", "j", "j", "i", shown="esc closes")
 
 
 async def test_the_command_for_a_run(looks, monkeypatch) -> None:

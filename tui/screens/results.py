@@ -33,6 +33,8 @@ from tui.format.run_states import STATES
 from tui.format.text import literal
 from tui.format.topics import is_empty, tab_title, topics
 from tui.format.verdict import OUTCOMES, verdict
+from tui.screens.clone import clone
+from tui.screens.last_run import leave
 from tui.screens.registry import make_screen, try_screen
 from tui.screens.run_actions import RunActions
 from tui.screens.run_keys import RUN_KEYS
@@ -80,6 +82,7 @@ class ResultsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Read the report in a thread."""
+        leave(self.app, self._run.id)
         self.run_worker(self._read, thread=True)
 
     def action_try_it(self) -> None:
@@ -92,10 +95,7 @@ class ResultsScreen(Screen[None]):
 
     def action_clone(self) -> None:
         """Create a new run with this run's configuration."""
-        try:
-            self.app.push_screen(make_screen("new run", self._run.config.read().values()))
-        except UserError as error:
-            complain(self, error)
+        clone(self, self._run)
 
     def action_of_run(self, action: str) -> None:
         """Export the model, save predictions, and the like."""

@@ -10,6 +10,7 @@ from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.launch.start import launch
 from engine.queue import entries
+from tui.screens.last_run import leave
 from tui.screens.registry import make_screen
 from tui.widgets.notify import complain, tell
 
@@ -44,6 +45,7 @@ class Launcher:
             self._fail(error)
         else:
             rest = "" if worked_off else " Nothing starts before `dltui queue start`."
+            leave(self._screen.app, run.id)
             tell(self._screen, f"{run.id} waits in the queue.{rest}")
             self._screen.dismiss()
 

@@ -17,8 +17,10 @@ from typing_extensions import override
 from engine.files.paths import runs_folder
 from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
+from tui.screens.last_run import take
 from tui.screens.run_keys import RUN_KEYS
 from tui.screens.runs.changes import RunChanges
+from tui.screens.runs.endings import Endings
 from tui.screens.runs.list_reader import RunListReader
 from tui.screens.runs.machine_strip import MachineStrip
 from tui.screens.runs.openings import Openings
@@ -85,6 +87,7 @@ class RunsScreen(Screen[None]):
         reader = RunListReader(runs_folder())
         self._feed = RunFeed(self, reader.read, REFRESH_SECONDS, self._listing.take, rest=_REST)
         self._openings = Openings(self)
+        self._endings = Endings(self)
         changes = RunChanges(self, self._feed.wake)
         self._of_current: Mapping[str, Callable[[RunSummary], None]] = {
             "open": self._openings.open,
@@ -140,8 +143,9 @@ class RunsScreen(Screen[None]):
         yield SteadyFooter()
 
     def on_unmount(self) -> None:
-        """Stop the thread at once."""
+        """Stop the threads at once."""
         self._feed.end()
+        self._endings.end()
 
     def on_screen_suspend(self) -> None:
         """Pause reading while another screen is on top."""
@@ -150,8 +154,11 @@ class RunsScreen(Screen[None]):
         self._machine.feed.pause()
 
     def on_screen_resume(self) -> None:
-        """Read while the list is visible."""
+        """Read while the list is visible; put the cursor on the run that was shown last."""
+        if last := take(self.app):
+            self._listing.go_to(last)
         self._feed.poll()
+        self._endings.start()
         self._pane.feed.resume()
         self._machine.feed.resume()
 
@@ -198,6 +205,7 @@ class RunsScreen(Screen[None]):
     def _show_numbers(self) -> None:
         """Show how many runs there are, and the details of the one at the cursor."""
         rows = self._listing.rows
+        self._endings.watch(rows.visible)
         self.query_one("#heading", Canvas).show([rows.heading()])
         if self.query_one("#empty").display != rows.empty:
             self.query_one("#empty").display = rows.empty
