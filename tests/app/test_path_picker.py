@@ -61,10 +61,12 @@ PICKED = [
     ("", [*"dcsv"], "data/2024/customers.csv"),
     ("", ["down"], "notes.txt"),
     ("data/2024/customers.csv", ["ctrl+u", *"note"], "notes.txt"),
+    ("notes.txt", ["ctrl+u"], ""),
     ("", [*"data/photos"], "data/photos"),
     ("", [*"photo", "enter"], "data/photos"),
     ("", [*"data/*/*.csv"], "data/*/*.csv"),
     ("", [*"missing.tsv"], "missing.tsv"),
+    ("", [*"ct.csv"], "ct.csv"),
     ("", ["tab", *"20", "tab", *"c"], "data/2024/customers.csv"),
 ]
 

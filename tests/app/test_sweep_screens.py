@@ -28,7 +28,7 @@ from tui.settings import Settings
 from tui.widgets.listing import Listing
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-SIZES = {"80x24": (80, 24), "120x40": (120, 40)}
+SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x50": (200, 50)}
 SPACE = {"train.learning_rate": "1e-4..1e-1:log", "train.optimizer": "adamw,sgd"}
 RATES = ("0.003", "0.0005", "0.02", "0.09", "0.001")
 

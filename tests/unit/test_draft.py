@@ -276,7 +276,7 @@ def test_sizes_of_a_new_network_are_hidden_for_a_pre_trained_one() -> None:
     draft.set("model.path", "owner/name")
     assert not {"model.hidden_size", "model.vocab_size", "model.dropout"} & shown(draft).keys()
     model = sections_of(draft, advanced=False, columns={})[2]
-    assert model.note == "pre-trained: 7 fields of new networks are hidden"
+    assert model.note == "7 hidden (pre-trained)"
 
 
 def test_a_hidden_field_that_is_wrong_is_shown() -> None:

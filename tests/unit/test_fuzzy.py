@@ -15,8 +15,8 @@ BEST_FIRST = [
 
 @pytest.mark.parametrize(("typed", "names"), BEST_FIRST)
 def test_starts_of_words_come_before_parts_and_parts_before_single_letters(typed, names) -> None:
-    ranked = {name: match(typed, name) for name in names}
-    assert sorted(names, key=lambda name: ranked[name].rank) == names
+    ranks = [match(typed, name).rank for name in names]
+    assert ranks == sorted(set(ranks))
 
 
 @pytest.mark.parametrize("typed", ["tsuc", "customersx", "csv parquet"])

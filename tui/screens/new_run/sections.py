@@ -91,7 +91,7 @@ def _note(heading: Heading, values: Values) -> str:
         return ""
     new = [name for name, spec in values.fields.items() if spec.weights == "new"]
     count = sum(not applies(values, name) for name in new)
-    return f"pre-trained: {count} fields of new networks are hidden" if count else ""
+    return f"{count} hidden (pre-trained)" if count else ""
 
 
 def _folds(view: FieldView) -> bool:

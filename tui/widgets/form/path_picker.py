@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -14,39 +13,26 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from tui.format.fuzzy import highlighted, match
 from tui.format.text import literal
 from tui.widgets.columns import Column
 from tui.widgets.dialog import Dialog
-from tui.widgets.form.path_list import Found, FoundPath, PathFacts, PathFinder, count_of, facts_of
+from tui.widgets.form.path_list import FoundPath, PathFacts, PathFinder, count_of, facts_of
+from tui.widgets.form.path_rows import PathRows, PickRow, notes
 from tui.widgets.hints import Hints
 from tui.widgets.listing import Listing
 from tui.widgets.plain_input import PlainInput
 
+_NAME, _NARROW_NAME = 44, 32
+"""Letters of a name on a screen of :data:`_WIDE` columns, and on a narrower one."""
+_WIDE = 100
 _COLUMNS = (
-    Column("Name", 20, 44),
+    Column("Name", 20, _NAME),
     Column("Size", 9, 9, right=True),
     Column("First line", 12, 400),
 )
 _AT_ONCE = 40
 """Files whose facts are read in one go."""
 _PATTERN = frozenset("*?[")
-
-
-@dataclass(frozen=True, slots=True)
-class PickRow:
-    """A row of the list."""
-
-    value: str
-    """The value of the field; that of a folder ends with a slash."""
-    name: Content
-    about: str = ""
-    path: FoundPath | None = None
-
-    @property
-    def folder(self) -> bool:
-        """Whether it is a folder on this disk."""
-        return self.path is not None and self.path.folder
 
 
 class PathPickerScreen(Dialog[str | None]):
@@ -62,8 +48,8 @@ class PathPickerScreen(Dialog[str | None]):
         Binding("tab", "complete", "Complete", show=False, priority=True),
         Binding("down", "move(1)", "Down", show=False, priority=True),
         Binding("up,shift+tab", "move(-1)", "Up", show=False, priority=True),
-        Binding("pagedown", "page(1)", "Page down", show=False, priority=True),
-        Binding("pageup", "page(-1)", "Page up", show=False, priority=True),
+        Binding("pagedown", "move(10)", "Ten down", show=False, priority=True),
+        Binding("pageup", "move(-10)", "Ten up", show=False, priority=True),
     ]
 
     def __init__(self, title: str, text: str, options: Mapping[str, str] | None = None) -> None:
@@ -71,18 +57,22 @@ class PathPickerScreen(Dialog[str | None]):
         super().__init__()
         self._title = title
         self._text = text
+        hint = "a path, or a part of a name"
+        self._input = PlainInput(text, placeholder=hint, compact=True)
+        self._listing = Listing[PickRow](
+            _COLUMNS, self._cells, lambda row: row.value, choosable=False
+        )
         self._options = options or {}
         self._finder = PathFinder()
         self._searched: str | None = None
-        self._start = ""
         self._facts: dict[str, PathFacts] = {}
 
     def compose(self) -> ComposeResult:
         """Yield an input line above the list."""
         with Vertical(id="box") as box:
             box.border_title = literal(self._title)
-            yield PlainInput(self._text, placeholder="a path, or a part of a name", compact=True)
-            yield Listing[PickRow](_COLUMNS, self._cells, lambda row: row.value, choosable=False)
+            yield self._input
+            yield self._listing
             yield Static(id="note")
             yield Hints(
                 ("enter", "enter takes, opens folders"),
@@ -96,14 +86,6 @@ class PathPickerScreen(Dialog[str | None]):
         self._input.focus()
         self._input.cursor_position = len(self._text)
         self._search_soon()
-
-    @property
-    def _listing(self) -> Listing[PickRow]:
-        return self.query_one(Listing)
-
-    @property
-    def _input(self) -> PlainInput:
-        return self.query_one(PlainInput)
 
     @on(Input.Changed)
     def _search_soon(self) -> None:
@@ -127,12 +109,13 @@ class PathPickerScreen(Dialog[str | None]):
         if typed != self._input.value:
             return
         self._searched = typed
-        self._start = typed[: typed.rfind("/") + 1]
         listing = self._listing
         listing.action_move(-len(listing.items))
         listing.items = ()  # the cursor stays at the top
-        listing.set_items(list(self._rows(typed, found, count)))
-        self.query_one("#note", Static).update(literal(" · ".join(_notes(typed, found)), 300))
+        room = _NAME if self.size.width >= _WIDE else _NARROW_NAME
+        rows = PathRows(typed, found, count, self._options, room, bool(self._text))
+        listing.set_items(list(rows))
+        self.query_one("#note", Static).update(literal(" · ".join(notes(typed, found)), 300))
 
     async def _read_facts(self) -> None:
         paths = [row.path for row in self._listing.items if row.path is not None]
@@ -142,37 +125,6 @@ class PathPickerScreen(Dialog[str | None]):
             for path, facts in zip(part, await asyncio.to_thread(_all_facts, part), strict=True):
                 self._facts[path.text] = facts
             self._listing.refresh_rows()
-
-    def _rows(self, typed: str, found: Found, count: int | None) -> Iterator[PickRow]:
-        """Yield what exists as it is typed, then the matches, then the typed text itself.
-
-        Where other names are offered, any text may be one: it comes before vague matches.
-        """
-        exact, others = found.paths[: found.exact], found.paths[found.exact :]
-        itself = [] if exact or not typed or typed in self._options else [_as_typed(typed, count)]
-        first = count is not None
-        yield from map(self._path_row, exact)
-        yield from itself if first else ()
-        yield from self._option_rows(typed, close=True)
-        yield from (self._path_row(path) for path in others if path.close)
-        yield from itself if self._options and not first else ()
-        yield from self._option_rows(typed, close=False)
-        yield from (self._path_row(path) for path in others if not path.close)
-        yield from itself if not self._options and not first else ()
-
-    def _option_rows(self, typed: str, *, close: bool) -> Iterator[PickRow]:
-        for value, about in self._options.items():
-            matched = match(typed, value)
-            if value and matched and matched.close == close:
-                yield PickRow(value, highlighted(literal(value), matched.places), about)
-
-    def _path_row(self, path: FoundPath) -> PickRow:
-        before = len(self._start)
-        name = path.text[before:]
-        if not name:
-            return PickRow(path.text, Content("this folder").stylize("italic"), path=path)
-        places = [place - before for place in path.places if place >= before]
-        return PickRow(path.text, highlighted(literal(name, 1000), places), path=path)
 
     def _cells(self, row: PickRow) -> Sequence[Content]:
         facts = self._facts.get(row.value) or PathFacts("", row.about)
@@ -202,10 +154,6 @@ class PathPickerScreen(Dialog[str | None]):
         """Move the cursor in the list."""
         self._listing.action_move(rows)
 
-    def action_page(self, pages: int) -> None:
-        """Move the cursor by pages."""
-        self._listing.action_page(pages)
-
     def _write(self, text: str) -> None:
         self._input.value = text
         self._input.cursor_position = len(text)
@@ -213,17 +161,3 @@ class PathPickerScreen(Dialog[str | None]):
 
 def _all_facts(paths: Sequence[FoundPath]) -> list[PathFacts]:
     return list(map(facts_of, paths))
-
-
-def _as_typed(typed: str, count: int | None) -> PickRow:
-    if count is None:
-        about = "as it is typed; no file here has this name"
-    else:
-        about = f"a pattern for {count:,} file{'s' * (count != 1)}"
-    return PickRow(typed, Content("use ") + literal(typed).stylize("bold"), about)
-
-
-def _notes(typed: str, found: Found) -> Iterator[str]:
-    if not found.paths and typed.endswith("/"):
-        yield "this folder is missing or cannot be read"
-    yield from found.left_out
