@@ -119,9 +119,9 @@ async def test_a_cursor_that_was_moved_stays(make_run, training, finished, until
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: current(app) != "")
         listing = app.screen.query_one(RunListing)
-        listing.go_to("a run that is not listed yet")
+        later = make_run("later", [*training(), finished()])
+        app.screen._target.choose(later.id)
         await pilot.press("G")
         last = current(app)
-        make_run("later", [*training(), finished()])
         await until(pilot, lambda: len(listing.items) == 3)
         assert current(app) == last

@@ -20,7 +20,7 @@ from engine.files.paths import runs_folder
 from engine.queue import entries
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.status import State
-from engine.service.client import Superseded
+from engine.service.client import AdvisorError, Superseded
 from tui.app import DltuiApp
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.monitor.screen import MonitorScreen
@@ -415,6 +415,44 @@ async def test_unusable_data_is_reported_before_the_start(until, text_of, tmp_pa
         screen = NewRunScreen(values)
         await opened(pilot, screen, until)
         await until(pilot, lambda: "missing.csv" in screen.query_one(DataPreview).problem)
+        await pilot.press("4", "ctrl+r")
+        await until(pilot, lambda: rows(pilot)["data.path"].has_focus)
+        assert "! There is no file" in text_of(pilot)
+        assert app.screen is screen
+        assert not all_runs(runs_folder())
+        (tmp_path / "missing.csv").write_text("a,y\n" + "1,no\n2,yes\n" * 40)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: not screen.query_one(DataPreview).problem)
+        await until(pilot, lambda: not rows(pilot)["data.path"].view.problem)
+
+
+async def test_a_file_that_does_not_exist_is_refused_before_the_data_was_read(
+    until, text_of, tmp_path
+) -> None:
+    values = {
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "file", "path": "*.csv", "test_path": str(tmp_path / "missing.csv")},
+        "model": {"kind": "mlp"},
+    }
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, NewRunScreen(values, ask=unanswered), until)
+        for key in ("ctrl+r", "ctrl+l"):
+            await pilot.press("4", key)
+            await until(pilot, lambda: rows(pilot)["data.test_path"].has_focus)
+            await until(pilot, lambda: "data.test_path: there is no file" in text_of(pilot))
+    assert not all_runs(runs_folder())
+    assert not entries.entries()
+
+
+async def test_a_helper_process_that_fails_is_no_reason_against_a_start(until, text_of) -> None:
+    def broken(question: str, **arguments: Any) -> dict[str, Any]:
+        raise AdvisorError("The helper process ended.")
+
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=broken), until)
+        await until(pilot, lambda: app.screen.query_one(DataPreview).problem)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         assert "Start all the same?" in text_of(pilot)

@@ -83,7 +83,7 @@ class NewRunScreen(Screen[None]):
         self._preview = DataPreview(ask)
         self._estimate = EstimateBar(ask)
         self._command = CommandBar()
-        self._launcher = Launcher(self)
+        self._launcher = Launcher(self, self._form.refuse)
         self._left_at = DOMAIN.name
         self._failure = failure
 
@@ -230,12 +230,18 @@ class NewRunScreen(Screen[None]):
         elif not self._launcher.busy:
             unless_unsaved(self, len(self._form.draft.changes), "leave", leave)
 
-    def action_start(self, later: bool = False) -> None:
-        """Start the run, now or ``later``; confirm first when its data cannot be used."""
+    async def action_start(self, later: bool = False) -> None:
+        """Start the run, now or ``later``, unless its data cannot be used.
+
+        Confirm first where that is not known.
+        """
         config = self._form.config
         problem = self._preview.problem
         if config is None:
             self._form.point_at_problem()
+        elif self._preview.refused:
+            await self._form.refuse(UserError(problem))
+            self._preview.read_again(config.values())
         elif problem:
             self.app.push_screen(
                 ConfirmScreen(f"{problem} Start all the same?"),

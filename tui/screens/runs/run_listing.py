@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from textual import on
 from textual.message import Message
-from typing_extensions import override
 
 from engine.runs.summary import RunSummary
 from tui.screens.runs.list_reader import Rows
@@ -22,7 +21,6 @@ class RunListing(Listing[RunSummary]):
     def __init__(self, id: str) -> None:
         self.rows = ShownRows()
         self._shown = COLUMNS
-        self._wanted = ""
         shown = [each.column for each in COLUMNS]
         super().__init__(shown, cells(COLUMNS, self.rows.selected), lambda row: row.id, id=id)
 
@@ -42,22 +40,6 @@ class RunListing(Listing[RunSummary]):
         """Show the rows as read from disk."""
         self.rows.take(rows)
         self._show_rows()
-        self._find_wanted()
-
-    def go_to(self, run: str) -> None:
-        """Put the cursor on a run, as soon as it is read; unless it is moved before."""
-        self._wanted = run
-        self._find_wanted()
-
-    @override
-    def action_move(self, rows: int) -> None:
-        self._wanted = ""
-        super().action_move(rows)
-
-    def _find_wanted(self) -> None:
-        place = next((i for i, row in enumerate(self.items) if row.id == self._wanted), None)
-        if place is not None:
-            self.action_move(place - self.cursor)
 
     def sort_by(self, column: int) -> None:
         """Sort by a column, by its place; or reverse its order."""
@@ -72,7 +54,6 @@ class RunListing(Listing[RunSummary]):
 
     def filter_by(self, text: str) -> None:
         """Show the rows that pass a filter."""
-        self._wanted = ""
         self.rows.filter_by(text)
         self._show_rows()
 

@@ -20,6 +20,7 @@ from tui.charts.canvas import Canvas
 from tui.screens.last_run import take
 from tui.screens.run_keys import RUN_KEYS
 from tui.screens.runs.changes import RunChanges
+from tui.screens.runs.cursor_target import CursorTarget
 from tui.screens.runs.endings import Endings
 from tui.screens.runs.list_reader import RunListReader
 from tui.screens.runs.machine_strip import MachineStrip
@@ -88,6 +89,7 @@ class RunsScreen(Screen[None]):
         self._feed = RunFeed(self, reader.read, REFRESH_SECONDS, self._listing.take, rest=_REST)
         self._openings = Openings(self)
         self._endings = Endings(self)
+        self._target = CursorTarget(self._listing)
         changes = RunChanges(self, self._feed.wake)
         self._of_current: Mapping[str, Callable[[RunSummary], None]] = {
             "open": self._openings.open,
@@ -156,7 +158,7 @@ class RunsScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """Read while the list is visible; put the cursor on the run that was shown last."""
         if last := take(self.app):
-            self._listing.go_to(last)
+            self._target.choose(last)
         self._feed.poll()
         self._endings.start()
         self._pane.feed.resume()
@@ -206,6 +208,7 @@ class RunsScreen(Screen[None]):
         """Show how many runs there are, and the details of the one at the cursor."""
         rows = self._listing.rows
         self._endings.watch(rows.visible)
+        self._target.apply()
         self.query_one("#heading", Canvas).show([rows.heading()])
         if self.query_one("#empty").display != rows.empty:
             self.query_one("#empty").display = rows.empty
