@@ -36,8 +36,12 @@ def config(**sections: Any) -> RunConfig:
     return RunConfig.parse(values | sections)
 
 
-def test_weights_in_a_folder_need_no_download(tmp_path: Path) -> None:
-    model = {"kind": "transformer", "path": str(tmp_path)}
+def test_weights_in_a_folder_need_no_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").mkdir()
+    model = {"kind": "transformer", "path": "weights"}
     assert needs_of(config(model=model)) == ()
     assert needs_of(config(model=model | {"path": "owner/name"})) == ("download",)
 

@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from engine.files.sanitize import plain
 from tui.format.text import literal
 from tui.widgets.columns import Column
 from tui.widgets.dialog import Dialog
@@ -30,6 +31,7 @@ _COLUMNS = (
     Column("Size", 9, 9, right=True),
     Column("First line", 12, 400),
 )
+_LONGEST = 10_000
 _AT_ONCE = 40
 """Files whose facts are read in one go."""
 _PATTERN = frozenset("*?[")
@@ -56,7 +58,7 @@ class PathPickerScreen(Dialog[str | None]):
         """Begin with the path ``text``; ``options`` are values that are not on this disk."""
         super().__init__()
         self._title = title
-        self._text = text
+        self._text = plain(text, _LONGEST)  # as the input shows it
         hint = "a path, or a part of a name"
         self._input = PlainInput(text, placeholder=hint, compact=True)
         self._listing = Listing[PickRow](
