@@ -154,16 +154,19 @@ def write_report(run: RunDirectory, name: str, views: list[Any]) -> None:
 def looks(request: pytest.FixtureRequest, until: Any, same_machine: Any, tmp_path: Path) -> Any:
     """A function that compares a screen with its snapshot, after keys and once a text is shown.
 
-    ``wide`` is a text that only wide screens have room for.
+    ``wide`` is a text that only wide screens have room for, ``first`` one before the keys.
     """
 
-    async def compare(screen: Any, *keys: str, shown: str = "", wide: str = "") -> None:
+    async def compare(
+        screen: Any, *keys: str, shown: str = "", wide: str = "", first: str = ""
+    ) -> None:
         app = DltuiApp(settings=Settings(theme="dark", characters="all"))
         async with app.run_test(size=SIZES[request.param]) as pilot:
             await until(pilot, lambda: app.screen.is_mounted and same_machine(pilot))
             await still(pilot)  # or the keys in the footer depend on timing
             if screen is not None:
                 app.push_screen(screen() if callable(screen) else screen)
+            await until(pilot, lambda: first in text_of(app))
             await still(pilot)
             for key in keys:
                 await pilot.press(key)
@@ -376,7 +379,8 @@ async def test_what_differs_between_runs(looks, several) -> None:
 
 async def test_twelve_runs_that_are_compared(looks, several) -> None:
     names = [f"{LONGEST_NAME[:45]}-{place:02d}" for place in range(12)]
-    await looks(CompareScreen(several(*names)), "m", shown="loss (validation)")
+    screen = CompareScreen(several(*names))
+    await looks(screen, "m", shown="loss (validation)", first="accuracy (validation)")
 
 
 async def test_runs_of_which_nothing_is_known_are_compared(looks, old_run) -> None:
