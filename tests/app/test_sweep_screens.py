@@ -187,9 +187,15 @@ async def test_all_sweeps_are_listed_and_one_is_opened(until, text_of) -> None:
 
 @pytest.fixture(params=SIZES)
 def looks(
-    request: pytest.FixtureRequest, until: Any, text_of: Any, same_machine: Any, tmp_path: Path
+    request: pytest.FixtureRequest,
+    until: Any,
+    text_of: Any,
+    same_machine: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Any:
     """A function that compares a screen with its snapshot, as in ``test_snapshots``."""
+    monkeypatch.setattr(Input, "cursor_blink", False)
 
     async def compare(screen: Any, part: str) -> None:
         app = DltuiApp(settings=Settings(theme="dark", characters="all"))
