@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 _KEPT = "a setting; it is kept"
 _REPLACED = ("Keys", "Screenshot")
 """Commands of Textual's: the first shows a part of what ``?`` does."""
+_THREADS = 32
+"""Threads at most. Parts of screens that follow runs or wait for the helper process hold one each,
+and asyncio allows only four more than there are processors."""
 _LEAVE_SECONDS = 5
 """Time to exit after a signal."""
 
@@ -106,6 +110,11 @@ class DltuiApp(KeysInOrder):
         return self.settings.slow_link
 
     @property
+    def notifies(self) -> bool:
+        """Whether the terminal is asked to notify of runs that end."""
+        return self.settings.desktop_notifications
+
+    @property
     def draws_pictures(self) -> bool:
         """Whether pictures are drawn, and not told in words."""
         usable = not (self.no_color or self._plain.enabled)
@@ -138,6 +147,7 @@ class DltuiApp(KeysInOrder):
 
     def on_mount(self) -> None:
         """Open the first screens."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         if not self.is_headless:
             # On SIGINT asyncio would cancel the task that it finds, which does not always end the
             # program; on SIGTERM the system would end it and leave the terminal as it is.
@@ -270,6 +280,9 @@ def settings_choices(
     )
     slow = settings.slow_link
     yield "Fast connection" if slow else "Slow connection", {"slow_link": not slow}
+    told = settings.desktop_notifications
+    title = "Desktop notifications off" if told else "Desktop notifications on"
+    yield title, {"desktop_notifications": not told}
 
 
 def farewell(running: int) -> str:

@@ -37,6 +37,8 @@ class Settings(BaseModel):
     """Machines whose runs are shown too, as ``ssh`` knows them."""
     slow_link: bool = False
     """Whether as little as possible is sent to the terminal."""
+    desktop_notifications: bool = True
+    """Whether the terminal is asked to show a notification when a run ends."""
     keys: dict[str, str] = Field(default_factory=dict)
     """Other keys, by the names of docs/keys.md."""
     commands: dict[str, CommandSettings] = Field(default_factory=dict)

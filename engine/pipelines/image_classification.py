@@ -20,6 +20,7 @@ from engine.reports.data_summary import DataSummary
 from engine.reports.picture import Picture
 from engine.text.columns import chosen, find_label, is_list
 from engine.text.label_spellings import with_label_lists
+from engine.text.named_classes import with_named_classes
 from engine.vision.column import RECORD, find_image, images_of
 from engine.vision.contact_sheet import Sheet
 from engine.vision.fitted import ImageFitted
@@ -49,7 +50,8 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
         image, label = self._columns(raw.train)
         folder = self._folder()
         raw = with_label_lists(located(raw, image, folder), label)
-        return usable_rows(raw, self.config.data, image, label, folder)
+        raw = usable_rows(raw, self.config.data, image, label, folder)
+        return with_named_classes(raw, label, self.section.class_names)
 
     def fit(self, raw: RawData) -> ImageFitted:
         """Find the classes, and size, colour and mean of the images."""

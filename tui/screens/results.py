@@ -36,6 +36,8 @@ from tui.format.text import literal
 from tui.format.topics import is_empty, tab_title, topics
 from tui.format.verdict import verdict
 from tui.format.whole import whole_case
+from tui.screens.clone import clone
+from tui.screens.last_run import leave
 from tui.screens.placed_changes import is_own
 from tui.screens.registry import make_screen, try_screen
 from tui.screens.run_actions import RunActions
@@ -85,6 +87,7 @@ class ResultsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Read the report in a thread."""
+        leave(self.app, self._run.id)
         self.run_worker(self._read, thread=True)
 
     @property
@@ -103,10 +106,7 @@ class ResultsScreen(Screen[None]):
 
     def action_clone(self) -> None:
         """Create a new run with this run's configuration."""
-        try:
-            self.app.push_screen(make_screen("new run", self._run.config.read().values()))
-        except UserError as error:
-            complain(self, error)
+        clone(self, self._run)
 
     def action_of_run(self, action: str) -> None:
         """Export the model, save predictions, and the like."""

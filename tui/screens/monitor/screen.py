@@ -27,6 +27,8 @@ from engine.runs.directory import RunDirectory
 from engine.runs.origin import host_of
 from engine.runs.status import State
 from tui.format.run_states import RESUMABLE
+from tui.screens.clone import clone
+from tui.screens.last_run import leave
 from tui.screens.monitor.announcer import Announcer
 from tui.screens.monitor.chart_grid import ChartGrid
 from tui.screens.monitor.chart_keys import ChartKeys
@@ -72,6 +74,7 @@ class MonitorScreen(Screen[None]):
         Binding("space", f"request('{PAUSE}')", "Pause"),
         Binding("space", f"request('{CONTINUE}')", "Continue"),
         Binding("S", f"request('{CHECKPOINT}')", "Save"),
+        Binding("c", "do('clone')", "Clone", tooltip="Change its settings, and start another run"),
         Binding("V", f"request('{EVALUATE}')", "Evaluate"),
         Binding("L", f"request('{LEARNING_RATE}')", "Rate", tooltip="Change the learning rate"),
         Binding("E", f"request('{EPOCHS}')", "Epochs", tooltip="Change how many epochs there are"),
@@ -112,6 +115,7 @@ class MonitorScreen(Screen[None]):
             "results": lambda: self.app.switch_screen(make_screen("results", run)),
             "enlarge": partial(self._chart_keys.do, "grid"),
             "resume": self._commands.resume,
+            "clone": partial(clone, self, run),
             "leave": self._leave,
         }
         self._samples = SampleOutputs(self._repaint)
@@ -140,6 +144,7 @@ class MonitorScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Follow the run in a thread."""
+        leave(self.app, self._run.id)
         self._announcer = Announcer(self, self._run_name, self._repaint)
         self._feed.poll()
 
@@ -167,7 +172,12 @@ class MonitorScreen(Screen[None]):
         if action != "do":
             return True
         has_results = state.ended and self._run.report.path.exists()
-        can = {"results": has_results, "enlarge": not has_results, "resume": state in RESUMABLE}
+        can = {
+            "results": has_results,
+            "enlarge": not has_results,
+            "resume": state in RESUMABLE,
+            "clone": state.ended,
+        }
         return can.get(str(parameters[0]), True)
 
     @on(TabbedContent.TabActivated)
@@ -190,7 +200,7 @@ class MonitorScreen(Screen[None]):
         self._commands.request(request)
 
     def action_do(self, name: str) -> None:
-        """Resume the run, enlarge a chart, show the results, or close the screen."""
+        """Resume or clone the run, enlarge a chart, show the results, or close the screen."""
         self._actions[name]()
 
     def action_of_run(self, action: str) -> None:

@@ -16,6 +16,7 @@ from engine.launch.start import launch
 from engine.runs.directory import RunDirectory
 from engine.runs.summary import RunSummary
 from tui.charts.chart import MOST_SERIES
+from tui.screens.clone import clone
 from tui.screens.placed_changes import hosts_of, is_own
 from tui.screens.registry import make_screen, try_screen
 from tui.screens.save_preset import save_preset_of
@@ -93,10 +94,7 @@ class Openings:
         self._on_hosts.fetch(row)
 
     def _clone(self, row: RunSummary) -> None:
-        try:
-            self.new(row.run.config.read().values())
-        except UserError as error:
-            complain(self._screen, error)
+        clone(self._screen, row.run)
 
     def try_it(self, rows: Sequence[RunSummary]) -> None:
         """Try the runs' models on new inputs, side by side."""

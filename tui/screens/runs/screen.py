@@ -19,8 +19,11 @@ from engine.runs.directory import RunDirectory
 from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
 from tui.hosts.hosts import Hosts
+from tui.screens.last_run import take
 from tui.screens.run_keys import RUN_KEYS
 from tui.screens.runs.changes import RunChanges
+from tui.screens.runs.cursor_target import CursorTarget
+from tui.screens.runs.endings import Endings
 from tui.screens.runs.host_lines import HostLines
 from tui.screens.runs.list_reader import RunListReader
 from tui.screens.runs.machine_strip import MachineStrip
@@ -93,6 +96,8 @@ class RunsScreen(Screen[None]):
         reader = RunListReader(runs_folder(), self._hosts.rows)
         self._feed = RunFeed(self, reader.read, REFRESH_SECONDS, self._listing.take, rest=_REST)
         self._openings = Openings(self)
+        self._endings = Endings(self)
+        self._target = CursorTarget(self._listing)
         changes = RunChanges(self, self._feed.wake)
         self._of_current: Mapping[str, Callable[[RunSummary], None]] = {
             "open": self._openings.open,
@@ -157,8 +162,9 @@ class RunsScreen(Screen[None]):
         yield SteadyFooter()
 
     def on_unmount(self) -> None:
-        """Stop the thread at once."""
+        """Stop the threads at once."""
         self._feed.end()
+        self._endings.end()
 
     def on_screen_suspend(self) -> None:
         """Pause reading while another screen is on top."""
@@ -168,9 +174,12 @@ class RunsScreen(Screen[None]):
         self._host_lines.feed.pause()
 
     def on_screen_resume(self) -> None:
-        """Read while the list is visible; no other screen shows a run of a host now."""
-        self._hosts.unfollow()
+        """Read while the list is visible; put the cursor on the run that was shown last."""
+        self._hosts.unfollow()  # no other screen shows a run of a host now
+        if last := take(self.app):
+            self._target.choose(last)
         self._feed.poll()
+        self._endings.start()
         self._pane.feed.resume()
         self._machine.feed.resume()
         self._host_lines.feed.resume()
@@ -218,6 +227,8 @@ class RunsScreen(Screen[None]):
     def _show_numbers(self) -> None:
         """Show how many runs there are, and the details of the one at the cursor."""
         rows = self._listing.rows
+        self._endings.watch(rows.visible)
+        self._target.apply()
         self.query_one("#heading", Canvas).show([rows.heading()])
         if self.query_one("#empty").display != rows.empty:
             self.query_one("#empty").display = rows.empty
