@@ -98,10 +98,11 @@ class TrainConfig(Section):
         lt=1,
         advanced=True,
     )
-    strategy: Literal["auto", "single", "ddp", "fsdp"] = option(
+    strategy: Literal["auto", "single", "ddp", "fsdp", "tensor"] = option(
         "auto",
         "Distributed strategy: ddp trains in several processes with a share of each "
-        "batch; fsdp also shards the weights, for models that do not fit one GPU; auto "
+        "batch; fsdp also shards the weights, for models that do not fit one GPU; tensor splits "
+        "the layers of transformers, each process computing its part for the whole batch; auto "
         "takes ddp if train.devices is above 1",
         advanced=True,
     )
@@ -218,10 +219,10 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _average_is_whole(self) -> Self:
-        if self.ema_decay and self.strategy == "fsdp":
+        if self.ema_decay and self.strategy in ("fsdp", "tensor"):
             raise PydanticCustomError(
                 "mismatch",
-                "sharded weights are not averaged; use another train.strategy than fsdp, or 0",
+                "sharded weights are not averaged; use train.strategy=ddp, or 0",
                 {"field": "ema_decay"},
             )
         return self

@@ -20,6 +20,7 @@ from typing_extensions import override
 from engine.batches.source import mixed
 from engine.hardware.device import Compute
 from engine.torch_private import foreach_copy_, foreach_div_, foreach_mul_
+from engine.training.clipping import clip_gradients
 from engine.training.non_finite import batch_statistics
 from engine.training.peers import among_peers
 from engine.training.state import TrainingState, trained_weights
@@ -40,6 +41,10 @@ class SingleProcess:
 
     sharded = False
     """Whether the network is sharded, so that each forward pass needs all processes."""
+    replica = 0
+    """This process's number among :attr:`replicas`."""
+    replicas = 1
+    """Number of processes that each compute other rows of a batch."""
 
     @property
     def leads(self) -> bool:
@@ -96,9 +101,9 @@ class SingleProcess:
         del network
         return operation()
 
-    def entire(self, value: Tensor) -> Tensor:
-        """Return the whole of a tensor that may be sharded."""
-        return value
+    def clip(self, parameters: Sequence[nn.Parameter], limit: float) -> Tensor:
+        """Clip the gradients together to the maximum norm ``limit``; returns their norm."""
+        return clip_gradients(parameters, limit)
 
     def decision(self, here: bool) -> bool:
         """Return the main process's decision where all need the same one; else ``here``."""
@@ -120,8 +125,8 @@ class ProcessGroup(SingleProcess):
 
     def __init__(self, rank: int, size: int, store: Store, device: torch.device) -> None:
         """Join the group, through a store in which no other group has met."""
-        self.rank = rank
-        self.size = size
+        self.rank = self.replica = rank
+        self.size = self.replicas = size
         # Decisions are exchanged in CPU memory, on whatever device the network computes.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         with among_peers():
@@ -144,8 +149,8 @@ class ProcessGroup(SingleProcess):
 
     @override
     def reseed(self, seed: int, step: int) -> None:
-        """Seed by rank and step: so one process's checkpoint suits all."""
-        torch.manual_seed(mixed(seed, self.rank, step))
+        """Seed by replica and step: so one process's checkpoint suits all."""
+        torch.manual_seed(mixed(seed, self.replica, step))
 
     @override
     def any(self, here: bool) -> bool:

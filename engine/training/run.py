@@ -50,12 +50,21 @@ def train_beside(session: RunSession, rank: int, size: int, local: int, store: S
     settle_precision(session, leads=rank == 0)
     config = session.config
     compute = device.choose(config.compute, local, config.train.devices)
-    kind = ProcessGroup
-    if config.train.strategy == "fsdp":
-        from engine.training.fsdp import Sharded  # 0.7 s, which other runs do without
+    group = _kind_of(config.train.strategy)(rank, size, store, compute.device)
+    return _train(session, compute, group)
 
-        kind = Sharded
-    return _train(session, compute, kind(rank, size, store, compute.device))
+
+def _kind_of(strategy: str) -> type[ProcessGroup]:
+    """Return the kind of processes; others do without modules of torch that take 0.7 s."""
+    if strategy == "fsdp":
+        from engine.training.fsdp import FullySharded
+
+        return FullySharded
+    if strategy == "tensor":
+        from engine.training.tensor_parallel import TensorParallel
+
+        return TensorParallel
+    return ProcessGroup
 
 
 def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event:
