@@ -16,8 +16,8 @@ from typing_extensions import override
 from engine.errors import TrainingError
 from engine.torch_private import foreach_div_
 from engine.training.non_finite import batch_statistics
-from engine.training.process_group import T
-from engine.training.sharded import Sharded
+from engine.training.process_group import T, Weights
+from engine.training.sharded import Sharded, place
 
 _WITHIN = "within"
 """A method added to networks that calls a function while the weights are gathered."""
@@ -27,7 +27,9 @@ class FullySharded(Sharded):
     """A process of several that share one network by FSDP2."""
 
     @override
-    def shard(self, network: nn.Module, device: torch.device) -> nn.Module:
+    def shard(
+        self, network: nn.Module, device: torch.device, weights: Weights | None = None
+    ) -> nn.Module:
         """Shard ``network``, which is on the CPU, and move this process's shard to ``device``.
 
         Raises :class:`TrainingError`.
@@ -42,8 +44,7 @@ class FullySharded(Sharded):
         mesh = self.mesh(network, device)
         for part in (*blocks(network), network):
             fully_shard(part, mesh=mesh)
-        # The rest: buffers that belong to no block.
-        network.to(device)
+        place(network, device, weights)
         for part in network.modules():
             if isinstance(part, FSDPModule):
                 # The losses are weighted already, so gradients are summed, not averaged.

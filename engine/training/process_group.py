@@ -7,7 +7,7 @@ All make the same updates from the same gradients, so their weights stay equal.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -26,6 +26,8 @@ from engine.training.peers import among_peers
 from engine.training.state import TrainingState, trained_weights
 
 T = TypeVar("T")
+Weights = Iterable[tuple[str, Tensor]]
+"""Whole weights and buffers by name."""
 _BUCKET_BYTES = 1 << 25
 """Largest bucket of gradients in one all-reduce, in bytes."""
 PATIENCE = timedelta(days=30)
@@ -72,12 +74,15 @@ class SingleProcess:
         """Return the weight that a backward pass divides by: the terms of the update known here."""
         return weight
 
-    def shard(self, network: nn.Module, device: torch.device) -> nn.Module:
+    def shard(
+        self, network: nn.Module, device: torch.device, weights: Weights | None = None
+    ) -> nn.Module:
         """Return the network that this process trains: sharded and moved to ``device``, or as is.
 
-        Raises :class:`TrainingError`.
+        A network on the device ``meta`` gets its shards of ``weights``. Raises
+        :class:`TrainingError`.
         """
-        del device
+        del device, weights
         return network
 
     def state(

@@ -24,10 +24,11 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from typing_extensions import override
 
 from engine.hardware.device import Compute
+from engine.models.placed_weights import named_weights, put
 from engine.training import shards
 from engine.training.checkpoint import WriteShards
 from engine.training.clipping import clip_gradients
-from engine.training.process_group import PATIENCE, ProcessGroup
+from engine.training.process_group import PATIENCE, ProcessGroup, Weights
 from engine.training.state import TrainingState, finite_weights, on_cpu, trained_weights
 
 
@@ -38,7 +39,8 @@ class Sharded(ProcessGroup):
 
     def mesh(self, network: nn.Module, device: torch.device) -> DeviceMesh:
         """Return the mesh of all processes, before ``network`` is sharded over it."""
-        super().align(network)
+        if all(weight.device.type != "meta" for weight in network.parameters()):
+            super().align(network)
         # Beside that of the training, as checkpoints are written while it continues.
         self.writers = dist.new_group(backend="gloo", timeout=PATIENCE)
         return init_device_mesh(device.type, (self.size,))
@@ -81,6 +83,26 @@ class Sharded(ProcessGroup):
         if isinstance(value, list | tuple):
             return type(value)(map(self.gathered, value))
         return value
+
+
+def place(network: nn.Module, device: torch.device, weights: Weights | None) -> nn.Module:
+    """Return a sharded network on ``device``, with its shards of ``weights`` if it has none yet."""
+    if weights is None:
+        return network.to(device)
+    made: dict[int, Tensor] = {}
+    for name, value in list(named_weights(network)):
+        put(network, name, made.setdefault(id(value), _empty(value, device)))
+    own = dict(named_weights(network))
+    with torch.no_grad():
+        for name, whole in weights:
+            _local(own[name]).copy_(_local(_share(whole, own[name])))
+    return network
+
+
+def _empty(value: Tensor, device: torch.device) -> Tensor:
+    """Return memory for a parameter, which stays one, or a buffer."""
+    empty = torch.empty_like(value, device=device, requires_grad=False)
+    return nn.Parameter(empty, value.requires_grad) if isinstance(value, nn.Parameter) else empty
 
 
 def entire(value: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ from torch.optim.optimizer import Optimizer
 from typing_extensions import override
 
 from engine.hardware.device import Compute
-from engine.training.process_group import SingleProcess
-from engine.training.sharded import Sharded, ShardedState, entire
+from engine.training.process_group import SingleProcess, Weights
+from engine.training.sharded import Sharded, ShardedState, entire, place
 from engine.training.tensor_plan import plan_of, split
 
 
@@ -31,14 +31,16 @@ class TensorParallel(Sharded):
         self._partial: list[nn.Parameter] = []
 
     @override
-    def shard(self, network: nn.Module, device: torch.device) -> nn.Module:
+    def shard(
+        self, network: nn.Module, device: torch.device, weights: Weights | None = None
+    ) -> nn.Module:
         """Split ``network``, which is on the CPU, and move this process's part to ``device``.
 
         Raises :class:`~engine.errors.TrainingError` where its architecture has no plan.
         """
         plan = plan_of(network, self.size)
         self._partial = split(network, plan, self.mesh(network, device))
-        return network.to(device)
+        return place(network, device, weights)
 
     @override
     def state(self, network: nn.Module, optimizer: Optimizer, compute: Compute) -> ShardedState:
