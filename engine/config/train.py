@@ -103,7 +103,13 @@ class TrainConfig(Section):
         "Distributed strategy: ddp trains in several processes with a share of each "
         "batch; fsdp also shards the weights, for models that do not fit one GPU; tensor splits "
         "the layers of transformers, each process computing its part for the whole batch; auto "
-        "takes ddp if train.devices is above 1",
+        "estimates the memory and takes ddp where it is enough, and says why",
+        advanced=True,
+    )
+    cpu_offload: bool = option(
+        False,
+        "Keep the shards of weights and gradients and the optimizer's state in main memory "
+        "(train.strategy=fsdp): slower, for models that do not fit the GPUs otherwise",
         advanced=True,
     )
     devices: int = option(
@@ -224,6 +230,14 @@ class TrainConfig(Section):
                 "mismatch",
                 "sharded weights are not averaged; use train.strategy=ddp, or 0",
                 {"field": "ema_decay"},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _offload_is_of_shards(self) -> Self:
+        if self.cpu_offload and self.strategy != "fsdp":
+            raise PydanticCustomError(
+                "mismatch", "it needs train.strategy=fsdp", {"field": "cpu_offload"}
             )
         return self
 

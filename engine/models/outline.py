@@ -77,7 +77,7 @@ def _check_attributes(network: nn.Module) -> None:
     for name, module in network.named_modules():
         for own, value in vars(module).items():
             if isinstance(value, FakeTensor):
-                raise NotRecorded(f"{name}.{own} is no buffer")
+                raise NotRecorded(f"{name}.{own} is not a buffer")
 
 
 def outline_of_stored(network: Any, place: str, revision: str) -> Any:

@@ -126,7 +126,7 @@ def bytes_by_type(config: WeightsConfig) -> dict[str, int]:
 def load_pretrained(config: WeightsConfig, auto: Any, architecture: Any, dtype: Any) -> Any:
     """Return the network of one of transformers' ``auto`` classes with its weights read.
 
-    Within :func:`~engine.models.outline.outlined` it has shapes only, and its weights are read
+    Within :func:`~engine.models.outline.outline` it has shapes only, and its weights are read
     later.
 
     Its ``new_weights`` are those that no file has, and its ``new_layers`` their layers: newly

@@ -6,25 +6,38 @@ network's repeated blocks are gathered one by one, each for as long as it comput
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
+from torch.distributed.fsdp import (
+    CPUOffloadPolicy,
+    FSDPModule,
+    OffloadPolicy,
+    fully_shard,
+    register_fsdp_forward_method,
+)
 from typing_extensions import override
 
 from engine.errors import TrainingError
+from engine.models.blocks import blocks
 from engine.torch_private import foreach_div_
 from engine.training.non_finite import batch_statistics
 from engine.training.process_group import T, Weights
 from engine.training.sharded import Sharded, place
 
+_CPU = torch.device("cpu")
 _WITHIN = "within"
 """A method added to networks that calls a function while the weights are gathered."""
 
 
 class FullySharded(Sharded):
     """A process of several that share one network by FSDP2."""
+
+    def __init__(self, rank: int, size: int, offload: bool = False) -> None:
+        """With ``offload``, shards, gradients and the optimizer's state are in main memory."""
+        super().__init__(rank, size)
+        self._offload = offload
 
     @override
     def shard(
@@ -42,9 +55,10 @@ class FullySharded(Sharded):
                     "Choose ddp.",
                 )
         mesh = self.mesh(network, device)
+        policy = CPUOffloadPolicy(pin_memory=device.type == "cuda") if self._offload else None
         for part in (*blocks(network), network):
-            fully_shard(part, mesh=mesh)
-        place(network, device, weights)
+            fully_shard(part, mesh=mesh, offload_policy=policy or OffloadPolicy())
+        place(network, device, weights, parameters=_CPU if self._offload else device)
         for part in network.modules():
             if isinstance(part, FSDPModule):
                 # The losses are weighted already, so gradients are summed, not averaged.
@@ -102,26 +116,3 @@ class FullySharded(Sharded):
 
 def _done(operation: Callable[[], T]) -> T:
     return operation()
-
-
-def blocks(network: nn.Module) -> list[nn.Module]:
-    """Return the repeated blocks of a network: parts of its outermost lists with own weights."""
-    return [part for part in _listed(network) if _apart(part, network)]
-
-
-def _listed(module: nn.Module) -> Iterator[nn.Module]:
-    for child in module.children():
-        if isinstance(module, nn.ModuleList | nn.Sequential) and not isinstance(
-            child, nn.ModuleList | nn.ModuleDict
-        ):
-            yield child
-        else:
-            yield from _listed(child)
-
-
-def _apart(part: nn.Module, network: nn.Module) -> bool:
-    """Return whether it has weights, none of them shared with other parts."""
-    own = {name for name, _ in part.named_parameters(remove_duplicate=False)}
-    weights = {id(weight) for weight in part.parameters()}
-    everywhere = [weight for _, weight in network.named_parameters(remove_duplicate=False)]
-    return bool(own) and sum(id(weight) in weights for weight in everywhere) == len(own)

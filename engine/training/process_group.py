@@ -35,6 +35,17 @@ PATIENCE = timedelta(days=30)
 hangs (``train.stall_minutes``)."""
 
 
+def join(rank: int, size: int, store: Store, device: torch.device) -> None:
+    """Meet the other processes, through a store in which no other group has met.
+
+    Raises :class:`~engine.training.peers.PeerLost`.
+    """
+    # Decisions are exchanged in CPU memory, on whatever device the network computes.
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    with among_peers():
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+
+
 class SingleProcess:
     """A group of one."""
 
@@ -128,20 +139,10 @@ class SingleProcess:
 class ProcessGroup(SingleProcess):
     """A process among several. Every method raises :class:`~engine.training.peers.PeerLost`."""
 
-    def __init__(self, rank: int, size: int, store: Store, device: torch.device) -> None:
-        """Join the group, through a store in which no other group has met."""
+    def __init__(self, rank: int, size: int) -> None:
+        """Be process ``rank`` of ``size``, which have met by :func:`join`."""
         self.rank = self.replica = rank
         self.size = self.replicas = size
-        # Decisions are exchanged in CPU memory, on whatever device the network computes.
-        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        with among_peers():
-            dist.init_process_group(
-                backend,
-                store=store,
-                rank=rank,
-                world_size=size,
-                timeout=PATIENCE,
-            )
 
     @override
     def share(self, plan: Sequence[Tensor], least: int) -> Sequence[Tensor]:

@@ -45,6 +45,7 @@ def obstacle_of(config: RunConfig, compute: Compute) -> str:
         "task.kind: networks of preference tuning, which are measured at the start, cannot be":
             config.task.kind == "preference",
         "compute.compile: compiled networks cannot be": config.compute.compile,
+        "train.ema_decay: averaged weights cannot be": train.ema_decay > 0,
         "adapter.method: networks with an adapter cannot be":
             config.adapter.active and train.strategy == "tensor",
     }  # fmt: skip

@@ -85,13 +85,26 @@ class Sharded(ProcessGroup):
         return value
 
 
-def place(network: nn.Module, device: torch.device, weights: Weights | None) -> nn.Module:
-    """Return a sharded network on ``device``, with its shards of ``weights`` if it has none yet."""
-    if weights is None:
-        return network.to(device)
+def place(
+    network: nn.Module,
+    device: torch.device,
+    weights: Weights | None,
+    parameters: torch.device | None = None,
+) -> nn.Module:
+    """Return a sharded network on ``device``, with its shards of ``weights`` if it has none yet.
+
+    Its parameters are on the device ``parameters``, if that is another one.
+    """
     made: dict[int, Tensor] = {}
     for name, value in list(named_weights(network)):
-        put(network, name, made.setdefault(id(value), _empty(value, device)))
+        where = device if not isinstance(value, nn.Parameter) else parameters or device
+        if id(value) not in made:
+            made[id(value)] = value if weights is None else _empty(value, where)
+        if weights is None and value.device != where:
+            made[id(value)] = value.detach().to(where)
+        put(network, name, made[id(value)])
+    if weights is None:
+        return network
     own = dict(named_weights(network))
     with torch.no_grad():
         for name, whole in weights:

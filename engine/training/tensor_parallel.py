@@ -25,8 +25,8 @@ from engine.training.tensor_plan import plan_of, split
 class TensorParallel(Sharded):
     """A process of several that each compute a part of every layer."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, rank: int, size: int) -> None:
+        super().__init__(rank, size)
         self.replica, self.replicas = 0, 1
         self._partial: list[nn.Parameter] = []
 

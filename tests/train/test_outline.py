@@ -105,7 +105,7 @@ def test_a_network_with_tensors_that_are_no_buffers_is_not_outlined() -> None:
         layer.table = torch.arange(3)
         return layer
 
-    with pytest.raises(NotRecorded, match="table is no buffer"):
+    with pytest.raises(NotRecorded, match="table is not a buffer"):
         outline(build)
 
 

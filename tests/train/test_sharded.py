@@ -19,13 +19,14 @@ from engine.errors import TrainingError
 from engine.files.paths import runs_folder
 from engine.hardware.device import Compute
 from engine.launch.start import start
+from engine.models.blocks import blocks
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Log, Started
 from engine.runs.status import State
 from engine.service.predict import answer
 from engine.text.bpe import bpe_from, train_bpe
 from engine.training import checkpoint
-from engine.training.fsdp import FullySharded, blocks
+from engine.training.fsdp import FullySharded
 from engine.training.shardable import check
 
 CPU = {"device": "cpu", "threads": 1}

@@ -27,6 +27,7 @@ from engine.service.predict import answer
 from engine.text.bpe import bpe_from, train_bpe
 from engine.training import checkpoint
 from engine.training.optimizer import build_optimizer
+from engine.training.process_group import join
 from engine.training.shardable import check
 from engine.training.store import listening_store
 from engine.training.tensor_parallel import TensorParallel
@@ -89,7 +90,8 @@ def test_a_tied_weight_is_split_on_both_sides_or_on_neither() -> None:
 def alone() -> Iterator[Any]:
     """A group of this process alone."""
     store = listening_store("127.0.0.1", 0, dist.default_pg_timeout)
-    group = TensorParallel(0, 1, store, torch.device("cpu"))
+    join(0, 1, store, torch.device("cpu"))
+    group = TensorParallel(0, 1)
     yield group
     dist.destroy_process_group()
 
