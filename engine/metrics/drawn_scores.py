@@ -1,4 +1,4 @@
-"""Scores that are no mean over rows, on rows that are drawn again: F1, mean IoU, BLEU, mAP."""
+"""Scores that are not means over rows, on rows that are drawn again: F1, mean IoU, BLEU, mAP."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ S = TypeVar("S", bound=DrawnScore)
 
 @dataclass(frozen=True)
 class ScoredRows(Generic[S]):
-    """Rows with a score that is no mean over them, such as F1 over all entities."""
+    """Rows with a score that is not a mean over them, such as F1 over all entities."""
 
     metric: str
     truth: NDArray[Any]

@@ -16,11 +16,11 @@ def flip_notes(run: RunDirectory, form: str) -> list[str]:
         return []
     if form in _PROGRAMS:
         return [
-            "Test-time flip is a part of the file: it computes each image and its mirror image, "
+            "Test-time flip is part of the file: it computes each image and its mirror image, "
             "and returns the mean of their logits."
         ]
     return [
-        "Test-time flip is no part of these weights: other programs compute each image as it is."
+        "Test-time flip is not part of these weights: other programs compute each image as it is."
         + _difference(run)
     ]
 

@@ -457,7 +457,7 @@ def test_results_tell_what_test_time_flip_changes_and_programs_have_it(tmp_path:
     assert table["rows"][0][1] == pytest.approx(report["metrics"][split]["accuracy"], abs=1e-4)
 
     answer = export.answer(run.id, str(tmp_path / "model.pt2"), "program")
-    assert "is a part of the file" in answer["notes"][0]
+    assert "is part of the file" in answer["notes"][0]
     _, fitted, network = load_exported(run.model, torch.device("cpu"))
     images = torch.randn(3, fitted.channels, fitted.size, fitted.size)
     program = torch.export.load(tmp_path / "model.pt2").module()
@@ -468,7 +468,7 @@ def test_results_tell_what_test_time_flip_changes_and_programs_have_it(tmp_path:
         assert not torch.allclose(wanted, network(images), atol=1e-5)
 
     answer = export.answer(run.id, str(tmp_path / "folder"), "folder")
-    assert "no part of these weights" in answer["notes"][0]
+    assert "not part of these weights" in answer["notes"][0]
     assert f"{table['rows'][1][1]} so, and {table['rows'][0][1]} with" in answer["notes"][0]
 
 

@@ -1,4 +1,4 @@
-"""Intervals and paired verdicts of scores that are no mean over rows, against plain resampling."""
+"""Intervals and verdicts of scores that are not means over rows, against plain resampling."""
 
 from __future__ import annotations
 
