@@ -52,7 +52,7 @@ class PixelCache:
         self._file: IO[bytes] | SharedFile | None = None
         self._held = bytearray()
         try:
-            folder = cache_folder() / "images"
+            folder = _folder()
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             delete_unused(folder)
             room = min(most_bytes, int(shutil.disk_usage(folder).free * _FREE_SHARE))
@@ -98,6 +98,15 @@ class PixelCache:
                 f"Decoded images cannot be cached ({error.strerror or error}): files are decoded "
                 "in each epoch anew."
             )
+
+
+def delete_unused_caches() -> None:
+    """Delete the shared caches whose processes have all ended, however they did."""
+    delete_unused(_folder())
+
+
+def _folder() -> Path:
+    return cache_folder() / "images"
 
 
 def _opened(folder: Path, shared: str) -> IO[bytes] | SharedFile:
