@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -15,6 +15,8 @@ from engine.metrics.intervals import Floats, Resamples
 
 _LEVELS = np.linspace(0, 1, 101)
 """Levels of recall at which precision is taken, as in COCO."""
+_CELLS = 1 << 21
+"""Draws times objects that are computed at a time."""
 _LEAST = float(np.spacing(1))
 
 
@@ -35,15 +37,24 @@ class RankedObjects:
         NaN for a draw without an object of the class.
         """
         totals = drawn.times(np.arange(len(self.there))) @ self.there
-        times = drawn.times(self.image)
-        found = np.stack([_average(times, right, totals) for right in self.right], 1)
+        found = np.empty((len(totals), len(self.right)))
+        for some in self._some(len(totals)):
+            times = drawn.draws(some).times(self.image)
+            parts = [_average(times, right, totals[some]) for right in self.right]
+            found[some] = np.stack(parts, 1)
         return np.where(totals[:, None] > 0, found, np.nan)
 
     def recall(self, drawn: Resamples) -> Floats:
         """Return the share of objects that were found at each threshold, ``[draws, thresholds]``"""
         totals = drawn.times(np.arange(len(self.there))) @ self.there
-        hits = drawn.times(self.image) @ self.right.T.astype(np.float64)
-        return hits / totals[:, None]
+        right = self.right.T.astype(np.float64)
+        parts = [drawn.draws(some).times(self.image) @ right for some in self._some(len(totals))]
+        return np.concatenate(parts) / totals[:, None]
+
+    def _some(self, draws: int) -> Iterator[slice]:
+        """Yield the draws in parts that need little memory."""
+        step = max(1, _CELLS // max(1, len(self.image)))
+        yield from (slice(first, first + step) for first in range(0, draws, step))
 
 
 def _average(times: Floats, right: NDArray[np.bool_], totals: Floats) -> Floats:

@@ -55,6 +55,10 @@ class Resamples:
         totals = self.counts @ sums
         return np.asarray(totals[:, 1:] / totals[:, :1])
 
+    def draws(self, some: slice) -> Resamples:
+        """Return some of the draws."""
+        return Resamples(self.counts[some], self.block)
+
     def times(self, rows: NDArray[np.int64]) -> Floats:
         """Return how often each of some rows was drawn, ``[draws, rows]``."""
         return self.counts[:, self.block[rows]]

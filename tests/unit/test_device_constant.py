@@ -32,4 +32,6 @@ def test_an_estimate_of_memory_leaves_no_numbers_without_values() -> None:
     constant = DeviceConstant([2.0])
     with FakeTensorMode():
         constant.like(torch.zeros(1))
-    assert constant.like(torch.zeros(1)).tolist() == [2.0]
+    found = constant.like(torch.zeros(1))
+    assert type(found) is torch.Tensor
+    assert found.tolist() == [2.0]

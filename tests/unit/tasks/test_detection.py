@@ -197,7 +197,7 @@ def test_peaks_of_the_heat_are_objects() -> None:
     "model",
     [
         {"kind": "centernet", "channels": [4, 4]},
-        {"kind": "torchvision_detection", "name": "ssdlite320_mobilenet_v3_large",
+        {"kind": "torchvision_detection", "name": "fasterrcnn_mobilenet_v3_large_320_fpn",
          "pretrained": False},
         {"kind": "detection_transformer", "hidden_size": 16, "num_attention_heads": 2,
          "num_hidden_layers": 1},
