@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
-from engine.metrics.paired import PairedRows, text_keys
+from engine.metrics.paired import PairedRows, ScoredRows, text_keys
 from engine.metrics.regression import evaluate_numbers, number_intervals, predicted_and_true
 from engine.metrics.similarity import correlations
 from engine.reports.views import Texts
@@ -97,7 +97,9 @@ class TextNumbers(Evaluator):
         ]
 
 
-def keyed_pairs(rows: PairedRows | None, pairs: Pairs) -> PairedRows | None:
+def keyed_pairs(
+    rows: PairedRows | ScoredRows[Any] | None, pairs: Pairs
+) -> PairedRows | ScoredRows[Any] | None:
     """Return losses of rows that are known by their texts."""
     return rows and replace(rows, keys=text_keys(["\0".join(pair) for pair in pairs]))
 

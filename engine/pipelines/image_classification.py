@@ -83,6 +83,10 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
         return [shown for group in groups for shown in group.pictures]
 
     @override
+    def sheet(self, raw: RawData, fitted: ImageFitted, each: int, seed: int) -> Sheet:
+        return Sheet(raw.train, fitted, each, seed)
+
+    @override
     def column_roles(self, raw: RawData) -> ColumnRoles:
         image, label = self._columns(raw.train)
         if is_list(raw.train, label):

@@ -17,6 +17,7 @@ from engine.metrics.mistakes import Mistake
 from engine.reports.gallery import Explained, Gallery
 from engine.reports.picture import Picture
 from engine.reports.views import Pictures
+from engine.vision.annotated_fitted import AnnotatedFitted
 from engine.vision.fitted import ImageFitted
 from engine.vision.pictures import as_bytes, picture
 
@@ -68,7 +69,7 @@ def file_of(name: str) -> str:
     return plain(name.rpartition("/")[2], 80)
 
 
-def pixels_of(image: Tensor, fitted: ImageFitted) -> NDArray[np.uint8]:
+def pixels_of(image: Tensor, fitted: ImageFitted | AnnotatedFitted) -> NDArray[np.uint8]:
     """Return a network's input ``[channels, height, width]`` as ``[height, width, channels]``."""
     mean, std = (torch.tensor(values)[:, None, None] for values in (fitted.mean, fitted.std))
     shares = image.detach().float().cpu() * std + mean

@@ -14,6 +14,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from engine.baselines.bag_of_words import ROWS, WORDS_AND_LOGISTIC, bag_of_words, labels_from_words
+from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Batch, Source
 from engine.config.tasks.text_classification import TextClassificationConfig
 from engine.data.on_disk import evenly, in_windows
@@ -97,7 +98,7 @@ class TextClassification(TextTask[TextClassificationFitted]):
         if batch.targets.ndim == 2:
             return functional.binary_cross_entropy_with_logits(logits, batch.targets.to(logits))
         return class_loss(
-            logits, batch.targets, self._weights(logits.device), self.section.label_smoothing
+            logits, batch.targets, self._weights(logits), self.section.label_smoothing
         )
 
     def evaluator(self, fitted: TextClassificationFitted) -> Evaluator:
@@ -163,13 +164,12 @@ class TextClassification(TextTask[TextClassificationFitted]):
     def build_network(self, fitted: TextClassificationFitted) -> nn.Module:
         """The network with this task's head; keeps the weight of each class in the loss."""
         balanced = self.section.class_weights == "balanced" and not fitted.multi_label
-        self._class_weights = balanced_weights(fitted.counts) if balanced else None
+        self._class_weights = DeviceConstant(balanced_weights(fitted.counts)) if balanced else None
         return super().build_network(fitted)
 
-    def _weights(self, device: torch.device) -> torch.Tensor | None:
-        if self._class_weights is None:
-            return None
-        return torch.tensor(self._class_weights, device=device)
+    def _weights(self, logits: torch.Tensor) -> torch.Tensor | None:
+        known = self._class_weights
+        return None if known is None else known.like(logits, torch.float32)
 
     def _text_of(self, fitted: TextClassificationFitted) -> Callable[[pa.Table], list[str]]:
         return lambda table: joined_texts(table, [fitted.text, fitted.text_pair])

@@ -68,6 +68,7 @@ VOCABULARY = (
     Meaning("later", "J", "Run", "later in the queue"),
     Meaning("adapters", "A", "Run", "adapters"),
     Meaning("into", "I", "Run", "merge into the base model, move into the training rows"),
+    Meaning("label", "Y", "Run", "mark labels as right"),
     Meaning("combine", "ampersand", "Run", "combine adapters"),
     Meaning("sweeps", "W", "Run", "sweeps"),
     Meaning("compare", "C", "Run", "compare runs"),

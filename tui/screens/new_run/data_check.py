@@ -48,6 +48,7 @@ class DataCheckScreen(Dialog[Sequence[Mend] | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "mend('d')", "Drop"),
         Binding("I", "mend('m')", "Move into training"),
+        Binding("Y", "mend('r')", "Mark as right"),
         Binding("tab", "rows", "Rows", show=False),
         Binding("enter", "take", "Take"),
         Binding("escape,q", "dismiss(None)", "Back"),
@@ -74,6 +75,7 @@ class DataCheckScreen(Dialog[Sequence[Mend] | None]):
             yield Hints(
                 ("d", "d drops"),
                 ("I", "I moves into training"),
+                ("Y", "Y marks as right"),
                 ("enter", "enter takes the changes"),
                 ("escape", "esc goes back"),
             )

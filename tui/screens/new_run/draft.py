@@ -56,8 +56,10 @@ class Draft:
 
     def mend(self, mend: Mend) -> None:
         """Apply a change that the check of the data offers."""
-        columns, rows = self.values.value("data.columns"), self.values.value("data.drop_rows")
-        for name, value in mend.fields(columns, rows).items():
+        columns, rows, marked = (
+            self.values.value(f"data.{name}") for name in ("columns", "drop_rows", "mark_rows")
+        )
+        for name, value in mend.fields(columns, rows, marked).items():
             self.set(name, text_of(value, self.values.fields[name]))
 
     def reset(self, name: str) -> None:
