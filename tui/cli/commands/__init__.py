@@ -29,6 +29,7 @@ COMMANDS = {
     "presets": "list all presets",
     "show": "show what is known of a run",
     "report": "write a run down as a page of Markdown or HTML",
+    "import": "read runs of TensorBoard, W&B or transformers into the history, to compare them",
     "compare": "put runs side by side: which is best, and what differs",
     "trash": "list, restore or remove the runs that were deleted",
     "predict": "let a finished run predict from new inputs",
@@ -48,6 +49,10 @@ COMMANDS = {
 """By name: a line of help."""
 
 
+_MODULES = {"import": "import_runs"}
+"""Modules whose command is a keyword of Python."""
+
+
 def load(name: str) -> Command:
     """The module of a command."""
-    return cast(Command, import_module(f"tui.cli.commands.{name}"))
+    return cast(Command, import_module(f"tui.cli.commands.{_MODULES.get(name, name)}"))

@@ -64,6 +64,7 @@ class RunsScreen(Screen[None]):
         Binding("t", "runs('try_it')", "Try", show=False),
         Binding("d,delete", "runs('delete')", "Delete", show=False),
         Binding("T", "do('trash')", "Trash", show=False),
+        Binding("I", "do('import')", "Import runs of TensorBoard, W&B", show=False),
         Binding("A", "do('adapters')", "Adapters", show=False),
         Binding("w", "do('sweeps')", "Sweeps", show=False),
         *RUN_KEYS,
@@ -105,6 +106,7 @@ class RunsScreen(Screen[None]):
         self._of_screen: Mapping[str, Callable[[], object]] = {
             "new": self._openings.new,
             "presets": self._openings.presets,
+            "import": self._openings.import_runs,
             "trash": partial(self._openings.show, "trash"),
             "adapters": partial(self._openings.show, "adapters"),
             "sweeps": partial(self._openings.show, "sweeps"),
