@@ -37,7 +37,7 @@ COMMANDS = {
     "export": "write a finished run's model in another format",
     "push": "push a finished run's model to the Hugging Face hub",
     "merge": "combine adapters of several runs into a new one",
-    "submit": "write a training as a job of Slurm, SkyPilot or Kubernetes, and submit it",
+    "submit": "write a training as a job of Slurm, SkyPilot, Kubernetes or Ray, and submit it",
     "stop": "ask a run to stop and keep its model",
     "check": "check the data of a preset, or whether a model suits a task",
     "folds": "cross-validate: a run for each fold, with mean and spread",
