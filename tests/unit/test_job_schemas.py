@@ -1,4 +1,4 @@
-"""Generated jobs are held against the parsers and models of the clusters' own Python packages.
+"""Generated jobs are checked by the parsers and models of the clusters' own Python packages.
 
 Each test needs the package of its cluster (kubernetes, kubeflow-training, kubeflow-trainer-api,
 skypilot), which are not among those of the tests.
