@@ -75,7 +75,7 @@ def test_200_trials_by_4_workers_are_made_once_each(home: Path) -> None:
     before = left_by(sweep)
     first.kill()
     first.wait()
-    (lost,) = [run for worker, run in before.items() if not sweep.searches(worker)] or [""]
+    (lost,) = [run for worker, run in before.items() if not sweep.workers.searches(worker)] or [""]
     worker = RunDirectory(home / "runs" / lost).status.worker() if lost else None
     if worker is not None:
         with contextlib.suppress(ProcessLookupError):
