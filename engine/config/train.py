@@ -184,9 +184,9 @@ class TrainConfig(Section):
         5.0, "Minutes between checkpoints", gt=0, unit="min", advanced=True
     )
     save_total_limit: int = option(2, "Number of checkpoints to keep", ge=1, advanced=True)
-    report_to: tuple[Literal["tensorboard", "wandb"], ...] = option(
+    report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = option(
         (),
-        "Loggers to report to; needs dltui[tensorboard] or dltui[wandb]",
+        "Loggers to report to; needs dltui[tensorboard], dltui[wandb] or dltui[trackio]",
         advanced=True,
     )
     max_bad_steps: int = option(

@@ -24,22 +24,8 @@ _PORT = 29500
 
 def manifest(job: Job) -> str:
     """The text that ``kubectl apply`` takes; raises :class:`UserError`."""
-    if not job.image:
-        raise UserError("Kubernetes needs --image, a container that has dltui.")
-    if not job.storage:
-        raise UserError(
-            "Kubernetes needs --storage, the name of a persistent volume claim.",
-            "Runs and checkpoints are kept there.",
-        )
-    # The same experiment has the same name: to apply it again starts it no second time.
-    name = f"{job.name}-{hashlib.sha256(job.experiment.encode()).hexdigest()[:8]}"
-    metadata = {"name": name, "labels": {"app.kubernetes.io/name": "dltui"}}
-    settings = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": metadata,
-        "data": {_FILE: job.experiment},
-    }
+    name = name_of(job)
+    metadata, settings = _metadata(name), experiment(job, name)
     made = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": _spec(job, name)}
     if job.config.train.machines == 1:
         return documents(settings, made)
@@ -55,6 +41,64 @@ def manifest(job: Job) -> str:
         },
     }
     return documents(settings, service, made)
+
+
+def name_of(job: Job) -> str:
+    """Return the name of a job that has all it needs; raises :class:`UserError`.
+
+    The same experiment has the same name: to apply it again starts it no second time.
+    """
+    if not job.image:
+        raise UserError("Kubernetes needs --image, a container that has dltui.")
+    if not job.storage:
+        raise UserError(
+            "Kubernetes needs --storage, the name of a persistent volume claim.",
+            "Runs and checkpoints are kept there.",
+        )
+    return f"{job.name}-{hashlib.sha256(job.experiment.encode()).hexdigest()[:8]}"
+
+
+def experiment(job: Job, name: str) -> dict[str, Any]:
+    """Return the ``ConfigMap`` with the experiment."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(name),
+        "data": {_FILE: job.experiment},
+    }
+
+
+def container(job: Job, **environment: str) -> dict[str, Any]:
+    """Return the container that trains."""
+    asked = {
+        "cpu": f"{job.cpus or ''}",
+        "memory": f"{job.memory}G" if job.memory else "",
+        "nvidia.com/gpu": f"{job.gpus or ''}",
+    }
+    variables = {"DLTUI_HOME": HOME} | environment
+    return {
+        "name": "train",
+        "image": job.image,
+        "command": ["dltui", "run", f"{_EXPERIMENT}/{_FILE}", "--resume", "auto"],
+        "env": [{"name": key, "value": value} for key, value in variables.items()],
+        "resources": {"limits": {what: size for what, size in asked.items() if size}},
+        "volumeMounts": [
+            {"name": "home", "mountPath": HOME},
+            {"name": "experiment", "mountPath": _EXPERIMENT, "readOnly": True},
+        ],
+    }
+
+
+def volumes(job: Job, name: str) -> list[dict[str, Any]]:
+    """Return the volumes with the runs and the experiment."""
+    return [
+        {"name": "home", "persistentVolumeClaim": {"claimName": job.storage}},
+        {"name": "experiment", "configMap": {"name": name}},
+    ]
+
+
+def _metadata(name: str) -> dict[str, Any]:
+    return {"name": name, "labels": {"app.kubernetes.io/name": "dltui"}}
 
 
 def _spec(job: Job, name: str) -> dict[str, Any]:
@@ -80,33 +124,12 @@ def _spec(job: Job, name: str) -> dict[str, Any]:
 
 
 def _pod(job: Job, name: str) -> dict[str, Any]:
-    asked = {
-        "cpu": f"{job.cpus or ''}",
-        "memory": f"{job.memory}G" if job.memory else "",
-        "nvidia.com/gpu": f"{job.gpus or ''}",
-    }
     several = job.config.train.machines > 1
-    environment = {"DLTUI_HOME": HOME}
-    if several:
-        environment |= {"MASTER_ADDR": f"{name}-0.{name}", "MASTER_PORT": str(_PORT)}
-    container = {
-        "name": "train",
-        "image": job.image,
-        "command": ["dltui", "run", f"{_EXPERIMENT}/{_FILE}", "--resume", "auto"],
-        "env": [{"name": key, "value": value} for key, value in environment.items()],
-        "resources": {"limits": {what: size for what, size in asked.items() if size}},
-        "volumeMounts": [
-            {"name": "home", "mountPath": HOME},
-            {"name": "experiment", "mountPath": _EXPERIMENT, "readOnly": True},
-        ],
-    }
+    meeting = {"MASTER_ADDR": f"{name}-0.{name}", "MASTER_PORT": str(_PORT)} if several else {}
     return {
         **({"subdomain": name} if several else {}),
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "containers": [container],
-        "volumes": [
-            {"name": "home", "persistentVolumeClaim": {"claimName": job.storage}},
-            {"name": "experiment", "configMap": {"name": name}},
-        ],
+        "containers": [container(job, **meeting)],
+        "volumes": volumes(job, name),
     }

@@ -5,16 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from engine.errors import UserError
-from engine.jobs.job import Job, here_document, single_machine
+from engine.jobs.job import Job, here_document
 from engine.jobs.yaml_text import documents
 
 HOME = "/dltui"
 """Folder of the runs on the job's machine."""
+# SkyPilot runs the same on each node, and sets its rank and the addresses of all.
+_SEVERAL = """\
+export NODE_RANK="$SKYPILOT_NODE_RANK"
+export MASTER_ADDR="$(echo "$SKYPILOT_NODE_IPS" | head -n 1)" MASTER_PORT=29500
+"""
 
 
 def task(job: Job) -> str:
     """The text that ``sky jobs launch`` takes; raises :class:`UserError`."""
-    single_machine(job, "SkyPilot")
+    nodes = job.config.train.machines
+    if nodes > 1 and not job.storage:
+        raise UserError(
+            "Several machines need --storage, a bucket or volume where runs are kept.",
+            "All of them mount it.",
+        )
     if job.gpus and not job.gpu_type:
         raise UserError("SkyPilot needs --gpu-type, such as A100 or L4.")
     asked = {
@@ -24,6 +34,8 @@ def task(job: Job) -> str:
         "image_id": f"docker:{job.image}" if job.image else "",
     }
     content: dict[str, Any] = {"name": job.name}
+    if nodes > 1:
+        content["num_nodes"] = nodes
     if any(asked.values()):
         content["resources"] = {name: value for name, value in asked.items() if value}
     content["envs"] = {"DLTUI_HOME": HOME}
@@ -34,6 +46,7 @@ def task(job: Job) -> str:
         content["setup"] = "pip install dltui"
     content["run"] = (
         here_document("experiment.toml", job.experiment)
+        + (_SEVERAL if nodes > 1 else "")
         + "exec dltui run ./experiment.toml --resume auto\n"
     )
     return documents(content)

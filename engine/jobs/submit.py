@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.jobs import kubernetes, skypilot, slurm
+from engine.jobs import kubeflow, kubernetes, ray, skypilot, slurm
 from engine.jobs.job import Job
 
 
@@ -18,26 +19,23 @@ class Cluster:
     """The interface of one kind of cluster."""
 
     text: Callable[[Job], str]
-    command: tuple[str, ...]
-    """Takes the text as a file, which is named last."""
+    send: Callable[[str], str]
+    """Submits the text and returns the cluster's output. Raises :class:`UserError`."""
 
 
-CLUSTERS: Mapping[str, Cluster] = {
-    "slurm": Cluster(slurm.script, ("sbatch",)),
-    "skypilot": Cluster(skypilot.task, ("sky", "jobs", "launch", "--yes")),
-    "kubernetes": Cluster(kubernetes.manifest, ("kubectl", "apply", "-f")),
-}
+def by_command(*command: str) -> Callable[[str], str]:
+    """Return a function that submits by a program, which takes the text as a file, named last."""
+    return partial(_submit, command)
 
 
-def submit(cluster: Cluster, text: str) -> str:
-    """Submit ``text``; returns the output of the cluster's program. Raises :class:`UserError`."""
-    name = cluster.command[0]
+def _submit(command: Sequence[str], text: str) -> str:
+    name = command[0]
     with tempfile.TemporaryDirectory(prefix="dltui-job-") as folder:
         path = Path(folder) / "job"
         path.write_text(text)
         try:
             done = subprocess.run(
-                [*cluster.command, str(path)], capture_output=True, text=True, check=False
+                [*command, str(path)], capture_output=True, text=True, check=False
             )
         except OSError as error:
             raise UserError(
@@ -47,3 +45,14 @@ def submit(cluster: Cluster, text: str) -> str:
     if done.returncode != 0:
         raise UserError(f"{name} refused the job: {(done.stderr or done.stdout).strip()[-500:]}")
     return done.stdout.strip()
+
+
+_APPLY = by_command("kubectl", "apply", "-f")
+CLUSTERS: Mapping[str, Cluster] = {
+    "slurm": Cluster(slurm.script, by_command("sbatch")),
+    "skypilot": Cluster(skypilot.task, by_command("sky", "jobs", "launch", "--yes")),
+    "kubernetes": Cluster(kubernetes.manifest, _APPLY),
+    "pytorchjob": Cluster(kubeflow.pytorch_job, _APPLY),
+    "trainjob": Cluster(kubeflow.train_job, _APPLY),
+    "ray": Cluster(ray.arguments, ray.send),
+}

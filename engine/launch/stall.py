@@ -34,6 +34,9 @@ def _watch(session: RunSession, ended: threading.Event) -> None:
             with open_log(session.run.log) as log:
                 faulthandler.dump_traceback(log)
             minutes = watch.limit / 60
-            text = f"No update for {minutes:.2g} minutes; log.txt shows where it hangs. Resume it."
+            text = (
+                f"No update for {minutes:.2g} minutes, and nothing was saved or exported; log.txt "
+                "shows where it hangs. Resume it."
+            )
             session.events.write(Failed(message=text, report=str(session.run.log)))
             os._exit(1)

@@ -16,6 +16,7 @@ from engine.errors import UserError
 from engine.loggers.notifier import Notifier
 from engine.loggers.notify_settings import read_notify_settings
 from engine.loggers.tensorboard import TensorBoard
+from engine.loggers.trackio import Trackio
 from engine.loggers.wandb import Wandb
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, EventLog, Log
@@ -43,6 +44,7 @@ class Destination(Protocol):
 DESTINATIONS: Mapping[str, Callable[[RunSession], Destination]] = {
     "tensorboard": TensorBoard,
     "wandb": Wandb,
+    "trackio": Trackio,
 }
 """By name, as in ``train.report_to``; raises ``UserError`` where a package is missing."""
 

@@ -15,7 +15,9 @@ from engine.config.run_config import RunConfig
 from engine.errors import RunError
 from engine.files import atomic
 from engine.files.sanitize import plain
+from engine.runs.compared import compared, flattened
 from engine.runs.directory import RunDirectory
+from engine.runs.imported import ImportedRun
 from engine.runs.listing import RunSummary, summarize
 from engine.runs.spread import Alike, alike
 
@@ -89,9 +91,12 @@ class Comparison:
 def compare(runs: Sequence[RunDirectory]) -> Comparison:
     """Compare runs. Raises :class:`RunError` for one that cannot be read."""
     summaries = tuple(map(summarize, runs))
+    imported = [run.config.imported() for run in runs]
+    if any(imported):
+        return _with_imported(runs, imported, summaries)
     configs = [run.config.read() for run in runs]
     tasks = list(dict.fromkeys(config.task.kind for config in configs))
-    metrics = common_metrics(configs)
+    metrics = common_metrics([config.task.metrics for config in configs])
     note = ""
     if len(tasks) > 1:
         shared = ", ".join(metric.name for metric in metrics)
@@ -106,6 +111,27 @@ def compare(runs: Sequence[RunDirectory]) -> Comparison:
     )
 
 
+def _with_imported(
+    runs: Sequence[RunDirectory],
+    imported: Sequence[ImportedRun | None],
+    summaries: tuple[RunSummary, ...],
+) -> Comparison:
+    """Compare runs of which other programs made some."""
+    parts = compared(runs, imported)
+    metrics = common_metrics([part.metrics for part in parts])
+    unranked = frozenset[str]().union(*(part.unranked for part in parts))
+    rows = [row for metric in metrics if (row := _metric_row(metric, summaries)) is not None]
+    programs = [known.program for known in imported if known is not None]
+    return Comparison(
+        summaries,
+        tuple(_differing([part.settings for part in parts])),
+        tuple(Row(row.name, row.values) if row.name in unranked else row for row in rows),
+        tuple(metric.name for metric in metrics),
+        f"Imported: {len(programs)} of the runs ({', '.join(dict.fromkeys(programs))}). Their data "
+        "and their definitions of metrics may differ.",
+    )
+
+
 def write_comparison(comparison: Comparison, path: Path) -> None:
     """Write a file in the format of its suffix. Raises :class:`RunError`."""
     forms = {".csv": comparison.as_csv, ".md": comparison.as_markdown}
@@ -117,30 +143,22 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
         raise RunError(f"Cannot write {path}: {error.strerror}.") from error
 
 
-def common_metrics(configs: Sequence[RunConfig]) -> list[Metric]:
-    """Return the metrics that all tasks have, in the order of the first; always with the loss."""
-    first, *others = (
-        {metric.name: metric for metric in (*config.task.metrics, LOSS)} for config in configs
-    )
+def common_metrics(offered: Sequence[Sequence[Metric]]) -> list[Metric]:
+    """Return the metrics that all runs have, in the order of the first; always with the loss."""
+    first, *others = ({metric.name: metric for metric in (*metrics, LOSS)} for metrics in offered)
     return [metric for name, metric in first.items() if all(name in other for other in others)]
 
 
 def differences(configs: Sequence[RunConfig]) -> Iterator[Row]:
     """Yield the fields, by dotted name, whose values differ between configurations."""
-    each = [dict(flat(config.values())) for config in configs]
-    for name in dict.fromkeys(name for fields in each for name in fields):
-        values = tuple(fields.get(name) for fields in each)
+    yield from _differing([dict(flattened(config.values())) for config in configs])
+
+
+def _differing(flat: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    for name in dict.fromkeys(name for fields in flat for name in fields):
+        values = tuple(fields.get(name) for fields in flat)
         if name not in _NAMES and any(value != values[0] for value in values):
             yield Row(name, values)
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the fields of nested sections by their dotted names."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _metric_row(metric: Metric, runs: Sequence[RunSummary]) -> Row | None:

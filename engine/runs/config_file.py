@@ -9,6 +9,7 @@ import tomlkit
 from engine.config.run_config import RunConfig
 from engine.errors import ConfigError, RunError
 from engine.files import atomic, plain_paths, safe_toml
+from engine.runs.imported import ImportedRun, parse_imported, refuse_imported
 
 _ASKED = "config-asked.toml"
 """The configuration before automatic values were found, if any were."""
@@ -27,13 +28,25 @@ class ConfigFile:
         return self._folder / "config.toml"
 
     def read(self) -> RunConfig:
-        """Read the configuration; raises :class:`RunError` when it cannot be read."""
+        """Read the configuration.
+
+        Raises :class:`RunError` when it cannot be read, and for an imported run, which has none.
+        """
+        text = self.text()
+        refuse_imported(text)
         try:
-            return RunConfig.parse(safe_toml.loads(self.text()))
+            return RunConfig.parse(safe_toml.loads(text))
         except ValueError as error:
             raise RunError(f"Cannot read {self._path}: {error}.") from error
         except ConfigError as error:
             raise RunError(f"{self._path} does not suit this version:\n{error}") from error
+
+    def imported(self) -> ImportedRun | None:
+        """Return what is known of a run that another program made; ``None`` for any other.
+
+        Raises :class:`RunError`.
+        """
+        return parse_imported(self.text())
 
     def text(self) -> str:
         """Return the text of the configuration. Raises :class:`RunError`."""

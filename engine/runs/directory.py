@@ -1,6 +1,7 @@
 """The directory of a run: the protocol between the process that trains and those that watch.
 
-config.toml      the resolved configuration (engine.runs.config_file)
+config.toml      the resolved configuration (engine.runs.config_file), or what is known of a run
+                 that another program made (engine.runs.imported)
 events.jsonl     the events, appended (engine.runs.events, engine.runs.event_file)
 control/         requests to the process that trains (engine.runs.control)
 worker.json      the process that trains (engine.runs.status)
@@ -132,7 +133,7 @@ class RunDirectory:
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            run = cls(_new_folder(folder, f"{stamp}-{config.name}"))
+            run = cls(new_folder(folder, f"{stamp}-{config.name}"))
             run.requests.path.mkdir(mode=0o700)
             run.checkpoints.mkdir(mode=0o700)
             run.config.write(config.anchored())
@@ -212,7 +213,11 @@ def _is_run(folder: Path, name: str) -> bool:
     return changed(f"{folder}/{name}/config.toml") != 0
 
 
-def _new_folder(folder: Path, name: str) -> Path:
+def new_folder(folder: Path, name: str) -> Path:
+    """Create a folder called ``name``, with a number if that is taken; returns its path.
+
+    Raises ``OSError``, and :class:`RunError` for thousands of them.
+    """
     for attempt in range(1, 1000):
         suffix = f"-{attempt}" if attempt > 1 else ""
         path = folder / (to_name(name)[: 64 - len(suffix)] + suffix)

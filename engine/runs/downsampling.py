@@ -12,8 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from engine.runs.events import FORGETTING
-from engine.runs.history import CURVE_POINTS, LOG_LINES, MEASUREMENTS, SAMPLES
+from engine.runs.history import CURVE_POINTS, CURVES, LOG_LINES, MEASUREMENTS, SAMPLES
 
 _KEPT = 2 * CURVE_POINTS
 """Largest number of selected lines of a kind."""
@@ -23,7 +22,7 @@ _STARTED, _PROGRESS = b'{"event":"started"', b'{"event":"progress"'
 _KIND = re.compile(rb'\{"event":"(\w+)"')
 _SPLIT = re.compile(rb'"split":"([^"]*)"')
 _LISTED = (b"log", b"controlled")
-_CURVES = (b"validation", FORGETTING.encode())
+_CURVES = tuple(split.encode() for split in CURVES)
 """Splits of which all evaluations make a curve."""
 _RECENT = {b"resources": MEASUREMENTS, b"samples": SAMPLES}
 
@@ -81,7 +80,8 @@ class EventDownsampler:
     def strides(self) -> Mapping[str, int]:
         """Number of points for each one selected, by the split of the curve."""
         evaluated = {split.decode(): some.stride for split, some in self._evaluated.items()}
-        return {"train": self._progress.stride} | evaluated
+        updates = max(self._progress.stride, evaluated["train"])
+        return evaluated | {"train": updates}
 
     def take(self, lines: Sequence[bytes]) -> Iterator[bytes]:
         """Select among these lines; yields those up to the last start of a worker.

@@ -214,14 +214,25 @@ class Failed(Event):
     """Whether usage, configuration or data were wrong."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported(Event):
+    """Another program made the run, which is complete as far as it is known."""
+
+    kind: ClassVar[str] = "imported"
+    program: str
+    split: str = "validation"
+    """The split of the metrics."""
+    metrics: dict[str, float | None] = field(default_factory=dict)
+
+
 KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
         Started, Data, Model, Progress, Evaluated, Samples, SamplePictures, CheckpointSaved,
-        Resources, Log, Controlled, Finished, Stopped, Interrupted, Failed,
+        Resources, Log, Controlled, Finished, Stopped, Interrupted, Failed, Imported,
     )
 }  # fmt: skip
-ENDINGS = (Finished, Stopped, Interrupted, Failed)
+ENDINGS = (Finished, Stopped, Interrupted, Failed, Imported)
 _FIELDS = {
     kind: frozenset(part.name for part in dataclasses.fields(kind)) for kind in KINDS.values()
 }

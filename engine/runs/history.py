@@ -19,6 +19,7 @@ from engine.runs.events import (
     Event,
     Failed,
     Finished,
+    Imported,
     Interrupted,
     Log,
     Model,
@@ -37,6 +38,8 @@ MEASUREMENTS = 720
 """One hour of them, at one in five seconds."""
 SAMPLES = 50
 CHANGES = 50
+CURVES = ("validation", FORGETTING, "train")
+"""Splits of which all evaluations make a curve; an imported run has those of the training."""
 _COURSE = (EPOCHS, LEARNING_RATE)
 """Requests that change the course of a run."""
 _MEASURED = ("loss", "learning_rate", "grad_norm", "samples_per_second")
@@ -182,7 +185,7 @@ class History:
                 self._log(event, "info" if event.accepted else "warning", event.message)
             case Log():
                 self._log(event, event.level, event.message)
-            case Finished() | Stopped() | Interrupted() | Failed():
+            case Finished() | Stopped() | Interrupted() | Failed() | Imported():
                 self.ending = event
 
     def passed_over(self, strides: Mapping[str, int]) -> None:
@@ -271,7 +274,7 @@ class History:
             self.untrained_samples = event
 
     def _evaluated(self, event: Evaluated) -> None:
-        if event.split not in ("validation", FORGETTING):
+        if event.split not in CURVES:
             self.final[event.split] = event
             return
         known = self.curves.get(("loss", event.split))

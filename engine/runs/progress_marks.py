@@ -3,7 +3,7 @@
 Each process counts its steps in a file of its own: one when the gradients of an update are computed
 and one when it is made. Processes wait for each other between steps, so of several that hang, the
 one with the fewest lags behind. Batches of evaluations, which the main process may see alone, are
-signs of life and no steps.
+signs of life and no steps. What is written to disk has a limit of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _FACTOR = 20.0
 """Times the usual duration of an update that may pass without progress."""
 _FIRST = 6.0
 """Times the shortest limit that may pass before the first update."""
+_SLOWEST = 1e6
+"""Bytes that a slow disk writes in a second."""
 _SMOOTHING = 0.9
 _LENGTH = 80
 _ASLEEP_SECONDS = 20.0
@@ -77,8 +79,19 @@ class ProgressMarks:
 
     @contextmanager
     def unlimited(self) -> Iterator[None]:
-        """Let the block take any time: a pause, or a checkpoint that is written."""
+        """Let the block take any time: a pause."""
         self._write(0.0)
+        try:
+            yield
+        finally:
+            self._updated = 0.0
+            self.alive()
+
+    @contextmanager
+    def writing(self, size: int) -> Iterator[None]:
+        """Let the block take as long as ``size`` bytes take on a slow disk, at least half an hour
+        with the usual ``minutes``: a checkpoint or an export, which give no signs of life."""
+        self._write(max(_FIRST * self._shortest, size / _SLOWEST) if self._shortest else 0.0)
         try:
             yield
         finally:

@@ -10,7 +10,15 @@ from typing import Any
 from engine.files import atomic, plain_paths, safe_json
 from engine.processes.identity import ProcessIdentity
 from engine.runs.event_file import EventFile
-from engine.runs.events import ENDINGS, Event, Failed, Finished, Interrupted, Stopped
+from engine.runs.events import (
+    ENDINGS,
+    Event,
+    Failed,
+    Finished,
+    Imported,
+    Interrupted,
+    Stopped,
+)
 
 HEARTBEAT_SECONDS = 2.0
 _STALE_SECONDS = 30.0
@@ -28,6 +36,8 @@ class State(StrEnum):
     """The system ended its process; it can be resumed from its checkpoint."""
     LOST = "lost"
     """Its process is gone without a final event."""
+    IMPORTED = "imported"
+    """Another program made it; it can only be compared."""
 
     @property
     def ended(self) -> bool:
@@ -40,6 +50,7 @@ _STATE_OF: dict[type[Event], State] = {
     Stopped: State.STOPPED,
     Interrupted: State.INTERRUPTED,
     Failed: State.FAILED,
+    Imported: State.IMPORTED,
 }
 
 

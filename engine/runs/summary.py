@@ -23,9 +23,11 @@ from engine.config.tasks.base import TaskConfig
 from engine.config.tasks.registry import TASKS
 from engine.errors import RunError
 from engine.files import safe_toml
+from engine.files.sanitize import plain
 from engine.runs.annotations import NOTHING_NOTED, Annotations, read_annotations
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Evaluated, Event, Finished, Progress, Stopped
+from engine.runs.events import Evaluated, Event, Finished, Imported, Progress, Stopped
+from engine.runs.imported import parse_imported
 from engine.runs.origin import host_of
 from engine.runs.status import State
 
@@ -151,7 +153,7 @@ def _metrics(
     run: RunDirectory, last: Event | None, before: RunSummary | None
 ) -> Mapping[str, float]:
     """Return the final metrics, else those of the newest evaluation that was the best so far."""
-    if isinstance(last, Finished | Stopped) and last.metrics:
+    if isinstance(last, Finished | Stopped | Imported) and last.metrics:
         return _numbers(last.metrics)
     after = max(0, before.scanned - _OVERLAP) if before is not None else 0
     for event in run.events.newest(Evaluated, after=after):
@@ -184,9 +186,21 @@ def _shown(run: RunDirectory) -> _Shown:
     """
     try:
         text = run.config.text()
-        return _quickly(text) or _described(run.config.read())
+        return _of_others(text) or _quickly(text) or _described(run.config.read())
     except RunError as error:
         return _Shown(run.id, problem=str(error))
+
+
+def _of_others(text: str) -> _Shown | None:
+    """Return what is shown of an imported run; ``None`` for any other. Raises ``RunError``."""
+    if (imported := parse_imported(text)) is None:
+        return None
+    return _Shown(
+        plain(imported.name),
+        data=imported.program,
+        model=plain(imported.model) or f"({imported.program})",
+        metric=plain(imported.metric),
+    )
 
 
 def _quickly(text: str) -> _Shown | None:

@@ -29,6 +29,7 @@ from engine.reports.note import Kind, Note
 from engine.reports.picture import Picture
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, Log, Report
+from engine.runs.imported import refuse_imported
 from engine.service.loaded_models import LoadedModels
 from engine.tasks.task import Task
 
@@ -144,6 +145,7 @@ def load(run: str, device: str = "cpu") -> tuple[Task[Any], Fitted, nn.Module]:
 def exported_model(run: str) -> Path:
     """Return the folder of a run's model; raises :class:`RunError` where there is none."""
     directory = RunDirectory.open(runs_folder(), run)
+    refuse_imported(directory.config.text())
     if not (directory.model / "manifest.json").is_file():
         raise RunError(
             f"The run {directory.id} has no finished model.", "Let it finish or stop it first."

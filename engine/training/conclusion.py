@@ -23,6 +23,9 @@ from engine.training.trainer import Trainer
 from engine.training.untrained import comparison
 from engine.training.validation import deciding_metric
 
+_PASSES = 4
+"""How often the bytes of a model are written, read or compared when it is exported."""
+
 
 def conclude(session: RunSession, trainer: Trainer, material: Material, ending: Ending) -> Event:
     """Load the best weights, evaluate them on the held-out splits, export, report."""
@@ -40,12 +43,14 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
         return Finished(step=position.step, seconds=position.seconds, reason=ending.value)
     try:
         metrics = {split: finite_all(result.metrics) for split, result in evaluations.items()}
-        if sharded:
-            _shards().export_sharded(session, trainer, material, metrics)
-        else:
-            network = state.network
-            export(run.model, task, material.fitted, network, run.initial_adapter, metrics)
-            check_export(trainer.setup, network, material.sources[TRAIN], run.model)
+        network = state.network
+        marks, size = trainer.setup.marks, sum(part.nbytes for part in network.parameters())
+        with marks.watched(), marks.writing(_PASSES * size):
+            if sharded:
+                _shards().export_sharded(session, trainer, material, metrics)
+            else:
+                export(run.model, task, material.fitted, network, run.initial_adapter, metrics)
+                check_export(trainer.setup, network, material.sources[TRAIN], run.model)
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
         if gallery is not None:
             run.gallery.write(gallery)

@@ -34,6 +34,9 @@ from engine.training.untrained import Untrained
 from engine.training.validation import Validation
 from engine.training.weight_average import averaged, begin_average, update_average
 
+_COPIES = 5
+"""Most copies of the weights in a checkpoint: they, the best, an average, two of AdamW."""
+
 
 class Trainer:
     """Trains one network on one source until the run ends."""
@@ -237,10 +240,15 @@ class Trainer:
     def save(self, reason: str) -> None:
         """Save a checkpoint, after reporting all losses so far."""
         self.progress.report()
-        with self._save_times.saving(), self.setup.marks.unlimited():
+        with self._save_times.saving(), self.setup.marks.writing(self._bytes()):
             self.setup.outlets.save(reason)
         self.progress.meter.restart_clock()
 
+    def _bytes(self) -> int:
+        """Return about how many bytes a checkpoint has: weights, best ones, optimizer's state."""
+        return _COPIES * sum(weight.nbytes for weight in self.state.network.parameters())
+
     def save_last(self, ending: Ending) -> None:
         """Save the final checkpoint of the training; called by all processes of the group."""
-        self._main_process.decides(lambda: self.save(ending.value))
+        with self.setup.marks.watched():
+            self._main_process.decides(lambda: self.save(ending.value))

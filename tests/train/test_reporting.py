@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,3 +184,36 @@ def test_a_run_does_not_wait_for_somebody_to_log_in(
     assert "Nothing more is reported to wandb" in next(
         event.message for event in run.events.newest(Log)
     )
+
+
+def test_trackio_gets_the_losses_and_metrics_of_a_run_that_was_resumed(tmp_path: Path) -> None:
+    pytest.importorskip("trackio")
+    script = f"""
+from engine import RunConfig, train
+from engine.files.paths import runs_folder
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Evaluated, Log
+config = RunConfig.parse({TABLE | {"train": {"epochs": 3, "report_to": ["trackio"]}}!r})
+run = RunDirectory.create(runs_folder(), config)
+train(config, run)
+train(config, run)  # resumes from the last checkpoint, with no updates left
+import trackio
+(found,) = trackio.Api().runs("dltui")
+events = [e for e in run.events.newest(Evaluated) if e.split == "validation"][::-1]
+from trackio.sqlite_storage import SQLiteStorage
+rows = SQLiteStorage.get_logs("dltui", found.name, run_id=found.id)
+told = [(row["step"], row["validation/accuracy"]) for row in rows if "validation/accuracy" in row]
+assert told == [(e.step, e.metrics["accuracy"]) for e in events], told
+assert found.name == run.id
+assert [e.message for e in run.events.newest(Log) if e.level == "warning"] == []
+"""
+    environment = os.environ | {
+        "TRACKIO_DIR": str(tmp_path / "trackio"),
+        "HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "trackio").is_dir()

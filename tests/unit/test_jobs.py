@@ -103,7 +103,7 @@ def test_several_machines_need_a_folder_that_all_see_and_a_cluster_that_has_them
     several = DIGITS.override(["train.nodes=2"])
     with pytest.raises(UserError, match="--home"):
         slurm.script(Job(several))
-    with pytest.raises(UserError, match="one machine"):
+    with pytest.raises(UserError, match="--storage"):
         skypilot.task(Job(several))
 
 

@@ -81,6 +81,20 @@ def test_the_limit_grows_with_the_usual_duration_of_an_update(tmp_path: Path) ->
         assert 20 * 0.05 <= watch.limit < 20 * 1.0
 
 
+def test_what_is_written_has_a_limit_by_its_size(tmp_path: Path) -> None:
+    marks, watch = ProgressMarks(tmp_path / "marks", SOON), StallWatch(tmp_path, "marks")
+    with marks.watched():
+        marks.updated()
+        marks.updated()
+        with marks.writing(7_000_000):
+            watch.stalled()
+            assert watch.limit == 7.0
+        with marks.writing(0):
+            assert comes(watch.stalled) == "", "a write that hangs is a stall"
+        with ProgressMarks(tmp_path / "never", 0).watched():
+            assert watch.stalled() is None
+
+
 HANGS = """
 import sys, threading
 from pathlib import Path

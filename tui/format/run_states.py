@@ -12,6 +12,7 @@ STATES: dict[State, tuple[str, str]] = {
     State.FAILED: ("✗ failed", "$error"),
     State.INTERRUPTED: ("‖ interrupted", "$warning"),
     State.LOST: ("? lost", "$error"),
+    State.IMPORTED: ("↓ imported", "$secondary"),
 }
 RESUMABLE = (State.LOST, State.INTERRUPTED, State.STOPPED, State.FAILED)
 """States from which a run can be resumed."""

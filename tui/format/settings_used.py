@@ -11,7 +11,8 @@ from textual.content import Content
 from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import RunConfig, fields_of
 from engine.errors import UserError
-from engine.runs.comparison import Row, differences, flat, text_of
+from engine.runs.compared import flattened
+from engine.runs.comparison import Row, differences, text_of
 from engine.runs.directory import RunDirectory
 from engine.runs.history import History
 from tui.format.key_settings import key_settings
@@ -83,7 +84,7 @@ def _beside_defaults(asked: RunConfig) -> list[Row]:
     fields = fields_of(asked.values())
     return [
         Row(name, (fields[name].default if name in fields else None, value))
-        for name, value in flat(asked.changes())
+        for name, value in flattened(asked.changes())
         if name in fields and name not in _NAMES and not name.endswith(".kind")
     ]
 

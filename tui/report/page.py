@@ -17,6 +17,7 @@ from engine.runs.follower import read_history
 from engine.runs.history import History
 from engine.runs.listing import RunSummary, summarize
 from tui.format.evals import evals_table
+from tui.format.imported import imported_facts
 from tui.format.numbers import number
 from tui.format.run_facts import facts, metrics_table
 from tui.format.verdict import judged, verdict
@@ -167,6 +168,9 @@ def _points(xs: Sequence[float], ys: Sequence[float | None]) -> list[Point]:
 
 def _configuration(summary: RunSummary) -> Iterator[Part]:
     try:
+        if (imported := summary.run.config.imported()) is not None:
+            yield Part("Imported", [Facts(imported_facts(imported))])
+            return
         values = summary.run.config.read().changes()
     except RunError as error:
         yield Part("Configuration", [Passage(str(error))])

@@ -180,6 +180,8 @@ class RunActions:
     def _config_with_model(self, run: RunDirectory) -> RunConfig | None:
         """Return the configuration of a run that has a model; else say that it has none."""
         try:
+            if (imported := run.config.imported()) is not None:
+                raise imported.refusal
             if not (run.model / "manifest.json").is_file():
                 tell(self._screen, f"{run.id} has no finished model. Let it finish, or stop it.")
                 return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from textual.content import Content
 
+from engine.errors import RunError
 from engine.reports.note_table import notes_in
 from engine.runs.directory import RunDirectory
 from engine.runs.events import (
@@ -15,6 +16,7 @@ from engine.runs.events import (
     Evaluated,
     Failed,
     Finished,
+    Imported,
     Interrupted,
     Progress,
     Resources,
@@ -24,6 +26,7 @@ from engine.runs.history import History
 from engine.runs.status import State
 from tui.charts.chart import TIME, Curve
 from tui.charts.plot import Pair
+from tui.format.imported import imported_facts
 from tui.format.numbers import duration, number, size
 from tui.format.run_states import STATES
 from tui.format.text import literal
@@ -125,6 +128,16 @@ AXES = ("epoch", "step", TIME)
 def place_on(axis: str) -> Callable[[Any], float]:
     """Return a function of a point or an evaluation: its place on one of :data:`AXES`."""
     return attrgetter("seconds" if axis == TIME else axis)
+
+
+def usable_axis(histories: Iterable[History], axis: str) -> str:
+    """Return ``axis``, or the step where a run has no such places: an imported one, perhaps."""
+    place = place_on(axis)
+    for history in histories:
+        ends = [curve.points[-1] for curve in history.curves.values() if curve.points]
+        if any(point.step for point in ends) and not any(map(place, ends)):
+            return "step"
+    return axis
 
 
 def curves(history: History, metric: str, axis: str = "epoch") -> tuple[list[Curve], Pair | None]:
@@ -254,9 +267,20 @@ def _spark(percent: float) -> str:
 
 def facts(history: History, run: RunDirectory, width: int) -> list[Content]:
     """Return the data, the model, and the paths of the files."""
+    if isinstance(history.ending, Imported):
+        return [*_import_facts(run), Content(""), *places(run)]
     about_data = data_facts(history, width)
     parts = [about_data, model_facts(history), change_facts(history), places(run)]
     return [line for part in parts if part for line in (*part, Content(""))]
+
+
+def _import_facts(run: RunDirectory) -> list[Content]:
+    try:
+        imported = run.config.imported()
+    except RunError as error:
+        return [literal(error, 400)]
+    known = imported_facts(imported) if imported is not None else {}
+    return [_title("Imported"), *(pair(name, value, 400) for name, value in known.items())]
 
 
 def change_facts(history: History) -> list[Content]:
@@ -324,6 +348,8 @@ def ending(name: str, history: History, state: State) -> str:
             return f"{name} was interrupted; it can be resumed from its checkpoint."
         case Failed(message=message):
             return f"{name} failed: {message}"
+        case Imported(program=program):
+            return f"{name} was imported from {program}."
     return f"{name} is {state}: its process exited without an error message."
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "presets": "list all presets",
     "show": "show what is known of a run",
     "report": "write a run down as a page of Markdown or HTML",
+    "import": "read runs of TensorBoard, W&B or transformers into the history, to compare them",
     "compare": "put runs side by side: which is best, and what differs",
     "trash": "list, restore or remove the runs that were deleted",
     "predict": "let a finished run predict from new inputs",
@@ -36,7 +37,7 @@ COMMANDS = {
     "export": "write a finished run's model in another format",
     "push": "push a finished run's model to the Hugging Face hub",
     "merge": "combine adapters of several runs into a new one",
-    "submit": "write a training as a job of Slurm, SkyPilot or Kubernetes, and submit it",
+    "submit": "write a training as a job of Slurm, SkyPilot, Kubernetes or Ray, and submit it",
     "stop": "ask a run to stop and keep its model",
     "check": "check the data of a preset, or whether a model suits a task",
     "folds": "cross-validate: a run for each fold, with mean and spread",
@@ -48,6 +49,10 @@ COMMANDS = {
 """By name: a line of help."""
 
 
+_MODULES = {"import": "import_runs"}
+"""Modules whose command is a keyword of Python."""
+
+
 def load(name: str) -> Command:
     """The module of a command."""
-    return cast(Command, import_module(f"tui.cli.commands.{name}"))
+    return cast(Command, import_module(f"tui.cli.commands.{_MODULES.get(name, name)}"))

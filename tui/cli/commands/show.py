@@ -17,6 +17,7 @@ from engine.runs.listing import RunSummary, summarize
 from tui.cli import console
 from tui.cli.exit_codes import DONE
 from tui.format.evals import evals_table
+from tui.format.imported import imported_facts
 from tui.format.note_lines import note_lines
 from tui.format.run_facts import error, facts, metrics_table
 from tui.format.verdict import judged, verdict
@@ -32,10 +33,14 @@ def execute(options: Namespace) -> int:
     """Show a run: what, where, how far, how good."""
     run = RunDirectory.open(runs_folder(), options.run)
     summary, history, report = summarize(run), read_history(run), run.report.read()
+    imported = run.config.imported()
     if options.json:
         console.as_json(_record(summary, history, report))
     else:
         console.facts(facts(summary, history) | {"directory": str(summary.run.path)})
+        if imported is not None:
+            console.line()
+            console.facts(imported_facts(imported))
         _show_notes(notes_in(history.data))
         evals = evals_table(run.evals.read())
         if report is not None:
@@ -66,12 +71,21 @@ def _record(summary: RunSummary, history: History, report: dict[str, Any] | None
         "path": str(summary.run.path),
         "step": progress.step if progress else 0,
         "steps": history.model.steps if history.model else None,
-        "config": None if summary.problem else summary.run.config.read().values(),
+        "config": _config(summary),
         "error": error(history) or summary.problem,
         "data": _data(history),
         "report": report,
         "evals": summary.run.evals.read(),
     }
+
+
+def _config(summary: RunSummary) -> dict[str, Any] | None:
+    """Return the configuration, or the settings of an imported run."""
+    if summary.problem:
+        return None
+    if (imported := summary.run.config.imported()) is not None:
+        return imported.settings
+    return summary.run.config.read().values()
 
 
 def _data(history: History) -> dict[str, Any] | None:

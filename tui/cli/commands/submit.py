@@ -10,7 +10,7 @@ from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.files.paths import anchored
 from engine.jobs.job import Job, checked, gigabytes, minutes
-from engine.jobs.submit import CLUSTERS, submit
+from engine.jobs.submit import CLUSTERS
 from tui.cli import console
 from tui.cli.exit_codes import DONE
 
@@ -21,11 +21,14 @@ examples:
   dltui submit digits-cnn train.nodes=2 train.devices=4 --to slurm --gpus 4 --home /shared/dltui
   dltui submit digits-cnn --to skypilot --gpus 1 --gpu-type L4 --storage s3://my-bucket
   dltui submit digits-cnn --to kubernetes --gpus 1 --image me/dltui --storage my-claim
+  dltui submit digits-cnn train.nodes=2 --to trainjob --gpus 1 --image me/dltui --storage my-claim
+  dltui submit digits-cnn --to ray --gpus 1 --home /shared/dltui --submit
 
 Without --submit the job is printed exactly as it would be submitted, and nothing else happens.
 The job carries its whole configuration. It runs `dltui run --resume auto`: started again after its
-machine was taken away or its time was over, it resumes from its last checkpoint. With Slurm, runs
-are kept in the folder of DLTUI_HOME, or --home, which must be on a shared file system.
+machine was taken away or its time was over, it resumes from its last checkpoint. With Slurm and
+Ray, runs are kept in the folder of DLTUI_HOME, or --home, which must be on a shared file system.
+pytorchjob and trainjob are those of Kubeflow, beside the plain Job of kubernetes.
 """
 _TEXTS = ("partition", "account", "gpu_type", "image", "storage")
 
@@ -37,7 +40,12 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "assignments", metavar="field=value", nargs="*", help="what differs from the preset"
     )
-    parser.add_argument("--to", choices=tuple(CLUSTERS), required=True, help="kind of cluster")
+    parser.add_argument(
+        "--to",
+        choices=tuple(CLUSTERS),
+        required=True,
+        help="kind of cluster",
+    )
     parser.add_argument("--gpus", type=int, default=0, help="GPUs of each machine (0)")
     parser.add_argument("--gpu-type", default="", help="their type, as the cluster calls it")
     parser.add_argument("--cpus", type=int, default=0, help="CPU cores")
@@ -45,7 +53,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--time", default="", metavar="8h", help="longest time: 90m, 8h, 2d")
     parser.add_argument("--partition", default="", help="Slurm: where the job waits")
     parser.add_argument("--account", default="", help="Slurm: who pays")
-    parser.add_argument("--home", default="", help="Slurm: shared folder where runs are kept")
+    parser.add_argument("--home", default="", help="Slurm, Ray: shared folder where runs are kept")
     parser.add_argument("--image", default="", help="container that has dltui")
     parser.add_argument(
         "--storage", default="", help="bucket (SkyPilot) or volume claim (Kubernetes) for runs"
@@ -63,7 +71,7 @@ def execute(options: Namespace) -> int:
     if job.gpus > used:
         console.complain(f"{job.gpus} GPUs are requested, and train.devices={used} uses {used}.")
     if options.submit:
-        console.line(submit(cluster, text))
+        console.line(cluster.send(text))
     else:
         console.text(text)
     return DONE

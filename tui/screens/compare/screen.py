@@ -29,6 +29,7 @@ from tui.widgets.lines import Lines
 from tui.widgets.notify import in_thread
 from tui.widgets.panel_tabs import PanelTabs
 from tui.widgets.run_feed import RunFeed
+from tui.widgets.run_panels import usable_axis
 from tui.widgets.steady_footer import SteadyFooter
 
 POLL_SECONDS = 1.0
@@ -119,7 +120,8 @@ class CompareScreen(Screen[None]):
 
     def _show_comparison(self, comparison: Comparison) -> None:
         self._comparison = comparison
-        self._drawing.offer(comparison)
+        with self._runs.lock:
+            self._drawing.offer(comparison, [followed.history for followed in self._runs.all])
         self._show_heading()
         self._show_tables(comparison)
         self._draw()
@@ -149,11 +151,18 @@ class CompareScreen(Screen[None]):
         drawing = self._drawing
         if drawing.metric:
             shown = [curve for curve in self._curves() if curve.points]
-            self.query_one(SeriesChart).plot(drawing.title, shown, axis=drawing.axis)
+            with self._runs.lock:
+                axis = self._axis()
+            self.query_one(SeriesChart).plot(drawing.title, shown, axis=axis)
+
+    def _axis(self) -> str:
+        """Return the axis that all runs have places on; hold the lock."""
+        return usable_axis([followed.history for followed in self._runs.all], self._drawing.axis)
 
     def _curves(self) -> list[Curve]:
         with self._runs.lock:
-            return [self._drawing.curve(f.run.id, f.style, f.history) for f in self._runs.all]
+            axis = self._axis()
+            return [self._drawing.curve(f.run.id, f.style, f.history, axis) for f in self._runs.all]
 
     @on(SeriesChart.Redrawn)
     def _show_legend(self) -> None:

@@ -59,11 +59,12 @@ class Charts:
         history, charts = watch.history, self.widget
         drawn = (history.version, charts.metric, charts.enlarged, charts.size, self._axis)
         if self._repaint.new_and_due("chart", charts.sent, *drawn, watch.caught_up):
+            axis = run_panels.usable_axis([history], self._axis)
             charts.show(
                 _metrics(history, self._order),
-                lambda name: run_panels.curves(history, name, self._axis),
-                self._axis,
-                run_panels.changes(history, self._axis),
+                lambda name: run_panels.curves(history, name, axis),
+                axis,
+                run_panels.changes(history, axis),
             )
 
 

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.runs.diagnosis import diagnose
-from engine.runs.events import Failed, Finished, Interrupted, Stopped
+from engine.runs.events import Failed, Finished, Imported, Interrupted, Stopped
 from engine.runs.status import State
 from tui.charts.canvas import Canvas
 from tui.format.text import literal
@@ -42,6 +42,8 @@ class StatusLines:
         if not self._repaint.new("numbers", history.version, state, pending):
             return
         self._head.show([run_panels.head(self._name, state, history)])
+        for line in (self._epoch, self._total, self._numbers):
+            line.display = not isinstance(history.ending, Imported)
         epoch, total = run_panels.shares(history)
         self._epoch.show_progress(*epoch)
         self._total.show_progress(*total)
@@ -75,6 +77,9 @@ def _message(watch: Watch) -> Content:
         return literal(text, 400).stylize("$error")
     if isinstance(ending, Finished | Stopped) and run.report.path.exists():
         return literal(f"{_how(ending)}. Enter shows the results.").stylize("bold $success")
+    if isinstance(ending, Imported):
+        text = f"Imported from {ending.program}: it can be compared (C in Runs), not resumed."
+        return literal(text).stylize("$secondary")
     if isinstance(ending, Interrupted):
         return literal("Interrupted; r resumes from the last checkpoint.").stylize("$warning")
     return literal(diagnose(watch.history.evaluations)).stylize("bold $warning")

@@ -11,14 +11,15 @@ from engine.errors import UserError
 from engine.runs.comparison import Row, differences
 from engine.runs.diagnosis import diagnose
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Failed
+from engine.runs.events import Failed, Imported
 from engine.runs.follower import Follower
 from engine.runs.history import History
 from engine.runs.summary import RunSummary
 from tui.charts.chart import Curve
 from tui.charts.plot import Pair
+from tui.format.imported import imported_settings
 from tui.format.key_settings import key_settings
-from tui.widgets.run_panels import curves
+from tui.widgets.run_panels import AXES, curves, usable_axis
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ class GlanceReader:
 def glance(row: RunSummary, history: History, before: RunSummary | None = None) -> Glance:
     """Read what the pane shows beside the history; what cannot be read is left out."""
     metric = row.metric if (row.metric, "validation") in history.curves else "loss"
-    drawn, best = curves(history, metric)
+    axis = usable_axis([history], AXES[0])
+    drawn, best = curves(history, metric, axis)
     config = _config(row)
     other = _config(before) if before is not None else None
     report = _report(row.run)
@@ -97,8 +99,8 @@ def glance(row: RunSummary, history: History, before: RunSummary | None = None) 
         metric,
         drawn,
         best,
-        key_settings(config, history) if config else {},
-        "test" if "test" in (report.get("metrics") or {}) else "validation" if report else "",
+        key_settings(config, history) if config else _imported(row),
+        _split(history, report),
         report.get("verdict") or {},
         _warning(row, history),
         before.name if before is not None and config and other else "",
@@ -112,6 +114,21 @@ def _config(row: RunSummary) -> RunConfig | None:
         return row.run.config.read()
     except UserError:
         return None
+
+
+def _imported(row: RunSummary) -> Mapping[str, str]:
+    try:
+        imported = row.run.config.imported()
+    except UserError:
+        return {}
+    return imported_settings(imported) if imported is not None else {}
+
+
+def _split(history: History, report: Mapping[str, Any]) -> str:
+    """Return the split of the final metrics; empty before there are any."""
+    if isinstance(history.ending, Imported):
+        return history.ending.split
+    return "test" if "test" in (report.get("metrics") or {}) else "validation" if report else ""
 
 
 def _report(run: RunDirectory) -> Mapping[str, Any]:

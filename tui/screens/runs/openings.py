@@ -14,11 +14,15 @@ from engine.config.presets import Preset, find_preset, load_preset
 from engine.errors import UserError
 from engine.launch.start import launch
 from engine.runs.directory import RunDirectory
+from engine.runs.status import State
 from engine.runs.summary import RunSummary
 from tui.charts.chart import MOST_SERIES
 from tui.screens.clone import clone
+from tui.screens.dialogs.ask_path import AskPathScreen
+from tui.screens.errands import errands_of
 from tui.screens.placed_changes import hosts_of, is_own
 from tui.screens.registry import make_screen, try_screen
+from tui.screens.runs.imports import import_from, imported_lines
 from tui.screens.save_preset import save_preset_of
 from tui.widgets.notify import complain, tell
 
@@ -96,11 +100,26 @@ class Openings:
     def _clone(self, row: RunSummary) -> None:
         clone(self._screen, row.run)
 
+    def import_runs(self) -> None:
+        """Import runs of other programs from a path that the user types."""
+
+        def answered(path: str | None) -> None:
+            if path:
+                errands_of(self._screen.app).do(
+                    f"Importing the runs in {path}", imported_lines, lambda _: import_from(path)
+                )
+
+        title = "Import runs of TensorBoard, W&B or transformers from a file or folder"
+        self._screen.app.push_screen(AskPathScreen(title, ""), answered)
+
     def try_it(self, rows: Sequence[RunSummary]) -> None:
         """Try the runs' models on new inputs, side by side."""
         if not all(is_own(self._screen, row.run) for row in rows):
             return
         for row in rows:
+            if row.state is State.IMPORTED:
+                tell(self._screen, f"{row.name} is imported: its model is not here.")
+                return
             if not row.state.ended or not row.run.model.exists():
                 tell(self._screen, f"{row.name} has no finished model.")
                 return

@@ -72,6 +72,7 @@ class RunsScreen(Screen[None]):
         Binding("d,delete", "runs('delete')", "Delete", show=False),
         Binding("u", "do('undo')", "Undo", show=False),
         Binding("T", "do('trash')", "Trash", show=False),
+        Binding("I", "do('import')", "Import runs of TensorBoard, W&B", show=False),
         Binding("A", "do('adapters')", "Adapters", show=False),
         Binding("W", "do('sweeps')", "Sweeps", show=False),
         *RUN_KEYS,
@@ -119,6 +120,7 @@ class RunsScreen(Screen[None]):
         self._of_screen: Mapping[str, Callable[[], object]] = {
             "new": self._openings.new,
             "presets": self._openings.presets,
+            "import": self._openings.import_runs,
             "trash": partial(self._openings.show, "trash"),
             "adapters": partial(self._openings.show, "adapters"),
             "sweeps": partial(self._openings.show, "sweeps"),

@@ -1,0 +1,97 @@
+"""Find runs of other programs: a file, or all below a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from engine.errors import RunError
+from engine.importers import tensorboard, transformers, wandb
+from engine.importers.foreign_run import ForeignRun
+from engine.importers.metric_names import SPLITS
+
+MOST_FOLDERS = 100_000
+"""Folders that are searched below one path."""
+_KNOWN = "TensorBoard event files (*tfevents*), run-*.wandb, and trainer_state.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run of another program, not yet read."""
+
+    path: Path
+    files: tuple[Path, ...]
+    """The files that it is read from."""
+    read: Callable[[], ForeignRun]
+    """Raises ``OSError``, and ``ValueError`` for a file of another kind."""
+
+    def fingerprint(self) -> str:
+        """Return a text that changes with the files. Raises ``OSError``."""
+        stats = [file.stat() for file in self.files]
+        return " ".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)[:2000]
+
+
+def find_sources(path: Path) -> list[Source]:
+    """Return the runs in a file or below a folder, by their paths.
+
+    Raises :class:`RunError` where there are none.
+    """
+    path = path.resolve()
+    if not path.exists():
+        raise RunError(f"{path} does not exist.")
+    files = [path] if path.is_file() else sorted(_below(path))
+    events = [file for file in files if "tfevents" in file.name]
+    found = [
+        *_of_tensorboard(events, path),
+        *(Source(file, (file,), partial(wandb.read_wandb, file))
+          for file in files if file.suffix == ".wandb"),
+        *(Source(file, (file,), partial(transformers.read_transformers, file))
+          for file in _newest_states(files)),
+    ]  # fmt: skip
+    if not found:
+        raise RunError(f"There is no run of another program in {path}.", f"Known are {_KNOWN}.")
+    return found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder; links to folders are not followed."""
+    for count, (parent, _, names) in enumerate(os.walk(folder)):
+        if count >= MOST_FOLDERS:
+            raise RunError(f"{folder} has more than {MOST_FOLDERS:,} folders.", "Name one of them.")
+        for name in names:
+            if "tfevents" in name or name.endswith(".wandb") or name == transformers.FILE:
+                yield Path(parent, name)
+
+
+def _of_tensorboard(files: Sequence[Path], root: Path) -> Iterator[Source]:
+    """Yield a run for each folder; ``train`` and ``validation`` beside each other make one."""
+    runs: dict[Path, list[tuple[Path, str]]] = {}
+    for file in files:
+        folder, split = file.parent, SPLITS.get(file.parent.name.lower(), "")
+        runs.setdefault(folder.parent if split else folder, []).append((file, split))
+    for folder, parts in runs.items():
+        paths = tuple(file for file, _ in parts)
+        name = _name(folder, root)
+        yield Source(folder, paths, partial(tensorboard.read_tensorboard, parts, folder, name))
+
+
+def _name(folder: Path, root: Path) -> str:
+    """Return the path from the folder that was named; that folder's own name for itself."""
+    if folder == root or not folder.is_relative_to(root):
+        return folder.name or "run"
+    return "-".join(folder.relative_to(root).parts)
+
+
+def _newest_states(files: Sequence[Path]) -> Iterator[Path]:
+    """Yield the newest state of each run of transformers: its checkpoints have earlier ones."""
+    runs: dict[Path, list[Path]] = {}
+    for file in files:
+        if file.name == transformers.FILE:
+            folder = file.parent
+            run = folder.parent if folder.name.startswith("checkpoint-") else folder
+            runs.setdefault(run, []).append(file)
+    for states in runs.values():
+        yield max(states, key=lambda state: (state.stat().st_mtime_ns, str(state)))
