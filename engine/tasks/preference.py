@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -27,6 +28,7 @@ from engine.runs.events import Log, Report
 from engine.tasks.text import TextTask
 from engine.tasks.writer import Writer
 from engine.text.cache import encoded
+from engine.text.chat_templates import as_trained
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
 from engine.text.decoding import marks_of, record_decoding
@@ -107,6 +109,12 @@ class Preference(TextTask[PreferenceFitted]):
         marks = marks_of(tokenizer, self.pipeline.ends(fitted))
         record_decoding(network, self._sampling(self.section.max_new_tokens).options | marks)
         return network
+
+    @override
+    def save_companions(self, fitted: PreferenceFitted, folder: Path) -> None:
+        """The tokenizer, with the chat template of training."""
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        as_trained(tokenizer, fitted.chat).save_pretrained(folder)
 
     def writer(self, fitted: PreferenceFitted) -> Writer:
         """Return what a conversation with the model needs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import warnings
 from datetime import datetime
 from typing import Any
 
@@ -375,6 +376,23 @@ def test_what_is_written_together_is_what_is_written_alone(kind: str, tokenizer:
     assert together == alone
     assert len(set(together)) > 4
     assert continued(model, tokenizer, [], sampling, longest=64) == []
+
+
+def test_writing_passes_nothing_that_transformers_calls_deprecated(tokenizer: Any) -> None:
+    torch.manual_seed(0)
+    model: Any = transformers.AutoModelForCausalLM.from_config(KINDS["llama"]).eval()
+    write, rounds = model.generate, []
+
+    def generate(**options: Any) -> Any:
+        rounds.append(options)
+        return write(**options)
+
+    model.generate = generate
+    prompts = [[number] for number in range(4, 40)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        continued(model, tokenizer, prompts, Sampling(24, 0.0, 1.0), longest=64)
+    assert len(rounds) == 2  # the second takes the cache of the first
 
 
 def test_rows_that_have_ended_are_left_out(network: Any, tokenizer: Any) -> None:
