@@ -37,6 +37,7 @@ from engine.text.chat_templates import as_trained
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
 from engine.text.decoding import marks_of, record_decoding
+from engine.text.finite_outputs import or_why_not
 from engine.text.forgetting import MOST, other_texts, token_samples
 from engine.text.instructions import ROW, Instructions
 from engine.text.padding import padded
@@ -220,7 +221,10 @@ class CausalLm(TextTask[CausalLmFitted]):
         whole = fitted.form == "text" or not self.section.completions_only
         begun = [_known(batch, row, whole) for row in rows]
         prompts = [ids[:end] for ids, end in zip(tokens, begun, strict=True)]
-        texts = continued(network, tokenizer, prompts, sampling, fitted.max_length)
+        texts = or_why_not(
+            lambda: continued(network, tokenizer, prompts, sampling, fitted.max_length),
+            len(prompts),
+        )
         return [
             {
                 "prompt": tokenizer.decode(prompts[row], skip_special_tokens=True),

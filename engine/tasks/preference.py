@@ -32,6 +32,7 @@ from engine.text.chat_templates import as_trained
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
 from engine.text.decoding import marks_of, record_decoding
+from engine.text.finite_outputs import or_why_not
 from engine.text.preference_tokens import PreferenceSource, PreferenceTokens
 from engine.text.preferences import compared, label_of
 from engine.text.prompt_tokens import encoded_prompts, prompt_tokens, written_prompts
@@ -203,7 +204,7 @@ class Preference(TextTask[PreferenceFitted]):
         asked = [prompts.prompt(side.asked) for side in sides]
         tokens = prompt_tokens(self.pipeline.tokenizer(fitted.tokenizer), asked)
         most = min(_SAMPLE_TOKENS, self.section.max_new_tokens)
-        texts = self._continued(network, tokens, fitted, most)
+        texts = or_why_not(lambda: self._continued(network, tokens, fitted, most), len(tokens))
         return [
             {"prompt": _shown(side.prompt), "continuation": text}
             | {name: _shown(answer) for name, answer in side.answers.items()}

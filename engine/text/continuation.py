@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 
+from engine.text.finite_outputs import checked
+
 _BATCH = 64
 """Prompts that are continued at once."""
 _STEPS = 16
@@ -112,6 +114,7 @@ def _generated(
             **sampling.options | {"max_new_tokens": min(left, steps)},
             **({} if has_cache(network) else {"use_cache": False}),
             **({} if cache is None else {_CACHE: cache}),
+            **checked(sampling.temperature),
         )
         new = made.sequences[:, ids.shape[1] :]
         for row, tokens in zip(rows.tolist(), new.tolist(), strict=True):
