@@ -19,8 +19,11 @@ from engine.data.raw import TRAIN, VALIDATION, RawData, Skip, class_names
 from engine.data.tables.values import words_for_missing
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.pipelines.table_inputs import find_target, fit_inputs
 from engine.pipelines.table_labels import with_known_spelling
-from engine.pipelines.tabular import TabularFitted, TabularPipeline, find_target
+from engine.pipelines.table_summary import table_summary
+from engine.pipelines.tabular import TabularPipeline
+from engine.pipelines.tabular_fitted import TabularFitted
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
 from engine.text.labels import classes_among, merges_fractions, named_column, too_many
@@ -104,7 +107,7 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
 
     def fit(self, raw: RawData) -> ClassesFitted:
         """Classes and features of the training rows."""
-        target, columns, features = self.fit_inputs(raw)
+        target, columns, features = fit_inputs(raw, self.section, self.config.data)
         counted = raw.train[target].value_counts().to_pylist()
         found = {entry["values"]: entry["counts"] for entry in counted}
         classes, counts = classes_among(found, class_names(raw.train, target))
@@ -159,7 +162,7 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
         )
         positive = plain(fitted.classes[fitted.positive], 40)
         facts = {"positive class": positive} if self.section.rule else {}
-        return self.summary(raw, fitted, target, facts, dict(counted))
+        return table_summary(self.config, raw, fitted, target, facts, dict(counted))
 
 
 def _without_strangers(raw: RawData, target: str) -> RawData:

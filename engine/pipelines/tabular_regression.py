@@ -21,7 +21,10 @@ from engine.data.tables.schema import NumberFormat
 from engine.data.tables.values import number_format_of, numbers, tidy
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.pipelines.tabular import LEARNED_ROWS, TabularFitted, TabularPipeline
+from engine.pipelines.table_inputs import LEARNED_ROWS, fit_inputs
+from engine.pipelines.table_summary import table_summary
+from engine.pipelines.tabular import TabularPipeline
+from engine.pipelines.tabular_fitted import TabularFitted
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
 
@@ -109,7 +112,7 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
 
     def fit(self, raw: RawData) -> NumbersFitted:
         """Features of the training rows and the scale of the target."""
-        target, columns, features = self.fit_inputs(raw)
+        target, columns, features = fit_inputs(raw, self.section, self.config.data)
         values = evenly(raw.train.select([target]), LEARNED_ROWS)[target].to_numpy()
         scale = float(np.abs(values).max()) or 1.0
         std = float((values / scale).std() * scale)
@@ -140,4 +143,4 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
             "target": f"{fitted.lowest:.4g} to {fitted.highest:.4g}, "
             f"mean {fitted.mean:.4g}, deviation {fitted.std:.4g}"
         }
-        return self.summary(raw, fitted, target, facts)
+        return table_summary(self.config, raw, fitted, target, facts)

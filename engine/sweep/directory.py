@@ -13,10 +13,7 @@ log.txt        whatever the libraries print
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +30,7 @@ from engine.processes.lock import locked
 from engine.processes.spawn import spawn
 from engine.sweep.space import Dimension, read_space
 from engine.sweep.table import SweepTable
+from engine.sweep.workers import Workers
 
 
 class SweepConfig(BaseModel):
@@ -72,7 +70,7 @@ class SweepDirectory:
         self.log = path / "log.txt"
         self._config = path / "sweep.toml"
         self._table = path / "trials.json"
-        self._workers = path / "workers"
+        self.workers = Workers(path / "workers")
         self._lock = path / "lock"
         self._stop = path / "stop"
 
@@ -132,20 +130,7 @@ class SweepDirectory:
 
     def running(self) -> bool:
         """Whether a process searches now. Not for one that does: it would lose its own lock."""
-        with contextlib.suppress(OSError):
-            return any(self.searches(path.name) for path in self._workers.iterdir())
-        return False
-
-    def searches(self, worker: str) -> bool:
-        """Whether another process, of this machine or another, searches by this name."""
-        path = self._workers / worker
-        if not path.exists():
-            return False
-        try:
-            with locked(path, "it is searching"):
-                return False
-        except RunError:
-            return True
+        return self.workers.any()
 
     def changing(self) -> contextlib.AbstractContextManager[None]:
         """Keep other processes from beginning a trial meanwhile."""
@@ -167,18 +152,8 @@ class SweepDirectory:
         """
         with locked(self._lock, f"Another process already works on the sweep {self.name}."):
             self._stop.unlink(missing_ok=True)
-            with self.joined() as worker:
+            with self.workers.joined() as worker:
                 yield worker
-
-    @contextmanager
-    def joined(self) -> Iterator[str]:
-        """Search here beside other processes, and yield a name for this one."""
-        name = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}"
-        with locked(self._workers / name):
-            try:
-                yield name
-            finally:
-                (self._workers / name).unlink(missing_ok=True)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start the search in a process of its own, which continues when this one exits."""

@@ -196,7 +196,7 @@ class Search:
         self._taken_up = time.monotonic()
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
             worker = trial.user_attrs.get("worker", "")
-            if worker == self._worker or (worker and self._sweep.searches(worker)):
+            if worker == self._worker or (worker and self._sweep.workers.searches(worker)):
                 continue
             note(self._storage, trial.number, "worker", self._worker)
             run = RunDirectory(self._runs / trial.user_attrs.get("run", ""))

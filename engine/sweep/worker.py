@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     sweep = SweepDirectory(options.sweep)
     try:
-        with sweep.joined() if options.join else sweep.held() as worker:
+        with sweep.workers.joined() if options.join else sweep.held() as worker:
             from engine.sweep import search  # optuna, which those who only watch do not need
 
             try:

@@ -21,8 +21,7 @@ from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.raw import TEST, VALIDATION, RawData
 from engine.data.series.frequency import Frequency
 from engine.data.series.panel_windows import PanelWindowSource
-from engine.data.series.read import Series
-from engine.data.series.time_features import count_time_features, with_time_features
+from engine.data.series.time_features import count_time_features
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -45,6 +44,7 @@ from engine.tasks.forecast_baselines import Contest, compete, history_of
 from engine.tasks.forecast_gallery import ForecastCases
 from engine.tasks.latest_windows import by_latest
 from engine.tasks.many_series import doubts_of_new, own_scales, panel_source, with_future
+from engine.tasks.one_series import series_source, with_unknown_future
 from engine.tasks.task import Task
 
 
@@ -63,7 +63,7 @@ class Forecasting(Task[SeriesFitted]):
         if fitted.own is not None:
             panel, context = self.pipeline.panel(table, fitted)
             return panel_source(panel, context, fitted, fitted.own, self.section, device)
-        return self._source(self.pipeline.series(table, fitted), fitted, device)
+        return series_source(self.pipeline.series(table, fitted), fitted, self.section, device)
 
     def encode_new(
         self, table: pa.Table, fitted: SeriesFitted, device: torch.device, report: Report
@@ -80,7 +80,6 @@ class Forecasting(Task[SeriesFitted]):
                 report(Log(level="warning", message=doubt))
             extended = with_future(panel, known, window)
             return panel_source(*extended, fitted, fitted.own, self.section, device)
-        frequency = frequency_of(fitted)
         series, known, notes = self.pipeline.series_ahead(table, fitted)
         _tell(notes, report)
         if len(series) < window:
@@ -88,37 +87,8 @@ class Forecasting(Task[SeriesFitted]):
                 f"A forecast looks back at {window:,} rows; there are {len(series):,}.",
                 "Give more of the past.",
             )
-        series = series.slice(len(series) - window, len(series))
-        times = frequency.along(int(series.times[-1]), np.arange(1, horizon + 1))
-        past = np.zeros((horizon, series.values.shape[1] - known.shape[1]))
-        single = Series(
-            np.concatenate([series.times, times]),
-            np.concatenate([series.values, np.concatenate([past, known], 1)]),
-            frequency,
-        )
-        return self._source(single, fitted, device)
-
-    def _source(self, series: Series, fitted: SeriesFitted, device: torch.device) -> WindowSource:
-        section = self.section
-        scaled = ((series.values - fitted.mean) / fitted.std).astype(np.float32)
-        scaled = with_time_features(
-            scaled, series.times, series.frequency, section.calendar, section.holidays
-        )
-        count = len(fitted.targets)
-        filled = None if series.filled is None else series.filled[:, :count]
-        known = None
-        if filled is not None and filled.any():
-            known = torch.from_numpy(~filled).to(device)
-        return WindowSource(
-            torch.from_numpy(scaled).to(device),
-            torch.tensor(series.times, device=device),
-            known,
-            channels=roles_of(fitted).past,
-            targets=count,
-            window=section.window,
-            horizon=section.horizon,
-            stride=section.stride,
-        )
+        single = with_unknown_future(series, known, window, horizon)
+        return series_source(single, fitted, self.section, device)
 
     def build_network(self, fitted: SeriesFitted) -> nn.Module:
         """The model's network for these columns."""
@@ -185,9 +155,8 @@ class Forecasting(Task[SeriesFitted]):
         if bands.factors is None or fitted.own is not None:
             return fitted
         device = next(network.parameters()).device
-        source = self._source(
-            self.pipeline.series(past_rows(table, fitted), fitted), fitted, device
-        )
+        past = self.pipeline.series(past_rows(table, fitted), fitted)
+        source = series_source(past, fitted, self.section, device)
         found, said = by_latest(bands, source, partial(_forward, network))
         report(Log(level="info", message=said))
         if found is bands or found.factors is None:

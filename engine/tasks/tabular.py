@@ -21,24 +21,23 @@ from engine.data.on_disk import evenly, filled, in_windows
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.tables.features import (
     ENCODED,
-    decode_row,
     encode_rows,
     encoded_bytes,
 )
-from engine.files.sanitize import plain
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.importance import Score, WithImportance
 from engine.models.build import build_model
 from engine.models.shapes import TabularShape
-from engine.pipelines.tabular import TabularFitted, TabularPipeline
+from engine.pipelines.tabular import TabularPipeline
+from engine.pipelines.tabular_fitted import TabularFitted
 from engine.reports.explanation import Explanation
 from engine.runs.events import Report
 from engine.tasks.column_places import column_places
 from engine.tasks.row_explanation import explain_row
+from engine.tasks.row_text import row_text
 from engine.tasks.task import Task
 
 _SHOWN_ROWS = 5
-_SHOWN_INPUTS = 160
 F = TypeVar("F", bound=TabularFitted)
 
 
@@ -148,19 +147,11 @@ class TabularTask(Task[F]):
         )
         return train, other
 
-    def describe(self, batch: Batch, row: int, fitted: F) -> str:
-        """A row's inputs in words."""
-        numbers = batch.inputs["numeric"][row].tolist()
-        codes = batch.inputs["categorical"][row].tolist()
-        values = decode_row(fitted.features, numbers, codes)
-        text = ", ".join(f"{plain(name, 30)} {plain(value, 30)}" for name, value in values.items())
-        return plain(text, _SHOWN_INPUTS)
-
     def samples(self, network: nn.Module, source: Source, fitted: F) -> list[dict[str, str]]:
         """The first few rows with what the network makes of them."""
         plan = source.plan(_SHOWN_ROWS)[:1]
         return [
-            {"inputs": self.describe(batch, i, fitted)} | {
+            {"inputs": row_text(fitted.features, batch, i)} | {
                 name: f"{value:.4g}" if isinstance(value, float) else str(value)
                 for name, value in record.items() if not isinstance(value, dict)
             }

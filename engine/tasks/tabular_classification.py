@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from engine.metrics.outputs_fit import OutputsFit
 from engine.metrics.row_classes import RowClasses, row_logits
 from engine.metrics.threshold import Threshold, choose_threshold, decisions
 from engine.pipelines.tabular_classification import ClassesFitted, TabularClassificationPipeline
+from engine.tasks.row_text import row_text
 from engine.tasks.tabular import TabularTask, each_output
 
 _SHOWN = 5
@@ -79,7 +81,7 @@ class TabularClassification(TabularTask[ClassesFitted]):
         """Metrics of classes, and the worst mistakes."""
         return RowClasses(
             fitted.classes,
-            lambda batch, row: self.describe(batch, row, fitted),
+            partial(row_text, fitted.features),
             fitted.temperature,
             self._threshold(fitted),
         )

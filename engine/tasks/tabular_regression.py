@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from engine.metrics.regression import (
     number_loss,
 )
 from engine.pipelines.tabular_regression import NumbersFitted, TabularRegressionPipeline
+from engine.tasks.row_text import row_text
 from engine.tasks.tabular import TabularTask, each_output
 
 
@@ -60,7 +62,7 @@ class TabularRegression(TabularTask[NumbersFitted]):
         """Errors in the target's units, and the coverage of the bands."""
         return RegressionEvaluator(
             fitted.mean, fitted.std, _outputs, self._loss,
-            lambda batch, row: self.describe(batch, row, fitted), self._bands(fitted),
+            partial(row_text, fitted.features), self._bands(fitted),
         )  # fmt: skip
 
     @override

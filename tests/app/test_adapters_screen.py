@@ -20,7 +20,8 @@ from tui.screens.adapters.combine import CombineScreen
 from tui.screens.adapters.screen import AdaptersScreen
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.new_run.screen import NewRunScreen
-from tui.screens.try_it import Reply, TryItScreen
+from tui.screens.try_it import TryItScreen
+from tui.widgets.exchanges import Reply
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.input_rows import RowInput
 from tui.widgets.listing import Listing

@@ -18,7 +18,8 @@ from tui.app import DltuiApp
 from tui.charts.chart import Chart
 from tui.format.numbers import number
 from tui.screens.dialogs.ask_path import AskPathScreen
-from tui.screens.try_it import KEPT, Exchange, Reply, TryItScreen
+from tui.screens.try_it import TryItScreen
+from tui.widgets.exchanges import KEPT, Exchange, Reply
 from tui.widgets.input_rows import RowInput
 
 SIZES = [(80, 24), (120, 40)]

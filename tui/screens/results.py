@@ -156,7 +156,6 @@ class ResultsScreen(Screen[None]):
         self._show_summary(summary)
         shown, best = panels.curves(history, "loss")
         curves.plot("loss", shown, best)
-        summary.focus()
 
     def on_resize(self) -> None:
         """Lay the table of notes out for the new width."""

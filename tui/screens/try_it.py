@@ -4,84 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import UserError
-from engine.reports.note_table import notes_in, sentence
-from engine.reports.picture import Picture, PictureGroup
 from engine.runs.directory import RunDirectory
 from engine.service.client import Advisor, Superseded
 from tui.charts.canvas import Canvas
-from tui.format.records import NARROW_BAR, WIDE_BAR, answer_lines, forecast
 from tui.format.text import literal
 from tui.screens.registry import make_screen
 from tui.screens.run_actions import RunActions
+from tui.widgets.exchanges import Exchange, Exchanges
 from tui.widgets.input_rows import InputRows
 from tui.widgets.notify import tell
-from tui.widgets.picture_sheet import PictureSheet
 from tui.widgets.question import Answer, Ask
 from tui.widgets.steady_footer import SteadyFooter
-from tui.widgets.view import ViewPanel
-
-KEPT = 20
-"""Number of answers that stay on the screen."""
-
-
-class Reply(Vertical):
-    """One model's answer."""
-
-    def __init__(self, title: Content) -> None:
-        super().__init__()
-        self._title = title
-        self._answer = Static(Content.styled("…", "$text-muted"))
-
-    def compose(self) -> ComposeResult:
-        """Yield a placeholder until the answer comes."""
-        if self._title:
-            yield Static(self._title)
-        yield self._answer
-
-    def show(self, answer: Answer | UserError) -> None:
-        """Write the answer; draw it where it is a forecast."""
-        if isinstance(answer, UserError):
-            self._answer.update(literal(answer, 1000).stylize("$text-error"))
-            return
-        records: Sequence[Mapping[str, Any]] = answer["records"]
-        notes = [literal(sentence(note), 500).stylize("$text-warning") for note in notes_in(answer)]
-        curves = forecast(records)
-        lines = answer_lines(records, NARROW_BAR if self._title else WIDE_BAR)
-        self._answer.update(Content("\n").join([*notes, *lines]))
-        if pictures := answer.get("pictures"):
-            group = PictureGroup("", tuple(Picture(**one) for one in pictures))
-            sheet = PictureSheet()
-            self.mount(sheet, before=self._answer)
-            sheet.call_after_refresh(sheet.show, [group])
-        if curves is not None:
-            self.mount(ViewPanel(curves), before=self._answer)
-
-
-class Exchange(Vertical):
-    """An input, and below it the models' answers side by side."""
-
-    def __init__(self, asked: Content, runs: Sequence[str]) -> None:
-        super().__init__()
-        self._asked = asked
-        titles = [literal(run, 64).stylize("underline") for run in runs if len(runs) > 1]
-        self.replies = [Reply(title) for title in titles] or [Reply(Content(""))]
-
-    def compose(self) -> ComposeResult:
-        """Yield one reply a model."""
-        yield Static(self._asked)
-        yield Horizontal(*self.replies)
 
 
 class TryItScreen(Screen[None]):
@@ -122,6 +66,7 @@ class TryItScreen(Screen[None]):
         self._ids = [run.id, *(other.id for other in others)]
         self._advisor = Advisor()
         self._ask: Ask = ask or self._advisor.ask
+        self._exchanges = Exchanges(id="answers")
         self._waiting = 0
         self._last: Mapping[str, str] = {}
         """The row that was typed last."""
@@ -131,7 +76,7 @@ class TryItScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Yield the screen; input lines come when the columns are known."""
         yield Canvas(id="head")
-        yield VerticalScroll(id="answers", can_focus=False)
+        yield self._exchanges
         yield SteadyFooter()
 
     def on_mount(self) -> None:
@@ -180,17 +125,13 @@ class TryItScreen(Screen[None]):
         if isinstance(event.columns, UserError):
             self._typed = None
             self._show_head("")
-            await self._answers.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
+            await self._exchanges.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
         else:
             files = "name files of the past and its future, and press enter"
             self._show_head(files if event.ahead else "type, and press enter")
             typed, self._typed = self._typed or "", None
             rows = InputRows(event.columns, event.ahead, typed)
             await self.mount(rows, before=self.query_one(SteadyFooter))
-
-    @property
-    def _answers(self) -> VerticalScroll:
-        return self.query_one("#answers", VerticalScroll)
 
     @on(InputRows.Asked)
     async def _asked(self, event: InputRows.Asked) -> None:
@@ -199,10 +140,7 @@ class TryItScreen(Screen[None]):
             return
         self._waiting = len(self._ids)
         exchange = Exchange(_question(event), self._ids)
-        for old in list(self.query(Exchange))[: -KEPT + 1]:
-            await old.remove()
-        await self._answers.mount(exchange)
-        self._go_to(exchange)
+        await self._exchanges.add(exchange)
         self._last = event.row
         rows = [event.row] if event.row else []
         self._predict(exchange, rows, event.file, event.future)
@@ -225,17 +163,11 @@ class TryItScreen(Screen[None]):
     def _answered(self, event: Answered) -> None:
         self._waiting -= 1
         event.exchange.replies[event.place].show(event.answer)
-        self._go_to(event.exchange)
-
-    def _go_to(self, exchange: Exchange) -> None:
-        """Scroll to its start, with as much of the earlier exchanges as there is room for."""
-        scroll = self._answers.scroll_to_widget
-        self.call_after_refresh(scroll, exchange, top=True, animate=False)
+        self._exchanges.go_to(event.exchange)
 
     def action_scroll(self, pages: int) -> None:
         """Scroll through earlier answers."""
-        page = self._answers.size.height - 1
-        self._answers.scroll_relative(y=pages * page, animate=False)
+        self._exchanges.turn(pages)
 
     def action_explain(self) -> None:
         """Show what the first model's prediction for the last row rests on."""

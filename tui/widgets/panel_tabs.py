@@ -28,6 +28,15 @@ class PanelTabs(TabbedContent):
         if self.active in panels:  # a panel may be added later than its screen
             self.active = panels[(panels.index(self.active) + step) % len(panels)]
 
+    @on(TabPane.Focused)
+    def _follow_only(self, event: TabPane.Focused) -> None:
+        """Stay on the visible panel.
+
+        Textual would show the panel that has received the focus; its message comes late, when a
+        key has chosen another panel already.
+        """
+        event.prevent_default().stop()
+
     @on(TabbedContent.TabActivated)
     def _activated(self) -> None:
         self.call_after_refresh(self._enter)
@@ -43,6 +52,6 @@ class PanelTabs(TabbedContent):
         for widget in within:
             # Textual sends none to a panel that is shown while the line of tabs scrolls.
             widget.post_message(Resize(widget.size, widget.virtual_size, widget.container_size))
-        inner = next((widget for widget in within if widget.can_focus and widget.display), None)
+        inner = next((widget for widget in within if widget.focusable), None)
         # Never nothing: the keys of the panels belong to what has the focus.
         self.screen.set_focus(inner or self.query_one(Tabs))

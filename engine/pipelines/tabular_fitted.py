@@ -1,0 +1,21 @@
+"""What the pipelines of table tasks learn from the training rows."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from engine.data.fitted import Fitted
+from engine.data.tables.schema import Column, Features
+
+
+class TabularFitted(Fitted):
+    """Features fitted on the training rows."""
+
+    target: str
+    columns: list[Column]
+    """All columns but the target, those that are left out too."""
+    features: Features
+    rows: int = 0
+    """Training rows; 0 in models of 0.1, which did not need them."""
+    edges: list[list[float]] = Field(default_factory=list)
+    """Edges of the bins of each numeric feature, as it is encoded; empty where none are used."""

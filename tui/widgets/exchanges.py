@@ -1,0 +1,90 @@
+"""Inputs that were tried and the models' answers to them, one below the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.errors import UserError
+from engine.reports.note_table import notes_in, sentence
+from engine.reports.picture import Picture, PictureGroup
+from tui.format.records import NARROW_BAR, WIDE_BAR, answer_lines, forecast
+from tui.format.text import literal
+from tui.widgets.picture_sheet import PictureSheet
+from tui.widgets.question import Answer
+from tui.widgets.view import ViewPanel
+
+KEPT = 20
+"""Number of exchanges that stay on the screen."""
+
+
+class Reply(Vertical):
+    """One model's answer."""
+
+    def __init__(self, title: Content) -> None:
+        super().__init__()
+        self._title = title
+        self._answer = Static(Content.styled("…", "$text-muted"))
+
+    def compose(self) -> ComposeResult:
+        """Yield a placeholder until the answer comes."""
+        if self._title:
+            yield Static(self._title)
+        yield self._answer
+
+    def show(self, answer: Answer | UserError) -> None:
+        """Write the answer; draw it where it is a forecast."""
+        if isinstance(answer, UserError):
+            self._answer.update(literal(answer, 1000).stylize("$text-error"))
+            return
+        records: Sequence[Mapping[str, Any]] = answer["records"]
+        notes = [literal(sentence(note), 500).stylize("$text-warning") for note in notes_in(answer)]
+        curves = forecast(records)
+        lines = answer_lines(records, NARROW_BAR if self._title else WIDE_BAR)
+        self._answer.update(Content("\n").join([*notes, *lines]))
+        if pictures := answer.get("pictures"):
+            group = PictureGroup("", tuple(Picture(**one) for one in pictures))
+            sheet = PictureSheet()
+            self.mount(sheet, before=self._answer)
+            sheet.call_after_refresh(sheet.show, [group])
+        if curves is not None:
+            self.mount(ViewPanel(curves), before=self._answer)
+
+
+class Exchange(Vertical):
+    """An input, and below it the models' answers side by side."""
+
+    def __init__(self, asked: Content, runs: Sequence[str]) -> None:
+        super().__init__()
+        self._asked = asked
+        titles = [literal(run, 64).stylize("underline") for run in runs if len(runs) > 1]
+        self.replies = [Reply(title) for title in titles] or [Reply(Content(""))]
+
+    def compose(self) -> ComposeResult:
+        """Yield one reply a model."""
+        yield Static(self._asked)
+        yield Horizontal(*self.replies)
+
+
+class Exchanges(VerticalScroll, can_focus=False):
+    """The latest exchanges, of which the newest one is in sight."""
+
+    async def add(self, exchange: Exchange) -> None:
+        """Show an exchange below the others; the oldest one makes room."""
+        for old in list(self.query(Exchange))[: -KEPT + 1]:
+            await old.remove()
+        await self.mount(exchange)
+        self.go_to(exchange)
+
+    def go_to(self, exchange: Exchange) -> None:
+        """Scroll to its start, with as much of the earlier exchanges as there is room for."""
+        self.call_after_refresh(self.scroll_to_widget, exchange, top=True, animate=False)
+
+    def turn(self, pages: int) -> None:
+        """Scroll by pages."""
+        self.scroll_relative(y=pages * (self.size.height - 1), animate=False)
