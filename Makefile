@@ -3,6 +3,7 @@
 # make bench   times and memory, against other libraries too; an hour on a quiet machine
 # make models  docs/models.md: what each type of transformers and torchvision does; an hour and a half
 # make gpu     what only a GPU shows, in nine minutes; SMOKE=1 tries the script on any machine
+# make recording  docs/monitor.svg: the monitor while a run trains, half a minute
 # make lint    style, types and the direction of imports
 # make audit   known weaknesses of the pinned versions; asks the network
 #
@@ -31,7 +32,7 @@ WHEELS := --no-deps --only-binary=:all: --implementation cp --python-version 3.1
 GPU_PACKAGES := datasets dill multiprocess fsspec pydantic pydantic-core annotated-types \
 	typing-inspection typing-extensions tomlkit platformdirs xxhash
 
-.PHONY: run test test-slow test-faults models bench gpu gpu-wheels gpu-wheels-bitsandbytes lint \
+.PHONY: run test test-slow test-faults models recording bench gpu gpu-wheels gpu-wheels-bitsandbytes lint \
 	format audit clean
 
 run: .venv/installed
@@ -51,6 +52,9 @@ models: .venv/installed-test
 	rm -f .models.jsonl
 	DLTUI_MODEL_WALK=.models.jsonl $(PYTEST) tests/train/test_model_walk.py -m slow; failed=$$?; \
 	$(BIN)/python tests/train/models_page.py .models.jsonl > docs/models.md && exit $$failed
+
+recording: .venv/installed
+	COLORTERM=truecolor $(BIN)/python docs/recording.py
 
 bench: .venv/installed-bench
 	$(BIN)/python tests/benchmarks/speed.py

@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,10 +17,12 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
+    FakeTensor,
     FakeTensorMode,
 )
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import _disable_current_modes as without_modes
 from torch.utils._pytree import (
     tree_flatten_with_path,
     tree_iter,
@@ -36,8 +39,10 @@ __all__ = [
     "BatchNorm",
     "DataDependentOutputException",
     "DynamicOutputShapeException",
+    "FakeTensor",
     "FakeTensorMode",
     "TorchDispatchMode",
+    "convertible_fakes",
     "cpu_multiplies_bfloat16",
     "foreach_add_",
     "foreach_copy_",
@@ -54,6 +59,7 @@ __all__ = [
     "tree_map_only",
     "tree_unflatten",
     "with_versions",
+    "without_modes",
 ]
 
 COMPILER = ("torch._dynamo", "torch._inductor", "torch._functorch")
@@ -119,3 +125,29 @@ class AdamW(torch.optim.AdamW):
 
 for _name in ("add_param_group", "state_dict", "load_state_dict"):
     _spare_compiler(getattr(torch.optim.Optimizer, _name))
+
+
+@contextmanager
+def convertible_fakes() -> Iterator[None]:
+    """Let modules of fake tensors be moved and converted within.
+
+    torch refuses it, as it holds weak references to the very tensors that it would swap.
+    """
+    usual = nn.Module._apply
+
+    def apply(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        for child in module.children() if recurse else ():
+            apply(child, change)
+        for name, weight in module._parameters.items():
+            if weight is not None and (changed := change(weight)) is not weight:
+                module._parameters[name] = nn.Parameter(changed.detach(), weight.requires_grad)
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = change(buffer)
+        return module
+
+    nn.Module._apply = apply  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.Module._apply = usual  # type: ignore[method-assign]

@@ -36,7 +36,7 @@ def _parse_top(given: list[str]) -> dict[str, object]:
     lines = [f"  {name:{width}}  {help}" for name, help in COMMANDS.items()]
     parser = ArgumentParser(
         prog="dltui",
-        usage="dltui [COMMAND …] [--plain] [--slow-link]",
+        usage="dltui [COMMAND …] [--hosts HOST,…] [--plain] [--slow-link]",
         description="Train neural networks from a terminal. Without a command, the program opens.",
         epilog="commands:\n" + "\n".join(lines) + "\n\n`dltui COMMAND --help` shows more.\n"
         "exit status: 0 done, 1 a run failed, 2 wrong usage or configuration, 130 ctrl+c,\n"
@@ -51,6 +51,14 @@ def _parse_top(given: list[str]) -> dict[str, object]:
     parser.add_argument(
         "--slow-link", action="store_true", default=None,
         help="send as little as possible to the terminal, this time",
+    )  # fmt: skip
+    parser.add_argument(
+        "--hosts", metavar="HOST,…",
+        help="show runs of other machines too, over SSH (HOST:PROGRAM if dltui is elsewhere there)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stdio", action="store_true", default=None,
+        help="answer a dltui on another machine; started by --hosts, over SSH",
     )  # fmt: skip
     options, unknown = parser.parse_known_args(given)
     if unknown:
@@ -75,6 +83,10 @@ def _command(name: str, given: list[str]) -> int:
 def _open(choices: dict[str, object]) -> int:
     from engine.errors import UserError
 
+    if choices.pop("stdio", False):
+        from engine.remote.server import serve
+
+        return serve()
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError(
             "The program opens only in a terminal.",
@@ -82,6 +94,8 @@ def _open(choices: dict[str, object]) -> int:
         )
     from tui.app import run_app
 
+    if "hosts" in choices:
+        choices["hosts"] = (choices["hosts"],)
     return run_app(choices=choices)
 
 

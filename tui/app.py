@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -23,16 +25,20 @@ from engine.errors import UserError
 from engine.files.paths import runs_folder
 from engine.runs.directory import RunDirectory
 from tui.cli.exit_codes import INTERRUPTED, TERMINATED
+from tui.hosts.address import Address, parse_hosts
+from tui.hosts.hosts import Hosts
 from tui.screens.dialogs.actions import actions_of
 from tui.screens.runs.openings import screen_of
 from tui.screens.runs.screen import RunsScreen
+from tui.screens.user_commands import read_commands
 from tui.settings import Settings, read_settings, write_settings
 from tui.terminal import crash, output
 from tui.terminal.ascii import PlainCharacters
 from tui.terminal.capabilities import knows_plain_only, shows_pictures
 from tui.terminal.keyboard import KeysInOrder
+from tui.terminal.keymap import read_keymap
 from tui.terminal.themes import DARK, HIGH_CONTRAST, THEMES
-from tui.widgets.notify import KEPT, Messages, complain
+from tui.widgets.notify import KEPT, Messages, complain, tell
 
 if TYPE_CHECKING:
     from tui.screens.errands import Errands
@@ -40,6 +46,9 @@ if TYPE_CHECKING:
 _KEPT = "a setting; it is kept"
 _REPLACED = ("Keys", "Screenshot")
 """Commands of Textual's: the first shows a part of what ``?`` does."""
+_THREADS = 32
+"""Threads at most. Parts of screens that follow runs or wait for the helper process hold one each,
+and asyncio allows only four more than there are processors."""
 _LEAVE_SECONDS = 5
 """Time to exit after a signal."""
 
@@ -58,17 +67,23 @@ class DltuiApp(KeysInOrder):
     ]
 
     def __init__(
-        self, first: str | None = None, settings: Settings | None = None, problem: str = ""
+        self,
+        first: str | None = None,
+        settings: Settings | None = None,
+        problem: str = "",
+        hosts: Sequence[Address] = (),
     ) -> None:
         """``first`` is the id of a run to open at once, or ``new`` for a new run.
 
-        ``problem`` is the reason why the user's settings were not loaded.
+        ``problem`` is the reason why the user's settings were not loaded; ``hosts`` are the
+        machines whose runs are shown too.
         """
         super().__init__()
         self._first = first
         self._problem = problem
         self.settings = settings or Settings()
         self.messages = Messages(maxlen=KEPT)
+        self.hosts = Hosts(hosts, self._told_by_host)
         self._plain = PlainCharacters()
         self._colourless = NoColor(enabled=self.no_color)
         self.crash_report: Path | None = None
@@ -76,6 +91,11 @@ class DltuiApp(KeysInOrder):
         for theme in THEMES.values():
             self.register_theme(theme)
         self._take(self.settings)
+        self.keymap, moved = read_keymap(self.settings.keys)
+        self.commands, left_out = read_commands(self.settings.commands, self.keymap)
+        self._left_out = [*moved, *left_out]
+        for place, command in enumerate(self.commands):
+            self.bind(command.key, f"command({place})", description=command.name, show=False)
 
     @cached_property
     def errands(self) -> Errands:
@@ -88,6 +108,11 @@ class DltuiApp(KeysInOrder):
     def slow_link(self) -> bool:
         """Whether as little as possible is to be sent to the terminal."""
         return self.settings.slow_link
+
+    @property
+    def notifies(self) -> bool:
+        """Whether the terminal is asked to notify of runs that end."""
+        return self.settings.desktop_notifications
 
     @property
     def draws_pictures(self) -> bool:
@@ -122,6 +147,7 @@ class DltuiApp(KeysInOrder):
 
     def on_mount(self) -> None:
         """Open the first screens."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         if not self.is_headless:
             # On SIGINT asyncio would cancel the task that it finds, which does not always end the
             # program; on SIGTERM the system would end it and leave the terminal as it is.
@@ -130,7 +156,8 @@ class DltuiApp(KeysInOrder):
             # Loaded objects are long-lived: scanning them in garbage collections would delay keys.
             gc.freeze()
         self.theme_changed_signal.subscribe(self, self._theme_changed)
-        home = RunsScreen()
+        self.hosts.start()
+        home = RunsScreen(self.hosts)
         self.push_screen(home)
         if self._first == "new":
             home.action_do("new")
@@ -139,6 +166,19 @@ class DltuiApp(KeysInOrder):
         if self._problem:
             error = UserError(self._problem, "The usual settings are used.")
             home.call_after_refresh(complain, home, error)
+        for problem in self._left_out:
+            home.call_after_refresh(complain, home, UserError(problem))
+
+    def on_unmount(self) -> None:
+        """Close the connections to the hosts."""
+        self.hosts.end()
+
+    def _told_by_host(self, text: str, error: bool) -> None:
+        """Show a sentence about a host, from its thread."""
+        if error:
+            self.call_later(lambda: complain(self.screen, UserError(text)))
+        else:
+            self.call_later(lambda: tell(self.screen, text))
 
     def _theme_changed(self, theme: Theme) -> None:
         """One of Textual's themes was chosen from its own list."""
@@ -148,7 +188,7 @@ class DltuiApp(KeysInOrder):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that the keys of the screen do, besides Textual's own commands."""
         for description, (active, *_) in actions_of(screen).items():
-            if active.node is not self:
+            if active.node is not self or active.binding.action.startswith("command("):
                 yield SystemCommand(
                     description,
                     f"key {self.get_key_display(active.binding)}",
@@ -170,6 +210,18 @@ class DltuiApp(KeysInOrder):
         if not isinstance(self.screen, ReadScreen):
             dialog = KeysScreen(self) if name == "keys" else MessagesScreen(self.messages)
             self.push_screen(dialog)
+
+    def action_command(self, place: int) -> None:
+        """Run one of the user's commands for the run at hand, and show what it prints."""
+        from tui.screens.dialogs.output import OutputScreen
+
+        command = self.commands[place]
+        run: RunDirectory | None = getattr(self.screen, "run_at_hand", None)
+        if run is None:
+            tell(self.screen, f"{command.name} needs a run. Select one, or open it.")
+            return
+        words = command.arguments(run)
+        self.push_screen(OutputScreen(shlex.join(words), words))
 
     async def action_quit(self) -> None:
         """End, after a question where a screen holds something unsaved."""
@@ -228,6 +280,9 @@ def settings_choices(
     )
     slow = settings.slow_link
     yield "Fast connection" if slow else "Slow connection", {"slow_link": not slow}
+    told = settings.desktop_notifications
+    title = "Desktop notifications off" if told else "Desktop notifications on"
+    yield title, {"desktop_notifications": not told}
 
 
 def farewell(running: int) -> str:
@@ -243,16 +298,19 @@ def run_app(first: str | None = None, choices: Mapping[str, object] | None = Non
 
     ``choices`` are settings for this time only.
 
-    Raises :class:`~engine.errors.RunError` where ``first`` names no run.
+    Raises :class:`~engine.errors.UserError` where ``first`` names no run, or a host cannot be one.
     """
     if first not in (None, "new"):
         RunDirectory.open(runs_folder(), first)
     settings, problem = Settings(), ""
+    given = Settings.model_validate(choices or {})
+    hosts = parse_hosts(given.hosts)
     try:
         settings = read_settings()
+        hosts = hosts or parse_hosts(settings.hosts)
     except UserError as error:
         problem = str(error)
-    app = DltuiApp(first, settings.model_copy(update=choices or {}), problem)
+    app = DltuiApp(first, settings.model_copy(update=choices or {}), problem, hosts)
     with output.owned():
         message = app.run()
         signal.alarm(0)

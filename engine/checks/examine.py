@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from engine.checks.classes import small_classes
 from engine.checks.columns import constant_columns, identifiers
@@ -18,6 +17,7 @@ from engine.checks.duplicates import contradictions, exact_duplicates
 from engine.checks.examined import Check, Doubt, Examined, Limit, Places
 from engine.checks.labels import wrong_labels
 from engine.checks.leaks import leaks
+from engine.checks.marked import Named, unmarked
 from engine.checks.near_images import near_images
 from engine.checks.near_texts import near_texts
 from engine.checks.row_pictures import with_pictures
@@ -27,6 +27,7 @@ from engine.data.row_choice import Trace, traced
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
+from engine.reports.counted import counted
 from engine.reports.findings import DataCheck, Finding, FoundRow, Mend
 
 CHECKS: Mapping[str, Check] = {
@@ -63,8 +64,12 @@ def examine(
     for split, table in raw.splits.items():
         splits[split], numbers[split] = trace.taken_off(table)
     data = Examined(splits, pipeline.column_roles(RawData(splits)))
+    named = Named(trace, numbers)
     findings: list[Finding] = []
     limits: list[str] = []
+    marked = pipeline.config.data.mark_rows
+    if marked:
+        limits.append(f"{counted(len(marked), 'row')} marked as right are not named again")
     end = time.monotonic() + seconds
     for name, check in CHECKS.items():
         if time.monotonic() > end:
@@ -75,9 +80,9 @@ def examine(
         for found in check(data):
             if isinstance(found, Limit):
                 limits.append(found.why)
-            else:
-                finding = _finding(found, data, _Named(trace, numbers), pipeline.config.data)
-                findings.append(with_pictures(finding, found, data) if pictures else finding)
+            elif (doubt := unmarked(found, named, marked)) is not None:
+                finding = _finding(doubt, data, named, pipeline.config.data)
+                findings.append(with_pictures(finding, doubt, data) if pictures else finding)
     rows = {split: table.num_rows for split, table in splits.items()}
     return DataCheck(pipeline.config.data.label, rows, tuple(findings), tuple(limits))
 
@@ -90,19 +95,7 @@ def _loaded(pipeline: DataPipeline[Any]) -> tuple[RawData, Trace]:
     return pipeline.load(), Trace()
 
 
-class _Named:
-    """The names of rows by their places."""
-
-    def __init__(self, trace: Trace, numbers: Mapping[str, NDArray[np.int64]]) -> None:
-        self._trace = trace
-        self._numbers = numbers
-
-    def names(self, split: str, places: Places) -> list[str]:
-        """Return the names of rows; none where their numbers were lost on the way."""
-        return [str(name) for name in self._trace.names(self._numbers[split][places])]
-
-
-def _finding(doubt: Doubt, data: Examined, named: _Named, config: DataConfig) -> Finding:
+def _finding(doubt: Doubt, data: Examined, named: Named, config: DataConfig) -> Finding:
     names: list[str] = []
     rows: list[FoundRow] = []
     for split, places in doubt.rows.items():
@@ -119,7 +112,7 @@ def _finding(doubt: Doubt, data: Examined, named: _Named, config: DataConfig) ->
 
 
 def _found_rows(
-    doubt: Doubt, split: str, places: Places, data: Examined, named: _Named
+    doubt: Doubt, split: str, places: Places, data: Examined, named: Named
 ) -> Iterator[FoundRow]:
     names = named.names(split, places) or [""] * len(places)
     remarks = [*doubt.remarks.get(split, ())] or [
@@ -130,7 +123,7 @@ def _found_rows(
         yield FoundRow(name, split, text, remarks[place] if remarks else "")
 
 
-def _twin(twin: tuple[str, int], data: Examined, named: _Named) -> str:
+def _twin(twin: tuple[str, int], data: Examined, named: Named) -> str:
     split, place = twin
     name = "".join(named.names(split, np.array([place]))).rpartition(":")[0]
     return f"{name or split} {_texts(data.splits[split], np.array([place]))[0]}"
@@ -149,6 +142,9 @@ def _mends(doubt: Doubt, data: Examined, names: list[str], config: DataConfig) -
         elif names:
             first = "" if len(names) == doubt.count else f" first {len(names):,}"
             yield Mend("d", f"drop the{first} rows", rows=tuple(names))
+    if names:
+        first = "" if len(names) == doubt.count else f" first {len(names):,}"
+        yield Mend("r", f"mark the{first} rows as right", marked=tuple(names))
 
 
 def _texts(table: pa.Table, places: Places) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.config import JsonDict
@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 FieldKind = Literal["bool", "int", "float", "choice", "text", "list", "mapping"]
+Weights = Literal["", "new", "pre-trained"]
 
 
 class Section(BaseModel):
@@ -62,13 +63,15 @@ def option(
     suggestions: tuple[str, ...] = (),
     column: bool = False,
     layers: bool = False,
+    weights: Weights = "",
     **bounds: Any,
 ) -> Any:
     """Declare a field: its default, a line of help, and for numbers ``ge``, ``gt``, ``le``, ``lt``.
 
     ``advanced`` fields are folded away in the form, ``suggestions`` are offered while typing, and
     ``column`` marks a field that names a column (or columns) of the data, ``layers`` one that names
-    layers of the model.
+    layers of the model. ``weights`` marks a field of a model that means something only for a new
+    network, or only for a pre-trained one.
     """
     extra: JsonDict = {
         "unit": unit,
@@ -76,6 +79,7 @@ def option(
         "suggestions": list(suggestions),
         "column": column,
         "layers": layers,
+        "weights": weights,
     }
     return Field(default, description=help, json_schema_extra=extra, **bounds)
 
@@ -103,6 +107,8 @@ class FieldSpec:
     suggestions: tuple[str, ...] = ()
     column: bool = False
     layers: bool = False
+    weights: Weights = ""
+    """The networks for which the field means something; empty for all."""
 
     @property
     def key(self) -> str:
@@ -183,6 +189,7 @@ def spec_of(name: str, info: FieldInfo) -> FieldSpec:
         suggestions=tuple(map(str, extra.get("suggestions", []))),  # type: ignore[arg-type]
         column=bool(extra.get("column", False)),
         layers=bool(extra.get("layers", False)),
+        weights=cast("Weights", extra.get("weights", "")),
     )
 
 

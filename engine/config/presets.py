@@ -16,7 +16,8 @@ from typing import Any
 
 import tomlkit
 
-from engine.config.run_config import RunConfig, parse_overridden
+from engine.config.needs import needs_of
+from engine.config.run_config import REGISTRIES, RunConfig, parse_overridden
 from engine.errors import PresetError, UserError
 from engine.files import atomic, safe_toml
 from engine.files.paths import expanded, is_file, presets_folder
@@ -32,6 +33,8 @@ class Preset:
     shipped: bool
     title: str = ""
     task: str = ""
+    needs: tuple[str, ...] = ()
+    """What it needs beside this program, each in a word."""
     problem: str = ""
     """Why it cannot be used, empty when it can be read."""
 
@@ -68,6 +71,21 @@ def load_preset(preset: Preset, assignments: Sequence[str] = ()) -> RunConfig:
     """
     values = {"name": preset.name if is_name(preset.name) else "run"} | _read(preset.path)
     return parse_overridden(values, assignments)
+
+
+def without_preset(assignments: Sequence[str]) -> RunConfig:
+    """The experiment of ``field=value`` texts alone, which name the kinds of all sections.
+
+    Raises :class:`PresetError` where a kind is missing, :class:`ConfigError` for wrong fields.
+    """
+    given = {text.partition("=")[0].strip() for text in assignments}
+    kinds = [f"{section}.kind" for section in REGISTRIES]
+    if not given.issuperset(kinds):
+        raise PresetError(
+            "Name a preset to train, and behind it what differs.",
+            f"`dltui presets` lists all. Without one, {', '.join(kinds)} are needed.",
+        )
+    return parse_overridden({}, assignments)
 
 
 def usable_presets() -> dict[str, RunConfig]:
@@ -131,7 +149,9 @@ def _described(preset: Preset) -> Preset:
         config = load_preset(preset)
     except UserError as error:
         return dataclasses.replace(preset, problem=str(error))
-    return dataclasses.replace(preset, title=config.title, task=config.task.kind)
+    return dataclasses.replace(
+        preset, title=config.title, task=config.task.kind, needs=needs_of(config)
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -98,11 +98,18 @@ class TrainConfig(Section):
         lt=1,
         advanced=True,
     )
-    strategy: Literal["auto", "single", "ddp", "fsdp"] = option(
+    strategy: Literal["auto", "single", "ddp", "fsdp", "tensor"] = option(
         "auto",
         "Distributed strategy: ddp trains in several processes with a share of each "
-        "batch; fsdp also shards the weights, for models that do not fit one GPU; auto "
-        "takes ddp if train.devices is above 1",
+        "batch; fsdp also shards the weights, for models that do not fit one GPU; tensor splits "
+        "the layers of transformers, each process computing its part for the whole batch; auto "
+        "estimates the memory and takes ddp where it is enough, and says why",
+        advanced=True,
+    )
+    cpu_offload: bool = option(
+        False,
+        "Keep the shards of weights and gradients and the optimizer's state in main memory "
+        "(train.strategy=fsdp): slower, for models that do not fit the GPUs otherwise",
         advanced=True,
     )
     devices: int = option(
@@ -218,11 +225,19 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _average_is_whole(self) -> Self:
-        if self.ema_decay and self.strategy == "fsdp":
+        if self.ema_decay and self.strategy in ("fsdp", "tensor"):
             raise PydanticCustomError(
                 "mismatch",
-                "sharded weights are not averaged; use another train.strategy than fsdp, or 0",
+                "sharded weights are not averaged; use train.strategy=ddp, or 0",
                 {"field": "ema_decay"},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _offload_is_of_shards(self) -> Self:
+        if self.cpu_offload and self.strategy != "fsdp":
+            raise PydanticCustomError(
+                "mismatch", "it needs train.strategy=fsdp", {"field": "cpu_offload"}
             )
         return self
 

@@ -1,7 +1,8 @@
-"""Rows that the configuration leaves out or moves: single ones by name, and duplicates."""
+"""Rows that the configuration leaves out, moves or marks: by name, and duplicates."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +18,7 @@ from engine.data.on_disk import Rows, selected
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, files_of
 from engine.data.row_hashes import fingerprint, row_hashes
 from engine.errors import DataError
+from engine.files.paths import expanded
 from engine.reports.counted import counted
 from engine.reports.note import Note
 
@@ -33,6 +35,8 @@ class Trace:
 
     splits: Mapping[str, pa.Table] = field(default_factory=dict)
     """Rows as they were read, before any was left out."""
+    root: str = ""
+    """The folder from which paths in them count."""
 
     def taken_off(self, table: pa.Table) -> tuple[pa.Table, NDArray[np.int64]]:
         """Return a table without the numbers of its rows, and these; -1 where they were lost."""
@@ -51,7 +55,7 @@ class Trace:
             place = int(np.searchsorted(ends, number, side="right")) - 1
             row = number - int(ends[place])
             values = self.splits[names[place]].slice(row, 1).to_pylist()[0]
-            found.append(RowName(names[place], row + 1, fingerprint(values)))
+            found.append(RowName(names[place], row + 1, fingerprint(values, self.root)))
         return found
 
 
@@ -77,8 +81,13 @@ def chosen_rows(raw: RawData, config: DataConfig) -> RawData:
     trace = _trace.get()
     if trace is not None:
         trace.splits = dict(raw.splits)
+        trace.root = _root(config)
     kept = {split: np.ones(table.num_rows, np.bool_) for split, table in raw.splits.items()}
-    notes = [*_drop_named(raw, config, kept), *_drop_duplicates(raw, config, kept)]
+    notes = [
+        *_drop_named(raw, config, kept),
+        *_drop_duplicates(raw, config, kept),
+        *_marked(raw, config),
+    ]
     if trace is None and not notes:
         return raw
     if not kept[TRAIN].any():
@@ -92,10 +101,19 @@ def chosen_rows(raw: RawData, config: DataConfig) -> RawData:
     return replace(raw.with_splits(splits, *notes), files=files)
 
 
+def _root(config: DataConfig) -> str:
+    """Return the folder of the data with the separator behind it; empty for no local data."""
+    path = getattr(config, "path", "")
+    return f"{expanded(path).absolute()}{os.sep}" if path else ""
+
+
 def refuse_choice(config: DataConfig) -> None:
     """Raise :class:`DataError` where rows are left out of data that must have all of them."""
-    for name, wanted in (("duplicates", config.duplicates != "keep"), ("drop_rows",
-                         config.drop_rows)):  # fmt: skip
+    for name, wanted in (
+        ("duplicates", config.duplicates != "keep"),
+        ("drop_rows", config.drop_rows),
+        ("mark_rows", config.mark_rows),
+    ):
         if wanted:
             raise DataError(
                 f"data.{name} does not apply to series: each step needs its row.",
@@ -118,25 +136,44 @@ def _drop_named(
         own = {row.number: row for row in names if row.split == split}
         if not own:
             continue
-        _check_known(raw.splits.get(split), split, list(own.values()))
+        _check_known(raw.splits.get(split), split, list(own.values()), _root(config))
         kept[split][np.array(list(own)) - 1] = False
         yield _left_out(len(own), f"named in data.drop_rows left out of {split}", "data.drop_rows")
 
 
-def _check_known(table: pa.Table | None, split: str, rows: list[RowName]) -> None:
+def _marked(raw: RawData, config: DataConfig) -> Iterator[Note]:
+    """Yield notes on the rows that are marked as right; they stay."""
+    names = [row for text in config.mark_rows if (row := parse_row(text)) is not None]
+    for split in _ORDER:
+        own = [row for row in names if row.split == split]
+        if own:
+            _check_known(raw.splits.get(split), split, own, _root(config), "data.mark_rows")
+            why = f"{counted(len(own), 'row')} of {split} marked as right in data.mark_rows stay"
+            yield Note(why, rows=len(own), change="data.mark_rows", kind="converted")
+
+
+def _check_known(
+    table: pa.Table | None,
+    split: str,
+    rows: list[RowName],
+    root: str,
+    field: str = "data.drop_rows",
+) -> None:
     count = table.num_rows if table is not None else 0
     inside = [row for row in rows if row.number <= count]
     strange = next((row for row in rows if row.number > count), None)
     if strange is None and table is not None:
         values = Rows(table).take(np.array([row.number - 1 for row in inside])).to_pylist()
         found = zip(inside, values, strict=True)
-        strange = next((row for row, own in found if fingerprint(own) != row.fingerprint), None)
+        strange = next(
+            (row for row, own in found if fingerprint(own, root) != row.fingerprint), None
+        )
     if strange is not None:
         what = "is another row by now" if strange.number <= count else "does not exist"
         raise DataError(
-            f"data.drop_rows: row {strange.number:,} of {split} {what}.",
+            f"{field}: row {strange.number:,} of {split} {what}.",
             "The data or the types of its columns have changed: check the data again, and take "
-            f"{strange} out of data.drop_rows.",
+            f"{strange} out of {field}.",
         )
 
 

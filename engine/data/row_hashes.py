@@ -71,14 +71,24 @@ def _hash_of(cell: Any) -> int:
     return int.from_bytes(hashlib.blake2b(_exactly(cell), digest_size=8).digest(), "big")
 
 
-def fingerprint(row: Mapping[str, Any]) -> str:
-    """Return a short hash of a row's values: numbers and texts that stand for them are alike."""
+def fingerprint(row: Mapping[str, Any], root: str = "") -> str:
+    """Return a short hash of a row's values: numbers and texts that stand for them are alike.
+
+    Paths below the folder ``root`` count from there, so that it may move.
+    """
     digest = hashlib.blake2b(digest_size=_DIGEST)
     for name in sorted(row):
-        for part in (name.encode(errors="replace"), _loosely(row[name])):
+        for part in (name.encode(errors="replace"), _loosely(_below(row[name], root))):
             digest.update(len(part).to_bytes(8, "big"))
             digest.update(part)
     return digest.hexdigest()
+
+
+def _below(cell: Any, root: str) -> Any:
+    """Return a cell whose path, if it has one, begins at ``root``."""
+    if isinstance(cell, Mapping) and isinstance(cell.get("path"), str):
+        return {**cell, "path": _below(cell["path"], root)}
+    return cell.removeprefix(root) if root and isinstance(cell, str) else cell
 
 
 def _exactly(cell: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Checksums of files."""
+"""Checksums of files and of texts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file as hexadecimal digits. Raises ``OSError``."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(*texts: str) -> str:
+    """Return a short hash of some texts, as a name."""
+    found = hashlib.blake2b(digest_size=16)
+    for text in texts:
+        found.update(len(text).to_bytes(8, "big"))
+        found.update(text.encode(errors="surrogatepass"))
+    return found.hexdigest()
 
 
 def digest(path: Path) -> dict[str, Any]:

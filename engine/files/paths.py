@@ -73,3 +73,8 @@ def cache_folder() -> Path:
     """The folder with what can be computed again: tokenised data and the like."""
     home = _home()
     return home / "cache" if home else platformdirs.user_cache_path("dltui")
+
+
+def hosts_folder() -> Path:
+    """The folder with what is known of runs on other machines, one folder a host."""
+    return cache_folder() / "hosts"

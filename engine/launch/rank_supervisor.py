@@ -22,6 +22,7 @@ from engine.processes.signals import Terminated
 from engine.runs import control
 from engine.runs.events import Event, Log
 from engine.runs.session import RunSession
+from engine.vision.pixel_cache import delete_unused_caches
 
 _ENVIRONMENT = {
     # Of the agent's signals only this one ends it: the others are handled here.
@@ -73,4 +74,6 @@ def run_agent(agent: Agent) -> RunResult:
         raise RunError(f"Cannot start the processes: {error.strerror}.") from error
     except (RendezvousError, DistError) as error:
         raise TrainingFailed("The connection to the main node was lost.") from error
+    finally:
+        delete_unused_caches()  # the processes may have been killed
     return result

@@ -16,6 +16,7 @@ from engine.processes.spawn import spawn
 from engine.runs import control
 from engine.runs.control import Request
 from engine.runs.directory import RunDirectory
+from engine.runs.origin import require_own
 from engine.runs.status import State
 
 
@@ -44,8 +45,10 @@ def start(run: RunDirectory, environment: Mapping[str, str] | None = None) -> Ha
     """Start a worker for an existing run: a queued one, or one to resume.
 
     It continues when this process exits. It gets ``environment`` on top of this process's own.
-    Raises :class:`RunError`, also when another process works on the run already.
+    Raises :class:`RunError`, also when another process works on the run already, and for a run of
+    another machine.
     """
+    require_own(run)
     # Held until the worker is recorded: of several that start it at once, only one succeeds.
     with run.lock.hold():
         if run.status.state() is State.RUNNING:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,11 @@ from torch.nn import functional as F
 
 from engine.batches.source import Batch
 from engine.files.sanitize import plain
+from engine.metrics.drawn_scores import ratio, summed_intervals
 from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.gathered import Gathered
+from engine.metrics.intervals import mean_interval
+from engine.metrics.paired import PairedRows, text_keys
 from engine.metrics.squad import answer_f1, exact_match
 from engine.reports.views import Cell, Table, Texts, View
 
@@ -63,9 +68,9 @@ class Answers:
         best, first, last = best_spans(start, end, starts >= 0, self._longest)
         null = targets["null"].unsqueeze(1)
         lacking = (start.gather(1, null) + end.gather(1, null)).squeeze(1)
-        certain = best - start.logsumexp(1) - end.logsumexp(1)
+        likelihood = best - start.logsumexp(1) - end.logsumexp(1)
         columns = (
-            best, lacking, certain,
+            best, lacking, likelihood,
             starts.gather(1, first.unsqueeze(1)).squeeze(1),
             ends.gather(1, last.unsqueeze(1)).squeeze(1),
         )  # fmt: skip
@@ -83,16 +88,22 @@ class Answers:
         return found
 
     def _chosen(self, windows: list[list[float]]) -> Span:
-        best, _, certain, start, end = max(windows)
+        best, _, likelihood, start, end = max(windows)
         lacking = min(window[1] for window in windows)
         if best == -torch.inf or (self._may_lack and lacking > best):
             return Span(0, 0, 0.0)
-        return Span(int(start), int(end), float(torch.tensor(certain).exp()))
+        return Span(int(start), int(end), float(torch.tensor(likelihood).exp()))
 
 
 def position_loss(start: Tensor, end: Tensor, targets: dict[str, Tensor]) -> Tensor:
     """Mean over windows of the cross-entropies of first and last token, halved."""
     return (F.cross_entropy(start, targets["first"]) + F.cross_entropy(end, targets["last"])) / 2
+
+
+def window_losses(start: Tensor, end: Tensor, targets: dict[str, Tensor]) -> Tensor:
+    """Return the terms of :func:`position_loss`, ``[windows]``."""
+    first = F.cross_entropy(start, targets["first"], reduction="none")
+    return (first + F.cross_entropy(end, targets["last"], reduction="none")) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +124,16 @@ class AnswerEvaluator(Evaluator):
         self._answers = Answers(longest, may_lack)
         self._asked_of = asked_of
         self._asked: list[Asked] = []
-        self._losses: list[Tensor] = []
-        self._counts: list[float] = []
+        self._losses = Gathered()
+        self._windows: list[int] = []
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in the windows of some questions."""
         output = network(**batch.inputs)
         start, end = output.start_logits.float(), output.end_logits.float()
         self._answers.add(start, end, batch.targets)
-        self._losses.append(position_loss(start, end, batch.targets))
-        self._counts.append(batch.weight)
+        self._losses.add(window_losses(start, end, batch.targets))
+        self._windows += [len(self._asked) + row for row in batch.targets["row"]]
         self._asked += self._asked_of(batch.rows)
 
     def compute(self, views: bool = False) -> Evaluation:
@@ -131,15 +142,39 @@ class AnswerEvaluator(Evaluator):
         said = [
             one.context[span.start : span.end] for one, span in zip(self._asked, spans, strict=True)
         ]
-        pairs = list(zip(said, self._asked, strict=True))
-        matches = [exact_match(text, one.references) for text, one in pairs]
-        scores = [answer_f1(text, one.references) for text, one in pairs]
-        weights = torch.tensor(self._counts, device=self._losses[0].device)
-        loss = float((torch.stack(self._losses) * weights).sum() / weights.sum())
-        metrics = {"f1": _mean(scores), "exact_match": _mean(matches), "loss": loss}
+        losses = self._losses.joined().double().numpy()
+        result = evaluate_answers(self._asked, said)
+        result.metrics["loss"] = float(losses.mean())
         if not views:
-            return Evaluation(metrics)
-        return Evaluation(metrics, _views(self._asked, said, spans, matches, scores))
+            return result
+        questions = len(self._asked)
+        windows = [np.bincount(self._windows, weights, questions) for weights in (losses, None)]
+        own = summed_intervals(np.stack(windows, 1), {"loss": ratio(0, 1)})
+        matches, scores = _scored(self._asked, said)
+        intervals = mean_interval("f1", np.array(scores)) | mean_interval(
+            "exact_match", np.array(matches)
+        )
+        shown = _views(self._asked, said, spans, matches, scores)
+        return replace(result, views=shown, intervals=intervals | own)
+
+
+def evaluate_answers(asked: Sequence[Asked], said: Sequence[str]) -> Evaluation:
+    """Return the metrics of what was answered, means over the questions."""
+    matches, scores = _scored(asked, said)
+    rows = PairedRows(
+        "lost", np.array([len(one.references) for one in asked]), 1 - np.array(scores), "F1",
+        text_keys([f"{one.question}\0{one.context}" for one in asked]),
+    )  # fmt: skip
+    return Evaluation({"f1": _mean(scores), "exact_match": _mean(matches)}, rows=rows)
+
+
+def _scored(asked: Sequence[Asked], said: Sequence[str]) -> tuple[list[float], list[float]]:
+    """Return exact match and F1 of each answer."""
+    pairs = list(zip(said, asked, strict=True))
+    return (
+        [exact_match(text, one.references) for text, one in pairs],
+        [answer_f1(text, one.references) for text, one in pairs],
+    )
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -173,7 +208,7 @@ def _views(
             for i in numbers
         ]
 
-    # Mistakes that it was surest of come first.
+    # Mistakes whose answers it found likeliest come first.
     wrong = sorted((i for i in range(len(asked)) if not scores[i]), key=lambda i: -spans[i].score)
     right = [i for i in range(len(asked)) if matches[i]]
     return [

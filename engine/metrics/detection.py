@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,20 @@ import torch
 from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-from torch import nn
+from torch import Tensor, nn
 from torchvision.ops import box_iou, nms
 
 from engine.batches.source import Batch
+from engine.metrics.drawn_precision import (
+    MeanPrecision,
+    RankedObjects,
+    precision_draws,
+    ranked_objects,
+)
 from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.gathered import Gathered
+from engine.metrics.intervals import known_intervals, resamples
+from engine.metrics.paired import ScoredRows
 from engine.models.detector import Detections, objects_of
 from engine.reports.views import Cell, Table, View
 
@@ -53,9 +62,9 @@ class DetectionEvaluator(Evaluator):
         self,
         classes: Sequence[str],
         threshold: float,
-        detect: Callable[[nn.Module, Batch], list[Detections]],
+        detect: Callable[[nn.Module, Batch], tuple[Tensor, list[Detections]]],
     ) -> None:
-        """``detect`` gives the objects in the images of a batch.
+        """``detect`` gives the mean loss of a batch and the objects in its images.
 
         Those with a score of at least ``threshold`` are counted in the table of images.
         """
@@ -63,18 +72,23 @@ class DetectionEvaluator(Evaluator):
         self._threshold = threshold
         self._detect = detect
         self._images: list[JudgedImage] = []
+        self._losses = Gathered()
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
-        self._images += judged(self._detect(network, batch), batch)
+        loss, found = self._detect(network, batch)
+        self._losses.add((loss.float() * len(found)).reshape(1))
+        self._images += judged(found, batch)
 
     def compute(self, views: bool = False) -> Evaluation:
         """COCO's metrics; per class and the worst images among the views."""
         result = evaluate_objects(self._images, self._classes, views)
+        total = float(self._losses.joined().double().sum())
+        result.metrics["loss"] = total / max(1, len(self._images))
         if not views:
             return result
         table = _worst_images(self._images, self._threshold)
-        return Evaluation(result.metrics, [*result.views, table])
+        return replace(result, views=[*result.views, table])
 
 
 def judged(detections: Sequence[Detections], batch: Batch) -> list[JudgedImage]:
@@ -106,15 +120,18 @@ def evaluate_objects(
     images: Sequence[JudgedImage], classes: Sequence[str], views: bool = False
 ) -> Evaluation:
     """COCO's mAP and average recall over all images, at most 100 detections in each."""
-    precision, recall = _coco(images, classes)
+    precision, recall, ranked = _coco(images, classes)
     metrics = {
         "map": _mean(precision),
         "map50": _mean(precision[0]),
         "map75": _mean(precision[5]),
         "recall": _mean(recall),
     }
+    there = np.array([one.there for one in ranked]).T if ranked else np.zeros((0, 0))
+    score = MeanPrecision(ranked)
+    scored = ScoredRows("mAP", there, score) if ranked else None
     if not views:
-        return Evaluation(metrics)
+        return Evaluation(metrics, rows=scored)
     counts = np.bincount(
         np.concatenate([image.truth.classes for image in images] or [np.zeros(0, np.int64)]),
         minlength=len(classes),
@@ -127,17 +144,22 @@ def evaluate_objects(
     ]  # fmt: skip
     shown: list[View] = [Table("Classes", ["class", "AP", "AP50", "AP75", "recall", "objects"],
                                rows)]  # fmt: skip
-    return Evaluation(metrics, shown)
+    intervals = {}
+    if ranked and len(images) > 1:
+        drawn = resamples(len(images), score.draws)
+        intervals = known_intervals(precision_draws(ranked, drawn))
+    return Evaluation(metrics, shown, intervals=intervals, rows=scored)
 
 
 def _coco(
     images: Sequence[JudgedImage], classes: Sequence[str]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return precision ``[IoU, recall, class]`` and recall ``[IoU, class]``, −1 where unknown."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[RankedObjects]]:
+    """Return precision ``[IoU, recall, class]``, recall ``[IoU, class]``, −1 where unknown, and
+    the objects of each class that both are of."""
     truth = _entries([image.truth for image in images])
     found = _entries([image.found for image in images])
     if not truth:
-        return np.full((10, 101, len(classes)), -1.0), np.full((10, len(classes)), -1.0)
+        return np.full((10, 101, len(classes)), -1.0), np.full((10, len(classes)), -1.0), []
     with contextlib.redirect_stdout(io.StringIO()):  # it prints as it goes
         evaluation = COCOeval(
             _data_set(truth, len(images), classes), _data_set(found, len(images), classes), "bbox"
@@ -147,7 +169,13 @@ def _coco(
         evaluation.params.maxDets = [100]
         evaluation.evaluate()
         evaluation.accumulate()
-    return evaluation.eval["precision"][:, :, :, 0, 0], evaluation.eval["recall"][:, :, 0, 0]
+    precision, recall = (evaluation.eval[name][..., 0, 0] for name in ("precision", "recall"))
+    matches = evaluation.evalImgs
+    ranked = [
+        ranked_objects(matches[place * len(images) : (place + 1) * len(images)], len(images))
+        for place in range(len(classes))
+    ]
+    return precision, recall, ranked
 
 
 def _data_set(entries: list[dict[str, Any]], images: int, classes: Sequence[str]) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics.intervals import Interval
-from engine.metrics.paired import PairedRows
+from engine.metrics.paired import PairedRows, ScoredRows
 from engine.reports.views import View
 
 if TYPE_CHECKING:  # a preview of data loads no torch
@@ -34,7 +34,7 @@ class Evaluation:
     """State that was fitted on these rows, such as the width of bands."""
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     """Intervals of 95 % of metrics, beside views."""
-    rows: PairedRows | None = None
+    rows: PairedRows | ScoredRows[Any] | None = None
     """Losses of single rows, to be held against those of a baseline."""
 
 

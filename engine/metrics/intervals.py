@@ -9,6 +9,7 @@ width at 0 and 1 too, and areas under the ROC curve that of DeLong on the logit 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,47 @@ def share_interval(share: float, rows: int) -> Interval:
     return float(max(0.0, (middle - half) / scale)), float(min(1.0, (middle + half) / scale))
 
 
+@dataclass(frozen=True)
+class Resamples:
+    """Random draws of rows with replacement; of many rows, of random blocks of them."""
+
+    counts: Floats
+    """How often each block was drawn, ``[draws, blocks]``."""
+    block: NDArray[np.int64]
+    """The block of each row."""
+
+    def means(self, columns: Sequence[NDArray[np.floating]]) -> Floats:
+        """Return the means ``[draws, columns]`` over the rows of each draw."""
+        blocks = self.counts.shape[1]
+        parts = [np.ones(len(self.block)), *columns]
+        sums = np.stack([np.bincount(self.block, part, blocks) for part in parts], axis=1)
+        totals = self.counts @ sums
+        return np.asarray(totals[:, 1:] / totals[:, :1])
+
+    def draws(self, some: slice) -> Resamples:
+        """Return some of the draws."""
+        return Resamples(self.counts[some], self.block)
+
+    def times(self, rows: NDArray[np.int64]) -> Floats:
+        """Return how often each of some rows was drawn, ``[draws, rows]``."""
+        return self.counts[:, self.block[rows]]
+
+
+def resamples(rows: int, draws: int = _DRAWS) -> Resamples:
+    """Return draws of ``rows`` rows, the same for the same numbers."""
+    random = np.random.default_rng(0)
+    block = np.arange(rows) if rows <= _BLOCKS else random.permutation(rows) % _BLOCKS
+    blocks = min(rows, _BLOCKS)
+    drawn = random.integers(blocks, size=(draws, blocks)) + blocks * np.arange(draws)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=draws * blocks).reshape(draws, blocks)
+    return Resamples(counts.astype(np.float64), block)
+
+
+def all_once(rows: int) -> Resamples:
+    """Return the rows as they are, as a single draw."""
+    return Resamples(np.ones((1, 1)), np.zeros(rows, np.int64))
+
+
 def bootstrap(
     columns: Sequence[NDArray[np.floating]], statistics: Statistics
 ) -> dict[str, Interval]:
@@ -47,29 +89,14 @@ def bootstrap(
     rows = len(columns[0])
     if rows < 2:
         return {}
-    random = np.random.default_rng(0)
-    sums = block_sums([np.ones(rows), *columns], random)
-    blocks = len(sums)
-    drawn = random.integers(blocks, size=(_DRAWS, blocks)) + blocks * np.arange(_DRAWS)[:, None]
-    counts = np.bincount(drawn.ravel(), minlength=_DRAWS * blocks).reshape(_DRAWS, blocks)
-    totals = counts.astype(np.float64) @ sums
-    means = totals[:, 1:] / totals[:, :1]
+    means = resamples(rows).means(columns)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _known({name: of(means) for name, of in statistics.items()})
+        return known_intervals({name: of(means) for name, of in statistics.items()})
 
 
 def mean_interval(name: str, values: NDArray[np.floating]) -> dict[str, Interval]:
     """Return the interval of the mean of ``values``, by its name."""
     return bootstrap([values], {name: lambda means: means[:, 0]})
-
-
-def block_sums(columns: Sequence[NDArray[np.floating]], random: np.random.Generator) -> Floats:
-    """Return the sums ``[blocks, columns]`` over random blocks of rows; of few, each row alone."""
-    rows = len(columns[0])
-    if rows <= _BLOCKS:
-        return np.stack(columns, axis=1).astype(np.float64)
-    block = random.permutation(rows) % _BLOCKS
-    return np.stack([np.bincount(block, part, _BLOCKS) for part in columns], axis=1)
 
 
 def class_intervals(
@@ -91,7 +118,7 @@ def class_intervals(
     present = support > 0
     means = {name: (part * present).sum(1) / present.sum(1) for name, part in parts.items()}
     accuracy = float((targets == predicted).mean())
-    return {"accuracy": share_interval(accuracy, rows)} | _known(means)
+    return {"accuracy": share_interval(accuracy, rows)} | known_intervals(means)
 
 
 def _by_class(drawn: Floats, classes_of: NDArray[np.int64], classes: int) -> Floats:
@@ -125,7 +152,13 @@ def area_interval(
     return float(low), float(high)
 
 
-def _parts(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> Floats:
+def area_values(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> Floats:
+    """Return values of rows whose mean is the area under the ROC curve, and varies as it does."""
+    area = float(_below(scores[positive], scores[~positive]).mean())
+    return area + _parts(scores, positive)
+
+
+def _parts(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> Floats:
     """Return each row's influence on the area, of mean 0."""
     ours, others = scores[positive], scores[~positive]
     above, below = _below(ours, others), 1 - _below(others, ours)
@@ -136,15 +169,15 @@ def _parts(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> Floats:
     return parts
 
 
-def _below(values: NDArray[np.float32], others: NDArray[np.float32]) -> Floats:
+def _below(values: NDArray[np.floating], others: NDArray[np.floating]) -> Floats:
     """Return the share of ``others`` below each value; equal ones count half."""
     ranked = np.sort(others)
     sides = (np.searchsorted(ranked, values, side) for side in ("left", "right"))
     return np.asarray(sum(side.astype(np.float64) for side in sides) / (2 * len(ranked)))
 
 
-def _known(draws: Mapping[str, Floats]) -> dict[str, Interval]:
-    """Return the middle 95 % of finite draws; nothing for a statistic with none."""
+def known_intervals(draws: Mapping[str, Floats]) -> dict[str, Interval]:
+    """Return the middle 95 % of each metric's finite draws; nothing for one that has none."""
     found = {}
     for name, values in draws.items():
         finite = values[np.isfinite(values)]

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pandas.util import hash_array
 
-from engine.metrics.intervals import NORMAL, bootstrap, mean_interval
+from engine.metrics.drawn_scores import DrawnScore
+from engine.metrics.intervals import (
+    NORMAL,
+    all_once,
+    bootstrap,
+    known_intervals,
+    mean_interval,
+    resamples,
+)
 
 _FEW = 10
 """Fewer rows than this say nothing."""
@@ -33,13 +41,40 @@ class PairedRows:
     keys: NDArray[np.uint64] | None = None
     """Hashes of the rows, where evaluations read them in different orders."""
 
-    def ordered(self) -> PairedRows:
+    def ordered(self) -> Self:
         """The same in the order of the keys, where there are any."""
         if self.keys is None:
             return self
-        # Texts that occur twice may have different targets.
-        order = np.lexsort((*self.truth.reshape(len(self.truth), -1).T, self.keys))
+        order = _order(self.truth, self.keys)
         return replace(self, truth=self.truth[order], losses=self.losses[order], keys=None)
+
+
+S = TypeVar("S", bound=DrawnScore)
+
+
+@dataclass(frozen=True)
+class ScoredRows(Generic[S]):
+    """Rows with a score that is not a mean over them, such as F1 over all entities."""
+
+    metric: str
+    truth: NDArray[Any]
+    """Numbers about the targets, which show whether two evaluations have the same rows."""
+    score: S
+    keys: NDArray[np.uint64] | None = None
+    """Hashes of the rows, where evaluations read them in different orders."""
+
+    def ordered(self) -> Self:
+        """The same in the order of the keys, where there are any."""
+        if self.keys is None:
+            return self
+        order = _order(self.truth, self.keys)
+        score = self.score.ordered(order)
+        return replace(self, truth=self.truth[order], score=score, keys=None)
+
+
+def _order(truth: NDArray[Any], keys: NDArray[np.uint64]) -> NDArray[np.intp]:
+    # Texts that occur twice may have different targets.
+    return np.lexsort((*truth.reshape(len(truth), -1).T, keys))
 
 
 @dataclass(frozen=True)
@@ -92,20 +127,45 @@ class PairedVerdict:
         return asdict(self) | {"outcome": self.outcome, "text": self.text}
 
 
-def judge_rows(baseline: str, ours: PairedRows, theirs: PairedRows) -> PairedVerdict | None:
+def judge_rows(
+    baseline: str, ours: PairedRows | ScoredRows[Any], theirs: PairedRows | ScoredRows[Any]
+) -> PairedVerdict | None:
     """Compare in pairs; ``None`` where the rows are others, in another order, or too few."""
     ours, theirs = ours.ordered(), theirs.ordered()
-    same = ours.kind == theirs.kind and ours.truth.shape == theirs.truth.shape
-    if not same or len(ours.truth) < _FEW:
+    if not _same_rows(ours.truth, theirs.truth):
         return None
-    rounding = _ROUNDING * float(np.std(ours.truth))
-    if not np.allclose(ours.truth, theirs.truth, rtol=_ROUNDING, atol=rounding):
+    if isinstance(ours, ScoredRows) or isinstance(theirs, ScoredRows):
+        return _judge_drawn(baseline, ours, theirs)
+    if ours.kind != theirs.kind:
         return None
     if ours.kind == "wrong":
         return _judge_classes(baseline, ours, theirs.losses)
     if ours.kind == "lost":
         return _judge_scores(baseline, ours, theirs.losses)
     return _judge_numbers(baseline, ours.losses, theirs.losses)
+
+
+def _same_rows(truth: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Return whether both are of the same rows, and of enough of them."""
+    if truth.shape != other.shape or len(truth) < _FEW:
+        return False
+    rounding = _ROUNDING * float(np.std(truth))
+    return np.allclose(truth, other, rtol=_ROUNDING, atol=rounding)
+
+
+def _judge_drawn(
+    baseline: str, ours: PairedRows | ScoredRows[Any], theirs: PairedRows | ScoredRows[Any]
+) -> PairedVerdict | None:
+    """Compare scores of the same resampled rows."""
+    if not isinstance(ours, ScoredRows) or not isinstance(theirs, ScoredRows):
+        return None
+    rows = len(ours.truth)
+    once, drawn = all_once(rows), resamples(rows, ours.score.draws)
+    difference = float((ours.score.of(once) - theirs.score.of(once))[0])
+    ends = known_intervals({"gain": ours.score.of(drawn) - theirs.score.of(drawn)})
+    if not np.isfinite(difference) or not ends:
+        return None
+    return PairedVerdict(baseline, ours.metric, difference, *ends["gain"])
 
 
 def _judge_classes(baseline: str, ours: PairedRows, theirs: NDArray[np.float64]) -> PairedVerdict:

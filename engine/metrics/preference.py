@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,16 @@ from typing_extensions import override
 
 from engine.batches.source import Batch
 from engine.config.tasks.preference import PreferenceConfig
+from engine.metrics.drawn_scores import Formula, ratio, summed_intervals
 from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.intervals import (
+    Interval,
+    area_interval,
+    area_values,
+    mean_interval,
+    share_interval,
+)
+from engine.metrics.paired import PairedRows
 from engine.metrics.preference_losses import Likelihoods, joined, losses, rewards
 from engine.reports.views import View
 
@@ -43,15 +53,20 @@ class PreferenceEvaluator(Evaluator):
         if not self._parts:
             return Evaluation({})
         given = joined(self._parts)
+        metrics = preference_metrics(given, self._section)
+        rows = judged_answers(given, self._section, rewards(given, self._section))
+        if not views:
+            return Evaluation(metrics, rows=rows)
         shown: Sequence[View] = ()
-        if views and self._rows:
+        if self._rows:
             wrong = _wrongness(given, self._section)
             order = wrong.argsort(descending=True)[:_SHOWN]
             order = order[wrong[order] > 0]
             if len(order):
                 rows = pa.concat_tables(self._rows).take(order.tolist())
                 shown = self._show(rows, given.of(order))
-        return Evaluation(preference_metrics(given, self._section), shown)
+        intervals = preference_intervals(given, self._section)
+        return Evaluation(metrics, shown, intervals=intervals, rows=rows)
 
 
 def preference_metrics(given: Likelihoods, section: PreferenceConfig) -> dict[str, float]:
@@ -69,16 +84,74 @@ def preference_metrics(given: Likelihoods, section: PreferenceConfig) -> dict[st
     }
 
 
-def untuned_metrics(given: Likelihoods, section: PreferenceConfig) -> dict[str, float]:
-    """Return the metrics of the network before the first update.
+_FORMULAS: Mapping[str, Formula] = {
+    "margin": lambda means: means[:, 0] / means[:, 4] - means[:, 1] / means[:, 5],
+    "chosen_reward": ratio(0, 4),
+    "rejected_reward": ratio(1, 5),
+    "chosen_logp": ratio(2, 4),
+    "rejected_logp": ratio(3, 5),
+}
+"""By sums of rewards and of log-probabilities of both sides, and by their numbers of answers."""
+
+
+def preference_intervals(given: Likelihoods, section: PreferenceConfig) -> dict[str, Interval]:
+    """Return intervals of the metrics over the rows."""
+    values, sides = rewards(given, section), torch.ones_like(given.answers)
+    if section.loss == "kto":
+        good = given.desirable
+        sides = torch.stack([good, ~good], 1).to(values)
+        both = [part[:, :1].expand(-1, 2) for part in (values, given.answers)]
+    else:
+        both = [values, given.answers]
+    parts = torch.cat([*(part * sides for part in both), sides], 1).double().numpy()
+    found = summed_intervals(parts, _FORMULAS)
+    found |= mean_interval("loss", losses(given, section).double().numpy())
+    return found | _accuracy_interval(given, section, values)
+
+
+def _accuracy_interval(
+    given: Likelihoods, section: PreferenceConfig, values: Tensor
+) -> dict[str, Interval]:
+    good, bad = good_and_bad(values, given, section)
+    accuracy = share_of_wins(good, bad, paired=section.loss != "kto")
+    if section.loss != "kto":
+        return {"accuracy": share_interval(accuracy, len(good))}
+    if not len(good) or not len(bad):
+        return {}
+    scores = np.stack([-values[:, 0].numpy(), values[:, 0].numpy()], 1)
+    area = area_interval(scores, given.desirable.numpy().astype(np.int64), accuracy)
+    return {} if area is None else {"accuracy": area}
+
+
+def judged_answers(
+    given: Likelihoods, section: PreferenceConfig, values: Tensor
+) -> PairedRows | None:
+    """Return which rows are right by ``values`` of the answers, to be held against others.
+
+    Rows are known by their log-probabilities before the first update, which both evaluations have.
+    """
+    known = given.reference.double().numpy()
+    keys = known.view(np.uint64)[:, 0] ^ known.view(np.uint64)[:, 1] * np.uint64(3)
+    if section.loss == "kto":
+        good = given.desirable.numpy()
+        if good.all() or not good.any():
+            return None
+        lost = 1 - area_values(values[:, 0].double().numpy(), good)
+        return PairedRows("lost", good.astype(np.int64), lost, keys=keys)
+    wrong = (values[:, 0] <= values[:, 1]).double().numpy()
+    return PairedRows("wrong", given.tokens.numpy(), wrong, keys=keys)
+
+
+def evaluate_untuned(given: Likelihoods, section: PreferenceConfig) -> Evaluation:
+    """Evaluate the network before the first update.
 
     Where it is its own reference all rewards are 0: the accuracy is that of its log-probabilities.
     """
     metrics = preference_metrics(given, section)
-    if section.has_reference:
-        good, bad = good_and_bad(given.answers, given, section)
-        metrics["accuracy"] = share_of_wins(good, bad, paired=section.loss != "kto")
-    return metrics
+    values = given.answers if section.has_reference else rewards(given, section)
+    good, bad = good_and_bad(values, given, section)
+    metrics["accuracy"] = share_of_wins(good, bad, paired=section.loss != "kto")
+    return Evaluation(metrics, rows=judged_answers(given, section, values))
 
 
 def good_and_bad(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,8 +13,11 @@ from torch.nn import functional as F
 
 from engine.batches.source import Batch
 from engine.data.masks import IGNORED
+from engine.metrics.drawn_scores import Formula, SummedScore, ratio, summed_intervals
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
+from engine.metrics.intervals import Floats
+from engine.metrics.paired import ScoredRows
 from engine.reports.views import Cell, Matrix, Table, View
 
 _WORST = 50
@@ -143,7 +146,7 @@ class SegmentationEvaluator(Evaluator):
         result = evaluate_pixels(counts, self._classes, loss, views)
         if not views:
             return result
-        return Evaluation(result.metrics, [*result.views, self._worst(counts)])
+        return replace(result, views=[*result.views, self._worst(counts)])
 
     def _worst(self, counts: Counts) -> Table:
         found = np.array([mean_of(ClassOverlap(own).iou) for own in counts])
@@ -176,7 +179,41 @@ def evaluate_pixels(
         "pixel_accuracy": int(np.trace(whole.counts)) / total if total else float("nan"),
         "dice": mean_of(whole.dice),
     }
-    return Evaluation(metrics, _views(whole, classes) if views else [])
+    parts = _sums(counts)
+    rows = ScoredRows("mean IoU", parts[:, : len(classes)], SummedScore(parts, _mean_iou))
+    if not views:
+        return Evaluation(metrics, rows=rows)
+    intervals = summed_intervals(parts, _FORMULAS)
+    return Evaluation(metrics, _views(whole, classes), intervals=intervals, rows=rows)
+
+
+def _sums(counts: Counts) -> Floats:
+    """Return the pixels of each image by class: true, predicted, both; then all right, and all."""
+    both = np.diagonal(counts, axis1=1, axis2=2)
+    parts = [counts.sum(2), counts.sum(1), both, both.sum(1, keepdims=True)]
+    return np.concatenate([*parts, counts.sum((1, 2))[:, None]], 1).astype(np.float64)
+
+
+def _mean_iou(means: Floats) -> Floats:
+    true, predicted, both = np.split(means[:, :-2], 3, axis=1)
+    return _class_mean(both, true + predicted - both)
+
+
+def _mean_dice(means: Floats) -> Floats:
+    true, predicted, both = np.split(means[:, :-2], 3, axis=1)
+    return _class_mean(2 * both, true + predicted)
+
+
+def _class_mean(part: Floats, whole: Floats) -> Floats:
+    """Return the mean over the classes that are there or predicted, ``[draws]``."""
+    known = whole > 0
+    shares = np.divide(part, whole, out=np.zeros_like(part), where=known)
+    return np.asarray(shares.sum(1) / known.sum(1))
+
+
+_FORMULAS: dict[str, Formula] = {
+    "miou": _mean_iou, "dice": _mean_dice, "pixel_accuracy": ratio(-2, -1),
+}  # fmt: skip
 
 
 def _views(whole: ClassOverlap, classes: Sequence[str]) -> list[View]:

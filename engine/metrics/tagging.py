@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.batches.source import Batch
+from engine.metrics.drawn_scores import Formula, SummedScore, ratio, summed_intervals
 from engine.metrics.entities import Score, entity_scores
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
+from engine.metrics.intervals import Floats
 from engine.metrics.logits import logits_of
+from engine.metrics.paired import ScoredRows, text_keys
 from engine.reports.views import Cell, Table, Texts, View
-from engine.text.tag_scheme import OUTSIDE, Entity, scheme_of
+from engine.text.tag_scheme import OUTSIDE, Entity, TagScheme, scheme_of
 from engine.text.words import NOT_COUNTED, marked
 
 _SHOWN = 20
+
+_FORMULAS: Mapping[str, Formula] = {
+    "f1": lambda means: 2 * means[:, 0] / (means[:, 1] + means[:, 2]),
+    "precision": ratio(0, 1),
+    "recall": ratio(0, 2),
+    "accuracy": ratio(3, 4),
+}
+"""By the columns of :func:`_counts`."""
 
 Sentences = Callable[[pa.Table], tuple[list[list[str]], list[list[str]]]]
 """Words and tags of some rows."""
@@ -32,8 +45,7 @@ class TaggingEvaluator(Evaluator):
         self._names = list(names)
         self._sentences = sentences
         self._scheme = scheme_of(names)
-        self._losses: list[Tensor] = []
-        self._counts: list[float] = []
+        self._losses = Gathered()
         self._codes = Gathered()
         self._beginnings = Gathered()
         self._windows: list[list[int]] = []
@@ -43,12 +55,11 @@ class TaggingEvaluator(Evaluator):
         """Take in one batch with its rows."""
         logits = logits_of(network, batch.inputs).float()
         targets = batch.targets["tags"]
-        self._losses.append(
-            F.cross_entropy(
-                logits.flatten(0, 1), targets.flatten(), ignore_index=NOT_COUNTED, reduction="sum"
-            )
+        losses = F.cross_entropy(
+            logits.flatten(0, 1), targets.flatten(), ignore_index=NOT_COUNTED, reduction="none"
         )
-        self._counts.append(batch.weight)
+        counted = (targets != NOT_COUNTED).sum(1)
+        self._losses.add(torch.stack([losses.view_as(targets).sum(1), counted], 1))
         self._codes.add(logits.argmax(2).int())
         self._beginnings.add(batch.targets["words"].int())
         self._windows.append(list(batch.targets["row"]))
@@ -74,26 +85,61 @@ class TaggingEvaluator(Evaluator):
                 self._scheme.outside,
             )
         ]
-        there = [self._scheme.entities(tags) for tags in truth]
-        said = [self._scheme.entities(tags) for tags in predicted]
-        overall, by_type = entity_scores(there, said)
-        right = sum(
-            given == wanted
-            for sentence, tags in zip(predicted, truth, strict=True)
-            for given, wanted in zip(sentence, tags, strict=True)
-        )
-        loss = float(torch.stack(self._losses).sum()) / max(1.0, sum(self._counts))
-        metrics = {
-            "f1": overall.f1,
-            "precision": overall.precision,
-            "recall": overall.recall,
-            "accuracy": right / max(1, sum(map(len, truth))),
-            "loss": loss,
-        }
-        return Evaluation(metrics, _views(words, there, said, by_type) if views else [])
+        losses = self._losses.joined().double().numpy()
+        loss = float(losses[:, 0].sum()) / max(1.0, float(losses[:, 1].sum()))
+        result = evaluate_tags(words, truth, predicted, self._scheme, views)
+        result.metrics["loss"] = loss
+        if not views:
+            return result
+        own = summed_intervals(losses, {"loss": ratio(0, 1)})
+        return replace(result, intervals={**result.intervals, **own})
 
     def _lengths(self, rows: pa.Table) -> list[int]:
         return [len(words) for words in self._sentences(rows)[0]]
+
+
+def evaluate_tags(
+    words: list[list[str]],
+    truth: list[list[str]],
+    predicted: list[list[str]],
+    scheme: TagScheme,
+    views: bool = False,
+) -> Evaluation:
+    """Return the metrics of the tags of some sentences; with ``views`` their intervals too."""
+    there = [scheme.entities(tags) for tags in truth]
+    said = [scheme.entities(tags) for tags in predicted]
+    overall, by_type = entity_scores(there, said)
+    counts = _counts(there, said, truth, predicted)
+    metrics = {
+        "f1": overall.f1,
+        "precision": overall.precision,
+        "recall": overall.recall,
+        "accuracy": float(counts[:, 3].sum() / max(1.0, counts[:, 4].sum())),
+    }
+    rows = ScoredRows(
+        "entity F1", counts[:, [2, 4]], SummedScore(counts, _FORMULAS["f1"]),
+        text_keys(["\0".join(sentence) for sentence in words]),
+    )  # fmt: skip
+    if not views:
+        return Evaluation(metrics, rows=rows)
+    intervals = summed_intervals(counts, _FORMULAS)
+    return Evaluation(metrics, _views(words, there, said, by_type), intervals=intervals, rows=rows)
+
+
+def _counts(
+    there: list[list[Entity]],
+    said: list[list[Entity]],
+    truth: list[list[str]],
+    predicted: list[list[str]],
+) -> Floats:
+    """Return for each sentence ``[sentences, 5]``: entities right, predicted and true, words right
+    and all words."""
+    rows = [
+        (len(set(wanted) & set(given)), len(given), len(wanted),
+         sum(map(str.__eq__, tags, own)), len(tags))
+        for wanted, given, tags, own in zip(there, said, truth, predicted, strict=True)
+    ]  # fmt: skip
+    return np.array(rows, np.float64).reshape(-1, 5)
 
 
 def tags_of(

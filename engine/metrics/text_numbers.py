@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
-from engine.metrics.paired import PairedRows, text_keys
+from engine.metrics.paired import PairedRows, ScoredRows, text_keys
 from engine.metrics.regression import evaluate_numbers, number_intervals, predicted_and_true
 from engine.metrics.similarity import correlations
 from engine.reports.views import Texts
@@ -22,6 +22,26 @@ _WORST = 20
 _DEPTH = 10
 Pairs = list[tuple[str, str]]
 """Text and second text of rows; the second is empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongNumber:
+    """A text, or a pair of them, with the number that was predicted for it."""
+
+    texts: tuple[str, str]
+    """The second one is empty where there is none."""
+    true: float
+    predicted: float
+
+    @property
+    def text(self) -> str:
+        """The text, or both of a pair."""
+        return " | ".join(filter(None, self.texts))
+
+    def record(self) -> dict[str, str]:
+        """Return the text and its numbers in words, by caption."""
+        true, predicted = f"{self.true:.5g}", f"{self.predicted:.5g}"
+        return {"text": self.text, "true": true, "predicted": predicted}
 
 
 class TextNumbers(Evaluator):
@@ -38,12 +58,19 @@ class TextNumbers(Evaluator):
         self._forward, self._loss, self._said, self._texts = forward, loss, said, texts
         self._outputs, self._targets = Gathered(), Gathered()
         self._rows: Pairs = []
+        self.worst: list[WrongNumber] = []
+        """The texts with the largest errors, once views were computed."""
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch with its rows."""
         self._outputs.add(self._forward(network, batch).float())
         self._targets.add(batch.targets)
         self._rows += self._texts(batch.rows)
+
+    @property
+    def total(self) -> int:
+        """Number of texts so far."""
+        return len(self._rows)
 
     def compute(self, views: bool = False) -> Evaluation:
         """The metrics of numbers, their order, and the ranking of the texts of each query."""
@@ -55,25 +82,24 @@ class TextNumbers(Evaluator):
         metrics, rows = result.metrics, keyed_pairs(result.rows, self._rows)
         metrics["spearman"] = correlations(predicted, truth)["spearman"]
         metrics |= _ranking([text for text, second in self._rows if second], predicted, truth)
-        shown = [self._worst(predicted, truth), predicted_and_true(predicted, truth)]
         if not views:
             return Evaluation(metrics, rows=rows)
+        self.worst = self._worst(predicted, truth)
+        worst = Texts("Worst mistakes", [one.record() for one in self.worst])
+        shown = [worst, predicted_and_true(predicted, truth)]
         intervals = number_intervals(predicted, truth)
         return Evaluation(metrics, shown, intervals=intervals, rows=rows)
 
-    def _worst(self, predicted: Any, truth: Any) -> Texts:
+    def _worst(self, predicted: Any, truth: Any) -> list[WrongNumber]:
         order = np.argsort(-np.abs(predicted - truth), kind="stable")[:_WORST]
-        return Texts("Worst mistakes", [
-            {
-                "text": " | ".join(filter(None, self._rows[row])),
-                "true": f"{truth[row]:.5g}",
-                "predicted": f"{predicted[row]:.5g}",
-            }
-            for row in order
-        ])  # fmt: skip
+        return [
+            WrongNumber(self._rows[row], float(truth[row]), float(predicted[row])) for row in order
+        ]
 
 
-def keyed_pairs(rows: PairedRows | None, pairs: Pairs) -> PairedRows | None:
+def keyed_pairs(
+    rows: PairedRows | ScoredRows[Any] | None, pairs: Pairs
+) -> PairedRows | ScoredRows[Any] | None:
     """Return losses of rows that are known by their texts."""
     return rows and replace(rows, keys=text_keys(["\0".join(pair) for pair in pairs]))
 

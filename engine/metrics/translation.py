@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import sacrebleu
 import torch
 from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF, CHRFScore
 from torch import Tensor, nn
 
 from engine.batches.source import Batch
 from engine.data.labels import IGNORED
+from engine.metrics.drawn_scores import SummedScore
 from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.intervals import Floats, Interval, bootstrap, share_interval
+from engine.metrics.paired import ScoredRows, text_keys
 from engine.models.token_losses import summed_sequence_loss
 from engine.reports.views import Cell, Table, Texts, View
 from engine.text.writing import sources_of
 
 _SHOWN = 10
 _CELL = 300
+_DRAWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +48,67 @@ class Written:
         return {name: text[:_CELL] or "—" for name, text in shown.items()}
 
 
-def text_metrics(texts: Sequence[Written], tokenize: str = "13a") -> dict[str, float]:
+def evaluate_texts(
+    texts: Sequence[Written], tokenize: str = "13a", views: bool = False
+) -> Evaluation:
     """BLEU (Papineni et al. 2002) and chrF (Popović 2015) of all texts, 0 to 100; exact match.
 
-    ``tokenize`` is how sacrebleu cuts words for BLEU.
+    ``tokenize`` is how sacrebleu cuts words for BLEU. With ``views``, intervals too.
     """
     if not texts:
-        return {}
+        return Evaluation({})
     generated = [text.generated for text in texts]
     references = [text.reference for text in texts]
-    exact = sum(text.generated.strip() == text.reference.strip() for text in texts)
-    return {
-        "bleu": float(_bleu(references, tokenize).corpus_score(generated, [references]).score),
-        "chrf": float(sacrebleu.corpus_chrf(generated, [references]).score),
-        "exact_match": exact / len(texts),
+    exact = sum(text.generated.strip() == text.reference.strip() for text in texts) / len(texts)
+    bleu = _bleu(references, tokenize)
+    chrf = CHRF()
+    found = chrf.corpus_score(generated, [references], n_bootstrap=_DRAWS if views else 1)
+    metrics = {
+        "bleu": float(bleu.corpus_score(generated, [references]).score),
+        "chrf": float(found.score),
+        "exact_match": exact,
     }
+    rows = _words_found(texts, bleu)
+    if not views:
+        return Evaluation(metrics, rows=rows)
+    intervals = _bleu_interval(rows.score) | _chrf_interval(chrf, found)
+    intervals |= {"exact_match": share_interval(exact, len(texts))}
+    return Evaluation(metrics, text_views(texts), intervals=intervals, rows=rows)
+
+
+def _words_found(texts: Sequence[Written], bleu: BLEU) -> ScoredRows[SummedScore]:
+    """Return the n-grams that each text has in common with its reference, of which BLEU is made."""
+    each = [bleu.corpus_score([text.generated], [[text.reference]]) for text in texts]
+    parts = [[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in each]
+
+    def formula(means: Floats) -> Floats:
+        order, sums = bleu.max_ngram_order, means * len(texts)
+        scores = []
+        for row in sums.round().astype(np.int64).tolist():
+            *counts, said, wanted = row
+            right, whole = counts[:order], counts[order:]
+            scores.append(
+                BLEU.compute_bleu(
+                    right, whole, said, wanted, smooth_method="exp", max_ngram_order=order
+                ).score
+            )
+        return np.array(scores) / 100
+
+    score = SummedScore(np.array(parts, np.float64), formula)
+    keys = text_keys([text.source for text in texts])
+    return ScoredRows("BLEU", score.parts[:, -1], score, keys)
+
+
+def _bleu_interval(score: SummedScore) -> dict[str, Interval]:
+    found = bootstrap(list(score.parts.T), {"bleu": score.formula})
+    return {name: (100 * low, 100 * high) for name, (low, high) in found.items()}
+
+
+def _chrf_interval(chrf: CHRF, found: CHRFScore) -> dict[str, Interval]:
+    """Return the interval that sacrebleu found by its own bootstrap."""
+    told = json.loads(found.format(width=6, signature=str(chrf.get_signature()), is_json=True))
+    middle, half = told.get("confidence_mean"), told.get("confidence_var")
+    return {} if half is None else {"chrf": (float(middle - half), float(middle + half))}
 
 
 def _bleu(references: Sequence[str], tokenize: str) -> BLEU:
@@ -152,5 +205,6 @@ class TranslationEvaluator(Evaluator):
             Written(one.source, text, one.reference)
             for one, text in zip(held, generated, strict=True)
         ]
-        metrics = text_metrics(texts, self._tokenize) | {"loss": nats / tokens}
-        return Evaluation(metrics, text_views(texts) if views else ())
+        result = evaluate_texts(texts, self._tokenize, views)
+        result.metrics["loss"] = nats / tokens
+        return result

@@ -47,15 +47,17 @@ class CenterNet(nn.Module, Detector):
         self.stride = 2**halvings
 
     def forward(self, images: Tensor, targets: Tensor | None = None) -> Any:
-        """Logits of the heat and boxes, or the loss."""
+        """Logits of the heat and boxes, or the loss, or both."""
         features = self.features(images)
         heat = self.heat(features)
         # Distances to the sides of a box, in cells.
         distances = F.softplus(self.sides(features).float())
         boxes = _boxes(distances)
+        outputs = {"logits": heat, "boxes": boxes}
         if targets is None:
-            return {"logits": heat, "boxes": boxes}
-        return _loss(heat.float(), boxes, targets)
+            return outputs
+        loss = _loss(heat.float(), boxes, targets)
+        return loss if self.training else (loss, outputs)
 
     def detections(self, outputs: Any) -> list[Detections]:
         """The peaks of the heat."""

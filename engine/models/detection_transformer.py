@@ -38,7 +38,7 @@ class DetectionTransformer(Transfer, Detector):
         super().__init__(network, config.trainable, config.backbone_lr_scale, heads[0])
 
     def forward(self, images: Tensor, targets: Tensor | None = None) -> Any:
-        """Logits of classes and boxes of each query, or the loss."""
+        """Logits of classes and boxes of each query, or the loss, or both."""
         if targets is None:
             outputs = self.network(pixel_values=images)
             return {"logits": outputs.logits, "pred_boxes": outputs.pred_boxes}
@@ -46,7 +46,10 @@ class DetectionTransformer(Transfer, Detector):
             {"boxes": _middles(boxes), "class_labels": classes}
             for boxes, classes in objects_of(targets)
         ]
-        return self.network(pixel_values=images, labels=labels).loss
+        outputs = self.network(pixel_values=images, labels=labels)
+        if self.training:
+            return outputs.loss
+        return outputs.loss, {"logits": outputs.logits, "pred_boxes": outputs.pred_boxes}
 
     def detections(self, outputs: Any) -> list[Detections]:
         """The likeliest pairs of a query and a class.

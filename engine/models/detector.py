@@ -31,12 +31,13 @@ class Detector(ABC):
     """Called with images ``[batch, channels, side, side]`` it returns its raw outputs.
 
     Called with targets ``[batch, objects, 5]`` too (left, top, right, bottom in shares of the side,
-    and a class number, −1 for none) it returns the mean loss, a scalar.
+    and a class number, −1 for none) it returns the mean loss, a scalar; in evaluation mode the loss
+    and the raw outputs.
     """
 
     @abstractmethod
     def forward(self, images: Tensor, targets: Tensor | None = None) -> Any:
-        """Raw outputs, or the loss."""
+        """Raw outputs, or the loss, or both."""
 
     @abstractmethod
     def detections(self, outputs: Any) -> list[Detections]:

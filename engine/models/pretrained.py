@@ -35,8 +35,11 @@ from engine.files.paths import is_folder
 from engine.files.sanitize import first_line, plain
 from engine.hub_reach import offline_where_unreachable
 from engine.models.embeddings import untie
+from engine.models.outline import outline_of_stored, outlines
+from engine.models.recorded_build import NotRecorded
 from engine.models.timm import head_weights
-from engine.models.weightless import DamagedWeights, stored_weights, write_weightless
+from engine.models.weightless import WEIGHTS, DamagedWeights, stored_weights, write_weightless
+from engine.torch_private import without_modes
 
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 # Do not log a table of new weights: the head is always new.
@@ -123,12 +126,24 @@ def bytes_by_type(config: WeightsConfig) -> dict[str, int]:
 def load_pretrained(config: WeightsConfig, auto: Any, architecture: Any, dtype: Any) -> Any:
     """Return the network of one of transformers' ``auto`` classes with its weights read.
 
+    Within :func:`~engine.models.outline.outline` it has shapes only, and its weights are read
+    later.
+
     Its ``new_weights`` are those that no file has, and its ``new_layers`` their layers: newly
     initialised, they must be trained and saved even where all else is frozen. Its
     ``unused_weights`` are those that a file has and the network has not. On the device meta only
     the names and shapes of weights are read. Raises :class:`TrainingError` where more than a head
     is missing.
     """
+    if not outlines():
+        return _loaded(config, auto, architecture, dtype)
+    with without_modes(), torch.device("meta"):
+        network = _loaded(config, auto, architecture, dtype)
+    return _for_later(network, weights_of(config))
+
+
+def _loaded(config: WeightsConfig, auto: Any, architecture: Any, dtype: Any) -> Any:
+    """Return the network with its weights read; on the device meta their names and shapes."""
     with readable(config):
         weights = weights_of(config)
         network, lacking = _read(auto, weights, architecture, dtype)
@@ -141,6 +156,13 @@ def load_pretrained(config: WeightsConfig, auto: Any, architecture: Any, dtype: 
     network.new_weights = sorted(lacking)
     network.new_layers = sorted({name.rpartition(".")[0] for name in lacking})
     return network
+
+
+def _for_later(network: Any, weights: Weights) -> Any:
+    """Return an outline whose weights are read when they are needed."""
+    if weights.adapter:
+        raise NotRecorded("an adapter is merged into the weights")
+    return outline_of_stored(network, weights.place, weights.revision)
 
 
 def _keep_frozen(network: Any) -> None:
@@ -195,7 +217,7 @@ def _where_to_read(weights: Weights) -> Iterator[tuple[str, dict[str, Any]]]:
         yield weights.place, {"revision": weights.revision}
         return
     with tempfile.TemporaryDirectory() as folder, torch.device("cpu"):
-        write_weightless(stored_weights(weights.place, weights.revision), Path(folder))
+        write_weightless(stored_weights(weights.place, weights.revision), Path(folder) / WEIGHTS)
         for name in _SETTINGS:
             if found := found_file(weights.place, name, weights.revision):
                 shutil.copy(found, folder)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -29,6 +30,8 @@ _BACKGROUND = ("fasterrcnn", "ssd")
 """Families whose class 0 is the background, by the begin of their names."""
 _OTHERS = ("maskrcnn", "keypointrcnn")
 _HEADS = ("roi_heads", "head")
+_DETECTION = "torchvision.models.detection"
+"""The package of the parts that sample proposals and compute losses."""
 _PRETRAINED_SIDE = 640
 """Default side for weights that were trained on photographs of about 800 pixels."""
 
@@ -44,10 +47,17 @@ class TorchvisionDetector(Transfer, Detector):
         self._side = 1
 
     def forward(self, images: Tensor, targets: Tensor | None = None) -> Any:
-        """Boxes, labels and scores of each image as torchvision has them, or the loss."""
+        """Boxes, labels and scores of each image as torchvision has them, or the loss, or both."""
         self._side = images.shape[-1]
         if targets is None:
             return self.network(list(images))
+        if self.training:
+            return self._loss(images, targets)
+        with _losses_returned(self.network, images.device):
+            loss = self._loss(images, targets)
+        return loss, self.network(list(images))
+
+    def _loss(self, images: Tensor, targets: Tensor) -> Tensor:
         losses: Mapping[str, Tensor] = self.network(list(images), self._records(targets))
         return torch.stack(list(losses.values())).sum()
 
@@ -68,6 +78,24 @@ class TorchvisionDetector(Transfer, Detector):
             )
             for own in found
         ]
+
+
+@contextmanager
+def _losses_returned(network: nn.Module, device: torch.device) -> Iterator[None]:
+    """Let a network in evaluation return its losses, which torchvision computes in training alone.
+
+    Norms and dropout stay as they are evaluated; proposals are sampled with a seed of their own.
+    """
+    parts = [part for part in network.modules() if type(part).__module__.startswith(_DETECTION)]
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(0)
+        for part in parts:
+            part.training = True
+        try:
+            yield
+        finally:
+            for part in parts:
+                part.training = False
 
 
 def build(config: TorchvisionDetectionConfig, shape: ImageShape) -> nn.Module:

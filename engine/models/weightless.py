@@ -54,7 +54,20 @@ def stored_weights(place: str, revision: str) -> dict[str, StoredWeight]:
     return _weights_in(cached) if cached else _weights_on_hub(place, revision)
 
 
-def write_weightless(weights: Mapping[str, StoredWeight], folder: Path) -> None:
+def weights_file(place: str, revision: str, name: str) -> Path:
+    """Return the file with a weight of a folder or of a model in the hub's cache.
+
+    Raises ``OSError`` where it is in none.
+    """
+    folder = Path(place)
+    files = _files_in(folder) if is_folder(folder) else _cached(place, revision)
+    for path in files:
+        if name in weights_in_file(path):
+            return path
+    raise FileNotFoundError(f"there is no {name} in {place}")
+
+
+def write_weightless(weights: Mapping[str, StoredWeight], path: Path) -> None:
     """Write a file with these weights that has no content, and so takes no room on the disk.
 
     Raises ``OSError``.
@@ -66,7 +79,7 @@ def write_weightless(weights: Mapping[str, StoredWeight], folder: Path) -> None:
         head[name] = {"dtype": weight.dtype, "shape": weight.shape, "data_offsets": offsets}
     told = json.dumps(head).encode()
     told += b" " * (-len(told) % 8)
-    with (folder / WEIGHTS).open("wb") as file:
+    with path.open("wb") as file:
         file.write(struct.pack("<Q", len(told)) + told)
         file.truncate(file.tell() + end)
 
@@ -89,10 +102,10 @@ def _shards(index: Path) -> list[str]:
 
 
 def _weights_in(files: list[Path]) -> dict[str, StoredWeight]:
-    return {name: weight for path in files for name, weight in _weights_of(path).items()}
+    return {name: weight for path in files for name, weight in weights_in_file(path).items()}
 
 
-def _weights_of(path: Path) -> dict[str, StoredWeight]:
+def weights_in_file(path: Path) -> dict[str, StoredWeight]:
     """Return the weights of a file, by name; raises :class:`DamagedWeights`."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no {path.name} (safetensors)")

@@ -20,6 +20,7 @@ from engine.reports.data_summary import DataSummary
 from engine.reports.picture import Picture
 from engine.text.columns import chosen, find_label, is_list
 from engine.text.label_spellings import with_label_lists
+from engine.text.named_classes import with_named_classes
 from engine.vision.column import RECORD, find_image, images_of
 from engine.vision.contact_sheet import Sheet
 from engine.vision.fitted import ImageFitted
@@ -49,7 +50,8 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
         image, label = self._columns(raw.train)
         folder = self._folder()
         raw = with_label_lists(located(raw, image, folder), label)
-        return usable_rows(raw, self.config.data, image, label, folder)
+        raw = usable_rows(raw, self.config.data, image, label, folder)
+        return with_named_classes(raw, label, self.section.class_names)
 
     def fit(self, raw: RawData) -> ImageFitted:
         """Find the classes, and size, colour and mean of the images."""
@@ -79,6 +81,10 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
     def pictures(self, raw: RawData, fitted: ImageFitted) -> Sequence[Picture]:
         groups = Sheet(raw.train, fitted, 1, classes=_PREVIEWED).groups()
         return [shown for group in groups for shown in group.pictures]
+
+    @override
+    def sheet(self, raw: RawData, fitted: ImageFitted, each: int, seed: int) -> Sheet:
+        return Sheet(raw.train, fitted, each, seed)
 
     @override
     def column_roles(self, raw: RawData) -> ColumnRoles:

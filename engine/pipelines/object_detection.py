@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pyarrow as pa
 from typing_extensions import override
 
 from engine.config.tasks.object_detection import ObjectDetectionConfig
 from engine.data.boxes.records import OBJECTS, box_classes
+from engine.data.images import in_threads
 from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.data.readers.files import root_of
@@ -21,6 +23,7 @@ from engine.reports.picture import Picture
 from engine.text.columns import chosen
 from engine.vision.annotated_fitted import DetectionFitted
 from engine.vision.annotated_fitting import measure_annotated
+from engine.vision.annotated_sheet import AnnotatedSheet
 from engine.vision.annotated_summary import annotated_summary
 from engine.vision.box_columns import find_objects
 from engine.vision.box_rows import ObjectRows, count_objects, named_boxes, usable_boxes
@@ -70,15 +73,21 @@ class ObjectDetectionPipeline(AnnotatedImagesPipeline[DetectionFitted]):
 
     @override
     def pictures(self, raw: RawData, fitted: DetectionFitted) -> Sequence[Picture]:
-        rows = raw.train.slice(0, PREVIEWED)
-        images = images_of(rows, fitted.image)
-        cells = rows[fitted.objects].to_pylist()
-        named = zip(images.names(), images, cells, named_boxes(cells), strict=True)
-        painted = (
-            boxes_painted(image, objects, fitted, name=plain(name, 80), caption=plain(text, 80))
-            for name, image, objects, text in named
+        rows = range(min(PREVIEWED, raw.train.num_rows))
+        return list(painted_boxes(raw.train, fitted, rows).values())
+
+    @override
+    def sheet(self, raw: RawData, fitted: DetectionFitted, each: int, seed: int) -> AnnotatedSheet:
+        numbers = {name: number for number, name in enumerate(fitted.classes)}
+        objects = raw.train[fitted.objects]
+
+        def classes_of(row: int) -> list[int]:
+            return sorted({numbers[one["label"]] for one in objects[row].as_py()})
+
+        paint = partial(painted_boxes, raw.train, fitted)
+        return AnnotatedSheet(
+            fitted, raw.train.num_rows, classes_of, paint, "object", None, each, seed
         )
-        return [one for one in painted if one is not None]
 
     @override
     def shown(self, table: pa.Table) -> pa.Table:
@@ -95,3 +104,19 @@ class ObjectDetectionPipeline(AnnotatedImagesPipeline[DetectionFitted]):
         objects = chosen(table, objects, "task.objects")
         image = self.section.image or find_image(table.drop_columns([objects]))
         return chosen(table, image, "task.image"), objects
+
+
+def painted_boxes(
+    table: pa.Table, fitted: DetectionFitted, rows: Sequence[int]
+) -> dict[int, Picture]:
+    """Return images with their boxes, by row; those that cannot be decoded are left out."""
+    images, some = images_of(table, fitted.image), list(rows)
+    cells = table[fitted.objects].take(pa.array(some, pa.int64())).to_pylist()
+    names, texts = images.names(), named_boxes(cells)
+
+    def painted(place: int) -> Picture | None:
+        name, text = plain(names[some[place]], 80), plain(texts[place], 80)
+        return boxes_painted(images[some[place]], cells[place], fitted, name=name, caption=text)
+
+    found = zip(some, in_threads(painted, range(len(some))), strict=True)
+    return {row: one for row, one in found if one is not None}

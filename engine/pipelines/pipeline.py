@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -24,9 +24,16 @@ from engine.data.raw import RawData
 from engine.data.series.channels import is_text
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
-from engine.reports.picture import Picture
+from engine.reports.picture import Picture, PictureGroup
 
 F = TypeVar("F", bound=Fitted)
+
+
+class ContactSheet(Protocol):
+    """Training images of each class, drawn at random."""
+
+    def groups(self) -> list[PictureGroup]:
+        """Return a group a class, as the images are stored."""
 
 
 class DataPipeline(ABC, Generic[F]):
@@ -71,6 +78,11 @@ class DataPipeline(ABC, Generic[F]):
         """Return a few pictures that stand for the training rows, for data of images."""
         del raw, fitted
         return ()
+
+    def sheet(self, raw: RawData, fitted: F, each: int, seed: int) -> ContactSheet | None:
+        """Return the contact sheet of ``each`` training images a class; ``None`` for no images."""
+        del raw, fitted, each, seed
+        return None
 
     def column_roles(self, raw: RawData) -> ColumnRoles:
         """Return what the columns are to the task, for a check of the data."""

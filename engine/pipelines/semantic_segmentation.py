@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import pyarrow as pa
 from typing_extensions import override
 
 from engine.config.tasks.semantic_segmentation import SemanticSegmentationConfig
+from engine.data.images import in_threads
 from engine.data.load import load_texts
+from engine.data.masks import IGNORED
 from engine.data.raw import RawData
 from engine.data.readers.files import root_of
 from engine.errors import DataError
@@ -21,11 +25,12 @@ from engine.reports.picture import Picture
 from engine.text.columns import by_name, chosen
 from engine.vision.annotated_fitted import SegmentationFitted
 from engine.vision.annotated_fitting import measure_annotated
+from engine.vision.annotated_sheet import AnnotatedSheet
 from engine.vision.annotated_summary import annotated_summary
 from engine.vision.column import find_image, holds_images, images_of
 from engine.vision.list_paths import located
 from engine.vision.mask_rows import classes_noted, usable_masks, written
-from engine.vision.painted import mask_painted
+from engine.vision.painted import SIDE, mask_painted
 
 _MASK_NAMES = (
     "mask", "masks", "label", "labels", "annotation", "segmentation", "segmentation_mask", "target",
@@ -76,15 +81,21 @@ class SemanticSegmentationPipeline(AnnotatedImagesPipeline[SegmentationFitted]):
 
     @override
     def pictures(self, raw: RawData, fitted: SegmentationFitted) -> Sequence[Picture]:
-        rows = raw.train.slice(0, PREVIEWED)
-        images, masks = images_of(rows, fitted.image), images_of(rows, fitted.mask)
-        painted = (
-            mask_painted(
-                image, fitted.coding.numbers(mask, fitted.size), fitted, name=plain(name, 80)
-            )
-            for name, image, mask in zip(images.names(), images, masks, strict=True)
-        )
-        return [one for one in painted if one is not None]
+        rows = range(min(PREVIEWED, raw.train.num_rows))
+        return list(painted_masks(raw.train, fitted, rows).values())
+
+    @override
+    def sheet(
+        self, raw: RawData, fitted: SegmentationFitted, each: int, seed: int
+    ) -> AnnotatedSheet:
+        masks = images_of(raw.train, fitted.mask)
+
+        def classes_of(row: int) -> list[int]:
+            numbers = np.unique(fitted.coding.numbers(masks[row], SIDE))
+            return [number for number in numbers.tolist() if number != IGNORED]
+
+        paint = partial(painted_masks, raw.train, fitted)
+        return AnnotatedSheet(fitted, raw.train.num_rows, classes_of, paint, "mask", 0, each, seed)
 
     @override
     def columns(self, table: pa.Table) -> tuple[str, str]:
@@ -92,6 +103,21 @@ class SemanticSegmentationPipeline(AnnotatedImagesPipeline[SegmentationFitted]):
         mask = chosen(table, mask, "task.mask")
         image = self.section.image or find_image(table.drop_columns([mask]))
         return chosen(table, image, "task.image"), mask
+
+
+def painted_masks(
+    table: pa.Table, fitted: SegmentationFitted, rows: Sequence[int]
+) -> dict[int, Picture]:
+    """Return images below their masks, by row; those that cannot be decoded are left out."""
+    images, masks = images_of(table, fitted.image), images_of(table, fitted.mask)
+    names = images.names()
+
+    def painted(row: int) -> Picture | None:
+        mask = fitted.coding.numbers(masks[row], fitted.size)
+        return mask_painted(images[row], mask, fitted, name=plain(names[row], 80))
+
+    found = zip(rows, in_threads(painted, rows), strict=True)
+    return {row: one for row, one in found if one is not None}
 
 
 def _find_mask(table: pa.Table) -> str:

@@ -27,6 +27,7 @@ from engine.pipelines.tabular_fitted import TabularFitted
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
 from engine.text.labels import classes_among, merges_fractions, named_column, too_many
+from engine.text.named_classes import with_named_classes
 
 _MAX_CLASSES = 1000
 _MAX_SCORED = 8
@@ -93,7 +94,8 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
     def load(self) -> RawData:
         """Read and split the data; leave out rows of classes that the training rows lack."""
         raw = super().load()
-        return _without_strangers(raw, find_target(raw.train, self.section.target))
+        target = find_target(raw.train, self.section.target)
+        return with_named_classes(_without_strangers(raw, target), target, self.section.class_names)
 
     @override
     def centred_targets(

@@ -22,6 +22,7 @@ from engine.text import columns
 from engine.text.columns import is_list
 from engine.text.label_spellings import with_known_labels, with_label_lists
 from engine.text.labels import classes_of, joined_class, labels_of, too_many
+from engine.text.named_classes import with_named_classes
 from engine.text.rows import (
     blank,
     joined_texts,
@@ -56,7 +57,8 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
         raw = with_label_lists(raw, label)
         raw = without_faults(raw, lambda table: _faults(table, [text, pair], label))
         raw = cut_splits(raw, self.config.data, None if is_list(raw.train, label) else label)
-        return with_known_labels(raw, label)
+        raw = with_known_labels(raw, label)
+        return with_named_classes(raw, label, self.section.class_names)
 
     def fit(self, raw: RawData) -> TextClassificationFitted:
         """Find the classes; train a tokenizer where the network is new."""

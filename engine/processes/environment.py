@@ -13,6 +13,20 @@ the time of the others (a small CNN on two cores that two more runs share: 186 s
 """
 
 
+_LAUNCH = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR", "MASTER_PORT")
+"""Variables of torch's launchers that the processes of one start have in common."""
+
+
+def beside_others() -> str:
+    """Return a name that this process has in common with those that train beside it here.
+
+    Empty for one that trains alone on its machine.
+    """
+    if int(os.environ.get("LOCAL_WORLD_SIZE", "1")) < 2:
+        return ""
+    return " ".join(os.environ.get(name, "") for name in _LAUNCH)
+
+
 def worker_environment() -> dict[str, str]:
     """This process's environment, for one that computes.
 

@@ -30,22 +30,31 @@ class Mend:
     """A change of the configuration that removes what was found."""
 
     key: str
-    """The key that applies it: ``d`` drops, ``m`` moves."""
+    """The key that applies it: ``d`` drops, ``m`` moves, ``r`` marks as right."""
     label: str
     columns: tuple[str, ...] = ()
     """Columns to be ignored."""
     rows: tuple[str, ...] = ()
     """Names of rows to be left out."""
+    marked: tuple[str, ...] = ()
+    """Names of rows to be kept, and not to be doubted again."""
     duplicates: str = ""
     """New value of ``data.duplicates``."""
 
-    def fields(self, columns: Mapping[str, str], rows: Sequence[str]) -> dict[str, Any]:
-        """Return the new values of fields, given ``data.columns`` and ``data.drop_rows``."""
+    def fields(
+        self, columns: Mapping[str, str], rows: Sequence[str], marked: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """Return the new values of fields.
+
+        Given are those of ``data.columns``, ``data.drop_rows`` and ``data.mark_rows``.
+        """
         values: dict[str, Any] = {}
         if self.columns:
             values["data.columns"] = {**columns, **dict.fromkeys(self.columns, "ignored")}
         if self.rows:
             values["data.drop_rows"] = list(dict.fromkeys([*rows, *self.rows]))
+        if self.marked:
+            values["data.mark_rows"] = list(dict.fromkeys([*marked, *self.marked]))
         if self.duplicates:
             values["data.duplicates"] = self.duplicates
         return values
@@ -95,7 +104,7 @@ def _finding(record: Mapping[str, Any]) -> Finding:
         for row in record["rows"]
     )
     mends = tuple(
-        Mend(**{**mend, "columns": tuple(mend["columns"]), "rows": tuple(mend["rows"])})
+        Mend(**{**mend, **{name: tuple(mend[name]) for name in ("columns", "rows", "marked")}})
         for mend in record["mends"]
     )
     return Finding(**{**record, "rows": rows, "mends": mends})

@@ -53,6 +53,8 @@ class PictureGroup:
 
     title: str
     pictures: tuple[Picture, ...]
+    colour: tuple[int, int, int] | None = None
+    """The colour that stands for them in the pictures: red, green and blue."""
 
 
 def read_groups(records: object) -> list[PictureGroup]:
@@ -63,9 +65,22 @@ def read_groups(records: object) -> list[PictureGroup]:
     if not isinstance(records, list):
         raise TypeError("groups of pictures are a list")
     return [
-        PictureGroup(str(record["title"]), tuple(Picture(**one) for one in record["pictures"]))
+        PictureGroup(
+            str(record["title"]),
+            tuple(Picture(**one) for one in record["pictures"]),
+            _colour(record.get("colour")),
+        )
         for record in records
     ]
+
+
+def _colour(value: object) -> tuple[int, int, int] | None:
+    if value is None:
+        return None
+    red, green, blue = (int(part) for part in value)  # type: ignore[attr-defined]
+    if not all(0 <= part <= 255 for part in (red, green, blue)):
+        raise ValueError("a colour has three parts from 0 to 255")
+    return red, green, blue
 
 
 def read_pictures(records: object) -> list[Picture]:

@@ -117,6 +117,8 @@ class Samples(Event):
     step: int
     split: str
     items: list[dict[str, str]]
+    pictures: list[dict[str, Any]] = field(default_factory=list)
+    """Records of pictures of the outputs, in the order of the items and named as there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

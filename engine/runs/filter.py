@@ -25,6 +25,7 @@ Test = Callable[[RunSummary], bool]
 _TEXTS: dict[str, Callable[[RunSummary], str]] = {
     "name": lambda row: row.name,
     "id": lambda row: row.id,
+    "host": lambda row: row.host,
     "task": lambda row: row.task,
     "data": lambda row: row.data,
     "model": lambda row: row.model,

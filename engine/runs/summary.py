@@ -26,6 +26,7 @@ from engine.files import safe_toml
 from engine.runs.annotations import NOTHING_NOTED, Annotations, read_annotations
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Event, Finished, Progress, Stopped
+from engine.runs.origin import host_of
 from engine.runs.status import State
 
 _OVERLAP = 64 * 1024
@@ -62,13 +63,20 @@ class RunSummary:
     """Bytes of the events that hold no better evaluation."""
     id: str = field(init=False, repr=False, compare=False)
     """The name of the run's directory; stored, since lists need thousands of them at each key."""
+    host: str = field(init=False, repr=False, compare=False)
+    """The machine that it is on; empty for this one."""
+    key: str = field(init=False, repr=False, compare=False)
+    """What tells it from all others: runs of two machines may have the same id."""
     text: str = field(init=False, repr=False, compare=False)
     """All text that it is found by, in lower case."""
 
     def __post_init__(self) -> None:
         shown = (self.name, self.task, self.data, self.model, self.state, self.metric)
+        host = host_of(self.run)
         object.__setattr__(self, "id", self.run.id)
-        words = " ".join((self.id, *shown, *self.notes.tags, self.notes.note)).lower()
+        object.__setattr__(self, "host", host)
+        object.__setattr__(self, "key", f"{host}/{self.id}" if host else self.id)
+        words = " ".join((self.id, host, *shown, *self.notes.tags, self.notes.note)).lower()
         object.__setattr__(self, "text", words)
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.errors import RunError
 from engine.runs.directory import RunDirectory, all_runs
+from engine.runs.origin import require_own
 from engine.runs.status import State
 
 _FOLDER = ".trash"
@@ -20,6 +21,7 @@ def trash_folder(folder: Path) -> Path:
 
 def discard(run: RunDirectory) -> RunDirectory:
     """Move a run into the trash. Raises :class:`RunError`, for example while it is training."""
+    require_own(run)
     if run.status.state() is State.RUNNING:
         raise RunError(f"The run {run.id} is still running.", "Stop it before it is deleted.")
     trash = trash_folder(run.path.parent)

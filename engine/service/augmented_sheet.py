@@ -13,7 +13,13 @@ from engine.config.run_config import RunConfig
 from engine.config.tasks.augmentation import AugmentationConfig
 from engine.data.images import Pixels
 from engine.service.contact_sheet import sheet_of
+from engine.service.data_cache import loaded_rows
+from engine.tasks.annotated_images import AnnotatedTask
+from engine.tasks.augmented_samples import augmented_paint
+from engine.tasks.create import create_task
+from engine.vision.annotated_sheet import AnnotatedSheet
 from engine.vision.augmentation import Augmentation
+from engine.vision.contact_sheet import Sheet
 from engine.vision.pictures import as_bytes
 
 
@@ -25,15 +31,27 @@ def answer(
     Each ``variant`` draws other random changes. Raises ``ConfigError`` and ``DataError``.
     """
     config = RunConfig.parse(values)
+    sheet = sheet_of(config, each, seed)
+    if isinstance(sheet, AnnotatedSheet):
+        return _annotated(config, sheet, variant)
     settings = getattr(config.task, "augmentation", AugmentationConfig())
     augmentation = Augmentation(settings)
 
     def change(images: Sequence[Pixels]) -> list[Pixels]:
         return augmented(images, augmentation, variant)
 
-    sheet = sheet_of(config, each, seed)
+    assert isinstance(sheet, Sheet)
     groups = sheet.groups(change if augmentation else None)
     return {"groups": [asdict(group) for group in groups], "changed": bool(augmentation)}
+
+
+def _annotated(config: RunConfig, sheet: AnnotatedSheet, variant: int) -> dict[str, Any]:
+    task = create_task(config)
+    assert isinstance(task, AnnotatedTask)
+    table = loaded_rows(task.pipeline).train
+    paint = augmented_paint(task, table, sheet.fitted, variant)
+    groups = sheet.groups(paint)
+    return {"groups": [asdict(group) for group in groups], "changed": paint is not None}
 
 
 def augmented(images: Sequence[Pixels], augmentation: Augmentation, seed: int) -> list[Pixels]:

@@ -9,9 +9,8 @@ from typing import Any
 from engine.config.run_config import RunConfig
 from engine.errors import DataError
 from engine.pipelines.create import create_pipeline
+from engine.pipelines.pipeline import ContactSheet
 from engine.service.data_cache import loaded
-from engine.vision.contact_sheet import Sheet
-from engine.vision.fitted import ImageFitted
 
 
 def answer(values: Mapping[str, Any], each: int = 8, seed: int = 0) -> dict[str, Any]:
@@ -23,10 +22,11 @@ def answer(values: Mapping[str, Any], each: int = 8, seed: int = 0) -> dict[str,
     return {"groups": [asdict(group) for group in sheet.groups()]}
 
 
-def sheet_of(config: RunConfig, each: int, seed: int) -> Sheet:
+def sheet_of(config: RunConfig, each: int, seed: int) -> ContactSheet:
     """Return the sheet of a configuration's training images; raises ``DataError``."""
     pipeline = create_pipeline(config)
     raw, fitted = loaded(pipeline)
-    if not isinstance(fitted, ImageFitted):
+    sheet = pipeline.sheet(raw, fitted, each, seed)
+    if sheet is None:
         raise DataError("This data set has no images.", "Only images have a contact sheet.")
-    return Sheet(raw.train, fitted, each, seed)
+    return sheet

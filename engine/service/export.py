@@ -37,6 +37,7 @@ from engine.data.fitted import Fitted
 from engine.errors import RunError, TrainingError
 from engine.files.paths import expanded, is_file, is_folder, runs_folder
 from engine.runs.directory import RunDirectory
+from engine.service.flip_notes import flip_notes
 from engine.service.handover import RECIPIENTS
 from engine.service.speaker import speaker_of
 from engine.tasks.create import create_task
@@ -96,7 +97,8 @@ def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, 
             written.rename(target)
     except OSError as error:
         raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
-    return {"path": str(target), "bytes": _size(target), "difference": difference}
+    told = {"notes": notes} if (notes := flip_notes(directory, form)) else {}
+    return {"path": str(target), "bytes": _size(target), "difference": difference} | told
 
 
 def _handed_over(run: RunDirectory, target: Path, form: str, dtype: str) -> dict[str, Any]:
@@ -189,16 +191,19 @@ def _own(folder: Path) -> nn.Module:
 
 def _program(finished: Finished, target: Path) -> float:
     """A program of ``torch.export``: runs without this package and without the model's code."""
-    program = as_program(finished.network, finished.call)
+    network = finished.task.deployed(finished.network)
+    program = as_program(network, finished.call)
     schema = finished.fitted.model_dump_json()
     with supported(PROGRAM):
         torch.export.save(program, target, extra_files={SCHEMA: schema})
-        return _largest(finished, torch.export.load(target).module())
+        found = finished.output(torch.export.load(target).module())
+    return distance(finished.output(network), found)
 
 
 def _onnx(finished: Finished, target: Path) -> float:
     """An ONNX file, tried in onnxruntime."""
-    program, inputs = as_onnx(finished.network, finished.call)
+    network = finished.task.deployed(finished.network)
+    program, inputs = as_onnx(network, finished.call)
     import onnxruntime  # an extra, which was looked for
 
     program.model.metadata_props[SCHEMA] = finished.fitted.model_dump_json()
@@ -206,7 +211,7 @@ def _onnx(finished: Finished, target: Path) -> float:
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     outputs = session.run(None, {name: value.numpy() for name, value in inputs.items()})
     found = finished.task.comparable([torch.from_numpy(value) for value in outputs])
-    return distance(finished.output(), found)
+    return distance(finished.output(network), found)
 
 
 FORMS: dict[str, Callable[[Finished, Path], float]] = {

@@ -27,6 +27,7 @@ from engine.runs.history import History
 from engine.runs.status import State
 from engine.sweep import table
 from engine.sweep.budget import Budget
+from engine.sweep.cost import cost, steps_up
 from engine.sweep.directory import SweepDirectory
 from engine.sweep.space import Range, as_texts, place
 from engine.sweep.study import (
@@ -187,6 +188,9 @@ class Search:
             if not self._study.trials:
                 whole = self._spec.sampler == "grid"
                 points = grid(self._dimensions) if whole else [own] if own is not None else []
+                if self._budget is not None:
+                    steps = steps_up(own, self._dimensions, self._spec.trials)
+                    points = sorted(points, key=cost) if whole else steps
                 for point in points:
                     self._study.enqueue_trial(point, user_attrs={"preset": point == own})
             self._take_up()

@@ -24,6 +24,7 @@ from engine.vision.annotated_encoding import encode_annotated
 from engine.vision.annotated_fitted import AnnotatedFitted
 from engine.vision.annotated_source import PlacedPreparation, Target
 from engine.vision.placement import PlacedAugmentation, Placement
+from engine.vision.preparation import Normalisation
 from engine.vision.processor_file import save_companions
 
 A = TypeVar("A", bound=AnnotatedFitted)
@@ -47,7 +48,9 @@ class AnnotatedTask(Task[A]):
     def encode(self, table: pa.Table, fitted: A, device: torch.device, report: Report) -> Source:
         """Decoded images with their targets, or where they are too many, as they are needed."""
         preparation = PlacedPreparation(
-            fitted.mean, fitted.std, type(self).move, PlacedAugmentation(self.section.augmentation)
+            Normalisation(fitted.mean, fitted.std),
+            type(self).move,
+            PlacedAugmentation(self.section.augmentation),
         )
         targets = self.targets(table, fitted)
         source, skips = encode_annotated(table, fitted, targets, preparation, device, report)

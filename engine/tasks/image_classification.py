@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 from typing_extensions import override
 
+from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Batch, Source
 from engine.config.models.image import Preprocessing
 from engine.config.models.image_transformer import ImageTransformerConfig
@@ -19,8 +20,10 @@ from engine.config.run_config import RunConfig
 from engine.config.tasks.image_classification import ImageClassificationConfig
 from engine.metrics.classification import balanced_weights, class_loss
 from engine.metrics.evaluator import Evaluator
+from engine.metrics.flipped import FlippedImages
 from engine.metrics.images import ImageEvaluator
 from engine.models.build import build_model
+from engine.models.mirrored import Mirrored, both_sides
 from engine.models.shapes import ImageShape
 from engine.pipelines.image_classification import ImageClassificationPipeline
 from engine.reports.explanation import Explanation
@@ -37,7 +40,7 @@ from engine.vision.fitted import ImageFitted
 from engine.vision.mixing import Mixing
 from engine.vision.pictures import picture, pictures_of
 from engine.vision.prediction import class_record, labels_record, said, shown
-from engine.vision.preparation import Preparation, ProgressiveSize
+from engine.vision.preparation import Normalisation, Preparation, ProgressiveSize
 from engine.vision.processor_file import save_companions
 from engine.vision.start_size import check_start_size
 
@@ -55,7 +58,7 @@ class ImageClassification(Task[ImageFitted]):
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
-        self._class_weights: list[float] | None = None
+        self._class_weights: DeviceConstant | None = None
         self._multi_label = False
         self._evaluator: ImageEvaluator | None = None
 
@@ -74,7 +77,7 @@ class ImageClassification(Task[ImageFitted]):
         """The network of the model section; notes what the loss needs of the data."""
         self._multi_label = fitted.multi_label
         balanced = self.section.class_weights == "balanced" and not fitted.multi_label
-        self._class_weights = balanced_weights(fitted.counts) if balanced else None
+        self._class_weights = DeviceConstant(balanced_weights(fitted.counts)) if balanced else None
         network = build_model(
             self.config.model,
             ImageShape(fitted.channels, fitted.size, len(fitted.classes), tuple(fitted.classes)),
@@ -103,23 +106,29 @@ class ImageClassification(Task[ImageFitted]):
         return class_loss(
             logits,
             batch.targets,
-            None if weights is None else logits.new_tensor(weights),
+            None if weights is None else weights.like(logits),
             self.section.label_smoothing,
         )
 
     def evaluator(self, fitted: ImageFitted) -> Evaluator:
         """Metrics of classes, and the worst mistakes with the names of their images."""
+        if self.section.test_time_flip:
+            flipped = FlippedImages(fitted.classes, fitted.multi_label, _sides)
+            self._evaluator = flipped.both
+            return flipped
         self._evaluator = ImageEvaluator(fitted.classes, fitted.multi_label, self._logits)
         return self._evaluator
+
+    @override
+    def deployed(self, network: nn.Module) -> nn.Module:
+        return Mirrored(network) if self.section.test_time_flip else network
 
     @override
     def gallery(self, network: nn.Module, source: Source, fitted: ImageFitted) -> Gallery | None:
         """The worst mistakes of the last evaluation with views, which was on ``source``."""
         del network
         known = self._evaluator
-        if known is None or known.worst is None or not known.mistakes:
-            return None
-        return mistakes_gallery(known.worst, known.worst_rows, known.mistakes, source, fitted)
+        return None if known is None else mistakes_gallery(known, source, fitted)
 
     @override
     def pictures(
@@ -134,7 +143,9 @@ class ImageClassification(Task[ImageFitted]):
     def explain(
         self, network: nn.Module, batch: Batch, fitted: ImageFitted, target: str
     ) -> Explanation:
-        return explain_image(network, batch, fitted, target)
+        with torch.no_grad():
+            logits = self._logits(network, batch)[0].float()
+        return explain_image(network, batch, fitted, logits, target)
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: ImageFitted
@@ -178,22 +189,26 @@ class ImageClassification(Task[ImageFitted]):
 
     def _logits(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Return the logits, averaged over each image and its mirror image if that is set."""
-        logits: torch.Tensor = network(batch.inputs)
         if self.section.test_time_flip:
-            logits = (logits + network(batch.inputs.flip(-1))) / 2
+            own, other = _sides(network, batch)
+            return (own + other) / 2
+        logits: torch.Tensor = network(batch.inputs)
         return logits
 
     def _preparation(self, fitted: ImageFitted) -> Preparation:
         fields = self.section.augmentation
         sizes = ProgressiveSize(fields.start_size, self.config.train.epoch_count)
         return Preparation(
-            fitted.mean,
-            fitted.std,
+            Normalisation(fitted.mean, fitted.std),
             Augmentation(fields),
             Mixing(fields.mixup, fields.cutmix, len(fitted.classes)),
             sizes if fields.start_size else None,
             fields.resized_crop,
         )
+
+
+def _sides(network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    return both_sides(network, batch.inputs)
 
 
 def _first_images(source: Source) -> Batch | None:

@@ -10,15 +10,19 @@ import pyarrow as pa
 from torch import Tensor, nn
 from typing_extensions import override
 
+from engine.baselines.usual_boxes import USUAL_BOXES
 from engine.batches.source import Batch, Source
 from engine.config.tasks.object_detection import ObjectDetectionConfig
 from engine.data.images import upright_size
+from engine.data.raw import TEST, VALIDATION, RawData
 from engine.metrics.detection import DetectionEvaluator, Found, in_pixels, judged, outcome, sure_of
-from engine.metrics.evaluator import Evaluator
-from engine.models.detector import Detections
+from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.models.detector import Detections, objects_of
 from engine.pipelines.object_detection import ObjectDetectionPipeline
 from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
+from engine.tasks.painted_samples import box_sample
+from engine.tasks.usual_objects import evaluate_usual_boxes
 from engine.vision.annotated_fitted import DetectionFitted
 from engine.vision.annotated_source import Target
 from engine.vision.column import images_of
@@ -69,7 +73,7 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
 
     def evaluator(self, fitted: DetectionFitted) -> Evaluator:
         """COCO's metrics, per class, and the worst images."""
-        return DetectionEvaluator(fitted.classes, self.section.score_threshold, _detect)
+        return DetectionEvaluator(fitted.classes, self.section.score_threshold, _measured)
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: DetectionFitted
@@ -143,10 +147,52 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
             })  # fmt: skip
         return shown
 
+    @override
+    def sample_pictures(self, source: Source, fitted: DetectionFitted) -> list[Picture]:
+        """The true boxes."""
+        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
+        if batch is None or batch.targets is None:
+            return []
+        true = [Detections(boxes, numbers.new_ones(len(numbers)), numbers)
+                for boxes, numbers in objects_of(batch.targets)]  # fmt: skip
+        return self._painted(batch, true, fitted)
+
+    @override
+    def output_pictures(
+        self, network: nn.Module, source: Source, fitted: DetectionFitted
+    ) -> list[Picture]:
+        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
+        if batch is None or batch.targets is None:
+            return []
+        return self._painted(batch, _detect(network, batch), fitted)
+
+    def _painted(
+        self, batch: Batch, found: Sequence[Detections], fitted: DetectionFitted
+    ) -> list[Picture]:
+        """Return the images of a batch with the objects that are sure."""
+        sure = [sure_of(in_pixels(one, 1, 1), self.section.score_threshold) for one in found]
+        names = batch.rows["name"].to_pylist()
+        rows = zip(batch.inputs, sure, names, strict=True)
+        return [box_sample(image, own, fitted, name) for image, own, name in rows][:_SHOWN]
+
+    @override
+    def baseline(self, raw: RawData, fitted: DetectionFitted) -> tuple[str, Evaluation] | None:
+        """The boxes that are the most frequent in training, in every image."""
+        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
+        if table is None or fitted.objects not in table.column_names or not table.num_rows:
+            return None
+        result = evaluate_usual_boxes(raw.train, table, fitted)
+        return None if result is None else (USUAL_BOXES, result)
+
 
 def _detect(network: Any, batch: Batch) -> list[Detections]:
     found: list[Detections] = network.detections(network(batch.inputs))
     return found
+
+
+def _measured(network: Any, batch: Batch) -> tuple[Tensor, list[Detections]]:
+    loss, outputs = network(batch.inputs, batch.targets)
+    return loss, network.detections(outputs)
 
 
 def _records(found: Found, classes: Sequence[str]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import DataError
 from engine.metrics.answer_likelihoods import likelihoods, measured, untuned
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.preference import PreferenceEvaluator, untuned_metrics
+from engine.metrics.preference import PreferenceEvaluator, evaluate_untuned
 from engine.metrics.preference_losses import Likelihoods, losses, rewards
 from engine.pipelines.preference import PreferenceFitted, PreferencePipeline
 from engine.reports.counted import counted
@@ -231,7 +231,7 @@ class Preference(TextTask[PreferenceFitted]):
         source = self._held_out.get(TEST) or self._held_out.get(VALIDATION)
         if source is None or source.reference is None:
             return None
-        return "the untuned model", Evaluation(untuned_metrics(untuned(source), self.section))
+        return "the untuned model", evaluate_untuned(untuned(source), self.section)
 
 
 def _with_rewards(

@@ -7,11 +7,20 @@ from typing import Any
 import pyarrow as pa
 import torch
 from torch import nn
+from typing_extensions import override
 
+from engine.baselines.likeliest_sentence import LIKELIEST_SENTENCE, likeliest_sentences
 from engine.batches.source import Batch, Source
 from engine.config.tasks.question_answering import QuestionAnsweringConfig
-from engine.metrics.answers import AnswerEvaluator, Answers, Asked, position_loss
-from engine.metrics.evaluator import Evaluator
+from engine.data.raw import TEST, VALIDATION, RawData
+from engine.metrics.answers import (
+    AnswerEvaluator,
+    Answers,
+    Asked,
+    evaluate_answers,
+    position_loss,
+)
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.pipelines.question_answering import QuestionAnsweringFitted, QuestionAnsweringPipeline
 from engine.runs.events import Report
 from engine.tasks.text import TextTask
@@ -96,6 +105,18 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
             }
             for one, record in zip(_asked(rows, fitted), records, strict=True)
         ]
+
+    @override
+    def baseline(
+        self, raw: RawData, fitted: QuestionAnsweringFitted
+    ) -> tuple[str, Evaluation] | None:
+        """The sentence of the context that has the most words of the question."""
+        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
+        if table is None or not table.num_rows:
+            return None
+        asked = _asked(table, fitted)
+        said = likeliest_sentences((one.question, one.context) for one in asked)
+        return LIKELIEST_SENTENCE, evaluate_answers(asked, said)
 
 
 class _Collate:

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Batch, Source
 from engine.config.run_config import RunConfig
 from engine.config.tasks.semantic_segmentation import SemanticSegmentationConfig
 from engine.data.images import in_threads
 from engine.data.masks import IGNORED
-from engine.data.raw import TEST, RawData
+from engine.data.raw import TEST, VALIDATION, RawData
 from engine.metrics.classification import balanced_weights
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.segmentation import (
@@ -30,6 +31,7 @@ from engine.metrics.segmentation import (
 from engine.pipelines.semantic_segmentation import SemanticSegmentationPipeline
 from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
+from engine.tasks.painted_samples import mask_sample
 from engine.vision.annotated_fitted import SegmentationFitted
 from engine.vision.annotated_source import Target
 from engine.vision.column import images_of
@@ -52,7 +54,7 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
-        self._class_weights: list[float] | None = None
+        self._class_weights: DeviceConstant | None = None
 
     @override
     def targets(
@@ -72,7 +74,7 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
     def build_network(self, fitted: SegmentationFitted) -> nn.Module:
         """The network of the model section; notes what each class weighs in the loss."""
         self._class_weights = (
-            balanced_weights([round(share * _SHARES) for share in fitted.pixels])
+            DeviceConstant(balanced_weights([round(share * _SHARES) for share in fitted.pixels]))
             if self.section.class_weights == "balanced"
             else None
         )
@@ -84,7 +86,7 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
 
     def _pixel_loss(self, logits: Tensor, masks: Tensor) -> Tensor:
         weights = self._class_weights
-        known = None if weights is None else logits.new_tensor(weights)
+        known = None if weights is None else weights.like(logits)
         return pixel_loss(logits, masks, known, self.section.dice_weight)
 
     def evaluator(self, fitted: SegmentationFitted) -> Evaluator:
@@ -162,9 +164,26 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
         ][:_SHOWN]
 
     @override
+    def sample_pictures(self, source: Source, fitted: SegmentationFitted) -> list[Picture]:
+        """The true masks."""
+        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
+        if batch is None or batch.targets is None:
+            return []
+        return _painted(batch, batch.targets, fitted)
+
+    @override
+    def output_pictures(
+        self, network: nn.Module, source: Source, fitted: SegmentationFitted
+    ) -> list[Picture]:
+        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
+        if batch is None or batch.targets is None:
+            return []
+        return _painted(batch, network(batch.inputs).argmax(1).to(torch.uint8), fitted)
+
+    @override
     def baseline(self, raw: RawData, fitted: SegmentationFitted) -> tuple[str, Evaluation] | None:
         """The most frequent class for every pixel."""
-        table = raw.splits.get(TEST)
+        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
         targets = None if table is None else self.targets(table, fitted)
         if table is None or targets is None:
             return None
@@ -180,3 +199,14 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
         whole = np.stack(list(in_threads(counts, range(table.num_rows))))
         name = f"every pixel {fitted.classes[usual]}"
         return name, evaluate_pixels(whole, fitted.classes, float("nan"))
+
+
+def _painted(batch: Batch, masks: Tensor, fitted: SegmentationFitted) -> list[Picture]:
+    """Return the images of a batch below masks ``[batch, height, width]``."""
+    numbers = masks.cpu().numpy().astype(np.uint8)
+    return [
+        mask_sample(image, mask, fitted, name)
+        for image, mask, name in zip(
+            batch.inputs, numbers, batch.rows["name"].to_pylist(), strict=True
+        )
+    ][:_SHOWN]

@@ -9,12 +9,22 @@ import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
+from engine.baselines.baseline import Baseline
+from engine.baselines.nearest_source import (
+    NEAREST_SOURCE,
+    ROWS,
+    SAME_TEXT,
+    targets_of_nearest,
+)
 from engine.batches.source import Batch, Source
 from engine.config.tasks.seq2seq import Seq2SeqConfig
 from engine.data.labels import IGNORED
-from engine.metrics.evaluator import Evaluator
-from engine.metrics.translation import TranslationEvaluator, Written
+from engine.data.on_disk import evenly
+from engine.data.raw import TEST, VALIDATION, RawData
+from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.translation import TranslationEvaluator, Written, evaluate_texts
 from engine.models.token_losses import summed_sequence_loss
 from engine.pipelines.seq2seq import Seq2SeqFitted, Seq2SeqPipeline
 from engine.runs.events import Report
@@ -47,7 +57,7 @@ class Seq2Seq(TextTask[Seq2SeqFitted]):
         if fitted.target in table.column_names:
             columns["target"] = pa.array(texts_of(table, fitted.target), pa.string())
             # Texts are written for the rows that come first in a random order.
-            columns["place"] = pa.array(np.random.default_rng(0).permutation(table.num_rows))
+            columns["place"] = pa.array(_places(table.num_rows))
         tokenise = _Tokenise(tokenizer, fitted.max_length, fitted.max_target_length)
         # The languages of targets are no part of what a fast tokenizer reads sources with.
         target_language = getattr(tokenizer, "tgt_lang", None)
@@ -129,6 +139,43 @@ class Seq2Seq(TextTask[Seq2SeqFitted]):
             Written(record["source"], record["generated"], reference).record()
             for record, reference in zip(records, references, strict=True)
         ]
+
+    @override
+    def baseline(self, raw: RawData, fitted: Seq2SeqFitted) -> tuple[str, Evaluation] | None:
+        """The source itself, where the network writes texts."""
+        held = self._held_out(raw)
+        if held is None:
+            return None
+        pairs = zip(*(texts_of(held, name) for name in (fitted.source, fitted.target)), strict=True)
+        return SAME_TEXT, self._evaluated([Written(text, text, wanted) for text, wanted in pairs])
+
+    @override
+    def further_baselines(self, raw: RawData, fitted: Seq2SeqFitted) -> list[Baseline]:
+        """The target of the training row whose source is the most alike."""
+        held = self._held_out(raw)
+        if held is None:
+            return []
+        sides = [fitted.source, fitted.target]
+        sources, targets = (texts_of(evenly(raw.train, ROWS), name) for name in sides)
+        new, wanted = (texts_of(held, name) for name in sides)
+        said = targets_of_nearest(sources, targets, new)
+        written = [Written(*texts) for texts in zip(new, said, wanted, strict=True)]
+        return [Baseline(NEAREST_SOURCE, self._evaluated(written))]
+
+    def _held_out(self, raw: RawData) -> pa.Table | None:
+        """Return the rows for which the network writes texts in the final evaluation."""
+        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
+        if table is None or not table.num_rows or not self.section.final_rows:
+            return None
+        return table.take(np.argsort(_places(table.num_rows))[: self.section.final_rows])
+
+    def _evaluated(self, texts: list[Written]) -> Evaluation:
+        return evaluate_texts(texts, self.section.bleu_tokenizer)
+
+
+def _places(rows: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the place of each row in a random order, always the same."""
+    return np.random.default_rng(0).permutation(rows)
 
 
 class _Tokenise:

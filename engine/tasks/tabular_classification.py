@@ -16,6 +16,7 @@ from torch import nn
 from typing_extensions import override
 
 from engine.baselines.gradient_boosting import NAME, boosted_classes, log_loss
+from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Batch
 from engine.config.tasks.tabular_classification import TabularClassificationConfig
 from engine.data.raw import RawData
@@ -48,7 +49,7 @@ class TabularClassification(TabularTask[ClassesFitted]):
     section: TabularClassificationConfig
 
     probabilities = True
-    _balanced: list[float] | None = None
+    _balanced: DeviceConstant | None = None
 
     def outputs(self, fitted: ClassesFitted) -> int:
         """A logit for each class."""
@@ -63,7 +64,8 @@ class TabularClassification(TabularTask[ClassesFitted]):
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy."""
         section = self.section
-        weights = self._class_weights(batch.targets.device)
+        balanced = self._balanced
+        weights = None if balanced is None else balanced.like(batch.targets, torch.float32)
         logits = network(batch.inputs)
         targets = each_output(batch.targets, logits)
         return class_loss(logits, targets, weights, section.label_smoothing)
@@ -71,11 +73,8 @@ class TabularClassification(TabularTask[ClassesFitted]):
     def build_network(self, fitted: ClassesFitted) -> nn.Module:
         """The chosen model for these columns; keeps the weight of each class in the loss."""
         balanced = self.section.class_weights == "balanced"
-        self._balanced = balanced_weights(fitted.counts) if balanced else None
+        self._balanced = DeviceConstant(balanced_weights(fitted.counts)) if balanced else None
         return super().build_network(fitted)
-
-    def _class_weights(self, device: torch.device) -> torch.Tensor | None:
-        return None if self._balanced is None else torch.tensor(self._balanced, device=device)
 
     def target_evaluator(self, fitted: ClassesFitted) -> Evaluator:
         """Metrics of classes, and the worst mistakes."""

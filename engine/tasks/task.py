@@ -166,6 +166,10 @@ class Task(ABC, Generic[F]):
         del network, batch, fitted, target
         return None
 
+    def deployed(self, network: nn.Module) -> nn.Module:
+        """Return the network as a program computes it: with what predictions do around it."""
+        return network
+
     def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the positional and named arguments that call the network with a batch."""
         return (batch.inputs,), {}
@@ -205,6 +209,11 @@ class Task(ABC, Generic[F]):
     def sample_pictures(self, source: Source, fitted: F) -> list[Picture]:
         """Return the images that are the inputs of :meth:`samples`, in order and named as there."""
         del source, fitted
+        return []
+
+    def output_pictures(self, network: nn.Module, source: Source, fitted: F) -> list[Picture]:
+        """Return pictures of the outputs of :meth:`samples`, in order and named as there."""
+        del network, source, fitted
         return []
 
     def gallery(self, network: nn.Module, source: Source, fitted: F) -> Gallery | None:

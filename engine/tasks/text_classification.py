@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from engine.baselines.bag_of_words import ROWS, WORDS_AND_LOGISTIC, bag_of_words, labels_from_words
+from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Batch, Source
 from engine.config.tasks.text_classification import TextClassificationConfig
 from engine.data.on_disk import evenly, in_windows
@@ -26,7 +28,9 @@ from engine.pipelines.text_classification import (
     TextClassificationFitted,
     TextClassificationPipeline,
 )
+from engine.reports.gallery import Gallery
 from engine.runs.events import Report
+from engine.tasks.row_gallery import texts_gallery
 from engine.tasks.text import TextTask
 from engine.text.cache import encoded
 from engine.text.columns import chosen
@@ -43,6 +47,7 @@ class TextClassification(TextTask[TextClassificationFitted]):
     section: TextClassificationConfig
 
     head = "sequence_classification"
+    _evaluator: LabelledTexts | None = None
 
     def encode(
         self,
@@ -77,6 +82,12 @@ class TextClassification(TextTask[TextClassificationFitted]):
     def explained_columns(self, fitted: TextClassificationFitted) -> list[str]:
         return [name for name in (fitted.text, fitted.text_pair) if name]
 
+    @override
+    def probabilities(
+        self, fitted: TextClassificationFitted
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
+        return torch.sigmoid if fitted.multi_label else partial(torch.softmax, dim=-1)
+
     def shape(self, fitted: TextClassificationFitted) -> TextShape:
         """With a sigmoid a class where a text can have several."""
         return replace(super().shape(fitted), multi_label=fitted.multi_label)
@@ -87,12 +98,22 @@ class TextClassification(TextTask[TextClassificationFitted]):
         if batch.targets.ndim == 2:
             return functional.binary_cross_entropy_with_logits(logits, batch.targets.to(logits))
         return class_loss(
-            logits, batch.targets, self._weights(logits.device), self.section.label_smoothing
+            logits, batch.targets, self._weights(logits), self.section.label_smoothing
         )
 
     def evaluator(self, fitted: TextClassificationFitted) -> Evaluator:
         """Metrics of classes, and the worst mistakes with their texts."""
-        return LabelledTexts(fitted.classes, fitted.multi_label, self._text_of(fitted))
+        text_of = self._text_of(fitted)
+        self._evaluator = LabelledTexts(fitted.classes, fitted.multi_label, text_of)
+        return self._evaluator
+
+    @override
+    def gallery(
+        self, network: nn.Module, source: Source, fitted: TextClassificationFitted
+    ) -> Gallery | None:
+        """The worst mistakes of the last evaluation with views."""
+        del network, source
+        return texts_gallery(self._evaluator, self.explained_columns(fitted), fitted.multi_label)
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: TextClassificationFitted
@@ -143,13 +164,12 @@ class TextClassification(TextTask[TextClassificationFitted]):
     def build_network(self, fitted: TextClassificationFitted) -> nn.Module:
         """The network with this task's head; keeps the weight of each class in the loss."""
         balanced = self.section.class_weights == "balanced" and not fitted.multi_label
-        self._class_weights = balanced_weights(fitted.counts) if balanced else None
+        self._class_weights = DeviceConstant(balanced_weights(fitted.counts)) if balanced else None
         return super().build_network(fitted)
 
-    def _weights(self, device: torch.device) -> torch.Tensor | None:
-        if self._class_weights is None:
-            return None
-        return torch.tensor(self._class_weights, device=device)
+    def _weights(self, logits: torch.Tensor) -> torch.Tensor | None:
+        known = self._class_weights
+        return None if known is None else known.like(logits, torch.float32)
 
     def _text_of(self, fitted: TextClassificationFitted) -> Callable[[pa.Table], list[str]]:
         return lambda table: joined_texts(table, [fitted.text, fitted.text_pair])

@@ -9,12 +9,15 @@ import pyarrow as pa
 import torch
 from torch import nn
 from torch.nn import functional
+from typing_extensions import override
 
+from engine.baselines.usual_tags import USUAL_TAGS, usual_tags
 from engine.batches.source import Batch, Source
 from engine.config.tasks.token_classification import TokenClassificationConfig
-from engine.metrics.evaluator import Evaluator
+from engine.data.raw import TEST, VALIDATION, RawData
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.logits import logits_of
-from engine.metrics.tagging import TaggingEvaluator, tags_of
+from engine.metrics.tagging import TaggingEvaluator, evaluate_tags, tags_of
 from engine.pipelines.token_classification import (
     TokenClassificationFitted,
     TokenClassificationPipeline,
@@ -111,6 +114,19 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
             }
             for sentence, record, tags in zip(words, records, labels, strict=True)
         ]
+
+    @override
+    def baseline(
+        self, raw: RawData, fitted: TokenClassificationFitted
+    ) -> tuple[str, Evaluation] | None:
+        """The tag that each word has the most often in training."""
+        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
+        if table is None or not table.num_rows:
+            return None
+        words, truth = self.pipeline.sentences(table, fitted)
+        known = self.pipeline.sentences(raw.train, fitted)
+        said = usual_tags(known, words, fitted.scheme.outside)
+        return USUAL_TAGS, evaluate_tags(words, truth, said, fitted.scheme)
 
 
 class _Collate:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -13,7 +14,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingError
 from engine.files import atomic
 from engine.processes.collector import collector_paused
-from engine.runs.events import FORGETTING, Model
+from engine.runs.events import FORGETTING, Log, Model
 from engine.runs.progress_marks import ProgressMarks
 from engine.training import shardable
 from engine.training.checkpoint_writer import Saver
@@ -29,6 +30,9 @@ from engine.training.state import TrainingState, parameter_count, seed_everythin
 from engine.training.trainer import Trainer
 from engine.training.trainer_setup import Outlets, Setup
 from engine.training.training_session import TrainingSession
+
+if TYPE_CHECKING:
+    from engine.models.outline import Outline
 
 _OWN_STATISTICS = (
     "This network has batch norms, and in each process they see its share of a batch only: the "
@@ -60,9 +64,9 @@ def assemble(
     if saved:
         load_state(state, saved)
     group.align(network)
-    if group.size > 1 and batch_statistics(network):
+    if group.replicas > 1 and batch_statistics(network):
         session.warn(_OWN_STATISTICS)
-    if group.size > 1 and task.compares_rows:
+    if group.replicas > 1 and task.compares_rows:
         session.warn(_OWN_ROWS)
     saver = Saver(session.run, state, session.events, config.train.save_total_limit, group)
     outlets = _outlets(training, saver)
@@ -96,13 +100,40 @@ def _network(training: TrainingSession, material: Material) -> nn.Module:
     """Build the network as it is before the first update, sharded if configured."""
     task, compute, group = training.task, training.compute, training.group
     seed_everything(task.config.train.seed)
-    # A network to be sharded may be too large for any single device.
-    where = torch.device("cpu") if group.sharded else compute.device
-    with collector_paused(), where:  # libraries import the network's class only now
-        network = build_network(task, material.fitted, compute)
+    build = partial(build_network, task, material.fitted, compute)
+    with collector_paused():  # libraries import the network's class only now
+        if not group.sharded:
+            with compute.device:
+                network = build()
+        elif (made := _outline(training, build)) is not None:
+            return group.shard(made.network, compute.device, made.weights())
+        else:
+            # It may be too large for any single device.
+            seed_everything(task.config.train.seed)
+            with torch.device("cpu"):
+                network = build()
     if group.leads:
         keep_initial(training.session.run, task, network)
     return group.shard(network, compute.device)
+
+
+def _outline(training: TrainingSession, build: Callable[[], nn.Module]) -> Outline | None:
+    """Return the outline of a network to be sharded; ``None`` where it must be built whole."""
+    from engine.models.outline import outline  # torch's compiler, a second
+    from engine.models.recorded_build import NotRecorded
+
+    reason = ""
+    if training.task.config.adapter.init_lora_weights == "pissa":
+        reason = "the adapter's beginning is kept"
+    else:
+        try:
+            return outline(build)
+        except NotRecorded as error:
+            reason = str(error)
+    if training.group.leads:
+        message = f"Each process builds the whole network before it is sharded: {reason}."
+        training.session.events.write(Log(level="info", message=message))
+    return None
 
 
 def _use_kernels(training: TrainingSession, network: nn.Module) -> None:

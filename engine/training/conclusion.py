@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import torch
-
-from engine.artifacts.build import build_network
 from engine.artifacts.model_folder import export
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingFailed
@@ -21,7 +18,7 @@ from engine.runs.session import RunSession
 from engine.training.baselines import beside_baselines
 from engine.training.export_check import check_export
 from engine.training.material import Material
-from engine.training.state import Ending, TrainingState, load_trained_weights, seed_everything
+from engine.training.state import Ending, TrainingState
 from engine.training.trainer import Trainer
 from engine.training.untrained import comparison
 from engine.training.validation import deciding_metric
@@ -36,13 +33,19 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
     gallery = _gallery(trainer, material)
     forgetting = _forgetting(trainer, material)
     position = state.position
-    network = _whole_network(trainer, material)
+    sharded = trainer.group.sharded
     if not trainer.group.leads:
+        if sharded:
+            _shards().take_part(trainer)
         return Finished(step=position.step, seconds=position.seconds, reason=ending.value)
     try:
         metrics = {split: finite_all(result.metrics) for split, result in evaluations.items()}
-        export(run.model, task, material.fitted, network, run.initial_adapter, metrics)
-        check_export(trainer.setup, network, material.sources[TRAIN], run.model)
+        if sharded:
+            _shards().export_sharded(session, trainer, material, metrics)
+        else:
+            network = state.network
+            export(run.model, task, material.fitted, network, run.initial_adapter, metrics)
+            check_export(trainer.setup, network, material.sources[TRAIN], run.model)
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
         if gallery is not None:
             run.gallery.write(gallery)
@@ -83,19 +86,11 @@ def _known_evaluations(trainer: Trainer, material: Material) -> dict[str, Evalua
     return {VALIDATION: Evaluation({} if best is None else best.metrics)}
 
 
-def _whole_network(trainer: Trainer, material: Material) -> torch.nn.Module:
-    """Return the network to export: a sharded one is rebuilt on the CPU."""
-    setup, state = trainer.setup, trainer.state
-    if not trainer.group.sharded:
-        return state.network
-    weights = state.whole_weights()
-    if not trainer.group.leads:
-        return state.network
-    seed_everything(setup.config.seed)
-    with torch.device("cpu"):
-        network = build_network(setup.task, material.fitted, setup.compute)
-    load_trained_weights(network, weights)
-    return network
+def _shards() -> Any:
+    """Return the export of sharded networks; others do without torch's module for them."""
+    from engine.training import sharded_export
+
+    return sharded_export
 
 
 def _final_evaluations(

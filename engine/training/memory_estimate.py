@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from engine.config.train import TrainConfig
 from engine.data.fitted import Fitted
 from engine.data.on_disk import LARGE
 from engine.data.raw import RawData
-from engine.errors import DataError
+from engine.errors import DataError, TrainingError
 from engine.hardware.device import Compute
 from engine.hardware.memory import out_of_memory
 from engine.hardware.resources import gpus
@@ -30,7 +30,9 @@ from engine.tasks.task import Task
 from engine.torch_private import FakeTensorMode, tree_iter
 from engine.training.footprint import Footprint, Template, UnknownFootprint
 from engine.training.optimizer import state_bytes
+from engine.training.shardable import obstacle_of
 from engine.training.state import parameter_count, trained_weights
+from engine.training.strategy import Held, Split, Strategy, automatic, held
 
 _SAMPLE_ROWS = 256
 _TEMPLATE_SAMPLES = 4
@@ -84,14 +86,59 @@ def update_bytes(
 class Case:
     """The memory of a run as a function of its batches."""
 
+    config: RunConfig
     compute: Compute
     footprint: Footprint
     sizes: _Sizes
     material: _Material
 
     def memory(self, train: TrainConfig, available: int) -> tuple[Memory, int, tuple[str, ...]]:
-        """Return memory by part, the largest batch size that fits, and notes on both."""
-        return _memory(self.footprint, self.sizes, self.material, train, self.compute, available)
+        """Return memory by part, the largest batch size that fits, and notes on both.
+
+        Of several processes, it is the memory of each; on CPUs they share what is ``available``.
+        """
+        part, notes = self._held(train, available)
+        memory, largest, more = _memory(
+            self.footprint,
+            self.sizes,
+            self.material,
+            train,
+            self.compute,
+            self._room(train, available),
+            part,
+        )
+        return memory, largest, (*notes, *more)
+
+    def strategy(self, train: TrainConfig, available: int) -> tuple[Strategy, str]:
+        """Return the strategy that ``auto`` takes for ``train``, and the reason."""
+
+        def total(strategy: Strategy) -> int:
+            changed = train.model_copy(update={"strategy": strategy})
+            return self.memory(changed, available)[0].total
+
+        def refused(strategy: Strategy) -> str:
+            wanted = train.model_copy(update={"strategy": strategy})
+            return obstacle_of(self.config.model_copy(update={"train": wanted}), self.compute)
+
+        room = int(TIGHT_SHARE * self._room(train, available))
+        return automatic(train, self.sizes.split, refused, total, room)
+
+    def _room(self, train: TrainConfig, available: int) -> int:
+        shared = self.compute.device.type == "cpu" and train.processes > 1
+        return available // train.devices if shared else available
+
+    def _held(self, train: TrainConfig, available: int) -> tuple[Held, tuple[str, ...]]:
+        if train.processes == 1:
+            return Held(), ()
+        strategy, notes = train.strategy, [f"memory of each of {train.processes} processes"]
+        if strategy == "auto":
+            strategy, reason = self.strategy(train, available)
+            notes.append(f"train.strategy auto takes {strategy}: {reason}")
+        if strategy == "tensor" and self.sizes.split.why_not_tensor:
+            raise TrainingError(self.sizes.split.why_not_tensor)
+        sizes = self.sizes
+        offload = train.cpu_offload and self.compute.device.type != "cpu"
+        return held(strategy, train.processes, sizes.split, sizes.weights, offload), tuple(notes)
 
     def comfortable(self, train: TrainConfig, available: int) -> int:
         """Return the largest batch size for which memory is not tight; 0 where it is unknown.
@@ -120,7 +167,7 @@ def case_of(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute, hel
     with torch.device("meta"):
         network = build_network(task, fitted, compute)
     sizes = _sizes(network, task.config)
-    return Case(compute, Footprint(network, task.loss, compute), sizes, material)
+    return Case(task.config, compute, Footprint(network, task.loss, compute), sizes, material)
 
 
 @dataclass(frozen=True)
@@ -141,6 +188,8 @@ class _Sizes:
     """Peak of loading the network, before its frozen weights are quantised."""
     adapter: int
     """The adapter as a file; 0 where the whole network is saved."""
+    split: Split = field(default_factory=lambda: Split(0, 0, 0))
+    """How several processes can share the network; unknown for one."""
 
     def disk(self, train: TrainConfig) -> int:
         """Return the bytes of all checkpoints, one more while it is written, and the export."""
@@ -162,6 +211,9 @@ def _sizes(network: nn.Module, config: RunConfig) -> _Sizes:
         saved=_bytes(trained_weights(network).values()),
         loading=count * 2 if config.adapter.quantized else 0,
         adapter=_adapter_bytes(network, config),
+        split=Split.of(network, config.train.processes)
+        if config.train.processes > 1
+        else Split(0, 0, 0),
     )
 
 
@@ -248,11 +300,13 @@ def _memory(
     train: TrainConfig,
     compute: Compute,
     available: int,
+    part: Held,
 ) -> tuple[Memory, int, tuple[str, ...]]:
     """Return memory by part, the largest batch size that fits, and notes on both."""
     spare = _CPU_SPARE if compute.device.type == "cpu" else 0.0
     rounds = min(2, train.gradient_accumulation_steps)
-    count = min(math.ceil(material.source.batch_rows(train.batch_rows)), material.samples)
+    rows = math.ceil(material.source.batch_rows(train.batch_rows) * part.rows)
+    count = min(rows, material.samples)
     notes: tuple[str, ...] = ()
     try:
         peak = footprint.peak(material.template, count, rounds)
@@ -261,9 +315,9 @@ def _memory(
         peak = double = 0
         notes = ("The memory of this network's activations cannot be estimated.",)
     memory = Memory(
-        weights=sizes.weights,
-        gradients=sizes.gradients,
-        optimizer=sizes.optimizer,
+        weights=int(part.weights * sizes.weights) + part.gathered,
+        gradients=int(part.gradients * sizes.gradients),
+        optimizer=int(part.optimizer * sizes.optimizer),
         activations=max(0, peak - sizes.gradients),
         overhead=_overhead(sizes, material, compute)
         + int(spare * peak)
@@ -273,7 +327,8 @@ def _memory(
         return memory, 0, notes
     each = (1 + spare) * (double - peak) / count
     room = available - memory.total
-    return memory, min(material.samples, max(0, int(count + room / each))), notes
+    most = int((count + room / each) / part.rows)
+    return memory, min(material.samples, max(0, most)), notes
 
 
 def _overhead(sizes: _Sizes, material: _Material, compute: Compute) -> int:

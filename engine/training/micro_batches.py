@@ -27,7 +27,7 @@ class EpochBatches:
         self._least_rows = least_rows
         self._position = setup.state.position
         self._noise = Noise(
-            setup.config.seed, self._position.epoch, setup.compute.device, setup.group.rank
+            setup.config.seed, self._position.epoch, setup.compute.device, setup.group.replica
         )
         self._begin()
 

@@ -7,7 +7,7 @@ All make the same updates from the same gradients, so their weights stay equal.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -20,16 +20,30 @@ from typing_extensions import override
 from engine.batches.source import mixed
 from engine.hardware.device import Compute
 from engine.torch_private import foreach_copy_, foreach_div_, foreach_mul_
+from engine.training.clipping import clip_gradients
 from engine.training.non_finite import batch_statistics
 from engine.training.peers import among_peers
 from engine.training.state import TrainingState, trained_weights
 
 T = TypeVar("T")
+Weights = Iterable[tuple[str, Tensor]]
+"""Whole weights and buffers by name."""
 _BUCKET_BYTES = 1 << 25
 """Largest bucket of gradients in one all-reduce, in bytes."""
 PATIENCE = timedelta(days=30)
 """Time-out of collectives: long, as others wait for evaluations; the watch on progress ends what
 hangs (``train.stall_minutes``)."""
+
+
+def join(rank: int, size: int, store: Store, device: torch.device) -> None:
+    """Meet the other processes, through a store in which no other group has met.
+
+    Raises :class:`~engine.training.peers.PeerLost`.
+    """
+    # Decisions are exchanged in CPU memory, on whatever device the network computes.
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    with among_peers():
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
 
 
 class SingleProcess:
@@ -40,6 +54,10 @@ class SingleProcess:
 
     sharded = False
     """Whether the network is sharded, so that each forward pass needs all processes."""
+    replica = 0
+    """This process's number among :attr:`replicas`."""
+    replicas = 1
+    """Number of processes that each compute other rows of a batch."""
 
     @property
     def leads(self) -> bool:
@@ -67,12 +85,15 @@ class SingleProcess:
         """Return the weight that a backward pass divides by: the terms of the update known here."""
         return weight
 
-    def shard(self, network: nn.Module, device: torch.device) -> nn.Module:
+    def shard(
+        self, network: nn.Module, device: torch.device, weights: Weights | None = None
+    ) -> nn.Module:
         """Return the network that this process trains: sharded and moved to ``device``, or as is.
 
-        Raises :class:`TrainingError`.
+        A network on the device ``meta`` gets its shards of ``weights``. Raises
+        :class:`TrainingError`.
         """
-        del device
+        del device, weights
         return network
 
     def state(
@@ -96,9 +117,9 @@ class SingleProcess:
         del network
         return operation()
 
-    def entire(self, value: Tensor) -> Tensor:
-        """Return the whole of a tensor that may be sharded."""
-        return value
+    def clip(self, parameters: Sequence[nn.Parameter], limit: float) -> Tensor:
+        """Clip the gradients together to the maximum norm ``limit``; returns their norm."""
+        return clip_gradients(parameters, limit)
 
     def decision(self, here: bool) -> bool:
         """Return the main process's decision where all need the same one; else ``here``."""
@@ -118,20 +139,10 @@ class SingleProcess:
 class ProcessGroup(SingleProcess):
     """A process among several. Every method raises :class:`~engine.training.peers.PeerLost`."""
 
-    def __init__(self, rank: int, size: int, store: Store, device: torch.device) -> None:
-        """Join the group, through a store in which no other group has met."""
-        self.rank = rank
-        self.size = size
-        # Decisions are exchanged in CPU memory, on whatever device the network computes.
-        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        with among_peers():
-            dist.init_process_group(
-                backend,
-                store=store,
-                rank=rank,
-                world_size=size,
-                timeout=PATIENCE,
-            )
+    def __init__(self, rank: int, size: int) -> None:
+        """Be process ``rank`` of ``size``, which have met by :func:`join`."""
+        self.rank = self.replica = rank
+        self.size = self.replicas = size
 
     @override
     def share(self, plan: Sequence[Tensor], least: int) -> Sequence[Tensor]:
@@ -144,8 +155,8 @@ class ProcessGroup(SingleProcess):
 
     @override
     def reseed(self, seed: int, step: int) -> None:
-        """Seed by rank and step: so one process's checkpoint suits all."""
-        torch.manual_seed(mixed(seed, self.rank, step))
+        """Seed by replica and step: so one process's checkpoint suits all."""
+        torch.manual_seed(mixed(seed, self.replica, step))
 
     @override
     def any(self, here: bool) -> bool:

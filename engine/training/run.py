@@ -26,7 +26,8 @@ from engine.training.conclusion import conclude
 from engine.training.cpu_precision import settle_precision
 from engine.training.material import fit_once, prepare, settle_batch_size, settle_fields
 from engine.training.newest_checkpoint import newest_checkpoint
-from engine.training.process_group import ProcessGroup, SingleProcess
+from engine.training.process_group import SingleProcess, join
+from engine.training.sharing import settle_strategy, sharing
 from engine.training.started import started
 from engine.training.state import Ending, Position
 from engine.training.training_session import TrainingSession
@@ -50,12 +51,8 @@ def train_beside(session: RunSession, rank: int, size: int, local: int, store: S
     settle_precision(session, leads=rank == 0)
     config = session.config
     compute = device.choose(config.compute, local, config.train.devices)
-    kind = ProcessGroup
-    if config.train.strategy == "fsdp":
-        from engine.training.fsdp import Sharded  # 0.7 s, which other runs do without
-
-        kind = Sharded
-    return _train(session, compute, kind(rank, size, store, compute.device))
+    join(rank, size, store, compute.device)
+    return _train(session, compute, sharing(config.train, rank, size))
 
 
 def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event:
@@ -78,6 +75,9 @@ def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event
             material = prepare(training.task, compute, events.write, fit)
             settle_fields(training, material)
             settle_batch_size(training, material)
+            if not saved:
+                training = settle_strategy(training, material)
+                group = training.group
             trainer, saver = assemble(training, material, saved)
             position = trainer.state.position
             _warn_of_full_disk(session, saver)

@@ -18,6 +18,19 @@ def kernel(train: TrainConfig) -> Kernel:
 
 def check(config: RunConfig, compute: Compute) -> None:
     """Check that a network can be sharded for this run; raises :class:`TrainingError`."""
+    obstacle = obstacle_of(config, compute)
+    if obstacle:
+        raise TrainingError(
+            f"{obstacle} sharded by train.strategy {config.train.strategy}.",
+            "Choose ddp, or change the field.",
+        )
+
+
+def obstacle_of(config: RunConfig, compute: Compute) -> str:
+    """Return the field that keeps the network from being sharded, as the beginning of a sentence.
+
+    Empty where there is none.
+    """
     train = config.train
     refused = {
         "adapter.quantization: packed weights cannot be": config.adapter.quantized,
@@ -32,9 +45,8 @@ def check(config: RunConfig, compute: Compute) -> None:
         "task.kind: networks of preference tuning, which are measured at the start, cannot be":
             config.task.kind == "preference",
         "compute.compile: compiled networks cannot be": config.compute.compile,
+        "train.ema_decay: averaged weights cannot be": train.ema_decay > 0,
+        "adapter.method: networks with an adapter cannot be":
+            config.adapter.active and train.strategy == "tensor",
     }  # fmt: skip
-    for what, found in refused.items():
-        if found:
-            raise TrainingError(
-                f"{what} sharded by train.strategy fsdp.", "Choose ddp, or change the field."
-            )
+    return next((what for what, found in refused.items() if found), "")

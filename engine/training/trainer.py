@@ -16,7 +16,6 @@ from engine.batches.source import Batch, Source, epoch_plan
 from engine.data.raw import TEST, VALIDATION
 from engine.training.adapter_check import check_adapters
 from engine.training.checkpoint_writer import SCHEDULE
-from engine.training.clipping import clip_gradients
 from engine.training.controls import Controls
 from engine.training.evaluation import SplitEvaluator
 from engine.training.lr_schedule import Schedule
@@ -186,7 +185,7 @@ class Trainer:
             state.scaler.unscale_(state.optimizer)
         norm = None
         if self.config.max_grad_norm > 0:
-            norm = group.entire(clip_gradients(self._parameters, self.config.max_grad_norm))
+            norm = group.clip(self._parameters, self.config.max_grad_norm)
         if state.scaler is None:
             self._guard.step(losses, norm)
         else:

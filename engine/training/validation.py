@@ -130,12 +130,16 @@ class Validation:
     def _show_samples(self, source: Source) -> None:
         try:
             items = self._evaluator.samples(source, VALIDATION)
+            pictures = self._evaluator.output_pictures(source, VALIDATION) if items else []
         except Abandoned:
             return
         if items:
             self._show_pictures(source)
             step = self._state.position.step
-            self._setup.outlets.report(Samples(step=step, split=VALIDATION, items=items))
+            painted = list(map(asdict, pictures))
+            self._setup.outlets.report(
+                Samples(step=step, split=VALIDATION, items=items, pictures=painted)
+            )
 
     def _show_pictures(self, source: Source) -> None:
         """Report the images among the samples, once."""

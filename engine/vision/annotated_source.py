@@ -21,6 +21,7 @@ from engine.data.raw import Skip
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.vision.placement import PlacedAugmentation, Placement
+from engine.vision.preparation import Normalisation
 from engine.vision.source import RESIDENT_BYTES
 
 Target = NDArray[Any]
@@ -57,8 +58,7 @@ class PlacedPreparation:
     ``move`` moves targets to a placement.
     """
 
-    mean: Sequence[float]
-    std: Sequence[float]
+    normalisation: Normalisation
     move: Callable[[Placement, Tensor], Tensor]
     augmentation: PlacedAugmentation
 
@@ -68,16 +68,13 @@ class PlacedPreparation:
         """Normalised images ``[batch, channels, size, size]``, with noise where it is asked for."""
         bytes_ = images.dtype == torch.uint8
         scaled = images.to(torch.float32).div_(255.0) if bytes_ else images
-        mean = torch.tensor(self.mean, device=images.device)[:, None, None]
-        std = torch.tensor(self.std, device=images.device)[:, None, None]
         if generator is not None:
             placement = self.augmentation.place(len(images), generator)
             if placement is not None:
-                scaled = placement.images(scaled, mean)
+                scaled = placement.images(scaled, self.normalisation.mean(scaled))
                 targets = None if targets is None else self.move(placement, targets)
             scaled = self.augmentation.colours(scaled, generator)
-        normalised = (scaled - mean) / std
-        return normalised.contiguous(memory_format=torch.channels_last), targets
+        return self.normalisation(scaled), targets
 
 
 class AnnotatedImages(Source):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import torch
@@ -11,7 +13,9 @@ from engine.batches.source import Source
 from engine.data.images import decode, decode_all
 from engine.data.raw import Skip
 from engine.errors import DataError
+from engine.files.digest import digest_of
 from engine.files.sanitize import plain
+from engine.processes.environment import beside_others
 from engine.runs.events import Event, Log, Report
 from engine.text.columns import chosen
 from engine.text.label_spellings import codes_of
@@ -44,7 +48,7 @@ def encode_images(
     targets = _targets(table, fitted)
     most = RESIDENT_BYTES if device.type != "cpu" else min(RESIDENT_BYTES, _MEMORY_BYTES)
     if preparation.least_crop or len(images) * fitted.pixel_bytes > most:
-        cache = _cache(len(images), fitted, cache_bytes, report)
+        cache = _cache(images.names(), fitted, cache_bytes, report)
         return _stored(images, targets, fitted, preparation, device, report, cache), []
     pixels, faults = decode_all(images, fitted.size, fitted.channels, fitted.resize, fitted.levels)
     names = images.names()
@@ -80,15 +84,22 @@ def _stored(
     )  # fmt: skip
 
 
-def _cache(rows: int, fitted: ImageFitted, most_bytes: int, report: Report) -> PixelCache | None:
+def _cache(
+    names: Sequence[str], fitted: ImageFitted, most_bytes: int, report: Report
+) -> PixelCache | None:
+    """Return the cache of a split, which the processes of a run on this machine have in common."""
     if not most_bytes:
         return None
     shape = (fitted.size, fitted.size, fitted.channels)
     exact = bool(fitted.levels and fitted.levels.exact)
     like = np.empty(shape, np.float32 if exact else np.uint8)
-    return PixelCache(
-        rows, like, most_bytes, lambda text: report(Log(level="warning", message=text))
-    )
+
+    def warn(text: str) -> None:
+        report(Log(level="warning", message=text))
+
+    together = beside_others()
+    shared = together and digest_of(together, *names)
+    return PixelCache(len(names), like, most_bytes, warn, shared)
 
 
 def _left_out(reason: str, count: int, example: str) -> Event:

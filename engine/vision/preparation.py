@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Noise
 from engine.vision.augmentation import Augmentation, as_shares
 from engine.vision.mixing import Mixing
@@ -34,12 +35,28 @@ class ProgressiveSize:
         return full if done == 1.0 else min(full, grown)
 
 
+class Normalisation:
+    """From shares of white to values of mean 0 and standard deviation 1 in each channel."""
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        self._mean, self._std = DeviceConstant(mean), DeviceConstant(std)
+
+    def mean(self, images: Tensor) -> Tensor:
+        """Return the mean colour, ``[channels, 1, 1]``, on the device of ``images``."""
+        return self._mean.like(images)[:, None, None]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return normalised ``[batch, channels, height, width]``."""
+        std = self._std.like(images)[:, None, None]
+        # Convolutions are faster with the channels innermost, on CPUs and GPUs alike.
+        return (images - self.mean(images)).div_(std).contiguous(memory_format=torch.channels_last)
+
+
 @dataclass(frozen=True)
 class Preparation:
     """From ``[batch, channels, size, size]`` of bytes or shares to normalised images."""
 
-    mean: Sequence[float]
-    std: Sequence[float]
+    normalisation: Normalisation
     augmentation: Augmentation | None = None
     mixing: Mixing | None = None
     sizes: ProgressiveSize | None = None
@@ -48,7 +65,7 @@ class Preparation:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return images as they are evaluated."""
-        return self._normalised(as_shares(images))
+        return self.normalisation(as_shares(images))
 
     def train(
         self, images: Tensor, targets: Tensor | None, noise: Noise, position: int
@@ -65,13 +82,7 @@ class Preparation:
             scaled = _shrunk(scaled, self.sizes.at(noise.epoch, scaled.shape[-1]))
         if self.mixing and targets is not None:
             scaled, targets = self.mixing(scaled, targets, generator)
-        return self._normalised(scaled), targets
-
-    def _normalised(self, images: Tensor) -> Tensor:
-        mean = torch.tensor(self.mean, device=images.device)[:, None, None]
-        std = torch.tensor(self.std, device=images.device)[:, None, None]
-        # Convolutions are faster with the channels innermost, on CPUs and GPUs alike.
-        return (images - mean).div_(std).contiguous(memory_format=torch.channels_last)
+        return self.normalisation(scaled), targets
 
 
 def _shrunk(images: Tensor, size: int) -> Tensor:

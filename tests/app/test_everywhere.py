@@ -41,6 +41,7 @@ from tui.screens.sweeps.sweep import SweepScreen
 from tui.settings import Settings
 from tui.terminal.ascii import plain_text
 from tui.widgets.form.choice import ChoiceScreen
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.form.several import SeveralScreen
 
 SIZES = [(80, 24), (120, 40), (300, 80), (80, 24), (20, 5), (100, 30)]
@@ -136,6 +137,7 @@ def screens(make_run: Any, training: Any, finished: Any) -> Callable[[str], dict
             "adapters": AdaptersScreen,
             "confirm": lambda: ConfirmScreen(f"Delete {text}?"),
             "path": lambda: AskPathScreen(text, text),
+            "path picker": lambda: PathPickerScreen(text, text, options),
             "sweeps": lambda: (sweep(config, text), SweepsScreen())[1],
             "sweep": lambda: SweepScreen(sweep(config, text)),
             "new sweep": NewSweepScreen,
@@ -146,7 +148,7 @@ def screens(make_run: Any, training: Any, finished: Any) -> Callable[[str], dict
 
 NAMES = (
     "runs", "monitor", "results", "new run", "presets", "save preset", "choice", "several",
-    "targets", "adapters", "confirm", "path", "sweeps", "sweep", "new sweep",
+    "targets", "adapters", "confirm", "path", "path picker", "sweeps", "sweep", "new sweep",
 )  # fmt: skip
 
 

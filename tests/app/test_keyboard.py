@@ -70,7 +70,7 @@ async def test_each_key_for_the_next_field_moves_by_one(
 ) -> None:
     async with opened(until, "new") as (app, pilot):
         names = [row.view.spec.name for row in app.screen.query_one(Form).rows]
-        type_ahead(pilot, "5", "down", "j", "down", "up")
+        type_ahead(pilot, "4", "down", "j", "down", "up")
         await until(pilot, lambda: field(app)[0] == names[names.index("train.epochs") + 2])
 
 
@@ -89,7 +89,7 @@ async def test_a_screen_that_opens_gets_the_keys_behind_the_one_that_opened_it(
     home: object, until: Any, type_ahead: Any
 ) -> None:
     async with opened(until) as (app, pilot):
-        type_ahead(pilot, "n", "5", "enter", "backspace", "backspace", *"17", "enter", "down")
+        type_ahead(pilot, "n", "4", "enter", "backspace", "backspace", *"17", "enter", "down")
         await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
         await until(pilot, lambda: app.screen.query_one(Form).current)
         await until(pilot, lambda: field(app)[0] == "train.batch_size")

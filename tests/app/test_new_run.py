@@ -20,7 +20,7 @@ from engine.files.paths import runs_folder
 from engine.queue import entries
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.status import State
-from engine.service.client import Superseded
+from engine.service.client import AdvisorError, Superseded
 from tui.app import DltuiApp
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.monitor.screen import MonitorScreen
@@ -137,10 +137,10 @@ async def test_another_domain_brings_its_task_model_and_data(until) -> None:
 async def test_numbers_go_to_sections_and_keys_through_all_fields(until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         await opened(pilot, NewRunScreen(ask=unanswered), until)
-        for number, first in enumerate(["domain", "task.kind", "data.kind", "model.kind"], 1):
+        for number, first in enumerate(["domain", "task.kind", "model.kind"], 1):
             await pilot.press(str(number))
             assert pilot.app.focused.view.spec.name == first
-        await pilot.press("5", "j", "k", "down", "up")
+        await pilot.press("4", "j", "k", "down", "up")
         assert pilot.app.focused.view.spec.name == "train.epochs"
         await pilot.press("g")
         for name in rows(pilot):
@@ -152,14 +152,14 @@ async def test_a_wrong_value_is_marked_while_it_is_typed_and_nothing_starts(unti
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         await opened(pilot, NewRunScreen(ask=unanswered), until)
         await typed(pilot, "train.epochs", "0")
-        await until(pilot, lambda: "5 Training !" in text_of(pilot))
+        await until(pilot, lambda: "4 Training !" in text_of(pilot))
         assert "! 0 is not allowed; a whole number from 1 to 100000" in text_of(pilot)
         await pilot.press("enter", "g", "ctrl+r")
         await pilot.pause()
         assert isinstance(pilot.app.screen, NewRunScreen)
         assert pilot.app.focused.view.spec.name == "train.epochs"
         await pilot.press("enter", "ctrl+u", "5")
-        await until(pilot, lambda: "5 Training !" not in text_of(pilot))
+        await until(pilot, lambda: "4 Training !" not in text_of(pilot))
     assert not all_runs(runs_folder())
 
 
@@ -212,7 +212,7 @@ async def test_the_copied_command_is_the_same_run(until) -> None:
         await typed(pilot, "train.learning_rate", "3e-4")
         await pilot.press("enter")
         await until(pilot, lambda: "0.0003" in str(screen.query_one("#command").render()))
-        await pilot.press("c")
+        await pilot.press("dollar_sign")
         await until(pilot, lambda: pilot.app.clipboard)
         command = shlex.split(pilot.app.clipboard)
     assert command[:3] == ["dltui", "run", "digits-cnn"]
@@ -230,7 +230,7 @@ async def test_the_copied_command_gives_a_shell_the_same_run_and_nothing_to_act_
         await opened(pilot, NewRunScreen(values, "digits-cnn", ask=unanswered), until)
         command = pilot.app.screen.query_one("#command")
         await until(pilot, lambda: "title" in str(command.render()))
-        await pilot.press("c")
+        await pilot.press("dollar_sign")
         await until(pilot, lambda: pilot.app.clipboard)
         pasted = pilot.app.clipboard
     assert pasted.isprintable()
@@ -247,7 +247,7 @@ async def test_the_command_is_shown_whole(until, text_of) -> None:
         await opened(pilot, NewRunScreen(values, "digits-cnn", ask=unanswered), until)
         command = pilot.app.screen.query_one("#command")
         await until(pilot, lambda: "title" in str(command.render()))
-        await pilot.press("c")
+        await pilot.press("dollar_sign")
         await until(pilot, lambda: "The command for this run" in text_of(pilot))
         assert text_of(pilot).count("word") >= 30
         await pilot.press("escape")
@@ -346,7 +346,7 @@ async def test_the_data_says_what_is_awaited_and_when_it_is_not_current(until, t
 
 
 @pytest.mark.parametrize("name", ["[red]x[/red].csv", "[@click=app.quit].csv", "[/x].csv"])
-async def test_file_names_complete_and_are_shown_as_they_are(
+async def test_file_names_are_found_and_shown_as_they_are(
     name, tmp_path, until, text_of, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -355,21 +355,17 @@ async def test_file_names_complete_and_are_shown_as_they_are(
     file.write_text("a,label\n1,x\n")
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         await opened(pilot, NewRunScreen(ask=unanswered), until)
-        await pilot.press("1", "enter", *"tabular", "enter", "3", "enter", *"local", "enter")
+        await pilot.press("1", "enter", *"tabular", "enter", "j", "enter", *"local", "enter")
         await until(pilot, lambda: "data.path" in rows(pilot))
-        await typed(pilot, "data.path", "da")
-        for _ in f"data/{name}".split("/"):
-            before = value(pilot, "data.path")
-            await pilot.press("tab")
-            await until(pilot, lambda before=before: value(pilot, "data.path") != before)
-        assert value(pilot, "data.path") == f"data/{name}"
-        assert f"data/{name}" in text_of(pilot)
+        await go_to(pilot, "data.path")
+        await pilot.press("enter", *"csv")
+        await until(pilot, lambda: name in text_of(pilot))
         await pilot.press("enter")
-        await pilot.pause()
+        await until(pilot, lambda: value(pilot, "data.path") == f"data/{name}")
         assert f"data/{name}" in text_of(pilot)
 
 
-async def test_a_file_name_that_would_harm_the_terminal_is_not_offered(tmp_path) -> None:
+async def test_a_file_name_that_would_harm_the_terminal_is_not_completed(tmp_path) -> None:
     (tmp_path / "a\x1b]2;x").touch()
     assert complete(f"{tmp_path}/a") is None
     (tmp_path / "ab").touch()
@@ -419,6 +415,44 @@ async def test_unusable_data_is_reported_before_the_start(until, text_of, tmp_pa
         screen = NewRunScreen(values)
         await opened(pilot, screen, until)
         await until(pilot, lambda: "missing.csv" in screen.query_one(DataPreview).problem)
+        await pilot.press("4", "ctrl+r")
+        await until(pilot, lambda: rows(pilot)["data.path"].has_focus)
+        assert "! There is no file" in text_of(pilot)
+        assert app.screen is screen
+        assert not all_runs(runs_folder())
+        (tmp_path / "missing.csv").write_text("a,y\n" + "1,no\n2,yes\n" * 40)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: not screen.query_one(DataPreview).problem)
+        await until(pilot, lambda: not rows(pilot)["data.path"].view.problem)
+
+
+async def test_a_file_that_does_not_exist_is_refused_before_the_data_was_read(
+    until, text_of, tmp_path
+) -> None:
+    values = {
+        "task": {"kind": "tabular_classification"},
+        "data": {"kind": "file", "path": "*.csv", "test_path": str(tmp_path / "missing.csv")},
+        "model": {"kind": "mlp"},
+    }
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, NewRunScreen(values, ask=unanswered), until)
+        for key in ("ctrl+r", "ctrl+l"):
+            await pilot.press("4", key)
+            await until(pilot, lambda: rows(pilot)["data.test_path"].has_focus)
+            await until(pilot, lambda: "data.test_path: there is no file" in text_of(pilot))
+    assert not all_runs(runs_folder())
+    assert not entries.entries()
+
+
+async def test_a_helper_process_that_fails_is_no_reason_against_a_start(until, text_of) -> None:
+    def broken(question: str, **arguments: Any) -> dict[str, Any]:
+        raise AdvisorError("The helper process ended.")
+
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=broken), until)
+        await until(pilot, lambda: app.screen.query_one(DataPreview).problem)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         assert "Start all the same?" in text_of(pilot)
@@ -441,14 +475,14 @@ async def test_types_of_columns_are_set_beside_the_data(tmp_path, size, until, t
         await opened(pilot, screen, until)
         preview = screen.query_one(DataPreview)
         await until(pilot, lambda: "zip" in str(preview.query_one(Static).content))
-        await pilot.press("p", "t")
+        await pilot.press("p", "f")
         await until(pilot, lambda: isinstance(pilot.app.screen, ColumnTypesScreen))
         await pilot.press("space", "j", "left", "enter")
         await until(pilot, lambda: pilot.app.screen is screen)
         await until(pilot, lambda: rows(pilot)["data.columns"].view.text == "zip=text,n=ignored")
         found = r"zip +categorical input"
         await until(pilot, lambda: re.search(found, str(preview.query_one(Static).content)))
-        await pilot.press("t", "e", *"date %d", "enter")
+        await pilot.press("f", "f", *"date %d", "enter")
         await until(pilot, lambda: re.search(r"zip +date %d ", text_of(pilot)))
 
 
@@ -463,7 +497,7 @@ async def test_the_model_is_checked_for_the_task(
     }  # fmt: skip
     async with DltuiApp().run_test(size=size) as pilot:
         await opened(pilot, NewRunScreen(values, ask=advisor.ask), until)
-        await pilot.press("m")
+        await pilot.press("D")
         await until(pilot, lambda: "special tokens" in text_of(pilot))
         text = text_of(pilot)
         # Rank times inputs and outputs of 2 · 6 linear layers: 4 · 2 · (4 · 64 + 2 · 96).
@@ -471,5 +505,5 @@ async def test_the_model_is_checked_for_the_task(
         assert "adapter on 12 layers: 3.6 k parameters at rank 4" in text
         await pilot.press("escape")
         await go_to(pilot, "model.path")
-        await pilot.press("enter", "ctrl+u", *"some/where", "enter", "m")
+        await pilot.press("enter", "ctrl+u", *"some/where", "enter", "D")
         await until(pilot, lambda: "some/where is not on this machine" in text_of(pilot))

@@ -66,6 +66,16 @@ async def test_typing_narrows_the_list_down_and_enter_takes_the_preset(until) ->
     assert [preset.path for preset in chosen] == [find_preset("digits-cnn").path]
 
 
+async def test_presets_tell_and_are_filtered_by_what_they_need(until, text_of) -> None:
+    async with DltuiApp().run_test(size=(120, 50)) as pilot:
+        await listed(pilot, until)
+        await pilot.press("slash", *"gpu mistral")
+        await until(pilot, lambda: names(pilot) == ["capybara-mistral-qlora"])
+        assert "download, GPU" in text_of(pilot)
+        await pilot.press("ctrl+u", *"nothing digits")
+        await until(pilot, lambda: names(pilot) == ["digits-cnn"])
+
+
 async def test_escape_brings_all_back_and_then_leaves(until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         chosen = await listed(pilot, until)

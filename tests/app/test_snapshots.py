@@ -1,19 +1,20 @@
 """Snapshot tests of the screens; the snapshots in ``snapshots`` were reviewed by eye.
 
 ``DLTUI_NEW_SNAPSHOTS=1 pytest tests/app/test_snapshots.py`` writes new ones, to be reviewed.
-They show empty, typical and extreme content at 80×24 and 120×40, and do not depend on the time,
-the folder or the machine.
+They show empty, typical and extreme content at 80×24, 120×40 and 200×50, and do not depend on the
+time, the folder or the machine.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,20 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from engine.config.fields import FieldSpec
 from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.files.paths import runs_folder
 from engine.processes.identity import ProcessIdentity
 from engine.queue import entries
+from engine.reports.explanation import Explanation
+from engine.reports.findings import DataCheck, Finding, FoundRow, Mend
 from engine.reports.gallery import Gallery
 from engine.reports.layer_groups import TargetGroup
-from engine.reports.views import Lines, Matrix, Table, Texts
+from engine.reports.model_check import ModelCheck, TextInput
+from engine.reports.picture import Picture, PictureGroup
+from engine.reports.views import Lines, Matrix, Shaded, Table, Texts
 from engine.runs.annotations import Annotations, write_annotations
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Event, EventLog, Failed, Log, Resources, Samples
@@ -45,10 +51,16 @@ from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.dialogs.ask_value import AskValueScreen
 from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.explanation import ExplanationScreen
+from tui.screens.dialogs.messages import MessagesScreen
 from tui.screens.dialogs.pick import PickScreen
+from tui.screens.dialogs.picture import PictureScreen
 from tui.screens.monitor.requests import learning_rate
 from tui.screens.monitor.screen import MonitorScreen
+from tui.screens.new_run.contact_sheet import ContactSheetScreen
+from tui.screens.new_run.data_check import DataCheckScreen
 from tui.screens.new_run.draft import Draft
+from tui.screens.new_run.model_check import ModelCheckScreen
 from tui.screens.new_run.screen import NewRunScreen
 from tui.screens.new_run.targets import TargetsScreen
 from tui.screens.presets.save_preset import SavePresetScreen
@@ -60,10 +72,13 @@ from tui.screens.runs.trash import TrashScreen
 from tui.screens.try_it import TryItScreen
 from tui.settings import Settings
 from tui.widgets.form.choice import ChoiceScreen
+from tui.widgets.form.column_types import ColumnTypesScreen
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.form.several import SeveralScreen
+from tui.widgets.notify import Messages, Shown
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-SIZES = {"80x24": (80, 24), "120x40": (120, 40)}
+SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x50": (200, 50)}
 NEW_YEAR_2020 = 1_577_880_000.0
 LONG = "a name that is much longer than any place for it, [b]and more[/b] \x1b[2J " * 3
 
@@ -139,16 +154,19 @@ def write_report(run: RunDirectory, name: str, views: list[Any]) -> None:
 def looks(request: pytest.FixtureRequest, until: Any, same_machine: Any, tmp_path: Path) -> Any:
     """A function that compares a screen with its snapshot, after keys and once a text is shown.
 
-    ``wide`` is a text that only wide screens have room for.
+    ``wide`` is a text that only wide screens have room for, ``first`` one before the keys.
     """
 
-    async def compare(screen: Any, *keys: str, shown: str = "", wide: str = "") -> None:
+    async def compare(
+        screen: Any, *keys: str, shown: str = "", wide: str = "", first: str = ""
+    ) -> None:
         app = DltuiApp(settings=Settings(theme="dark", characters="all"))
         async with app.run_test(size=SIZES[request.param]) as pilot:
             await until(pilot, lambda: app.screen.is_mounted and same_machine(pilot))
             await still(pilot)  # or the keys in the footer depend on timing
             if screen is not None:
                 app.push_screen(screen() if callable(screen) else screen)
+            await until(pilot, lambda: first in text_of(app))
             await still(pilot)
             for key in keys:
                 await pilot.press(key)
@@ -204,17 +222,17 @@ async def test_a_new_run_from_nothing(looks) -> None:
 
 async def test_a_new_run_from_a_preset_with_a_change(looks) -> None:
     screen = NewRunScreen(preset_values(), "digits-cnn", ask=answered)
-    await looks(screen, "5", "enter", "ctrl+u", "7", "enter", shown="train.epochs=7")
+    await looks(screen, "4", "enter", "ctrl+u", "7", "enter", shown="train.epochs=7")
 
 
 async def test_a_new_run_with_a_wrong_value(looks) -> None:
     screen = NewRunScreen(preset_values(title=LONG[:200]), "digits-cnn", ask=answered)
-    await looks(screen, "5", "enter", "ctrl+u", "0", "enter", shown="is not allowed")
+    await looks(screen, "4", "enter", "ctrl+u", "0", "enter", shown="is not allowed")
 
 
 async def test_what_a_field_means(looks) -> None:
     screen = NewRunScreen(preset_values(), "digits-cnn", ask=answered)
-    await looks(screen, "5", "j", "j", "j", "i", shown="esc closes")
+    await looks(screen, "4", "j", "j", "j", "i", shown="esc closes")
 
 
 async def test_the_command_for_a_run(looks, monkeypatch) -> None:
@@ -222,7 +240,7 @@ async def test_the_command_for_a_run(looks, monkeypatch) -> None:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     screen = NewRunScreen(preset_values(title=LONG[:200]), "digits-cnn", ask=answered)
-    await looks(screen, "c", shown="esc closes")
+    await looks(screen, "dollar_sign", shown="esc closes")
 
 
 async def test_presets(looks) -> None:
@@ -361,7 +379,8 @@ async def test_what_differs_between_runs(looks, several) -> None:
 
 async def test_twelve_runs_that_are_compared(looks, several) -> None:
     names = [f"{LONGEST_NAME[:45]}-{place:02d}" for place in range(12)]
-    await looks(CompareScreen(several(*names)), "m", shown="loss (validation)")
+    screen = CompareScreen(several(*names))
+    await looks(screen, "m", shown="loss (validation)", first="accuracy (validation)")
 
 
 async def test_runs_of_which_nothing_is_known_are_compared(looks, old_run) -> None:
@@ -403,7 +422,7 @@ async def test_a_run_that_trains(looks, going) -> None:
 
 
 async def test_one_metric_of_a_run_that_trains(looks, going) -> None:
-    await looks(MonitorScreen(going()), "g", "left", shown="epoch 2")
+    await looks(MonitorScreen(going()), "z", "left", shown="epoch 2")
 
 
 async def test_a_run_that_has_only_begun(looks, going) -> None:
@@ -627,3 +646,122 @@ async def test_home_of_many_runs_with_notes(looks, several) -> None:
 async def test_home_where_nothing_is_found(looks, several) -> None:
     several("films")
     await looks(None, "slash", *"books size:9", shown="No field")
+
+
+async def test_a_file_is_picked(looks, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("data/customers.csv", f"data/{'long-' * 30}custard.csv", "photos/cat.png", "no\x1b[2J")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"id,age,[b]churned[/b],{LONG}\n")
+    (tmp_path / "photos" / "cat.png").write_bytes(b"\x89PNG")
+    options = {"owner/a-customer-model": "on the hub"}
+    screen = PathPickerScreen("data.path", "", options)
+    await looks(screen, *"cu", shown="id,age,[b]churned")
+
+
+async def test_types_of_columns(looks) -> None:
+    found = {"zip": "categorical, input", LONG: "numeric, input", "[b]day": LONG}
+    spec = FieldSpec("data.columns", "mapping", {}, "", suggestions=("text", "numeric"))
+    await looks(ColumnTypesScreen(spec, "zip=text,gone=numeric", found), shown="not in the data")
+
+
+async def test_the_form_of_a_run_that_failed(looks) -> None:
+    failure = f"No column holds images. Set task.image. {LONG}"
+    screen = NewRunScreen(preset_values(), "digits-cnn", answered, failure)
+    await looks(screen, shown="! No column holds images")
+
+
+async def test_the_form_of_a_pre_trained_model(looks) -> None:
+    values = {
+        "task": {"kind": "text_classification"},
+        "data": {"kind": "hub", "name": "stanfordnlp/imdb"},
+        "model": {"kind": "transformer", "path": "distilbert/distilbert-base-uncased"},
+        "adapter": {"method": "lora"},
+    }
+
+    def nothing(question: str, **arguments: Any) -> dict[str, Any]:
+        raise UserError(f"The data set cannot be reached: {LONG}")
+
+    await looks(NewRunScreen(values, ask=nothing), "3", shown="7 hidden (pre-trained)")
+
+
+async def test_the_data_of_a_new_run(looks) -> None:
+    await looks(NewRunScreen(preset_values(), "digits-cnn", answered), "p", shown="class balance")
+
+
+async def test_messages_so_far(looks) -> None:
+    messages = Messages(Shown(NEW_YEAR_2020 + place, LONG, bool(place)) for place in range(2))
+    await looks(lambda: MessagesScreen(messages), shown="esc closes")
+
+
+async def test_findings_in_the_data(looks) -> None:
+    rows = ("train:3:00c0ffee", "train:9:0badcafe")
+    check = DataCheck(
+        "people.csv", {"train": 1257, "test": 300},
+        (
+            Finding("leakage", "rows that are also in the training rows: 2 of test", count=2,
+                    mends=(Mend("d", "drop the duplicates", ("id",), duplicates="drop"),)),
+            Finding("wrong labels", f"2 labels likely wrong {LONG}", LONG, 2,
+                    (FoundRow(rows[0], "train", LONG, "expected yes (99%)"),),
+                    (Mend("d", "drop the rows", rows=rows),)),
+        ),
+        ("labels were checked in 10,000 of 21,114 training rows",),
+    )  # fmt: skip
+
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        return check.record()
+
+    await looks(lambda: DataCheckScreen({}, ask), "j", "d", shown="expected yes")
+
+
+async def test_a_model_is_checked(looks) -> None:
+    check = ModelCheck(
+        "DistilBertForSequenceClassification", "distilbert", 66_955_010, {"F32": 267_832_560},
+        100, ("classifier.bias", "classifier.weight"), ("vocab_projector.bias",),
+        TextInput(512, 30_522, 0, {"padding": "[PAD]", "end": "[SEP]"}, False),
+        groups=(TargetGroup("q_lin", 6, ("768→768",), 9216, 4608, ("attention",)),),
+        presets={"attention": {"count": 18, "parameters_per_rank": 27_648, "outputs": 13_824}},
+        exports={"folder": "", "gguf": LONG},
+    )  # fmt: skip
+
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        return check.record()
+
+    await looks(lambda: ModelCheckScreen({}, 8, ask), shown="DistilBert")
+
+
+def grey(value: int, caption: str) -> Picture:
+    """An image in one shade."""
+    return Picture(8, 8, base64.b64encode(bytes([value] * 192)).decode(), caption, f"{caption}.png")
+
+
+@pytest.fixture
+def colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of 24 bits."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+
+
+async def test_images_of_each_class(looks, colours) -> None:
+    groups = [
+        PictureGroup(f"{name}: 9 images", tuple(grey(40 + 20 * n, name) for n in range(8)))
+        for name in ("cat", LONG)
+    ]
+
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        return {"groups": [asdict(group) for group in groups]}
+
+    await looks(lambda: ContactSheetScreen({}, ask), shown="cat: 9 images")
+
+
+async def test_two_pictures(looks, colours) -> None:
+    await looks(PictureScreen([grey(40, "cat"), grey(200, LONG)]), shown="esc closes")
+
+
+async def test_what_a_prediction_rests_on(looks) -> None:
+    words = ["a", "good", "film", "[b]with[/b]", *LONG.split()]
+    shares = [0.0, 0.9, 0.1, -0.4, *[0.05] * len(LONG.split())]
+    view = Shaded("Words", [(f"{word} ", share) for word, share in zip(words, shares, strict=True)])
+    found = Explanation("positive", ["positive", LONG], "gradient × input", [view])
+    await looks(lambda: ExplanationScreen(lambda *_, **__: found.record(), {}), shown="gradient")

@@ -28,7 +28,7 @@ from tui.settings import Settings
 from tui.widgets.listing import Listing
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-SIZES = {"80x24": (80, 24), "120x40": (120, 40)}
+SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x50": (200, 50)}
 SPACE = {"train.learning_rate": "1e-4..1e-1:log", "train.optimizer": "adamw,sgd"}
 RATES = ("0.003", "0.0005", "0.02", "0.09", "0.001")
 
@@ -130,7 +130,7 @@ async def test_a_search_that_failed_says_why(until, text_of) -> None:
 async def test_a_sweep_is_begun_followed_and_stopped(until) -> None:
     pytest.importorskip("optuna")
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await pilot.press("w")
+        await pilot.press("W")
         await until(pilot, lambda: isinstance(pilot.app.screen, SweepsScreen))
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewSweepScreen))
@@ -187,9 +187,15 @@ async def test_all_sweeps_are_listed_and_one_is_opened(until, text_of) -> None:
 
 @pytest.fixture(params=SIZES)
 def looks(
-    request: pytest.FixtureRequest, until: Any, text_of: Any, same_machine: Any, tmp_path: Path
+    request: pytest.FixtureRequest,
+    until: Any,
+    text_of: Any,
+    same_machine: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Any:
     """A function that compares a screen with its snapshot, as in ``test_snapshots``."""
+    monkeypatch.setattr(Input, "cursor_blink", False)
 
     async def compare(screen: Any, part: str) -> None:
         app = DltuiApp(settings=Settings(theme="dark", characters="all"))

@@ -143,7 +143,7 @@ def key_times(*arguments: str) -> list[float]:
     terminal = Terminal(*arguments)
     terminal.wait_for("endless")
     terminal.press("n")
-    terminal.wait_for("6 Run")
+    terminal.wait_for("5 Run")
     terminal.wait_for("steps")
     terminal.read_for(2)
     times = []

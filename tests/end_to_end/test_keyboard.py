@@ -73,6 +73,9 @@ def test_a_preset_is_chosen_trained_looked_at_and_found_after_a_restart(
 
     start_preset(terminal, "quick")
     terminal.wait_for("finished", "Epoch 2/2", "100%")
+    terminal.wait_until(
+        lambda: b"\x1b]9;dltui quick: finished, " in terminal.output, "a notification"
+    )
     terminal.press("enter")
     terminal.wait_for("test accuracy", "Summary", "Confusion matrix")
     # Once only: an escape followed by a letter would be another key to a terminal.
@@ -109,7 +112,7 @@ def test_a_run_continues_when_the_program_is_left_and_is_watched_live_from_the_n
     again.wait_until(lambda: steps(again), "its first step")
     seen = steps(again)
     again.wait_until(lambda: steps(again) > seen, "a later step")
-    again.press("c")
+    again.press("S")
     again.wait_for("✓ checkpoint")
 
 

@@ -19,7 +19,8 @@ TASKS = {
     "text_classification": "text classes", "text_regression": "numbers", "embedding": "embeddings",
     "token_classification": "entities", "question_answering": "answers",
     "causal_lm": "language model", "preference": "preferences", "seq2seq": "translation",
-    "image_classification": "images",
+    "image_classification": "images", "semantic_segmentation": "masks",
+    "object_detection": "boxes",
 }  # fmt: skip
 TORCHVISION = "torchvision"
 LIBRARIES = ("transformers", "torchvision", "torch", "peft")

@@ -14,8 +14,9 @@ from engine import RunConfig, train
 from engine.artifacts.model_folder import load_exported
 from engine.config.presets import list_presets, load_preset
 from engine.data.builtin.shapes import shapes
+from engine.reports.picture import read_pictures
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Log, Samples
+from engine.runs.events import Log, SamplePictures, Samples
 from engine.runs.follower import read_history
 from engine.service import export, predict
 
@@ -81,6 +82,25 @@ def test_samples_of_both_tasks_tell_what_was_found_and_what_is_there() -> None:
         assert isinstance(sample, Samples)
         assert {"image", "predicted", "label", name} == set(sample.items[0])
         assert any(kind in sample.items[0]["label"] for kind in ("circle", "square", "triangle"))
+        # Predictions are painted at each evaluation, the truth once.
+        true = own.events.last(SamplePictures)
+        assert isinstance(true, SamplePictures)
+        names = [item["image"] for item in sample.items]
+        for records in (sample.pictures, true.pictures):
+            assert [one.name for one in read_pictures(records)] == names
+        assert sample.pictures[0]["rgb"] != true.pictures[0]["rgb"]
+
+
+def test_results_of_both_tasks_have_intervals_and_a_verdict() -> None:
+    masks = run("semantic_segmentation", {"kind": "unet", "channels": [4]})
+    boxes = run("object_detection", {"kind": "centernet", "channels": [4, 4]})
+    for own, metric, name in ((masks, "miou", "every pixel"), (boxes, "map", "most frequent")):
+        report = own.report.read() or {}
+        [(split, intervals)] = report["intervals"].items()
+        low, high = intervals[metric]
+        assert low <= high
+        assert split in report["metrics"]
+        assert name in report["verdict"]["text"]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_weights_are_told_without_their_content(llama: Path, tmp_path: Path, sha
     expected = {name: ("BF16", tuple(part.shape)) for name, part in network.state_dict().items()}
     assert {name: (one.dtype, one.shape) for name, one in weights.items()} == expected
     (tmp_path / "out").mkdir()
-    write_weightless(weights, tmp_path / "out")
+    write_weightless(weights, tmp_path / "out" / WEIGHTS)
     assert described(tmp_path / "out") == expected
     whole = sum(part.numel() * 2 for part in network.state_dict().values())
     status = (tmp_path / "out" / WEIGHTS).stat()

@@ -49,6 +49,8 @@ HEADS = {
     "preference": "CAUSAL_LM",
     "seq2seq": "SEQ_TO_SEQ_CAUSAL_LM",
     "image_classification": "IMAGE_CLASSIFICATION",
+    "semantic_segmentation": "SEMANTIC_SEGMENTATION",
+    "object_detection": "OBJECT_DETECTION",
 }
 """The tasks, and the parts of the names of transformers' mappings."""
 AUTO = {
@@ -59,7 +61,15 @@ AUTO = {
     "TOKEN_CLASSIFICATION": "AutoModelForTokenClassification",
     "QUESTION_ANSWERING": "AutoModelForQuestionAnswering",
     "IMAGE_CLASSIFICATION": "AutoModelForImageClassification",
+    "SEMANTIC_SEGMENTATION": "AutoModelForSemanticSegmentation",
+    "OBJECT_DETECTION": "AutoModelForObjectDetection",
 }
+OF_IMAGES = {
+    "image_classification": "image_transformer",
+    "semantic_segmentation": "segmentation_transformer",
+    "object_detection": "detection_transformer",
+}
+"""The tasks on images, and the sections of transformers' networks."""
 READERS = (
     "MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "CAUSAL_LM", "QUESTION_ANSWERING",
     "SEQUENCE_CLASSIFICATION", "TOKEN_CLASSIFICATION",
@@ -103,6 +113,14 @@ def types_for(task: str) -> list[str]:
 
 CASES = [(task, kind) for task in HEADS for kind in types_for(task)]
 PICTURES = torchvision.models.list_models(module=torchvision.models)
+ANNOTATED = [
+    (task, name)
+    for task, module in (
+        ("semantic_segmentation", torchvision.models.segmentation),
+        ("object_detection", torchvision.models.detection),
+    )
+    for name in torchvision.models.list_models(module=module)
+]
 
 
 def started(kind: str) -> dict[str, Any]:
@@ -194,7 +212,7 @@ def tiny_folder(task: str, kind: str, folder: Path) -> Path:
         made(config).save_pretrained(folder)
     except Exception as error:  # noqa: BLE001 — whatever a configuration of no real model raises
         pytest.skip(f"no tiny network: {type(error).__name__}: {str(error)[:200]}")
-    if task != "image_classification":
+    if task not in OF_IMAGES:
         tokenizer.save_pretrained(folder)
     return folder
 
@@ -262,10 +280,13 @@ def values_of(task: str, folder: Path) -> dict[str, Any]:
         "train": {"max_steps": 2, "epochs": 1, "batch_size": 4},
         "compute": {"device": "cpu", "threads": 1},
     }
-    if task == "image_classification":
-        values["model"]["kind"] = "image_transformer"
+    if task in OF_IMAGES:
+        values["model"]["kind"] = OF_IMAGES[task]
         values["task"]["image_size"] = 64
-        values["data"] |= {"validation_fraction": 0.25, "test_fraction": 0}
+        if task != "image_classification":
+            values["data"] = {"kind": "builtin", "name": "shapes", "max_samples": 8}
+        values["data"] |= {"validation_fraction": 0.25 if task == "image_classification" else 0.01,
+                           "test_fraction": 0}  # fmt: skip
         return values
     path = folder / "rows.parquet"
     pa.parquet.write_table(rows_of(task), path)
@@ -375,6 +396,18 @@ def test_a_network_of_torchvision_trains_and_exports_or_is_refused(
     values = values_of("image_classification", tmp_path)
     values["model"] = {"kind": "torchvision", "name": name, "pretrained": False}
     values["task"]["image_size"] = SIDES.get(name, 32)
+    with outcome_of("torchvision", name) as outcome:
+        check_size(name)
+        walk(outcome, values)
+
+
+@pytest.mark.parametrize(("task", "name"), ANNOTATED)
+def test_a_network_of_torchvision_for_masks_or_boxes_trains_or_is_refused(
+    task: str, name: str, tmp_path: Path
+) -> None:
+    values = values_of(task, tmp_path)
+    kind = f"torchvision_{task.split('_')[1]}"
+    values["model"] = {"kind": kind, "name": name, "pretrained": False}
     with outcome_of("torchvision", name) as outcome:
         check_size(name)
         walk(outcome, values)

@@ -19,13 +19,14 @@ from engine.errors import TrainingError
 from engine.files.paths import runs_folder
 from engine.hardware.device import Compute
 from engine.launch.start import start
+from engine.models.blocks import blocks
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Log, Started
 from engine.runs.status import State
 from engine.service.predict import answer
 from engine.text.bpe import bpe_from, train_bpe
 from engine.training import checkpoint
-from engine.training.fsdp import Sharded, blocks
+from engine.training.fsdp import FullySharded
 from engine.training.shardable import check
 
 CPU = {"device": "cpu", "threads": 1}
@@ -240,7 +241,7 @@ def test_a_layer_that_shares_weights_with_another_is_no_block() -> None:
 def test_every_process_has_rows_and_each_row_counts_once(size: int, rows: int, least: int) -> None:
     counted: list[int] = []
     for rank in range(size):
-        group = object.__new__(Sharded)
+        group = object.__new__(FullySharded)
         group.rank, group.size = rank, size
         (share,) = group.share([torch.arange(rows)], least)
         assert len(share) >= min(least, rows)

@@ -21,7 +21,7 @@ from engine.config.presets import find_preset, load_preset
 from engine.errors import TrainingError
 from engine.models.text_tokenizer import load_tokenizer, longest_input
 from engine.models.transformer import build_transformer
-from engine.models.weightless import stored_weights, write_weightless
+from engine.models.weightless import WEIGHTS, stored_weights, write_weightless
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 
 WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."
@@ -203,7 +203,7 @@ def test_weights_come_in_float32_whatever_they_were_saved_in(
 
 def test_the_size_is_reported_without_reading_weights(trained: Callable[[str], Path]) -> None:
     folder = trained("bert")
-    write_weightless(stored_weights(str(folder), "main"), folder)
+    write_weightless(stored_weights(str(folder), "main"), folder / WEIGHTS)
     with torch.device("meta"):
         network = _built(folder)
     assert {p.device.type for p in network.parameters()} == {"meta"}

@@ -25,6 +25,8 @@ from engine.data.images import decode
 from engine.data.raw import TRAIN
 from engine.errors import DataError, TrainingError
 from engine.hardware.device import choose
+from engine.metrics.flipped import FLIP
+from engine.service import export
 from engine.tasks.create import create_task
 from engine.training.material import prepare
 from engine.vision import encoding
@@ -112,10 +114,10 @@ def test_the_report_shows_the_worst_mistakes_by_name(tmp_path: Path) -> None:
     config = in_folder(folder).override(["data.test_fraction=0.5", "train.epochs=5"])
     views = {view["title"]: view for view in report_of(config)["views"]}
     assert {"Confusion matrix", "Classes", "Worst mistakes"} <= set(views)
-    for name, true, predicted, certainty in views["Worst mistakes"]["rows"]:
+    for name, true, predicted, probability in views["Worst mistakes"]["rows"]:
         assert name.endswith(".png")
         assert true != predicted
-        assert 0.5 <= certainty <= 1.0
+        assert 0.5 <= probability <= 1.0  # the likelier of two classes
 
 
 def test_a_class_of_its_own_for_each_image_is_refused(tmp_path: Path) -> None:
@@ -443,6 +445,31 @@ def test_evaluations_and_predictions_average_an_image_and_its_mirror_image(tmp_p
     loss = torch.nn.functional.cross_entropy(logits, batch.targets)
     assert evaluator.compute().metrics["loss"] == pytest.approx(float(loss), rel=1e-5)
     assert records[0]["score"] == pytest.approx(float(logits.softmax(1)[0].max()), rel=1e-5)
+
+
+def test_results_tell_what_test_time_flip_changes_and_programs_have_it(tmp_path: Path) -> None:
+    config = in_folder(folder_of_shades(tmp_path / "shades"), test_time_flip=True)
+    run = train(config.override(["train.epochs=1"]))
+    report = run.report.read() or {}
+    table = next(view for view in report["views"] if view["title"] == FLIP)
+    assert [row[0] for row in table["rows"]] == ["image and mirror image", "image as it is"]
+    [(split, _)] = report["intervals"].items()
+    assert table["rows"][0][1] == pytest.approx(report["metrics"][split]["accuracy"], abs=1e-4)
+
+    answer = export.answer(run.id, str(tmp_path / "model.pt2"), "program")
+    assert "is part of the file" in answer["notes"][0]
+    _, fitted, network = load_exported(run.model, torch.device("cpu"))
+    images = torch.randn(3, fitted.channels, fitted.size, fitted.size)
+    program = torch.export.load(tmp_path / "model.pt2").module()
+    with torch.inference_mode():
+        wanted = (network(images) + network(images.flip(-1))) / 2
+        [found] = program(images)
+        assert torch.allclose(found, wanted, atol=1e-5)
+        assert not torch.allclose(wanted, network(images), atol=1e-5)
+
+    answer = export.answer(run.id, str(tmp_path / "folder"), "folder")
+    assert "not part of these weights" in answer["notes"][0]
+    assert f"{table['rows'][1][1]} so, and {table['rows'][0][1]} with" in answer["notes"][0]
 
 
 def test_a_recipe_of_all_parts_learns(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_presets_are_listed_for_programs_with_the_promised_keys(
 ) -> None:
     presets = json_of(capsys, "presets", "--json")
 
-    assert all(list(preset) == ["name", "task", "title", "path"] for preset in presets)
+    assert all(list(preset) == ["name", "task", "title", "path", "needs"] for preset in presets)
     digits = next(preset for preset in presets if preset["name"] == "digits-cnn")
     assert digits["task"] == "image_classification"
     assert Path(digits["path"]).is_file()

@@ -19,6 +19,7 @@ from engine.checks.leaks import leaks
 from engine.config.run_config import RunConfig
 from engine.data.column_roles import ColumnRoles
 from engine.data.tables.schema import Column
+from engine.errors import DataError
 from engine.pipelines.create import create_pipeline
 from engine.reports.findings import DataCheck, Finding
 
@@ -88,6 +89,29 @@ def test_the_changes_remove_the_findings(dirty: Path) -> None:
             data |= {name.removeprefix("data."): value for name, value in fields.items()}
     left = by_kind(check(settings))
     assert not {"leakage", "duplicates", "small classes", "nearly constant"} & set(left)
+
+
+def test_rows_that_are_marked_stay_and_are_not_named_again(dirty: Path) -> None:
+    settings = values(dirty)
+    finding = by_kind(check(settings))["small classes"]
+    mark = next(mend for mend in finding.mends if mend.key == "r")
+    assert len(mark.marked) == finding.count
+    settings["data"] |= {"mark_rows": mark.fields({}, [])["data.mark_rows"][1:]}
+    found = check(settings)
+    again = by_kind(found)["small classes"]
+    assert [row.name for row in again.rows] == [mark.marked[0]]
+    assert again.count == 1
+    assert any("marked as right" in limit for limit in found.limits)
+    raw = create_pipeline(RunConfig.parse(settings)).load()
+    assert sum(found.rows.values()) == sum(table.num_rows for table in raw.splits.values())
+    assert any("marked as right in data.mark_rows stay" in note.why for note in raw.notes)
+    settings["data"]["mark_rows"] = list(mark.marked)
+    assert "small classes" not in by_kind(check(settings))
+
+
+def test_a_marked_row_that_is_another_by_now_is_refused(dirty: Path) -> None:
+    with pytest.raises(DataError, match=r"row 3 of train is another row by now"):
+        check(values(dirty, mark_rows=["train:3:00000000"]))
 
 
 def test_moving_duplicates_removes_the_leakage(dirty: Path) -> None:

@@ -16,6 +16,7 @@ from engine.config.presets import (
     load_preset,
     save_preset,
     usable_presets,
+    without_preset,
 )
 from engine.config.run_config import RunConfig
 from engine.config.tasks.registry import TASKS
@@ -23,6 +24,7 @@ from tui.screens.new_run import choices
 from tui.screens.new_run.command_line import command_line
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.sections import applies, sections_of
+from tui.widgets.form.view import FieldView
 
 
 def drafts() -> Iterator[Draft]:
@@ -227,5 +229,104 @@ def test_the_command_line_of_every_preset_is_its_name() -> None:
         assert command_line(config, presets, name) == f"dltui run {name}"
 
 
-def test_without_any_preset_there_is_no_command_line() -> None:
-    assert command_line(iris(), {}) == ""
+def test_the_shortest_command_may_start_from_no_preset() -> None:
+    save_preset("base", iris("train.max_steps=9", "train.seed=3", "task.ignore=a", "title=A base"))
+    config = iris("name=other")
+    command = command_line(config, {"base": load_preset(find_preset("base"))}, "base")
+    assert "task.kind=tabular_classification" in command
+    assert without_preset(shlex.split(command)[2:]) == config
+
+
+def test_every_preset_has_a_command_that_starts_from_none() -> None:
+    for config in usable_presets().values():
+        assert without_preset(shlex.split(command_line(config, {}))[2:]) == config
+
+
+def test_the_task_follows_data_that_it_cannot_use() -> None:
+    draft = Draft()
+    assert draft.values.kind("task") == "image_classification"
+    draft.set("data.kind", "image_masks")
+    assert draft.values.kind("task") == "semantic_segmentation"
+    draft.set("data.kind", "builtin")
+    assert draft.values.kind("task") == "semantic_segmentation"
+    draft.set("data.name", "digits")
+    assert draft.values.kind("task") == "image_classification"
+    assert draft.values.checked.problems == {}
+
+
+def test_data_of_the_task_is_offered_before_that_of_others_in_its_domain() -> None:
+    draft = Draft()
+    offered = choices.options(draft.values, "data.kind")
+    assert list(offered)[: len(choices.kinds("data", "image_classification"))] == list(
+        choices.kinds("data", "image_classification")
+    )
+    assert offered["image_masks"].endswith("for Semantic segmentation")
+    assert "for Object detection" in choices.options(draft.values, "data.name")["shapes"]
+
+
+def shown(draft: Draft, **columns: str) -> dict[str, FieldView]:
+    """The visible fields of a draft by name."""
+    sections = sections_of(draft, advanced=False, columns=columns)
+    return {view.spec.name: view for section in sections for view in section.fields}
+
+
+def test_sizes_of_a_new_network_are_hidden_for_a_pre_trained_one() -> None:
+    draft = Draft({"task": {"kind": "text_classification"}})
+    assert {"model.hidden_size", "model.vocab_size"} <= shown(draft).keys()
+    draft.set("model.path", "owner/name")
+    assert not {"model.hidden_size", "model.vocab_size", "model.dropout"} & shown(draft).keys()
+    model = sections_of(draft, advanced=False, columns={})[2]
+    assert model.note == "7 hidden (pre-trained)"
+
+
+def test_a_hidden_field_that_is_wrong_is_shown() -> None:
+    draft = Draft({"task": {"kind": "text_classification"}, "model": {"kind": "transformer"}})
+    draft.set("model.hidden_size", "0")
+    draft.set("model.path", "owner/name")
+    assert shown(draft)["model.hidden_size"].problem
+
+
+def test_an_empty_column_shows_which_one_is_used() -> None:
+    draft = Draft(iris().values())
+    found = shown(draft, width="numeric, input", kind="categorical, target")
+    assert (found["task.target"].automatic, found["task.target"].about) == ("kind", "")
+    two = shown(draft, one="numeric, target", two="numeric, target")
+    assert two["task.target"].automatic == ""
+
+
+def test_columns_come_first_among_the_fields_of_a_task() -> None:
+    names = list(shown(Draft(iris().values())))
+    assert names[names.index("task.kind") + 1] == "task.target"
+    assert names[:2] == ["domain", "data.kind"]
+
+
+MESSAGES = [
+    ("task.target is no column; set it.", "task.target"),
+    ("The weights are missing. Put them there, or set model.dropout to 1.", "model.dropout"),
+    ("There is no file '/data/people.csv'.", "data.path"),
+    ("Unknown x.y and data.nothing in train.", ""),
+    ("", ""),
+]
+
+
+@pytest.mark.parametrize(("message", "field"), MESSAGES)
+def test_the_message_of_a_failed_run_stands_at_its_field_until_that_is_changed(
+    message: str, field: str
+) -> None:
+    values = iris().values() | {"data": {"kind": "file", "path": "/data/people.csv"}}
+    draft = Draft(values)
+    assert draft.blame(message) == field
+    if field:
+        assert shown(draft)[field].problem == message
+        assert draft.values.checked.config is not None
+        draft.set(field, "0.5")
+        assert shown(draft)[field].problem == ""
+
+
+def test_a_copied_run_is_named_anew_for_other_data_unless_it_had_a_name_of_its_own() -> None:
+    draft = Draft(iris("name=iris-mlp").values())
+    draft.set("model.kind", "tabm")
+    assert draft.values.text("name") == "iris-tabm"
+    draft = Draft(iris("name=my-run").values())
+    draft.set("model.kind", "tabm")
+    assert draft.values.text("name") == "my-run"

@@ -11,10 +11,10 @@ from sklearn import metrics as sk
 from engine.metrics.classification import evaluate_classes
 from engine.metrics.intervals import (
     area_interval,
-    block_sums,
     bootstrap,
     class_intervals,
     mean_interval,
+    resamples,
     share_interval,
 )
 from engine.metrics.multilabel import evaluate_labels, label_intervals
@@ -56,7 +56,8 @@ def test_the_interval_of_a_mean_is_that_of_the_normal_distribution(rows: int) ->
 
 def test_blocks_have_all_rows_once_and_mix_sorted_ones() -> None:
     values = np.sort(np.random.default_rng(2).random(50_001))
-    sums = block_sums([np.ones(50_001), values], np.random.default_rng(0))
+    block = resamples(50_001).block
+    sums = np.stack([np.bincount(block), np.bincount(block, values)], 1)
     assert sums.sum(0) == pytest.approx([50_001, values.sum()])
     assert (sums[:, 1] / sums[:, 0]).std() == pytest.approx(values.std() / 5, rel=0.1)  # √25 rows
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +76,41 @@ def test_a_full_disk_ends_the_cache_with_one_warning(
     assert cache.get(0) is None
     assert len(told) == 1
     assert "No space left on device" in told[0]
+
+
+def test_processes_that_give_the_same_name_share_their_images(
+    told: list[str], tmp_path: Path
+) -> None:
+    ours = PixelCache(10, LIKE, 1 << 20, told.append, "run")
+    program = (
+        "import sys, numpy as np\n"
+        "from engine.vision.pixel_cache import PixelCache\n"
+        "like = np.zeros((4, 4, 3), np.uint8)\n"
+        "cache = PixelCache(10, like, 1 << 20, print, sys.argv[1])\n"
+        "known = cache.get(3)\n"
+        "print('none' if known is None else known.sum())\n"
+        "cache.put(5, like + 7)\n"
+    )
+    ours.put(3, LIKE + 1)
+
+    def other(name: str) -> str:
+        command = [sys.executable, "-c", program, name]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert other("run") == str(LIKE.size)
+    found = ours.get(5)
+    assert found is not None
+    assert found.sum() == 7 * LIKE.size
+    assert other("another run") == "none"
+    folder = tmp_path / "cache" / "images"
+    assert len(list(folder.iterdir())) == 1, "another process leaves the file to those that use it"
+    del ours
+    assert not list(folder.iterdir())
+
+
+def test_what_a_crashed_process_left_is_deleted(told: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "images"
+    folder.mkdir(parents=True)
+    (folder / "lost.shared").write_bytes(b"1")
+    PixelCache(10, LIKE, 1 << 20, told.append)
+    assert not list(folder.iterdir())

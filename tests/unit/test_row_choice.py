@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
+from engine.config.data.image_folder import ImageFolderConfig
 from engine.config.run_config import RunConfig
+from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.data.row_choice import traced
 from engine.data.row_hashes import fingerprint, row_hashes
@@ -125,6 +128,24 @@ def test_equal_rows_have_equal_hashes_in_any_chunks() -> None:
     assert len(set(hashes.tolist())) == 3
     cut = pa.concat_tables([whole.slice(0, 1), whole.slice(1)])
     assert row_hashes(cut).tolist() == hashes.tolist()
+
+
+def test_rows_of_a_folder_that_was_moved_are_known_again(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for kind in ("cat", "dog"):
+        (first / kind).mkdir(parents=True)
+        for row in range(3):
+            Image.new("L", (4, 4), 40 * row).save(first / kind / f"{row}.png")
+    config = ImageFolderConfig(path=str(first))
+    with traced() as trace:
+        load_texts(config)
+    name = str(trace.names(np.array([1]))[0])
+    first.rename(second)
+    moved = config.model_copy(update={"path": str(second), "drop_rows": (name,)})
+    kept = load_texts(moved).train["image"].to_pylist()
+    assert [Path(path).relative_to(second).as_posix() for path in kept] == [
+        "cat/0.png", "cat/2.png", "dog/0.png", "dog/1.png", "dog/2.png",
+    ]  # fmt: skip
 
 
 def test_a_fingerprint_knows_a_number_that_is_read_as_text() -> None:

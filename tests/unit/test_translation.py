@@ -20,7 +20,7 @@ from engine.data.builtin.dates import dates, in_words
 from engine.data.labels import IGNORED
 from engine.data.raw import TRAIN, RawData
 from engine.errors import DataError
-from engine.metrics.translation import TranslationEvaluator, Written, text_metrics, text_views
+from engine.metrics.translation import TranslationEvaluator, Written, evaluate_texts, text_views
 from engine.tasks.create import create_task
 from engine.text.bpe import bpe_from, ending_texts, train_bpe
 from engine.text.sides import laid_open, sides
@@ -40,7 +40,7 @@ TEXTS = [Written("source", generated, reference) for generated, reference in PAI
 @pytest.mark.parametrize("tokenize", ["13a", "intl", "char", "none"])
 def test_scores_are_those_of_sacrebleu(tokenize: str) -> None:
     generated, references = map(list, zip(*PAIRS, strict=True))
-    metrics = text_metrics(TEXTS, tokenize)
+    metrics = evaluate_texts(TEXTS, tokenize).metrics
     bleu = BLEU(tokenize=tokenize).corpus_score(generated, [references])
     assert metrics["bleu"] == pytest.approx(bleu.score)
     assert metrics["chrf"] == pytest.approx(CHRF().corpus_score(generated, [references]).score)
@@ -48,15 +48,15 @@ def test_scores_are_those_of_sacrebleu(tokenize: str) -> None:
 
 
 def test_references_score_a_hundred() -> None:
-    metrics = text_metrics([Written("", text, text) for _, text in PAIRS])
+    metrics = evaluate_texts([Written("", text, text) for _, text in PAIRS]).metrics
     assert metrics == pytest.approx({"bleu": 100.0, "chrf": 100.0, "exact_match": 1.0})
 
 
 def test_texts_shorter_than_four_words_have_a_score_too() -> None:
     right = [Written("", "deux mots", "deux mots"), Written("", "un", "un")]
-    assert text_metrics(right)["bleu"] == pytest.approx(100)
+    assert evaluate_texts(right).metrics["bleu"] == pytest.approx(100)
     wrong = [Written("", "deux noms", "deux mots"), Written("", "un", "un")]
-    assert 0 < text_metrics(wrong)["bleu"] < 100
+    assert 0 < evaluate_texts(wrong).metrics["bleu"] < 100
 
 
 def test_the_texts_furthest_from_their_references_come_first() -> None:

@@ -33,7 +33,7 @@ def check_data(name: str, fields: Sequence[str], json: bool) -> int:
     console.line(headline(check))
     for finding in check.findings:
         console.line()
-        _print(finding, config.data.drop_rows)
+        _print(finding, config.data.drop_rows, config.data.mark_rows)
     for limit in check.limits:
         console.remark(f"note: {limit}")
     return DONE
@@ -51,11 +51,12 @@ def _config(name: str, fields: Sequence[str]) -> RunConfig:
     return parse_overridden(values, fields)
 
 
-def _print(finding: Finding, known: tuple[str, ...]) -> None:
+def _print(finding: Finding, known: tuple[str, ...], marked: tuple[str, ...]) -> None:
     console.line(subject(finding))
     console.line(f"  {finding.why}")
     for line in row_lines(finding, _ROWS):
         console.line(f"    {line}")
     for mend in finding.mends:
-        changes = " ".join(shlex.quote(shortened(text)) for text in assignments(mend, known))
+        texts = assignments(mend, known, marked)
+        changes = " ".join(shlex.quote(shortened(text)) for text in texts)
         console.line(f"  {mend.label}: {changes}")

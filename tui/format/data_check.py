@@ -39,11 +39,16 @@ def row_lines(finding: Finding, most: int = 100) -> Iterator[str]:
         yield f"and {counted(rest, 'more row', 'more rows')}"
 
 
-def assignments(mend: Mend, known: tuple[str, ...] = ()) -> list[str]:
-    """Return a change as ``field=value`` texts; ``known`` rows are left out already."""
+def assignments(mend: Mend, known: tuple[str, ...] = (), marked: tuple[str, ...] = ()) -> list[str]:
+    """Return a change as ``field=value`` texts.
+
+    ``known`` rows are left out already, and others are ``marked``.
+    """
     columns = [f"data.columns.{plain(name, 100)}=ignored" for name in mend.columns]
     rows = list(dict.fromkeys([*known, *mend.rows])) if mend.rows else []
     named = [f"data.drop_rows={','.join(rows)}"] if rows else []
+    if mend.marked:
+        named.append(f"data.mark_rows={','.join(dict.fromkeys([*marked, *mend.marked]))}")
     duplicates = [f"data.duplicates={mend.duplicates}"] if mend.duplicates else []
     return [*columns, *duplicates, *named]
 

@@ -17,6 +17,7 @@ from tui.report.written import FORMATS, write_report
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.dialogs.ask_value import AskValueScreen
 from tui.screens.errands import errands_of
+from tui.screens.placed_changes import is_own
 from tui.screens.registry import make_screen
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.notify import complain, tell
@@ -47,7 +48,7 @@ class RunActions:
         """Start an action by its name; all except for the queue need a run."""
         if name == "queue":
             self._screen.app.push_screen(make_screen("queue"))
-        elif run is not None:
+        elif run is not None and is_own(self._screen, run):
             self._actions[name](run)
 
     def predict(self, run: RunDirectory) -> None:

@@ -18,6 +18,8 @@ class Row:
     top: int
     height: int
     title: str = ""
+    colour: tuple[int, int, int] | None = None
+    """The colour that stands before the title."""
     pictures: Sequence[Picture] = ()
     first: int = 0
     """Number of the first of these pictures, counted from the beginning of the sheet."""
@@ -38,13 +40,13 @@ def rows_in(groups: Sequence[PictureGroup], width: int, side: int, drawn: bool) 
     top = first = 0
     for group in groups:
         if group.title:
-            found.append(Row(top, 1, group.title))
+            found.append(Row(top, 1, group.title, group.colour))
             top += 1
         rows = _side_by_side(group.pictures, width, side) if drawn else _one_each(group.pictures)
         for shown in rows:
             tallest = max(rows_of(picture, width_of(picture, side)) for picture in shown)
             height = tallest + 1 if drawn else 1
-            found.append(Row(top, height, "", shown, first, not group.title))
+            found.append(Row(top, height, "", None, shown, first, not group.title))
             top, first = top + height, first + len(shown)
     return found
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+from rich.color import Color
 from rich.segment import Segment
+from rich.style import Style
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -150,7 +152,11 @@ class PictureSheet(Widget):
     def _drawn(self, row: Row, width: int) -> list[Strip]:
         """Return the lines of a row."""
         if row.title:
-            return [self._text(literal(row.title), width, "sheet--title")]
+            title = self._text(literal(row.title), width, "sheet--title")
+            if row.colour is None or not self.draws:
+                return [title]
+            mark = Segment("■ ", Style(color=Color.from_rgb(*row.colour)))
+            return [Strip([mark, *title])]
         marks = [
             "sheet--chosen" if place == self.cursor else "sheet--caption"
             for place in range(row.first, row.first + len(row.pictures))

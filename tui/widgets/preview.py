@@ -18,6 +18,7 @@ from engine.config.overrides import Tree
 from engine.errors import UserError
 from engine.reports.note_table import FEW, notes_in
 from engine.reports.picture import Picture, PictureGroup
+from engine.service.client import AdvisorError
 from tui.format.text import literal
 from tui.widgets.note_contents import note_contents
 from tui.widgets.picture_sheet import PictureSheet
@@ -57,8 +58,8 @@ class DataPreview(Scrolling):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "images", "Images", tooltip="Images of each class, augmented or not"),
-        Binding("t", "set_types", "Column types"),
-        Binding("d", "check", "Check", tooltip="Look for duplicates, leaks, drift, wrong labels"),
+        Binding("f", "set_types", "Column types"),
+        Binding("D", "check", "Check", tooltip="Look for duplicates, leaks, drift, wrong labels"),
     ]
 
     def __init__(self, ask: Ask) -> None:
@@ -70,6 +71,8 @@ class DataPreview(Scrolling):
         self._wrong = ""
         self.problem = ""
         """Reason why the data cannot be shown."""
+        self.refused = False
+        """Whether that is the data, and not the helper process."""
 
     def compose(self) -> ComposeResult:
         """Yield some images above a text, which is as wide and as long as it needs to be."""
@@ -95,11 +98,16 @@ class DataPreview(Scrolling):
             self.post_message(self.Columns({}))
         self._asked = asked
         self._answer = None
-        self.problem = ""
+        self.problem, self.refused = "", False
         self.query_one(PictureSheet).show([])
         self._say(literal("reading the data …").stylize("$text-muted"))
         self.scroll_to(0, 0, animate=False)
         self._question.put(values)
+
+    def read_again(self, values: Tree) -> None:
+        """Read the data anew: it may have been mended meanwhile."""
+        self._asked = None
+        self.show(values)
 
     def action_images(self) -> None:
         """Show images of each class."""
@@ -125,6 +133,7 @@ class DataPreview(Scrolling):
         if not self._question.newest(event):
             return
         if isinstance(event.answer, UserError):
+            self.refused = not isinstance(event.answer, AdvisorError)
             self._complain(str(event.answer))
         else:
             self._show(event.answer)
@@ -166,6 +175,7 @@ class DataPreview(Scrolling):
     def _draw(self, answer: Answer) -> None:
         summary = answer["summary"]
         if summary is None:
+            self.refused = True
             self._complain(answer["problem"], list(_row_lines(answer)))
         else:
             width = self.scrollable_content_region.width

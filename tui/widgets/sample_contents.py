@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from textual.content import Content
 
-from engine.reports.picture import Picture
+from engine.reports.picture import Picture, read_pictures
 from engine.reports.side_by_side import items_beside
 from engine.runs.events import Samples
 from tui.charts.half_blocks import picture_lines
@@ -26,7 +26,8 @@ def samples(
     """Return a few inputs with the network's outputs, beside those of the base model if known.
 
     ``back`` counts from the newest. ``pictures`` of the inputs, in order, stand to the left,
-    ``side`` cells wide; 0 leaves them out.
+    ``side`` cells wide; 0 leaves them out. Those of outputs stand before the true ones, twice
+    as wide and above the texts.
     """
     if not shown:
         return [Content.styled("Samples come with the first evaluation.", _MUTED)]
@@ -35,14 +36,34 @@ def samples(
     more = ",  ← → show others" if len(shown) > 1 else ""
     lines = [Content.styled(f"at step {event.step:,}, {place}{more}", _MUTED), Content("")]
     earlier = untrained.items if untrained is not None and event.step > untrained.step else ()
-    for item, picture in zip_longest(items_beside(event.items, earlier), pictures):
+    outputs = read_pictures(event.pictures) if side else []
+    if outputs:
+        lines.insert(1, Content.styled("on the left predicted, beside it the truth", _MUTED))
+    items = items_beside(event.items, earlier)
+    for item, picture, output in zip_longest(items, pictures, outputs):
         if item is None:
             break
         texts = [pair(name, text, 2000) for name, text in item.items()]
-        known = picture is not None and picture.name == item.get("image")
-        lines += beside_picture(picture, texts, side) if known and side else texts
+        known = [
+            one
+            for one in (output, picture)
+            if side and one is not None and one.name == item.get("image")
+        ]
+        if outputs:
+            lines += [*side_by_side(known, 2 * side), *texts]
+        else:
+            lines += beside_picture(known[0], texts, side) if known else texts
         lines.append(Content(""))
     return lines
+
+
+def side_by_side(pictures: Sequence[Picture], side: int) -> list[Content]:
+    """Return lines with pictures beside each other, each ``side`` cells wide.
+
+    Places of objects make long texts, which would be folded between them.
+    """
+    drawn = [picture_lines(picture, side) for picture in pictures]
+    return [Content("  ").join(row) for row in zip(*drawn, strict=False)]
 
 
 def beside_picture(picture: Picture, texts: Sequence[Content], side: int) -> list[Content]:

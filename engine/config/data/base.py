@@ -77,7 +77,14 @@ class DataConfig(TaggedSection):
         advanced=True,
     )
 
-    @field_validator("drop_rows")
+    mark_rows: tuple[str, ...] = option(
+        (),
+        "Rows that were looked at and are right: they stay, are counted, and dltui check does not "
+        "name them again",
+        advanced=True,
+    )
+
+    @field_validator("drop_rows", "mark_rows")
     @classmethod
     def _rows_have_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:

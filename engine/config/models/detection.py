@@ -58,11 +58,17 @@ class DetectionTransformerConfig(ImageModelConfig, WeightsConfig):
     wrapper = "engine.models.detection_transformer:DetectionTransformer"
 
     path: str = option("", PATH_HELP, suggestions=TRANSFORMERS)
-    hidden_size: int = option(64, "Hidden size (from scratch)", ge=8, le=2048)
-    num_hidden_layers: int = option(2, "Decoder layers (from scratch)", ge=1, le=50)
-    num_attention_heads: int = option(4, "Attention heads per layer (from scratch)", ge=1, le=64)
+    hidden_size: int = option(64, "Hidden size (from scratch)", weights="new", ge=8, le=2048)
+    num_hidden_layers: int = option(2, "Decoder layers (from scratch)", weights="new", ge=1, le=50)
+    num_attention_heads: int = option(
+        4, "Attention heads per layer (from scratch)", weights="new", ge=1, le=64
+    )
     num_queries: int = option(
-        50, "Number of queries: objects that can be found in an image (from scratch)", ge=1, le=2000
+        50,
+        "Number of queries: objects that can be found in an image (from scratch)",
+        weights="new",
+        ge=1,
+        le=2000,
     )
 
     @model_validator(mode="after")

@@ -28,5 +28,7 @@ class ImageTransformerConfig(ImageModelConfig, PretrainedModelConfig):
     preprocessing = "engine.models.image_transformer:preprocessing_of"
 
     path: str = option("", PATH_HELP, suggestions=SUGGESTED)
-    num_hidden_layers: int = option(4, "Number of layers (from scratch)", ge=1, le=200)
-    patch_size: int = option(4, "Patch size (from scratch)", ge=1, le=64, unit="px")
+    num_hidden_layers: int = option(
+        4, "Number of layers (from scratch)", weights="new", ge=1, le=200
+    )
+    patch_size: int = option(4, "Patch size (from scratch)", weights="new", ge=1, le=64, unit="px")

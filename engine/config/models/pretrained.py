@@ -21,7 +21,9 @@ class WeightsConfig(ModelConfig):
     base_name = "engine.models.pretrained:base_of"
 
     path: str = option("", PATH_HELP)
-    revision: str = option("main", "Branch, tag or commit on the hub", advanced=True)
+    revision: str = option(
+        "main", "Branch, tag or commit on the hub", advanced=True, weights="pre-trained"
+    )
 
     def anchored(self) -> Self:
         """The same with a whole path, where it is a folder and not a name on the hub."""
@@ -42,10 +44,14 @@ class WeightsConfig(ModelConfig):
 class PretrainedModelConfig(WeightsConfig):
     """The pre-trained weights, or the size of a network from scratch."""
 
-    hidden_size: int = option(128, "Hidden size (from scratch)", ge=8, le=16_384)
-    num_hidden_layers: int = option(2, "Number of layers (from scratch)", ge=1, le=200)
-    num_attention_heads: int = option(4, "Attention heads per layer (from scratch)", ge=1, le=256)
-    dropout: float = option(0.1, "Dropout (from scratch)", ge=0, lt=1)
+    hidden_size: int = option(128, "Hidden size (from scratch)", weights="new", ge=8, le=16_384)
+    num_hidden_layers: int = option(
+        2, "Number of layers (from scratch)", weights="new", ge=1, le=200
+    )
+    num_attention_heads: int = option(
+        4, "Attention heads per layer (from scratch)", weights="new", ge=1, le=256
+    )
+    dropout: float = option(0.1, "Dropout (from scratch)", weights="new", ge=0, lt=1)
     gradient_checkpointing: bool = option(
         False,
         "Gradient checkpointing: recompute activations in the backward pass to save memory",

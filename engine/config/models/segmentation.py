@@ -54,10 +54,12 @@ class SegmentationTransformerConfig(ImageModelConfig, WeightsConfig):
 
     path: str = option("", PATH_HELP, suggestions=TRANSFORMERS)
     hidden_size: int = option(
-        32, "Hidden size of the first of four stages (from scratch)", ge=8, le=1024
+        32, "Hidden size of the first of four stages (from scratch)", weights="new", ge=8, le=1024
     )
-    num_hidden_layers: int = option(2, "Layers of each stage (from scratch)", ge=1, le=50)
-    dropout: float = option(0.1, "Dropout (from scratch)", ge=0, lt=1)
+    num_hidden_layers: int = option(
+        2, "Layers of each stage (from scratch)", weights="new", ge=1, le=50
+    )
+    dropout: float = option(0.1, "Dropout (from scratch)", weights="new", ge=0, lt=1)
     gradient_checkpointing: bool = option(
         False,
         "Gradient checkpointing: recompute activations in the backward pass to save memory",

@@ -29,8 +29,13 @@ class TransformerConfig(PretrainedModelConfig):
         "Width of the feed-forward layers; 0 takes four times the hidden size",
         ge=0,
         advanced=True,
+        weights="new",
     )
     vocab_size: int = option(
-        8000, "Vocabulary size of the tokenizer that is trained on the data", ge=100, le=500_000
+        8000,
+        "Vocabulary size of the tokenizer that is trained on the data",
+        ge=100,
+        le=500_000,
+        weights="new",
     )
-    lowercase: bool = option(True, "Lowercase all text in that tokenizer")
+    lowercase: bool = option(True, "Lowercase all text in that tokenizer", weights="new")

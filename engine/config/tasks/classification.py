@@ -27,6 +27,11 @@ class ClassificationConfig(TaskConfig):
     class_weights: Literal["none", "balanced"] = option(
         "none", "Class weights in the loss; balanced weighs classes by inverse frequency"
     )
+    class_names: dict[str, str] = option(
+        {},
+        "Names of classes, by their values in the data: 1=World, 2=Sports; others keep their value",
+        advanced=True,
+    )
     label_smoothing: float = option(
         0.0,
         "Label smoothing: probability that is spread over all classes",

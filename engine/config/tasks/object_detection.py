@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from engine.config.fields import option
-from engine.config.metric import Metric
+from engine.config.metric import LOSS, Metric
 from engine.config.tasks.annotated_images import AnnotatedImagesConfig
 
 
@@ -21,6 +21,7 @@ class ObjectDetectionConfig(AnnotatedImagesConfig):
         Metric("map", percent=True, help="COCO's mAP: mean over IoU from 0.50 to 0.95"),
         Metric("map50", percent=True, help="mean average precision at an IoU of 0.50"),
         Metric("map75", percent=True, help="mean average precision at an IoU of 0.75"),
+        LOSS,
         Metric("recall", percent=True, help="COCO's average recall of 100 detections an image"),
     )
 

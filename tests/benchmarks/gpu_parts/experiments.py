@@ -17,6 +17,16 @@ TASKS: dict[str, dict[str, Any]] = {
         "data": {"name": "digits"},
         "model": {"kind": "cnn", "channels": [16, 32]},
     },
+    "semantic_segmentation": {
+        "task": {"augmentation": {"flip": "horizontal", "zoom": 0.2}},
+        "data": {"name": "shapes"},
+        "model": {"kind": "unet", "channels": [8, 16]},
+    },
+    "object_detection": {
+        "task": {"augmentation": {"flip": "horizontal", "zoom": 0.2}},
+        "data": {"name": "shapes"},
+        "model": {"kind": "centernet", "channels": [8, 16, 16]},
+    },
     "text_classification": {
         "task": {"max_length": 64, "text": "text", "label": "package"},
         "data": {"name": "docstrings"},

@@ -13,9 +13,11 @@ import torch
 from PIL import Image
 
 from engine.config.models.centernet import CenterNetConfig
+from engine.config.run_config import RunConfig
 from engine.data.raw import Skip
 from engine.errors import DataError
 from engine.metrics.detection import Found, JudgedImage, evaluate_objects, outcome, sure_of
+from engine.models.build import build_model
 from engine.models.centernet import CenterNet, build, generalized_iou
 from engine.models.detector import likeliest, objects_of
 from engine.models.shapes import ImageShape
@@ -189,6 +191,37 @@ def test_peaks_of_the_heat_are_objects() -> None:
     # The sigmoid of 3, of 1, and of −9.
     assert detections.scores[:3].tolist() == pytest.approx([0.9526, 0.7311, 0.0001], abs=1e-4)
     assert detections.boxes[0].tolist() == pytest.approx([0.1, 0.2, 0.7, 1.0])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"kind": "centernet", "channels": [4, 4]},
+        {"kind": "torchvision_detection", "name": "fasterrcnn_mobilenet_v3_large_320_fpn",
+         "pretrained": False},
+        {"kind": "detection_transformer", "hidden_size": 16, "num_attention_heads": 2,
+         "num_hidden_layers": 1},
+    ],
+    ids=lambda model: model["kind"],
+)  # fmt: skip
+def test_the_loss_of_an_evaluation_is_the_same_each_time_and_changes_nothing(model: Any) -> None:
+    config = RunConfig.parse(
+        {"task": {"kind": KIND}, "data": {"kind": "builtin", "name": "shapes"}, "model": model}
+    )
+    network = build_model(config.model, ImageShape(3, 64, 2, ("a", "b"))).eval()
+    images = torch.rand(2, 3, 64, 64)
+    targets = torch.tensor([[[0.1, 0.1, 0.5, 0.5, 1]], [[0, 0, 0, 0, -1.0]]])
+    before, parts = torch.get_rng_state(), [part.training for part in network.modules()]
+    with torch.inference_mode():
+        (loss, outputs), (again, _) = (network(images, targets) for _ in range(2))
+        alone = network(images)
+    assert torch.isfinite(loss)
+    assert loss == again
+    assert torch.equal(before, torch.get_rng_state())
+    assert [part.training for part in network.modules()] == parts
+    detect: Any = network.detections
+    for own, other in zip(detect(outputs), detect(alone), strict=True):
+        assert torch.equal(own.boxes, other.boxes)
 
 
 def test_a_detector_learns_a_box_and_ignores_the_rows_that_fill_up() -> None:

@@ -20,20 +20,21 @@ def execute(options: Namespace) -> int:
     if options.json:
         console.as_json([_record(preset) for preset in presets])
     else:
-        console.table(("preset", "task", "title"), list(map(_row, presets)))
+        console.table(("preset", "task", "needs", "title"), list(map(_row, presets)))
     return DONE
 
 
-def _record(preset: Preset) -> dict[str, str]:
+def _record(preset: Preset) -> dict[str, object]:
     return {
         "name": preset.name,
         "task": preset.task,
         "title": preset.title,
         "path": str(preset.path),
+        "needs": list(preset.needs),
     }
 
 
-def _row(preset: Preset) -> tuple[str, str, str]:
+def _row(preset: Preset) -> tuple[str, str, str, str]:
     if preset.problem:
-        return preset.name, "–", f"cannot be used: {preset.problem}"
-    return preset.name, preset.task, preset.title
+        return preset.name, "–", "–", f"cannot be used: {preset.problem}"
+    return preset.name, preset.task, ", ".join(preset.needs), preset.title

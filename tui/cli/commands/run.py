@@ -16,7 +16,8 @@ from typing import NoReturn
 
 import tomlkit
 
-from engine.config.presets import find_preset, load_preset
+from engine.config.presets import find_preset, load_preset, without_preset
+from engine.config.run_config import RunConfig
 from engine.errors import RunError, UserError
 from engine.files.paths import runs_folder
 from engine.launch.place import Place, place_of
@@ -38,6 +39,7 @@ examples:
   dltui run digits-cnn
   dltui run digits-cnn train.epochs=30 train.learning_rate=3e-4
   dltui run ./mine.toml name=second-try --detach
+  dltui run task.kind=tabular_regression data.kind=file data.path=homes.csv model.kind=tabm
   dltui run ./mine.toml --resume auto      (in a job that may be started again)
   dltui run --resume digits-cnn            (resume this run)
 
@@ -68,7 +70,10 @@ def arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = _EXAMPLES
     parser.add_argument(
-        "preset", metavar="PRESET", nargs="?", help="name of a preset, or a TOML file"
+        "preset",
+        metavar="PRESET",
+        nargs="?",
+        help="name of a preset, or a TOML file; may be left out where fields name all kinds",
     )
     parser.add_argument(
         "assignments", metavar="field=value", nargs="*", help="what differs from the preset"
@@ -112,7 +117,7 @@ def _as_rank(options: Namespace) -> NoReturn:
         raise UserError(
             "Under torchrun, name a preset or a file.", "--resume auto resumes its newest run."
         )
-    config = load_preset(find_preset(options.preset), options.assignments).anchored()
+    config = _configured(options).anchored()
     words = [str(runs_folder().absolute()), options.resume or "", tomlkit.dumps(config.values())]
     python = [sys.executable, "-P", "-m", "engine.launch.torchrun", *words]
     os.execve(sys.executable, python, worker_environment())
@@ -122,8 +127,8 @@ def _elsewhere(options: Namespace) -> Place | None:
     """Return this machine's node where the run belongs to another node; else ``None``."""
     if options.resume not in (None, _AUTO):
         train = RunDirectory.open(runs_folder(), options.resume).config.read().train
-    elif options.preset and ("=" not in options.preset or Path(options.preset).exists()):
-        train = load_preset(find_preset(options.preset), options.assignments).train
+    elif options.preset:
+        train = _configured(options).train
     else:
         return None
     place = place_of(train) if train.machines > 1 else None
@@ -154,13 +159,17 @@ def _chosen(options: Namespace) -> RunDirectory:
                 "Leave the preset out, or let --resume auto find the run.",
             )
         return RunDirectory.open(runs_folder(), options.resume)
-    if not options.preset or ("=" in options.preset and not Path(options.preset).exists()):
-        raise UserError(
-            "Name a preset to train, and behind it what differs.", "`dltui presets` lists all."
-        )
-    config = load_preset(find_preset(options.preset), options.assignments)
+    config = _configured(options)
     found = resume.newest_like(runs_folder(), config) if options.resume else None
     return found or RunDirectory.create(runs_folder(), config)
+
+
+def _configured(options: Namespace) -> RunConfig:
+    """Return the experiment of a preset with what differs, or of fields alone."""
+    first = options.preset or ""
+    if first and ("=" not in first or Path(first).exists()):
+        return load_preset(find_preset(first), options.assignments)
+    return without_preset([first, *options.assignments] if first else [])
 
 
 def _is_over(run: RunDirectory, auto: bool) -> bool:

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from tui.format.fuzzy import match
 from tui.format.text import literal
 from tui.widgets.columns import Column
 from tui.widgets.listing import Listing
@@ -56,10 +57,10 @@ class PickScreen(ModalScreen[str | None]):
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
-        words = event.value.lower().split()
-        self.query_one(Listing).set_items(
-            [name for name in self._names if all(word in name.lower() for word in words)]
-        )
+        listing = self.query_one(Listing)
+        matches = {name: found for name in self._names if (found := match(event.value, name))}
+        listing.set_items(sorted(matches, key=lambda name: matches[name].rank))
+        listing.action_move(-len(listing.items))
 
     @on(Input.Submitted)
     @on(Listing.Selected)

@@ -11,7 +11,6 @@ from textual.content import Content
 from textual.screen import Screen
 
 from engine.errors import UserError
-from engine.launch.start import start
 from engine.runs.control import EPOCHS, LEARNING_RATE, STOP, Request
 from engine.runs.events import Controlled
 from tui.format.text import literal
@@ -19,6 +18,7 @@ from tui.screens.dialogs.ask_value import AskValueScreen
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.monitor.requests import Asked, Asking, epochs, learning_rate
 from tui.screens.monitor.watcher import Watch
+from tui.screens.placed_changes import PlacedChanges, hosts_of
 from tui.widgets.notify import complain, in_thread, tell
 
 
@@ -47,7 +47,8 @@ class Commands:
 
     def resume(self) -> None:
         """Resume the run from its last checkpoint."""
-        in_thread(self._screen, partial(start, self._watch.run))
+        placed = PlacedChanges(lambda: hosts_of(self._screen.app))
+        in_thread(self._screen, partial(placed.resume, self._watch.run))
 
     def pending(self) -> tuple[Content, ...]:
         """Return the pending requests and the last answers, the newest first."""

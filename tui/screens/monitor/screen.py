@@ -24,8 +24,11 @@ from engine.runs.control import (
     STOP,
 )
 from engine.runs.directory import RunDirectory
+from engine.runs.origin import host_of
 from engine.runs.status import State
 from tui.format.run_states import RESUMABLE
+from tui.screens.clone import clone
+from tui.screens.last_run import leave
 from tui.screens.monitor.announcer import Announcer
 from tui.screens.monitor.chart_grid import ChartGrid
 from tui.screens.monitor.chart_keys import ChartKeys
@@ -68,15 +71,16 @@ class MonitorScreen(Screen[None]):
     CSS_PATH = "monitor.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", f"request('{STOP}')", "Stop"),
-        Binding("p,space", f"request('{PAUSE}')", "Pause"),
-        Binding("p,space", f"request('{CONTINUE}')", "Continue"),
-        Binding("c", f"request('{CHECKPOINT}')", "Checkpoint"),
-        Binding("e", f"request('{EVALUATE}')", "Evaluate"),
+        Binding("space", f"request('{PAUSE}')", "Pause"),
+        Binding("space", f"request('{CONTINUE}')", "Continue"),
+        Binding("S", f"request('{CHECKPOINT}')", "Save"),
+        Binding("c", "do('clone')", "Clone", tooltip="Change its settings, and start another run"),
+        Binding("V", f"request('{EVALUATE}')", "Evaluate"),
         Binding("L", f"request('{LEARNING_RATE}')", "Rate", tooltip="Change the learning rate"),
         Binding("E", f"request('{EPOCHS}')", "Epochs", tooltip="Change how many epochs there are"),
         Binding("m", "chart('next')", "Metric"),
         Binding("M", "chart('before')", "Previous metric", show=False),
-        Binding("g", "chart('grid')", "One chart or several", show=False),
+        Binding("z", "chart('grid')", "One chart or several", show=False),
         Binding("slash", "chart('find')", "Find a metric", show=False, key_display="/"),
         Binding("x", "chart('axis')", "Axis: epoch, step, time", show=False),
         Binding("enter", "do('results')", "Results"),
@@ -92,8 +96,11 @@ class MonitorScreen(Screen[None]):
             config = run.config.read()
             name, order = config.name, config.task.metric_names
             rate = config.train.learning_rate or config.usual_rate
+            decides = config.task.metric(config.train.metric_for_best_model).name
         except UserError:
-            name, order, rate = run.id, (), 1e-3
+            name, order, rate, decides = run.id, (), 1e-3, ""
+        if host := host_of(run):
+            name = f"{name} on {host}"
         self._run = run
         self._run_name = name
         self._shown: tuple[State, bool] = (State.QUEUED, False)
@@ -102,12 +109,13 @@ class MonitorScreen(Screen[None]):
         self._repaint = Repaint(self)
         self._commands = Commands(self, self._watch, name, rate, self._redraw)
         self._status = StatusLines(name, self._repaint)
-        self._charts = Charts(self._repaint, order)
+        self._charts = Charts(self._repaint, order, decides)
         self._chart_keys = ChartKeys(self, self._charts, self._watch, self._show_charts)
         self._actions: Mapping[str, Callable[[], object]] = {
             "results": lambda: self.app.switch_screen(make_screen("results", run)),
             "enlarge": partial(self._chart_keys.do, "grid"),
             "resume": self._commands.resume,
+            "clone": partial(clone, self, run),
             "leave": self._leave,
         }
         self._samples = SampleOutputs(self._repaint)
@@ -120,6 +128,11 @@ class MonitorScreen(Screen[None]):
             "log": Messages(self._repaint),
         }
 
+    @property
+    def run_at_hand(self) -> RunDirectory:
+        """The run that commands are about."""
+        return self._run
+
     def compose(self) -> ComposeResult:
         """Yield head, bars and numbers above, panels below."""
         yield from self._status.compose()
@@ -131,6 +144,7 @@ class MonitorScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Follow the run in a thread."""
+        leave(self.app, self._run.id)
         self._announcer = Announcer(self, self._run_name, self._repaint)
         self._feed.poll()
 
@@ -158,7 +172,12 @@ class MonitorScreen(Screen[None]):
         if action != "do":
             return True
         has_results = state.ended and self._run.report.path.exists()
-        can = {"results": has_results, "enlarge": not has_results, "resume": state in RESUMABLE}
+        can = {
+            "results": has_results,
+            "enlarge": not has_results,
+            "resume": state in RESUMABLE,
+            "clone": state.ended,
+        }
         return can.get(str(parameters[0]), True)
 
     @on(TabbedContent.TabActivated)
@@ -181,7 +200,7 @@ class MonitorScreen(Screen[None]):
         self._commands.request(request)
 
     def action_do(self, name: str) -> None:
-        """Resume the run, enlarge a chart, show the results, or close the screen."""
+        """Resume or clone the run, enlarge a chart, show the results, or close the screen."""
         self._actions[name]()
 
     def action_of_run(self, action: str) -> None:

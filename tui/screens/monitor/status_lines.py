@@ -67,7 +67,9 @@ def _message(watch: Watch) -> Content:
     """Return the message about the run's state."""
     ending, run = watch.history.ending, watch.run
     if isinstance(ending, Failed):
-        return literal(f"{ending.message}  Its log: {run.log}", 600).stylize("$error")
+        return literal(f"{ending.message}  c opens its form. Its log: {run.log}", 600).stylize(
+            "$error"
+        )
     if watch.state is State.LOST:
         text = f"The process exited without an error message; its log: {run.log}"
         return literal(text, 400).stylize("$error")

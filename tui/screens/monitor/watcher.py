@@ -13,6 +13,7 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import Controlled, Progress
 from engine.runs.follower import Follower
 from engine.runs.history import History
+from engine.runs.origin import host_of
 from engine.runs.status import State
 
 READ_SECONDS = 0.25
@@ -76,6 +77,8 @@ class Watch:
             self.history = history
 
     def _read_disk(self) -> None:
+        if host_of(self.run):
+            return  # the disk of this machine is none of its business
         try:
             usage = shutil.disk_usage(self.run.path)
         except OSError:

@@ -38,16 +38,52 @@ def offers(data: str, task: str) -> Mapping[str, Mapping[str, str]]:
 
 
 def options(values: Values, name: str) -> dict[str, str]:
-    """Return the values that suit a field now, each with a line about it; empty for any."""
+    """Return the values that suit a field now, each with a line about it; empty for any.
+
+    Data of all tasks in the domain suits: the task follows it.
+    """
     section, _, key = name.rpartition(".")
     task = values.kind("task")
+    if name == "data.kind":
+        return _data_kinds(task)
     if key == "kind":
         return kinds(section, task)
-    offered = offers(values.kind("data"), task).get(key) if section == "data" else None
-    if offered is not None:
-        return dict(offered)
+    if section == "data" and key in offers(values.kind("data"), task):
+        return _offered(values.kind("data"), key, task)
     spec = values.fields[name]
     return dict.fromkeys(spec.choices or spec.suggestions, "")
+
+
+def task_for(data: str, task: str, key: str = "", value: str = "") -> str:
+    """Return the first task of the domain that a data source serves, ``task`` if it does.
+
+    With ``key`` and ``value``, the first that has this value among what the source offers for it.
+    """
+    for other in [task, *tasks_of(domain_of(task))]:
+        if _serves(data, other) and (not key or value in offers(data, other).get(key, {value: ""})):
+            return other
+    return task
+
+
+def _data_kinds(task: str) -> dict[str, str]:
+    """Return the data sources of the task, then those that other tasks of its domain have."""
+    found = kinds("data", task)
+    for other in tasks_of(domain_of(task)):
+        for kind, title in kinds("data", other).items():
+            found.setdefault(kind, _for(other, title))
+    return found
+
+
+def _offered(data: str, key: str, task: str) -> dict[str, str]:
+    found = dict(offers(data, task)[key])
+    for other in tasks_of(domain_of(task)):
+        for value, about in offers(data, other).get(key, {}).items():
+            found.setdefault(value, _for(other, about))
+    return found
+
+
+def _for(task: str, about: str) -> str:
+    return f"{about}; for {TASKS[task].title}"
 
 
 def _suitable(section: str, task: str) -> Sequence[str]:

@@ -61,18 +61,14 @@ class CommandBar(Static):
     def _line(self) -> str:
         return command_line(self._config, self._presets, self._preset) if self._config else ""
 
-    def copy(self) -> bool:
-        """Copy the command; show it as well, as not every terminal copies.
-
-        Returns whether there is a command.
-        """
+    def copy(self) -> None:
+        """Copy the command; show it as well, as not every terminal copies."""
         line = self._line()
         if line:
             self.app.copy_to_clipboard(line)
             copied = literal(f"Copied. Does it reach the clipboard? {_clipboard()}.")
             lines = [literal(line, _LONGEST_COMMAND), Content(""), copied.stylize("$text-muted")]
             self.app.push_screen(ReadScreen("The command for this run", lines))
-        return bool(line)
 
 
 def _clipboard() -> str:

@@ -5,29 +5,33 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from engine.config.overrides import assignments
+from engine.config.fields import FieldSpec
+from engine.config.overrides import Tree, assignments
 from engine.config.run_config import RunConfig, fields_of
 from engine.files.sanitize import plain
 
 
 def command_line(config: RunConfig, presets: Mapping[str, RunConfig], preset: str = "") -> str:
-    """Return the command for the same run: a preset, and the differences from it.
+    """Return the command for the same run: with the fewest words, from a preset or from none.
 
-    The preset is ``preset`` if it is among ``presets``, else the one with the fewest differences.
-    Those for the same task are preferred. Empty when there is none at all.
+    Of the ``presets`` those for the same task are compared; ``preset`` is taken before others that
+    need as many words.
     """
     target = config.values()
     fields = fields_of(target)
+    starts = {name: start for name, start in presets.items() if start.task.kind == config.task.kind}
+    candidates = [
+        [name, *assignments(start.values(), target, fields)]
+        for name, start in sorted(starts.items(), key=lambda one: one[0] != preset)
+    ]
+    words = min([*candidates, _from_nothing(target, fields)], key=len)
+    return " ".join(map(quoted, ["dltui", "run", *words]))
 
-    def words(name: str) -> list[str]:
-        return [name, *assignments(presets[name].values(), target, fields)]
 
-    alike = [name for name in presets if presets[name].task.kind == config.task.kind]
-    candidates = [preset] if preset in presets else alike or list(presets)
-    if not candidates:
-        return ""
-    nearest: list[str] = min(map(words, candidates), key=len)
-    return " ".join(map(quoted, ["dltui", "run", *nearest]))
+def _from_nothing(target: Tree, fields: Mapping[str, FieldSpec]) -> list[str]:
+    """Return all fields that differ from their defaults, kinds included."""
+    other_kinds = {name: {"kind": ""} for name in target}  # so that all sections start afresh
+    return assignments(other_kinds, target, fields)
 
 
 def quoted(word: str) -> str:

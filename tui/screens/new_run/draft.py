@@ -8,10 +8,11 @@ from typing import Any
 from engine.config.overrides import look_up, text_of
 from engine.reports.findings import Mend
 from tui.screens.new_run import choices, suitable
+from tui.screens.new_run.blame import blamed
 from tui.screens.new_run.values import Values, edited_text, value_in
 
 _NAMING = ("task.kind", "data.kind", "data.name", "data.path", "model.kind")
-"""Fields after whose change a run is no longer named after its preset."""
+"""Fields after whose change a run is no longer named after its preset, or its former data."""
 
 
 class Draft:
@@ -23,11 +24,29 @@ class Draft:
         self.preset = preset
         """Name of its original preset, if any."""
         self._original = self.values.tree
+        self.failure = ("", "")
+        """A field and the error message of the failed run that it was copied from."""
+
+    def blame(self, message: str) -> str:
+        """Show the message of a failed run at its field, until this is changed; return its name."""
+        self.failure = blamed(self.values, message), message
+        return self.failure[0]
+
+    def problem(self, name: str) -> str:
+        """Return what is wrong with a field, or was in the run that it was copied from."""
+        known = self.values.checked.problems.get(name, "")
+        return known or (self.failure[1] if name == self.failure[0] else "")
 
     def set(self, name: str, text: str) -> None:
-        """Set a value; an emptied number is reset to its default."""
-        values = self.values.with_text(name, text)
-        if name in _NAMING and values.chosen.get("name") == self.preset:
+        """Set a value; an emptied number is reset to its default.
+
+        The task follows data that it cannot use, if another one of the domain can.
+        """
+        if name == self.failure[0]:
+            self.failure = ("", "")
+        values = suitable.with_task_for(self.values, name, text).with_text(name, text)
+        automatic = (self.preset, self.values.without("name").value("name"))
+        if name in _NAMING and values.chosen.get("name") in automatic:
             values = values.without("name")
         if name == "task.kind":
             values = suitable.follow_task(values)
@@ -37,8 +56,10 @@ class Draft:
 
     def mend(self, mend: Mend) -> None:
         """Apply a change that the check of the data offers."""
-        columns, rows = self.values.value("data.columns"), self.values.value("data.drop_rows")
-        for name, value in mend.fields(columns, rows).items():
+        columns, rows, marked = (
+            self.values.value(f"data.{name}") for name in ("columns", "drop_rows", "mark_rows")
+        )
+        for name, value in mend.fields(columns, rows, marked).items():
             self.set(name, text_of(value, self.values.fields[name]))
 
     def reset(self, name: str) -> None:

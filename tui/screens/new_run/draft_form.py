@@ -31,7 +31,7 @@ class DraftForm(Form):
     """Holds the draft and the state of its form; posts every change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("m", "check_model", "Check the model", show=False),
+        Binding("D", "check_model", "Check the model", show=False),
     ]
 
     @dataclass
@@ -47,6 +47,7 @@ class DraftForm(Form):
         self._ask = ask
         self._advanced = False
         self._columns: Mapping[str, str] = {}
+        self._refused = False
 
     @property
     def config(self) -> RunConfig | None:
@@ -58,6 +59,14 @@ class DraftForm(Form):
         """Name of the field that has the focus; empty for none."""
         return self.current.view.spec.name if self.current else ""
 
+    async def refuse(self, error: UserError) -> None:
+        """Show the error of a run that was not started, and go to the field that it is about."""
+        name = self.draft.blame(str(error))
+        self._refused = True
+        await self.show_draft()
+        self.go_to(name)
+        complain(self, error)
+
     async def show_draft(self) -> None:
         """Show the draft as it is now."""
         views = sections_of(self.draft, self._advanced, self._columns, self.current_name)
@@ -67,6 +76,9 @@ class DraftForm(Form):
     async def show_columns(self, columns: Mapping[str, str]) -> None:
         """Offer the columns of the data, each with a line about it."""
         self._columns = columns
+        if columns and self._refused:  # the data can be used now
+            self._refused = False
+            self.draft.failure = ("", "")
         await self.show_draft()
 
     async def set_column_types(self) -> None:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from textual.screen import Screen
 
+from engine.config.data_paths import check_paths
 from engine.config.run_config import RunConfig
 from engine.errors import UserError
-from engine.launch.start import launch
+from engine.launch.start import Handle, launch
 from engine.queue import entries
+from tui.screens.last_run import leave
 from tui.screens.registry import make_screen
-from tui.widgets.notify import complain, tell
+from tui.widgets.notify import tell
 
 
 class Launcher:
     """Starts one run, after which its screen closes."""
 
-    def __init__(self, screen: Screen[None]) -> None:
+    def __init__(
+        self, screen: Screen[None], refuse: Callable[[UserError], Awaitable[None]]
+    ) -> None:
+        """Call ``refuse`` with the error of a run that cannot be started."""
         self._screen = screen
+        self._refuse = refuse
         self.busy = False
         """Whether a start is in progress."""
 
@@ -30,27 +37,34 @@ class Launcher:
 
     async def _launch(self, config: RunConfig) -> None:
         try:
-            started = await asyncio.to_thread(launch, config)
+            started = await asyncio.to_thread(_checked_launch, config)
         except UserError as error:
-            self._fail(error)
+            await self._fail(error)
         else:
             self._screen.app.switch_screen(make_screen("monitor", started.run))
 
     async def _queue(self, config: RunConfig) -> None:
         try:
+            await asyncio.to_thread(check_paths, config)
             run = await asyncio.to_thread(entries.add, config)
             worked_off = await asyncio.to_thread(entries.running)
         except UserError as error:
-            self._fail(error)
+            await self._fail(error)
         else:
             rest = "" if worked_off else " Nothing starts before `dltui queue start`."
+            leave(self._screen.app, run.id)
             tell(self._screen, f"{run.id} waits in the queue.{rest}")
             self._screen.dismiss()
 
-    def _fail(self, error: UserError) -> None:
+    async def _fail(self, error: UserError) -> None:
         self._set_busy(False)
-        complain(self._screen, error)
+        await self._refuse(error)
 
     def _set_busy(self, busy: bool) -> None:
         self.busy = busy
         self._screen.refresh_bindings()
+
+
+def _checked_launch(config: RunConfig) -> Handle:
+    check_paths(config)
+    return launch(config)

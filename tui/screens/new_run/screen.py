@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from engine.config.overrides import Tree
 from engine.config.presets import Preset
+from engine.errors import UserError
 from engine.service.client import Advisor
 from tui.format.text import literal
 from tui.screens.dialogs.base import ReadScreen
@@ -32,7 +33,7 @@ from tui.screens.new_run.unsaved import unless_unsaved
 from tui.screens.registry import make_screen
 from tui.widgets.estimate import EstimateBar
 from tui.widgets.form.help import FieldHelp, explanation
-from tui.widgets.notify import tell
+from tui.widgets.notify import complain, tell
 from tui.widgets.preview import DataPreview
 from tui.widgets.question import Ask
 from tui.widgets.section_tabs import SectionTab, SectionTabs
@@ -55,7 +56,13 @@ class NewRunScreen(Screen[None]):
         Binding("ctrl+o", "load", "Load"),
         Binding("a", "advanced", "Unfold"),
         Binding("p", "data", "Data"),
-        Binding("c", "copy", "Command", tooltip="Show and copy the command line for this run"),
+        Binding(
+            "dollar_sign",
+            "copy",
+            "Command",
+            key_display="$",
+            tooltip="Show and copy the command line for this run",
+        ),
         Binding("i,f1", "explain", "About the field", show=False),
         Binding("escape,q", "leave", "Back"),
     ]
@@ -64,9 +71,16 @@ class NewRunScreen(Screen[None]):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     def __init__(
-        self, values: Tree | None = None, preset: str = "", ask: Ask | None = None
+        self,
+        values: Tree | None = None,
+        preset: str = "",
+        ask: Ask | None = None,
+        failure: str = "",
     ) -> None:
-        """Show ``values`` of the preset ``preset``; use ``ask`` instead of an advisor."""
+        """Show ``values`` of the preset ``preset``; use ``ask`` instead of an advisor.
+
+        ``failure`` is the error message of the run that has these values, if it failed.
+        """
         super().__init__()
         self._advisor = Advisor()
         self._asked_instead = ask
@@ -75,8 +89,9 @@ class NewRunScreen(Screen[None]):
         self._preview = DataPreview(ask)
         self._estimate = EstimateBar(ask)
         self._command = CommandBar()
-        self._launcher = Launcher(self)
+        self._launcher = Launcher(self, self._form.refuse)
         self._left_at = DOMAIN.name
+        self._failure = failure
 
     def compose(self) -> ComposeResult:
         """Yield the form beside the data, above what is known of the run."""
@@ -94,8 +109,13 @@ class NewRunScreen(Screen[None]):
 
     async def on_mount(self) -> None:
         """Show the draft."""
+        wrong = self._form.draft.blame(self._failure) if self._failure else ""
         await self._form.show_draft()
         self._form.go_to_section(0)
+        if wrong:
+            self._form.go_to(wrong)
+        elif self._failure:
+            complain(self, UserError(f"The run failed: {self._failure}"))
 
     def on_unmount(self) -> None:
         """Discard pending requests."""
@@ -176,8 +196,8 @@ class NewRunScreen(Screen[None]):
         """Show and copy the command line of this run."""
         if self._form.config is None:
             self._form.point_at_problem()
-        elif not self._command.copy():
-            tell(self, "There is no preset from which a command could start; save this one first.")
+        else:
+            self._command.copy()
 
     def action_save(self) -> None:
         """Save the experiment as a preset."""
@@ -216,12 +236,18 @@ class NewRunScreen(Screen[None]):
         elif not self._launcher.busy:
             unless_unsaved(self, len(self._form.draft.changes), "leave", leave)
 
-    def action_start(self, later: bool = False) -> None:
-        """Start the run, now or ``later``; confirm first when its data cannot be used."""
+    async def action_start(self, later: bool = False) -> None:
+        """Start the run, now or ``later``, unless its data cannot be used.
+
+        Confirm first where that is not known.
+        """
         config = self._form.config
         problem = self._preview.problem
         if config is None:
             self._form.point_at_problem()
+        elif self._preview.refused:
+            await self._form.refuse(UserError(problem))
+            self._preview.read_again(config.values())
         elif problem:
             self.app.push_screen(
                 ConfirmScreen(f"{problem} Start all the same?"),

@@ -14,7 +14,19 @@ from tui.screens.new_run.values import Values
 from tui.widgets.form.view import FieldView, SectionView
 
 DOMAIN = FieldSpec("domain", "choice", None, "What kind of data the network learns from")
-"""Not a field of the configuration: it filters the tasks."""
+"""Not a field of the configuration: it filters data and tasks."""
+
+_WEIGHTS = "model.path"
+"""The field that names pre-trained weights."""
+_ROLES = {
+    "answers": ("answer",),
+    "context": ("text",),
+    "image": ("image", "input"),
+    "label": ("label", "target"),
+    "text_pair": ("second text",),
+    "tokens": ("words",),
+}
+"""The roles in the data of the columns that fields of a task name, where they differ in name."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +38,8 @@ class Heading:
 
 
 HEADINGS = (
-    Heading("Domain", (DOMAIN.name,)),
+    Heading("Data", (DOMAIN.name, "data")),
     Heading("Task", ("task",)),
-    Heading("Data", ("data",)),
     Heading("Model", ("model", "adapter")),
     Heading("Training", ("train",)),
     Heading("Run", ("name", "title", "compute")),
@@ -54,9 +65,16 @@ def heading_of(name: str) -> int:
 
 
 def applies(values: Values, name: str) -> bool:
-    """Return whether the field applies: those of an adapter do only with an adapter."""
+    """Return whether the field applies.
+
+    Those of an adapter do only with an adapter, some of a model only for a new network, others only
+    for a pre-trained one.
+    """
     section, _, key = name.partition(".")
-    return section != "adapter" or key == "method" or values.text("adapter.method") != "none"
+    if section == "adapter":
+        return key == "method" or values.text("adapter.method") != "none"
+    weights = values.fields[name].weights
+    return not weights or weights == ("pre-trained" if values.text(_WEIGHTS) else "new")
 
 
 def _section(
@@ -64,7 +82,16 @@ def _section(
 ) -> SectionView:
     views = list(_views(heading, draft, columns))
     kept = [view for view in views if advanced or view.spec.name == shown or not _folds(view)]
-    return SectionView(heading.title, kept, len(views) - len(kept))
+    return SectionView(heading.title, kept, len(views) - len(kept), _note(heading, draft.values))
+
+
+def _note(heading: Heading, values: Values) -> str:
+    """Return a note on the fields that do not apply to a pre-trained network."""
+    if "model" not in heading.sections:
+        return ""
+    new = [name for name, spec in values.fields.items() if spec.weights == "new"]
+    count = sum(not applies(values, name) for name in new)
+    return f"{count} hidden (pre-trained)" if count else ""
 
 
 def _folds(view: FieldView) -> bool:
@@ -75,23 +102,37 @@ def _views(heading: Heading, draft: Draft, columns: Mapping[str, str]) -> Iterat
     if DOMAIN.name in heading.sections:
         yield FieldView(DOMAIN, draft.domain, choices.domains())
     index, values = HEADINGS.index(heading), draft.values
-    for name, spec in sorted(values.fields.items(), key=lambda item: _inherited(values, item[0])):
-        if heading_of(name) == index and applies(values, name):
+    for name, spec in sorted(values.fields.items(), key=lambda item: _order(values, item[1])):
+        if heading_of(name) == index and (applies(values, name) or draft.problem(name)):
             yield FieldView(
                 spec,
                 values.text(name),
                 _options(values, spec, columns),
                 draft.changed(name),
                 draft.text_before(name) if draft.changed(name) else "",
-                values.checked.problems.get(name, ""),
-                _automatic(values, name),
+                draft.problem(name),
+                _automatic(values, spec, columns),
             )
 
 
-def _automatic(values: Values, name: str) -> str:
+def _automatic(values: Values, spec: FieldSpec, columns: Mapping[str, str]) -> str:
     """Return what an empty field comes to; empty where that is not known."""
+    if spec.column and spec.kind == "text":
+        roles = _ROLES.get(spec.key, (spec.key,))
+        found = [name for name, about in columns.items() if about.rpartition(", ")[2] in roles]
+        return found[0] if spec.name.startswith("task.") and len(found) == 1 else ""
     config = values.checked.config
-    return usual_value(config, name) if config else ""
+    return usual_value(config, spec.name) if config else ""
+
+
+def _order(values: Values, spec: FieldSpec) -> tuple[bool, bool, bool]:
+    """Order fields: the kind, columns of a task, its own, those of all kinds, an adapter's."""
+    section = spec.name.partition(".")[0]
+    return (
+        not spec.name.endswith(".kind"),
+        section == "task" and not spec.column,
+        section == "adapter" or _inherited(values, spec.name),
+    )
 
 
 def _inherited(values: Values, name: str) -> bool:
@@ -108,4 +149,4 @@ def _options(values: Values, spec: FieldSpec, columns: Mapping[str, str]) -> Map
     if not columns:
         return {}
     several = spec.kind in ("list", "mapping")
-    return dict(columns) if several else {"": "let the program find it", **columns}
+    return dict(columns) if several else {"": "found in the data", **columns}

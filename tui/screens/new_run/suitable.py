@@ -36,6 +36,19 @@ def follow_task(values: Values) -> Values:
     return suited.without(_BEST) if metric and metric not in names else suited
 
 
+def with_task_for(values: Values, name: str, text: str) -> Values:
+    """Return the values with a task that suits the data that is about to be chosen."""
+    section, _, key = name.partition(".")
+    if section != "data":
+        return values
+    task = values.kind("task")
+    if key == "kind":
+        suited = choices.task_for(text, task)
+    else:
+        suited = choices.task_for(values.kind("data"), task, key, text)
+    return values if suited == task else follow_task(values.with_text("task.kind", suited))
+
+
 def follow_data(values: Values) -> Values:
     """Return the values with those of the data among the ones that their source offers."""
     chosen = copy.deepcopy(values.chosen)

@@ -7,16 +7,13 @@ from dataclasses import replace
 
 from textual.screen import Screen
 
-from engine.launch.start import start
-from engine.runs import control
-from engine.runs.annotations import write_annotations
-from engine.runs.control import Request
 from engine.runs.summary import RunSummary
-from engine.runs.trash import discard
 from tui.format.run_states import RESUMABLE
 from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.placed_changes import PlacedChanges, hosts_of
 from tui.screens.runs.annotate import AnnotateScreen, Change
 from tui.screens.runs.rows import when
+from tui.screens.runs.undo import PastChanges
 from tui.widgets.notify import in_thread, tell
 
 
@@ -26,6 +23,8 @@ class RunChanges:
     def __init__(self, screen: Screen[None], changed: Callable[[], object]) -> None:
         self._screen = screen
         self._changed = changed
+        self._placed = PlacedChanges(lambda: hosts_of(screen.app))
+        self._past = PastChanges()
 
     def stop(self, row: RunSummary) -> None:
         """Ask the run to stop."""
@@ -34,7 +33,7 @@ class RunChanges:
             return
         self._confirmed(
             f"Stop {row.name}? Its model is kept as it is now.",
-            lambda: row.run.requests.send(Request(control.STOP)),
+            lambda: self._placed.stop(row.run),
             "Asked to stop.",
         )
 
@@ -43,17 +42,36 @@ class RunChanges:
         if row.state not in RESUMABLE:
             tell(self._screen, f"A run that is {row.state} cannot be resumed.")
             return
-        self._do(lambda: start(row.run), f"{row.name} was resumed.")
+        self._do(lambda: self._placed.resume(row.run), f"{row.name} was resumed.")
 
     def delete(self, rows: Sequence[RunSummary]) -> None:
         """Move runs to the trash."""
         if not rows:
             return
+        here = all(self._placed.is_here(row.run) for row in rows)
         self._confirmed(
             f"Put {_names(rows)} into the trash?",
-            lambda: [discard(row.run) for row in rows],
-            "In the trash; T shows it.",
+            lambda: self._discard(rows),
+            "In the trash; u undoes it." if here else "In the trash of its machine.",
         )
+
+    def _discard(self, rows: Sequence[RunSummary]) -> None:
+        moved = []
+        try:
+            for row in rows:
+                if trashed := self._placed.discard(row.run):
+                    moved.append(trashed)
+        finally:
+            if moved:
+                self._past.deleted(moved)
+
+    def undo(self) -> None:
+        """Undo the newest change of this machine's runs: deleting, pinning, tags and note."""
+        change = self._past.take()
+        if change is None:
+            tell(self._screen, "There is nothing to undo.")
+        else:
+            self._do(change.undo, change.undone)
 
     def pin(self, rows: Sequence[RunSummary]) -> None:
         """Pin or unpin runs."""
@@ -73,8 +91,16 @@ class RunChanges:
 
     def _note(self, rows: Sequence[RunSummary], change: Change) -> None:
         def write() -> None:
-            for row in rows:
-                write_annotations(row.run, change(row.notes))
+            made = []
+            try:
+                for row in rows:
+                    notes = change(row.notes)
+                    self._placed.annotate(row.run, notes)
+                    if self._placed.is_here(row.run):
+                        made.append((row.run, row.notes, notes))
+            finally:
+                if made:
+                    self._past.noted(made)
 
         self._do(write, "")
 

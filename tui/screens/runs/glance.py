@@ -52,7 +52,9 @@ Before = Callable[[RunSummary], RunSummary | None]
 class GlanceReader:
     """Reads the chosen run; :meth:`choose` may be called while another thread reads."""
 
-    def __init__(self) -> None:
+    def __init__(self, before_reading: Callable[[RunSummary], object]) -> None:
+        """Call ``before_reading`` with each run before its files are read, in the thread."""
+        self._before_reading = before_reading
         self._chosen: tuple[RunSummary, Before] | None = None
         self._shown: RunSummary | None = None
         self._events: Follower | None = None
@@ -67,13 +69,14 @@ class GlanceReader:
         if (chosen := self._chosen) is None:
             return
         row, before = chosen
+        self._before_reading(row)
         if self._read_events(row) or row != self._shown:
             self._shown = row
             yield glance(row, self._history, before(row))
 
     def _read_events(self, row: RunSummary) -> bool:
         """Bring the history up to date; returns whether there was anything new."""
-        if self._events is not None and self._shown is not None and self._shown.id == row.id:
+        if self._events is not None and self._shown is not None and self._shown.key == row.key:
             version = self._history.version
             self._history.apply_all(self._events.new())
             return self._history.version != version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _STRETCH = 100
 
 @dataclass(frozen=True)
 class Rows:
-    """The runs of a folder as read from disk, the newest first."""
+    """The runs of a folder as read from disk, the newest first, then those of other machines."""
 
     runs: Sequence[RunSummary] = ()
     complete: bool = False
@@ -25,8 +25,12 @@ class Rows:
 class RunListReader:
     """The runs of a folder; the first rows are read before the rest."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, others: Callable[[], Iterable[RunSummary]] = lambda: ()
+    ) -> None:
+        """Read a folder; ``others`` are runs that need not be read, those of other machines."""
         self._list = RunList(folder)
+        self._others = others
         self._last = Rows()
 
     def read(self) -> Iterator[Rows | None]:
@@ -38,7 +42,7 @@ class RunListReader:
         for run in self._list.read():
             runs.append(run)
             if len(runs) == FIRST and not self._last.complete:
-                yield Rows(list(runs))
+                yield Rows([*runs, *self._others()])
                 yield None
             if len(runs) % _STRETCH == 0:
                 yield None
@@ -46,6 +50,7 @@ class RunListReader:
             # The objects of thousands of rows are long-lived: scanning them in each garbage
             # collection would delay keys by a tenth of a second.
             gc.freeze()
+        runs += self._others()
         if (rows := Rows(runs, complete=True)) != self._last:
             self._last = rows
             yield rows

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
@@ -15,9 +16,14 @@ from engine.launch.start import launch
 from engine.runs.directory import RunDirectory
 from engine.runs.summary import RunSummary
 from tui.charts.chart import MOST_SERIES
+from tui.screens.clone import clone
+from tui.screens.placed_changes import hosts_of, is_own
 from tui.screens.registry import make_screen, try_screen
 from tui.screens.save_preset import save_preset_of
 from tui.widgets.notify import complain, tell
+
+if TYPE_CHECKING:
+    from tui.screens.runs.on_hosts import OnHosts
 
 
 def screen_of(run: RunDirectory) -> Screen[Any]:
@@ -31,6 +37,13 @@ class Openings:
 
     def __init__(self, screen: Screen[None]) -> None:
         self._screen = screen
+
+    @cached_property
+    def _on_hosts(self) -> OnHosts:
+        """What is done with runs of other machines."""
+        from tui.screens.runs.on_hosts import OnHosts  # the first paint need not wait for it
+
+        return OnHosts(self._screen)
 
     def new(self, values: Tree | None = None, preset: str = "") -> None:
         """Create a new run; ``preset`` is the name of the origin of ``values``."""
@@ -67,17 +80,26 @@ class Openings:
 
     def open(self, row: RunSummary) -> None:
         """Open the run's results, or its monitor."""
-        self._screen.app.push_screen(screen_of(row.run))
+        self._loaded([row], True, lambda: self._screen.app.push_screen(screen_of(row.run)))
 
     def clone(self, row: RunSummary) -> None:
-        """Create a new run with this run's configuration."""
-        try:
-            self.new(row.run.config.read().values())
-        except UserError as error:
-            complain(self._screen, error)
+        """Create a new run with this run's configuration, on this machine or on a host."""
+        if hosts_of(self._screen.app):
+            self._on_hosts.clone(row, self._clone)
+        else:
+            self._clone(row)
+
+    def fetch(self, row: RunSummary) -> None:
+        """Copy a run of another machine to this one."""
+        self._on_hosts.fetch(row)
+
+    def _clone(self, row: RunSummary) -> None:
+        clone(self._screen, row.run)
 
     def try_it(self, rows: Sequence[RunSummary]) -> None:
         """Try the runs' models on new inputs, side by side."""
+        if not all(is_own(self._screen, row.run) for row in rows):
+            return
         for row in rows:
             if not row.state.ended or not row.run.model.exists():
                 tell(self._screen, f"{row.name} has no finished model.")
@@ -88,7 +110,8 @@ class Openings:
 
     def save_preset(self, row: RunSummary) -> None:
         """Save the experiment of the run as a preset."""
-        save_preset_of(self._screen, row.run.id)
+        if is_own(self._screen, row.run):
+            save_preset_of(self._screen, row.run.id)
 
     def compare(self, rows: Sequence[RunSummary]) -> None:
         """Compare the runs."""
@@ -99,4 +122,12 @@ class Openings:
             told = f"Up to {MOST_SERIES} runs can be told apart at once; {len(rows)} are selected."
             tell(screen, told)
         else:
-            screen.app.push_screen(make_screen("compare", [row.run for row in rows]))
+            runs = [row.run for row in rows]
+            self._loaded(rows, False, lambda: screen.app.push_screen(make_screen("compare", runs)))
+
+    def _loaded(self, rows: Sequence[RunSummary], whole: bool, then: Callable[[], object]) -> None:
+        """Call ``then`` as soon as the files of all runs are on this machine."""
+        if any(row.host for row in rows):
+            self._on_hosts.loaded(rows, whole, then)
+        else:
+            then()

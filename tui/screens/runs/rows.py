@@ -52,9 +52,12 @@ def ordered(rows: Sequence[RunSummary], title: str, descending: bool) -> list[Ru
     return sorted(known + unknown, key=lambda row: not row.notes.pinned)
 
 
-def fitting(width: int) -> tuple[RunColumn, ...]:
-    """Return the columns that ``width`` cells have room for; the least telling go first."""
-    shown = list(COLUMNS)
+def fitting(width: int, hosts: bool = False) -> tuple[RunColumn, ...]:
+    """Return the columns that ``width`` cells have room for; the least telling go first.
+
+    ``hosts``: whether runs of other machines are among them.
+    """
+    shown = [*COLUMNS[:_HOST_PLACE], *[HOST] * hosts, *COLUMNS[_HOST_PLACE:]]
     for title in _DROPPED:
         if sum(column.column.least + 1 for column in shown) - 1 <= width:
             break
@@ -69,7 +72,7 @@ def cells(
 
     def make(row: RunSummary) -> list[Content]:
         texts = [column.cell(row) for column in columns]
-        if row.id in marked:
+        if row.key in marked:
             texts[0] = Content.styled("●", "bold $accent")
         return texts
 
@@ -80,7 +83,8 @@ def detail(row: RunSummary | None) -> Content:
     """Return a line about the run at the cursor: its directory, task, tags and note."""
     if row is None:
         return Content("")
-    about = "  ".join(filter(None, [row.id, row.task.replace("_", " ")]))
+    where = f"on {row.host}" if row.host else ""
+    about = "  ".join(filter(None, [row.id, where, row.task.replace("_", " ")]))
     parts = [literal(about).stylize(_MUTED), *map(_tag, row.notes.tags)]
     if row.notes.note:
         parts.append(literal(row.notes.note, 500))
@@ -142,6 +146,9 @@ COLUMNS: tuple[RunColumn, ...] = (
     RunColumn(Column(STARTED, 10, 10), lambda r: Content(when(r.started)), lambda r: r.started),
     RunColumn(Column("Took", 6, 9, True), lambda r: Content(duration(r.seconds)), _seconds),
 )
-BY_TITLE = {column.title: column for column in COLUMNS}
+HOST = RunColumn(Column("Host", 5, 14), lambda r: literal(r.host or "–"), lambda r: r.host)
+"""The column for runs of several machines."""
+_HOST_PLACE = 3
+BY_TITLE = {column.title: column for column in (*COLUMNS, HOST)}
 _DROPPED = ("Took", "Data", "Metric", STARTED)
 """Columns that a narrow list does without, the first first."""

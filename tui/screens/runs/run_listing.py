@@ -18,15 +18,17 @@ class RunListing(Listing[RunSummary]):
     class Changed(Message):
         """The rows changed, or which of them are selected."""
 
-    def __init__(self, id: str) -> None:
+    def __init__(self, hosts: bool, id: str) -> None:
+        """Show a column with the machine if there are several ``hosts``."""
         self.rows = ShownRows()
+        self._hosts = hosts
         self._shown = COLUMNS
         shown = [each.column for each in COLUMNS]
-        super().__init__(shown, cells(COLUMNS, self.rows.selected), lambda row: row.id, id=id)
+        super().__init__(shown, cells(COLUMNS, self.rows.selected), lambda row: row.key, id=id)
 
     def on_resize(self) -> None:
         """Show the columns that there is room for."""
-        self._shown = fitting(self.scrollable_content_region.width)
+        self._shown = fitting(self.scrollable_content_region.width, self._hosts)
         make = cells(self._shown, self.rows.selected)
         self.set_columns([each.column for each in self._shown], make)
         self.show_order(self._sorted_place, self.rows.order[1])

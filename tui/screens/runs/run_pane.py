@@ -17,6 +17,7 @@ from tui.format.numbers import number
 from tui.format.run_states import STATES
 from tui.format.text import literal
 from tui.format.verdict import OUTCOMES
+from tui.screens.placed_changes import hosts_of
 from tui.screens.runs.glance import Before, Glance, GlanceReader
 from tui.widgets.visible_feed import VisibleFeed
 
@@ -46,7 +47,7 @@ class RunPane(Vertical):
 
     def __init__(self) -> None:
         super().__init__(id="pane")
-        self._reader = GlanceReader()
+        self._reader = GlanceReader(self._follow)
         self.feed = VisibleFeed(self, self._reader.read, self._show, _SECONDS)
         self._timer: Timer | None = None
         self._above = Canvas(id="pane-above")
@@ -78,10 +79,16 @@ class RunPane(Vertical):
         """Wrap for the new width."""
         self._lay_out()
 
+    def _follow(self, row: RunSummary) -> None:
+        """Let a host send the run, in a thread; its files are read as soon as they come."""
+        if row.host and (host := hosts_of(self.app).of(row.run)) is not None:
+            host.runs.follow(row.id, whole=False)
+
     def _show(self, glance: Glance) -> None:
         self._glance = glance
         self._lay_out()
         self._chart.display = bool(glance.curves)
+        self._chart.best_by = glance.row.metric
         self._chart.plot(glance.metric, glance.curves, glance.best)
 
     def _lay_out(self) -> None:

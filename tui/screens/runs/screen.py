@@ -15,10 +15,16 @@ from textual.widgets import Input, Static
 from typing_extensions import override
 
 from engine.files.paths import runs_folder
+from engine.runs.directory import RunDirectory
 from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
+from tui.hosts.hosts import Hosts
+from tui.screens.last_run import take
 from tui.screens.run_keys import RUN_KEYS
 from tui.screens.runs.changes import RunChanges
+from tui.screens.runs.cursor_target import CursorTarget
+from tui.screens.runs.endings import Endings
+from tui.screens.runs.host_lines import HostLines
 from tui.screens.runs.list_reader import RunListReader
 from tui.screens.runs.machine_strip import MachineStrip
 from tui.screens.runs.openings import Openings
@@ -55,17 +61,19 @@ class RunsScreen(Screen[None]):
         Binding("space", "do('select')", "Select", show=False),
         Binding("a", "do('select_all')", "Select all", show=False),
         Binding("C", "runs('compare')", "Compare"),
-        Binding("p", "runs('pin')", "Pin"),
-        Binding("e", "runs('annotate')", "Tags and note", show=False),
+        Binding("asterisk", "runs('pin')", "Pin", key_display="*"),
+        Binding("N", "runs('annotate')", "Tags and note", show=False),
         Binding("s", "run('stop')", "Stop"),
         Binding("r", "run('resume')", "Resume", show=False),
         Binding("c", "run('clone')", "Clone"),
+        Binding("H", "run('fetch')", "Fetch from its host", show=False),
         Binding("S", "run('save_preset')", "Save as preset", show=False),
         Binding("t", "runs('try_it')", "Try", show=False),
         Binding("d,delete", "runs('delete')", "Delete", show=False),
+        Binding("u", "do('undo')", "Undo", show=False),
         Binding("T", "do('trash')", "Trash", show=False),
         Binding("A", "do('adapters')", "Adapters", show=False),
-        Binding("w", "do('sweeps')", "Sweeps", show=False),
+        Binding("W", "do('sweeps')", "Sweeps", show=False),
         *RUN_KEYS,
         *(
             Binding(key, f"do('{_START}{preset}')", f"Train {preset}", show=False)
@@ -76,19 +84,25 @@ class RunsScreen(Screen[None]):
         Binding("q", "app.quit", "Quit"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: Hosts | None = None) -> None:
+        """Show the runs of this machine, and those of ``hosts``."""
         super().__init__()
-        self._listing = RunListing(id="runs")
+        self._hosts = hosts or Hosts()
+        self._listing = RunListing(bool(hosts), id="runs")
         self._filter = RunFilter(self._listing, id="filter")
         self._pane = RunPane()
         self._machine = MachineStrip()
-        reader = RunListReader(runs_folder())
+        self._host_lines = HostLines(self._hosts)
+        reader = RunListReader(runs_folder(), self._hosts.rows)
         self._feed = RunFeed(self, reader.read, REFRESH_SECONDS, self._listing.take, rest=_REST)
         self._openings = Openings(self)
+        self._endings = Endings(self)
+        self._target = CursorTarget(self._listing)
         changes = RunChanges(self, self._feed.wake)
         self._of_current: Mapping[str, Callable[[RunSummary], None]] = {
             "open": self._openings.open,
             "clone": self._openings.clone,
+            "fetch": self._openings.fetch,
             "save_preset": self._openings.save_preset,
             "stop": changes.stop,
             "resume": changes.resume,
@@ -115,6 +129,7 @@ class RunsScreen(Screen[None]):
             "select": partial(self._listing.toggle, 1),
             "select_all": self._listing.toggle_all,
             "clear": self._filter.clear,
+            "undo": changes.undo,
             **{
                 f"{_START}{preset}": partial(self._openings.start, preset)
                 for _, preset, _ in EXPERIMENTS.values()
@@ -127,6 +142,12 @@ class RunsScreen(Screen[None]):
         """Number of runs that are training now."""
         return self._listing.rows.running
 
+    @property
+    def run_at_hand(self) -> RunDirectory | None:
+        """The run that commands are about: the one at the cursor."""
+        row = self._listing.current
+        return None if row is None else row.run
+
     def compose(self) -> ComposeResult:
         """Yield a heading, the list beside its pane, what to begin with, and the filter."""
         yield Canvas(id="heading")
@@ -135,25 +156,33 @@ class RunsScreen(Screen[None]):
             yield self._pane
         yield Static(welcome(), id="empty")
         yield Canvas(id="detail")
+        yield self._host_lines
         yield self._machine
         yield self._filter
         yield SteadyFooter()
 
     def on_unmount(self) -> None:
-        """Stop the thread at once."""
+        """Stop the threads at once."""
         self._feed.end()
+        self._endings.end()
 
     def on_screen_suspend(self) -> None:
         """Pause reading while another screen is on top."""
         self._feed.pause()
         self._pane.feed.pause()
         self._machine.feed.pause()
+        self._host_lines.feed.pause()
 
     def on_screen_resume(self) -> None:
-        """Read while the list is visible."""
+        """Read while the list is visible; put the cursor on the run that was shown last."""
+        self._hosts.unfollow()  # no other screen shows a run of a host now
+        if last := take(self.app):
+            self._target.choose(last)
         self._feed.poll()
+        self._endings.start()
         self._pane.feed.resume()
         self._machine.feed.resume()
+        self._host_lines.feed.resume()
 
     def on_resize(self) -> None:
         """Show the pane and the line on the machine where there is room for them."""
@@ -198,6 +227,8 @@ class RunsScreen(Screen[None]):
     def _show_numbers(self) -> None:
         """Show how many runs there are, and the details of the one at the cursor."""
         rows = self._listing.rows
+        self._endings.watch(rows.visible)
+        self._target.apply()
         self.query_one("#heading", Canvas).show([rows.heading()])
         if self.query_one("#empty").display != rows.empty:
             self.query_one("#empty").display = rows.empty

@@ -26,7 +26,7 @@ class ShownRows:
         """The title of the column that sorts the rows, and whether in descending order."""
         self.visible: Sequence[RunSummary] = ()
         self.selected: set[str] = set()
-        """The ids of the selected runs; always the same set."""
+        """The keys of the selected runs; always the same set."""
         self.running = 0
         """Number of runs that are training now."""
 
@@ -39,7 +39,7 @@ class ShownRows:
         """Take the rows as read from disk; runs that are gone are not selected any more."""
         self._read = rows
         self.running = sum(1 for row in rows.runs if row.state is State.RUNNING)
-        self.selected &= {row.id for row in rows.runs}
+        self.selected &= {row.key for row in rows.runs}
         self._sort()
 
     def sort_by(self, title: str) -> None:
@@ -65,11 +65,11 @@ class ShownRows:
 
     def toggle(self, row: RunSummary) -> None:
         """Select or deselect a row."""
-        self.selected ^= {row.id}
+        self.selected ^= {row.key}
 
     def toggle_all(self) -> None:
         """Select all visible rows, or none where all were selected."""
-        shown = {row.id for row in self.visible}
+        shown = {row.key for row in self.visible}
         chosen = set() if shown <= self.selected else shown
         self.selected.clear()
         self.selected |= chosen
@@ -77,7 +77,7 @@ class ShownRows:
     def chosen(self, current: RunSummary | None) -> list[RunSummary]:
         """Return the selected rows, visible or not; the ``current`` one if there are none."""
         if self.selected:
-            return [row for row in self._sorted if row.id in self.selected]
+            return [row for row in self._sorted if row.key in self.selected]
         return [current] if current is not None else []
 
     def heading(self) -> Content:

@@ -12,15 +12,20 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList
 
+from tui.format.fuzzy import highlighted, match
 from tui.format.text import literal
 from tui.widgets.dialog import Dialog
 from tui.widgets.plain_input import PlainInput
+
+_VAGUE = 1000
+"""Rank of values that match by their description, or by letters that are not side by side."""
 
 
 class ChoiceScreen(Dialog[str | None]):
     """A list filtered while typing; dismisses the value, ``None`` for none chosen.
 
-    With ``free``, the typed text may be taken even when it is none of the values.
+    With ``free``, the typed text may be taken even when it is none of the values: it follows those
+    of which it is a part.
     """
 
     CSS_PATH = "choice.tcss"
@@ -41,6 +46,7 @@ class ChoiceScreen(Dialog[str | None]):
         self._options = options
         self._current = current
         self._free = free
+        self._typed = ""
         self._found: list[str] = []
 
     def compose(self) -> ComposeResult:
@@ -79,6 +85,7 @@ class ChoiceScreen(Dialog[str | None]):
         getattr(self.query_one(OptionList), f"action_{'cursor_' * (how in ('up', 'down'))}{how}")()
 
     def _show(self, typed: str) -> None:
+        self._typed = typed
         self._found = list(self._matching(typed))
         values = self.query_one(OptionList)
         values.clear_options()
@@ -87,12 +94,16 @@ class ChoiceScreen(Dialog[str | None]):
         values.highlighted = 0 if self._found and (typed or not self._free) else None
 
     def _matching(self, typed: str) -> Iterator[str]:
-        words = typed.lower().split()
+        """Yield the values with the typed words, the typed text, then those that are alike."""
+        ranked = sorted(
+            ((_rank(typed, value, about), value) for value, about in self._options.items()),
+            key=lambda one: one[0] or 0,
+        )
+        close = [value for rank, value in ranked if rank is not None and rank < _VAGUE]
+        yield from close
         if self._free and typed and typed not in self._options:
             yield typed
-        for value, about in self._options.items():
-            if all(word in f"{value} {about}".lower() for word in words):
-                yield value
+        yield from (value for rank, value in ranked if rank is not None and rank >= _VAGUE)
 
     def _line(self, value: str) -> Content:
         if value not in self._options:
@@ -100,11 +111,24 @@ class ChoiceScreen(Dialog[str | None]):
         about = literal(self._options[value])
         name = _name(value)
         gap = Content(" " * (self._widest - len(name.plain) + 2))
-        return name.stylize("bold") + gap + about.stylize("$text-muted")
+        matched = match(self._typed, name.plain)
+        shown = highlighted(name.stylize("bold"), matched.places if matched else ())
+        return shown + gap + about.stylize("$text-muted")
 
     @property
     def _widest(self) -> int:
         return min(30, max((len(_name(value).plain) for value in self._options), default=0))
+
+
+def _rank(typed: str, value: str, about: str) -> int | None:
+    """Return how well a value matches, lower is better; ``None`` for not at all."""
+    matched = match(typed, _name(value).plain)
+    if matched is not None and matched.close:
+        return matched.rank
+    words = typed.lower().split()
+    if all(word in f"{value} {about}".lower() for word in words):
+        return _VAGUE
+    return None if matched is None else _VAGUE + matched.rank
 
 
 def _name(value: str) -> Content:

@@ -130,4 +130,5 @@ class Form(VerticalScroll, can_focus=False):
 def _heading(number: int, view: SectionView) -> Content:
     title = literal(f"{number} {view.title}").stylize("bold $primary")
     folded = f"   + {view.folded} more, a unfolds" if view.folded else ""
-    return title + literal(folded).stylize("$text-muted")
+    note = f"   {view.note}" if view.note else ""
+    return title + literal(folded + note).stylize("$text-muted")

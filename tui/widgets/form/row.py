@@ -18,7 +18,7 @@ from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.form.column_types import ColumnTypesScreen
 from tui.widgets.form.editor import FieldEditor
 from tui.widgets.form.field_text import field_text
-from tui.widgets.form.paths import PathSuggester
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.form.several import SeveralScreen
 from tui.widgets.form.value_input import ValueInput
 from tui.widgets.form.view import FieldView
@@ -111,6 +111,9 @@ class FieldRow(Widget, can_focus=True):
             chosen = parse_value(view.text, view.spec)
             several = SeveralScreen(view.spec.name, view.options, list(map(str, chosen)))
             await self.app.push_screen(several, self._choose)
+        elif view.names_path:
+            picker = PathPickerScreen(view.spec.name, view.text, view.options)
+            await self.app.push_screen(picker, self._choose)
         elif view.options:
             choice = ChoiceScreen(view.spec.name, view.options, view.text, not view.closed)
             await self.app.push_screen(choice, self._choose)
@@ -134,8 +137,7 @@ class FieldRow(Widget, can_focus=True):
 
     async def _type(self) -> None:
         self._before = self.view.text
-        suggester = PathSuggester() if self.view.completes_paths else None
-        editor = FieldEditor(self._before, suggester=suggester, compact=True)
+        editor = FieldEditor(self._before, compact=True)
         await self.mount(editor)
         self.screen.set_focus(editor)
         self.refresh()

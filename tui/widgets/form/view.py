@@ -54,14 +54,14 @@ class FieldView:
         return self.spec.kind == "mapping" and bool(self.options)
 
     @property
-    def completes_paths(self) -> bool:
+    def names_path(self) -> bool:
         """Whether it names a file or folder."""
         return self.spec.key == "path" or self.spec.key.endswith("_path")
 
     @property
     def about(self) -> str:
-        """A line about the value."""
-        return self.options.get(self.text, "")
+        """A line about the value; none beside an automatic one that is known."""
+        return "" if self.automatic and not self.text else self.options.get(self.text, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ class SectionView:
     fields: Sequence[FieldView]
     folded: int = 0
     """Number of advanced fields that are hidden."""
+    note: str = ""
+    """A line beside the title."""
 
     @property
     def problems(self) -> int:

@@ -1,0 +1,1 @@
+"""Runs for a terminal on another machine: what ``dltui --stdio`` answers over SSH."""

@@ -1,0 +1,35 @@
+"""The files that a configuration names exist, or are refused before a run exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.config.data_paths import check_paths
+from engine.config.run_config import RunConfig
+from engine.errors import ConfigError
+
+
+def config(**data: str) -> RunConfig:
+    return RunConfig.parse(
+        {
+            "task": {"kind": "tabular_classification"},
+            "data": {"kind": "file"} | data,
+            "model": {"kind": "mlp"},
+        }
+    )
+
+
+def test_files_folders_and_patterns_are_taken(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").touch()
+    check_paths(config(path="a.csv", validation_path=str(tmp_path), test_path="b/*.csv"))
+    check_paths(config())
+
+
+@pytest.mark.parametrize("path", ["b.csv", "x" * 5000, "~nobody-of-this-name/a.csv"])
+def test_what_does_not_exist_is_a_problem_of_its_field(path: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        check_paths(config(path=str(tmp_path), test_path=path))
+    assert [problem.field for problem in error.value.problems] == ["data.test_path"]

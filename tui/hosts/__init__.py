@@ -1,0 +1,1 @@
+"""Runs on other machines: followed over SSH, mirrored here, and controlled from here."""
