@@ -57,14 +57,19 @@ def _widths(forecast: Tensor, median: int) -> Tensor:
 
 
 def calibrate(
-    levels: Sequence[float], forecast: Tensor, truth: Tensor, known: Tensor
+    levels: Sequence[float],
+    forecast: Tensor,
+    truth: Tensor,
+    known: Tensor,
+    fewest: int = _FEWEST,
 ) -> Tensor | None:
     """Factors of :class:`Bands` that hold on windows which the network was not trained on.
 
     ``forecast`` is ``[windows, horizon, targets]`` or has the levels behind that; ``known`` marks
-    the truths that count. Split-conformal prediction of each tail by itself, with distances
-    relative to the network's own quantiles where it has them: Romano, Patterson and Candès 2019,
-    "Conformalized Quantile Regression"; Sesia and Candès 2020 for the relative form.
+    the truths that count. Of fewer windows than ``fewest``, all steps share a factor.
+    Split-conformal prediction of each tail by itself, with distances relative to the network's own
+    quantiles where it has them: Romano, Patterson and Candès 2019, "Conformalized Quantile
+    Regression"; Sesia and Candès 2020 for the relative form.
     """
     if not known.any():
         return None
@@ -72,7 +77,7 @@ def calibrate(
     widths = _widths(forecast, bands.median).clamp(min=_THINNEST)
     error = truth - bands.point(forecast)
     error = error.where(known, torch.nan)
-    pooled = len(error) < _FEWEST
+    pooled = len(error) < fewest
     factors = []
     for place, level in enumerate(levels):
         scores = error / widths[..., place if forecast.ndim == 4 else 0]

@@ -17,6 +17,7 @@ from engine.metrics.cutoffs import WindowErrors
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.many_series import OwnScales, SeriesErrors, to_common
 from engine.metrics.quantiles import QuantileErrors, QuantileSums, pinball_loss
+from engine.metrics.recent_bands import FollowingBands
 from engine.reports.views import Lines, Table, View
 
 LossName = Literal["mse", "mae", "huber", "quantile"]
@@ -89,6 +90,7 @@ class ForecastEvaluator(Evaluator):
         stride: int = 1,
         dates: Callable[[int, NDArray[np.int64]], Sequence[str]] | None = None,
         own: OwnScales | None = None,
+        follows: bool = False,
     ) -> None:
         """``dates`` returns the texts of the times so many steps after one.
 
@@ -96,7 +98,9 @@ class ForecastEvaluator(Evaluator):
 
         ``cutoffs`` is the number of rolling origins to show, of windows ``stride`` rows apart.
 
-        ``bands`` says which quantiles the network forecasts, or adds them to its forecasts."""
+        ``bands`` says which quantiles the network forecasts, or adds them to its forecasts; where
+        it ``follows``, windows come in the order of time, and bands go by the errors before them.
+        """
         self._forward = forward
         self._scales = scales
         self._loss = loss
@@ -107,6 +111,8 @@ class ForecastEvaluator(Evaluator):
         self._has_quantiles = False
         self._cutoffs = cutoffs
         self._stride = stride
+        self._follows = follows
+        self._following: FollowingBands | None = None
         self._dates = dates
         self._windows = WindowErrors()
         self._series = None if own is None else SeriesErrors(own)
@@ -115,12 +121,14 @@ class ForecastEvaluator(Evaluator):
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
         returned = self._forward(network, batch).float()
-        forecast, quantiles = self._bands.point(returned), self._bands.quantiles(returned)
-        losing = self._bands.every(returned) if self._loss == "quantile" else forecast
-        truth = batch.targets
+        forecast, truth = self._bands.point(returned), batch.targets
         # MPS has no float64; sums of many windows are kept exact where it can be had.
         exact = torch.float32 if truth.device.type == "mps" else torch.float64
         known = batch.inputs.get("known", torch.ones_like(truth, dtype=torch.bool))
+        quantiles = self._quantiles_of(returned, truth, known)
+        losing = forecast
+        if self._loss == "quantile":
+            losing = self._bands.every(returned) if quantiles is None else quantiles
         own = difference = (forecast - truth).to(exact) * known
         losses = forecast_loss(losing, truth, self._loss, self._bands.levels).to(exact)
         past = batch.inputs["past"][..., : truth.shape[2]]
@@ -164,6 +172,13 @@ class ForecastEvaluator(Evaluator):
                 None if series is None else series[chosen],
             )
         )
+
+    def _quantiles_of(self, returned: Tensor, truth: Tensor, known: Tensor) -> Tensor | None:
+        if not self._follows:
+            return self._bands.quantiles(returned)
+        if self._following is None:
+            self._following = FollowingBands(self._bands, -(-truth.shape[1] // self._stride))
+        return self._following.quantiles(returned, truth, known)
 
     def _common(self, values: Tensor, batch: Batch, exact: torch.dtype) -> Tensor:
         """Values in the scales of their series, in that of all rows together."""

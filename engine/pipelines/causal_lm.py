@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
-from typing_extensions import override
 
 from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.load import load_texts
@@ -19,14 +18,12 @@ from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.splits import cut_splits, some_used
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.models.tokenizer_check import ensure_end
-from engine.pipelines.generation import GenerationPipeline
+from engine.pipelines.chat import ChatPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.blocks import are_lines, pieces, sizes_of, tail_rows
-from engine.text.chat_templates import KNOWN, marks_of, use_template
 from engine.text.columns import chosen
 from engine.text.conversation import ends_of, names_date, names_tools
 from engine.text.instructions import TooLong
@@ -72,7 +69,7 @@ class CausalLmFitted(TextFitted):
         return Roles(self.form, self.columns, self.context)
 
 
-class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
+class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
     """Texts, or conversations with answers to learn."""
 
     section: CausalLmConfig
@@ -140,7 +137,7 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
                 separator = separator_of(_rows(some_of(raw.train), roles))
             texts = _texts(raw.train, roles, separator)
         trained = self.learn_tokenizer(texts)
-        chat = roles.form == "pairs" and self._writes_pairs_as_chat(trained)
+        chat = roles.form == "pairs" and self.writes_texts_as_chat(trained)
         return CausalLmFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
@@ -154,28 +151,10 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
             date=self._date(chat or roles.form == "messages", trained),
         )
 
-    def _writes_pairs_as_chat(self, trained: str) -> bool:
-        """Return whether pairs are turns: where the model has a template, or one is named."""
-        named = self.section.chat_template
-        return named in KNOWN or (named == "auto" and bool(self.tokenizer(trained).chat_template))
-
     def _date(self, chat: bool, trained: str) -> str:
         """Return today's date where the chat template writes it: fixed, it is the same always."""
         written = chat and names_date(self.tokenizer(trained))
         return date.today().isoformat() if written else ""
-
-    @property
-    @override
-    def marks(self) -> Sequence[str]:
-        """The tokens of the chat template that is named."""
-        return marks_of(self.section.chat_template)
-
-    @override
-    def prepare_tokenizer(self, tokenizer: Any) -> None:
-        """Choose the token that ends a text, and the chat template; raises ``TrainingError``."""
-        ensure_end(tokenizer, self.model.path)
-        if self.section.chat_template in KNOWN:
-            use_template(tokenizer, self.section.chat_template)
 
     def prompts(self, fitted: CausalLmFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""
@@ -227,7 +206,7 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
         """Facts on what is not written as it stands in the data."""
         facts = {}
         if fitted.chat or fitted.form == "messages":
-            facts["chat template"] = self._template_name(fitted)
+            facts["chat template"] = self.template_name(fitted.tokenizer)
         if fitted.chat:
             facts["prompts"] = "a turn of the user, in the chat template"
         elif fitted.form == "pairs":
@@ -237,12 +216,6 @@ class CausalLmPipeline(GenerationPipeline[CausalLmFitted]):
         if "tools" in fitted.context and not names_tools(self.tokenizer(fitted.tokenizer)):
             facts["tools"] = "not used: the chat template has no place for them"
         return facts
-
-    def _template_name(self, fitted: CausalLmFitted) -> str:
-        if self.section.chat_template in KNOWN:
-            return self.section.chat_template
-        own = self.tokenizer(fitted.tokenizer).chat_template
-        return "the model's own" if own else "roles, as the model has none"
 
     def inputs(self, fitted: CausalLmFitted) -> tuple[str, ...]:
         """Return the columns to continue: the text, the instruction, or the conversation."""

@@ -128,7 +128,8 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
         ):
             if prompt:
                 facts[name] = plain(prompt, 60)
-        summary = summary_of(self.config, raw, columns.roles, facts)
+        told = self.with_special_tokens_told(raw, fitted)
+        summary = summary_of(self.config, told, columns.roles, facts)
         return replace(summary, notes=(*summary.notes, *_repeated(raw.train, columns)))
 
     def inputs(self, fitted: EmbeddingFitted) -> tuple[str, ...]:
@@ -142,13 +143,23 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
 
     @override
     def unfit(self, table: pa.Table, fitted: EmbeddingFitted) -> Sequence[Note]:
-        """Empty texts, whose vectors mean nothing."""
+        """Empty texts, whose vectors mean nothing, and those with special tokens."""
         anchor = fitted.columns.anchor
+        notes = list(super().unfit(table, fitted))
         empty = sum(fault is not None for fault in blank(table, [anchor]))
-        if not empty:
-            return ()
-        why = "empty texts have a vector that means nothing"
-        return (Note(why, plain(anchor, 60), rows=empty),)
+        if empty:
+            why = "empty texts have a vector that means nothing"
+            notes.append(Note(why, plain(anchor, 60), rows=empty))
+        return notes
+
+    @override
+    def before_texts(self) -> Sequence[str]:
+        recipe = self._recipe()
+        return recipe.query_prompt, recipe.passage_prompt
+
+    @override
+    def texts_of_rows(self, fitted: EmbeddingFitted) -> tuple[str, ...]:
+        return (fitted.columns.anchor, *fitted.columns.passages)
 
 
 _FORMS = {

@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
-from typing_extensions import override
 
 from engine.config.tasks.preference import PreferenceConfig
 from engine.data.load import load_texts
@@ -16,8 +15,7 @@ from engine.data.raw import TRAIN, RawData
 from engine.data.splits import cut_splits
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.models.tokenizer_check import ensure_end
-from engine.pipelines.generation import GenerationPipeline
+from engine.pipelines.chat import ChatPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
@@ -51,7 +49,7 @@ class PreferenceFitted(TextFitted):
     """The day that a chat template writes into each conversation; empty where it writes none."""
 
 
-class PreferencePipeline(GenerationPipeline[PreferenceFitted]):
+class PreferencePipeline(ChatPipeline[PreferenceFitted]):
     """Prompts with answers of which one is better."""
 
     section: PreferenceConfig
@@ -81,7 +79,7 @@ class PreferencePipeline(GenerationPipeline[PreferenceFitted]):
         separator = "\n" if turns else separator_of(written)
         trained = self.learn_tokenizer(_texts(raw.train, columns, turns, separator))
         tokenizer = self.tokenizer(trained)
-        chat = turns or (not self.model.from_scratch and bool(tokenizer.chat_template))
+        chat = turns or self.writes_texts_as_chat(trained)
         return PreferenceFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
@@ -91,11 +89,6 @@ class PreferencePipeline(GenerationPipeline[PreferenceFitted]):
             # Fixed, so that the tokens are the same on any later day.
             date=date.today().isoformat() if chat and names_date(tokenizer) else "",
         )
-
-    @override
-    def prepare_tokenizer(self, tokenizer: Any) -> None:
-        """Choose the token that ends a text; raises :class:`TrainingError` where there is none."""
-        ensure_end(tokenizer, self.model.path)
 
     def prompts(self, fitted: PreferenceFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""
@@ -117,6 +110,8 @@ class PreferencePipeline(GenerationPipeline[PreferenceFitted]):
         facts["prompts"] = "through the chat template" if fitted.chat else "as plain text"
         if "prompt" not in columns:
             facts["prompts"] += ", what both answers begin with"
+        if fitted.chat:
+            facts["chat template"] = self.template_name(fitted.tokenizer)
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"

@@ -96,7 +96,8 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
         facts["without an answer"] = f"{lacking:,} of {len(references):,} questions"
         roles = {fitted.question: "question", fitted.context: "text", fitted.answers: "answer"}
         roles |= answer_columns(raw.train, fitted.answers, self.section.answer_start).roles
-        return summary_of(self.config, raw, roles, facts)
+        told = self.with_special_tokens_told(raw, fitted)
+        return summary_of(self.config, told, roles, facts)
 
     def inputs(self, fitted: QuestionAnsweringFitted) -> tuple[str, ...]:
         """Question and context."""

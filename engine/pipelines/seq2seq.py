@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -103,7 +103,8 @@ class Seq2SeqPipeline(GenerationPipeline[Seq2SeqFitted]):
         facts |= {f"target {name}": fact for name, fact in targets.items()}
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
         roles = {fitted.source: "source", fitted.target: "target"}
-        return summary_of(self.config, raw, roles, facts)
+        told = self.with_special_tokens_told(raw, fitted)
+        return summary_of(self.config, told, roles, facts)
 
     def sources(self, table: pa.Table, fitted: Seq2SeqFitted) -> list[str]:
         """The source texts, each behind the prefix."""
@@ -112,3 +113,11 @@ class Seq2SeqPipeline(GenerationPipeline[Seq2SeqFitted]):
     def inputs(self, fitted: Seq2SeqFitted) -> tuple[str, ...]:
         """The source."""
         return (fitted.source,)
+
+    @override
+    def before_texts(self) -> Sequence[str]:
+        return (self.section.prefix,)
+
+    @override
+    def texts_of_rows(self, fitted: Seq2SeqFitted) -> tuple[str, ...]:
+        return fitted.source, fitted.target

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from engine.data.dates.writing import write_moment
+from engine.data.dates.written_moment import WrittenMoment
 from engine.data.fitted import Fitted
 from engine.data.series.frequency import Frequency
 from engine.data.series.roles import Roles
@@ -79,7 +80,11 @@ def frequency_of(fitted: SeriesFitted) -> Frequency:
 
 def written_time(fitted: SeriesFitted, time: int) -> str | int:
     """A time as the training data writes it, where its form is known; a number stays one."""
-    if fitted.writing:
-        return write_moment(time, fitted.writing)
     frequency = frequency_of(fitted)
-    return frequency.text(time) if frequency.dated else time
+    if fitted.writing:
+        written = write_moment(time, fitted.writing)
+    else:
+        written = frequency.text(time) if frequency.dated else time
+    if isinstance(written, str) and frequency.dated:
+        return WrittenMoment(written, time, fitted.zone)
+    return written

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from engine.config.tasks.forecasting import ForecastingConfig
+from engine.data.raw import VALIDATION, RawData
 from engine.data.series.indicators import category_notes
 from engine.data.series.read import Series
 from engine.data.series.roles import Roles, unused_columns
@@ -82,3 +83,14 @@ def season_notes(season: int, section: ForecastingConfig) -> Iterator[Note]:
 def without_truth(split: str, rows: int) -> Note:
     """Return a note on a split whose targets are all empty."""
     return Note(f"{split}: no row has a target, so it is not used", split, rows=rows, kind="lost")
+
+
+def band_notes(raw: RawData, section: ForecastingConfig) -> Iterator[Note]:
+    """Yield a note on bands that no validation rows correct."""
+    table = raw.splits.get(VALIDATION)
+    if len(section.quantiles) < 2 or (table is not None and table.num_rows):
+        return
+    bands = "forecasts have no bands, which are fitted on validation rows"
+    if section.loss == "quantile":
+        bands = "bands are those of the network, which validation rows would correct"
+    yield Note(f"{bands}: there are none", change="data.validation_fraction")

@@ -11,7 +11,7 @@ from engine.data.series.splits import series_note
 from engine.files.sanitize import plain
 from engine.pipelines.many_series import count_windows, series_facts
 from engine.pipelines.series_fitted import SeriesFitted, frequency_of
-from engine.pipelines.series_notes import season_notes
+from engine.pipelines.series_notes import band_notes, season_notes
 from engine.reports.data_summary import ColumnSummary, DataSummary
 
 
@@ -25,7 +25,11 @@ def summarize_series(
         rows=rows,
         columns=_columns(raw.train, fitted),
         facts=_facts(raw, fitted, section),
-        notes=(*raw.notes, *season_notes(fitted.season, section)),
+        notes=(
+            *raw.notes,
+            *season_notes(fitted.season, section),
+            *band_notes(raw, section),
+        ),
         skips=tuple(
             {"reason": skip.reason, "count": skip.count, "example": skip.example}
             for skip in raw.skips

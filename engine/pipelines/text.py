@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, TypeVar
+
+import pyarrow as pa
+from typing_extensions import override
 
 from engine.config.models.transformer import TransformerConfig
 from engine.config.run_config import RunConfig
+from engine.config.tasks.plain_texts import PlainTextsConfig
 from engine.data.fitted import Fitted
+from engine.data.raw import RawData
+from engine.files.sanitize import plain
 from engine.models.text_tokenizer import load_tokenizer, longest_input
 from engine.pipelines.pipeline import DataPipeline
+from engine.reports.counted import counted
+from engine.reports.note import Note
 from engine.text.lengths import length_facts
+from engine.text.plain_texts import (
+    can_read_as_text,
+    find_special_tokens,
+    holds_special_token,
+    read_as_text,
+)
 from engine.text.spread import evenly_spread
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 
@@ -55,6 +69,8 @@ class TextPipeline(DataPipeline[F]):
                 else load_tokenizer(self.model, **self.tokenizer_options)
             )
             self.prepare_tokenizer(made)
+            if self.reads_plain_texts(made):
+                read_as_text(made)
             self._tokenizer = made
         return self._tokenizer
 
@@ -75,3 +91,57 @@ class TextPipeline(DataPipeline[F]):
         """Facts on the lengths in tokens of texts that stand for all."""
         tokens = self.tokenizer(fitted.tokenizer)(list(texts), truncation=False)["input_ids"]
         return length_facts([len(ids) for ids in tokens], fitted.max_length)
+
+    def reads_plain_texts(self, tokenizer: Any) -> bool:
+        """Return whether special tokens that are written in the texts are plain text.
+
+        They are not where the task's own prompt has some, which stands in one text with the row's,
+        nor where the tokenizer has no way to read them so.
+        """
+        task = self.config.task
+        wanted = isinstance(task, PlainTextsConfig) and task.special_tokens == "plain"
+        if not wanted or holds_special_token(tokenizer, self.before_texts()):
+            return False
+        return can_read_as_text(tokenizer)
+
+    def before_texts(self) -> Sequence[str]:
+        """Return what the task writes before each text."""
+        return ()
+
+    def texts_of_rows(self, fitted: F) -> tuple[str, ...]:
+        """Return the columns of texts, or lists of words, that tokens are made of."""
+        return self.inputs(fitted)
+
+    def with_special_tokens_told(self, raw: RawData, fitted: F) -> RawData:
+        """Return ``raw`` with notes on rows in whose texts special tokens are written."""
+        notes = [
+            note
+            for split, table in raw.splits.items()
+            for note in self._special_tokens(table, fitted, f"{split}: ")
+        ]
+        return raw.with_splits(raw.splits, *notes)
+
+    @override
+    def unfit(self, table: pa.Table, fitted: F) -> Iterable[Note]:
+        """Rows to predict from in whose texts special tokens are written."""
+        return self._special_tokens(table, fitted)
+
+    def _special_tokens(self, table: pa.Table, fitted: F, where: str = "") -> Iterator[Note]:
+        if not isinstance(self.config.task, PlainTextsConfig):
+            return
+        tokenizer = self.tokenizer(fitted.tokenizer)
+        found = find_special_tokens(tokenizer, table, self.texts_of_rows(fitted))
+        if found is None:
+            return
+        token, first = plain(found.token, 40), found.first + 1
+        where += f"special tokens are written in the texts of {counted(found.rows, 'row')}, such "
+        where += f"as {token} in row {first:,}"
+        if tokenizer.split_special_tokens:
+            read, why = "plain text", "they are read as plain text"
+        else:
+            read, why = "special tokens", "they are read as the special tokens of the model"
+        if own := holds_special_token(tokenizer, self.before_texts()):
+            why += f", as {plain(own, 40)} in the prompt is"
+        elif not can_read_as_text(tokenizer):
+            why += ", as its tokenizer has no other way"
+        yield Note(f"{where}: {why}", read_as=read, rows=found.rows, change="task.special_tokens")

@@ -94,7 +94,8 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
         facts = self.measured(joined_texts(some_of(raw.train), [fitted.text]), fitted)
         if fitted.multi_label:
             facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} a text on average"
-        summary = summary_of(self.config, raw, roles, facts, classes)
+        told = self.with_special_tokens_told(raw, fitted)
+        summary = summary_of(self.config, told, roles, facts, classes)
         if fitted.multi_label or not (joined := joined_class(fitted.classes)):
             return summary
         why = (

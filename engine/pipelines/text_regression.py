@@ -81,7 +81,8 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
         facts = self.measured(texts, fitted) | {
             "target": f"{min(values):g} to {max(values):g}, mean {fitted.mean:.4g}"
         }
-        return summary_of(self.config, raw, roles, facts)
+        told = self.with_special_tokens_told(raw, fitted)
+        return summary_of(self.config, told, roles, facts)
 
     def inputs(self, fitted: TextRegressionFitted) -> tuple[str, ...]:
         """The text, or both."""

@@ -94,7 +94,8 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
         roles = {fitted.tokens: "words", fitted.tags: "tags"}
         classes = dict(Counter(kind for kind, _, _ in found))
         notes = [*fitted.scheme.doubts(fitted.names), *self._unknown_tags(raw, fitted)]
-        return summary_of(self.config, raw.with_splits(raw.splits, *notes), roles, facts, classes)
+        told = self.with_special_tokens_told(raw.with_splits(raw.splits, *notes), fitted)
+        return summary_of(self.config, told, roles, facts, classes)
 
     def inputs(self, fitted: TokenClassificationFitted) -> tuple[str, ...]:
         """The words: a list, or a text that is split at blanks."""

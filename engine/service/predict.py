@@ -163,6 +163,7 @@ def _predict(
 ) -> list[dict[str, Any]]:
     notes.extend(task.pipeline.unfit(table, fitted))
     source = task.encode_new(table, fitted, torch.device(device), report_to(notes))
+    fitted = task.adapted(network, table, fitted, report_to(notes))
     with torch.inference_mode():
         return _in_order(task, fitted, network, source)
 

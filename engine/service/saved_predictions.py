@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from engine.config.data.file import FileConfig
+from engine.data.dates.written_moment import as_timestamps
 from engine.errors import UserError
 from engine.files.paths import expanded, runs_folder
 from engine.reports.note import Note
@@ -54,6 +55,8 @@ def answer(
     else:
         found = predict.predict_file(run, file or _data_of(run), future=future)
         table, notes = _table(found.records, found.table), list(map(asdict, found.notes))
+        if target.suffix.lower() == ".parquet":
+            table = _with_timestamps(table, found.records)
     write_table(table, target)
     return _told(target, table.num_rows, notes)
 
@@ -102,6 +105,15 @@ def _table(records: Sequence[Mapping[str, Any]], rows: pa.Table | None) -> pa.Ta
                 continue  # an input that the prediction repeats
             name = free_name(name, table.column_names)
         table = table.append_column(name, values)
+    return table
+
+
+def _with_timestamps(table: pa.Table, records: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return a forecast with times as timestamps, which texts are for formats without types."""
+    for place, name in enumerate(table.column_names):
+        times = as_timestamps([record.get(name) for record in records])
+        if times is not None:
+            table = table.set_column(place, name, times)
     return table
 
 

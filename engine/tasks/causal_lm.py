@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,10 +33,11 @@ from engine.tasks.text import TextTask
 from engine.tasks.writer import Writer
 from engine.text.blocks import BlockSource, pieces, token_row
 from engine.text.cache import encoded
-from engine.text.chat_templates import ROLES
+from engine.text.chat_templates import as_trained
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
 from engine.text.decoding import marks_of, record_decoding
+from engine.text.finite_outputs import or_why_not
 from engine.text.forgetting import MOST, other_texts, token_samples
 from engine.text.instructions import ROW, Instructions
 from engine.text.padding import padded
@@ -162,10 +162,7 @@ class CausalLm(TextTask[CausalLmFitted]):
     def save_companions(self, fitted: CausalLmFitted, folder: Path) -> None:
         """The tokenizer, with the chat template of training."""
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        if fitted.form == "messages" and not tokenizer.chat_template:
-            tokenizer = copy.copy(tokenizer)
-            tokenizer.chat_template = ROLES.text
-        tokenizer.save_pretrained(folder)
+        as_trained(tokenizer, fitted.form == "messages").save_pretrained(folder)
 
     @property
     @override
@@ -224,7 +221,10 @@ class CausalLm(TextTask[CausalLmFitted]):
         whole = fitted.form == "text" or not self.section.completions_only
         begun = [_known(batch, row, whole) for row in rows]
         prompts = [ids[:end] for ids, end in zip(tokens, begun, strict=True)]
-        texts = continued(network, tokenizer, prompts, sampling, fitted.max_length)
+        texts = or_why_not(
+            lambda: continued(network, tokenizer, prompts, sampling, fitted.max_length),
+            len(prompts),
+        )
         return [
             {
                 "prompt": tokenizer.decode(prompts[row], skip_special_tokens=True),

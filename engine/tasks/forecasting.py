@@ -34,6 +34,7 @@ from engine.models.quantiles import Quantiles
 from engine.models.shapes import SeriesShape
 from engine.models.static import with_static
 from engine.pipelines.forecasting import ForecastingPipeline
+from engine.pipelines.known_future import past_rows
 from engine.pipelines.series_fitted import SeriesFitted, frequency_of, roles_of, written_time
 from engine.reports.gallery import Gallery
 from engine.reports.note import Note
@@ -41,6 +42,7 @@ from engine.reports.note_table import sentence
 from engine.runs.events import Log, Report
 from engine.tasks.forecast_baselines import Contest, compete, history_of
 from engine.tasks.forecast_gallery import ForecastCases
+from engine.tasks.latest_windows import by_latest
 from engine.tasks.many_series import doubts_of_new, own_scales, panel_source, with_future
 from engine.tasks.one_series import series_source, with_unknown_future
 from engine.tasks.task import Task
@@ -128,6 +130,7 @@ class Forecasting(Task[SeriesFitted]):
             stride=section.stride,
             dates=partial(_dates, frequency_of(fitted)) if fitted.time else None,
             own=None if fitted.own is None else own_scales(fitted.series, fitted.own),
+            follows=fitted.own is None,
         )
 
     def calibration(self, fitted: SeriesFitted) -> Callable[[], Evaluator]:
@@ -142,6 +145,23 @@ class Forecasting(Task[SeriesFitted]):
     def _bands(self, fitted: SeriesFitted) -> Bands:
         factors = torch.tensor(fitted.bands) if fitted.bands else None
         return Bands(self.section.quantiles, factors)
+
+    @override
+    def adapted(
+        self, network: nn.Module, table: pa.Table, fitted: SeriesFitted, report: Report
+    ) -> SeriesFitted:
+        """Bands by the errors of the latest forecasts in the past of a file, where it has some."""
+        bands = self._bands(fitted)
+        if bands.factors is None or fitted.own is not None:
+            return fitted
+        device = next(network.parameters()).device
+        past = self.pipeline.series(past_rows(table, fitted), fitted)
+        source = series_source(past, fitted, self.section, device)
+        found, said = by_latest(bands, source, partial(_forward, network))
+        report(Log(level="info", message=said))
+        if found is bands or found.factors is None:
+            return fitted
+        return fitted.model_copy(update={"bands": found.factors.tolist()})
 
     def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the window, and the known inputs of future steps."""

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.batches.source import Source
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.series.read import Series
 from engine.data.series.time_features import with_time_features
@@ -16,7 +15,7 @@ from engine.pipelines.series_fitted import SeriesFitted, roles_of
 
 def series_source(
     series: Series, fitted: SeriesFitted, section: ForecastingConfig, device: torch.device
-) -> Source:
+) -> WindowSource:
     """All windows of a series."""
     scaled = ((series.values - fitted.mean) / fitted.std).astype(np.float32)
     scaled = with_time_features(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -27,9 +28,11 @@ from engine.runs.events import Log, Report
 from engine.tasks.text import TextTask
 from engine.tasks.writer import Writer
 from engine.text.cache import encoded
+from engine.text.chat_templates import as_trained
 from engine.text.columns import chosen
 from engine.text.continuation import Sampling, continued
 from engine.text.decoding import marks_of, record_decoding
+from engine.text.finite_outputs import or_why_not
 from engine.text.preference_tokens import PreferenceSource, PreferenceTokens
 from engine.text.preferences import compared, label_of
 from engine.text.prompt_tokens import encoded_prompts, prompt_tokens, written_prompts
@@ -107,6 +110,12 @@ class Preference(TextTask[PreferenceFitted]):
         marks = marks_of(tokenizer, self.pipeline.ends(fitted))
         record_decoding(network, self._sampling(self.section.max_new_tokens).options | marks)
         return network
+
+    @override
+    def save_companions(self, fitted: PreferenceFitted, folder: Path) -> None:
+        """The tokenizer, with the chat template of training."""
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        as_trained(tokenizer, fitted.chat).save_pretrained(folder)
 
     def writer(self, fitted: PreferenceFitted) -> Writer:
         """Return what a conversation with the model needs."""
@@ -195,7 +204,7 @@ class Preference(TextTask[PreferenceFitted]):
         asked = [prompts.prompt(side.asked) for side in sides]
         tokens = prompt_tokens(self.pipeline.tokenizer(fitted.tokenizer), asked)
         most = min(_SAMPLE_TOKENS, self.section.max_new_tokens)
-        texts = self._continued(network, tokens, fitted, most)
+        texts = or_why_not(lambda: self._continued(network, tokens, fitted, most), len(tokens))
         return [
             {"prompt": _shown(side.prompt), "continuation": text}
             | {name: _shown(answer) for name, answer in side.answers.items()}

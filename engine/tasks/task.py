@@ -68,6 +68,11 @@ class Task(ABC, Generic[F]):
         """Rows to predict from. Differs from :meth:`encode` where rows are not independent."""
         return self.encode(table, fitted, device, report)
 
+    def adapted(self, network: nn.Module, table: pa.Table, fitted: F, report: Report) -> F:
+        """Return ``fitted`` as rows to predict from change it, such as bands by recent errors."""
+        del network, table, report
+        return fitted
+
     def forgetting(self, fitted: F, device: torch.device, report: Report) -> Source | None:
         """A text of another kind, whose loss shows what the network forgets; raises ``DataError``.
 

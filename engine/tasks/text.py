@@ -50,8 +50,9 @@ class TextTask(Task[F]):
 
     def cache_key(self, fitted: F) -> list[object]:
         """Return what tokenised data depends on besides the rows."""
-        content = content_of(self.pipeline.tokenizer(fitted.tokenizer))
-        return [self.head, fitted.max_length, content]
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        reading = "plain" if tokenizer.split_special_tokens else "special"
+        return [self.head, fitted.max_length, content_of(tokenizer), reading]
 
     def build_network(self, fitted: F) -> nn.Module:
         """The network of the model section, with this task's head."""

@@ -53,8 +53,12 @@ def reads_targets(tokenizer: Any) -> bool:
 
 
 def text_of(tokenizer: Any, ids: Iterable[int]) -> str:
-    """Return the text of tokens without special ones, nor those that mark the language."""
+    """Return the text of tokens without special ones, nor those that mark a language.
+
+    M2M-100 does not call its languages special, and may write another than the one it is asked for.
+    """
     marks = set() if is_fast(tokenizer) else _marks(tokenizer)
+    marks |= set(getattr(tokenizer, "lang_token_to_id", {}).values())
     text: str = tokenizer.decode([int(token) for token in ids if int(token) not in marks],
                                  skip_special_tokens=True)  # fmt: skip
     return text

@@ -6,6 +6,7 @@ an answer ends.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,3 +88,12 @@ def use_template(tokenizer: Any, name: str) -> None:
             f"Choose {' or '.join(fitting)}.",
         )
     tokenizer.chat_template = KNOWN[name].text
+
+
+def as_trained(tokenizer: Any, chat: bool) -> Any:
+    """Return the tokenizer to export: with the template of training where it brings none."""
+    if not chat or tokenizer.chat_template:
+        return tokenizer
+    with_template = copy.copy(tokenizer)
+    with_template.chat_template = ROLES.text
+    return with_template

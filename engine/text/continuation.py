@@ -9,11 +9,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.generation.utils import GenerateDecoderOnlyOutput
+
+from engine.text.finite_outputs import checked
 
 _BATCH = 64
 """Prompts that are continued at once."""
 _STEPS = 16
 """Tokens after which rows that have ended are left out."""
+_CACHE = "cache" if "cache" in GenerateDecoderOnlyOutput.__dataclass_fields__ else "past_key_values"
+"""The name of the cache that ``generate`` takes and returns: ``cache`` since transformers 5.24."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +108,13 @@ def _generated(
         made = network.generate(
             input_ids=ids,
             attention_mask=mask,
-            past_key_values=cache,
             pad_token_id=pad,
             eos_token_id=ends or None,
             return_dict_in_generate=True,
             **sampling.options | {"max_new_tokens": min(left, steps)},
             **({} if has_cache(network) else {"use_cache": False}),
+            **({} if cache is None else {_CACHE: cache}),
+            **checked(sampling.temperature),
         )
         new = made.sequences[:, ids.shape[1] :]
         for row, tokens in zip(rows.tolist(), new.tolist(), strict=True):
@@ -117,7 +123,7 @@ def _generated(
         going = ~torch.isin(new, new.new_tensor(ends)).any(1)
         rows, ids = rows[going], made.sequences[going]
         mask = torch.cat([mask[going], mask.new_ones(len(rows), new.shape[1])], 1)
-        cache = _of_rows(made.past_key_values, going) if left else None
+        cache = _of_rows(getattr(made, _CACHE), going) if left else None
     texts: list[str] = tokenizer.batch_decode(written, skip_special_tokens=True)
     return texts
 

@@ -25,7 +25,7 @@ def choose_languages(tokenizer: Any, source: str, target: str) -> None:
                 f"{plain(language, 40)!r}.",
                 "Give it as the model's page does, such as de, de_DE or deu_Latn.",
             )
-    if _marks_languages(tokenizer) and not _read(tokenizer, text_target=""):
+    if _marks_languages(tokenizer) and not _marks_targets(tokenizer):
         raise TrainingError(
             "The tokenizer of this model marks each target with its language, and none is chosen.",
             "Set task.target_language, as the model's page writes it.",
@@ -53,6 +53,16 @@ def _chosen(tokenizer: Any, name: str, language: str) -> bool:
     side = {"text": ""} if name == "src_lang" else {"text_target": ""}
     ids = _read(tokenizer, **side)
     return bool(ids) and tokenizer.unk_token_id not in ids
+
+
+def _marks_targets(tokenizer: Any) -> bool:
+    """Return whether targets are marked with a language that was chosen.
+
+    Without one, NLLB and mBART take that of the sources, which they note as if it were chosen.
+    """
+    chosen = getattr(tokenizer, "tgt_lang", None)
+    read = _read(tokenizer, text_target="")
+    return bool(read) and getattr(tokenizer, "tgt_lang", None) == chosen
 
 
 def _read(tokenizer: Any, **text: str) -> list[int]:

@@ -13,6 +13,7 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
 from engine.text.continuation import Sampling, has_cache
+from engine.text.finite_outputs import checked
 
 PAUSE = 0.1
 """Seconds between two pieces: the eye sees no more, and each costs bytes on the way."""
@@ -61,6 +62,7 @@ def streamed(
             stopping_criteria=StoppingCriteriaList([_Stop(stopped)]),
             **sampling.options,
             **({} if has_cache(network) else {"use_cache": False}),
+            **checked(sampling.temperature),
         )
     tokens = pieces.tokens
     ending: Ending = "length" if len(tokens) >= sampling.max_new_tokens else "stopped"

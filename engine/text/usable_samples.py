@@ -82,8 +82,7 @@ def _told(
             f"before their answers (the first is row {first:,}): the chat template leaves it "
             "out, as some do with system prompts."
         )
-    for text in _literal(table):
-        yield f"{text} Where pairs are in the form of a template, set task.chat_template=none."
+    yield from _literal(table)
     cut = table["cut"].to_numpy()
     if cut.any():
         first = table["row"][int(cut.argmax())].as_py() + 1
@@ -121,5 +120,6 @@ def _literal(table: pa.Table) -> Iterator[str]:
         yield (
             f"{sum(literal):,} of {table.num_rows:,} samples have special tokens written in their "
             f"texts (the first is row {first:,}), which are read as plain text: only the chat "
-            "template begins and ends turns."
+            "template begins and ends turns. Where pairs are in the form of a template, set "
+            "task.chat_template=none."
         )

@@ -51,6 +51,7 @@ def test_a_forecast_follows_a_file_of_the_future(tmp_path: Path) -> None:
     told = saved_predictions.answer(run.id, str(output), file=str(past), future=str(future))
     assert told["rows"] == 10
     found = pd.read_parquet(output)
+    assert found["day"].dtype.kind == "M"  # texts are for formats without types
     both = whole[last].merge(found.assign(day=pd.to_datetime(found["day"])), on=["shop", "day"])
     assert len(both) == 10
     for shop, size in (("small", 1.0), ("large", 100.0)):

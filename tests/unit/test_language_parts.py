@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import warnings
 from datetime import datetime
 from typing import Any
 
@@ -17,15 +18,18 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 
 from engine.batches.source import Batch, Noise
 from engine.data.labels import IGNORED
-from engine.errors import DataError
+from engine.errors import DataError, TrainingError
 from engine.metrics.language import LanguageEvaluator, frequency_metrics
 from engine.models.token_losses import token_losses, token_sums
 from engine.text.blocks import BlockSource, are_lines, pieces, sizes_of, tail_rows, token_row
 from engine.text.bpe import END, PAD, bpe_from, train_bpe
 from engine.text.continuation import Sampling, continued
 from engine.text.conversation import names_date
+from engine.text.finite_outputs import NotFinite, or_why_not
 from engine.text.instructions import Instructions
+from engine.text.languages import choose_languages
 from engine.text.prompts import ChatPrompts, PlainPrompts, separator_of
+from engine.text.streaming import streamed
 from engine.text.turns import fault_of_answers, texts_within, turns_of
 
 CPU = torch.device("cpu")
@@ -377,6 +381,23 @@ def test_what_is_written_together_is_what_is_written_alone(kind: str, tokenizer:
     assert continued(model, tokenizer, [], sampling, longest=64) == []
 
 
+def test_writing_passes_nothing_that_transformers_calls_deprecated(tokenizer: Any) -> None:
+    torch.manual_seed(0)
+    model: Any = transformers.AutoModelForCausalLM.from_config(KINDS["llama"]).eval()
+    write, rounds = model.generate, []
+
+    def generate(**options: Any) -> Any:
+        rounds.append(options)
+        return write(**options)
+
+    model.generate = generate
+    prompts = [[number] for number in range(4, 40)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        continued(model, tokenizer, prompts, Sampling(24, 0.0, 1.0), longest=64)
+    assert len(rounds) == 2  # the second takes the cache of the first
+
+
 def test_rows_that_have_ended_are_left_out(network: Any, tokenizer: Any) -> None:
     rows: list[int] = []
     hook = network.get_input_embeddings().register_forward_pre_hook(
@@ -388,3 +409,34 @@ def test_rows_that_have_ended_are_left_out(network: Any, tokenizer: Any) -> None
     hook.remove()
     assert rows == sorted(rows, reverse=True)
     assert (rows[0], rows[-1] < 20) == (20, True)
+
+
+def test_targets_are_never_marked_with_the_language_of_the_sources_unasked() -> None:
+    words = ["<s>", "<pad>", "</s>", "<unk>", "A"]
+    vocabulary = {word: number for number, word in enumerate(words)}
+
+    def nllb() -> Any:
+        return transformers.NllbTokenizer(vocab=vocabulary, merges=[])
+
+    with pytest.raises(TrainingError, match=r"Set task\.target_language") as refused:
+        choose_languages(nllb(), "eng_Latn", "")
+    assert "none is chosen" in str(refused.value)
+    tokenizer = nllb()
+    choose_languages(tokenizer, "eng_Latn", "eng_Latn")
+    assert tokenizer(text_target="")["input_ids"][0] == tokenizer.convert_tokens_to_ids("eng_Latn")
+
+
+def test_outputs_that_are_not_numbers_are_told_in_a_sentence(tokenizer: Any) -> None:
+    model: Any = transformers.AutoModelForCausalLM.from_config(KINDS["llama"]).eval()
+    model.lm_head.weight.data.fill_(torch.nan)
+
+    def write() -> list[str]:
+        return continued(model, tokenizer, [[5], [6]], Sampling(4, 0.8, 0.95), longest=32)
+
+    with pytest.raises(NotFinite, match="not numbers"):
+        write()
+    with pytest.raises(NotFinite):
+        streamed(model, tokenizer, [5], Sampling(4, 0.8, 0.95), print, lambda: False)
+    shown = or_why_not(write, 2)
+    assert shown == ["(The outputs of the network are not numbers (NaN or infinite), so it writes "
+                     "no text.)"] * 2  # fmt: skip

@@ -71,13 +71,6 @@ class CausalLmConfig(GenerationConfig):
         "Treat rows of plain text as lines of one text, or each as a document",
         advanced=True,
     )
-    chat_template: Literal[
-        "auto", "none", "roles", "chatml", "llama3", "gemma", "mistral", "qwen"
-    ] = option(
-        "auto",
-        "Chat template for pairs and conversations: the model's own if it has one, none (pairs as "
-        "plain text), or one by name, which is exported with the tokenizer",
-    )
     too_long: Literal["drop", "cut"] = option(
         "drop",
         "Answers that reach beyond max_length: do not learn them, or learn their beginning",

@@ -9,14 +9,14 @@ from pydantic_core import PydanticCustomError
 
 from engine.config.fields import option
 from engine.config.metric import LOSS, Metric
-from engine.config.tasks.base import TaskConfig
+from engine.config.tasks.plain_texts import PlainTextsConfig
 
 Loss = Literal["auto", "in_batch_negatives", "cosine", "cosent"]
 Pooling = Literal["auto", "mean", "cls", "last"]
 SCORE_LOSSES = ("cosine", "cosent")
 
 
-class EmbeddingConfig(TaskConfig):
+class EmbeddingConfig(PlainTextsConfig):
     """Columns, loss function, pooling, and prompts."""
 
     kind: Literal["embedding"] = "embedding"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from engine.config.fields import option
 from engine.config.tasks.base import TaskConfig
 
 
 class GenerationConfig(TaskConfig):
-    """Sampling of generated texts, for samples and predictions."""
+    """Chat template, and sampling of generated texts, for samples and predictions."""
 
     domain = "generation"
     models = ("transformer",)
@@ -24,4 +26,11 @@ class GenerationConfig(TaskConfig):
         gt=0,
         le=1,
         advanced=True,
+    )
+    chat_template: Literal[
+        "auto", "none", "roles", "chatml", "llama3", "gemma", "mistral", "qwen"
+    ] = option(
+        "auto",
+        "Chat template for pairs and conversations: the model's own if it has one, none (pairs as "
+        "plain text), or one by name, which is exported with the tokenizer",
     )

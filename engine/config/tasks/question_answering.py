@@ -9,13 +9,13 @@ from pydantic_core import PydanticCustomError
 
 from engine.config.fields import option
 from engine.config.metric import LOSS, Metric
-from engine.config.tasks.base import TaskConfig
+from engine.config.tasks.plain_texts import PlainTextsConfig
 
 LARGEST_OVERLAP = 3
 """Windows may share a third of their tokens, so that they always move on."""
 
 
-class QuestionAnsweringConfig(TaskConfig):
+class QuestionAnsweringConfig(PlainTextsConfig):
     """Columns, windows and the longest answer."""
 
     kind: Literal["question_answering"] = "question_answering"

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 from engine.config.fields import option
 from engine.config.metric import Metric
-from engine.config.tasks.base import TaskConfig
+from engine.config.tasks.plain_texts import PlainTextsConfig
 
 
-class Seq2SeqConfig(TaskConfig):
+class Seq2SeqConfig(PlainTextsConfig):
     """Columns, lengths, and how texts are written."""
 
     kind: Literal["seq2seq"] = "seq2seq"

@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 from engine.config.fields import option
 from engine.config.metric import Metric
 from engine.config.tasks.classification import CLASS_METRICS, ClassificationConfig
+from engine.config.tasks.plain_texts import PlainTextsConfig
 
 
-class TextClassificationConfig(ClassificationConfig):
+class TextClassificationConfig(PlainTextsConfig, ClassificationConfig):
     """Columns and the longest text."""
 
     kind: Literal["text_classification"] = "text_classification"

@@ -6,13 +6,13 @@ from typing import ClassVar, Literal
 
 from engine.config.fields import option
 from engine.config.metric import LOSS, Metric
-from engine.config.tasks.base import TaskConfig
+from engine.config.tasks.plain_texts import PlainTextsConfig
 from engine.config.tasks.tabular_regression import TabularRegressionConfig
 
 _OF_NUMBERS = [metric for metric in TabularRegressionConfig.metrics if metric != LOSS]
 
 
-class TextRegressionConfig(TaskConfig):
+class TextRegressionConfig(PlainTextsConfig):
     """Columns, loss function and the longest text."""
 
     kind: Literal["text_regression"] = "text_regression"

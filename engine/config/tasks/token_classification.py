@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 from engine.config.fields import option
 from engine.config.metric import LOSS, Metric
-from engine.config.tasks.base import TaskConfig
+from engine.config.tasks.plain_texts import PlainTextsConfig
 
 
-class TokenClassificationConfig(TaskConfig):
+class TokenClassificationConfig(PlainTextsConfig):
     """Columns and the longest sentence."""
 
     kind: Literal["token_classification"] = "token_classification"

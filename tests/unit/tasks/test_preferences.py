@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from transformers import AutoTokenizer
 
 from engine.data.raw import TEST, TRAIN, Skip
 from engine.errors import DataError
@@ -344,6 +345,37 @@ def test_special_tokens_in_texts_that_are_compared_are_plain_and_told(prepare: M
         assert (ids == end).sum(1).tolist() == [2, 2]  # of the user, and of the answer
     [said] = [event.message for event in prepared.events if isinstance(event, Log)]
     assert said.startswith("1 of 2 samples have special tokens written in their texts (the first")
+
+
+def test_a_template_by_name_writes_texts_as_turns_and_is_exported(
+    prepare: Make, tmp_path: Path
+) -> None:
+    prepared = prepare(KIND, PAIRS, chat_template="chatml", max_length=200)
+    tokenizer = prepared.task.pipeline.tokenizer(prepared.fitted.tokenizer)
+    ids = prepared.encoded().inputs["input_ids"][0]
+    written = tokenizer.decode(ids[: int((ids != tokenizer.pad_token_id).sum())])
+    assert written.startswith("<|im_start|>user\nsky?")
+    assert written.endswith("<|im_end|>\n<|im_start|>assistant\nblue<|im_end|>")
+    prepared.task.save_companions(prepared.fitted, tmp_path)
+    exported: Any = AutoTokenizer.from_pretrained(tmp_path)
+    assert exported.chat_template == KNOWN["chatml"].text
+    facts = prepared.task.pipeline.summarize(prepared.raw, prepared.fitted).facts
+    assert facts["chat template"] == "chatml"
+
+
+def test_conversations_without_a_template_are_exported_with_that_of_training(
+    prepare: Make, tmp_path: Path
+) -> None:
+    asked = [[{"role": "user", "content": text}] for text in ("q", "r")]
+    prepared = prepare(KIND, {"prompt": asked, "chosen": ["a"] * 2, "rejected": ["b"] * 2})
+    prepared.task.save_companions(prepared.fitted, tmp_path)
+    exported: Any = AutoTokenizer.from_pretrained(tmp_path)
+    assert exported.chat_template == KNOWN["roles"].text
+
+
+def test_texts_stay_plain_where_no_template_is_wanted(prepare: Make) -> None:
+    prepared = prepare(KIND, PAIRS, chat_template="none")
+    assert not prepared.fitted.chat
 
 
 def test_an_answer_of_just_the_maximum_length_is_kept(prepare: Make) -> None:

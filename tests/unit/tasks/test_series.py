@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
 
+from engine.data.dates.written_moment import as_timestamps
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.series.splits import series_note
 from engine.errors import DataError
@@ -396,3 +398,34 @@ def test_numbers_of_a_series_that_are_written_otherwise_or_in_doubt_are_noted(
     notes = pipeline(KIND, climbing(12) | {"load": written}, targets=["load"], **SHORT).load().notes
     found = [note for note in notes if note.column == "load"]
     assert [(n.why, n.kind, n.change, n.rows) for n in found] == [(why, kind, change, 12)]
+
+
+@pytest.mark.parametrize("zone", ["", "Europe/Berlin"])
+def test_times_of_a_forecast_know_their_moment_and_zone(prepare: Make, zone: str) -> None:
+    starts = pd.date_range("2024-03-30", periods=24, freq="h", tz=zone or None)
+    rows = pa.table({"time": pa.array(starts), "load": [float(i % 4) for i in range(24)]})
+    prepared = prepare(KIND, rows, **SHORT)
+    records = prepared.predictions(prepared.network(), rows)
+    found = as_timestamps([record["time"] for record in records])
+    assert found is not None
+    expected = pd.date_range(starts[-1], periods=3, freq="h")[1:]  # the clocks change that night
+    assert found.to_pylist() == expected.to_pydatetime().tolist()
+    assert found.type.tz == (zone or None)
+    assert all(isinstance(record["time"], str) for record in records)
+
+
+def test_rows_by_number_have_no_moment() -> None:
+    assert as_timestamps([1, 2]) is None
+    assert as_timestamps([]) is None
+
+
+@pytest.mark.parametrize(("loss", "said"), [("mse", "no bands"), ("quantile", "of the network")])
+def test_a_run_without_validation_rows_says_what_its_bands_are(
+    prepare: Make, loss: str, said: str
+) -> None:
+    for share, count in ((0.0, 1), (0.3, 0)):
+        data = {"validation_fraction": share}
+        prepared = prepare(KIND, climbing(30), data=data, loss=loss, **SHORT)
+        notes = prepared.task.pipeline.summarize(prepared.raw, prepared.fitted).notes
+        found = [note for note in notes if note.change == "data.validation_fraction"]
+        assert len([note for note in found if said in note.why]) == count

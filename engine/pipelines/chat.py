@@ -1,0 +1,47 @@
+"""Shared base of the pipelines of tasks that converse: the chat template of their tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from typing_extensions import override
+
+from engine.config.tasks.generation import GenerationConfig
+from engine.models.tokenizer_check import ensure_end
+from engine.pipelines.generation import GenerationPipeline
+from engine.pipelines.text import TextFitted
+from engine.text.chat_templates import KNOWN, marks_of, use_template
+
+F = TypeVar("F", bound=TextFitted)
+
+
+class ChatPipeline(GenerationPipeline[F]):
+    """Conversations, or texts that may be written as such."""
+
+    section: GenerationConfig
+
+    @property
+    @override
+    def marks(self) -> Sequence[str]:
+        """The tokens of the chat template that is named."""
+        return marks_of(self.section.chat_template)
+
+    @override
+    def prepare_tokenizer(self, tokenizer: Any) -> None:
+        """Choose the token that ends a text, and the chat template; raises ``TrainingError``."""
+        ensure_end(tokenizer, self.model.path)
+        if self.section.chat_template in KNOWN:
+            use_template(tokenizer, self.section.chat_template)
+
+    def writes_texts_as_chat(self, trained: str) -> bool:
+        """Return whether texts are turns: where the model has a template, or one is named."""
+        named = self.section.chat_template
+        return named in KNOWN or (named == "auto" and bool(self.tokenizer(trained).chat_template))
+
+    def template_name(self, trained: str) -> str:
+        """Return what people call the chat template of this data."""
+        if self.section.chat_template in KNOWN:
+            return self.section.chat_template
+        own = self.tokenizer(trained).chat_template
+        return "the model's own" if own else "roles, as the model has none"
