@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,13 +27,15 @@ from tui.cli.exit_codes import INTERRUPTED, TERMINATED
 from tui.screens.dialogs.actions import actions_of
 from tui.screens.runs.openings import screen_of
 from tui.screens.runs.screen import RunsScreen
+from tui.screens.user_commands import read_commands
 from tui.settings import Settings, read_settings, write_settings
 from tui.terminal import crash, output
 from tui.terminal.ascii import PlainCharacters
 from tui.terminal.capabilities import knows_plain_only, shows_pictures
 from tui.terminal.keyboard import KeysInOrder
+from tui.terminal.keymap import read_keymap
 from tui.terminal.themes import DARK, HIGH_CONTRAST, THEMES
-from tui.widgets.notify import KEPT, Messages, complain
+from tui.widgets.notify import KEPT, Messages, complain, tell
 
 if TYPE_CHECKING:
     from tui.screens.errands import Errands
@@ -76,6 +79,11 @@ class DltuiApp(KeysInOrder):
         for theme in THEMES.values():
             self.register_theme(theme)
         self._take(self.settings)
+        self.keymap, moved = read_keymap(self.settings.keys)
+        self.commands, left_out = read_commands(self.settings.commands, self.keymap)
+        self._left_out = [*moved, *left_out]
+        for place, command in enumerate(self.commands):
+            self.bind(command.key, f"command({place})", description=command.name, show=False)
 
     @cached_property
     def errands(self) -> Errands:
@@ -139,6 +147,8 @@ class DltuiApp(KeysInOrder):
         if self._problem:
             error = UserError(self._problem, "The usual settings are used.")
             home.call_after_refresh(complain, home, error)
+        for problem in self._left_out:
+            home.call_after_refresh(complain, home, UserError(problem))
 
     def _theme_changed(self, theme: Theme) -> None:
         """One of Textual's themes was chosen from its own list."""
@@ -148,7 +158,7 @@ class DltuiApp(KeysInOrder):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that the keys of the screen do, besides Textual's own commands."""
         for description, (active, *_) in actions_of(screen).items():
-            if active.node is not self:
+            if active.node is not self or active.binding.action.startswith("command("):
                 yield SystemCommand(
                     description,
                     f"key {self.get_key_display(active.binding)}",
@@ -170,6 +180,18 @@ class DltuiApp(KeysInOrder):
         if not isinstance(self.screen, ReadScreen):
             dialog = KeysScreen(self) if name == "keys" else MessagesScreen(self.messages)
             self.push_screen(dialog)
+
+    def action_command(self, place: int) -> None:
+        """Run one of the user's commands for the run at hand, and show what it prints."""
+        from tui.screens.dialogs.output import OutputScreen
+
+        command = self.commands[place]
+        run: RunDirectory | None = getattr(self.screen, "run_at_hand", None)
+        if run is None:
+            tell(self.screen, f"{command.name} needs a run. Select one, or open it.")
+            return
+        words = command.arguments(run)
+        self.push_screen(OutputScreen(shlex.join(words), words))
 
     async def action_quit(self) -> None:
         """End, after a question where a screen holds something unsaved."""

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import UserError
 from engine.files import safe_toml
 from engine.files.paths import settings_file
 
 Characters = Literal["auto", "plain", "all"]
+
+
+class CommandSettings(BaseModel):
+    """A command of the user's on a key."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    run: str
+    """A program and its arguments; ``{run}`` and ``{folder}`` stand for those of a run."""
 
 
 class Settings(BaseModel):
@@ -25,6 +35,10 @@ class Settings(BaseModel):
     """Whether only plain characters are shown; ``auto`` asks the environment."""
     slow_link: bool = False
     """Whether as little as possible is sent to the terminal."""
+    keys: dict[str, str] = Field(default_factory=dict)
+    """Other keys, by the names of docs/keys.md."""
+    commands: dict[str, CommandSettings] = Field(default_factory=dict)
+    """The user's own commands by their names."""
 
 
 class SettingsError(UserError):

@@ -70,6 +70,8 @@ class Source(ABC):
     """Number of threads that read; ``None`` leaves it to the source."""
     pinned = True
     """Whether batches are copied to a GPU from pinned memory."""
+    rows: Any = None
+    """The samples as they were read (an Arrow table), for tasks that show single ones."""
     batch_tokens: int | None = None
     """Learned tokens of a batch, about, in place of a number of samples."""
 

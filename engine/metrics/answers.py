@@ -63,9 +63,9 @@ class Answers:
         best, first, last = best_spans(start, end, starts >= 0, self._longest)
         null = targets["null"].unsqueeze(1)
         lacking = (start.gather(1, null) + end.gather(1, null)).squeeze(1)
-        certain = best - start.logsumexp(1) - end.logsumexp(1)
+        likelihood = best - start.logsumexp(1) - end.logsumexp(1)
         columns = (
-            best, lacking, certain,
+            best, lacking, likelihood,
             starts.gather(1, first.unsqueeze(1)).squeeze(1),
             ends.gather(1, last.unsqueeze(1)).squeeze(1),
         )  # fmt: skip
@@ -83,11 +83,11 @@ class Answers:
         return found
 
     def _chosen(self, windows: list[list[float]]) -> Span:
-        best, _, certain, start, end = max(windows)
+        best, _, likelihood, start, end = max(windows)
         lacking = min(window[1] for window in windows)
         if best == -torch.inf or (self._may_lack and lacking > best):
             return Span(0, 0, 0.0)
-        return Span(int(start), int(end), float(torch.tensor(certain).exp()))
+        return Span(int(start), int(end), float(torch.tensor(likelihood).exp()))
 
 
 def position_loss(start: Tensor, end: Tensor, targets: dict[str, Tensor]) -> Tensor:
@@ -173,7 +173,7 @@ def _views(
             for i in numbers
         ]
 
-    # Mistakes that it was surest of come first.
+    # Mistakes whose answers it found likeliest come first.
     wrong = sorted((i for i in range(len(asked)) if not scores[i]), key=lambda i: -spans[i].score)
     right = [i for i in range(len(asked)) if matches[i]]
     return [

@@ -1,4 +1,4 @@
-"""Calibration of classifiers: a temperature for the logits, and how far certainty is from truth."""
+"""Calibration of classifiers: a temperature for the logits, and the error of probabilities."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     """Return the divisor of ``[rows, classes]`` logits with the least cross-entropy.
 
     Guo et al. 2017. It is 1 for few rows, for logits that are not numbers, and where all rows are
-    right: any certainty would fit these.
+    right: any probability would fit these.
     """
     right = bool((logits.argmax(1) == targets).all())
     if len(targets) < _FEWEST or right or not logits.isfinite().all():
@@ -45,18 +45,18 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
 def reliability(
     probabilities: NDArray[np.float32], targets: NDArray[np.int64], temperature: float = 1.0
 ) -> Table:
-    """Return certainty and accuracy in bins of certainty, with the expected calibration error."""
-    certainty = probabilities.max(1).astype(np.float64)
+    """Return accuracies in bins of the probability, with the expected calibration error."""
+    likeliest = probabilities.max(1).astype(np.float64)
     right = probabilities.argmax(1) == targets
-    bins = np.minimum((certainty * _BINS).astype(np.int64), _BINS - 1)
+    bins = np.minimum((likeliest * _BINS).astype(np.int64), _BINS - 1)
     rows: list[list[Cell]] = []
     error = 0.0
     for at in np.unique(bins):
         mine = bins == at
-        sure, found = float(certainty[mine].mean()), float(right[mine].mean())
+        sure, found = float(likeliest[mine].mean()), float(right[mine].mean())
         error += abs(sure - found) * float(mine.mean())
         ends = f"{at / _BINS:.1f}–{(at + 1) / _BINS:.1f}"
         rows.append([ends, int(mine.sum()), round(sure, 4), round(found, 4)])
     heat = f", temperature {temperature:.3g}" if temperature != 1.0 else ""
     title = f"Reliability: expected calibration error {error:.4f}{heat}"
-    return Table(title, ["certainty", "samples", "mean certainty", "accuracy"], rows)
+    return Table(title, ["probability", "samples", "mean probability", "accuracy"], rows)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine.batches.source import Batch
 from engine.metrics.classification import ClassificationEvaluator
 from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.mistakes import Mistake, find_mistakes
 from engine.metrics.multilabel import MultiLabelEvaluator
-from engine.reports.views import Table
+from engine.reports.views import Cell, Table
 
 _WORST = 50
 
@@ -30,6 +29,7 @@ class ImageEvaluator(Evaluator):
     ) -> None:
         """``forward`` gives the logits."""
         self._classes = list(classes)
+        self._several = multi_label
         self._metrics = (
             MultiLabelEvaluator(classes, forward)
             if multi_label
@@ -38,10 +38,12 @@ class ImageEvaluator(Evaluator):
         self._names: list[pa.Table] = []
         self.mistakes = 0
         """Images that were taken for something else, once views were computed."""
-        self.worst: Table | None = None
+        self.worst: list[Mistake] = []
         """The worst of them."""
         self.worst_rows: list[int] = []
         """Their numbers in the source."""
+        self.table: Table | None = None
+        """The worst of them with the names of their images."""
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch with the names of its images."""
@@ -53,38 +55,20 @@ class ImageEvaluator(Evaluator):
         result = self._metrics.compute(views)
         if not views:
             return result
-        self.worst = self._mistakes()
-        return replace(result, views=[*result.views, self.worst])
+        self.table = self._mistakes()
+        return replace(result, views=[*result.views, self.table])
 
     def _mistakes(self) -> Table:
-        probabilities, targets = self._metrics.outcome()
-        if targets.ndim == 1:
-            truth = _flags(targets, len(self._classes))
-            predicted = _flags(probabilities.argmax(1), len(self._classes))
-        else:
-            truth, predicted = targets > 0, probabilities > 0.5
-        wrong = np.flatnonzero((truth != predicted).any(1))
-        self.mistakes = len(wrong)
-        # How sure the network was of what is most wrong.
-        certainty = np.where(predicted, probabilities, 1 - probabilities)
-        surest = np.where(truth != predicted, certainty, 0).max(1)
-        worst = wrong[np.argsort(-surest[wrong], kind="stable")][:_WORST]
-        seen = pa.concat_tables(self._names).take(pa.array(worst))
+        self.worst, self.mistakes = find_mistakes(*self._metrics.outcome(), self._classes, _WORST)
+        places = pa.array([mistake.row for mistake in self.worst], pa.int64())
+        seen = pa.concat_tables(self._names).take(places)
         names, self.worst_rows = seen["name"].to_pylist(), seen["row"].to_pylist()
-        rows = [
-            [
-                name,
-                self._joined(truth[row]),
-                self._joined(predicted[row]),
-                float(surest[row].round(4)),
-            ]
-            for name, row in zip(names, worst, strict=True)
-        ]
-        return Table("Worst mistakes", ["image", "class", "predicted", "certainty"], rows)
-
-    def _joined(self, flags: NDArray[np.bool_]) -> str:
-        return ", ".join(self._classes[index] for index in np.flatnonzero(flags)) or "—"
-
-
-def _flags(numbers: NDArray[np.int64], classes: int) -> NDArray[np.bool_]:
-    return np.eye(classes, dtype=bool)[numbers]
+        rows: list[list[Cell]] = [
+            [name, one.label, one.predicted, *[one.judged] * self._several,
+             round(one.probability, 4)]
+            for name, one in zip(names, self.worst, strict=True)
+        ]  # fmt: skip
+        judged = ["most wrong"] * self._several
+        return Table(
+            "Worst mistakes", ["image", "class", "predicted", *judged, "probability"], rows
+        )

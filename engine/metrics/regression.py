@@ -19,15 +19,15 @@ from engine.metrics.intervals import Interval, bootstrap, mean_interval, share_i
 from engine.metrics.number_bands import NumberBands
 from engine.metrics.paired import PairedRows
 from engine.metrics.quantiles import QuantileSums, pinball_loss
-from engine.metrics.worst_rows import WorstRows
-from engine.reports.views import Lines, Table, View
+from engine.metrics.worst_rows import WorstRows, WrongRows
+from engine.reports.views import Cell, Lines, Table, View
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": functional.mse_loss,
     "mae": functional.l1_loss,
     "huber": functional.huber_loss,
 }
-_WORST = 10
+_WORST = 20
 _POINTS = 200
 
 Floats = NDArray[np.float64]
@@ -66,6 +66,8 @@ class RegressionEvaluator(Evaluator):
         self._outputs = Gathered()
         self._targets = Gathered()
         self._mistakes = WorstRows(_WORST, lambda said, true: (said - true).abs())
+        self.worst: WrongRows | None = None
+        """The largest errors, once views were computed."""
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
@@ -84,11 +86,12 @@ class RegressionEvaluator(Evaluator):
         evaluation = replace(evaluation, metrics=evaluation.metrics | covered)
         if not views:
             return evaluation
+        self.worst = self._worst()
         losses = torch.vmap(self._loss)(outputs, targets).double().numpy()
         held = {name: share_interval(share, len(truth)) for name, share in covered.items()}
         return replace(
             evaluation,
-            views=[*shown, self._worst(), predicted_and_true(guess, truth)],
+            views=[*shown, self.worst.table, predicted_and_true(guess, truth)],
             intervals=number_intervals(guess, truth, losses) | held,
         )
 
@@ -108,15 +111,16 @@ class RegressionEvaluator(Evaluator):
     def _in_units(self, values: Tensor) -> Floats:
         return values.cpu().double().numpy() * self._std + self._mean
 
-    def _worst(self) -> View:
-        predicted, batch = self._mistakes.worst()
+    def _worst(self) -> WrongRows:
+        predicted, batch, numbers = self._mistakes.worst()
         guess, truth = self._in_units(predicted), self._in_units(batch.targets)
-        rows: list[list[str | float]] = [
+        rows: list[list[Cell]] = [
             [*(_short(v) for v in (truth[i], guess[i], guess[i] - truth[i])),
              self._describe(batch, i)]
             for i in range(len(truth))
         ]  # fmt: skip
-        return Table("Worst mistakes", ["true", "predicted", "difference", "inputs"], rows)
+        table = Table("Worst mistakes", ["true", "predicted", "difference", "inputs"], rows)
+        return WrongRows(table, numbers, self._mistakes.wrong)
 
 
 def evaluate_numbers(predicted: Floats, truth: Floats, loss: float) -> Evaluation:

@@ -12,10 +12,10 @@ from engine.batches.source import Batch
 from engine.metrics.classification import ClassificationEvaluator
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.threshold import Threshold
-from engine.metrics.worst_rows import WorstRows
-from engine.reports.views import Table
+from engine.metrics.worst_rows import WorstRows, WrongRows
+from engine.reports.views import Cell, Table
 
-_WORST = 10
+_WORST = 20
 
 
 class RowClasses(Evaluator):
@@ -38,6 +38,8 @@ class RowClasses(Evaluator):
         )
         self._describe, self._threshold = describe, threshold
         self._mistakes = WorstRows(_WORST, self._misled)
+        self.worst: WrongRows | None = None
+        """The worst mistakes, once views were computed."""
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
@@ -48,30 +50,33 @@ class RowClasses(Evaluator):
         result = self._classes.compute(views)
         if not views:
             return result
-        return replace(result, views=[*result.views, self._worst()])
+        self.worst = self._worst()
+        return replace(result, views=[*result.views, self.worst.table])
 
-    def _worst(self) -> Table:
-        """The wrong rows of whose class the network was the most certain."""
-        logits, batch = self._mistakes.worst()
-        certainty, predicted = self._decided(logits)
-        said = zip(batch.targets.tolist(), predicted.tolist(), certainty.tolist(), strict=True)
-        rows = [
-            [self._names[true], self._names[guess], round(sure, 4), self._describe(batch, row)]
-            for row, (true, guess, sure) in enumerate(said)
+    def _worst(self) -> WrongRows:
+        """The wrong rows whose class had the highest probabilities."""
+        logits, batch, numbers = self._mistakes.worst()
+        probabilities, predicted = self._decided(logits)
+        said = zip(batch.targets.tolist(), predicted.tolist(), probabilities.tolist(), strict=True)
+        rows: list[list[Cell]] = [
+            [self._names[true], self._names[guess], round(share, 4), self._describe(batch, row)]
+            for row, (true, guess, share) in enumerate(said)
         ]
-        return Table("Worst mistakes", ["true", "predicted", "certainty", "inputs"], rows)
+        table = Table("Worst mistakes", ["true", "predicted", "probability", "inputs"], rows)
+        guesses = [self._names[guess] for guess in predicted.tolist()]
+        return WrongRows(table, numbers, self._mistakes.wrong, guesses)
 
     def _misled(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the probability of the predicted class where it is wrong, −1 where it is right."""
-        certainty, predicted = self._decided(logits)
-        return torch.where(predicted == targets, -1.0, certainty)
+        probability, predicted = self._decided(logits)
+        return torch.where(predicted == targets, -1.0, probability)
 
     def _decided(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Return class and its probability of each row."""
         probabilities = logits.softmax(1)
         if self._threshold is None:
-            certainty, found = probabilities.max(1)
-            return certainty, found
+            highest, found = probabilities.max(1)
+            return highest, found
         found = self._threshold.decisions(probabilities)
         return probabilities.gather(1, found[:, None]).squeeze(1), found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,26 @@ Pairs = list[tuple[str, str]]
 """Text and second text of rows; the second is empty where there is none."""
 
 
+@dataclass(frozen=True, slots=True)
+class WrongNumber:
+    """A text, or a pair of them, with the number that was predicted for it."""
+
+    texts: tuple[str, str]
+    """The second one is empty where there is none."""
+    true: float
+    predicted: float
+
+    @property
+    def text(self) -> str:
+        """The text, or both of a pair."""
+        return " | ".join(filter(None, self.texts))
+
+    def record(self) -> dict[str, str]:
+        """Return the text and its numbers in words, by caption."""
+        true, predicted = f"{self.true:.5g}", f"{self.predicted:.5g}"
+        return {"text": self.text, "true": true, "predicted": predicted}
+
+
 class TextNumbers(Evaluator):
     """One number a text, or a pair of texts."""
 
@@ -38,12 +58,19 @@ class TextNumbers(Evaluator):
         self._forward, self._loss, self._said, self._texts = forward, loss, said, texts
         self._outputs, self._targets = Gathered(), Gathered()
         self._rows: Pairs = []
+        self.worst: list[WrongNumber] = []
+        """The texts with the largest errors, once views were computed."""
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch with its rows."""
         self._outputs.add(self._forward(network, batch).float())
         self._targets.add(batch.targets)
         self._rows += self._texts(batch.rows)
+
+    @property
+    def total(self) -> int:
+        """Number of texts so far."""
+        return len(self._rows)
 
     def compute(self, views: bool = False) -> Evaluation:
         """The metrics of numbers, their order, and the ranking of the texts of each query."""
@@ -55,22 +82,19 @@ class TextNumbers(Evaluator):
         metrics, rows = result.metrics, keyed_pairs(result.rows, self._rows)
         metrics["spearman"] = correlations(predicted, truth)["spearman"]
         metrics |= _ranking([text for text, second in self._rows if second], predicted, truth)
-        shown = [self._worst(predicted, truth), predicted_and_true(predicted, truth)]
         if not views:
             return Evaluation(metrics, rows=rows)
+        self.worst = self._worst(predicted, truth)
+        worst = Texts("Worst mistakes", [one.record() for one in self.worst])
+        shown = [worst, predicted_and_true(predicted, truth)]
         intervals = number_intervals(predicted, truth)
         return Evaluation(metrics, shown, intervals=intervals, rows=rows)
 
-    def _worst(self, predicted: Any, truth: Any) -> Texts:
+    def _worst(self, predicted: Any, truth: Any) -> list[WrongNumber]:
         order = np.argsort(-np.abs(predicted - truth), kind="stable")[:_WORST]
-        return Texts("Worst mistakes", [
-            {
-                "text": " | ".join(filter(None, self._rows[row])),
-                "true": f"{truth[row]:.5g}",
-                "predicted": f"{predicted[row]:.5g}",
-            }
-            for row in order
-        ])  # fmt: skip
+        return [
+            WrongNumber(self._rows[row], float(truth[row]), float(predicted[row])) for row in order
+        ]
 
 
 def keyed_pairs(rows: PairedRows | None, pairs: Pairs) -> PairedRows | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from engine.batches.source import Batch
 from engine.metrics.classification import ClassificationEvaluator
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.logits import logits_of
+from engine.metrics.mistakes import Mistake, find_mistakes
 from engine.metrics.multilabel import MultiLabelEvaluator
 from engine.metrics.paired import text_keys
 from engine.reports.views import Texts
@@ -25,17 +27,20 @@ _PARTS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _Mistake:
-    distance: float
-    """Largest difference between a class's label (0 or 1) and its predicted probability."""
+class WrongText:
+    """A mistake with the row that it was made on."""
+
+    mistake: Mistake
     text: str
-    label: str
-    predicted: str
+    """The text, or both of a pair."""
+    row: Mapping[str, Any]
+    """The sample as it was read, by column."""
 
     def record(self) -> dict[str, str]:
+        """Return the mistake in words, by caption."""
         return {
-            "text": self.text, "label": self.label, "predicted": self.predicted,
-            "certainty": f"{self.distance:.0%}",
+            "text": self.text, "label": self.mistake.label, "predicted": self.mistake.predicted,
+            "probability": self.mistake.text,
         }  # fmt: skip
 
 
@@ -51,7 +56,10 @@ class LabelledTexts(Evaluator):
         self._text_of = text_of
         self._new: list[tuple[Tensor, Batch]] = []
         self._keys: list[NDArray[np.uint64]] = []
-        self._worst: list[_Mistake] = []
+        self.mistakes = 0
+        """Texts of which the prediction is wrong, so far."""
+        self.worst: list[WrongText] = []
+        """The worst of them."""
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch with its rows."""
@@ -69,7 +77,7 @@ class LabelledTexts(Evaluator):
         if not views:
             return result
         self._look()
-        mistakes = Texts("Worst mistakes", [mistake.record() for mistake in self._worst])
+        mistakes = Texts("Worst mistakes", [one.record() for one in self.worst])
         return replace(result, views=[mistakes, *result.views])
 
     def _look(self) -> None:
@@ -78,21 +86,11 @@ class LabelledTexts(Evaluator):
             return
         logits = torch.cat([logits for logits, _ in self._new]).cpu()
         targets = torch.cat([batch.targets for _, batch in self._new]).cpu().numpy()
-        one = targets.ndim == 1
-        said = (logits.softmax(1) if one else logits.sigmoid()).numpy()
-        known = np.eye(len(self._names), dtype=bool)
-        truth = known[targets] if one else targets > 0
-        predicted = known[said.argmax(1)] if one else said > 0.5
-        wrong = np.flatnonzero((truth != predicted).any(1))
-        distance = np.abs(truth - said).max(1)
-        worst = wrong[np.argsort(-distance[wrong], kind="stable")][:_WORST]
-        rows = pa.concat_tables([batch.rows for _, batch in self._new]).take(pa.array(worst))
-        found = [
-            _Mistake(distance[row], text, self._joined(truth[row]), self._joined(predicted[row]))
-            for row, text in zip(worst, self._text_of(rows), strict=True)
-        ]
-        self._worst = sorted([*self._worst, *found], key=lambda one: -one.distance)[:_WORST]
+        said = (logits.softmax(1) if targets.ndim == 1 else logits.sigmoid()).numpy()
+        mistakes, count = find_mistakes(said, targets, self._names, _WORST)
+        self.mistakes += count
+        places = pa.array([mistake.row for mistake in mistakes], pa.int64())
+        rows = pa.concat_tables([batch.rows for _, batch in self._new]).take(places)
+        found = map(WrongText, mistakes, self._text_of(rows), rows.to_pylist())
+        self.worst = sorted([*self.worst, *found], key=lambda one: -one.mistake.wrongness)[:_WORST]
         self._new.clear()
-
-    def _joined(self, flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> str:
-        return ", ".join(self._names[index] for index in np.flatnonzero(flags)) or "—"

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from engine.reports.views import Cell, View
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What an explanation of a case needs beside its picture."""
+
+    row: Mapping[str, Any] = field(default_factory=dict)
+    """The inputs by column, as JSON values; empty for an image."""
+    target: str = ""
+    """The output that is explained first; empty for the likeliest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case as read back."""
+
+    view: View
+    explained: Explained | None
+    """``None`` for what has no explanation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +39,8 @@ class Gallery:
     """One view a row."""
     total: int
     """Number of cases, of which there may be more than rows."""
+    explained: Sequence[Explained] = ()
+    """One a row, where predictions can be explained."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,17 +127,18 @@ def common_metrics(configs: Sequence[RunConfig]) -> list[Metric]:
 
 def differences(configs: Sequence[RunConfig]) -> Iterator[Row]:
     """Yield the fields, by dotted name, whose values differ between configurations."""
-    flat = [dict(_flat(config.values())) for config in configs]
-    for name in dict.fromkeys(name for fields in flat for name in fields):
-        values = tuple(fields.get(name) for fields in flat)
+    each = [dict(flat(config.values())) for config in configs]
+    for name in dict.fromkeys(name for fields in each for name in fields):
+        values = tuple(fields.get(name) for fields in each)
         if name not in _NAMES and any(value != values[0] for value in values):
             yield Row(name, values)
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the fields of nested sections by their dotted names."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from engine.errors import RunError
 from engine.files import atomic, safe_json
-from engine.reports.gallery import Gallery, GalleryList
+from engine.reports.gallery import Case, Explained, Gallery, GalleryList
 from engine.reports.views import View, read_view
 
+_EXPLAINED = "explained"
 _LONGEST_VIEW = 1 << 24
 """Bytes of a line that are read at most."""
 
@@ -29,7 +31,10 @@ class GalleryFile:
 
     def write(self, gallery: Gallery) -> None:
         """Write the gallery; raises ``OSError``."""
-        views = [_line(view.record()) for view in gallery.views]
+        views = [
+            _line(view.record() | ({_EXPLAINED: asdict(explained)} if explained else {}))
+            for view, explained in itertools.zip_longest(gallery.views, gallery.explained)
+        ]
         head = {
             "title": gallery.title,
             "columns": gallery.columns,
@@ -54,14 +59,24 @@ class GalleryFile:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"Cannot read {self.path}: {error}.") from error
 
-    def view(self, place: int) -> View | None:
-        """Return the view that begins at a byte; ``None`` where none does."""
+    def case(self, place: int) -> Case | None:
+        """Return the case whose line begins at a byte; ``None`` where none does."""
         try:
             with self.path.open("rb") as file:
                 file.seek(place)
-                return read_view(safe_json.loads(file.readline(_LONGEST_VIEW)))
-        except (OSError, ValueError):
+                record = dict(safe_json.loads(file.readline(_LONGEST_VIEW)))
+            explained = record.pop(_EXPLAINED, None)
+            view = read_view(record)
+            if view is None:
+                return None
+            return Case(view, None if explained is None else Explained(**explained))
+        except (OSError, ValueError, TypeError):
             return None
+
+    def view(self, place: int) -> View | None:
+        """Return only the view of the case that begins at a byte."""
+        case = self.case(place)
+        return None if case is None else case.view
 
 
 def _line(record: Any) -> bytes:

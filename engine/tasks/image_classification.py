@@ -117,9 +117,7 @@ class ImageClassification(Task[ImageFitted]):
         """The worst mistakes of the last evaluation with views, which was on ``source``."""
         del network
         known = self._evaluator
-        if known is None or known.worst is None or not known.mistakes:
-            return None
-        return mistakes_gallery(known.worst, known.worst_rows, known.mistakes, source, fitted)
+        return None if known is None else mistakes_gallery(known, source, fitted)
 
     @override
     def pictures(
@@ -134,7 +132,9 @@ class ImageClassification(Task[ImageFitted]):
     def explain(
         self, network: nn.Module, batch: Batch, fitted: ImageFitted, target: str
     ) -> Explanation:
-        return explain_image(network, batch, fitted, target)
+        with torch.no_grad():
+            logits = self._logits(network, batch)[0].float()
+        return explain_image(network, batch, fitted, logits, target)
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: ImageFitted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from engine.batches.source import Batch
@@ -21,11 +20,12 @@ _SIDE = 128
 
 
 def explain_image(
-    network: nn.Module, batch: Batch, fitted: ImageFitted, target: str
+    network: nn.Module, batch: Batch, fitted: ImageFitted, logits: Tensor, target: str
 ) -> Explanation:
-    """Return the image beside its heat map; see :meth:`engine.tasks.task.Task.explain`."""
-    with torch.no_grad():
-        logits: Tensor = network(batch.inputs)[0].float()
+    """Return the image beside its heat map; see :meth:`engine.tasks.task.Task.explain`.
+
+    ``logits`` are the ``[classes]`` that the task predicts from.
+    """
     number = number_of(target, fitted.classes, logits)
     heat = grad_cam(network, batch.inputs[:1], number)
     if heat is None:

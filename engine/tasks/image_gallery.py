@@ -12,9 +12,11 @@ from torch import Tensor
 
 from engine.batches.source import Source
 from engine.files.sanitize import plain
-from engine.reports.gallery import Gallery
+from engine.metrics.images import ImageEvaluator
+from engine.metrics.mistakes import Mistake
+from engine.reports.gallery import Explained, Gallery
 from engine.reports.picture import Picture
-from engine.reports.views import Cell, Pictures, Table
+from engine.reports.views import Pictures
 from engine.vision.fitted import ImageFitted
 from engine.vision.pictures import as_bytes, picture
 
@@ -24,19 +26,32 @@ _BATCH = 16
 
 
 def mistakes_gallery(
-    worst: Table, rows: Sequence[int], total: int, source: Source, fitted: ImageFitted
-) -> Gallery:
-    """Return the lines of a table of mistakes, each with its picture.
+    evaluated: ImageEvaluator, source: Source, fitted: ImageFitted
+) -> Gallery | None:
+    """Return the worst mistakes of an evaluation on ``source``, each with its picture.
 
-    ``rows`` are the numbers of their images in ``source``; ``total`` is the number of mistakes, of
-    which the table has the worst.
+    ``None`` without any mistake, or before views were computed.
     """
+    if evaluated.table is None or not evaluated.worst:
+        return None
+    rows = evaluated.worst_rows
     pictures = _pictures(source, rows, fitted)
     found = [
-        (line, pictures[row]) for line, row in zip(worst.rows, rows, strict=True) if row in pictures
+        (line, mistake, pictures[row])
+        for line, mistake, row in zip(evaluated.table.rows, evaluated.worst, rows, strict=True)
+        if row in pictures
     ]
-    views = [Pictures(str(line[0]), [replace(one, caption=_said(line))]) for line, one in found]
-    return Gallery("Mistakes", worst.columns, [line for line, _ in found], views, total)
+    return Gallery(
+        "Mistakes",
+        evaluated.table.columns,
+        [line for line, _, _ in found],
+        [
+            Pictures(str(line[0]), [replace(one, caption=_said(wrong))])
+            for line, wrong, one in found
+        ],
+        evaluated.mistakes,
+        [Explained(target=mistake.judged) for _, mistake, _ in found],
+    )
 
 
 def _pictures(source: Source, rows: Sequence[int], fitted: ImageFitted) -> dict[int, Picture]:
@@ -60,6 +75,5 @@ def pixels_of(image: Tensor, fitted: ImageFitted) -> NDArray[np.uint8]:
     return as_bytes(shares.permute(1, 2, 0).numpy())
 
 
-def _said(row: Sequence[Cell]) -> str:
-    _, truth, predicted, certainty = row
-    return f"{truth}, predicted {predicted} ({float(certainty or 0):.0%})"
+def _said(mistake: Mistake) -> str:
+    return f"{mistake.label}, predicted {mistake.predicted} ({mistake.text})"

@@ -31,9 +31,11 @@ from engine.models.shapes import TabularShape
 from engine.pipelines.tabular import TabularPipeline
 from engine.pipelines.tabular_fitted import TabularFitted
 from engine.reports.explanation import Explanation
+from engine.reports.gallery import Gallery
 from engine.runs.events import Report
 from engine.tasks.column_places import column_places
 from engine.tasks.row_explanation import explain_row
+from engine.tasks.row_gallery import rows_gallery
 from engine.tasks.row_text import row_text
 from engine.tasks.task import Task
 
@@ -49,6 +51,8 @@ class TabularTask(Task[F]):
     predicted_rows = 1024
     probabilities: ClassVar[bool] = False
     """Whether the outputs are logits of classes."""
+    _measured: Evaluator | None = None
+    """The newest evaluator."""
 
     @abstractmethod
     def encode_target(self, values: pa.ChunkedArray, fitted: F) -> NDArray[Any]:
@@ -102,10 +106,10 @@ class TabularTask(Task[F]):
         targets = None
         if fitted.target in table.column_names:
             targets = self._targets(table, fitted, apart)
-        if apart and (device.type == "cpu" or size > DEVICE_BYTES):
-            return MappedSource(inputs, targets, device)
-        placed = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
-        return RowSource(placed, None if targets is None else torch.from_numpy(targets).to(device))
+        mapped = apart and (device.type == "cpu" or size > DEVICE_BYTES)
+        placed = (MappedSource if mapped else _held)(inputs, targets, device)
+        placed.rows = table
+        return placed
 
     def _targets(self, table: pa.Table, fitted: F, apart: bool) -> NDArray[Any]:
         parts = (
@@ -129,8 +133,15 @@ class TabularTask(Task[F]):
 
     def evaluator(self, fitted: F) -> Evaluator:
         """Metrics and, at the end, the importance of columns."""
-        inner = self.target_evaluator(fitted)
-        return WithImportance(inner, column_places(fitted.features), self.score(fitted))
+        self._measured = self.target_evaluator(fitted)
+        return WithImportance(self._measured, column_places(fitted.features), self.score(fitted))
+
+    @override
+    def gallery(self, network: nn.Module, source: Source, fitted: F) -> Gallery | None:
+        """The worst rows of the last evaluation with views, which was on ``source``."""
+        del network
+        worst = getattr(self._measured, "worst", None)
+        return rows_gallery(worst, source.rows, self.pipeline.inputs(fitted))
 
     def held_out(self, raw: RawData, fitted: F) -> tuple[Source, Source] | None:
         """Training rows and those to be measured on, on the CPU; ``None`` when there are none.
@@ -158,6 +169,14 @@ class TabularTask(Task[F]):
             for batch in source.read(plan)
             for i, record in enumerate(self.predict(network, batch, fitted))
         ]  # fmt: skip
+
+
+def _held(
+    inputs: dict[str, NDArray[Any]], targets: NDArray[Any] | None, device: torch.device
+) -> RowSource:
+    """Return a source of rows that are few enough to be held on the device."""
+    placed = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
+    return RowSource(placed, None if targets is None else torch.from_numpy(targets).to(device))
 
 
 def each_output(targets: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
-from torch import nn
+from torch import Tensor, nn
 from typing_extensions import override
 
 from engine.batches.source import Batch, Source
@@ -89,6 +89,11 @@ class TextTask(Task[F]):
         del fitted
         return ()
 
+    def probabilities(self, fitted: F) -> Callable[[Tensor], Tensor] | None:
+        """Return what makes probabilities of logits ``[…, classes]``; ``None`` if they are none."""
+        del fitted
+        return None
+
     @override
     def explain(
         self, network: nn.Module, batch: Batch, fitted: F, target: str
@@ -99,7 +104,8 @@ class TextTask(Task[F]):
         texts = [str(batch.rows[name][0].as_py() or "") for name in columns]
         names = list(self.labels(fitted))
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        return explain_text(network, batch.inputs, (tokenizer, texts), names, target)
+        read = (tokenizer, texts)
+        return explain_text(network, batch.inputs, read, names, target, self.probabilities(fitted))
 
     def shown(
         self, rows: pa.Table, records: list[dict[str, Any]], fitted: F

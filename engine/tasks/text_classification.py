@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +27,9 @@ from engine.pipelines.text_classification import (
     TextClassificationFitted,
     TextClassificationPipeline,
 )
+from engine.reports.gallery import Gallery
 from engine.runs.events import Report
+from engine.tasks.row_gallery import texts_gallery
 from engine.tasks.text import TextTask
 from engine.text.cache import encoded
 from engine.text.columns import chosen
@@ -43,6 +46,7 @@ class TextClassification(TextTask[TextClassificationFitted]):
     section: TextClassificationConfig
 
     head = "sequence_classification"
+    _evaluator: LabelledTexts | None = None
 
     def encode(
         self,
@@ -77,6 +81,12 @@ class TextClassification(TextTask[TextClassificationFitted]):
     def explained_columns(self, fitted: TextClassificationFitted) -> list[str]:
         return [name for name in (fitted.text, fitted.text_pair) if name]
 
+    @override
+    def probabilities(
+        self, fitted: TextClassificationFitted
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
+        return torch.sigmoid if fitted.multi_label else partial(torch.softmax, dim=-1)
+
     def shape(self, fitted: TextClassificationFitted) -> TextShape:
         """With a sigmoid a class where a text can have several."""
         return replace(super().shape(fitted), multi_label=fitted.multi_label)
@@ -92,7 +102,17 @@ class TextClassification(TextTask[TextClassificationFitted]):
 
     def evaluator(self, fitted: TextClassificationFitted) -> Evaluator:
         """Metrics of classes, and the worst mistakes with their texts."""
-        return LabelledTexts(fitted.classes, fitted.multi_label, self._text_of(fitted))
+        text_of = self._text_of(fitted)
+        self._evaluator = LabelledTexts(fitted.classes, fitted.multi_label, text_of)
+        return self._evaluator
+
+    @override
+    def gallery(
+        self, network: nn.Module, source: Source, fitted: TextClassificationFitted
+    ) -> Gallery | None:
+        """The worst mistakes of the last evaluation with views."""
+        del network, source
+        return texts_gallery(self._evaluator, self.explained_columns(fitted), fitted.multi_label)
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: TextClassificationFitted

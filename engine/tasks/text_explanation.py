@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -21,20 +21,25 @@ def explain_text(
     read: tuple[Any, Sequence[str]],
     names: Sequence[str],
     target: str,
+    probabilities: Callable[[Tensor], Tensor] | None = None,
 ) -> Explanation:
     """Return the words of a text; see :meth:`engine.tasks.task.Task.explain`.
 
     ``read`` are the tokenizer and the one or two texts that it turned into ``inputs``.
+    ``probabilities`` returns those of ``[classes]`` logits, where the outputs are logits.
     """
     with torch.no_grad():
         logits = logits_of(network, inputs)[0].float()
     number = number_of(target, names, logits)
+    share = ""
+    if probabilities is not None:
+        share = f"probability {float(probabilities(logits)[number]):.0%}; "
     weights = token_weights(network, inputs, number)
     tokenizer, texts = read
     words = word_weights(tokenizer, texts, inputs["input_ids"][0].tolist(), weights)
     return Explanation(
         names[number],
         likeliest(logits, names),
-        f"gradient × input, change of the logit of {names[number]} by each word",
+        f"{share}gradient × input, change of the logit of {names[number]} by each word",
         [Shaded("Words", words)],
     )

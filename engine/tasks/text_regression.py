@@ -26,7 +26,9 @@ from engine.metrics.text_numbers import Pairs, TextNumbers, keyed_pairs
 from engine.models.number_head import begin_at, log_odds
 from engine.models.shapes import TextShape
 from engine.pipelines.text_regression import TextRegressionFitted, TextRegressionPipeline
+from engine.reports.gallery import Gallery
 from engine.runs.events import Report
+from engine.tasks.row_gallery import numbers_gallery
 from engine.tasks.text import TextTask
 from engine.text.cache import encoded
 from engine.text.columns import chosen
@@ -48,6 +50,7 @@ class TextRegression(TextTask[TextRegressionFitted]):
     section: TextRegressionConfig
 
     head = "sequence_classification"
+    _evaluator: TextNumbers | None = None
 
     def encode(
         self,
@@ -120,7 +123,16 @@ class TextRegression(TextTask[TextRegressionFitted]):
 
     def evaluator(self, fitted: TextRegressionFitted) -> Evaluator:
         """Errors in the target's units, and the texts with the largest ones."""
-        return TextNumbers(_outputs, self._loss, self._said, _pairs_of(fitted))
+        self._evaluator = TextNumbers(_outputs, self._loss, self._said, _pairs_of(fitted))
+        return self._evaluator
+
+    @override
+    def gallery(
+        self, network: nn.Module, source: Source, fitted: TextRegressionFitted
+    ) -> Gallery | None:
+        """The largest errors of the last evaluation with views."""
+        del network, source
+        return numbers_gallery(self._evaluator, self.explained_columns(fitted))
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: TextRegressionFitted

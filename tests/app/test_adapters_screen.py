@@ -129,7 +129,7 @@ async def test_one_is_merged_where_it_is_asked_for(
     target = tmp_path / "merged"
     async with DltuiApp().run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, until, advisor.ask)
-        await pilot.press("m")
+        await pilot.press("I")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
         assert pilot.app.screen.query_one(Input).value == "./large-merged"
         pilot.app.screen.query_one(Input).value = str(target)
@@ -144,7 +144,7 @@ async def test_a_merge_over_something_is_refused(
 ) -> None:
     async with DltuiApp().run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, until, advisor.ask)
-        await pilot.press("m")
+        await pilot.press("I")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
         pilot.app.screen.query_one(Input).value = str(tmp_path)
         await pilot.press("enter")
@@ -156,7 +156,7 @@ async def test_two_are_combined_with_weights_that_are_typed(
 ) -> None:
     async with DltuiApp().run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, until, advisor.ask)
-        await pilot.press("j", "space", "j", "space", "c")
+        await pilot.press("j", "space", "j", "space", "ampersand")
         await until(pilot, lambda: isinstance(pilot.app.screen, CombineScreen))
         lines = list(pilot.app.screen.query(Input))
         assert [line.value for line in lines[:2]] == ["0.5", "0.5"]
@@ -183,7 +183,7 @@ async def test_two_are_combined_with_weights_that_are_typed(
 async def test_one_alone_is_not_combined(adapters, until, text_of) -> None:
     async with DltuiApp().run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, until)
-        await pilot.press("c")
+        await pilot.press("ampersand")
         await until(pilot, lambda: "Mark two or more" in text_of(pilot))
 
 
@@ -191,7 +191,7 @@ async def test_an_adapter_is_exported_alone(adapters, until, text_of, tmp_path) 
     target = tmp_path / "alone"
     async with DltuiApp().run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, until)
-        await pilot.press("e")
+        await pilot.press("X")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceScreen))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
@@ -219,5 +219,5 @@ async def test_where_there_are_none_it_is_shown_how_one_is_made(
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         await opened(pilot, until)
         assert "There are no adapters yet." in text_of(pilot)
-        await pilot.press("t", "m", "n", "space", "escape")
+        await pilot.press("t", "I", "n", "space", "escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, AdaptersScreen))

@@ -112,7 +112,7 @@ async def test_the_comparison_is_written_to_the_path_that_is_typed(
         await compared(pilot, app, until)
         await until(pilot, lambda: app.screen._comparison is not None)
         for name in ("out.csv", "out.md"):
-            await pilot.press("e")
+            await pilot.press("X")
             await until(pilot, lambda: isinstance(app.screen, AskPathScreen))
             app.screen.query_one(Input).value = str(tmp_path / name)
             await pilot.press("enter")
@@ -158,11 +158,11 @@ async def test_pinned_runs_come_first_and_stay_so(make_run, training, until) -> 
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(names(app)) == 3)
         last = names(app)[-1]
-        await pilot.press("end", "p")
+        await pilot.press("end", "asterisk")
         await until(pilot, lambda: names(app)[0] == last)
         await pilot.press("o", "O")
         assert names(app)[0] == last
-        await pilot.press("p")
+        await pilot.press("asterisk")
         await until(pilot, lambda: not app.screen.query_one(Listing).current.notes.pinned)
 
 
@@ -174,7 +174,7 @@ async def test_tags_and_a_note_are_written_and_found(make_run, until, text_of) -
         await until(pilot, lambda: len(names(app)) == 2)
         while names(app)[app.screen.query_one(Listing).cursor] != "one":
             await pilot.press("down")
-        await pilot.press("e")
+        await pilot.press("N")
         await until(pilot, lambda: isinstance(app.screen, AnnotateScreen))
         await pilot.press(*"paper", "tab", *"try-again", "enter")
         await until(pilot, lambda: "#paper" in text_of(pilot) and "try-again" in text_of(pilot))
@@ -188,7 +188,7 @@ async def test_several_runs_are_tagged_and_deleted_at_once(make_run, until) -> N
     app = DltuiApp()
     async with app.run_test(size=(120, 24)) as pilot:
         await until(pilot, lambda: len(names(app)) == 3)
-        await pilot.press("a", "e")
+        await pilot.press("a", "N")
         await until(pilot, lambda: isinstance(app.screen, AnnotateScreen))
         await pilot.press(*"x", "enter")
         await until(pilot, lambda: all(read_annotations(run).tags == ("x",) for run in runs))

@@ -51,7 +51,7 @@ async def opened(app: DltuiApp, pilot: Any, until: Any, ask: Any = answered) -> 
     screen = NewRunScreen(PRESET, ask=ask)
     await app.push_screen(screen)
     await until(pilot, lambda: app.screen.query(DataPreview))
-    await pilot.press("p", "d")
+    await pilot.press("p", "D")
     await until(pilot, lambda: isinstance(app.screen, DataCheckScreen))
     return screen
 
@@ -77,7 +77,7 @@ async def test_chosen_changes_go_into_the_draft(until, text_of) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         screen = await opened(app, pilot, until)
         await until(pilot, lambda: len(app.screen.query_one(Listing).items) == 3)
-        await pilot.press("d", "m", "j", "d", "j", "d")  # the last one has no change
+        await pilot.press("d", "I", "j", "d", "j", "d")  # the last one has no change
         await until(pilot, lambda: "✓ move them to training" in text_of(pilot))
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is screen)

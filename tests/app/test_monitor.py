@@ -113,7 +113,7 @@ async def test_controls_leave_requests(going, until) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         screen = app.screen
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
-        await pilot.press("c", "e", "s", "y")
+        await pilot.press("S", "V", "s", "y")
         await until(
             pilot, lambda: app.screen is screen and len(list(going.requests.path.iterdir())) == 3
         )

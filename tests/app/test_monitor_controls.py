@@ -43,7 +43,7 @@ async def test_a_request_is_shown_as_asked_until_the_run_confirms_it(going, unti
     app = DltuiApp(going.id)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "Step 20/40" in text_of(pilot))
-        await pilot.press("c")
+        await pilot.press("S")
         await until(pilot, lambda: "… checkpoint: asked" in text_of(pilot))
         append(going, Controlled(request="checkpoint", message="Checkpoint written."))
         await until(pilot, lambda: "✓ checkpoint: Checkpoint written." in text_of(pilot))
@@ -54,7 +54,7 @@ async def test_a_refusal_is_shown_with_its_reason(going, until, text_of) -> None
     app = DltuiApp(going.id)
     async with app.run_test(size=(120, 30), notifications=True) as pilot:
         await until(pilot, lambda: "Step 20/40" in text_of(pilot))
-        await pilot.press("e")
+        await pilot.press("V")
         append(going, Controlled(request="evaluate", message="[b]No data.", accepted=False))
         await until(pilot, lambda: "✗ evaluate: [b]No data." in text_of(pilot))
 
@@ -87,14 +87,18 @@ async def test_epochs_are_not_fewer_than_were_begun(going, until, text_of) -> No
 async def test_one_key_pauses_and_continues(going, until, text_of) -> None:
     app = DltuiApp(going.id)
     async with app.run_test(size=(120, 30)) as pilot:
-        await until(pilot, lambda: "p Pause" in text_of(pilot))
-        await pilot.press("p")
+        await until(pilot, lambda: "space Pause" in text_of(pilot))
+        await pilot.press("space")
         append(going, Controlled(request=PAUSE, message="Paused."), progress("paused"))
-        await until(pilot, lambda: "‖ paused" in text_of(pilot) and "p Continue" in text_of(pilot))
+        await until(
+            pilot, lambda: "‖ paused" in text_of(pilot) and "space Continue" in text_of(pilot)
+        )
         assert "✓ pause: Paused." in text_of(pilot)
-        await pilot.press("p")
+        await pilot.press("space")
         append(going, Controlled(request=CONTINUE, message="Goes on."), progress("train"))
-        await until(pilot, lambda: "▶ running" in text_of(pilot) and "p Pause" in text_of(pilot))
+        await until(
+            pilot, lambda: "▶ running" in text_of(pilot) and "space Pause" in text_of(pilot)
+        )
         await until(pilot, lambda: len(list(going.requests.path.glob("*.json"))) == 2)
     assert [request.action for request in requests(going)] == [PAUSE, CONTINUE]
 
@@ -134,7 +138,7 @@ async def test_a_request_that_comes_too_late_is_reported(going, until, text_of) 
     app = DltuiApp(going.id)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: "Step 20/40" in text_of(pilot))
-        await pilot.press("c")
+        await pilot.press("S")
         append(going, Failed(message="No memory."))
         await until(pilot, lambda: "going failed: No memory." in text_of(pilot))
         await until(pilot, lambda: "ended before it did this: checkpoint" in text_of(pilot))

@@ -291,11 +291,11 @@ async def test_all_metrics_are_seen_at_once_and_one_is_enlarged(going, until, te
         for line in (" loss   train 0.1000  validation 0.5000", " learning_rate   train 0.0010"):
             await until(pilot, lambda line=line: line in text_of(pilot))
         await pilot.press("m", "enter")
-        await until(pilot, lambda: "accuracy   ━●━ validation   ◆ best   over epoch"
+        await until(pilot, lambda: "accuracy   ━●━ validation   ◆ best by accuracy   over epoch"
                     in text_of(pilot))  # fmt: skip
         await pilot.press("home")
         await until(pilot, lambda: "epoch 1   ━●━ validation 0.5000" in text_of(pilot))
-        await pilot.press("g")
+        await pilot.press("z")
         await until(pilot, lambda: " loss   train 0.1000" in text_of(pilot))
         await pilot.press("down")
         await until(pilot, lambda: app.screen.query_one(ChartGrid).metric == "learning_rate")

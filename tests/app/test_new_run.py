@@ -212,7 +212,7 @@ async def test_the_copied_command_is_the_same_run(until) -> None:
         await typed(pilot, "train.learning_rate", "3e-4")
         await pilot.press("enter")
         await until(pilot, lambda: "0.0003" in str(screen.query_one("#command").render()))
-        await pilot.press("c")
+        await pilot.press("dollar_sign")
         await until(pilot, lambda: pilot.app.clipboard)
         command = shlex.split(pilot.app.clipboard)
     assert command[:3] == ["dltui", "run", "digits-cnn"]
@@ -230,7 +230,7 @@ async def test_the_copied_command_gives_a_shell_the_same_run_and_nothing_to_act_
         await opened(pilot, NewRunScreen(values, "digits-cnn", ask=unanswered), until)
         command = pilot.app.screen.query_one("#command")
         await until(pilot, lambda: "title" in str(command.render()))
-        await pilot.press("c")
+        await pilot.press("dollar_sign")
         await until(pilot, lambda: pilot.app.clipboard)
         pasted = pilot.app.clipboard
     assert pasted.isprintable()
@@ -247,7 +247,7 @@ async def test_the_command_is_shown_whole(until, text_of) -> None:
         await opened(pilot, NewRunScreen(values, "digits-cnn", ask=unanswered), until)
         command = pilot.app.screen.query_one("#command")
         await until(pilot, lambda: "title" in str(command.render()))
-        await pilot.press("c")
+        await pilot.press("dollar_sign")
         await until(pilot, lambda: "The command for this run" in text_of(pilot))
         assert text_of(pilot).count("word") >= 30
         await pilot.press("escape")
@@ -441,14 +441,14 @@ async def test_types_of_columns_are_set_beside_the_data(tmp_path, size, until, t
         await opened(pilot, screen, until)
         preview = screen.query_one(DataPreview)
         await until(pilot, lambda: "zip" in str(preview.query_one(Static).content))
-        await pilot.press("p", "t")
+        await pilot.press("p", "f")
         await until(pilot, lambda: isinstance(pilot.app.screen, ColumnTypesScreen))
         await pilot.press("space", "j", "left", "enter")
         await until(pilot, lambda: pilot.app.screen is screen)
         await until(pilot, lambda: rows(pilot)["data.columns"].view.text == "zip=text,n=ignored")
         found = r"zip +categorical input"
         await until(pilot, lambda: re.search(found, str(preview.query_one(Static).content)))
-        await pilot.press("t", "e", *"date %d", "enter")
+        await pilot.press("f", "f", *"date %d", "enter")
         await until(pilot, lambda: re.search(r"zip +date %d ", text_of(pilot)))
 
 
@@ -463,7 +463,7 @@ async def test_the_model_is_checked_for_the_task(
     }  # fmt: skip
     async with DltuiApp().run_test(size=size) as pilot:
         await opened(pilot, NewRunScreen(values, ask=advisor.ask), until)
-        await pilot.press("m")
+        await pilot.press("D")
         await until(pilot, lambda: "special tokens" in text_of(pilot))
         text = text_of(pilot)
         # Rank times inputs and outputs of 2 · 6 linear layers: 4 · 2 · (4 · 64 + 2 · 96).
@@ -471,5 +471,5 @@ async def test_the_model_is_checked_for_the_task(
         assert "adapter on 12 layers: 3.6 k parameters at rank 4" in text
         await pilot.press("escape")
         await go_to(pilot, "model.path")
-        await pilot.press("enter", "ctrl+u", *"some/where", "enter", "m")
+        await pilot.press("enter", "ctrl+u", *"some/where", "enter", "D")
         await until(pilot, lambda: "some/where is not on this machine" in text_of(pilot))

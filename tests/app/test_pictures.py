@@ -11,11 +11,12 @@ import pytest
 
 from engine.errors import UserError
 from engine.reports.explanation import Explanation
-from engine.reports.gallery import Gallery
+from engine.reports.gallery import Explained, Gallery
 from engine.reports.picture import Picture, PictureGroup
-from engine.reports.views import Pictures, Shaded, Table
+from engine.reports.views import Pictures, Shaded, Table, Texts
 from engine.service.client import Superseded
 from tui.app import DltuiApp
+from tui.screens.dialogs.base import ReadScreen
 from tui.screens.dialogs.explanation import ExplanationScreen
 from tui.screens.dialogs.picture import PictureScreen
 from tui.screens.new_run.contact_sheet import ContactSheetScreen
@@ -108,12 +109,12 @@ async def test_the_sheet_shows_images_augmented_and_others(until, text_of) -> No
         await until(pilot, lambda: {40, 41, 46} <= greys(app))
         assert "cat: 9 images" in text_of(pilot)
         await until(pilot, lambda: "as stored   cat  cat0.png  28×28 px" in text_of(pilot))
-        await pilot.press("a")
+        await pilot.press("v")
         await until(pilot, lambda: 80 in greys(app))
         assert "augmented   cat" in text_of(pilot)
-        await pilot.press("r")
+        await pilot.press("n")
         await until(pilot, lambda: 96 in greys(app))
-        await pilot.press("a", "r")
+        await pilot.press("v", "n")
         await until(pilot, lambda: 120 in greys(app))
 
 
@@ -198,7 +199,7 @@ def mistaken(make_run, training, finished) -> Any:
     run = make_run("mistaken", [*training(), finished()])
     views = [Pictures(f"{i}.png", [shaded(100 + i, name=f"{i}.png")]) for i in range(2)]
     rows = [[f"folder/{i}.png", "cat", "dog", 0.9 - i / 10] for i in range(2)]
-    columns = ["image", "class", "predicted", "certainty"]
+    columns = ["image", "class", "predicted", "probability"]
     run.gallery.write(Gallery("Mistakes", columns, rows, views, 2))
     table = Table("Worst mistakes", columns, rows)
     report = {"metrics": {"test": {"loss": 1.0}}, "views": [table.record()]}
@@ -236,6 +237,42 @@ async def test_mistakes_are_seen_enlarged_and_explained(
         await pilot.press("right")
         await until(pilot, lambda: 150 in greys(app))
         assert [arguments["target"] for arguments in asked] == ["", "dog", "cat"]
+
+
+async def test_a_wrong_row_is_opened_whole_and_explained(
+    make_run, training, finished, until, text_of, monkeypatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        asked.append(arguments)
+        return explanation("cat")
+
+    run = make_run("rows", [*training(), finished()])
+    words = " ".join(f"word{i}" for i in range(60))
+    views = [Texts("a text", [{"text": f"a{i} [b]{words}[/b]", "label": "dog"}]) for i in range(2)]
+    views.append(Table("Row 3", ["column", "value"], [["age", "41"], ["town", "Wien"]]))
+    known = [Explained({"text": f"text {i}"}, "dog") for i in range(3)]
+    rows = [[f"a{i}", "dog", 0.9 - i / 10] for i in range(3)]
+    columns = ["text", "label", "probability"]
+    run.gallery.write(Gallery("Mistakes", columns, rows, views, 3, known))
+    run.report.path.write_text(json.dumps({"metrics": {"test": {"loss": 1.0}}}))
+    app = DltuiApp(run.id)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: "Summary  Mistakes  Loss" in text_of(pilot))
+        monkeypatch.setattr(app.screen._advisor, "ask", ask)
+        await pilot.press("2")
+        await until(pilot, lambda: "a0 [b]word0" in text_of(pilot))
+        await pilot.press("down")
+        await until(pilot, lambda: "a1 [b]word0" in text_of(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ReadScreen))
+        assert "word59[/b]" in text_of(pilot)
+        await pilot.press("escape", "e")
+        await until(pilot, lambda: "Where did it look?" in text_of(pilot) and asked)
+        assert asked == [{"run": run.id, "row": {"text": "text 1"}, "target": "dog"}]
+        await pilot.press("escape", "down")
+        await until(pilot, lambda: "Wien" in text_of(pilot))
 
 
 async def test_a_tried_image_is_shown_and_explained(make_run, until, text_of) -> None:

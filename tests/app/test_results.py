@@ -88,7 +88,7 @@ async def test_an_empty_report_is_shown(make_run, training, finished, until, tex
     run = make_run("bare", [*training(), finished()])
     run.report.path.write_text("{}")
     app = DltuiApp(run.id)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 40)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
         await until(pilot, lambda: "900 of 900 parameters" in text_of(pilot))
 
@@ -163,3 +163,33 @@ async def test_views_are_one_line_in_the_list_of_keys(done, until, text_of) -> N
         await pilot.press("question_mark")
         await until(pilot, lambda: "Panel by its number" in text_of(pilot))
         assert text_of(pilot).count("Panel by its number") == 1
+
+
+async def test_the_verdict_stands_first_and_the_settings_below(done, until, text_of) -> None:
+    report = json.loads(done.report.path.read_text())
+    report["verdict"] = {"outcome": "better", "text": "Better than boosting by 9 points."}
+    done.report.path.write_text(json.dumps(report))
+    async with DltuiApp(done.id).run_test(size=(80, 60)) as pilot:
+        await until(pilot, lambda: "Settings" in text_of(pilot))
+        shown = text_of(pilot)
+        places = [shown.index(text) for text in ("Better than", "accuracy  ", "Settings", "Data")]
+        assert places == sorted(places)
+
+
+async def test_a_row_of_any_table_opens_whole(done, until, text_of) -> None:
+    long = "a very long value " * 20
+    views = [Table("Worst images", ["image", "found"], [["a.png", 1], [long, 2]])]
+    done.report.path.write_text(json.dumps({"views": [view.record() for view in views]}))
+    async with DltuiApp(done.id).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Worst images" in text_of(pilot))
+        await pilot.press("2", "down", "enter")
+        await until(pilot, lambda: "Worst images, row 2" in text_of(pilot))
+        boxed = "".join(line.partition("│")[2] for line in text_of(pilot).splitlines())
+        assert " ".join(boxed.replace("│", " ").split()).count("very long value") == 20
+
+
+async def test_charts_say_by_which_metric_a_point_is_the_best(done, until, text_of) -> None:
+    async with DltuiApp(done.id).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "epoch 3 of 4" in text_of(pilot))
+        await pilot.press("6")
+        await until(pilot, lambda: "◆ best by accuracy" in text_of(pilot))

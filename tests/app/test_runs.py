@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 
 import psutil
@@ -16,9 +18,11 @@ from engine.config.presets import find_preset, load_preset
 from engine.files.paths import runs_folder
 from engine.processes.identity import ProcessIdentity
 from engine.queue import entries
+from engine.runs.annotations import Annotations, read_annotations, write_annotations
 from engine.runs.control import STOP, Request
 from engine.runs.directory import all_runs
 from engine.runs.events import EventLog, Failed, Resources
+from engine.runs.summary import RunSummary
 from tui.app import DltuiApp, farewell
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.keys import KeysScreen
@@ -176,9 +180,59 @@ async def test_delete_asks_first_and_the_trash_can_be_emptied(
         await until(pilot, lambda: not names(app))
         await pilot.press("T")
         await until(pilot, lambda: isinstance(app.screen, TrashScreen) and names(app) == ["old"])
-        await pilot.press("E", "y")
+        await pilot.press("Z", "y")
         await until(pilot, lambda: isinstance(app.screen, TrashScreen) and not names(app))
     assert [list(path.iterdir()) for path in runs_folder().iterdir()] == [[]]
+
+
+async def test_deletion_pins_and_tags_are_undone_one_by_one(
+    make_run, training, finished, until, text_of
+) -> None:
+    runs = [make_run(name, [*training(), finished()]) for name in ("one", "two")]
+    write_annotations(runs[0], Annotations(("old",), "a note"))
+
+    def notes() -> list[Annotations]:
+        return [read_annotations(run) for run in runs]
+
+    before = notes()
+    async with DltuiApp().run_test(size=(100, 30), notifications=True) as pilot:
+        await until(pilot, lambda: len(names(pilot.app)) == 2)
+        await pilot.press("a", "asterisk")
+        await until(pilot, lambda: all(one.pinned for one in notes()))
+        await until(pilot, lambda: all(row.notes.pinned for row in shown(pilot)))
+        await pilot.press("N", *"new", "enter")
+        await until(pilot, lambda: all("new" in one.tags for one in notes()))
+        await pilot.press("d", "y")
+        await until(pilot, lambda: not names(pilot.app))
+        await pilot.press("u")
+        await until(pilot, lambda: len(names(pilot.app)) == 2)
+        assert all("new" in one.tags for one in notes())
+        await pilot.press("u")
+        await until(pilot, lambda: [one.tags for one in notes()] == [("old",), ()])
+        assert all(one.pinned for one in notes())
+        await pilot.press("u")
+        await until(pilot, lambda: notes() == before)
+        await pilot.press("u")
+        await until(pilot, lambda: "There is nothing to undo." in text_of(pilot))
+
+
+def shown(pilot) -> Sequence[RunSummary]:
+    return pilot.app.screen.query_one(Listing).items
+
+
+async def test_notes_that_were_changed_elsewhere_are_not_undone(
+    make_run, training, finished, until, text_of
+) -> None:
+    run = make_run("one", [*training(), finished()])
+    async with DltuiApp().run_test(size=(100, 30), notifications=True) as pilot:
+        await until(pilot, lambda: names(pilot.app))
+        await pilot.press("asterisk")
+        await until(pilot, lambda: read_annotations(run).pinned)
+        other = Annotations(("from-elsewhere",))
+        write_annotations(run, other)
+        await pilot.press("u")
+        await until(pilot, lambda: "! The notes of" in text_of(pilot))
+    assert read_annotations(run) == other
 
 
 async def test_a_running_run_is_not_deleted(make_run, training, until, text_of) -> None:
@@ -230,9 +284,12 @@ async def test_keys_of_the_screen_are_listed(until, text_of) -> None:
         await until(pilot, lambda: isinstance(app.screen, KeysScreen))
         await pilot.pause()
         shown = text_of(pilot)
-        await pilot.press("end")  # the list is longer than 24 lines
-        await until(pilot, lambda: "Quit" in text_of(pilot))
-        shown += text_of(pilot)
+        for _ in range(4):  # the list is longer than 24 lines
+            await pilot.press("ctrl+d")
+            await pilot.pause()
+            shown += text_of(pilot)
+        for group, word in (("Run", "Clone"), ("View", "Sort"), ("Move", "Quit")):
+            assert re.search(rf"  {group}  .*?  {word}", shown, re.DOTALL)
         for word in (
             "New", "Presets", "Resume", "Clone", "Delete", "Filter", "Quit", "Sort", "Select",
             "Compare", "Pin", "Tags and note", "Save as preset", "Trash",

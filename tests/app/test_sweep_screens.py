@@ -130,7 +130,7 @@ async def test_a_search_that_failed_says_why(until, text_of) -> None:
 async def test_a_sweep_is_begun_followed_and_stopped(until) -> None:
     pytest.importorskip("optuna")
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
-        await pilot.press("w")
+        await pilot.press("W")
         await until(pilot, lambda: isinstance(pilot.app.screen, SweepsScreen))
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewSweepScreen))

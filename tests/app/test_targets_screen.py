@@ -90,9 +90,9 @@ async def test_space_chooses_several_and_enter_takes_them(values, advisor, until
 @pytest.mark.parametrize(
     ("key", "names", "preset"),
     [
-        ("a", ["query", "key", "value"], "attention"),
-        ("l", ["query", "key", "value", "dense"], "all-linear"),
-        ("p", ["query", "value"], "peft-default"),
+        ("1", ["query", "key", "value"], "attention"),
+        ("2", ["query", "key", "value", "dense"], "all-linear"),
+        ("3", ["query", "value"], "peft-default"),
     ],
 )
 async def test_a_key_chooses_a_preset_by_its_name(
@@ -153,7 +153,7 @@ async def test_the_form_opens_the_layers_and_takes_the_choice(
         row().focus()
         await pilot.press("enter")
         await until(pilot, lambda: ticked(text_of(pilot)))
-        await pilot.press("p", "enter")
+        await pilot.press("3", "enter")
         await until(pilot, lambda: pilot.app.screen is screen)
         await until(pilot, lambda: row().view.text == "peft-default")
 

@@ -109,7 +109,7 @@ def test_a_run_continues_when_the_program_is_left_and_is_watched_live_from_the_n
     again.wait_until(lambda: steps(again), "its first step")
     seen = steps(again)
     again.wait_until(lambda: steps(again) > seen, "a later step")
-    again.press("c")
+    again.press("S")
     again.wait_for("✓ checkpoint")
 
 

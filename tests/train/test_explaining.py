@@ -5,18 +5,23 @@ from __future__ import annotations
 import base64
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from engine.artifacts.model_folder import load_exported
 from engine.errors import DataError
 from engine.reports.picture import Picture
 from engine.reports.views import Pictures
 from engine.runs.directory import RunDirectory
 from engine.runs.follower import read_history
 from engine.service import explain, predict
+from tui.screens.results import explanation_arguments
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +55,104 @@ def critic(trained, tmp_path_factory) -> RunDirectory:
     return trained("critic", values)
 
 
+@pytest.fixture
+def numbers(trained) -> RunDirectory:
+    """A run on rows whose target is a number."""
+    return trained("numbers", {
+        "task": {"kind": "tabular_regression"}, "data": {"kind": "builtin", "name": "diabetes"},
+        "model": {"kind": "mlp", "hidden": [8]}, "train": {"epochs": 2},
+    })  # fmt: skip
+
+
+def probabilities(run: RunDirectory, image: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What the exported network says of a digit of scikit-learn's, by torch alone."""
+    _, fitted, network = load_exported(run.model, torch.device("cpu"))
+    pixels = np.rint(image * 255 / 16) / 255
+    scaled = (pixels - fitted.mean[0]) / fitted.std[0]
+    with torch.inference_mode():
+        logits = network.eval()(torch.tensor(scaled, dtype=torch.float32)[None, None])
+    return logits.softmax(1)[0].numpy()
+
+
+def explained(run: RunDirectory, place: int) -> dict[str, Any]:
+    """Explain a case of a run's gallery as the results screen asks for it."""
+    case = run.gallery.case(place)
+    assert case is not None
+    return explain.answer(run.id, **explanation_arguments(case))
+
+
+def test_an_image_has_the_same_probability_as_a_mistake_and_explained(beginner) -> None:
+    found = beginner.gallery.read()
+    assert len(found.rows) > 5
+    for row, place in list(zip(found.rows, found.places, strict=True))[:5]:
+        answer = explained(beginner, place)
+        assert answer["target"] == row[2]
+        caption = answer["views"][0]["pictures"][0]["caption"]
+        assert caption == f"{row[2]} {row[3]:.0%}"
+
+
+def test_wrong_rows_are_kept_whole_and_explained(trained, tmp_path) -> None:
+    said = ["yes" if i * 37 % 11 < 5 else "no" for i in range(300)]
+    lines = [f"{i * i},{i % 7},{'ab'[i % 2]},{text}" for i, text in enumerate(said)]
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(["square,size,kind,bought", *lines]))
+    run = trained("rows", {
+        "task": {"kind": "tabular_classification", "target": "bought"},
+        "data": {"kind": "file", "path": str(path)},
+        "model": {"kind": "mlp", "hidden": [8]}, "train": {"epochs": 2},
+    })  # fmt: skip
+    found = run.gallery.read()
+    assert found.columns == ["true", "predicted", "inputs", "probability"]
+    rows, metrics = read_history(run).data["rows"]["test"], run.report.read()["metrics"]["test"]
+    assert found.total == round((1 - metrics["accuracy"]) * rows) >= len(found.rows) > 3
+    for row, place in list(zip(found.rows, found.places, strict=True))[:3]:
+        case = run.gallery.case(place)
+        values = dict(case.view.rows)
+        assert ",".join(values.values()) in lines
+        assert values["bought"] == row[0] != row[1]
+        assert f"kind {values['kind']}" in row[2]
+        assert set(case.explained.row) == {"square", "size", "kind"}
+        answer = explained(run, place)
+        assert answer["target"] == row[1]
+        assert answer["views"][0]["title"] == f"p({row[1]}) is {row[3]:.4g}"
+
+
+def test_wrong_numbers_are_kept_with_their_rows(numbers) -> None:
+    found = numbers.gallery.read()
+    assert found.title == "Errors"
+    differences = [abs(row[found.columns.index("difference")]) for row in found.rows]
+    assert differences == sorted(differences, reverse=True)
+    answer = explained(numbers, found.places[0])
+    predicted = found.rows[0][found.columns.index("predicted")]
+    assert float(answer["views"][0]["title"].rpartition(" ")[2]) == pytest.approx(predicted, 1e-3)
+
+
+def test_wrong_texts_are_kept_whole_and_explained(trained, tmp_path) -> None:
+    path = tmp_path / "texts.csv"
+    words = " ".join(f"word{i}" for i in range(60))
+    path.write_text("text,label\n" + "".join(
+        f"{i} {words},{'yes' if i * 37 % 11 < 5 else 'no'}\n" for i in range(120)
+    ))  # fmt: skip
+    run = trained("long-texts", {
+        "task": {"kind": "text_classification"}, "data": {"kind": "file", "path": str(path)},
+        "model": {"kind": "transformer", "hidden_size": 16, "num_hidden_layers": 1,
+                  "num_attention_heads": 2, "intermediate_size": 16, "vocab_size": 100},
+        "train": {"epochs": 1},
+    })  # fmt: skip
+    found = run.gallery.read()
+    assert found.columns == ["text", "label", "predicted", "probability"]
+    row, case = found.rows[0], run.gallery.case(found.places[0])
+    (item,) = case.view.items
+    assert item["text"].endswith(words)
+    assert (item["label"], item["predicted"]) == tuple(row[1:3])
+    (record,) = predict.answer(run.id, rows=[item["text"]])["records"]
+    assert record["label"] == row[2]
+    assert record["score"] == pytest.approx(row[3], abs=1e-3)
+    answer = explained(run, found.places[0])
+    assert answer["target"] == row[2]
+    assert f"probability {row[3]:.0%}" in answer["method"]
+
+
 def test_mistakes_are_kept_with_their_images(beginner) -> None:
     found = beginner.gallery.read()
     assert found is not None
@@ -65,8 +168,11 @@ def test_mistakes_are_kept_with_their_images(beginner) -> None:
         view = beginner.gallery.view(place)
         assert isinstance(view, Pictures)
         (shown,) = view.pictures
-        assert shown.caption.startswith(f"{row[1]}, predicted {row[2]} (")
         number = int(str(row[0]).split()[-1]) - 1
+        chances = probabilities(beginner, images[number])
+        assert str(chances.argmax()) == row[2] != row[1]
+        assert row[3] == pytest.approx(chances.max(), abs=2e-3)
+        assert shown.caption == f"{row[1]}, predicted {row[2]} ({row[3]:.0%})"
         pixels = np.frombuffer(shown.pixels, np.uint8).reshape(8, 8, 3)
         expected = (images[number] * 255 / 16).round()
         assert (np.abs(pixels - expected[:, :, None]) <= 1).all()
@@ -136,6 +242,8 @@ def test_columns_of_a_row_are_weighed_by_the_change_of_the_prediction(flowers) -
 def test_the_words_of_a_text_are_weighed(critic) -> None:
     answer = explain.answer(critic.id, "a good play")
     words = dict(answer["views"][0]["parts"])
+    (record,) = predict.answer(critic.id, rows=["a good play"])["records"]
+    assert f"probability {record['score']:.0%}; gradient" in answer["method"]
     assert list(words) == ["a", "good", "play"]
     opposite = explain.answer(critic.id, "a good play", target=answer["targets"][1])
     assert opposite["target"] != answer["target"]

@@ -112,10 +112,10 @@ def test_the_report_shows_the_worst_mistakes_by_name(tmp_path: Path) -> None:
     config = in_folder(folder).override(["data.test_fraction=0.5", "train.epochs=5"])
     views = {view["title"]: view for view in report_of(config)["views"]}
     assert {"Confusion matrix", "Classes", "Worst mistakes"} <= set(views)
-    for name, true, predicted, certainty in views["Worst mistakes"]["rows"]:
+    for name, true, predicted, probability in views["Worst mistakes"]["rows"]:
         assert name.endswith(".png")
         assert true != predicted
-        assert 0.5 <= certainty <= 1.0
+        assert 0.5 <= probability <= 1.0  # the likelier of two classes
 
 
 def test_a_class_of_its_own_for_each_image_is_refused(tmp_path: Path) -> None:

@@ -39,9 +39,11 @@ def test_the_worst_rows_of_many_batches_are_those_of_all_at_once() -> None:
     worst = WorstRows(5, lambda said, true: (said - true).abs())
     for batch in batches(300):
         worst.add(batch.inputs["numeric"][:, 0], batch)
-    said, rows = worst.worst()
+    said, rows, numbers = worst.worst()
     everything = torch.cat([batch.inputs["numeric"] for batch in batches(300)])
     wanted = everything[everything[:, 0].argsort(descending=True)][:5]
+    assert torch.equal(everything[numbers], wanted)
+    assert worst.wrong == len(everything)
     assert torch.equal(rows.inputs["numeric"], wanted)
     assert torch.equal(said, wanted[:, 0])
 
@@ -114,8 +116,13 @@ def test_the_worst_texts_are_the_same_however_few_are_kept(
     monkeypatch.setattr("engine.metrics.texts._PARTS", 2)
     assert worst_texts(multi_label) == together
     assert len(together) == 20
-    shares = [int(item["certainty"].removesuffix("%")) for item in together]
-    assert shares == sorted(shares, reverse=True)
+    errors = []
+    for item in together:
+        *judged, share = item["probability"].removesuffix("%").split(" ")
+        assert not judged or multi_label
+        missed = bool(judged) and judged[0] in item["label"]
+        errors.append(100 - int(share) if missed else int(share))
+    assert errors == sorted(errors, reverse=True)
     assert all(item["label"] != item["predicted"] for item in together)
 
 

@@ -10,6 +10,8 @@ import torch
 
 from engine.metrics.cutoffs import WindowErrors
 from engine.metrics.verdict import judge
+from engine.runs.history import History
+from tui.format.headline import headline
 from tui.format.run_facts import metrics_table
 from tui.format.verdict import judged
 from tui.screens.results import metric_lines
@@ -100,10 +102,10 @@ def test_cutoffs_lie_a_horizon_apart_back_from_the_last_window() -> None:
     [("better", "$text-success"), ("worse", "$text-error"), ("open", "$text-warning")],
 )
 def test_the_results_show_the_verdict_in_its_colour(outcome: str, style: str) -> None:
-    report = {"metrics": {}, "verdict": {"outcome": outcome, "text": "A [b] sentence."}}
-    last = list(metric_lines(report))[-1]
-    assert last.plain == "A [b] sentence."
-    assert [str(span.style) for span in last.spans] == [style]
+    told = {"outcome": outcome, "text": "A [b] sentence."}
+    (line,) = headline({"metrics": {"test": {"loss": 1.0}}, "verdict": told}, History())
+    assert line.plain == "A [b] sentence."
+    assert [str(span.style) for span in line.spans] == [style]
 
 
 def test_baselines_stand_in_columns_behind_the_baseline_and_the_sentence_in_pages() -> None:
@@ -127,8 +129,9 @@ def test_the_results_have_a_sentence_for_each_baseline_the_hardest_first() -> No
         {"name": "C (2 of 9 windows in 1 s)", "metrics": {}, "verdict": None},
     ]
     report = {"metrics": {}, "baselines": baselines, "verdict": hard}
-    assert [line.plain for line in metric_lines(report)][-3:] == [
-        "Hard.", "Easy.", "Too few windows for a verdict: C (2 of 9 windows in 1 s).",
+    assert next(headline(report | {"metrics": {"test": {}}}, History())).plain == "Hard."
+    assert [line.plain for line in metric_lines(report)][-2:] == [
+        "Easy.", "Too few windows for a verdict: C (2 of 9 windows in 1 s).",
     ]  # fmt: skip
 
 

@@ -86,6 +86,8 @@ class Chart(Canvas):
         self._band: Band | None = None
         self._marks: Mapping[float, str] = {}
         self._best: Pair | None = None
+        self.best_by = ""
+        """The metric by which the marked point is the best, for the legend."""
         self._wanted: tuple[Sequence[Content], Plot, int, int] | None = None
         self._drawing = False
         self.sent = 0
@@ -199,7 +201,7 @@ class Chart(Canvas):
         if self._band is not None:
             parts.append(self._band_entry(self._band))
         if self._best is not None:
-            parts.append(Content("◆ best"))
+            parts.append(literal(f"◆ best by {self.best_by}" if self.best_by else "◆ best", 40))
         if self._marks:
             near = self._nearest_mark()
             parts.append(literal(f"{MARK} {near}", 60))

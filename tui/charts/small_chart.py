@@ -29,4 +29,8 @@ class SmallChart(Chart):
                 line += value.stylize(f"rgb({red},{green},{blue})")
         if self._best is not None:
             line += Content(f"  ◆ {number(self._best[1])}")
+            other = self.best_by and self.best_by != self._title
+            by = literal(f" at best {self.best_by}", 40)
+            if other and line.cell_length + by.cell_length <= self.size.width:
+                line += by
         return [line]

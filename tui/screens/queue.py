@@ -52,8 +52,8 @@ class QueueScreen(Screen[None]):
 
     CSS_PATH = "queue.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "start", "Start the queue"),
-        Binding("x", "stop", "Start no more"),
+        Binding("r", "start", "Start the queue"),
+        Binding("s", "stop", "Start no more"),
         Binding("K", "move_run(-1)", "Earlier"),
         Binding("J", "move_run(1)", "Later"),
         Binding("d,delete", "remove_run", "Take out"),

@@ -24,6 +24,7 @@ SCREENS = {
     "picture": "tui.screens.dialogs.picture:PictureScreen",
     "presets": "tui.screens.presets.screen:PresetsScreen",
     "queue": "tui.screens.queue:QueueScreen",
+    "read": "tui.screens.dialogs.base:ReadScreen",
     "results": "tui.screens.results:ResultsScreen",
     "save preset": "tui.screens.presets.save_preset:SavePresetScreen",
     "sweeps": "tui.screens.sweeps.screen:SweepsScreen",

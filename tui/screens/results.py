@@ -17,9 +17,9 @@ from textual.widgets import TabPane
 
 from engine.config.metric import LOSS
 from engine.errors import UserError
-from engine.reports.gallery import GalleryList
+from engine.reports.gallery import Case, Explained, GalleryList
 from engine.reports.note_table import notes_in, tally
-from engine.reports.views import View, read_view
+from engine.reports.views import Pictures, View, read_view
 from engine.runs.directory import RunDirectory
 from engine.runs.follower import read_history
 from engine.runs.history import History
@@ -27,12 +27,15 @@ from engine.service.client import Advisor
 from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
 from tui.format.benchmark_lines import benchmark_lines
+from tui.format.headline import headline
 from tui.format.numbers import duration, number
 from tui.format.run_facts import BASE, INTERVAL, intervals_of, numbers_of, with_intervals
 from tui.format.run_states import STATES
+from tui.format.settings_used import SettingsUsed, read_settings_used, settings_lines
 from tui.format.text import literal
 from tui.format.topics import is_empty, tab_title, topics
-from tui.format.verdict import OUTCOMES, verdict
+from tui.format.verdict import verdict
+from tui.format.whole import whole_case
 from tui.screens.registry import make_screen, try_screen
 from tui.screens.run_actions import RunActions
 from tui.screens.run_keys import RUN_KEYS
@@ -42,7 +45,7 @@ from tui.widgets.lines import Lines
 from tui.widgets.notify import complain
 from tui.widgets.panel_tabs import PanelTabs
 from tui.widgets.steady_footer import SteadyFooter
-from tui.widgets.view import ViewStack
+from tui.widgets.view import ViewPanel, ViewStack
 
 _MUTED = "$foreground 60%"
 _SAID = "accuracy"
@@ -58,7 +61,7 @@ class ResultsScreen(Screen[None]):
     CSS_PATH = "results.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "try_it", "Try it"),
-        Binding("w", "watch", "Curves and log"),
+        Binding("m", "watch", "Metrics, log"),
         Binding("c", "clone", "Clone"),
         *RUN_KEYS,
         Binding("escape,q", "leave", "Back"),
@@ -69,6 +72,7 @@ class ResultsScreen(Screen[None]):
         self._run = run
         self._read_so_far: tuple[Mapping[str, Any], History] | None = None
         self._meanings: Mapping[str, str] = {}
+        self._used = SettingsUsed()
         self._benchmarks: list[Content] = []
         self._advisor = Advisor()
 
@@ -81,6 +85,11 @@ class ResultsScreen(Screen[None]):
     def on_mount(self) -> None:
         """Read the report in a thread."""
         self.run_worker(self._read, thread=True)
+
+    @property
+    def run_at_hand(self) -> RunDirectory:
+        """The run that commands are about."""
+        return self._run
 
     def action_try_it(self) -> None:
         """Try the model on new inputs."""
@@ -107,11 +116,21 @@ class ResultsScreen(Screen[None]):
 
     @on(GalleryPanel.Enlarged)
     def _enlarge(self, event: GalleryPanel.Enlarged) -> None:
-        self.app.push_screen(make_screen("picture", event.pictures))
+        if isinstance(event.view, Pictures):
+            self.app.push_screen(make_screen("picture", event.view.pictures))
+        else:
+            self._open(event.view.title, whole_case(event.view))
+
+    @on(ViewPanel.Opened)
+    def _open_row(self, event: ViewPanel.Opened) -> None:
+        self._open(event.title, event.lines)
+
+    def _open(self, title: str, lines: Sequence[Content]) -> None:
+        self.app.push_screen(make_screen("read", title, lines))
 
     @on(GalleryPanel.Explained)
     def _explain(self, event: GalleryPanel.Explained) -> None:
-        arguments = {"run": self._run.id, "picture": asdict(event.picture), "file": event.name}
+        arguments = {"run": self._run.id} | explanation_arguments(event.case)
         self.app.push_screen(make_screen("explanation", self._advisor.ask, arguments))
 
     def action_leave(self) -> None:
@@ -129,6 +148,7 @@ class ResultsScreen(Screen[None]):
         self._benchmarks = list(benchmark_lines(evals))
         self._meanings = _meanings(self._run)
         history, state = read_history(self._run), self._run.status.state()
+        self._used = read_settings_used(self._run, history)
         show = partial(self._show, report or {}, history, STATES[state], gallery)
         self.app.call_from_thread(self.call_next, show)
 
@@ -148,13 +168,14 @@ class ResultsScreen(Screen[None]):
             panes.append((literal(gallery.title), GalleryPanel(self._run.gallery, gallery)))
         for topic, views in topics(views_of(report), gallery is not None).items():
             if not is_empty(views):
-                panes.append((literal(tab_title(topic)), ViewStack(views)))
+                panes.append((literal(tab_title(topic)), ViewStack(views, opens=True)))
         panes.append((Content("Loss"), curves))
         for place, (title, widget) in enumerate(panes):
             await tabs.add_pane(TabPane(title, widget, id=f"view-{place}"))
         self._read_so_far = report, history
         self._show_summary(summary)
         shown, best = panels.curves(history, "loss")
+        curves.best_by = str(report.get("metric", ""))
         curves.plot("loss", shown, best)
 
     def on_resize(self) -> None:
@@ -165,8 +186,17 @@ class ResultsScreen(Screen[None]):
     def _show_summary(self, summary: Lines) -> None:
         if self._read_so_far is not None:
             width = self.size.width - _BESIDE
-            lines = summary_lines(*self._read_so_far, width, self._meanings)
+            lines = summary_lines(*self._read_so_far, width, self._meanings, self._used)
             summary.show_lines([*lines, *self._benchmarks, *panels.places(self._run)])
+
+
+def explanation_arguments(case: Case) -> dict[str, Any]:
+    """Return what the helper process needs to explain the prediction of a case."""
+    known = case.explained or Explained()
+    found: dict[str, Any] = {"target": known.target} if known.target else {}
+    if isinstance(case.view, Pictures):
+        return found | {"picture": asdict(case.view.pictures[0]), "file": case.view.title}
+    return found | {"row": dict(known.row)}
 
 
 def views_of(report: Mapping[str, Any]) -> list[View]:
@@ -175,9 +205,13 @@ def views_of(report: Mapping[str, Any]) -> list[View]:
 
 
 def summary_lines(
-    report: Mapping[str, Any], history: History, width: int, meanings: Mapping[str, str]
+    report: Mapping[str, Any],
+    history: History,
+    width: int,
+    meanings: Mapping[str, str],
+    used: SettingsUsed | None = None,
 ) -> list[Content]:
-    """Return metrics of each split beside the baseline's, then data and model.
+    """Return the verdict, metrics of each split beside the baseline's, settings, data and model.
 
     The table of notes on the data is ``width`` cells wide. ``meanings`` are those of metrics; they
     stand below where there is no room beside the values.
@@ -185,11 +219,14 @@ def summary_lines(
     table = list(metric_lines(report, width))
     beside = beside_values(table, meanings, width)
     return [
+        *headline(report, history),
+        Content(""),
         *(beside or table),
         Content(""),
         *_about(report),
         *_doubts(history),
         Content(""),
+        *([*settings_lines(used), Content("")] if used is not None else []),
         *([] if beside else meaning_lines(report, meanings)),
         *panels.data_facts(history, width),
         Content(""),
@@ -201,7 +238,7 @@ def summary_lines(
 def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Content]:
     """Yield a row a metric, a column a split, base model and baseline last; the deciding metric in
     bold. Intervals of 95 % are a column if ``width`` has room for it, else a passage below.
-    Sentences on the baseline and on further ones follow.
+    Sentences on further baselines follow.
     """
     columns = _columns(report)
     split, intervals = intervals_of(report)
@@ -225,10 +262,6 @@ def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Con
         passage = ", ".join(f"{name} {text}" for name, text in intervals.items())
         yield Content("")
         yield from literal(f"{INTERVAL}s of {split}: {passage}", 500).wrap(max(20, width))
-    if verdict := report.get("verdict"):
-        yield Content("")
-        text = literal(str(verdict.get("text", "")))
-        yield text.stylize(OUTCOMES.get(str(verdict.get("outcome")), ""))
     for other in report.get("baselines") or []:
         told = other.get("verdict") or {"text": f"Too few windows for a verdict: {other['name']}."}
         if told != report.get("verdict"):

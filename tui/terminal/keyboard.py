@@ -7,8 +7,11 @@ from collections import deque
 from collections.abc import Sequence
 
 from textual import events
+from textual.binding import Binding
 from textual.message_pump import MessagePump
+from typing_extensions import override
 
+from tui.terminal.keymap import Keymap
 from tui.terminal.textual_private import ReportingApp, paint
 
 _PATIENCE_SECONDS = 1.0
@@ -29,6 +32,7 @@ class KeysInOrder(ReportingApp[str]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.keymap = Keymap()
         self._waiting: deque[Typed] = deque()
         self._turn: Typed | None = None
         self._at_work: asyncio.Task[None] | None = None
@@ -43,8 +47,30 @@ class KeysInOrder(ReportingApp[str]):
             self._waiting.append(event)
         else:
             asked = self._asked()
-            await super().on_event(event)
+            await super().on_event(self._meant(event))
             self._at_work = asyncio.create_task(self._work(asked))
+
+    def _meant(self, event: Typed) -> Typed:
+        """Return the program's key for the one of the user's, unless it is typed as a text."""
+        if not isinstance(event, events.Key) or not self.keymap.own:
+            return event
+        focused = self.focused if self.screen_stack else None
+        if focused is not None and focused.check_consume_key(event.key, event.character):
+            return event
+        return self.keymap.translated(event)
+
+    @override
+    def simulate_key(self, key: str) -> None:
+        """Act as if the user had pressed what stands for one of the program's keys."""
+        super().simulate_key(self.keymap.shown(key))
+
+    @override
+    def get_key_display(self, binding: Binding) -> str:
+        """Return the user's key for a binding."""
+        shown = self.keymap.shown(binding.key)
+        if shown != binding.key:
+            binding = binding.with_key(shown)
+        return super().get_key_display(binding)
 
     def on_unmount(self) -> None:
         """Answer no key any more."""

@@ -1,4 +1,4 @@
-"""The picture of a single case: curves to explore, or an image."""
+"""A single case: curves to explore, an image, a text or the row of a table."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from engine.reports.picture import Picture
-from engine.reports.views import Lines, Pictures, View
+from engine.reports.views import Lines as LinesView
+from engine.reports.views import Pictures, View
 from tui.charts.explorer import ChartExplorer
+from tui.format.whole import whole_case
+from tui.widgets.lines import Lines
 from tui.widgets.picture_sheet import PictureSheet
 from tui.widgets.view import plot_view, show_large
 
@@ -21,9 +24,10 @@ class CaseView(Container):
     CaseView {
         height: 1fr;
         ChartExplorer, PictureSheet { height: 1fr; }
-        PictureSheet { display: none; }
+        PictureSheet, Lines { display: none; }
         &.-pictures PictureSheet { display: block; }
-        &.-pictures ChartExplorer { display: none; }
+        &.-words Lines { display: block; }
+        &.-pictures ChartExplorer, &.-words ChartExplorer { display: none; }
     }
     """
 
@@ -33,9 +37,10 @@ class CaseView(Container):
         """The view that is shown."""
 
     def compose(self) -> ComposeResult:
-        """Yield a chart and room for pictures, of which one is shown."""
+        """Yield a chart, room for pictures and for words, of which one is shown."""
         yield ChartExplorer()
         yield PictureSheet()
+        yield Lines()
 
     @property
     def pictures(self) -> Sequence[Picture]:
@@ -46,11 +51,15 @@ class CaseView(Container):
         """Draw a view."""
         self.view = view
         self.set_class(isinstance(view, Pictures), "-pictures")
+        words = whole_case(view)
+        self.set_class(bool(words), "-words")
         match view:
-            case Lines():
+            case LinesView():
                 plot_view(self.query_one(ChartExplorer), view)
             case Pictures():
                 show_large(self.query_one(PictureSheet), view, self.size)
+            case _:
+                self.query_one(Lines).show_lines(words)
 
     def on_resize(self) -> None:
         """Draw pictures as large as there is room."""

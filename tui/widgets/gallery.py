@@ -16,9 +16,8 @@ from textual.message import Message
 from typing_extensions import override
 
 from engine.files.sanitize import plain
-from engine.reports.gallery import GalleryList
-from engine.reports.picture import Picture
-from engine.reports.views import Cell, View
+from engine.reports.gallery import Case, GalleryList
+from engine.reports.views import Cell, Lines, View
 from engine.runs.gallery_file import GalleryFile
 from tui.charts.canvas import Canvas
 from tui.format.numbers import number
@@ -30,7 +29,7 @@ from tui.widgets.listing import Listing
 
 _BESIDE = 110
 """Columns from which on the list stands beside the picture."""
-_NAME, _NUMBER = (10, 40), (7, 10)
+_NAME, _NUMBER = (10, 40), (7, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +63,29 @@ class GalleryPanel(Container):
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("o", "sort(1)", "Sort"),
         Binding("O", "sort(0)", "Reverse the order", show=False),
-        Binding("enter", "enlarge", "Enlarge"),
+        Binding("enter", "enlarge", "Open whole"),
         Binding("e,ctrl+g", "explain", "Where did it look?", key_display="e"),
         Binding("escape", "clear", "Show all"),
     ]
 
     @dataclass
     class Enlarged(Message):
-        """Pictures are to be seen alone."""
+        """A case is to be seen alone."""
 
-        pictures: Sequence[Picture]
+        view: View
 
     @dataclass
     class Explained(Message):
-        """The prediction for an image is to be explained."""
+        """The prediction for a case is to be explained."""
 
-        picture: Picture
-        name: str
-        """The name of the image in the run, such as its path."""
+        case: Case
 
     @dataclass
     class Read(Message, bubble=False):
         """A case was read; ``None`` where it cannot be."""
 
         place: int
-        view: View | None
+        case: Case | None
 
     def __init__(self, file: GalleryFile, found: GalleryList) -> None:
         super().__init__()
@@ -100,6 +97,7 @@ class GalleryPanel(Container):
         ]
         self._sorted: tuple[int, bool] | None = None
         self._shown = -1
+        self._read_case: Case | None = None
 
     def compose(self) -> ComposeResult:
         """Yield a line about the list, the list, the picture and the filter."""
@@ -125,20 +123,24 @@ class GalleryPanel(Container):
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Escape clears the filter where there is one; images are enlarged and explained."""
+        """Escape clears the filter where there is one; all but curves is opened and explained."""
         del parameters
-        if action in ("enlarge", "explain"):
-            return bool(self._case.pictures)
+        if action == "enlarge":
+            return self._opens
+        if action == "explain":
+            known = self._read_case is not None and self._read_case.explained is not None
+            return known or bool(self._case.pictures)
         return action != "clear" or self.query_one(FilterBox).display
 
     def action_enlarge(self) -> None:
-        """Show the picture alone."""
-        self.post_message(self.Enlarged(self._case.pictures))
+        """Show the picture, the text or the row alone."""
+        if self._read_case is not None and self._opens:
+            self.post_message(self.Enlarged(self._read_case.view))
 
     def action_explain(self) -> None:
         """Ask what the prediction rests on."""
-        if (view := self._case.view) is not None:
-            self.post_message(self.Explained(self._case.pictures[0], view.title))
+        if self._read_case is not None:
+            self.post_message(self.Explained(self._read_case))
 
     def action_filter(self) -> None:
         """Focus the filter."""
@@ -178,14 +180,20 @@ class GalleryPanel(Container):
             self.run_worker(read, thread=True, group="picture", exclusive=True)
 
     def _read(self, place: int) -> None:
-        """Read a picture, in a thread."""
-        self.post_message(self.Read(place, self._file.view(place)))
+        """Read a case, in a thread."""
+        self.post_message(self.Read(place, self._file.case(place)))
 
     def on_gallery_panel_read(self, event: Read) -> None:
-        """Draw the picture, unless another one is wanted by now."""
+        """Draw the case, unless another one is wanted by now."""
         if event.place == self._shown:
-            self._case.show(event.view)
+            self._read_case = event.case
+            self._case.show(None if event.case is None else event.case.view)
             self.refresh_bindings()
+
+    @property
+    def _opens(self) -> bool:
+        """Whether the case is more than a curve, which is as large as can be."""
+        return self._read_case is not None and not isinstance(self._read_case.view, Lines)
 
     @property
     def _case(self) -> CaseView:
@@ -200,8 +208,12 @@ class GalleryPanel(Container):
 
     def _column(self, place: int) -> Column:
         is_number = place >= self._first_number
-        widths = _NUMBER if is_number else _NAME
-        return Column(plain(self._found.columns[place], 40), *widths, right=is_number)
+        title = plain(self._found.columns[place], 40)
+        if is_number:
+            return Column(title, *_NUMBER, right=True)
+        least, most = _NAME
+        longest = max([len(title), *(len(str(row[place])) for row in self._found.rows)])
+        return Column(title, min(least, longest + 1), min(most, longest + 1))
 
     def _show(self) -> None:
         words = self.query_one(FilterBox).value.lower().split()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Static
 
 from tui.format.text import literal
+from tui.terminal.keymap import Keymap
 
 
 class Hint(Static):
@@ -39,5 +41,9 @@ class Hints(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Yield the keys."""
+        keymap: Keymap = getattr(self.app, "keymap", Keymap())
         for key, text in self._hints:
+            # A key that was moved by the settings is named as it is now.
+            if keymap.shown(key) != key and text.startswith(f"{key} "):
+                text = self.app.get_key_display(Binding(key, "")) + text[len(key) :]
             yield Hint(key, text)

@@ -57,8 +57,8 @@ class DataPreview(Scrolling):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "images", "Images", tooltip="Images of each class, augmented or not"),
-        Binding("t", "set_types", "Column types"),
-        Binding("d", "check", "Check", tooltip="Look for duplicates, leaks, drift, wrong labels"),
+        Binding("f", "set_types", "Column types"),
+        Binding("D", "check", "Check", tooltip="Look for duplicates, leaks, drift, wrong labels"),
     ]
 
     def __init__(self, ask: Ask) -> None:

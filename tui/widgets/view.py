@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
 from textual.geometry import Size
+from textual.message import Message
 
 from engine.files.sanitize import plain
 from engine.reports.picture import PictureGroup
@@ -21,6 +23,7 @@ from tui.charts.chart import STYLES, Chart, Curve
 from tui.charts.heatmap import heatmap
 from tui.format.numbers import number
 from tui.format.text import literal
+from tui.format.whole import whole_row
 from tui.widgets.columns import Column
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Listing
@@ -51,15 +54,24 @@ class ViewPanel(Container):
     }
     """
 
-    def __init__(self, view: View) -> None:
+    @dataclass
+    class Opened(Message):
+        """A row of a table is to be seen whole."""
+
+        title: str
+        lines: Sequence[Content]
+
+    def __init__(self, view: View, opens: bool = False) -> None:
+        """If ``opens``, enter asks to see a row of a table whole."""
         super().__init__()
         self._view = view
+        self._opens = opens
 
     def compose(self) -> ComposeResult:
         """Yield the widget for the view's form."""
         match self._view:
             case Table():
-                yield _listing(self._view)
+                yield _listing(self._view, self._opens)
             case LinesView():
                 yield Chart()
             case Pictures():
@@ -74,6 +86,14 @@ class ViewPanel(Container):
     def on_resize(self) -> None:
         """Wrap and shade for the new size."""
         self.call_after_refresh(self.fill)
+
+    @on(Listing.Selected)
+    def _selected(self, event: Listing.Selected) -> None:
+        event.stop()
+        current: tuple[int, Sequence[Cell]] | None = self.query_one(Listing).current
+        if isinstance(self._view, Table) and current is not None:
+            title = f"{self._view.title}, row {current[0] + 1}"
+            self.post_message(self.Opened(title, whole_row(self._view.columns, current[1])))
 
     def fill(self) -> None:
         """Show the content."""
@@ -104,14 +124,16 @@ class ViewStack(Container):
     ViewStack { height: 1fr; layout: vertical; }
     """
 
-    def __init__(self, views: Sequence[View]) -> None:
+    def __init__(self, views: Sequence[View], opens: bool = False) -> None:
+        """If ``opens``, enter asks to see a row of a table whole."""
         super().__init__()
         self._views = views
+        self._opens = opens
 
     def compose(self) -> ComposeResult:
         """Yield a panel a view."""
         for view in self._views:
-            panel = ViewPanel(view)
+            panel = ViewPanel(view, self._opens)
             if len(self._views) > 1:
                 height = _height(view)
                 panel.styles.height = height if height is not None else "1fr"
@@ -190,7 +212,7 @@ def texts(view: Texts) -> list[Content]:
     return lines
 
 
-def _listing(table: Table) -> Listing[tuple[int, Sequence[Cell]]]:
+def _listing(table: Table, opens: bool) -> Listing[tuple[int, Sequence[Cell]]]:
     columns = [
         Column(str(title), *_widths(str(title), [row[place] for row in table.rows]), right=right)
         for place, title in enumerate(table.columns)
@@ -200,7 +222,7 @@ def _listing(table: Table) -> Listing[tuple[int, Sequence[Cell]]]:
         columns,
         lambda row: [_cell(value) for value in row[1]],
         lambda row: row[0],
-        choosable=False,
+        choosable=opens,
     )
 
 

@@ -43,9 +43,9 @@ class AdaptersScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark"),
         Binding("t,enter", "try_it", "Try, compare"),
-        Binding("m", "merge", "Merge"),
-        Binding("c", "combine", "Combine"),
-        Binding("e", "export", "Export"),
+        Binding("I", "merge", "Merge"),
+        Binding("ampersand", "combine", "Combine", key_display="&"),
+        Binding("X", "export", "Export"),
         Binding("n", "new", "New run"),
         Binding("escape,q", "leave", "Back"),
     ]

@@ -44,7 +44,7 @@ class CompareScreen(Screen[None]):
         Binding("M", "next('metric', -1)", "Previous metric", show=False),
         Binding("x", "next('axis')", "Axis"),
         Binding("v", "next('split')", "Split"),
-        Binding("e", "export", "Export"),
+        Binding("X", "export", "Export"),
         Binding("escape,q", "dismiss(None)", "Back"),
     ]
 

@@ -22,7 +22,7 @@ from tui.widgets.view import ViewStack
 
 
 class ExplanationScreen(Dialog[None]):
-    """Asks for the likeliest class, then for any other."""
+    """Asks for the likeliest class or a given one, then for any other."""
 
     CSS_PATH = "explanation.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -32,9 +32,14 @@ class ExplanationScreen(Dialog[None]):
     ]
 
     def __init__(self, ask: Ask, arguments: Mapping[str, Any], notes: Sequence[str] = ()) -> None:
-        """``arguments`` name the run and what is explained; ``notes`` are shown with it."""
+        """``arguments`` name the run and what is explained; ``notes`` are shown with it.
+
+        A ``target`` among them is the class that is explained first.
+        """
         super().__init__()
-        self._question = Question(self, ask, "explain", **arguments)
+        fixed = {name: value for name, value in arguments.items() if name != "target"}
+        self._question = Question(self, ask, "explain", **fixed)
+        self._first = str(arguments.get("target", ""))
         self._notes = notes
         self._shown: Explanation | None = None
 
@@ -47,8 +52,8 @@ class ExplanationScreen(Dialog[None]):
             yield Hints(("left", "← → other classes"), ("escape", "esc closes"))
 
     def on_mount(self) -> None:
-        """Ask for the likeliest class."""
-        self._request("")
+        """Ask for the first class."""
+        self._request(self._first)
 
     def action_other(self, step: int) -> None:
         """Explain another class."""

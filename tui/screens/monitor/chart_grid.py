@@ -72,6 +72,11 @@ class ChartGrid(Container):
         with self._grid:
             yield from self._small
 
+    def name_best(self, metric: str) -> None:
+        """Say by which metric the marked evaluation is the best."""
+        for chart in (self.one, *self._small):
+            chart.best_by = metric
+
     @property
     def sent(self) -> int:
         """Cells that the newest frame sent to the terminal."""

@@ -35,12 +35,13 @@ class Panel(Protocol):
 class Charts:
     """The charts of the metrics."""
 
-    def __init__(self, repaint: Repaint, order: Sequence[str]) -> None:
-        """Offer metrics in this ``order``."""
+    def __init__(self, repaint: Repaint, order: Sequence[str], decides: str) -> None:
+        """Offer metrics in this ``order``, of which one ``decides`` on the best weights."""
         self._repaint = repaint
         self._order = order
         self._axis = run_panels.AXES[0]
         self.widget = ChartGrid(id="charts-grid")
+        self.widget.name_best(decides)
 
     def metrics(self, watch: Watch) -> list[str]:
         """Return all metrics that can be drawn."""

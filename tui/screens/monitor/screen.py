@@ -68,15 +68,15 @@ class MonitorScreen(Screen[None]):
     CSS_PATH = "monitor.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", f"request('{STOP}')", "Stop"),
-        Binding("p,space", f"request('{PAUSE}')", "Pause"),
-        Binding("p,space", f"request('{CONTINUE}')", "Continue"),
-        Binding("c", f"request('{CHECKPOINT}')", "Checkpoint"),
-        Binding("e", f"request('{EVALUATE}')", "Evaluate"),
+        Binding("space", f"request('{PAUSE}')", "Pause"),
+        Binding("space", f"request('{CONTINUE}')", "Continue"),
+        Binding("S", f"request('{CHECKPOINT}')", "Save"),
+        Binding("V", f"request('{EVALUATE}')", "Evaluate"),
         Binding("L", f"request('{LEARNING_RATE}')", "Rate", tooltip="Change the learning rate"),
         Binding("E", f"request('{EPOCHS}')", "Epochs", tooltip="Change how many epochs there are"),
         Binding("m", "chart('next')", "Metric"),
         Binding("M", "chart('before')", "Previous metric", show=False),
-        Binding("g", "chart('grid')", "One chart or several", show=False),
+        Binding("z", "chart('grid')", "One chart or several", show=False),
         Binding("slash", "chart('find')", "Find a metric", show=False, key_display="/"),
         Binding("x", "chart('axis')", "Axis: epoch, step, time", show=False),
         Binding("enter", "do('results')", "Results"),
@@ -92,8 +92,9 @@ class MonitorScreen(Screen[None]):
             config = run.config.read()
             name, order = config.name, config.task.metric_names
             rate = config.train.learning_rate or config.usual_rate
+            decides = config.task.metric(config.train.metric_for_best_model).name
         except UserError:
-            name, order, rate = run.id, (), 1e-3
+            name, order, rate, decides = run.id, (), 1e-3, ""
         self._run = run
         self._run_name = name
         self._shown: tuple[State, bool] = (State.QUEUED, False)
@@ -102,7 +103,7 @@ class MonitorScreen(Screen[None]):
         self._repaint = Repaint(self)
         self._commands = Commands(self, self._watch, name, rate, self._redraw)
         self._status = StatusLines(name, self._repaint)
-        self._charts = Charts(self._repaint, order)
+        self._charts = Charts(self._repaint, order, decides)
         self._chart_keys = ChartKeys(self, self._charts, self._watch, self._show_charts)
         self._actions: Mapping[str, Callable[[], object]] = {
             "results": lambda: self.app.switch_screen(make_screen("results", run)),
@@ -119,6 +120,11 @@ class MonitorScreen(Screen[None]):
             "facts": Facts(self._repaint),
             "log": Messages(self._repaint),
         }
+
+    @property
+    def run_at_hand(self) -> RunDirectory:
+        """The run that commands are about."""
+        return self._run
 
     def compose(self) -> ComposeResult:
         """Yield head, bars and numbers above, panels below."""

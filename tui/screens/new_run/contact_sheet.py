@@ -39,8 +39,8 @@ class ContactSheetScreen(Dialog[None]):
 
     CSS_PATH = "contact_sheet.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "augment", "Augmented or as stored"),
-        Binding("r", "others", "Others"),
+        Binding("v", "augment", "Augmented or as stored"),
+        Binding("n", "others", "New images"),
         Binding("plus,equals_sign", "resize(1)", "Larger", key_display="+"),
         Binding("minus", "resize(-1)", "Smaller", key_display="-"),
         Binding("escape,q", "dismiss(None)", "Back"),
@@ -64,8 +64,8 @@ class ContactSheetScreen(Dialog[None]):
             with Scrolling(can_focus=False):
                 yield PictureExplorer()
             yield Hints(
-                ("a", "a augments"),
-                ("r", "r draws others"),
+                ("v", "v augments"),
+                ("n", "n draws others"),
                 ("plus", "+ - size"),
                 ("enter", "enter enlarges"),
                 ("escape", "esc goes back"),

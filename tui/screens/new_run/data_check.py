@@ -47,7 +47,7 @@ class DataCheckScreen(Dialog[Sequence[Mend] | None]):
     CSS_PATH = "data_check.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "mend('d')", "Drop"),
-        Binding("m", "mend('m')", "Move to training"),
+        Binding("I", "mend('m')", "Move into training"),
         Binding("tab", "rows", "Rows", show=False),
         Binding("enter", "take", "Take"),
         Binding("escape,q", "dismiss(None)", "Back"),
@@ -73,7 +73,7 @@ class DataCheckScreen(Dialog[Sequence[Mend] | None]):
                 yield PictureSheet(_SIDE)
             yield Hints(
                 ("d", "d drops"),
-                ("m", "m moves to training"),
+                ("I", "I moves into training"),
                 ("enter", "enter takes the changes"),
                 ("escape", "esc goes back"),
             )

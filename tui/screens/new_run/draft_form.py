@@ -31,7 +31,7 @@ class DraftForm(Form):
     """Holds the draft and the state of its form; posts every change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("m", "check_model", "Check the model", show=False),
+        Binding("D", "check_model", "Check the model", show=False),
     ]
 
     @dataclass

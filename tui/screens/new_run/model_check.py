@@ -26,7 +26,7 @@ class ModelCheckScreen(Dialog[None]):
 
     CSS_PATH = "model_check.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter,m", "dismiss(None)", "Close"),
+        Binding("escape,q,enter,D", "dismiss(None)", "Close"),
     ]
 
     def __init__(self, values: Tree, rank: int, ask: Ask) -> None:

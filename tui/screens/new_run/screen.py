@@ -55,7 +55,13 @@ class NewRunScreen(Screen[None]):
         Binding("ctrl+o", "load", "Load"),
         Binding("a", "advanced", "Unfold"),
         Binding("p", "data", "Data"),
-        Binding("c", "copy", "Command", tooltip="Show and copy the command line for this run"),
+        Binding(
+            "dollar_sign",
+            "copy",
+            "Command",
+            key_display="$",
+            tooltip="Show and copy the command line for this run",
+        ),
         Binding("i,f1", "explain", "About the field", show=False),
         Binding("escape,q", "leave", "Back"),
     ]

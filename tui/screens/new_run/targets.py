@@ -107,9 +107,9 @@ class TargetsScreen(Screen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", "Take"),
         Binding("space", "tick", "Choose"),
-        Binding("a", f"preset('{ATTENTION}')", "Attention"),
-        Binding("l", f"preset('{ALL_LINEAR}')", "All linear"),
-        Binding("p", f"preset('{PEFT_DEFAULT}')", "peft's"),
+        Binding("1", f"preset('{ATTENTION}')", "Attention"),
+        Binding("2", f"preset('{ALL_LINEAR}')", "All linear"),
+        Binding("3", f"preset('{PEFT_DEFAULT}')", "peft's"),
         Binding("escape,q", "dismiss(None)", "Back"),
     ]
 

@@ -17,6 +17,7 @@ from tui.format.run_states import RESUMABLE
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.runs.annotate import AnnotateScreen, Change
 from tui.screens.runs.rows import when
+from tui.screens.runs.undo import PastChanges
 from tui.widgets.notify import in_thread, tell
 
 
@@ -26,6 +27,7 @@ class RunChanges:
     def __init__(self, screen: Screen[None], changed: Callable[[], object]) -> None:
         self._screen = screen
         self._changed = changed
+        self._past = PastChanges()
 
     def stop(self, row: RunSummary) -> None:
         """Ask the run to stop."""
@@ -49,11 +51,27 @@ class RunChanges:
         """Move runs to the trash."""
         if not rows:
             return
+
+        def discard_all() -> None:
+            moved = []
+            try:
+                for row in rows:
+                    moved.append(discard(row.run))
+            finally:
+                if moved:
+                    self._past.deleted(moved)
+
         self._confirmed(
-            f"Put {_names(rows)} into the trash?",
-            lambda: [discard(row.run) for row in rows],
-            "In the trash; T shows it.",
+            f"Put {_names(rows)} into the trash?", discard_all, "In the trash; u undoes it."
         )
+
+    def undo(self) -> None:
+        """Undo the newest of deleting, pinning, and editing tags and note."""
+        change = self._past.take()
+        if change is None:
+            tell(self._screen, "There is nothing to undo.")
+        else:
+            self._do(change.undo, change.undone)
 
     def pin(self, rows: Sequence[RunSummary]) -> None:
         """Pin or unpin runs."""
@@ -73,8 +91,15 @@ class RunChanges:
 
     def _note(self, rows: Sequence[RunSummary], change: Change) -> None:
         def write() -> None:
-            for row in rows:
-                write_annotations(row.run, change(row.notes))
+            made = []
+            try:
+                for row in rows:
+                    notes = change(row.notes)
+                    write_annotations(row.run, notes)
+                    made.append((row.run, row.notes, notes))
+            finally:
+                if made:
+                    self._past.noted(made)
 
         self._do(write, "")
 

@@ -82,6 +82,7 @@ class RunPane(Vertical):
         self._glance = glance
         self._lay_out()
         self._chart.display = bool(glance.curves)
+        self._chart.best_by = glance.row.metric
         self._chart.plot(glance.metric, glance.curves, glance.best)
 
     def _lay_out(self) -> None:

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 from typing_extensions import override
 
 from engine.files.paths import runs_folder
+from engine.runs.directory import RunDirectory
 from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
 from tui.screens.run_keys import RUN_KEYS
@@ -55,17 +56,18 @@ class RunsScreen(Screen[None]):
         Binding("space", "do('select')", "Select", show=False),
         Binding("a", "do('select_all')", "Select all", show=False),
         Binding("C", "runs('compare')", "Compare"),
-        Binding("p", "runs('pin')", "Pin"),
-        Binding("e", "runs('annotate')", "Tags and note", show=False),
+        Binding("asterisk", "runs('pin')", "Pin", key_display="*"),
+        Binding("N", "runs('annotate')", "Tags and note", show=False),
         Binding("s", "run('stop')", "Stop"),
         Binding("r", "run('resume')", "Resume", show=False),
         Binding("c", "run('clone')", "Clone"),
         Binding("S", "run('save_preset')", "Save as preset", show=False),
         Binding("t", "runs('try_it')", "Try", show=False),
         Binding("d,delete", "runs('delete')", "Delete", show=False),
+        Binding("u", "do('undo')", "Undo", show=False),
         Binding("T", "do('trash')", "Trash", show=False),
         Binding("A", "do('adapters')", "Adapters", show=False),
-        Binding("w", "do('sweeps')", "Sweeps", show=False),
+        Binding("W", "do('sweeps')", "Sweeps", show=False),
         *RUN_KEYS,
         *(
             Binding(key, f"do('{_START}{preset}')", f"Train {preset}", show=False)
@@ -115,6 +117,7 @@ class RunsScreen(Screen[None]):
             "select": partial(self._listing.toggle, 1),
             "select_all": self._listing.toggle_all,
             "clear": self._filter.clear,
+            "undo": changes.undo,
             **{
                 f"{_START}{preset}": partial(self._openings.start, preset)
                 for _, preset, _ in EXPERIMENTS.values()
@@ -126,6 +129,12 @@ class RunsScreen(Screen[None]):
     def running(self) -> int:
         """Number of runs that are training now."""
         return self._listing.rows.running
+
+    @property
+    def run_at_hand(self) -> RunDirectory | None:
+        """The run that commands are about: the one at the cursor."""
+        row = self._listing.current
+        return None if row is None else row.run
 
     def compose(self) -> ComposeResult:
         """Yield a heading, the list beside its pane, what to begin with, and the filter."""

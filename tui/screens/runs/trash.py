@@ -33,7 +33,7 @@ class TrashScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,u", "restore", "Restore"),
         Binding("d,delete", "delete", "Delete for good"),
-        Binding("E", "empty", "Empty"),
+        Binding("Z", "empty", "Empty"),
         Binding("escape,q", "dismiss(None)", "Back"),
     ]
 

@@ -31,7 +31,7 @@ class ColumnTypesScreen(Dialog[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space,right,l", "step(1)", "Next type"),
         Binding("left,h", "step(-1)", "Type before", show=False),
-        Binding("e", "write", "Format"),
+        Binding("f", "write", "Format"),
         Binding("enter", "take", "Take"),
         Binding("escape", "dismiss(None)", "Back"),
     ]
@@ -53,7 +53,7 @@ class ColumnTypesScreen(Dialog[str | None]):
             yield listing
             yield Hints(
                 ("space", "space changes"),
-                ("e", "e sets a format"),
+                ("f", "f sets a format"),
                 ("enter", "enter takes"),
                 ("escape", "esc goes back"),
             )

@@ -1,0 +1,115 @@
+"""What each key means, the same on every screen: for the list of keys and for the user's own keys.
+
+Keys that move (arrows, ``enter``, ``escape``, ``tab``, ``space``, digits) are the same in any
+program, and stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Group = Literal["Move", "Run", "View"]
+GROUPS: tuple[Group, ...] = ("Run", "View", "Move")
+"""The groups of the list of keys, in their order: what one screen alone has stands first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One key and what it does."""
+
+    name: str
+    """The name in the settings."""
+    key: str
+    """As Textual names it."""
+    group: Group
+    text: str
+    """The meaning in a few words."""
+
+
+VOCABULARY = (
+    Meaning("down", "j", "Move", "down"),
+    Meaning("up", "k", "Move", "up"),
+    Meaning("left", "h", "Move", "left, the value or class before"),
+    Meaning("right", "l", "Move", "right, the next value or class"),
+    Meaning("first", "g", "Move", "to the top"),
+    Meaning("last", "G", "Move", "to the end"),
+    Meaning("page_down", "ctrl+f", "Move", "a page down"),
+    Meaning("page_up", "ctrl+b", "Move", "a page up"),
+    Meaning("half_page_down", "ctrl+d", "Move", "half a page down"),
+    Meaning("half_page_up", "ctrl+u", "Move", "half a page up"),
+    Meaning("best", "b", "Move", "cursor to the best evaluation"),
+    Meaning("next_panel", "right_square_bracket", "Move", "next panel"),
+    Meaning("previous_panel", "left_square_bracket", "Move", "previous panel"),
+    Meaning("find", "slash", "Move", "filter, search, find by name"),
+    Meaning("back", "q", "Move", "back; from the list of runs, quit"),
+    Meaning("quit", "ctrl+q", "Move", "quit; runs continue"),
+    Meaning("palette", "ctrl+p", "Move", "all actions by name"),
+    Meaning("keys", "question_mark", "Move", "all keys of the screen"),
+    Meaning("messages", "exclamation_mark", "Move", "messages so far"),
+    Meaning("new", "n", "Run", "new run, sweep, images"),
+    Meaning("presets", "P", "Run", "presets"),
+    Meaning("clone", "c", "Run", "clone the run"),
+    Meaning("stop", "s", "Run", "stop the run, the sweep, the queue"),
+    Meaning("resume", "r", "Run", "resume the run, the sweep, the queue"),
+    Meaning("evaluate", "V", "Run", "evaluate on the validation split now"),
+    Meaning("rate", "L", "Run", "change the learning rate"),
+    Meaning("epochs", "E", "Run", "change the epochs"),
+    Meaning("save", "S", "Run", "save a preset, a checkpoint"),
+    Meaning("try", "t", "Run", "try the model"),
+    Meaning("predict", "F", "Run", "save predictions"),
+    Meaning("export", "X", "Run", "export the model, the table"),
+    Meaning("report", "R", "Run", "write a report"),
+    Meaning("push", "U", "Run", "push to the hub"),
+    Meaning("benchmarks", "B", "Run", "benchmarks of lm-eval"),
+    Meaning("queue", "Q", "Run", "the queue"),
+    Meaning("earlier", "K", "Run", "earlier in the queue"),
+    Meaning("later", "J", "Run", "later in the queue"),
+    Meaning("adapters", "A", "Run", "adapters"),
+    Meaning("into", "I", "Run", "merge into the base model, move into the training rows"),
+    Meaning("combine", "ampersand", "Run", "combine adapters"),
+    Meaning("sweeps", "W", "Run", "sweeps"),
+    Meaning("compare", "C", "Run", "compare runs"),
+    Meaning("pin", "asterisk", "Run", "pin"),
+    Meaning("note", "N", "Run", "tags and note"),
+    Meaning("delete", "d", "Run", "delete, take out, drop rows"),
+    Meaning("trash", "T", "Run", "trash"),
+    Meaning("empty", "Z", "Run", "empty the trash"),
+    Meaning("undo", "u", "Run", "undo the last change, restore"),
+    Meaning("check", "D", "Run", "check the data, the model"),
+    Meaning("command", "dollar_sign", "Run", "the command line of the run"),
+    Meaning("start", "ctrl+r", "Run", "start the run"),
+    Meaning("enqueue", "ctrl+l", "Run", "put the run into the queue"),
+    Meaning("write", "ctrl+s", "Run", "save as a preset, predictions, combined adapters"),
+    Meaning("load", "ctrl+o", "Run", "load a preset, a file"),
+    Meaning("new_chat", "ctrl+n", "Run", "new conversation"),
+    Meaning("base_model", "ctrl+t", "Run", "the base model beside the tuned one"),
+    Meaning("all", "a", "View", "all: rows, fields"),
+    Meaning("preview", "p", "View", "preview of the data"),
+    Meaning("view", "v", "View", "images, split, level of the log"),
+    Meaning("format", "f", "View", "types and formats of columns"),
+    Meaning("about", "i", "View", "about the field"),
+    Meaning("explain", "e", "View", "what a prediction rests on"),
+    Meaning("explain_typed", "ctrl+g", "View", "what the newest prediction rests on"),
+    Meaning("sort", "o", "View", "sort by the next column"),
+    Meaning("reverse", "O", "View", "reverse the order"),
+    Meaning("metric", "m", "View", "metrics: show them, the next one"),
+    Meaning("previous_metric", "M", "View", "the metric before"),
+    Meaning("axis", "x", "View", "axis: epoch, step, time"),
+    Meaning("log_scale", "y", "View", "logarithmic scale"),
+    Meaning("smooth", "w", "View", "smooth the curves"),
+    Meaning("grid", "z", "View", "one chart or several"),
+    Meaning("larger", "plus", "View", "larger"),
+    Meaning("smaller", "minus", "View", "smaller"),
+    Meaning("pan_left", "less_than_sign", "View", "part of the curve before"),
+    Meaning("pan_right", "greater_than_sign", "View", "next part of the curve"),
+    Meaning("whole", "0", "View", "the whole curve"),
+)
+"""All keys with a meaning, in the order in which they are listed."""
+BY_KEY = {meaning.key: meaning for meaning in VOCABULARY}
+BY_NAME = {meaning.name: meaning for meaning in VOCABULARY}
+
+
+def group_of(key: str) -> Group:
+    """Return the group of a key in the list of keys."""
+    return BY_KEY[key].group if key in BY_KEY else "Move"
