@@ -20,13 +20,13 @@ def names(app: DltuiApp) -> list[str]:
     return [row.name for listing in lists for row in listing.items]
 
 
-def tensorboard(folder: Path) -> Path:
+def tensorboard(folder: Path, metric: str = "accuracy") -> Path:
     """Write a run without epochs by TensorBoard itself."""
     from tensorboard.summary import Writer
 
     writer = Writer(str(folder))
     for step in range(0, 900, 10):
-        writer.add_scalar("val/accuracy", step / 1000, step=step)
+        writer.add_scalar(f"val/{metric}", step / 1000, step=step)
     writer.close()
     return folder
 
@@ -48,7 +48,7 @@ async def test_a_key_imports_the_runs_of_a_folder(tmp_path, make_run, until, tex
 async def test_an_imported_run_without_epochs_is_drawn_over_its_steps(
     tmp_path, home, until, text_of
 ) -> None:
-    (outcome,) = import_runs(tensorboard(tmp_path / "theirs"), runs_folder())
+    (outcome,) = import_runs(tensorboard(tmp_path / "theirs", "loss"), runs_folder())
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: names(app) == ["theirs"])
