@@ -11,7 +11,6 @@ from engine.importers.history import import_runs
 from tui.app import DltuiApp
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs.ask_path import AskPathScreen
-from tui.screens.monitor.screen import MonitorScreen
 
 
 def names(app: DltuiApp) -> list[str]:
@@ -20,13 +19,13 @@ def names(app: DltuiApp) -> list[str]:
     return [row.name for listing in lists for row in listing.items]
 
 
-def tensorboard(folder: Path, metric: str = "accuracy") -> Path:
+def tensorboard(folder: Path) -> Path:
     """Write a run without epochs by TensorBoard itself."""
     from tensorboard.summary import Writer
 
     writer = Writer(str(folder))
     for step in range(0, 900, 10):
-        writer.add_scalar(f"val/{metric}", step / 1000, step=step)
+        writer.add_scalar("val/accuracy", step / 1000, step=step)
     writer.close()
     return folder
 
@@ -43,23 +42,6 @@ async def test_a_key_imports_the_runs_of_a_folder(tmp_path, make_run, until, tex
         await pilot.press("enter")
         await until(pilot, lambda: sorted(names(app)) == ["own", "theirs"])
         await until(pilot, lambda: "↓ imported" in text_of(pilot))
-
-
-async def test_an_imported_run_without_epochs_is_drawn_over_its_steps(
-    tmp_path, home, until, text_of
-) -> None:
-    (outcome,) = import_runs(tensorboard(tmp_path / "theirs", "loss"), runs_folder())
-    app = DltuiApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: names(app) == ["theirs"])
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
-        await until(pilot, lambda: "over step" in text_of(pilot) and "800" in text_of(pilot))
-        assert "Imported from TensorBoard" in text_of(pilot)
-        assert "Epoch  " not in text_of(pilot)
-        await pilot.press("X")
-        await until(pilot, lambda: "theirs was imported" in text_of(pilot))
-    assert outcome.run is not None
 
 
 async def test_an_imported_run_is_compared_with_an_own_one(
