@@ -138,13 +138,13 @@ def _mends(doubt: Doubt, data: Examined, names: list[str], config: DataConfig) -
         elif remedy == "drop duplicates":
             yield Mend("d", "drop the duplicates", tuple(others), duplicates="drop")
         elif remedy == "move duplicates":
-            yield Mend("m", "move them to training", tuple(others), duplicates="train")
+            yield Mend("I", "move them to training", tuple(others), duplicates="train")
         elif names:
             first = "" if len(names) == doubt.count else f" first {len(names):,}"
             yield Mend("d", f"drop the{first} rows", rows=tuple(names))
     if names:
         first = "" if len(names) == doubt.count else f" first {len(names):,}"
-        yield Mend("r", f"mark the{first} rows as right", marked=tuple(names))
+        yield Mend("Y", f"mark the{first} rows as right", marked=tuple(names))
 
 
 def _texts(table: pa.Table, places: Places) -> list[str]:

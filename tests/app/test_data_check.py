@@ -24,7 +24,7 @@ CHECK = DataCheck(
     (
         Finding("leakage", "rows that are also in the training rows: 2 of test", count=2,
                 mends=(Mend("d", "drop the duplicates", ("id",), duplicates="drop"),
-                       Mend("m", "move them to training", ("id",), duplicates="train"))),
+                       Mend("I", "move them to training", ("id",), duplicates="train"))),
         Finding("wrong labels", "2 labels likely wrong", "label", 2,
                 (FoundRow(ROWS[0], "train", "age=49", "expected yes (99%)"),),
                 (Mend("d", "drop the rows", rows=ROWS),)),

@@ -712,7 +712,8 @@ async def test_findings_in_the_data(looks) -> None:
     def ask(question: str, **arguments: Any) -> dict[str, Any]:
         return check.record()
 
-    await looks(lambda: DataCheckScreen({}, ask), "j", "d", shown="expected yes")
+    screen = lambda: DataCheckScreen({}, ask)  # noqa: E731
+    await looks(screen, "j", "d", first="leakage", shown="expected yes")
 
 
 async def test_a_model_is_checked(looks) -> None:

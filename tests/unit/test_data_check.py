@@ -94,7 +94,7 @@ def test_the_changes_remove_the_findings(dirty: Path) -> None:
 def test_rows_that_are_marked_stay_and_are_not_named_again(dirty: Path) -> None:
     settings = values(dirty)
     finding = by_kind(check(settings))["small classes"]
-    mark = next(mend for mend in finding.mends if mend.key == "r")
+    mark = next(mend for mend in finding.mends if mend.key == "Y")
     assert len(mark.marked) == finding.count
     settings["data"] |= {"mark_rows": mark.fields({}, [])["data.mark_rows"][1:]}
     found = check(settings)
@@ -115,7 +115,7 @@ def test_a_marked_row_that_is_another_by_now_is_refused(dirty: Path) -> None:
 
 
 def test_moving_duplicates_removes_the_leakage(dirty: Path) -> None:
-    move = next(m for m in by_kind(check(values(dirty)))["leakage"].mends if m.key == "m")
+    move = next(m for m in by_kind(check(values(dirty)))["leakage"].mends if m.key == "I")
     fields = {k.removeprefix("data."): v for k, v in move.fields({}, []).items()}
     assert fields["duplicates"] == "train"
     after = by_kind(check(values(dirty, **fields)))

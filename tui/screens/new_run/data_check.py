@@ -47,8 +47,8 @@ class DataCheckScreen(Dialog[Sequence[Mend] | None]):
     CSS_PATH = "data_check.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "mend('d')", "Drop"),
-        Binding("I", "mend('m')", "Move into training"),
-        Binding("Y", "mend('r')", "Mark as right"),
+        Binding("I", "mend('I')", "Move into training"),
+        Binding("Y", "mend('Y')", "Mark as right"),
         Binding("tab", "rows", "Rows", show=False),
         Binding("enter", "take", "Take"),
         Binding("escape,q", "dismiss(None)", "Back"),
