@@ -14,11 +14,13 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.app import DltuiApp
+from tui.screens.new_run.draft_form import DraftForm
 from tui.screens.new_run.screen import NewRunScreen
 from tui.screens.presets.screen import PresetsScreen
 from tui.screens.runs.screen import RunsScreen
 from tui.terminal.keyboard import KeysInOrder
 from tui.widgets.form.form import Form
+from tui.widgets.form.row import FieldRow
 from tui.widgets.listing import Listing
 
 
@@ -95,6 +97,17 @@ async def test_a_screen_that_opens_gets_the_keys_behind_the_one_that_opened_it(
         await until(pilot, lambda: field(app)[0] == "train.batch_size")
         views = {row.view.spec.name: row.view for row in app.screen.query_one(Form).rows}
         assert views["train.epochs"].text == "17"
+
+
+async def test_a_form_that_is_still_filled_when_the_program_quits_is_left_as_it_is(
+    home: object, until: Any
+) -> None:
+    async with opened(until, "new") as (app, _):
+        form = app.screen.query_one(DraftForm)
+        await form.remove_children(FieldRow)
+        app.exit()
+        await form.toggle_advanced()
+        assert app.return_code == 0
 
 
 async def test_keys_behind_the_one_that_quits_are_dropped(

@@ -44,6 +44,8 @@ class FormSection(Vertical):
                 await row.remove()
         before: Widget = self._head
         for field in view.fields:
+            if not self.is_attached:  # the program was quit meanwhile
+                return
             before = await self._place(rows.get(field.spec.name), field, before)
 
     async def _place(self, row: FieldRow | None, field: FieldView, before: Widget) -> FieldRow:
