@@ -105,8 +105,18 @@ def preference_intervals(given: Likelihoods, section: PreferenceConfig) -> dict[
         both = [values, given.answers]
     parts = torch.cat([*(part * sides for part in both), sides], 1).double().numpy()
     found = summed_intervals(parts, _FORMULAS)
-    found |= mean_interval("loss", losses(given, section).double().numpy())
-    return found | _accuracy_interval(given, section, values)
+    return found | _loss_interval(given, section) | _accuracy_interval(given, section, values)
+
+
+def _loss_interval(given: Likelihoods, section: PreferenceConfig) -> dict[str, Interval]:
+    """Return the interval of the loss; that of ORPO has a mean over tokens in it."""
+    rows = losses(given, section).double()
+    if section.loss != "orpo":
+        return mean_interval("loss", rows.numpy())
+    text, tokens = given.text.double(), given.text_tokens.double()
+    apart = rows - text.sum() / tokens.sum().clamp(min=1)
+    parts = torch.stack([text, tokens, apart], 1).numpy()
+    return summed_intervals(parts, {"loss": lambda means: means[:, 0] / means[:, 1] + means[:, 2]})
 
 
 def _accuracy_interval(

@@ -229,7 +229,7 @@ def test_preferences_have_the_intervals_of_resampled_rows(loss: Any) -> None:
     section, given = PreferenceConfig(loss=loss), preferences(120)
     found, metrics = preference_intervals(given, section), preference_metrics(given, section)
     assert set(found) == set(metrics)
-    for name in ("accuracy", "margin", "rejected_logp"):
+    for name in ("loss", "accuracy", "margin", "rejected_logp"):
         wanted = plain(
             lambda rows: preference_metrics(given.of(torch.from_numpy(rows)), section)[name],  # noqa: B023
             120,
