@@ -54,6 +54,8 @@ class FullySharded(Sharded):
                     "cannot be sharded.",
                     "Choose ddp.",
                 )
+        # Torch shards contiguous weights alone, which those of convolutions are not everywhere.
+        network = network.to(memory_format=torch.contiguous_format)
         mesh = self.mesh(network, device)
         policy = CPUOffloadPolicy(pin_memory=device.type == "cuda") if self._offload else None
         for part in (*blocks(network), network):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,23 +129,37 @@ def test_only_shards_are_offloaded() -> None:
     RunConfig.parse(values | {"train": {"cpu_offload": True, "strategy": "fsdp"}})
 
 
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """A group of this process."""
+    join(0, 1, listening_store("127.0.0.1", 0, dist.default_pg_timeout), torch.device("cpu"))
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.usefixtures("alone")
 def test_offloaded_shards_are_updated_as_others() -> None:
-    store = listening_store("127.0.0.1", 0, dist.default_pg_timeout)
-    join(0, 1, store, torch.device("cpu"))
     results = []
-    try:
-        for offload in (False, True):
-            torch.manual_seed(0)
-            network = FullySharded(0, 1, offload).shard(llama(), torch.device("cpu"))
-            optimizer = torch.optim.AdamW(network.parameters(), fused=True)
-            ids = torch.arange(12).reshape(2, 6)
-            network(input_ids=ids, labels=ids).loss.backward()
-            optimizer.step()
-            results.append([p.full_tensor() for p in network.parameters()])
-            assert all(isinstance(p, DTensor) for p in network.parameters())
-    finally:
-        dist.destroy_process_group()
+    for offload in (False, True):
+        torch.manual_seed(0)
+        network = FullySharded(0, 1, offload).shard(llama(), torch.device("cpu"))
+        optimizer = torch.optim.AdamW(network.parameters(), fused=True)
+        ids = torch.arange(12).reshape(2, 6)
+        network(input_ids=ids, labels=ids).loss.backward()
+        optimizer.step()
+        results.append([p.full_tensor() for p in network.parameters()])
+        assert all(isinstance(p, DTensor) for p in network.parameters())
     torch.testing.assert_close(results[0], results[1], rtol=0, atol=0)
+
+
+@pytest.mark.usefixtures("alone")
+def test_networks_of_images_are_sharded_in_any_layout_of_memory() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Conv2d(8, 4, 3))
+    network = network.to(memory_format=torch.channels_last)
+    images = torch.randn(2, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    wanted = network(images)
+    network = FullySharded(0, 1, False).shard(network, torch.device("cpu"))
+    torch.testing.assert_close(network(images), wanted)
 
 
 @pytest.mark.slow
