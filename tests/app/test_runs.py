@@ -107,7 +107,7 @@ def test_a_narrow_list_does_without_the_least_telling_columns() -> None:
 
 def test_a_time_of_today_is_told_by_how_long_ago_it_was() -> None:
     noon = datetime(2020, 6, 15, 12, 0).timestamp()
-    assert when(noon - 59, noon) == "0 min ago"
+    assert when(noon - 59, noon) == "just now"
     assert when(noon - 60 * 59, noon) == "59 min ago"
     assert when(noon - 60 * 125, noon) == "2 h ago"
     assert when(noon - 60 * 60 * 13, noon) == "14 Jun"

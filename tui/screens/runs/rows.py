@@ -99,6 +99,8 @@ def when(seconds: float, now: float | None = None) -> str:
     moment, today = datetime.fromtimestamp(seconds), datetime.fromtimestamp(now)
     if moment.date() == today.date():
         minutes = max(0, int(now - seconds)) // 60
+        if minutes < 1:
+            return "just now"
         return f"{minutes // 60} h ago" if minutes >= 60 else f"{minutes} min ago"
     return f"{moment:%d %b}" if moment.year == today.year else f"{moment:%Y-%m}"
 
