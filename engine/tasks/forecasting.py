@@ -125,7 +125,7 @@ class Forecasting(Task[SeriesFitted]):
             scales,
             loss,
             name,
-            self._bands(fitted),
+            _bands(fitted, self.section.quantiles),
             cutoffs=section.cutoffs,
             stride=section.stride,
             dates=partial(_dates, frequency_of(fitted)) if fitted.time else None,
@@ -142,16 +142,12 @@ class Forecasting(Task[SeriesFitted]):
 
         return partial(Calibrator, _forward, self.section.quantiles, finish)
 
-    def _bands(self, fitted: SeriesFitted) -> Bands:
-        factors = torch.tensor(fitted.bands) if fitted.bands else None
-        return Bands(self.section.quantiles, factors)
-
     @override
     def adapted(
         self, network: nn.Module, table: pa.Table, fitted: SeriesFitted, report: Report
     ) -> SeriesFitted:
         """Bands by the errors of the latest forecasts in the past of a file, where it has some."""
-        bands = self._bands(fitted)
+        bands = _bands(fitted, self.section.quantiles)
         if bands.factors is None or fitted.own is not None:
             return fitted
         device = next(network.parameters()).device
@@ -190,7 +186,10 @@ class Forecasting(Task[SeriesFitted]):
 
         The median is the forecast itself.
         """
-        forecast, bands = _forward(network, batch).float().cpu(), self._bands(fitted)
+        forecast, bands = (
+            _forward(network, batch).float().cpu(),
+            _bands(fitted, self.section.quantiles),
+        )
         mean, std = _units(batch, fitted)
         names = list(fitted.targets)
         values = [bands.point(forecast).double().numpy() * std + mean]
@@ -256,7 +255,7 @@ class Forecasting(Task[SeriesFitted]):
         rows = torch.linspace(0, len(source) - 1, min(3, len(source))).long()
         batch = next(source.read([rows]))
         returned = _forward(network, batch).float()
-        forecasts = self._bands(fitted).point(returned)[..., 0].cpu()
+        forecasts = _bands(fitted, self.section.quantiles).point(returned)[..., 0].cpu()
         truths = batch.targets[..., 0].cpu()
         whole = (len(truths), 1, len(fitted.targets))
         shift, scale = (np.broadcast_to(part, whole) for part in _units(batch, fitted))
@@ -279,9 +278,13 @@ class Forecasting(Task[SeriesFitted]):
         """Forecasts of each series against the truth, the worst first."""
         if not isinstance(source, WindowSource | PanelWindowSource) or not len(source):
             return None
-        bands, timed = self._bands(fitted), bool(fitted.time)
+        bands, timed = _bands(fitted, self.section.quantiles), bool(fitted.time)
         cases = ForecastCases(bands, fitted, _forward, _units, timed)
         return cases.gallery(network, source, self.section.horizon)
+
+
+def _bands(fitted: SeriesFitted, levels: tuple[float, ...]) -> Bands:
+    return Bands(levels, torch.tensor(fitted.bands) if fitted.bands else None)
 
 
 def _forward(network: nn.Module, batch: Batch) -> torch.Tensor:

@@ -17,6 +17,7 @@ from engine.batches.source import Batch, Source
 from engine.config.models.image import Preprocessing
 from engine.config.models.image_transformer import ImageTransformerConfig
 from engine.config.run_config import RunConfig
+from engine.config.tasks.augmentation import ClassAugmentationConfig
 from engine.config.tasks.image_classification import ImageClassificationConfig
 from engine.metrics.classification import balanced_weights, class_loss
 from engine.metrics.evaluator import Evaluator
@@ -68,7 +69,12 @@ class ImageClassification(Task[ImageFitted]):
         """Decoded images on the device, or where they are too many, as they are needed."""
         cache_bytes = int(self.config.compute.image_cache * 1e9)
         source, skips = encode_images(
-            table, fitted, self._preparation(fitted), device, report, cache_bytes
+            table,
+            fitted,
+            _preparation(self.section.augmentation, self.config.train.epoch_count, fitted),
+            device,
+            report,
+            cache_bytes,
         )
         self.pipeline.undecoded += skips
         return source
@@ -195,16 +201,16 @@ class ImageClassification(Task[ImageFitted]):
         logits: torch.Tensor = network(batch.inputs)
         return logits
 
-    def _preparation(self, fitted: ImageFitted) -> Preparation:
-        fields = self.section.augmentation
-        sizes = ProgressiveSize(fields.start_size, self.config.train.epoch_count)
-        return Preparation(
-            Normalisation(fitted.mean, fitted.std),
-            Augmentation(fields),
-            Mixing(fields.mixup, fields.cutmix, len(fitted.classes)),
-            sizes if fields.start_size else None,
-            fields.resized_crop,
-        )
+
+def _preparation(fields: ClassAugmentationConfig, epochs: int, fitted: ImageFitted) -> Preparation:
+    sizes = ProgressiveSize(fields.start_size, epochs)
+    return Preparation(
+        Normalisation(fitted.mean, fitted.std),
+        Augmentation(fields),
+        Mixing(fields.mixup, fields.cutmix, len(fitted.classes)),
+        sizes if fields.start_size else None,
+        fields.resized_crop,
+    )
 
 
 def _sides(network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

@@ -240,13 +240,10 @@ class Trainer:
     def save(self, reason: str) -> None:
         """Save a checkpoint, after reporting all losses so far."""
         self.progress.report()
-        with self._save_times.saving(), self.setup.marks.writing(self._bytes()):
+        size = _COPIES * sum(weight.nbytes for weight in self.state.network.parameters())
+        with self._save_times.saving(), self.setup.marks.writing(size):
             self.setup.outlets.save(reason)
         self.progress.meter.restart_clock()
-
-    def _bytes(self) -> int:
-        """Return about how many bytes a checkpoint has: weights, best ones, optimizer's state."""
-        return _COPIES * sum(weight.nbytes for weight in self.state.network.parameters())
 
     def save_last(self, ending: Ending) -> None:
         """Save the final checkpoint of the training; called by all processes of the group."""

@@ -89,16 +89,13 @@ class Openings:
     def clone(self, row: RunSummary) -> None:
         """Create a new run with this run's configuration, on this machine or on a host."""
         if hosts_of(self._screen.app):
-            self._on_hosts.clone(row, self._clone)
+            self._on_hosts.clone(row, lambda chosen: clone(self._screen, chosen.run))
         else:
-            self._clone(row)
+            clone(self._screen, row.run)
 
     def fetch(self, row: RunSummary) -> None:
         """Copy a run of another machine to this one."""
         self._on_hosts.fetch(row)
-
-    def _clone(self, row: RunSummary) -> None:
-        clone(self._screen, row.run)
 
     def import_runs(self) -> None:
         """Import runs of other programs from a path that the user types."""
