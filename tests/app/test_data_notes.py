@@ -72,6 +72,7 @@ async def test_the_results_show_the_table_and_tell_of_it(
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
         await until(pilot, lambda: "1 omission, 1 doubt: listed below" in text_of(pilot))
+        await pilot.press("end")
         await until(pilot, lambda: "label is empty" in text_of(pilot))
         assert "1,234" in text_of(pilot)
 

@@ -420,6 +420,8 @@ async def test_unusable_data_is_reported_before_the_start(until, text_of, tmp_pa
         assert "! There is no file" in text_of(pilot)
         assert app.screen is screen
         assert not all_runs(runs_folder())
+        await pilot.pause()  # the file is read again
+        await until(pilot, lambda: screen.query_one(DataPreview).refused)
         (tmp_path / "missing.csv").write_text("a,y\n" + "1,no\n2,yes\n" * 40)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: not screen.query_one(DataPreview).problem)

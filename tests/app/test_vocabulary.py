@@ -57,7 +57,8 @@ SAID = {
     "E": {"Epochs"},
     "F": {"Save predictions"},
     "G": {"Last row", "Last field", "Last picture", "To the end"},
-    "I": {"Merge", "Move into training"},
+    "H": {"Fetch from its host"},
+    "I": {"Import runs of TensorBoard, W&B", "Merge", "Move into training"},
     "J": {"Later"},
     "K": {"Earlier"},
     "L": {"Rate"},
@@ -73,6 +74,7 @@ SAID = {
     "V": {"Evaluate"},
     "W": {"Sweeps"},
     "X": {"Export", "Export the model"},
+    "Y": {"Mark as right"},
     "Z": {"Empty"},
 }  # fmt: skip
 """By letter: how the footers of the screens name its one meaning."""

@@ -67,9 +67,7 @@ VOCABULARY = (
     Meaning("earlier", "K", "Run", "earlier in the queue"),
     Meaning("later", "J", "Run", "later in the queue"),
     Meaning("adapters", "A", "Run", "adapters"),
-    Meaning(
-        "into", "I", "Run", "merge into the base model, move into the training rows, import runs"
-    ),
+    Meaning("into", "I", "Run", "merge into the base model, move into training, import runs"),
     Meaning("label", "Y", "Run", "mark labels as right"),
     Meaning("combine", "ampersand", "Run", "combine adapters"),
     Meaning("sweeps", "W", "Run", "sweeps"),

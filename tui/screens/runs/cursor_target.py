@@ -22,12 +22,14 @@ class CursorTarget:
         """Go to the run if it is listed now."""
         if not self._wanted:
             return
-        items = self._listing.items
         self._from = self._from or self._current
+        if self._current != self._from:
+            self._wanted = ""
+            return
+        items = self._listing.items
         place = next((i for i, row in enumerate(items) if row.id == self._wanted), None)
         if place is not None:
             self._listing.action_move(place - self._listing.cursor)
-        if place is not None or self._current != self._from:
             self._wanted = ""
 
     @property
