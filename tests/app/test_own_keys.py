@@ -16,7 +16,7 @@ from tui.screens.dialogs.output import OutputScreen
 from tui.screens.runs.trash import TrashScreen
 from tui.settings import CommandSettings, Settings
 
-MOVED = {"pin": "H", "trash": "f7", "delete": "ctrl+x", "find": "Y"}
+MOVED = {"pin": "=", "trash": "f7", "delete": "ctrl+x", "find": "%"}
 
 
 async def test_moved_keys_act_are_shown_and_free_the_old_ones(
@@ -25,14 +25,14 @@ async def test_moved_keys_act_are_shown_and_free_the_old_ones(
     run = make_run("one", [*training(), finished()])
     app = DltuiApp(settings=Settings(keys=MOVED))
     async with app.run_test(size=(120, 50)) as pilot:
-        await until(pilot, lambda: "one" in text_of(pilot) and "H Pin" in text_of(pilot))
-        await pilot.press("asterisk", "H")
+        await until(pilot, lambda: "one" in text_of(pilot) and "= Pin" in text_of(pilot))
+        await pilot.press("asterisk", "equals_sign")
         await until(pilot, lambda: read_annotations(run).pinned)
         await pilot.press("d", "ctrl+x")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await pilot.press("n", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, KeysScreen))
-        assert "H  Pin" in text_of(pilot)
+        assert "=  Pin" in text_of(pilot)
         await pilot.press("escape", "f7")
         await until(pilot, lambda: isinstance(app.screen, TrashScreen))
     assert read_annotations(run).pinned
@@ -43,9 +43,9 @@ async def test_moved_keys_are_typed_as_they_are(make_run, training, until, text_
     app = DltuiApp(settings=Settings(keys=MOVED))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "one" in text_of(pilot))
-        await pilot.press("Y", *"HY*/d")
+        await pilot.press("percent_sign", *"=%*/d")
         await until(pilot, lambda: app.focused and isinstance(app.focused, Input))
-        await until(pilot, lambda: app.focused.value == "HY*/d")
+        await until(pilot, lambda: app.focused.value == "=%*/d")
 
 
 async def test_a_conflict_is_told_at_the_start(until, text_of) -> None:
