@@ -63,8 +63,8 @@ class PreferenceEvaluator(Evaluator):
             order = wrong.argsort(descending=True)[:_SHOWN]
             order = order[wrong[order] > 0]
             if len(order):
-                rows = pa.concat_tables(self._rows).take(order.tolist())
-                shown = self._show(rows, given.of(order))
+                worst = pa.concat_tables(self._rows).take(order.tolist())
+                shown = self._show(worst, given.of(order))
         intervals = preference_intervals(given, self._section)
         return Evaluation(metrics, shown, intervals=intervals, rows=rows)
 
