@@ -62,7 +62,7 @@ def evaluate_texts(
     exact = sum(text.generated.strip() == text.reference.strip() for text in texts) / len(texts)
     bleu = _bleu(references, tokenize)
     chrf = CHRF()
-    found = chrf.corpus_score(generated, [references], n_bootstrap=_DRAWS if views else 1)
+    found = _chrf_score(chrf, generated, references, views)
     metrics = {
         "bleu": float(bleu.corpus_score(generated, [references]).score),
         "chrf": float(found.score),
@@ -102,6 +102,20 @@ def _words_found(texts: Sequence[Written], bleu: BLEU) -> ScoredRows[SummedScore
 def _bleu_interval(score: SummedScore) -> dict[str, Interval]:
     found = bootstrap(list(score.parts.T), {"bleu": score.formula})
     return {name: (100 * low, 100 * high) for name, (low, high) in found.items()}
+
+
+def _chrf_score(
+    chrf: CHRF, generated: Sequence[str], references: Sequence[str], views: bool
+) -> CHRFScore:
+    """Return the score, with ``views`` also sacrebleu's interval, where it can compute one."""
+    if views:
+        try:
+            drawn: CHRFScore = chrf.corpus_score(generated, [references], n_bootstrap=_DRAWS)
+            return drawn
+        except TypeError:
+            pass  # sacrebleu 2.6 cannot average scores of which some are 0 and others are not
+    alone: CHRFScore = CHRF().corpus_score(generated, [references])
+    return alone
 
 
 def _chrf_interval(chrf: CHRF, found: CHRFScore) -> dict[str, Interval]:

@@ -25,10 +25,10 @@ def test_a_key_is_written_as_people_write_it(text: str, key: str) -> None:
 
 
 def test_a_moved_key_stands_for_the_meaning_and_frees_the_old_one() -> None:
-    keymap, problems = read_keymap({"stop": "H", "undo": "ctrl+z"})
+    keymap, problems = read_keymap({"stop": "f9", "undo": "ctrl+z"})
     assert problems == []
-    assert (keymap.meant("H"), keymap.meant("ctrl+z"), keymap.meant("s")) == ("s", "u", FREE)
-    assert (keymap.shown("s"), keymap.shown("d")) == ("H", "d")
+    assert (keymap.meant("f9"), keymap.meant("ctrl+z"), keymap.meant("s")) == ("s", "u", FREE)
+    assert (keymap.shown("s"), keymap.shown("d")) == ("f9", "d")
     assert keymap.meant("d") == "d"
 
 
@@ -43,11 +43,11 @@ def test_two_keys_change_places() -> None:
     [
         ({"stop": "d"}, "keys.stop: 'd' is the key for delete (delete, take out, drop rows). "
                         "Choose another, or move keys.delete too."),
-        ({"stop": "H", "undo": "H"}, "keys.stop: 'H' is the key for undo "
+        ({"stop": "f9", "undo": "f9"}, "keys.stop: 'f9' is the key for undo "
                                      "(undo the last change, restore). "
                                      "Choose another, or move keys.undo too."),
-        ({"halt": "H"}, "keys.halt: no such name. docs/keys.md lists the names."),
-        ({"undoo": "H"}, "keys.undoo: no such name. Did you mean undo?"),
+        ({"halt": "f9"}, "keys.halt: no such name. docs/keys.md lists the names."),
+        ({"undoo": "f9"}, "keys.undoo: no such name. Did you mean undo?"),
         ({"stop": "fn"}, "keys.stop: 'fn' is not the name of a key."),
         ({"stop": "enter"}, "keys.stop: 'enter' stays what it is in any program. Choose another."),
     ],
@@ -97,7 +97,7 @@ def test_a_command_that_cannot_be_bound_is_left_out_with_a_reason(settings, prob
 
 
 def test_two_commands_have_two_keys_and_a_freed_key_can_be_taken() -> None:
-    keymap, _ = read_keymap({"stop": "H"})
+    keymap, _ = read_keymap({"stop": "f9"})
     found, problems = read_commands({"one": command("s"), "two": command("s")}, keymap)
     assert found == [UserCommand("one", "s", ("du", "-sh", "{folder}"))]
     assert problems == ["commands.two: 's' is the key of the command one. Choose another."]

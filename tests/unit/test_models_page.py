@@ -42,8 +42,10 @@ def test_each_type_has_a_row_with_what_it_did_in_each_task(script: Any, tmp_path
         outcome("question_answering", "bert", "not tried", reason="no layer"),
         outcome("torchvision", "resnet", "trains", "fails", "too bad"),
     )
-    assert "| gpt | no adapter [2](#notes) |  |  |  |  | yes |  |  |  |" in lines
-    assert "| bert |  |  |  | refused [1](#notes) | not tried [2](#notes) |  |  |  |  |" in lines
+    assert "| gpt | no adapter [2](#notes) |  |  |  |  | yes |  |  |  |  |  |" in lines
+    assert (
+        "| bert |  |  |  | refused [1](#notes) | not tried [2](#notes) |  |  |  |  |  |  |" in lines
+    )
     assert "| resnet | fails with adapter [4](#notes) |" in lines
     notes = lines[lines.index("## Notes") + 2 :]
     assert notes[0] == r"1. model.path: the model lacks weights \[1\] \| of its body"
@@ -55,5 +57,5 @@ def test_each_type_has_a_row_with_what_it_did_in_each_task(script: Any, tmp_path
 def test_the_later_outcome_of_a_type_counts(script: Any, tmp_path: Path) -> None:
     failed = outcome("causal_lm", "gpt", "fails", reason="once")
     lines = page_of(script, tmp_path, failed, outcome("causal_lm", "gpt", "trains", "trains"))
-    assert "| gpt |  |  |  |  |  | yes |  |  |  |" in lines
+    assert "| gpt |  |  |  |  |  | yes |  |  |  |  |  |" in lines
     assert "once" not in "\n".join(lines)

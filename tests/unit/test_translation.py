@@ -249,3 +249,13 @@ def test_dates_are_the_same_each_time_and_all_different() -> None:
     assert rows.equals(dates().train)
     assert len(set(rows["words"].to_pylist())) == rows.num_rows == 4000
     assert np.mean([text[0].isalpha() for text in rows["date"].to_pylist()]) > 0.1
+
+
+def test_texts_of_which_most_share_nothing_with_their_references_are_evaluated() -> None:
+    """Some resamples have chrF 0, which sacrebleu 2.6 cannot average with the others."""
+    texts = [Written("s", "xyz", "abc"), Written("s", "uvw", "def"), Written("s", "right", "right")]
+    found = evaluate_texts(texts, views=True)
+    plain = CHRF().corpus_score([text.generated for text in texts], [["abc", "def", "right"]])
+    assert found.metrics["chrf"] == pytest.approx(plain.score)
+    assert found.metrics["exact_match"] == pytest.approx(1 / 3)
+    assert {"bleu", "exact_match"} <= set(found.intervals)

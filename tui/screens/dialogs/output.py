@@ -46,7 +46,7 @@ class OutputScreen(Dialog[None]):
         self._arguments = list(arguments)
         self._lines: deque[str] = deque(maxlen=_KEPT)
         self._process: subprocess.Popen[str] | None = None
-        self._closed = False
+        self._is_left = False
 
     def compose(self) -> ComposeResult:
         """Yield the panel."""
@@ -62,7 +62,7 @@ class OutputScreen(Dialog[None]):
 
     def on_unmount(self) -> None:
         """End the program."""
-        self._closed = True
+        self._is_left = True
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
@@ -77,7 +77,7 @@ class OutputScreen(Dialog[None]):
             reason = getattr(error, "strerror", None) or str(error)
             self.post_message(self.Said([], f"Cannot start {self._arguments[0]}: {reason}."))
             return
-        if self._closed:
+        if self._is_left:
             process.terminate()
         assert process.stdout is not None
         with process.stdout as output:
