@@ -132,6 +132,7 @@ def _twin(twin: tuple[str, int], data: Examined, named: Named) -> str:
 def _mends(doubt: Doubt, data: Examined, names: list[str], config: DataConfig) -> Iterator[Mend]:
     compared = data.compared
     others = [n for n in data.train.column_names if n not in compared and n not in config.columns]
+    first = "" if len(names) == doubt.count else f" first {len(names):,}"
     for remedy in doubt.remedies:
         if remedy == "drop column":
             yield Mend("d", f"drop the column {plain(doubt.column, 40)}", (doubt.column,))
@@ -140,10 +141,8 @@ def _mends(doubt: Doubt, data: Examined, names: list[str], config: DataConfig) -
         elif remedy == "move duplicates":
             yield Mend("I", "move them to training", tuple(others), duplicates="train")
         elif names:
-            first = "" if len(names) == doubt.count else f" first {len(names):,}"
             yield Mend("d", f"drop the{first} rows", rows=tuple(names))
     if names:
-        first = "" if len(names) == doubt.count else f" first {len(names):,}"
         yield Mend("Y", f"mark the{first} rows as right", marked=tuple(names))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.jobs.job import Job
-from engine.jobs.kubernetes import container, experiment, name_of, volumes
+from engine.jobs.kubernetes import container, deadline, experiment, metadata, name_of, volumes
 from engine.jobs.yaml_text import documents
 
 _MOST_TRIES = 20
@@ -31,16 +31,15 @@ def pytorch_job(job: Job) -> str:
     replicas: dict[str, Any] = {"Master": {"replicas": 1, **replica}}
     if nodes > 1:
         replicas["Worker"] = {"replicas": nodes - 1, **replica}
-    limit = {"activeDeadlineSeconds": job.minutes * 60} if job.minutes else {}
     spec = {
         "nprocPerNode": "1",
-        "runPolicy": {"backoffLimit": _MOST_TRIES, "cleanPodPolicy": "Running", **limit},
+        "runPolicy": {"backoffLimit": _MOST_TRIES, "cleanPodPolicy": "Running", **deadline(job)},
         "pytorchReplicaSpecs": replicas,
     }
     made = {
         "apiVersion": "kubeflow.org/v1",
         "kind": "PyTorchJob",
-        "metadata": {"name": name, "labels": {"app.kubernetes.io/name": "dltui"}},
+        "metadata": metadata(name),
         "spec": spec,
     }
     return documents(experiment(job, name), made)
@@ -68,16 +67,15 @@ def train_job(job: Job) -> str:
             {"name": "node", "template": {"spec": {"template": {"spec": pod}}}},
         ]}}},
     }  # fmt: skip
-    limit = {"activeDeadlineSeconds": job.minutes * 60} if job.minutes else {}
     made = {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
         "kind": "TrainJob",
-        "metadata": {"name": name, "labels": {"app.kubernetes.io/name": "dltui"}},
+        "metadata": metadata(name),
         "spec": {
             "runtimeRef": {"name": RUNTIME},
             "trainer": trainer,
             "runtimePatches": [patch],
-            **limit,
+            **deadline(job),
         },
     }
     return documents(experiment(job, name), made)

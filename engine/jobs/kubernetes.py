@@ -25,14 +25,14 @@ _PORT = 29500
 def manifest(job: Job) -> str:
     """The text that ``kubectl apply`` takes; raises :class:`UserError`."""
     name = name_of(job)
-    metadata, settings = _metadata(name), experiment(job, name)
-    made = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": _spec(job, name)}
+    about, settings = metadata(name), experiment(job, name)
+    made = {"apiVersion": "batch/v1", "kind": "Job", "metadata": about, "spec": _spec(job, name)}
     if job.config.train.machines == 1:
         return documents(settings, made)
     service = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata,
+        "metadata": about,
         "spec": {
             "clusterIP": "None",
             "selector": {"batch.kubernetes.io/job-name": name},
@@ -63,7 +63,7 @@ def experiment(job: Job, name: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(name),
+        "metadata": metadata(name),
         "data": {_FILE: job.experiment},
     }
 
@@ -97,12 +97,18 @@ def volumes(job: Job, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def _metadata(name: str) -> dict[str, Any]:
+def deadline(job: Job) -> dict[str, int]:
+    """Return the field with the time limit; empty for none."""
+    return {"activeDeadlineSeconds": job.minutes * 60} if job.minutes else {}
+
+
+def metadata(name: str) -> dict[str, Any]:
+    """Return the name and the labels of what is made for a job."""
     return {"name": name, "labels": {"app.kubernetes.io/name": "dltui"}}
 
 
 def _spec(job: Job, name: str) -> dict[str, Any]:
-    limit = {"activeDeadlineSeconds": job.minutes * 60} if job.minutes else {}
+    limit = deadline(job)
     nodes = job.config.train.machines
     several = {"completions": nodes, "parallelism": nodes, "completionMode": "Indexed"}
     return {

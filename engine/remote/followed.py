@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from engine.remote.messages import PART, Current, Events, File, FileName, Followed
+from engine.remote.messages import Current, Events, File, FileName, Followed, in_parts
 from engine.remote.new_events import NewEvents
 from engine.runs.directory import RunDirectory
 
@@ -64,16 +64,8 @@ class FollowedRun:
         self._stamps[name] = stamp
         if name == _LOG:
             self._log_sent = time.monotonic()
-        text = data.decode(errors="replace")
-        places = range(0, max(1, len(text)), PART)
-        for place in places:
-            yield File(
-                run=self._run.id,
-                name=name,
-                stamp=stamp,
-                data=text[place : place + PART],
-                more=place != places[-1],
-            )
+        for part, more in in_parts(data.decode(errors="replace")):
+            yield File(run=self._run.id, name=name, stamp=stamp, data=part, more=more)
 
 
 def _stamp(path: Path) -> str:

@@ -8,6 +8,7 @@ and lists have limits, and a line that is no such message is an error. The set b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -308,6 +309,16 @@ Answer = Hello | Rows | Machine | Events | File | Current | Done | FileList | Pa
 
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
 _ANSWER: TypeAdapter[Answer] = TypeAdapter(Annotated[Answer, Field(discriminator="type")])
+
+
+def in_parts(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield a text in parts that a message has room for, and whether another part follows.
+
+    An empty text is one part.
+    """
+    places = range(0, max(1, len(text)), PART)
+    for place in places:
+        yield text[place : place + PART], place != places[-1]
 
 
 def read_request(line: bytes) -> Request:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from engine.remote.messages import PART, Events
+from engine.remote.messages import Events, in_parts
 from engine.runs.downsampling import EventDownsampler
 
 BYTES_A_SECOND = 3000.0
@@ -129,13 +129,6 @@ def _messages(
 ) -> Iterator[Events]:
     """Yield the lines of a span of bytes in parts that a message has room for."""
     text = b"".join(line + b"\n" for line in lines).decode(errors="replace")
-    places = range(0, max(1, len(text)), PART)
-    for place in places:
-        yield Events(
-            run=run,
-            start=span[0],
-            position=span[1],
-            data=text[place : place + PART],
-            begin=begin,
-            more=place != places[-1],
-        )
+    start, position = span
+    for part, more in in_parts(text):
+        yield Events(run=run, start=start, position=position, data=part, begin=begin, more=more)

@@ -6,12 +6,12 @@ States to resume from and files of its processes are not among them.
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import RunError
+from engine.files.digest import sha256
 from engine.remote.messages import READ, Entry, FileList, ListFiles, Part, ReadFile
 from engine.runs.directory import RunDirectory
 
@@ -35,7 +35,7 @@ def file_list(request: ListFiles, run: RunDirectory) -> FileList:
     """List the files with their digests. Raises :class:`RunError`."""
     try:
         files = [
-            Entry(path=path, size=(run.path / path).stat().st_size, sha256=_digest(run.path / path))
+            Entry(path=path, size=(run.path / path).stat().st_size, sha256=sha256(run.path / path))
             for path in _paths(run.path)
         ]
     except OSError as error:
@@ -82,8 +82,3 @@ def _paths(folder: Path) -> Iterator[str]:
                 path = Path(parent) / file
                 if path.is_file() and not path.is_symlink():
                     yield path.relative_to(folder).as_posix()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -30,7 +30,7 @@ class Mend:
     """A change of the configuration that removes what was found."""
 
     key: str
-    """The key that applies it: ``d`` drops, ``m`` moves, ``r`` marks as right."""
+    """The key that applies it: ``d`` drops, ``I`` moves, ``Y`` marks as right."""
     label: str
     columns: tuple[str, ...] = ()
     """Columns to be ignored."""

@@ -12,7 +12,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from engine.files.safe_json import loads
@@ -77,21 +77,19 @@ class ProgressMarks:
         self._updated = now
         self.computed()
 
-    @contextmanager
-    def unlimited(self) -> Iterator[None]:
+    def unlimited(self) -> AbstractContextManager[None]:
         """Let the block take any time: a pause."""
-        self._write(0.0)
-        try:
-            yield
-        finally:
-            self._updated = 0.0
-            self.alive()
+        return self._limited(0.0)
 
-    @contextmanager
-    def writing(self, size: int) -> Iterator[None]:
+    def writing(self, size: int) -> AbstractContextManager[None]:
         """Let the block take as long as ``size`` bytes take on a slow disk, at least half an hour
         with the usual ``minutes``: a checkpoint or an export, which give no signs of life."""
-        self._write(max(_FIRST * self._shortest, size / _SLOWEST) if self._shortest else 0.0)
+        slowest = max(_FIRST * self._shortest, size / _SLOWEST)
+        return self._limited(slowest if self._shortest else 0.0)
+
+    @contextmanager
+    def _limited(self, seconds: float) -> Iterator[None]:
+        self._write(seconds)
         try:
             yield
         finally:
