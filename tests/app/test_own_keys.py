@@ -15,6 +15,7 @@ from tui.screens.dialogs.keys import KeysScreen
 from tui.screens.dialogs.output import OutputScreen
 from tui.screens.runs.trash import TrashScreen
 from tui.settings import CommandSettings, Settings
+from tui.widgets.lines import Lines
 
 MOVED = {"pin": "=", "trash": "f7", "delete": "ctrl+x", "find": "%"}
 
@@ -22,10 +23,10 @@ MOVED = {"pin": "=", "trash": "f7", "delete": "ctrl+x", "find": "%"}
 async def test_moved_keys_act_are_shown_and_free_the_old_ones(
     make_run, training, finished, until, text_of
 ) -> None:
-    run = make_run("one", [*training(), finished()])
+    run = make_run("digits-run", [*training(), finished()])
     app = DltuiApp(settings=Settings(keys=MOVED))
     async with app.run_test(size=(120, 50)) as pilot:
-        await until(pilot, lambda: "one" in text_of(pilot) and "= Pin" in text_of(pilot))
+        await until(pilot, lambda: "digits-run" in text_of(pilot) and "= Pin" in text_of(pilot))
         await pilot.press("asterisk", "equals_sign")
         await until(pilot, lambda: read_annotations(run).pinned)
         await pilot.press("d", "ctrl+x")
@@ -39,10 +40,10 @@ async def test_moved_keys_act_are_shown_and_free_the_old_ones(
 
 
 async def test_moved_keys_are_typed_as_they_are(make_run, training, until, text_of) -> None:
-    make_run("one", training())
+    make_run("digits-run", training())
     app = DltuiApp(settings=Settings(keys=MOVED))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "one" in text_of(pilot))
+        await until(pilot, lambda: "digits-run" in text_of(pilot))
         await pilot.press("percent_sign", *"=%*/d")
         await until(pilot, lambda: app.focused and isinstance(app.focused, Input))
         await until(pilot, lambda: app.focused.value == "=%*/d")
@@ -62,7 +63,7 @@ def script(text: str) -> str:
 async def test_a_command_shows_its_output_for_the_run_at_hand(
     make_run, training, finished, until, text_of
 ) -> None:
-    run = make_run("one", [*training(), finished()])
+    run = make_run("digits-run", [*training(), finished()])
     run.report.path.write_text('{"metrics": {"test": {"loss": 1.0}}}')
     told = 'import sys; print("[b]", sys.argv[1:], "\\x1b[2J"); sys.exit(3)'
     commands = {
@@ -71,7 +72,7 @@ async def test_a_command_shows_its_output_for_the_run_at_hand(
     app = DltuiApp(settings=Settings(commands=commands))
     async with app.run_test(size=(200, 40), notifications=True) as pilot:
         await pilot.press("f5")
-        await until(pilot, lambda: "one" in text_of(pilot))
+        await until(pilot, lambda: "digits-run" in text_of(pilot))
         await told_for(run, pilot, until, text_of)
         await pilot.press("enter")
         await until(pilot, lambda: "Summary" in text_of(pilot))
@@ -92,12 +93,12 @@ async def told_for(run: RunDirectory, pilot, until, text_of) -> None:
 
 
 async def test_a_closed_panel_ends_its_program(make_run, training, until, text_of) -> None:
-    make_run("one", training())
+    make_run("digits-run", training())
     wait = 'import os, time; print("pid", os.getpid(), flush=True); time.sleep(600)'
     commands = {"wait": CommandSettings(key="f5", run=script(wait))}
     app = DltuiApp(settings=Settings(commands=commands))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "one" in text_of(pilot))
+        await until(pilot, lambda: "digits-run" in text_of(pilot))
         await pilot.press("f5")
         await until(pilot, lambda: "pid " in text_of(pilot))
         process = app.screen._process
@@ -108,9 +109,28 @@ async def test_a_closed_panel_ends_its_program(make_run, training, until, text_o
 
 
 async def test_a_program_that_is_missing_is_told(make_run, training, until, text_of) -> None:
-    make_run("one", training())
+    make_run("digits-run", training())
     commands = {"none": CommandSettings(key="f5", run="/nowhere/tool {run}")}
     async with DltuiApp(settings=Settings(commands=commands)).run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "one" in text_of(pilot))
+        await until(pilot, lambda: "digits-run" in text_of(pilot))
         await pilot.press("f5")
         await until(pilot, lambda: "Cannot start /nowhere/tool: No such file" in text_of(pilot))
+
+
+async def test_many_lines_at_once_are_laid_out_together(
+    make_run, training, until, text_of, monkeypatch
+) -> None:
+    make_run("digits-run", training())
+    laid_out = []
+    show = Lines.show_lines
+    monkeypatch.setattr(
+        Lines, "show_lines", lambda self, lines: (laid_out.append(len(lines)), show(self, lines))
+    )
+    commands = {"count": CommandSettings(key="f5", run="seq 1 3000")}
+    async with DltuiApp(settings=Settings(commands=commands)).run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "digits-run" in text_of(pilot))
+        await pilot.press("f5")
+        await until(pilot, lambda: "Exit status 0." in text_of(pilot))
+        assert "3000" in text_of(pilot)
+    assert len(laid_out) < 100
+    assert max(laid_out) == 2001, "the newest lines are kept, and the exit status"

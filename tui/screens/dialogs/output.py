@@ -23,6 +23,9 @@ _KEPT = 2000
 _LONGEST = 2000
 _GRACE = 2.0
 """Seconds that the program has to exit once it was asked to."""
+_PAINT_SECONDS = 0.1
+"""How long lines are collected before they are laid out together: all that are kept are laid
+out anew each time."""
 
 
 class OutputScreen(Dialog[None]):
@@ -45,6 +48,8 @@ class OutputScreen(Dialog[None]):
         self._title = title
         self._arguments = list(arguments)
         self._lines: deque[str] = deque(maxlen=_KEPT)
+        self._ended = ""
+        self._is_stale = False
         self._process: subprocess.Popen[str] | None = None
         self._is_left = False
 
@@ -90,10 +95,18 @@ class OutputScreen(Dialog[None]):
         self.post_message(self.Said([], f"Exit status {process.wait()}."))
 
     def on_output_screen_said(self, event: Said) -> None:
-        """Show the lines."""
+        """Keep the lines, to be shown with those that follow at once."""
         self._lines.extend(event.lines)
+        self._ended = event.ended
+        if not self._is_stale:
+            self._is_stale = True
+            self.set_timer(_PAINT_SECONDS, self._paint)
+
+    def _paint(self) -> None:
+        """Show the lines that are kept."""
+        self._is_stale = False
         shown = [literal(line, _LONGEST) for line in self._lines]
-        if event.ended:
+        if self._ended:
             self.query_one("#box").border_subtitle = "esc closes"
-            shown.append(literal(event.ended).stylize("$foreground 60%"))
+            shown.append(literal(self._ended).stylize("$foreground 60%"))
         self.query_one(Lines).show_lines(shown)
