@@ -70,6 +70,12 @@ class RawData:
         """The training rows."""
         return self.splits[TRAIN]
 
+    @property
+    def decisive(self) -> pa.Table | None:
+        """The split that decides on the result: test, or else validation; ``None`` without rows."""
+        tables = map(self.splits.get, (TEST, VALIDATION))
+        return next((table for table in tables if table is not None and table.num_rows), None)
+
     def with_splits(self, splits: Mapping[str, pa.Table], *notes: Note) -> RawData:
         """The same with other splits and more notes."""
         return replace(self, splits=splits, notes=(*self.notes, *notes), files={})

@@ -143,14 +143,14 @@ class AnswerEvaluator(Evaluator):
             one.context[span.start : span.end] for one, span in zip(self._asked, spans, strict=True)
         ]
         losses = self._losses.joined().double().numpy()
-        result = evaluate_answers(self._asked, said)
+        matches, scores = _scored(self._asked, said)
+        result = _evaluation(self._asked, matches, scores)
         result.metrics["loss"] = float(losses.mean())
         if not views:
             return result
         questions = len(self._asked)
         windows = [np.bincount(self._windows, weights, questions) for weights in (losses, None)]
         own = summed_intervals(np.stack(windows, 1), {"loss": ratio(0, 1)})
-        matches, scores = _scored(self._asked, said)
         intervals = mean_interval("f1", np.array(scores)) | mean_interval(
             "exact_match", np.array(matches)
         )
@@ -160,7 +160,12 @@ class AnswerEvaluator(Evaluator):
 
 def evaluate_answers(asked: Sequence[Asked], said: Sequence[str]) -> Evaluation:
     """Return the metrics of what was answered, means over the questions."""
-    matches, scores = _scored(asked, said)
+    return _evaluation(asked, *_scored(asked, said))
+
+
+def _evaluation(
+    asked: Sequence[Asked], matches: Sequence[float], scores: Sequence[float]
+) -> Evaluation:
     rows = PairedRows(
         "lost", np.array([len(one.references) for one in asked]), 1 - np.array(scores), "F1",
         text_keys([f"{one.question}\0{one.context}" for one in asked]),

@@ -19,7 +19,7 @@ from engine.batches.source import Batch, Source
 from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.labels import IGNORED
 from engine.data.on_disk import table_of
-from engine.data.raw import TEST, VALIDATION, RawData
+from engine.data.raw import RawData
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.metrics.evaluator import Evaluation, Evaluator
@@ -254,8 +254,8 @@ class CausalLm(TextTask[CausalLmFitted]):
 
     def baseline(self, raw: RawData, fitted: CausalLmFitted) -> tuple[str, Evaluation] | None:
         """Evaluate a unigram model, which predicts by token frequency alone."""
-        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
-        if fitted.form != "text" or table is None or not table.num_rows:
+        table = raw.decisive
+        if fitted.form != "text" or table is None:
             return None
         seen, _ = self._tokens(raw.train, fitted, _silent)
         tokens, characters = self._tokens(table, fitted, _silent)

@@ -16,7 +16,7 @@ from engine.baselines.bm25 import NAME, Bm25
 from engine.batches.source import Batch, Source
 from engine.config.run_config import RunConfig
 from engine.config.tasks.embedding import EmbeddingConfig
-from engine.data.raw import TEST, VALIDATION, RawData
+from engine.data.raw import RawData
 from engine.errors import TrainingError
 from engine.metrics.contrastive import (
     InBatchNegatives,
@@ -197,8 +197,8 @@ class Embedding(TextTask[EmbeddingFitted]):
     @override
     def baseline(self, raw: RawData, fitted: EmbeddingFitted) -> tuple[str, Evaluation] | None:
         """BM25 on the held-out passages; none for scores."""
-        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
-        if fitted.scale or table is None or not table.num_rows:
+        table = raw.decisive
+        if fitted.scale or table is None:
             return None
         relevance = relevance_of(
             *_pairs(table, fitted), list(texts_in(table, fitted.columns.negatives))

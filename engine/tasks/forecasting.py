@@ -18,7 +18,7 @@ from engine.baselines.baseline import Baseline
 from engine.baselines.seasonal_naive import SeasonalNaive
 from engine.batches.source import Batch, Source
 from engine.config.tasks.forecasting import ForecastingConfig
-from engine.data.raw import TEST, VALIDATION, RawData
+from engine.data.raw import VALIDATION, RawData
 from engine.data.series.frequency import Frequency
 from engine.data.series.panel_windows import PanelWindowSource
 from engine.data.series.time_features import count_time_features
@@ -186,10 +186,8 @@ class Forecasting(Task[SeriesFitted]):
 
         The median is the forecast itself.
         """
-        forecast, bands = (
-            _forward(network, batch).float().cpu(),
-            _bands(fitted, self.section.quantiles),
-        )
+        forecast = _forward(network, batch).float().cpu()
+        bands = _bands(fitted, self.section.quantiles)
         mean, std = _units(batch, fitted)
         names = list(fitted.targets)
         values = [bands.point(forecast).double().numpy() * std + mean]
@@ -202,7 +200,7 @@ class Forecasting(Task[SeriesFitted]):
 
     def baseline(self, raw: RawData, fitted: SeriesFitted) -> tuple[str, Evaluation] | None:
         """Evaluate the seasonal naive forecast (the last season repeated) on the same windows."""
-        table = _decisive(raw)
+        table = raw.decisive
         if table is None:
             return None
         section = self.section
@@ -218,7 +216,7 @@ class Forecasting(Task[SeriesFitted]):
     @override
     def further_baselines(self, raw: RawData, fitted: SeriesFitted) -> list[Baseline]:
         """Evaluate AutoETS and AutoTheta on the same windows, where statsforecast is installed."""
-        section, table = self.section, _decisive(raw)
+        section, table = self.section, raw.decisive
         if table is None or not section.baseline_seconds or not statistical.installed():
             return []
         source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
@@ -296,12 +294,6 @@ def _tell(notes: Sequence[Note], report: Report) -> None:
     for note in notes:
         level: Literal["info", "warning"] = "info" if note.kind == "converted" else "warning"
         report(Log(level=level, message=sentence(note)))
-
-
-def _decisive(raw: RawData) -> pa.Table | None:
-    """The split that decides on the result; ``None`` where no rows were kept for one."""
-    tables = (raw.splits[name] for name in (TEST, VALIDATION) if name in raw.splits)
-    return next((table for table in tables if table.num_rows), None)
 
 
 def _units(batch: Batch, fitted: SeriesFitted) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

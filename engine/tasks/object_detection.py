@@ -14,7 +14,7 @@ from engine.baselines.usual_boxes import USUAL_BOXES
 from engine.batches.source import Batch, Source
 from engine.config.tasks.object_detection import ObjectDetectionConfig
 from engine.data.images import upright_size
-from engine.data.raw import TEST, VALIDATION, RawData
+from engine.data.raw import RawData
 from engine.metrics.detection import DetectionEvaluator, Found, in_pixels, judged, outcome, sure_of
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.models.detector import Detections, objects_of
@@ -178,8 +178,8 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
     @override
     def baseline(self, raw: RawData, fitted: DetectionFitted) -> tuple[str, Evaluation] | None:
         """The boxes that are the most frequent in training, in every image."""
-        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
-        if table is None or fitted.objects not in table.column_names or not table.num_rows:
+        table = raw.decisive
+        if table is None or fitted.objects not in table.column_names:
             return None
         result = evaluate_usual_boxes(raw.train, table, fitted)
         return None if result is None else (USUAL_BOXES, result)

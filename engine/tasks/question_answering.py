@@ -12,7 +12,7 @@ from typing_extensions import override
 from engine.baselines.likeliest_sentence import LIKELIEST_SENTENCE, likeliest_sentences
 from engine.batches.source import Batch, Source
 from engine.config.tasks.question_answering import QuestionAnsweringConfig
-from engine.data.raw import TEST, VALIDATION, RawData
+from engine.data.raw import RawData
 from engine.metrics.answers import (
     AnswerEvaluator,
     Answers,
@@ -111,8 +111,8 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
         self, raw: RawData, fitted: QuestionAnsweringFitted
     ) -> tuple[str, Evaluation] | None:
         """The sentence of the context that has the most words of the question."""
-        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
-        if table is None or not table.num_rows:
+        table = raw.decisive
+        if table is None:
             return None
         asked = _asked(table, fitted)
         said = likeliest_sentences((one.question, one.context) for one in asked)

@@ -17,7 +17,7 @@ from engine.config.run_config import RunConfig
 from engine.config.tasks.semantic_segmentation import SemanticSegmentationConfig
 from engine.data.images import in_threads
 from engine.data.masks import IGNORED
-from engine.data.raw import TEST, VALIDATION, RawData
+from engine.data.raw import RawData
 from engine.metrics.classification import balanced_weights
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.segmentation import (
@@ -183,7 +183,7 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
     @override
     def baseline(self, raw: RawData, fitted: SegmentationFitted) -> tuple[str, Evaluation] | None:
         """The most frequent class for every pixel."""
-        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
+        table = raw.decisive
         targets = None if table is None else self.targets(table, fitted)
         if table is None or targets is None:
             return None

@@ -22,7 +22,7 @@ from engine.batches.source import Batch, Source
 from engine.config.tasks.seq2seq import Seq2SeqConfig
 from engine.data.labels import IGNORED
 from engine.data.on_disk import evenly
-from engine.data.raw import TEST, VALIDATION, RawData
+from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.translation import TranslationEvaluator, Written, evaluate_texts
 from engine.models.token_losses import summed_sequence_loss
@@ -164,8 +164,8 @@ class Seq2Seq(TextTask[Seq2SeqFitted]):
 
     def _held_out(self, raw: RawData) -> pa.Table | None:
         """Return the rows for which the network writes texts in the final evaluation."""
-        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
-        if table is None or not table.num_rows or not self.section.final_rows:
+        table = raw.decisive
+        if table is None or not self.section.final_rows:
             return None
         return table.take(np.argsort(_places(table.num_rows))[: self.section.final_rows])
 

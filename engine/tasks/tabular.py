@@ -18,7 +18,7 @@ from engine.batches.memory_mapped import DEVICE_BYTES, MANY_BYTES, MappedSource,
 from engine.batches.source import Batch, Source
 from engine.config.tasks.tabular import TabularConfig
 from engine.data.on_disk import evenly, filled, in_windows
-from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
+from engine.data.raw import RawData
 from engine.data.tables.features import (
     ENCODED,
     encode_rows,
@@ -148,13 +148,13 @@ class TabularTask(Task[F]):
 
         Of many training rows, as many as something simple needs.
         """
-        names = [name for name in (TEST, VALIDATION) if raw.splits.get(name)]
-        if not names:
+        decisive = raw.decisive
+        if decisive is None:
             return None
         cpu = torch.device("cpu")
         train, other = (
             self.encode(table, fitted, cpu, lambda event: None)
-            for table in (evenly(raw.splits[TRAIN], MAX_ROWS), raw.splits[names[0]])
+            for table in (evenly(raw.train, MAX_ROWS), decisive)
         )
         return train, other
 

@@ -18,7 +18,7 @@ from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Batch, Source
 from engine.config.tasks.text_classification import TextClassificationConfig
 from engine.data.on_disk import evenly, in_windows
-from engine.data.raw import TEST, VALIDATION, RawData
+from engine.data.raw import RawData
 from engine.metrics.classification import balanced_weights, class_loss
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.logits import logits_of
@@ -141,8 +141,8 @@ class TextClassification(TextTask[TextClassificationFitted]):
         self, raw: RawData, fitted: TextClassificationFitted
     ) -> tuple[str, Evaluation] | None:
         """Logistic regression on weighted words and pairs of words."""
-        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
-        if table is None or not table.num_rows:
+        table = raw.decisive
+        if table is None:
             return None
         columns = [fitted.text, fitted.text_pair]
         some = evenly(raw.train, ROWS)

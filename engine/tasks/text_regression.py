@@ -17,7 +17,7 @@ from engine.baselines.bag_of_words import ROWS, WORDS_AND_RIDGE, numbers_from_wo
 from engine.batches.source import Batch, Source
 from engine.config.tasks.text_regression import TextRegressionConfig
 from engine.data.on_disk import evenly
-from engine.data.raw import TEST, VALIDATION, RawData
+from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.logits import logits_of
 from engine.metrics.regression import LOSSES, evaluate_numbers
@@ -157,8 +157,8 @@ class TextRegression(TextTask[TextRegressionFitted]):
     @override
     def baseline(self, raw: RawData, fitted: TextRegressionFitted) -> tuple[str, Evaluation] | None:
         """Ridge regression on weighted words and pairs of words."""
-        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
-        if table is None or not table.num_rows:
+        table = raw.decisive
+        if table is None:
             return None
         columns = [fitted.text, fitted.text_pair]
         some = evenly(raw.train, ROWS)

@@ -14,7 +14,7 @@ from typing_extensions import override
 from engine.baselines.usual_tags import USUAL_TAGS, usual_tags
 from engine.batches.source import Batch, Source
 from engine.config.tasks.token_classification import TokenClassificationConfig
-from engine.data.raw import TEST, VALIDATION, RawData
+from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.logits import logits_of
 from engine.metrics.tagging import TaggingEvaluator, evaluate_tags, tags_of
@@ -120,8 +120,8 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
         self, raw: RawData, fitted: TokenClassificationFitted
     ) -> tuple[str, Evaluation] | None:
         """The tag that each word has the most often in training."""
-        table = raw.splits.get(TEST) or raw.splits.get(VALIDATION)
-        if table is None or not table.num_rows:
+        table = raw.decisive
+        if table is None:
             return None
         words, truth = self.pipeline.sentences(table, fitted)
         known = self.pipeline.sentences(raw.train, fitted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
@@ -17,14 +19,15 @@ def evaluate_usual_boxes(
     train: pa.Table, held_out: pa.Table, fitted: DetectionFitted
 ) -> Evaluation | None:
     """Evaluate the most frequent boxes of ``train``; ``None`` where it has none."""
-    known = [one for image in _images(train, fitted) for one in image]
+    known = [one for image in _images(train, fitted, _sizes(train, fitted)) for one in image]
     if not known:
         return None
     boxes, numbers, _ = (np.array(part) for part in zip(*known, strict=True))
     usual = usual_boxes(boxes, numbers)
+    sizes = _sizes(held_out, fitted)
     images = [
         JudgedImage("", in_image(usual, *size), in_image(_true(objects), *size))
-        for objects, size in zip(_images(held_out, fitted), _sizes(held_out, fitted), strict=True)
+        for objects, size in zip(_images(held_out, fitted, sizes), sizes, strict=True)
     ]
     return evaluate_objects(images, fitted.classes)
 
@@ -33,7 +36,9 @@ _Object = tuple[list[float], int, float]
 """Box in shares of the sides, class number, score."""
 
 
-def _images(table: pa.Table, fitted: DetectionFitted) -> list[list[_Object]]:
+def _images(
+    table: pa.Table, fitted: DetectionFitted, sizes: Sequence[tuple[int, int]]
+) -> list[list[_Object]]:
     numbers = {name: number for number, name in enumerate(fitted.classes)}
     return [
         [
@@ -41,9 +46,7 @@ def _images(table: pa.Table, fitted: DetectionFitted) -> list[list[_Object]]:
              numbers[one["label"]], 1.0)
             for one in cell
         ]
-        for cell, size in zip(
-            table[fitted.objects].to_pylist(), _sizes(table, fitted), strict=True
-        )
+        for cell, size in zip(table[fitted.objects].to_pylist(), sizes, strict=True)
     ]  # fmt: skip
 
 
