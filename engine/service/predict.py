@@ -79,14 +79,15 @@ def answer(
     elif rows:
         table = table_of(rows, inputs)
         found = _predict(task, fitted, network, table, device, notes)
-        pictures = task.pictures(table, found, fitted)
+        shown = task.presentation(network, fitted)
+        pictures = shown.pictures(table, found)
         with torch.inference_mode():
-            records = task.answers(network, found, fitted)
+            records = shown.records(found)
     elif future:
         raise DataError("A future file continues a file of the past.", "Give that with --file.")
     columns = {"inputs": list(inputs), "ahead": list(ahead)}
-    shown = {"notes": list(map(asdict, notes)), "pictures": list(map(asdict, pictures))}
-    return columns | {"records": records} | shown
+    told = {"notes": list(map(asdict, notes)), "pictures": list(map(asdict, pictures))}
+    return columns | {"records": records} | told
 
 
 def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> FilePredictions:
@@ -99,7 +100,7 @@ def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> 
         table, told = task.pipeline.with_future(table, coming, fitted)
         notes += told
     records = _predict(task, fitted, network, table, device, notes)
-    pictures = task.pictures(table, records, fitted)
+    pictures = task.presentation(network, fitted).pictures(table, records)
     return FilePredictions(whole if task.predicts_rows else None, records, notes, pictures)
 
 
@@ -163,7 +164,9 @@ def _predict(
 ) -> list[dict[str, Any]]:
     notes.extend(task.pipeline.unfit(table, fitted))
     source = task.encode_new(table, fitted, torch.device(device), report_to(notes))
-    fitted = task.adapted(network, table, fitted, report_to(notes))
+    calibration = task.calibration(fitted)
+    if calibration is not None and calibration.recent is not None:
+        fitted = calibration.recent(network, table, report_to(notes))
     with torch.inference_mode():
         return _in_order(task, fitted, network, source)
 

@@ -129,26 +129,22 @@ class Validation:
 
     def _show_samples(self, source: Source) -> None:
         try:
-            items = self._evaluator.samples(source, VALIDATION)
-            pictures = self._evaluator.output_pictures(source, VALIDATION) if items else []
+            shown = self._evaluator.samples(source, VALIDATION)
         except Abandoned:
             return
-        if items:
-            self._show_pictures(source)
-            step = self._state.position.step
-            painted = list(map(asdict, pictures))
-            self._setup.outlets.report(
-                Samples(step=step, split=VALIDATION, items=items, pictures=painted)
-            )
-
-    def _show_pictures(self, source: Source) -> None:
-        """Report the images among the samples, once."""
-        if self._pictured:
+        if not shown.texts:
             return
+        if shown.inputs and not self._pictured:  # the same at each evaluation
+            self._setup.outlets.report(SamplePictures(pictures=list(map(asdict, shown.inputs))))
         self._pictured = True
-        pictures = self._setup.task.sample_pictures(source, self._setup.fitted)
-        if pictures:
-            self._setup.outlets.report(SamplePictures(pictures=list(map(asdict, pictures))))
+        self._setup.outlets.report(
+            Samples(
+                step=self._state.position.step,
+                split=VALIDATION,
+                items=list(shown.texts),
+                pictures=list(map(asdict, shown.outputs)),
+            )
+        )
 
 
 def deciding_metric(task: Task[Any]) -> Metric:
