@@ -64,9 +64,9 @@ def assemble(
     if saved:
         load_state(state, saved)
     group.align(network)
-    if group.replicas > 1 and batch_statistics(network):
+    if group.rows.replicas > 1 and batch_statistics(network):
         session.warn(_OWN_STATISTICS)
-    if group.replicas > 1 and task.compares_rows:
+    if group.rows.replicas > 1 and task.compares_rows:
         session.warn(_OWN_ROWS)
     saver = Saver(session.run, state, session.events, config.train.save_total_limit, group)
     outlets = _outlets(training, saver)

@@ -103,7 +103,7 @@ class SplitEvaluator:
         group = self._setup.group
         size = max(1, self._setup.config.batch_rows // self._setup.state.position.pieces)
         # A sharded network has room for this process's share.
-        return -(-size // group.replicas) if group.sharded else size
+        return -(-size // group.rows.replicas) if group.sharded else size
 
     def _measure(
         self,

@@ -49,7 +49,7 @@ class Earlier(TabularRegression):
 @pytest.fixture
 def earlier(configure: Callable[..., Any]) -> Any:
     task = Earlier(configure("tabular_regression", ROWS, target="y"))
-    with pytest.warns(DeprecationWarning) as told:
+    with pytest.warns(DeprecationWarning, match="is now") as told:
         adapted = in_current_terms(task)
     assert {str(one.message) for one in told} == {
         "Earlier.baseline is now baselines.",
