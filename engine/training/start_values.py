@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from engine.files import atomic
-from engine.tasks.further_measures import MeasuresStart
+from engine.tasks.abilities import MeasuresStart
 from engine.training.material import Material
 from engine.training.training_session import TrainingSession
 

@@ -36,7 +36,7 @@ class Validation:
         self._source = source
         self._other_text = forgetting
         self.seconds = self.total_seconds = 0.0
-        """Seconds of the newest validation, and of all of this process."""
+        """Seconds of the newest validation, and of all of this process in the run's own time."""
         self.forgetting: dict[str, float] = {}
         """Metrics on that text at the newest evaluation."""
         self._schedule = schedule
@@ -61,6 +61,8 @@ class Validation:
     def run(self) -> None:
         """Evaluate and report; returns early when the run is to end."""
         begin = time.perf_counter()
+        self._progress.tick()
+        trained = self._state.position.seconds
         try:
             metrics = self._metrics(self._source, VALIDATION)
             self.forgetting = self._metrics(self._other_text, FORGETTING)
@@ -73,7 +75,8 @@ class Validation:
         if self._source is not None:
             self._show_samples(self._source)
         self.seconds = time.perf_counter() - begin
-        self.total_seconds += self.seconds
+        self._progress.tick()
+        self.total_seconds += self._state.position.seconds - trained
         self._progress.meter.restart_clock()
 
     def _metrics(self, source: Source | None, split: str) -> dict[str, float]:

@@ -27,7 +27,7 @@ from engine.runs.control import Request
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Evaluated, Failed, Finished, Interrupted, Log, Progress, Started
 from engine.runs.status import State
-from engine.tasks.task import WEIGHTS
+from engine.tasks.network_files import WEIGHTS
 from engine.training import checkpoint
 from engine.training.peers import lost_a_peer
 from engine.training.row_shares import RowShares

@@ -70,7 +70,7 @@ def test_methods_of_version_0_1_are_called_by_their_successors(
     [baseline] = earlier.baselines(raw, fitted)
     assert (baseline.name, baseline.evaluation.metrics) == ("always 5", {"mae": 4.0})
     source = earlier.encode(raw.train, fitted, CPU, print)
-    network = earlier.build_network(fitted)
+    network = earlier.build_network(fitted).eval()
     assert earlier.samples(network, source, fitted) == ShownSamples([{"rows": "4"}])
     [group] = network.parameter_groups()
     assert group["lr_scale"] == 0.5
@@ -81,7 +81,7 @@ def test_methods_of_version_0_1_are_called_by_their_successors(
     files.companions(tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.*")) == ["own.pt", "target.txt"]
     loaded = files.load(lambda: earlier.build_network(fitted), tmp_path)
-    assert torch.equal(loaded(batch.inputs), network(batch.inputs))
+    assert torch.equal(loaded.eval()(batch.inputs), network(batch.inputs))
 
 
 def test_a_task_in_current_terms_is_left_as_it_is(

@@ -1,4 +1,4 @@
-"""What some tasks measure besides the metrics of their splits."""
+"""What some tasks can do besides, where their data or their loss ask for it."""
 
 from __future__ import annotations
 
