@@ -96,8 +96,8 @@ def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> 
     whole, table = read_rows(task, fitted, file, notes)
     if future:
         coming = _read_future(task, fitted, future, notes)
-        table, told = task.pipeline.with_future(table, coming, fitted)
-        notes += told
+        table, future_notes = task.pipeline.with_future(table, coming, fitted)
+        notes += future_notes
     records = _predict(task, fitted, network, table, device, notes)
     pictures = task.pictures(table, records, fitted)
     return FilePredictions(whole if task.predicts_rows else None, records, notes, pictures)
