@@ -136,6 +136,7 @@ def test_a_batch_weighs_as_much_as_it_has_of_known_truths() -> None:
         (1, 4, [6, 9, 5, 8]),
         (2, 5, [6, 9, 4, 7, 2]),
         (9, 9, [6, 9]),
+        (1, 8, [6, 9, 5, 8, 4, 7, 3, 2]),  # three of the last series are all it has
     ],
 )
 def test_the_latest_windows_are_taken_from_every_series(
