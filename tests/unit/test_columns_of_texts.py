@@ -86,9 +86,9 @@ def test_columns_that_do_not_fit_are_a_sentence(
 
 def test_each_fault_of_a_pair_is_named_once() -> None:
     table = pa.table({
-        "anchor": ["a", "", "same", "a", "a", None],
-        "positive": ["p", "p", "same", " ", "p", "p"],
-        "negative": ["n", "n", "n", "n", "a", "n"],
+        "anchor": ["a", "", "same", "a", "a", "a", None],
+        "positive": ["p", "p", "same", " ", "p", "p", "p"],
+        "negative": ["n", "n", "n", "n", "a", "p", "n"],
     })  # fmt: skip
     found = PairColumns("anchor", "positive", ("negative",))
     assert pair_faults(table, found, None) == [
@@ -96,6 +96,7 @@ def test_each_fault_of_a_pair_is_named_once() -> None:
         "anchor is empty",
         "anchor and positive are the same text",
         "positive is empty",
+        "negative is the same text as the anchor or the positive",
         "negative is the same text as the anchor or the positive",
         "anchor is empty",
     ]

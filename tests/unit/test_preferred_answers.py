@@ -47,6 +47,13 @@ def test_the_prompt_of_two_conversations_is_what_both_begin_with() -> None:
     assert found.answers == {"chosen": chosen[3:], "rejected": rejected[3:]}
 
 
+def test_conversations_that_are_equal_have_their_last_turn_as_answers() -> None:
+    whole = turns("hi", "hello")
+    found = compared({"chosen": whole, "rejected": whole})
+    assert found.prompt == whole[:1]
+    assert found.answers == {"chosen": whole[1:], "rejected": whole[1:]}
+
+
 @given(st.lists(st.sampled_from(["a", "b"]), min_size=2, max_size=6),
        st.lists(st.sampled_from(["a", "b"]), min_size=2, max_size=6))  # fmt: skip
 @settings(max_examples=60, deadline=None)
