@@ -128,8 +128,8 @@ class TextPipeline(DataPipeline[F]):
             for split, table in raw.splits.items()
             for note in self._special_tokens(table, fitted, f"{split}: ")
         ]
-        told = raw.with_splits(raw.splits, *notes)
-        return summary_of(self.config, told, roles, facts, classes)
+        noted = raw.with_splits(raw.splits, *notes)
+        return summary_of(self.config, noted, roles, facts, classes)
 
     @override
     def unfit(self, table: pa.Table, fitted: F) -> Iterable[Note]:

@@ -93,8 +93,8 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
         roles = {fitted.tokens: "words", fitted.tags: "tags"}
         classes = dict(Counter(kind for kind, _, _ in found))
         notes = [*fitted.scheme.doubts(fitted.names), *self._unknown_tags(raw, fitted)]
-        told = raw.with_splits(raw.splits, *notes)
-        return self.text_summary(told, fitted, roles, facts, classes)
+        noted = raw.with_splits(raw.splits, *notes)
+        return self.text_summary(noted, fitted, roles, facts, classes)
 
     def inputs(self, fitted: TokenClassificationFitted) -> tuple[str, ...]:
         """The words: a list, or a text that is split at blanks."""

@@ -98,8 +98,8 @@ def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, 
             written.rename(target)
     except OSError as error:
         raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
-    told = {"notes": notes} if (notes := flip_notes(directory, form)) else {}
-    return {"path": str(target), "bytes": _size(target), "difference": difference} | told
+    details = {"notes": notes} if (notes := flip_notes(directory, form)) else {}
+    return {"path": str(target), "bytes": _size(target), "difference": difference} | details
 
 
 def _handed_over(run: RunDirectory, target: Path, form: str, dtype: str) -> dict[str, Any]:
@@ -112,8 +112,8 @@ def _handed_over(run: RunDirectory, target: Path, form: str, dtype: str) -> dict
             written.rename(target)
     except OSError as error:
         raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
-    told = {"notes": handed.notes, "command": handed.command}
-    return {"path": str(target), "bytes": _size(target), "difference": handed.difference} | told
+    details = {"notes": handed.notes, "command": handed.command}
+    return {"path": str(target), "bytes": _size(target), "difference": handed.difference} | details
 
 
 def _wanted_type(run: RunDirectory, form: str, dtype: str) -> torch.dtype | None:

@@ -48,12 +48,12 @@ _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks that vLLM reserves memory for."""
 _GGUF, _PEFT = "model.gguf", ("adapter_config.json", "adapter_model.safetensors")
 _SAID = 3
-"""Number of differing answers that are told in full."""
+"""Number of differing answers that are shown in full."""
 
 
 @dataclass
 class Handed:
-    """What was written, as it is told."""
+    """What was written, for the report."""
 
     command: str
     difference: float = 0.0

@@ -87,8 +87,8 @@ def answer(
     elif future:
         raise DataError("A future file continues a file of the past.", "Give that with --file.")
     columns = {"inputs": list(inputs), "ahead": list(ahead)}
-    told = {"notes": list(map(asdict, notes)), "pictures": list(map(asdict, pictures))}
-    return columns | {"records": records} | told
+    beside = {"notes": list(map(asdict, notes)), "pictures": list(map(asdict, pictures))}
+    return columns | {"records": records} | beside
 
 
 def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> FilePredictions:
@@ -139,8 +139,8 @@ def _with_future(
             "Leave --future out, or train with task.known_future.",
         )
     coming = _read(task, fitted, expanded(file), ahead, notes)[1]
-    table, told = pipeline.with_future(table, coming, fitted)
-    notes += told
+    table, future_notes = pipeline.with_future(table, coming, fitted)
+    notes += future_notes
     return table
 
 

@@ -1,4 +1,4 @@
-"""The run of one trial: it is started, followed, pruned, and its result told to the study."""
+"""The run of one trial: it is started, followed, pruned, and its result reported to the study."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TrialRun:
         self.run.requests.send(Request(control.STOP))
 
     def over(self, study: optuna.Study, metric: Metric) -> bool:
-        """Read the run's events; returns whether it is over and told to ``study``.
+        """Read the run's events; returns whether it is over and reported to ``study``.
 
         One that was lost or interrupted is resumed.
         """
@@ -63,7 +63,7 @@ class TrialRun:
             self.restarts += 1
             self.start()
             return False
-        self._tell(study, state, metric)
+        self._conclude(study, state, metric)
         return True
 
     def _report(self, event: Evaluated, metric: Metric) -> None:
@@ -77,7 +77,7 @@ class TrialRun:
             self.pruned = True
             self.stop()
 
-    def _tell(self, study: optuna.Study, state: State, metric: Metric) -> None:
+    def _conclude(self, study: optuna.Study, state: State, metric: Metric) -> None:
         best, ending = self.history.best, self.history.ending
         value = best.metrics.get(metric.name) if best is not None else None
         if self.trial is not None and isinstance(ending, Finished):

@@ -207,6 +207,6 @@ def _sides(network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor
 
 def _pictures(fitted: ImageFitted, table: pa.Table, records: Records) -> list[Picture]:
     images = images_of(table.slice(0, _SHOWN), fitted.image)
-    told = {record["image"]: said(record) for record in records}
+    captions = {record["image"]: said(record) for record in records}
     found = zip(images.names(), pictures_of(images, fitted), strict=True)
-    return [replace(one, caption=told.get(name, "")) for name, one in found if one is not None]
+    return [replace(one, caption=captions.get(name, "")) for name, one in found if one is not None]

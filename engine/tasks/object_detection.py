@@ -181,9 +181,9 @@ def _in_words(records: Records) -> Records:
 
 def _pictures(fitted: DetectionFitted, table: pa.Table, records: Records) -> list[Picture]:
     images = images_of(table.slice(0, _SHOWN), fitted.image)
-    told = {record["image"]: record["objects"] for record in records}
+    found = {record["image"]: record["objects"] for record in records}
     painted = (
-        boxes_painted(image, told.get(name, []), fitted, name=name)
+        boxes_painted(image, found.get(name, []), fitted, name=name)
         for name, image in zip(images.names(), images, strict=True)
     )
     return [one for one in painted if one is not None]

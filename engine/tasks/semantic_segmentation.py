@@ -184,11 +184,11 @@ def _as_shares(records: Records) -> Records:
 
 def _pictures(fitted: SegmentationFitted, table: pa.Table, records: Records) -> list[Picture]:
     images = images_of(table.slice(0, _SHOWN), fitted.image)
-    told = {record["image"]: mask_of(record, fitted.classes) for record in records}
+    masks = {record["image"]: mask_of(record, fitted.classes) for record in records}
     painted = (
-        mask_painted(image, told[name], fitted, name=name)
+        mask_painted(image, masks[name], fitted, name=name)
         for name, image in zip(images.names(), images, strict=True)
-        if name in told
+        if name in masks
     )
     return [one for one in painted if one is not None]
 

@@ -60,12 +60,12 @@ def prepare(
 def _of_split(split: str, report: Report) -> Report:
     """Return a report whose warnings name the split: each numbers its rows by itself."""
 
-    def told(event: Event) -> None:
+    def report_named(event: Event) -> None:
         if isinstance(event, Log) and event.level == "warning":
             event = replace(event, message=f"{split}: {event.message}")
         report(event)
 
-    return told
+    return report_named
 
 
 def fit_once(training: TrainingSession, raw: RawData) -> Fitted:
@@ -81,8 +81,8 @@ def fit_once(training: TrainingSession, raw: RawData) -> Fitted:
         if fitted is None:
             fitted = task.pipeline.learn(raw)
             atomic.write_text(run.fitted, fitted.model_dump_json())
-    told = group.broadcast({"fitted": fitted and fitted.model_dump_json()})
-    return fitted or task.pipeline.fitted_type.model_validate_json(told["fitted"])
+    received = group.broadcast({"fitted": fitted and fitted.model_dump_json()})
+    return fitted or task.pipeline.fitted_type.model_validate_json(received["fitted"])
 
 
 def settle_fields(training: TrainingSession, material: Material) -> None:

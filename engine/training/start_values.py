@@ -25,8 +25,8 @@ def settle_start(training: TrainingSession, material: Material, network: nn.Modu
         return
     path = training.session.run.start_values
     kept = _kept(path) if group.leads else {}
-    told = group.broadcast({"values": {name: value.tolist() for name, value in kept.items()}})
-    known = {name: torch.tensor(value) for name, value in told["values"].items()}
+    received = group.broadcast({"values": {name: value.tolist() for name, value in kept.items()}})
+    known = {name: torch.tensor(value) for name, value in received["values"].items()}
 
     def settle() -> dict[str, Tensor]:
         with torch.no_grad(), compute.autocast():
