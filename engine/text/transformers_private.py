@@ -1,6 +1,6 @@
 """The private names of transformers that this package uses.
 
-``tests/unit/test_private_names.py`` checks that they exist and behave as expected.
+``tests/train/test_unusual_models.py`` checks that they exist and behave as expected.
 """
 
 from __future__ import annotations

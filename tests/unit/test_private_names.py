@@ -27,17 +27,9 @@ from textual.notifications import Notification, Notify
 from textual.widgets import Label
 from textual.widgets._toast import Toast
 from torch import nn
-from transformers import (
-    AutoConfig,
-    BertTokenizer,
-    LlamaForCausalLM,
-    MambaForCausalLM,
-    MarianTokenizer,
-)
 
 import tui
 from engine import torch_private
-from engine.text import transformers_private
 from tui.terminal import textual_private
 
 ROOT = Path(__file__).parents[2]
@@ -340,16 +332,6 @@ def test_operations_have_a_name_and_say_whether_they_change_their_arguments() ->
     )  # fmt: skip
     assert torch_private.changes_arguments(fill)
     assert not torch_private.changes_arguments(add)
-
-
-def test_transformers_tells_attention_states_and_vocabularies() -> None:
-    config = AutoConfig.for_model("llama")
-    config._attn_implementation = "eager"
-    assert transformers_private.attention_name(config) == "eager"
-    assert transformers_private.is_stateful(MambaForCausalLM)
-    assert not transformers_private.is_stateful(LlamaForCausalLM)
-    assert transformers_private.switches_vocabulary(MarianTokenizer)
-    assert not transformers_private.switches_vocabulary(BertTokenizer)
 
 
 def test_trees_are_walked_mapped_and_put_together_again() -> None:
