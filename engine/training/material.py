@@ -14,6 +14,7 @@ from engine.data.raw import RawData
 from engine.files import atomic
 from engine.hardware.device import Compute
 from engine.runs.events import FORGETTING, Data, Event, Log, Report
+from engine.tasks.abilities import MeasuresForgetting
 from engine.tasks.task import Task
 from engine.training.memory_estimate import batch_that_fits
 from engine.training.training_session import TrainingSession
@@ -48,9 +49,10 @@ def prepare(
             source.batch_tokens = task.config.train.batch_tokens
             source.pinned = task.config.compute.pinned_memory
             material.sources[split] = source
-    other = task.forgetting(fitted, compute.device, report)
-    if other is not None:
-        material.sources[FORGETTING] = other
+    if isinstance(task, MeasuresForgetting):
+        other = task.forgetting(fitted, compute.device, report)
+        if other is not None:
+            material.sources[FORGETTING] = other
     report(Data(summary=task.pipeline.summarize(raw, fitted).record()))
     return material
 
