@@ -177,6 +177,9 @@ def test_a_change_of_epochs_bends_the_schedule_without_a_jump(
     assert schedule.factor(step) == pytest.approx(before[step], abs=1e-9)
     if epochs * 10 > step:
         assert schedule.factor(10 * epochs) == pytest.approx(before[40], abs=1e-9)
+        if (10 * epochs - step) % 2 == 0 and (40 - step) % 2 == 0:
+            middles = (step + 10 * epochs) // 2, (step + 40) // 2
+            assert schedule.factor(middles[0]) == pytest.approx(before[middles[1]], abs=1e-9)
     assert all(0 <= schedule.factor(i) <= 1 for i in range(step, 10 * epochs + 1))
 
 

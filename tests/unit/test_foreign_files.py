@@ -80,7 +80,15 @@ def test_damaged_messages_are_an_error_of_their_own_or_read(
 
 @pytest.mark.parametrize(
     "message",
-    [b"\x08", b"\x08" + b"\xff" * 10, b"\x0a\x05abc", b"\x09\x00", b"\x0b", b"\x0d\x00\x00"],
+    [
+        b"\x08",
+        b"\x08" + b"\xff" * 10,
+        b"\x0a\x05abc",
+        b"\x0a\x04abc",
+        b"\x09\x00",
+        b"\x0b",
+        b"\x0d\x00\x00",
+    ],
 )
 def test_messages_that_end_too_early_are_an_error(message: bytes) -> None:
     with pytest.raises(WireError):
