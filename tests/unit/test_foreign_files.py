@@ -214,17 +214,17 @@ def test_the_direction_of_a_metric_is_told_by_its_name(name: str, direction: str
 
 def test_a_curve_keeps_its_ends_and_the_last_value_of_each_step() -> None:
     series, tally = Series(), Tally()
-    for step in (*range(10_000), 5, 5):
+    for step in (*range(10_001), 5, 5):
         series.steps.append(step)
         series.times.append(0.0)
         series.values.append(float(len(series.steps)))
     points = series.points(tally)
     assert len(points) <= POINTS + 1
-    assert [points[0][0], points[-1][0]] == [0, 9999]
+    assert [points[0][0], points[-1][0]] == [0, 10_000]
     assert [step for step, _, _ in points] == sorted({step for step, _, _ in points})
     repeated, downsampled = tally.sentences()
     assert "are kept: 2." in repeated
-    assert f"points: {10_000 - len(points):,}." in downsampled
+    assert f"points: {10_001 - len(points):,}." in downsampled
 
 
 @pytest.mark.parametrize("step", [-1, 1 << 60])

@@ -107,7 +107,7 @@ def changed(words: list[str], count: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("count", "found"), [(0, True), (1, True), (3, True), (12, False), (40, False)]
+    ("count", "found"), [(0, True), (1, True), (3, True), (6, False), (12, False), (40, False)]
 )
 def test_texts_are_nearly_the_same_by_the_share_of_common_shingles(count: int, found: bool) -> None:
     words = text_of(0)
@@ -146,7 +146,7 @@ def test_images_that_differ_by_little_light_are_nearly_the_same() -> None:
     coarse = numbers.integers(30, 220, (6, 8, 8)).astype(np.uint8)
     images = [np.kron(own, np.ones((4, 4), np.uint8)) for own in coarse]
     spot = images[1].copy()
-    spot[8:16, 8:16] = 255 - spot[8:16, 8:16]  # another object in the same scene
+    spot[8:12, 8:12] = 255 - spot[8:12, 8:12]  # another object in the same scene
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     given_images = [*images, images[0] + 2, spot]
     table = pa.table({"image": pa.array(list(map(png, given_images)), kind), "y": ["p"] * 8})
