@@ -104,11 +104,11 @@ def _table_and_dialect(
     path: Path, text: str, options: ReadOptions
 ) -> tuple[str, Dialect, list[Note]]:
     """The text of the table alone, its dialect, and notes on what was around it."""
-    text, told, notes = clean_text(path, text)
+    text, declared, notes = clean_text(path, text)
     if (doubled := with_double_quotes(text)) is not text:
         why = f"{plain(path.name)}: single quotes that enclose cells are read as quotes"
         text, notes = doubled, [*notes, Note(why, read_as="quotes", kind="converted")]
-    delimiter = find_delimiter(sample_of(text), options.delimiter or told)
+    delimiter = find_delimiter(sample_of(text), options.delimiter or declared)
     text, titles = without_titles(path, text, delimiter, rows_of(sample_of(text), delimiter))
     dialect = find_dialect(sample_of(text), delimiter, options.header, options.decimal)
     notes += titles
