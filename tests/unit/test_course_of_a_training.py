@@ -18,6 +18,7 @@ from engine.config.train import TrainConfig
 from engine.runs.control import Request
 from engine.runs.events import Controlled, Evaluated, Event
 from engine.tasks.create import create_task
+from engine.tasks.shown_samples import ShownSamples
 from engine.training.controls import Controls
 from engine.training.evaluation import Abandoned
 from engine.training.lr_schedule import Schedule
@@ -252,9 +253,9 @@ class Evaluations:
             raise Abandoned
         return SimpleNamespace(metrics=metrics)
 
-    def samples(self, source: Any, split: str) -> list[Any]:
+    def samples(self, source: Any, split: str) -> ShownSamples:
         del source, split
-        return []
+        return ShownSamples()
 
     def run(self) -> list[bool]:
         """Evaluate all, ten updates apart; returns which were the best so far."""
