@@ -123,7 +123,7 @@ def test_texts_are_nearly_the_same_by_the_share_of_common_shingles(count: int, f
     roles = ColumnRoles(("text",), "y", "classes", texts=("text",))
     data = Examined({TRAIN: train, TEST: test}, roles)
     rows = doubts(near_texts, data)["near leakage"][TEST]
-    assert rows == [0, 1] if found else [0]  # capitals alone make no other text
+    assert rows == ([0, 1] if found else [0])  # capitals alone make no other text
     [doubt] = [one for one in near_texts(data) if isinstance(one, Doubt)]
     assert doubt.twins[TEST][0] == (TRAIN, 3)
 
