@@ -85,6 +85,12 @@ def test_large_whole_numbers_are_times_since_1970(unit: str, factor: int) -> Non
     assert [write_moment(time, spelling) for time in times] == (seconds * factor).tolist()
 
 
+def test_whole_numbers_are_times_since_1970_from_1973_on() -> None:
+    first = 10**8
+    assert find_number_spelling(np.array([first, first + 60])) == "s since 1970"
+    assert find_number_spelling(np.array([first - 1, first + 60])) == ""
+
+
 @pytest.mark.parametrize("numbers", [[], [1, 2, 3], [20_241_399] * 5, [1234567] * 4])
 def test_numbers_that_only_count_are_no_dates(numbers: list[int]) -> None:
     assert find_number_spelling(np.array(numbers, np.int64)) == ""
