@@ -21,7 +21,10 @@ POINTS = 4_000
 _LARGEST_STEP = 1 << 53
 _DEEPEST = 8
 _LONGEST = 300
-_SECRET = ("password", "passwd", "secret", "api_key", "apikey", "access_token", "auth_token")
+_SECRET = (
+    "password", "passwd", "secret", "api_key", "apikey", "access_token", "auth_token", "hf_token",
+    "hub_token", "private_key",
+)  # fmt: skip
 
 _NOT_FINITE = "NaN or infinite values, left out: {}."
 _TOO_MANY = f"Values beyond the first {MOST_VALUES:,}, left out: {{}}."

@@ -107,7 +107,7 @@ def _typed(number: int, value: Value) -> object:
     if number == 4:
         return bool(value)
     if number == 5:
-        raw = signed(value)
+        raw = signed(value) % (1 << 64)
         return raw >> 1 ^ -(raw & 1)  # sint64
     return double(value) if number == 6 else text(value)
 

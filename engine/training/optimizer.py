@@ -114,7 +114,7 @@ def schedule(config: TrainConfig, steps: int) -> Callable[[float], float]:
 
     def factor(step: float) -> float:
         if step < warmup:
-            return (step + 1) / warmup
+            return min(1.0, (step + 1) / warmup)  # steps of a bent schedule have fractions
         done = min(1.0, (step - warmup) / falling)
         if config.lr_scheduler_type == "linear":
             return 1.0 - done

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -218,11 +218,16 @@ def test_classes_of_yolo_that_are_no_numbers_are_counted(tmp_path: Path, code: s
     assert len(raw.train["objects"][0].as_py()) == 1
 
 
-SIDE = st.one_of(st.floats(-60, 60), st.integers(-3, 45), st.sampled_from(["3", None, "x"]))
+INSIDE = [-1, -0.4, 0, 3, 10.5, 19.7, 20, 20.3, 21, 40, 40.2, 41]
+SIDE = st.one_of(st.sampled_from(INSIDE), st.floats(-60, 60), st.sampled_from(["3", None, "x"]))
 
 
 @given(st.tuples(SIDE, SIDE, SIDE, SIDE))
-@settings(max_examples=150, deadline=None)
+@example((0, HEIGHT, 10, HEIGHT + 9))
+@example((WIDTH, 0, WIDTH + 9, 10))
+@example((-9, 0, 0, 10))
+@example((0, 0, WIDTH + 1, HEIGHT))
+@settings(max_examples=100, deadline=None)
 def test_a_box_lies_in_its_image_or_is_counted(sides: tuple[Any, ...]) -> None:
     tally = Tally()
     box = checked_box("cat", sides, (WIDTH, HEIGHT), tally, "a.jpg")

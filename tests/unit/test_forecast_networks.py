@@ -95,6 +95,20 @@ def test_targets_that_are_exchanged_exchange_their_forecasts(kind: str) -> None:
     torch.testing.assert_close(straight, crossed.flip(2), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["dlinear", "patchtst", "patchtsmixer"])
+def test_each_target_is_forecast_from_its_own_past_alone(kind: str) -> None:
+    shape = SeriesShape(channels=3, targets=2, window=8, horizon=4)
+    network = made(kind, shape).eval()
+    past, future = windows(shape, batch=1)
+    with torch.no_grad():
+        before = network(past, future)
+        for channel, moved in enumerate([[True, False], [False, True], [False, False]]):
+            other = past.clone()
+            other[:, 3, channel] += 5
+            changes = (network(other, future) - before).abs().sum((0, 1)) > 1e-5
+            assert changes.tolist() == moved
+
+
 @pytest.mark.parametrize("kind", ["dlinear", "nhits", "tsmixer", "lstm"])
 def test_only_what_is_known_of_a_step_moves_its_forecast(kind: str) -> None:
     shape = SHAPES["quantiles and the calendar"]

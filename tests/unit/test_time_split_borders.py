@@ -66,12 +66,12 @@ def test_dates_are_compared_as_times_and_told_as_dates() -> None:
 
 
 def test_a_source_whose_splits_overlap_in_time_is_a_doubt() -> None:
-    train = pa.table({"time": [1.0, 2.0, 9.0], "row": [0, 1, 2]})
+    train = pa.table({"time": [1.0, 5.0, 9.0], "row": [0, 1, 2]})
     raw = RawData({TRAIN: train, TEST: pa.table({"time": [5.0, 6.0], "row": [3, 4]})})
     cut = cut_by_time(raw, "time", {}, None)
     assert rows_of(cut) == {TRAIN: [0, 1, 2], TEST: [3, 4]}
     assert [(note.rows, note.why) for note in cut.notes] == [
-        (1, "1 row of train not before the first of test")
+        (2, "2 rows of train not before the first of test")
     ]
 
 
