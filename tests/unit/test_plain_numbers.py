@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.raw import with_decimal_mark, with_other_format
@@ -27,6 +27,7 @@ spelled = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(spelled, min_size=1, max_size=6), st.sampled_from(FORMATS))
 def test_the_short_way_gives_the_numbers_of_the_long_one(
     values: list[str], written: NumberFormat
