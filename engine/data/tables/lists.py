@@ -101,6 +101,7 @@ def without_known(
 ) -> NDArray[np.bool_]:
     """Return which cells have items, but none of the known ones."""
     parts = dict(list_parts(column, separator, items))
-    several = parts.pop("items") > 0
-    known = np.any(list(parts.values()), axis=0) if parts else np.zeros(len(several), bool)
-    return several & ~known
+    lost: NDArray[np.bool_] = parts.pop("items") > 0
+    for found in parts.values():
+        lost &= found == 0
+    return lost
