@@ -72,7 +72,7 @@ def _cut(raw: RawData, config: DataConfig, stratify: str | None) -> RawData:
         splits[TRAIN] = whole.take(np.sort(rows))
     notes += [
         Note(
-            f"figures on {name} are rough: it has only {counted(splits[name].num_rows, 'row')}",
+            _few(name, splits[name].num_rows),
             rows=splits[name].num_rows,
             change=f"data.{name}_fraction" if wanted[name] else "",
         )
@@ -80,6 +80,12 @@ def _cut(raw: RawData, config: DataConfig, stratify: str | None) -> RawData:
         if name in splits and splits[name].num_rows < _ROUGH
     ]
     return raw.with_splits(splits, *notes)
+
+
+def _few(split: str, rows: int) -> str:
+    if rows == 0:
+        return f"there are no figures on {split}: it has no rows"
+    return f"figures on {split} are rough: it has only {counted(rows, 'row')}"
 
 
 def _wanted(raw: RawData, config: DataConfig) -> dict[str, float]:

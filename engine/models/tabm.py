@@ -61,7 +61,7 @@ class TabM(nn.Module):
         parts += [table(codes[:, i]) for i, table in enumerate(self.embeddings)]
         hidden = torch.cat(parts, dim=1).expand(self.head.members, -1, -1)
         for layer in self.layers:
-            hidden = self._dropped(torch.relu(layer(hidden)))
+            hidden = self._dropped(torch.relu_(layer(hidden)))
         outputs: Tensor = self.head(hidden)
         if self.training:
             return outputs.flatten(0, 1)

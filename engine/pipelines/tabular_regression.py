@@ -28,6 +28,9 @@ from engine.pipelines.tabular_fitted import TabularFitted
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
 
+_SQUARED = 1e150
+"""Sums of squares of larger numbers are infinite in float64, and those of its inverse 0."""
+
 
 class NumbersFitted(TabularFitted):
     """With the target's mean and deviation over the training rows."""
@@ -120,6 +123,12 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
             raise DataError(
                 f"The target {plain(target, 60)!r} is {values[0]:g} in all training rows.",
                 "Choose another task.target.",
+            )
+        if scale > _SQUARED or std < 1 / _SQUARED:
+            raise DataError(
+                f"The target {plain(target, 60)!r} has values up to {scale:.3g} and a deviation of "
+                f"{std:.3g}: the squares of errors are beyond float64.",
+                "Scale it, or take its logarithm.",
             )
         lowest, highest = (float(bound) for bound in pc.min_max(raw.train[target]).as_py().values())
         return NumbersFitted(

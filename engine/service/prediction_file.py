@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
@@ -60,7 +61,7 @@ def write_pieces(pieces: Iterator[pa.Table], path: Path) -> None:
 
 
 def _as_csv(first: pa.Table, others: Iterator[pa.Table], file: BinaryIO) -> None:
-    """Write lists and objects as JSON in their cells."""
+    """Write lists and objects as JSON in their cells, and bytes in base64."""
     with pyarrow.csv.CSVWriter(file, _with_cells(first.slice(0, 0)).schema) as writer:
         for piece in chain([first], others):
             writer.write_table(_with_cells(piece))
@@ -68,12 +69,17 @@ def _as_csv(first: pa.Table, others: Iterator[pa.Table], file: BinaryIO) -> None
 
 def _with_cells(table: pa.Table) -> pa.Table:
     for place, field in enumerate(table.schema):
-        if pa.types.is_nested(field.type):
-            texts = [
-                None if value is None else _json(value) for value in table.column(place).to_pylist()
-            ]
+        spelled = _base64 if _is_bytes(field.type) else _json
+        if _is_bytes(field.type) or pa.types.is_nested(field.type):
+            values = table.column(place).to_pylist()
+            texts = [None if value is None else spelled(value) for value in values]
             table = table.set_column(place, field.name, pa.array(texts, pa.string()))
     return table
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    fixed = pa.types.is_fixed_size_binary(kind)
+    return bool(fixed or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def _as_parquet(first: pa.Table, others: Iterator[pa.Table], file: BinaryIO) -> None:
@@ -97,7 +103,15 @@ def _as_lines(first: pa.Table, others: Iterator[pa.Table], file: BinaryIO) -> No
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, default=str, ensure_ascii=False)
+    return json.dumps(value, default=_spelled, ensure_ascii=False)
+
+
+def _spelled(value: Any) -> str:
+    return _base64(value) if isinstance(value, bytes) else str(value)
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
 
 
 _WRITERS: Mapping[str, Callable[[pa.Table, Iterator[pa.Table], BinaryIO], None]] = {

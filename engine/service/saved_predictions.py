@@ -11,8 +11,10 @@ import pyarrow as pa
 
 from engine.config.data.file import FileConfig
 from engine.data.dates.written_moment import as_timestamps
+from engine.data.tables.converted import with_plain_numbers
 from engine.errors import UserError
 from engine.files.paths import expanded, runs_folder
+from engine.pipelines.tabular_fitted import TabularFitted
 from engine.reports.note import Note
 from engine.runs.directory import RunDirectory
 from engine.service import predict
@@ -66,10 +68,13 @@ def _save_columns(
 ) -> dict[str, Any] | None:
     """Predict the rows of a table without records; ``None`` where a model takes no tables."""
     task, fitted, network = predict.load(run)
-    if not isinstance(task, TabularTask) or not file or future:
+    if not isinstance(task, TabularTask) or not isinstance(fitted, TabularFitted):
+        return None
+    if not file or future:
         return None
     notes: list[Note] = []
     whole, inputs = predict.read_rows(task, fitted, file, notes)
+    inputs = with_plain_numbers(inputs, fitted.features.columns)
     notes.extend(task.pipeline.unfit(inputs, fitted))
     predict_piece = exact = predictor(task, fitted, network)
     if precision == "bfloat16":

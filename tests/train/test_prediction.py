@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -15,7 +16,13 @@ import torch
 
 from engine.errors import DataError, RunError, TrainingError, UserError
 from engine.runs.directory import RunDirectory
-from engine.service import column_predictions, export, predict, saved_predictions
+from engine.service import (
+    column_predictions,
+    export,
+    predict,
+    prediction_file,
+    saved_predictions,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +73,16 @@ def test_predictions_are_written_to_a_file_by_its_suffix(
     assert list(read.columns) == [*ROW, "label", "score", *sorted(scores)]
     assert read["label"].tolist() == [record["label"] for record in records]
     assert read.loc[0, list(scores)].to_dict() == pytest.approx(scores)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_bytes_beside_predictions_are_written_in_base64(tmp_path: Path, suffix: str) -> None:
+    table = pa.table({"photo": pa.array([b"\xff\x00", None]), "label": ["a", "b"]})
+    output = tmp_path / f"out{suffix}"
+    prediction_file.write_table(table, output)
+    read = pd.read_csv(output) if suffix == ".csv" else pd.read_json(output, lines=True)
+    assert base64.b64decode(read["photo"][0]) == b"\xff\x00"
+    assert pd.isna(read["photo"][1])
 
 
 def test_pieces_of_a_long_table_are_written_in_order_with_the_numbers_of_its_records(

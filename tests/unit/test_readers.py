@@ -64,6 +64,32 @@ def test_a_packed_file_is_unpacked(tmp_path: Path) -> None:
     assert load(path).train.to_pylist() == ROWS
 
 
+VIEWS = {
+    "text": (["a", None], pa.string_view()),
+    "bytes": ([b"\xff", None], pa.binary_view()),
+    "pair": ([{"key": "a"}, None], pa.struct([("key", pa.string_view())])),
+    "texts": ([["a", "b"], None], pa.list_(pa.string_view())),
+}
+"""Columns as other programs write them, with types that few functions of Arrow take."""
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather", ".arrow"])
+def test_columns_of_views_are_read_as_columns_that_can_be_split(
+    tmp_path: Path, suffix: str
+) -> None:
+    table = pa.table({name: pa.array(*column) for name, column in VIEWS.items()})
+    path = tmp_path / f"rows{suffix}"
+    if suffix == ".parquet":
+        pq.write_table(table, path)
+    else:
+        with pa.ipc.new_file(str(path), table.schema) as file:
+            file.write_table(table)
+    read = load(path).train
+    assert read.to_pydict() == {name: values for name, (values, _) in VIEWS.items()}
+    assert "view" not in str(read.schema.types)
+    assert read.take([1, 0])["text"].to_pylist() == [None, "a"]
+
+
 def test_parquet_keeps_the_names_of_classes(tmp_path: Path) -> None:
     table = with_class_names(
         pa.table({"label": [0, 1], " spaced ": [1, 2]}), "label", ["no", "yes"]

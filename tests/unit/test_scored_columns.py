@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,8 +12,10 @@ from engine.config.data.columns import parse_setting
 from engine.data.tables.columns import detect_columns
 from engine.data.tables.features import encode_rows, fit_features, with_scores
 from engine.data.tables.lists import find_separator, list_parts
-from engine.data.tables.schema import Features
+from engine.data.tables.schema import Column, Features
 from engine.data.tables.scores import folds_of
+from engine.data.tables.unfit import unfit_values
+from engine.data.tables.written_lists import written_items
 
 RANDOM = np.random.default_rng(0)
 
@@ -134,6 +138,48 @@ def test_each_frequent_item_of_a_list_is_a_number() -> None:
     nothing = pa.chunked_array([pa.nulls(2)])
     assert list_parts(nothing, ";", ["blue"])["items"].tolist() == [0, 0]
     assert list_parts(column, "", ["violet"])["has violet"].tolist() == [0, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("cell", "items"),
+    [
+        ('["red, dark", "blue"]', ["red, dark", "blue"]),
+        ("['red', 'blue']", ["red", "blue"]),
+        ("[1, 2.0, true, null]", ["1", "2", "true", None]),
+        ("[red, blue]", ["red", "blue"]),
+        ("[]", []),
+        ("[draft] and [final]", None),
+        ('{"red": 1}', None),
+        ("[" * 9999 + "]", None),
+    ],
+)
+def test_a_cell_written_as_a_list_has_the_items_of_that_list(
+    cell: str, items: list[str | None] | None
+) -> None:
+    assert written_items(cell) == items
+
+
+def test_lists_mean_the_same_in_a_format_that_has_none() -> None:
+    rows = [["red", "dark blue"], None, ["blue", None], []]
+    typed = pa.chunked_array([pa.array(rows)])
+    written = pa.chunked_array([[None if row is None else json.dumps(row) for row in rows]])
+    for separator in ("", ";"):
+        parts = [list_parts(column, separator, ["blue", "red"]) for column in (typed, written)]
+        assert [{name: part[name].tolist() for name in part} for part in parts] == [
+            {"has blue": [0, 0, 1, 0], "has red": [1, 0, 0, 0], "items": [2, 0, 1, 0]}
+        ] * 2
+
+
+def test_later_lists_without_a_known_item_are_counted() -> None:
+    columns = [Column(name="colours", type="list", separator=";", items=["red", "blue"])]
+    features = Features(columns=columns, numeric=[], categorical=[])
+    later = pa.table({"colours": ["red;green", "pink", None, "", "pink", "grey; black"]})
+    [note] = unfit_values(features, later)
+    assert (note.rows, note.column, note.read_as) == (3, "colours", "unknown items")
+    assert note.why == "3 values are without any of the items that are known, the first 'pink'"
+    nested = pa.table({"colours": [["red"], ["pink", "grey"], [], None]})
+    assert [note.rows for note in unfit_values(features, nested, "test")] == [1]
+    assert list(unfit_values(features, nested, "train")) == []
 
 
 def test_lists_of_files_are_found_and_those_that_are_set_are_taken() -> None:

@@ -28,6 +28,7 @@ from engine.data.readers.reading import (
 )
 from engine.data.readers.records import check_levels
 from engine.data.readers.tsf import read_tsf
+from engine.data.readers.view_types import without_views
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
@@ -83,9 +84,11 @@ def _read_parquet(path: Path, options: ReadOptions) -> Reading:
     try:
         with pa.parquet.ParquetFile(path, memory_map=True) as file:
             groups = range(file.num_row_groups)
+            schema = without_views(file.schema_arrow)
             if sum(file.metadata.row_group(i).total_byte_size for i in groups) < LARGE:
-                return Reading(file.read())
-            return Reading(mapped(file.iter_batches(WINDOW), file.schema_arrow))
+                return Reading(file.read().cast(schema))
+            batches = (batch.cast(schema) for batch in file.iter_batches(WINDOW))
+            return Reading(mapped(batches, schema))
     except pa.ArrowException as error:
         raise DataError(f"{plain(path)} is not a readable Parquet file: {plain(error)}.") from error
 
@@ -95,10 +98,11 @@ def _read_arrow(path: Path, options: ReadOptions) -> Reading:
     try:
         with pa.memory_map(str(path)) as file:
             try:
-                return Reading(pa.ipc.open_file(file).read_all())
+                table = pa.ipc.open_file(file).read_all()
             except pa.ArrowInvalid:
                 file.seek(0)
-                return Reading(pa.ipc.open_stream(file).read_all())
+                table = pa.ipc.open_stream(file).read_all()
+        return Reading(table.cast(without_views(table.schema)))
     except pa.ArrowException as error:
         raise DataError(f"{plain(path)} is not a readable Arrow file: {plain(error)}.") from error
 

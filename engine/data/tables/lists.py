@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.data.tables.values import texts
+from engine.data.tables.written_lists import with_written_lists
 
 _SEPARATORS = ("|", ";", ",")
 _FEW_VALUES = 20
@@ -51,12 +52,14 @@ def find_separator(values: Sequence[str]) -> str:
 def split_cells(column: pa.ChunkedArray, separator: str) -> pa.ChunkedArray:
     """Return the items of each cell as a list of texts, without blanks around them.
 
-    A later file may have lists where the training file had texts, or the other way round.
+    A later file may have lists where the training file had texts, or the other way round; cells
+    that are written as a list of JSON or Python are one.
     """
     if pa.types.is_nested(column.type):
         lists = column.cast(pa.list_(column.type.value_type))
     else:
-        lists = pc.split_pattern(texts(column), separator or ",")
+        cells = texts(column)
+        lists = with_written_lists(cells, pc.split_pattern(cells, separator or ","))
     chunks = [_tidy_items(chunk) for chunk in lists.chunks]
     return pa.chunked_array(chunks, pa.list_(pa.string()))
 
@@ -91,3 +94,14 @@ def list_parts(
     flags[found[found >= 0], rows[found >= 0]] = 1
     counts = np.bincount(rows, minlength=len(lists)).astype(np.float64)
     return {f"has {item}": flags[i] for i, item in enumerate(items)} | {"items": counts}
+
+
+def without_known(
+    column: pa.ChunkedArray, separator: str, items: Sequence[str]
+) -> NDArray[np.bool_]:
+    """Return which cells have items, but none of the known ones."""
+    parts = dict(list_parts(column, separator, items))
+    lost: NDArray[np.bool_] = parts.pop("items") > 0
+    for found in parts.values():
+        lost &= found == 0
+    return lost

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.data.on_disk import in_windows
 from engine.data.raw import TRAIN
 from engine.data.tables.features import ENCODED, SCORED, encode_category
+from engine.data.tables.lists import without_known
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import CategoricalFeature, Column, Features
 from engine.data.tables.values import dates, numbers, tidy
@@ -23,13 +24,14 @@ from engine.reports.note import Note
 def unfit_values(features: Features, table: pa.Table, split: str = "") -> Iterator[Note]:
     """Yield a note for each column with values that its training rows give no meaning.
 
-    They are encoded as missing, or as unknown categories. Rare categories of the training rows
-    are unknown too, so those of ``train`` itself are no news.
+    They are encoded as missing, as unknown categories or as lists of unknown items. Rare categories
+    and items of the training rows are unknown too, so those of ``train`` itself are no news.
     """
     known = {feature.column: feature for feature in features.categorical}
     for column in features.columns:
         category = known.get(column.name)
-        if column.name not in table.column_names or (category and split == TRAIN):
+        rare = category is not None or column.type == "list"
+        if column.name not in table.column_names or (rare and split == TRAIN):
             continue
         if _always_fits(table[column.name].type, column):
             continue
@@ -42,7 +44,7 @@ def unfit_values(features: Features, table: pa.Table, split: str = "") -> Iterat
 
 def _always_fits(kind: pa.DataType, column: Column) -> bool:
     """Return whether values of this type can be read as those of the column, whatever they are."""
-    if column.type in ("list", *SCORED):
+    if column.type in SCORED:
         return True
     if column.type == "numeric":
         return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
@@ -55,14 +57,24 @@ def _unfit(
     """Return how many values do not fit, and the first of them."""
     count, first = 0, None
     for piece in in_windows(table, ENCODED):
-        counts = pc.value_counts(piece[column.name])  # in the order of the first of each
-        values = pa.chunked_array([counts.field("values")])
+        values, counts = _counted(piece[column.name])
         given = tidy(values, column.as_written).is_valid()
         lost = _lost(values, column, category) & np.asarray(given)
         if lost.any():
             first = first if count else values[int(lost.argmax())].as_py()
-            count += int(counts.field("counts").to_numpy()[lost].sum())
+            count += int(counts[lost].sum())
     return count, first
+
+
+def _counted(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, NDArray[np.int64]]:
+    """Return the different values in the order of the first of each, and how often each is there.
+
+    Values that are no scalars are returned as they are.
+    """
+    if pa.types.is_nested(column.type):
+        return column, np.ones(len(column), np.int64)
+    counts = pc.value_counts(column)
+    return pa.chunked_array([counts.field("values")]), counts.field("counts").to_numpy()
 
 
 def _lost(
@@ -71,6 +83,8 @@ def _lost(
     if category is not None:
         unknown: NDArray[np.bool_] = encode_category(category, values) == 0
         return unknown
+    if column.type == "list":
+        return without_known(values, column.separator, column.items)
     if column.type == "numeric":
         return np.isnan(numbers(values, column.number_format))
     return np.isnat(dates(values, column.date_format))
@@ -80,6 +94,7 @@ def _note(column: Column, count: int, first: object, split: str) -> Note:
     what, read_as = {
         "numeric": (f"not a number such as {column.number_format.example}", "missing"),
         "date": ("not a date as in the training rows", "missing"),
+        "list": ("without any of the items that are known", "unknown items"),
     }.get(column.type, ("not among the categories of the training rows", "unknown category"))
     of_split = f" of {split}" if split else ""
     are = "is" if count == 1 else "are"

@@ -14,6 +14,7 @@ from engine.data.dates.spellings import spelled
 from engine.data.tables.categories import truth_numbers
 from engine.data.tables.clocks import typed_clocks
 from engine.data.tables.number_format import find_number_format, parsed_numbers
+from engine.data.tables.plain_numbers import plain_numbers
 from engine.data.tables.schema import NumberFormat
 
 _MISSING = pa.array([
@@ -62,6 +63,9 @@ def numbers(
         if is_number(column.type) or pa.types.is_boolean(column.type):
             return floats(column.cast(pa.float64(), safe=False))
         return np.full(len(column), np.nan)
+    known = plain_numbers(column, number_format)
+    if known is not None:
+        return floats(known)
     values, codes = distinct_texts(column)
     written = number_format or _format_among(values)
     parsed = np.append(truths_or_numbers(values, written), np.nan)

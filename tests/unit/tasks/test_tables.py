@@ -107,6 +107,12 @@ def test_a_split_without_a_target_is_left_out_with_a_note(pipeline: Make) -> Non
         (CLASSES, {"bought": ["no"] * 7}, {}, "All training rows have the same bought, 'no'."),
         (CLASSES, {"bought": [[1]] * 7}, {}, "The target 'bought' has lists instead of classes."),
         (NUMBERS, {"bought": [4.5] * 7}, {}, "The target 'bought' is 4.5 in all training rows."),
+        (NUMBERS, {"bought": [i * 1e300 for i in range(7)]}, {},
+         "The target 'bought' has values up to 6e+300 and a deviation of 2e+300: the squares of "
+         "errors are beyond float64."),
+        (NUMBERS, {"bought": [i * 1e-200 for i in range(7)]}, {},
+         "The target 'bought' has values up to 6e-200 and a deviation of 2e-200: the squares of "
+         "errors are beyond float64."),
         (NUMBERS, {}, {}, "The target 'bought' is not numeric: 'no' in row 1."),
         (CLASSES, {}, {"categorical": ["color"]},
          "task.categorical: the data has no column 'color'; did you mean colour?"),
