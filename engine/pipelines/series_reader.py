@@ -11,7 +11,7 @@ import pyarrow as pa
 from engine.config.data.base import DataConfig
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.series.channels import format_notes, number_formats
-from engine.data.series.frequency import Frequency
+from engine.data.series.frequency import Frequency, Times
 from engine.data.series.panel import number_series
 from engine.data.series.read import Series, read_series, read_time_column
 from engine.data.series.roles import Roles, check_columns, find_roles
@@ -38,7 +38,7 @@ class SeriesReader:
         if section.series and not roles.time:
             raise DataError("task.series needs a column with the time.", "Set task.time.")
         if not section.series and roles.time and table.num_rows:
-            times = read_time_column(table, roles, None, self.spelling(roles)).times
+            times = self.times(table, roles)
             once = np.flatnonzero(~repeated_rows(table, roles, times))
             if found := find_series(table, roles, times, once):
                 roles = self._named(table, found, section.static)
@@ -60,6 +60,10 @@ class SeriesReader:
         taken = {*roles.asked} - found | {*section.inputs}
         free = (name for name in table.column_names if name not in taken)
         return find_static(table, free, *number_series(table, roles.series))
+
+    def times(self, table: pa.Table, roles: Roles) -> Times:
+        """The times of the training rows, in the format that is set."""
+        return read_time_column(table, roles, None, self.spelling(roles)).times
 
     def training_series(self, table: pa.Table, roles: Roles) -> Series:
         """The series of the training rows, in the formats that are set, else those that fit."""

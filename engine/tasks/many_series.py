@@ -102,14 +102,15 @@ def with_future(panel: Panel, known: Values, window: int) -> tuple[Panel, Rows]:
 def trained_to(fitted: SeriesFitted, panel: Panel | None = None) -> torch.Tensor:
     """Return the time of the last training row of each series of ``panel``, or of the one series.
 
-    It is before all times where none is known, as for series that were not in training.
+    It is before all times for series that were not in training; for those of older models, which do
+    not know it, behind all.
     """
-    never = np.iinfo(np.int64).min
+    ends = np.iinfo(np.int64)
     if panel is None or fitted.own is None:
-        return torch.tensor(fitted.trained_to or (never,))
+        return torch.tensor(fitted.trained_to or (ends.min,))
     places = find_keys(fitted.own.keys, key_texts(panel.keys, fitted.series))
-    known = fitted.trained_to or (never,) * len(fitted.own.keys[0])
-    return torch.tensor([*known, never])[torch.from_numpy(places)]
+    known = fitted.trained_to or (ends.max,) * len(fitted.own.keys[0])
+    return torch.tensor([*known, ends.min])[torch.from_numpy(places)]
 
 
 def own_scales(columns: Sequence[str], own: SeriesScales) -> OwnScales:
