@@ -54,12 +54,18 @@ class SeriesReader:
         return find_roles(table, *named, series, section.known_future, static, categorical)
 
     def _static(self, table: pa.Table, roles: Roles) -> tuple[str, ...]:
-        """Columns that are the same in all rows of each series and have no role that was set."""
+        """Columns that are the same in all rows of each series and have no role that was set.
+
+        A column is left to be forecast, even if no series of the data changes.
+        """
         section = self._section
         found = {*roles.inputs, *roles.targets} - {*section.inputs, *section.targets}
         taken = {*roles.asked} - found | {*section.inputs}
         free = (name for name in table.column_names if name not in taken)
-        return find_static(table, free, *number_series(table, roles.series))
+        static = find_static(table, free, *number_series(table, roles.series))
+        if {*roles.targets, *roles.inputs} <= {*static}:
+            static = tuple(name for name in static if name not in roles.targets)
+        return static
 
     def times(self, table: pa.Table, roles: Roles) -> Times:
         """The times of the training rows, in the format that is set."""
