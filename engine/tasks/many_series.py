@@ -110,7 +110,7 @@ def trained_to(fitted: SeriesFitted, panel: Panel | None = None) -> torch.Tensor
         return torch.tensor(fitted.trained_to or (ends.min,))
     places = find_keys(fitted.own.keys, key_texts(panel.keys, fitted.series))
     known = fitted.trained_to or (ends.max,) * len(fitted.own.keys[0])
-    return torch.tensor([*known, ends.min])[torch.from_numpy(places)]
+    return torch.tensor([*known, ends.min])[torch.tensor(places)]
 
 
 def own_scales(columns: Sequence[str], own: SeriesScales) -> OwnScales:
